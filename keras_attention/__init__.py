@@ -1,0 +1,73 @@
+"""Attention sequence-to-sequence models for Keras, from `model.fit` to a server and a phone.
+
+Everything public is imported on first use, so that `import keras_attention` itself loads
+neither Keras nor TensorFlow: the device runtime and `keras-attention --help` start without them.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from keras_attention._version import __version__ as __version__
+
+_PUBLIC = {
+    "AttentionMechanism": "keras_attention.layers.attention_mechanism",
+    "BahdanauAttention": "keras_attention.layers.bahdanau_attention",
+    "LuongAttention": "keras_attention.layers.luong_attention",
+    "BiLSTMEncoder": "keras_attention.layers.bilstm_encoder",
+    "Bridge": "keras_attention.layers.bridge",
+    "AttentionCell": "keras_attention.layers.attention_cell",
+    "DecoderState": "keras_attention.layers.attention_cell",
+    "AttentionDecoder": "keras_attention.layers.attention_decoder",
+    "Seq2Seq": "keras_attention.models.seq2seq",
+    "Memory": "keras_attention.models.seq2seq",
+    "MaskedCrossentropy": "keras_attention.losses",
+    "MaskedAccuracy": "keras_attention.metrics",
+    "Hypotheses": "keras_attention.decoding.hypotheses",
+    "search": "keras_attention.decoding.search",
+    "Vocabulary": "keras_attention.vocabulary",
+    "CharacterTokenizer": "keras_attention.text.tokenizers",
+    "WordTokenizer": "keras_attention.text.tokenizers",
+    "Translator": "keras_attention.translator",
+    "Translation": "keras_attention.translation",
+    "plot_alignment": "keras_attention.plotting",
+    "InputError": "keras_attention.errors",
+}
+
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+
+if TYPE_CHECKING:
+    from keras_attention.decoding.hypotheses import Hypotheses as Hypotheses
+    from keras_attention.decoding.search import search as search
+    from keras_attention.errors import InputError as InputError
+    from keras_attention.layers.attention_cell import AttentionCell as AttentionCell
+    from keras_attention.layers.attention_cell import DecoderState as DecoderState
+    from keras_attention.layers.attention_decoder import AttentionDecoder as AttentionDecoder
+    from keras_attention.layers.attention_mechanism import (
+        AttentionMechanism as AttentionMechanism,
+    )
+    from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
+    from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
+    from keras_attention.layers.bridge import Bridge as Bridge
+    from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
+    from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy
+    from keras_attention.metrics import MaskedAccuracy as MaskedAccuracy
+    from keras_attention.models.seq2seq import Memory as Memory
+    from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
+    from keras_attention.plotting import plot_alignment as plot_alignment
+    from keras_attention.text.tokenizers import CharacterTokenizer as CharacterTokenizer
+    from keras_attention.text.tokenizers import WordTokenizer as WordTokenizer
+    from keras_attention.translation import Translation as Translation
+    from keras_attention.translator import Translator as Translator
+    from keras_attention.vocabulary import Vocabulary as Vocabulary
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for by name."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'keras_attention' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return [*globals(), *_PUBLIC]

@@ -1,0 +1,1 @@
+"""Search: loops over the model's own step."""

@@ -1,0 +1,49 @@
+"""What a search returns, and the pieces that the searches share."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_attention.vocabulary import PAD_ID, START_ID
+
+Tensor = Any
+Step = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Tensor]]
+
+IMPOSSIBLE = -1e9
+"""A log-probability below that of any real hypothesis, and still finite."""
+
+
+class Hypotheses(NamedTuple):
+    """The best hypotheses of every source, best first along the beam axis.
+
+    Attributes:
+        tokens: target ids `[B, K, T]`, closed by the end token and padded with 0.
+        scores: sums of natural log-probabilities `[B, K]`, at most 0. Below `IMPOSSIBLE / 2`
+            where fewer than `K` hypotheses exist.
+        alignments: `[B, K, T, S]`, zero where `tokens` is padding.
+    """
+
+    tokens: Tensor
+    scores: Tensor
+    alignments: Tensor
+
+
+def log_probabilities(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities `[..., V]`, and the same with what search must not emit ruled out."""
+    log_probs = ops.log_softmax(logits, axis=-1)
+    ids = ops.arange(logits.shape[-1])
+    special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
+    return log_probs, ops.where(special, IMPOSSIBLE, log_probs)
+
+
+def write_step(buffer: Tensor, t: Tensor, value: Tensor) -> Tensor:
+    """`buffer` `[T, ...]` with `value` `[...]` at step `t`; converts to every runtime."""
+    steps = ops.reshape(ops.arange(buffer.shape[0]), (-1, *[1] * (len(buffer.shape) - 1)))
+    return ops.where(ops.equal(steps, t), ops.expand_dims(value, 0), buffer)
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], state: Any) -> Any:
+    """Applies `function` to every tensor of a nested state."""
+    return keras.tree.map_structure(function, state)

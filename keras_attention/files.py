@@ -1,0 +1,126 @@
+"""Reads text so that a problem names its file and line, and writes so that nothing is half-done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from keras_attention.errors import InputError
+
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yields the lines of a UTF-8 file, without their ends.
+
+    Lines end at a line feed alone (and may have a carriage return before it): text may hold the
+    other characters that `str.splitlines` cuts at. The file is read as the lines are asked for.
+
+    Args:
+        path: The file. A byte order mark at its start is dropped.
+
+    Raises:
+        InputError: If the file is missing, a folder, unreadable or no valid UTF-8.
+    """
+    for line in _decoded_lines(path):
+        yield line.removesuffix("\n").removesuffix("\r")
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Returns a whole UTF-8 file as it stands, carriage returns kept.
+
+    Args:
+        path: The file. A byte order mark at its start is dropped.
+
+    Raises:
+        InputError: If the file is missing, a folder, unreadable or no valid UTF-8.
+    """
+    return "".join(_decoded_lines(path))
+
+
+@contextmanager
+def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary path, and puts what was written there in place once the block succeeds.
+
+    The block writes a file or a folder; where it raises, what it wrote is removed and what stood at
+    `path` before stays. A file replaces a file, a folder replaces the whole of a folder, and never
+    one the other. Missing parent folders are made. The temporary path has the name of `path`, for
+    writers that look at the suffix, and lies in a hidden folder beside it: the move is a rename.
+
+    Args:
+        path: Where the file or folder is to be; a symbolic link is followed.
+
+    Yields:
+        The path to write to; nothing exists there yet.
+
+    Raises:
+        InputError: If `path` cannot be written, or holds something else than what is to replace it.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with write_atomically(folder / "notes.txt") as temporary:
+        ...     _ = temporary.write_text("whole or not at all")
+        >>> (folder / "notes.txt").read_text()
+        'whole or not at all'
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise InputError(f"{os.fspath(path)}: expected a file or a folder to write, not a device.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        workspace = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", dir=target.parent))
+    except OSError as error:
+        raise _not_writable(path, error) from error
+    try:
+        yield workspace / target.name
+        try:
+            _replace(target, workspace / target.name, workspace / "replaced")
+        except OSError as error:
+            raise _not_writable(path, error) from error
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                text = _decode(line, path, number)
+                yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+    except OSError as error:
+        raise InputError(
+            f"{os.fspath(path)}: expected a file that can be read. Received: {error.strerror}."
+        ) from error
+
+
+def _decode(line: bytes, path: str | os.PathLike[str], number: int) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{os.fspath(path)}, line {number}: expected UTF-8 text. "
+            f"Received: byte 0x{line[error.start]:02x} at column {error.start + 1} of the line."
+        ) from None
+
+
+def _replace(target: Path, written: Path, aside: Path) -> None:
+    """Moves `written` to `target`; a folder that stands there is first moved `aside`."""
+    if not (target.is_dir() and written.is_dir()):
+        os.replace(written, target)
+        return
+    os.replace(target, aside)
+    try:
+        os.replace(written, target)
+    except OSError:
+        os.replace(aside, target)
+        raise
+
+
+def _not_writable(path: str | os.PathLike[str], error: OSError) -> InputError:
+    return InputError(
+        f"{os.fspath(path)}: expected a place that can be written. Received: {error.strerror}."
+    )

@@ -1,0 +1,1 @@
+"""The layers: attention mechanisms, encoder, bridge, cell and decoder."""

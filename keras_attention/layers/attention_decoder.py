@@ -1,0 +1,136 @@
+"""The decoder over time: the attention cell at every target step."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.layers.attention_cell import AttentionCell, DecoderState
+from keras_attention.layers.attention_mechanism import Tensor
+from keras_attention.layers.time_loop import time_loop
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class AttentionDecoder(keras.layers.Layer):
+    """Runs an `AttentionCell` over all target steps: teacher forcing (Williams and Zipser 1989).
+
+    Where nothing of the attention flows back into the recurrence (placement `"after"` without
+    input feeding, or no attention), the LSTMs run over the whole target as Keras's own layers and
+    all queries attend at once; otherwise the cell is looped over time. Both give what
+    the cell gives step by step.
+
+    Args:
+        cell: the `AttentionCell`.
+        dropout: rate in [0, 1) between LSTM layers; one mask serves all steps of a sequence
+            (Gal and Ghahramani 2016). Default 0.
+        seed: seed of the dropout masks; `None` draws one.
+
+    Call arguments:
+        inputs: float tensor `[B, T, E]`, the embedded target shifted right by one.
+        state: the `DecoderState` to start from.
+        memory: float tensor `[B, S, M]`.
+        memory_mask: boolean tensor `[B, S]`, True where the source token is real.
+        training: whether dropout is active.
+
+    Returns:
+        `(outputs, alignment, state)`: `[B, T, cell.output_width]`, `[B, T, S]` and the last
+        `DecoderState`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import AttentionCell, AttentionDecoder, LuongAttention
+    >>> decoder = AttentionDecoder(AttentionCell(6, LuongAttention("dot")))
+    >>> h = c = np.zeros((2, 6), "float32")
+    >>> state = decoder.cell.initial_state(((h, c),))
+    >>> target, memory = np.ones((2, 4, 3), "float32"), np.ones((2, 5, 6), "float32")
+    >>> outputs, alignment, state = decoder(target, state, memory)
+    >>> tuple(outputs.shape), tuple(alignment.shape)
+    ((2, 4, 6), (2, 4, 5))
+
+    Reference:
+        https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1512.05287
+    """
+
+    def __init__(
+        self, cell: AttentionCell, *, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.dropout = dropout
+        self.seed = seed
+        self.supports_masking = True
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, inputs_shape: Any, memory_shape: Any) -> None:
+        """Makes the cell's weights."""
+        if not self.cell.built:
+            self.cell.build(inputs_shape, memory_shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Tensor,
+        state: DecoderState,
+        memory: Tensor,
+        memory_mask: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        """Decodes all steps; see the class for shapes."""
+        noise = self._noise(inputs) if training and self.dropout else ()
+        keys = self.cell.project(memory)
+        recurrent = self.cell.attends_before or self.cell.input_feeding
+        unroll = self._step_by_step if recurrent else self._all_at_once
+        return unroll(inputs, state, memory, memory_mask, keys, noise)
+
+    def _noise(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """One dropout mask `[B, units]` for each LSTM layer but the first."""
+        ones = ops.ones((ops.shape(inputs)[0], self.cell.units), dtype=inputs.dtype)
+        return tuple(
+            keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
+            for _ in range(1, self.cell.layers)
+        )
+
+    def _step_by_step(
+        self, inputs: Tensor, state: Any, memory: Tensor, mask: Any, keys: Tensor, noise: Any
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        def step(x: Tensor, state: DecoderState) -> tuple[tuple[Tensor, Tensor], DecoderState]:
+            output, state, alignment = self.cell(
+                x, state, memory, memory_mask=mask, keys=keys, noise=noise
+            )
+            return (output, alignment), state
+
+        widths = (self.cell.output_width, memory.shape[1])
+        (outputs, alignment), state = time_loop(step, state, inputs, widths)
+        return outputs, alignment, state
+
+    def _all_at_once(
+        self, inputs: Tensor, state: Any, memory: Tensor, mask: Any, keys: Tensor, noise: Any
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        x, last = inputs, []
+        for index, (lstm, initial) in enumerate(zip(self.cell.lstms, state.lstm, strict=True)):
+            below = x * ops.expand_dims(noise[index - 1], 1) if index and noise else x
+            above, *lstm_state = lstm(below, initial_state=list(initial))
+            x = ops.add(x, above) if index else above
+            last.append(tuple(lstm_state))
+        outputs, alignment = self.cell.read_out(x, memory, mask, keys)
+        return outputs, alignment, DecoderState(tuple(last))
+
+    def compute_mask(self, inputs: Tensor, mask: Any = None) -> None:
+        """The loss masks by the target's ids, so no mask is passed on."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "AttentionDecoder":
+        """Rebuilds the decoder and the cell in it."""
+        cell = keras.saving.deserialize_keras_object(config["cell"])
+        return cls(**{**config, "cell": cell})

@@ -1,0 +1,99 @@
+"""Additive attention (Bahdanau et al., 2015)."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class BahdanauAttention(AttentionMechanism):
+    """Additive attention: `score(q, k) = v . tanh(W q + U k)` (Bahdanau et al. 2015, A.1.2).
+
+    With `normalize=True` the score is weight-normed, with a learnt scale `g` and a bias `b`:
+    `g * v / |v| . tanh(W q + U k + b)` (Salimans and Kingma 2016), `g` starting at
+    `1 / sqrt(units)` and `b` at zero.
+
+    Args:
+        units: width `U` of the small network, a positive integer.
+        normalize: whether the score is weight-normed. Default `False`.
+
+    Call arguments:
+        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
+        memory: float tensor `[B, S, M]`.
+        memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
+            mask propagation when it is not given.
+        keys: `project(memory)` of an earlier call, `[B, S, units]`.
+
+    Returns:
+        `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`.
+
+    Raises:
+        ValueError: if `units` is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import BahdanauAttention
+    >>> attention = BahdanauAttention(4)
+    >>> query, memory = np.ones((2, 3), "float32"), np.ones((2, 5, 6), "float32")
+    >>> mask = np.array([[True] * 5, [True] * 2 + [False] * 3])
+    >>> context, alignment = attention(query, memory, memory_mask=mask)
+    >>> tuple(context.shape), tuple(alignment.shape)
+    ((2, 6), (2, 5))
+
+    Reference:
+        https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1602.07868
+    """
+
+    def __init__(self, units: int, *, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = checked_units(units)
+        self.normalize = normalize
+        self.query_projection = keras.layers.Dense(
+            units, use_bias=False, dtype=self.dtype_policy, name="query_projection"
+        )
+        self.key_projection = keras.layers.Dense(
+            units, use_bias=False, dtype=self.dtype_policy, name="key_projection"
+        )
+
+    def build(self, query_shape: Any, memory_shape: Any) -> None:
+        """Makes `W`, `U`, `v` and, where normed, `g` and `b`."""
+        self.query_projection.build(query_shape)
+        self.key_projection.build(memory_shape)
+        self.v = self.add_weight(shape=(self.units,), initializer=_glorot_column(self.units), name="v")
+        if self.normalize:
+            scale = keras.initializers.Constant(self.units**-0.5)
+            self.g = self.add_weight(shape=(), initializer=scale, name="g")
+            self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+        self.built = True
+
+    def project(self, memory: Tensor) -> Tensor:
+        """Keys `U k`, `[B, S, units]`."""
+        return self.key_projection(memory)
+
+    def _score(self, query: Tensor, keys: Tensor) -> Tensor:
+        projected = self.query_projection(query)
+        if self.normalize:
+            projected = projected + ops.cast(self.b, projected.dtype)
+        hidden = ops.tanh(ops.expand_dims(projected, 2) + ops.expand_dims(keys, 1))
+        return ops.matmul(hidden, ops.cast(self._direction(), hidden.dtype))
+
+    def _direction(self) -> Tensor:
+        """The vector that reads the score off the hidden layer, `[units]`."""
+        v = ops.cast(self.v, "float32")
+        if not self.normalize:
+            return v
+        return ops.cast(self.g, "float32") * v / ops.sqrt(ops.sum(ops.square(v)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {**super().get_config(), "units": self.units, "normalize": self.normalize}
+
+
+def _glorot_column(units: int) -> keras.initializers.Initializer:
+    """Glorot's range for a `[units, 1]` matrix, which is what `v` is."""
+    limit = (6.0 / (units + 1)) ** 0.5
+    return keras.initializers.RandomUniform(-limit, limit)

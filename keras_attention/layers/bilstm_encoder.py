@@ -1,0 +1,122 @@
+"""The encoder: stacked bidirectional LSTMs over embedded source tokens."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.layers.attention_mechanism import Tensor, checked_choice, checked_units
+
+MERGES = ("concat", "sum")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class BiLSTMEncoder(keras.layers.Layer):
+    """Stacked bidirectional LSTM: `memory_s = [forward_s; backward_s]` (Bahdanau et al. 2015, 3.2).
+
+    From the second layer on, a layer's input is added to its output, so that deep encoders train.
+
+    Args:
+        units: width of each direction, a positive integer.
+        layers: number of bidirectional layers, at least 1. Default 1.
+        merge: `"concat"` gives memory of width `2 * units`, `"sum"` of width `units`.
+        dropout: rate in [0, 1) on the input of every layer but the first. Default 0.
+
+    Call arguments:
+        inputs: float tensor `[B, S, E]`, embedded and padded on the right.
+        mask: boolean tensor `[B, S]`, True where the token is real. A padded step leaves the
+            state as it is. Taken from Keras's mask propagation when it is not given.
+        training: whether dropout is active.
+
+    Returns:
+        `(memory, states)`: memory `[B, S, M]`; states a tuple with one
+        `(forward_h, forward_c, backward_h, backward_c)` a layer, each `[B, units]`.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import BiLSTMEncoder
+    >>> memory, states = BiLSTMEncoder(4, layers=2)(np.ones((2, 5, 3), "float32"))
+    >>> tuple(memory.shape), len(states), tuple(states[0][0].shape)
+    ((2, 5, 8), 2, (2, 4))
+
+    Reference:
+        https://arxiv.org/abs/1409.0473
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        layers: int = 1,
+        merge: str = "concat",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = checked_units(units)
+        self.layers = checked_units(layers, "layers")
+        self.merge = checked_choice(merge, "merge", MERGES)
+        self.dropout = dropout
+        self.supports_masking = True
+        self.bidirectionals = [self._bidirectional(index) for index in range(layers)]
+        self.dropouts = [
+            keras.layers.Dropout(dropout, dtype=self.dtype_policy, name=f"dropout_{index}")
+            for index in range(1, layers)
+        ]
+
+    def _bidirectional(self, index: int) -> keras.layers.Bidirectional:
+        lstm = keras.layers.LSTM(
+            self.units, return_sequences=True, return_state=True, dtype=self.dtype_policy
+        )
+        return keras.layers.Bidirectional(
+            lstm, merge_mode=self.merge, dtype=self.dtype_policy, name=f"bidirectional_{index}"
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Makes every layer's weights from the shape `[B, S, E]` of the inputs."""
+        shape = tuple(input_shape)
+        for layer in self.bidirectionals:
+            layer.build(shape)
+            shape = (*shape[:-1], self.memory_width)
+        self.built = True
+
+    @property
+    def memory_width(self) -> int:
+        """Width `M` of the memory."""
+        return self.units * (2 if self.merge == "concat" else 1)
+
+    def call(
+        self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> tuple[Tensor, tuple[tuple[Tensor, ...], ...]]:
+        """Reads the whole source; see the class for shapes."""
+        memory, states = inputs, []
+        for index, layer in enumerate(self.bidirectionals):
+            below = memory if index == 0 else self.dropouts[index - 1](memory, training=training)
+            above, *state = layer(below, mask=mask, training=training)
+            memory = above if index == 0 else ops.add(memory, above)
+            states.append(tuple(state))
+        return memory, tuple(states)
+
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
+        """Memory keeps the inputs' mask; the states have none."""
+        return mask, tuple((None,) * 4 for _ in range(self.layers))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shapes of the memory and of every layer's four states."""
+        batch, steps = input_shape[:2]
+        states = tuple(((batch, self.units),) * 4 for _ in range(self.layers))
+        return (batch, steps, self.memory_width), states
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "layers": self.layers,
+            "merge": self.merge,
+            "dropout": self.dropout,
+        }

@@ -1,0 +1,56 @@
+"""The decoder's loop over time, differentiable on every backend."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+Step = Callable[[Tensor, Any], tuple[tuple[Tensor, ...], Any]]
+
+
+def time_loop(
+    step: Step, state: Any, inputs: Tensor, widths: tuple[int | None, ...]
+) -> tuple[tuple[Tensor, ...], Any]:
+    """Runs `outputs, state = step(inputs[:, t], state)` over the time axis of `inputs`.
+
+    Args:
+        step: one step; the structure, shapes and dtypes of its state must not change. Its
+            outputs are a tuple of tensors `[B, width]` in the dtype of `inputs`.
+        state: the first state, any nested structure of tensors.
+        inputs: float tensor `[B, T, E]`.
+        widths: the outputs' widths, `None` where it varies.
+
+    Returns:
+        `(outputs, state)`: the steps' outputs stacked to `[B, T, width]`, and the last state.
+    """
+    steps_first = ops.transpose(inputs, (1, 0, 2))
+    if keras.backend.backend() == "tensorflow":
+        stacked, state = _tensorflow_loop(step, state, steps_first, widths)
+    else:
+        state, stacked = ops.scan(lambda carry, x: step(x, carry)[::-1], state, steps_first)
+    return tuple(ops.transpose(output, (1, 0, 2)) for output in stacked), state
+
+
+def _tensorflow_loop(
+    step: Step, state: Any, inputs: Tensor, widths: tuple[int | None, ...]
+) -> tuple[list[Tensor], Any]:
+    """The same over `tf.while_loop`: TensorFlow's `ops.scan` must stack the state as well."""
+    import tensorflow as tf
+
+    steps = tf.shape(inputs)[0]
+    arrays = [
+        tf.TensorArray(inputs.dtype, size=steps, element_shape=(inputs.shape[1], width))
+        for width in widths
+    ]
+
+    def body(t: Tensor, state: Any, arrays: list[Any]) -> tuple[Tensor, Any, list[Any]]:
+        outputs, state = step(inputs[t], state)
+        arrays = [array.write(t, x) for array, x in zip(arrays, outputs, strict=True)]
+        return t + 1, state, arrays
+
+    _, state, arrays = tf.while_loop(
+        lambda t, *_: t < steps, body, (0, state, arrays), maximum_iterations=steps
+    )
+    return [array.stack() for array in arrays], state

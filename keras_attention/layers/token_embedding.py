@@ -1,0 +1,58 @@
+"""Token embeddings whose gradient is dense."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.layers.attention_mechanism import Tensor
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TokenEmbedding(keras.layers.Embedding):
+    """Keras's `Embedding` with a gradient that adds up a token's occurrences first.
+
+    TensorFlow gives an embedding a sparse gradient with one row an occurrence, and Keras's Adam
+    squares those rows before it adds them, which is not Adam wherever a token occurs twice. Here
+    the optimizer sees the sum.
+
+    Args:
+        input_dim: number of ids.
+        output_dim: width of the embedding.
+        **kwargs: as `keras.layers.Embedding` takes them.
+
+    Call arguments:
+        inputs: integer ids of any shape.
+
+    Returns:
+        Float tensor `[..., output_dim]`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.layers.token_embedding import TokenEmbedding
+    >>> tuple(TokenEmbedding(10, 4)(np.array([[5, 6, 2]])).shape)
+    (1, 3, 4)
+    """
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Looks the ids up."""
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        ids = ops.cast(inputs, "int32")
+        return ops.cast(_dense_lookup(ops.convert_to_tensor(self.embeddings), ids), self.compute_dtype)
+
+
+def _dense_lookup(table: Tensor, ids: Tensor) -> Tensor:
+    """Rows of `table` `[V, E]` at `ids`; the gradient is one dense `[V, E]`."""
+    import tensorflow as tf
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def lookup(table: Tensor) -> tuple[Tensor, Any]:
+        def gradient(upstream: Tensor) -> Tensor:
+            rows = tf.reshape(upstream, (-1, table.shape[1]))
+            return tf.math.unsorted_segment_sum(rows, tf.reshape(ids, (-1,)), table.shape[0])
+
+        return tf.gather(table, ids), gradient
+
+    return lookup(table)

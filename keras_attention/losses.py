@@ -1,0 +1,58 @@
+"""The loss: cross-entropy over real target tokens."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.masking import Tensor, real_tokens
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MaskedCrossentropy(keras.losses.Loss):
+    """Cross-entropy in nats, averaged over the batch's real target tokens.
+
+    `loss = - sum_i w_i log softmax(logits_i)[target_i] / sum_i w_i`, where `w_i` is 0 on padding
+    (target id 0) and 1, or the sample weight, elsewhere.
+
+    Call arguments:
+        y_true: integer target ids `[B, T]`.
+        y_pred: logits `[B, T, V]`.
+        sample_weight: optional, broadcast to `[B, T]`.
+
+    Returns:
+        A float32 scalar.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import MaskedCrossentropy
+    >>> loss = MaskedCrossentropy()(np.array([[3, 0]]), np.zeros((1, 2, 4), "float32"))
+    >>> round(float(loss), 4)
+    1.3863
+    """
+
+    def __init__(self, name: str = "masked_crossentropy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
+        """The mean over real tokens, which Keras's mean over the batch would not give."""
+        losses = self.call(y_true, y_pred)
+        weights = token_weights(y_true, sample_weight, losses.dtype)
+        return ops.divide_no_nan(ops.sum(losses * weights), ops.sum(weights))
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Cross-entropy of every position, `[B, T]`, padding included."""
+        logits = ops.cast(y_pred, "float32")
+        return ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
+
+
+def token_weights(y_true: Tensor, sample_weight: Tensor | None, dtype: Any) -> Tensor:
+    """Weights `[B, T]`: 0 on padding, elsewhere 1 or the sample weight."""
+    weights = ops.cast(real_tokens(y_true), dtype)
+    if sample_weight is None:
+        return weights
+    sample_weight = ops.cast(sample_weight, dtype)
+    if len(sample_weight.shape) == 1:
+        sample_weight = ops.expand_dims(sample_weight, -1)
+    return weights * sample_weight

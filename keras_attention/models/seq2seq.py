@@ -1,0 +1,238 @@
+"""The model: source ids and shifted target ids in, logits out."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_attention.layers.attention_cell import AttentionCell, DecoderState
+from keras_attention.layers.attention_decoder import AttentionDecoder
+from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
+from keras_attention.layers.bilstm_encoder import BiLSTMEncoder, checked_choice
+from keras_attention.layers.bridge import Bridge
+from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.masking import real_tokens
+
+
+class Memory(NamedTuple):
+    """What the encoder leaves for the decoder to attend to.
+
+    Attributes:
+        values: encoder outputs `[B, S, M]`.
+        keys: what queries are compared with, `[B, S, U]`, projected once.
+        mask: `[B, S]`, True where the source token is real.
+    """
+
+    values: Tensor
+    keys: Tensor
+    mask: Tensor
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class Seq2Seq(keras.Model):
+    """Bidirectional LSTM encoder and attention decoder, for `fit` and for search.
+
+    `fit` sees `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
+    right by one behind the start token (teacher forcing). `encode` and `step` are the same
+    network a token at a time, which is what search and the exports run. Ids of 0 are padding.
+
+    Args:
+        source_vocabulary_size: number of source ids.
+        target_vocabulary_size: number of target ids.
+        units: width of the decoder and of the memory; even, since each direction of the
+            encoder takes half of it where they are concatenated. Default 256.
+        embedding: width of the source and target embeddings. Default 256.
+        attention: an `AttentionMechanism`, or `None` for the plain fixed-vector model.
+        placement: `"before"` (Bahdanau) or `"after"` (Luong) the LSTM. Default `"after"`.
+        input_feeding: whether the attentional vector is fed back. Default `False`.
+        attention_units: width of the attentional vector; default `units`.
+        encoder_layers: bidirectional layers. Default 1.
+        decoder_layers: LSTM layers of the decoder. Default 1.
+        merge: `"concat"` or `"sum"` of the encoder's directions. Default `"concat"`.
+        bridge: `"dense"`, `"copy"` or `"zero"`: the decoder's first state. Default `"dense"`.
+        dropout: rate in [0, 1) on embeddings, between layers and before the logits. Default 0.
+
+    Call arguments:
+        inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`.
+        training: whether dropout is active.
+
+    Returns:
+        Logits `[B, T, target_vocabulary_size]` in at least float32.
+
+    Raises:
+        ValueError: if an argument is out of range or does not fit the others.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import BahdanauAttention, Seq2Seq
+    >>> model = Seq2Seq(10, 12, units=8, embedding=4, attention=BahdanauAttention(8))
+    >>> logits = model((np.array([[5, 6, 2]]), np.array([[1, 7]])))
+    >>> tuple(logits.shape)
+    (1, 2, 12)
+
+    Reference:
+        https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1508.04025
+    """
+
+    def __init__(
+        self,
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
+        *,
+        units: int = 256,
+        embedding: int = 256,
+        attention: AttentionMechanism | None = None,
+        placement: str = "after",
+        input_feeding: bool = False,
+        attention_units: int | None = None,
+        encoder_layers: int = 1,
+        decoder_layers: int = 1,
+        merge: str = "concat",
+        bridge: str = "dense",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.settings = {
+            "source_vocabulary_size": checked_units(
+                source_vocabulary_size, "source_vocabulary_size"
+            ),
+            "target_vocabulary_size": checked_units(
+                target_vocabulary_size, "target_vocabulary_size"
+            ),
+            "units": checked_units(units),
+            "embedding": checked_units(embedding, "embedding"),
+            "placement": placement,
+            "input_feeding": input_feeding,
+            "attention_units": attention_units,
+            "encoder_layers": encoder_layers,
+            "decoder_layers": decoder_layers,
+            "merge": merge,
+            "bridge": bridge,
+            "dropout": _checked_rate(dropout),
+        }
+        policy = self.dtype_policy
+        self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
+        self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
+        self.encoder = BiLSTMEncoder(
+            _direction_units(units, merge),
+            layers=encoder_layers,
+            merge=merge,
+            dropout=dropout,
+            dtype=policy,
+            name="encoder",
+        )
+        self.bridge = Bridge(units, layers=decoder_layers, kind=bridge, dtype=policy, name="bridge")
+        cell = AttentionCell(
+            units,
+            attention,
+            layers=decoder_layers,
+            placement=placement,
+            input_feeding=input_feeding,
+            attention_units=attention_units,
+            dtype=policy,
+            name="cell",
+        )
+        self.decoder = AttentionDecoder(cell, dropout=dropout, dtype=policy, name="decoder")
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.output_projection = keras.layers.Dense(
+            target_vocabulary_size, dtype=policy, name="output_projection"
+        )
+
+    def _embedding(self, size: int, name: str) -> TokenEmbedding:
+        width = self.settings["embedding"]
+        return TokenEmbedding(size, width, dtype=self.dtype_policy, name=name)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes every weight; the shapes follow from the arguments alone."""
+        embedded = (None, None, self.settings["embedding"])
+        memory = (None, None, self.settings["units"])
+        self.source_embedding.build((None, None))
+        self.target_embedding.build((None, None))
+        self.encoder.build(embedded)
+        _, states = self.encoder.compute_output_shape(embedded)
+        self.bridge.build(states)
+        self.decoder.build(embedded, memory)
+        self.output_projection.build((None, self.decoder.cell.output_width))
+        self.built = True
+
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+        """Logits of the target under teacher forcing; see the class for shapes."""
+        source, target = inputs
+        return self.teacher_forced(source, target, training=training)[0]
+
+    def teacher_forced(
+        self, source: Tensor, target: Tensor, training: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Logits `[B, T, V]` and alignment `[B, T, S]` of a given target."""
+        memory, state = self.encode(source, training=training)
+        embedded = self.dropout(self.target_embedding(target), training=training)
+        outputs, alignment, _ = self.decoder(
+            embedded, state, memory.values, memory_mask=memory.mask, training=training
+        )
+        return self._logits(self.dropout(outputs, training=training)), alignment
+
+    def encode(self, source: Tensor, training: bool = False) -> tuple[Memory, DecoderState]:
+        """Reads source ids `[B, S]`: the memory, and the decoder's first state."""
+        mask = real_tokens(source)
+        embedded = self.dropout(self.source_embedding(source), training=training)
+        values, states = self.encoder(embedded, mask=mask, training=training)
+        cell = self.decoder.cell
+        state = cell.initial_state(self.bridge(states))
+        return Memory(values, cell.project(values), mask), state
+
+    def step(
+        self, tokens: Tensor, state: DecoderState, memory: Memory
+    ) -> tuple[Tensor, DecoderState, Tensor]:
+        """One step of search.
+
+        Args:
+            tokens: previous target ids `[B]`.
+            state: the state the previous step, or `encode`, returned.
+            memory: what `encode` returned.
+
+        Returns:
+            `(logits, state, alignment)`: `[B, V]` in at least float32, the next state, `[B, S]`.
+        """
+        output, state, alignment = self.decoder.cell(
+            self.target_embedding(tokens),
+            state,
+            memory.values,
+            memory_mask=memory.mask,
+            keys=memory.keys,
+        )
+        return self._logits(output), state, alignment
+
+    def _logits(self, outputs: Tensor) -> Tensor:
+        logits = self.output_projection(outputs)
+        return logits if logits.dtype == "float64" else ops.cast(logits, "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this model."""
+        attention = keras.saving.serialize_keras_object(self.decoder.cell.attention)
+        return {**super().get_config(), **self.settings, "attention": attention}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Seq2Seq":
+        """Rebuilds the model and the mechanism in it."""
+        attention = keras.saving.deserialize_keras_object(
+            config["attention"], custom_objects=custom_objects
+        )
+        return cls(**{**config, "attention": attention})
+
+
+def _direction_units(units: int, merge: str) -> int:
+    """Width of each direction, so that the memory is `units` wide."""
+    checked_choice(merge, "merge", ("concat", "sum"))
+    if merge == "sum":
+        return units
+    if units % 2:
+        raise ValueError(f"`units` must be even with merge='concat'. Received: units={units}.")
+    return units // 2
+
+
+def _checked_rate(rate: float) -> float:
+    if not 0 <= rate < 1:
+        raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={rate!r}.")
+    return rate

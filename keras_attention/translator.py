@@ -1,0 +1,172 @@
+"""The Translator: text in; text, score, tokens and alignment out."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, overload
+
+import keras
+import numpy as np
+
+from keras_attention.decoding.search import search
+from keras_attention.errors import InputError
+from keras_attention.files import read_text, write_atomically
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.text.codec import CODEC_FILES, TextCodec
+from keras_attention.translation import Translation
+
+MODEL_FILE = "model.keras"
+
+
+class Translator:
+    """A trained model and its tokenizers.
+
+    Args:
+        model: a `Seq2Seq`.
+        codec: its tokenizers and search settings.
+
+    Example:
+
+        translator = Translator.load("saved_models/dates")
+        translation = translator("march 27, 2016", beam_width=4)
+        translation.text, translation.score, translation.tokens, translation.alignment
+    """
+
+    def __init__(self, model: Seq2Seq, codec: TextCodec) -> None:
+        self.model = model
+        self.codec = codec
+        self._searches: dict[tuple[int, float], Callable[[Any], Any]] = {}
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Translator":
+        """Reads what `save`, `train` or `quickstart` wrote.
+
+        Raises:
+            InputError: if the folder is missing, is something else, or holds a damaged file.
+        """
+        folder = Path(folder)
+        codec = load_codec(folder)
+        return cls(load_model(folder / MODEL_FILE), codec)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the model and its tokenizers into `folder`, each file in one piece."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in self.codec.to_files().items():
+            with write_atomically(folder / name) as beside:
+                beside.write_text(text, encoding="utf-8", newline="\n")
+        save_model(self.model, folder / MODEL_FILE)
+
+    @overload
+    def __call__(self, texts: str, **options: Any) -> Translation: ...
+    @overload
+    def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
+    def __call__(self, texts: Any, **options: Any) -> Any:
+        """Translates one text or many.
+
+        Args:
+            texts: a string, or an iterable of strings; empty ones too.
+            **options: `beam_width`, `length_penalty` and `batch_size`, as `stream` takes them.
+
+        Returns:
+            One `Translation` for a string, a list in the same order for an iterable.
+        """
+        if isinstance(texts, str):
+            return next(self.stream([texts], **options))
+        return list(self.stream(texts, **options))
+
+    def stream(
+        self,
+        texts: Iterable[str],
+        *,
+        beam_width: int | None = None,
+        length_penalty: float | None = None,
+        batch_size: int = 64,
+    ) -> Iterator[Translation]:
+        """Translates `texts` in order, a batch at a time, as they come.
+
+        Args:
+            texts: any iterable of strings.
+            beam_width: hypotheses a source; 1 is greedy search. Default the model's own.
+            length_penalty: exponent of the length penalty. Default the model's own.
+            batch_size: sources searched together.
+        """
+        settings = self.codec.settings
+        width = settings.beam_width if beam_width is None else beam_width
+        penalty = settings.length_penalty if length_penalty is None else length_penalty
+        remaining = iter(texts)
+        while batch := list(islice(remaining, batch_size)):
+            yield from self._translate(batch, self._search(width, float(penalty)))
+
+    def _translate(
+        self, texts: Sequence[str], search_batch: Callable[[Any], Any]
+    ) -> list[Translation]:
+        hypotheses = search_batch(self.codec.encode(texts))
+        arrays = [keras.ops.convert_to_numpy(array) for array in hypotheses]
+        return self.codec.translations(texts, *arrays)
+
+    def _search(self, beam_width: int, length_penalty: float) -> Callable[[Any], Any]:
+        """The search as one compiled loop, traced once for all shapes."""
+        key = beam_width, length_penalty
+        if key not in self._searches:
+            self._searches[key] = compiled_search(self.model, self.codec, *key)
+        return self._searches[key]
+
+
+def compiled_search(
+    model: Seq2Seq, codec: TextCodec, beam_width: int, length_penalty: float
+) -> Callable[[Any], Any]:
+    """`search` with its options bound; under TensorFlow one graph for every batch and length."""
+
+    def run(source: Any) -> Any:
+        return search(
+            model,
+            source,
+            max_length=codec.settings.max_length,
+            beam_width=beam_width,
+            length_penalty=length_penalty,
+        )
+
+    if keras.backend.backend() != "tensorflow":
+        return run
+    import tensorflow as tf
+
+    return tf.function(run, input_signature=[tf.TensorSpec([None, None], tf.int32)])  # type: ignore[no-any-return]
+
+
+def load_codec(folder: Path) -> TextCodec:
+    """The tokenizers and search settings in a model's folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected a trained model's.")
+    files = {name: read_text(folder / name) for name in CODEC_FILES if (folder / name).is_file()}
+    return TextCodec.from_files(files, str(folder))
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Writes the model with its optimizer, in one piece."""
+    with write_atomically(path) as beside:
+        beside = beside.rename(beside.with_suffix(".keras"))
+        model.save(beside)
+
+
+def load_model(path: Path) -> Seq2Seq:
+    """Reads a `Seq2Seq`.
+
+    Raises:
+        InputError: if the file is missing, damaged, or another model.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a trained model.")
+    try:
+        model = keras.models.load_model(path)
+    except Exception as error:  # Keras raises whatever the damage causes
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
+    if not isinstance(model, Seq2Seq):
+        raise InputError(f"{path}: expected a Seq2Seq model. Received: {type(model).__name__}.")
+    return model
+
+
+def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Share of hypotheses equal to their reference, in [0, 1]."""
+    return float(np.mean([a == b for a, b in zip(hypotheses, references, strict=True)]))

@@ -1,0 +1,224 @@
+import dataclasses
+import math
+
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.training.recipe import (
+    SETTINGS,
+    DataConfig,
+    ModelConfig,
+    Recipe,
+    TrainingConfig,
+    load_recipe,
+    recipe_names,
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="mine.toml"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_dates_recipe_is_what_the_quickstart_trains():
+    recipe = load_recipe("dates")
+    assert (recipe.name, recipe.seed) == ("dates", 1)
+    assert (recipe.data.format, recipe.data.path) == ("dates", "")
+    assert (recipe.data.size, recipe.data.held_out) == (50000, 5000)
+    assert (recipe.model.attention, recipe.model.placement) == ("bahdanau", "before")
+    assert recipe.training.epochs == 3
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_reads_back_equal_from_its_own_text(name, tmp_path):
+    recipe = load_recipe(name)
+    recipe.save(tmp_path / "recipe.toml")
+    assert load_recipe(tmp_path / "recipe.toml") == recipe
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
+
+
+def test_awkward_values_read_back_equal(tmp_path):
+    recipe = Recipe(
+        name="다섯 \"q\" 'a' \x7f\u2028 \\".replace("\\", "#"),
+        seed=2**32 - 1,
+        data=DataConfig(path='C:\\날짜\t"x"\n\x00\x1f=#[a].tsv', format="tsv"),
+        training=TrainingConfig(learning_rate=1e-7, clip_norm=1e300, mixed_precision=True),
+    )
+    recipe.save(tmp_path / "r.toml")
+    assert load_recipe(tmp_path / "r.toml") == recipe
+
+
+def test_settings_left_out_keep_their_defaults_and_the_file_gives_the_name(write):
+    recipe = load_recipe(write("[model]\nunits = 32\n"))
+    assert recipe == Recipe(name="mine", model=ModelConfig(units=32))
+
+
+def test_a_resolved_recipe_names_every_setting():
+    text = Recipe().to_toml()
+    assert all(f"\n{key.rpartition('.')[2]} = " in "\n" + text for key in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("epochs=5", "training.epochs", 5),
+        ("training.epochs = 5", "training.epochs", 5),
+        ("attention=none", "model.attention", "none"),
+        ('attention="none"', "model.attention", "none"),
+        ("learning_rate=1", "training.learning_rate", 1.0),
+        ("learning_rate=1e-3", "training.learning_rate", 0.001),
+        ("mixed_precision=true", "training.mixed_precision", True),
+        ("seed=7", "seed", 7),
+        ("name=try=2", "name", "try=2"),
+        ("name=2024", "name", "2024"),
+        ("data.path=a folder/b#c.tsv", "data.path", "a folder/b#c.tsv"),
+        ("data.path=", "data.path", ""),
+        ("data.path=x\ny = 1", "data.path", "x\ny = 1"),
+        ("data.path='a'\ny = 1", "data.path", "'a'\ny = 1"),
+    ],
+)
+def test_override(override, key, value):
+    found = load_recipe("dates", [override])
+    for part in key.split("."):
+        found = getattr(found, part)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_the_last_override_wins():
+    assert load_recipe("dates", ["epochs=5", "training.epochs=6"]).training.epochs == 6
+
+
+def test_overrides_can_mend_a_contradiction_in_pieces():
+    recipe = load_recipe("dates", ["input_feeding=true", "placement=after"])
+    assert recipe.model.input_feeding
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epohcs=5", "Unknown key `epohcs`; the nearest is `training.epochs`."),
+        ("model.attentoin=none", "Unknown key `model.attentoin`; the nearest is `model.attention`"),
+        ("model.epochs=5", "Unknown key `model.epochs`; the nearest is `training.epochs`."),
+        ("epochs", "An override must read key=value. Received: 'epochs'."),
+        ("=5", "An override must read key=value. Received: '=5'."),
+        (
+            "epochs=three",
+            "`training.epochs` must be an integer of at least 1. Received: training.epochs='three'",
+        ),
+        (
+            "epochs=1.0",
+            "`training.epochs` must be an integer of at least 1. Received: training.epochs=1.0.",
+        ),
+        (
+            "epochs=true",
+            "`training.epochs` must be an integer of at least 1. Received: training.epochs=True.",
+        ),
+        ("epochs=0", "must be an integer of at least 1"),
+        ("epochs=1\nunits=2", "must be an integer of at least 1"),
+        ("mixed_precision=1", "must be true or false. Received: training.mixed_precision=1."),
+        ("learning_rate=0", "must be a finite number above 0"),
+        ("learning_rate=nan", "must be a finite number above 0"),
+        ("learning_rate=inf", "must be a finite number above 0"),
+        (f"learning_rate=1{'0' * 400}", "must be a finite number above 0"),
+        ("dropout=1", "`model.dropout` must be a finite number of at least 0 and below 1."),
+        ("seed=4294967296", "`seed` must be an integer of at least 0 and below 4294967296."),
+        (
+            "score=cosine",
+            "`model.score` must be one of 'dot', 'general', 'concat', 'location'. "
+            "Received: model.score='cosine'.",
+        ),
+        ("data.path=\udcff", "`data.path` must be a string of valid Unicode."),
+        ("name=a/b", "`name` must be a file name without a folder. Received: 'a/b'."),
+        ("name=..", "`name` must be a file name without a folder."),
+        ("input_feeding=true", "`model.input_feeding` needs model.placement='after'"),
+    ],
+)
+def test_bad_override(override, message):
+    with pytest.raises(InputError) as error:
+        load_recipe("dates", [override])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_bare_key_of_two_sections_must_be_dotted(monkeypatch):
+    twin = dataclasses.replace(SETTINGS["training.epochs"], key="decoding.epochs")
+    monkeypatch.setitem(SETTINGS, "decoding.epochs", twin)
+    with pytest.raises(InputError, match="write one of: training.epochs, decoding.epochs"):
+        load_recipe("dates", ["epochs=2"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = 3", "Unknown key `epochs`; the nearest is `training.epochs`."),
+        ("[model]\nunit = 3", "Unknown key `model.unit`; the nearest is `model.units`."),
+        ("[modle]\nunits = 3", "Unknown key `modle.units`; the nearest is `model.units`."),
+        ("[modle]", "unknown table [modle]; the nearest is [model]."),
+        ("model = 3", "`model` must be a table. Received: model=3."),
+        ("[name]", "`name` must be a string of valid Unicode. Received: name={}."),
+        ("[model.units]\nx = 1", "`model.units` must be an integer of at least 1."),
+        ("[model]\nunits = [3]", "`model.units` must be an integer of at least 1."),
+        ("[model]\nunits = 1979-05-27", "`model.units` must be an integer of at least 1."),
+        ("[model\n", "this is not TOML: "),
+        ("a = 1\na = 2", "this is not TOML: "),
+        ("[model]\ninput_feeding = true", "`model.input_feeding` needs model.placement='after'"),
+    ],
+)
+def test_bad_file(write, text, message):
+    path = write(text)
+    with pytest.raises(InputError) as error:
+        load_recipe(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert message in str(error.value)
+
+
+def test_no_such_recipe_names_the_nearest_and_all():
+    with pytest.raises(InputError, match="no recipe 'date'; the nearest is 'dates'.* one of: "):
+        load_recipe("date")
+
+
+@pytest.mark.parametrize("name", ["nothing.toml", "no/folder/nothing", ""])
+def test_missing_file(name):
+    with pytest.raises(InputError):
+        load_recipe(name)
+
+
+def test_invalid_utf8(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(b'seed = 1\nname = "\xff"\n')
+    with pytest.raises(InputError, match="bad.toml.*2"):
+        load_recipe(path)
+
+
+def test_attention_none_ignores_placement_and_input_feeding():
+    assert load_recipe("dates", ["attention=none", "input_feeding=true"]).model.attention == "none"
+
+
+def test_a_section_made_by_hand_is_checked_as_well():
+    with pytest.raises(InputError, match="`model.units` must be an integer of at least 1"):
+        ModelConfig(units=0)
+    with pytest.raises(InputError, match="`training.clip_norm`"):
+        dataclasses.replace(TrainingConfig(), clip_norm=math.nan)
+
+
+def test_every_field_is_explained_and_every_default_is_accepted():
+    leaves = [
+        field.name
+        for kind in (Recipe, *(type(getattr(Recipe(), part)) for part in _parts()))
+        for field in dataclasses.fields(kind)
+        if field.name not in _parts()
+    ]
+    assert [key.rpartition(".")[2] for key in SETTINGS] == leaves
+    for setting in SETTINGS.values():
+        assert setting.doc
+        assert setting.check(setting.default) == setting.default
+
+
+def _parts():
+    return ("data", "text", "model", "training", "decoding")

@@ -1,0 +1,99 @@
+"""From a recipe to the tokenizers and the model that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_attention.layers.attention_mechanism import AttentionMechanism
+from keras_attention.layers.bahdanau_attention import BahdanauAttention
+from keras_attention.layers.luong_attention import LuongAttention
+from keras_attention.losses import MaskedCrossentropy
+from keras_attention.metrics import MaskedAccuracy
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
+from keras_attention.vocabulary import Vocabulary
+
+from .data import Pair
+from .recipe import ModelConfig, Recipe, TextConfig
+
+
+def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
+    """Learns both vocabularies from the training pairs."""
+    text, data, decoding = recipe.text, recipe.data, recipe.decoding
+    source = _tokenizer(text.source_tokenizer, text.source_vocabulary_size, text, pairs, side=0)
+    target = _tokenizer(text.target_tokenizer, text.target_vocabulary_size, text, pairs, side=1)
+    settings = SearchSettings(
+        max_source_length=data.max_source_length,
+        max_length=decoding.max_length or data.max_target_length,
+        beam_width=decoding.beam_width,
+        length_penalty=decoding.length_penalty,
+    )
+    return TextCodec(source, target, settings)
+
+
+def _tokenizer(
+    name: str, size: int, text: TextConfig, pairs: Sequence[Pair], *, side: int
+) -> Tokenizer:
+    kind = TOKENIZERS[name]
+    sentences = (kind.split(pair[side]) for pair in pairs)
+    vocabulary = Vocabulary.build(sentences, max_size=size or None, min_count=text.min_count)
+    return kind(vocabulary)
+
+
+def build_model(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
+    """The untrained, compiled model; its weights depend on the recipe's seed alone."""
+    config, training = recipe.model, recipe.training
+    keras.utils.set_random_seed(recipe.seed)
+    model = Seq2Seq(
+        len(codec.source.vocabulary),
+        len(codec.target.vocabulary),
+        units=config.units,
+        embedding=config.embedding,
+        attention=build_attention(config, recipe.data.max_source_length),
+        placement=config.placement,
+        input_feeding=config.input_feeding and config.attention != "none",
+        attention_units=config.attention_units or None,
+        encoder_layers=config.encoder_layers,
+        decoder_layers=config.decoder_layers,
+        merge=config.merge,
+        bridge=config.bridge,
+        dropout=config.dropout,
+        dtype=_precision(training.mixed_precision),
+    )
+    model.build()
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            training.learning_rate, global_clipnorm=training.clip_norm or None
+        ),
+        loss=MaskedCrossentropy(),
+        metrics=[MaskedAccuracy()],
+    )
+    return model
+
+
+def build_attention(config: ModelConfig, max_source_length: int) -> AttentionMechanism | None:
+    """The mechanism that a recipe names; `None` for the fixed-vector model."""
+    units, policy = config.attention_units or config.units, None
+    if config.attention == "none":
+        return None
+    if config.attention == "bahdanau":
+        return BahdanauAttention(units, normalize=config.normalize, dtype=policy)
+    return LuongAttention(
+        config.score,
+        scale=config.scale,
+        units=units if config.score == "concat" else None,
+        max_source_length=max_source_length if config.score == "location" else None,
+        dtype=policy,
+    )
+
+
+def _precision(mixed: bool) -> str:
+    """The dtype policy: 16 bits as the device computes them best, or 32."""
+    if not mixed:
+        return "float32"
+    import tensorflow as tf
+
+    return "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"

@@ -1,0 +1,166 @@
+"""Reading pairs: free-form dates, tab-separated columns or two parallel files.
+
+A pair is a source and its target as they stand in the file; normalising and cutting into tokens
+is the tokenizer's work. A problem in a file is an `InputError` that names the file and the line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import numpy as np
+
+from keras_attention.errors import InputError
+from keras_attention.files import read_lines
+
+from .dates import generate_dates
+from .recipe import DataConfig
+
+Pair = tuple[str, str]
+_Path = str | os.PathLike[str]
+
+
+def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
+    """Reads the training file of a recipe, or generates dates where the recipe names none.
+
+    Args:
+        config: What to read. `validation_path` is left to `split_pairs`.
+        seed: Seed of generated dates.
+
+    Returns:
+        All pairs in the order of the file.
+
+    Raises:
+        InputError: If a path is missing or not due, or a file cannot be used.
+    """
+    if config.format == "dates" and not config.path:
+        return generate_dates(config.size, seed)
+    return _read(config, "path", "target_path")
+
+
+def split_pairs(config: DataConfig, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Returns the pairs to train on and the pairs held out.
+
+    Where the recipe names a validation file, that is what is held out. Otherwise `held_out` pairs
+    are taken after a shuffle by the seed. A source that comes twice may then stand on both sides.
+
+    Args:
+        config: What to read and how much to hold out.
+        seed: Seed of the shuffle and of generated dates.
+
+    Returns:
+        Two lists of pairs: training, held out.
+
+    Raises:
+        InputError: If a file cannot be used, or holding out would leave nothing to train on.
+    """
+    if config.validation_target_path and not config.validation_path:
+        raise InputError("`data.validation_target_path` needs `data.validation_path` beside it.")
+    pairs = read_pairs(config, seed)
+    if config.validation_path:
+        return pairs, _read(config, "validation_path", "validation_target_path")
+    if config.held_out >= len(pairs):
+        raise InputError(
+            f"`data.held_out` must be below the number of pairs, {len(pairs)}. "
+            f"Received: data.held_out={config.held_out}."
+        )
+    shuffled = [pairs[index] for index in np.random.default_rng(seed).permutation(len(pairs))]
+    return shuffled[config.held_out :], shuffled[: config.held_out]
+
+
+def read_dates_file(path: _Path) -> list[Pair]:
+    """Reads lines of a free-form date, padded with spaces to a column, `_`, and its ISO date.
+
+    The padding is dropped.
+
+    Raises:
+        InputError: If the file is missing or empty, or a line has another form.
+    """
+    return _parse_lines(path, _parse_date_line)
+
+
+def read_tsv(path: _Path) -> list[Pair]:
+    """Reads lines of source, tab, target; further columns are ignored.
+
+    Raises:
+        InputError: If the file is missing or empty, or a line has one column or an empty side.
+    """
+    return _parse_lines(path, _parse_columns)
+
+
+def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
+    """Reads two files of which the same lines belong together.
+
+    Raises:
+        InputError: If a file is missing or empty, a line is empty, or one file has more lines.
+    """
+    sources, targets = (list(_filled_lines(path)) for path in (source_path, target_path))
+    if len(sources) != len(targets):
+        raise InputError(
+            "Parallel files must have the same number of lines. Received: "
+            f"{os.fspath(source_path)} with {len(sources)}, "
+            f"{os.fspath(target_path)} with {len(targets)}."
+        )
+    return list(zip(sources, targets, strict=True))
+
+
+def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
+    path, target_path = getattr(config, path_key), getattr(config, target_key)
+    if not path:
+        raise InputError(f"`data.{path_key}` must name a file for data.format={config.format!r}.")
+    if bool(target_path) != (config.format == "parallel"):
+        raise InputError(
+            f"`data.{target_key}` must name a file for data.format='parallel', and for no other. "
+            f"Received: data.format={config.format!r}, data.{target_key}={target_path!r}."
+        )
+    if config.format == "parallel":
+        return read_parallel(path, target_path)
+    return {"dates": read_dates_file, "tsv": read_tsv}[config.format](path)
+
+
+def _parse_lines(path: _Path, parse: Callable[[str], Pair]) -> list[Pair]:
+    pairs = []
+    for number, line in enumerate(_filled_lines(path), start=1):
+        try:
+            pairs.append(parse(line))
+        except ValueError as error:
+            raise InputError(f"{os.fspath(path)}, line {number}: {error}") from None
+    return pairs
+
+
+def _filled_lines(path: _Path) -> Iterator[str]:
+    number = 0
+    for number, line in enumerate(read_lines(path), start=1):
+        if not line.strip():
+            raise InputError(f"{os.fspath(path)}, line {number}: expected text, the line is empty.")
+        yield line
+    if not number:
+        raise InputError(f"{os.fspath(path)}: expected at least one line, the file is empty.")
+
+
+def _parse_columns(line: str) -> Pair:
+    columns = line.split("\t")
+    if len(columns) < 2:
+        raise ValueError("expected source, tab, target. Received: one column.")
+    for name, column in zip(("source", "target"), columns, strict=False):
+        if not column.strip():
+            raise ValueError(f"expected source, tab, target. Received: an empty {name}.")
+    return columns[0], columns[1]
+
+
+def _parse_date_line(line: str) -> Pair:
+    source, mark, target = line.rpartition("_")
+    source = source.rstrip(" ")
+    if not (mark and source and _is_iso(target)):
+        raise ValueError(f"expected a date, `_` and its ISO date. Received: {line!r}.")
+    return source, target
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        # Newer Pythons read other ISO forms as well, such as 19940927.
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

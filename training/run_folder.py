@@ -1,0 +1,119 @@
+"""The run folder: what a training run leaves, and what resumes it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import re
+from importlib import metadata
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.files import write_atomically
+
+from .recipe import Recipe, load_recipe
+
+_CHECKPOINT = re.compile(r"epoch-(\d+)\.keras")
+_PACKAGES = ("keras-attention", "keras", "tensorflow", "numpy")
+
+
+class RunFolder:
+    """Paths and small files of one run.
+
+    Beside the trained model (`model.keras` and its tokenizers: the best epoch so far) stand
+    `recipe.toml` (resolved), `versions.json`, `metrics.csv`, `logs/` for TensorBoard and
+    `checkpoints/epoch-NNNN.keras` (the last epoch, with the optimizer).
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.recipe_file = self.path / "recipe.toml"
+        self.metrics_file = self.path / "metrics.csv"
+        self.versions_file = self.path / "versions.json"
+        self.logs = self.path / "logs"
+        self.checkpoints = self.path / "checkpoints"
+
+    def start(self, recipe: Recipe) -> None:
+        """Writes what is known before the first step.
+
+        Raises:
+            InputError: if the folder holds a run already, or other files.
+        """
+        if self.recipe_file.exists():
+            raise InputError(
+                f"{self.path}: holds a run already; continue it with --resume, or begin anew "
+                "with --overwrite."
+            )
+        if self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir())):
+            raise InputError(f"{self.path}: expected a new or empty folder for the run.")
+        recipe.save(self.recipe_file)
+        versions = {name: metadata.version(name) for name in _PACKAGES}
+        versions["python"] = platform.python_version()
+        with write_atomically(self.versions_file) as beside:
+            beside.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+
+    def check_same(self, recipe: Recipe) -> None:
+        """Checks that the run to resume was started from this recipe.
+
+        Raises:
+            InputError: if there is no run, or its recipe differs (more epochs are welcome).
+        """
+        if not self.recipe_file.is_file():
+            raise InputError(f"{self.path}: holds no run to resume; start one without --resume.")
+        before, now = _lines(load_recipe(self.recipe_file)), _lines(recipe)
+        for old, new in zip(before, now, strict=True):
+            if old != new and not new.startswith("epochs = "):
+                raise InputError(
+                    f"{self.recipe_file}: the run was started with `{old}`. Received: `{new}`."
+                )
+
+    def last_checkpoint(self) -> tuple[int, Path | None]:
+        """Epochs done, and the checkpoint after the last of them."""
+        done = 0, None
+        found = [(int(match[1]), path) for path, match in self._checkpoint_files()]
+        return max(found, default=done)
+
+    def checkpoint(self, epochs_done: int) -> Path:
+        """Where the checkpoint after that many epochs stands."""
+        return self.checkpoints / f"epoch-{epochs_done:04d}.keras"
+
+    def drop_checkpoints_but(self, kept: Path) -> None:
+        """Removes earlier checkpoints, once `kept` is whole."""
+        for path, _ in self._checkpoint_files():
+            if path != kept:
+                path.unlink()
+
+    def _checkpoint_files(self) -> list[tuple[Path, re.Match[str]]]:
+        found = ((path, _CHECKPOINT.fullmatch(path.name)) for path in self.checkpoints.glob("*"))
+        return [(path, match) for path, match in found if match]
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The rows of `metrics.csv`, one an epoch."""
+        if not self.metrics_file.is_file():
+            return []
+        with open(self.metrics_file, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        try:
+            return [{name: float(value) for name, value in row.items()} for row in rows]
+        except (TypeError, ValueError):
+            raise InputError(f"{self.metrics_file}: damaged, expected numbers.") from None
+
+    def trim_metrics(self, epochs_done: int) -> None:
+        """Drops the rows of epochs after the last checkpoint, which will be trained again."""
+        rows = self.metrics()[:epochs_done]
+        if not rows:
+            self.metrics_file.unlink(missing_ok=True)
+            return
+        with write_atomically(self.metrics_file) as beside:
+            with open(beside, "w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+                writer.writeheader()
+                writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
+
+
+def _lines(recipe: Recipe) -> list[str]:
+    return recipe.to_toml().splitlines()

@@ -1,0 +1,138 @@
+"""What a setting of a recipe may be, said once: for checks, messages and help."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from keras_attention.errors import InputError
+
+_KINDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a finite number",
+    str: "a string of valid Unicode",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value of a recipe: its dotted key, its default, and what it may be.
+
+    Example:
+        >>> Setting("training.epochs", 3, "passes over the training pairs", minimum=1).expected
+        'an integer of at least 1'
+    """
+
+    key: str
+    default: Any
+    doc: str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    @property
+    def expected(self) -> str:
+        """What is accepted, in words."""
+        if self.choices:
+            return "one of " + ", ".join(map(repr, self.choices))
+        limits = {"of at least": self.minimum, "above": self.above, "below": self.below}
+        words = [f"{word} {limit}" for word, limit in limits.items() if limit is not None]
+        return " ".join([_KINDS[type(self.default)], " and ".join(words)]).rstrip()
+
+    def check(self, value: object) -> Any:
+        """Returns the value, an integer made a float where one is due.
+
+        Raises:
+            InputError: If the value has another type or is out of range.
+        """
+        kind = type(self.default)
+        accepted = _as_float(value) if kind is float else value
+        # `type`, not `isinstance`: true is no integer here.
+        if type(accepted) is not kind or not self._in_range(accepted):
+            raise InputError(
+                f"`{self.key}` must be {self.expected}. Received: {self.key}={value!r}."
+            )
+        return accepted
+
+    def _in_range(self, value: Any) -> bool:
+        if isinstance(value, str):
+            return _is_unicode(value) and (not self.choices or value in self.choices)
+        return (
+            (isinstance(value, int) or math.isfinite(value))
+            and (self.minimum is None or value >= self.minimum)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+
+def setting(default: Any, doc: str, **limits: Any) -> Any:
+    """Returns a dataclass field that carries what `Setting` needs: explanation and limits."""
+    return field(default=default, metadata={"doc": doc, **limits})
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a recipe. It checks its own values, however it is made."""
+
+    section: ClassVar[str] = ""
+
+    @classmethod
+    def settings(cls) -> Iterator[Setting]:
+        """Yields the section's settings in the order in which they are written."""
+        prefix = f"{cls.section}." if cls.section else ""
+        for item in fields(cls):
+            if "doc" in item.metadata:
+                yield Setting(prefix + item.name, item.default, **item.metadata)
+
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """Yields the name, without the section, and the value of each setting."""
+        for known in self.settings():
+            name = known.key.rpartition(".")[2]
+            yield name, getattr(self, name)
+
+    def __post_init__(self) -> None:
+        """Checks every value.
+
+        Raises:
+            InputError: If a value has the wrong type or is out of range.
+        """
+        for known, (name, value) in zip(self.settings(), list(self.values()), strict=True):
+            object.__setattr__(self, name, known.check(value))
+
+
+def find_nearest(key: str, known: Collection[str]) -> str:
+    """Returns the known key most like a mistaken one.
+
+    The last parts of dotted keys are compared first, so the right name in a wrong section is found.
+    """
+
+    def likeness(candidate: str) -> tuple[float, float]:
+        ends = key.rpartition(".")[2], candidate.rpartition(".")[2]
+        return _ratio(*ends), _ratio(key, candidate)
+
+    return max(known, key=likeness)
+
+
+def _ratio(first: str, second: str) -> float:
+    return difflib.SequenceMatcher(None, first, second).ratio()
+
+
+def _as_float(value: object) -> object:
+    try:
+        return float(value) if type(value) is int else value
+    except OverflowError:
+        return math.inf
+
+
+def _is_unicode(text: str) -> bool:
+    # Undecodable bytes of a command line arrive as surrogates, which no TOML file can hold.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,118 @@
+"""The training run: a recipe in, a run folder with a trained translator out."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from pathlib import Path
+
+import keras
+
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.text.codec import TextCodec
+from keras_attention.translator import Translator, load_model
+
+from .batches import PairBatches
+from .build import build_codec, build_model
+from .callbacks import Checkpoint, ExactMatch, KeepBest
+from .data import Pair, split_pairs
+from .recipe import Recipe
+from .run_folder import RunFolder
+
+_logger = logging.getLogger(__name__)
+
+
+def train(
+    recipe: Recipe, folder: str | Path, *, resume: bool = False, overwrite: bool = False
+) -> Translator:
+    """Trains a recipe through `model.fit`.
+
+    Equal recipes on equal versions and machines give equal weights, whether or not the run was
+    killed and resumed in between.
+
+    Args:
+        recipe: what to train.
+        folder: the run folder; see `RunFolder` for what it holds.
+        resume: continue the run in `folder` after its last whole epoch.
+        overwrite: remove what stands in `folder` first.
+
+    Returns:
+        The best epoch's translator.
+
+    Raises:
+        InputError: if the data, the recipe or the folder cannot be used.
+    """
+    training, held_out = split_pairs(recipe.data, recipe.seed)
+    run = RunFolder(folder)
+    if overwrite and run.recipe_file.is_file():
+        shutil.rmtree(run.path)
+    codec = build_codec(recipe, training)
+    batches = make_batches(recipe, codec, training, batch_size=recipe.training.batch_size)
+    if resume:
+        run.check_same(recipe)
+        recipe.save(run.recipe_file)
+    else:
+        run.start(recipe)
+    epochs_done, checkpoint = run.last_checkpoint()
+    run.trim_metrics(epochs_done)
+    model = build_model(recipe, codec) if checkpoint is None else load_model(checkpoint)
+    translator = Translator(model, codec)
+    _logger.info(
+        "%s: %s parameters, %d training pairs, %d held out, %d steps an epoch",
+        recipe.name,
+        f"{model.count_params():,}",
+        len(training),
+        len(held_out),
+        batches.steps_per_epoch,
+    )
+    _fit(recipe, run, translator, batches, held_out, epochs_done)
+    return Translator.load(run.path)
+
+
+def make_batches(
+    recipe: Recipe, codec: TextCodec, pairs: list[Pair], *, batch_size: int
+) -> PairBatches:
+    """The recipe's batches of `pairs`."""
+    return PairBatches(
+        pairs,
+        codec.source,
+        codec.target,
+        batch_size=batch_size,
+        max_source_length=recipe.data.max_source_length,
+        max_target_length=recipe.data.max_target_length,
+        bucket_width=recipe.training.bucket_width,
+        seed=recipe.seed,
+    )
+
+
+def _fit(
+    recipe: Recipe,
+    run: RunFolder,
+    translator: Translator,
+    batches: PairBatches,
+    held_out: list[Pair],
+    epochs_done: int,
+) -> None:
+    model: Seq2Seq = translator.model
+    callbacks: list[keras.callbacks.Callback] = []
+    validation = None
+    if held_out:
+        validation = make_batches(recipe, translator.codec, held_out, batch_size=256).once()
+        callbacks.append(ExactMatch(translator, held_out))
+    callbacks += [
+        KeepBest(translator, run),
+        keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
+        keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
+        Checkpoint(run),
+    ]
+    model.fit(
+        batches.stream(first_step=epochs_done * batches.steps_per_epoch),
+        steps_per_epoch=batches.steps_per_epoch,
+        epochs=recipe.training.epochs,
+        initial_epoch=epochs_done,
+        validation_data=validation,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose="auto" if sys.stdout.isatty() else 2,
+    )
