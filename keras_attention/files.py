@@ -42,6 +42,18 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return "".join(_decoded_lines(path))
 
 
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Returns the bytes of a file.
+
+    Raises:
+        InputError: If the file is missing, a folder or unreadable.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise _not_readable(path, error) from error
+
+
 @contextmanager
 def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path, and puts what was written there in place once the block succeeds.
@@ -92,9 +104,13 @@ def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
                 text = _decode(line, path, number)
                 yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
     except OSError as error:
-        raise InputError(
-            f"{os.fspath(path)}: expected a file that can be read. Received: {error.strerror}."
-        ) from error
+        raise _not_readable(path, error) from error
+
+
+def _not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
+    return InputError(
+        f"{os.fspath(path)}: expected a file that can be read. Received: {error.strerror}."
+    )
 
 
 def _decode(line: bytes, path: str | os.PathLike[str], number: int) -> str:

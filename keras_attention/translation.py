@@ -1,6 +1,6 @@
 """What a translator returns: text, score, tokens and alignment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ class Hypothesis:
     text: str
     score: float
     tokens: tuple[str, ...]
-    alignment: npt.NDArray[np.float32]
+    alignment: npt.NDArray[np.float32] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)

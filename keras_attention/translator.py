@@ -142,15 +142,22 @@ def load_codec(folder: Path) -> TextCodec:
     return TextCodec.from_files(files, str(folder))
 
 
-def save_model(model: keras.Model, path: Path) -> None:
-    """Writes the model with its optimizer, in one piece."""
+def save_model(model: keras.Model, path: Path, *, include_optimizer: bool = False) -> None:
+    """Writes the model, in one piece; a run that is to be resumed needs the optimizer too."""
     with write_atomically(path) as beside:
-        beside = beside.rename(beside.with_suffix(".keras"))
-        model.save(beside)
+        (model if include_optimizer else _without_optimizer(model)).save(beside)
 
 
-def load_model(path: Path) -> Seq2Seq:
-    """Reads a `Seq2Seq`.
+def _without_optimizer(model: keras.Model) -> keras.Model:
+    """A copy that was never compiled: Keras writes the optimizer of any other, thrice the size."""
+    copy = type(model).from_config(model.get_config())
+    copy.build()
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
+    """Reads a `Seq2Seq` that `save_model` wrote.
 
     Raises:
         InputError: if the file is missing, damaged, or another model.
@@ -158,7 +165,7 @@ def load_model(path: Path) -> Seq2Seq:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a trained model.")
     try:
-        model = keras.models.load_model(path)
+        model = keras.models.load_model(path, compile=include_optimizer)
     except Exception as error:  # Keras raises whatever the damage causes
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error

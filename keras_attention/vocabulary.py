@@ -107,11 +107,11 @@ class Vocabulary:
         # A lone carriage return is a token like any other, so lines are cut at line feeds only.
         lines = text.removesuffix("\n").split("\n")
         for number, special in enumerate(SPECIAL_TOKENS, start=1):
-            found = lines[number - 1] if number <= len(lines) else "the end"
-            if found != special:
+            found = repr(lines[number - 1]) if number <= len(lines) else "the end"
+            if found != repr(special):
                 raise InputError(
                     f"{name}, line {number}: expected the special token {special!r}. "
-                    f"Received: {found!r}."
+                    f"Received: {found}."
                 )
         tokens = lines[len(SPECIAL_TOKENS) :]
         for index, problem in _problems(tokens):

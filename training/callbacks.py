@@ -76,5 +76,5 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the checkpoint in one piece, then drops the earlier one."""
         path = self.folder.checkpoint(epoch + 1)
-        save_model(self.model, path)
+        save_model(self.model, path, include_optimizer=True)
         self.folder.drop_checkpoints_but(path)

@@ -56,7 +56,10 @@ def train(
         run.start(recipe)
     epochs_done, checkpoint = run.last_checkpoint()
     run.trim_metrics(epochs_done)
-    model = build_model(recipe, codec) if checkpoint is None else load_model(checkpoint)
+    if checkpoint is None:
+        model = build_model(recipe, codec)
+    else:
+        model = load_model(checkpoint, include_optimizer=True)
     translator = Translator(model, codec)
     _logger.info(
         "%s: %s parameters, %d training pairs, %d held out, %d steps an epoch",

@@ -1,1 +1,13 @@
-"""The layers: attention mechanisms, encoder, bridge, cell and decoder."""
+"""The layers: attention mechanisms, encoder, bridge, cell and decoder.
+
+Importing any of them imports them all: Keras loads a saved model only from registered classes.
+"""
+
+from keras_attention.layers.attention_cell import AttentionCell as AttentionCell
+from keras_attention.layers.attention_decoder import AttentionDecoder as AttentionDecoder
+from keras_attention.layers.attention_mechanism import AttentionMechanism as AttentionMechanism
+from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
+from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
+from keras_attention.layers.bridge import Bridge as Bridge
+from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
+from keras_attention.layers.token_embedding import TokenEmbedding as TokenEmbedding

@@ -1,4 +1,4 @@
-"""Text to ids and back. The graph forms are not imported here: they need TensorFlow, these do not."""
+"""Text to ids and back, without TensorFlow; the graph forms are in modules of their own."""
 
 from keras_attention.text.tokenizers import (
     CharacterTokenizer,

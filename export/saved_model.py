@@ -1,0 +1,154 @@
+"""SavedModel: strings in; text, score, tokens and alignment out, for TensorFlow Serving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.decoding.search import search
+from keras_attention.errors import InputError
+from keras_attention.files import write_atomically
+from keras_attention.text.graph_tokenizer import GraphTokenizer
+from keras_attention.translation import Hypothesis, Translation
+from keras_attention.translator import Translator
+
+GRAPH_FILE = "saved_model.pb"
+
+
+def export_saved_model(translator: Translator, folder: str | Path, *, version: int = 1) -> Path:
+    """Writes `folder/version/`, the layout that TensorFlow Serving watches.
+
+    The signature `serving_default` takes `text`, strings `[B]`, and gives `text` `[B]`, `score`
+    `[B]`, `tokens` `[B, T]` (empty strings behind the end), `alignment` `[B, T, S]` and
+    `source_tokens` `[B, S]`, for the best hypothesis of the model's own search settings. Batch and
+    length vary; only core TensorFlow operators are used.
+
+    Args:
+        translator: a trained translator.
+        folder: the model's folder, usually the one it was loaded from.
+        version: TensorFlow Serving's version number, a positive integer.
+
+    Returns:
+        The version folder.
+    """
+    path = Path(folder) / str(version)
+    module = ServingModule(translator)
+    signature = module.serve.get_concrete_function()
+    with write_atomically(path) as beside:
+        tf.saved_model.save(module, str(beside), signatures={"serving_default": signature})
+    return path
+
+
+class ServingModule(tf.Module):  # type: ignore[misc]
+    """The raw variables and tables of a translator, and the graph that runs on them.
+
+    The Keras model is reached through a closure alone: a Keras model that a `tf.Module` tracks
+    loads in Python and fails in every C and C++ loader (keras#20096).
+
+    Args:
+        translator: a trained translator.
+    """
+
+    def __init__(self, translator: Translator) -> None:
+        super().__init__()
+        self.weights = raw_variables(translator)
+        self.source_tokenizer = GraphTokenizer(translator.codec.source)
+        self.target_tokenizer = GraphTokenizer(translator.codec.target)
+        self.serve = tf.function(
+            self._serve(translator), input_signature=[tf.TensorSpec([None], tf.string, "text")]
+        )
+
+    def _serve(self, translator: Translator) -> Any:
+        model, settings = translator.model, translator.codec.settings
+
+        def serve(text: tf.Tensor) -> dict[str, tf.Tensor]:
+            hypotheses = search(
+                model,
+                self.source_tokenizer.encode(text),
+                max_length=settings.max_length,
+                beam_width=settings.beam_width,
+                length_penalty=settings.length_penalty,
+            )
+            ids = hypotheses.tokens[:, 0]
+            return {
+                "text": self.target_tokenizer.detokenize(ids),
+                "score": hypotheses.scores[:, 0],
+                "tokens": self.target_tokenizer.id_to_token(ids),
+                "alignment": hypotheses.alignments[:, 0],
+                "source_tokens": self.source_tokenizer.tokens(text),
+            }
+
+        return serve
+
+
+def raw_variables(translator: Translator) -> list[tf.Variable]:
+    """The TensorFlow variables behind a translator's Keras variables.
+
+    Raises:
+        InputError: if Keras runs on another backend, which cannot export.
+    """
+    variables = [variable.value for variable in translator.model.variables]
+    if not all(isinstance(variable, tf.Variable) for variable in variables):
+        raise InputError("only the TensorFlow backend exports; unset KERAS_BACKEND and try again.")
+    return variables
+
+
+class SavedModelTranslator:
+    """The exported SavedModel behind the translator's own call.
+
+    Args:
+        serve: the signature `serving_default`.
+    """
+
+    def __init__(self, serve: Any) -> None:
+        self._serve = serve
+
+    @classmethod
+    def load(cls, path: str | Path) -> SavedModelTranslator:
+        """Reads a version folder.
+
+        Raises:
+            InputError: if there is none, or it is damaged or another model's.
+        """
+        path = Path(path)
+        if not (path / GRAPH_FILE).is_file():
+            raise InputError(f"{path}: no SavedModel here, {GRAPH_FILE} is missing.")
+        try:
+            serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+        except Exception as error:  # TensorFlow raises whatever the damage causes
+            raise InputError(f"{path}: cannot be read as a SavedModel of ours.") from error
+        expected = {"text", "score", "tokens", "alignment", "source_tokens"}
+        if set(serve.structured_outputs) != expected:
+            raise InputError(f"{path}: a SavedModel, but not one that keras-attention exported.")
+        return cls(serve)
+
+    def __call__(self, texts: Iterable[str], *, batch_size: int = 64) -> list[Translation]:
+        """Translates `texts` in order, `batch_size` at a time."""
+        translations, remaining = [], iter(texts)
+        while batch := list(islice(remaining, batch_size)):
+            translations += self._translate(batch)
+        return translations
+
+    def _translate(self, texts: Sequence[str]) -> list[Translation]:
+        outputs = {name: out.numpy() for name, out in self._serve(tf.constant(texts)).items()}
+        names = ("source_tokens", "text", "score", "tokens", "alignment")
+        rows = zip(*(outputs[name] for name in names), strict=True)
+        return [_translation(text, *row) for text, row in zip(texts, rows, strict=True)]
+
+
+def _translation(
+    source: str, source_tokens: Any, text: bytes, score: float, tokens: Any, alignment: Any
+) -> Translation:
+    source_words, words = _words(source_tokens), _words(tokens)
+    weights = np.array(alignment[: len(words), : len(source_words)])
+    hypothesis = Hypothesis(text.decode(), float(score), words, weights)
+    return Translation(source, source_words, (hypothesis,))
+
+
+def _words(tokens: Any) -> tuple[str, ...]:
+    return tuple(token.decode() for token in tokens if token)

@@ -1,0 +1,99 @@
+"""The check that every export gives the Keras model's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.translation import Translation
+from keras_attention.translator import Translator
+
+from .device import DeviceTranslator
+from .saved_model import GRAPH_FILE, SavedModelTranslator
+
+SCORE_TOLERANCE = 1e-3
+"""Largest difference of a score, in nats, that rounding in another runtime explains."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How one runtime compares with the Keras model.
+
+    Attributes:
+        runtime: its name.
+        lines: how many lines were compared.
+        exact_match: share of equal texts, in [0, 1].
+        score_difference: largest absolute difference of a score, in nats.
+        alignment_difference: largest absolute difference of a weight where texts are equal.
+    """
+
+    runtime: str
+    lines: int
+    exact_match: float
+    score_difference: float
+    alignment_difference: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all texts are equal, and all scores but for rounding."""
+        return self.exact_match == 1 and self.score_difference <= SCORE_TOLERANCE
+
+
+def compare(
+    runtime: str, expected: Sequence[Translation], actual: Sequence[Translation]
+) -> Agreement:
+    """Compares one runtime's translations with the Keras model's of the same lines."""
+    pairs = list(zip(expected, actual, strict=True))
+    equal = [(a, b) for a, b in pairs if a.tokens == b.tokens]
+    return Agreement(
+        runtime,
+        len(pairs),
+        len([pair for pair in pairs if pair[0].text == pair[1].text]) / len(pairs),
+        max(abs(a.score - b.score) for a, b in pairs),
+        max((float(abs(a.alignment - b.alignment).max(initial=0)) for a, b in equal), default=0.0),
+    )
+
+
+def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[Agreement]:
+    """Runs the same lines through the Keras model and every export in its folder.
+
+    Args:
+        translator: the Keras model's translator.
+        folder: the model's folder; its newest SavedModel version and its TFLite files are run.
+        lines: the lines, at least one. What has more tokens than the TFLite file takes is left
+            out there.
+
+    Returns:
+        One `Agreement` a runtime.
+
+    Raises:
+        InputError: if there are no lines or no exports, or an export is damaged.
+    """
+    if not lines:
+        raise InputError("expected at least one line to compare on. Received: none.")
+    agreements = []
+    for path in find_exports(folder):
+        if path.is_dir():
+            expected, actual = translator(lines), SavedModelTranslator.load(path)(lines)
+        else:
+            device = DeviceTranslator.load(path)
+            fitting = [line for line in lines if device.fits(line)]
+            expected, actual = translator(fitting, beam_width=1), device(fitting)
+        agreements.append(compare(path.name, expected, actual))
+    return agreements
+
+
+def find_exports(folder: Path) -> list[Path]:
+    """The newest SavedModel version in a model's folder, and its TFLite files.
+
+    Raises:
+        InputError: if there is neither.
+    """
+    versions = [path.parent for path in folder.glob(f"*/{GRAPH_FILE}") if path.parent.name.isdigit()]
+    newest = [max(versions, key=lambda path: int(path.name))] if versions else []
+    exports = newest + sorted(folder.glob("*.tflite"))
+    if not exports:
+        raise InputError(f"{folder}: holds no export; write them with keras-attention export.")
+    return exports

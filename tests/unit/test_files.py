@@ -1,0 +1,166 @@
+import os
+
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.files import read_lines, read_text, write_atomically
+
+
+def write(path, content):
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"one\ntwo\n", ["one", "two"]),
+        (b"one\ntwo", ["one", "two"]),
+        (b"one\r\n\r\ntwo\r", ["one", "", "two"]),
+        (b"a\rb\x0bc\x0cd\x1ce\n", ["a\rb\x0bc\x0cd\x1ce"]),
+        ("a\u0085b\u2028c\u2029d\n".encode(), ["a\u0085b\u2028c\u2029d"]),
+        ("\ufeffone\n\ufefftwo\n".encode(), ["one", "\ufefftwo"]),
+        ("한국어\n".encode(), ["한국어"]),
+    ],
+)
+def test_lines_end_at_line_feeds_alone(tmp_path, content, expected):
+    assert list(read_lines(write(tmp_path / "text", content))) == expected
+
+
+def test_read_text_keeps_the_text_as_it_stands(tmp_path):
+    path = write(tmp_path / "text", "\ufeffone\r\n\ufefftwo\r".encode())
+    assert read_text(path) == "one\r\n\ufefftwo\r"
+
+
+@pytest.mark.parametrize("read", [read_text, lambda path: list(read_lines(path))])
+@pytest.mark.parametrize("name", ["missing.txt", ".", "file/below"])
+def test_a_file_that_cannot_be_read(tmp_path, read, name):
+    (tmp_path / "file").touch()
+    path = tmp_path / name
+    with pytest.raises(InputError, match="expected a file that can be read") as error:
+        read(path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user who can be refused")
+def test_a_file_without_permission(tmp_path):
+    path = write(tmp_path / "text", b"one\n")
+    path.chmod(0)
+    with pytest.raises(InputError, match="Permission denied"):
+        read_text(path)
+
+
+@pytest.mark.parametrize("line", [b"ab\xff", b"ab\xc3", b"ab\xed\xa0\x80"])
+def test_invalid_utf8_is_named_with_its_line(tmp_path, line):
+    path = write(tmp_path / "text", b"one\ntwo\n" + line + b"\nfour\n")
+    lines = read_lines(path)
+    assert [next(lines), next(lines)] == ["one", "two"]
+    with pytest.raises(InputError) as error:
+        next(lines)
+    assert str(error.value) == (
+        f"{path}, line 3: expected UTF-8 text. Received: byte 0x{line[2]:02x} at column 3 of the line."
+    )
+
+
+def test_a_file_is_written_beside_and_put_in_place(tmp_path):
+    path = tmp_path / "new" / "deep" / "model.keras"
+    with write_atomically(str(path)) as temporary:
+        assert temporary.name == "model.keras"
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["model.keras"]
+
+
+def test_a_written_file_has_the_usual_permissions(tmp_path):
+    (tmp_path / "usual").write_text("")
+    with write_atomically(tmp_path / "file") as temporary:
+        temporary.write_text("")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, InputError])
+def test_a_failure_leaves_what_was_there(tmp_path, failure):
+    path = write(tmp_path / "file", b"old")
+    with pytest.raises(failure), write_atomically(path) as temporary:
+        temporary.write_text("half")
+        raise failure("stop")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def make_folder(folder, name):
+    folder.mkdir()
+    (folder / name).touch()
+    return folder
+
+
+def test_a_folder_replaces_the_whole_folder(tmp_path):
+    path = make_folder(tmp_path / "folder", "old")
+    with write_atomically(path) as temporary:
+        make_folder(temporary, "new")
+    assert os.listdir(path) == ["new"]
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_failed_folder_is_removed(tmp_path):
+    path = make_folder(tmp_path / "folder", "old")
+    with pytest.raises(RuntimeError), write_atomically(path) as temporary:
+        make_folder(temporary, "new")
+        raise RuntimeError
+    assert os.listdir(path) == ["old"]
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_failed_move_brings_the_old_folder_back(tmp_path, monkeypatch):
+    path = make_folder(tmp_path / "folder", "old")
+    replace = os.replace
+
+    def refuse_new(source, target):
+        if (source / "new").exists():
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_new)
+    with pytest.raises(InputError, match="Permission denied"), write_atomically(path) as temporary:
+        make_folder(temporary, "new")
+    assert os.listdir(path) == ["old"]
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_file_never_replaces_a_folder(tmp_path):
+    path = make_folder(tmp_path / "folder", "old")
+    with pytest.raises(InputError, match="expected a place"), write_atomically(path) as temporary:
+        temporary.write_text("new")
+    assert os.listdir(path) == ["old"]
+
+
+def test_a_folder_never_replaces_a_file(tmp_path):
+    path = write(tmp_path / "file", b"old")
+    with pytest.raises(InputError, match="expected a place"), write_atomically(path) as temporary:
+        make_folder(temporary, "new")
+    assert path.read_text() == "old"
+
+
+def test_a_place_below_a_file_is_refused_before_the_work(tmp_path):
+    path = write(tmp_path / "file", b"") / "below"
+    with pytest.raises(InputError) as error, write_atomically(path):
+        pytest.fail("the block must not run")
+    assert str(error.value).startswith(f"{path}: expected a place that can be written.")
+
+
+def test_a_symbolic_link_is_followed(tmp_path):
+    path = write(tmp_path / "file", b"old")
+    (tmp_path / "link").symlink_to(path)
+    with write_atomically(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert path.read_text() == "new"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs a device file")
+def test_a_device_is_never_replaced():
+    with pytest.raises(InputError, match="not a device"), write_atomically("/dev/null"):
+        pytest.fail("the block must not run")
