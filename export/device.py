@@ -31,7 +31,6 @@ class DeviceTranslator:
         InputError: if the file is damaged or another model's.
 
     Example:
-
         translator = DeviceTranslator.load("saved_models/dates/dates.tflite")
         translator(["march 27, 2016"])[0].text
     """

@@ -91,7 +91,9 @@ def find_exports(folder: Path) -> list[Path]:
     Raises:
         InputError: if there is neither.
     """
-    versions = [path.parent for path in folder.glob(f"*/{GRAPH_FILE}") if path.parent.name.isdigit()]
+    versions = [
+        path.parent for path in folder.glob(f"*/{GRAPH_FILE}") if path.parent.name.isdigit()
+    ]
     newest = [max(versions, key=lambda path: int(path.name))] if versions else []
     exports = newest + sorted(folder.glob("*.tflite"))
     if not exports:

@@ -33,7 +33,7 @@ _PUBLIC = {
     "InputError": "keras_attention.errors",
 }
 
-__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+__all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
     from keras_attention.decoding.hypotheses import Hypotheses as Hypotheses

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,20 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
         InputError: If the file is missing, a folder, unreadable or no valid UTF-8.
     """
     for line in _decoded_lines(path):
+        yield line.removesuffix("\n").removesuffix("\r")
+
+
+def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
+    """Yields the lines of an open binary stream, such as standard input, as `read_lines` does.
+
+    Args:
+        stream: The stream.
+        name: What to call it in errors.
+
+    Raises:
+        InputError: If a line is no valid UTF-8.
+    """
+    for line in _decode_all(stream, name):
         yield line.removesuffix("\n").removesuffix("\r")
 
 
@@ -100,9 +114,7 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
 def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     try:
         with open(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
-                text = _decode(line, path, number)
-                yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+            yield from _decode_all(file, os.fspath(path))
     except OSError as error:
         raise _not_readable(path, error) from error
 
@@ -113,12 +125,18 @@ def _not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
     )
 
 
-def _decode(line: bytes, path: str | os.PathLike[str], number: int) -> str:
+def _decode_all(stream: Iterable[bytes], name: str) -> Iterator[str]:
+    for number, line in enumerate(stream, start=1):
+        text = _decode(line, name, number)
+        yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+
+
+def _decode(line: bytes, name: str, number: int) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{os.fspath(path)}, line {number}: expected UTF-8 text. "
+            f"{name}, line {number}: expected UTF-8 text. "
             f"Received: byte 0x{line[error.start]:02x} at column {error.start + 1} of the line."
         ) from None
 

@@ -24,7 +24,6 @@ class MaskedCrossentropy(keras.losses.Loss):
         A float32 scalar.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import MaskedCrossentropy
     >>> loss = MaskedCrossentropy()(np.array([[3, 0]]), np.zeros((1, 2, 4), "float32"))

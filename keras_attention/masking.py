@@ -38,7 +38,6 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
         is masked.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention.masking import masked_softmax
     >>> weights = masked_softmax(np.zeros((2, 3), "float32"), np.array([[True, True, False]]))

@@ -18,7 +18,6 @@ class MaskedAccuracy(keras.metrics.Mean):
         y_pred: logits `[B, T, V]`.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import MaskedAccuracy
     >>> metric = MaskedAccuracy()

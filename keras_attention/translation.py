@@ -59,21 +59,19 @@ class Translation:
         """The best hypothesis' alignment `[T, S]`."""
         return self.hypotheses[0].alignment
 
-    def to_json(self, alignments: bool = True) -> dict[str, Any]:
-        """A dictionary of plain values, for `json.dumps`."""
+    def to_json(self, nbest: int | None = None) -> dict[str, Any]:
+        """A dictionary of plain values for `json.dumps`, of the best `nbest` hypotheses or all."""
         return {
             "source": self.source,
             "source_tokens": list(self.source_tokens),
-            "hypotheses": [_plain(hypothesis, alignments) for hypothesis in self.hypotheses],
+            "hypotheses": [_plain(hypothesis) for hypothesis in self.hypotheses[:nbest]],
         }
 
 
-def _plain(hypothesis: Hypothesis, alignments: bool) -> dict[str, Any]:
-    plain: dict[str, Any] = {
+def _plain(hypothesis: Hypothesis) -> dict[str, Any]:
+    return {
         "text": hypothesis.text,
         "score": round(hypothesis.score, 6),
         "tokens": list(hypothesis.tokens),
+        "alignment": np.round(hypothesis.alignment.astype(float), 4).tolist(),
     }
-    if alignments:
-        plain["alignment"] = np.round(hypothesis.alignment.astype(float), 4).tolist()
-    return plain

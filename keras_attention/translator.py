@@ -26,7 +26,6 @@ class Translator:
         codec: its tokenizers and search settings.
 
     Example:
-
         translator = Translator.load("saved_models/dates")
         translation = translator("march 27, 2016", beam_width=4)
         translation.text, translation.score, translation.tokens, translation.alignment

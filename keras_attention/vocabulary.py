@@ -88,7 +88,9 @@ class Vocabulary:
             ValueError: If `max_size` is below 1.
         """
         if max_size is not None and max_size < 1:
-            raise ValueError(f"`max_size` must be None or at least 1. Received: max_size={max_size}.")
+            raise ValueError(
+                f"`max_size` must be None or at least 1. Received: max_size={max_size}."
+            )
         counts = Counter(token for sentence in sentences for token in sentence)
         kept = (token for token in counts if counts[token] >= min_count and not _problem(token))
         return cls(sorted(kept, key=lambda token: (-counts[token], token))[:max_size])

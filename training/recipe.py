@@ -87,7 +87,9 @@ class ModelConfig(Section):
         "dense", "how the decoder's state starts", choices=("dense", "copy", "zero")
     )
     dropout: float = setting(0.0, "share of activations dropped", minimum=0, below=1)
-    attention_units: int = setting(0, "width of the additive score and of the attentional vector (0 = units)", minimum=0)
+    attention_units: int = setting(
+        0, "width of the additive score and of the attentional vector (0 = units)", minimum=0
+    )
 
     def __post_init__(self) -> None:
         """Checks the values, then their combination."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -43,6 +45,7 @@ def train(
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.
     """
+    recipe = _with_absolute_paths(recipe)
     training, held_out = split_pairs(recipe.data, recipe.seed)
     run = RunFolder(folder)
     if overwrite and run.recipe_file.is_file():
@@ -71,6 +74,14 @@ def train(
     )
     _fit(recipe, run, translator, batches, held_out, epochs_done)
     return Translator.load(run.path)
+
+
+def _with_absolute_paths(recipe: Recipe) -> Recipe:
+    """The recipe as the run folder keeps it: it means the same from any working folder."""
+    names = ("path", "target_path", "validation_path", "validation_target_path")
+    paths = {name: getattr(recipe.data, name) for name in names}
+    found = {name: os.path.abspath(path) for name, path in paths.items() if path}
+    return replace(recipe, data=replace(recipe.data, **found))
 
 
 def make_batches(

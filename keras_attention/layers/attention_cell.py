@@ -165,11 +165,11 @@ class AttentionCell(keras.layers.Layer):
         noise: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """Takes one step; see the class for shapes."""
-        if self.attends_before:
+        if self.attention is not None and self.placement == "before":
             query = state.lstm[-1][0]
             context, alignment = self.attention(query, memory, memory_mask=memory_mask, keys=keys)
             h, lstm = self._step_lstms(ops.concatenate([inputs, context], -1), state.lstm, noise)
-            return h, DecoderState(lstm), alignment
+            return h, DecoderState(lstm), ops.cast(alignment, h.dtype)
         if self.input_feeding:
             inputs = ops.concatenate([inputs, state.attentional], -1)
         h, lstm = self._step_lstms(inputs, state.lstm, noise)
@@ -193,7 +193,9 @@ class AttentionCell(keras.layers.Layer):
             steps = ops.shape(h)[:-1]
             return h, ops.zeros((*steps, ops.shape(memory)[1]), dtype=h.dtype)
         context, alignment = self.attention(h, memory, memory_mask=memory_mask, keys=keys)
-        return self.attentional_projection(ops.concatenate([context, h], -1)), alignment
+        output = self.attentional_projection(ops.concatenate([context, h], -1))
+        # A mechanism made under another policy computes in its own dtype.
+        return output, ops.cast(alignment, output.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this layer."""

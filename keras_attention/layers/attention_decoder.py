@@ -37,7 +37,6 @@ class AttentionDecoder(keras.layers.Layer):
         `DecoderState`.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import AttentionCell, AttentionDecoder, LuongAttention
     >>> decoder = AttentionDecoder(AttentionCell(6, LuongAttention("dot")))

@@ -34,7 +34,6 @@ class BahdanauAttention(AttentionMechanism):
         ValueError: if `units` is not a positive integer.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import BahdanauAttention
     >>> attention = BahdanauAttention(4)
@@ -63,7 +62,9 @@ class BahdanauAttention(AttentionMechanism):
         """Makes `W`, `U`, `v` and, where normed, `g` and `b`."""
         self.query_projection.build(query_shape)
         self.key_projection.build(memory_shape)
-        self.v = self.add_weight(shape=(self.units,), initializer=_glorot_column(self.units), name="v")
+        self.v = self.add_weight(
+            shape=(self.units,), initializer=_glorot_column(self.units), name="v"
+        )
         if self.normalize:
             scale = keras.initializers.Constant(self.units**-0.5)
             self.g = self.add_weight(shape=(), initializer=scale, name="g")

@@ -36,7 +36,6 @@ class BiLSTMEncoder(keras.layers.Layer):
         ValueError: if an argument is out of range.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import BiLSTMEncoder
     >>> memory, states = BiLSTMEncoder(4, layers=2)(np.ones((2, 5, 3), "float32"))

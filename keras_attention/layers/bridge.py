@@ -39,7 +39,6 @@ class Bridge(keras.layers.Layer):
         ValueError: on an unknown `kind`, or on widths that `"copy"` cannot fit.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import Bridge
     >>> states = ((np.ones((2, 3), "float32"),) * 4,)
@@ -51,9 +50,7 @@ class Bridge(keras.layers.Layer):
         https://arxiv.org/abs/1409.0473
     """
 
-    def __init__(
-        self, units: int, *, layers: int = 1, kind: str = "dense", **kwargs: Any
-    ) -> None:
+    def __init__(self, units: int, *, layers: int = 1, kind: str = "dense", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = checked_units(units)
         self.layers = checked_units(layers, "layers")

@@ -47,7 +47,6 @@ class LuongAttention(AttentionMechanism):
             `units` or `max_source_length` do not fit the score.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import LuongAttention
     >>> attention = LuongAttention(score="dot", scale=True)
@@ -73,7 +72,9 @@ class LuongAttention(AttentionMechanism):
         self.score = checked_choice(score, "score", SCORES)
         self.scale = scale
         self.units = _only_for("concat", score, "units", units)
-        self.max_source_length = _only_for("location", score, "max_source_length", max_source_length)
+        self.max_source_length = _only_for(
+            "location", score, "max_source_length", max_source_length
+        )
         if score == "location" and max_source_length is None:
             raise ValueError(
                 "`max_source_length` must be given with score='location', a positive integer. "
@@ -137,7 +138,7 @@ class LuongAttention(AttentionMechanism):
     def _location(self, query: Tensor, keys: Tensor) -> Tensor:
         scores = self.query_projection(query)
         steps = ops.shape(keys)[1]
-        positions = ops.minimum(ops.arange(steps), self.max_source_length - 1)
+        positions = ops.minimum(ops.arange(steps), ops.shape(scores)[-1] - 1)
         return ops.take(scores, positions, axis=-1)
 
     def _within_reach(self, memory: Tensor, memory_mask: Tensor | None) -> Tensor:
@@ -166,6 +167,7 @@ def _only_for(owner: str, score: str, name: str, value: int | None) -> int | Non
         return None
     if score != owner:
         raise ValueError(
-            f"`{name}` belongs to score={owner!r} alone. Received: {name}={value!r}, score={score!r}."
+            f"`{name}` belongs to score={owner!r} alone. "
+            f"Received: {name}={value!r}, score={score!r}."
         )
     return checked_units(value, name)

@@ -28,7 +28,6 @@ class TokenEmbedding(keras.layers.Embedding):
         Float tensor `[..., output_dim]`.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention.layers.token_embedding import TokenEmbedding
     >>> tuple(TokenEmbedding(10, 4)(np.array([[5, 6, 2]])).shape)
@@ -40,7 +39,7 @@ class TokenEmbedding(keras.layers.Embedding):
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs)
         ids = ops.cast(inputs, "int32")
-        return ops.cast(_dense_lookup(ops.convert_to_tensor(self.embeddings), ids), self.compute_dtype)
+        return ops.cast(_dense_lookup(self.embeddings, ids), self.compute_dtype)
 
 
 def _dense_lookup(table: Tensor, ids: Tensor) -> Tensor:
@@ -55,4 +54,4 @@ def _dense_lookup(table: Tensor, ids: Tensor) -> Tensor:
 
         return tf.gather(table, ids), gradient
 
-    return lookup(table)
+    return lookup(tf.convert_to_tensor(table))

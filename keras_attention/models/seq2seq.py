@@ -7,8 +7,13 @@ from keras import ops
 
 from keras_attention.layers.attention_cell import AttentionCell, DecoderState
 from keras_attention.layers.attention_decoder import AttentionDecoder
-from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
-from keras_attention.layers.bilstm_encoder import BiLSTMEncoder, checked_choice
+from keras_attention.layers.attention_mechanism import (
+    AttentionMechanism,
+    Tensor,
+    checked_choice,
+    checked_units,
+)
+from keras_attention.layers.bilstm_encoder import BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.masking import real_tokens
@@ -63,7 +68,6 @@ class Seq2Seq(keras.Model):
         ValueError: if an argument is out of range or does not fit the others.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import BahdanauAttention, Seq2Seq
     >>> model = Seq2Seq(10, 12, units=8, embedding=4, attention=BahdanauAttention(8))

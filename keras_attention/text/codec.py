@@ -121,16 +121,19 @@ class TextCodec:
                 f"{where}: not a trained model of keras-attention, {missing[0]} is missing."
             )
         settings = _read_settings(files[SETTINGS_FILE], f"{where}/{SETTINGS_FILE}")
-        tokenizers = []
-        for side, name in (("source", SOURCE_VOCABULARY_FILE), ("target", TARGET_VOCABULARY_FILE)):
+
+        def tokenizer(side: str, name: str) -> Tokenizer:
             vocabulary = Vocabulary.from_text(files[name], name=f"{where}/{name}")
-            tokenizers.append(make_tokenizer(settings.pop(f"{side}_tokenizer"), vocabulary))
-        return cls(*tokenizers, SearchSettings(**settings))
+            return make_tokenizer(settings.pop(f"{side}_tokenizer"), vocabulary)
+
+        source = tokenizer("source", SOURCE_VOCABULARY_FILE)
+        target = tokenizer("target", TARGET_VOCABULARY_FILE)
+        return cls(source, target, SearchSettings(**settings))
 
 
 def _read_settings(text: str, where: str) -> dict[str, Any]:
     """The settings as a dictionary of the right keys, or an InputError."""
-    expected = {"source_tokenizer": str, "target_tokenizer": str}
+    expected: dict[str, type] = {"source_tokenizer": str, "target_tokenizer": str}
     expected |= {"max_source_length": int, "max_length": int, "beam_width": int}
     try:
         settings = json.loads(text)

@@ -15,14 +15,7 @@ from keras_attention.text.tokenizers import (
     Tokenizer,
     WordTokenizer,
 )
-from keras_attention.vocabulary import (
-    END,
-    END_ID,
-    PAD_ID,
-    SPECIAL_TOKENS,
-    START_ID,
-    UNKNOWN_ID,
-)
+from keras_attention.vocabulary import END, END_ID, PAD_ID, SPECIAL_TOKENS, START_ID, UNKNOWN_ID
 
 Tensor: TypeAlias = Any
 
@@ -57,13 +50,12 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         self._split = _SPLITTERS[tokenizer.name]
         self._separator = tokenizer.separator
         self._tokens = tokenizer.vocabulary.tokens
-        first = len(SPECIAL_TOKENS)
-        # Without the special tokens: where a text holds the word "<s>", it is an unknown one.
+        # Without the special tokens: where a text holds the word "<s>", it is an unknown one. In
+        # their place stands "", which no text is split into: TensorFlow refuses an empty table.
+        keys = ["", *self._tokens[len(SPECIAL_TOKENS) :]]
+        values = [UNKNOWN_ID, *range(len(SPECIAL_TOKENS), len(self._tokens))]
         self._ids = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(self._tokens[first:], tf.string, [len(self._tokens) - first]),
-                tf.range(first, len(self._tokens), dtype=tf.int32),
-            ),
+            tf.lookup.KeyValueTensorInitializer(keys, values, tf.string, tf.int32),
             default_value=UNKNOWN_ID,
         )
 

@@ -60,7 +60,8 @@ def test_invalid_utf8_is_named_with_its_line(tmp_path, line):
     with pytest.raises(InputError) as error:
         next(lines)
     assert str(error.value) == (
-        f"{path}, line 3: expected UTF-8 text. Received: byte 0x{line[2]:02x} at column 3 of the line."
+        f"{path}, line 3: expected UTF-8 text. "
+        f"Received: byte 0x{line[2]:02x} at column 3 of the line."
     )
 
 

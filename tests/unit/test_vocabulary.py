@@ -98,7 +98,7 @@ def test_build_refuses_a_size_below_one(max_size):
         Vocabulary.build(["ab"], max_size=max_size)
 
 
-AWKWARD = [" ", "\t", "\r", "\x0b", "\x1c", "\u0085", "\u2028", "\ufeff", "\0", "가", "👍🏽", "a b", "x\r"]
+AWKWARD = [*" \t\r\x0b\x1c\u0085\u2028\ufeff\0가", "👍🏽", "a b", "x\r"]
 
 
 def test_a_saved_vocabulary_is_read_back_equal(tmp_path):

@@ -1,0 +1,60 @@
+"""Lines from a file or from standard input, translated as they come."""
+
+import queue
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from keras_attention.files import decode_lines, read_lines
+
+
+class Batch(NamedTuple):
+    """Lines that were ready together, and their numbers, counted from 0."""
+
+    numbers: list[int]
+    lines: list[str]
+
+
+def open_lines(file: str) -> Iterator[str]:
+    """The lines of a file, or of standard input where `file` is `-`.
+
+    Raises:
+        InputError: if it cannot be read, or a line is not UTF-8.
+    """
+    if file != "-":
+        return read_lines(file)
+    return decode_lines(sys.stdin.buffer, "standard input")
+
+
+def available_batches(lines: Iterable[str], size: int) -> Iterator[Batch]:
+    """Batches of what has come so far: a lone line is not kept waiting for others.
+
+    Args:
+        lines: read on a thread of their own.
+        size: lines in a batch at most.
+    """
+    ready: queue.Queue[str | BaseException | None] = queue.Queue(maxsize=4 * size)
+    threading.Thread(target=_read, args=(lines, ready), daemon=True).start()
+    first = 0
+    while True:
+        items = [ready.get()]
+        while isinstance(items[-1], str) and len(items) < size and not ready.empty():
+            items.append(ready.get())
+        batch = [item for item in items if isinstance(item, str)]
+        if batch:
+            yield Batch(list(range(first, first + len(batch))), batch)
+            first += len(batch)
+        if items[-1] is None:
+            return
+        if isinstance(items[-1], BaseException):
+            raise items[-1]
+
+
+def _read(lines: Iterable[str], ready: "queue.Queue[str | BaseException | None]") -> None:
+    try:
+        for line in lines:
+            ready.put(line)
+        ready.put(None)
+    except Exception as error:  # handed over to the thread that translates
+        ready.put(error)

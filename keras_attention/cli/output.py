@@ -1,0 +1,86 @@
+"""What the commands print."""
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from keras_attention.translation import Hypothesis, Translation
+
+if TYPE_CHECKING:
+    from keras_attention.export.verify import Agreement
+
+
+def log_to_console() -> None:
+    """Shows the library's own log lines as plain sentences."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("keras_attention")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+
+
+def format_lines(
+    translation: Translation, number: int, nbest: int, scores: bool, alignments: bool
+) -> Iterator[str]:
+    """Lines of `translate`: the text, with the columns that were asked for, tabs between."""
+    for hypothesis in translation.hypotheses[:nbest]:
+        columns = [str(number)] if nbest > 1 else []
+        columns += [f"{hypothesis.score:.4f}"] if scores else []
+        columns.append(hypothesis.text)
+        columns += [_aligned_pairs(hypothesis)] if alignments else []
+        yield "\t".join(columns)
+
+
+def _aligned_pairs(hypothesis: Hypothesis) -> str:
+    """`source-target` index pairs: each target token with the source of its largest weight."""
+    rows = enumerate(hypothesis.alignment)
+    return " ".join(f"{weights.argmax()}-{target}" for target, weights in rows if weights.any())
+
+
+def describe_recipe(recipe: Any) -> str:
+    """The recipe as TOML, each setting explained above it."""
+    from keras_attention.training.recipe import SETTINGS
+
+    lines, section = [], ""
+    for line in recipe.to_toml().splitlines():
+        name, equals, _ = line.partition(" = ")
+        if line.startswith("["):
+            section = line.strip("[]") + "."
+        if equals:
+            setting = SETTINGS[section + name]
+            lines.append(f"# {setting.doc}: {setting.expected}")
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def print_evaluation(evaluation: Any, seen: set[str], errors: int) -> None:
+    """Prints the share of exact matches, of all pairs and of those with a new source."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"exact match  {evaluation.exact_match:.2%}  of {evaluation.pairs} pairs")
+    unseen = evaluation.without(seen)
+    if seen and unseen.pairs < evaluation.pairs:
+        console.print(
+            f"             {unseen.exact_match:.2%}  of the {unseen.pairs} whose source does not "
+            "stand in the training pairs too"
+        )
+    for source, target, output in evaluation.wrong[:errors]:
+        console.print(f"wrong        {source!r} gave {output!r}, expected {target!r}", markup=False)
+
+
+def print_agreements(agreements: "Sequence[Agreement]") -> bool:
+    """Prints the table of `verify`; tells whether all exports agree."""
+    table = Table("export", "lines", "equal texts", "largest score difference", "")
+    for agreement in agreements:
+        table.add_row(
+            agreement.runtime,
+            str(agreement.lines),
+            f"{agreement.exact_match:.2%}",
+            f"{agreement.score_difference:.1e}",
+            "agrees" if agreement.agrees else "DIFFERS",
+        )
+    Console(highlight=False).print(table)
+    return all(agreement.agrees for agreement in agreements)

@@ -1,0 +1,88 @@
+"""`quickstart`: the whole path on dates, from training to verified exports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from keras_attention.cli.output import log_to_console, print_agreements, print_evaluation
+from keras_attention.cli.runtimes import export_all
+from keras_attention.errors import InputError
+from keras_attention.export.verify import verify
+from keras_attention.plotting import format_alignment, plot_alignment, plot_curves
+from keras_attention.training.data import Pair, split_pairs
+from keras_attention.training.evaluate import evaluate
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.train import train
+from keras_attention.translator import Translator
+
+RECIPE = "dates"
+SHOWN = 5
+VERIFIED = 200
+
+
+def run_quickstart(output: Path, overrides: Sequence[str], *, overwrite: bool = False) -> None:
+    """Trains, shows, exports and verifies; a run that was killed goes on where it stopped."""
+    log_to_console()
+    folder, plain = output / RECIPE, output / f"{RECIPE}-fixed-vector"
+    _headline("1/4  Training a model with attention to rewrite dates")
+    translator = _train(folder, overrides, overwrite)
+    _headline("2/4  Training the same model without attention: one fixed vector for all of it")
+    _train(plain, [*overrides, "attention=none"], overwrite)
+    _headline("3/4  What it learned")
+    held_out = _show(translator, folder, plain)
+    _headline("4/4  Exporting, and loading the exports again")
+    for path in export_all(translator, folder):
+        print(f"Wrote {path}")
+    agreed = print_agreements(verify(translator, folder, [s for s, _ in held_out[:VERIFIED]]))
+    if not agreed:
+        raise InputError("an export differs from the Keras model; please report this.")
+    _say_next(folder, held_out)
+
+
+def _headline(text: str) -> None:
+    Console(highlight=False).print(f"\n[bold]{text}[/bold]")
+
+
+def _train(folder: Path, overrides: Sequence[str], overwrite: bool) -> Translator:
+    recipe = load_recipe(RECIPE, overrides)
+    resume = RunFolder(folder).recipe_file.is_file() and not overwrite
+    return train(recipe, folder, resume=resume, overwrite=overwrite)
+
+
+def _show(translator: Translator, folder: Path, plain: Path) -> list[Pair]:
+    """Accuracy, alignments in words and in pictures; returns the held-out pairs."""
+    recipe = load_recipe(folder / "recipe.toml")
+    training, held_out = split_pairs(recipe.data, recipe.seed)
+    print_evaluation(evaluate(translator, held_out), {source for source, _ in training}, 0)
+    translations = translator([source for source, _ in held_out[:SHOWN]])
+    for translation in translations:
+        print("\n" + format_alignment(translation))
+    plot_alignment(translations[0], folder / "alignment.png")
+    curves = {"attention": folder, "fixed vector": plain}
+    plot_curves(
+        {name: _curve(run) for name, run in curves.items()},
+        folder / "accuracy.png",
+        ylabel="held-out exact match",
+        title="Dates: attention against the fixed vector",
+    )
+    print(f"\nWrote {folder / 'alignment.png'} and {folder / 'accuracy.png'}")
+    return held_out
+
+
+def _curve(folder: Path) -> list[float]:
+    rows = RunFolder(folder).metrics()
+    values = [row["val_exact_match"] for row in rows]
+    print(f"{folder.name}: " + ", ".join(f"{value:.2%}" for value in values) + " by epoch")
+    return values
+
+
+def _say_next(folder: Path, held_out: Sequence[Pair]) -> None:
+    print(f"""
+What to do next:
+  echo "{held_out[0][0]}" | keras-attention translate {folder} --scores
+  keras-attention plot {folder} "{held_out[1][0]}"
+  keras-attention evaluate {folder} --beam 4
+  keras-attention train dates --show            # every setting, explained
+  keras-attention train my.toml                 # your own pairs: data.format = "tsv\"""")

@@ -1,0 +1,87 @@
+"""The papers' equations in plain NumPy, at float64, a step and a position at a time."""
+
+import numpy as np
+
+
+def softmax(scores):
+    exponentials = np.exp(scores - scores.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def log_softmax(logits):
+    shifted = np.asarray(logits, "float64") - np.max(logits, -1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def masked_softmax(scores, mask):
+    """Softmax over the real positions of `scores` `[..., S]`; zeros where there is none."""
+    weights = np.zeros(scores.shape)
+    for place in np.ndindex(scores.shape[:-1]):
+        real = np.broadcast_to(mask, scores.shape)[place]
+        if real.any():
+            weights[place][real] = softmax(scores[place][real])
+    return weights
+
+
+def attend(score, query, memory, mask=None):
+    """Context `[B, T, M]` and alignment `[B, T, S]`; `score(q, k, s)` is one number."""
+    scores = np.array(
+        [
+            [[score(q, k, s) for s, k in enumerate(keys)] for q in queries]
+            for queries, keys in zip(query, memory, strict=True)
+        ]
+    )
+    mask = np.ones(memory.shape[:2], bool) if mask is None else mask
+    alignment = masked_softmax(scores, mask[:, None])
+    return np.einsum("bts,bsm->btm", alignment, memory), alignment
+
+
+def lstm_step(x, state, weights):
+    """One LSTM step with Keras's weights: kernel, recurrent kernel, bias; gates i, f, g, o."""
+    kernel, recurrent, bias = weights
+    h, c = state
+    i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=-1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def lstm(sequence, weights, state=None):
+    """Outputs `[T, U]` and the last `(h, c)` of one unpadded sequence `[T, E]`."""
+    units = weights[1].shape[0]
+    state = (np.zeros(units), np.zeros(units)) if state is None else state
+    outputs = []
+    for x in sequence:
+        state = lstm_step(x, state, weights)
+        outputs.append(state[0])
+    return np.array(outputs), state
+
+
+def adam(table, gradients, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    """Kingma and Ba 2015, algorithm 1 (in the order of its section 2), after all `gradients`."""
+    m, v = np.zeros_like(table), np.zeros_like(table)
+    for t, gradient in enumerate(gradients, start=1):
+        m = beta_1 * m + (1 - beta_1) * gradient
+        v = beta_2 * v + (1 - beta_2) * gradient**2
+        rate = learning_rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        table = table - rate * m / (np.sqrt(v) + epsilon)
+    return table
+
+
+def finite_differences(function, *arrays, step=1e-5):
+    """Gradients of a scalar `function` at float64 `arrays`, by central differences."""
+    gradients = []
+    for array in arrays:
+        gradient = np.zeros_like(array)
+        for place in np.ndindex(array.shape):
+            kept = array[place]
+            array[place] = kept + step
+            above = function()
+            array[place] = kept - step
+            gradient[place] = (above - function()) / (2 * step)
+            array[place] = kept
+        gradients.append(gradient)
+    return gradients

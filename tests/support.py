@@ -1,0 +1,224 @@
+"""What the tests of the numeric core share: weights, gradients and `check_layer`."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention import BahdanauAttention, LuongAttention
+
+BACKEND = keras.backend.backend()
+
+MECHANISMS = {
+    "bahdanau": lambda **options: BahdanauAttention(5, **options),
+    "normed": lambda **options: BahdanauAttention(5, normalize=True, **options),
+    "dot": lambda **options: LuongAttention("dot", **options),
+    "general": lambda **options: LuongAttention("general", **options),
+    "concat": lambda **options: LuongAttention("concat", units=3, **options),
+    "location": lambda **options: LuongAttention("location", max_source_length=9, **options),
+    "scaled": lambda **options: LuongAttention("dot", scale=True, **options),
+}
+
+
+def tensorflow_only(reason):
+    return pytest.mark.skipif(BACKEND != "tensorflow", reason=f"TensorFlow only: {reason}")
+
+
+def normal(*shape, seed=0, scale=1.0):
+    """Float32 noise that is the same on every run and backend."""
+    return (scale * np.random.default_rng(seed).standard_normal(shape)).astype("float32")
+
+
+def randomize(layer, seed=0, scale=0.7):
+    """Replaces every weight, biases too, so that none is zero or one by initialisation."""
+    rng = np.random.default_rng(seed)
+    layer.set_weights([scale * rng.standard_normal(w.shape) for w in layer.get_weights()])
+    return layer
+
+
+def to_numpy(tensors):
+    """A nested structure as float32, int or bool arrays; bfloat16 becomes float32."""
+
+    def convert(x):
+        narrow = keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
+        return ops.convert_to_numpy(ops.cast(x, "float32") if narrow else x)
+
+    return keras.tree.map_structure(convert, tensors)
+
+
+def doubles(*weights):
+    """Weights as float64 arrays, for the NumPy references."""
+    return [np.asarray(to_numpy(weight.value), "float64") for weight in weights]
+
+
+def assert_close(actual, expected, rtol=1e-5, atol=2e-6):
+    """Nested structures of one shape and near-equal values."""
+    actual, expected = to_numpy(actual), to_numpy(expected)
+    keras.tree.assert_same_structure(actual, expected)
+    for a, b in zip(keras.tree.flatten(actual), keras.tree.flatten(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol, strict=a.dtype == b.dtype)
+
+
+def compiled(function, layer):
+    """`function` of arrays as one program on either backend; `layer`'s weights may change."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    import jax
+
+    @jax.jit
+    def run(values, *arrays):
+        with keras.StatelessScope(zip(layer.variables, values, strict=True)):
+            return function(*arrays)
+
+    return lambda *arrays: run([v.value for v in layer.variables], *arrays)
+
+
+def gradients(function, variables, *arrays):
+    """`(value, gradients)` of a scalar function: gradients of `variables`, then of `arrays`."""
+    points = [ops.convert_to_tensor(x) for x in (*map(ops.convert_to_numpy, variables), *arrays)]
+    count = len(variables)
+
+    def value(*points):
+        with keras.StatelessScope(zip(variables, points[:count], strict=True)):
+            return function(*points[count:])
+
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            for point in points:
+                tape.watch(point)
+            result = value(*points)
+        return float(result), to_numpy(tape.gradient(result, points))
+    import jax
+
+    result, slopes = jax.jit(jax.value_and_grad(value, argnums=tuple(range(len(points)))))(*points)
+    return float(result), to_numpy(list(slopes))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class LayerModel(keras.Model):
+    """A model around one layer of any nested inputs; all its outputs in one `[B, N]`."""
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def call(self, inputs):
+        outputs = keras.tree.flatten(self.layer(*inputs))
+        return ops.concatenate([self._flat(output) for output in outputs], axis=-1)
+
+    @staticmethod
+    def _flat(output):
+        return ops.reshape(ops.cast(output, "float32"), (ops.shape(output)[0], -1))
+
+    def get_build_config(self):
+        return self.layer.get_build_config()
+
+    def build_from_config(self, config):
+        self.layer.build_from_config(config)
+
+    def get_config(self):
+        return {"layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["layer"]))
+
+
+def check_layer(layer, *inputs, tmp_path, fit=True):
+    """What every layer owes: an unbuilt `layer` and one example of each call argument."""
+    config = _check_config(layer)
+    outputs = _check_build(layer, inputs)
+    _check_shapes(type(layer).from_config(config), inputs, outputs)
+    _check_saving(layer, inputs, tmp_path)
+    for policy in ("mixed_float16", "mixed_bfloat16"):
+        _check_mixed_precision(layer, policy, inputs, outputs)
+    if fit:
+        _check_fit(layer, inputs)
+
+
+def _check_config(layer):
+    config = layer.get_config()
+    stored = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+    loaded = keras.saving.deserialize_keras_object(stored)
+    assert type(loaded) is type(layer)
+    assert loaded.get_config() == config
+    return config
+
+
+def _check_build(layer, inputs):
+    assert not layer.built
+    layer(*inputs)
+    assert layer.built
+    shapes = [(w.path.rpartition("/")[2], w.shape) for w in layer.weights]
+    outputs = to_numpy(randomize(layer)(*inputs))
+    assert len(layer.weights) == len(shapes)
+    twin = type(layer).from_config(layer.get_config())
+    twin.build_from_config(layer.get_build_config())
+    assert [(w.path.rpartition("/")[2], w.shape) for w in twin.weights] == shapes
+    twin.set_weights(layer.get_weights())
+    assert_close(twin(*inputs), outputs)
+    return outputs
+
+
+def _check_shapes(twin, inputs, outputs):
+    """The symbolic shapes are the eager ones, with the batch known and unknown."""
+
+    def symbols(batched):
+        return keras.tree.map_structure(
+            lambda x: keras.KerasTensor((None if batched else x.shape[0], *x.shape[1:]), x.dtype),
+            inputs,
+        )
+
+    known, unknown = (keras.tree.flatten(twin(*symbols(batched))) for batched in (False, True))
+    eager = keras.tree.flatten(outputs)
+    assert [x.shape for x in known] == [x.shape for x in eager]
+    assert [x.shape for x in unknown] == [(None, *x.shape[1:]) for x in eager]
+
+
+def _check_saving(layer, inputs, tmp_path):
+    model = LayerModel(layer)
+    expected = to_numpy(model(inputs))
+    model.save(tmp_path / "layer.keras")
+    loaded = keras.saving.load_model(tmp_path / "layer.keras")
+    assert type(loaded.layer) is type(layer)
+    assert_close(loaded(inputs), expected)
+
+
+def _check_mixed_precision(layer, policy, inputs, outputs):
+    """Weights stay float32, results have the policy's dtype and are near those in float32."""
+    twin = type(layer).from_config(with_policy(layer.get_config(), policy))
+    results = twin(*inputs)
+    twin.set_weights(layer.get_weights())
+    results = twin(*inputs)
+    assert {w.dtype for w in twin.weights} <= {"float32"}
+    dtypes = {keras.backend.standardize_dtype(x.dtype) for x in keras.tree.flatten(results)}
+    assert dtypes == {policy.removeprefix("mixed_")}
+    assert_close(results, outputs, rtol=0.05, atol=0.1)
+
+
+def with_policy(config, policy):
+    """A config whose every layer, however deep, has the dtype policy."""
+    if isinstance(config, dict):
+        return {k: policy if k == "dtype" else with_policy(v, policy) for k, v in config.items()}
+    return config
+
+
+def _check_fit(layer, inputs):
+    """One step of SGD gives every weight a finite gradient that is not all zero."""
+    model = LayerModel(layer)
+    outputs = to_numpy(model(inputs))
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
+    before = [to_numpy(w.value) for w in model.trainable_weights]
+    target = outputs + normal(*outputs.shape, seed=9)
+    history = model.fit(inputs, target, batch_size=len(outputs), verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert before
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        gradient = old - to_numpy(weight.value)
+        assert np.isfinite(gradient).all() and np.any(gradient), weight.path

@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+from keras import ops
+from reference import attend, finite_differences
+from support import assert_close, check_layer, doubles, gradients, normal, randomize
+
+from keras_attention import LuongAttention
+
+MEMORY = normal(2, 5, 6, seed=2)
+MASK = np.arange(5) < np.array([[5], [3]])
+QUERY = {score: normal(2, 3, 6 if score == "dot" else 4, seed=1) for score in "dot general concat location".split()}
+OPTIONS = {
+    "dot": {},
+    "general": {},
+    "concat": {"units": 7},
+    "location": {"max_source_length": 8},
+}
+CASES = [(score, scale) for score in OPTIONS for scale in (False, True)]
+
+
+def built(score, **options):
+    layer = LuongAttention(score, **{**OPTIONS[score], **options})
+    layer.build(QUERY[score].shape, MEMORY.shape)
+    return randomize(layer)
+
+
+def weights_of(layer):
+    own = {
+        "dot": lambda: (),
+        "general": lambda: (layer.key_projection.kernel,),
+        "concat": lambda: (
+            layer.query_projection.kernel,
+            layer.key_projection.kernel,
+            layer.v.kernel,
+        ),
+        "location": lambda: (layer.query_projection.kernel,),
+    }
+    return *own[layer.score](), *((layer.g,) if layer.scale else ())
+
+
+def paper_score(name, scale, weights):
+    """Luong et al. 2015, equation 8 and, for location, equation 7."""
+    scores = {
+        "dot": lambda h, k, s: h @ k,
+        "general": lambda h, k, s: h @ (weights[0].T @ k),
+        "concat": lambda h, k, s: (
+            weights[2][:, 0] @ np.tanh(np.vstack(weights[:2]).T @ np.concatenate([h, k]))
+        ),
+        "location": lambda h, k, s: (weights[0].T @ h)[s],
+    }
+    if not scale:
+        return scores[name]
+    return lambda h, k, s: weights[-1] * scores[name](h, k, s)
+
+
+@pytest.mark.parametrize("score, scale", CASES)
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_equals_the_papers_equation(score, scale, mask):
+    layer = built(score, scale=scale)
+    equation = paper_score(score, scale, doubles(*weights_of(layer)))
+    expected = attend(equation, QUERY[score], MEMORY, mask)
+    assert_close(layer(QUERY[score], MEMORY, memory_mask=mask), expected)
+
+
+@pytest.mark.parametrize("score, scale", CASES)
+def test_gradients_equal_finite_differences_of_the_papers_equation(score, scale):
+    layer = built(score, scale=scale)
+    variables = weights_of(layer)
+    pull = normal(2, 3, 6, seed=3), normal(2, 3, 5, seed=4)
+
+    def loss(query, memory):
+        context, alignment = layer(query, memory, memory_mask=MASK)
+        return ops.sum(context * pull[0]) + ops.sum(alignment * pull[1])
+
+    points = [*doubles(*variables), QUERY[score].astype("float64"), MEMORY.astype("float64")]
+
+    def reference():
+        context, alignment = attend(paper_score(score, scale, points[:-2]), *points[-2:], MASK)
+        return (context * pull[0]).sum() + (alignment * pull[1]).sum()
+
+    value, slopes = gradients(loss, variables, QUERY[score], MEMORY)
+    assert value == pytest.approx(reference(), rel=1e-4)
+    assert_close(slopes, finite_differences(reference, *points), rtol=1e-3, atol=2e-4)
+
+
+def test_location_gives_nothing_to_what_stands_beyond_its_rows():
+    layer = built("location", max_source_length=3)
+    query = QUERY["location"]
+    context, alignment = layer(query, MEMORY)
+    equation = paper_score("location", False, doubles(*weights_of(layer)))
+    near_context, near_alignment = attend(equation, query, MEMORY[:, :3])
+    assert_close(context, near_context)
+    assert_close(alignment, np.pad(near_alignment, ((0, 0), (0, 0), (0, 2))))
+
+
+def test_location_keeps_the_mask_and_its_reach_together():
+    layer = built("location", max_source_length=3)
+    mask = np.array([[True, True, False, True, True], [False, False, False, True, True]])
+    _, alignment = layer(QUERY["location"], MEMORY, memory_mask=mask)
+    equation = paper_score("location", False, doubles(*weights_of(layer)))
+    reach = mask & (np.arange(5) < 3)
+    # Three rows cannot score five positions: the reference pads them with what the mask hides.
+    padded = lambda h, k, s: equation(h, k, min(s, 2))  # noqa: E731
+    assert_close(alignment, attend(padded, QUERY["location"], MEMORY, reach)[1])
+    assert not np.any(alignment[1])
+
+
+def test_concat_is_as_wide_as_the_query_unless_told():
+    layer = LuongAttention("concat")
+    layer.build((2, 3, 4), (2, 5, 6))
+    assert layer.v.kernel.shape == (4, 1)
+
+
+def test_scale_starts_at_one():
+    layer = LuongAttention("dot", scale=True)
+    memory = normal(2, 5, 6)
+    plain = LuongAttention("dot")(memory, memory)
+    assert_close(layer(memory, memory), plain)
+
+
+@pytest.mark.parametrize("score, scale", CASES)
+def test_owes_what_every_layer_owes(score, scale, tmp_path):
+    layer = LuongAttention(score, scale=scale, **OPTIONS[score])
+    fit = score != "dot" or scale  # a plain dot has no weights
+    check_layer(layer, QUERY[score], MEMORY, MASK, tmp_path=tmp_path, fit=fit)
+
+
+def test_unknown_score_names_the_known_ones():
+    message = r"`score` must be one of 'dot', 'general', 'concat', 'location'\. Received: score='c"
+    with pytest.raises(ValueError, match=message):
+        LuongAttention("cosine")
+
+
+def test_dot_needs_one_width():
+    message = r"score='dot' needs query and memory of one width; .*query width 4, memory width 6\."
+    with pytest.raises(ValueError, match=message):
+        LuongAttention("dot")(normal(2, 4), normal(2, 5, 6))
+
+
+def test_location_needs_max_source_length():
+    message = r"`max_source_length` must be given with score='location', a positive integer"
+    with pytest.raises(ValueError, match=message):
+        LuongAttention("location")
+
+
+@pytest.mark.parametrize("length", [0, -3, 1.5])
+def test_max_source_length_must_be_a_positive_integer(length):
+    message = rf"`max_source_length` must be a positive integer\. Received: .*={length}\."
+    with pytest.raises(ValueError, match=message):
+        LuongAttention("location", max_source_length=length)
+
+
+@pytest.mark.parametrize(
+    "score, name, owner",
+    [("dot", "units", "concat"), ("concat", "max_source_length", "location")],
+)
+def test_an_argument_of_another_score_is_refused(score, name, owner):
+    message = rf"`{name}` belongs to score='{owner}' alone\. Received: {name}=3, score='{score}'\."
+    with pytest.raises(ValueError, match=message):
+        LuongAttention(score, **{name: 3})
+
+
+def test_units_of_concat_must_be_a_positive_integer():
+    with pytest.raises(ValueError, match=r"`units` must be a positive integer\. Received: units=0"):
+        LuongAttention("concat", units=0)

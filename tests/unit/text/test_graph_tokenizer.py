@@ -1,0 +1,192 @@
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from keras_attention.text import CharacterTokenizer, Tokenizer, WordTokenizer, make_tokenizer
+from keras_attention.text.graph_tokenizer import GraphTokenizer
+from keras_attention.text.tokenizers import TOKENIZERS
+from keras_attention.vocabulary import Vocabulary
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "text"
+LINES = json.loads((GOLDEN / "lines.json").read_text(encoding="utf-8"))
+TEXTS = tf.TensorSpec([None], tf.string)
+IDS = tf.TensorSpec([None, None], tf.int32)
+
+
+class Exported(tf.Module):
+    """What a saved model would hold: the four functions, with open shapes."""
+
+    def __init__(self, tokenizer):
+        super().__init__()
+        graph = self.graph = GraphTokenizer(tokenizer)
+        self.encode = tf.function(graph.encode, input_signature=[TEXTS])
+        self.tokens = tf.function(graph.tokens, input_signature=[TEXTS])
+        self.detokenize = tf.function(graph.detokenize, input_signature=[IDS])
+        self.id_to_token = tf.function(graph.id_to_token, input_signature=[IDS])
+
+
+def load_golden(name):
+    return make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
+
+
+@pytest.fixture(scope="module", params=TOKENIZERS)
+def tokenizer(request):
+    return load_golden(request.param)
+
+
+@pytest.fixture(scope="module")
+def exported(tokenizer):
+    return Exported(tokenizer)
+
+
+def to_tensor(texts):
+    return tf.constant([text.encode() for text in texts], tf.string)
+
+
+def padded(rows, padding):
+    width = max(map(len, rows), default=0)
+    return [[*row, *[padding] * (width - len(row))] for row in rows]
+
+
+def decoded(strings):
+    return tf.nest.map_structure(bytes.decode, strings.numpy().tolist())
+
+
+def check(tokenizer, exported, texts):
+    ids = exported.encode(to_tensor(texts))
+    assert ids.dtype == tf.int32
+    assert ids.numpy().tolist() == padded([tokenizer.encode(text) for text in texts], 0)
+    expected = padded([tokenizer.tokens(text) for text in texts], "")
+    assert decoded(exported.tokens(to_tensor(texts))) == expected
+    expected = [tokenizer.decode(row) for row in ids.numpy().tolist()]
+    assert decoded(exported.detokenize(ids)) == expected
+
+
+def test_golden_ids(tokenizer, exported):
+    texts = [line["text"] for line in LINES]
+    expected = padded([line[tokenizer.name] for line in LINES], 0)
+    assert exported.encode(to_tensor(texts)).numpy().tolist() == expected
+
+
+def test_golden_ids_one_line_at_a_time(tokenizer, exported):
+    for line in LINES:
+        assert exported.encode(to_tensor([line["text"]])).numpy().tolist() == [line[tokenizer.name]]
+        check(tokenizer, exported, [line["text"]])
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["", ""], [" "], ["a", "", "to be, or"]], ids=repr)
+def test_small_batches(tokenizer, exported, texts):
+    check(tokenizer, exported, texts)
+
+
+def test_random_texts(tokenizer, exported):
+    generator = random.Random(1)
+    pieces = [token for token in tokenizer.vocabulary.tokens if "\n" not in token]
+    pieces += list(" \t\n\r\x0b\x1c\u0085\u00a0\u2000\u2003\u3000\u200b\0\ufeff")
+    pieces += ["e\u0301", "\u0323", "\u1112", "\u1161", "\u11ab", "\u212b", "\U0001f468\u200d"]
+    texts = ["".join(generator.choices(pieces, k=generator.randint(0, 20))) for _ in range(3000)]
+    check(tokenizer, exported, texts)
+
+
+def test_random_code_points(tokenizer, exported):
+    generator = random.Random(2)
+    points = [point for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
+    texts = ["".join(map(chr, generator.choices(points, k=30))) for _ in range(1000)]
+    check(tokenizer, exported, texts)
+
+
+def test_random_ids(tokenizer, exported):
+    generator = random.Random(3)
+    size = len(tokenizer.vocabulary)
+    for width in (0, 1, 12):
+        rows = [[generator.randrange(size) for _ in range(width)] for _ in range(300)]
+        rows += [[generator.randrange(5) for _ in range(width)] for _ in range(300)]
+        ids = tf.constant(rows, tf.int32, [len(rows), width])
+        assert decoded(exported.detokenize(ids)) == [tokenizer.decode(row) for row in rows]
+        names = ["", *tokenizer.vocabulary.tokens[1:]]
+        expected = [[names[id_] for id_ in row] for row in rows]
+        assert decoded(exported.id_to_token(ids)) == expected
+
+
+def test_no_ids_at_all(exported):
+    ids = tf.zeros([0, 5], tf.int32)
+    assert exported.detokenize(ids).shape == [0]
+    assert exported.id_to_token(ids).shape == [0, 5]
+
+
+@pytest.mark.parametrize("shape", [[], [7], [2, 3], [2, 3, 4], [2, 0]])
+def test_id_to_token_keeps_any_shape(exported, shape):
+    assert exported.graph.id_to_token(tf.zeros(shape, tf.int32)).shape == shape
+
+
+def test_text_cannot_name_a_special_id():
+    graph = GraphTokenizer(WordTokenizer(Vocabulary(["to"])))
+    texts = to_tensor(["<s> to </s> <pad> <unk>"])
+    assert graph.encode(texts).numpy().tolist() == [[3, 4, 3, 3, 3, 2]]
+    assert decoded(graph.tokens(texts)) == [["<s>", "to", "</s>", "<pad>", "<unk>", "</s>"]]
+
+
+@pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer])
+def test_an_empty_vocabulary(kind):
+    tokenizer = kind(Vocabulary([]))
+    check(tokenizer, Exported(tokenizer), ["a b", ""])
+
+
+def test_invalid_utf8_becomes_the_replacement_character():
+    graph = GraphTokenizer(CharacterTokenizer(Vocabulary("a\ufffd")))
+    assert graph.encode(tf.constant([b"a\xffa"])).numpy().tolist() == [[4, 5, 4, 2]]
+
+
+def test_two_tokenizers_keep_their_own_tables():
+    first, second = (GraphTokenizer(CharacterTokenizer(Vocabulary(text))) for text in ("ab", "ba"))
+    assert first.encode(to_tensor(["ab"])).numpy().tolist() == [[4, 5, 2]]
+    assert second.encode(to_tensor(["ab"])).numpy().tolist() == [[5, 4, 2]]
+
+
+def test_another_kind_of_tokenizer_is_refused():
+    class Bytes(Tokenizer):
+        name, separator = "bytes", ""
+
+        @staticmethod
+        def split(text):
+            return list(text)
+
+    with pytest.raises(ValueError, match="Received: 'bytes'"):
+        GraphTokenizer(Bytes(Vocabulary("ab")))
+
+
+def test_saved_and_loaded_by_a_process_without_our_code(tmp_path):
+    texts = ["to be", "", "caf e\u0301", "\u1112\u1161\u11ab"]
+    (tmp_path / "texts.json").write_text(json.dumps(texts))
+    expected = {}
+    for name in TOKENIZERS:
+        tokenizer = load_golden(name)
+        tf.saved_model.save(Exported(tokenizer), str(tmp_path / name))
+        ids = [tokenizer.encode(text) for text in texts]
+        expected[name] = [padded(ids, 0), [tokenizer.decode(row) for row in ids]]
+    code = """
+import json, sys, tensorflow as tf
+texts = tf.constant([text.encode() for text in json.load(open("texts.json"))])
+found = {}
+for name in sys.argv[1:]:
+    model = tf.saved_model.load(name)
+    ids = model.encode(texts)
+    found[name] = [ids.numpy().tolist(), [text.decode() for text in model.detokenize(ids).numpy()]]
+others = [name for name in ("tensorflow_text", "keras_attention") if name in sys.modules]
+json.dump([found, others], open("found.json", "w"))
+"""
+    subprocess.run([sys.executable, "-c", code, *TOKENIZERS], check=True, cwd=tmp_path)
+    assert json.loads((tmp_path / "found.json").read_text()) == [expected, []]
+
+
+def test_core_operations_alone(exported):
+    for function in (exported.encode, exported.tokens, exported.detokenize, exported.id_to_token):
+        graph = function.get_concrete_function().graph.as_graph_def()
+        nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+        # tf.raw_ops has every operation of TensorFlow itself, and none of another library's.
+        assert {node.op for node in nodes} <= set(dir(tf.raw_ops))
