@@ -36,6 +36,7 @@ _NO_ATTENTION = "no attention: every weight is 0"
 _COLOURS = "magma_r"  # perceptually uniform, and light at 0 as paper is
 _CELL_INCHES = (0.2, 0.3)
 _LONGEST_SIDE_INCHES = 30.0
+_BAR_INCHES = 0.15
 _LABEL_POINTS = (6.0, 10.0)
 _LABEL_COLUMNS = 24
 _MARKERS, _LINES = "os^Dv", ("-", "--", "-.", ":")
@@ -50,6 +51,7 @@ _BLANK = frozenset(
 )
 
 _NO_GLYPH = "□"
+_NAMED = 8  # characters that a warning names
 # Families whose character map promises what they do not draw as text.
 _NOT_FOR_TEXT = re.compile(r"Last ?Resort|cm[a-z]+\d+$|STIX(Size?|NonUnicode)|Color Emoji")
 
@@ -96,7 +98,7 @@ def plot_alignment(
     texts = [_visible(text, space=" ") or "(empty)" for text in texts]
     lettering = _lettering([*matrix.sources, *matrix.targets, *texts])
     trim = axes is None
-    axes = axes or _new_axes(*_figure_size(matrix))
+    axes = axes or _axes_for(matrix)
     _draw_matrix(axes, matrix, lettering)
     width = axes.get_window_extent().width / axes.figure.dpi
     source, target = (_shorten(lettering.drawn(text), max(50, int(10 * width))) for text in texts)
@@ -131,22 +133,25 @@ def plot_curves(
     Example:
         >>> curves = {"attention": [0.5, 0.999], "fixed vector": [0.1, 0.4]}
         >>> [line.get_label() for line in plot_curves(curves, ylabel="exact match").axes[0].lines]
-        ['attention: 99.9 %', 'fixed vector: 40.0 %']
+        ['attention: 99.90%', 'fixed vector: 40.00%']
     """
+    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     picture_format = _picture_format(path)
     _check_curves(curves)
     lettering = _lettering([*curves, ylabel, title])
-    axes = _new_axes(6.4, 4.0)
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
     for index, (name, values) in enumerate(curves.items()):
         axes.plot(
             range(1, len(values) + 1),
             values,
-            label=f"{lettering.drawn(name)}: {100 * values[-1]:.1f} %",
+            label=f"{lettering.drawn(name)}: {values[-1]:.2%}",
             color=f"C{index}",
             linestyle=_LINES[index % len(_LINES)],
             marker=_MARKERS[index % len(_MARKERS)],
+            markersize=max(4, 9 - 2 * index),  # so that markers in one place show all
             markevery=ceil(len(values) / 20),
             clip_on=False,
             zorder=3,
@@ -159,10 +164,10 @@ def plot_curves(
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("epoch")
     axes.set_ylabel(lettering.drawn(ylabel), **lettering.style)
-    axes.set_title(lettering.drawn(title), **lettering.style)
-    for text in axes.legend(loc="best").get_texts():
+    axes.set_title(lettering.drawn(title), pad=12, **lettering.style)
+    legend = figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    for text in legend.get_texts():
         text.set(**lettering.style)
-    figure = axes.figure.canvas.figure
     _save(figure, path, picture_format)
     return figure
 
@@ -225,10 +230,11 @@ class _Matrix:
         chosen = translation.hypotheses[hypothesis]
         weights = np.asarray(chosen.alignment, float)
         expected = len(chosen.tokens), len(translation.source_tokens)
-        if weights.shape != expected:
+        if weights.shape != expected or not weights.size:
             raise ValueError(
-                f"an alignment must have the shape {expected}: target tokens, source tokens. "
-                f"Received: {weights.shape}."
+                f"an alignment must have a row for each of {expected[0]} target tokens and a "
+                f"column for each of {expected[1]} source tokens, at least one of both. "
+                f"Received: shape {weights.shape}."
             )
         sources, targets = (
             [_shorten(_visible(token), _LABEL_COLUMNS) for token in tokens]
@@ -279,7 +285,7 @@ def _shorten(text: str, columns: int) -> str:
 
 
 def _as_matrix(matrix: _Matrix, header: list[str], margin: int, cell: int) -> str:
-    shades = _SHADES[np.digitize(matrix.weights, _SHADE_LIMITS)]
+    shades = _SHADES[np.digitize(np.nan_to_num(matrix.weights), _SHADE_LIMITS)]
     lines = [" " * margin + line for line in header]
     for target, row in zip(matrix.targets, shades, strict=True):
         lines.append(_padded(target, margin) + "".join(shade * cell for shade in row))
@@ -363,20 +369,21 @@ def _save(
             figure.savefig(beside, format=picture_format, dpi=150, bbox_inches=box)
 
 
-def _new_axes(width: float, height: float) -> Axes:
+def _axes_for(matrix: _Matrix) -> Axes:
+    """Axes of a new figure, with square cells and room for labels, title and colour bar."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="compressed").subplots()
-
-
-def _figure_size(matrix: _Matrix) -> tuple[float, float]:
-    """Inches for the cells and around them for labels, title and colour bar, on the safe side."""
     rows, columns = matrix.weights.shape
     cell = _cell_inches(rows, columns)
-    letter = 0.6 * _LABEL_POINTS[1] / 72
-    left = letter * max(map(_columns, matrix.targets), default=0)
-    top = letter * max(map(_columns, matrix.sources))
-    return columns * cell + left + 1.5, rows * cell + top + 1.2
+    letter = 0.65 * _LABEL_POINTS[1] / 72
+    left = letter * max(map(_columns, matrix.targets)) + 0.4
+    top = letter * max(map(_columns, matrix.sources)) + 0.6
+    right, bottom = 1.0, 0.4
+    width, height = left + columns * cell + right, bottom + rows * cell + top
+    figure = Figure(figsize=(width, height))
+    return figure.add_axes(
+        (left / width, bottom / height, columns * cell / width, rows * cell / height)
+    )
 
 
 def _cell_inches(rows: int, columns: int) -> float:
@@ -392,8 +399,8 @@ def _draw_matrix(axes: Axes, matrix: _Matrix, lettering: _Lettering) -> None:
     image = axes.imshow(
         matrix.weights, cmap=_COLOURS, vmin=0, vmax=1, aspect="equal", interpolation="nearest"
     )
-    bar_width = max(0.5, columns / 50)  # in cells, as `inset_axes` counts in shares of the axes
-    beside = axes.inset_axes((1 + 0.5 / columns, 0, bar_width / columns, 1))
+    bar = _BAR_INCHES / (columns * cell)  # in widths of the axes, as `inset_axes` counts
+    beside = axes.inset_axes((1 + bar, 0, bar, 1))
     axes.figure.colorbar(image, cax=beside).set_label("weight")
     axes.xaxis.tick_top()
     axes.set_xticks(**_ticks(matrix.sources, cell, lettering))
@@ -460,11 +467,11 @@ def _lettering(texts: Iterable[str]) -> _Lettering:
     needed = {character for text in texts for character in text} | set("→…" + _NO_GLYPH)
     families, missing = _families_for(needed)
     if missing:
-        shown = "".join(sorted(missing))
+        named = [f"{_visible(character)} (U+{ord(character):04X})" for character in sorted(missing)]
+        shown = ", ".join(named[:_NAMED]) + (", …" if len(named) > _NAMED else "")
         warnings.warn(
-            f"No installed font has a glyph for: {_shorten(shown, 40)} "
-            f"({len(missing)} characters, drawn as {_NO_GLYPH}). Install one that has, such as "
-            f"{_package_for(missing)}.",
+            f"No installed font has a glyph for {len(missing)} of the characters, drawn as "
+            f"{_NO_GLYPH}: {shown}. Install one that has, such as {_package_for(missing)}.",
             stacklevel=3,
         )
     return _Lettering(families, frozenset(missing))
@@ -544,7 +551,7 @@ def _package_for(missing: set[str]) -> str:
     packages = set()
     for character in missing:
         if unicodedata.category(character) == "So":
-            packages.add("Symbola (fonts-symbola)")
+            packages.add("Noto Emoji (fonts.google.com/noto)")
         elif unicodedata.east_asian_width(character) in "WF":
             packages.add("Noto Sans CJK (fonts-noto-cjk)")
         else:

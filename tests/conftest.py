@@ -3,8 +3,11 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# The tests compile many tiny programs that run once: without this, JAX spends its time optimising.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # The tests compile many tiny programs that run once: optimising them is most of the time.
+    os.environ.setdefault(
+        "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    )
 
 
 def pytest_configure(config):

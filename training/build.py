@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_attention.errors import InputError
 from keras_attention.layers.attention_mechanism import AttentionMechanism
 from keras_attention.layers.bahdanau_attention import BahdanauAttention
 from keras_attention.layers.luong_attention import LuongAttention
@@ -44,9 +45,29 @@ def _tokenizer(
 
 
 def build_model(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
-    """The untrained, compiled model; its weights depend on the recipe's seed alone."""
-    config, training = recipe.model, recipe.training
+    """The untrained, compiled model; its weights depend on the recipe's seed alone.
+
+    Raises:
+        InputError: if settings of the model do not fit each other.
+    """
+    training = recipe.training
     keras.utils.set_random_seed(recipe.seed)
+    try:
+        model = _untrained(recipe, codec)
+    except ValueError as error:
+        raise InputError(f"the recipe describes no model: {error}") from error
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            training.learning_rate, global_clipnorm=training.clip_norm or None
+        ),
+        loss=MaskedCrossentropy(),
+        metrics=[MaskedAccuracy()],
+    )
+    return model
+
+
+def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
+    config = recipe.model
     model = Seq2Seq(
         len(codec.source.vocabulary),
         len(codec.target.vocabulary),
@@ -61,16 +82,9 @@ def build_model(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
         merge=config.merge,
         bridge=config.bridge,
         dropout=config.dropout,
-        dtype=_precision(training.mixed_precision),
+        dtype=_precision(recipe.training.mixed_precision),
     )
     model.build()
-    model.compile(
-        optimizer=keras.optimizers.Adam(
-            training.learning_rate, global_clipnorm=training.clip_norm or None
-        ),
-        loss=MaskedCrossentropy(),
-        metrics=[MaskedAccuracy()],
-    )
     return model
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import platform
 import re
+import shutil
 from importlib import metadata
 from pathlib import Path
 
@@ -37,31 +38,36 @@ class RunFolder:
         self.logs = self.path / "logs"
         self.checkpoints = self.path / "checkpoints"
 
-    def start(self, recipe: Recipe) -> None:
-        """Writes what is known before the first step.
+    def check_free(self, *, overwrite: bool = False) -> None:
+        """Checks that a new run can be started here.
+
+        Args:
+            overwrite: whether a run that stands here may be removed.
 
         Raises:
             InputError: if the folder holds a run already, or other files.
         """
-        if self.recipe_file.exists():
-            raise InputError(
-                f"{self.path}: holds a run already; continue it with --resume, or begin anew "
-                "with --overwrite."
-            )
-        if self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir())):
+        if self.recipe_file.is_file():
+            if not overwrite:
+                raise InputError(
+                    f"{self.path}: holds a run already; continue it with --resume, or begin anew "
+                    "with --overwrite."
+                )
+        elif self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir())):
             raise InputError(f"{self.path}: expected a new or empty folder for the run.")
-        recipe.save(self.recipe_file)
-        versions = {name: metadata.version(name) for name in _PACKAGES}
-        versions["python"] = platform.python_version()
-        with write_atomically(self.versions_file) as beside:
-            beside.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
 
-    def check_same(self, recipe: Recipe) -> None:
+    def check_same(self, recipe: Recipe, *, overwrite: bool = False) -> None:
         """Checks that the run to resume was started from this recipe.
+
+        Args:
+            recipe: what is to be trained.
+            overwrite: whether the run is to be removed, which leaves nothing to resume.
 
         Raises:
             InputError: if there is no run, or its recipe differs (more epochs are welcome).
         """
+        if overwrite:
+            raise InputError("--resume keeps a run and --overwrite removes it; choose one of them.")
         if not self.recipe_file.is_file():
             raise InputError(f"{self.path}: holds no run to resume; start one without --resume.")
         before, now = _lines(load_recipe(self.recipe_file)), _lines(recipe)
@@ -70,6 +76,27 @@ class RunFolder:
                 raise InputError(
                     f"{self.recipe_file}: the run was started with `{old}`. Received: `{new}`."
                 )
+
+    def start(self, recipe: Recipe, epochs_done: int = 0, *, overwrite: bool = False) -> None:
+        """Writes what is known before the first step, or before the run goes on.
+
+        Args:
+            recipe: what is to be trained.
+            epochs_done: epochs before the last checkpoint; what came after them is trained again.
+            overwrite: remove the run that stands here first.
+
+        Raises:
+            InputError: if the folder cannot be written.
+        """
+        if overwrite and self.recipe_file.is_file():
+            shutil.rmtree(self.path)
+        recipe.save(self.recipe_file)
+        if not self.versions_file.exists():
+            versions = {name: metadata.version(name) for name in _PACKAGES}
+            versions["python"] = platform.python_version()
+            with write_atomically(self.versions_file) as beside:
+                beside.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+        self._trim_metrics(epochs_done)
 
     def last_checkpoint(self) -> tuple[int, Path | None]:
         """Epochs done, and the checkpoint after the last of them."""
@@ -102,7 +129,7 @@ class RunFolder:
         except (TypeError, ValueError):
             raise InputError(f"{self.metrics_file}: damaged, expected numbers.") from None
 
-    def trim_metrics(self, epochs_done: int) -> None:
+    def _trim_metrics(self, epochs_done: int) -> None:
         """Drops the rows of epochs after the last checkpoint, which will be trained again."""
         rows = self.metrics()[:epochs_done]
         if not rows:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 
-from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.codec import TextCodec
 from keras_attention.translator import Translator, load_model
 
@@ -45,25 +43,23 @@ def train(
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.
     """
-    recipe = _with_absolute_paths(recipe)
+    recipe, run = _with_absolute_paths(recipe), RunFolder(folder)
+    if resume:
+        run.check_same(recipe, overwrite=overwrite)
+    else:
+        run.check_free(overwrite=overwrite)
     training, held_out = split_pairs(recipe.data, recipe.seed)
-    run = RunFolder(folder)
-    if overwrite and run.recipe_file.is_file():
-        shutil.rmtree(run.path)
     codec = build_codec(recipe, training)
     batches = make_batches(recipe, codec, training, batch_size=recipe.training.batch_size)
-    if resume:
-        run.check_same(recipe)
-        recipe.save(run.recipe_file)
-    else:
-        run.start(recipe)
-    epochs_done, checkpoint = run.last_checkpoint()
-    run.trim_metrics(epochs_done)
+    validation = make_batches(recipe, codec, held_out, batch_size=256) if held_out else None
+    epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
     if checkpoint is None:
         model = build_model(recipe, codec)
     else:
         model = load_model(checkpoint, include_optimizer=True)
     translator = Translator(model, codec)
+    # Only now, when all that can be wrong has been looked for, does the folder change.
+    run.start(recipe, epochs_done, overwrite=overwrite)
     _logger.info(
         "%s: %s parameters, %d training pairs, %d held out, %d steps an epoch",
         recipe.name,
@@ -72,7 +68,16 @@ def train(
         len(held_out),
         batches.steps_per_epoch,
     )
-    _fit(recipe, run, translator, batches, held_out, epochs_done)
+    model.fit(
+        batches.stream(first_step=epochs_done * batches.steps_per_epoch),
+        steps_per_epoch=batches.steps_per_epoch,
+        epochs=recipe.training.epochs,
+        initial_epoch=epochs_done,
+        validation_data=validation.once() if validation else None,
+        callbacks=_callbacks(run, translator, held_out),
+        shuffle=False,
+        verbose="auto" if sys.stdout.isatty() else 2,
+    )
     return Translator.load(run.path)
 
 
@@ -100,33 +105,14 @@ def make_batches(
     )
 
 
-def _fit(
-    recipe: Recipe,
-    run: RunFolder,
-    translator: Translator,
-    batches: PairBatches,
-    held_out: list[Pair],
-    epochs_done: int,
-) -> None:
-    model: Seq2Seq = translator.model
-    callbacks: list[keras.callbacks.Callback] = []
-    validation = None
-    if held_out:
-        validation = make_batches(recipe, translator.codec, held_out, batch_size=256).once()
-        callbacks.append(ExactMatch(translator, held_out))
-    callbacks += [
+def _callbacks(
+    run: RunFolder, translator: Translator, held_out: list[Pair]
+) -> list[keras.callbacks.Callback]:
+    """In the order in which they work: each sees the metrics of those before it."""
+    return [
+        *([ExactMatch(translator, held_out)] if held_out else []),
         KeepBest(translator, run),
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
         Checkpoint(run),
     ]
-    model.fit(
-        batches.stream(first_step=epochs_done * batches.steps_per_epoch),
-        steps_per_epoch=batches.steps_per_epoch,
-        epochs=recipe.training.epochs,
-        initial_epoch=epochs_done,
-        validation_data=validation,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose="auto" if sys.stdout.isatty() else 2,
-    )

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from keras_attention.errors import InputError
 from keras_attention.files import decode_lines, read_lines
 
 
@@ -24,7 +25,11 @@ def open_lines(file: str) -> Iterator[str]:
     """
     if file != "-":
         return read_lines(file)
-    return decode_lines(sys.stdin.buffer, "standard input")
+    if sys.stdin is None:
+        raise InputError("standard input is closed; name a file.")
+    # A buffer of its own: Python aborts at exit if a thread still waits in that of `sys.stdin`.
+    stream = open(sys.stdin.fileno(), "rb", closefd=False)
+    return decode_lines(stream, "standard input")
 
 
 def available_batches(lines: Iterable[str], size: int) -> Iterator[Batch]:

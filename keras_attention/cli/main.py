@@ -1,5 +1,6 @@
 """The entry point: quiet start, one-sentence errors, exit codes."""
 
+import io
 import os
 import sys
 
@@ -14,19 +15,22 @@ UsageError = typer.BadParameter.__base__
 def main() -> None:
     """Runs the command line and exits: 0 done, 1 exports disagree, 2 unusable input."""
     _quiet_start()
+    _write_utf8()
     from keras_attention.cli.commands import app
 
     try:
         code = app(standalone_mode=False)
-    except KeyboardInterrupt:
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
         code = 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer turns most of the former into the latter
         # The reader of our output has gone; Python must not complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (InputError, UsageError) as error:  # type: ignore[misc]
         code = _report(error)
-    sys.stdout.flush()
+    except OSError as error:  # a full disk, say
+        code = _report(error)
     sys.exit(code or 0)
 
 
@@ -34,8 +38,15 @@ def _report(error: Exception) -> int:
     """One line on standard error."""
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     sys.stdout.flush()
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    if message:  # no arguments at all: typer has printed the help
+        print("error: " + " ".join(message.split()), file=sys.stderr)
     return 2
+
+
+def _write_utf8() -> None:
+    """Writes what is read: UTF-8, whatever the locale; file names of other bytes pass unchanged."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def _quiet_start() -> None:

@@ -52,7 +52,8 @@ def describe_recipe(recipe: Any) -> str:
             section = line.strip("[]") + "."
         if equals:
             setting = SETTINGS[section + name]
-            lines.append(f"# {setting.doc}: {setting.expected}")
+            free_text = isinstance(setting.default, str) and not setting.choices
+            lines.append(f"# {setting.doc}" + ("" if free_text else f": {setting.expected}"))
         lines.append(line)
     return "\n".join(lines)
 

@@ -58,7 +58,8 @@ def _show(translator: Translator, folder: Path, plain: Path) -> list[Pair]:
     print_evaluation(evaluate(translator, held_out), {source for source, _ in training}, 0)
     translations = translator([source for source, _ in held_out[:SHOWN]])
     for translation in translations:
-        print("\n" + format_alignment(translation))
+        print(f"\n{translation.source}  ->  {translation.text}   (score {translation.score:.3f})")
+        print(format_alignment(translation))
     plot_alignment(translations[0], folder / "alignment.png")
     curves = {"attention": folder, "fixed vector": plain}
     plot_curves(

@@ -1,6 +1,7 @@
 """Text to ids and back, the same in Python, in every export and on the device."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -129,6 +130,16 @@ class TextCodec:
         source = tokenizer("source", SOURCE_VOCABULARY_FILE)
         target = tokenizer("target", TARGET_VOCABULARY_FILE)
         return cls(source, target, SearchSettings(**settings))
+
+
+_SETTING_TYPES = {
+    "source_tokenizer": str,
+    "target_tokenizer": str,
+    "max_source_length": int,
+    "max_length": int,
+    "beam_width": int,
+    "length_penalty": float,
+}
 
 
 def _read_settings(text: str, where: str) -> dict[str, Any]:
