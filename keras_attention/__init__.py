@@ -29,6 +29,7 @@ _PUBLIC = {
     "WordTokenizer": "keras_attention.text.tokenizers",
     "Translator": "keras_attention.translator",
     "Translation": "keras_attention.translation",
+    "format_alignment": "keras_attention.alignment_text",
     "plot_alignment": "keras_attention.plotting",
     "InputError": "keras_attention.errors",
 }
@@ -36,6 +37,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
+    from keras_attention.alignment_text import format_alignment as format_alignment
     from keras_attention.decoding.hypotheses import Hypotheses as Hypotheses
     from keras_attention.decoding.search import search as search
     from keras_attention.errors import InputError as InputError

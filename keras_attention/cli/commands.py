@@ -197,8 +197,9 @@ def plot(
 
     Example: keras-attention plot saved_models/dates "march 27, 2016" -o march.svg
     """
+    from keras_attention.alignment_text import format_alignment
     from keras_attention.cli.runtimes import open_translator
-    from keras_attention.plotting import format_alignment, plot_alignment
+    from keras_attention.plotting import plot_alignment
 
     translation = open_translator(model, beam)([text])[0]
     print(format_alignment(translation))

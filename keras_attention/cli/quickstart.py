@@ -5,11 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from keras_attention.alignment_text import format_alignment
 from keras_attention.cli.output import log_to_console, print_agreements, print_evaluation
 from keras_attention.cli.runtimes import export_all
 from keras_attention.errors import InputError
 from keras_attention.export.verify import verify
-from keras_attention.plotting import format_alignment, plot_alignment, plot_curves
+from keras_attention.plotting import plot_alignment, plot_curves
 from keras_attention.training.data import Pair, split_pairs
 from keras_attention.training.evaluate import evaluate
 from keras_attention.training.recipe import load_recipe
@@ -25,6 +26,12 @@ VERIFIED = 200
 def run_quickstart(output: Path, overrides: Sequence[str], *, overwrite: bool = False) -> None:
     """Trains, shows, exports and verifies; a run that was killed goes on where it stopped."""
     log_to_console()
+    data = load_recipe(RECIPE, overrides).data
+    if not (data.held_out or data.validation_path):
+        raise InputError(
+            "quickstart shows held-out dates: `data.held_out` must be at least 1. "
+            "Received: data.held_out=0."
+        )
     folder, plain = output / RECIPE, output / f"{RECIPE}-fixed-vector"
     _headline("1/4  Training a model with attention to rewrite dates")
     translator = _train(folder, overrides, overwrite)
