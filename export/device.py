@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import numpy as np
 
 from keras_attention.errors import InputError
 from keras_attention.files import read_bytes
-from keras_attention.text.codec import CODEC_FILES, TextCodec
+from keras_attention.text.codec import TextCodec
 from keras_attention.translation import Translation
 from keras_attention.vocabulary import PAD_ID
 
 SIGNATURE = "greedy"
+CHECKSUM_FILE = "model.crc32"
 
 
 class DeviceTranslator:
@@ -84,13 +86,20 @@ def _read_codec(content: bytes, name: str) -> TextCodec:
         raise InputError(f"{name}: expected a TFLite file, found something else.")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = set(archive.namelist())
-            files = {part: archive.read(part).decode() for part in CODEC_FILES if part in names}
-    except (zipfile.BadZipFile, UnicodeDecodeError):
+            files = {item.filename: archive.read(item).decode() for item in archive.infolist()}
+            size = min(item.header_offset for item in archive.infolist())
+    except Exception:  # zipfile raises whatever the damage causes
         raise InputError(
             f"{name}: truncated or not one of ours, the tokenizers at its end are missing."
         ) from None
+    if files.pop(CHECKSUM_FILE, None) != checksum(content[:size]):
+        raise InputError(f"{name}: damaged or not one of ours, its checksum is another.")
     return TextCodec.from_files(files, name)
+
+
+def checksum(model: bytes) -> str:
+    """What the file says of its own first part: the runtime may crash on damage, or not see it."""
+    return f"{zlib.crc32(model):08x}\n"
 
 
 def _make_interpreter(content: bytes, name: str, threads: int) -> Any:

@@ -12,7 +12,7 @@ from keras_attention.decoding.search import search
 from keras_attention.files import write_atomically
 from keras_attention.translator import Translator
 
-from .device import SIGNATURE
+from .device import CHECKSUM_FILE, SIGNATURE, checksum
 from .saved_model import raw_variables
 
 
@@ -21,8 +21,8 @@ def export_tflite(translator: Translator, path: str | Path) -> Path:
 
     The signature `greedy` takes `source`, int32 ids `[1, max_source_length]` closed by the end
     token and padded with 0, and gives `tokens` `[1, T]`, `score` `[1]` and `alignment`
-    `[1, T, max_source_length]`. The tokenizers are appended as a zip archive, which `zipfile`
-    reads and the TFLite runtimes ignore.
+    `[1, T, max_source_length]`. The tokenizers and a checksum are appended as a zip archive, which
+    `zipfile` reads and the TFLite runtimes ignore.
 
     Args:
         translator: a trained translator.
@@ -36,7 +36,8 @@ def export_tflite(translator: Translator, path: str | Path) -> Path:
     with write_atomically(path) as beside:
         beside.write_bytes(content)
         with zipfile.ZipFile(beside, "a") as archive:
-            for name, text in translator.codec.to_files().items():
+            files = {**translator.codec.to_files(), CHECKSUM_FILE: checksum(content)}
+            for name, text in files.items():
                 # A fixed time stamp: equal models give equal files.
                 archive.writestr(zipfile.ZipInfo(name), text.encode())
     return path

@@ -80,6 +80,8 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
         else:
             device = DeviceTranslator.load(path)
             fitting = [line for line in lines if device.fits(line)]
+            if not fitting:
+                raise InputError(f"{path}: every line has more tokens than it takes.")
             expected, actual = translator(fitting, beam_width=1), device(fitting)
         agreements.append(compare(path.name, expected, actual))
     return agreements

@@ -25,6 +25,9 @@ class Translator:
         model: a `Seq2Seq`.
         codec: its tokenizers and search settings.
 
+    Raises:
+        InputError: if the model has other numbers of tokens than the codec's vocabularies.
+
     Example:
         translator = Translator.load("saved_models/dates")
         translation = translator("march 27, 2016", beam_width=4)
@@ -32,6 +35,7 @@ class Translator:
     """
 
     def __init__(self, model: Seq2Seq, codec: TextCodec) -> None:
+        _check_sizes(model, codec)
         self.model = model
         self.codec = codec
         self._searches: dict[tuple[int, float], Callable[[Any], Any]] = {}
@@ -45,7 +49,11 @@ class Translator:
         """
         folder = Path(folder)
         codec = load_codec(folder)
-        return cls(load_model(folder / MODEL_FILE), codec)
+        model = load_model(folder / MODEL_FILE)
+        try:
+            return cls(model, codec)
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from None
 
     def save(self, folder: str | Path) -> None:
         """Writes the model and its tokenizers into `folder`, each file in one piece."""
@@ -131,6 +139,16 @@ def compiled_search(
     import tensorflow as tf
 
     return tf.function(run, input_signature=[tf.TensorSpec([None, None], tf.int32)])  # type: ignore[no-any-return]
+
+
+def _check_sizes(model: Seq2Seq, codec: TextCodec) -> None:
+    for side, tokenizer in (("source", codec.source), ("target", codec.target)):
+        size, expected = len(tokenizer.vocabulary), model.settings[f"{side}_vocabulary_size"]
+        if size != expected:
+            raise InputError(
+                f"the {side} vocabulary is another model's: expected {expected} tokens. "
+                f"Received: {size}."
+            )
 
 
 def load_codec(folder: Path) -> TextCodec:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention_cell import AttentionCell, DecoderState
-from keras_attention.layers.attention_mechanism import Tensor
+from keras_attention.layers.attention_mechanism import Tensor, checked_rate
 from keras_attention.layers.time_loop import time_loop
 
 
@@ -36,6 +36,9 @@ class AttentionDecoder(keras.layers.Layer):
         `(outputs, alignment, state)`: `[B, T, cell.output_width]`, `[B, T, S]` and the last
         `DecoderState`.
 
+    Raises:
+        ValueError: if `dropout` is out of range.
+
     Example:
     >>> import numpy as np
     >>> from keras_attention import AttentionCell, AttentionDecoder, LuongAttention
@@ -56,7 +59,7 @@ class AttentionDecoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.cell = cell
-        self.dropout = dropout
+        self.dropout = checked_rate(dropout)
         self.seed = seed
         self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed)

@@ -88,3 +88,10 @@ def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}.")
     return str(value)
+
+
+def checked_rate(rate: float, name: str = "dropout") -> float:
+    """`rate` itself if it is in [0, 1), otherwise a ValueError that names it."""
+    if not 0 <= rate < 1:
+        raise ValueError(f"`{name}` must be in [0, 1). Received: {name}={rate!r}.")
+    return rate

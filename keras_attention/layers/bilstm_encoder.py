@@ -5,7 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_mechanism import Tensor, checked_choice, checked_units
+from keras_attention.layers.attention_mechanism import (
+    Tensor,
+    checked_choice,
+    checked_rate,
+    checked_units,
+)
 
 MERGES = ("concat", "sum")
 
@@ -59,7 +64,7 @@ class BiLSTMEncoder(keras.layers.Layer):
         self.units = checked_units(units)
         self.layers = checked_units(layers, "layers")
         self.merge = checked_choice(merge, "merge", MERGES)
-        self.dropout = dropout
+        self.dropout = checked_rate(dropout)
         self.supports_masking = True
         self.bidirectionals = [self._bidirectional(index) for index in range(layers)]
         self.dropouts = [

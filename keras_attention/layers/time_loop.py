@@ -53,4 +53,7 @@ def _tensorflow_loop(
     _, state, arrays = tf.while_loop(
         lambda t, *_: t < steps, body, (0, state, arrays), maximum_iterations=steps
     )
-    return [array.stack() for array in arrays], state
+    stacked = [array.stack() for array in arrays]
+    for output in stacked:  # the loop forgets a number of steps that is known
+        output.set_shape((inputs.shape[0], *output.shape[1:]))
+    return stacked, state

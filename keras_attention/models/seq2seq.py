@@ -11,6 +11,7 @@ from keras_attention.layers.attention_mechanism import (
     AttentionMechanism,
     Tensor,
     checked_choice,
+    checked_rate,
     checked_units,
 )
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder
@@ -114,7 +115,7 @@ class Seq2Seq(keras.Model):
             "decoder_layers": decoder_layers,
             "merge": merge,
             "bridge": bridge,
-            "dropout": _checked_rate(dropout),
+            "dropout": checked_rate(dropout),
         }
         policy = self.dtype_policy
         self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
@@ -234,9 +235,3 @@ def _direction_units(units: int, merge: str) -> int:
     if units % 2:
         raise ValueError(f"`units` must be even with merge='concat'. Received: units={units}.")
     return units // 2
-
-
-def _checked_rate(rate: float) -> float:
-    if not 0 <= rate < 1:
-        raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={rate!r}.")
-    return rate

@@ -132,35 +132,33 @@ class TextCodec:
         return cls(source, target, SearchSettings(**settings))
 
 
-_SETTING_TYPES = {
-    "source_tokenizer": str,
-    "target_tokenizer": str,
-    "max_source_length": int,
-    "max_length": int,
-    "beam_width": int,
-    "length_penalty": float,
-}
-
-
 def _read_settings(text: str, where: str) -> dict[str, Any]:
     """The settings as a dictionary of the right keys, or an InputError."""
-    expected: dict[str, type] = {"source_tokenizer": str, "target_tokenizer": str}
-    expected |= {"max_source_length": int, "max_length": int, "beam_width": int}
+    damaged = InputError(f"{where}: damaged, expected the settings that `train` writes.")
     try:
         settings = json.loads(text)
         version = settings.pop("format")
-        length_penalty = float(settings.pop("length_penalty"))
-        damaged = {key: type(value) for key, value in settings.items()} != expected
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise InputError(f"{where}: damaged, expected the settings that `train` writes.") from None
+        raise damaged from None
     if version != FORMAT:
         raise InputError(
             f"{where}: format {version!r} is not known to this version, which reads {FORMAT}."
         )
-    names = [settings.get(f"{side}_tokenizer") for side in ("source", "target")]
-    if damaged or not all(name in TOKENIZERS for name in names):
-        raise InputError(f"{where}: damaged, expected the settings that `train` writes.")
-    return {**settings, "length_penalty": length_penalty}
+    if not _sound(settings):
+        raise damaged
+    return settings  # type: ignore[no-any-return]
+
+
+def _sound(settings: dict[str, Any]) -> bool:
+    names = ("source_tokenizer", "target_tokenizer")
+    counts = ("max_source_length", "max_length", "beam_width")
+    return (
+        set(settings) == {*names, *counts, "length_penalty"}
+        and all(settings[name] in list(TOKENIZERS) for name in names)
+        and all(type(settings[name]) is int and settings[name] >= 1 for name in counts)
+        and type(settings["length_penalty"]) in (int, float)
+        and 0 <= settings["length_penalty"] < math.inf
+    )
 
 
 def until_end(ids: Sequence[int]) -> list[int]:

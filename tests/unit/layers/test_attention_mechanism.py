@@ -1,0 +1,174 @@
+"""What every mechanism owes through its base class, and the base class itself."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from reference import attend
+from support import MECHANISMS, assert_close, evaluated, gradients, normal, randomize, to_numpy
+
+from keras_attention import AttentionMechanism
+from keras_attention.layers.attention_mechanism import checked_choice, checked_units
+
+QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
+MASK = np.arange(5) < np.array([[5], [3]])
+every_mechanism = pytest.mark.parametrize("name", MECHANISMS)
+
+
+def built(name, **options):
+    layer = MECHANISMS[name](**options)
+    layer.build(QUERY.shape, MEMORY.shape)
+    return randomize(layer)
+
+
+class NegativeDistance(AttentionMechanism):
+    """A score that the library does not have: minus the squared distance."""
+
+    def _score(self, query, keys):
+        difference = ops.expand_dims(query, 2) - ops.expand_dims(keys, 1)
+        return -ops.sum(ops.square(difference), axis=-1)
+
+
+def test_a_new_score_is_one_method():
+    expected = attend(lambda q, k, s: -((q - k) ** 2).sum(), QUERY, MEMORY, MASK)
+    assert_close(NegativeDistance()(QUERY, MEMORY, memory_mask=MASK), expected)
+
+
+def test_a_mechanism_without_a_score_says_what_is_missing():
+    class Nothing(AttentionMechanism):
+        pass
+
+    message = r"Nothing must define `_score\(query, keys\)`"
+    with pytest.raises(NotImplementedError, match=message):
+        Nothing()(QUERY, MEMORY)
+
+
+@every_mechanism
+def test_all_steps_at_once_equal_one_step_after_the_other(name):
+    layer = built(name)
+    contexts, alignments = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK))
+    assert contexts.shape == (2, 3, 4) and alignments.shape == (2, 3, 5)
+    for t in range(3):
+        one_step = layer(QUERY[:, t], MEMORY, memory_mask=MASK)
+        assert_close(one_step, (contexts[:, t], alignments[:, t]))
+
+
+@every_mechanism
+def test_keys_projected_once_give_the_same(name):
+    layer = built(name)
+    keys = layer.project(MEMORY)
+    expected = layer(QUERY, MEMORY, memory_mask=MASK)
+    assert_close(layer(QUERY, MEMORY, memory_mask=MASK, keys=keys), expected)
+
+
+@pytest.mark.parametrize("name", sorted(MECHANISMS.keys() - {"location"}))
+def test_passed_keys_are_what_queries_are_compared_with(name):
+    layer = built(name)
+    others = normal(*MEMORY.shape, seed=7)
+    _, expected = layer(QUERY, others)
+    context, alignment = layer(QUERY, MEMORY, keys=layer.project(others))
+    assert_close(alignment, expected)
+    assert_close(context, ops.matmul(expected, MEMORY))
+
+
+@every_mechanism
+def test_alignments_are_weights(name):
+    _, alignment = to_numpy(built(name)(QUERY, MEMORY, memory_mask=MASK))
+    assert (alignment >= 0).all()
+    np.testing.assert_allclose(alignment.sum(-1), 1, rtol=1e-6)
+    assert not alignment[1, :, 3:].any()
+
+
+@every_mechanism
+def test_more_padding_changes_nothing(name):
+    layer = built(name)
+    context, alignment = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK))
+    padded = np.concatenate([MEMORY, 100 * normal(2, 2, 4, seed=3)], axis=1)
+    mask = np.pad(MASK, ((0, 0), (0, 2)))
+    padded_context, padded_alignment = layer(QUERY, padded, memory_mask=mask)
+    assert_close(padded_context, context)
+    assert_close(padded_alignment, np.pad(alignment, ((0, 0), (0, 0), (0, 2))))
+
+
+@every_mechanism
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16", "float16"])
+def test_a_row_of_padding_alone_gets_zero_weights(name, policy):
+    layer = built(name, dtype=policy)
+    mask = np.array([[False] * 5, [True] * 5])
+    attend = evaluated(lambda query, memory: layer(query, memory, memory_mask=mask), layer)
+    context, alignment = to_numpy(attend(QUERY, MEMORY))
+    assert not alignment[0].any() and not context[0].any()
+    np.testing.assert_allclose(alignment[1].sum(-1), 1, rtol=0.02)
+    assert np.isfinite(context).all()
+
+
+@every_mechanism
+def test_a_row_of_padding_alone_has_zero_gradients(name):
+    layer = built(name)
+    mask = np.array([[False] * 5, [True] * 5])
+
+    def loss(query, memory):
+        context, alignment = layer(query, memory, memory_mask=mask)
+        return ops.sum(ops.square(context)) + ops.sum(ops.square(alignment))
+
+    _, slopes = gradients(loss, layer.trainable_variables, QUERY, MEMORY)
+    assert all(np.isfinite(slope).all() for slope in slopes)
+    for slope in slopes[-2:]:
+        assert not slope[0].any() and slope[1].any()
+
+
+@every_mechanism
+def test_mask_comes_from_keras_in_a_functional_model(name, tmp_path):
+    ids = np.array([[4, 7, 2, 0, 0], [5, 3, 6, 8, 2]])
+    source = keras.Input((None,), dtype="int32")
+    query = keras.Input((None, 4))
+    embedding = keras.layers.Embedding(9, 4, mask_zero=True)
+    attention = MECHANISMS[name]()
+    model = keras.Model([source, query], attention(query, embedding(source)))
+    randomize(model)
+    expected = attention(QUERY, to_numpy(embedding.embeddings.value)[ids], memory_mask=ids != 0)
+    assert not np.any(to_numpy(expected[1])[0, :, 3:])
+    assert_close(tuple(model([ids, QUERY])), expected)
+
+    model.save(tmp_path / "model.keras")
+    assert_close(tuple(keras.saving.load_model(tmp_path / "model.keras")([ids, QUERY])), expected)
+
+
+def test_a_given_mask_is_taken_before_kerass():
+    layer = built("general")
+    ids = np.array([[4, 7, 2, 0, 0], [5, 3, 6, 8, 2]])
+    embedding = keras.layers.Embedding(9, 4, mask_zero=True)
+    memory = embedding(ids)
+    only_first = np.arange(5) < np.array([[1], [1]])
+    _, alignment = layer(QUERY, memory, memory_mask=only_first)
+    assert_close(alignment, np.tile(np.eye(5, dtype="float32")[0], (2, 3, 1)))
+
+
+def test_context_keeps_the_mask_of_the_query():
+    layer = built("dot")
+    query = keras.layers.Embedding(9, 4, mask_zero=True)(np.array([[4, 2, 0], [5, 3, 2]]))
+    context, alignment = layer(query, MEMORY)
+    mask = keras.src.backend.get_keras_mask(context)
+    assert ops.convert_to_numpy(mask).tolist() == [[True, True, False], [True, True, True]]
+    assert keras.src.backend.get_keras_mask(alignment) is None
+
+
+def test_nothing_is_kept_between_calls():
+    layer = built("bahdanau")
+    expected = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK))
+    before = {name: id(value) for name, value in vars(layer).items()}
+    layer(normal(1, 4, seed=5), normal(1, 9, 4, seed=6))
+    assert {name: id(value) for name, value in vars(layer).items()} == before
+    assert_close(layer(QUERY, MEMORY, memory_mask=MASK), expected)
+
+
+def test_checked_choice_lists_the_choices():
+    assert checked_choice("b", "letter", ("a", "b")) == "b"
+    with pytest.raises(ValueError, match=r"`letter` must be one of 'a', 'b'\. Received: letter=3"):
+        checked_choice(3, "letter", ("a", "b"))
+
+
+def test_checked_units_names_the_argument():
+    assert checked_units(3, "layers") == 3
+    with pytest.raises(ValueError, match=r"`layers` must be a positive integer\."):
+        checked_units(0, "layers")
