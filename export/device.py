@@ -86,7 +86,7 @@ def _read_codec(content: bytes, name: str) -> TextCodec:
         raise InputError(f"{name}: expected a TFLite file, found something else.")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            files = {item.filename: archive.read(item).decode() for item in archive.infolist()}
+            files = {item.filename: archive.read(item) for item in archive.infolist()}
             size = min(item.header_offset for item in archive.infolist())
     except Exception:  # zipfile raises whatever the damage causes
         raise InputError(
@@ -97,9 +97,9 @@ def _read_codec(content: bytes, name: str) -> TextCodec:
     return TextCodec.from_files(files, name)
 
 
-def checksum(model: bytes) -> str:
+def checksum(model: bytes) -> bytes:
     """What the file says of its own first part: the runtime may crash on damage, or not see it."""
-    return f"{zlib.crc32(model):08x}\n"
+    return f"{zlib.crc32(model):08x}\n".encode()
 
 
 def _make_interpreter(content: bytes, name: str, threads: int) -> Any:

@@ -13,11 +13,14 @@ import tensorflow as tf
 from keras_attention.decoding.search import search
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
-from keras_attention.text.graph_tokenizer import GraphTokenizer
+from keras_attention.text.graph_tokenizer import import_tensorflow_text, make_graph_tokenizer
 from keras_attention.translation import Hypothesis, Translation
 from keras_attention.translator import Translator
+from keras_attention.vocabulary import PAD_ID
 
 GRAPH_FILE = "saved_model.pb"
+
+_SUBWORDS = b"Sentencepiece"  # in the names of TensorFlow Text's operations
 
 
 def export_saved_model(translator: Translator, folder: str | Path, *, version: int = 1) -> Path:
@@ -26,7 +29,8 @@ def export_saved_model(translator: Translator, folder: str | Path, *, version: i
     The signature `serving_default` takes `text`, strings `[B]`, and gives `text` `[B]`, `score`
     `[B]`, `tokens` `[B, T]` (empty strings behind the end), `alignment` `[B, T, S]` and
     `source_tokens` `[B, S]`, for the best hypothesis of the model's own search settings. Batch and
-    length vary; only core TensorFlow operators are used.
+    length vary; only core TensorFlow operators are used, and for a source of subwords one of
+    TensorFlow Text's.
 
     Args:
         translator: a trained translator.
@@ -57,8 +61,8 @@ class ServingModule(tf.Module):  # type: ignore[misc]
     def __init__(self, translator: Translator) -> None:
         super().__init__()
         self.weights = raw_variables(translator)
-        self.source_tokenizer = GraphTokenizer(translator.codec.source)
-        self.target_tokenizer = GraphTokenizer(translator.codec.target)
+        self.source_tokenizer = make_graph_tokenizer(translator.codec.source)
+        self.target_tokenizer = make_graph_tokenizer(translator.codec.target)
         self.serve = tf.function(
             self._serve(translator), input_signature=[tf.TensorSpec([None], tf.string, "text")]
         )
@@ -69,7 +73,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         def serve(text: tf.Tensor) -> dict[str, tf.Tensor]:
             hypotheses = search(
                 model,
-                self.source_tokenizer.encode(text),
+                _at_least_one_step(self.source_tokenizer.encode(text), PAD_ID),
                 max_length=settings.max_length,
                 beam_width=settings.beam_width,
                 length_penalty=settings.length_penalty,
@@ -80,10 +84,16 @@ class ServingModule(tf.Module):  # type: ignore[misc]
                 "score": hypotheses.scores[:, 0],
                 "tokens": self.target_tokenizer.id_to_token(ids),
                 "alignment": hypotheses.alignments[:, 0],
-                "source_tokens": self.source_tokenizer.tokens(text),
+                "source_tokens": _at_least_one_step(self.source_tokenizer.tokens(text), ""),
             }
 
         return serve
+
+
+def _at_least_one_step(matrix: tf.Tensor, padding: int | str) -> tf.Tensor:
+    """`[B, S]` with `S` at least 1: a batch of no text has no step, over which no LSTM runs."""
+    missing = tf.maximum(1 - tf.shape(matrix)[1], 0)
+    return tf.pad(matrix, [[0, 0], [0, missing]], constant_values=padding)
 
 
 def raw_variables(translator: Translator) -> list[tf.Variable]:
@@ -113,11 +123,14 @@ class SavedModelTranslator:
         """Reads a version folder.
 
         Raises:
-            InputError: if there is none, or it is damaged or another model's.
+            InputError: if there is none, it is damaged or another model's, or it needs the package
+                tensorflow-text, which is missing.
         """
         path = Path(path)
         if not (path / GRAPH_FILE).is_file():
             raise InputError(f"{path}: no SavedModel here, {GRAPH_FILE} is missing.")
+        if _SUBWORDS in (path / GRAPH_FILE).read_bytes():
+            import_tensorflow_text()
         try:
             serve = tf.saved_model.load(str(path)).signatures["serving_default"]
         except Exception as error:  # TensorFlow raises whatever the damage causes

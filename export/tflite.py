@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_attention.decoding.search import search
 from keras_attention.files import write_atomically
-from keras_attention.translator import Translator
+from keras_attention.translator import Translator, copy_for_inference
 
 from .device import CHECKSUM_FILE, SIGNATURE, checksum
 from .saved_model import raw_variables
@@ -37,15 +37,15 @@ def export_tflite(translator: Translator, path: str | Path) -> Path:
         beside.write_bytes(content)
         with zipfile.ZipFile(beside, "a") as archive:
             files = {**translator.codec.to_files(), CHECKSUM_FILE: checksum(content)}
-            for name, text in files.items():
+            for name, stored in files.items():
                 # A fixed time stamp: equal models give equal files.
-                archive.writestr(zipfile.ZipInfo(name), text.encode())
+                archive.writestr(zipfile.ZipInfo(name), stored)
     return path
 
 
 def convert(translator: Translator) -> bytes:
     """The flat buffer, without the tokenizers."""
-    module = DeviceModule(translator)
+    module = DeviceModule(Translator(copy_for_inference(translator.model), translator.codec))
     signature = module.greedy.get_concrete_function()
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={SIGNATURE: signature})

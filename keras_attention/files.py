@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -54,6 +55,19 @@ def read_text(path: str | os.PathLike[str]) -> str:
         InputError: If the file is missing, a folder, unreadable or no valid UTF-8.
     """
     return "".join(_decoded_lines(path))
+
+
+def decode_text(content: bytes, name: str) -> str:
+    """Returns the text of a file's content, as `read_text` does.
+
+    Args:
+        content: The bytes.
+        name: What to call them in errors.
+
+    Raises:
+        InputError: If they are no valid UTF-8.
+    """
+    return "".join(_decode_all(io.BytesIO(content), name))
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

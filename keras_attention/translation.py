@@ -1,5 +1,7 @@
 """What a translator returns: text, score, tokens and alignment."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +68,70 @@ class Translation:
             "source_tokens": list(self.source_tokens),
             "hypotheses": [_plain(hypothesis) for hypothesis in self.hypotheses[:nbest]],
         }
+
+
+@dataclass(frozen=True, eq=False)
+class PairScore:
+    """How likely a model finds a given target for a source.
+
+    Attributes:
+        source: the source.
+        target: the target that was given.
+        tokens: the target's tokens, closed by `</s>`; one that the model does not know is scored
+            as its `<unk>`.
+        log_probabilities: the natural logarithm of each token's probability, given those before.
+
+    Example:
+        >>> pair = PairScore("a", "b", ("b", "</s>"), (-1.0, -0.5))
+        >>> pair.score, pair.per_token
+        (-1.5, -0.75)
+    """
+
+    source: str
+    target: str
+    tokens: tuple[str, ...]
+    log_probabilities: tuple[float, ...]
+
+    @property
+    def score(self) -> float:
+        """Natural log-probability of the whole target, as a `Hypothesis` has it."""
+        return math.fsum(self.log_probabilities)
+
+    @property
+    def per_token(self) -> float:
+        """The score over the number of tokens."""
+        return self.score / len(self.tokens)
+
+    @property
+    def perplexity(self) -> float:
+        """Among how many equally likely tokens the model chooses, in the mean."""
+        return perplexity([self])
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values for `json.dumps`."""
+        return {
+            "source": self.source,
+            "target": self.target,
+            "score": round(self.score, 6),
+            "perplexity": round(self.perplexity, 6),
+            "tokens": list(self.tokens),
+            "log_probabilities": [round(value, 6) for value in self.log_probabilities],
+        }
+
+
+def perplexity(scores: Iterable[PairScore]) -> float:
+    """`exp` of minus the mean log-probability over all tokens of all targets.
+
+    Raises:
+        ValueError: if there are no tokens.
+    """
+    values = [value for pair in scores for value in pair.log_probabilities]
+    if not values:
+        raise ValueError("`scores` must hold a pair at least. Received: none.")
+    try:
+        return math.exp(-math.fsum(values) / len(values))
+    except OverflowError:
+        return math.inf
 
 
 def _plain(hypothesis: Hypothesis) -> dict[str, Any]:

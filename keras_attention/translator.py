@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any, overload
 
 import keras
-import numpy as np
 
 from keras_attention.decoding.search import search
 from keras_attention.errors import InputError
-from keras_attention.files import read_text, write_atomically
+from keras_attention.files import read_bytes, write_atomically
+from keras_attention.losses import MaskedCrossentropy
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.text.codec import CODEC_FILES, TextCodec
-from keras_attention.translation import Translation
+from keras_attention.text.codec import CODEC_FILES, TextCodec, pad
+from keras_attention.translation import PairScore, Translation
+from keras_attention.vocabulary import START_ID
 
 MODEL_FILE = "model.keras"
 
@@ -39,6 +40,7 @@ class Translator:
         self.model = model
         self.codec = codec
         self._searches: dict[tuple[int, float], Callable[[Any], Any]] = {}
+        self._scorer: Callable[[Any, Any], Any] | None = None
 
     @classmethod
     def load(cls, folder: str | Path) -> "Translator":
@@ -59,9 +61,9 @@ class Translator:
         """Writes the model and its tokenizers into `folder`, each file in one piece."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in self.codec.to_files().items():
+        for name, content in self.codec.to_files().items():
             with write_atomically(folder / name) as beside:
-                beside.write_text(text, encoding="utf-8", newline="\n")
+                beside.write_bytes(content)
         save_model(self.model, folder / MODEL_FILE)
 
     @overload
@@ -105,6 +107,46 @@ class Translator:
         while batch := list(islice(remaining, batch_size)):
             yield from self._translate(batch, self._search(width, float(penalty)))
 
+    def score(
+        self, sources: Iterable[str], targets: Iterable[str], *, batch_size: int = 64
+    ) -> list[PairScore]:
+        """How likely the model finds given targets.
+
+        A target that a search returned, ended by `</s>`, gets the search's own score.
+
+        Args:
+            sources: any iterable of strings.
+            targets: a target for each of them.
+            batch_size: pairs scored together.
+
+        Returns:
+            A `PairScore` a pair, in order; `perplexity` of them all is the model's.
+
+        Raises:
+            ValueError: if there are more of one than of the other.
+        """
+        pairs = zip(sources, targets, strict=True)
+        scores: list[PairScore] = []
+        while batch := list(islice(pairs, batch_size)):
+            scores += self._score_batch(batch)
+        return scores
+
+    def _score_batch(self, pairs: Sequence[tuple[str, str]]) -> list[PairScore]:
+        if self._scorer is None:
+            self._scorer = compiled_scorer(self.model)
+        ids = [self.codec.target.encode(target) for _, target in pairs]
+        values = keras.ops.convert_to_numpy(
+            self._scorer(self.codec.encode([source for source, _ in pairs]), pad(ids))
+        )
+        return [
+            PairScore(
+                *pair,
+                tuple(self.codec.target.tokens(pair[1])),
+                tuple(row[: len(real)].astype(float).tolist()),
+            )
+            for pair, row, real in zip(pairs, values, ids, strict=True)
+        ]
+
     def _translate(
         self, texts: Sequence[str], search_batch: Callable[[Any], Any]
     ) -> list[Translation]:
@@ -141,6 +183,22 @@ def compiled_search(
     return tf.function(run, input_signature=[tf.TensorSpec([None, None], tf.int32)])  # type: ignore[no-any-return]
 
 
+def compiled_scorer(model: Seq2Seq) -> Callable[[Any, Any], Any]:
+    """Log-probabilities `[B, T]` of target ids `[B, T]` under teacher forcing, for any shapes."""
+
+    def run(source: Any, target: Any) -> Any:
+        starts = keras.ops.full_like(target[:, :1], START_ID)
+        shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
+        logits, _ = model.teacher_forced(source, shifted)
+        return -MaskedCrossentropy().call(target, logits)
+
+    if keras.backend.backend() != "tensorflow":
+        return run
+    import tensorflow as tf
+
+    return tf.function(run, input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2)  # type: ignore[no-any-return]
+
+
 def _check_sizes(model: Seq2Seq, codec: TextCodec) -> None:
     for side, tokenizer in (("source", codec.source), ("target", codec.target)):
         size, expected = len(tokenizer.vocabulary), model.settings[f"{side}_vocabulary_size"]
@@ -155,19 +213,26 @@ def load_codec(folder: Path) -> TextCodec:
     """The tokenizers and search settings in a model's folder."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected a trained model's.")
-    files = {name: read_text(folder / name) for name in CODEC_FILES if (folder / name).is_file()}
+    files = {name: read_bytes(folder / name) for name in CODEC_FILES if (folder / name).is_file()}
     return TextCodec.from_files(files, str(folder))
 
 
 def save_model(model: keras.Model, path: Path, *, include_optimizer: bool = False) -> None:
     """Writes the model, in one piece; a run that is to be resumed needs the optimizer too."""
     with write_atomically(path) as beside:
-        (model if include_optimizer else _without_optimizer(model)).save(beside)
+        (model if include_optimizer else copy_for_inference(model)).save(beside)
 
 
-def _without_optimizer(model: keras.Model) -> keras.Model:
-    """A copy that was never compiled: Keras writes the optimizer of any other, thrice the size."""
-    copy = type(model).from_config(model.get_config())
+def copy_for_inference(model: keras.Model) -> keras.Model:
+    """A copy that was never compiled: Keras writes the optimizer of any other, thrice the size.
+
+    What was trained in mixed precision computes in 32 bits here, as its exports do.
+    """
+    config = model.get_config()
+    if model.compute_dtype in ("float16", "bfloat16"):
+        for part in (config, (config["attention"] or {}).get("config", {})):
+            part["dtype"] = "float32"
+    copy = type(model).from_config(config)
     copy.build()
     copy.set_weights(model.get_weights())
     return copy
@@ -189,8 +254,3 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     if not isinstance(model, Seq2Seq):
         raise InputError(f"{path}: expected a Seq2Seq model. Received: {type(model).__name__}.")
     return model
-
-
-def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Share of hypotheses equal to their reference, in [0, 1]."""
-    return float(np.mean([a == b for a, b in zip(hypotheses, references, strict=True)]))

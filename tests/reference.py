@@ -85,3 +85,51 @@ def finite_differences(function, *arrays, step=1e-5):
             array[place] = kept
         gradients.append(gradient)
     return gradients
+
+
+def greedy(log_probs_after, max_length, end, forbidden):
+    """Argmax after argmax: `(tokens, score)`; `log_probs_after(prefix)` is `[V]`."""
+    tokens, score = (), 0.0
+    while len(tokens) < max_length and end not in tokens:
+        log_probs = log_probs_after(tokens)
+        token = max(allowed(log_probs, forbidden), key=log_probs.__getitem__)
+        tokens, score = (*tokens, token), score + log_probs[token]
+    return tokens, score
+
+
+def all_hypotheses(log_probs_after, max_length, end, forbidden):
+    """Every `(tokens, score)` that a search may return: ended, or as long as is allowed."""
+    grown, complete = [((), 0.0)], []
+    for _ in range(max_length):
+        grown = list(continuations(grown, log_probs_after, forbidden))
+        complete += [(tokens, score) for tokens, score in grown if tokens[-1] == end]
+        grown = [(tokens, score) for tokens, score in grown if tokens[-1] != end]
+    return complete + grown
+
+
+def beam_search(log_probs_after, width, penalty, max_length, end, forbidden):
+    """Wu et al. 2016, 7, written for clarity; an ended hypothesis competes as it is."""
+    beams = [((), 0.0)]
+    for _ in range(max_length):
+        ended = [beam for beam in beams if end in beam[0]]
+        live = [beam for beam in beams if end not in beam[0]]
+        beams = ended + list(continuations(live, log_probs_after, forbidden))
+        beams = sorted(beams, key=lambda beam: -ranking(beam, penalty))[:width]
+    return beams
+
+
+def continuations(hypotheses, log_probs_after, forbidden):
+    for tokens, score in hypotheses:
+        log_probs = log_probs_after(tokens)
+        for token in allowed(log_probs, forbidden):
+            yield (*tokens, token), score + log_probs[token]
+
+
+def allowed(log_probs, forbidden):
+    return [token for token in range(len(log_probs)) if token not in forbidden]
+
+
+def ranking(hypothesis, penalty):
+    """Score over length penalty: Wu et al. 2016, equation 14."""
+    tokens, score = hypothesis
+    return score / ((5 + len(tokens)) / 6) ** penalty

@@ -98,7 +98,8 @@ def gradients(function, variables, *arrays):
             for point in points:
                 tape.watch(point)
             result = value(*points)
-        return float(result), to_numpy(tape.gradient(result, points))
+        slopes = tape.gradient(result, points, unconnected_gradients="zero")
+        return float(result), to_numpy(slopes)
     import jax
 
     result, slopes = jax.jit(jax.value_and_grad(value, argnums=tuple(range(len(points)))))(*points)
@@ -158,18 +159,20 @@ def _check_build(layer, inputs):
     names = [w.path for w in layer.weights]
     outputs = to_numpy(evaluated(randomize(layer), layer)(*inputs))
     assert [w.path for w in layer.weights] == names
-    unknown = keras.tree.flatten(layer(*symbols(inputs, batch=None)))
+    unknown = keras.tree.flatten(layer(*symbols(inputs, known_batch=False)))
     eager = keras.tree.flatten(outputs)
     assert [x.shape for x in known] == [x.shape for x in eager]
     assert [x.shape for x in unknown] == [(None, *x.shape[1:]) for x in eager]
     return outputs
 
 
-def symbols(inputs, **batch):
+def symbols(inputs, known_batch=True):
     """Keras's placeholders for `inputs`."""
-    return keras.tree.map_structure(
-        lambda x: keras.KerasTensor((batch.get("batch", x.shape[0]), *x.shape[1:]), x.dtype), inputs
-    )
+
+    def placeholder(x):
+        return keras.KerasTensor((x.shape[0] if known_batch else None, *x.shape[1:]), x.dtype)
+
+    return keras.tree.map_structure(placeholder, inputs)
 
 
 def _check_saving(layer, inputs, outputs, tmp_path):

@@ -14,34 +14,22 @@ from keras_attention.losses import MaskedCrossentropy
 from keras_attention.metrics import MaskedAccuracy
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.codec import SearchSettings, TextCodec
-from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
-from keras_attention.vocabulary import Vocabulary
 
 from .data import Pair
-from .recipe import ModelConfig, Recipe, TextConfig
+from .recipe import ModelConfig, Recipe
+from .tokenizers import learn_tokenizers
 
 
 def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
-    """Learns both vocabularies from the training pairs."""
-    text, data, decoding = recipe.text, recipe.data, recipe.decoding
-    source = _tokenizer(text.source_tokenizer, text.source_vocabulary_size, text, pairs, side=0)
-    target = _tokenizer(text.target_tokenizer, text.target_vocabulary_size, text, pairs, side=1)
+    """Learns both tokenizers from the training pairs."""
+    data, decoding = recipe.data, recipe.decoding
     settings = SearchSettings(
         max_source_length=data.max_source_length,
         max_length=decoding.max_length or data.max_target_length,
         beam_width=decoding.beam_width,
         length_penalty=decoding.length_penalty,
     )
-    return TextCodec(source, target, settings)
-
-
-def _tokenizer(
-    name: str, size: int, text: TextConfig, pairs: Sequence[Pair], *, side: int
-) -> Tokenizer:
-    kind = TOKENIZERS[name]
-    sentences = (kind.split(pair[side]) for pair in pairs)
-    vocabulary = Vocabulary.build(sentences, max_size=size or None, min_count=text.min_count)
-    return kind(vocabulary)
+    return TextCodec(*learn_tokenizers(recipe.text, pairs, seed=recipe.seed), settings)
 
 
 def build_model(recipe: Recipe, codec: TextCodec) -> Seq2Seq:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_attention.errors import InputError
 from keras_attention.translation import Translation
 
 from .data import Pair
+from .metric_kinds import ExactMatch, Score
+from .significance import Comparison, compare
+from .text_metrics import score
 
 Translate = Callable[[Iterable[str]], list[Translation]]
+Outcome = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,16 @@ class Evaluation:
 
     Attributes:
         outcomes: `(source, target, output)` of every pair.
+        lengths: how many tokens each source had, `</s>` not counted; empty if nobody counted.
+
+    Example:
+        >>> evaluation = Evaluation((("cat", "k a t", "k a t"), ("dog", "d ɔ g", "d o g")))
+        >>> evaluation.exact_match, str(evaluation.score("per"))
+        (0.5, '16.67')
     """
 
-    outcomes: tuple[tuple[str, str, str], ...]
+    outcomes: tuple[Outcome, ...]
+    lengths: tuple[int, ...] = ()
 
     @property
     def pairs(self) -> int:
@@ -29,36 +40,102 @@ class Evaluation:
         return len(self.outcomes)
 
     @property
-    def wrong(self) -> tuple[tuple[str, str, str], ...]:
+    def sources(self) -> list[str]:
+        """What went in."""
+        return [source for source, _, _ in self.outcomes]
+
+    @property
+    def targets(self) -> list[str]:
+        """What was expected."""
+        return [target for _, target, _ in self.outcomes]
+
+    @property
+    def outputs(self) -> list[str]:
+        """What came out."""
+        return [output for _, _, output in self.outcomes]
+
+    @property
+    def wrong(self) -> tuple[Outcome, ...]:
         """The outcomes whose output is not the target."""
-        return tuple(outcome for outcome in self.outcomes if outcome[1] != outcome[2])
+        right = ExactMatch().count
+        return tuple(outcome for outcome in self.outcomes if not right(outcome[2], [outcome[1]])[0])
 
     @property
     def exact_match(self) -> float:
         """Share of outputs equal to their target, in [0, 1]; NaN where there are no pairs."""
         return 1 - len(self.wrong) / self.pairs if self.pairs else float("nan")
 
+    def score(self, metric: str, *, tokenize: str | None = None, lowercase: bool = False) -> Score:
+        """Scores the outputs; the arguments are those of `text_metrics.score`.
+
+        Raises:
+            InputError: if there is no such metric or tokenizer.
+            ValueError: if there are no pairs.
+        """
+        return score(
+            metric,
+            self.outputs,
+            self.targets,
+            self.sources,
+            tokenize=tokenize,
+            lowercase=lowercase,
+        )
+
+    def compare(
+        self,
+        other: Evaluation,
+        metric: str,
+        *,
+        tokenize: str | None = None,
+        lowercase: bool = False,
+    ) -> Comparison:
+        """Whether `other`, of the same pairs, differs by more than chance.
+
+        Raises:
+            InputError: if there is no such metric or tokenizer.
+            ValueError: if the pairs are not the same, or there are none.
+        """
+        if (self.sources, self.targets) != (other.sources, other.targets):
+            raise ValueError("`other` must be an evaluation of the same pairs.")
+        return compare(
+            metric,
+            self.outputs,
+            other.outputs,
+            self.targets,
+            self.sources,
+            tokenize=tokenize,
+            lowercase=lowercase,
+        )
+
     def without(self, sources: Container[str]) -> Evaluation:
         """The same for the pairs whose source is none of `sources`."""
-        return Evaluation(tuple(o for o in self.outcomes if o[0] not in sources))
+        return self.at([n for n, outcome in enumerate(self.outcomes) if outcome[0] not in sources])
+
+    def at(self, positions: Sequence[int]) -> Evaluation:
+        """The same for the pairs at some positions, counted from 0."""
+        lengths = tuple(self.lengths[n] for n in positions) if self.lengths else ()
+        return replace(self, outcomes=tuple(self.outcomes[n] for n in positions), lengths=lengths)
 
 
 def evaluate(translate: Translate, pairs: Sequence[Pair]) -> Evaluation:
-    """Decodes the sources of `pairs` and compares with their targets.
+    """Decodes the sources of `pairs`, those of similar length together.
 
     Args:
         translate: a translator of any runtime.
         pairs: sources and targets.
+
+    Returns:
+        The outcomes in the order of `pairs`.
 
     Raises:
         InputError: if there are no pairs.
     """
     if not pairs:
         raise InputError("expected at least one pair to evaluate on. Received: none.")
-    translations = translate([source for source, _ in pairs])
+    by_length = sorted(range(len(pairs)), key=lambda n: len(pairs[n][0]))
+    decoded = translate([pairs[n][0] for n in by_length])
+    translations = dict(zip(by_length, decoded, strict=True))
     return Evaluation(
-        tuple(
-            (source, target, translation.text)
-            for (source, target), translation in zip(pairs, translations, strict=True)
-        )
+        tuple((*pair, translations[n].text) for n, pair in enumerate(pairs)),
+        tuple(len(translations[n].source_tokens) - 1 for n in range(len(pairs))),
     )

@@ -16,8 +16,12 @@ from typing import Any
 
 from keras_attention.errors import InputError
 from keras_attention.files import read_lines, write_atomically
+from keras_attention.text.normalization import FORMS
+from keras_attention.text.subword_learning import MODEL_TYPES
+from keras_attention.text.tokenizers import TOKENIZERS
 
 from .settings import Section, Setting, find_nearest, setting
+from .text_metrics import METRICS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,11 +58,35 @@ class TextConfig(Section):
     """How text becomes tokens."""
 
     section = "text"
-    source_tokenizer: str = setting("character", "unit of a source", choices=("character", "word"))
-    target_tokenizer: str = setting("character", "unit of a target", choices=("character", "word"))
-    source_vocabulary_size: int = setting(0, "most tokens kept (0 = no limit)", minimum=0)
-    target_vocabulary_size: int = setting(0, "most tokens kept (0 = no limit)", minimum=0)
-    min_count: int = setting(1, "a token seen less often is unknown", minimum=1)
+    source_tokenizer: str = setting("character", "unit of a source", choices=tuple(TOKENIZERS))
+    target_tokenizer: str = setting("character", "unit of a target", choices=tuple(TOKENIZERS))
+    source_vocabulary_size: int = setting(
+        0, "most tokens kept (0 = no limit); subwords: all of them (0 = 8000)", minimum=0
+    )
+    target_vocabulary_size: int = setting(
+        0, "most tokens kept (0 = no limit); subwords: all of them (0 = 8000)", minimum=0
+    )
+    min_count: int = setting(1, "a token (subwords: a character) seen less is unknown", minimum=1)
+    source_normalization: str = setting("nfc", "Unicode normal form of sources", choices=FORMS)
+    target_normalization: str = setting(
+        "nfc", "Unicode normal form of targets; what is decoded is always nfc", choices=FORMS
+    )
+    lowercase: bool = setting(False, "lower-case both sides")
+    subword_type: str = setting("unigram", "how subwords are learned", choices=MODEL_TYPES)
+    joint_vocabulary: bool = setting(
+        False, "learn one vocabulary, of source_vocabulary_size, from both sides"
+    )
+
+    def __post_init__(self) -> None:
+        """Checks the values, then their combination."""
+        super().__post_init__()
+        for name, free in {"tokenizer": "", "vocabulary_size": 0}.items():
+            source, target = getattr(self, f"source_{name}"), getattr(self, f"target_{name}")
+            if self.joint_vocabulary and target not in (source, free):
+                raise InputError(
+                    f"`text.joint_vocabulary` needs text.target_{name}={source!r}, that of the "
+                    f"source. Received: text.target_{name}={target!r}."
+                )
 
 
 @dataclass(frozen=True)
@@ -112,6 +140,13 @@ class TrainingConfig(Section):
     clip_norm: float = setting(1.0, "largest norm of all gradients (0 = no limit)", minimum=0)
     bucket_width: int = setting(8, "lengths within this many tokens batch together", minimum=1)
     mixed_precision: bool = setting(False, "compute in 16 bits, keep weights in 32")
+    metric: str = setting("exact_match", "what the best model is kept by", choices=tuple(METRICS))
+    validate_every: int = setting(
+        0, "steps before each validation (0 = an epoch); the last ones are all taken", minimum=0
+    )
+    patience: int = setting(
+        0, "stop after so many validations without a new best (0 = never)", minimum=0
+    )
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ class RunFolder:
 
     Beside the trained model (`model.keras` and its tokenizers: the best epoch so far) stand
     `recipe.toml` (resolved), `versions.json`, `metrics.csv`, `logs/` for TensorBoard and
-    `checkpoints/epoch-NNNN.keras` (the last epoch, with the optimizer).
+    `checkpoints/epoch-NNNN.keras` (the last epoch, with the optimizer). Where the recipe validates
+    every so many steps, these steps are what counts as an epoch here; `metrics.csv` has both.
 
     Args:
         path: the folder.
@@ -129,6 +130,10 @@ class RunFolder:
         except (TypeError, ValueError):
             raise InputError(f"{self.metrics_file}: damaged, expected numbers.") from None
 
+    def values(self, metric: str) -> list[float]:
+        """A metric's values so far, in the order of time; none where it was not computed."""
+        return [row[metric] for row in self.metrics() if metric in row]
+
     def _trim_metrics(self, epochs_done: int) -> None:
         """Drops the rows of epochs after the last checkpoint, which will be trained again."""
         rows = self.metrics()[:epochs_done]
@@ -139,7 +144,12 @@ class RunFolder:
             with open(beside, "w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, fieldnames=list(rows[0]))
                 writer.writeheader()
-                writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
+                writer.writerows(map(_as_logged, rows))
+
+
+def _as_logged(row: dict[str, float]) -> dict[str, float]:
+    """The row as it was written first: two of its numbers are counts."""
+    return {name: int(x) if name in ("epoch", "step") else x for name, x in row.items()}
 
 
 def _lines(recipe: Recipe) -> list[str]:

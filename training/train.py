@@ -10,15 +10,18 @@ from pathlib import Path
 
 import keras
 
+from keras_attention.errors import InputError
 from keras_attention.text.codec import TextCodec
 from keras_attention.translator import Translator, load_model
 
 from .batches import PairBatches
 from .build import build_codec, build_model
-from .callbacks import Checkpoint, ExactMatch, KeepBest
+from .callbacks import Checkpoint, CountSteps, KeepBest, SeedNoise, StopEarly, Validate
 from .data import Pair, split_pairs
 from .recipe import Recipe
 from .run_folder import RunFolder
+from .samples import ShowSamples
+from .text_metrics import higher_is_better
 
 _logger = logging.getLogger(__name__)
 
@@ -34,11 +37,11 @@ def train(
     Args:
         recipe: what to train.
         folder: the run folder; see `RunFolder` for what it holds.
-        resume: continue the run in `folder` after its last whole epoch.
+        resume: continue the run in `folder` after its last validation.
         overwrite: remove what stands in `folder` first.
 
     Returns:
-        The best epoch's translator.
+        The best translator, by the recipe's metric.
 
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.
@@ -52,6 +55,7 @@ def train(
     codec = build_codec(recipe, training)
     batches = make_batches(recipe, codec, training, batch_size=recipe.training.batch_size)
     validation = make_batches(recipe, codec, held_out, batch_size=256) if held_out else None
+    stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
     epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
     if checkpoint is None:
         model = build_model(recipe, codec)
@@ -68,13 +72,16 @@ def train(
         len(held_out),
         batches.steps_per_epoch,
     )
+    callbacks = _callbacks(recipe, run, translator, held_out, stretch)
+    if any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
+        return Translator.load(run.path)
     model.fit(
-        batches.stream(first_step=epochs_done * batches.steps_per_epoch),
-        steps_per_epoch=batches.steps_per_epoch,
-        epochs=recipe.training.epochs,
+        batches.stream(first_step=epochs_done * stretch),
+        steps_per_epoch=stretch,
+        epochs=stretches,
         initial_epoch=epochs_done,
         validation_data=validation.once() if validation else None,
-        callbacks=_callbacks(run, translator, held_out),
+        callbacks=callbacks,
         shuffle=False,
         verbose="auto" if sys.stdout.isatty() else 2,
     )
@@ -105,14 +112,37 @@ def make_batches(
     )
 
 
+def _stretches(recipe: Recipe, steps_per_epoch: int) -> tuple[int, int]:
+    """Steps before each validation, and how many validations there are.
+
+    Raises:
+        InputError: if there are fewer steps than are asked for before the first one.
+    """
+    steps = recipe.training.epochs * steps_per_epoch
+    stretch = recipe.training.validate_every or steps_per_epoch
+    if stretch > steps:
+        raise InputError(
+            f"`training.validate_every` must be at most the number of all steps, {steps}. "
+            f"Received: training.validate_every={stretch}."
+        )
+    return stretch, -(-steps // stretch)
+
+
 def _callbacks(
-    run: RunFolder, translator: Translator, held_out: list[Pair]
+    recipe: Recipe, run: RunFolder, translator: Translator, held_out: list[Pair], stretch: int
 ) -> list[keras.callbacks.Callback]:
     """In the order in which they work: each sees the metrics of those before it."""
+    metric, patience = recipe.training.metric, recipe.training.patience
+    monitor, more = f"val_{metric}", higher_is_better(metric)
+    early = held_out and patience
     return [
-        *([ExactMatch(translator, held_out)] if held_out else []),
-        KeepBest(translator, run),
+        SeedNoise(recipe.seed),
+        CountSteps(stretch),
+        *([Validate(translator, held_out, metric)] if held_out else []),
+        KeepBest(translator, run, monitor, higher_is_better=more),
+        *([StopEarly(run, monitor, patience, higher_is_better=more)] if early else []),
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
+        *([ShowSamples(translator, held_out, run.logs / "samples", stretch)] if held_out else []),
         Checkpoint(run),
     ]

@@ -40,6 +40,16 @@ BeamWidth = Annotated[
 LengthPenalty = Annotated[
     float | None, typer.Option(min=0.0, metavar="ALPHA", help="Exponent of the length penalty.")
 ]
+DataFormat = Annotated[
+    str, typer.Option("--format", help="How pairs are stored: tsv, dates or parallel.")
+]
+TargetFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The targets, with --format parallel.")
+]
+ReplaceUnknown = Annotated[
+    bool,
+    typer.Option("--replace-unknown", help="Copy the aligned source word where `<unk>` stands."),
+]
 BatchSize = Annotated[int, typer.Option(min=1, metavar="N", help="Lines searched together.")]
 
 
@@ -134,6 +144,7 @@ def translate(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, with all weights.")
     ] = False,
+    replace_unknown: ReplaceUnknown = False,
     batch_size: BatchSize = 64,
 ) -> None:
     """Translate lines: one in, one out, as they come.
@@ -144,7 +155,9 @@ def translate(
     from keras_attention.cli.output import format_lines
     from keras_attention.cli.runtimes import open_translator
 
-    translator = open_translator(model, beam, length_penalty, nbest)
+    translator = open_translator(
+        model, beam, length_penalty, nbest, replace_unknown=replace_unknown
+    )
     for batch in available_batches(open_lines(file), batch_size):
         for number, translation in zip(batch.numbers, translator(batch.lines), strict=True):
             if as_json:
@@ -157,31 +170,103 @@ def translate(
 
 @app.command()
 def evaluate(
-    model: AnyModel,
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Trained models' folders, SavedModel version folders, or .tflite files.",
+        ),
+    ],
     data: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Pairs to evaluate on.  [default: those held out]"),
     ] = None,
-    data_format: Annotated[
-        str, typer.Option("--format", help="How they are stored: tsv, dates or parallel.")
-    ] = "tsv",
-    target: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The targets, with --format parallel.")
+    data_format: DataFormat = "tsv",
+    target: TargetFile = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Of exact_match, bleu, chrf, ter, wer, per; commas between.",
+        ),
+    ] = "",
+    tokenize: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="sacrebleu's tokenizer for BLEU.  [default: 13a]"),
+    ] = None,
+    lowercase: Annotated[bool, typer.Option("--lowercase", help="Ignore case.")] = False,
+    by_length: Annotated[
+        bool, typer.Option("--by-length", help="Print the metrics by source length too.")
+    ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the first one by length: .png, .svg or .pdf."),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Paired bootstrap: do the first two models differ?"),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the outputs, one a line.")
     ] = None,
     beam: BeamWidth = None,
     length_penalty: LengthPenalty = None,
+    replace_unknown: ReplaceUnknown = False,
     errors: Annotated[int, typer.Option(min=0, metavar="N", help="Wrong outputs shown.")] = 5,
 ) -> None:
-    """Print the share of exact matches, and what went wrong.
+    """Print how good one or more models are, and what went wrong.
 
-    Example: keras-attention evaluate saved_models/dates --beam 4
+    Example: keras-attention evaluate saved_models/dates --metrics bleu,chrf --beam 4
     """
-    from keras_attention.cli.output import print_evaluation
+    from keras_attention.cli.evaluation import Report, run_evaluate, shared_pairs, short_names
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
-    from keras_attention.training.evaluate import evaluate as run
 
-    pairs, seen = evaluation_pairs(model, data, data_format, target)
-    print_evaluation(run(open_translator(model, beam, length_penalty), pairs), seen, errors)
+    report = Report(
+        metrics=metrics,
+        tokenize=tokenize,
+        lowercase=lowercase,
+        by_length=by_length,
+        picture=picture,
+        compare=compare,
+        output=output,
+        errors=errors,
+    )
+    report.check(models)
+    names = short_names(models)
+    if data is None:
+        pairs, seen = shared_pairs(models)
+    else:
+        pairs, seen = evaluation_pairs(models[0], data, data_format, target)
+    translators = {
+        name: open_translator(model, beam, length_penalty, replace_unknown=replace_unknown)
+        for name, model in zip(names, models, strict=True)
+    }
+    run_evaluate(translators, pairs, seen, report)
+
+
+@app.command()
+def score(
+    model: ModelFolder,
+    data: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Pairs: source, tab, target, one a line.")
+    ],
+    data_format: DataFormat = "tsv",
+    target: TargetFile = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, with every token.")
+    ] = False,
+) -> None:
+    """Print how likely the model finds given targets; the perplexity of all goes to stderr.
+
+    A line: the natural log-probability, the same per token, the perplexity, source, target.
+
+    Example: keras-attention score saved_models/dates pairs.tsv
+    """
+    from keras_attention.cli.evaluation import run_score
+    from keras_attention.cli.runtimes import evaluation_pairs
+
+    pairs, _ = evaluation_pairs(model, data, data_format, target)
+    run_score(model, pairs, as_json=as_json)
 
 
 @app.command()
@@ -198,12 +283,14 @@ def plot(
     Example: keras-attention plot saved_models/dates "march 27, 2016" -o march.svg
     """
     from keras_attention.alignment_text import format_alignment
+    from keras_attention.cli.lines import checked_text
     from keras_attention.cli.runtimes import open_translator
     from keras_attention.plotting import plot_alignment
 
+    text = checked_text(text)
     translation = open_translator(model, beam)([text])[0]
-    print(format_alignment(translation))
     plot_alignment(translation, output)
+    print(format_alignment(translation))
     print(f"Wrote {output}")
 
 

@@ -32,6 +32,19 @@ def open_lines(file: str) -> Iterator[str]:
     return decode_lines(stream, "standard input")
 
 
+def checked_text(text: str) -> str:
+    """A text that was given as an argument.
+
+    Raises:
+        InputError: if it is not UTF-8; its other bytes have become lone surrogates.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"TEXT: expected UTF-8. Received: {text!r}.") from None
+    return text
+
+
 def available_batches(lines: Iterable[str], size: int) -> Iterator[Batch]:
     """Batches of what has come so far: a lone line is not kept waiting for others.
 

@@ -68,6 +68,12 @@ def print_evaluation(evaluation: Any, seen: set[str], errors: int) -> None:
             f"             {unseen.exact_match:.2%}  of the {unseen.pairs} whose source does not "
             "stand in the training pairs too"
         )
+    print_wrong(evaluation, errors)
+
+
+def print_wrong(evaluation: Any, errors: int) -> None:
+    """Prints the first few outputs that are not what was expected."""
+    console = Console(highlight=False, soft_wrap=True)
     for source, target, output in evaluation.wrong[:errors]:
         console.print(f"wrong        {source!r} gave {output!r}, expected {target!r}", markup=False)
 

@@ -15,8 +15,17 @@ def open_translator(
     beam_width: int | None = None,
     length_penalty: float | None = None,
     nbest: int = 1,
+    *,
+    replace_unknown: bool = False,
 ) -> Translate:
     """The translator behind a path: Keras folder, SavedModel version folder or TFLite file.
+
+    Args:
+        path: the folder or file.
+        beam_width: hypotheses searched; default the model's own.
+        length_penalty: default the model's own.
+        nbest: hypotheses that are wanted.
+        replace_unknown: whether source words stand in for `<unk>`; see `TextCodec`.
 
     Raises:
         InputError: if there is none, or the search options do not fit it.
@@ -27,6 +36,8 @@ def open_translator(
             f"{path}: an export searches as it was exported; --beam, --length-penalty and "
             "--nbest need the model's folder."
         )
+    if exported and replace_unknown:
+        raise InputError(f"{path}: --replace-unknown needs the model's folder.")
     if path.suffix == ".tflite":
         from keras_attention.export.device import DeviceTranslator
 
@@ -43,7 +54,12 @@ def open_translator(
         raise InputError(
             f"--nbest must not be over the beam width, {width}. Received: --nbest {nbest}."
         )
-    return lambda texts: translator(texts, beam_width=width, length_penalty=length_penalty)
+
+    def translate(texts: Iterable[str]) -> list[Translation]:
+        found = translator(texts, beam_width=width, length_penalty=length_penalty)
+        return list(map(translator.codec.replace_unknown, found)) if replace_unknown else found
+
+    return translate
 
 
 def export_all(translator: Any, folder: Path, *, version: int = 1) -> list[Path]:

@@ -32,7 +32,7 @@ class Hypotheses(NamedTuple):
 
 def log_probabilities(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probabilities `[..., V]`, and the same with what search must not emit ruled out."""
-    log_probs = ops.log_softmax(logits, axis=-1)
+    log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     ids = ops.arange(logits.shape[-1])
     special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
     return log_probs, ops.where(special, IMPOSSIBLE, log_probs)

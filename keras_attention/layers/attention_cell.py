@@ -65,6 +65,17 @@ class AttentionCell(keras.layers.Layer):
     Raises:
         ValueError: if an argument is out of range or does not fit the others.
 
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention import AttentionCell, BahdanauAttention
+    >>> cell = AttentionCell(4, BahdanauAttention(5), placement="before")
+    >>> h = c = np.zeros((2, 4), "float32")
+    >>> inputs, memory = np.ones((2, 3), "float32"), np.ones((2, 5, 6), "float32")
+    >>> output, state, alignment = cell(inputs, cell.initial_state(((h, c),)), memory)
+    >>> tuple(output.shape), tuple(alignment.shape)
+    ((2, 4), (2, 5))
+
     Reference:
         https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1508.04025
     """

@@ -59,6 +59,14 @@ class AttentionMechanism(keras.layers.Layer):
             return ops.squeeze(context, 1), ops.squeeze(alignment, 1)
         return context, alignment
 
+    def _check_built(self) -> None:
+        """Keys need weights, whose shapes follow from the query too."""
+        if not self.built:
+            raise ValueError(
+                f"`project` needs the weights of {self.name!r}: call the layer on a query and a "
+                "memory first, or `build(query_shape, memory_shape)`."
+            )
+
     def _score(self, query: Tensor, keys: Tensor) -> Tensor:
         """Scores `[B, T, S]` of queries `[B, T, D]` against keys `[B, S, U]`."""
         raise NotImplementedError(f"{type(self).__name__} must define `_score(query, keys)`.")

@@ -73,6 +73,7 @@ class BahdanauAttention(AttentionMechanism):
 
     def project(self, memory: Tensor) -> Tensor:
         """Keys `U k`, `[B, S, units]`."""
+        self._check_built()
         return self.key_projection(memory)
 
     def _score(self, query: Tensor, keys: Tensor) -> Tensor:

@@ -74,7 +74,11 @@ class BiLSTMEncoder(keras.layers.Layer):
 
     def _bidirectional(self, index: int) -> keras.layers.Bidirectional:
         lstm = keras.layers.LSTM(
-            self.units, return_sequences=True, return_state=True, dtype=self.dtype_policy
+            self.units,
+            return_sequences=True,
+            return_state=True,
+            dtype=self.dtype_policy,
+            name="lstm",  # else Keras counts all LSTMs, and exports of equal models differ
         )
         return keras.layers.Bidirectional(
             lstm, merge_mode=self.merge, dtype=self.dtype_policy, name=f"bidirectional_{index}"

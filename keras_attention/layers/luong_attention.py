@@ -107,6 +107,7 @@ class LuongAttention(AttentionMechanism):
     def project(self, memory: Tensor) -> Tensor:
         """Keys: `W k` for `"general"` and `"concat"`, the memory itself for the others."""
         if self.score in ("general", "concat"):
+            self._check_built()
             return self.key_projection(memory)
         return super().project(memory)
 

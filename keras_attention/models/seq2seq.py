@@ -15,7 +15,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_units,
 )
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder
-from keras_attention.layers.bridge import Bridge
+from keras_attention.layers.bridge import KINDS, Bridge
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.masking import real_tokens
 
@@ -111,10 +111,10 @@ class Seq2Seq(keras.Model):
             "placement": placement,
             "input_feeding": input_feeding,
             "attention_units": attention_units,
-            "encoder_layers": encoder_layers,
-            "decoder_layers": decoder_layers,
+            "encoder_layers": checked_units(encoder_layers, "encoder_layers"),
+            "decoder_layers": checked_units(decoder_layers, "decoder_layers"),
             "merge": merge,
-            "bridge": bridge,
+            "bridge": checked_choice(bridge, "bridge", KINDS),
             "dropout": checked_rate(dropout),
         }
         policy = self.dtype_policy
@@ -180,6 +180,8 @@ class Seq2Seq(keras.Model):
 
     def encode(self, source: Tensor, training: bool = False) -> tuple[Memory, DecoderState]:
         """Reads source ids `[B, S]`: the memory, and the decoder's first state."""
+        if not self.built:
+            self.build()
         mask = real_tokens(source)
         embedded = self.dropout(self.source_embedding(source), training=training)
         values, states = self.encoder(embedded, mask=mask, training=training)

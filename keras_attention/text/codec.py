@@ -3,24 +3,38 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_attention.errors import InputError
-from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer, make_tokenizer
+from keras_attention.files import decode_text
+from keras_attention.text.normalization import FORMS
+from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
 from keras_attention.translation import Hypothesis, Translation
-from keras_attention.vocabulary import END_ID, PAD_ID, Vocabulary
+from keras_attention.vocabulary import END, END_ID, PAD_ID, UNKNOWN
 
 SETTINGS_FILE = "translator.json"
-SOURCE_VOCABULARY_FILE = "source.vocabulary.txt"
-TARGET_VOCABULARY_FILE = "target.vocabulary.txt"
-CODEC_FILES = (SETTINGS_FILE, SOURCE_VOCABULARY_FILE, TARGET_VOCABULARY_FILE)
+SIDES = ("source", "target")
+CODEC_FILES = (
+    SETTINGS_FILE,
+    *dict.fromkeys(f"{side}.{kind.file}" for kind in TOKENIZERS.values() for side in SIDES),
+)
+"""Every file that a codec may have; its tokenizers and whether they are joint say which it has."""
 
 FORMAT = 1
 """Version of the files' layout; a reader refuses a newer one."""
+
+_DEFAULTS = {
+    "source_normalization": "nfc",
+    "target_normalization": "nfc",
+    "source_lowercase": False,
+    "target_lowercase": False,
+    "joint_vocabulary": False,
+}
+"""What a file says that was written before there was a choice."""
 
 
 @dataclass(frozen=True)
@@ -91,49 +105,95 @@ class TextCodec:
         tokens = tuple(self.target.vocabulary.decode(kept))
         return Hypothesis(self.target.decode(kept), score, tokens, np.array(alignment[: len(kept)]))
 
-    def to_files(self) -> dict[str, str]:
-        """The codec as file names and their texts, for `from_files`."""
-        settings = {
-            "format": FORMAT,
-            "source_tokenizer": self.source.name,
-            "target_tokenizer": self.target.name,
-            **asdict(self.settings),
-        }
-        return {
-            SETTINGS_FILE: json.dumps(settings, indent=2) + "\n",
-            SOURCE_VOCABULARY_FILE: self.source.vocabulary.to_text(),
-            TARGET_VOCABULARY_FILE: self.target.vocabulary.to_text(),
-        }
+    def replace_unknown(self, translation: Translation) -> Translation:
+        """Puts a source token in the place of each `<unk>`: that of the largest weight.
+
+        For word models: a name or a number that the vocabulary lacks is copied (Jean et al.
+        2015, https://arxiv.org/abs/1412.2007). Where there are no weights, `<unk>` is left.
+
+        Args:
+            translation: what this codec's model gave.
+
+        Returns:
+            The translation with other texts and tokens, its scores and alignments unchanged.
+        """
+        words = translation.source_tokens[:-1]  # all but </s>
+        changed = [self._without_unknown(found, words) for found in translation.hypotheses]
+        return replace(translation, hypotheses=tuple(changed))
+
+    def _without_unknown(self, hypothesis: Hypothesis, words: Sequence[str]) -> Hypothesis:
+        if UNKNOWN not in hypothesis.tokens or not words:
+            return hypothesis
+        weights = hypothesis.alignment[:, : len(words)]
+        tokens = tuple(
+            words[row.argmax()] if token == UNKNOWN and row.any() else token
+            for token, row in zip(hypothesis.tokens, weights, strict=True)
+        )
+        ended = hypothesis.tokens[-1] == END
+        text = self.target.join(tokens[:-1] if ended else tokens)
+        return replace(hypothesis, text=text, tokens=tokens)
+
+    @property
+    def joint_vocabulary(self) -> bool:
+        """Whether both sides have learned the same: equal ids are equal tokens."""
+        sides = self.source, self.target
+        return len({(tokenizer.name, tokenizer.to_bytes()) for tokenizer in sides}) == 1
+
+    def to_files(self) -> dict[str, bytes]:
+        """The codec as file names and their contents, for `from_files`.
+
+        A joint vocabulary or model is there once, as the source's.
+        """
+        settings: dict[str, Any] = {"format": FORMAT}
+        files: dict[str, bytes] = {}
+        for side, tokenizer in zip(SIDES, (self.source, self.target), strict=True):
+            settings[f"{side}_tokenizer"] = tokenizer.name
+            settings[f"{side}_normalization"] = tokenizer.normalizer.form
+            settings[f"{side}_lowercase"] = tokenizer.normalizer.lowercase
+            if side == "source" or not self.joint_vocabulary:
+                files[f"{side}.{tokenizer.file}"] = tokenizer.to_bytes()
+        settings |= {"joint_vocabulary": self.joint_vocabulary, **asdict(self.settings)}
+        return {SETTINGS_FILE: (json.dumps(settings, indent=2) + "\n").encode(), **files}
 
     @classmethod
-    def from_files(cls, files: Mapping[str, str], where: str) -> "TextCodec":
+    def from_files(cls, files: Mapping[str, bytes], where: str) -> "TextCodec":
         """The codec that `to_files` wrote.
 
         Args:
-            files: the files' texts by name.
+            files: the files' contents by name.
             where: the folder or archive they came from, for error messages.
 
         Raises:
             InputError: if a file is missing, damaged or of a newer format.
         """
-        missing = [name for name in CODEC_FILES if name not in files]
-        if missing:
-            raise InputError(
-                f"{where}: not a trained model of keras-attention, {missing[0]} is missing."
+
+        def find(name: str) -> bytes:
+            if name not in files:
+                raise InputError(
+                    f"{where}: not a trained model of keras-attention, {name} is missing."
+                )
+            return files[name]
+
+        settings = _read_settings(find(SETTINGS_FILE), f"{where}/{SETTINGS_FILE}")
+        joint = settings.pop("joint_vocabulary")
+
+        def read(side: str) -> Tokenizer:
+            kind = TOKENIZERS[settings.pop(f"{side}_tokenizer")]
+            name = f"{'source' if joint else side}.{kind.file}"
+            return kind.from_bytes(
+                find(name),
+                where=f"{where}/{name}",
+                normalization=settings.pop(f"{side}_normalization"),
+                lowercase=settings.pop(f"{side}_lowercase"),
             )
-        settings = _read_settings(files[SETTINGS_FILE], f"{where}/{SETTINGS_FILE}")
 
-        def tokenizer(side: str, name: str) -> Tokenizer:
-            vocabulary = Vocabulary.from_text(files[name], name=f"{where}/{name}")
-            return make_tokenizer(settings.pop(f"{side}_tokenizer"), vocabulary)
-
-        source = tokenizer("source", SOURCE_VOCABULARY_FILE)
-        target = tokenizer("target", TARGET_VOCABULARY_FILE)
+        source, target = map(read, SIDES)
         return cls(source, target, SearchSettings(**settings))
 
 
-def _read_settings(text: str, where: str) -> dict[str, Any]:
+def _read_settings(content: bytes, where: str) -> dict[str, Any]:
     """The settings as a dictionary of the right keys, or an InputError."""
+    text = decode_text(content, where)
     damaged = InputError(f"{where}: damaged, expected the settings that `train` writes.")
     try:
         settings = json.loads(text)
@@ -144,17 +204,23 @@ def _read_settings(text: str, where: str) -> dict[str, Any]:
         raise InputError(
             f"{where}: format {version!r} is not known to this version, which reads {FORMAT}."
         )
+    settings = {**_DEFAULTS, **settings}
     if not _sound(settings):
         raise damaged
-    return settings  # type: ignore[no-any-return]
+    return settings
 
 
 def _sound(settings: dict[str, Any]) -> bool:
     names = ("source_tokenizer", "target_tokenizer")
+    forms = ("source_normalization", "target_normalization")
+    flags = ("source_lowercase", "target_lowercase", "joint_vocabulary")
     counts = ("max_source_length", "max_length", "beam_width")
     return (
-        set(settings) == {*names, *counts, "length_penalty"}
+        set(settings) == {*names, *forms, *flags, *counts, "length_penalty"}
         and all(settings[name] in list(TOKENIZERS) for name in names)
+        and all(settings[name] in list(FORMS) for name in forms)
+        and all(type(settings[name]) is bool for name in flags)
+        and not (settings["joint_vocabulary"] and len({settings[name] for name in names}) > 1)
         and all(type(settings[name]) is int and settings[name] >= 1 for name in counts)
         and type(settings["length_penalty"]) in (int, float)
         and 0 <= settings["length_penalty"] < math.inf

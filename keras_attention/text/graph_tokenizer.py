@@ -1,23 +1,67 @@
 """The tokenizers as TensorFlow operations, for exported models that take and give strings.
 
-Core operations alone: a program that loads the model needs no library of TensorFlow Text.
+Core operations alone for characters and words: a program that loads the model needs no library of
+TensorFlow Text. Subwords do need one, and are in a module of their own.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import Any, ClassVar, TypeAlias
 
 import tensorflow as tf
 
-from keras_attention.text.graph_nfc import normalize_nfc
+from keras_attention.errors import InputError
+from keras_attention.text.graph_normalization import apply_normalizer, normalize
 from keras_attention.text.tokenizers import (
     WHITE_SPACE,
     CharacterTokenizer,
+    SubwordTokenizer,
     Tokenizer,
     WordTokenizer,
 )
 from keras_attention.vocabulary import END, END_ID, PAD_ID, SPECIAL_TOKENS, START_ID, UNKNOWN_ID
 
 Tensor: TypeAlias = Any
+
+
+def make_graph_tokenizer(tokenizer: Tokenizer) -> "GraphTokenizer":
+    """Returns a tokenizer's twin in the graph.
+
+    Raises:
+        ValueError: If the tokenizer is of a kind that has none.
+    """
+    if isinstance(tokenizer, SubwordTokenizer):
+        from keras_attention.text.graph_subword import GraphSubwordTokenizer
+
+        return GraphSubwordTokenizer(tokenizer)
+    return GraphTokenizer(tokenizer)
+
+
+def import_tensorflow_text() -> ModuleType:
+    """Returns the package and registers its operations, which nothing but subwords needs.
+
+    Raises:
+        InputError: If it is missing.
+    """
+    try:
+        import tensorflow_text
+    except ImportError:
+        raise InputError(
+            "subwords in a SavedModel need the package tensorflow-text: "
+            "pip install tensorflow-text."
+        ) from None
+    return tensorflow_text
+
+
+def _cut_words(texts: Tensor) -> Tensor:
+    # The split without a separator would cut at ASCII's white space alone, a part of Unicode's.
+    return tf.strings.split(tf.strings.regex_replace(texts, f"[{WHITE_SPACE}]+", " "))
+
+
+_CUTTERS: dict[str, Callable[[Tensor], Tensor]] = {
+    CharacterTokenizer.name: lambda texts: tf.strings.unicode_split(texts, "UTF-8"),
+    WordTokenizer.name: _cut_words,
+}
 
 
 class GraphTokenizer(tf.Module):  # type: ignore[misc]
@@ -39,15 +83,18 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         [b'cab', b'']
     """
 
+    kinds: ClassVar[tuple[str, ...]] = tuple(_CUTTERS)
+
     def __init__(self, tokenizer: Tokenizer) -> None:
         """Makes the table of the vocabulary, a resource that a saved model holds."""
         super().__init__(name=f"{tokenizer.name}_tokenizer")
-        if tokenizer.name not in _SPLITTERS:
+        if tokenizer.name not in self.kinds:
             raise ValueError(
-                f"The name of `tokenizer` must be one of {', '.join(map(repr, _SPLITTERS))}. "
+                f"The name of `tokenizer` must be one of {', '.join(map(repr, self.kinds))}. "
                 f"Received: {tokenizer.name!r}."
             )
-        self._split = _SPLITTERS[tokenizer.name]
+        self._kind = tokenizer.name
+        self._normalizer = tokenizer.normalizer
         self._separator = tokenizer.separator
         self._tokens = tokenizer.vocabulary.tokens
         # Without the special tokens: where a text holds the word "<s>", it is an unknown one. In
@@ -68,7 +115,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         Returns:
             Ids int32 [B, S], each row closed by that of `</s>` and padded with 0.
         """
-        return _close(self._ids.lookup(self._split(texts)), END_ID).to_tensor(PAD_ID)
+        return _close(self._encode(self._normalize(texts)), END_ID).to_tensor(PAD_ID)
 
     def tokens(self, texts: Tensor) -> Tensor:
         """Returns what `encode` gives ids to, unknown tokens as they stand in the text.
@@ -79,7 +126,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         Returns:
             Strings [B, S], each row closed by `</s>` and padded with "".
         """
-        return _close(self._split(texts), END).to_tensor("")
+        return _close(self._cut(self._normalize(texts)), END).to_tensor("")
 
     def detokenize(self, ids: Tensor) -> Tensor:
         """Returns the texts of the ids before each row's first `</s>`; unknown ones read `<unk>`.
@@ -88,12 +135,12 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
             ids: int32 [B, T].
 
         Returns:
-            UTF-8 strings [B].
+            UTF-8 strings [B], in normal form C.
         """
         is_end = tf.cast(ids == END_ID, tf.int32)
         kept = (tf.cumsum(is_end, axis=1) == 0) & (ids != PAD_ID) & (ids != START_ID)
         tokens = tf.ragged.boolean_mask(self.id_to_token(ids), kept)
-        return tf.strings.reduce_join(tokens, axis=1, separator=self._separator)
+        return normalize(self._join(tokens), "nfc")
 
     def id_to_token(self, ids: Tensor) -> Tensor:
         """Returns the token of each id, "" for padding.
@@ -106,21 +153,20 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         """
         return tf.gather(tf.constant(["", *self._tokens[PAD_ID + 1 :]]), ids)
 
+    def _normalize(self, texts: Tensor) -> Tensor:
+        return apply_normalizer(self._normalizer, texts)
 
-def _split_characters(texts: Tensor) -> Tensor:
-    return tf.strings.unicode_split(normalize_nfc(texts), "UTF-8")
+    def _encode(self, texts: Tensor) -> Tensor:
+        """Ids of normalized texts [B], ragged, without `</s>`."""
+        return self._ids.lookup(self._cut(texts))
 
+    def _cut(self, texts: Tensor) -> Tensor:
+        """Tokens of normalized texts [B], ragged, without `</s>`."""
+        return _CUTTERS[self._kind](texts)
 
-def _split_words(texts: Tensor) -> Tensor:
-    # The split without a separator would cut at ASCII's white space alone, a part of Unicode's.
-    spaced = tf.strings.regex_replace(normalize_nfc(texts), f"[{WHITE_SPACE}]+", " ")
-    return tf.strings.split(spaced)
-
-
-_SPLITTERS: dict[str, Callable[[Tensor], Tensor]] = {
-    CharacterTokenizer.name: _split_characters,
-    WordTokenizer.name: _split_words,
-}
+    def _join(self, tokens: Tensor) -> Tensor:
+        """Texts [B] of ragged tokens."""
+        return tf.strings.reduce_join(tokens, axis=1, separator=self._separator)
 
 
 def _close(rows: Tensor, end: int | str) -> Tensor:

@@ -3,86 +3,24 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Callable
 
 from keras_attention.errors import InputError
-from keras_attention.vocabulary import END, END_ID, PAD_ID, START_ID, Vocabulary
+from keras_attention.text.subword_tokenizer import SubwordTokenizer
+from keras_attention.text.tokenizer import WHITE_SPACE, Tokenizer
+from keras_attention.vocabulary import Vocabulary
 
-WHITE_SPACE = "\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""Unicode's White_Space as the inside of a regular expression's brackets.
-
-`str.split` and TensorFlow's operations each cut at other characters, so neither is asked.
-"""
+__all__ = [
+    "TOKENIZERS",
+    "WHITE_SPACE",
+    "CharacterTokenizer",
+    "SubwordTokenizer",
+    "Tokenizer",
+    "WordTokenizer",
+    "make_tokenizer",
+]
 
 _WORD = re.compile(f"[^{WHITE_SPACE}]+")
-
-
-class Tokenizer(ABC):
-    """Text to ids and back over one vocabulary.
-
-    A subclass says how text is cut and what stands between two tokens; the text is always brought
-    to Unicode's normal form C (https://www.unicode.org/reports/tr15/) first, so that equal-looking
-    texts give equal ids.
-
-    Args:
-        vocabulary: Gives each token its id.
-
-    Example:
-        >>> tokenizer = make_tokenizer("word", Vocabulary(["to", "be", "or", "not"]))
-        >>> tokenizer.tokens("to be, or")
-        ['to', 'be,', 'or', '</s>']
-        >>> tokenizer.encode("to be, or")
-        [4, 3, 6, 2]
-        >>> tokenizer.decode([4, 3, 6, 2, 0, 0])
-        'to <unk> or'
-    """
-
-    name: ClassVar[str]
-    separator: ClassVar[str]
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        """Keeps the vocabulary, which may be shared."""
-        self.vocabulary = vocabulary
-
-    @staticmethod
-    def normalize(text: str) -> str:
-        """Returns the text in normal form C."""
-        return unicodedata.normalize("NFC", text)
-
-    @staticmethod
-    @abstractmethod
-    def split(text: str) -> list[str]:
-        """Normalizes a text and returns its tokens, none of them special."""
-
-    @classmethod
-    def join(cls, tokens: Iterable[str]) -> str:
-        """Returns the text of the tokens."""
-        return cls.separator.join(tokens)
-
-    def encode(self, text: str) -> list[int]:
-        """Returns the ids of a text, closed by that of `</s>`: the empty text has one id."""
-        return [*self.vocabulary.encode(self.split(text)), END_ID]
-
-    def tokens(self, text: str) -> list[str]:
-        """Returns what `encode` gives ids to, unknown tokens as they stand in the text."""
-        return [*self.split(text), END]
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Returns the text of the ids before the first `</s>`; unknown tokens read `<unk>`.
-
-        Raises:
-            ValueError: If an id is not in the vocabulary.
-        """
-        kept: list[int] = []
-        for id_ in ids:
-            if id_ == END_ID:
-                break
-            if id_ not in (PAD_ID, START_ID):
-                kept.append(id_)
-        return self.join(self.vocabulary.decode(kept))
 
 
 class CharacterTokenizer(Tokenizer):
@@ -90,20 +28,24 @@ class CharacterTokenizer(Tokenizer):
 
     Args:
         vocabulary: Gives each character its id.
+        normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
+        lowercase: Whether text is lower-cased.
 
     Example:
         >>> tokenizer = CharacterTokenizer(Vocabulary("abc"))
         >>> tokenizer.encode("cab")
         [6, 4, 5, 2]
+        >>> letters = CharacterTokenizer(Vocabulary(""), normalization="nfd").split("한")
+        >>> [f"{ord(letter):X}" for letter in letters]
+        ['1112', '1161', '11AB']
     """
 
     name = "character"
     separator = ""
 
-    @staticmethod
-    def split(text: str) -> list[str]:
-        """Normalizes a text and returns its code points."""
-        return list(Tokenizer.normalize(text))
+    def cut(self, text: str) -> list[str]:
+        """Returns the code points of a normalized text."""
+        return list(text)
 
 
 class WordTokenizer(Tokenizer):
@@ -111,6 +53,8 @@ class WordTokenizer(Tokenizer):
 
     Args:
         vocabulary: Gives each word its id.
+        normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
+        lowercase: Whether text is lower-cased.
 
     Example:
         >>> tokenizer = WordTokenizer(Vocabulary(["two", "words"]))
@@ -121,29 +65,37 @@ class WordTokenizer(Tokenizer):
     name = "word"
     separator = " "
 
-    @staticmethod
-    def split(text: str) -> list[str]:
-        """Normalizes a text and returns its words."""
-        return _WORD.findall(Tokenizer.normalize(text))
+    def cut(self, text: str) -> list[str]:
+        """Returns the words of a normalized text."""
+        return _WORD.findall(text)
 
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
-    tokenizer.name: tokenizer for tokenizer in (CharacterTokenizer, WordTokenizer)
+    tokenizer.name: tokenizer for tokenizer in (CharacterTokenizer, WordTokenizer, SubwordTokenizer)
 }
 
 
-def make_tokenizer(name: str, vocabulary: Vocabulary) -> Tokenizer:
+def make_tokenizer(
+    name: str,
+    learned: Vocabulary | bytes,
+    *,
+    normalization: str = "nfc",
+    lowercase: bool = False,
+) -> Tokenizer:
     """Returns the tokenizer of a name.
 
     Args:
-        name: One of `TOKENIZERS`: "character" or "word".
-        vocabulary: Gives each token its id.
+        name: One of `TOKENIZERS`: "character", "word" or "subword".
+        learned: The vocabulary; for "subword" the bytes that `learn_subwords` returned.
+        normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
+        lowercase: Whether text is lower-cased.
 
     Raises:
-        InputError: If there is no tokenizer of that name.
+        InputError: If there is no tokenizer or normal form of that name.
     """
     if name not in TOKENIZERS:
         raise InputError(
             f"A tokenizer must be one of {', '.join(map(repr, TOKENIZERS))}. Received: {name!r}."
         )
-    return TOKENIZERS[name](vocabulary)
+    kind: Callable[..., Tokenizer] = TOKENIZERS[name]
+    return kind(learned, normalization=normalization, lowercase=lowercase)

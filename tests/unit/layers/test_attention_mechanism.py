@@ -61,6 +61,14 @@ def test_keys_projected_once_give_the_same(name):
     assert_close(layer(QUERY, MEMORY, memory_mask=MASK, keys=keys), expected)
 
 
+@pytest.mark.parametrize("name", ["bahdanau", "general", "concat"])
+def test_keys_before_weights_are_refused(name):
+    layer = MECHANISMS[name]()
+    message = rf"`project` needs the weights of '{layer.name}': call the layer .* or `build"
+    with pytest.raises(ValueError, match=message):
+        layer.project(MEMORY)
+
+
 @pytest.mark.parametrize("name", sorted(MECHANISMS.keys() - {"location"}))
 def test_passed_keys_are_what_queries_are_compared_with(name):
     layer = built(name)

@@ -45,11 +45,14 @@ def python_loop(step, state, inputs, widths):
 
 
 def keras_scan(step, state, inputs, widths):
-    """The same over `keras.ops.scan`."""
-    state, stacked = ops.scan(
-        lambda carry, x: step(x, carry)[::-1], state, ops.transpose(inputs, (1, 0, 2))
-    )
-    return tuple(ops.transpose(output, (1, 0, 2)) for output in stacked), state
+    """The same over `keras.ops.scan`, for one output."""
+
+    def one(carry, x):
+        (output,), carry = step(x, carry)
+        return carry, output
+
+    state, stacked = ops.scan(one, state, ops.transpose(inputs, (1, 0, 2)))
+    return (ops.transpose(stacked, (1, 0, 2)),), state
 
 
 def values_and_gradients(loop, make_step, make_state, widths):

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 import tensorflow as tf
 
-from keras_attention.text.graph_nfc import normalize_nfc
+from keras_attention.text.graph_normalization import normalize as normalize_graph
 
 POINTS = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 DECOMPOSABLE = [point for point in POINTS if unicodedata.normalize("NFD", point) != point]
@@ -15,7 +15,7 @@ JAMO = [chr(point) for point in (*range(0x1100, 0x1113), *range(0x1161, 0x1176))
 JAMO += [chr(point) for point in range(0x11A7, 0x11C3)]
 SYLLABLES = [chr(point) for point in range(0xAC00, 0xD7A4)]
 
-normalize = tf.function(normalize_nfc, input_signature=[tf.TensorSpec([None], tf.string)])
+normalize = tf.function(normalize_graph, input_signature=[tf.TensorSpec([None], tf.string)])
 
 
 def check(texts):
@@ -86,7 +86,7 @@ def test_small_batches(texts):
     found = normalize(tf.constant([text.encode() for text in texts], tf.string))
     expected = [unicodedata.normalize("NFC", text).encode() for text in texts]
     assert found.numpy().tolist() == expected
-    eager = normalize_nfc(tf.constant([text.encode() for text in texts], tf.string))
+    eager = normalize_graph(tf.constant([text.encode() for text in texts], tf.string))
     assert eager.numpy().tolist() == expected
 
 
@@ -113,7 +113,7 @@ def test_invalid_utf8_reads_as_python_reads_it():
 class Normalizer(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def __call__(self, texts):
-        return normalize_nfc(texts)
+        return normalize_graph(texts)
 
 
 def operations(graph_def):

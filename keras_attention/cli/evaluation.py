@@ -1,0 +1,212 @@
+"""`evaluate` and `score`: metrics, quality by length, two systems compared, log-probabilities."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from keras_attention.cli.output import print_evaluation, print_wrong
+from keras_attention.cli.runtimes import Translate, evaluation_pairs
+from keras_attention.errors import InputError
+from keras_attention.files import write_atomically
+from keras_attention.training.data import Pair
+from keras_attention.training.evaluate import Evaluation, evaluate
+from keras_attention.training.length_report import check_picture, plot_by_length, rows_by_length
+from keras_attention.training.metric_kinds import Score, format_value
+from keras_attention.training.text_metrics import make_metric
+from keras_attention.translation import perplexity
+from keras_attention.translator import Translator
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `evaluate` is asked to print and to write.
+
+    Attributes:
+        metrics: names with commas between; empty for exact matches alone.
+        tokenize: BLEU's tokenizer.
+        lowercase: whether case is ignored.
+        by_length: whether quality by source length is wanted.
+        picture: where to draw that, for the first metric.
+        compare: whether the first two models are compared.
+        output: where the outputs go.
+        errors: how many wrong outputs are shown.
+    """
+
+    metrics: str = ""
+    tokenize: str | None = None
+    lowercase: bool = False
+    by_length: bool = False
+    picture: Path | None = None
+    compare: bool = False
+    output: Path | None = None
+    errors: int = 5
+
+    @property
+    def names(self) -> list[str]:
+        """The metrics' names."""
+        return [name.strip() for name in (self.metrics or "exact_match").split(",")]
+
+    def check(self, models: Sequence[Path]) -> None:
+        """Checks, before anything is decoded, what can be checked.
+
+        Raises:
+            InputError: if there is no such metric, or options do not fit each other.
+        """
+        for name in self.names:
+            make_metric(name, tokenize=self.tokenize)
+        if self.tokenize and "bleu" not in self.names:
+            raise InputError("--tokenize is BLEU's; ask for it with --metrics bleu.")
+        if self.compare and len(models) < 2:
+            raise InputError("--compare needs two models. Received: one.")
+        if self.output and len(models) > 1:
+            raise InputError(f"--output takes the outputs of one model. Received: {len(models)}.")
+        if self.picture:
+            check_picture(self.picture)
+
+
+def run_evaluate(
+    translators: Mapping[str, Translate], pairs: Sequence[Pair], seen: set[str], report: Report
+) -> None:
+    """Decodes the pairs with each of the models, prints and writes.
+
+    Args:
+        translators: the models by name.
+        pairs: sources and targets.
+        seen: sources that the models were trained on.
+        report: what is wanted.
+    """
+    evaluations = {name: evaluate(translate, pairs) for name, translate in translators.items()}
+    if report.output:
+        with write_atomically(report.output) as beside:
+            lines = [f"{output}\n" for output in next(iter(evaluations.values())).outputs]
+            beside.write_text("".join(lines), encoding="utf-8", newline="\n")
+    if report.metrics:
+        _print_scores(evaluations, seen, report)
+    for name, evaluation in evaluations.items():
+        shows_errors = report.errors and evaluation.wrong
+        if len(evaluations) > 1 and (shows_errors or not report.metrics):
+            print(f"\n{name}")
+        if report.metrics:
+            print_wrong(evaluation, report.errors)
+        else:
+            print_evaluation(evaluation, seen, report.errors)
+    if report.by_length or report.picture:
+        _report_lengths(evaluations, report)
+    if report.compare:
+        _print_comparison(evaluations, report)
+
+
+def shared_pairs(models: Sequence[Path]) -> tuple[list[Pair], set[str]]:
+    """The pairs that all models held out, and the sources that any of them was trained on.
+
+    Raises:
+        InputError: if they did not hold out the same pairs.
+    """
+    pairs, seen = evaluation_pairs(models[0])
+    for model in models[1:]:
+        others, trained_on = evaluation_pairs(model)
+        if others != pairs:
+            raise InputError(
+                f"{model}: held out other pairs than {models[0]}; name a file with --data."
+            )
+        seen |= trained_on
+    return pairs, seen
+
+
+def short_names(models: Sequence[Path]) -> list[str]:
+    """Each model's folder or file without what leads there, where that tells them apart."""
+    names = [model.resolve().name for model in models]
+    paths = [str(model) for model in models]
+    if len(set(paths)) < len(paths):
+        raise InputError("expected different models. Received: one of them twice.")
+    return names if len(set(names)) == len(names) else paths
+
+
+def run_score(model: Path, pairs: Sequence[Pair], *, as_json: bool) -> None:
+    """Prints how likely a model finds each pair, and on standard error the perplexity of all."""
+    translator = Translator.load(model)
+    scores = translator.score([source for source, _ in pairs], [target for _, target in pairs])
+    for pair in scores:
+        numbers = (pair.score, pair.per_token, pair.perplexity)
+        columns = [*(f"{number:.4f}" for number in numbers), pair.source, pair.target]
+        print(json.dumps(pair.to_json(), ensure_ascii=False) if as_json else "\t".join(columns))
+    tokens = sum(len(pair.tokens) for pair in scores)
+    total = sum(pair.score for pair in scores)
+    sys.stdout.flush()
+    print(
+        f"perplexity {perplexity(scores):.4f}  of {len(scores)} pairs, {tokens} tokens, "
+        f"log-probability {total:.4f}",
+        file=sys.stderr,
+    )
+
+
+def _print_scores(evaluations: Mapping[str, Evaluation], seen: set[str], report: Report) -> None:
+    count = next(iter(evaluations.values())).pairs
+    signatures = _print_table(evaluations, report, f"{count} pairs")
+    unseen = {name: evaluation.without(seen) for name, evaluation in evaluations.items()}
+    fewer = next(iter(unseen.values())).pairs
+    if 0 < fewer < count:
+        title = f"the {fewer} whose source does not stand in the training pairs too"
+        _print_table(unseen, report, title)
+    for name, signature in signatures.items():
+        print(f"{name}  {signature}")
+
+
+def _print_table(
+    evaluations: Mapping[str, Evaluation], report: Report, title: str
+) -> dict[str, str]:
+    """Prints a row a metric and a column a model; returns the metrics' signatures."""
+    table = Table("metric", title=title, title_justify="left")
+    for name in evaluations:
+        table.add_column(Text(name), justify="right")
+    signatures = {}
+    for metric in report.names:
+        scores = [_score(evaluation, metric, report) for evaluation in evaluations.values()]
+        table.add_row(metric, *map(str, scores))
+        signatures[metric] = scores[0].signature
+    Console(highlight=False).print(table)
+    return signatures
+
+
+def _report_lengths(evaluations: Mapping[str, Evaluation], report: Report) -> None:
+    for number, metric in enumerate(report.names):
+        rows = rows_by_length(
+            evaluations, metric, tokenize=report.tokenize, lowercase=report.lowercase
+        )
+        table = Table("source tokens", "pairs", title=metric, title_justify="left")
+        for name in evaluations:
+            table.add_column(Text(name), justify="right")
+        for row in rows:
+            values = [format_value(metric, value) for value in row.values.values()]
+            table.add_row(row.label, str(row.count), *values)
+        Console(highlight=False).print(table)
+        if report.picture and not number:
+            plot_by_length(rows, report.picture, ylabel=metric)
+            print(f"Wrote {report.picture}")
+
+
+def _print_comparison(evaluations: Mapping[str, Evaluation], report: Report) -> None:
+    (first, one), (second, other) = list(evaluations.items())[:2]
+    table = Table("metric")
+    for name in (first, second, "difference", "p-value"):
+        table.add_column(Text(name), justify="right")
+    for metric in report.names:
+        compared = one.compare(other, metric, tokenize=report.tokenize, lowercase=report.lowercase)
+        difference = format_value(metric, compared.difference)
+        sign = "+" if compared.difference > 0 else ""
+        columns = (str(compared.first), str(compared.second), sign + difference)
+        table.add_row(metric, *columns, f"{compared.p_value:.4f}")
+    Console(highlight=False).print(table)
+    print(f"paired bootstrap, {compared.samples} resamples, seed {compared.seed}")
+
+
+def _score(evaluation: Evaluation, metric: str, report: Report) -> Score:
+    return evaluation.score(metric, tokenize=report.tokenize, lowercase=report.lowercase)

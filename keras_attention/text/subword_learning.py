@@ -1,0 +1,114 @@
+"""Learns subwords from text, with the package sentencepiece."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+from collections.abc import Iterable
+
+from keras_attention.errors import InputError
+from keras_attention.text.subword_tokenizer import even_spaces, import_sentencepiece
+from keras_attention.vocabulary import (
+    END,
+    END_ID,
+    PAD,
+    PAD_ID,
+    START,
+    START_ID,
+    UNKNOWN,
+    UNKNOWN_ID,
+)
+
+MODEL_TYPES = ("unigram", "bpe")
+
+_MOST_SENTENCES = 1_000_000
+_BOUNDARY = "\u2585"  # sentencepiece's own; it would skip a sentence that holds one
+_TOO_LARGE = re.compile(r"size too high \(\d+\)\. Please set it to a value <= (\d+)")
+_TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
+
+
+def learn_subwords(
+    sentences: Iterable[str],
+    size: int,
+    *,
+    model_type: str = "unigram",
+    character_coverage: float = 1.0,
+    seed: int = 1,
+) -> bytes:
+    """Returns a sentencepiece model for `SubwordTokenizer`; equal arguments give equal bytes.
+
+    Args:
+        sentences: Normalized sentences, as the tokenizer's `normalize` gives them.
+        size: Number of pieces, the four special ones included.
+        model_type: "unigram" (Kudo 2018, https://arxiv.org/abs/1804.10959) or "bpe" (Sennrich et
+            al. 2016, https://arxiv.org/abs/1508.07909).
+        character_coverage: Share of all characters of the text, from the most frequent down, that
+            get a piece of their own, above 0 and at most 1. The others are unknown.
+        seed: Of the sample that is taken where there are more than a million sentences.
+
+    Raises:
+        InputError: If the package sentencepiece is missing, there is no text, or it gives no model
+            of that size; the largest or least possible size is named.
+        ValueError: If `model_type` or `character_coverage` is out of range.
+    """
+    if model_type not in MODEL_TYPES:
+        raise ValueError(
+            f"`model_type` must be one of {', '.join(map(repr, MODEL_TYPES))}. "
+            f"Received: model_type={model_type!r}."
+        )
+    if not 0 < character_coverage <= 1:
+        raise ValueError(
+            "`character_coverage` must be above 0 and at most 1. "
+            f"Received: character_coverage={character_coverage}."
+        )
+    cleaned = [even_spaces(sentence.replace(_BOUNDARY, " ")) for sentence in sentences]
+    kept = [sentence for sentence in cleaned if sentence]
+    if not kept:
+        raise InputError("expected text to learn subwords from. Received: none.")
+    if len(kept) > _MOST_SENTENCES:
+        kept = random.Random(seed).sample(kept, _MOST_SENTENCES)
+    return _train(kept, size, model_type=model_type, character_coverage=character_coverage)
+
+
+def _train(sentences: list[str], size: int, **settings: str | float) -> bytes:
+    content = io.BytesIO()
+    try:
+        import_sentencepiece().SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=content,
+            vocab_size=size,
+            # Normalization and white space are ours; see `SubwordTokenizer`.
+            normalization_rule_name="identity",
+            max_sentence_length=max(len(sentence.encode()) for sentence in sentences) + 1,
+            minloglevel=2,
+            **_SPECIAL,
+            **settings,
+        )
+    except RuntimeError as error:
+        raise _explained(str(error), size) from None
+    return content.getvalue()
+
+
+_SPECIAL = {
+    "pad_id": PAD_ID,
+    "pad_piece": PAD,
+    "bos_id": START_ID,
+    "bos_piece": START,
+    "eos_id": END_ID,
+    "eos_piece": END,
+    "unk_id": UNKNOWN_ID,
+    "unk_piece": UNKNOWN,
+    "unk_surface": UNKNOWN,
+}
+
+
+def _explained(message: str, size: int) -> InputError:
+    """The package's message as a sentence about what was given."""
+    if found := _TOO_LARGE.search(message):
+        limit = f"at most {found[1]} subwords, the most that the text gives"
+    elif found := _TOO_SMALL.search(message):
+        limit = f"at least {found[1]} subwords, one for each character of the text"
+    else:
+        return InputError(f"no {size} subwords can be learned from the text: {message.strip()}")
+    return InputError(f"expected {limit}. Received: {size}.")

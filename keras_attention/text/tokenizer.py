@@ -1,0 +1,113 @@
+"""What every tokenizer is; each kind is in a module of its own or in `tokenizers`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from keras_attention.files import decode_text
+from keras_attention.text.normalization import Normalizer, normalize
+from keras_attention.vocabulary import END, END_ID, PAD_ID, START_ID, Vocabulary
+
+WHITE_SPACE = "\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Unicode's White_Space as the inside of a regular expression's brackets.
+
+`str.split` and TensorFlow's operations each cut at other characters, so neither is asked.
+"""
+
+
+class Tokenizer(ABC):
+    """Text to ids and back over one vocabulary.
+
+    A subclass says how normalized text is cut and how tokens are joined. Text is always normalized
+    first, so that equal-looking texts give equal ids; what is decoded is always in normal form C,
+    whatever form the tokens have: letters that were taken apart are whole again.
+
+    Args:
+        vocabulary: Gives each token its id.
+        normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
+        lowercase: Whether text is lower-cased.
+
+    Raises:
+        InputError: If there is no such normal form.
+
+    Example:
+        >>> from keras_attention.text import WordTokenizer
+        >>> tokenizer = WordTokenizer(Vocabulary(["to", "be", "or", "not"]), lowercase=True)
+        >>> tokenizer.tokens("To be, or")
+        ['to', 'be,', 'or', '</s>']
+        >>> tokenizer.encode("To be, or")
+        [4, 3, 6, 2]
+        >>> tokenizer.decode([4, 3, 6, 2, 0, 0])
+        'to <unk> or'
+    """
+
+    name: ClassVar[str]
+    separator: ClassVar[str]
+    file: ClassVar[str] = "vocabulary.txt"
+    """The last part of the name of the file that holds what `to_bytes` returns."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, *, normalization: str = "nfc", lowercase: bool = False
+    ) -> None:
+        """Keeps the vocabulary, which may be shared."""
+        self.vocabulary = vocabulary
+        self.normalizer = Normalizer(normalization, lowercase)
+
+    def normalize(self, text: str) -> str:
+        """Returns the text in the tokenizer's normal form, lower-cased where it does that."""
+        return self.normalizer(text)
+
+    @abstractmethod
+    def cut(self, text: str) -> list[str]:
+        """Returns the tokens of a normalized text, none of them special."""
+
+    def split(self, text: str) -> list[str]:
+        """Normalizes a text and returns its tokens, none of them special."""
+        return self.cut(self.normalize(text))
+
+    def join(self, tokens: Iterable[str]) -> str:
+        """Returns the text of the tokens, in normal form C."""
+        return normalize(self.separator.join(tokens), "nfc")
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the ids of a text, closed by that of `</s>`: the empty text has one id."""
+        return [*self.vocabulary.encode(self.split(text)), END_ID]
+
+    def tokens(self, text: str) -> list[str]:
+        """Returns what `encode` gives ids to, unknown tokens as they stand in the text."""
+        return [*self.split(text), END]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Returns the text of the ids before the first `</s>`; unknown tokens read `<unk>`.
+
+        Raises:
+            ValueError: If an id is not in the vocabulary.
+        """
+        kept: list[int] = []
+        for id_ in ids:
+            if id_ == END_ID:
+                break
+            if id_ not in (PAD_ID, START_ID):
+                kept.append(id_)
+        return self.join(self.vocabulary.decode(kept))
+
+    def to_bytes(self) -> bytes:
+        """Returns what was learned, as a file keeps it."""
+        return self.vocabulary.to_text().encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, where: str = "vocabulary", **settings: Any) -> Tokenizer:
+        """Reads what `to_bytes` returned.
+
+        Args:
+            content: The file's content.
+            where: What an error calls it.
+            **settings: `normalization` and `lowercase`, as the class takes them.
+
+        Raises:
+            InputError: If the content is damaged or the settings cannot be used.
+        """
+        text = decode_text(content, where)
+        return cls(Vocabulary.from_text(text, name=where), **settings)

@@ -1,0 +1,295 @@
+"""Whatever cannot be used ends in one sentence, exit code 2, and folders as they were."""
+
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import pytest
+from runs import SETTINGS, contents, overrides
+
+GOOD = b"a\tb\nc\td\n"
+TRAIN = "train dates --output new"
+TSV = f"{TRAIN} --set format=tsv --set held_out=0 --set data.path"
+RESUME = " ".join(["train dates --output model --resume", *overrides(*SETTINGS)])
+
+
+class Case(NamedTuple):
+    """Arguments, words of the error, files that stand there, damage done to `model`."""
+
+    arguments: str
+    words: str
+    files: dict[str, bytes] = {}
+    damage: Callable[[Path], object] | None = None
+
+
+def write(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def cut(name: str) -> Callable[[Path], object]:
+    """Leaves the first half."""
+
+    def damage(folder: Path) -> None:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+
+    return damage
+
+
+def change(name: str, old: str, new: str) -> Callable[[Path], object]:
+    def damage(folder: Path) -> None:
+        text = (folder / name).read_text(encoding="utf-8")
+        assert old in text
+        (folder / name).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return damage
+
+
+def flip(name: str) -> Callable[[Path], object]:
+    """Inverts a byte in the middle, where the weights are."""
+
+    def damage(folder: Path) -> None:
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 255
+        (folder / name).write_bytes(content)
+
+    return damage
+
+
+def remove(name: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).unlink()
+
+
+def empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def other_keras_model(name: str) -> Callable[[Path], object]:
+    def damage(folder: Path) -> None:
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.build((None, 1))
+        model.save(folder / name)
+
+    return damage
+
+
+def other_tflite(folder: Path) -> None:
+    """A sound TFLite file that is not one of ours: ours without what stands at its end."""
+    path = folder / "dates.tflite"
+    with zipfile.ZipFile(path) as archive:
+        size = min(item.header_offset for item in archive.infolist())
+    path.write_bytes(path.read_bytes()[:size])
+
+
+USAGE = {
+    "unknown command": Case("translat model", "No such command 'translat'"),
+    "unknown option": Case("translate model --beams 3", "No such option: --beams"),
+    "missing argument": Case("translate", "Missing argument 'MODEL'"),
+    "option's value": Case("translate model --beam 0", "'--beam'"),
+    "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not be over"),
+    "beam of an export": Case("translate model/1 --beam 2", "an export searches as it was"),
+    "resume and overwrite": Case(f"{TRAIN} --resume --overwrite", "choose one of them"),
+    "bytes in an argument": Case("plot model \udcff", "TEXT: expected UTF-8"),
+}
+RECIPES = {
+    "unknown recipe": Case("train date", "There is no recipe 'date'; the nearest is 'dates'"),
+    "missing recipe": Case("train mine.toml", "mine.toml: expected a file that can be read"),
+    "no TOML": Case("train a.toml", "a.toml: this is not TOML", {"a.toml": b"units"}),
+    "unknown key": Case(
+        "train a.toml", "Unknown key `model.unit`; the nearest is `model.units`",
+        {"a.toml": b"[model]\nunit = 3\n"},
+    ),
+    "unknown key set": Case(f"{TRAIN} --set attentoin=none", "the nearest is `model.attention`"),
+    "unknown value": Case(f"{TRAIN} --set attention=loung", "Received: model.attention='loung'"),
+    "wrong type": Case(f"{TRAIN} --set epochs=many", "must be an integer of at least 1"),
+    "no model": Case(f"{TRAIN} --set units=33 --set size=9 --set held_out=1", "must be even"),
+    "all held out": Case(f"{TRAIN} --set size=9", "`data.held_out` must be below the number of"),
+    "nothing to show": Case("quickstart --set held_out=0", "`data.held_out` must be at least 1"),
+}  # fmt: skip
+DATA = {
+    "missing": Case(f"{TSV}=none.tsv", "none.tsv: expected a file that can be read"),
+    "a folder": Case(f"{TSV}=model", "model: expected a file that can be read"),
+    "unreadable": Case(f"{TSV}=/proc/self/mem", "/proc/self/mem: expected a file that can be"),
+    "empty": Case(f"{TSV}=a.tsv", "a.tsv: expected at least one line", {"a.tsv": b""}),
+    "one column": Case(
+        f"{TSV}=a.tsv", "a.tsv, line 3: expected source, tab, target. Received: one column.",
+        {"a.tsv": GOOD + b"one column\n"},
+    ),
+    "invalid UTF-8": Case(
+        f"{TSV}=a.tsv", "a.tsv, line 3: expected UTF-8 text. Received: byte 0xff at column 2",
+        {"a.tsv": GOOD + b"a\xff\tb\n"},
+    ),
+    "no date": Case(
+        f"{TRAIN} --set data.path=a.txt --set held_out=0", "a.txt, line 1: expected a date",
+        {"a.txt": b"1/1/70 1970-01-01\n"},
+    ),
+    "all too long": Case(
+        f"{TSV}=a.tsv --set max_source_length=1", "No pair is within the limits", {"a.tsv": GOOD}
+    ),
+    "held out too long": Case(
+        f"{TSV}=a.tsv --set validation_path=b.tsv", "No pair is within the limits",
+        {"a.tsv": GOOD, "b.tsv": b"x" * 99 + b"\ty\n"},
+    ),
+    "parallel": Case(
+        f"{TRAIN} --set format=parallel --set data.path=a.txt --set target_path=b.txt",
+        "a.txt with 2, ", {"a.txt": b"a\nb\n", "b.txt": b"a\n"},
+    ),
+    "parallel to evaluate": Case(
+        "evaluate model --data a.txt --target b.txt --format parallel",
+        "must have the same number of lines", {"a.txt": b"a\nb\n", "b.txt": b"a\n"},
+    ),
+    "to evaluate": Case("evaluate model --data none.tsv", "none.tsv: expected a file"),
+    "format": Case("evaluate model --data a.tsv --format csv", "must be one of 'dates'"),
+    "to translate": Case("translate model none.txt", "none.txt: expected a file that can be"),
+    "folder to translate": Case("translate model model", "model: expected a file that can be"),
+    "line to translate": Case(
+        "translate model a.txt", "a.txt, line 2: expected UTF-8", {"a.txt": b"1/1/70\n\xe9\n"}
+    ),
+    "too long for TFLite": Case(
+        "translate model/dates.tflite a.txt", "takes at most 64 tokens", {"a.txt": b"1" * 64}
+    ),
+    "nothing to verify": Case("verify model a.txt", "at least one line", {"a.txt": b""}),
+    "no line to verify": Case(
+        "verify model a.txt", "every line has more tokens", {"a.txt": b"1" * 64}
+    ),
+}  # fmt: skip
+OUTPUTS = {
+    "run exists": Case(f"train dates --output model {' '.join(overrides(*SETTINGS))}", "--resume"),
+    "a full folder": Case("train dates --output .", "expected a new or empty folder"),
+    "a file": Case("train dates --output a", "expected a new or empty folder", {"a": b""}),
+    "under a file": Case(
+        "train dates --output a/b --set size=9 --set held_out=1", "a place that can be written",
+        {"a": b""},
+    ),
+    "no run": Case("train dates --output new --resume", "holds no run to resume"),
+    "other settings": Case(f"{RESUME} --set units=16", "Received: `units = 16`"),
+    "picture under a file": Case("plot model x -o a/b.png", "a/b.png: expected", {"a": b""}),
+    "picture's kind": Case("plot model x -o a.gif", "a.gif"),
+    "export on a file": Case("export model", "model/1: ", {}, lambda folder: (
+        shutil.rmtree(folder / "1"), (folder / "1").write_bytes(b""))),
+}  # fmt: skip
+MODELS = {
+    "missing": Case("translate none a.txt", "none: no such folder", {"a.txt": b""}),
+    "missing to export": Case("export none", "none: no such folder"),
+    "missing to verify": Case("verify none", "none: no such folder"),
+    "untrained": Case("export model", "model: not a trained model", damage=empty),
+    "untrained to translate": Case("translate model", "not a trained model", damage=empty),
+    "untrained to verify": Case("verify model", "not a trained model", damage=empty),
+    "only started": Case("export model", "model.keras: no such file", damage=remove("model.keras")),
+    "vocabulary missing": Case(
+        "export model", "source.vocabulary.txt is missing", damage=remove("source.vocabulary.txt")
+    ),
+    "truncated": Case("translate model", "model.keras: cannot be read", damage=cut("model.keras")),
+    "flipped": Case("export model", "model.keras: cannot be read", damage=flip("model.keras")),
+    "random": Case(
+        "export model", "model.keras: cannot be read", damage=write("model.keras", b"\x93" * 999)
+    ),
+    "pickle": Case(
+        "export model", "cannot be read", damage=write("model.keras", pickle.dumps({"a": 1}))
+    ),
+    "another Keras model": Case(
+        "export model", "expected a Seq2Seq model", damage=other_keras_model("model.keras")
+    ),
+    "vocabulary of another": Case(
+        "translate model", "the source vocabulary is another model's",
+        damage=change("source.vocabulary.txt", "\n9\n", "\n9\n한\n"),
+    ),
+    "vocabulary with a line twice": Case(
+        "translate model", "target.vocabulary.txt, line ",
+        damage=change("target.vocabulary.txt", "\n9\n", "\n0\n"),
+    ),
+    "vocabulary of bytes": Case(
+        "translate model", "source.vocabulary.txt, line 1: expected UTF-8",
+        damage=write("source.vocabulary.txt", b"\xff\n"),
+    ),
+    "settings": Case(
+        "translate model", "translator.json: damaged", damage=cut("translator.json")
+    ),
+    "settings' values": Case(
+        "translate model", "translator.json: damaged",
+        damage=change("translator.json", '"max_length": 16', '"max_length": 0'),
+    ),
+    "newer format": Case(
+        "translate model", "translator.json: format 2 is not known",
+        damage=change("translator.json", '"format": 1', '"format": 2'),
+    ),
+    "checkpoint truncated": Case(
+        RESUME, "epoch-0002.keras: cannot be read", damage=cut("checkpoints/epoch-0002.keras")
+    ),
+    "checkpoint flipped": Case(
+        RESUME, "epoch-0002.keras: cannot be read", damage=flip("checkpoints/epoch-0002.keras")
+    ),
+    "checkpoint of another": Case(
+        RESUME, "expected a Seq2Seq", damage=other_keras_model("checkpoints/epoch-0002.keras")
+    ),
+    "run's recipe": Case(RESUME, "recipe.toml: ", damage=write("recipe.toml", b"[model\n")),
+    "run's metrics": Case(
+        RESUME, "metrics.csv: damaged", damage=write("metrics.csv", b"epoch,loss\n0,a\n1,b\n")
+    ),
+}  # fmt: skip
+EXPORTS = {
+    "no export": Case(
+        "verify model", "holds no export",
+        damage=lambda folder: (shutil.rmtree(folder / "1"), (folder / "dates.tflite").unlink()),
+    ),
+    "missing TFLite": Case("translate none.tflite", "none.tflite: expected a file that can be"),
+    "truncated TFLite": Case(
+        "translate model/dates.tflite", "dates.tflite: truncated", damage=cut("dates.tflite")
+    ),
+    "flipped TFLite": Case(
+        "verify model", "dates.tflite: damaged", damage=flip("dates.tflite")
+    ),
+    "empty TFLite": Case(
+        "translate model/dates.tflite", "expected a TFLite file", damage=write("dates.tflite", b"")
+    ),
+    "random TFLite": Case(
+        "verify model", "expected a TFLite file", damage=write("dates.tflite", b"PK\x05\x06" * 99)
+    ),
+    "foreign TFLite": Case(
+        "translate model/dates.tflite", "not one of ours", damage=other_tflite
+    ),
+    "missing SavedModel": Case("translate model/7", "model/7: no such folder"),
+    "truncated SavedModel": Case(
+        "translate model/1", "model/1: cannot be read", damage=cut("1/saved_model.pb")
+    ),
+    "random SavedModel": Case(
+        "verify model", "model/1: cannot be read", damage=write("1/saved_model.pb", b"\x01" * 99)
+    ),
+    "SavedModel without weights": Case(
+        "translate model/1", "model/1: cannot be read",
+        damage=remove("1/variables/variables.data-00000-of-00001"),
+    ),
+    "SavedModel's weights": Case(
+        "translate model/1", "model/1: cannot be read",
+        damage=flip("1/variables/variables.data-00000-of-00001"),
+    ),
+}  # fmt: skip
+CASES = {
+    f"{group}: {name}": case
+    for group, cases in {
+        "usage": USAGE, "recipe": RECIPES, "data": DATA, "output": OUTPUTS, "model": MODELS,
+        "export": EXPORTS,
+    }.items()
+    for name, case in cases.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_one_sentence_and_nothing_half_written(case, run, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained, "model")
+    for name, content in case.files.items():
+        Path(name).write_bytes(content)
+    if case.damage:
+        case.damage(Path("model"))
+    before = contents(tmp_path)
+    outcome = run(*case.arguments.split())
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: ") and outcome.err.count("\n") == 1
+    assert case.words in outcome.err
+    assert contents(tmp_path) == before

@@ -1,0 +1,229 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from runs import SETTINGS, overrides
+
+from keras_attention import Translator
+from keras_attention.export.tflite import export_tflite
+
+PROGRAM = Path(sys.executable).with_name("keras-attention")
+LINES = ["march 27, 2016", "", "9/27/94", "Tuesday, September 27, 1994"]
+TYPED = "".join(f"{line}\n" for line in LINES).encode()
+
+
+@contextmanager
+def started(*arguments, **environment):
+    """The installed program in a process of its own, started as a user starts it."""
+    inherited = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}
+    with subprocess.Popen(
+        [PROGRAM, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**inherited, **environment},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_translate_reads_a_file_or_stdin(run, trained, translator, tmp_path):
+    (tmp_path / "lines.txt").write_bytes(TYPED)
+    expected = "".join(f"{translation.text}\n" for translation in translator(LINES))
+    assert run("translate", trained, tmp_path / "lines.txt") == (0, expected, "")
+    assert run("translate", trained, stdin=TYPED) == (0, expected, "")
+    assert run("translate", trained, "-", "--batch-size", 1, stdin=TYPED) == (0, expected, "")
+    # The last line may lack its end, and nothing in gives nothing out.
+    assert run("translate", trained, stdin=TYPED.removesuffix(b"\n")).out == expected
+    assert run("translate", trained) == (0, "", "")
+
+
+def test_translate_prints_the_columns_asked_for(run, trained, translator):
+    columns = ["--scores", "--alignments", "--beam", 3, "--nbest", 2, "--length-penalty", 0.5]
+    outcome = run("translate", trained, *columns, stdin=TYPED)
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = [line.split("\t") for line in outcome.out.splitlines()]
+    expected = [
+        (number, hypothesis)
+        for number, t in enumerate(translator(LINES, beam_width=3, length_penalty=0.5))
+        for hypothesis in t.hypotheses[:2]
+    ]
+    for (number, score, text, pairs), (line, hypothesis) in zip(lines, expected, strict=True):
+        assert (int(number), text) == (line, hypothesis.text)
+        assert float(score) == pytest.approx(hypothesis.score, abs=1e-3)
+        sources = hypothesis.alignment.argmax(axis=1)
+        assert pairs == " ".join(f"{s}-{t}" for t, s in enumerate(sources))
+
+
+def test_translate_prints_json(run, trained, translator):
+    outcome = run("translate", trained, "--json", "--beam", 2, "--nbest", 2, stdin=TYPED)
+    objects = [json.loads(line) for line in outcome.out.splitlines()]
+    for found, translation in zip(objects, translator(LINES, beam_width=2), strict=True):
+        expected = translation.to_json()
+        assert found.keys() == expected.keys()
+        assert found["source_tokens"] == expected["source_tokens"]
+        for one, other in zip(found["hypotheses"], expected["hypotheses"], strict=True):
+            assert (one["text"], one["tokens"]) == (other["text"], other["tokens"])
+            assert len(one["alignment"]) == len(one["tokens"])
+
+
+@pytest.mark.parametrize("export", ["1", "dates.tflite"])
+def test_translate_and_evaluate_run_an_export(export, run, trained, translator):
+    expected = "".join(f"{translation.text}\n" for translation in translator(LINES))
+    assert run("translate", trained / export, stdin=TYPED)[:2] == (0, expected)
+    outcome = run("evaluate", trained / export, "--errors", 1)
+    assert outcome.code == 0
+    assert outcome.out.startswith("exact match  ") and "of 300 pairs" in outcome.out
+
+
+def test_translate_answers_before_its_input_ends_and_stops_at_ctrl_c(trained, translator):
+    with started("translate", trained) as process:
+        for line in ("march 27, 2016", "9/27/94"):
+            process.stdin.write(f"{line}\n".encode())
+            process.stdin.flush()
+            assert process.stdout.readline().decode() == translator(line).text + "\n"
+        process.send_signal(signal.SIGINT)
+        assert (*process.communicate(timeout=60), process.returncode) == (b"", b"", 130)
+
+
+def test_translate_ends_quietly_when_its_reader_has_gone(trained, tmp_path):
+    (tmp_path / "many.txt").write_text("9/27/94 가\n" * 20_000, encoding="utf-8")
+    # What is read as UTF-8 is written as UTF-8, whatever the locale.
+    arguments = "translate", trained, tmp_path / "many.txt", "--json"
+    with started(*arguments, PYTHONIOENCODING="ascii") as process:
+        assert json.loads(process.stdout.readline())["source"] == "9/27/94 가"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
+
+
+def test_help_loads_neither_keras_nor_tensorflow():
+    program = (
+        "import sys; from keras_attention.cli.main import main\n"
+        "sys.argv = ['keras-attention', '--help']\n"
+        "try: main()\n"
+        "finally: print('loaded', sorted({'keras', 'tensorflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0
+    for command in "quickstart train translate evaluate plot export verify".split():
+        assert f" {command} " in done.stdout
+    assert "loaded []" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", "quickstart train translate evaluate plot export verify".split()
+)
+def test_every_command_has_help_with_an_example(command, run):
+    outcome = run(command, "--help")
+    assert outcome.code == 0
+    assert f"keras-attention {command}" in " ".join(outcome.out.split())
+
+
+def test_version_and_no_command(run):
+    assert run("--version")[:2] == (0, "keras-attention 0.1.0\n")
+    alone = run()
+    assert (alone.code, alone.err) == (2, "")
+    assert "quickstart" in alone.out
+
+
+def test_train_shows_the_recipe_explained(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = run("train", "dates", "--show", "--set", "attention=luong", "--set", "units=7")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert 'attention = "luong"\n' in outcome.out
+    assert "# width of an LSTM's state: an integer of at least 1\nunits = 7\n" in outcome.out
+    (tmp_path / "again.toml").write_text(outcome.out)
+    assert run("train", "again.toml", "--show").out == outcome.out
+    assert [path.name for path in tmp_path.iterdir()] == ["again.toml"]
+
+
+def test_train_on_a_file_without_held_out_pairs(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pairs = "".join(f"{word}\t{word[::-1]}\n" for word in ("abc", "한국", "xyz", "ab") * 4)
+    Path("pairs.tsv").write_text(pairs)
+    recipe = '[data]\nformat = "tsv"\npath = "pairs.tsv"\nheld_out = 0\n[training]\nepochs = 1\n'
+    Path("mine.toml").write_text(recipe)
+    outcome = run(
+        "train", "mine.toml", *overrides("units=8", "embedding=4", "mixed_precision=true")
+    )
+    assert outcome.code == 0
+    assert "Trained. Next: keras-attention evaluate saved_models/mine" in outcome.out
+    assert {"model.keras", "metrics.csv", "versions.json"} < set(os.listdir("saved_models/mine"))
+    assert any("tfevents" in path.name for path in Path("saved_models/mine/logs").rglob("*"))
+    refused = run("evaluate", "saved_models/mine")
+    assert refused.code == 2 and "its recipe held no pairs out; name a file." in refused.err
+    assert run("evaluate", "saved_models/mine", "--data", "pairs.tsv").code == 0
+
+
+def test_evaluate(run, trained, translator, tmp_path):
+    outcome = run("evaluate", trained, "--errors", 2)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "of 300 pairs" in outcome.out and outcome.out.count("wrong ") == 2
+    texts = [translation.text for translation in translator(LINES)]
+    (tmp_path / "in.txt").write_text("".join(f"{line or 'x'}\n" for line in LINES))
+    (tmp_path / "out.txt").write_text("".join(f"{text}\n" for text in texts))
+    files = ["--data", tmp_path / "in.txt", "--target", tmp_path / "out.txt"]
+    parallel = run("evaluate", trained, *files, "--format", "parallel", "--beam", 1)
+    assert parallel.code == 0
+    assert parallel.out.startswith("exact match  75.00%  of 4 pairs\n")
+
+
+def test_plot(run, trained, tmp_path):
+    picture = tmp_path / "new folder" / "picture.png"
+    outcome = run("plot", trained, "march 27, 2016", "-o", picture)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.endswith(f"Wrote {picture}\n")
+    assert "</s>" in outcome.out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    return Path(shutil.copytree(trained, tmp_path / "copied"))
+
+
+def test_export_then_verify(run, copied):
+    (copied / "dates.tflite").unlink()
+    exported = run("export", copied, "--version", 12)
+    assert exported.code == 0
+    assert exported.out == f"Wrote {copied / '12'}\nWrote {copied / 'copied.tflite'}\n"
+    verified = run("verify", copied, "--lines", 20)
+    assert verified.code == 0
+    rows = [line.strip("│").split("│") for line in verified.out.splitlines() if "agrees" in line]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    assert [row[:3] for row in cells] == [
+        ["12", "20", "100.00%"],
+        ["copied.tflite", "20", "100.00%"],
+    ]
+    assert all(float(row[3]) < 1e-4 for row in cells)
+    assert run("verify", copied, "-", stdin=TYPED).code == 0
+
+
+def test_verify_exits_1_where_an_export_is_another_models(run, copied):
+    shutil.rmtree(copied / "1")
+    other = Translator.load(copied)
+    other.model.set_weights([1.5 * weight for weight in other.model.get_weights()])
+    export_tflite(other, copied / "dates.tflite")
+    outcome = run("verify", copied, "--lines", 20)
+    assert (outcome.code, outcome.err.count("error")) == (1, 0)
+    assert "DIFFERS" in outcome.out
+
+
+def test_run_that_is_done_resumes_to_more_epochs(run, copied):
+    weights = (copied / "model.keras").read_bytes()
+    arguments = ["train", "dates", "--output", copied, "--resume", *overrides(*SETTINGS)]
+    assert run(*arguments).code == 0
+    assert (copied / "model.keras").read_bytes() == weights
+    assert run(*arguments, *overrides("epochs=3")).code == 0
+    assert (copied / "metrics.csv").read_text().count("\n") == 4
+    assert "epochs = 3" in (copied / "recipe.toml").read_text()
+    assert [path.name for path in (copied / "checkpoints").iterdir()] == ["epoch-0003.keras"]

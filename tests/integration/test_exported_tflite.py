@@ -1,0 +1,109 @@
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from tensorflow.lite.python import schema_py_generated as schema
+from variants import LONG, TEXTS, assert_same
+
+from keras_attention import InputError
+from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.tflite import export_tflite
+from keras_attention.text.codec import CODEC_FILES
+
+
+@pytest.fixture(scope="module")
+def exported(variant, tmp_path_factory):
+    return export_tflite(variant, tmp_path_factory.mktemp("model") / "model.tflite")
+
+
+def test_gives_the_translators_greedy_answers(variant, exported):
+    device = DeviceTranslator.load(exported)
+    texts = [text for text in TEXTS if device.fits(text)]
+    assert len(texts) > 5
+    assert_same(device(texts), variant(texts, beam_width=1))
+
+
+def test_holds_builtin_operators_only(exported):
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(exported.read_bytes(), 0))
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    codes = [max(op.builtinCode, op.deprecatedBuiltinCode) for op in model.operatorCodes]
+    used = {op.opcodeIndex for subgraph in model.subgraphs for op in subgraph.operators}
+    assert used == set(range(len(codes)))
+    listed = {names[code] for code in codes}
+    # Flex operators are custom ones whose code begins with "Flex".
+    assert "WHILE" in listed and "CUSTOM" not in listed
+    assert {op.customCode for op in model.operatorCodes} == {None}
+
+
+def test_refuses_a_source_that_is_too_long(exported):
+    device = DeviceTranslator.load(exported)
+    with pytest.raises(InputError, match=r"model\.tflite: takes at most 24 tokens with </s>\."):
+        device([LONG])
+
+
+def test_a_source_as_long_as_the_limit_fits(variant, exported):
+    device = DeviceTranslator.load(exported)
+    separator = variant.codec.source.separator
+    text = separator.join(["a"] * 23)
+    assert device.fits(text) and not device.fits(text + separator + "a")
+    assert_same(device([text]), variant([text], beam_width=1))
+
+
+def test_equal_models_give_equal_files_that_hold_the_vocabulary(translator, trained, tmp_path):
+    export_tflite(translator, tmp_path / "again.tflite")
+    file = trained / "dates.tflite"
+    assert (tmp_path / "again.tflite").read_bytes() == file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        for name in CODEC_FILES:
+            assert archive.read(name) == (trained / name).read_bytes()
+
+
+WITHOUT_TENSORFLOW = """
+import json, sys
+for name in ("tensorflow", "keras", "jax", "torch"):
+    sys.modules[name] = None
+from keras_attention.export.device import DeviceTranslator
+translations = DeviceTranslator.load(sys.argv[1])(json.loads(sys.argv[2]))
+loaded = [name for name, module in sys.modules.items() if module is not None]
+print(json.dumps({
+    "loaded": [name for name in loaded if name.split(".")[0] in ("tensorflow", "keras")],
+    "translations": [translation.to_json() for translation in translations],
+}))
+"""
+
+
+def test_runs_where_tensorflow_and_keras_are_missing(translator, trained):
+    texts = ["march 27, 2016", "", "9/27/94"]
+    arguments = [str(trained / "dates.tflite"), json.dumps(texts)]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    answer = json.loads(done.stdout)
+    assert answer["loaded"] == []
+    for actual, expected in zip(answer["translations"], translator(texts), strict=True):
+        (hypothesis,) = actual["hypotheses"]
+        assert actual["source_tokens"] == list(expected.source_tokens)
+        assert hypothesis["text"] == expected.text
+        assert hypothesis["tokens"] == list(expected.tokens)
+        np.testing.assert_allclose(hypothesis["score"], expected.score, atol=1e-4)
+        np.testing.assert_allclose(hypothesis["alignment"], expected.alignment, atol=1e-3)
+
+
+def test_mixed_precision_models_are_exported_in_float32(tmp_path):
+    from variants import make_translator
+
+    from keras_attention import BahdanauAttention, Translator
+
+    policy = "mixed_bfloat16"
+    attention = BahdanauAttention(8, dtype=policy)
+    mixed = make_translator("abc", "xyz", attention=attention, placement="before", dtype=policy)
+    mixed.save(tmp_path)
+    loaded = Translator.load(tmp_path)
+    assert mixed.model.compute_dtype == "bfloat16"
+    assert loaded.model.compute_dtype == "float32"
+    device = DeviceTranslator.load(export_tflite(mixed, tmp_path / "mixed.tflite"))
+    assert_same(device(["abc", ""]), loaded(["abc", ""]))

@@ -1,0 +1,47 @@
+"""README's first command, small."""
+
+from runs import contents, overrides
+
+from keras_attention.export import verify
+
+TINY = overrides("size=400", "held_out=40", "epochs=1", "units=16", "embedding=8", "batch_size=32")
+MADE = {
+    "1/saved_model.pb",
+    "accuracy.png",
+    "alignment.png",
+    "checkpoints/epoch-0001.keras",
+    "dates.tflite",
+    "metrics.csv",
+    "model.keras",
+    "recipe.toml",
+    "source.vocabulary.txt",
+    "target.vocabulary.txt",
+    "translator.json",
+    "versions.json",
+}
+
+
+def test_trains_shows_exports_verifies_and_resumes(run, tmp_path):
+    first = run("quickstart", "--output", tmp_path / "models", *TINY)
+    assert first.code == 0
+    assert MADE <= contents(tmp_path / "models" / "dates").keys()
+    assert first.out.count("12/12 - ") == 2  # one epoch of each model
+    assert "exact match" in first.out and "of 40 pairs" in first.out
+    assert first.out.count("(score -") == 5
+    assert first.out.count("agrees") == 2 and first.out.count("100.00%") >= 2
+    assert "What to do next:" in first.out
+    assert [path.name for path in sorted((tmp_path / "models").iterdir())] == [
+        "dates",
+        "dates-fixed-vector",
+    ]
+
+    other = run("quickstart", "--output", tmp_path / "models", *TINY, "--set", "units=32")
+    assert (other.code, other.err.count("\n")) == (2, 1)
+    assert "the run was started with `units = 16`. Received: `units = 32`." in other.err
+
+    weights = (tmp_path / "models" / "dates" / "model.keras").stat()
+    again = run("quickstart", "--output", tmp_path / "models", *TINY)
+    assert again.code == 0
+    assert "12/12 - " not in again.out
+    assert (tmp_path / "models" / "dates" / "model.keras").stat() == weights
+    assert len(verify.find_exports(tmp_path / "models" / "dates")) == 2

@@ -1,0 +1,62 @@
+"""The SavedModel in a C program over the wheel's own libraries, as TensorFlow Serving loads it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from variants import TEXTS, VARIANTS
+
+from keras_attention.export.saved_model import export_saved_model
+
+LIBRARIES = Path(tf.__file__).parent
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs the C compiler gcc")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    path = tmp_path_factory.mktemp("program") / "serve"
+    command = ["gcc", "-O1", "-o", path, Path(__file__).with_name("serve.c")]
+    command += [f"-I{LIBRARIES}/include", f"-L{LIBRARIES}", "-Wl,--no-as-needed"]
+    command += [f"-Wl,-rpath,{LIBRARIES}"]
+    command += ["-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2"]
+    compiled = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert compiled.returncode == 0, compiled.stderr
+    return path
+
+
+def serve(program, folder, texts):
+    """Runs the program; returns scores and texts."""
+    graph = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    signature = graph.meta_graphs[0].signature_def["serving_default"]
+    names = [signature.inputs["text"], signature.outputs["text"], signature.outputs["score"]]
+    done = subprocess.run(
+        [program, folder, *(tensor.name for tensor in names)],
+        input="".join(f"{text}\n" for text in texts).encode(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return [line.split("\t", 1) for line in done.stdout.decode().removesuffix("\n").split("\n")]
+
+
+def assert_served(program, folder, translator, texts):
+    lines = serve(program, folder, texts)
+    expected = translator(texts)
+    assert [text for _, text in lines] == [translation.text for translation in expected]
+    np.testing.assert_allclose(
+        [float(score) for score, _ in lines], [t.score for t in expected], atol=1e-4
+    )
+
+
+def test_a_trained_model(program, trained, translator):
+    assert_served(program, trained / "1", translator, ["march 27, 2016", "", "9/27/94"] * 5)
+
+
+def test_a_model_of_words_with_beam_search(program, tmp_path):
+    translator = VARIANTS["words"]()
+    assert_served(program, export_saved_model(translator, tmp_path), translator, TEXTS)

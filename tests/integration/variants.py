@@ -1,0 +1,77 @@
+"""Small untrained translators of every shape, for what must hold whatever the weights are."""
+
+import numpy as np
+
+from keras_attention import (
+    BahdanauAttention,
+    LuongAttention,
+    Seq2Seq,
+    Translator,
+    Vocabulary,
+)
+from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.text.tokenizers import make_tokenizer
+
+HANGUL = "가나다라마바사아자차한국어 é😀"
+
+VARIANTS = {
+    "bahdanau": lambda: make_translator(
+        "abcdefgh ",
+        "0123456789-",
+        attention=BahdanauAttention(8, normalize=True),
+        placement="before",
+        encoder_layers=2,
+        decoder_layers=2,
+    ),
+    "words": lambda: make_translator(
+        ["the", "cat", "sat", "on", "mat", "고양이"],
+        ["le", "chat", "assis", "sur", "tapis"],
+        kind="word",
+        search=SearchSettings(24, 12, beam_width=3, length_penalty=0.6),
+        attention=LuongAttention("general"),
+        input_feeding=True,
+        attention_units=6,
+    ),
+    "fixed vector": lambda: make_translator("abc", "xyz", bridge="copy"),
+    "hangul": lambda: make_translator(
+        HANGUL,
+        HANGUL,
+        attention=LuongAttention("location", max_source_length=24),
+        decoder_layers=2,
+        merge="sum",
+        bridge="zero",
+    ),
+}
+
+TEXTS = (
+    "the cat sat on",
+    "",
+    "abc" * 7,
+    "고양이 한국어 😀",
+    "e\u0301 한글",  # in normal form D
+    "👩‍👩‍👧 family of one emoji",
+    "<s> </s> <pad>",
+    " \t leading and\u3000other white space ",
+    "שלום a",
+)
+LONG = "the cat abc 가나 " * 200
+
+
+def make_translator(sources, targets, *, kind="character", search=None, **model):
+    """A translator with weights large enough that its outputs depend on its inputs."""
+    source, target = (make_tokenizer(kind, Vocabulary(tokens)) for tokens in (sources, targets))
+    network = Seq2Seq(len(source.vocabulary), len(target.vocabulary), units=8, embedding=6, **model)
+    network.build()
+    rng = np.random.default_rng(5)
+    network.set_weights([rng.standard_normal(w.shape) for w in network.get_weights()])
+    return Translator(network, TextCodec(source, target, search or SearchSettings(24, 12)))
+
+
+def assert_same(actual, expected, *, tolerance=1e-4):
+    """Two runtimes' translations: the same words, and numbers that differ by rounding alone."""
+    assert len(actual) == len(expected)
+    for one, other in zip(actual, expected, strict=True):
+        assert (one.source, one.source_tokens) == (other.source, other.source_tokens)
+        assert (one.text, one.tokens) == (other.text, other.tokens)
+        np.testing.assert_allclose(one.score, other.score, atol=tolerance)
+        np.testing.assert_allclose(one.alignment, other.alignment, atol=tolerance, strict=True)

@@ -1,0 +1,24 @@
+"""The task of the public file of dates, whole: 45,000 to train on, 5,000 held out."""
+
+from pathlib import Path
+
+import pytest
+
+from keras_attention.training.data import split_pairs
+from keras_attention.training.evaluate import evaluate
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.train import train
+
+DATES = Path(__file__).parents[2] / "../shared/data/dates/date.txt"
+
+
+@pytest.mark.skipif(not DATES.exists(), reason=f"needs the shared data: {DATES} is missing")
+def test_three_epochs_learn_the_public_dates(tmp_path):
+    recipe = load_recipe("dates", [f"data.path={DATES}"])
+    assert recipe.training.epochs == 3
+    translator = train(recipe, tmp_path)
+    training, held_out = split_pairs(recipe.data, recipe.seed)
+    assert (len(training), len(held_out)) == (45_000, 5_000)
+    assert evaluate(translator, held_out).exact_match >= 0.999
+    assert len(RunFolder(tmp_path).metrics()) == 3

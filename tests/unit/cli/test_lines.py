@@ -1,0 +1,89 @@
+import os
+import threading
+
+import pytest
+
+from keras_attention.cli.lines import available_batches, checked_text, open_lines
+from keras_attention.errors import InputError
+
+
+def test_full_batches_are_numbered_on(tmp_path):
+    batches = list(available_batches((str(n) for n in range(10)), 4))
+    assert [line for batch in batches for line in batch.lines] == [str(n) for n in range(10)]
+    assert [number for batch in batches for number in batch.numbers] == list(range(10))
+    assert max(len(batch.lines) for batch in batches) <= 4
+    assert list(available_batches([], 4)) == []
+
+
+def test_a_lone_line_is_not_kept_waiting():
+    more = threading.Event()
+
+    def lines():
+        yield "first"
+        assert more.wait(10)
+        yield "second"
+
+    batches = available_batches(lines(), 64)
+    assert next(batches) == ([0], ["first"])
+    more.set()
+    assert next(batches) == ([1], ["second"])
+    assert next(batches, None) is None
+
+
+def test_lines_that_are_ready_go_together():
+    read = threading.Event()
+
+    def lines():
+        yield from "abc"
+        read.set()
+
+    batches = available_batches(lines(), 64)
+    first = next(batches)
+    assert read.wait(10)
+    assert [*first.lines, *(line for batch in batches for line in batch.lines)] == ["a", "b", "c"]
+
+
+def test_an_error_comes_after_the_lines_before_it():
+    def lines():
+        yield "good"
+        raise InputError("line 2 is bad")
+
+    found = []
+    with pytest.raises(InputError, match="line 2 is bad"):
+        for batch in available_batches(lines(), 8):
+            found += batch.lines
+    assert found == ["good"]
+
+
+def test_standard_input_is_read_as_utf8(monkeypatch, tmp_path):
+    (tmp_path / "typed").write_bytes("\ufeff한\r\n\n😀".encode())
+    with open(tmp_path / "typed", encoding="ascii") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert list(open_lines("-")) == ["한", "", "😀"]
+
+
+def test_standard_input_of_other_bytes(monkeypatch, tmp_path):
+    (tmp_path / "typed").write_bytes(b"a\n\xff\n")
+    with open(tmp_path / "typed") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        lines = open_lines("-")
+        assert next(lines) == "a"
+        with pytest.raises(InputError, match="standard input, line 2: expected UTF-8"):
+            next(lines)
+
+
+def test_closed_standard_input(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input is closed; name a file"):
+        open_lines("-")
+
+
+def test_a_file_is_read_by_its_name(tmp_path):
+    (tmp_path / "lines.txt").write_text("a\nb", encoding="utf-8")
+    assert list(open_lines(os.fspath(tmp_path / "lines.txt"))) == ["a", "b"]
+
+
+def test_an_argument_must_be_utf8():
+    assert checked_text("날짜 😀") == "날짜 😀"
+    with pytest.raises(InputError, match=r"TEXT: expected UTF-8. Received: '\\udcff'"):
+        checked_text(os.fsdecode(b"\xff"))

@@ -1,0 +1,143 @@
+"""Tiny models for the tests of search, and all that they can say."""
+
+import functools
+import itertools
+
+import numpy as np
+from keras import ops
+from reference import log_softmax
+from support import MECHANISMS, evaluated, randomize, to_numpy
+
+from keras_attention import Memory, Seq2Seq
+from keras_attention.decoding.beam_search import beam_search
+from keras_attention.decoding.greedy import greedy_search
+from keras_attention.decoding.hypotheses import IMPOSSIBLE
+from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+
+SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
+VOCABULARY = 6
+MAX_LENGTH = 4
+SPECIAL = {"end": END_ID, "forbidden": (PAD_ID, START_ID)}
+# What can stand before the end token.
+WORDS = tuple(sorted(set(range(VOCABULARY)) - {PAD_ID, START_ID, END_ID}))
+
+SETTINGS = {
+    "before": {"attention": "bahdanau", "placement": "before", "decoder_layers": 2},
+    "after": {"attention": "general", "placement": "after"},
+    "feeding": {"attention": "dot", "placement": "after", "input_feeding": True},
+    "none": {"attention": None},
+}
+
+
+@functools.cache
+def model_of(name, **options):
+    """One model for each of the decoders; tests give it the weights of a seed."""
+    settings = {**SETTINGS[name], **options}
+    attention = settings.pop("attention")
+    mechanism = MECHANISMS[attention]() if attention else None
+    model = Seq2Seq(7, VOCABULARY, units=4, embedding=3, attention=mechanism, **settings)
+    model.build()
+    return model
+
+
+def seeded(name, seed, scale=1.5, **options):
+    """Weights so large that hypotheses and alignments are far apart."""
+    return randomize(model_of(name, **options), seed=seed, scale=scale)
+
+
+@functools.cache
+def searcher(function, model, **options):
+    """`function(model, source, **options)`, compiled once for all seeds where that is faster."""
+    return evaluated(lambda source: function(model, source, **options), model)
+
+
+def found(function, model, source, **options):
+    """The hypotheses of `function` as arrays."""
+    return to_numpy(searcher(function, model, **options)(source))
+
+
+@functools.cache
+def _teacher_forced(model):
+    return evaluated(model.teacher_forced, model)
+
+
+def teacher_forced(model, source, targets):
+    """Log-probabilities `[N, T, V]` and alignment of whole targets for one source `[S]`."""
+    targets = np.asarray(targets, "int32")
+    target_in = np.concatenate([np.full_like(targets[:, :1], START_ID), targets[:, :-1]], 1)
+    sources = np.repeat(source[None], len(targets), axis=0)
+    logits, alignment = to_numpy(_teacher_forced(model)(sources, target_in))
+    return log_softmax(logits), alignment
+
+
+def log_probs_of(model, source):
+    """`prefix -> [V]` for every prefix of fewer than `MAX_LENGTH` words, by teacher forcing."""
+    targets = list(itertools.product(WORDS, repeat=MAX_LENGTH))
+    log_probs, _ = teacher_forced(model, source, targets)
+    table = {
+        target[:t]: log_probs[row, t]
+        for row, target in enumerate(targets)
+        for t in range(MAX_LENGTH)
+    }
+    return table.__getitem__
+
+
+def unpadded(tokens):
+    """A hypothesis' tokens `[T]` without what follows the end token."""
+    end = np.flatnonzero(tokens == END_ID)
+    return tuple(int(token) for token in tokens[: end[0] + 1 if len(end) else None])
+
+
+def possible(hypotheses, row):
+    """`(tokens, score)` of one source, best first, without fillers."""
+    tokens, scores, _ = hypotheses
+    return [
+        (unpadded(ids), score)
+        for ids, score in zip(tokens[row], scores[row], strict=True)
+        if score > IMPOSSIBLE / 2
+    ]
+
+
+def greedy(model, source, max_length=MAX_LENGTH):
+    memory, state = model.encode(source)
+    return greedy_search(model.step, state, memory, max_length=max_length)
+
+
+def beam(model, source, beam_width, length_penalty=0.0, max_length=MAX_LENGTH):
+    memory, state = model.encode(source)
+    return beam_search(
+        model.step,
+        state,
+        memory,
+        beam_width=beam_width,
+        length_penalty=length_penalty,
+        max_length=max_length,
+    )
+
+
+#   pad   start end   unk   a     b         after
+PROBABILITIES = [
+    [0.01, 0.01, 0.95, 0.01, 0.01, 0.01],  # pad
+    [0.01, 0.01, 0.08, 0.10, 0.50, 0.30],  # start
+    [0.01, 0.01, 0.95, 0.01, 0.01, 0.01],  # end
+    [0.02, 0.02, 0.90, 0.02, 0.02, 0.02],  # unk
+    [0.02, 0.02, 0.20, 0.16, 0.20, 0.40],  # a
+    [0.01, 0.01, 0.95, 0.01, 0.01, 0.01],  # b
+]
+
+
+class Markov:
+    """A model whose next token depends on the last one alone; counts the steps it takes."""
+
+    def __init__(self):
+        self.logits = np.log(np.array(PROBABILITIES, "float32"))
+        self.steps = 0
+
+    def encode(self, source):
+        values = ops.zeros((*source.shape, 1))
+        return Memory(values, values, ops.not_equal(source, PAD_ID)), ops.zeros(source.shape[:1])
+
+    def step(self, tokens, state, memory):
+        self.steps += 1
+        weights = ops.cast(memory.mask, "float32")
+        return ops.take(self.logits, tokens, axis=0), state + 1, weights

@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+import reference
+from decoding_models import (
+    MAX_LENGTH,
+    SETTINGS,
+    SOURCE,
+    SPECIAL,
+    Markov,
+    beam,
+    found,
+    greedy,
+    log_probs_of,
+    possible,
+    seeded,
+    teacher_forced,
+    unpadded,
+)
+from support import tensorflow_only, to_numpy
+
+from keras_attention.decoding import beam_search as module
+from keras_attention.decoding.hypotheses import IMPOSSIBLE
+from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+
+# Ended after one to four tokens, or cut: 1 + 3 + 9 + 27 + 81.
+EVERY = 121
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name, penalty", [("before", 0.0), ("before", 3.0), ("feeding", 0.6)])
+def test_a_wide_beam_equals_brute_force(name, seed, penalty):
+    """No hypothesis is left out, so that the n-best list is that of all sequences."""
+    model = seeded(name, seed)
+    hypotheses = found(beam, model, SOURCE, beam_width=EVERY + 4, length_penalty=penalty)
+    for row, source in enumerate(SOURCE):
+        everything = reference.all_hypotheses(log_probs_of(model, source), MAX_LENGTH, **SPECIAL)
+        assert len(everything) == EVERY
+        best = max(everything, key=lambda hypothesis: reference.ranking(hypothesis, penalty))
+        actual = possible(hypotheses, row)
+        assert actual[0][0] == best[0]
+        assert len(actual) == EVERY
+        assert dict(actual) == pytest.approx(dict(everything), abs=2e-4)
+        rankings = [reference.ranking(hypothesis, penalty) for hypothesis in actual]
+        assert (np.diff(rankings) < 1e-4).all()
+    assert (hypotheses.scores[:, EVERY:] < IMPOSSIBLE / 2).all()
+
+
+@pytest.mark.parametrize(
+    "name, width, penalty",
+    [
+        ("before", 2, 0.0),
+        ("before", 5, 0.0),
+        ("before", 5, 3.0),
+        ("feeding", 3, 0.0),
+        ("feeding", 2, 0.6),
+        ("none", 3, 3.0),
+    ],
+)
+def test_a_narrow_beam_equals_the_algorithm(name, width, penalty):
+    for seed in range(4):
+        model = seeded(name, seed)
+        hypotheses = found(beam, model, SOURCE, beam_width=width, length_penalty=penalty)
+        for row, source in enumerate(SOURCE):
+            log_probs = log_probs_of(model, source)
+            expected = reference.beam_search(log_probs, width, penalty, MAX_LENGTH, **SPECIAL)
+            actual = possible(hypotheses, row)
+            assert [tokens for tokens, _ in actual] == [tokens for tokens, _ in expected]
+            scores = [score for _, score in expected]
+            assert [score for _, score in actual] == pytest.approx(scores, abs=2e-4)
+
+
+def test_the_seeds_tell_search_and_penalty_apart():
+    """What the tests above stand on: beams beat greedy search, and the penalty changes ranks."""
+    wide, penalised, narrow = [], [], []
+    for seed in range(4):
+        model = seeded("before", seed)
+        wide += list(found(beam, model, SOURCE, beam_width=5)[0][:, 0])
+        penalised += list(found(beam, model, SOURCE, beam_width=5, length_penalty=3.0).tokens[:, 0])
+        narrow += list(found(greedy, model, SOURCE).tokens[:, 0])
+    assert any((a != b).any() for a, b in zip(wide, narrow, strict=True))
+    assert any((a != b).any() for a, b in zip(wide, penalised, strict=True))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("seed", [1, 3])
+def test_alignments_of_every_hypothesis_are_those_of_its_tokens(name, seed):
+    """Beams change places at every step: what was kept in the wrong place would show here."""
+    model = seeded(name, seed)
+    tokens, scores, alignments = found(beam, model, SOURCE, beam_width=5)
+    assert (scores > IMPOSSIBLE / 2).all()
+    for row, source in enumerate(SOURCE):
+        _, expected = teacher_forced(model, source, tokens[row])
+        real = tokens[row] != PAD_ID
+        np.testing.assert_allclose(alignments[row][real], expected[real], atol=1e-5)
+        assert not alignments[row][~real].any()
+    if name != "none":
+        assert np.abs(alignments[:, 1:] - alignments[:, :1]).max() > 0.1
+
+
+def test_states_left_in_place_would_show(monkeypatch):
+    """What the test above stands on: beams do change places, and it would see it."""
+    model = seeded("before", 1)
+    monkeypatch.setattr(module, "_reorder", lambda state, parents: state)
+    tokens, _, alignments = to_numpy(beam(model, SOURCE, 5))
+    _, expected = teacher_forced(model, SOURCE[0], tokens[0])
+    real = tokens[0] != PAD_ID
+    assert np.abs(alignments[0][real] - expected[real]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name, penalty", [("before", 3.0), ("feeding", 0.0)])
+def test_rows_do_not_depend_on_their_neighbours(name, penalty):
+    model = seeded(name, 2)
+    options = {"beam_width": 3, "length_penalty": penalty}
+    tokens, scores, alignments = found(beam, model, SOURCE, **options)
+    for row, source in enumerate(SOURCE[:2]):
+        alone = found(beam, model, source[None, : np.count_nonzero(source)], **options)
+        length = alone.alignments.shape[-1]
+        np.testing.assert_array_equal(alone.tokens[0], tokens[row])
+        np.testing.assert_allclose(alone.scores[0], scores[row], rtol=1e-5)
+        np.testing.assert_allclose(alone.alignments[0], alignments[row][..., :length], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_beam_of_one_equals_greedy(name):
+    for seed in range(3):
+        model = seeded(name, seed)
+        one = found(beam, model, SOURCE, beam_width=1)
+        greedily = found(greedy, model, SOURCE)
+        np.testing.assert_array_equal(one.tokens, greedily.tokens)
+        np.testing.assert_allclose(one.scores, greedily.scores, rtol=1e-5)
+        np.testing.assert_allclose(one.alignments, greedily.alignments, atol=1e-6)
+
+
+def test_hypotheses_are_closed_and_padded():
+    tokens, _, _ = found(beam, seeded("before", 1), SOURCE, beam_width=5)
+    assert not (tokens == START_ID).any()
+    lengths = [len(unpadded(ids)) for ids in tokens.reshape(-1, MAX_LENGTH)]
+    assert len(set(lengths)) > 1
+    for ids, length in zip(tokens.reshape(-1, MAX_LENGTH), lengths, strict=True):
+        assert (ids[:length] != PAD_ID).all() and not ids[length:].any()
+
+
+def test_finds_what_greedy_search_misses():
+    tokens, scores, _ = to_numpy(beam(Markov(), SOURCE, 2, max_length=5))
+    assert tokens[0].tolist() == [[5, END_ID, 0, 0, 0], [4, 5, END_ID, 0, 0]]
+    np.testing.assert_allclose(scores[0], np.log([0.3 * 0.95, 0.5 * 0.4 * 0.95]), rtol=1e-5)
+
+
+def test_a_length_penalty_prefers_the_longer_output():
+    search = Markov(), SOURCE, 2
+    tokens, scores, _ = to_numpy(beam(*search, length_penalty=4.0, max_length=5))
+    assert tokens[0, 0].tolist() == [4, 5, END_ID, 0, 0]
+    # The score stays the log-probability: the penalty ranks and no more.
+    assert scores[0, 0] == pytest.approx(np.log(0.5 * 0.4 * 0.95), rel=1e-5)
+
+
+@tensorflow_only("JAX traces a loop's body once, however often it runs")
+def test_stops_once_every_hypothesis_has_ended():
+    model = Markov()
+    tokens, _, _ = to_numpy(beam(model, SOURCE, 2, max_length=50))
+    assert tokens.shape == (3, 2, 50)
+    assert model.steps == 3

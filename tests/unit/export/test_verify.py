@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.export.verify import SCORE_TOLERANCE, compare, find_exports, verify
+from keras_attention.translation import Hypothesis, Translation
+
+
+def translate(text, score=-1.0, weight=0.5):
+    weights = np.full((1, 2), weight, "float32")
+    return Translation("source", ("s", "</s>"), (Hypothesis(text, score, (text,), weights),))
+
+
+def test_equal_answers_agree():
+    agreement = compare("1", [translate("a"), translate("b")], [translate("a"), translate("b")])
+    assert (agreement.runtime, agreement.lines) == ("1", 2)
+    assert agreement.exact_match == 1
+    assert agreement.score_difference == agreement.alignment_difference == 0
+    assert agreement.agrees
+
+
+def test_another_text_differs():
+    agreement = compare("1", [translate("a"), translate("b")], [translate("a"), translate("c")])
+    assert agreement.exact_match == 0.5
+    assert not agreement.agrees
+
+
+def test_scores_may_differ_by_rounding_alone():
+    for difference, agrees in ((0.5 * SCORE_TOLERANCE, True), (2 * SCORE_TOLERANCE, False)):
+        agreement = compare("1", [translate("a", -1.0)], [translate("a", -1.0 - difference)])
+        assert agreement.score_difference == pytest.approx(difference)
+        assert agreement.agrees is agrees
+
+
+def test_alignments_are_compared_where_the_tokens_are_equal():
+    expected = [translate("a"), translate("b")]
+    agreement = compare("1", expected, [translate("a", weight=0.25), translate("c", weight=9.0)])
+    assert agreement.alignment_difference == 0.25
+
+
+def make_exports(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+
+
+def test_finds_the_newest_version_and_every_tflite_file(tmp_path):
+    names = ["2/saved_model.pb", "10/saved_model.pb", "old/saved_model.pb", "b.tflite", "a.tflite"]
+    make_exports(tmp_path, *names, "11/other.pb", "model.keras")
+    found = [path.name for path in find_exports(tmp_path)]
+    assert found == ["10", "a.tflite", "b.tflite"]
+
+
+def test_a_folder_without_exports(tmp_path):
+    make_exports(tmp_path, "model.keras")
+    with pytest.raises(InputError, match="holds no export; write them with keras-attention export"):
+        find_exports(tmp_path)
+
+
+def test_no_lines(tmp_path):
+    with pytest.raises(InputError, match="at least one line to compare on"):
+        verify(None, tmp_path, [])

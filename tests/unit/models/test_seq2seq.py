@@ -1,0 +1,279 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from reference import log_softmax
+from support import (
+    BACKEND,
+    MECHANISMS,
+    assert_close,
+    evaluated,
+    gradients,
+    randomize,
+    tensorflow_only,
+    to_numpy,
+)
+
+from keras_attention import MaskedAccuracy, MaskedCrossentropy, Seq2Seq
+
+SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
+TARGET_IN = np.array([[1, 4, 5], [1, 3, 0], [1, 5, 5]], "int32")
+TARGET_OUT = np.array([[4, 5, 2], [3, 2, 0], [5, 5, 2]], "int32")
+INPUTS = SOURCE, TARGET_IN
+
+PLACEMENTS = {
+    "before": {"placement": "before"},
+    "after": {"placement": "after"},
+    "feeding": {"placement": "after", "input_feeding": True, "attention_units": 6},
+}
+# JAX compiles a program for each case; there two scores stand for all.
+SCORES = MECHANISMS if BACKEND == "tensorflow" else ("bahdanau", "general")
+CASES = [(score, name) for score in SCORES for name in PLACEMENTS] + [(None, "after")]
+ONE_OF_EACH = [("bahdanau", "before"), ("general", "after"), ("dot", "feeding"), (None, "after")]
+
+
+def make(score="general", placement="after", **options):
+    attention = MECHANISMS[score]() if score else None
+    settings = {"units": 4, "embedding": 3, **PLACEMENTS[placement], **options}
+    return Seq2Seq(7, 6, attention=attention, **settings)
+
+
+def built(*arguments, **options):
+    model = make(*arguments, **options)
+    model.build()
+    return randomize(model)
+
+
+def compile_model(model, **options):
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.1),
+        loss=MaskedCrossentropy(),
+        metrics=[MaskedAccuracy()],
+        **options,
+    )
+    return model
+
+
+def teacher_forced(model, source, target):
+    return to_numpy(evaluated(model.teacher_forced, model)(source, target))
+
+
+def stepwise(model, source, target):
+    memory, state = model.encode(source)
+    steps = []
+    for t in range(target.shape[1]):
+        logits, state, alignment = model.step(target[:, t], state, memory)
+        steps.append((logits, alignment))
+    return tuple(ops.stack(parts, axis=1) for parts in zip(*steps, strict=True))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("score, placement", CASES)
+def test_teacher_forced_equals_stepwise(score, placement, layers):
+    model = built(score, placement, decoder_layers=layers)
+
+    def both(source, target):
+        return model.teacher_forced(source, target), stepwise(model, source, target)
+
+    whole, steps = to_numpy(evaluated(both, model)(*INPUTS))
+    assert whole[0].shape == (3, 3, 6) and whole[1].shape == (3, 3, 4)
+    assert np.any(whole[1]) == (score is not None)
+    assert_close(whole, steps, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("score, placement", ONE_OF_EACH)
+def test_padding_and_neighbours_change_nothing(score, placement):
+    model = built(score, placement, encoder_layers=2)
+    logits, alignment = teacher_forced(model, *INPUTS)
+    padded = teacher_forced(
+        model, np.pad(SOURCE, ((0, 0), (0, 2))), np.pad(TARGET_IN, ((0, 0), (0, 1)))
+    )
+    assert_close(padded[0][:, :3], logits, rtol=1e-4, atol=1e-5)
+    assert_close(padded[1][:, :3, :4], alignment, rtol=1e-4, atol=1e-5)
+    assert not padded[1][:, :, 4:].any()
+    alone = teacher_forced(model, SOURCE[1:2, :2], TARGET_IN[1:2, :2])
+    assert_close(alone[0], logits[1:2, :2], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("score, placement", ONE_OF_EACH)
+def test_later_target_tokens_do_not_change_earlier_logits(score, placement):
+    model = built(score, placement)
+    logits, _ = teacher_forced(model, *INPUTS)
+    others = np.where(np.arange(3) < 2, TARGET_IN, 3).astype("int32")
+    assert (others != TARGET_IN).any()
+    changed, _ = teacher_forced(model, SOURCE, others)
+    assert_close(changed[:, :2], logits[:, :2])
+    assert np.abs(changed[:, 2] - logits[:, 2]).max() > 1e-3
+
+
+def test_a_source_of_padding_alone_gives_finite_logits():
+    source = np.array([[0, 0, 0, 0], [4, 5, 2, 0], [2, 0, 0, 0]], "int32")
+    logits, alignment = teacher_forced(built("bahdanau", "before"), source, TARGET_IN)
+    assert np.isfinite(logits).all()
+    assert not alignment[0].any() and alignment[1:].any()
+
+
+def test_fit_evaluate_predict_save_and_load(tmp_path):
+    model = compile_model(built("bahdanau", "before"))
+    first = model.evaluate(INPUTS, TARGET_OUT, verbose=0, return_dict=True)
+    model.fit(INPUTS, TARGET_OUT, epochs=30, verbose=0)
+    last = model.evaluate(INPUTS, TARGET_OUT, verbose=0, return_dict=True)
+    assert last["loss"] < 0.2 < first["loss"]
+    assert last["masked_accuracy"] == 1
+
+    logits = model.predict(INPUTS, verbose=0)
+    assert_close(logits, teacher_forced(model, *INPUTS)[0], rtol=1e-4, atol=1e-5)
+    surprise = -np.take_along_axis(log_softmax(logits), TARGET_OUT[..., None], -1)[..., 0]
+    assert last["loss"] == pytest.approx(surprise[TARGET_OUT != 0].mean(), rel=1e-4)
+
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded) is Seq2Seq
+    assert_close(loaded.predict(INPUTS, verbose=0), logits)
+    moments, loaded_moments = (
+        [variable.value for variable in m.optimizer.variables] for m in (model, loaded)
+    )
+    assert_close(loaded_moments, moments)
+    assert [type(loaded.loss), loaded.optimizer.iterations] == [MaskedCrossentropy, 30]
+
+
+@pytest.mark.parametrize("score, placement", ONE_OF_EACH)
+def test_every_weight_has_a_gradient(score, placement):
+    model = built(score, placement, encoder_layers=2, decoder_layers=2)
+    _, slopes = gradients(
+        lambda: MaskedCrossentropy()(TARGET_OUT, model(INPUTS)), model.trainable_variables
+    )
+    for weight, slope in zip(model.trainable_weights, slopes, strict=True):
+        assert np.isfinite(slope).all() and np.any(slope), weight.path
+
+
+# TensorFlow takes long to make a training graph: the second case goes without one.
+@pytest.mark.parametrize(
+    "policy, score, placement, eagerly",
+    [
+        ("mixed_float16", "bahdanau", "before", False),
+        ("mixed_bfloat16", "general", "after", BACKEND == "tensorflow"),
+    ],
+)
+def test_mixed_precision_fits(policy, score, placement, eagerly):
+    model = compile_model(built(score, placement, dtype=policy), run_eagerly=eagerly)
+    history = model.fit(INPUTS, TARGET_OUT, epochs=12, verbose=0).history["loss"]
+    assert np.isfinite(history).all()
+    assert history[-1] < 0.5 * history[0]
+    assert {w.dtype for w in model.weights} == {"float32"}
+    logits, _ = teacher_forced(model, *INPUTS)
+    assert logits.dtype == "float32" and np.isfinite(logits).all()
+
+
+def test_mixed_precision_is_near_full_precision():
+    full, mixed = built("bahdanau", "before"), built("bahdanau", "before", dtype="mixed_bfloat16")
+    assert mixed.encoder.compute_dtype == "bfloat16"
+    expected, _ = teacher_forced(full, *INPUTS)
+    logits, _ = teacher_forced(mixed, *INPUTS)
+    assert 0 < np.abs(logits - expected).max() < 0.1
+
+
+@tensorflow_only("JAX has no float64 unless told before it starts")
+def test_double_precision_stays_double():
+    model = make("bahdanau", "before", dtype="float64")
+    logits, _ = model.teacher_forced(*INPUTS)
+    assert logits.dtype == "float64"
+
+
+@tensorflow_only("its graphs alone leave batch and length open")
+def test_one_graph_serves_every_batch_and_length():
+    import tensorflow as tf
+
+    model, traces = built("bahdanau", "before"), []
+    ids = tf.TensorSpec([None, None], tf.int32)
+
+    @tf.function(input_signature=[ids, ids])
+    def run(source, target):
+        traces.append(source.shape)
+        return model.teacher_forced(source, target)
+
+    for inputs in (INPUTS, (SOURCE[:1], TARGET_IN[:1, :2]), (SOURCE[1:, :3], TARGET_IN[1:])):
+        assert_close(run(*inputs), model.teacher_forced(*inputs))
+    assert len(traces) == 1
+
+
+def test_dropout_acts_in_training_alone():
+    model, plain = (built(decoder_layers=2, dropout=rate) for rate in (0.5, 0.0))
+    expected = teacher_forced(plain, *INPUTS)
+    assert_close(teacher_forced(model, *INPUTS), expected)
+    training = evaluated(lambda *ids: model.teacher_forced(*ids, training=True), model)
+    assert np.abs(to_numpy(training(*INPUTS))[0] - expected[0]).max() > 1e-2
+
+
+@pytest.mark.parametrize("merge", ["concat", "sum"])
+@pytest.mark.parametrize("bridge", ["dense", "copy", "zero"])
+def test_every_bridge_fits_every_merge(merge, bridge):
+    model = built(merge=merge, bridge=bridge, encoder_layers=2, decoder_layers=3)
+    memory, state = model.encode(SOURCE)
+    assert memory.values.shape == (3, 4, 4)
+    assert [h.shape for h, _ in state.lstm] == [(3, 4)] * 3
+    assert bool(np.any(to_numpy(state.lstm))) == (bridge != "zero")
+
+
+@pytest.mark.parametrize("score, placement", ONE_OF_EACH)
+def test_config_rebuilds_the_model(score, placement):
+    model = built(score, placement, dropout=0.1, bridge="copy", encoder_layers=2)
+    stored = keras.saving.serialize_keras_object(model)
+    loaded = keras.saving.deserialize_keras_object(stored)
+    assert type(loaded) is Seq2Seq
+    assert loaded.get_config() == model.get_config()
+    assert type(loaded.decoder.cell.attention) is type(model.decoder.cell.attention)
+    shapes = [w.shape for w in model.weights]
+    assert [w.shape for w in loaded.weights] == shapes
+
+
+def test_search_may_come_before_any_call():
+    model = make("bahdanau", "before")
+    memory, state = model.encode(SOURCE)
+    count = len(model.weights)
+    logits, _, alignment = model.step(TARGET_IN[:, 0], state, memory)
+    assert logits.shape == (3, 6) and alignment.shape == (3, 4)
+    assert len(model.weights) == count
+    expected, _ = teacher_forced(model, *INPUTS)
+    assert_close(logits, expected[:, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_build_makes_every_weight():
+    model = make()
+    model.build()
+    count = len(model.weights)
+    assert count and model.count_params()
+    model(INPUTS)
+    assert len(model.weights) == count
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"units": 5}, r"`units` must be even with merge='concat'\. Received: units=5\."),
+        ({"units": 0}, r"`units` must be a positive integer\. Received: units=0\."),
+        ({"embedding": 1.5}, r"`embedding` must be a positive integer\. Received: embedding=1\.5"),
+        ({"encoder_layers": 0}, r"`encoder_layers` must be a positive integer\. .*_layers=0\."),
+        ({"decoder_layers": 0}, r"`decoder_layers` must be a positive integer\. .*_layers=0\."),
+        ({"merge": "ave"}, r"`merge` must be one of 'concat', 'sum'\. Received: merge='ave'\."),
+        ({"bridge": "none"}, r"`bridge` must be one of 'dense', 'copy', 'zero'\. Received: brid"),
+        ({"placement": "over"}, r"`placement` must be one of 'before', 'after'\. Received: plac"),
+        ({"dropout": 1}, r"`dropout` must be in \[0, 1\)\. Received: dropout=1\."),
+        ({"input_feeding": True}, r"`input_feeding` feeds the attentional vector"),
+    ],
+)
+def test_bad_arguments_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        Seq2Seq(7, 6, **options)
+
+
+@pytest.mark.parametrize("name", ["source_vocabulary_size", "target_vocabulary_size"])
+def test_vocabulary_sizes_are_named(name):
+    sizes = {"source_vocabulary_size": 7, "target_vocabulary_size": 6, name: 0}
+    with pytest.raises(ValueError, match=rf"`{name}` must be a positive integer\. .*{name}=0\."):
+        Seq2Seq(**sizes)
+
+
+def test_attention_must_be_a_mechanism():
+    with pytest.raises(TypeError, match=r"`attention` must be an AttentionMechanism.*'luong'"):
+        Seq2Seq(7, 6, attention="luong")

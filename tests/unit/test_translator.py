@@ -1,0 +1,116 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import (
+    BahdanauAttention,
+    CharacterTokenizer,
+    InputError,
+    Seq2Seq,
+    Translator,
+    Vocabulary,
+)
+from keras_attention.text.codec import SearchSettings, TextCodec
+
+TEXTS = ["abc", "", "한 b", "cc", "a", "bca", "b"]
+
+
+@pytest.fixture(scope="module")
+def translator():
+    tokenizer = CharacterTokenizer(Vocabulary("abcd"))
+    model = Seq2Seq(8, 8, units=8, embedding=4, attention=BahdanauAttention(4), placement="before")
+    model.build()
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
+    return Translator(model, TextCodec(tokenizer, tokenizer, SearchSettings(16, 6)))
+
+
+def texts_of(translations):
+    return [translation.text for translation in translations]
+
+
+def test_one_string_gives_one_translation(translator):
+    alone, listed = translator("abc"), translator(["abc"])
+    assert alone.text == listed[0].text and len(listed) == 1
+    assert alone.source == "abc"
+    assert alone.source_tokens == ("a", "b", "c", "</s>")
+    assert alone.alignment.shape == (len(alone.tokens), 4)
+    np.testing.assert_allclose(alone.alignment.sum(axis=1), 1, atol=1e-5)
+
+
+def test_empty_texts_and_no_texts(translator):
+    assert translator([]) == []
+    assert translator("").source_tokens == ("</s>",)
+    assert translator("").alignment.shape[1] == 1
+
+
+def test_order_and_answers_do_not_depend_on_the_batch(translator):
+    whole = translator(TEXTS)
+    for size in (1, 3):
+        batched = translator(iter(TEXTS), batch_size=size)
+        assert [translation.source for translation in batched] == TEXTS
+        assert texts_of(batched) == texts_of(whole)
+        for one, other in zip(batched, whole, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-5)
+            np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-5)
+
+
+def test_stream_asks_for_a_batch_at_a_time(translator):
+    asked = []
+    stream = translator.stream((asked.append(text) or text for text in TEXTS), batch_size=2)
+    assert asked == []
+    next(stream)
+    assert asked == TEXTS[:2]
+
+
+def test_nbest_comes_in_the_order_of_the_penalised_score(translator):
+    for penalty in (0.0, 1.5):
+        for translation in translator(TEXTS, beam_width=4, length_penalty=penalty):
+            ranking = [
+                hypothesis.score / ((5 + len(hypothesis.tokens)) / 6) ** penalty
+                for hypothesis in translation.hypotheses
+            ]
+            assert len(ranking) == 4
+            assert ranking == sorted(ranking, reverse=True)
+            assert len({hypothesis.tokens for hypothesis in translation.hypotheses}) == 4
+
+
+def test_beam_of_one_is_greedy(translator):
+    assert texts_of(translator(TEXTS, beam_width=1, length_penalty=2.0)) == texts_of(
+        translator(TEXTS)
+    )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow compiles")
+def test_search_is_traced_once_for_all_shapes(translator):
+    translator(TEXTS)
+    translator(["a" * 40])
+    (search,) = [found for key, found in translator._searches.items() if key == (1, 0.0)]
+    assert search.experimental_get_tracing_count() == 1
+
+
+def test_saved_and_loaded_it_gives_the_same_answers(translator, tmp_path):
+    translator.save(tmp_path / "new" / "model")
+    loaded = Translator.load(tmp_path / "new" / "model")
+    assert loaded.codec.settings == translator.codec.settings
+    for one, other in zip(loaded(TEXTS), translator(TEXTS), strict=True):
+        assert (one.text, one.tokens) == (other.text, other.tokens)
+        np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-6)
+
+
+def test_the_optimizer_is_not_saved(translator, tmp_path):
+    translator.save(tmp_path / "plain")
+    model = Seq2Seq.from_config(translator.model.get_config())
+    model.build()
+    model.compile(optimizer="adam", loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    Translator(model, translator.codec).save(tmp_path / "compiled")
+    sizes = [(tmp_path / name / "model.keras").stat().st_size for name in ("plain", "compiled")]
+    assert sizes[1] < 1.1 * sizes[0]
+
+
+def test_refuses_the_vocabulary_of_another_model(translator):
+    other = CharacterTokenizer(Vocabulary("abcde"))
+    codec = TextCodec(other, translator.codec.target, translator.codec.settings)
+    with pytest.raises(InputError, match="source vocabulary is another model's: expected 8 tokens"):
+        Translator(translator.model, codec)

@@ -1,0 +1,123 @@
+import json
+
+import numpy as np
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.text.codec import (
+    CODEC_FILES,
+    SETTINGS_FILE,
+    SOURCE_VOCABULARY_FILE,
+    SearchSettings,
+    TextCodec,
+    pad,
+    until_end,
+)
+from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
+from keras_attention.vocabulary import Vocabulary
+
+
+@pytest.fixture
+def codec():
+    source = WordTokenizer(Vocabulary(["two", "words"]))
+    target = CharacterTokenizer(Vocabulary("두낱말 "))
+    return TextCodec(source, target, SearchSettings(5, 7, beam_width=2, length_penalty=0.5))
+
+
+def test_encode_closes_and_pads(codec):
+    ids = codec.encode(["two words", "", "two unknown words"])
+    assert ids.dtype == np.int32
+    assert ids.tolist() == [[4, 5, 2, 0], [2, 0, 0, 0], [4, 3, 5, 2]]
+    assert codec.encode([]).shape == (0, 0)
+
+
+def test_translations_cut_at_the_end_and_leave_out_what_does_not_exist(codec):
+    tokens = np.array([[[4, 5, 2, 0], [6, 6, 6, 6]], [[2, 0, 0, 0], [0, 0, 0, 0]]])
+    scores = np.array([[-1.5, -2.5], [-0.5, -1e9]], "float32")
+    alignments = np.arange(2 * 2 * 4 * 3, dtype="float32").reshape(2, 2, 4, 3)
+    first, second = codec.translations(["two words", ""], tokens, scores, alignments)
+    assert first.source_tokens == ("two", "words", "</s>")
+    assert [hypothesis.text for hypothesis in first.hypotheses] == ["두낱", "말말말말"]
+    assert first.tokens == ("두", "낱", "</s>")
+    assert first.hypotheses[1].tokens == ("말",) * 4
+    assert (first.score, type(first.score)) == (-1.5, float)
+    np.testing.assert_array_equal(first.alignment, alignments[0, 0, :3])
+    assert len(second.hypotheses) == 1
+    assert second.source_tokens == second.tokens == ("</s>",)
+    assert second.alignment.tolist() == [[alignments[1, 0, 0, 0]]]
+
+
+def test_files_read_back_equal(codec):
+    files = codec.to_files()
+    assert tuple(files) == CODEC_FILES
+    loaded = TextCodec.from_files(files, "somewhere")
+    assert (loaded.source.name, loaded.target.name) == ("word", "character")
+    assert loaded.source.vocabulary == codec.source.vocabulary
+    assert loaded.target.vocabulary == codec.target.vocabulary
+    assert loaded.settings == codec.settings
+    assert loaded.to_files() == files
+
+
+@pytest.mark.parametrize("name", CODEC_FILES)
+def test_a_missing_file_is_named(codec, name):
+    files = codec.to_files()
+    del files[name]
+    with pytest.raises(InputError, match=f"^somewhere: not a trained model .* {name} is missing"):
+        TextCodec.from_files(files, "somewhere")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_length": 0},
+        {"beam_width": 1.0},
+        {"max_source_length": True},
+        {"length_penalty": -1.0},
+        {"length_penalty": float("nan")},
+        {"length_penalty": float("inf")},
+        {"length_penalty": "0.5"},
+        {"source_tokenizer": "syllable"},
+        {"target_tokenizer": []},
+        {"target_tokenizer": None},
+        {"unexpected": 1},
+    ],
+)
+def test_damaged_settings(codec, change):
+    files = codec.to_files()
+    files[SETTINGS_FILE] = json.dumps({**json.loads(files[SETTINGS_FILE]), **change})
+    with pytest.raises(InputError, match=r"^somewhere/translator\.json: damaged, expected"):
+        TextCodec.from_files(files, "somewhere")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "1", '"text"', "null", "{}"])
+def test_settings_that_are_none(codec, text):
+    with pytest.raises(InputError, match=r"translator\.json: damaged"):
+        TextCodec.from_files({**codec.to_files(), SETTINGS_FILE: text}, "somewhere")
+
+
+def test_a_whole_number_is_a_length_penalty_too(codec):
+    files = codec.to_files()
+    files[SETTINGS_FILE] = files[SETTINGS_FILE].replace("0.5", "1")
+    assert TextCodec.from_files(files, "somewhere").settings.length_penalty == 1
+
+
+def test_a_newer_format_is_refused_whatever_else_it_holds(codec):
+    files = {**codec.to_files(), SETTINGS_FILE: '{"format": 2, "pieces": []}'}
+    with pytest.raises(InputError, match=r"translator\.json: format 2 is not known"):
+        TextCodec.from_files(files, "somewhere")
+
+
+def test_a_damaged_vocabulary_is_named_with_its_line(codec):
+    files = {**codec.to_files(), SOURCE_VOCABULARY_FILE: "<pad>\n<s>\n</s>\na\n"}
+    with pytest.raises(InputError, match=r"somewhere/source\.vocabulary\.txt, line 4"):
+        TextCodec.from_files(files, "somewhere")
+
+
+def test_until_end():
+    assert until_end([4, 0, 5, 2, 6, 2]) == [4, 5, 2]
+    assert until_end([4, 5]) == [4, 5]
+    assert until_end([]) == []
+
+
+def test_pad():
+    assert pad([[1, 2], [], [3]]).tolist() == [[1, 2], [0, 0], [3, 0]]

@@ -1,0 +1,74 @@
+"""Unknown words in the output, replaced by the source words that they were read from."""
+
+import numpy as np
+import pytest
+
+from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
+from keras_attention.translation import Hypothesis, Translation
+from keras_attention.vocabulary import Vocabulary
+
+SOURCE = ("herr", "Müller", "wohnt", "in", "Ulm", "</s>")
+
+
+@pytest.fixture
+def codec():
+    words = WordTokenizer(Vocabulary(["mr", "lives", "in"]))
+    return TextCodec(words, words, SearchSettings(9, 9))
+
+
+def translation(*hypotheses):
+    """Each hypothesis: its tokens, and for each token the source position it looks at."""
+    made = []
+    for tokens, looks in hypotheses:
+        weights = np.full((len(tokens), len(SOURCE)), 0.01, "float32")
+        weights[range(len(looks)), looks] = 0.9
+        text = " ".join(token for token in tokens if token != "</s>")
+        made.append(Hypothesis(text, -1.0, tokens, weights))
+    return Translation(" ".join(SOURCE[:-1]), SOURCE, tuple(made))
+
+
+def test_every_unknown_becomes_the_word_it_looks_at(codec):
+    before = translation(
+        (("mr", "<unk>", "lives", "in", "<unk>", "</s>"), [0, 1, 2, 3, 4, 5]),
+        (("<unk>", "<unk>", "</s>"), [4, 1, 5]),
+    )
+    after = codec.replace_unknown(before)
+    assert [h.text for h in after.hypotheses] == ["mr Müller lives in Ulm", "Ulm Müller"]
+    assert after.tokens == ("mr", "Müller", "lives", "in", "Ulm", "</s>")
+    assert after.score == before.score
+    assert after.alignment is before.alignment
+    assert before.text == "mr <unk> lives in <unk>"
+
+
+def test_the_end_of_the_source_is_no_word(codec):
+    after = codec.replace_unknown(translation((("<unk>", "</s>"), [5, 5])))
+    assert after.text in SOURCE[:-1]
+    weights = np.array([[0.1, 0.2, 0.05, 0.0, 0.0, 0.65]], "float32")
+    cut = Translation("x", SOURCE, (Hypothesis("<unk>", -1.0, ("<unk>",), weights),))
+    assert codec.replace_unknown(cut).text == "Müller"
+
+
+def test_an_output_without_end_loses_nothing(codec):
+    after = codec.replace_unknown(translation((("mr", "<unk>"), [0, 1])))
+    assert (after.text, after.tokens) == ("mr Müller", ("mr", "Müller"))
+
+
+def test_nothing_unknown_nothing_changed(codec):
+    before = translation((("mr", "in", "</s>"), [0, 1, 2]))
+    assert codec.replace_unknown(before).hypotheses[0] is before.hypotheses[0]
+
+
+def test_without_weights_or_source_words_unknown_stays(codec):
+    nothing = Hypothesis("<unk>", -1.0, ("<unk>", "</s>"), np.zeros((2, 6), "float32"))
+    assert codec.replace_unknown(Translation("x", SOURCE, (nothing,))).text == "<unk>"
+    alone = Hypothesis("<unk>", -1.0, ("<unk>",), np.ones((1, 1), "float32"))
+    assert codec.replace_unknown(Translation("", ("</s>",), (alone,))).text == "<unk>"
+
+
+def test_characters_are_joined_as_characters():
+    letters = CharacterTokenizer(Vocabulary("ab"))
+    codec = TextCodec(letters, letters, SearchSettings(9, 9))
+    hypothesis = Hypothesis("a<unk>", -1.0, ("a", "<unk>", "</s>"), np.eye(3, dtype="float32"))
+    after = codec.replace_unknown(Translation("xé", ("x", "é", "</s>"), (hypothesis,)))
+    assert after.text == "aé"

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from keras_attention import BahdanauAttention, InputError, LuongAttention
+from keras_attention.training.build import build_attention, build_codec, build_model
+from keras_attention.training.recipe import ModelConfig, load_recipe
+
+PAIRS = [("two words", "두 낱말"), ("words", "낱말"), ("two", "두"), ("once", "한번")]
+SMALL = ["units=8", "embedding=4"]
+
+
+def make(*settings):
+    recipe = load_recipe("dates", [*SMALL, *settings])
+    codec = build_codec(recipe, PAIRS)
+    return build_model(recipe, codec), codec
+
+
+def test_codec_learns_both_vocabularies_by_the_recipe():
+    _, codec = make(
+        "source_tokenizer=word", "source_vocabulary_size=2", "min_count=2", "max_length=9"
+    )
+    assert codec.source.vocabulary.tokens[4:] == ("two", "words")
+    assert set(codec.target.vocabulary.tokens[4:]) == set("두낱말")
+    assert (codec.settings.max_source_length, codec.settings.max_length) == (64, 9)
+    assert (codec.settings.beam_width, codec.settings.length_penalty) == (1, 0.0)
+
+
+def test_longest_output_is_the_longest_target_unless_the_recipe_says_otherwise():
+    _, codec = make("max_target_length=11", "beam_width=3", "length_penalty=0.5")
+    assert codec.settings.max_length == 11
+    assert (codec.settings.beam_width, codec.settings.length_penalty) == (3, 0.5)
+
+
+def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
+    first, again, other = make()[0], make()[0], make("seed=2")[0]
+    for one, two in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert any(
+        np.any(one != two)
+        for one, two in zip(first.get_weights(), other.get_weights(), strict=True)
+    )
+
+
+def test_model_has_the_recipes_shape():
+    model, codec = make(
+        "attention=luong", "placement=after", "input_feeding=true", "encoder_layers=2",
+        "decoder_layers=3", "merge=sum", "bridge=copy", "dropout=0.25", "attention_units=6",
+    )  # fmt: skip
+    assert model.settings == {
+        "source_vocabulary_size": len(codec.source.vocabulary),
+        "target_vocabulary_size": len(codec.target.vocabulary),
+        "units": 8, "embedding": 4, "placement": "after", "input_feeding": True,
+        "attention_units": 6, "encoder_layers": 2, "decoder_layers": 3, "merge": "sum",
+        "bridge": "copy", "dropout": 0.25,
+    }  # fmt: skip
+    assert model.built and model.compiled
+
+
+def test_optimizer_follows_the_recipe():
+    model, _ = make("learning_rate=0.5", "clip_norm=2.0")
+    assert float(model.optimizer.learning_rate) == 0.5
+    assert model.optimizer.global_clipnorm == 2.0
+    assert make("clip_norm=0")[0].optimizer.global_clipnorm is None
+
+
+def test_mixed_precision_keeps_weights_in_32_bits():
+    model, _ = make("mixed_precision=true")
+    assert model.compute_dtype in ("float16", "bfloat16")
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "expected"),
+    [
+        (ModelConfig(normalize=True, units=6), BahdanauAttention, {"units": 6, "normalize": True}),
+        (ModelConfig(attention_units=5), BahdanauAttention, {"units": 5}),
+        (
+            ModelConfig(attention="luong", score="dot", scale=True),
+            LuongAttention,
+            {"score": "dot", "scale": True, "units": None, "max_source_length": None},
+        ),
+        (
+            ModelConfig(attention="luong", score="concat", units=6),
+            LuongAttention,
+            {"score": "concat", "units": 6, "max_source_length": None},
+        ),
+        (
+            ModelConfig(attention="luong", score="location"),
+            LuongAttention,
+            {"score": "location", "units": None, "max_source_length": 20},
+        ),
+    ],
+)
+def test_mechanisms(config, kind, expected):
+    mechanism = build_attention(config, 20)
+    assert type(mechanism) is kind
+    found = mechanism.get_config()
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_no_attention_takes_no_notice_of_how_to_attend():
+    assert build_attention(ModelConfig(attention="none", score="location"), 20) is None
+    model, _ = make("attention=none", "input_feeding=true", "placement=after")
+    assert model.settings["input_feeding"] is False
+
+
+def test_settings_that_do_not_fit_each_other():
+    with pytest.raises(InputError, match="the recipe describes no model: `units` must be even"):
+        make("units=7")

@@ -1,0 +1,109 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_folder import RunFolder
+
+
+@pytest.fixture
+def recipe():
+    return load_recipe("dates")
+
+
+@pytest.fixture
+def started(tmp_path, recipe):
+    run = RunFolder(tmp_path / "saved_models" / "run")
+    run.start(recipe)
+    return run
+
+
+def write_metrics(run, *rows):
+    run.metrics_file.write_text("epoch,loss\n" + "".join(f"{row}\n" for row in rows))
+
+
+def add_checkpoints(run, *names):
+    run.checkpoints.mkdir(exist_ok=True)
+    for name in names:
+        (run.checkpoints / name).write_bytes(b"")
+
+
+def test_start_writes_recipe_and_versions(started, recipe):
+    assert sorted(path.name for path in started.path.iterdir()) == ["recipe.toml", "versions.json"]
+    assert load_recipe(started.recipe_file) == recipe
+    versions = json.loads(started.versions_file.read_text())
+    assert {"keras-attention", "keras", "tensorflow", "numpy", "python"} <= versions.keys()
+
+
+def test_a_run_is_not_started_over_by_chance(started):
+    with pytest.raises(InputError, match="holds a run already; continue it with --resume"):
+        started.check_free()
+    started.check_free(overwrite=True)
+
+
+def test_overwriting_removes_all_of_the_run(started, recipe):
+    add_checkpoints(started, "epoch-0001.keras")
+    write_metrics(started, "0,1.5")
+    started.start(recipe, overwrite=True)
+    assert sorted(path.name for path in started.path.iterdir()) == ["recipe.toml", "versions.json"]
+
+
+def test_no_other_folder_is_overwritten(tmp_path):
+    run = RunFolder(tmp_path)
+    run.check_free()
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="expected a new or empty folder for the run"):
+            run.check_free(overwrite=overwrite)
+    with pytest.raises(InputError, match="expected a new or empty folder"):
+        RunFolder(tmp_path / "thesis.tex").check_free()
+
+
+def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
+    started.check_same(recipe)
+    started.check_same(replace(recipe, training=replace(recipe.training, epochs=99)))
+    other = replace(recipe, model=replace(recipe.model, units=7))
+    with pytest.raises(InputError) as error:
+        started.check_same(other)
+    assert str(error.value) == (
+        f"{started.recipe_file}: the run was started with `units = 128`. Received: `units = 7`."
+    )
+
+
+def test_resuming_needs_a_run_that_is_to_stay(started, recipe, tmp_path):
+    with pytest.raises(InputError, match="holds no run to resume"):
+        RunFolder(tmp_path / "other").check_same(recipe)
+    with pytest.raises(InputError, match="choose one of them"):
+        started.check_same(recipe, overwrite=True)
+
+
+def test_last_checkpoint_is_the_whole_one_of_the_latest_epoch(started):
+    assert started.last_checkpoint() == (0, None)
+    add_checkpoints(started, "epoch-0002.keras", "epoch-0010.keras", "epoch-0011.keras.part")
+    (started.checkpoints / ".epoch-0012.keras.x").mkdir()
+    assert started.last_checkpoint() == (10, started.checkpoint(10))
+    started.drop_checkpoints_but(started.checkpoint(10))
+    left = sorted(path.name for path in started.checkpoints.iterdir())
+    assert left == [".epoch-0012.keras.x", "epoch-0010.keras", "epoch-0011.keras.part"]
+
+
+def test_going_on_drops_the_metrics_of_what_is_trained_again(started, recipe):
+    versions = started.versions_file.read_bytes()
+    write_metrics(started, "0,1.5", "1,1.25", "2,1.125")
+    started.start(recipe, 2)
+    assert started.metrics() == [{"epoch": 0.0, "loss": 1.5}, {"epoch": 1.0, "loss": 1.25}]
+    # Read and written as CSVLogger writes them: it appends to this file.
+    assert started.metrics_file.read_bytes().split() == [b"epoch,loss", b"0,1.5", b"1,1.25"]
+    assert started.versions_file.read_bytes() == versions
+    started.start(recipe, 0)
+    assert not started.metrics_file.exists()
+    assert started.metrics() == []
+
+
+@pytest.mark.parametrize("row", ["1", "1,many", "1,1.0,2.0"])
+def test_damaged_metrics(started, row):
+    write_metrics(started, "0,1.5", row)
+    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected numbers"):
+        started.metrics()

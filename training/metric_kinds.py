@@ -1,0 +1,249 @@
+"""The metrics themselves; `text_metrics` knows them by name."""
+
+from __future__ import annotations
+
+import unicodedata
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention._version import __version__
+from keras_attention.errors import InputError
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Metric as SacrebleuMetric
+
+Texts = Sequence[str]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a metric says of a whole set of outputs.
+
+    Attributes:
+        name: the metric's.
+        value: a share in [0, 1] for `exact_match`; hundredths, so mostly in [0, 100], for all else.
+        signature: everything the value depends on, in sacrebleu's form; quote it with the value.
+        higher_is_better: whether more is better.
+    """
+
+    name: str
+    value: float
+    signature: str
+    higher_is_better: bool
+
+    def __str__(self) -> str:
+        """The value as papers print it."""
+        return format_value(self.name, self.value)
+
+
+class Metric(ABC):
+    """One way to score a set of outputs.
+
+    Args:
+        tokenize: BLEU's tokenizer.
+        lowercase: whether case is ignored.
+    """
+
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+
+    def __init__(self, tokenize: str | None = None, lowercase: bool = False) -> None:
+        self.tokenize = tokenize
+        self.lowercase = lowercase
+
+    @abstractmethod
+    def score(self, hypotheses: Texts, references: list[list[str]], sources: Texts | None) -> Score:
+        """Scores all lines together."""
+
+    def _score(self, value: float, signature: object) -> Score:
+        return Score(self.name, float(value), str(signature), self.higher_is_better)
+
+
+class Ratio(Metric):
+    """A metric that counts on each line, and divides one sum by the other.
+
+    Texts are compared in Unicode's normal form C, in which a translator writes.
+    """
+
+    unit: ClassVar[str]
+    scale: ClassVar[float]
+    pools_sources: ClassVar[bool]
+
+    @abstractmethod
+    def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
+        """What to count on a line, and out of how many."""
+
+    def score(self, hypotheses: Texts, references: list[list[str]], sources: Texts | None) -> Score:
+        """Scores all lines together."""
+        counts = self.counts(hypotheses, references, sources)
+        numbers = {len(line) for line in self._pooled(references, sources)[0]}
+        signature = {
+            "nrefs": numbers.pop() if len(numbers) == 1 else "var",
+            "case": "lc" if self.lowercase else "mixed",
+            "unit": self.unit,
+            "norm": "nfc",
+            "keras-attention": __version__,
+        }
+        joined = "|".join(f"{key}:{value}" for key, value in signature.items())
+        return self._score(self.ratio(counts.sum(axis=0)), joined)
+
+    def counts(
+        self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
+    ) -> Floats:
+        """`[lines, 2]` of `count`; a source on several lines weighs no more than on one."""
+        pooled, weights = self._pooled(references, sources)
+        rows = [
+            self.count(self._normalize(hypothesis), list(map(self._normalize, accepted)))
+            for hypothesis, accepted in zip(hypotheses, pooled, strict=True)
+        ]
+        return np.array(rows, "float64") * np.array(weights)[:, np.newaxis]
+
+    def ratio(self, sums: Floats) -> float:
+        """The value from the sums of both counts; NaN if nothing was there to be counted."""
+        return float(self.scale * sums[0] / sums[1]) if sums[1] else float("nan")
+
+    def _pooled(
+        self, references: list[list[str]], sources: Texts | None
+    ) -> tuple[list[list[str]], list[float]]:
+        if sources is None or not self.pools_sources:
+            return references, [1.0] * len(references)
+        accepted: dict[str, dict[str, None]] = defaultdict(dict)  # a set that keeps its order
+        for source, line in zip(sources, references, strict=True):
+            accepted[source].update(dict.fromkeys(line))
+        lines = Counter(sources)
+        return [list(accepted[source]) for source in sources], [1 / lines[s] for s in sources]
+
+    def _normalize(self, text: str) -> str:
+        text = unicodedata.normalize("NFC", text)
+        return text.lower() if self.lowercase else text
+
+
+class ExactMatch(Ratio):
+    """Share of outputs that are a reference, letter by letter, in [0, 1]."""
+
+    name = "exact_match"
+    higher_is_better = True
+    unit, scale, pools_sources = "line", 1.0, False
+
+    def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
+        """1 where the line is right, of 1."""
+        return int(hypothesis in references), 1
+
+
+class WordErrorRate(Ratio):
+    """100 times the share of words of which a phone is wrong."""
+
+    name = "wer"
+    higher_is_better = False
+    unit, scale, pools_sources = "word", 100.0, True
+
+    def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
+        """1 where the word is wrong, of 1."""
+        return int(hypothesis.split() not in [line.split() for line in references]), 1
+
+
+class PhoneErrorRate(Ratio):
+    """100 times the edits to the nearest reference, over its phones."""
+
+    name = "per"
+    higher_is_better = False
+    unit, scale, pools_sources = "phone", 100.0, True
+
+    def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
+        """Edits, of the phones of the nearest reference; of two as near, the shorter."""
+        phones = [line.split() for line in references]
+        return min((edit_distance(hypothesis.split(), line), len(line)) for line in phones)
+
+
+class Sacrebleu(Metric):
+    """A metric that sacrebleu computes."""
+
+    @abstractmethod
+    def make(self) -> SacrebleuMetric:
+        """Sacrebleu's own object."""
+
+    def score(self, hypotheses: Texts, references: list[list[str]], sources: Texts | None) -> Score:
+        """Scores all lines together."""
+        metric = self.make()
+        result = metric.corpus_score(list(hypotheses), columns(references))
+        return self._score(result.score, metric.get_signature())
+
+
+class Bleu(Sacrebleu):
+    """BLEU (Papineni et al. 2002)."""
+
+    name, higher_is_better = "bleu", True
+
+    def __init__(self, tokenize: str | None = None, lowercase: bool = False) -> None:
+        super().__init__(tokenize, lowercase)
+        self.make()  # so that an unknown tokenizer is found before anything is decoded
+
+    def make(self) -> SacrebleuMetric:
+        """Sacrebleu's BLEU."""
+        from sacrebleu.metrics.bleu import BLEU
+
+        known = sorted(BLEU.TOKENIZERS)
+        if self.tokenize is not None and self.tokenize not in known:
+            raise InputError(
+                f"BLEU's tokenizer must be one of {', '.join(known)}. Received: {self.tokenize!r}."
+            )
+        # Whoever names a tokenizer knows whether the texts are tokenized: no warnings then.
+        try:
+            return BLEU(self.lowercase, force=self.tokenize is not None, tokenize=self.tokenize)
+        except (ImportError, OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"BLEU's tokenizer {self.tokenize!r} needs more: {reason}") from None
+
+
+class Chrf(Sacrebleu):
+    """chrF (Popović 2015)."""
+
+    name, higher_is_better = "chrf", True
+
+    def make(self) -> SacrebleuMetric:
+        """Sacrebleu's chrF2."""
+        from sacrebleu.metrics.chrf import CHRF
+
+        return CHRF(lowercase=self.lowercase)
+
+
+class Ter(Sacrebleu):
+    """Translation edit rate (Snover et al. 2006)."""
+
+    name, higher_is_better = "ter", False
+
+    def make(self) -> SacrebleuMetric:
+        """Sacrebleu's TER."""
+        from sacrebleu.metrics.ter import TER
+
+        return TER()
+
+
+def columns(references: list[list[str]]) -> list[list[Any]]:
+    """References as sacrebleu takes them: one list each of first, second ... `None` for none."""
+    most = max(map(len, references))
+    return [[line[n] if n < len(line) else None for line in references] for n in range(most)]
+
+
+def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
+    """Least number of insertions, deletions and substitutions (Levenshtein 1966)."""
+    above = list(range(len(second) + 1))
+    for row, left in enumerate(first, start=1):
+        diagonal, above[0] = above[0], row
+        for column, right in enumerate(second, start=1):
+            changed = diagonal + (left != right)
+            diagonal = above[column]
+            above[column] = min(changed, diagonal + 1, above[column - 1] + 1)
+    return above[-1]
+
+
+def format_value(name: str, value: float) -> str:
+    """A metric's value as papers print it."""
+    return f"{value:.2%}" if name == ExactMatch.name else f"{value:.2f}"
