@@ -164,7 +164,8 @@ def _print_table(
     evaluations: Mapping[str, Evaluation], report: Report, title: str
 ) -> dict[str, str]:
     """Prints a row a metric and a column a model; returns the metrics' signatures."""
-    table = Table("metric", title=title, title_justify="left")
+    print(title)
+    table = Table("metric")
     for name in evaluations:
         table.add_column(Text(name), justify="right")
     signatures = {}
@@ -181,7 +182,8 @@ def _report_lengths(evaluations: Mapping[str, Evaluation], report: Report) -> No
         rows = rows_by_length(
             evaluations, metric, tokenize=report.tokenize, lowercase=report.lowercase
         )
-        table = Table("source tokens", "pairs", title=metric, title_justify="left")
+        print(metric)
+        table = Table("source tokens", "pairs")
         for name in evaluations:
             table.add_column(Text(name), justify="right")
         for row in rows:

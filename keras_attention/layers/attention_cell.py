@@ -11,6 +11,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_choice,
     checked_units,
 )
+from keras_attention.layers.layer_norm_lstm import make_lstm
 
 PLACEMENTS = ("before", "after")
 
@@ -28,6 +29,21 @@ class DecoderState(NamedTuple):
     attentional: Tensor | tuple[()] = ()
 
 
+class StepNoise(NamedTuple):
+    """Dropout masks that serve every step of a sequence (Gal and Ghahramani 2016).
+
+    Attributes:
+        between: one mask `[B, units]` for the input of every layer but the first, or `()`.
+        recurrent: one mask `[B, units]` for the previous `h` of every layer, or `()`.
+    """
+
+    between: tuple[Tensor, ...] = ()
+    recurrent: tuple[Tensor, ...] = ()
+
+
+NO_NOISE = StepNoise()
+
+
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionCell(keras.layers.Layer):
     """One decoder step: a stacked LSTM with attention before or after it, or without any.
@@ -40,6 +56,10 @@ class AttentionCell(keras.layers.Layer):
     - `attention=None`: the plain fixed-vector decoder; `h` is the output and the alignment is
       zero everywhere.
 
+    With `deep_output` the output is `tanh(W [context; h; input])` in either placement and
+    `tanh(W [h; input])` without attention: the previous token has a direct way to the next
+    (Bahdanau et al. 2015, A.2.2, with tanh for the maxout).
+
     From the second LSTM layer on, a layer's input is added to its output.
 
     Args:
@@ -48,7 +68,9 @@ class AttentionCell(keras.layers.Layer):
         layers: number of LSTM layers. Default 1.
         placement: `"before"` or `"after"`. Default `"after"`.
         input_feeding: whether the attentional vector is fed back; only with `"after"`.
-        attention_units: width of the attentional vector; default `units`.
+        attention_units: width of the attentional vector and of the deep output; default `units`.
+        deep_output: whether the output also reads the context and the input. Default `False`.
+        layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
 
     Call arguments:
         inputs: float tensor `[B, E]`, the embedded previous token.
@@ -56,8 +78,7 @@ class AttentionCell(keras.layers.Layer):
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         keys: `project(memory)`; computed when it is not given.
-        noise: one dropout mask `[B, units]` for every layer but the first, multiplied into
-            its input; `()` for none.
+        noise: a `StepNoise` of dropout masks.
 
     Returns:
         `(output, state, alignment)`: `[B, output_width]`, a `DecoderState`, `[B, S]`.
@@ -66,7 +87,6 @@ class AttentionCell(keras.layers.Layer):
         ValueError: if an argument is out of range or does not fit the others.
 
     Example:
-
     >>> import numpy as np
     >>> from keras_attention import AttentionCell, BahdanauAttention
     >>> cell = AttentionCell(4, BahdanauAttention(5), placement="before")
@@ -89,6 +109,8 @@ class AttentionCell(keras.layers.Layer):
         placement: str = "after",
         input_feeding: bool = False,
         attention_units: int | None = None,
+        deep_output: bool = False,
+        layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -103,8 +125,13 @@ class AttentionCell(keras.layers.Layer):
                 f"placement='after'. Received: attention={attention}, placement={placement!r}."
             )
         self.attention_units = checked_units(attention_units or units, "attention_units")
-        self.lstms = [self._lstm(index) for index in range(layers)]
-        if self.attends_after:
+        self.deep_output = deep_output
+        self.layer_norm = layer_norm
+        self.lstms = [
+            make_lstm(units, layer_norm=layer_norm, dtype=self.dtype_policy, name=f"lstm_{index}")
+            for index in range(layers)
+        ]
+        if self.projects:
             self.attentional_projection = keras.layers.Dense(
                 self.attention_units,
                 activation="tanh",
@@ -112,15 +139,6 @@ class AttentionCell(keras.layers.Layer):
                 dtype=self.dtype_policy,
                 name="attentional_projection",
             )
-
-    def _lstm(self, index: int) -> keras.layers.LSTM:
-        return keras.layers.LSTM(
-            self.units,
-            return_sequences=True,
-            return_state=True,
-            dtype=self.dtype_policy,
-            name=f"lstm_{index}",
-        )
 
     @property
     def attends_before(self) -> bool:
@@ -133,14 +151,19 @@ class AttentionCell(keras.layers.Layer):
         return self.attention is not None and self.placement == "after"
 
     @property
+    def projects(self) -> bool:
+        """Whether the output is a projection, and not the LSTM's `h` itself."""
+        return self.attends_after or self.deep_output
+
+    @property
     def output_width(self) -> int:
         """Width of the output that predicts."""
-        return self.attention_units if self.attends_after else self.units
+        return self.attention_units if self.projects else self.units
 
     def build(self, inputs_shape: Any, memory_shape: Any) -> None:
         """Makes every weight from the shapes `[..., E]` and `[B, S, M]`."""
         memory_shape = tuple(memory_shape)
-        width = inputs_shape[-1]
+        embedding = width = inputs_shape[-1]
         if self.attends_before:
             width += memory_shape[-1]
         elif self.input_feeding:
@@ -150,8 +173,10 @@ class AttentionCell(keras.layers.Layer):
             width = self.units
         if self.attention is not None and not self.attention.built:
             self.attention.build((None, None, self.units), memory_shape)
-        if self.attends_after:
-            self.attentional_projection.build((None, self.units + memory_shape[-1]))
+        if self.projects:
+            context = 0 if self.attention is None else memory_shape[-1]
+            read = context + self.units + (embedding if self.deep_output else 0)
+            self.attentional_projection.build((None, read))
         self.built = True
 
     def project(self, memory: Tensor) -> Tensor:
@@ -173,40 +198,52 @@ class AttentionCell(keras.layers.Layer):
         memory: Tensor,
         memory_mask: Tensor | None = None,
         keys: Tensor | None = None,
-        noise: tuple[Tensor, ...] = (),
+        noise: StepNoise = NO_NOISE,
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """Takes one step; see the class for shapes."""
         if self.attention is not None and self.placement == "before":
             query = state.lstm[-1][0]
             context, alignment = self.attention(query, memory, memory_mask=memory_mask, keys=keys)
             h, lstm = self._step_lstms(ops.concatenate([inputs, context], -1), state.lstm, noise)
-            return h, DecoderState(lstm), ops.cast(alignment, h.dtype)
-        if self.input_feeding:
-            inputs = ops.concatenate([inputs, state.attentional], -1)
-        h, lstm = self._step_lstms(inputs, state.lstm, noise)
-        output, alignment = self.read_out(h, memory, memory_mask, keys)
+            output = self._project([context, h], inputs) if self.projects else h
+            return output, DecoderState(lstm), ops.cast(alignment, h.dtype)
+        fed = ops.concatenate([inputs, state.attentional], -1) if self.input_feeding else inputs
+        h, lstm = self._step_lstms(fed, state.lstm, noise)
+        output, alignment = self.read_out(h, inputs, memory, memory_mask, keys)
         return output, DecoderState(lstm, output if self.input_feeding else ()), alignment
 
-    def _step_lstms(self, x: Tensor, states: Any, noise: tuple[Tensor, ...]) -> tuple[Tensor, Any]:
+    def _step_lstms(self, x: Tensor, states: Any, noise: StepNoise) -> tuple[Tensor, Any]:
         new = []
-        for index, (lstm, state) in enumerate(zip(self.lstms, states, strict=True)):
-            below = x * noise[index - 1] if index and noise else x
-            h, state = lstm.cell(below, list(state))
-            x = ops.add(x, h) if index else h
+        for index, (lstm, (h, c)) in enumerate(zip(self.lstms, states, strict=True)):
+            below = x * noise.between[index - 1] if index and noise.between else x
+            h = h * noise.recurrent[index] if noise.recurrent else h
+            above, state = lstm.cell(below, [h, c])
+            x = ops.add(x, above) if index else above
             new.append(tuple(state))
         return x, tuple(new)
 
     def read_out(
-        self, h: Tensor, memory: Tensor, memory_mask: Tensor | None, keys: Tensor | None
+        self,
+        h: Tensor,
+        inputs: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        keys: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Output and alignment for the LSTM's `h`, of one step `[B, D]` or all `[B, T, D]`."""
         if self.attention is None:
             steps = ops.shape(h)[:-1]
-            return h, ops.zeros((*steps, ops.shape(memory)[1]), dtype=h.dtype)
+            output = self._project([h], inputs) if self.projects else h
+            return output, ops.zeros((*steps, ops.shape(memory)[1]), dtype=h.dtype)
         context, alignment = self.attention(h, memory, memory_mask=memory_mask, keys=keys)
-        output = self.attentional_projection(ops.concatenate([context, h], -1))
+        output = self._project([context, h], inputs)
         # A mechanism made under another policy computes in its own dtype.
         return output, ops.cast(alignment, output.dtype)
+
+    def _project(self, read: list[Tensor], inputs: Tensor) -> Tensor:
+        """The attentional vector, or the deep output, which reads `inputs` too."""
+        read = [*read, inputs] if self.deep_output else read
+        return self.attentional_projection(ops.concatenate(read, -1))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this layer."""
@@ -218,6 +255,8 @@ class AttentionCell(keras.layers.Layer):
             "placement": self.placement,
             "input_feeding": self.input_feeding,
             "attention_units": self.attention_units,
+            "deep_output": self.deep_output,
+            "layer_norm": self.layer_norm,
         }
 
     @classmethod

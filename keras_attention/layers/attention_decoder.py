@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_cell import AttentionCell, DecoderState
+from keras_attention.layers.attention_cell import NO_NOISE, AttentionCell, DecoderState, StepNoise
 from keras_attention.layers.attention_mechanism import Tensor, checked_rate
 from keras_attention.layers.time_loop import time_loop
 
@@ -23,6 +23,7 @@ class AttentionDecoder(keras.layers.Layer):
         cell: the `AttentionCell`.
         dropout: rate in [0, 1) between LSTM layers; one mask serves all steps of a sequence
             (Gal and Ghahramani 2016). Default 0.
+        recurrent_dropout: the same on every layer's previous `h`. Default 0.
         seed: seed of the dropout masks; `None` draws one.
 
     Call arguments:
@@ -55,11 +56,18 @@ class AttentionDecoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, cell: AttentionCell, *, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+        self,
+        cell: AttentionCell,
+        *,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.cell = cell
         self.dropout = checked_rate(dropout)
+        self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
         self.seed = seed
         self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -79,19 +87,22 @@ class AttentionDecoder(keras.layers.Layer):
         training: bool = False,
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """Decodes all steps; see the class for shapes."""
-        noise = self._noise(inputs) if training and self.dropout else ()
+        noise = self._noise(inputs) if training else NO_NOISE
         keys = self.cell.project(memory)
-        recurrent = self.cell.attends_before or self.cell.input_feeding
+        recurrent = self.cell.attends_before or self.cell.input_feeding or noise.recurrent
         unroll = self._step_by_step if recurrent else self._all_at_once
         return unroll(inputs, state, memory, memory_mask, keys, noise)
 
-    def _noise(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """One dropout mask `[B, units]` for each LSTM layer but the first."""
+    def _noise(self, inputs: Tensor) -> StepNoise:
+        """Dropout masks for one batch."""
         ones = ops.ones((ops.shape(inputs)[0], self.cell.units), dtype=inputs.dtype)
-        return tuple(
-            keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
-            for _ in range(1, self.cell.layers)
-        )
+
+        def masks(rate: float, count: int) -> tuple[Tensor, ...]:
+            draws = range(count if rate else 0)
+            return tuple(keras.random.dropout(ones, rate, seed=self.seed_generator) for _ in draws)
+
+        layers = self.cell.layers
+        return StepNoise(masks(self.dropout, layers - 1), masks(self.recurrent_dropout, layers))
 
     def _step_by_step(
         self, inputs: Tensor, state: Any, memory: Tensor, mask: Any, keys: Tensor, noise: Any
@@ -111,11 +122,12 @@ class AttentionDecoder(keras.layers.Layer):
     ) -> tuple[Tensor, Tensor, DecoderState]:
         x, last = inputs, []
         for index, (lstm, initial) in enumerate(zip(self.cell.lstms, state.lstm, strict=True)):
-            below = x * ops.expand_dims(noise[index - 1], 1) if index and noise else x
+            masked = index and noise.between
+            below = x * ops.expand_dims(noise.between[index - 1], 1) if masked else x
             above, *lstm_state = lstm(below, initial_state=list(initial))
             x = ops.add(x, above) if index else above
             last.append(tuple(lstm_state))
-        outputs, alignment = self.cell.read_out(x, memory, mask, keys)
+        outputs, alignment = self.cell.read_out(x, inputs, memory, mask, keys)
         return outputs, alignment, DecoderState(tuple(last))
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> None:
@@ -128,6 +140,7 @@ class AttentionDecoder(keras.layers.Layer):
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
             "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,
         }
 

@@ -11,6 +11,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_rate,
     checked_units,
 )
+from keras_attention.layers.layer_norm_lstm import make_lstm
 
 MERGES = ("concat", "sum")
 
@@ -26,6 +27,9 @@ class BiLSTMEncoder(keras.layers.Layer):
         layers: number of bidirectional layers, at least 1. Default 1.
         merge: `"concat"` gives memory of width `2 * units`, `"sum"` of width `units`.
         dropout: rate in [0, 1) on the input of every layer but the first. Default 0.
+        recurrent_dropout: rate in [0, 1) on every layer's previous `h`, one mask for all steps
+            of a sequence (Gal and Ghahramani 2016). Default 0.
+        layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
 
     Call arguments:
         inputs: float tensor `[B, S, E]`, embedded and padded on the right.
@@ -58,6 +62,8 @@ class BiLSTMEncoder(keras.layers.Layer):
         layers: int = 1,
         merge: str = "concat",
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,6 +71,8 @@ class BiLSTMEncoder(keras.layers.Layer):
         self.layers = checked_units(layers, "layers")
         self.merge = checked_choice(merge, "merge", MERGES)
         self.dropout = checked_rate(dropout)
+        self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
+        self.layer_norm = layer_norm
         self.supports_masking = True
         self.bidirectionals = [self._bidirectional(index) for index in range(layers)]
         self.dropouts = [
@@ -73,10 +81,10 @@ class BiLSTMEncoder(keras.layers.Layer):
         ]
 
     def _bidirectional(self, index: int) -> keras.layers.Bidirectional:
-        lstm = keras.layers.LSTM(
+        lstm = make_lstm(
             self.units,
-            return_sequences=True,
-            return_state=True,
+            layer_norm=self.layer_norm,
+            recurrent_dropout=self.recurrent_dropout,
             dtype=self.dtype_policy,
             name="lstm",  # else Keras counts all LSTMs, and exports of equal models differ
         )
@@ -127,4 +135,6 @@ class BiLSTMEncoder(keras.layers.Layer):
             "layers": self.layers,
             "merge": self.merge,
             "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "layer_norm": self.layer_norm,
         }

@@ -41,6 +41,11 @@ class TokenEmbedding(keras.layers.Embedding):
         ids = ops.cast(inputs, "int32")
         return ops.cast(_dense_lookup(self.embeddings, ids), self.compute_dtype)
 
+    def similarities(self, outputs: Tensor) -> Tensor:
+        """Products of `outputs` `[..., output_dim]` with every embedding, `[..., input_dim]`."""
+        table = ops.cast(ops.convert_to_tensor(self.embeddings), self.compute_dtype)
+        return ops.matmul(outputs, ops.transpose(table))
+
 
 def _dense_lookup(table: Tensor, ids: Tensor) -> Tensor:
     """Rows of `table` `[V, E]` at `ids`; the gradient is one dense `[V, E]`."""

@@ -18,6 +18,9 @@ from keras_attention.layers.bilstm_encoder import BiLSTMEncoder
 from keras_attention.layers.bridge import KINDS, Bridge
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.masking import real_tokens
+from keras_attention.models.scheduled_sampling import ScheduledSampler
+
+TIES = ("none", "target", "all")
 
 
 class Memory(NamedTuple):
@@ -57,6 +60,21 @@ class Seq2Seq(keras.Model):
         merge: `"concat"` or `"sum"` of the encoder's directions. Default `"concat"`.
         bridge: `"dense"`, `"copy"` or `"zero"`: the decoder's first state. Default `"dense"`.
         dropout: rate in [0, 1) on embeddings, between layers and before the logits. Default 0.
+        embedding_dropout: rate on embeddings alone; default `dropout`.
+        output_dropout: rate before the logits alone; default `dropout`.
+        memory_dropout: rate on the memory. Default 0.
+        recurrent_dropout: rate on every LSTM's previous `h`, one mask for all steps of a sequence
+            (Gal and Ghahramani 2016). Default 0.
+        layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
+        deep_output: whether the logits also read the context and the previous token through a
+            projection of width `attention_units`. Default `False`.
+        tie_embeddings: `"none"`; `"target"`, where the logits are products with the target
+            embeddings (Press and Wolf 2017); or `"all"`, where source and target embeddings are
+            one too, over one joint vocabulary. Both need outputs as wide as the embeddings.
+        scheduled_sampling: whether `sampling_rate`, a variable in [0, 1], says how many of the
+            previous target tokens are the model's own in training (Bengio et al. 2015, sampled
+            in one parallel pass as by Duckworth et al. 2019). Default `False`.
+        l2: factor of the squared norm of all matrices, added to the loss. Default 0.
 
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`.
@@ -96,6 +114,15 @@ class Seq2Seq(keras.Model):
         merge: str = "concat",
         bridge: str = "dense",
         dropout: float = 0.0,
+        embedding_dropout: float | None = None,
+        output_dropout: float | None = None,
+        memory_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        layer_norm: bool = False,
+        deep_output: bool = False,
+        tie_embeddings: str = "none",
+        scheduled_sampling: bool = False,
+        l2: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -116,15 +143,29 @@ class Seq2Seq(keras.Model):
             "merge": merge,
             "bridge": checked_choice(bridge, "bridge", KINDS),
             "dropout": checked_rate(dropout),
+            "embedding_dropout": embedding_dropout,
+            "output_dropout": output_dropout,
+            "memory_dropout": memory_dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "layer_norm": layer_norm,
+            "deep_output": deep_output,
+            "tie_embeddings": checked_choice(tie_embeddings, "tie_embeddings", TIES),
+            "scheduled_sampling": scheduled_sampling,
+            "l2": l2,
         }
         policy = self.dtype_policy
-        self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
+        if tie_embeddings == "all":
+            self.source_embedding = self.target_embedding
+        else:
+            self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
         self.encoder = BiLSTMEncoder(
             _direction_units(units, merge),
             layers=encoder_layers,
             merge=merge,
             dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            layer_norm=layer_norm,
             dtype=policy,
             name="encoder",
         )
@@ -136,14 +177,47 @@ class Seq2Seq(keras.Model):
             placement=placement,
             input_feeding=input_feeding,
             attention_units=attention_units,
+            deep_output=deep_output,
+            layer_norm=layer_norm,
             dtype=policy,
             name="cell",
         )
-        self.decoder = AttentionDecoder(cell, dropout=dropout, dtype=policy, name="decoder")
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
-        self.output_projection = keras.layers.Dense(
-            target_vocabulary_size, dtype=policy, name="output_projection"
+        self.decoder = AttentionDecoder(
+            cell,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            dtype=policy,
+            name="decoder",
         )
+        self.embedding_dropout = self._dropout(embedding_dropout, dropout, "embedding_dropout")
+        self.output_dropout = self._dropout(output_dropout, dropout, "output_dropout")
+        self.memory_dropout = self._dropout(memory_dropout, 0.0, "memory_dropout")
+        if tie_embeddings == "none":
+            self.output_projection = keras.layers.Dense(
+                target_vocabulary_size, dtype=policy, name="output_projection"
+            )
+        self._check_ties()
+        if scheduled_sampling:
+            self.sampler = ScheduledSampler(dtype=policy, name="sampler")
+
+    def _check_ties(self) -> None:
+        """Checks that tied embeddings have one shape and that the outputs fit them."""
+        settings, width = self.settings, self.decoder.cell.output_width
+        sizes = settings["source_vocabulary_size"], settings["target_vocabulary_size"]
+        if settings["tie_embeddings"] == "all" and sizes[0] != sizes[1]:
+            raise ValueError(
+                "tie_embeddings='all' needs one joint vocabulary. Received: "
+                f"source_vocabulary_size={sizes[0]}, target_vocabulary_size={sizes[1]}."
+            )
+        if settings["tie_embeddings"] != "none" and width != settings["embedding"]:
+            raise ValueError(
+                "tied embeddings need outputs as wide as the embeddings: set `attention_units` to "
+                f"`embedding`. Received: outputs of {width}, embedding={settings['embedding']}."
+            )
+
+    def _dropout(self, rate: float | None, default: float, name: str) -> keras.layers.Dropout:
+        rate = checked_rate(default if rate is None else rate, name)
+        return keras.layers.Dropout(rate, dtype=self.dtype_policy, name=name)
 
     def _embedding(self, size: int, name: str) -> TokenEmbedding:
         width = self.settings["embedding"]
@@ -153,38 +227,53 @@ class Seq2Seq(keras.Model):
         """Makes every weight; the shapes follow from the arguments alone."""
         embedded = (None, None, self.settings["embedding"])
         memory = (None, None, self.settings["units"])
-        self.source_embedding.build((None, None))
         self.target_embedding.build((None, None))
+        if not self.source_embedding.built:
+            self.source_embedding.build((None, None))
         self.encoder.build(embedded)
         _, states = self.encoder.compute_output_shape(embedded)
         self.bridge.build(states)
         self.decoder.build(embedded, memory)
-        self.output_projection.build((None, self.decoder.cell.output_width))
+        if self.settings["tie_embeddings"] == "none":
+            self.output_projection.build((None, self.decoder.cell.output_width))
+        else:
+            size = self.settings["target_vocabulary_size"]
+            self.output_bias = self.add_weight((size,), initializer="zeros", name="output_bias")
         self.built = True
 
     def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
         """Logits of the target under teacher forcing; see the class for shapes."""
         source, target = inputs
+        if training and self.settings["l2"]:
+            self.add_loss(self.settings["l2"] * self._squared_norm())
+        if training and self.settings["scheduled_sampling"]:
+            logits, _ = self.teacher_forced(source, target)
+            target = self.sampler(target, logits)
         return self.teacher_forced(source, target, training=training)[0]
+
+    def _squared_norm(self) -> Tensor:
+        matrices = [weight for weight in self.trainable_weights if len(weight.shape) > 1]
+        return sum(ops.sum(ops.square(ops.cast(matrix, "float32"))) for matrix in matrices)
 
     def teacher_forced(
         self, source: Tensor, target: Tensor, training: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Logits `[B, T, V]` and alignment `[B, T, S]` of a given target."""
         memory, state = self.encode(source, training=training)
-        embedded = self.dropout(self.target_embedding(target), training=training)
+        embedded = self.embedding_dropout(self.target_embedding(target), training=training)
         outputs, alignment, _ = self.decoder(
             embedded, state, memory.values, memory_mask=memory.mask, training=training
         )
-        return self._logits(self.dropout(outputs, training=training)), alignment
+        return self._logits(self.output_dropout(outputs, training=training)), alignment
 
     def encode(self, source: Tensor, training: bool = False) -> tuple[Memory, DecoderState]:
         """Reads source ids `[B, S]`: the memory, and the decoder's first state."""
         if not self.built:
             self.build()
         mask = real_tokens(source)
-        embedded = self.dropout(self.source_embedding(source), training=training)
+        embedded = self.embedding_dropout(self.source_embedding(source), training=training)
         values, states = self.encoder(embedded, mask=mask, training=training)
+        values = self.memory_dropout(values, training=training)
         cell = self.decoder.cell
         state = cell.initial_state(self.bridge(states))
         return Memory(values, cell.project(values), mask), state
@@ -212,7 +301,11 @@ class Seq2Seq(keras.Model):
         return self._logits(output), state, alignment
 
     def _logits(self, outputs: Tensor) -> Tensor:
-        logits = self.output_projection(outputs)
+        if self.settings["tie_embeddings"] == "none":
+            logits = self.output_projection(outputs)
+        else:
+            logits = self.target_embedding.similarities(outputs)
+            logits = logits + ops.cast(self.output_bias, logits.dtype)
         return logits if logits.dtype == "float64" else ops.cast(logits, "float32")
 
     def get_config(self) -> dict[str, Any]:

@@ -122,9 +122,9 @@ def _expand(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, Ten
     """Replaces each code point that the table has; lengths change."""
     index, found = _find(codes, table.keys)
     # All code points stand behind the table's, so that one gather serves both.
-    itself = len(table.points) + tf.range(tf.size(codes))
-    starts = tf.where(found, tf.gather(table.ends, index), itself)
-    ends = tf.where(found, tf.gather(table.ends, index + 1), itself + 1)
+    itself, table_ends = len(table.points) + tf.range(tf.size(codes)), tf.constant(table.ends)
+    starts = tf.where(found, tf.gather(table_ends, index), itself)
+    ends = tf.where(found, tf.gather(table_ends, index + 1), itself + 1)
     taken = tf.ragged.range(starts, ends).flat_values
     return tf.gather(tf.concat([table.points, codes], 0), taken), tf.repeat(rows, ends - starts)
 
@@ -197,8 +197,9 @@ def _find_composites(first: Tensor, second: Tensor) -> Tensor:
 
 def _find(queries: Tensor, keys: Ints) -> tuple[Tensor, Tensor]:
     """Returns where the queries stand among the sorted keys, and which of them do."""
-    index = tf.minimum(tf.searchsorted(keys, queries), len(keys) - 1)
-    return index, tf.gather(keys, index) == queries
+    table = tf.constant(keys)
+    index = tf.minimum(tf.searchsorted(table, queries), len(keys) - 1)
+    return index, tf.gather(table, index) == queries
 
 
 def _keep(codes: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ from keras_attention.vocabulary import (
 MODEL_TYPES = ("unigram", "bpe")
 
 _MOST_SENTENCES = 1_000_000
+_BYTES = 4192  # of a sentence, the package's own limit
 _BOUNDARY = "\u2585"  # sentencepiece's own; it would skip a sentence that holds one
 _TOO_LARGE = re.compile(r"size too high \(\d+\)\. Please set it to a value <= (\d+)")
 _TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
@@ -49,7 +50,7 @@ def learn_subwords(
 
     Raises:
         InputError: If the package sentencepiece is missing, there is no text, or it gives no model
-            of that size; the largest or least possible size is named.
+            of that size; the largest or the least possible size is named.
         ValueError: If `model_type` or `character_coverage` is out of range.
     """
     if model_type not in MODEL_TYPES:
@@ -62,6 +63,8 @@ def learn_subwords(
             "`character_coverage` must be above 0 and at most 1. "
             f"Received: character_coverage={character_coverage}."
         )
+    if size <= len(SPECIAL_TOKENS):
+        raise InputError(f"expected more subwords than the special ones. Received: {size}.")
     cleaned = [even_spaces(sentence.replace(_BOUNDARY, " ")) for sentence in sentences]
     kept = [sentence for sentence in cleaned if sentence]
     if not kept:
@@ -80,7 +83,8 @@ def _train(sentences: list[str], size: int, **settings: str | float) -> bytes:
             vocab_size=size,
             # Normalization and white space are ours; see `SubwordTokenizer`.
             normalization_rule_name="identity",
-            max_sentence_length=max(len(sentence.encode()) for sentence in sentences) + 1,
+            # It would skip longer ones.
+            max_sentence_length=max(_BYTES, *(len(line.encode()) for line in sentences)),
             minloglevel=2,
             **_SPECIAL,
             **settings,

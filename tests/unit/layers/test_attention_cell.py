@@ -15,6 +15,7 @@ from support import (
 )
 
 from keras_attention import AttentionCell, BahdanauAttention, DecoderState, LuongAttention
+from keras_attention.layers.attention_cell import StepNoise
 
 INPUTS, MEMORY = normal(2, 3, seed=1), normal(2, 5, 6, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
@@ -118,16 +119,18 @@ def test_more_padding_changes_nothing(name):
     assert_close(longer, (output, after_state, np.pad(alignment, ((0, 0), (0, 2)))))
 
 
-def test_noise_multiplies_what_every_layer_but_the_first_reads():
+def test_noise_multiplies_what_the_layers_read():
     cell = built("none", layers=3)
     lstm = state_of(cell).lstm
-    noise = tuple(normal(2, 4, seed=20 + i) for i in range(2))
+    masks = [normal(2, 4, seed=20 + i) for i in range(5)]
+    noise = StepNoise(between=tuple(masks[:2]), recurrent=tuple(masks[2:]))
     run = evaluated(lambda x, lstm: cell(x, DecoderState(lstm), MEMORY, noise=noise), cell)
     output, state, _ = to_numpy(run(INPUTS, lstm))
     x, new = INPUTS, []
     for index, layer in enumerate(cell.lstms):
-        below = x * noise[index - 1] if index else x
-        new.append(lstm_step(below, lstm[index], doubles(*layer.cell.weights)))
+        below = x * noise.between[index - 1] if index else x
+        (h, c), mask = lstm[index], noise.recurrent[index]
+        new.append(lstm_step(below, (h * mask, c), doubles(*layer.cell.weights)))
         x = x + new[-1][0] if index else new[-1][0]
     assert_close((output, state.lstm), (x, tuple(new)), rtol=1e-4)
 

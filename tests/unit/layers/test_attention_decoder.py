@@ -20,6 +20,7 @@ from keras_attention import (
     DecoderState,
     LuongAttention,
 )
+from keras_attention.layers.attention_cell import StepNoise
 
 TARGET, MEMORY = normal(2, 3, 3, seed=1), normal(2, 5, 6, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
@@ -74,7 +75,7 @@ def test_equals_the_cell_step_by_step(name, layers):
 @pytest.mark.parametrize("noisy", [False, True])
 def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):
     decoder = built(name, layers=3)
-    noise = tuple(normal(2, 4, seed=20 + i) for i in range(2)) if noisy else ()
+    noise = StepNoise(tuple(normal(2, 4, seed=20 + i) for i in range(2)) if noisy else ())
     pull = [normal(2, 3, 4, seed=30), normal(2, 3, 5, seed=31), normal(2, 4, seed=32)]
     lstm = state_of(decoder).lstm
 
@@ -135,7 +136,7 @@ def test_dropout_acts_between_layers_in_training_alone(name):
 
 def test_one_dropout_mask_a_layer_serves_all_steps():
     decoder = make("feeding", layers=3, dropout=0.5, seed=1)
-    noise = to_numpy(decoder._noise(normal(50, 3, 3)))
+    noise = to_numpy(decoder._noise(normal(50, 3, 3)).between)
     assert [mask.shape for mask in noise] == [(50, 4)] * 2
     assert set(np.unique(noise)) == {0.0, 2.0}
     assert (noise[0] != noise[1]).any()

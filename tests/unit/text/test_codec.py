@@ -7,14 +7,17 @@ from keras_attention.errors import InputError
 from keras_attention.text.codec import (
     CODEC_FILES,
     SETTINGS_FILE,
-    SOURCE_VOCABULARY_FILE,
     SearchSettings,
     TextCodec,
     pad,
     until_end,
 )
-from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
+from keras_attention.text.normalization import Normalizer
+from keras_attention.text.subword_learning import learn_subwords
+from keras_attention.text.tokenizers import CharacterTokenizer, SubwordTokenizer, WordTokenizer
 from keras_attention.vocabulary import Vocabulary
+
+FILES = [SETTINGS_FILE, "source.vocabulary.txt", "target.vocabulary.txt"]
 
 
 @pytest.fixture
@@ -49,7 +52,8 @@ def test_translations_cut_at_the_end_and_leave_out_what_does_not_exist(codec):
 
 def test_files_read_back_equal(codec):
     files = codec.to_files()
-    assert tuple(files) == CODEC_FILES
+    assert list(files) == FILES
+    assert set(files) < set(CODEC_FILES)
     loaded = TextCodec.from_files(files, "somewhere")
     assert (loaded.source.name, loaded.target.name) == ("word", "character")
     assert loaded.source.vocabulary == codec.source.vocabulary
@@ -58,7 +62,61 @@ def test_files_read_back_equal(codec):
     assert loaded.to_files() == files
 
 
-@pytest.mark.parametrize("name", CODEC_FILES)
+def test_what_both_sides_have_learned_is_stored_once():
+    subwords = SubwordTokenizer(learn_subwords(["low lower lowest", "new newer newest"], 18))
+    characters = CharacterTokenizer(Vocabulary("ab"))
+    lower = CharacterTokenizer(Vocabulary("ab"), lowercase=True)
+    for source, target, file in [
+        (subwords, subwords, "source.subwords.model"),
+        (characters, lower, "source.vocabulary.txt"),
+    ]:
+        codec = TextCodec(source, target, SearchSettings(5, 7))
+        assert codec.joint_vocabulary
+        files = codec.to_files()
+        assert list(files) == [SETTINGS_FILE, file]
+        loaded = TextCodec.from_files(files, "somewhere")
+        assert loaded.target.vocabulary == target.vocabulary
+        assert loaded.target.normalizer == target.normalizer
+        assert loaded.to_files() == files
+    codec = TextCodec(subwords, characters, SearchSettings(5, 7))
+    assert not codec.joint_vocabulary
+    files = codec.to_files()
+    assert list(files) == [SETTINGS_FILE, "source.subwords.model", "target.vocabulary.txt"]
+    assert TextCodec.from_files(files, "somewhere").encode(["lower"]).tolist() == [
+        subwords.encode("lower")
+    ]
+
+
+def test_a_damaged_model_is_named(codec):
+    model = learn_subwords(["low lower lowest", "new newer newest"], 18)
+    files = TextCodec(SubwordTokenizer(model), codec.target, codec.settings).to_files()
+    for damaged in (b"", b"damaged", model[:100]):
+        with pytest.raises(InputError, match=r"somewhere/source\.subwords\.model: damaged"):
+            TextCodec.from_files({**files, "source.subwords.model": damaged}, "somewhere")
+
+
+def test_normalization_is_stored_for_each_side(codec):
+    source = WordTokenizer(codec.source.vocabulary, normalization="nfkc", lowercase=True)
+    target = CharacterTokenizer(codec.target.vocabulary, normalization="nfd")
+    files = TextCodec(source, target, codec.settings).to_files()
+    loaded = TextCodec.from_files(files, "somewhere")
+    assert loaded.source.normalizer == Normalizer("nfkc", lowercase=True)
+    assert loaded.target.normalizer == Normalizer("nfd")
+    assert loaded.encode(["ＴＷＯ Words"]).tolist() == [[4, 5, 2]]
+
+
+def test_files_from_before_there_was_a_choice_are_read(codec):
+    files = codec.to_files()
+    old = ("format", "source_tokenizer", "target_tokenizer", "max_source_length", "max_length")
+    old += ("beam_width", "length_penalty")
+    settings = {key: value for key, value in json.loads(files[SETTINGS_FILE]).items() if key in old}
+    assert len(settings) == len(old)
+    loaded = TextCodec.from_files({**files, SETTINGS_FILE: json.dumps(settings).encode()}, "old")
+    assert loaded.source.normalizer == loaded.target.normalizer == Normalizer("nfc")
+    assert loaded.to_files() == files
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(codec, name):
     files = codec.to_files()
     del files[name]
@@ -79,12 +137,17 @@ def test_a_missing_file_is_named(codec, name):
         {"source_tokenizer": "syllable"},
         {"target_tokenizer": []},
         {"target_tokenizer": None},
+        {"source_normalization": "nfkd"},
+        {"target_normalization": None},
+        {"source_lowercase": 1},
+        {"joint_vocabulary": "no"},
+        {"joint_vocabulary": True},  # of words and characters
         {"unexpected": 1},
     ],
 )
 def test_damaged_settings(codec, change):
     files = codec.to_files()
-    files[SETTINGS_FILE] = json.dumps({**json.loads(files[SETTINGS_FILE]), **change})
+    files[SETTINGS_FILE] = json.dumps({**json.loads(files[SETTINGS_FILE]), **change}).encode()
     with pytest.raises(InputError, match=r"^somewhere/translator\.json: damaged, expected"):
         TextCodec.from_files(files, "somewhere")
 
@@ -92,23 +155,23 @@ def test_damaged_settings(codec, change):
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", '"text"', "null", "{}"])
 def test_settings_that_are_none(codec, text):
     with pytest.raises(InputError, match=r"translator\.json: damaged"):
-        TextCodec.from_files({**codec.to_files(), SETTINGS_FILE: text}, "somewhere")
+        TextCodec.from_files({**codec.to_files(), SETTINGS_FILE: text.encode()}, "somewhere")
 
 
 def test_a_whole_number_is_a_length_penalty_too(codec):
     files = codec.to_files()
-    files[SETTINGS_FILE] = files[SETTINGS_FILE].replace("0.5", "1")
+    files[SETTINGS_FILE] = files[SETTINGS_FILE].replace(b"0.5", b"1")
     assert TextCodec.from_files(files, "somewhere").settings.length_penalty == 1
 
 
 def test_a_newer_format_is_refused_whatever_else_it_holds(codec):
-    files = {**codec.to_files(), SETTINGS_FILE: '{"format": 2, "pieces": []}'}
+    files = {**codec.to_files(), SETTINGS_FILE: b'{"format": 2, "pieces": []}'}
     with pytest.raises(InputError, match=r"translator\.json: format 2 is not known"):
         TextCodec.from_files(files, "somewhere")
 
 
 def test_a_damaged_vocabulary_is_named_with_its_line(codec):
-    files = {**codec.to_files(), SOURCE_VOCABULARY_FILE: "<pad>\n<s>\n</s>\na\n"}
+    files = {**codec.to_files(), "source.vocabulary.txt": b"<pad>\n<s>\n</s>\na\n"}
     with pytest.raises(InputError, match=r"somewhere/source\.vocabulary\.txt, line 4"):
         TextCodec.from_files(files, "somewhere")
 

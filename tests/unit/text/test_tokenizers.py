@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.text import CharacterTokenizer, Tokenizer, WordTokenizer, make_tokenizer
-from keras_attention.text.tokenizers import TOKENIZERS
+from keras_attention.text import (
+    CharacterTokenizer,
+    Normalizer,
+    SubwordTokenizer,
+    WordTokenizer,
+    learn_subwords,
+    make_tokenizer,
+)
 from keras_attention.vocabulary import Vocabulary
 
+NAMES = ("character", "word")
 GOLDEN = Path(__file__).parents[2] / "golden" / "text"
 LINES = json.loads((GOLDEN / "lines.json").read_text(encoding="utf-8"))
 
@@ -22,13 +29,13 @@ WHITE_SPACE = [
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["about"])
-@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_golden_ids(name, line):
     tokenizer = make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
     assert tokenizer.encode(line["text"]) == line[name]
 
 
-@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_tokens_and_ids_stand_side_by_side(name):
     tokenizer = make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
     for line in LINES:
@@ -43,8 +50,9 @@ def test_unknown_tokens_are_shown_as_they_stand():
 
 
 def test_words_are_cut_at_unicode_white_space_and_nowhere_else():
+    tokenizer = WordTokenizer(Vocabulary([]))
     for point in range(sys.maxunicode + 1):
-        words = WordTokenizer.split(f"a{chr(point)}b")
+        words = tokenizer.split(f"a{chr(point)}b")
         assert (words == ["a", "b"]) == (point in WHITE_SPACE), hex(point)
 
 
@@ -62,13 +70,37 @@ def test_decode_refuses_an_unknown_id():
 
 
 def test_decode_brings_back_normalized_text():
-    generator = random.Random(1)
+    generator, normalize = random.Random(1), Normalizer()
     for _ in range(100):
         text = "".join(generator.choices("ab \u0301\u0323가\u1161\u11a8\u200d👍", k=12))
-        characters = CharacterTokenizer(Vocabulary.build([Tokenizer.normalize(text)]))
-        assert characters.decode(characters.encode(text)) == Tokenizer.normalize(text)
-        words = WordTokenizer(Vocabulary.build([WordTokenizer.split(text)]))
-        assert words.decode(words.encode(text)) == " ".join(WordTokenizer.split(text))
+        characters = CharacterTokenizer(Vocabulary.build([normalize(text)]))
+        assert characters.decode(characters.encode(text)) == normalize(text)
+        split = WordTokenizer(Vocabulary([])).split(text)
+        words = WordTokenizer(Vocabulary.build([split]))
+        assert words.decode(words.encode(text)) == " ".join(split)
+
+
+def test_decoded_letters_are_whole_again():
+    letters = CharacterTokenizer(Vocabulary("\u1112\u1161\u11abe\u0301"), normalization="nfd")
+    assert letters.split("한é") == ["\u1112", "\u1161", "\u11ab", "e", "\u0301"]
+    assert letters.decode(letters.encode("한é")) == "한é"
+    assert letters.join(["e", "\u0301"]) == "é"
+
+
+def test_lower_case_and_compatible_characters():
+    tokenizer = WordTokenizer(Vocabulary(["cafe\u0301"]), normalization="nfd", lowercase=True)
+    assert tokenizer.encode("CAFÉ Café CAFE\u0301") == [4, 4, 4, 2]
+    tokenizer = WordTokenizer(Vocabulary(["no"]), normalization="nfkc", lowercase=True)
+    assert tokenizer.tokens("№ ＮＯ") == ["no", "no", "</s>"]
+
+
+@pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer])
+def test_what_was_learned_reads_back_equal(kind):
+    tokenizer = kind(Vocabulary("ab한"), normalization="nfd", lowercase=True)
+    loaded = kind.from_bytes(tokenizer.to_bytes(), normalization="nfd", lowercase=True)
+    assert (loaded.vocabulary, loaded.normalizer) == (tokenizer.vocabulary, tokenizer.normalizer)
+    with pytest.raises(InputError, match="file, line 2: expected UTF-8"):
+        kind.from_bytes(b"<pad>\n\xff", where="file")
 
 
 def test_make_tokenizer():
@@ -77,13 +109,24 @@ def test_make_tokenizer():
     assert type(tokenizer) is CharacterTokenizer
     assert tokenizer.vocabulary is vocabulary
     assert type(make_tokenizer("word", vocabulary)) is WordTokenizer
+    assert make_tokenizer("word", vocabulary, lowercase=True).normalizer.lowercase
+    model = learn_subwords(["to be"], 9)
+    tokenizer = make_tokenizer("subword", model, normalization="nfkc")
+    assert type(tokenizer) is SubwordTokenizer
+    assert (tokenizer.model, tokenizer.normalizer.form) == (model, "nfkc")
 
 
 def test_make_tokenizer_refuses_an_unknown_name():
-    with pytest.raises(InputError, match=r"one of 'character', 'word'\. Received: 'bytes'\."):
+    with pytest.raises(InputError, match="'character', 'word', 'subword'. Received: 'bytes'"):
         make_tokenizer("bytes", Vocabulary("ab"))
 
 
-def test_import_needs_neither_tensorflow_nor_keras():
-    code = "import sys, keras_attention.text; print({'tensorflow', 'keras'} & set(sys.modules))"
+def test_make_tokenizer_refuses_an_unknown_form():
+    with pytest.raises(InputError, match="'nfc', 'nfd', 'nfkc'. Received: 'NFC'"):
+        make_tokenizer("word", Vocabulary("ab"), normalization="NFC")
+
+
+def test_import_needs_neither_tensorflow_nor_keras_nor_sentencepiece():
+    others = "{'tensorflow', 'keras', 'sentencepiece'}"
+    code = f"import sys, keras_attention.text; print({others} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"

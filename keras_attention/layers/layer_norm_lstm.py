@@ -1,0 +1,83 @@
+"""An LSTM with layer normalisation, and the choice between it and Keras's own."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.layers.attention_mechanism import Tensor
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LayerNormLSTMCell(keras.layers.LSTMCell):
+    """LSTM step with layer normalisation (Ba et al. 2016, equations 20 to 22).
+
+    `i, f, g, o = LN(W x) + LN(U h) + b`; `c' = f * c + i * g`; `h' = o * tanh(LN(c'))`.
+
+    Args:
+        units: width of the state, a positive integer.
+        **kwargs: as `keras.layers.LSTMCell` takes them, `recurrent_dropout` among them.
+
+    Call arguments:
+        inputs: float tensor `[B, E]`.
+        states: `(h, c)`, each `[B, units]`.
+
+    Returns:
+        `(h, [h, c])`, each `[B, units]`.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
+    >>> x, h = np.ones((2, 3), "float32"), np.zeros((2, 4), "float32")
+    >>> output, states = LayerNormLSTMCell(4)(x, [h, h])
+    >>> tuple(output.shape), len(states)
+    ((2, 4), 2)
+
+    Reference:
+        https://arxiv.org/abs/1607.06450
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+        self.norms = {
+            name: keras.layers.LayerNormalization(
+                epsilon=1e-5, center=name == "cell", dtype=self.dtype_policy, name=f"norm_{name}"
+            )
+            for name in ("inputs", "recurrent", "cell")
+        }
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the LSTM's weights and three gains."""
+        super().build(input_shape)
+        for name, width in (("inputs", 4), ("recurrent", 4), ("cell", 1)):
+            self.norms[name].build((None, width * self.units))
+        self.built = True
+
+    def call(
+        self, inputs: Tensor, states: Any, training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Takes one step; see the class for shapes."""
+        h, c = states
+        if training and self.recurrent_dropout:
+            h = h * self.get_recurrent_dropout_mask(h)[0]  # Keras draws one a gate
+        gates = self.norms["inputs"](ops.matmul(inputs, self.kernel))
+        gates = gates + self.norms["recurrent"](ops.matmul(h, self.recurrent_kernel)) + self.bias
+        i, f, g, o = ops.split(gates, 4, axis=-1)
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(self.norms["cell"](c))
+        return h, [h, c]
+
+
+def make_lstm(
+    units: int, *, layer_norm: bool, recurrent_dropout: float = 0.0, dtype: Any, **kwargs: Any
+) -> keras.layers.RNN:
+    """An LSTM layer over time that returns all outputs and its state; `.cell` is one step.
+
+    Keras's own layer, which runs on cuDNN where there is a GPU, unless layer normalisation is
+    asked for.
+    """
+    over_time = {"return_sequences": True, "return_state": True, "dtype": dtype, **kwargs}
+    if layer_norm:
+        cell = LayerNormLSTMCell(units, recurrent_dropout=recurrent_dropout, dtype=dtype)
+        return keras.layers.RNN(cell, **over_time)
+    return keras.layers.LSTM(units, recurrent_dropout=recurrent_dropout, **over_time)

@@ -1,0 +1,53 @@
+"""Scheduled sampling: some previous tokens in training are the model's own."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.masking import Tensor, real_tokens
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ScheduledSampler(keras.layers.Layer):
+    """Puts the model's own predictions for a share of the previous target tokens.
+
+    Each real token but the first is replaced, with probability `rate`, by a draw from the
+    distribution that a teacher-forced pass gave it (Bengio et al. 2015; the draw for all steps at
+    once is Duckworth et al. 2019). `rate` is a variable that the training run raises; it
+    starts at 0.
+
+    Call arguments:
+        target: integer ids `[B, T]`, shifted right behind the start token.
+        logits: `[B, T, V]` of a teacher-forced pass over `target`.
+
+    Returns:
+        Integer ids `[B, T]`.
+
+    Reference:
+        https://arxiv.org/abs/1506.03099, https://arxiv.org/abs/1906.04331
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.rate = self.add_weight(
+            (), initializer="zeros", trainable=False, dtype="float32", name="rate"
+        )
+
+    def call(self, target: Tensor, logits: Tensor) -> Tensor:
+        """Mixes the predictions in; no gradient flows through them."""
+        logits = ops.stop_gradient(logits)
+        noise = keras.random.uniform(ops.shape(logits), 1e-6, 1.0, seed=self.seed_generator)
+        # Gumbel's trick: the largest of logits with this noise is a draw from their softmax.
+        draws = ops.argmax(logits - ops.log(-ops.log(noise)), axis=-1)
+        previous = ops.concatenate([target[:, :1], ops.cast(draws[:, :-1], target.dtype)], axis=1)
+        chance = keras.random.uniform(ops.shape(target), seed=self.seed_generator)
+        replace = ops.logical_and(chance < self.rate, real_tokens(target))
+        first = ops.equal(ops.arange(ops.shape(target)[1]), 0)
+        return ops.where(ops.logical_and(replace, ops.logical_not(first)), previous, target)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {**super().get_config(), "seed": self.seed}

@@ -1,0 +1,146 @@
+"""The commands that judge a model: metrics, lengths, comparisons, and how likely pairs are."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import sacrebleu
+
+from keras_attention import LuongAttention, Seq2Seq, Translator, Vocabulary, WordTokenizer
+from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.vocabulary import UNKNOWN_ID
+
+PAIRS = [
+    ("march 27, 2016", "2016-03-27"),
+    ("september 9, 1994", "1994-09-09"),
+    ("9/27/94", "1994-09-27"),
+    ("1/1/70", "1971-01-01"),
+] * 5
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS))
+    return path
+
+
+def test_metrics_come_with_their_signatures(run, trained, translator, pairs, tmp_path):
+    output = tmp_path / "new" / "outputs.txt"
+    outcome = run(
+        *("evaluate", trained, "--data", pairs, "--metrics", "bleu,chrf,per,exact_match"),
+        *("--tokenize", "char", "--errors", 2, "--output", output),
+    )
+    assert (outcome.code, outcome.err) == (0, "")
+    outputs = output.read_text().split("\n")[:-1]
+    assert outputs == [translator(source).text for source, _ in PAIRS]
+    bleu = sacrebleu.BLEU(tokenize="char")
+    value = bleu.corpus_score(outputs, [[target for _, target in PAIRS]]).score
+    assert f"{value:.2f}" in outcome.out
+    assert f"bleu  {bleu.get_signature()}\n" in outcome.out
+    right = sum(o == target for o, (_, target) in zip(outputs, PAIRS, strict=True)) / len(PAIRS)
+    assert f"{right:.2%}" in outcome.out
+    for name in ("chrf", "per", "exact_match"):
+        assert f"\n{name}  nrefs:1|case:mixed|" in outcome.out
+    assert outcome.out.startswith("20 pairs") and outcome.out.count("wrong ") == 2
+
+
+def test_sources_that_were_trained_on_are_counted_apart(run, trained):
+    outcome = run("evaluate", trained, "--metrics", "wer", "--errors", 0)
+    assert outcome.code == 0
+    assert outcome.out.startswith("300 pairs")
+    assert "whose source does not stand in the training pairs too" in outcome.out
+
+
+def test_quality_by_length_of_two_models_as_tables_and_as_a_picture(run, trained, pairs, tmp_path):
+    picture = tmp_path / "length.png"
+    outcome = run(
+        *("evaluate", trained, trained / "dates.tflite", "--data", pairs, "--errors", 0),
+        *("--metrics", "exact_match,ter", "--picture", picture, "--compare"),
+    )
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("source tokens") == 2
+    assert "1–10" in outcome.out or "1–17" in outcome.out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert outcome.out.count("1.0000") == 2
+    assert outcome.out.endswith("paired bootstrap, 1000 resamples, seed 12345\n")
+
+
+def test_by_length_alone_is_of_exact_matches(run, trained, pairs):
+    outcome = run("evaluate", trained, "--data", pairs, "--by-length", "--errors", 0)
+    assert outcome.code == 0
+    assert outcome.out.startswith("exact match  ") and "source tokens" in outcome.out
+
+
+def test_score_prints_a_line_a_pair_and_the_perplexity_of_all(run, trained, translator, pairs):
+    outcome = run("score", trained, pairs)
+    assert outcome.code == 0
+    expected = translator.score(*zip(*PAIRS, strict=True))
+    lines = [line.split("\t") for line in outcome.out.split("\n")[:-1]]
+    assert [tuple(line[3:]) for line in lines] == PAIRS
+    for line, pair in zip(lines, expected, strict=True):
+        assert [float(number) for number in line[:3]] == pytest.approx(
+            [pair.score, pair.per_token, pair.perplexity], abs=1e-3
+        )
+    tokens = sum(len(target) + 1 for _, target in PAIRS)
+    total = sum(pair.score for pair in expected)
+    assert outcome.err.startswith(f"perplexity {math.exp(-total / tokens):.4f}  of 20 pairs, ")
+    assert f"{tokens} tokens" in outcome.err
+    as_json = run("score", trained, pairs, "--json")
+    assert json.loads(as_json.out.split("\n")[0])["tokens"] == [*"2016-03-27", "</s>"]
+
+
+@pytest.fixture
+def unknowing(tmp_path):
+    """A word model that writes `<unk>` alone."""
+    words = WordTokenizer(Vocabulary(["a", "b"]))
+    model = Seq2Seq(6, 6, units=4, embedding=4, attention=LuongAttention())
+    model.build()
+    model.output_projection.bias.assign(np.where(np.arange(6) == UNKNOWN_ID, 99.0, 0.0))
+    Translator(model, TextCodec(words, words, SearchSettings(9, 3))).save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_unknown_words_are_replaced_by_source_words(run, unknowing):
+    assert run("translate", unknowing, stdin=b"Ulm\n").out == "<unk> <unk> <unk>\n"
+    replaced = run("translate", unknowing, "--replace-unknown", stdin=b"Ulm\nOslo Rom\n\n")
+    first, second, empty = replaced.out.split("\n")[:-1]
+    assert first == "Ulm Ulm Ulm"
+    assert set(second.split()) <= {"Oslo", "Rom"} and len(second.split()) == 3
+    assert empty == "<unk> <unk> <unk>"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("evaluate {m} --metrics blue", "no metric 'blue'; the nearest is 'bleu'. Known: exact_"),
+        ("evaluate {m} --metrics bleu,", "There is no metric ''"),
+        ("evaluate {m} --metrics bleu --tokenize x", "tokenizer must be one of 13a, char, "),
+        ("evaluate {m} --metrics chrf --tokenize 13a", "--tokenize is BLEU's"),
+        ("evaluate {m} --compare", "--compare needs two models. Received: one."),
+        ("evaluate {m} {m}", "expected different models. Received: one of them twice."),
+        ("evaluate {m} {m}/1 --output x.txt", "--output takes the outputs of one model"),
+        ("evaluate {m} --picture x.gif", "must be one of .png, .svg, .pdf. Received: '.gif'"),
+        ("evaluate {m}/1 --replace-unknown", "--replace-unknown needs the model's folder."),
+        ("translate {m}/dates.tflite --replace-unknown", "needs the model's folder."),
+        ("score {m} none.tsv", "none.tsv: expected a file"),
+        ("score {m}/1 {pairs}", "not a trained model of keras-attention"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(arguments, message, run, trained, pairs):
+    filled = [word.format(m=trained, pairs=pairs) for word in arguments.split()]
+    outcome = run(*filled)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ") and outcome.err.count("\n") == 1
+    assert message in outcome.err
+
+
+def test_models_that_held_out_other_pairs_need_a_file(run, trained, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    text = (trained / "recipe.toml").read_text().replace("seed = 1\n", "seed = 2\n")
+    (other / "recipe.toml").write_text(text)
+    outcome = run("evaluate", trained, other)
+    assert outcome.code == 2
+    assert "held out other pairs than" in outcome.err and "--data" in outcome.err

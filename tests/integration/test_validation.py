@@ -1,0 +1,70 @@
+"""Validation every so many steps, early stopping, and both across a kill."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.training.callbacks import Checkpoint
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.train import train
+
+TINY = [
+    "size=300",
+    "held_out=20",
+    "units=8",
+    "embedding=4",
+    "batch_size=16",
+    "learning_rate=0.01",
+    "dropout=0.2",
+]
+
+
+def copy_after(stretches, folder, monkeypatch):
+    """Keeps the run as it stands after so many validations: what a kill would have left."""
+    write = Checkpoint.on_epoch_end
+
+    def write_and_copy(self, epoch, logs=None):
+        write(self, epoch, logs)
+        if epoch + 1 == stretches:
+            shutil.copytree(self.folder.path, folder)
+
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", write_and_copy)
+
+
+def weights_at_the_end(folder):
+    model = keras.models.load_model(RunFolder(folder).last_checkpoint()[1])
+    found = [*model.weights, *model.optimizer.variables]
+    return [weight.numpy() for weight in found if weight.name != "seed_generator_state"]
+
+
+def test_validation_and_patience_every_few_steps_survive_a_kill(tmp_path, monkeypatch):
+    # Validations fall within epochs of 18 steps. Too little is learned for one exact match, so
+    # that the third is the second in a row without a new best.
+    recipe = load_recipe("dates", [*TINY, "epochs=5", "validate_every=8", "patience=2"])
+    copy_after(2, tmp_path / "killed", monkeypatch)
+    train(recipe, tmp_path / "whole")
+    monkeypatch.undo()
+    train(recipe, tmp_path / "killed", resume=True)
+    whole, killed = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "killed")
+    assert whole.values("step") == [8, 16, 24]
+    assert whole.values("val_exact_match") == [0, 0, 0]
+    assert whole.metrics_file.read_bytes() == killed.metrics_file.read_bytes()
+    states = [weights_at_the_end(tmp_path / name) for name in ("whole", "killed")]
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any((tmp_path / "whole" / "logs" / "samples").iterdir())
+    # What has been ended stays ended.
+    before = whole.metrics_file.read_bytes(), whole.last_checkpoint()
+    assert train(recipe, tmp_path / "whole", resume=True)("1/1/70").tokens
+    assert (whole.metrics_file.read_bytes(), whole.last_checkpoint()) == before
+
+
+def test_a_validation_must_come_before_the_end(tmp_path):
+    recipe = load_recipe("dates", [*TINY, "epochs=2", "validate_every=37"])
+    with pytest.raises(InputError, match=r"validate_every` must be at most .* all steps, 36\."):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
