@@ -23,12 +23,14 @@ _PUBLIC = {
     "MaskedCrossentropy": "keras_attention.losses",
     "MaskedAccuracy": "keras_attention.metrics",
     "Hypotheses": "keras_attention.decoding.hypotheses",
+    "SearchOptions": "keras_attention.decoding.options",
     "search": "keras_attention.decoding.search",
     "Vocabulary": "keras_attention.vocabulary",
     "CharacterTokenizer": "keras_attention.text.tokenizers",
     "WordTokenizer": "keras_attention.text.tokenizers",
     "Translator": "keras_attention.translator",
     "Translation": "keras_attention.translation",
+    "PairScore": "keras_attention.translation",
     "format_alignment": "keras_attention.alignment_text",
     "plot_alignment": "keras_attention.plotting",
     "InputError": "keras_attention.errors",
@@ -39,6 +41,7 @@ __all__ = sorted(_PUBLIC)
 if TYPE_CHECKING:
     from keras_attention.alignment_text import format_alignment as format_alignment
     from keras_attention.decoding.hypotheses import Hypotheses as Hypotheses
+    from keras_attention.decoding.options import SearchOptions as SearchOptions
     from keras_attention.decoding.search import search as search
     from keras_attention.errors import InputError as InputError
     from keras_attention.layers.attention_cell import AttentionCell as AttentionCell
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from keras_attention.plotting import plot_alignment as plot_alignment
     from keras_attention.text.tokenizers import CharacterTokenizer as CharacterTokenizer
     from keras_attention.text.tokenizers import WordTokenizer as WordTokenizer
+    from keras_attention.translation import PairScore as PairScore
     from keras_attention.translation import Translation as Translation
     from keras_attention.translator import Translator as Translator
     from keras_attention.vocabulary import Vocabulary as Vocabulary

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from keras_attention.errors import InputError
 from keras_attention.text.normalization import Normalizer
 from keras_attention.text.subword_learning import learn_subwords
-from keras_attention.text.subword_tokenizer import even_spaces
 from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer, make_tokenizer
 from keras_attention.vocabulary import Vocabulary
 
@@ -63,19 +61,8 @@ def _learn(side: str, text: TextConfig, sentences: list[str], seed: int) -> Voca
             sentences,
             size or DEFAULT_SUBWORDS,
             model_type=text.subword_type,
-            character_coverage=_coverage(sentences, text.min_count),
+            min_count=text.min_count,
             seed=seed,
         )
     except InputError as error:
         raise InputError(f"`text.{key}`: {error}") from None
-
-
-def _coverage(sentences: Sequence[str], min_count: int) -> float:
-    """The share of text whose characters come `min_count` times at least."""
-    if min_count == 1:
-        return 1.0
-    # As sentencepiece counts: a space before every sentence too.
-    counts = Counter(character for line in sentences for character in f" {even_spaces(line)}")
-    kept = [count for count in counts.values() if count >= min_count]
-    # Half a character less, because sentencepiece compares in 32 bits.
-    return (sum(kept) - min(kept) / 2) / counts.total() if kept else 1e-9

@@ -64,6 +64,8 @@ class Report:
             make_metric(name, tokenize=self.tokenize)
         if self.tokenize and "bleu" not in self.names:
             raise InputError("--tokenize is BLEU's; ask for it with --metrics bleu.")
+        if self.lowercase and not self.metrics:
+            raise InputError("--lowercase is for metrics; name them with --metrics.")
         if self.compare and len(models) < 2:
             raise InputError("--compare needs two models. Received: one.")
         if self.output and len(models) > 1:

@@ -4,8 +4,15 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_attention.decoding.beams import (
+    Beams,
+    Ranking,
+    best_continuations,
+    best_order,
+    first_beams,
+)
+from keras_attention.decoding.constraints import Constraints, plain_where_possible
 from keras_attention.decoding.hypotheses import (
-    IMPOSSIBLE,
     Hypotheses,
     Step,
     Tensor,
@@ -13,16 +20,7 @@ from keras_attention.decoding.hypotheses import (
     map_tensors,
     write_step,
 )
-from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
-
-
-class _Beams(NamedTuple):
-    """The last step of all hypotheses, `[B, K]` each, best first."""
-
-    tokens: Tensor
-    scores: Tensor
-    lengths: Tensor
-    finished: Tensor
+from keras_attention.vocabulary import PAD_ID
 
 
 class _History(NamedTuple):
@@ -41,12 +39,16 @@ def beam_search(
     beam_width: int,
     length_penalty: float = 0.0,
     max_length: int,
+    coverage_penalty: float = 0.0,
+    groups: int = 1,
+    group_diversity: float = 0.0,
+    constraints: Constraints | None = None,
 ) -> Hypotheses:
     """Carries the `beam_width` best hypotheses until all of them have ended.
 
-    Hypotheses are ranked by `score / ((5 + length) / 6) ** length_penalty` (Wu et al. 2016,
-    eq. 14), where the length counts the end token. An ended hypothesis keeps its place as long
-    as no other outranks it.
+    Hypotheses are ranked by `score / ((5 + length) / 6) ** length_penalty + coverage_penalty *
+    sum_i log(min(sum_j alignment_ij, 1))` (Wu et al. 2016, eq. 14 and 15), where the length counts
+    the end token. An ended hypothesis keeps its place as long as no other outranks it.
 
     Args:
         step: `logits, state, alignment = step(tokens, state, memory)`, as `Seq2Seq.step`.
@@ -55,41 +57,62 @@ def beam_search(
         beam_width: hypotheses `K` a source, a positive integer.
         length_penalty: exponent; 0 ranks by log-probability, more prefers longer outputs.
         max_length: steps at most, the end token included; a positive integer.
+        coverage_penalty: weight; more prefers outputs that attended to all of the source.
+        groups: groups of beams that do not compete (Vijayakumar et al. 2018), a divisor of
+            `beam_width`. Two groups may find one hypothesis.
+        group_diversity: what a token loses in rank for each hypothesis of an earlier group that
+            says it at the same step.
+        constraints: of `B * K` hypotheses, or None.
 
     Returns:
         `Hypotheses` with `K` hypotheses a source, best first.
 
     Reference:
         https://arxiv.org/abs/1609.08144
+        https://arxiv.org/abs/1610.02424
     """
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     shape = (batch, beam_width)
     state, memory = map_tensors(lambda x: ops.repeat(x, beam_width, axis=0), (state, memory))
+    mask = ops.reshape(memory.mask, (*shape, source_steps)) if coverage_penalty else ()
+    ranking = Ranking(length_penalty, coverage_penalty, mask, groups, group_diversity)
 
-    def unfinished(t: Tensor, beams: _Beams, *_: Any) -> Tensor:
+    def unfinished(t: Tensor, beams: Beams, *_: Any) -> Tensor:
         return ops.logical_and(t < max_length, ops.logical_not(ops.all(beams.finished)))
 
-    def advance(t: Tensor, beams: _Beams, state: Any, history: _History) -> tuple[Any, ...]:
+    def advance(
+        t: Tensor, beams: Beams, state: Any, said: Tensor, history: _History
+    ) -> tuple[Any, ...]:
         logits, state, alignment = step(ops.reshape(beams.tokens, (-1,)), state, memory)
-        _, allowed = log_probabilities(logits)
-        allowed = ops.reshape(allowed, (*shape, logits.shape[-1]))
-        beams, parents = _best_continuations(beams, allowed, length_penalty)
-        state = _reorder(state, parents)
+        log_probs, plain = log_probabilities(logits)
+        adjusted = ()
+        if constraints is not None:
+            adjusted = constraints(log_probs, plain, t, said)
+            plain = plain_where_possible(log_probs, adjusted)
+            adjusted = ops.reshape(adjusted, (*shape, logits.shape[-1]))
+        plain = ops.reshape(plain, (*shape, logits.shape[-1]))
         alignment = ops.reshape(ops.cast(alignment, "float32"), (*shape, source_steps))
+        beams, parents = best_continuations(beams, plain, adjusted, alignment, ranking)
+        state, said = _reorder((state, said), parents)
+        if remembers:
+            said = _write_token(said, t, beams.tokens)
         history = _History(
             write_step(history.tokens, t, beams.tokens),
             write_step(history.parents, t, parents),
             write_step(history.alignments, t, alignment),
         )
-        return t + 1, beams, state, history
+        return t + 1, beams, state, said, history
 
-    steps, beams, _, history = ops.while_loop(
+    # Beams change places, so that tokens so far are dear: kept in order only where they are read.
+    remembers = constraints is not None and constraints.need_history
+    steps, beams, _, _, history = ops.while_loop(
         unfinished,
         advance,
         (
             ops.convert_to_tensor(0, "int32"),
-            _first_beams(shape),
+            first_beams(shape, ranking, constrained=constraints is not None),
             state,
+            ops.zeros((batch * beam_width, max_length), "int32") if remembers else (),
             _History(
                 ops.zeros((max_length, *shape), "int32"),
                 ops.zeros((max_length, *shape), "int32"),
@@ -97,50 +120,18 @@ def beam_search(
             ),
         ),
     )
-    tokens, alignments = _trace_back(history, steps)
-    return Hypotheses(tokens, beams.scores, alignments)
+    if groups == 1:
+        tokens, alignments = _trace_back(history, steps)
+        return Hypotheses(tokens, beams.scores, alignments)
+    order = best_order(beams, ranking)
+    tokens, alignments = _trace_back(history, steps, order)
+    return Hypotheses(tokens, ops.take_along_axis(beams.scores, order, axis=1), alignments)
 
 
-def _first_beams(shape: Any) -> _Beams:
-    """One real hypothesis a source; the others must not repeat it."""
-    real = ops.equal(ops.arange(shape[1]), 0)
-    scores = ops.where(real, ops.zeros(shape, "float32"), IMPOSSIBLE)
-    return _Beams(
-        ops.full(shape, START_ID, "int32"),
-        scores,
-        ops.zeros(shape, "int32"),
-        ops.zeros(shape, "bool"),
-    )
-
-
-def _best_continuations(
-    beams: _Beams, allowed: Tensor, length_penalty: float
-) -> tuple[_Beams, Tensor]:
-    """The `K` best of all continuations `[B, K, V]`, and the beams that they continue."""
-    width, vocabulary = allowed.shape[1], allowed.shape[2]
-    # An ended hypothesis has one continuation, padding, which leaves its score as it is.
-    padding = ops.where(ops.equal(ops.arange(vocabulary), PAD_ID), 0.0, IMPOSSIBLE)
-    allowed = ops.where(ops.expand_dims(beams.finished, -1), padding, allowed)
-    scores = ops.expand_dims(beams.scores, -1) + allowed
-    lengths = beams.lengths + ops.cast(ops.logical_not(beams.finished), "int32")
-    ranking = scores / ops.expand_dims(_penalty(lengths, length_penalty), -1)
-    _, best = ops.top_k(ops.reshape(ranking, (-1, width * vocabulary)), width)
-    best = ops.cast(best, "int32")
-    parents, tokens = best // vocabulary, best % vocabulary
-    finished = ops.take_along_axis(beams.finished, parents, axis=1)
-    return (
-        _Beams(
-            tokens,
-            ops.take_along_axis(ops.reshape(scores, (-1, width * vocabulary)), best, axis=1),
-            ops.take_along_axis(lengths, parents, axis=1),
-            ops.logical_or(finished, ops.equal(tokens, END_ID)),
-        ),
-        parents,
-    )
-
-
-def _penalty(lengths: Tensor, length_penalty: float) -> Tensor:
-    return ops.power((5.0 + ops.cast(lengths, "float32")) / 6.0, length_penalty)
+def _write_token(said: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
+    """`said` `[B * K, T]` with `tokens` `[B, K]` at step `t`."""
+    now = ops.equal(ops.arange(said.shape[1]), t)
+    return ops.where(now, ops.reshape(tokens, (-1, 1)), said)
 
 
 def _reorder(state: Any, parents: Tensor) -> Any:
@@ -150,9 +141,15 @@ def _reorder(state: Any, parents: Tensor) -> Any:
     return map_tensors(lambda x: ops.take(x, rows, axis=0), state)
 
 
-def _trace_back(history: _History, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Tokens `[B, K, T]` and alignments `[B, K, T, S]` along each hypothesis' own parents."""
-    places = ops.zeros_like(history.parents[0]) + ops.arange(history.parents.shape[2])
+def _trace_back(
+    history: _History, steps: Tensor, places: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Tokens `[B, K, T]` and alignments `[B, K, T, S]` along each hypothesis' own parents.
+
+    The hypotheses come in the order of `places` `[B, K]`, or of their beams.
+    """
+    if places is None:
+        places = ops.zeros_like(history.parents[0]) + ops.arange(history.parents.shape[2])
 
     def back(t: Tensor, places: Tensor, tokens: Tensor, alignments: Tensor) -> tuple[Any, ...]:
         token = ops.take_along_axis(history.tokens[t], places, axis=1)

@@ -1,9 +1,11 @@
 """Greedy search: the likeliest token at every step."""
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
+from keras_attention.decoding.constraints import Constraints, plain_where_possible
 from keras_attention.decoding.hypotheses import (
     Hypotheses,
     Step,
@@ -13,8 +15,18 @@ from keras_attention.decoding.hypotheses import (
 )
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
+Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""`gains, tokens = choose(t, plain, adjusted)`, of `[B, V]` two of `[B, 1]`."""
 
-def greedy_search(step: Step, state: Any, memory: Any, *, max_length: int) -> Hypotheses:
+
+def greedy_search(
+    step: Step,
+    state: Any,
+    memory: Any,
+    *,
+    max_length: int,
+    constraints: Constraints | None = None,
+) -> Hypotheses:
     """Takes the likeliest token at every step until every hypothesis has ended.
 
     Args:
@@ -22,10 +34,24 @@ def greedy_search(step: Step, state: Any, memory: Any, *, max_length: int) -> Hy
         state: the first state.
         memory: what `step` attends to, a `Memory` of `B` sources of `S` steps.
         max_length: steps at most, the end token included; a positive integer.
+        constraints: of `B` hypotheses, or None.
 
     Returns:
         `Hypotheses` with one hypothesis a source.
     """
+    return extend(step, state, memory, _likeliest, max_length=max_length, constraints=constraints)
+
+
+def extend(
+    step: Step,
+    state: Any,
+    memory: Any,
+    choose: Choose,
+    *,
+    max_length: int,
+    constraints: Constraints | None,
+) -> Hypotheses:
+    """Lets `choose` take a token at every step; else as `greedy_search`."""
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
 
     def unfinished(t: Tensor, tokens: Tensor, finished: Tensor, *_: Any) -> Tensor:
@@ -35,8 +61,13 @@ def greedy_search(step: Step, state: Any, memory: Any, *, max_length: int) -> Hy
         t: Tensor, tokens: Tensor, finished: Tensor, scores: Tensor, state: Any, history: Any
     ) -> tuple[Any, ...]:
         logits, state, alignment = step(tokens, state, memory)
-        _, allowed = log_probabilities(logits)
-        gains, best = (ops.squeeze(top, -1) for top in ops.top_k(allowed, 1))
+        log_probs, plain = log_probabilities(logits)
+        adjusted = plain
+        if constraints is not None:
+            said = ops.transpose(history[0], (1, 0)) if constraints.need_history else ()
+            adjusted = constraints(log_probs, plain, t, said)
+            plain = plain_where_possible(log_probs, adjusted)
+        gains, best = (ops.squeeze(chosen, -1) for chosen in choose(t, plain, adjusted))
         best = ops.cast(best, "int32")
         scores = scores + ops.where(finished, 0.0, gains)
         tokens = ops.where(finished, PAD_ID, best)
@@ -61,3 +92,10 @@ def greedy_search(step: Step, state: Any, memory: Any, *, max_length: int) -> Hy
         ops.expand_dims(scores, 1),
         ops.expand_dims(ops.transpose(alignments, (1, 0, 2)), 1),
     )
+
+
+def _likeliest(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
+    gains, best = ops.top_k(adjusted, 1)
+    if adjusted is not plain:
+        gains = ops.take_along_axis(plain, best, axis=-1)
+    return gains, best

@@ -1,48 +1,99 @@
 """The one search interface: source ids in, hypotheses out."""
 
+import dataclasses
 from typing import Any
 
+import keras
+from keras import ops
+
 from keras_attention.decoding.beam_search import beam_search
+from keras_attention.decoding.constraints import make_constraints
 from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses, Tensor
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.sampling import sample_search
 
 
 def search(
     model: Any,
     source: Tensor,
+    options: SearchOptions | None = None,
     *,
-    max_length: int,
-    beam_width: int = 1,
-    length_penalty: float = 0.0,
+    prefix: Tensor | None = None,
+    **overrides: Any,
 ) -> Hypotheses:
-    """Searches the best outputs for a batch of sources.
+    """Searches the best outputs for a batch of sources, or draws some.
 
     Args:
         model: a `Seq2Seq`, or anything with its `encode` and `step`.
         source: integer ids `[B, S]`, closed by the end token and padded with 0.
-        max_length: target steps at most, the end token included; a positive integer.
-        beam_width: hypotheses a source; 1 is greedy search. Default 1.
-        length_penalty: exponent of the length penalty of beam search. Default 0.
+        options: how to search; without them `max_length` must be among the overrides.
+        prefix: target ids `[B, P]` that every hypothesis must begin with whatever the options
+            say, padded with 0 where the model chooses; or None.
+        **overrides: fields of `SearchOptions`, in place of those of `options`.
 
     Returns:
-        `Hypotheses` with `beam_width` hypotheses a source, best first.
+        `Hypotheses` with `beam_width` hypotheses a source, best first; samples in the order of
+        drawing.
 
     Raises:
-        ValueError: if `beam_width` or `max_length` is not positive.
+        ValueError: if an option is out of its range, or the prefix does not fit.
+
+    Example:
+        >>> search(model, source, max_length=20, beam_width=4)  # doctest: +SKIP
     """
-    if beam_width < 1 or max_length < 1:
-        raise ValueError(
-            "`beam_width` and `max_length` must be positive. "
-            f"Received: beam_width={beam_width}, max_length={max_length}."
-        )
+    if options is None:
+        options = SearchOptions(**overrides)
+    elif overrides:
+        options = dataclasses.replace(options, **overrides)
+    if prefix is not None:
+        prefix = _checked_prefix(prefix, source, options.max_length)
     memory, state = model.encode(source)
-    if beam_width == 1:
-        return greedy_search(model.step, state, memory, max_length=max_length)
+    width, max_length = options.beam_width, options.max_length
+    constraints = make_constraints(options, prefix, width)
+    if options.sample:
+        return sample_search(
+            model.step,
+            state,
+            memory,
+            samples=width,
+            max_length=max_length,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            top_p=options.top_p,
+            seed=options.seed,
+            constraints=constraints,
+        )
+    if width == 1:
+        return greedy_search(
+            model.step, state, memory, max_length=max_length, constraints=constraints
+        )
     return beam_search(
         model.step,
         state,
         memory,
-        beam_width=beam_width,
-        length_penalty=length_penalty,
+        beam_width=width,
+        length_penalty=options.length_penalty,
         max_length=max_length,
+        coverage_penalty=options.coverage_penalty,
+        groups=options.groups,
+        group_diversity=options.group_diversity,
+        constraints=constraints,
     )
+
+
+def _checked_prefix(prefix: Tensor, source: Tensor, max_length: int) -> Tensor:
+    prefix = ops.convert_to_tensor(prefix)
+    shape, rows = tuple(prefix.shape), source.shape[0]
+    integers = "int" in keras.backend.standardize_dtype(prefix.dtype)
+    if len(shape) != 2 or not integers or None not in (shape[0], rows) and shape[0] != rows:
+        raise ValueError(
+            "`prefix` must be integer ids with a row for each source. "
+            f"Received: shape {shape} of {prefix.dtype} for {rows} sources."
+        )
+    if shape[1] is not None and shape[1] > max_length:
+        raise ValueError(
+            "`prefix` must not be longer than `max_length`. "
+            f"Received: {shape[1]} steps, max_length={max_length}."
+        )
+    return ops.cast(prefix, "int32")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import random
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from keras_attention.errors import InputError
 from keras_attention.text.subword_tokenizer import even_spaces, import_sentencepiece
@@ -14,6 +16,7 @@ from keras_attention.vocabulary import (
     END_ID,
     PAD,
     PAD_ID,
+    SPECIAL_TOKENS,
     START,
     START_ID,
     UNKNOWN,
@@ -24,7 +27,8 @@ MODEL_TYPES = ("unigram", "bpe")
 
 _MOST_SENTENCES = 1_000_000
 _BYTES = 4192  # of a sentence, the package's own limit
-_BOUNDARY = "\u2585"  # sentencepiece's own; it would skip a sentence that holds one
+_BOUNDARY = "\u2585"  # the package's own; it would skip a sentence that holds one
+_CUT = "\0"  # no character to the package: no piece reaches across
 _TOO_LARGE = re.compile(r"size too high \(\d+\)\. Please set it to a value <= (\d+)")
 _TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 
@@ -35,6 +39,7 @@ def learn_subwords(
     *,
     model_type: str = "unigram",
     character_coverage: float = 1.0,
+    min_count: int = 1,
     seed: int = 1,
 ) -> bytes:
     """Returns a sentencepiece model for `SubwordTokenizer`; equal arguments give equal bytes.
@@ -44,8 +49,9 @@ def learn_subwords(
         size: Number of pieces, the four special ones included.
         model_type: "unigram" (Kudo 2018, https://arxiv.org/abs/1804.10959) or "bpe" (Sennrich et
             al. 2016, https://arxiv.org/abs/1508.07909).
-        character_coverage: Share of all characters of the text, from the most frequent down, that
-            get a piece of their own, above 0 and at most 1. The others are unknown.
+        character_coverage: Share of the text that consists of the characters that get a piece of
+            their own, the most frequent ones; from 0.98 to 1. The others are unknown.
+        min_count: A character that comes less often is unknown too.
         seed: Of the sample that is taken where there are more than a million sentences.
 
     Raises:
@@ -58,20 +64,28 @@ def learn_subwords(
             f"`model_type` must be one of {', '.join(map(repr, MODEL_TYPES))}. "
             f"Received: model_type={model_type!r}."
         )
-    if not 0 < character_coverage <= 1:
+    if not 0.98 <= character_coverage <= 1:
         raise ValueError(
-            "`character_coverage` must be above 0 and at most 1. "
+            "`character_coverage` must be from 0.98 to 1. "
             f"Received: character_coverage={character_coverage}."
         )
     if size <= len(SPECIAL_TOKENS):
         raise InputError(f"expected more subwords than the special ones. Received: {size}.")
-    cleaned = [even_spaces(sentence.replace(_BOUNDARY, " ")) for sentence in sentences]
-    kept = [sentence for sentence in cleaned if sentence]
+    evened = _without_rare([even_spaces(sentence) for sentence in sentences], min_count)
+    kept = [sentence for sentence in evened if sentence.strip(f" {_CUT}")]
     if not kept:
         raise InputError("expected text to learn subwords from. Received: none.")
     if len(kept) > _MOST_SENTENCES:
         kept = random.Random(seed).sample(kept, _MOST_SENTENCES)
     return _train(kept, size, model_type=model_type, character_coverage=character_coverage)
+
+
+def _without_rare(sentences: Sequence[str], min_count: int) -> list[str]:
+    """Returns the sentences, cut where a character stands that must have no piece."""
+    counts = Counter(chain.from_iterable(sentences))
+    rare = {character for character, count in counts.items() if count < min_count} - {" "}
+    cuts = {ord(character): _CUT for character in (*rare, _BOUNDARY)}
+    return [sentence.translate(cuts) for sentence in sentences]
 
 
 def _train(sentences: list[str], size: int, **settings: str | float) -> bytes:

@@ -114,13 +114,13 @@ def test_help_loads_neither_keras_nor_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0
-    for command in "quickstart train translate evaluate plot export verify".split():
+    for command in "quickstart train translate evaluate score plot export verify".split():
         assert f" {command} " in done.stdout
     assert "loaded []" in done.stdout
 
 
 @pytest.mark.parametrize(
-    "command", "quickstart train translate evaluate plot export verify".split()
+    "command", "quickstart train translate evaluate score plot export verify".split()
 )
 def test_every_command_has_help_with_an_example(command, run):
     outcome = run(command, "--help")

@@ -118,6 +118,7 @@ def test_unknown_words_are_replaced_by_source_words(run, unknowing):
         ("evaluate {m} --metrics bleu,", "There is no metric ''"),
         ("evaluate {m} --metrics bleu --tokenize x", "tokenizer must be one of 13a, char, "),
         ("evaluate {m} --metrics chrf --tokenize 13a", "--tokenize is BLEU's"),
+        ("evaluate {m} --lowercase", "--lowercase is for metrics"),
         ("evaluate {m} --compare", "--compare needs two models. Received: one."),
         ("evaluate {m} {m}", "expected different models. Received: one of them twice."),
         ("evaluate {m} {m}/1 --output x.txt", "--output takes the outputs of one model"),

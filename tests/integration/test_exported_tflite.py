@@ -11,7 +11,6 @@ from variants import LONG, TEXTS, assert_same
 from keras_attention import InputError
 from keras_attention.export.device import DeviceTranslator
 from keras_attention.export.tflite import export_tflite
-from keras_attention.text.codec import CODEC_FILES
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_equal_models_give_equal_files_that_hold_the_vocabulary(translator, trai
     file = trained / "dates.tflite"
     assert (tmp_path / "again.tflite").read_bytes() == file.read_bytes()
     with zipfile.ZipFile(file) as archive:
-        for name in CODEC_FILES:
+        for name in translator.codec.to_files():
             assert archive.read(name) == (trained / name).read_bytes()
 
 

@@ -1,0 +1,134 @@
+"""Every search option in plain Python on one source, and a model that has nothing but tables."""
+
+import math
+from collections import Counter
+
+import numpy as np
+from keras import ops
+from reference import log_softmax
+from support import normal
+
+from keras_attention import Memory
+from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+
+VOCABULARY, STATES, STEPS, WORD = 7, 53, 6, 4
+SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
+
+
+class TableModel:
+    """Logits and alignments that depend on all tokens so far, and on the row."""
+
+    def __init__(self, seed, end=0.0, word=0.0):
+        self.logits = normal(STATES, VOCABULARY, seed=seed, scale=1.5)
+        self.logits[:, [END_ID, WORD]] += end, word
+        weights = np.exp(normal(STATES, SOURCE.shape[1], seed=seed + 99, scale=2.0))
+        self.weights = weights / weights.sum(-1, keepdims=True)
+
+    def encode(self, source):
+        source = ops.convert_to_tensor(source)
+        values = ops.zeros((*ops.shape(source), 1))
+        state = source[:, 0] * 5 + source[:, 1]
+        return Memory(values, values, ops.not_equal(source, PAD_ID)), state
+
+    def step(self, tokens, state, memory):
+        state = (state * 11 + tokens) % STATES
+        weights = ops.where(memory.mask, ops.take(self.weights, state, axis=0), 0.0)
+        return ops.take(self.logits, state, axis=0), state, weights
+
+    def after(self, row, tokens):
+        """Log-probabilities and alignment of the step that follows `tokens`."""
+        state = SOURCE[row, 0] * 5 + SOURCE[row, 1]
+        for token in (START_ID, *tokens):
+            state = (state * 11 + token) % STATES
+        weights = np.where(SOURCE[row] != PAD_ID, self.weights[state], 0.0)
+        return log_softmax(self.logits[state]), weights
+
+
+def candidates(log_probs, tokens, options, prefix=()):
+    """`{token: adjusted log-probability}` of all that may follow `tokens`."""
+    t = len(tokens)
+    if t < len(prefix) and prefix[t] != PAD_ID:
+        return {prefix[t]: log_probs[prefix[t]]}
+    penalty, size = options.get("repetition_penalty", 1), options.get("no_repeat_ngram", 0)
+    ngrams = {tokens[i : i + size] for i in range(t - size + 1)} if size else set()
+    found = {
+        token: log_probs[token] * (penalty if token in tokens else 1)
+        for token in range(VOCABULARY)
+        if token not in (PAD_ID, START_ID)
+        and (*tokens, token)[t + 1 - size :] not in ngrams
+        and not (token == END_ID and t + 1 < options.get("min_length", 0))
+    }
+    return found or {END_ID: log_probs[END_ID]}
+
+
+class Beam:
+    """A hypothesis: its tokens, what is reported, what is ranked, what it has attended to."""
+
+    def __init__(self, tokens=(), score=0.0, adjusted=0.0, coverage=0.0):
+        self.tokens, self.score, self.adjusted = tokens, score, adjusted
+        self.coverage = coverage
+
+    @property
+    def ended(self):
+        return END_ID in self.tokens
+
+    def grown(self, model, row, options, prefix):
+        log_probs, weights = model.after(row, self.tokens)
+        for token, gain in candidates(log_probs, self.tokens, options, prefix).items():
+            score, adjusted = self.score + log_probs[token], self.adjusted + gain
+            yield Beam((*self.tokens, token), score, adjusted, self.coverage + weights)
+
+    def rank(self, row, options):
+        length_penalty = ((5 + len(self.tokens)) / 6) ** options.get("length_penalty", 0)
+        rank = self.adjusted / length_penalty
+        for i in np.flatnonzero(SOURCE[row]):
+            if beta := options.get("coverage_penalty", 0):
+                rank += beta * math.log(min(self.coverage[i], 1))
+        return rank
+
+
+def beam_search(model, row, options, prefix=()):
+    """`[(tokens, score)]` of one row, best first; Vijayakumar et al. 2018, algorithm 1."""
+    count = options.get("groups", 1)
+    size, diversity = options["beam_width"] // count, options.get("group_diversity", 0)
+    groups = [[Beam()] for _ in range(count)]
+    for _ in range(STEPS):
+        said = Counter()
+        for number, group in enumerate(groups):
+            grown = [(beam, 0) for beam in group if beam.ended]
+            for beam in group:
+                if not beam.ended:
+                    for new in beam.grown(model, row, options, prefix):
+                        grown.append((new, said[new.tokens[-1]]))
+            ended = {beam for beam in group if beam.ended}
+            grown.sort(key=lambda pair: diversity * pair[1] - pair[0].rank(row, options))
+            groups[number] = [beam for beam, _ in grown[:size]]
+            said.update(beam.tokens[-1] for beam in groups[number] if beam not in ended)
+    beams = sorted(sum(groups, []), key=lambda beam: -beam.rank(row, options))
+    return [(beam.tokens, beam.score) for beam in beams]
+
+
+def distribution(model, row, options, prefix=()):
+    """`{tokens: probability}` of all that sampling may draw."""
+    found, live = {}, {(): 1.0}
+    for _ in range(STEPS):
+        grown = {}
+        for tokens, probability in live.items():
+            for token, share in _likely(model.after(row, tokens)[0], tokens, options, prefix):
+                where = found if token == END_ID else grown
+                where[(*tokens, token)] = probability * share
+        live = grown
+    return found | live
+
+
+def _likely(log_probs, tokens, options, prefix):
+    adjusted = candidates(log_probs, tokens, options, prefix)
+    ordered = sorted(adjusted, key=adjusted.get, reverse=True)
+    ordered = ordered[: options.get("top_k") or None]
+    weights = [math.exp(adjusted[token] / options.get("temperature", 1)) for token in ordered]
+    shares = [weight / sum(weights) for weight in weights]
+    kept = 1
+    while sum(shares[:kept]) < options.get("top_p", 1) and kept < len(shares):
+        kept += 1
+    total = sum(shares[:kept])
+    return [(token, share / total) for token, share in zip(ordered, shares[:kept], strict=False)]

@@ -1,0 +1,297 @@
+import dataclasses
+from collections import Counter
+
+import numpy as np
+import option_reference as reference
+import pytest
+from decoding_models import possible
+from option_reference import SOURCE, STEPS, TableModel
+from support import tensorflow_only, to_numpy
+
+from keras_attention import search
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.vocabulary import END_ID, PAD_ID
+
+SEEDS = range(3)
+PREFIX = np.array([[4, 3], [5, 0], [0, 0]], "int32")
+
+
+def split(options):
+    """The biases of a `TableModel` among `options`, and the rest, which are of search."""
+    biases = {name: value for name, value in options.items() if name in ("end", "word")}
+    return biases, {name: value for name, value in options.items() if name not in biases}
+
+
+def run(number, prefix=None, source=SOURCE, /, **options):
+    """What search finds with the model of seed `number`."""
+    biases, options = split(options)
+    model = TableModel(number, **biases)
+    return to_numpy(search(model, source, max_length=STEPS, prefix=prefix, **options))
+
+
+def assert_equals_reference(number, prefix=None, **options):
+    hypotheses = run(number, prefix, **options)
+    biases, options = split({"beam_width": 1, **options})
+    model = TableModel(number, **biases)
+    for row in range(len(SOURCE)):
+        begin = () if prefix is None else tuple(int(token) for token in prefix[row])
+        expected = reference.beam_search(model, row, options, begin)
+        actual = possible(hypotheses, row)
+        assert [tokens for tokens, _ in actual] == [tokens for tokens, _ in expected]
+        scores = [score for _, score in expected]
+        assert [score for _, score in actual] == pytest.approx(scores, abs=1e-4)
+    return hypotheses
+
+
+def assert_seeds_show(**options):
+    """Search equals the reference, and the options change what at least one seed finds."""
+    biases, _ = split(options)
+    changed = False
+    for number in SEEDS:
+        hypotheses = assert_equals_reference(number, **options)
+        free = run(number, beam_width=options["beam_width"], **biases)
+        changed |= bool((hypotheses.tokens != free.tokens).any())
+    assert changed
+
+
+# What greedy search heeds, with weights that change what it finds.
+CONSTRAINTS = {
+    "min_length": {"min_length": 4, "end": 2.0},
+    "the longest": {"min_length": STEPS, "end": 2.0},
+    "no word twice": {"no_repeat_ngram": 1},
+    "no pair twice": {"no_repeat_ngram": 2, "end": -3.0},
+    "no triple twice": {"no_repeat_ngram": 3, "end": -6.0, "word": 3.0},
+    "repetition": {"repetition_penalty": 2.5, "end": -1.0},
+    "stuck": {"no_repeat_ngram": 1, "min_length": STEPS},
+    "all": {"min_length": 3, "no_repeat_ngram": 2, "repetition_penalty": 1.3, "end": -1.0},
+}
+BEAMS = {
+    "coverage": {"coverage_penalty": 0.8},
+    "both penalties": {"coverage_penalty": 0.5, "length_penalty": 1.5},
+    "penalised repetition": {"repetition_penalty": 2.0, "length_penalty": 1.0, "end": -1.0},
+    "groups alone": {"beam_width": 4, "groups": 2},
+    "diverse pairs": {"beam_width": 4, "groups": 2, "group_diversity": 1.5},
+    "diverse singles": {"beam_width": 3, "groups": 3, "group_diversity": 0.7},
+    "diverse and all": {
+        "beam_width": 6,
+        "groups": 3,
+        "group_diversity": 1.0,
+        "coverage_penalty": 0.4,
+        "length_penalty": 0.8,
+        **CONSTRAINTS["all"],
+    },
+}
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+@pytest.mark.parametrize("width", [1, 4])
+def test_constraints_equal_the_reference(name, width):
+    assert_seeds_show(beam_width=width, **CONSTRAINTS[name])
+
+
+@pytest.mark.parametrize("name", BEAMS)
+def test_what_ranks_beams_equals_the_reference(name):
+    assert_seeds_show(**{"beam_width": 4, **BEAMS[name]})
+
+
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("extra", [{}, {"min_length": 4, "no_repeat_ngram": 1}])
+def test_a_prefix_is_what_hypotheses_begin_with(width, extra):
+    for seed in SEEDS:
+        tokens, _, _ = assert_equals_reference(seed, PREFIX, beam_width=width, **extra)
+        assert (tokens[0, :, :2] == PREFIX[0]).all() and (tokens[1, :, 0] == 5).all()
+
+
+def test_a_prefix_outdoes_every_other_option():
+    """It repeats a word, ends too early, and fills the whole output."""
+    prefix = np.array([[4, 4, 4, 4, 4, 4], [4, 5, END_ID, 0, 0, 0], [0, 4, 0, 4, 0, 4]], "int32")
+    options = {"no_repeat_ngram": 1, "min_length": 5, "repetition_penalty": 2.0}
+    tokens, _, _ = assert_equals_reference(0, prefix, beam_width=3, **options)
+    assert tokens[0, 0].tolist() == [4] * STEPS
+    assert tokens[1, 0].tolist() == [4, 5, END_ID, 0, 0, 0]
+
+
+def test_an_empty_prefix_changes_nothing():
+    expected = run(1, beam_width=3)
+    actual = run(1, np.zeros((3, 0), "int32"), beam_width=3)
+    np.testing.assert_array_equal(actual.tokens, expected.tokens)
+
+
+@pytest.mark.parametrize("width", [1, 4])
+@pytest.mark.parametrize("sample", [False, True])
+def test_scores_stay_the_models_own(width, sample):
+    model, options = TableModel(2), {"repetition_penalty": 3.0, "min_length": 3}
+    tokens, scores, alignments = run(2, beam_width=width, sample=sample, **options)
+    for row, k in np.ndindex(scores.shape):
+        said = tuple(int(token) for token in tokens[row, k] if token != PAD_ID)
+        steps = [model.after(row, said[:t]) for t in range(len(said))]
+        score = sum(log_probs[token] for (log_probs, _), token in zip(steps, said, strict=True))
+        assert scores[row, k] == pytest.approx(score, abs=1e-4)
+        expected = [weights for _, weights in steps]
+        np.testing.assert_allclose(alignments[row, k, : len(said)], expected, atol=1e-5)
+        assert not alignments[row, k, len(said) :].any()
+
+
+SAMPLING = {
+    "plain": {},
+    "warm": {"temperature": 1.7},
+    "cold": {"temperature": 0.4},
+    "top_k": {"top_k": 2},
+    "top_p": {"top_p": 0.7},
+    "all": {"top_k": 3, "top_p": 0.9, "temperature": 1.3, **CONSTRAINTS["all"]},
+    "wide": {"top_k": 50, "top_p": 1.0, "min_length": 2},
+}
+
+
+@pytest.mark.parametrize("name", SAMPLING)
+def test_samples_follow_the_distribution(name):
+    draws, settings = 4000, {"end": 1.5, **SAMPLING[name]}
+    prefix = PREFIX if name == "all" else None
+    drawn = run(3, prefix, beam_width=draws, sample=True, seed=7, **settings)
+    biases, options = split(settings)
+    model = TableModel(3, **biases)
+    for row in range(len(SOURCE)):
+        begin = () if prefix is None else tuple(PREFIX[row])
+        expected = reference.distribution(model, row, options, begin)
+        assert sum(expected.values()) == pytest.approx(1)
+        assert {tokens for tokens, _ in possible(drawn, row)} <= expected.keys()
+        counts = Counter(said for tokens, _ in possible(drawn, row) for said in begins(tokens))
+        shares = Counter()
+        for tokens, probability in expected.items():
+            shares.update(dict.fromkeys(begins(tokens), probability))
+        assert counts[()] == draws
+        # Five standard deviations hold where a normal law does; the rare are in what they begin.
+        for tokens, share in shares.items():
+            if draws * share * (1 - share) > 50:
+                bound = 5 * np.sqrt(draws * share * (1 - share))
+                assert abs(counts[tokens] - draws * share) <= bound, tokens
+
+
+def begins(tokens):
+    return [tokens[:t] for t in range(len(tokens) + 1)]
+
+
+def test_samples_are_independent_of_one_another():
+    """Pairs of neighbours agree as often as two fair draws do."""
+    drawn = possible(run(3, end=1.5, beam_width=4000, sample=True, seed=1), 0)
+    expected = sum(p**2 for p in reference.distribution(TableModel(3, 1.5), 0, {}).values())
+    first, second = drawn[::2], drawn[1::2]
+    share = np.mean([a[0] == b[0] for a, b in zip(first, second, strict=True)])
+    assert share == pytest.approx(expected, abs=5 * np.sqrt(expected * (1 - expected) / 2000))
+
+
+def test_a_seed_decides_all_draws():
+    options = {"beam_width": 8, "sample": True}
+    first, again, other = (run(0, seed=seed, **options) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first.tokens, again.tokens)
+    np.testing.assert_array_equal(first.scores, again.scores)
+    assert (first.tokens != other.tokens).any()
+
+
+def test_a_seed_generator_draws_anew():
+    import keras
+
+    generator = keras.random.SeedGenerator(5)
+    first, again = (run(0, seed=generator, beam_width=8, sample=True) for _ in range(2))
+    assert (first.tokens != again.tokens).any()
+
+
+@pytest.mark.parametrize("likeliest", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}])
+def test_sampling_the_likeliest_alone_is_greedy_search(likeliest):
+    sampled, greedy = run(1, sample=True, beam_width=2, **likeliest), run(1)
+    for k in range(2):
+        np.testing.assert_array_equal(sampled.tokens[:, k], greedy.tokens[:, 0])
+        np.testing.assert_allclose(sampled.scores[:, k], greedy.scores[:, 0], rtol=1e-5)
+
+
+def test_groups_find_different_hypotheses():
+    diverse = run(0, beam_width=3, groups=3, group_diversity=20.0).tokens
+    assert all(len(set(row[:, 0])) == 3 for row in diverse)
+
+
+@tensorflow_only("its graphs alone leave batch and length open")
+@pytest.mark.parametrize("options", [BEAMS["diverse and all"], SAMPLING["all"]])
+def test_one_graph_serves_every_batch_and_prefix(options):
+    import tensorflow as tf
+
+    _, options = split({"sample": "temperature" in options, "beam_width": 3, **options})
+    model, traces = TableModel(0), []
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2)
+    def graph(source, prefix):
+        traces.append(prefix.shape)
+        return search(model, source, max_length=STEPS, prefix=prefix, **options)
+
+    for rows, steps in ((3, 2), (1, 0), (2, 1)):
+        source, prefix = SOURCE[:rows], PREFIX[:rows, :steps]
+        expected = run(0, prefix, source, **options)
+        actual = to_numpy(graph(source, prefix))
+        np.testing.assert_array_equal(actual.tokens, expected.tokens)
+        np.testing.assert_allclose(actual.scores, expected.scores, rtol=1e-5)
+    assert len(traces) == 1
+
+
+def test_options_and_overrides_are_one_interface():
+    options = SearchOptions(max_length=STEPS, beam_width=4, length_penalty=1.0, min_length=2)
+    model, expected = TableModel(1), run(1, beam_width=4, length_penalty=1.0)
+    actual = to_numpy(search(model, SOURCE, options, min_length=0))
+    np.testing.assert_array_equal(actual.tokens, expected.tokens)
+    assert actual.tokens.shape == (3, 4, STEPS)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.beam_width = 2
+    with pytest.raises(TypeError, match="max_length"):
+        search(model, SOURCE)
+    with pytest.raises(TypeError, match="beam_widht"):
+        search(model, SOURCE, options, beam_widht=2)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"max_length": 2.5}, "`max_length` must be an integer. Received: max_length=2.5."),
+        ({"beam_width": True}, "`beam_width` must be an integer. Received: beam_width=True."),
+        ({"min_length": -1}, "`min_length` must be at least 0. Received: min_length=-1."),
+        (
+            {"min_length": 9},
+            "`min_length` must not be above `max_length`. Received: min_length=9, max_length=8.",
+        ),
+        ({"length_penalty": float("nan")}, "`length_penalty` must be a finite number."),
+        ({"coverage_penalty": -0.1}, "`coverage_penalty` must be at least 0."),
+        ({"repetition_penalty": 0.9}, "`repetition_penalty` must be at least 1."),
+        ({"repetition_penalty": "1"}, "`repetition_penalty` must be a finite number."),
+        ({"no_repeat_ngram": -2}, "`no_repeat_ngram` must be at least 0."),
+        (
+            {"beam_width": 4, "groups": 3},
+            "`groups` must be positive and divide `beam_width`. Received: groups=3, beam_width=4.",
+        ),
+        ({"groups": 0}, "`groups` must be positive and divide `beam_width`."),
+        ({"group_diversity": 0.5}, "`group_diversity` wants two `groups` at least."),
+        ({"sample": True, "temperature": 0.0}, "`temperature` must be positive."),
+        ({"sample": True, "top_k": -1}, "`top_k` must be at least 0."),
+        ({"sample": True, "top_p": 0.0}, "`top_p` must be above 0 and at most 1."),
+        ({"sample": True, "top_p": 1.1}, "`top_p` must be above 0 and at most 1."),
+        ({"sample": True, "seed": "x"}, "`seed` must be an integer. Received: seed='x'."),
+        ({"top_k": 3}, "`top_k` wants `sample=True`. Received: top_k=3."),
+        ({"top_p": 0.5}, "`top_p` wants `sample=True`. Received: top_p=0.5."),
+        ({"temperature": 2.0}, "`temperature` wants `sample=True`. Received: temperature=2.0."),
+        ({"sample": True, "beam_width": 4, "groups": 2}, "`groups` are of beam search"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, message):
+    with pytest.raises(ValueError) as caught:
+        SearchOptions(**{"max_length": 8, **options})
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "prefix, message",
+    [
+        (np.zeros((3, STEPS + 1), "int32"), "`prefix` must not be longer than `max_length`"),
+        (np.zeros((2, 1), "int32"), "`prefix` must be integer ids with a row for each source"),
+        (np.zeros(3, "int32"), "`prefix` must be integer ids with a row for each source"),
+        (np.zeros((3, 1), "float32"), "`prefix` must be integer ids with a row for each source"),
+    ],
+)
+def test_a_prefix_must_fit(prefix, message):
+    with pytest.raises(ValueError, match=message):
+        run(0, prefix)

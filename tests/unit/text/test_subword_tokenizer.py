@@ -1,0 +1,146 @@
+import io
+import random
+import sys
+
+import pytest
+import sentencepiece
+
+from keras_attention.errors import InputError
+from keras_attention.text import SubwordTokenizer, learn_subwords
+from keras_attention.text.subword_learning import MODEL_TYPES
+from keras_attention.vocabulary import SPECIAL_TOKENS, UNKNOWN_ID
+
+LINES = [
+    "the cat sat on the mat.",
+    "a dog ran after the cat!",
+    "고양이 한 마리",
+    "<s> tags </s>",
+] * 9
+
+
+@pytest.fixture(scope="module", params=MODEL_TYPES)
+def model(request):
+    return learn_subwords(LINES, 30, model_type=request.param)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(model):
+    return SubwordTokenizer(model)
+
+
+@pytest.fixture(scope="module")
+def processor(model):
+    return sentencepiece.SentencePieceProcessor(model_proto=model)
+
+
+def texts():
+    generator = random.Random(1)
+    parts = [
+        "the",
+        "cat",
+        "고양이",
+        " ",
+        "  ",
+        "\t",
+        "▁",
+        "한",
+        "x",
+        "漢字",
+        "😀",
+        "<s>",
+        "</s>",
+        ".",
+    ]
+    return ["", *("".join(generator.choices(parts, k=7)) for _ in range(500))]
+
+
+def test_ids_pieces_and_text_are_sentencepiece_s(tokenizer, processor):
+    for text in texts():
+        even = " ".join(text.replace("▁", " ").split())
+        ids = processor.encode(even)
+        assert tokenizer.encode(text) == [*ids, 2]
+        assert tokenizer.tokens(text) == [*processor.encode(even, out_type=str), "</s>"]
+        assert tokenizer.decode(ids) == processor.decode(ids)
+
+
+def test_decode_of_any_ids_is_sentencepiece_s(tokenizer, processor):
+    generator = random.Random(2)
+    for _ in range(500):
+        ids = generator.choices(range(3, len(tokenizer.vocabulary)), k=6)
+        assert tokenizer.decode(ids) == processor.decode(ids)
+        assert tokenizer.decode([1, *ids, 0, 2, 9]) == processor.decode(ids)
+
+
+def test_known_text_comes_back(tokenizer):
+    for line in LINES:
+        if "<" not in line:
+            assert tokenizer.decode(tokenizer.encode(f" {line}\n")) == line
+
+
+def test_text_cannot_name_a_special_id(tokenizer):
+    ids = tokenizer.encode("<s> </s> <pad> <unk>")
+    assert set(ids[:-1]).isdisjoint({0, 1, 2})
+    assert set(SPECIAL_TOKENS).isdisjoint(tokenizer.tokens("<s> </s> <pad> <unk>")[:-1])
+
+
+def test_a_run_of_unknown_characters_is_one_token(tokenizer):
+    assert tokenizer.tokens("漢字😀 the")[:3] == ["▁", "漢字😀", *tokenizer.tokens("the")[:1]]
+    assert tokenizer.encode("漢字😀")[1:] == [UNKNOWN_ID, 2]
+
+
+def test_the_empty_text(tokenizer):
+    assert tokenizer.encode("") == tokenizer.encode(" \u3000▁") == [2]
+    assert tokenizer.tokens("") == ["</s>"]
+    assert tokenizer.decode([2]) == ""
+
+
+def test_a_lone_surrogate_is_unknown(tokenizer):
+    assert tokenizer.tokens("\ud800") == ["▁", "\ufffd", "</s>"]
+
+
+def test_letters_and_lower_case():
+    model = learn_subwords(["\u1112\u1161\u11ab\u1100\u116e\u11a8 cafe\u0301"], 16)
+    tokenizer = SubwordTokenizer(model, normalization="nfd", lowercase=True)
+    assert UNKNOWN_ID not in tokenizer.encode("한국 CAFÉ")
+    assert tokenizer.decode(tokenizer.encode("한국 CAFÉ")) == "한국 café"
+
+
+def test_the_model_reads_back_equal(tokenizer):
+    loaded = SubwordTokenizer.from_bytes(tokenizer.to_bytes(), lowercase=True)
+    assert loaded.vocabulary == tokenizer.vocabulary
+    assert loaded.model_type == tokenizer.model_type
+    assert loaded.normalizer.lowercase
+
+
+def foreign(**settings):
+    content = io.BytesIO()
+    ours = dict(pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="<pad>", minloglevel=2)
+    ours |= dict(normalization_rule_name="identity", vocab_size=60, hard_vocab_limit=False)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(LINES), model_writer=content, **{**ours, **settings}
+    )
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: b"", "model: damaged, or no sentencepiece model"),
+        (lambda: b"nothing of the kind", "model: damaged"),
+        (lambda: learn_subwords(LINES, 30)[:200], "model: damaged"),
+        (lambda: foreign(pad_id=3, unk_id=0), "made. Received: one that begins with <unk>, <s>"),
+        (lambda: foreign(byte_fallback=True, vocab_size=320), "one with pieces of single bytes"),
+        (lambda: foreign(normalization_rule_name="nfkc"), "one with a normalization of its own"),
+        (lambda: foreign(add_dummy_prefix=False), "one with a normalization of its own"),
+        (lambda: foreign(user_defined_symbols=["☃snow"]), "one without a piece for "),
+    ],
+)
+def test_a_model_of_someone_else_is_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        SubwordTokenizer.from_bytes(make())
+
+
+def test_without_sentencepiece(monkeypatch, model):
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(InputError, match="pip install sentencepiece"):
+        SubwordTokenizer(model)
