@@ -4,6 +4,8 @@ import os
 from importlib.metadata import version
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# As the command line does: a run killed there and resumed here must compute the same bits.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 if os.environ.get("KERAS_BACKEND") == "jax" and version("jaxlib").startswith("0.10."):
     # The tests compile many tiny programs that run once: optimising them is most of the time.
     # XLA stops at a flag that it does not know, hence only the version these were tried with.

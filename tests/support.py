@@ -207,7 +207,9 @@ def with_policy(config, policy):
 def _check_fit(layer, inputs, outputs):
     """One step of SGD gives every weight a finite gradient that is not all zero."""
     model = LayerModel(layer)
-    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse", metrics=[])
+    # A step's graph takes TensorFlow longer than the step; `Seq2Seq`'s own tests fit with graphs.
+    eagerly = BACKEND == "tensorflow"
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse", run_eagerly=eagerly)
     outputs = np.concatenate([x.reshape(len(x), -1) for x in keras.tree.flatten(outputs)], -1)
     before = [to_numpy(w.value) for w in layer.trainable_weights]
     history = model.fit(inputs, outputs + normal(*outputs.shape, seed=9), verbose=0)

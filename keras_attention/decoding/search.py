@@ -40,7 +40,12 @@ def search(
         ValueError: if an option is out of its range, or the prefix does not fit.
 
     Example:
-        >>> search(model, source, max_length=20, beam_width=4)  # doctest: +SKIP
+        >>> import numpy as np
+        >>> from keras_attention import Seq2Seq, search
+        >>> model = Seq2Seq(10, 12, units=8, embedding=4)
+        >>> hypotheses = search(model, np.array([[5, 6, 2]]), max_length=7, beam_width=4)
+        >>> tuple(hypotheses.tokens.shape)
+        (1, 4, 7)
     """
     if options is None:
         options = SearchOptions(**overrides)

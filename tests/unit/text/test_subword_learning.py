@@ -91,8 +91,8 @@ def test_rare_characters_are_left_out_by_coverage():
 
 def test_rare_characters_are_left_out_by_count():
     texts = [f"{'ab' * 4}c{'ab' * 4} d"] * 3 + ["abde"] * 2
-    assert {*"cde"} <= set(pieces(learn_subwords(texts, 15, min_count=2)))
-    tokens = pieces(learn_subwords(texts, 12, min_count=4))
+    assert {*"cde"} <= set(pieces(learn_subwords(texts, 12, min_count=2)))
+    tokens = pieces(learn_subwords(texts, 11, min_count=4))
     assert {*"cde"} & {*"".join(tokens[4:])} == {"d"}
     with pytest.raises(InputError, match="expected text"):
         learn_subwords(texts, 12, min_count=99)

@@ -1,6 +1,8 @@
 import io
+import json
 import random
 import sys
+from pathlib import Path
 
 import pytest
 import sentencepiece
@@ -10,6 +12,7 @@ from keras_attention.text import SubwordTokenizer, learn_subwords
 from keras_attention.text.subword_learning import MODEL_TYPES
 from keras_attention.vocabulary import SPECIAL_TOKENS, UNKNOWN_ID
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "text"
 LINES = [
     "the cat sat on the mat.",
     "a dog ran after the cat!",
@@ -31,6 +34,16 @@ def tokenizer(model):
 @pytest.fixture(scope="module")
 def processor(model):
     return sentencepiece.SentencePieceProcessor(model_proto=model)
+
+
+@pytest.mark.parametrize(
+    "line",
+    json.loads((GOLDEN / "lines.json").read_text(encoding="utf-8")),
+    ids=lambda line: line["about"],
+)
+def test_golden_ids(line):
+    tokenizer = SubwordTokenizer((GOLDEN / "subword.model").read_bytes())
+    assert tokenizer.encode(line["text"]) == line["subword"]
 
 
 def texts():

@@ -54,6 +54,15 @@ def test_bleu_is_resampled_by_sacrebleu(monkeypatch):
     assert os.environ["SACREBLEU_SEED"] == "7"
 
 
+def test_both_ways_of_resampling_agree_where_the_metrics_do():
+    # Without shifts TER is the phone error rate of words.
+    close = [*BETTER[:54], *WORSE[54:]]
+    ours, theirs = (compare(name, BETTER, close, TARGETS, samples=300) for name in ("per", "ter"))
+    assert ours.second.value == pytest.approx(theirs.second.value)
+    assert ours.p_value == pytest.approx(theirs.p_value, abs=0.02)
+    assert 0.02 < ours.p_value < 0.5
+
+
 def test_the_environment_is_left_without_a_seed(monkeypatch):
     monkeypatch.delenv("SACREBLEU_SEED", raising=False)
     compare("ter", BETTER[:5], WORSE[:5], TARGETS[:5], samples=2)
