@@ -33,8 +33,8 @@ def test_what_is_learned_is_normalized():
         lowercase=True,
         source_vocabulary_size=2,
     )
-    assert source.vocabulary.tokens[4:] == ("cat", "the")
-    assert source.encode("THE Cat") == [5, 4, 2]
+    assert source.vocabulary.tokens[4:] == ("the", "cat")
+    assert source.encode("THE Cat") == [4, 5, 2]
     assert "\u1100" in target.vocabulary and "고" not in target.vocabulary
     assert target.decode(target.encode("고양이")) == "고양이"
 
@@ -42,9 +42,9 @@ def test_what_is_learned_is_normalized():
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_subwords_of_both_sides(kind):
     names = {"source_tokenizer": "subword", "target_tokenizer": "subword"}
-    sizes = {"source_vocabulary_size": 24, "target_vocabulary_size": 26}
+    sizes = {"source_vocabulary_size": 20, "target_vocabulary_size": 20}
     source, target = learn(**names, **sizes, subword_type=kind, target_normalization="nfd")
-    assert (len(source.vocabulary), len(target.vocabulary)) == (24, 26)
+    assert (len(source.vocabulary), len(target.vocabulary)) == (20, 20)
     assert source.model_type == target.model_type == kind
     assert target.normalizer.form == "nfd"
     assert source.decode(source.encode(PAIRS[0][0])) == PAIRS[0][0]
@@ -53,9 +53,9 @@ def test_subwords_of_both_sides(kind):
 
 def test_a_joint_model_is_one():
     names = {"source_tokenizer": "subword", "target_tokenizer": "subword"}
-    source, target = learn(**names, joint_vocabulary=True, source_vocabulary_size=36)
+    source, target = learn(**names, joint_vocabulary=True, source_vocabulary_size=30)
     assert source.model == target.model
-    assert len(source.vocabulary) == 36
+    assert len(source.vocabulary) == 30
     assert 3 not in source.encode("고양이") + target.encode("cat")
 
 
@@ -82,11 +82,11 @@ def test_a_size_that_the_text_does_not_give_names_its_key():
         learn(target_tokenizer="subword", target_vocabulary_size=5)
 
 
-def test_build_codec_takes_the_recipe(tmp_path):
-    overrides = ["source_tokenizer=subword", "source_vocabulary_size=24", "lowercase=true"]
+def test_build_codec_takes_the_recipe():
+    overrides = ["source_tokenizer=subword", "source_vocabulary_size=18", "lowercase=true"]
     codec = build_codec(load_recipe("dates", overrides), PAIRS)
     assert isinstance(codec.source, SubwordTokenizer)
-    assert len(codec.source.vocabulary) == 24
+    assert len(codec.source.vocabulary) == 18
     assert codec.source.normalizer.lowercase and codec.target.normalizer.lowercase
 
 

@@ -1,0 +1,181 @@
+"""Subwords from the recipe to every export: each runtime gives the Keras model's answers."""
+
+import json
+import random
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from variants import TEXTS, assert_same
+
+from keras_attention import InputError, LuongAttention, Seq2Seq, Translator
+from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.tflite import export_tflite
+from keras_attention.export.verify import verify
+from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.training.recipe import TextConfig, load_recipe
+from keras_attention.training.tokenizers import learn_tokenizers
+from keras_attention.training.train import train
+
+SHARED = Path(__file__).parents[2] / "../shared/data/multi30k"
+
+BOTH = {"source_tokenizer": "subword", "target_tokenizer": "subword"}
+SIZES = {"source_vocabulary_size": 60, "target_vocabulary_size": 50}
+VARIANTS = {
+    "unigram": {**BOTH, **SIZES, "target_normalization": "nfd"},
+    "joint bpe": {
+        **BOTH,
+        "source_vocabulary_size": 110,
+        "joint_vocabulary": True,
+        "subword_type": "bpe",
+        "source_normalization": "nfkc",
+        "lowercase": True,
+    },
+    "to characters": {"source_tokenizer": "subword", "source_vocabulary_size": 60},
+}
+
+ENGLISH = "The the cat dog Sat on mat ran after a while sleeping barks quickly it they".split()
+KOREAN = "고양이가 개가 앉았다 달렸다 매트 위에 한국어 그리고 잔다 빨리".split()
+
+
+def make_pairs(count=300):
+    generator = random.Random(1)
+    return [
+        tuple(" ".join(generator.choices(words, k=generator.randint(1, 6))) for words in sides)
+        for sides in [(ENGLISH, KOREAN)] * count
+    ]
+
+
+def make_translator(pairs, search=None, **text):
+    """A translator whose tokenizers are learned, and whose weights are noise."""
+    source, target = learn_tokenizers(TextConfig(**text), pairs)
+    network = Seq2Seq(
+        len(source.vocabulary),
+        len(target.vocabulary),
+        units=8,
+        embedding=6,
+        attention=LuongAttention("general"),
+    )
+    network.build()
+    rng = np.random.default_rng(5)
+    network.set_weights([rng.standard_normal(w.shape) for w in network.get_weights()])
+    return Translator(network, TextCodec(source, target, search or SearchSettings(32, 12)))
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def translator(request):
+    return make_translator(make_pairs(), **VARIANTS[request.param])
+
+
+@pytest.fixture(scope="module")
+def folder(translator, tmp_path_factory):
+    """A saved and exported model; not to be changed."""
+    folder = tmp_path_factory.mktemp("model")
+    translator.save(folder)
+    export_saved_model(translator, folder)
+    export_tflite(translator, folder / "model.tflite")
+    return folder
+
+
+def lines():
+    return [*TEXTS, *(source for source, _ in make_pairs(20)), "The 漢字漢 cat漢 ﬁ"]
+
+
+def test_saved_and_loaded(translator, folder):
+    loaded = Translator.load(folder)
+    assert loaded.codec.to_files() == translator.codec.to_files()
+    assert_same(loaded(lines()), translator(lines()))
+
+
+def test_the_saved_model_gives_the_same_answers(translator, folder):
+    assert_same(SavedModelTranslator.load(folder / "1")(lines()), translator(lines()))
+
+
+def test_the_tflite_file_gives_the_same_answers(translator, folder):
+    device = DeviceTranslator.load(folder / "model.tflite")
+    texts = [text for text in lines() if device.fits(text)]
+    assert len(texts) > 20
+    assert_same(device(texts), translator(texts))
+    with zipfile.ZipFile(folder / "model.tflite") as archive:
+        assert archive.read("source.subwords.model") == translator.codec.source.model
+        assert ("target.subwords.model" in archive.namelist()) == (
+            translator.codec.target.name == "subword" and not translator.codec.joint_vocabulary
+        )
+
+
+def test_verify_agrees(translator, folder):
+    agreements = verify(translator, folder, [source for source, _ in make_pairs(20)])
+    assert [agreement.agrees for agreement in agreements] == [True, True]
+
+
+SAVED_MODEL = """
+import json, sys
+from keras_attention.export.saved_model import SavedModelTranslator
+translations = SavedModelTranslator.load(sys.argv[1] + "/1")(json.loads(sys.argv[2]))
+"""
+DEVICE = """
+import json, sys
+for name in ("tensorflow", "tensorflow_text", "keras"):
+    sys.modules[name] = None
+from keras_attention.export.device import DeviceTranslator
+translations = DeviceTranslator.load(sys.argv[1] + "/model.tflite")(json.loads(sys.argv[2]))
+"""
+SHOW = "\nprint(json.dumps([(t.source_tokens, t.tokens, t.text) for t in translations]))"
+
+
+@pytest.mark.parametrize("code", [SAVED_MODEL, DEVICE], ids=["SavedModel", "device"])
+def test_in_a_fresh_process(translator, folder, code):
+    texts = ["the cat sat", "", "漢字 Dog"]
+    arguments = [str(folder), json.dumps(texts)]
+    done = subprocess.run(
+        [sys.executable, "-c", code + SHOW, *arguments], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    expected = [[list(t.source_tokens), list(t.tokens), t.text] for t in translator(texts)]
+    assert json.loads(done.stdout) == expected
+
+
+def test_loading_without_tensorflow_text(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_text", None)
+    with pytest.raises(InputError, match="need the package tensorflow-text"):
+        SavedModelTranslator.load(folder / "1")
+
+
+def test_loading_without_sentencepiece(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(InputError, match=r"subwords\.model: .*pip install sentencepiece"):
+        Translator.load(folder)
+    with pytest.raises(InputError, match=r"subwords\.model: .*pip install sentencepiece"):
+        DeviceTranslator.load(folder / "model.tflite")
+
+
+def test_a_trained_model(tmp_path):
+    file = tmp_path / "pairs.tsv"
+    file.write_text("".join(f"{s}\t{t}\n" for s, t in make_pairs()), encoding="utf-8")
+    text = [f"{key}={json.dumps(value)}" for key, value in VARIANTS["joint bpe"].items()]
+    settings = ["format=tsv", f"data.path={file}", "held_out=40", "max_target_length=24"]
+    settings += ["epochs=1", "units=16", "embedding=8", "batch_size=32", "validation_path="]
+    trained = train(load_recipe("dates", [*settings, *text]), tmp_path / "run")
+    assert trained.codec.joint_vocabulary
+    assert trained.codec.target.vocabulary == trained.codec.source.vocabulary
+    assert not (tmp_path / "run" / "target.subwords.model").exists()
+    assert_same(Translator.load(tmp_path / "run")(lines()), trained(lines()))
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"needs the shared data: {SHARED} is missing")
+def test_real_captions(tmp_path):
+    files = [
+        (SHARED / name).read_text(encoding="utf-8").splitlines() for name in ("val.en", "val.de")
+    ]
+    pairs = list(zip(*files, strict=True))
+    sizes = {"source_vocabulary_size": 800, "target_vocabulary_size": 800}
+    translator = make_translator(pairs[:600], SearchSettings(60, 12), **BOTH, **sizes)
+    texts = [source for source, _ in pairs[600:800]]
+    exported = SavedModelTranslator.load(export_saved_model(translator, tmp_path))
+    assert_same(exported(texts), translator(texts))
+    device = DeviceTranslator.load(export_tflite(translator, tmp_path / "model.tflite"))
+    assert_same(device(texts[:40]), translator(texts[:40]))
