@@ -28,6 +28,8 @@ _PUBLIC = {
     "Vocabulary": "keras_attention.vocabulary",
     "CharacterTokenizer": "keras_attention.text.tokenizers",
     "WordTokenizer": "keras_attention.text.tokenizers",
+    "SubwordTokenizer": "keras_attention.text.subword_tokenizer",
+    "learn_subwords": "keras_attention.text.subword_learning",
     "Translator": "keras_attention.translator",
     "Translation": "keras_attention.translation",
     "PairScore": "keras_attention.translation",
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from keras_attention.models.seq2seq import Memory as Memory
     from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
     from keras_attention.plotting import plot_alignment as plot_alignment
+    from keras_attention.text.subword_learning import learn_subwords as learn_subwords
+    from keras_attention.text.subword_tokenizer import SubwordTokenizer as SubwordTokenizer
     from keras_attention.text.tokenizers import CharacterTokenizer as CharacterTokenizer
     from keras_attention.text.tokenizers import WordTokenizer as WordTokenizer
     from keras_attention.translation import PairScore as PairScore

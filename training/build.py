@@ -55,13 +55,13 @@ def build_model(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
 
 
 def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
-    config = recipe.model
+    config, policy = recipe.model, _precision(recipe.training.mixed_precision)
     model = Seq2Seq(
         len(codec.source.vocabulary),
         len(codec.target.vocabulary),
         units=config.units,
         embedding=config.embedding,
-        attention=build_attention(config, recipe.data.max_source_length),
+        attention=build_attention(config, recipe.data.max_source_length, policy),
         placement=config.placement,
         input_feeding=config.input_feeding and config.attention != "none",
         attention_units=config.attention_units or None,
@@ -70,15 +70,17 @@ def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
         merge=config.merge,
         bridge=config.bridge,
         dropout=config.dropout,
-        dtype=_precision(recipe.training.mixed_precision),
+        dtype=policy,
     )
     model.build()
     return model
 
 
-def build_attention(config: ModelConfig, max_source_length: int) -> AttentionMechanism | None:
+def build_attention(
+    config: ModelConfig, max_source_length: int, policy: str = "float32"
+) -> AttentionMechanism | None:
     """The mechanism that a recipe names; `None` for the fixed-vector model."""
-    units, policy = config.attention_units or config.units, None
+    units = config.attention_units or config.units
     if config.attention == "none":
         return None
     if config.attention == "bahdanau":

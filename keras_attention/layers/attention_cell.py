@@ -28,6 +28,13 @@ class DecoderState(NamedTuple):
     lstm: tuple[tuple[Tensor, Tensor], ...]
     attentional: Tensor | tuple[()] = ()
 
+    @classmethod
+    def of(cls, nested: Any) -> "DecoderState":
+        """The state in `nested`; Keras makes lists of it when it reloads a functional model."""
+        lstm, attentional = nested
+        fed = () if isinstance(attentional, (list, tuple)) else attentional
+        return cls(tuple((h, c) for h, c in lstm), fed)
+
 
 class StepNoise(NamedTuple):
     """Dropout masks that serve every step of a sequence (Gal and Ghahramani 2016).
@@ -188,8 +195,7 @@ class AttentionCell(keras.layers.Layer):
         if not self.input_feeding:
             return DecoderState(lstm)
         h = lstm[-1][0]
-        zeros = ops.zeros((ops.shape(h)[0], self.attention_units), dtype=h.dtype)
-        return DecoderState(lstm, zeros)
+        return DecoderState(lstm, ops.tile(ops.zeros_like(h[:, :1]), (1, self.attention_units)))
 
     def call(
         self,
@@ -201,6 +207,7 @@ class AttentionCell(keras.layers.Layer):
         noise: StepNoise = NO_NOISE,
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """Takes one step; see the class for shapes."""
+        state = DecoderState.of(state)
         if self.attention is not None and self.placement == "before":
             query = state.lstm[-1][0]
             context, alignment = self.attention(query, memory, memory_mask=memory_mask, keys=keys)

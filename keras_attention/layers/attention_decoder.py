@@ -87,6 +87,7 @@ class AttentionDecoder(keras.layers.Layer):
         training: bool = False,
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """Decodes all steps; see the class for shapes."""
+        state = DecoderState.of(state)
         noise = self._noise(inputs) if training else NO_NOISE
         keys = self.cell.project(memory)
         recurrent = self.cell.attends_before or self.cell.input_feeding or noise.recurrent

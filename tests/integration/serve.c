@@ -1,9 +1,9 @@
 /* Loads a SavedModel as TensorFlow Serving does, without Python, and runs it on lines of text.
  *
- *     serve FOLDER INPUT TEXT SCORE < lines
+ *     serve FOLDER INPUT TEXT SCORE [LIBRARY...] < lines
  *
- * INPUT, TEXT and SCORE name the signature's tensors as "operation:index". Prints one
- * "score<TAB>text" a line. */
+ * INPUT, TEXT and SCORE name the signature's tensors as "operation:index"; a LIBRARY brings
+ * operations that are not TensorFlow's own. Prints one "score<TAB>text" a line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +52,15 @@ static TF_Tensor *read_lines(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) {
-    fprintf(stderr, "usage: serve FOLDER INPUT TEXT SCORE < lines\n");
+  if (argc < 5) {
+    fprintf(stderr, "usage: serve FOLDER INPUT TEXT SCORE [LIBRARY...] < lines\n");
     return 2;
   }
   TF_Status *status = TF_NewStatus();
+  for (int i = 5; i < argc; i++) {
+    TF_LoadLibrary(argv[i], status);
+    check(status, "library");
+  }
   TF_Graph *graph = TF_NewGraph();
   TF_SessionOptions *options = TF_NewSessionOptions();
   const char *tags[] = {"serve"};

@@ -1,5 +1,6 @@
 """The SavedModel in a C program over the wheel's own libraries, as TensorFlow Serving loads it."""
 
+import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import test_subwords as subwords
 from tensorflow.core.protobuf import saved_model_pb2
 from variants import TEXTS, VARIANTS
 
@@ -29,13 +31,13 @@ def program(tmp_path_factory):
     return path
 
 
-def serve(program, folder, texts):
+def serve(program, folder, texts, *libraries):
     """Runs the program; returns scores and texts."""
     graph = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     signature = graph.meta_graphs[0].signature_def["serving_default"]
     names = [signature.inputs["text"], signature.outputs["text"], signature.outputs["score"]]
     done = subprocess.run(
-        [program, folder, *(tensor.name for tensor in names)],
+        [program, folder, *(tensor.name for tensor in names), *libraries],
         input="".join(f"{text}\n" for text in texts).encode(),
         capture_output=True,
         check=False,
@@ -44,8 +46,8 @@ def serve(program, folder, texts):
     return [line.split("\t", 1) for line in done.stdout.decode().removesuffix("\n").split("\n")]
 
 
-def assert_served(program, folder, translator, texts):
-    lines = serve(program, folder, texts)
+def assert_served(program, folder, translator, texts, *libraries):
+    lines = serve(program, folder, texts, *libraries)
     expected = translator(texts)
     assert [text for _, text in lines] == [translation.text for translation in expected]
     np.testing.assert_allclose(
@@ -60,3 +62,19 @@ def test_a_trained_model(program, trained, translator):
 def test_a_model_of_words_with_beam_search(program, tmp_path):
     translator = VARIANTS["words"]()
     assert_served(program, export_saved_model(translator, tmp_path), translator, TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        ("unigram to letters", "_fast_sentencepiece_tokenizer.so"),
+        ("joint bpe", "_sentencepiece_tokenizer.so"),
+    ],
+)
+def test_a_model_of_subwords_with_one_library_more(program, tmp_path, name, library):
+    text = importlib.util.find_spec("tensorflow_text")
+    path = Path(text.submodule_search_locations[0]) / "python" / "ops" / library
+    translator = subwords.make_translator(subwords.make_pairs(), **subwords.VARIANTS[name])
+    texts = [*TEXTS, "The 漢字 cat", "the dog ran"]
+    folder = export_saved_model(translator, tmp_path)
+    assert_served(program, folder, translator, texts, path)

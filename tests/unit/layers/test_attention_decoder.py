@@ -161,3 +161,17 @@ def test_owes_what_every_layer_owes(name, tmp_path):
 def test_dropout_must_be_a_rate(dropout):
     with pytest.raises(ValueError, match=rf"`dropout` must be in \[0, 1\).*dropout={dropout}\."):
         make("after", dropout=dropout)
+
+
+@pytest.mark.parametrize("input_feeding", [False, True])
+def test_a_functional_model_reloads(input_feeding, tmp_path):
+    memory, target = keras.Input((5, 4)), keras.Input((3, 3))
+    h = c = keras.layers.Dense(4)(memory[:, 0])
+    cell = AttentionCell(4, LuongAttention("dot"), input_feeding=input_feeding)
+    state = cell.initial_state(((h, c),))
+    outputs, alignment, _ = AttentionDecoder(cell)(target, state, memory)
+    model = keras.Model([memory, target], [outputs, alignment])
+    model.save(tmp_path / "model.keras")
+    inputs = [normal(2, 5, 4, seed=40), normal(2, 3, 3, seed=41)]
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert_close(to_numpy(loaded(inputs)), to_numpy(model(inputs)))

@@ -93,7 +93,8 @@ def test_mixed_precision_keeps_weights_in_32_bits():
     ],
 )
 def test_mechanisms(config, kind, expected):
-    mechanism = build_attention(config, 20)
+    mechanism = build_attention(config, 20, "mixed_bfloat16")
+    assert mechanism.compute_dtype == "bfloat16"
     assert type(mechanism) is kind
     found = mechanism.get_config()
     assert {name: found[name] for name in expected} == expected
