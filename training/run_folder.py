@@ -16,7 +16,7 @@ from keras_attention.files import write_atomically
 from .recipe import Recipe, load_recipe
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)\.keras")
-_PACKAGES = ("keras-attention", "keras", "tensorflow", "numpy")
+_PACKAGES = ("keras-attention", "keras", "tensorflow", "numpy", "sentencepiece")
 
 
 class RunFolder:
