@@ -16,7 +16,8 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.codec import SearchSettings, TextCodec
 
 from .data import Pair
-from .recipe import ModelConfig, Recipe
+from .recipe import Recipe
+from .sections import ModelConfig
 from .tokenizers import learn_tokenizers
 
 

@@ -16,7 +16,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import read_lines
 
 from .dates import generate_dates
-from .recipe import DataConfig
+from .sections import DataConfig
 
 Pair = tuple[str, str]
 _Path = str | os.PathLike[str]

@@ -11,7 +11,7 @@ from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer, make_to
 from keras_attention.vocabulary import Vocabulary
 
 from .data import Pair
-from .recipe import TextConfig
+from .sections import TextConfig
 
 DEFAULT_SUBWORDS = 8000
 

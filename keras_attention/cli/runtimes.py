@@ -89,7 +89,8 @@ def evaluation_pairs(
         InputError: if the file cannot be used, or the model brings no recipe or held-out pairs.
     """
     from keras_attention.training.data import read_pairs, split_pairs
-    from keras_attention.training.recipe import DataConfig, load_recipe
+    from keras_attention.training.recipe import load_recipe
+    from keras_attention.training.sections import DataConfig
 
     if data is not None:
         paths = {"path": str(data), "target_path": str(target or "")}

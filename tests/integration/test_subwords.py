@@ -17,7 +17,8 @@ from keras_attention.export.saved_model import SavedModelTranslator, export_save
 from keras_attention.export.tflite import export_tflite
 from keras_attention.export.verify import verify
 from keras_attention.text.codec import SearchSettings, TextCodec
-from keras_attention.training.recipe import TextConfig, load_recipe
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.sections import TextConfig
 from keras_attention.training.tokenizers import learn_tokenizers
 from keras_attention.training.train import train
 

@@ -3,7 +3,8 @@ import pytest
 
 from keras_attention import BahdanauAttention, InputError, LuongAttention
 from keras_attention.training.build import build_attention, build_codec, build_model
-from keras_attention.training.recipe import ModelConfig, load_recipe
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.sections import ModelConfig
 
 PAIRS = [("two words", "두 낱말"), ("words", "낱말"), ("two", "두"), ("once", "한번")]
 SMALL = ["units=8", "embedding=4"]

@@ -11,7 +11,7 @@ from keras_attention.training.data import (
     split_pairs,
 )
 from keras_attention.training.dates import generate_dates
-from keras_attention.training.recipe import DataConfig
+from keras_attention.training.sections import DataConfig
 
 SHARED = Path(__file__).parents[3] / "../shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason=f"needs the shared data at {SHARED}")

@@ -5,7 +5,8 @@ import pytest
 from keras_attention.errors import InputError
 from keras_attention.text import SubwordTokenizer
 from keras_attention.training.build import build_codec
-from keras_attention.training.recipe import Recipe, TextConfig, load_recipe
+from keras_attention.training.recipe import Recipe, load_recipe
+from keras_attention.training.sections import TextConfig
 from keras_attention.training.tokenizers import learn_tokenizers
 
 PAIRS = [

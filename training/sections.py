@@ -1,0 +1,210 @@
+"""The sections of a recipe: what can be set, what it may be, and how settings go together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_attention.errors import InputError
+from keras_attention.text.normalization import FORMS
+from keras_attention.text.subword_learning import MODEL_TYPES
+from keras_attention.text.tokenizers import TOKENIZERS
+
+from .settings import Section, setting
+from .text_metrics import METRICS
+
+SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
+TIES = ("none", "target", "all")
+
+
+@dataclass(frozen=True)
+class DataConfig(Section):
+    """Where the pairs come from, and which are left out. Paths start at the working folder."""
+
+    section = "data"
+    format: str = setting(
+        "dates",
+        "how the pairs are stored: free-form dates, tab-separated columns, or two parallel files",
+        choices=("dates", "tsv", "parallel"),
+    )
+    path: str = setting("", "training file (parallel: its sources); empty for dates: generate them")
+    target_path: str = setting("", "training targets (parallel only)")
+    validation_path: str = setting("", "held-out file (parallel: its sources); else see held_out")
+    validation_target_path: str = setting("", "held-out targets (parallel only)")
+    size: int = setting(50000, "dates to generate when there is no path", minimum=1)
+    held_out: int = setting(
+        5000, "pairs held out after a seeded shuffle when there is no validation_path", minimum=0
+    )
+    max_source_length: int = setting(64, "tokens with </s>; longer sources are dropped", minimum=1)
+    max_target_length: int = setting(64, "tokens with </s>; longer targets are dropped", minimum=1)
+
+
+@dataclass(frozen=True)
+class TextConfig(Section):
+    """How text becomes tokens."""
+
+    section = "text"
+    source_tokenizer: str = setting("character", "unit of a source", choices=tuple(TOKENIZERS))
+    target_tokenizer: str = setting("character", "unit of a target", choices=tuple(TOKENIZERS))
+    source_vocabulary_size: int = setting(
+        0, "most tokens kept (0 = no limit); subwords: all of them (0 = 8000)", minimum=0
+    )
+    target_vocabulary_size: int = setting(
+        0, "most tokens kept (0 = no limit); subwords: all of them (0 = 8000)", minimum=0
+    )
+    min_count: int = setting(1, "a token (subwords: a character) seen less is unknown", minimum=1)
+    source_normalization: str = setting("nfc", "Unicode normal form of sources", choices=FORMS)
+    target_normalization: str = setting(
+        "nfc", "Unicode normal form of targets; what is decoded is always nfc", choices=FORMS
+    )
+    lowercase: bool = setting(False, "lower-case both sides")
+    subword_type: str = setting("unigram", "how subwords are learned", choices=MODEL_TYPES)
+    joint_vocabulary: bool = setting(
+        False, "learn one vocabulary, of source_vocabulary_size, from both sides"
+    )
+
+    def __post_init__(self) -> None:
+        """Checks the values, then their combination."""
+        super().__post_init__()
+        for name, free in {"tokenizer": "", "vocabulary_size": 0}.items():
+            source, target = getattr(self, f"source_{name}"), getattr(self, f"target_{name}")
+            if self.joint_vocabulary and target not in (source, free):
+                raise InputError(
+                    f"`text.joint_vocabulary` needs text.target_{name}={source!r}, that of the "
+                    f"source. Received: text.target_{name}={target!r}."
+                )
+
+
+@dataclass(frozen=True)
+class ModelConfig(Section):
+    """The model's shape. Where attention is "none", what else says how to attend is ignored."""
+
+    section = "model"
+    attention: str = setting(
+        "bahdanau", "how the decoder attends", choices=("bahdanau", "luong", "none")
+    )
+    score: str = setting(
+        "general", "Luong's score", choices=("dot", "general", "concat", "location")
+    )
+    normalize: bool = setting(False, "normed Bahdanau score")
+    scale: bool = setting(False, "scaled Luong score")
+    placement: str = setting(
+        "before", "attend before the LSTM or after it", choices=("before", "after")
+    )
+    input_feeding: bool = setting(False, "feed the attentional vector back (placement after only)")
+    embedding: int = setting(256, "width of a token's embedding", minimum=1)
+    units: int = setting(512, "width of an LSTM's state", minimum=1)
+    encoder_layers: int = setting(1, "stacked encoder layers", minimum=1)
+    decoder_layers: int = setting(1, "stacked decoder layers", minimum=1)
+    merge: str = setting("concat", "how both directions join", choices=("concat", "sum"))
+    bridge: str = setting(
+        "dense", "how the decoder's state starts", choices=("dense", "copy", "zero")
+    )
+    dropout: float = setting(
+        0.0, "share dropped of embeddings, between layers and of outputs", minimum=0, below=1
+    )
+    embedding_dropout: float = setting(
+        -1.0, "share of embeddings alone (-1 = dropout)", minimum=-1, below=1
+    )
+    memory_dropout: float = setting(0.0, "share of the encoder's outputs", minimum=0, below=1)
+    output_dropout: float = setting(
+        -1.0, "share of what predicts alone (-1 = dropout)", minimum=-1, below=1
+    )
+    recurrent_dropout: float = setting(
+        0.0, "share of every LSTM's previous state, the same at all steps", minimum=0, below=1
+    )
+    layer_norm: bool = setting(False, "layer-normalised LSTMs")
+    deep_output: bool = setting(False, "predict from context and previous token too")
+    tie_embeddings: str = setting(
+        "none",
+        "share the target embeddings with the output projection, or with the sources' as well",
+        choices=TIES,
+    )
+    attention_units: int = setting(
+        0, "width of the additive score and of the attentional vector (0 = units)", minimum=0
+    )
+
+    def __post_init__(self) -> None:
+        """Checks the values, then their combination."""
+        super().__post_init__()
+        for name in ("embedding_dropout", "output_dropout"):
+            value = getattr(self, name)
+            if -1 < value < 0:
+                raise InputError(
+                    f"`model.{name}` must be -1 or at least 0. Received: model.{name}={value}."
+                )
+        if self.attention != "none" and self.placement == "before" and self.input_feeding:
+            raise InputError(
+                "`model.input_feeding` needs model.placement='after', because attention placed "
+                "before the LSTM feeds the context already. Received: model.placement='before'."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Section):
+    """How the model is fitted."""
+
+    section = "training"
+    epochs: int = setting(10, "passes over the training pairs", minimum=1)
+    batch_size: int = setting(64, "pairs in a batch", minimum=1)
+    accumulate: int = setting(1, "batches whose gradients make one update", minimum=1)
+    learning_rate: float = setting(0.001, "Adam's step size, or a schedule's largest", above=0)
+    schedule: str = setting(
+        "constant", "how the step size changes after the warm-up", choices=SCHEDULES
+    )
+    warmup: int = setting(0, "updates in which the step size grows from 0", minimum=0)
+    plateau_factor: float = setting(
+        0.5, "what a plateau multiplies the step size with", above=0, below=1
+    )
+    plateau_patience: int = setting(
+        2, "validations without a new best that make a plateau", minimum=1
+    )
+    clip_norm: float = setting(1.0, "largest norm of all gradients (0 = no limit)", minimum=0)
+    l2: float = setting(0.0, "weight in the loss of the squared norm of all matrices", minimum=0)
+    label_smoothing: float = setting(
+        0.0, "probability that the loss spreads over all tokens", minimum=0, below=1
+    )
+    scheduled_sampling: float = setting(
+        0.0, "share of previous target tokens that the model gives itself", minimum=0, below=1
+    )
+    scheduled_sampling_steps: int = setting(
+        0, "steps in which that share grows from 0 (0 = at once)", minimum=0
+    )
+    bucket_width: int = setting(8, "lengths within this many tokens batch together", minimum=1)
+    mixed_precision: bool = setting(False, "compute in 16 bits, keep weights in 32")
+    metric: str = setting("exact_match", "what the best model is kept by", choices=tuple(METRICS))
+    validate_every: int = setting(
+        0, "steps before each validation (0 = an epoch); the last ones are all taken", minimum=0
+    )
+    patience: int = setting(
+        0, "stop after so many validations without a new best (0 = never)", minimum=0
+    )
+    ema: float = setting(
+        0.0, "validate and keep a moving average of weights, with this momentum", minimum=0, below=1
+    )
+    average_last: int = setting(
+        1, "validate and keep the mean of the weights at so many last validations", minimum=1
+    )
+
+    def __post_init__(self) -> None:
+        """Checks the values, then their combination."""
+        super().__post_init__()
+        if self.ema and self.average_last > 1:
+            raise InputError(
+                "`training.ema` and `training.average_last` are two ways to average; choose one. "
+                f"Received: training.ema={self.ema}, training.average_last={self.average_last}."
+            )
+        if self.warmup and self.schedule == "plateau":
+            raise InputError(
+                "`training.warmup` needs another schedule than 'plateau'. "
+                f"Received: training.warmup={self.warmup}."
+            )
+
+
+@dataclass(frozen=True)
+class DecodingConfig(Section):
+    """How held-out sources are decoded."""
+
+    section = "decoding"
+    beam_width: int = setting(1, "hypotheses kept a step (1 = greedy)", minimum=1)
+    length_penalty: float = setting(0.0, "GNMT's alpha", minimum=0)
+    max_length: int = setting(0, "longest output (0 = data.max_target_length)", minimum=0)
