@@ -15,6 +15,13 @@ class MaskedCrossentropy(keras.losses.Loss):
     `loss = - sum_i w_i log softmax(logits_i)[target_i] / sum_i w_i`, where `w_i` is 0 on padding
     (target id 0) and 1, or the sample weight, elsewhere.
 
+    With label smoothing the target's distribution is `1 - label_smoothing` on the token and
+    `label_smoothing / V` on every token (Szegedy et al. 2016, section 7).
+
+    Args:
+        label_smoothing: probability spread over all tokens, in [0, 1). Default 0.
+        name: of the loss in the logs.
+
     Call arguments:
         y_true: integer target ids `[B, T]`.
         y_pred: logits `[B, T, V]`.
@@ -23,16 +30,33 @@ class MaskedCrossentropy(keras.losses.Loss):
     Returns:
         A float32 scalar.
 
+    Raises:
+        ValueError: if `label_smoothing` is out of its range.
+
     Example:
     >>> import numpy as np
     >>> from keras_attention import MaskedCrossentropy
     >>> loss = MaskedCrossentropy()(np.array([[3, 0]]), np.zeros((1, 2, 4), "float32"))
     >>> round(float(loss), 4)
     1.3863
+
+    Reference:
+        https://arxiv.org/abs/1512.00567
     """
 
-    def __init__(self, name: str = "masked_crossentropy", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        name: str = "masked_crossentropy",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                "`label_smoothing` must be at least 0 and below 1. "
+                f"Received: label_smoothing={label_smoothing}."
+            )
+        self.label_smoothing = label_smoothing
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
         """The mean over real tokens, which Keras's mean over the batch would not give."""
@@ -43,7 +67,17 @@ class MaskedCrossentropy(keras.losses.Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Cross-entropy of every position, `[B, T]`, padding included."""
         logits = ops.cast(y_pred, "float32")
-        return ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
+        losses = ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
+        if not self.label_smoothing:
+            return losses
+        # What all tokens lose on average is more than the target loses by this difference.
+        target = ops.take_along_axis(logits, ops.expand_dims(y_true, -1), axis=-1)
+        spread = ops.squeeze(target, -1) - ops.mean(logits, axis=-1)
+        return losses + self.label_smoothing * spread
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this loss."""
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
 def token_weights(y_true: Tensor, sample_weight: Tensor | None, dtype: Any) -> Tensor:

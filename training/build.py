@@ -16,6 +16,7 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.codec import SearchSettings, TextCodec
 
 from .data import Pair
+from .optimizer import build_optimizer
 from .recipe import Recipe
 from .sections import ModelConfig
 from .tokenizers import learn_tokenizers
@@ -33,8 +34,13 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
     return TextCodec(*learn_tokenizers(recipe.text, pairs, seed=recipe.seed), settings)
 
 
-def build_model(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
+def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2Seq:
     """The untrained, compiled model; its weights depend on the recipe's seed alone.
+
+    Args:
+        recipe: what is to be trained.
+        codec: its tokenizers.
+        total_steps: batches of the whole run, where a cosine schedule ends.
 
     Raises:
         InputError: if settings of the model do not fit each other.
@@ -46,10 +52,8 @@ def build_model(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
     except ValueError as error:
         raise InputError(f"the recipe describes no model: {error}") from error
     model.compile(
-        optimizer=keras.optimizers.Adam(
-            training.learning_rate, global_clipnorm=training.clip_norm or None
-        ),
-        loss=MaskedCrossentropy(),
+        optimizer=build_optimizer(training, -(-total_steps // training.accumulate)),
+        loss=MaskedCrossentropy(label_smoothing=training.label_smoothing),
         metrics=[MaskedAccuracy()],
     )
     return model
@@ -71,6 +75,15 @@ def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
         merge=config.merge,
         bridge=config.bridge,
         dropout=config.dropout,
+        embedding_dropout=_or_default(config.embedding_dropout),
+        output_dropout=_or_default(config.output_dropout),
+        memory_dropout=config.memory_dropout,
+        recurrent_dropout=config.recurrent_dropout,
+        layer_norm=config.layer_norm,
+        deep_output=config.deep_output,
+        tie_embeddings=config.tie_embeddings,
+        scheduled_sampling=recipe.training.scheduled_sampling > 0,
+        l2=recipe.training.l2,
         dtype=policy,
     )
     model.build()
@@ -93,6 +106,11 @@ def build_attention(
         max_source_length=max_source_length if config.score == "location" else None,
         dtype=policy,
     )
+
+
+def _or_default(rate: float) -> float | None:
+    """A dropout rate, where the recipe sets one of its own."""
+    return None if rate < 0 else rate
 
 
 def _precision(mixed: bool) -> str:

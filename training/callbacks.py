@@ -18,6 +18,7 @@ from keras_attention.translator import Translator, save_model
 from .data import Pair
 from .evaluate import evaluate
 from .run_folder import RunFolder
+from .sections import TrainingConfig
 
 
 class SeedNoise(keras.callbacks.Callback):
@@ -41,6 +42,75 @@ class SeedNoise(keras.callbacks.Callback):
         words = np.random.SeedSequence([self.seed, epoch]).generate_state(2 * len(states))
         for state, pair in zip(states, words.reshape(-1, 2), strict=True):
             state.assign(pair)
+
+
+class RaiseSampling(keras.callbacks.Callback):
+    """Raises scheduled sampling's share in a straight line, a stretch at a time.
+
+    Args:
+        share: what it ends at.
+        grown_after: steps until then; 0 is from the start.
+        steps: steps of one of fit's epochs.
+    """
+
+    def __init__(self, share: float, grown_after: int, steps: int) -> None:
+        super().__init__()
+        self.share = share
+        self.grown_after = grown_after
+        self.steps = steps
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the model's share by how many steps it has taken."""
+        grown = min(1.0, epoch * self.steps / self.grown_after) if self.grown_after else 1.0
+        self.model.sampler.rate.assign(self.share * grown)
+
+
+class LowerOnPlateau(keras.callbacks.Callback):
+    """Multiplies the step size by a factor wherever the held-out metric stopped improving.
+
+    Keras's own callback forgets when a run is killed what it has seen; what counts here stands in
+    `metrics.csv`.
+
+    Args:
+        folder: the run folder.
+        config: the recipe's step size, its factor and its patience.
+        monitor: the metric's name in the logs.
+        higher_is_better: whether more of the metric is better.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: TrainingConfig,
+        monitor: str,
+        *,
+        higher_is_better: bool = True,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.monitor = monitor
+        self.sign = 1 if higher_is_better else -1
+        self.values = folder.values(monitor)
+
+    @property
+    def plateaus(self) -> int:
+        """How many there were so far; the patience begins anew after each."""
+        best, waited, found = float("-inf"), 0, 0
+        for value in self.values:
+            waited = 0 if self.sign * value > best else waited + 1
+            best = max(best, self.sign * value)
+            if waited == self.config.plateau_patience:
+                found, waited = found + 1, 0
+        return found
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the step size."""
+        rate = self.config.learning_rate * self.config.plateau_factor**self.plateaus
+        self.model.optimizer.learning_rate = rate
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes note of the metric."""
+        self.values.append((logs or {})[self.monitor])
 
 
 class CountSteps(keras.callbacks.Callback):
@@ -165,14 +235,15 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: the run folder.
+        keep: how many checkpoints stay; what averages the last ones needs as many.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, keep: int = 1) -> None:
         super().__init__()
         self.folder = folder
+        self.keep = keep
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the checkpoint in one piece, then drops the earlier one."""
-        path = self.folder.checkpoint(epoch + 1)
-        save_model(self.model, path, include_optimizer=True)
-        self.folder.drop_checkpoints_but(path)
+        """Writes the checkpoint in one piece, then drops what is too old."""
+        save_model(self.model, self.folder.checkpoint(epoch + 1), include_optimizer=True)
+        self.folder.drop_checkpoints(keep=self.keep)

@@ -15,6 +15,7 @@ import numpy as np
 from keras_attention.errors import InputError
 from keras_attention.files import read_lines
 
+from .data_paths import find_file
 from .dates import generate_dates
 from .sections import DataConfig
 
@@ -107,7 +108,7 @@ def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
 
 
 def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
-    path, target_path = getattr(config, path_key), getattr(config, target_key)
+    path, target_path = find_file(config, path_key), find_file(config, target_key)
     if not path:
         raise InputError(f"`data.{path_key}` must name a file for data.format={config.format!r}.")
     if bool(target_path) != (config.format == "parallel"):

@@ -24,8 +24,9 @@ class RunFolder:
 
     Beside the trained model (`model.keras` and its tokenizers: the best epoch so far) stand
     `recipe.toml` (resolved), `versions.json`, `metrics.csv`, `logs/` for TensorBoard and
-    `checkpoints/epoch-NNNN.keras` (the last epoch, with the optimizer). Where the recipe validates
-    every so many steps, these steps are what counts as an epoch here; `metrics.csv` has both.
+    `checkpoints/epoch-NNNN.keras` (with the optimizer: the last epoch, or as many as the recipe
+    averages). Where the recipe validates every so many steps, these steps are what counts as an
+    epoch here; `metrics.csv` has both.
 
     Args:
         path: the folder.
@@ -101,23 +102,21 @@ class RunFolder:
 
     def last_checkpoint(self) -> tuple[int, Path | None]:
         """Epochs done, and the checkpoint after the last of them."""
-        done = 0, None
-        found = [(int(match[1]), path) for path, match in self._checkpoint_files()]
-        return max(found, default=done)
+        return max(self.all_checkpoints(), default=(0, None))
+
+    def all_checkpoints(self) -> list[tuple[int, Path]]:
+        """The epochs done before each checkpoint that still stands, and its path, in order."""
+        found = ((path, _CHECKPOINT.fullmatch(path.name)) for path in self.checkpoints.glob("*"))
+        return sorted((int(match[1]), path) for path, match in found if match)
 
     def checkpoint(self, epochs_done: int) -> Path:
         """Where the checkpoint after that many epochs stands."""
         return self.checkpoints / f"epoch-{epochs_done:04d}.keras"
 
-    def drop_checkpoints_but(self, kept: Path) -> None:
-        """Removes earlier checkpoints, once `kept` is whole."""
-        for path, _ in self._checkpoint_files():
-            if path != kept:
-                path.unlink()
-
-    def _checkpoint_files(self) -> list[tuple[Path, re.Match[str]]]:
-        found = ((path, _CHECKPOINT.fullmatch(path.name)) for path in self.checkpoints.glob("*"))
-        return [(path, match) for path, match in found if match]
+    def drop_checkpoints(self, *, keep: int) -> None:
+        """Removes all but the last checkpoints, once these are whole."""
+        for _, path in self.all_checkpoints()[:-keep]:
+            path.unlink()
 
     def metrics(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, one an epoch."""

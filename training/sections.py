@@ -18,7 +18,7 @@ TIES = ("none", "target", "all")
 
 @dataclass(frozen=True)
 class DataConfig(Section):
-    """Where the pairs come from, and which are left out. Paths start at the working folder."""
+    """Where the pairs come from, and which are left out; `data_paths` says what paths mean."""
 
     section = "data"
     format: str = setting(
@@ -26,6 +26,9 @@ class DataConfig(Section):
         "how the pairs are stored: free-form dates, tab-separated columns, or two parallel files",
         choices=("dates", "tsv", "parallel"),
     )
+    folder: str = setting("", "folder that the paths here start at; empty: the working folder")
+    language: str = setting("", "code that stands for {language} in the paths here")
+    target_language: str = setting("", "code that stands for {target_language} in them")
     path: str = setting("", "training file (parallel: its sources); empty for dates: generate them")
     target_path: str = setting("", "training targets (parallel only)")
     validation_path: str = setting("", "held-out file (parallel: its sources); else see held_out")

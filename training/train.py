@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +13,25 @@ from keras_attention.errors import InputError
 from keras_attention.text.codec import TextCodec
 from keras_attention.translator import Translator, load_model
 
+from .averaging import with_average
 from .batches import PairBatches
 from .build import build_codec, build_model
-from .callbacks import Checkpoint, CountSteps, KeepBest, SeedNoise, StopEarly, Validate
+from .callbacks import (
+    Checkpoint,
+    CountSteps,
+    KeepBest,
+    LowerOnPlateau,
+    RaiseSampling,
+    SeedNoise,
+    StopEarly,
+    Validate,
+)
 from .data import Pair, split_pairs
+from .data_paths import absolute
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .samples import ShowSamples
+from .sections import TrainingConfig
 from .text_metrics import higher_is_better
 
 _logger = logging.getLogger(__name__)
@@ -58,7 +69,7 @@ def train(
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
     epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
     if checkpoint is None:
-        model = build_model(recipe, codec)
+        model = build_model(recipe, codec, stretch * stretches)
     else:
         model = load_model(checkpoint, include_optimizer=True)
     translator = Translator(model, codec)
@@ -90,10 +101,7 @@ def train(
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe as the run folder keeps it: it means the same from any working folder."""
-    names = ("path", "target_path", "validation_path", "validation_target_path")
-    paths = {name: getattr(recipe.data, name) for name in names}
-    found = {name: os.path.abspath(path) for name, path in paths.items() if path}
-    return replace(recipe, data=replace(recipe.data, **found))
+    return replace(recipe, data=absolute(recipe.data))
 
 
 def make_batches(
@@ -132,17 +140,40 @@ def _callbacks(
     recipe: Recipe, run: RunFolder, translator: Translator, held_out: list[Pair], stretch: int
 ) -> list[keras.callbacks.Callback]:
     """In the order in which they work: each sees the metrics of those before it."""
-    metric, patience = recipe.training.metric, recipe.training.patience
-    monitor, more = f"val_{metric}", higher_is_better(metric)
-    early = held_out and patience
+    config = recipe.training
+    monitor, more = f"val_{config.metric}", higher_is_better(config.metric)
+    judged: list[keras.callbacks.Callback] = [
+        KeepBest(translator, run, monitor, higher_is_better=more)
+    ]
+    if held_out:
+        judged.insert(0, Validate(translator, held_out, config.metric))
+        judged.append(ShowSamples(translator, held_out, run.logs / "samples", stretch))
     return [
         SeedNoise(recipe.seed),
+        *_schedules(config, run, stretch),
         CountSteps(stretch),
-        *([Validate(translator, held_out, metric)] if held_out else []),
-        KeepBest(translator, run, monitor, higher_is_better=more),
-        *([StopEarly(run, monitor, patience, higher_is_better=more)] if early else []),
+        *with_average(judged, config, run),
+        *(
+            [StopEarly(run, monitor, config.patience, higher_is_better=more)]
+            if held_out and config.patience
+            else []
+        ),
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
-        *([ShowSamples(translator, held_out, run.logs / "samples", stretch)] if held_out else []),
-        Checkpoint(run),
+        Checkpoint(run, keep=config.average_last),
     ]
+
+
+def _schedules(
+    config: TrainingConfig, run: RunFolder, stretch: int
+) -> list[keras.callbacks.Callback]:
+    """What changes from stretch to stretch."""
+    callbacks: list[keras.callbacks.Callback] = []
+    if config.schedule == "plateau":
+        more = higher_is_better(config.metric)
+        monitor = f"val_{config.metric}"
+        callbacks.append(LowerOnPlateau(run, config, monitor, higher_is_better=more))
+    if config.scheduled_sampling:
+        steps = config.scheduled_sampling_steps
+        callbacks.append(RaiseSampling(config.scheduled_sampling, steps, stretch))
+    return callbacks

@@ -105,6 +105,29 @@ def train(
 
 
 @app.command()
+def data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="multi30k, g2p or tatoeba.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Its folder.  [default: data/NAME]")
+    ] = None,
+    languages: Annotated[
+        str,
+        typer.Option(metavar="CODES", help="Commas between.  [default: those there, or all]"),
+    ] = "",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download what is missing; overwrites nothing.")
+    ] = False,
+) -> None:
+    """Say where a public data set comes from and its licence; check its folder, or fetch it.
+
+    Example: keras-attention data multi30k data/multi30k --fetch
+    """
+    from keras_attention.cli.datasets import run_data
+
+    run_data(name, folder, languages, fetch=fetch)
+
+
+@app.command()
 def translate(
     model: AnyModel,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Lines, or - for stdin.")] = "-",

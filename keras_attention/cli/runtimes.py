@@ -89,11 +89,12 @@ def evaluation_pairs(
         InputError: if the file cannot be used, or the model brings no recipe or held-out pairs.
     """
     from keras_attention.training.data import read_pairs, split_pairs
+    from keras_attention.training.data_paths import literal
     from keras_attention.training.recipe import load_recipe
     from keras_attention.training.sections import DataConfig
 
     if data is not None:
-        paths = {"path": str(data), "target_path": str(target or "")}
+        paths = {"path": literal(str(data)), "target_path": literal(str(target or ""))}
         return read_pairs(DataConfig(format=data_format, **paths)), set()
     folder = model if model.is_dir() else model.parent
     if not (folder / "recipe.toml").is_file():

@@ -99,6 +99,7 @@ USAGE = {
 RECIPES = {
     "unknown recipe": Case("train date", "There is no recipe 'date'; the nearest is 'dates'"),
     "missing recipe": Case("train mine.toml", "mine.toml: expected a file that can be read"),
+    "unknown data set": Case("data g2", "There is no data set 'g2'; the nearest is 'g2p'"),
     "no TOML": Case("train a.toml", "a.toml: this is not TOML", {"a.toml": b"units"}),
     "unknown key": Case(
         "train a.toml", "Unknown key `model.unit`; the nearest is `model.units`",
@@ -113,6 +114,13 @@ RECIPES = {
 }  # fmt: skip
 DATA = {
     "missing": Case(f"{TSV}=none.tsv", "none.tsv: expected a file that can be read"),
+    "missing folder": Case("train g2p --output new", "g2p --fetch` gets it"),
+    "unknown language": Case(
+        "train g2p --output new --set folder=. --set language=xxx",
+        "expected this file for data.language='xxx', but the folder has files for: kor.",
+        {"kor_train.tsv": GOOD},
+    ),
+    "data set not there": Case("data g2p", "keras-attention data g2p data/g2p --fetch` downloads"),
     "a folder": Case(f"{TSV}=model", "model: expected a file that can be read"),
     "unreadable": Case(f"{TSV}=/proc/self/mem", "/proc/self/mem: expected a file that can be"),
     "empty": Case(f"{TSV}=a.tsv", "a.tsv: expected at least one line", {"a.tsv": b""}),

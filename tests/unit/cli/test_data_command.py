@@ -1,0 +1,70 @@
+import urllib.request
+
+import pytest
+
+from keras_attention.cli.datasets import run_data
+from keras_attention.errors import InputError
+from keras_attention.training.datasets import DATASETS
+
+
+@pytest.fixture
+def opener(tmp_path):
+    """Gives every URL the same two columns."""
+    (tmp_path / "pairs.tsv").write_text("a\tb\n")
+    return lambda url: urllib.request.urlopen((tmp_path / "pairs.tsv").as_uri())
+
+
+def unreachable(url):
+    raise TimeoutError("timed out")
+
+
+def test_without_fetch_missing_files_name_the_option(tmp_path, capsys):
+    with pytest.raises(InputError) as error:
+        run_data("g2p", tmp_path / "a folder")
+    folder = tmp_path / "a folder"
+    assert str(error.value) == (
+        f"{folder}/ady_train.tsv, and 44 more of its files, is missing; `keras-attention data g2p "
+        f"'{folder}' --fetch` downloads what is missing."
+    )
+    out = capsys.readouterr().out
+    assert DATASETS["g2p"].source in out
+    assert DATASETS["g2p"].licence in out
+    assert not folder.exists()
+
+
+def test_fetch_then_check(tmp_path, capsys, opener):
+    run_data("g2p", tmp_path, "kor", fetch=True, opener=opener)
+    printed = capsys.readouterr()
+    assert f"Fetched {tmp_path}/kor_dev.tsv\n" in printed.out
+    assert f"{tmp_path}: complete, 3 files of kor.\nNot there: ady, " in printed.out
+    assert "warning: " in printed.err
+    run_data("g2p", tmp_path, fetch=False, opener=unreachable)
+    assert f"{tmp_path}: complete, 3 files of kor.\n" in capsys.readouterr().out
+
+
+def test_fetching_gets_only_what_is_missing(tmp_path, opener, capsys):
+    run_data("g2p", tmp_path, "kor", fetch=True, opener=opener)
+    run_data("g2p", tmp_path, "kor", fetch=True, opener=unreachable)
+    (tmp_path / "kor_dev.tsv").unlink()
+    with pytest.raises(InputError, match="kor_dev.tsv.* is missing; .* --languages kor --fetch`"):
+        run_data("g2p", tmp_path)
+    with pytest.raises(InputError, match="kor_dev.tsv: cannot be fetched .timed out."):
+        run_data("g2p", tmp_path, "kor", fetch=True, opener=unreachable)
+    (tmp_path / "kor_test.tsv").write_text("no phones\n")
+    with pytest.raises(InputError, match="kor_test.tsv, line 1.* Nothing that exists is overwr"):
+        run_data("g2p", tmp_path, "kor", fetch=True, opener=opener)
+    assert sorted(path.name for path in tmp_path.glob("kor*")) == ["kor_test.tsv", "kor_train.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("g2",), "There is no data set 'g2'; the nearest is 'g2p'"),
+        (("g2p", None, "kor,,fre"), "g2p: the languages are .* Received: ''"),
+        (("multi30k", None, "cs"), "multi30k: the languages are en, de, fr. Received: 'cs'"),
+    ],
+)
+def test_unknown_names(arguments, message, capsys):
+    with pytest.raises(InputError, match=message):
+        run_data(*arguments)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,101 @@
+"""Fetches the files of a public data set: each whole and checked, or not there at all."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from keras_attention._version import __version__
+from keras_attention.errors import InputError
+from keras_attention.files import decode_lines, write_atomically
+
+from .dataset_folder import check_lines
+from .datasets import DataFile
+
+TIMEOUT = 30.0
+"""Seconds without an answer after which a fetch is given up."""
+
+_CHUNK = 1 << 16
+_BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError)
+
+Opener = Callable[[str], Any]
+"""From a URL to an open response, a context manager with `read(size)` and `headers`."""
+
+
+def open_url(url: str) -> Any:
+    """Opens a URL. Some sites turn away the name that Python gives itself."""
+    agent = f"Mozilla/5.0 (compatible; keras-attention/{__version__})"
+    return urlopen(Request(url, headers={"User-Agent": agent}), timeout=TIMEOUT)
+
+
+def fetch_file(
+    file: DataFile,
+    folder: str | os.PathLike[str],
+    *,
+    opener: Opener = open_url,
+    advance: Callable[[int], object] = lambda size: None,
+) -> None:
+    """Fetches one file, unpacks it, checks its lines, and only then puts it in its place.
+
+    Args:
+        file: what to fetch.
+        folder: the data set's folder; made if it is missing.
+        opener: how to open a URL.
+        advance: told the size of each piece that came, in bytes.
+
+    Raises:
+        InputError: if the file is there already, no whole one comes, what comes is not what it
+            should be, or the folder cannot be written.
+    """
+    path = Path(folder, file.path)
+    if os.path.lexists(path):
+        raise InputError(f"{path}: exists, and what exists is never overwritten.")
+    content = _unpack(file, _download(file.url, opener, advance))
+    check_lines(file, decode_lines(io.BytesIO(content), file.url), file.url)
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _download(url: str, opener: Opener, advance: Callable[[int], object]) -> bytes:
+    pieces = io.BytesIO()
+    try:
+        with opener(url) as response:
+            while piece := response.read(_CHUNK):
+                pieces.write(piece)
+                advance(len(piece))
+            expected = response.headers.get("Content-Length")
+    except (OSError, http.client.HTTPException) as error:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        status = f"{error.code} " if hasattr(error, "code") else ""
+        raise InputError(
+            f"{url}: cannot be fetched ({status}{reason}); try again, or put the file into the "
+            "folder by hand."
+        ) from error
+    # Where a connection ends early, reading in pieces raises nothing.
+    if expected is not None and pieces.tell() != int(expected):
+        raise InputError(
+            f"{url}: the connection ended early; expected {expected} bytes. "
+            f"Received: {pieces.tell()}."
+        )
+    return pieces.getvalue()
+
+
+def _unpack(file: DataFile, content: bytes) -> bytes:
+    try:
+        if file.url.endswith(".gz"):
+            return gzip.decompress(content)
+        if file.member:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                return archive.read(file.member)
+    except _BROKEN as error:
+        kind = f"a zip archive with {file.member}" if file.member else "a gzip file"
+        raise InputError(f"{file.url}: expected {kind}. Received: {error}.") from error
+    return content

@@ -1,0 +1,43 @@
+"""The optimizer that a recipe describes: Adam, its schedule and what Keras adds to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_attention.schedules import WarmUp
+
+from .sections import TrainingConfig
+
+
+def build_optimizer(config: TrainingConfig, total_updates: int) -> keras.optimizers.Optimizer:
+    """Adam with the recipe's schedule, clipping, averaging and accumulation.
+
+    Args:
+        config: the recipe's section.
+        total_updates: updates of the whole run, where a cosine schedule ends.
+    """
+    return keras.optimizers.Adam(
+        _learning_rate(config, total_updates),
+        global_clipnorm=config.clip_norm or None,
+        gradient_accumulation_steps=config.accumulate if config.accumulate > 1 else None,
+        use_ema=config.ema > 0,
+        ema_momentum=config.ema or 0.99,
+    )
+
+
+def _learning_rate(config: TrainingConfig, total_updates: int) -> Any:
+    """A number, or a schedule of Keras's or ours."""
+    rate, warmup = config.learning_rate, config.warmup
+    if config.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else rate,
+            max(1, total_updates - warmup),
+            warmup_target=rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    if config.schedule == "inverse_square_root" or warmup:
+        decays = config.schedule == "inverse_square_root"
+        return WarmUp(rate, max(1, warmup), decay=decays)
+    return rate
