@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_attention.alignment_text import (
@@ -19,8 +18,7 @@ from keras_attention.alignment_text import (
     shorten,
     visible,
 )
-from keras_attention.errors import InputError
-from keras_attention.files import write_atomically
+from keras_attention.figures import add_legend, check_picture, line_style, open_up, save_figure
 from keras_attention.fonts import Lettering, lettering_for
 from keras_attention.translation import Translation
 
@@ -28,14 +26,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FORMATS = ("png", "svg", "pdf")
 
 _COLOURS = "magma_r"  # perceptually uniform, and light at 0 as paper is
 _CELL_INCHES = (0.2, 0.3)
 _LONGEST_SIDE_INCHES = 30.0
 _BAR_INCHES = 0.15
 _LABEL_POINTS = (6.0, 10.0)
-_MARKERS, _LINES = "os^Dv", ("-", "--", "-.", ":")
 
 
 def plot_alignment(
@@ -75,7 +71,7 @@ def plot_alignment(
         >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
         ['a', '</s>']
     """
-    picture_format = _picture_format(path)
+    check_picture(path)
     matrix = AlignmentMatrix.of(translation, hypothesis)
     texts = [translation.source, translation.hypotheses[hypothesis].text]
     texts = [visible(text, space=" ") or "(empty)" for text in texts]
@@ -87,7 +83,7 @@ def plot_alignment(
     source, target = (shorten(lettering.drawn(text), max(50, int(10 * width))) for text in texts)
     axes.set_title(f"{source}\n→ {target}", fontsize=11, **lettering.style)
     figure = axes.figure.canvas.figure
-    _save(figure, path, picture_format, trim=trim)
+    save_figure(figure, path, trim=trim)
     return figure
 
 
@@ -121,7 +117,7 @@ def plot_curves(
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    picture_format = _picture_format(path)
+    check_picture(path)
     _check_curves(curves)
     lettering = lettering_for([*curves, ylabel, title])
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
@@ -132,36 +128,13 @@ def plot_curves(
     axes.set(xlim=(0.9, epochs + 0.1) if epochs > 1 else (0.5, 1.5), ylim=(0, 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    axes.grid(axis="y", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    open_up(axes)
     axes.set_xlabel("epoch")
     axes.set_ylabel(lettering.drawn(ylabel), **lettering.style)
     axes.set_title(lettering.drawn(title), pad=12, **lettering.style)
-    legend = figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    for text in legend.get_texts():
-        text.set(**lettering.style)
-    _save(figure, path, picture_format)
+    add_legend(figure, lettering)
+    save_figure(figure, path)
     return figure
-
-
-def _picture_format(path: str | os.PathLike[str] | None) -> str:
-    if path is None:
-        return _FORMATS[0]
-    suffix = Path(path).suffix
-    if suffix[1:].lower() not in _FORMATS:
-        raise InputError(
-            f"{path}: a picture's suffix must be one of .png, .svg, .pdf. Received: {suffix!r}."
-        )
-    return suffix[1:].lower()
-
-
-def _save(
-    figure: Figure, path: str | os.PathLike[str] | None, picture_format: str, *, trim: bool = True
-) -> None:
-    if path is not None:
-        with write_atomically(path) as beside:
-            box = "tight" if trim else None
-            figure.savefig(beside, format=picture_format, dpi=150, bbox_inches=box)
 
 
 def _axes_for(matrix: AlignmentMatrix) -> Axes:
@@ -235,9 +208,7 @@ def _draw_curve(axes: Axes, index: int, values: Sequence[float], label: str) -> 
         range(1, len(values) + 1),
         values,
         label=label,
-        color=f"C{index}",
-        linestyle=_LINES[index % len(_LINES)],
-        marker=_MARKERS[index % len(_MARKERS)],
+        **line_style(index),
         markersize=max(4, 9 - 2 * index),  # so that markers in one place show all
         markevery=ceil(len(values) / 20),
         clip_on=False,

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keras_attention.figures import add_legend, check_picture, line_style, open_up, save_figure
 from keras_attention.fonts import lettering_for
-from keras_attention.plotting import _LINES, _MARKERS, _picture_format, _save
 
 from .evaluate import Evaluation
 
@@ -108,15 +108,6 @@ def _buckets(lengths: Sequence[int]) -> list[tuple[int, int]]:
     return [*buckets, (first, ordered[-1])]
 
 
-def check_picture(path: str | os.PathLike[str]) -> None:
-    """Checks that a picture can have this name.
-
-    Raises:
-        InputError: if its suffix is another than those of PNG, SVG and PDF.
-    """
-    _picture_format(path)
-
-
 def plot_by_length(
     rows: Sequence[LengthRow],
     path: str | os.PathLike[str] | None = None,
@@ -146,7 +137,7 @@ def plot_by_length(
     """
     from matplotlib.figure import Figure
 
-    picture_format = _picture_format(path)
+    check_picture(path)
     if not rows:
         raise ValueError("`rows` must hold a bucket of lengths at least. Received: none.")
     lettering = lettering_for([*rows[0].values, ylabel, title])
@@ -156,15 +147,12 @@ def plot_by_length(
         _draw_line(axes, index, [row.values[name] for row in rows], lettering.drawn(name))
     axes.set_xticks(range(len(rows)), [f"{row.label}\n{row.count} pairs" for row in rows])
     axes.set_ylim(bottom=0)
-    axes.grid(axis="y", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    open_up(axes)
     axes.set_xlabel("source tokens")
     axes.set_ylabel(lettering.drawn(ylabel), **lettering.style)
     axes.set_title(lettering.drawn(title), pad=12, **lettering.style)
-    legend = figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    for text in legend.get_texts():
-        text.set(**lettering.style)
-    _save(figure, path, picture_format)
+    add_legend(figure, lettering)
+    save_figure(figure, path)
     return figure
 
 
@@ -173,9 +161,7 @@ def _draw_line(axes: Axes, index: int, values: Sequence[float], label: str) -> N
         range(len(values)),
         values,
         label=label,
-        color=f"C{index}",
-        linestyle=_LINES[index % len(_LINES)],
-        marker=_MARKERS[index % len(_MARKERS)],
+        **line_style(index),
         clip_on=False,
         zorder=3,
     )

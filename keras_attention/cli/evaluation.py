@@ -15,10 +15,11 @@ from rich.text import Text
 from keras_attention.cli.output import print_evaluation, print_wrong
 from keras_attention.cli.runtimes import Translate, evaluation_pairs
 from keras_attention.errors import InputError
+from keras_attention.figures import check_picture
 from keras_attention.files import write_atomically
 from keras_attention.training.data import Pair
 from keras_attention.training.evaluate import Evaluation, evaluate
-from keras_attention.training.length_report import check_picture, plot_by_length, rows_by_length
+from keras_attention.training.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metric_kinds import Score, format_value
 from keras_attention.training.text_metrics import make_metric
 from keras_attention.translation import perplexity
@@ -123,13 +124,23 @@ def shared_pairs(models: Sequence[Path]) -> tuple[list[Pair], set[str]]:
     return pairs, seen
 
 
-def short_names(models: Sequence[Path]) -> list[str]:
-    """Each model's folder or file without what leads there, where that tells them apart."""
-    names = [model.resolve().name for model in models]
-    paths = [str(model) for model in models]
-    if len(set(paths)) < len(paths):
+def short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
+    """Each model's folder or file without what leads there, where that tells them apart.
+
+    Args:
+        models: what is evaluated.
+        others: what is searched together with the first.
+
+    Raises:
+        InputError: if a model comes twice.
+    """
+    if len(set(models)) < len(models):
         raise InputError("expected different models. Received: one of them twice.")
-    return names if len(set(names)) == len(names) else paths
+    every = {*models, *others}
+    short = len({path.resolve().name for path in every}) == len(every)
+    first, *rest = [path.resolve().name if short else str(path) for path in [*models, *others]]
+    members = rest[len(models) - 1 :]
+    return [" + ".join([first, *members]), *rest[: len(models) - 1]]
 
 
 def run_score(model: Path, pairs: Sequence[Pair], *, as_json: bool) -> None:

@@ -1,0 +1,41 @@
+"""BLEU as Multi30k papers report it: lower-cased, normalised Moses tokens of a model's outputs.
+
+pip install sacremoses
+keras-attention evaluate saved_models/multi30k-en-fr --format parallel \
+  --data data/multi30k/test_2016_flickr.en --target data/multi30k/test_2016_flickr.fr \
+  --output outputs.fr
+python benchmarks/moses_bleu.py outputs.fr data/multi30k/tok/test_2016_flickr.lc.norm.tok.fr fr
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sacrebleu.metrics.bleu import BLEU
+from sacremoses import MosesPunctNormalizer, MosesTokenizer
+
+
+def moses_tokens(lines: list[str], language: str) -> list[str]:
+    """Lower-cased lines, as `normalize-punctuation.perl` and `tokenizer.perl` leave them."""
+    normalizer, tokenizer = MosesPunctNormalizer(language), MosesTokenizer(language)
+    normal = (normalizer.normalize(line.strip().lower()) for line in lines)
+    return [" ".join(tokenizer.tokenize(line)) for line in normal]
+
+
+def main() -> None:
+    """Prints BLEU with its signature."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("outputs", type=Path, help="a model's outputs, one a line, any case")
+    parser.add_argument("references", type=Path, help="lower-cased Moses tokens")
+    parser.add_argument("language", help="code of their language")
+    arguments = parser.parse_args()
+    outputs = arguments.outputs.read_text(encoding="utf-8").splitlines()
+    references = arguments.references.read_text(encoding="utf-8").splitlines()
+    metric = BLEU(tokenize="none", force=True)
+    print(metric.corpus_score(moses_tokens(outputs, arguments.language), [references]))
+    print(metric.get_signature())
+
+
+if __name__ == "__main__":
+    main()
