@@ -68,16 +68,11 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         )
 
     def _serve(self, translator: Translator) -> Any:
-        model, settings = translator.model, translator.codec.settings
+        model, options = translator.single_model, translator.codec.settings.options()
 
         def serve(text: tf.Tensor) -> dict[str, tf.Tensor]:
-            hypotheses = search(
-                model,
-                _at_least_one_step(self.source_tokenizer.encode(text), PAD_ID),
-                max_length=settings.max_length,
-                beam_width=settings.beam_width,
-                length_penalty=settings.length_penalty,
-            )
+            source = _at_least_one_step(self.source_tokenizer.encode(text), PAD_ID)
+            hypotheses = search(model, source, options)
             ids = hypotheses.tokens[:, 0]
             return {
                 "text": self.target_tokenizer.detokenize(ids),
@@ -100,9 +95,10 @@ def raw_variables(translator: Translator) -> list[tf.Variable]:
     """The TensorFlow variables behind a translator's Keras variables.
 
     Raises:
-        InputError: if Keras runs on another backend, which cannot export.
+        InputError: if Keras runs on another backend, which cannot export, or the translator is an
+            ensemble, which is not exported.
     """
-    variables = [variable.value for variable in translator.model.variables]
+    variables = [variable.value for variable in translator.single_model.variables]
     if not all(isinstance(variable, tf.Variable) for variable in variables):
         raise InputError("only the TensorFlow backend exports; unset KERAS_BACKEND and try again.")
     return variables

@@ -45,7 +45,8 @@ def export_tflite(translator: Translator, path: str | Path) -> Path:
 
 def convert(translator: Translator) -> bytes:
     """The flat buffer, without the tokenizers."""
-    module = DeviceModule(Translator(copy_for_inference(translator.model), translator.codec))
+    model = copy_for_inference(translator.single_model)
+    module = DeviceModule(Translator(model, translator.codec))
     signature = module.greedy.get_concrete_function()
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={SIGNATURE: signature})
@@ -58,6 +59,8 @@ def convert(translator: Translator) -> bytes:
 class DeviceModule(tf.Module):  # type: ignore[misc]
     """The raw variables of a translator, and greedy search over one source of fixed length.
 
+    Of the model's own search settings those of beams have no say.
+
     Args:
         translator: a trained translator.
     """
@@ -65,10 +68,11 @@ class DeviceModule(tf.Module):  # type: ignore[misc]
     def __init__(self, translator: Translator) -> None:
         super().__init__()
         self.weights = raw_variables(translator)
-        model, settings = translator.model, translator.codec.settings
+        model, settings = translator.single_model, translator.codec.settings
+        options = settings.options(beam_width=1)
 
         def greedy(source: tf.Tensor) -> dict[str, tf.Tensor]:
-            hypotheses = search(model, source, max_length=settings.max_length)
+            hypotheses = search(model, source, options)
             return {
                 "tokens": hypotheses.tokens[:, 0],
                 "score": hypotheses.scores[:, 0],

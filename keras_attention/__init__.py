@@ -20,6 +20,7 @@ _PUBLIC = {
     "AttentionDecoder": "keras_attention.layers.attention_decoder",
     "Seq2Seq": "keras_attention.models.seq2seq",
     "Memory": "keras_attention.models.seq2seq",
+    "Ensemble": "keras_attention.models.ensemble",
     "MaskedCrossentropy": "keras_attention.losses",
     "MaskedAccuracy": "keras_attention.metrics",
     "Hypotheses": "keras_attention.decoding.hypotheses",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
     from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy
     from keras_attention.metrics import MaskedAccuracy as MaskedAccuracy
+    from keras_attention.models.ensemble import Ensemble as Ensemble
     from keras_attention.models.seq2seq import Memory as Memory
     from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
     from keras_attention.plotting import plot_alignment as plot_alignment

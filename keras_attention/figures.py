@@ -51,7 +51,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bo
         figure.savefig(beside, format=form, dpi=_DOTS_PER_INCH, bbox_inches=box)
 
 
-def line_style(index: int) -> dict[str, str]:
+def line_style(index: int) -> dict[str, Any]:
     """Colour, stroke and marker of the line with that number, told apart in grey as well."""
     return {
         "color": f"C{index}",

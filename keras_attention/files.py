@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from keras_attention.errors import InputError
 
 _BYTE_ORDER_MARK = "\ufeff"
+_REPLACED = "replaced"
+_WORKSPACE = re.compile(r"\..+\.[a-z0-9_]{8}")
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
@@ -118,11 +121,23 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield workspace / target.name
         try:
-            _replace(target, workspace / target.name, workspace / "replaced")
+            _replace(target, workspace / target.name, workspace / _REPLACED)
         except OSError as error:
             raise _not_writable(path, error) from error
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
+
+
+def find_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
+    """Returns what killed writers have left in a folder, if nothing else writes there now.
+
+    A workspace that holds what was to be replaced is left out: it may be the only copy.
+
+    Args:
+        folder: Where `write_atomically` put files; it need not exist.
+    """
+    hidden = [path for path in Path(folder).glob(".*") if _WORKSPACE.fullmatch(path.name)]
+    return sorted(path for path in hidden if path.is_dir() and not (path / _REPLACED).exists())
 
 
 def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:

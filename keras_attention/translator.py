@@ -1,20 +1,20 @@
 """The Translator: text in; text, score, tokens and alignment out."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, overload
 
 import keras
 
-from keras_attention.decoding.search import search
+from keras_attention.compiled import Searches, compile_scorer
+from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 from keras_attention.files import read_bytes, write_atomically
-from keras_attention.losses import MaskedCrossentropy
+from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.text.codec import CODEC_FILES, TextCodec, pad
+from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE, TextCodec, pad
 from keras_attention.translation import PairScore, Translation
-from keras_attention.vocabulary import START_ID
 
 MODEL_FILE = "model.keras"
 
@@ -23,7 +23,7 @@ class Translator:
     """A trained model and its tokenizers.
 
     Args:
-        model: a `Seq2Seq`.
+        model: a `Seq2Seq`, or an `Ensemble` of several.
         codec: its tokenizers and search settings.
 
     Raises:
@@ -35,36 +35,81 @@ class Translator:
         translation.text, translation.score, translation.tokens, translation.alignment
     """
 
-    def __init__(self, model: Seq2Seq, codec: TextCodec) -> None:
+    def __init__(self, model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
         _check_sizes(model, codec)
         self.model = model
         self.codec = codec
-        self._searches: dict[tuple[int, float], Callable[[Any], Any]] = {}
+        self._search = Searches(model)
         self._scorer: Callable[[Any, Any], Any] | None = None
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Translator":
+    def load(cls, path: str | Path) -> "Translator":
         """Reads what `save`, `train` or `quickstart` wrote.
 
+        Args:
+            path: a model's folder; or a `.keras` file, such as a checkpoint, in that folder or in
+                one below it.
+
         Raises:
-            InputError: if the folder is missing, is something else, or holds a damaged file.
+            InputError: if it is missing, is something else, or holds a damaged file.
         """
-        folder = Path(folder)
+        folder, file = _find_parts(Path(path))
         codec = load_codec(folder)
-        model = load_model(folder / MODEL_FILE)
+        model = load_model(file)
+        if _narrow(model):  # a checkpoint trains on as it was trained
+            model = copy_for_inference(model)
         try:
             return cls(model, codec)
         except InputError as error:
-            raise InputError(f"{folder}: {error}") from None
+            raise InputError(f"{path}: {error}") from None
+
+    @classmethod
+    def load_ensemble(cls, paths: Iterable[str | Path]) -> "Translator":
+        """Reads several models that search as one, by the settings of the first.
+
+        Args:
+            paths: what `load` takes, at least one; of one alone it is the translator.
+
+        Raises:
+            InputError: if one cannot be loaded, or their tokenizers differ.
+        """
+        loaded = [(path, cls.load(path)) for path in paths]
+        if not loaded:
+            raise InputError("expected at least one model. Received: none.")
+        (first, translator), *others = loaded
+        for path, other in others:
+            if not other.codec.reads_like(translator.codec):
+                raise InputError(
+                    f"{path}: expected the tokenizers of {first}, which alone can search with it. "
+                    "Received: others."
+                )
+        if not others:
+            return translator
+        models = [translator.single_model, *(other.single_model for _, other in others)]
+        return cls(Ensemble(models), translator.codec)
+
+    @property
+    def single_model(self) -> Seq2Seq:
+        """The model, where it is one.
+
+        Raises:
+            InputError: if it is an ensemble, which is neither saved nor exported.
+        """
+        if isinstance(self.model, Ensemble):
+            raise InputError(
+                "expected one model to save or to export. "
+                f"Received: an ensemble of {len(self.model.models)}."
+            )
+        return self.model
 
     def save(self, folder: str | Path) -> None:
         """Writes the model and its tokenizers into `folder`, each file in one piece."""
-        folder = Path(folder)
+        model, folder = self.single_model, Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in self.codec.to_files().items():
             with write_atomically(folder / name) as beside:
                 beside.write_bytes(content)
-        save_model(self.model, folder / MODEL_FILE)
+        save_model(model, folder / MODEL_FILE)
 
     @overload
     def __call__(self, texts: str, **options: Any) -> Translation: ...
@@ -75,7 +120,7 @@ class Translator:
 
         Args:
             texts: a string, or an iterable of strings; empty ones too.
-            **options: `beam_width`, `length_penalty` and `batch_size`, as `stream` takes them.
+            **options: as `stream` takes them, such as `beam_width`.
 
         Returns:
             One `Translation` for a string, a list in the same order for an iterable.
@@ -85,27 +130,40 @@ class Translator:
         return list(self.stream(texts, **options))
 
     def stream(
-        self,
-        texts: Iterable[str],
-        *,
-        beam_width: int | None = None,
-        length_penalty: float | None = None,
-        batch_size: int = 64,
+        self, texts: Iterable[str], *, prefix: str = "", batch_size: int = 64, **options: Any
     ) -> Iterator[Translation]:
         """Translates `texts` in order, a batch at a time, as they come.
 
         Args:
             texts: any iterable of strings.
-            beam_width: hypotheses a source; 1 is greedy search. Default the model's own.
-            length_penalty: exponent of the length penalty. Default the model's own.
+            prefix: what every output must begin with.
             batch_size: sources searched together.
+            **options: fields of `SearchOptions`, in place of the model's own settings. Samples
+                are the same for the same seed, texts and batch size.
+
+        Raises:
+            ValueError: if an option is out of its range, or the prefix cannot be said.
         """
-        settings = self.codec.settings
-        width = settings.beam_width if beam_width is None else beam_width
-        penalty = settings.length_penalty if length_penalty is None else length_penalty
+        chosen = self.codec.settings.options(**options)
+        begin = self.codec.encode_prefix(prefix)
+        if len(begin) > chosen.max_length:
+            raise InputError(
+                f"`prefix` must not be longer than `max_length`, {chosen.max_length} tokens. "
+                f"Received: {len(begin)} tokens, prefix={prefix!r}."
+            )
+        return self._stream(texts, chosen, begin, batch_size)
+
+    def _stream(
+        self, texts: Iterable[str], options: SearchOptions, prefix: Sequence[int], batch_size: int
+    ) -> Iterator[Translation]:
         remaining = iter(texts)
-        while batch := list(islice(remaining, batch_size)):
-            yield from self._translate(batch, self._search(width, float(penalty)))
+        for number in count():
+            batch = list(islice(remaining, batch_size))
+            if not batch:
+                return
+            ids = self.codec.encode(batch)
+            arrays = self._search(ids, options, prefix=prefix, batch=number)
+            yield from self.codec.translations(batch, *arrays)
 
     def score(
         self, sources: Iterable[str], targets: Iterable[str], *, batch_size: int = 64
@@ -133,7 +191,7 @@ class Translator:
 
     def _score_batch(self, pairs: Sequence[tuple[str, str]]) -> list[PairScore]:
         if self._scorer is None:
-            self._scorer = compiled_scorer(self.model)
+            self._scorer = compile_scorer(self.model)
         ids = [self.codec.target.encode(target) for _, target in pairs]
         values = keras.ops.convert_to_numpy(
             self._scorer(self.codec.encode([source for source, _ in pairs]), pad(ids))
@@ -147,59 +205,8 @@ class Translator:
             for pair, row, real in zip(pairs, values, ids, strict=True)
         ]
 
-    def _translate(
-        self, texts: Sequence[str], search_batch: Callable[[Any], Any]
-    ) -> list[Translation]:
-        hypotheses = search_batch(self.codec.encode(texts))
-        arrays = [keras.ops.convert_to_numpy(array) for array in hypotheses]
-        return self.codec.translations(texts, *arrays)
 
-    def _search(self, beam_width: int, length_penalty: float) -> Callable[[Any], Any]:
-        """The search as one compiled loop, traced once for all shapes."""
-        key = beam_width, length_penalty
-        if key not in self._searches:
-            self._searches[key] = compiled_search(self.model, self.codec, *key)
-        return self._searches[key]
-
-
-def compiled_search(
-    model: Seq2Seq, codec: TextCodec, beam_width: int, length_penalty: float
-) -> Callable[[Any], Any]:
-    """`search` with its options bound; under TensorFlow one graph for every batch and length."""
-
-    def run(source: Any) -> Any:
-        return search(
-            model,
-            source,
-            max_length=codec.settings.max_length,
-            beam_width=beam_width,
-            length_penalty=length_penalty,
-        )
-
-    if keras.backend.backend() != "tensorflow":
-        return run
-    import tensorflow as tf
-
-    return tf.function(run, input_signature=[tf.TensorSpec([None, None], tf.int32)])  # type: ignore[no-any-return]
-
-
-def compiled_scorer(model: Seq2Seq) -> Callable[[Any, Any], Any]:
-    """Log-probabilities `[B, T]` of target ids `[B, T]` under teacher forcing, for any shapes."""
-
-    def run(source: Any, target: Any) -> Any:
-        starts = keras.ops.full_like(target[:, :1], START_ID)
-        shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
-        logits, _ = model.teacher_forced(source, shifted)
-        return -MaskedCrossentropy().call(target, logits)
-
-    if keras.backend.backend() != "tensorflow":
-        return run
-    import tensorflow as tf
-
-    return tf.function(run, input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2)  # type: ignore[no-any-return]
-
-
-def _check_sizes(model: Seq2Seq, codec: TextCodec) -> None:
+def _check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
     for side, tokenizer in (("source", codec.source), ("target", codec.target)):
         size, expected = len(tokenizer.vocabulary), model.settings[f"{side}_vocabulary_size"]
         if size != expected:
@@ -207,6 +214,20 @@ def _check_sizes(model: Seq2Seq, codec: TextCodec) -> None:
                 f"the {side} vocabulary is another model's: expected {expected} tokens. "
                 f"Received: {size}."
             )
+
+
+def _find_parts(path: Path) -> tuple[Path, Path]:
+    """The folder of the tokenizers, and the file of the model, that a path stands for."""
+    if path.suffix != ".keras" or path.is_dir():
+        return path, path / MODEL_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a trained model.")
+    for folder in path.absolute().parents[:2]:
+        if (folder / SETTINGS_FILE).is_file():
+            return folder, path
+    raise InputError(
+        f"{path}: expected {SETTINGS_FILE} and the tokenizers in its folder or the one above."
+    )
 
 
 def load_codec(folder: Path) -> TextCodec:
@@ -229,13 +250,17 @@ def copy_for_inference(model: keras.Model) -> keras.Model:
     What was trained in mixed precision computes in 32 bits here, as its exports do.
     """
     config = model.get_config()
-    if model.compute_dtype in ("float16", "bfloat16"):
+    if _narrow(model):
         for part in (config, (config["attention"] or {}).get("config", {})):
             part["dtype"] = "float32"
     copy = type(model).from_config(config)
     copy.build()
     copy.set_weights(model.get_weights())
     return copy
+
+
+def _narrow(model: keras.Model) -> bool:
+    return model.compute_dtype in ("float16", "bfloat16")
 
 
 def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:

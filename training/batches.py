@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from keras_attention.errors import InputError
 from keras_attention.text.tokenizers import Tokenizer
 from keras_attention.vocabulary import PAD_ID, START_ID
 
-Ints = npt.NDArray[np.int64]
+from .bucketing import Ints, cut_by_pairs, cut_by_tokens, rank_buckets
 
 _READY_BATCHES = 8
 
@@ -30,19 +29,24 @@ class PairBatches:
     pair comes once an epoch, no batch is a small remainder, and every epoch has as many steps.
     A source or target over its limit is dropped with its pair, counted and logged, never cut.
 
+    With `batch_tokens`, batches are limited by what they cost instead: their pairs times the
+    longest source or target that the buckets in them have. Cuts are the same in every epoch.
+
     Args:
         pairs: Sources and targets, any iterable; it is read once.
         source_tokenizer: Makes ids of sources.
         target_tokenizer: Makes ids of targets.
-        batch_size: Most pairs in a batch, at least 1.
+        batch_size: Most pairs in a batch, at least 1; without effect where `batch_tokens` is set.
         max_source_length: Most ids of a source, </s> included.
         max_target_length: Most ids of a target, </s> included.
         bucket_width: Lengths that fall into the same bucket of this many tokens are shuffled
             together. A small width pads less, a large one mixes more.
+        batch_tokens: Most tokens, padding included, on either side of a batch; a pair that alone
+            exceeds it is a batch of its own. 0 for batches of `batch_size` pairs.
         seed: Seed of the shuffle.
 
     Raises:
-        ValueError: If a number is below 1 (the seed: below 0).
+        ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0).
         InputError: If there are no pairs, or none within the limits.
 
     Example:
@@ -70,6 +74,7 @@ class PairBatches:
         max_source_length: int,
         max_target_length: int,
         bucket_width: int = 8,
+        batch_tokens: int = 0,
         seed: int = 1,
     ) -> None:
         """Encodes all pairs; the class docstring explains the arguments."""
@@ -78,6 +83,7 @@ class PairBatches:
             ("max_source_length", max_source_length, 1),
             ("max_target_length", max_target_length, 1),
             ("bucket_width", bucket_width, 1),
+            ("batch_tokens", batch_tokens, 0),
             ("seed", seed, 0),
         ):
             if value < least:
@@ -86,21 +92,22 @@ class PairBatches:
         self.max_source_length = max_source_length
         self.max_target_length = max_target_length
         self.bucket_width = bucket_width
+        self.batch_tokens = batch_tokens
         self.seed = seed
         self.dropped_sources = 0
         self.dropped_targets = 0
         self.dropped = 0
         sources, targets = self._encode(pairs, source_tokenizer, target_tokenizer)
-        self._ranks = _bucket_ranks(sources.lengths, targets.lengths, bucket_width)
-        exact = _bucket_ranks(sources.lengths, targets.lengths, width=1)
+        self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
+        exact = rank_buckets(sources.lengths, targets.lengths, width=1)
         self._by_length = np.argsort(exact, kind="stable")
-        size = len(self._ranks)
-        self.steps_per_epoch = -(-size // batch_size)
-        # Spread evenly, the sizes of two batches differ by one pair at most.
-        bounds = np.arange(self.steps_per_epoch + 1) * size // self.steps_per_epoch
+        lengths = np.maximum(sources.lengths, targets.lengths)
+        bounds = self._cut(lengths, self._ranks)
+        self.steps_per_epoch = len(bounds) - 1
         # Input pipelines run on the CPU; constants on another device would be copied every step.
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)
+            self._bounds_by_length = tf.constant(self._cut(lengths, exact))
             self._sources = sources.to_tensors()
             self._targets = targets.to_tensors()
 
@@ -133,7 +140,7 @@ class PairBatches:
             order, steps = tf.ensure_shape(order, [None]), tf.ensure_shape(steps, [None])
             begin = tf.where(epoch == first_epoch, offset, 0)
             left = tf.data.Dataset.from_tensor_slices(steps[begin:])
-            return left.map(lambda step: self._build_batch(order, step))
+            return left.map(lambda step: self._build_batch(order, self._bounds, step))
 
         stream = tf.data.Dataset.counter(first_epoch).flat_map(build_epoch)
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
@@ -143,11 +150,19 @@ class PairBatches:
         """Returns every pair once, in order of length: the finite dataset for validation.
 
         Returns:
-            A dataset of `steps_per_epoch` elements like those of `stream`.
+            A dataset of elements like those of `stream`; `steps_per_epoch` of them, or about as
+            many where `batch_tokens` is set, because the cuts of this order are others.
         """
-        order = tf.constant(self._by_length)
-        steps = tf.data.Dataset.range(self.steps_per_epoch)
-        return steps.map(lambda step: self._build_batch(order, step)).prefetch(_READY_BATCHES)
+        order, bounds = tf.constant(self._by_length), self._bounds_by_length
+        steps = tf.data.Dataset.range(len(bounds) - 1)
+        batches = steps.map(lambda step: self._build_batch(order, bounds, step))
+        return batches.prefetch(_READY_BATCHES)
+
+    def _cut(self, lengths: Ints, ranks: Ints) -> Ints:
+        """Where batches begin, in the order of the ranks, and where the last one ends."""
+        if self.batch_tokens:
+            return cut_by_tokens(lengths, ranks, self.batch_tokens)
+        return cut_by_pairs(len(ranks), self.batch_size)
 
     def _encode(
         self,
@@ -193,8 +208,10 @@ class PairBatches:
         order = shuffled[np.argsort(self._ranks[shuffled], kind="stable")]
         return order, rng.permutation(self.steps_per_epoch)
 
-    def _build_batch(self, order: tf.Tensor, step: tf.Tensor) -> tuple[tuple[Any, Any], Any]:
-        rows = order[self._bounds[step] : self._bounds[step + 1]]
+    def _build_batch(
+        self, order: tf.Tensor, bounds: tf.Tensor, step: tf.Tensor
+    ) -> tuple[tuple[Any, Any], Any]:
+        rows = order[bounds[step] : bounds[step + 1]]
         source_ids, _ = self._sources.pad(rows)
         target_out, real = self._targets.pad(rows)
         starts = tf.fill([tf.shape(rows)[0], 1], START_ID)
@@ -230,16 +247,3 @@ class _SequenceTensors(NamedTuple):
         real = positions < lengths
         ids = tf.gather(self.ids, tf.where(real, starts + positions, 0))
         return tf.where(real, ids, PAD_ID), real
-
-
-def _bucket_ranks(source_lengths: array[int], target_lengths: array[int], width: int) -> Ints:
-    """Ranks each pair by its bucket; pairs of equal rank are interchangeable.
-
-    Targets come first, because the output projection makes a padded target position the dearest.
-    """
-    sources = (np.asarray(source_lengths) - 1) // width
-    targets = (np.asarray(target_lengths) - 1) // width
-    # Back and forth through the sources, so that buckets that share a batch have similar sources.
-    last = sources.max(initial=0)
-    ranks: Ints = targets * (last + 1) + np.where(targets % 2, last - sources, sources)
-    return ranks

@@ -23,14 +23,17 @@ from .tokenizers import learn_tokenizers
 
 
 def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
-    """Learns both tokenizers from the training pairs."""
-    data, decoding = recipe.data, recipe.decoding
-    settings = SearchSettings(
-        max_source_length=data.max_source_length,
-        max_length=decoding.max_length or data.max_target_length,
-        beam_width=decoding.beam_width,
-        length_penalty=decoding.length_penalty,
-    )
+    """Learns both tokenizers from the training pairs.
+
+    Raises:
+        InputError: if settings of the search do not fit each other.
+    """
+    data, decoding = recipe.data, dict(recipe.decoding.values())
+    decoding["max_length"] = decoding["max_length"] or data.max_target_length
+    try:
+        settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
+    except ValueError as error:
+        raise InputError(f"the recipe describes no search: {error}") from error
     return TextCodec(*learn_tokenizers(recipe.text, pairs, seed=recipe.seed), settings)
 
 
@@ -52,7 +55,7 @@ def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2S
     except ValueError as error:
         raise InputError(f"the recipe describes no model: {error}") from error
     model.compile(
-        optimizer=build_optimizer(training, -(-total_steps // training.accumulate)),
+        optimizer=build_optimizer(training, total_steps),
         loss=MaskedCrossentropy(label_smoothing=training.label_smoothing),
         metrics=[MaskedAccuracy()],
     )

@@ -11,15 +11,15 @@ from keras_attention.schedules import WarmUp
 from .sections import TrainingConfig
 
 
-def build_optimizer(config: TrainingConfig, total_updates: int) -> keras.optimizers.Optimizer:
+def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizers.Optimizer:
     """Adam with the recipe's schedule, clipping, averaging and accumulation.
 
     Args:
         config: the recipe's section.
-        total_updates: updates of the whole run, where a cosine schedule ends.
+        total_steps: batches of the whole run, where a cosine schedule ends.
     """
     return keras.optimizers.Adam(
-        _learning_rate(config, total_updates),
+        _learning_rate(config, total_steps),
         global_clipnorm=config.clip_norm or None,
         gradient_accumulation_steps=config.accumulate if config.accumulate > 1 else None,
         use_ema=config.ema > 0,
@@ -27,13 +27,17 @@ def build_optimizer(config: TrainingConfig, total_updates: int) -> keras.optimiz
     )
 
 
-def _learning_rate(config: TrainingConfig, total_updates: int) -> Any:
-    """A number, or a schedule of Keras's or ours."""
-    rate, warmup = config.learning_rate, config.warmup
+def _learning_rate(config: TrainingConfig, total_steps: int) -> Any:
+    """A number, or a schedule of Keras's or ours.
+
+    Keras asks a schedule for the rate of a batch, not of an update: where gradients accumulate,
+    what the recipe counts in updates is longer here.
+    """
+    rate, warmup = config.learning_rate, config.warmup * config.accumulate
     if config.schedule == "cosine":
         return keras.optimizers.schedules.CosineDecay(
             0.0 if warmup else rate,
-            max(1, total_updates - warmup),
+            max(1, total_steps - warmup),
             warmup_target=rate if warmup else None,
             warmup_steps=warmup,
         )

@@ -50,11 +50,16 @@ class Recipe(Section):
     decoding: DecodingConfig = DecodingConfig()
 
     def __post_init__(self) -> None:
-        """Checks the values at the top; each section has checked its own."""
+        """Checks the values at the top and over sections; each has checked its own."""
         super().__post_init__()
         if self.name in ("", ".", "..") or set(self.name) & set("/\\"):
             raise InputError(
                 f"`name` must be a file name without a folder. Received: {self.name!r}."
+            )
+        if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
+            raise InputError(
+                "`model.tie_embeddings`='all' is one table for both sides and needs "
+                "text.joint_vocabulary=true. Received: text.joint_vocabulary=false."
             )
 
     def to_toml(self) -> str:

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.files import write_atomically
+from keras_attention.files import find_leftovers, write_atomically
 
 from .recipe import Recipe, load_recipe
 
@@ -55,7 +55,9 @@ class RunFolder:
                     f"{self.path}: holds a run already; continue it with --resume, or begin anew "
                     "with --overwrite."
                 )
-        elif self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir())):
+        elif self.path.is_file() or (
+            self.path.is_dir() and set(self.path.iterdir()) - set(find_leftovers(self.path))
+        ):
             raise InputError(f"{self.path}: expected a new or empty folder for the run.")
 
     def check_same(self, recipe: Recipe, *, overwrite: bool = False) -> None:
@@ -66,15 +68,17 @@ class RunFolder:
             overwrite: whether the run is to be removed, which leaves nothing to resume.
 
         Raises:
-            InputError: if there is no run, or its recipe differs (more epochs are welcome).
+            InputError: if there is no run, or its recipe differs (more epochs are welcome, but
+                for a schedule that ends with the last of them).
         """
         if overwrite:
             raise InputError("--resume keeps a run and --overwrite removes it; choose one of them.")
         if not self.recipe_file.is_file():
             raise InputError(f"{self.path}: holds no run to resume; start one without --resume.")
         before, now = _lines(load_recipe(self.recipe_file)), _lines(recipe)
+        fixed = recipe.training.schedule == "cosine"
         for old, new in zip(before, now, strict=True):
-            if old != new and not new.startswith("epochs = "):
+            if old != new and (fixed or not new.startswith("epochs = ")):
                 raise InputError(
                     f"{self.recipe_file}: the run was started with `{old}`. Received: `{new}`."
                 )
@@ -92,6 +96,8 @@ class RunFolder:
         """
         if overwrite and self.recipe_file.is_file():
             shutil.rmtree(self.path)
+        for path in [*find_leftovers(self.path), *find_leftovers(self.checkpoints)]:
+            shutil.rmtree(path)
         recipe.save(self.recipe_file)
         if not self.versions_file.exists():
             versions = {name: metadata.version(name) for name in _PACKAGES}

@@ -125,6 +125,10 @@ class ModelConfig(Section):
     attention_units: int = setting(
         0, "width of the additive score and of the attentional vector (0 = units)", minimum=0
     )
+    source_embeddings: str = setting(
+        "", "word2vec text file that the sources' embeddings begin with; empty: none"
+    )
+    target_embeddings: str = setting("", "such a file for the targets' embeddings")
 
     def __post_init__(self) -> None:
         """Checks the values, then their combination."""
@@ -140,6 +144,25 @@ class ModelConfig(Section):
                 "`model.input_feeding` needs model.placement='after', because attention placed "
                 "before the LSTM feeds the context already. Received: model.placement='before'."
             )
+        self._check_ties()
+
+    def _check_ties(self) -> None:
+        """Checks that the outputs can be compared with the embeddings they are tied to."""
+        projects = self.deep_output or (self.attention != "none" and self.placement == "after")
+        name = "attention_units" if projects else "units"
+        width = projects and self.attention_units or self.units
+        if self.tie_embeddings != "none" and width != self.embedding:
+            raise InputError(
+                f"`model.tie_embeddings` needs outputs as wide as the embeddings: set model.{name} "
+                f"to model.embedding. Received: model.embedding={self.embedding} and outputs of "
+                f"{width}."
+            )
+        if self.tie_embeddings == "all" and self.source_embeddings and self.target_embeddings:
+            raise InputError(
+                "`model.source_embeddings` and model.target_embeddings are one table with "
+                "model.tie_embeddings='all'; set one of them. Received: "
+                f"{self.source_embeddings!r} and {self.target_embeddings!r}."
+            )
 
 
 @dataclass(frozen=True)
@@ -149,6 +172,9 @@ class TrainingConfig(Section):
     section = "training"
     epochs: int = setting(10, "passes over the training pairs", minimum=1)
     batch_size: int = setting(64, "pairs in a batch", minimum=1)
+    batch_tokens: int = setting(
+        0, "padded tokens in a batch, on either side, instead (0 = batch_size)", minimum=0
+    )
     accumulate: int = setting(1, "batches whose gradients make one update", minimum=1)
     learning_rate: float = setting(0.001, "Adam's step size, or a schedule's largest", above=0)
     schedule: str = setting(
@@ -182,7 +208,10 @@ class TrainingConfig(Section):
         0, "stop after so many validations without a new best (0 = never)", minimum=0
     )
     ema: float = setting(
-        0.0, "validate and keep a moving average of weights, with this momentum", minimum=0, below=1
+        0.0,
+        "momentum, from batch to batch, of averaged weights to validate and keep (0 = none)",
+        minimum=0,
+        below=1,
     )
     average_last: int = setting(
         1, "validate and keep the mean of the weights at so many last validations", minimum=1
@@ -205,9 +234,17 @@ class TrainingConfig(Section):
 
 @dataclass(frozen=True)
 class DecodingConfig(Section):
-    """How held-out sources are decoded."""
+    """How the model searches unless it is told otherwise: held-out sources, and its exports."""
 
     section = "decoding"
     beam_width: int = setting(1, "hypotheses kept a step (1 = greedy)", minimum=1)
-    length_penalty: float = setting(0.0, "GNMT's alpha", minimum=0)
+    length_penalty: float = setting(0.0, "GNMT's alpha, of beams", minimum=0)
+    coverage_penalty: float = setting(0.0, "GNMT's beta, of beams", minimum=0)
     max_length: int = setting(0, "longest output (0 = data.max_target_length)", minimum=0)
+    min_length: int = setting(0, "shortest output in tokens, with </s>", minimum=0)
+    repetition_penalty: float = setting(
+        1.0, "factor on the log-probability of a token that was said before", minimum=1
+    )
+    no_repeat_ngram: int = setting(
+        0, "size of the n-grams that no output holds twice (0 = all may come)", minimum=0
+    )

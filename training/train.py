@@ -28,6 +28,7 @@ from .callbacks import (
 )
 from .data import Pair, split_pairs
 from .data_paths import absolute
+from .pretrained import absolute_files, load_pretrained
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .samples import ShowSamples
@@ -63,13 +64,21 @@ def train(
     else:
         run.check_free(overwrite=overwrite)
     training, held_out = split_pairs(recipe.data, recipe.seed)
+    _check_held_out(recipe, held_out)
     codec = build_codec(recipe, training)
-    batches = make_batches(recipe, codec, training, batch_size=recipe.training.batch_size)
+    batches = make_batches(
+        recipe,
+        codec,
+        training,
+        batch_size=recipe.training.batch_size,
+        batch_tokens=recipe.training.batch_tokens,
+    )
     validation = make_batches(recipe, codec, held_out, batch_size=256) if held_out else None
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
     epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
     if checkpoint is None:
         model = build_model(recipe, codec, stretch * stretches)
+        load_pretrained(recipe.model, model, codec)
     else:
         model = load_model(checkpoint, include_optimizer=True)
     translator = Translator(model, codec)
@@ -99,13 +108,21 @@ def train(
     return Translator.load(run.path)
 
 
+def _check_held_out(recipe: Recipe, held_out: list[Pair]) -> None:
+    if recipe.training.schedule == "plateau" and not held_out:
+        raise InputError(
+            "`training.schedule`='plateau' needs held-out pairs to watch. "
+            "Received: data.held_out=0 and no data.validation_path."
+        )
+
+
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe as the run folder keeps it: it means the same from any working folder."""
-    return replace(recipe, data=absolute(recipe.data))
+    return replace(recipe, data=absolute(recipe.data), model=absolute_files(recipe.model))
 
 
 def make_batches(
-    recipe: Recipe, codec: TextCodec, pairs: list[Pair], *, batch_size: int
+    recipe: Recipe, codec: TextCodec, pairs: list[Pair], *, batch_size: int, batch_tokens: int = 0
 ) -> PairBatches:
     """The recipe's batches of `pairs`."""
     return PairBatches(
@@ -116,6 +133,7 @@ def make_batches(
         max_source_length=recipe.data.max_source_length,
         max_target_length=recipe.data.max_target_length,
         bucket_width=recipe.training.bucket_width,
+        batch_tokens=batch_tokens,
         seed=recipe.seed,
     )
 
@@ -150,9 +168,9 @@ def _callbacks(
         judged.append(ShowSamples(translator, held_out, run.logs / "samples", stretch))
     return [
         SeedNoise(recipe.seed),
-        *_schedules(config, run, stretch),
         CountSteps(stretch),
         *with_average(judged, config, run),
+        *_schedules(config, run, stretch),
         *(
             [StopEarly(run, monitor, config.patience, higher_is_better=more)]
             if held_out and config.patience

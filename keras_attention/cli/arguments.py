@@ -1,16 +1,34 @@
 """Arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A trained model's folder.")]
+
+def _of_search(metavar: str | None, help: str, *names: str, **limits: Any) -> Any:
+    """An option of search; where it is not given the model's own setting holds."""
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel="Search", **limits)
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given, under the names of `SearchOptions`."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+ModelFolder = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="A trained model's folder.", file_okay=False),
+]
+KerasModel = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A trained model's folder or a .keras checkpoint.")
+]
 AnyModel = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL",
-        help="A trained model's folder, a SavedModel version folder, or a .tflite file.",
+        help="A trained model's folder or a .keras checkpoint in it, a SavedModel version "
+        "folder, or a .tflite file.",
     ),
 ]
 Overrides = Annotated[
@@ -18,13 +36,6 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe's setting; repeatable."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Remove the run that stands there.")]
-BeamWidth = Annotated[
-    int | None,
-    typer.Option("--beam", min=1, metavar="K", help="Hypotheses searched (1 = greedy)."),
-]
-LengthPenalty = Annotated[
-    float | None, typer.Option(min=0.0, metavar="ALPHA", help="Exponent of the length penalty.")
-]
 DataFormat = Annotated[
     str, typer.Option("--format", help="How pairs are stored: tsv, dates or parallel.")
 ]
@@ -36,3 +47,34 @@ ReplaceUnknown = Annotated[
     typer.Option("--replace-unknown", help="Copy the aligned source word where `<unk>` stands."),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, metavar="N", help="Lines searched together.")]
+
+OtherModels = Annotated[
+    list[Path] | None,
+    _of_search("MODEL", "Another model, searched together with the first; repeatable.", "--with"),
+]
+BeamWidth = Annotated[
+    int | None, _of_search("K", "Hypotheses, or samples, a source (1 = greedy).", "--beam", min=1)
+]
+LengthPenalty = Annotated[
+    float | None, _of_search("ALPHA", "Exponent of the length penalty.", min=0.0)
+]
+CoveragePenalty = Annotated[float | None, _of_search("BETA", "Weight of the coverage penalty.")]
+MinLength = Annotated[int | None, _of_search("N", "Tokens at least, with the end token.")]
+RepetitionPenalty = Annotated[
+    float | None, _of_search("X", "Factor on the log-probability of what was said; 1 is none.")
+]
+NoRepeatNgram = Annotated[
+    int | None, _of_search("N", "Size of the n-grams that no output holds twice; 0 is none.")
+]
+Groups = Annotated[int | None, _of_search("N", "Groups of beams that are kept apart.")]
+GroupDiversity = Annotated[
+    float | None, _of_search("X", "What a token loses for each earlier group that says it.")
+]
+Sample = Annotated[bool | None, _of_search(None, "Draw the hypotheses at random.", "--sample")]
+Temperature = Annotated[float | None, _of_search("X", "Of samples; less is nearer to greedy.")]
+TopK = Annotated[int | None, _of_search("N", "Draw from the N likeliest tokens only.")]
+TopP = Annotated[
+    float | None, _of_search("P", "Draw from the likeliest tokens of that probability together.")
+]
+Seed = Annotated[int | None, _of_search("N", "Of samples.")]
+Prefix = Annotated[str, _of_search("TEXT", "What every output must begin with.")]

@@ -138,9 +138,12 @@ def short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str
         raise InputError("expected different models. Received: one of them twice.")
     every = {*models, *others}
     short = len({path.resolve().name for path in every}) == len(every)
-    first, *rest = [path.resolve().name if short else str(path) for path in [*models, *others]]
-    members = rest[len(models) - 1 :]
-    return [" + ".join([first, *members]), *rest[: len(models) - 1]]
+
+    def name(path: Path) -> str:
+        return path.resolve().name if short else str(path)
+
+    names = [name(path) for path in models]
+    return [" + ".join([names[0], *map(name, others)]), *names[1:]]
 
 
 def run_score(model: Path, pairs: Sequence[Pair], *, as_json: bool) -> None:

@@ -32,8 +32,8 @@ def open_lines(file: str) -> Iterator[str]:
     return decode_lines(stream, "standard input")
 
 
-def checked_text(text: str) -> str:
-    """A text that was given as an argument.
+def checked_text(text: str, name: str = "TEXT") -> str:
+    """A text that was given as an argument of that name.
 
     Raises:
         InputError: if it is not UTF-8; its other bytes have become lone surrogates.
@@ -41,7 +41,7 @@ def checked_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InputError(f"TEXT: expected UTF-8. Received: {text!r}.") from None
+        raise InputError(f"{name}: expected UTF-8. Received: {text!r}.") from None
     return text
 
 

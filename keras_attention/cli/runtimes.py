@@ -1,7 +1,8 @@
 """Which runtime a path asks for, and which pairs a model is judged on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from keras_attention.errors import InputError
@@ -12,54 +13,79 @@ Translate = Callable[[Iterable[str]], list[Translation]]
 
 def open_translator(
     path: Path,
-    beam_width: int | None = None,
-    length_penalty: float | None = None,
-    nbest: int = 1,
+    search: Mapping[str, Any] = MappingProxyType({}),
     *,
+    others: Sequence[Path] = (),
+    nbest: int = 1,
     replace_unknown: bool = False,
 ) -> Translate:
-    """The translator behind a path: Keras folder, SavedModel version folder or TFLite file.
+    """The translator behind a path: Keras folder or checkpoint, SavedModel folder or TFLite file.
 
     Args:
         path: the folder or file.
-        beam_width: hypotheses searched; default the model's own.
-        length_penalty: default the model's own.
+        search: `prefix` and fields of `SearchOptions` in place of the model's own settings.
+        others: models that are searched together with this one.
         nbest: hypotheses that are wanted.
         replace_unknown: whether source words stand in for `<unk>`; see `TextCodec`.
 
     Raises:
         InputError: if there is none, or the search options do not fit it.
     """
-    exported = path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
-    if exported and (beam_width, length_penalty, nbest) != (None, None, 1):
+    exports = [each for each in (path, *others) if _is_export(each)]
+    if exports and others:
+        raise InputError(f"{exports[0]}: an export is searched alone; --with needs folders.")
+    if exports and (search or nbest != 1):
         raise InputError(
-            f"{path}: an export searches as it was exported; --beam, --length-penalty and "
-            "--nbest need the model's folder."
+            f"{path}: an export searches as it was exported; --nbest and the options of search, "
+            "such as --beam, need the model's folder."
         )
-    if exported and replace_unknown:
+    if exports and replace_unknown:
         raise InputError(f"{path}: --replace-unknown needs the model's folder.")
+    if exports:
+        return _open_export(path)
+    from keras_attention.translator import Translator
+
+    translator = Translator.load_ensemble([path, *others])
+    options = _checked(translator, search, nbest)
+
+    def translate(texts: Iterable[str]) -> list[Translation]:
+        found = translator(texts, **options)
+        return list(map(translator.codec.replace_unknown, found)) if replace_unknown else found
+
+    return translate
+
+
+def _is_export(path: Path) -> bool:
+    return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
+
+
+def _open_export(path: Path) -> Translate:
     if path.suffix == ".tflite":
         from keras_attention.export.device import DeviceTranslator
 
         return DeviceTranslator.load(path)
-    if exported:
-        from keras_attention.export.saved_model import SavedModelTranslator
+    from keras_attention.export.saved_model import SavedModelTranslator
 
-        return SavedModelTranslator.load(path)
-    from keras_attention.translator import Translator
+    return SavedModelTranslator.load(path)
 
-    translator = Translator.load(path)
-    width = beam_width or translator.codec.settings.beam_width
+
+def _checked(translator: Any, search: Mapping[str, Any], nbest: int) -> dict[str, Any]:
+    """The options as the translator takes them, once it is known that it does."""
+    try:
+        translator.stream([], **search)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    width = search.get("beam_width", translator.codec.settings.beam_width)
     if nbest > width:
         raise InputError(
             f"--nbest must not be over the beam width, {width}. Received: --nbest {nbest}."
         )
+    if not search.get("sample"):
+        return dict(search)
+    from keras.random import SeedGenerator
 
-    def translate(texts: Iterable[str]) -> list[Translation]:
-        found = translator(texts, beam_width=width, length_penalty=length_penalty)
-        return list(map(translator.codec.replace_unknown, found)) if replace_unknown else found
-
-    return translate
+    # Lines come a few at a time, and each time an integer would draw the same again.
+    return {**search, "seed": SeedGenerator(search.get("seed", 0))}
 
 
 def export_all(translator: Any, folder: Path, *, version: int = 1) -> list[Path]:

@@ -39,7 +39,7 @@ class SearchOptions:
         top_k: draw from that many likeliest tokens only; 0 draws from all. Default 0.
         top_p: draw from the fewest likeliest tokens that have that probability together, in
             (0, 1]. Default 1.
-        seed: of sampling: an integer, which draws the same each time, or a
+        seed: of sampling: an integer in [0, 2 ** 31), which draws the same each time, or a
             `keras.random.SeedGenerator`. Default 0.
 
     Raises:
@@ -125,6 +125,10 @@ class SearchOptions:
         # A seed generator is told by its method: importing Keras here would take seconds.
         if not hasattr(self.seed, "next"):
             _check_integer("seed", self.seed)
+            if not 0 <= self.seed < 2**31:  # type: ignore[operator]
+                raise ValueError(
+                    f"`seed` must be at least 0 and below 2 ** 31. Received: seed={self.seed}."
+                )
         if self.sample and self.groups > 1:
             raise ValueError(
                 f"`groups` are of beam search, not of sampling. Received: groups={self.groups}."

@@ -29,16 +29,17 @@ class ScheduledSampler(keras.layers.Layer):
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        # In 16 bits, neither draws nor small rates would be what they are named.
+        super().__init__(autocast=False, **kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.rate = self.add_weight(
-            (), initializer="zeros", trainable=False, dtype="float32", name="rate"
+            (), initializer="zeros", trainable=False, dtype="float32", autocast=False, name="rate"
         )
 
     def call(self, target: Tensor, logits: Tensor) -> Tensor:
         """Mixes the predictions in; no gradient flows through them."""
-        logits = ops.stop_gradient(logits)
+        logits = ops.cast(ops.stop_gradient(logits), "float32")
         noise = keras.random.uniform(ops.shape(logits), 1e-6, 1.0, seed=self.seed_generator)
         # Gumbel's trick: the largest of logits with this noise is a draw from their softmax.
         draws = ops.argmax(logits - ops.log(-ops.log(noise)), axis=-1)

@@ -1,20 +1,20 @@
 """Text to ids and back, the same in Python, in every export and on the device."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.decoding.search_settings import SearchSettings as SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.files import decode_text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
 from keras_attention.translation import Hypothesis, Translation
-from keras_attention.vocabulary import END, END_ID, PAD_ID, UNKNOWN
+from keras_attention.vocabulary import END, END_ID, PAD_ID, UNKNOWN, UNKNOWN_ID
 
 SETTINGS_FILE = "translator.json"
 SIDES = ("source", "target")
@@ -33,25 +33,12 @@ _DEFAULTS = {
     "source_lowercase": False,
     "target_lowercase": False,
     "joint_vocabulary": False,
+    "coverage_penalty": 0.0,
+    "min_length": 0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram": 0,
 }
 """What a file says that was written before there was a choice."""
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """How a model searches unless it is told otherwise.
-
-    Attributes:
-        max_source_length: source tokens that an export with fixed shapes takes, `</s>` included.
-        max_length: target tokens at most, `</s>` included.
-        beam_width: hypotheses a source; 1 is greedy search.
-        length_penalty: exponent of beam search's length penalty.
-    """
-
-    max_source_length: int
-    max_length: int
-    beam_width: int = 1
-    length_penalty: float = 0.0
 
 
 class TextCodec:
@@ -71,6 +58,21 @@ class TextCodec:
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0."""
         return pad([self.source.encode(text) for text in texts])
+
+    def encode_prefix(self, text: str) -> list[int]:
+        """Target ids that an output which begins with `text` begins with.
+
+        Raises:
+            InputError: if the target vocabulary lacks some of it.
+        """
+        ids = self.target.encode(text)[:-1]
+        if UNKNOWN_ID in ids:
+            unknown = self.target.tokens(text)[ids.index(UNKNOWN_ID)]
+            raise InputError(
+                "`prefix` must be made of the target vocabulary's tokens. "
+                f"Received: prefix={text!r}, where {unknown!r} is none of them."
+            )
+        return ids
 
     def translations(
         self, texts: Sequence[str], tokens: Any, scores: Any, alignments: Any
@@ -138,6 +140,14 @@ class TextCodec:
         """Whether both sides have learned the same: equal ids are equal tokens."""
         sides = self.source, self.target
         return len({(tokenizer.name, tokenizer.to_bytes()) for tokenizer in sides}) == 1
+
+    def reads_like(self, other: "TextCodec") -> bool:
+        """Whether both have the same tokenizers, so that equal ids are equal texts."""
+        own, theirs = ((codec.source, codec.target) for codec in (self, other))
+        return all(
+            (one.name, one.to_bytes(), one.normalizer) == (two.name, two.to_bytes(), two.normalizer)
+            for one, two in zip(own, theirs, strict=True)
+        )
 
     def to_files(self) -> dict[str, bytes]:
         """The codec as file names and their contents, for `from_files`.
@@ -214,17 +224,22 @@ def _sound(settings: dict[str, Any]) -> bool:
     names = ("source_tokenizer", "target_tokenizer")
     forms = ("source_normalization", "target_normalization")
     flags = ("source_lowercase", "target_lowercase", "joint_vocabulary")
-    counts = ("max_source_length", "max_length", "beam_width")
+    searching = [field.name for field in fields(SearchSettings)]
     return (
-        set(settings) == {*names, *forms, *flags, *counts, "length_penalty"}
+        set(settings) == {*names, *forms, *flags, *searching}
         and all(settings[name] in list(TOKENIZERS) for name in names)
         and all(settings[name] in list(FORMS) for name in forms)
         and all(type(settings[name]) is bool for name in flags)
         and not (settings["joint_vocabulary"] and len({settings[name] for name in names}) > 1)
-        and all(type(settings[name]) is int and settings[name] >= 1 for name in counts)
-        and type(settings["length_penalty"]) in (int, float)
-        and 0 <= settings["length_penalty"] < math.inf
+        and _can_search({name: settings[name] for name in searching})
     )
+
+
+def _can_search(settings: dict[str, Any]) -> bool:
+    try:
+        return SearchSettings(**settings).length_penalty >= 0
+    except ValueError:
+        return False
 
 
 def until_end(ids: Sequence[int]) -> list[int]:

@@ -1,6 +1,7 @@
 """The small run that these tests share, and how they look at folders."""
 
 import hashlib
+import shutil
 
 SETTINGS = [
     "size=3000",
@@ -26,3 +27,17 @@ def contents(folder):
         else "folder"
         for path in folder.rglob("*")
     }
+
+
+def copy_after(stretches, folder, monkeypatch):
+    """Keeps a run as it stands after so many validations: what a kill would have left."""
+    from keras_attention.training.callbacks import Checkpoint
+
+    write = Checkpoint.on_epoch_end
+
+    def write_and_copy(self, epoch, logs=None):
+        write(self, epoch, logs)
+        if epoch + 1 == stretches:
+            shutil.copytree(self.folder.path, folder)
+
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", write_and_copy)

@@ -1,5 +1,6 @@
 """A killed run, continued, ends at the weights of a run that nobody disturbed."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -8,13 +9,30 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
-from runs import SETTINGS, overrides
+from runs import SETTINGS, copy_after, overrides
 
+from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training.recipe import load_recipe
 from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.samples import ShowSamples
 from keras_attention.training.train import train
 
 DEADLINE = 120
+# Two batches before each validation, three in an update: a checkpoint lies within an update.
+EVERYTHING = [
+    "format=tsv", "held_out=2", "epochs=1", "validate_every=2", "batch_tokens=6", "accumulate=3",
+    "units=8", "embedding=6", "attention_units=6", "joint_vocabulary=true", "max_target_length=3",
+    "embedding_dropout=0.1", "memory_dropout=0.1", "output_dropout=0.3", "recurrent_dropout=0.2",
+    "layer_norm=true", "deep_output=true", "tie_embeddings=all", "dropout=0.2",
+    "l2=0.001", "label_smoothing=0.1", "scheduled_sampling=0.9", "scheduled_sampling_steps=6",
+]  # fmt: skip
+WAYS = {
+    "plateau and moving average": ["schedule=plateau", "plateau_patience=1", "ema=0.7"],
+    "cosine and mean of the last, in 16 bits": [
+        "schedule=cosine", "warmup=1", "average_last=2", "mixed_precision=true",
+        "target_embeddings=v.vec",
+    ],
+}  # fmt: skip
 
 
 def assert_same_runs(first, second, *, epochs):
@@ -70,3 +88,28 @@ def test_killed_run_resumes_to_the_same_dropout(killed_meanwhile, tmp_path):
     wait_until_killed()
     train(recipe, tmp_path / "killed", resume=True)
     assert_same_runs(tmp_path / "killed", tmp_path / "whole", epochs=3)
+
+
+@pytest.fixture
+def eagerly(monkeypatch):
+    """A step's graph takes longer to trace than these few steps take; pictures too."""
+    eager = property(lambda model: True, lambda model, value: None)
+    monkeypatch.setattr(Seq2Seq, "run_eagerly", eager)
+    monkeypatch.setattr(ShowSamples, "on_epoch_end", lambda *arguments: None)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_with_every_option_resumes_to_the_same_weights(way, eagerly, tmp_path, monkeypatch):
+    words = ["".join(word) for size in (1, 2) for word in itertools.product("abc", repeat=size)]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "v.vec").write_text("a 1 2 3 4 5 6\n")
+    (tmp_path / "words.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in words))
+    recipe = load_recipe("dates", [*EVERYTHING, "data.path=words.tsv", *WAYS[way]])
+    copy_after(2, tmp_path / "killed", monkeypatch)
+    whole = train(recipe, tmp_path / "whole")
+    (tmp_path / "v.vec").unlink()  # read at the start of a run alone
+    killed = train(recipe, tmp_path / "killed", resume=True)
+    assert RunFolder(tmp_path / "whole").values("step") == [2, 4, 6]
+    assert_same_runs(tmp_path / "killed", tmp_path / "whole", epochs=3)
+    for one, other in zip(killed.model.weights, whole.model.weights, strict=True):
+        assert np.array_equal(one.numpy(), other.numpy()), one.path

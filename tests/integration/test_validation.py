@@ -1,13 +1,11 @@
 """Validation every so many steps, early stopping, and both across a kill."""
 
-import shutil
-
 import keras
 import numpy as np
 import pytest
+from runs import copy_after
 
 from keras_attention.errors import InputError
-from keras_attention.training.callbacks import Checkpoint
 from keras_attention.training.recipe import load_recipe
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.train import train
@@ -21,18 +19,6 @@ TINY = [
     "learning_rate=0.01",
     "dropout=0.2",
 ]
-
-
-def copy_after(stretches, folder, monkeypatch):
-    """Keeps the run as it stands after so many validations: what a kill would have left."""
-    write = Checkpoint.on_epoch_end
-
-    def write_and_copy(self, epoch, logs=None):
-        write(self, epoch, logs)
-        if epoch + 1 == stretches:
-            shutil.copytree(self.folder.path, folder)
-
-    monkeypatch.setattr(Checkpoint, "on_epoch_end", write_and_copy)
 
 
 def weights_at_the_end(folder):
@@ -67,4 +53,11 @@ def test_a_validation_must_come_before_the_end(tmp_path):
     recipe = load_recipe("dates", [*TINY, "epochs=2", "validate_every=37"])
     with pytest.raises(InputError, match=r"validate_every` must be at most .* all steps, 36\."):
         train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plateau_needs_held_out_pairs(tmp_path):
+    settings = [*TINY, "held_out=0", "schedule=plateau"]
+    with pytest.raises(InputError, match="'plateau' needs held-out pairs to watch"):
+        train(load_recipe("dates", settings), tmp_path / "run")
     assert not (tmp_path / "run").exists()

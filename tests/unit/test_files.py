@@ -3,7 +3,7 @@ import os
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.files import read_lines, read_text, write_atomically
+from keras_attention.files import find_leftovers, read_lines, read_text, write_atomically
 
 
 def write(path, content):
@@ -165,3 +165,16 @@ def test_a_symbolic_link_is_followed(tmp_path):
 def test_a_device_is_never_replaced():
     with pytest.raises(InputError, match="not a device"), write_atomically("/dev/null"):
         pytest.fail("the block must not run")
+
+
+def test_leftovers_are_what_a_killed_writer_leaves(tmp_path):
+    assert find_leftovers(tmp_path / "missing") == []
+    with write_atomically(tmp_path / "text") as temporary:
+        temporary.write_text("half")
+        assert find_leftovers(tmp_path) == [temporary.parent]
+        (temporary.parent / "replaced").touch()  # perhaps the only copy
+        assert find_leftovers(tmp_path) == []
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".a.file").touch()
+    (tmp_path / ".a.abcdefgh").touch()
+    assert find_leftovers(tmp_path) == []

@@ -63,7 +63,37 @@ def test_gradient_is_the_difference_of_probabilities_and_target():
     np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_is_saved_by_name():
-    stored = keras.saving.serialize_keras_object(MaskedCrossentropy(name="surprise"))
+def smoothed(logits):
+    """Cross-entropy with the smoothed distribution, over real tokens, in float64."""
+    wanted = 0.7 * np.eye(5)[TARGET] + 0.3 / 5
+    return -(wanted * log_softmax(logits)).sum(-1)[REAL].mean()
+
+
+def test_smoothing_is_cross_entropy_with_the_smoothed_distribution():
+    loss = float(MaskedCrossentropy(label_smoothing=0.3)(TARGET, LOGITS))
+    assert loss == pytest.approx(smoothed(LOGITS), rel=1e-6)
+
+
+def test_smoothing_has_the_slope_of_finite_differences():
+    smoothing = MaskedCrossentropy(label_smoothing=0.3)
+    _, (slope,) = gradients(lambda logits: smoothing(TARGET, logits), [], LOGITS)
+    expected = np.zeros(LOGITS.shape)
+    for place in np.ndindex(LOGITS.shape):
+        step = np.zeros(LOGITS.shape)
+        step[place] = 1e-5
+        expected[place] = (smoothed(LOGITS + step) - smoothed(LOGITS - step)) / 2e-5
+    np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0])
+def test_smoothing_is_a_share(smoothing):
+    with pytest.raises(ValueError, match=f"below 1. Received: label_smoothing={smoothing}."):
+        MaskedCrossentropy(label_smoothing=smoothing)
+
+
+def test_is_saved_with_its_name_and_smoothing():
+    loss = MaskedCrossentropy(label_smoothing=0.3, name="surprise")
+    stored = keras.saving.serialize_keras_object(loss)
     loaded = keras.saving.deserialize_keras_object(stored)
-    assert type(loaded) is MaskedCrossentropy and loaded.name == "surprise"
+    assert type(loaded) is MaskedCrossentropy
+    assert (loaded.name, loaded.label_smoothing) == ("surprise", 0.3)

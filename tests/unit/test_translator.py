@@ -85,8 +85,14 @@ def test_beam_of_one_is_greedy(translator):
 def test_search_is_traced_once_for_all_shapes(translator):
     translator(TEXTS)
     translator(["a" * 40])
-    (search,) = [found for key, found in translator._searches.items() if key == (1, 0.0)]
-    assert search.experimental_get_tracing_count() == 1
+    for seed, texts in enumerate((TEXTS, ["a"])):
+        translator(texts, sample=True, beam_width=2, seed=seed, prefix="ab")
+    translator(["a", "b"], sample=True, beam_width=2, prefix="c")
+    plain = translator.codec.settings.options()
+    searches = translator._search._compiled
+    assert searches[plain, False].experimental_get_tracing_count() == 1
+    (sampling,) = [found for (options, _), found in searches.items() if options.sample]
+    assert sampling.experimental_get_tracing_count() == 1
 
 
 def test_saved_and_loaded_it_gives_the_same_answers(translator, tmp_path):

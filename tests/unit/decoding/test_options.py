@@ -155,20 +155,24 @@ def test_samples_follow_the_distribution(name):
         expected = reference.distribution(model, row, options, begin)
         assert sum(expected.values()) == pytest.approx(1)
         assert {tokens for tokens, _ in possible(drawn, row)} <= expected.keys()
-        counts = Counter(said for tokens, _ in possible(drawn, row) for said in begins(tokens))
-        shares = Counter()
-        for tokens, probability in expected.items():
-            shares.update(dict.fromkeys(begins(tokens), probability))
-        assert counts[()] == draws
-        # Five standard deviations hold where a normal law does; the rare are in what they begin.
-        for tokens, share in shares.items():
-            if draws * share * (1 - share) > 50:
-                bound = 5 * np.sqrt(draws * share * (1 - share))
-                assert abs(counts[tokens] - draws * share) <= bound, tokens
+        counts = Counter(tokens for tokens, _ in possible(drawn, row))
+        assert counts.total() == draws
+        assert_drawn_from(expected, counts)
 
 
-def begins(tokens):
-    return [tokens[:t] for t in range(len(tokens) + 1)]
+def assert_drawn_from(expected, counts):
+    """Pearson's chi-squared test, with what is rare pooled into cells of ten and more."""
+    draws, cells, pooled = counts.total(), [], np.zeros(2)
+    for tokens, share in sorted(expected.items(), key=lambda item: item[1]):
+        pooled += counts[tokens], draws * share
+        if pooled[1] >= 10:
+            cells.append(pooled)
+            pooled = np.zeros(2)
+    observed, due = np.transpose([*cells[:-1], cells[-1] + pooled])
+    statistic, freedom = ((observed - due) ** 2 / due).sum(), max(len(due) - 1, 1)
+    # What a fair draw is over once in thirty thousand times (Wilson and Hilferty 1931).
+    limit = freedom * (1 - 2 / (9 * freedom) + 4 * np.sqrt(2 / (9 * freedom))) ** 3
+    assert statistic <= limit
 
 
 def test_samples_are_independent_of_one_another():

@@ -117,6 +117,21 @@ def test_scheduled_sampling_changes_the_loss_once_its_rate_rises(data):
     assert not np.allclose(numpy(model((source, target_in), training=True)), still)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_scheduled_sampling_draws_in_32_bits_whatever_the_policy(policy, data):
+    source, target_in, _ = data
+    model = make(attention=LuongAttention("general"), scheduled_sampling=True, dtype=policy)
+    model.sampler.rate.assign(0.3)  # no number of 16 bits
+    logits = model((source, target_in), training=True)
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    wide = make(attention=LuongAttention("general"), scheduled_sampling=True)
+    for sampler in (model.sampler, wide.sampler):
+        sampler.seed_generator.state.assign([1, 2])
+    wide.sampler.rate.assign(0.3)
+    found, expected = model.sampler(target_in, logits), wide.sampler(target_in, logits)
+    np.testing.assert_array_equal(numpy(found), numpy(expected))
+
+
 def test_all_options_survive_saving(data, tmp_path):
     source, target_in, _ = data
     model = make(

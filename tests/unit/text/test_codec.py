@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 from keras_attention.text.codec import (
     CODEC_FILES,
@@ -25,6 +27,34 @@ def codec():
     source = WordTokenizer(Vocabulary(["two", "words"]))
     target = CharacterTokenizer(Vocabulary("두낱말 "))
     return TextCodec(source, target, SearchSettings(5, 7, beam_width=2, length_penalty=0.5))
+
+
+def test_settings_become_options():
+    settings = SearchSettings(5, 7, beam_width=2, coverage_penalty=0.1, min_length=3)
+    options = SearchOptions(max_length=7, beam_width=2, coverage_penalty=0.1, min_length=3)
+    assert settings.options() == options
+    assert settings.options(groups=2) == replace(options, groups=2)
+    with pytest.raises(ValueError, match="`groups` must be positive and divide"):
+        settings.options(groups=3)
+    with pytest.raises(ValueError, match="`min_length` must not be above `max_length`"):
+        SearchSettings(5, 7, min_length=8)
+    with pytest.raises(ValueError, match="`max_source_length` must be a positive integer"):
+        SearchSettings(0, 7)
+
+
+def test_a_prefix_is_what_the_target_tokenizer_makes_of_it(codec):
+    assert codec.encode_prefix("두 말") == codec.target.encode("두 말")[:-1]
+    assert codec.encode_prefix("") == []
+    with pytest.raises(InputError, match=r"Received: prefix='두x말', where 'x' is none of them\."):
+        codec.encode_prefix("두x말")
+
+
+def test_which_codecs_read_alike(codec):
+    longer = WordTokenizer(Vocabulary(["two", "words", "more"]))
+    lower = CharacterTokenizer(codec.target.vocabulary, lowercase=True)
+    assert codec.reads_like(TextCodec(codec.source, codec.target, SearchSettings(9, 9)))
+    assert not codec.reads_like(TextCodec(longer, codec.target, codec.settings))
+    assert not codec.reads_like(TextCodec(codec.source, lower, codec.settings))
 
 
 def test_encode_closes_and_pads(codec):
@@ -134,6 +164,10 @@ def test_a_missing_file_is_named(codec, name):
         {"length_penalty": float("nan")},
         {"length_penalty": float("inf")},
         {"length_penalty": "0.5"},
+        {"coverage_penalty": -0.1},
+        {"repetition_penalty": 0.5},
+        {"no_repeat_ngram": 1.5},
+        {"min_length": 8},  # over max_length
         {"source_tokenizer": "syllable"},
         {"target_tokenizer": []},
         {"target_tokenizer": None},

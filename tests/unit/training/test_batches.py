@@ -127,6 +127,46 @@ def test_steps_per_epoch(size, steps):
     assert len(take(batches.once(), 100)) == steps
 
 
+def padded(batch):
+    """Pairs of a batch, and its tokens on its wider side."""
+    (source_ids, _), target_out = batch
+    return len(target_out), max(source_ids.size, target_out.size)
+
+
+def test_batches_by_tokens_are_full_but_never_over(pairs):
+    batches = make_batches(pairs, batch_tokens=200, bucket_width=1)
+    for dataset in (batches.stream(), batches.stream(batches.steps_per_epoch)):
+        taken = take(dataset, batches.steps_per_epoch)
+        assert Counter(itertools.chain(*map(texts, taken))) == Counter(pairs)
+        sizes, tokens = zip(*map(padded, taken), strict=True)
+        assert max(tokens) <= 200 and np.median(tokens) > 150
+        assert len(set(sizes)) > 2
+    taken = take(batches.once(), 1000)
+    assert Counter(itertools.chain(*map(texts, taken))) == Counter(pairs)
+    assert max(tokens for _, tokens in map(padded, taken)) <= 200
+
+
+@pytest.mark.parametrize("bucket_width", [3, 50])
+def test_token_limits_hold_for_any_order_within_a_bucket(pairs, bucket_width):
+    batches = make_batches(pairs, batch_tokens=120, bucket_width=bucket_width)
+    taken = take(batches.stream(), 5 * batches.steps_per_epoch)
+    assert max(tokens for _, tokens in map(padded, taken)) <= 120
+
+
+@pytest.mark.parametrize("first_step", [1, 49, 50, 130])
+def test_a_late_stream_of_batches_by_tokens_gives_the_same(pairs, first_step):
+    batches = make_batches(pairs, batch_tokens=100)
+    late = take(make_batches(pairs, batch_tokens=100).stream(first_step), 30)
+    assert_equal(late, take(batches.stream().skip(first_step), 30))
+
+
+def test_a_pair_over_the_tokens_is_a_batch_of_its_own():
+    pairs = [("1" * 20, "2"), ("1", "2"), ("2", "1"), ("1", "2" * 30), ("2", "1" * 30)]
+    batches = make_batches(pairs, batch_tokens=4)
+    sizes = sorted(padded(batch) for batch in take(batches.stream(), batches.steps_per_epoch))
+    assert sizes == [(1, 21), (1, 31), (1, 31), (2, 4)]
+
+
 def test_buckets_leave_little_padding():
     rng = np.random.default_rng(1)
     lengths = rng.integers(1, 31, 4000)
@@ -195,8 +235,9 @@ def test_bad_numbers(setting):
         make_batches([("1", "2")], **{setting: 0})
 
 
-def test_bad_seed_and_step(pairs):
-    with pytest.raises(ValueError, match="`seed` must be at least 0"):
-        make_batches(pairs, seed=-1)
+def test_numbers_below_zero(pairs):
+    for setting in ("seed", "batch_tokens"):
+        with pytest.raises(ValueError, match=f"`{setting}` must be at least 0"):
+            make_batches(pairs, **{setting: -1})
     with pytest.raises(ValueError, match="`first_step` must be at least 0. Received:.*-1."):
         make_batches(pairs).stream(-1)

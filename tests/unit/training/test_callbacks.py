@@ -3,9 +3,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.training.callbacks import CountSteps, KeepBest, StopEarly, Validate
+from keras_attention import Seq2Seq
+from keras_attention.training.callbacks import (
+    CountSteps,
+    KeepBest,
+    LowerOnPlateau,
+    RaiseSampling,
+    StopEarly,
+    Validate,
+)
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.samples import ShowSamples, as_table
+from keras_attention.training.sections import TrainingConfig
 from keras_attention.translation import Hypothesis, Translation
 
 PAIRS = [("a b", "x y"), ("c", "z|"), ("dd", "y")]
@@ -118,6 +127,59 @@ def test_a_resumed_run_has_waited_as_long_as_it_had(tmp_path):
     assert stops_at(callback, [2.5], first=3) == 4
     over = folder_with(tmp_path, "val_x", [1.0, 3.0, 2.0, 2.5])
     assert StopEarly(over, "val_x", 2).is_over
+
+
+@pytest.mark.parametrize(
+    ("grown_after", "shares"), [(0, [0.5, 0.5, 0.5, 0.5]), (20, [0.0, 0.2, 0.4, 0.5])]
+)
+def test_sampling_rises_in_a_line_to_its_share(grown_after, shares):
+    model = Seq2Seq(5, 5, units=2, embedding=2, scheduled_sampling=True)
+    callback = RaiseSampling(0.5, grown_after, steps=8)
+    callback.set_model(model)
+    found = []
+    for epoch in range(4):
+        callback.on_epoch_begin(epoch)
+        found.append(float(model.sampler.rate.value))
+    assert found == pytest.approx(shares)
+
+
+def rates_of(callback, values, optimizer, first=0):
+    """The step size of each epoch, if the metric after it is the next of `values`."""
+    model = keras.Sequential()
+    model.compile(optimizer, loss="mse")
+    callback.set_model(model)
+    found = []
+    for epoch, value in enumerate(values, start=first):
+        callback.on_epoch_begin(epoch)
+        found.append(float(optimizer.learning_rate))
+        callback.on_epoch_end(epoch, {"val_x": value})
+    return found
+
+
+PLATEAUS = TrainingConfig(schedule="plateau", plateau_factor=0.5, plateau_patience=2)
+
+
+@pytest.mark.parametrize(
+    ("more", "values"),
+    [(True, [1, 3, 2, 3, 3, 4, 4, 4, 1, 1, 0]), (False, [9, 7, 8, 7, 8, 6, 6, 6, 7, 7, 7])],
+)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_step_size_falls_at_every_plateau(more, values, scaled, tmp_path):
+    optimizer = keras.optimizers.Adam(PLATEAUS.learning_rate)
+    if scaled:  # as Keras does for 16 bits
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    callback = LowerOnPlateau(RunFolder(tmp_path), PLATEAUS, "val_x", higher_is_better=more)
+    powers = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3]
+    expected = [PLATEAUS.learning_rate * 0.5**power for power in powers]
+    assert rates_of(callback, values, optimizer) == pytest.approx(expected)
+
+
+def test_a_resumed_run_counts_its_plateaus_and_how_long_it_waited(tmp_path):
+    run = folder_with(tmp_path, "val_x", [1.0, 3.0, 2.0, 3.0, 3.0])
+    callback = LowerOnPlateau(run, PLATEAUS, "val_x")
+    assert callback.plateaus == 1
+    optimizer = keras.optimizers.Adam(1.0)
+    assert rates_of(callback, [2, 2], optimizer, first=5) == pytest.approx([0.0005, 0.00025])
 
 
 def summaries(folder):

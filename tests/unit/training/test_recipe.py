@@ -137,11 +137,46 @@ def test_overrides_can_mend_a_contradiction_in_pieces():
         ("name=a/b", "`name` must be a file name without a folder. Received: 'a/b'."),
         ("name=..", "`name` must be a file name without a folder."),
         ("input_feeding=true", "`model.input_feeding` needs model.placement='after'"),
+        (
+            "tie_embeddings=target",
+            "`model.tie_embeddings` needs outputs as wide as the embeddings: set model.units to "
+            "model.embedding. Received: model.embedding=64 and outputs of 128.",
+        ),
+        ("schedule=linear", "`training.schedule` must be one of 'constant', 'inverse_square_root'"),
+        ("batch_tokens=-1", "`training.batch_tokens` must be an integer of at least 0"),
+        ("embedding_dropout=-0.5", "`model.embedding_dropout` must be -1 or at least 0."),
     ],
 )
 def test_bad_override(override, message):
     with pytest.raises(InputError) as error:
         load_recipe("dates", [override])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (TIED, "needs text.joint_vocabulary=true. Received: text.joint_vocabulary=false."),
+        (
+            [*TIED[:1], *TIED[2:], "placement=after", "joint_vocabulary=true"],
+            "set model.attention_units to model.embedding. Received: model.embedding=64 and "
+            "outputs of 128.",
+        ),
+        (
+            [*TIED, "joint_vocabulary=true", "source_embeddings=a", "target_embeddings=b"],
+            "set one of them. Received: 'a' and 'b'.",
+        ),
+        (["ema=0.9", "average_last=2"], "are two ways to average; choose one"),
+        (["warmup=9", "schedule=plateau"], "`training.warmup` needs another schedule"),
+    ],
+)
+def test_settings_that_contradict_each_other(overrides, message):
+    with pytest.raises(InputError) as error:
+        load_recipe("dates", overrides)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 

@@ -64,6 +64,12 @@ def test_no_other_folder_is_overwritten(tmp_path):
 def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
     started.check_same(recipe)
     started.check_same(replace(recipe, training=replace(recipe.training, epochs=99)))
+    cosine = replace(recipe, training=replace(recipe.training, schedule="cosine"))
+    run = RunFolder(started.path.with_name("cosine"))
+    run.start(cosine)
+    run.check_same(cosine)
+    with pytest.raises(InputError, match="started with `epochs = 3`. Received: `epochs = 99`"):
+        run.check_same(replace(cosine, training=replace(cosine.training, epochs=99)))
     other = replace(recipe, model=replace(recipe.model, units=7))
     with pytest.raises(InputError) as error:
         started.check_same(other)
@@ -84,9 +90,31 @@ def test_last_checkpoint_is_the_whole_one_of_the_latest_epoch(started):
     add_checkpoints(started, "epoch-0002.keras", "epoch-0010.keras", "epoch-0011.keras.part")
     (started.checkpoints / ".epoch-0012.keras.x").mkdir()
     assert started.last_checkpoint() == (10, started.checkpoint(10))
-    started.drop_checkpoints_but(started.checkpoint(10))
-    left = sorted(path.name for path in started.checkpoints.iterdir())
-    assert left == [".epoch-0012.keras.x", "epoch-0010.keras", "epoch-0011.keras.part"]
+
+
+@pytest.mark.parametrize("keep", [1, 2, 3, 9])
+def test_the_last_checkpoints_are_kept(started, keep):
+    names = ["epoch-0002.keras", "epoch-0010.keras", "epoch-10000.keras"]
+    add_checkpoints(started, *names, "epoch-0001.keras.part")
+    started.drop_checkpoints(keep=keep)
+    left = [(number, started.checkpoint(number)) for number in (2, 10, 10000)[-keep:]]
+    assert started.all_checkpoints() == left
+    assert (started.checkpoints / "epoch-0001.keras.part").exists()
+
+
+def test_what_a_killed_run_was_writing_is_removed(started, recipe):
+    add_checkpoints(started, "epoch-0001.keras")
+    kept = set(started.path.rglob("*"))
+    for path in (started.path / ".model.keras.a1b2c3_4", started.checkpoints / ".x.y.abcdefgh"):
+        path.mkdir()
+        (path / "model.keras").write_bytes(b"half")
+    started.start(recipe, 1)
+    assert set(started.path.rglob("*")) == kept
+
+
+def test_a_run_killed_at_its_very_start_can_be_started_again(tmp_path):
+    (tmp_path / ".recipe.toml.abcdefgh").mkdir()
+    RunFolder(tmp_path).check_free()
 
 
 def test_going_on_drops_the_metrics_of_what_is_trained_again(started, recipe):

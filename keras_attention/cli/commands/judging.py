@@ -1,0 +1,138 @@
+"""The commands that judge a model: evaluate, and score given pairs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_attention.cli.arguments import (
+    BeamWidth,
+    CoveragePenalty,
+    DataFormat,
+    KerasModel,
+    LengthPenalty,
+    MinLength,
+    NoRepeatNgram,
+    OtherModels,
+    RepetitionPenalty,
+    ReplaceUnknown,
+    TargetFile,
+    given,
+)
+
+
+def evaluate(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Trained models' folders or checkpoints, SavedModel version folders, or .tflite "
+            "files.",
+        ),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Pairs to evaluate on.  [default: those held out]"),
+    ] = None,
+    data_format: DataFormat = "tsv",
+    target: TargetFile = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Of exact_match, bleu, chrf, ter, wer, per; commas between.",
+        ),
+    ] = "",
+    tokenize: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="sacrebleu's tokenizer for BLEU.  [default: 13a]"),
+    ] = None,
+    lowercase: Annotated[bool, typer.Option("--lowercase", help="Ignore case.")] = False,
+    by_length: Annotated[
+        bool, typer.Option("--by-length", help="Print the metrics by source length too.")
+    ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the first one by length: .png, .svg or .pdf."),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Paired bootstrap: do the first two models differ?"),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the outputs, one a line.")
+    ] = None,
+    others: OtherModels = None,
+    beam: BeamWidth = None,
+    length_penalty: LengthPenalty = None,
+    coverage_penalty: CoveragePenalty = None,
+    min_length: MinLength = None,
+    repetition_penalty: RepetitionPenalty = None,
+    no_repeat_ngram: NoRepeatNgram = None,
+    replace_unknown: ReplaceUnknown = False,
+    errors: Annotated[int, typer.Option(min=0, metavar="N", help="Wrong outputs shown.")] = 5,
+) -> None:
+    """Print how good one or more models are, and what went wrong.
+
+    Example: keras-attention evaluate saved_models/dates --metrics bleu,chrf --beam 4
+    """
+    from keras_attention.cli.evaluation import Report, run_evaluate, shared_pairs, short_names
+    from keras_attention.cli.runtimes import evaluation_pairs, open_translator
+
+    search = given(
+        beam_width=beam,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        min_length=min_length,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+    )
+    members = others or []
+    report = Report(
+        metrics=metrics,
+        tokenize=tokenize,
+        lowercase=lowercase,
+        by_length=by_length,
+        picture=picture,
+        compare=compare,
+        output=output,
+        errors=errors,
+    )
+    report.check(models)
+    names = short_names(models, members)
+    if data is None:
+        pairs, seen = shared_pairs([*models, *members])
+    else:
+        pairs, seen = evaluation_pairs(models[0], data, data_format, target)
+    together = {models[0]: members}
+    translators = {
+        name: open_translator(
+            model, search, others=together.get(model, ()), replace_unknown=replace_unknown
+        )
+        for name, model in zip(names, models, strict=True)
+    }
+    run_evaluate(translators, pairs, seen, report)
+
+
+def score(
+    model: KerasModel,
+    data: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Pairs: source, tab, target, one a line.")
+    ],
+    data_format: DataFormat = "tsv",
+    target: TargetFile = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, with every token.")
+    ] = False,
+) -> None:
+    """Print how likely the model finds given targets; the perplexity of all goes to stderr.
+
+    A line: the natural log-probability, the same per token, the perplexity, source, target.
+
+    Example: keras-attention score saved_models/dates pairs.tsv
+    """
+    from keras_attention.cli.evaluation import run_score
+    from keras_attention.cli.runtimes import evaluation_pairs
+
+    pairs, _ = evaluation_pairs(model, data, data_format, target)
+    run_score(model, pairs, as_json=as_json)

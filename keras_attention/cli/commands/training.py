@@ -1,0 +1,84 @@
+"""The commands that make a model: quickstart, train, and data to train on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_attention.cli.arguments import Overrides, Overwrite
+
+
+def quickstart(
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the models' folders go.")
+    ] = Path("saved_models"),
+    overrides: Overrides = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Learn dates, with attention and without; see the alignment; export, and check the exports.
+
+    About two minutes on two cores; nothing is downloaded.
+
+    Example: keras-attention quickstart --set size=10000 --set epochs=2
+    """
+    from keras_attention.cli.quickstart import run_quickstart
+
+    run_quickstart(output, overrides or [], overwrite=overwrite)
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A recipe's name, such as dates, or a .toml.")
+    ],
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The run folder.  [default: saved_models/NAME]"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a killed run, or train more epochs.")
+    ] = False,
+    overwrite: Overwrite = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the resolved recipe, explained; train nothing.")
+    ] = False,
+) -> None:
+    """Train a recipe through model.fit.
+
+    Example: keras-attention train dates --set attention=luong --set placement=after
+    """
+    from keras_attention.cli.output import describe_recipe, log_to_console
+    from keras_attention.training.recipe import load_recipe
+
+    resolved = load_recipe(recipe, overrides or [])
+    if show:
+        print(describe_recipe(resolved))
+        return
+    from keras_attention.training.train import train as run
+
+    log_to_console()
+    folder = output or Path("saved_models") / resolved.name
+    run(resolved, folder, resume=resume, overwrite=overwrite)
+    print(f"Trained. Next: keras-attention evaluate {folder}")
+
+
+def data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="multi30k, g2p or tatoeba.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Its folder.  [default: data/NAME]")
+    ] = None,
+    languages: Annotated[
+        str,
+        typer.Option(metavar="CODES", help="Commas between.  [default: those there, or all]"),
+    ] = "",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download what is missing; overwrites nothing.")
+    ] = False,
+) -> None:
+    """Say where a public data set comes from and its licence; check its folder, or fetch it.
+
+    Example: keras-attention data multi30k data/multi30k --fetch
+    """
+    from keras_attention.cli.datasets import run_data
+
+    run_data(name, folder, languages, fetch=fetch)

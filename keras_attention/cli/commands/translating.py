@@ -1,0 +1,143 @@
+"""The commands that use a model: translate, and plot how it did."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_attention.cli.arguments import (
+    AnyModel,
+    BatchSize,
+    BeamWidth,
+    CoveragePenalty,
+    GroupDiversity,
+    Groups,
+    LengthPenalty,
+    MinLength,
+    NoRepeatNgram,
+    OtherModels,
+    Prefix,
+    RepetitionPenalty,
+    ReplaceUnknown,
+    Sample,
+    Seed,
+    Temperature,
+    TopK,
+    TopP,
+    given,
+)
+
+_OUTPUT = "Output"
+
+
+def translate(
+    model: AnyModel,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Lines, or - for stdin.")] = "-",
+    others: OtherModels = None,
+    beam: BeamWidth = None,
+    length_penalty: LengthPenalty = None,
+    coverage_penalty: CoveragePenalty = None,
+    min_length: MinLength = None,
+    repetition_penalty: RepetitionPenalty = None,
+    no_repeat_ngram: NoRepeatNgram = None,
+    groups: Groups = None,
+    group_diversity: GroupDiversity = None,
+    sample: Sample = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+    prefix: Prefix = "",
+    batch_size: BatchSize = 64,
+    nbest: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Hypotheses printed, one a line, each numbered.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = 1,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores", help="Put the log-probability and a tab first.", rich_help_panel=_OUTPUT
+        ),
+    ] = False,
+    alignments: Annotated[
+        bool,
+        typer.Option(
+            "--alignments",
+            help="Append a tab and source-target pairs, counted from 0.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="One JSON object a line, with all weights.", rich_help_panel=_OUTPUT
+        ),
+    ] = False,
+    replace_unknown: ReplaceUnknown = False,
+) -> None:
+    """Translate lines: one in, one out, as they come.
+
+    Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
+    """
+    from keras_attention.cli.lines import available_batches, checked_text, open_lines
+    from keras_attention.cli.output import format_lines
+    from keras_attention.cli.runtimes import open_translator
+
+    search = given(
+        beam_width=beam,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        min_length=min_length,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        groups=groups,
+        group_diversity=group_diversity,
+        sample=sample,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        prefix=checked_text(prefix, "--prefix") or None,
+    )
+    translator = open_translator(
+        model, search, others=others or (), nbest=nbest, replace_unknown=replace_unknown
+    )
+    for batch in available_batches(open_lines(file), batch_size):
+        for number, translation in zip(batch.numbers, translator(batch.lines), strict=True):
+            if as_json:
+                print(json.dumps(translation.to_json(nbest), ensure_ascii=False))
+                continue
+            for line in format_lines(translation, number, nbest, scores, alignments):
+                print(line)
+        sys.stdout.flush()
+
+
+def plot(
+    model: AnyModel,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The source.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A .png, .svg or .pdf.")
+    ] = Path("alignment.png"),
+    beam: BeamWidth = None,
+) -> None:
+    """Draw the alignment of one translation, in the terminal and as a picture.
+
+    Example: keras-attention plot saved_models/dates "march 27, 2016" -o march.svg
+    """
+    from keras_attention.alignment_text import format_alignment
+    from keras_attention.cli.lines import checked_text
+    from keras_attention.cli.runtimes import open_translator
+    from keras_attention.plotting import plot_alignment
+
+    text = checked_text(text)
+    translation = open_translator(model, given(beam_width=beam))([text])[0]
+    plot_alignment(translation, output)
+    print(format_alignment(translation))
+    print(f"Wrote {output}")
