@@ -130,6 +130,8 @@ class RunFolder:
             return []
         with open(self.metrics_file, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
+        if rows and any(value in (None, "") for value in rows[-1].values()):
+            rows.pop()  # the run was killed while it wrote
         try:
             return [{name: float(value) for name, value in row.items()} for row in rows]
         except (TypeError, ValueError):

@@ -109,11 +109,15 @@ def train(
 
 
 def _check_held_out(recipe: Recipe, held_out: list[Pair]) -> None:
-    if recipe.training.schedule == "plateau" and not held_out:
-        raise InputError(
-            "`training.schedule`='plateau' needs held-out pairs to watch. "
-            "Received: data.held_out=0 and no data.validation_path."
-        )
+    """What watches the held-out metric needs one."""
+    config = recipe.training
+    watching = {"schedule": config.schedule == "plateau", "patience": config.patience > 0}
+    for name, watches in watching.items():
+        if watches and not held_out:
+            raise InputError(
+                f"`training.{name}`={getattr(config, name)!r} needs held-out pairs to watch. "
+                "Received: data.held_out=0 and no data.validation_path."
+            )
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
@@ -166,16 +170,13 @@ def _callbacks(
     if held_out:
         judged.insert(0, Validate(translator, held_out, config.metric))
         judged.append(ShowSamples(translator, held_out, run.logs / "samples", stretch))
+    early = config.patience > 0
     return [
         SeedNoise(recipe.seed),
         CountSteps(stretch),
         *with_average(judged, config, run),
         *_schedules(config, run, stretch),
-        *(
-            [StopEarly(run, monitor, config.patience, higher_is_better=more)]
-            if held_out and config.patience
-            else []
-        ),
+        *([StopEarly(run, monitor, config.patience, higher_is_better=more)] if early else []),
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
         Checkpoint(run, keep=config.average_last),

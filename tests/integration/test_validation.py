@@ -56,8 +56,10 @@ def test_a_validation_must_come_before_the_end(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_plateau_needs_held_out_pairs(tmp_path):
-    settings = [*TINY, "held_out=0", "schedule=plateau"]
-    with pytest.raises(InputError, match="'plateau' needs held-out pairs to watch"):
+@pytest.mark.parametrize("watching", ["schedule=plateau", "patience=3"])
+def test_what_watches_the_metric_needs_held_out_pairs(tmp_path, watching):
+    name, value = watching.split("=")
+    settings = [*TINY, "held_out=0", watching]
+    with pytest.raises(InputError, match=f"{name}`='?{value}'? needs held-out pairs to watch"):
         train(load_recipe("dates", settings), tmp_path / "run")
     assert not (tmp_path / "run").exists()

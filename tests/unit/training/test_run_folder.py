@@ -130,8 +130,14 @@ def test_going_on_drops_the_metrics_of_what_is_trained_again(started, recipe):
     assert started.metrics() == []
 
 
-@pytest.mark.parametrize("row", ["1", "1,many", "1,1.0,2.0"])
-def test_damaged_metrics(started, row):
+@pytest.mark.parametrize("row", ["1", "1,"])
+def test_a_row_that_a_killed_run_has_begun_is_left_out(started, row):
     write_metrics(started, "0,1.5", row)
+    assert started.values("loss") == [1.5]
+
+
+@pytest.mark.parametrize("rows", [["1", "2,1.0"], ["1,many"], ["1,1.0,2.0"]])
+def test_damaged_metrics(started, rows):
+    write_metrics(started, "0,1.5", *rows)
     with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected numbers"):
         started.metrics()
