@@ -9,11 +9,13 @@ import argparse
 import bisect
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
+
+from keras_attention.figures import add_legend, check_picture, line_style, open_up, save_figure
+from keras_attention.fonts import lettering_for
+from keras_attention.training.text_metrics import higher_is_better
 
 MARKS = (5, 10, 20, 30, 45, 60, 90, 120, 150)
 
@@ -23,21 +25,19 @@ def read_curve(run: Path, metric: str) -> list[tuple[float, float]]:
 
     A run that was resumed counts the time between its parts as well.
     """
-    training, validation = (EventAccumulator(str(run / "logs" / part)) for part in PARTS)
-    training.Reload()
-    validation.Reload()
+    training, validation = (_events(run / "logs" / part) for part in ("train", "validation"))
     start = training.FirstEventTimestamp()
-    scalars = (validation.Tensors(f"epoch_{metric}"),)
-    return [((event.wall_time - start) / 60, _number(event)) for event in scalars[0]]
+    found = validation.Tensors(f"epoch_{metric}")
+    return [
+        ((event.wall_time - start) / 60, float(make_ndarray(event.tensor_proto))) for event in found
+    ]
 
 
-PARTS = ("train", "validation")
-
-
-def _number(event: object) -> float:
-    from tensorboard.util.tensor_util import make_ndarray
-
-    return float(make_ndarray(event.tensor_proto))
+def _events(folder: Path) -> EventAccumulator:
+    # By default ten values stay, drawn at random.
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return events
 
 
 def main() -> None:
@@ -47,20 +47,22 @@ def main() -> None:
     parser.add_argument("--metric", default="bleu")
     parser.add_argument("--output", type=Path, help="where to draw the curves")
     arguments = parser.parse_args()
-    figure, axes = plt.subplots(figsize=(7, 4))
-    for run in arguments.runs:
-        curve = read_curve(run, arguments.metric)
-        minutes, values = zip(*curve, strict=True)
-        axes.plot(minutes, values, marker=".", label=run.name)
-        seen = [(mark, bisect.bisect(minutes, mark)) for mark in MARKS if mark <= minutes[-1] + 1]
+    check_picture(arguments.output)
+    pick = max if higher_is_better(arguments.metric) else min
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for index, run in enumerate(arguments.runs):
+        minutes, values = zip(*read_curve(run, arguments.metric), strict=True)
+        axes.plot(minutes, values, label=run.name, **line_style(index))
+        seen = [(mark, bisect.bisect(minutes, mark)) for mark in MARKS if mark <= minutes[-1]]
         cells = [f"{mark} min {values[count - 1]:.2f}" for mark, count in seen if count]
-        best = max(range(len(values)), key=values.__getitem__)
+        best = pick(range(len(values)), key=values.__getitem__)
         print(f"{run.name}: {', '.join(cells)}; best {values[best]:.2f} at {minutes[best]:.0f} min")
     axes.set(xlabel="minutes of training", ylabel=f"held-out {arguments.metric}")
-    axes.grid(alpha=0.3)
-    axes.legend()
+    open_up(axes)
+    add_legend(figure, lettering_for([run.name for run in arguments.runs]))
+    save_figure(figure, arguments.output)
     if arguments.output:
-        figure.savefig(arguments.output, dpi=150, bbox_inches="tight")
         print(f"Wrote {arguments.output}")
 
 

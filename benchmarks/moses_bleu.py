@@ -15,6 +15,8 @@ from pathlib import Path
 from sacrebleu.metrics.bleu import BLEU
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
+from keras_attention.files import read_lines
+
 
 def moses_tokens(lines: list[str], language: str) -> list[str]:
     """Lower-cased lines, as `normalize-punctuation.perl` and `tokenizer.perl` leave them."""
@@ -30,8 +32,10 @@ def main() -> None:
     parser.add_argument("references", type=Path, help="lower-cased Moses tokens")
     parser.add_argument("language", help="code of their language")
     arguments = parser.parse_args()
-    outputs = arguments.outputs.read_text(encoding="utf-8").splitlines()
-    references = arguments.references.read_text(encoding="utf-8").splitlines()
+    outputs, references = (
+        list(read_lines(arguments.outputs)),
+        list(read_lines(arguments.references)),
+    )
     metric = BLEU(tokenize="none", force=True)
     print(metric.corpus_score(moses_tokens(outputs, arguments.language), [references]))
     print(metric.get_signature())

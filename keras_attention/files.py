@@ -15,7 +15,8 @@ from keras_attention.errors import InputError
 
 _BYTE_ORDER_MARK = "\ufeff"
 _REPLACED = "replaced"
-_WORKSPACE = re.compile(r"\..+\.[a-z0-9_]{8}")
+_MARK = ".unfinished-"
+_WORKSPACE = re.compile(rf"\..+{re.escape(_MARK)}[a-z0-9_]{{8}}")
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
@@ -115,7 +116,8 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise InputError(f"{os.fspath(path)}: expected a file or a folder to write, not a device.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        workspace = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", dir=target.parent))
+        prefix = f".{target.name[:100]}{_MARK}"
+        workspace = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     except OSError as error:
         raise _not_writable(path, error) from error
     try:

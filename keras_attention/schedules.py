@@ -18,6 +18,9 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         warmup: steps up to the peak, at least 1.
         decay: whether the rate falls after the peak. Default `True`.
 
+    Raises:
+        ValueError: if `warmup` is below 1.
+
     Example:
     >>> from keras_attention.schedules import WarmUp
     >>> schedule = WarmUp(0.1, 4)
@@ -29,6 +32,8 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, rate: float, warmup: int, *, decay: bool = True) -> None:
+        if warmup < 1:
+            raise ValueError(f"`warmup` must be at least 1. Received: warmup={warmup}.")
         self.rate = rate
         self.warmup = warmup
         self.decay = decay

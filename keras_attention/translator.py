@@ -78,10 +78,10 @@ class Translator:
             raise InputError("expected at least one model. Received: none.")
         (first, translator), *others = loaded
         for path, other in others:
-            if not other.codec.reads_like(translator.codec):
+            if side := translator.codec.differs_in(other.codec):
                 raise InputError(
-                    f"{path}: expected the tokenizers of {first}, which alone can search with it. "
-                    "Received: others."
+                    f"{path}: expected the tokenizers of {first}, with which it is to search. "
+                    f"Received: another {side} tokenizer."
                 )
         if not others:
             return translator

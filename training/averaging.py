@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -38,9 +37,9 @@ def with_average(
 class _Average(keras.callbacks.Callback):
     """Puts an average of the weights in their place while the model is judged."""
 
-    @abstractmethod
     def put(self) -> None:
         """Sets the model's trainable weights to their average."""
+        raise NotImplementedError
 
     def undo(self) -> Weights:
         """Gives the model its own weights back and returns them."""
@@ -76,11 +75,14 @@ class MovingAverage(_Average):
 
 
 class AverageOfLast(_Average):
-    """The mean of the weights at the last validations, as Transformers are often evaluated.
+    """The mean of the weights at the last validations (Vaswani et al. 2017, section 6.1).
 
     Args:
         run: the run folder; the checkpoints that stand there are the first of the mean.
-        count: how many weights it is the mean of.
+        count: how many of them at most, at least 2.
+
+    Reference:
+        https://arxiv.org/abs/1706.03762
     """
 
     def __init__(self, run: RunFolder, count: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.layers.attention_mechanism import AttentionMechanism
 from keras_attention.layers.bahdanau_attention import BahdanauAttention
@@ -13,7 +14,7 @@ from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.losses import MaskedCrossentropy
 from keras_attention.metrics import MaskedAccuracy
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.text.codec import TextCodec
 
 from .data import Pair
 from .optimizer import build_optimizer

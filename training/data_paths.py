@@ -26,8 +26,7 @@ def find_file(config: DataConfig, key: str) -> str:
         key: one of `PATH_KEYS`.
 
     Returns:
-        The path, from the working folder or absolute. Unless it was chosen by a language code or
-        stands in `config.folder`, nothing says yet whether it exists.
+        The path, from the working folder or absolute; it need not exist.
 
     Raises:
         InputError: if braces hold something else than a language, the language is not set or has
@@ -41,12 +40,13 @@ def find_file(config: DataConfig, key: str) -> str:
     if not text:
         return ""
     codes = {name: _code(config, key, name) for name in _names(key, text)}
-    if config.folder and not os.path.isdir(config.folder):
+    filled = _fill(text, codes)
+    if config.folder and not os.path.isabs(filled) and not os.path.isdir(config.folder):
         raise InputError(
             f"{config.folder}: expected a folder with the recipe's data (data.folder); for a "
-            f"public data set {fetch_command(config.folder)} gets it."
+            f"public data set {fetch_command(config.folder)} gets it. Received: no such folder."
         )
-    path = os.path.join(config.folder, _fill(text, codes))
+    path = os.path.join(config.folder, filled)
     for name in codes:
         if not os.path.exists(path):
             _check_language(config, text, codes, name)
@@ -116,9 +116,7 @@ def _known_codes(folder: str, text: str, codes: dict[str, str], name: str) -> li
     # The first place gives the code, and the others must repeat it.
     first, *others = map(re.escape, pieces)
     pattern = first + f"({_CODE})" + r"\1".join(others)
-    matches = (re.fullmatch(pattern, found) for found in glob.glob(_star(pieces)))
+    matches = (
+        re.fullmatch(pattern, found) for found in glob.glob("*".join(map(glob.escape, pieces)))
+    )
     return sorted(match[1] for match in matches if match)
-
-
-def _star(pieces: list[str]) -> str:
-    return "*".join(map(glob.escape, pieces))

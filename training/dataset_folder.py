@@ -50,7 +50,7 @@ def check_folder(
             be used, or parallel files differ in length.
     """
     if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise InputError(f"{os.fspath(folder)}: expected a folder.")
+        raise InputError(f"{os.fspath(folder)}: expected a folder. Received: a file.")
     chosen = list(dict.fromkeys(languages)) or present_languages(dataset, folder)
     report = Report(chosen or list(dataset.languages))
     for file in dataset.files(report.languages):
@@ -96,7 +96,7 @@ def check_lines(file: DataFile, lines: Iterable[str], name: str) -> int:
                 f"Received: {len(columns)}."
             )
         if not all(column.strip() for column in columns):
-            raise InputError(f"{name}, line {number}: expected text, here is nothing.")
+            raise InputError(f"{name}, line {number}: expected text. Received: an empty column.")
     if not number:
         raise InputError(f"{name}: expected at least one line, the file is empty.")
     return number

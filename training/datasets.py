@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_attention.errors import InputError
 
@@ -39,7 +39,7 @@ class DataFile:
         path, url, member = (
             text.replace("{language}", language) for text in (self.path, self.url, self.member)
         )
-        return DataFile(path, url, self.lines, self.columns, self.part, member)
+        return replace(self, path=path, url=url, member=member)
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,13 @@ def _multi30k() -> tuple[DataFile, ...]:
         for part, lines in parts.items()
     ]
     tokenized = [
-        DataFile(path, f"{_MULTI30K}/{path}", lines, part=part)
+        DataFile(
+            f"tok/{part}.lc.norm.tok.{{language}}",
+            f"{_MULTI30K}/tok/{part}.lc.norm.tok.{{language}}",
+            lines,
+            part=part,
+        )
         for part, lines in parts.items()
-        for path in [f"tok/{part}.lc.norm.tok.{{language}}"]
     ]
     return (*raw, *tokenized)
 
@@ -124,9 +128,13 @@ def _multi30k() -> tuple[DataFile, ...]:
 def _g2p() -> tuple[DataFile, ...]:
     parts = {"train": 3600, "dev": 450, "test": 450}
     return tuple(
-        DataFile(path, f"{_SIGMORPHON}/{part}/{path}", lines, columns=2)
+        DataFile(
+            f"{{language}}_{part}.tsv",
+            f"{_SIGMORPHON}/{part}/{{language}}_{part}.tsv",
+            lines,
+            columns=2,
+        )
         for part, lines in parts.items()
-        for path in [f"{{language}}_{part}.tsv"]
     )
 
 

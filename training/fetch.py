@@ -57,7 +57,9 @@ def fetch_file(
     """
     path = Path(folder, file.path)
     if os.path.lexists(path):
-        raise InputError(f"{path}: exists, and what exists is never overwritten.")
+        raise InputError(
+            f"{path}: expected no file here, because none is overwritten. Received: one."
+        )
     content = _unpack(file, _download(file.url, opener, advance))
     check_lines(file, decode_lines(io.BytesIO(content), file.url), file.url)
     with write_atomically(path) as temporary:

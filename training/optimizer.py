@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from keras_attention.schedules import WarmUp
@@ -23,11 +21,13 @@ def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizer
         global_clipnorm=config.clip_norm or None,
         gradient_accumulation_steps=config.accumulate if config.accumulate > 1 else None,
         use_ema=config.ema > 0,
-        ema_momentum=config.ema or 0.99,
+        ema_momentum=config.ema,
     )
 
 
-def _learning_rate(config: TrainingConfig, total_steps: int) -> Any:
+def _learning_rate(
+    config: TrainingConfig, total_steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """A number, or a schedule of Keras's or ours.
 
     Keras asks a schedule for the rate of a batch, not of an update: where gradients accumulate,
@@ -43,5 +43,5 @@ def _learning_rate(config: TrainingConfig, total_steps: int) -> Any:
         )
     if config.schedule == "inverse_square_root" or warmup:
         decays = config.schedule == "inverse_square_root"
-        return WarmUp(rate, max(1, warmup), decay=decays)
+        return WarmUp(rate, warmup or config.accumulate, decay=decays)
     return rate

@@ -106,7 +106,8 @@ def _entries(path: str, width: int) -> Iterator[tuple[int, str, list[str]]]:
         _check_width(int(promised[2]), width, f"{path}, line 1")
     count = 0
     for number, line in lines if promised else itertools.chain([first], lines):
-        token, *numbers = line.split(" ")
+        # From the right: some of GloVe's tokens have spaces.
+        token, *numbers = line.rsplit(" ", width) if count else line.split(" ")
         if not (token and numbers):
             raise InputError(
                 f"{path}, line {number}: expected a token and its numbers, separated by single "

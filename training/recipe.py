@@ -1,6 +1,6 @@
 """Recipes: one TOML file holds everything that a training run depends on.
 
-Each field of the sections below carries its explanation, choices and range. Type checks, error
+Each field in `sections.py` carries its explanation, choices and range. Type checks, error
 messages and the command line's help are read from there, so a new setting is one line.
 """
 

@@ -150,7 +150,7 @@ class ModelConfig(Section):
         """Checks that the outputs can be compared with the embeddings they are tied to."""
         projects = self.deep_output or (self.attention != "none" and self.placement == "after")
         name = "attention_units" if projects else "units"
-        width = projects and self.attention_units or self.units
+        width = (self.attention_units if projects else 0) or self.units
         if self.tie_embeddings != "none" and width != self.embedding:
             raise InputError(
                 f"`model.tie_embeddings` needs outputs as wide as the embeddings: set model.{name} "

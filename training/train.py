@@ -10,30 +10,22 @@ from pathlib import Path
 import keras
 
 from keras_attention.errors import InputError
+from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.codec import TextCodec
 from keras_attention.translator import Translator, load_model
 
 from .averaging import with_average
 from .batches import PairBatches
 from .build import build_codec, build_model
-from .callbacks import (
-    Checkpoint,
-    CountSteps,
-    KeepBest,
-    LowerOnPlateau,
-    RaiseSampling,
-    SeedNoise,
-    StopEarly,
-    Validate,
-)
+from .callbacks import Checkpoint, CountSteps, RaiseSampling, SeedNoise, Validate
 from .data import Pair, split_pairs
 from .data_paths import absolute
 from .pretrained import absolute_files, load_pretrained
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .samples import ShowSamples
-from .sections import TrainingConfig
 from .text_metrics import higher_is_better
+from .watching import KeepBest, LowerOnPlateau, StopEarly
 
 _logger = logging.getLogger(__name__)
 
@@ -76,11 +68,7 @@ def train(
     validation = make_batches(recipe, codec, held_out, batch_size=256) if held_out else None
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
     epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
-    if checkpoint is None:
-        model = build_model(recipe, codec, stretch * stretches)
-        load_pretrained(recipe.model, model, codec)
-    else:
-        model = load_model(checkpoint, include_optimizer=True)
+    model = _make_model(recipe, codec, checkpoint, stretch * stretches)
     translator = Translator(model, codec)
     # Only now, when all that can be wrong has been looked for, does the folder change.
     run.start(recipe, epochs_done, overwrite=overwrite)
@@ -106,6 +94,17 @@ def train(
         verbose="auto" if sys.stdout.isatty() else 2,
     )
     return Translator.load(run.path)
+
+
+def _make_model(
+    recipe: Recipe, codec: TextCodec, checkpoint: Path | None, total_steps: int
+) -> Seq2Seq:
+    """The checkpoint's model, or a new one that begins with the pretrained embeddings."""
+    if checkpoint is not None:
+        return load_model(checkpoint, include_optimizer=True)
+    model = build_model(recipe, codec, total_steps)
+    load_pretrained(recipe.model, model, codec)
+    return model
 
 
 def _check_held_out(recipe: Recipe, held_out: list[Pair]) -> None:
@@ -165,34 +164,20 @@ def _callbacks(
     config = recipe.training
     monitor, more = f"val_{config.metric}", higher_is_better(config.metric)
     judged: list[keras.callbacks.Callback] = [
-        KeepBest(translator, run, monitor, higher_is_better=more)
+        KeepBest(run, monitor, translator, higher_is_better=more)
     ]
     if held_out:
         judged.insert(0, Validate(translator, held_out, config.metric))
         judged.append(ShowSamples(translator, held_out, run.logs / "samples", stretch))
-    early = config.patience > 0
+    early, plateaus = config.patience > 0, config.schedule == "plateau"
     return [
         SeedNoise(recipe.seed),
         CountSteps(stretch),
         *with_average(judged, config, run),
-        *_schedules(config, run, stretch),
+        *([LowerOnPlateau(run, monitor, config, higher_is_better=more)] if plateaus else []),
+        *([RaiseSampling(config, stretch)] if config.scheduled_sampling else []),
         *([StopEarly(run, monitor, config.patience, higher_is_better=more)] if early else []),
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
         Checkpoint(run, keep=config.average_last),
     ]
-
-
-def _schedules(
-    config: TrainingConfig, run: RunFolder, stretch: int
-) -> list[keras.callbacks.Callback]:
-    """What changes from stretch to stretch."""
-    callbacks: list[keras.callbacks.Callback] = []
-    if config.schedule == "plateau":
-        more = higher_is_better(config.metric)
-        monitor = f"val_{config.metric}"
-        callbacks.append(LowerOnPlateau(run, config, monitor, higher_is_better=more))
-    if config.scheduled_sampling:
-        steps = config.scheduled_sampling_steps
-        callbacks.append(RaiseSampling(config.scheduled_sampling, steps, stretch))
-    return callbacks

@@ -17,6 +17,7 @@ def open_translator(
     *,
     others: Sequence[Path] = (),
     nbest: int = 1,
+    batch_size: int = 64,
     replace_unknown: bool = False,
 ) -> Translate:
     """The translator behind a path: Keras folder or checkpoint, SavedModel folder or TFLite file.
@@ -26,6 +27,7 @@ def open_translator(
         search: `prefix` and fields of `SearchOptions` in place of the model's own settings.
         others: models that are searched together with this one.
         nbest: hypotheses that are wanted.
+        batch_size: sources searched together; an export has its own.
         replace_unknown: whether source words stand in for `<unk>`; see `TextCodec`.
 
     Raises:
@@ -33,7 +35,10 @@ def open_translator(
     """
     exports = [each for each in (path, *others) if _is_export(each)]
     if exports and others:
-        raise InputError(f"{exports[0]}: an export is searched alone; --with needs folders.")
+        raise InputError(
+            f"{exports[0]}: an export is searched alone, --with needs folders. "
+            f"Received: --with {others[0]}."
+        )
     if exports and (search or nbest != 1):
         raise InputError(
             f"{path}: an export searches as it was exported; --nbest and the options of search, "
@@ -49,7 +54,7 @@ def open_translator(
     options = _checked(translator, search, nbest)
 
     def translate(texts: Iterable[str]) -> list[Translation]:
-        found = translator(texts, **options)
+        found = translator(texts, batch_size=batch_size, **options)
         return list(map(translator.codec.replace_unknown, found)) if replace_unknown else found
 
     return translate

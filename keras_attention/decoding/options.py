@@ -24,7 +24,7 @@ class SearchOptions:
         length_penalty: exponent of the length penalty that ranks beams (Wu et al. 2016, eq. 14).
             Default 0.
         coverage_penalty: weight of the coverage penalty that ranks beams (Wu et al. 2016,
-            eq. 15), at least 0. Default 0.
+            eq. 14), at least 0. Default 0.
         min_length: target steps at least. Default 0.
         repetition_penalty: factor, at least 1, on the log-probability of what was said before
             (after Keskar et al. 2019, 4.1). Default 1.
@@ -133,7 +133,7 @@ class SearchOptions:
             raise ValueError(
                 f"`groups` are of beam search, not of sampling. Received: groups={self.groups}."
             )
-        for name, off in (("temperature", 1), ("top_k", 0), ("top_p", 1)):
+        for name, off in (("temperature", 1), ("top_k", 0), ("top_p", 1), ("seed", 0)):
             value = getattr(self, name)
             if not self.sample and value != off:
                 raise ValueError(f"`{name}` wants `sample=True`. Received: {name}={value}.")

@@ -71,7 +71,7 @@ class Seq2Seq(keras.Model):
         tie_embeddings: `"none"`; `"target"`, where the logits are products with the target
             embeddings (Press and Wolf 2017); or `"all"`, where source and target embeddings are
             one too, over one joint vocabulary. Both need outputs as wide as the embeddings.
-        scheduled_sampling: whether `sampling_rate`, a variable in [0, 1], says how many of the
+        scheduled_sampling: whether `sampler.rate`, a variable in [0, 1], says how many of the
             previous target tokens are the model's own in training (Bengio et al. 2015, sampled
             in one parallel pass as by Duckworth et al. 2019). Default `False`.
         l2: factor of the squared norm of all matrices, added to the loss. Default 0.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.decoding.search_settings import SearchSettings as SearchSettings
+from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.files import decode_text
 from keras_attention.text.normalization import FORMS
@@ -141,13 +141,17 @@ class TextCodec:
         sides = self.source, self.target
         return len({(tokenizer.name, tokenizer.to_bytes()) for tokenizer in sides}) == 1
 
-    def reads_like(self, other: "TextCodec") -> bool:
-        """Whether both have the same tokenizers, so that equal ids are equal texts."""
-        own, theirs = ((codec.source, codec.target) for codec in (self, other))
-        return all(
-            (one.name, one.to_bytes(), one.normalizer) == (two.name, two.to_bytes(), two.normalizer)
-            for one, two in zip(own, theirs, strict=True)
-        )
+    def differs_in(self, other: "TextCodec") -> str:
+        """The side whose tokenizer is another, so that equal ids are other texts; "" if none is."""
+        for side in SIDES:
+            one, two = getattr(self, side), getattr(other, side)
+            if (one.name, one.to_bytes(), one.normalizer) != (
+                two.name,
+                two.to_bytes(),
+                two.normalizer,
+            ):
+                return side
+        return ""
 
     def to_files(self) -> dict[str, bytes]:
         """The codec as file names and their contents, for `from_files`.

@@ -8,7 +8,8 @@ import pytest
 import sacrebleu
 
 from keras_attention import LuongAttention, Seq2Seq, Translator, Vocabulary, WordTokenizer
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
 from keras_attention.vocabulary import UNKNOWN_ID
 
 PAIRS = [

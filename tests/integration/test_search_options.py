@@ -60,7 +60,7 @@ def test_models_and_checkpoints_search_together(run, trained):
         ("translate {m}/1 --prefix 2", "an export searches as it was exported"),
         ("translate {m}/dates.tflite --min-length 2", "an export searches as it was exported"),
         ("translate {m}/dates.tflite --with {m}", "dates.tflite: an export is searched alone"),
-        ("evaluate {m} --with {m}/1", "/1: an export is searched alone; --with needs folders."),
+        ("evaluate {m} --with {m}/1", "/1: an export is searched alone, --with needs folders."),
         ("evaluate {m} --repetition-penalty 0.5", "`repetition_penalty` must be at least 1"),
         ("translate {m}/checkpoints/none.keras", "none.keras: no such file"),
         ("export {m}/model.keras", "model.keras' is a file"),

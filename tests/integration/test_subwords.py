@@ -12,11 +12,12 @@ import pytest
 from variants import TEXTS, assert_same
 
 from keras_attention import InputError, LuongAttention, Seq2Seq, Translator
+from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.export.device import DeviceTranslator
 from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
 from keras_attention.export.tflite import export_tflite
 from keras_attention.export.verify import verify
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.text.codec import TextCodec
 from keras_attention.training.recipe import load_recipe
 from keras_attention.training.sections import TextConfig
 from keras_attention.training.tokenizers import learn_tokenizers

@@ -9,7 +9,8 @@ from keras_attention import (
     Translator,
     Vocabulary,
 )
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import make_tokenizer
 
 HANGUL = "가나다라마바사아자차한국어 é😀"

@@ -176,5 +176,6 @@ def test_leftovers_are_what_a_killed_writer_leaves(tmp_path):
         assert find_leftovers(tmp_path) == []
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".a.file").touch()
-    (tmp_path / ".a.abcdefgh").touch()
+    (tmp_path / ".a.unfinished-abcdefgh").touch()
+    (tmp_path / ".my.datasets").mkdir()  # somebody's own
     assert find_leftovers(tmp_path) == []

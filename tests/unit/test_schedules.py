@@ -21,6 +21,11 @@ def test_without_a_warm_up_the_first_step_has_the_peak():
     assert rates == pytest.approx([0.5, 0.25])
 
 
+def test_a_warm_up_has_a_step_at_least():
+    with pytest.raises(ValueError, match=r"`warmup` must be at least 1\. Received: warmup=0\."):
+        WarmUp(0.5, 0)
+
+
 def test_an_optimizer_is_saved_with_its_schedule_and_its_place_in_it(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(WarmUp(0.5, 4, decay=False)), loss="mse")

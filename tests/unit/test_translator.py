@@ -10,7 +10,8 @@ from keras_attention import (
     Translator,
     Vocabulary,
 )
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
 
 TEXTS = ["abc", "", "한 b", "cc", "a", "bca", "b"]
 

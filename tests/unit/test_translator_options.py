@@ -13,7 +13,8 @@ from keras_attention import (
     Vocabulary,
     search,
 )
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
 from keras_attention.vocabulary import END, END_ID
 
 TEXTS = ["abc", "", "cc", "bca"]

@@ -16,7 +16,8 @@ from keras_attention import (
     Translator,
     Vocabulary,
 )
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
 from keras_attention.translation import PairScore, perplexity
 from keras_attention.vocabulary import END_ID, START_ID
 

@@ -107,7 +107,12 @@ def translate(
         prefix=checked_text(prefix, "--prefix") or None,
     )
     translator = open_translator(
-        model, search, others=others or (), nbest=nbest, replace_unknown=replace_unknown
+        model,
+        search,
+        others=others or (),
+        nbest=nbest,
+        batch_size=batch_size,
+        replace_unknown=replace_unknown,
     )
     for batch in available_batches(open_lines(file), batch_size):
         for number, translation in zip(batch.numbers, translator(batch.lines), strict=True):

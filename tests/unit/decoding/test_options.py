@@ -278,6 +278,7 @@ def test_options_and_overrides_are_one_interface():
         ({"top_k": 3}, "`top_k` wants `sample=True`. Received: top_k=3."),
         ({"top_p": 0.5}, "`top_p` wants `sample=True`. Received: top_p=0.5."),
         ({"temperature": 2.0}, "`temperature` wants `sample=True`. Received: temperature=2.0."),
+        ({"seed": 3}, "`seed` wants `sample=True`. Received: seed=3."),
         ({"sample": True, "beam_width": 4, "groups": 2}, "`groups` are of beam search"),
     ],
 )

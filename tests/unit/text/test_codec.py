@@ -52,9 +52,9 @@ def test_a_prefix_is_what_the_target_tokenizer_makes_of_it(codec):
 def test_which_codecs_read_alike(codec):
     longer = WordTokenizer(Vocabulary(["two", "words", "more"]))
     lower = CharacterTokenizer(codec.target.vocabulary, lowercase=True)
-    assert codec.reads_like(TextCodec(codec.source, codec.target, SearchSettings(9, 9)))
-    assert not codec.reads_like(TextCodec(longer, codec.target, codec.settings))
-    assert not codec.reads_like(TextCodec(codec.source, lower, codec.settings))
+    assert codec.differs_in(TextCodec(codec.source, codec.target, SearchSettings(9, 9))) == ""
+    assert codec.differs_in(TextCodec(longer, codec.target, codec.settings)) == "source"
+    assert codec.differs_in(TextCodec(codec.source, lower, codec.settings)) == "target"
 
 
 def test_encode_closes_and_pads(codec):

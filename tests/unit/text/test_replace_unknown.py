@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
 from keras_attention.translation import Hypothesis, Translation
 from keras_attention.vocabulary import Vocabulary

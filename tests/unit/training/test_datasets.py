@@ -97,7 +97,7 @@ def test_missing_files_are_those_of_the_languages_that_are_there(tmp_path):
     ("dataset", "name", "content", "message"),
     [
         (G2P, "kor_test.tsv", b"a\ta\nb\n", "line 2: expected 2 columns with a tab between"),
-        (G2P, "kor_dev.tsv", b"a\t \n", "line 1: expected text, here is nothing."),
+        (G2P, "kor_dev.tsv", b"a\t \n", "line 1: expected text. Received: an empty column."),
         (G2P, "kor_dev.tsv", b"", "expected at least one line, the file is empty."),
         (G2P, "kor_train.tsv", b"\xff\ta\n", "line 1: expected UTF-8"),
         (MULTI30K, "val.de", b"a\n\nb\n", "line 2: expected text"),
@@ -135,7 +135,7 @@ def test_fetching_completes_a_folder(name, mirror, tmp_path):
 def test_what_exists_is_never_overwritten(mirror, tmp_path):
     file = G2P.files(["kor"])[0]
     (tmp_path / file.path).write_text("mine")
-    with pytest.raises(InputError, match="exists, and what exists is never overwritten"):
+    with pytest.raises(InputError, match="expected no file here, because none is overwritten"):
         fetch_file(file, tmp_path, opener=mirror)
     assert (tmp_path / file.path).read_text() == "mine"
 

@@ -31,7 +31,12 @@ def rates(steps, total_steps=100, **settings):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"clip_norm": 0.1}, {"schedule": "inverse_square_root", "warmup": 2}, {"warmup": 3}],
+    [
+        {"clip_norm": 0.1},
+        {"schedule": "inverse_square_root", "warmup": 2},
+        {"schedule": "inverse_square_root"},
+        {"warmup": 3},
+    ],
 )
 def test_accumulated_batches_are_one_update_of_their_mean_gradient(settings):
     settings = {"learning_rate": 0.1, **settings}

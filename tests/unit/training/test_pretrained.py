@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from keras_attention import InputError, Seq2Seq
-from keras_attention.text.codec import SearchSettings, TextCodec
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import WordTokenizer
 from keras_attention.training.pretrained import absolute_files, find_vectors, load_pretrained
 from keras_attention.training.sections import ModelConfig

@@ -105,7 +105,10 @@ def test_the_last_checkpoints_are_kept(started, keep):
 def test_what_a_killed_run_was_writing_is_removed(started, recipe):
     add_checkpoints(started, "epoch-0001.keras")
     kept = set(started.path.rglob("*"))
-    for path in (started.path / ".model.keras.a1b2c3_4", started.checkpoints / ".x.y.abcdefgh"):
+    for path in (
+        started.path / ".model.keras.unfinished-a1b2c3_4",
+        started.checkpoints / ".x.y.unfinished-abcdefgh",
+    ):
         path.mkdir()
         (path / "model.keras").write_bytes(b"half")
     started.start(recipe, 1)
@@ -113,7 +116,7 @@ def test_what_a_killed_run_was_writing_is_removed(started, recipe):
 
 
 def test_a_run_killed_at_its_very_start_can_be_started_again(tmp_path):
-    (tmp_path / ".recipe.toml.abcdefgh").mkdir()
+    (tmp_path / ".recipe.toml.unfinished-abcdefgh").mkdir()
     RunFolder(tmp_path).check_free()
 
 

@@ -1,0 +1,135 @@
+"""What watches the held-out metric: keeping the best, stopping early, smaller steps on a plateau.
+
+All of them begin with what `metrics.csv` has, so that a resumed run decides as an uninterrupted
+one; Keras's own callbacks forget what they have seen when a run is killed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_attention.translator import Translator
+
+from .run_folder import RunFolder
+from .sections import TrainingConfig
+
+
+class Watcher(keras.callbacks.Callback):
+    """Has all values of the held-out metric so far, signed so that more is better.
+
+    Args:
+        run: the run folder.
+        monitor: the metric's name in the logs.
+        higher_is_better: whether more of the metric is better.
+    """
+
+    def __init__(self, run: RunFolder, monitor: str, *, higher_is_better: bool = True) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self._sign = 1 if higher_is_better else -1
+        self.values = [self._sign * value for value in run.values(monitor)]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes note of the metric, where something is held out."""
+        value = (logs or {}).get(self.monitor)
+        if value is not None:
+            self.values.append(self._sign * value)
+
+
+class KeepBest(Watcher):
+    """Saves the translator whenever the held-out metric reaches a new best.
+
+    Args:
+        run: the run folder.
+        monitor: the metric's name in the logs.
+        translator: the model in training, with its tokenizers.
+        higher_is_better: whether more of the metric is better.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        monitor: str,
+        translator: Translator,
+        *,
+        higher_is_better: bool = True,
+    ) -> None:
+        super().__init__(run, monitor, higher_is_better=higher_is_better)
+        self.folder = run.path
+        self.translator = translator
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Saves if this epoch is the best; every epoch is, where nothing is held out."""
+        before = max(self.values, default=float("-inf"))
+        super().on_epoch_end(epoch, logs)
+        if not self.values or self.values[-1] > before:
+            self.translator.save(self.folder)
+
+
+class StopEarly(Watcher):
+    """Stops where the held-out metric has not improved for long.
+
+    Args:
+        run: the run folder.
+        monitor: the metric's name in the logs.
+        patience: how many validations in a row may be without a new best; at least 1.
+        higher_is_better: whether more of the metric is better.
+    """
+
+    def __init__(
+        self, run: RunFolder, monitor: str, patience: int, *, higher_is_better: bool = True
+    ) -> None:
+        super().__init__(run, monitor, higher_is_better=higher_is_better)
+        self.patience = patience
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the patience is at an end."""
+        values = self.values
+        return bool(values) and len(values) - 1 - values.index(max(values)) >= self.patience
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Ends the fit, once the patience is at an end."""
+        super().on_epoch_end(epoch, logs)
+        if self.is_over:
+            self.model.stop_training = True
+
+
+class LowerOnPlateau(Watcher):
+    """Multiplies the step size by a factor wherever the held-out metric stopped improving.
+
+    Args:
+        run: the run folder.
+        monitor: the metric's name in the logs.
+        config: the recipe's step size, its factor and its patience.
+        higher_is_better: whether more of the metric is better.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        monitor: str,
+        config: TrainingConfig,
+        *,
+        higher_is_better: bool = True,
+    ) -> None:
+        super().__init__(run, monitor, higher_is_better=higher_is_better)
+        self.config = config
+
+    @property
+    def plateaus(self) -> int:
+        """How many there were so far; the patience begins anew after each."""
+        best, waited, found = float("-inf"), 0, 0
+        for value in self.values:
+            waited = 0 if value > best else waited + 1
+            best = max(best, value)
+            if waited == self.config.plateau_patience:
+                found, waited = found + 1, 0
+        return found
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the step size."""
+        rate = self.config.learning_rate * self.config.plateau_factor**self.plateaus
+        self.model.optimizer.learning_rate = rate
