@@ -1,5 +1,6 @@
 """The Translator: text in; text, score, tokens and alignment out."""
 
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
@@ -233,6 +234,8 @@ def _find_parts(path: Path) -> tuple[Path, Path]:
 def load_codec(folder: Path) -> TextCodec:
     """The tokenizers and search settings in a model's folder."""
     if not folder.is_dir():
+        if folder.exists():
+            raise InputError(f"{folder}: expected a trained model's folder. Received: a file.")
         raise InputError(f"{folder}: no such folder; expected a trained model's.")
     files = {name: read_bytes(folder / name) for name in CODEC_FILES if (folder / name).is_file()}
     return TextCodec.from_files(files, str(folder))
@@ -271,6 +274,8 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a trained model.")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.")
     try:
         model = keras.models.load_model(path, compile=include_optimizer)
     except Exception as error:  # Keras raises whatever the damage causes

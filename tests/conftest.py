@@ -3,7 +3,8 @@
 import os
 from importlib.metadata import version
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Below 3, at which the command line would point this process's standard error elsewhere.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # As the command line does: a run killed there and resumed here must compute the same bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 if os.environ.get("KERAS_BACKEND") == "jax" and version("jaxlib").startswith("0.10."):

@@ -167,7 +167,7 @@ def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
 def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals):
-        raise InputError(f"An override must read key=value. Received: {text!r}.")
+        raise InputError(f"A setting must read key=value. Received: {text!r}.")
     matches = [known for known in SETTINGS if key in (known, known.rpartition(".")[2])]
     if not matches:
         raise InputError(_unknown(key))

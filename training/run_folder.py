@@ -76,11 +76,14 @@ class RunFolder:
         if not self.recipe_file.is_file():
             raise InputError(f"{self.path}: holds no run to resume; start one without --resume.")
         before, now = _lines(load_recipe(self.recipe_file)), _lines(recipe)
-        fixed = recipe.training.schedule == "cosine"
+        ends = recipe.training.schedule == "cosine"
         for old, new in zip(before, now, strict=True):
-            if old != new and (fixed or not new.startswith("epochs = ")):
+            more = new.startswith("epochs = ")
+            if old != new and (ends or not more):
+                why = ", and a cosine schedule ends with its last epoch" if more else ""
                 raise InputError(
-                    f"{self.recipe_file}: the run was started with `{old}`. Received: `{new}`."
+                    f"{self.recipe_file}: the run was started with `{old}`{why}; give the same "
+                    f"settings again, or begin anew with --overwrite. Received: `{new}`."
                 )
 
     def start(self, recipe: Recipe, epochs_done: int = 0, *, overwrite: bool = False) -> None:

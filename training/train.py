@@ -151,8 +151,8 @@ def _stretches(recipe: Recipe, steps_per_epoch: int) -> tuple[int, int]:
     stretch = recipe.training.validate_every or steps_per_epoch
     if stretch > steps:
         raise InputError(
-            f"`training.validate_every` must be at most the number of all steps, {steps}. "
-            f"Received: training.validate_every={stretch}."
+            f"`training.validate_every` must be at most the number of all steps, {steps}; 0 "
+            f"validates once an epoch. Received: training.validate_every={stretch}."
         )
     return stretch, -(-steps // stretch)
 

@@ -33,7 +33,11 @@ AnyModel = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe's setting; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a setting, such as units=64 or data.path=a.tsv; repeatable.",
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Remove the run that stands there.")]
 DataFormat = Annotated[
@@ -53,7 +57,10 @@ OtherModels = Annotated[
     _of_search("MODEL", "Another model, searched together with the first; repeatable.", "--with"),
 ]
 BeamWidth = Annotated[
-    int | None, _of_search("K", "Hypotheses, or samples, a source (1 = greedy).", "--beam", min=1)
+    int | None,
+    _of_search(
+        "K", "Hypotheses a source (1 = greedy); with --sample, how many are drawn.", "--beam", min=1
+    ),
 ]
 LengthPenalty = Annotated[
     float | None, _of_search("ALPHA", "Exponent of the length penalty.", min=0.0)
@@ -71,10 +78,10 @@ GroupDiversity = Annotated[
     float | None, _of_search("X", "What a token loses for each earlier group that says it.")
 ]
 Sample = Annotated[bool | None, _of_search(None, "Draw the hypotheses at random.", "--sample")]
-Temperature = Annotated[float | None, _of_search("X", "Of samples; less is nearer to greedy.")]
+Temperature = Annotated[float | None, _of_search("X", "With --sample: less is nearer to greedy.")]
 TopK = Annotated[int | None, _of_search("N", "Draw from the N likeliest tokens only.")]
 TopP = Annotated[
     float | None, _of_search("P", "Draw from the likeliest tokens of that probability together.")
 ]
-Seed = Annotated[int | None, _of_search("N", "Of samples.")]
+Seed = Annotated[int | None, _of_search("N", "With --sample: draws the same each time.")]
 Prefix = Annotated[str, _of_search("TEXT", "What every output must begin with.")]

@@ -86,10 +86,10 @@ def _fetch_all(files: Sequence[DataFile], folder: Path, opener: Opener) -> None:
 
 def _what_is_missing(dataset: Dataset, folder: Path, report: Report, languages: str) -> str:
     first, *others = report.missing
-    more = f", and {len(others)} more of its files," if others else ""
+    more = f" and {len(others)} more of its files are" if others else " is"
     some = f" --languages {','.join(report.languages)}" if languages or report.lines else ""
     return (
-        f"{folder / first.path}{more} is missing; `keras-attention data {dataset.name} "
+        f"{folder / first.path}{more} missing; `keras-attention data {dataset.name} "
         f"{shlex.quote(str(folder))}{some} --fetch` downloads what is missing."
     )
 

@@ -36,7 +36,7 @@ def run_quickstart(output: Path, overrides: Sequence[str], *, overwrite: bool = 
     _headline("1/4  Training a model with attention to rewrite dates")
     translator = _train(folder, overrides, overwrite)
     _headline("2/4  Training the same model without attention: one fixed vector for all of it")
-    _train(plain, [*overrides, "attention=none"], overwrite)
+    _train(plain, [*overrides, "attention=none", f"name={plain.name}"], overwrite)
     _headline("3/4  What it learned")
     held_out = _show(translator, folder, plain)
     _headline("4/4  Exporting, and loading the exports again")

@@ -1,12 +1,19 @@
 """Which runtime a path asks for, and which pairs a model is judged on."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 from keras_attention.translation import Translation
+
+_FORMATS = ("tsv", "dates", "parallel")
+_OPTIONS = {"beam_width": "--beam"}
+"""The options that are not called as the library calls them."""
 
 Translate = Callable[[Iterable[str]], list[Translation]]
 
@@ -79,7 +86,7 @@ def _checked(translator: Any, search: Mapping[str, Any], nbest: int) -> dict[str
     try:
         translator.stream([], **search)
     except ValueError as error:
-        raise InputError(str(error)) from error
+        raise InputError(_in_options(str(error))) from error
     width = search.get("beam_width", translator.codec.settings.beam_width)
     if nbest > width:
         raise InputError(
@@ -91,6 +98,18 @@ def _checked(translator: Any, search: Mapping[str, Any], nbest: int) -> dict[str
 
     # Lines come a few at a time, and each time an integer would draw the same again.
     return {**search, "seed": SeedGenerator(search.get("seed", 0))}
+
+
+def _in_options(message: str) -> str:
+    """The message with what was typed in the place of the library's names."""
+    names = "|".join(["prefix", *(field.name for field in fields(SearchOptions))])
+
+    def option(match: re.Match[str]) -> str:
+        name, equals = match.groups()
+        return _OPTIONS.get(name, f"--{name.replace('_', '-')}") + (" " if equals else "")
+
+    flags = message.replace("`sample=True`", "`sample`")
+    return re.sub(rf"`?\b({names})\b`?(=?)", option, flags)
 
 
 def export_all(translator: Any, folder: Path, *, version: int = 1) -> list[Path]:
@@ -124,6 +143,15 @@ def evaluation_pairs(
     from keras_attention.training.recipe import load_recipe
     from keras_attention.training.sections import DataConfig
 
+    if data_format not in _FORMATS:
+        raise InputError(
+            f"--format must be one of {', '.join(_FORMATS)}. Received: --format {data_format}."
+        )
+    if (data_format == "parallel") != (target is not None):
+        raise InputError(
+            "--format parallel and --target FILE go together. "
+            f"Received: --format {data_format}" + (f" --target {target}." if target else " alone.")
+        )
     if data is not None:
         paths = {"path": literal(str(data)), "target_path": literal(str(target or ""))}
         return read_pairs(DataConfig(format=data_format, **paths)), set()

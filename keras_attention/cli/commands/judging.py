@@ -40,7 +40,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Of exact_match, bleu, chrf, ter, wer, per; commas between.",
+            help="Of exact_match (the default), bleu, chrf, ter, wer, per; commas between.",
         ),
     ] = "",
     tokenize: Annotated[
@@ -53,7 +53,9 @@ def evaluate(
     ] = False,
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw the first one by length: .png, .svg or .pdf."),
+        typer.Option(
+            metavar="FILE", help="Draw the first metric by source length: .png, .svg or .pdf."
+        ),
     ] = None,
     compare: Annotated[
         bool,

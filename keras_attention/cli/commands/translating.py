@@ -70,7 +70,7 @@ def translate(
         bool,
         typer.Option(
             "--alignments",
-            help="Append a tab and source-target pairs, counted from 0.",
+            help="Append a tab and source-target pairs of tokens, counted from 0, </s> too.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
@@ -82,7 +82,7 @@ def translate(
     ] = False,
     replace_unknown: ReplaceUnknown = False,
 ) -> None:
-    """Translate lines: one in, one out, as they come.
+    """Translate lines: one in, one out, as they come; those before an unusable one are printed.
 
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
     """

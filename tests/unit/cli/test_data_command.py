@@ -23,7 +23,7 @@ def test_without_fetch_missing_files_name_the_option(tmp_path, capsys):
         run_data("g2p", tmp_path / "a folder")
     folder = tmp_path / "a folder"
     assert str(error.value) == (
-        f"{folder}/ady_train.tsv, and 44 more of its files, is missing; `keras-attention data g2p "
+        f"{folder}/ady_train.tsv and 44 more of its files are missing; `keras-attention data g2p "
         f"'{folder}' --fetch` downloads what is missing."
     )
     out = capsys.readouterr().out

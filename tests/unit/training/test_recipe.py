@@ -105,8 +105,8 @@ def test_overrides_can_mend_a_contradiction_in_pieces():
         ("epohcs=5", "Unknown key `epohcs`; the nearest is `training.epochs`."),
         ("model.attentoin=none", "Unknown key `model.attentoin`; the nearest is `model.attention`"),
         ("model.epochs=5", "Unknown key `model.epochs`; the nearest is `training.epochs`."),
-        ("epochs", "An override must read key=value. Received: 'epochs'."),
-        ("=5", "An override must read key=value. Received: '=5'."),
+        ("epochs", "A setting must read key=value. Received: 'epochs'."),
+        ("=5", "A setting must read key=value. Received: '=5'."),
         (
             "epochs=three",
             "`training.epochs` must be an integer of at least 1. Received: training.epochs='three'",

@@ -68,13 +68,14 @@ def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
     run = RunFolder(started.path.with_name("cosine"))
     run.start(cosine)
     run.check_same(cosine)
-    with pytest.raises(InputError, match="started with `epochs = 3`. Received: `epochs = 99`"):
+    with pytest.raises(InputError, match="`epochs = 3`, and a cosine schedule ends with"):
         run.check_same(replace(cosine, training=replace(cosine.training, epochs=99)))
     other = replace(recipe, model=replace(recipe.model, units=7))
     with pytest.raises(InputError) as error:
         started.check_same(other)
     assert str(error.value) == (
-        f"{started.recipe_file}: the run was started with `units = 128`. Received: `units = 7`."
+        f"{started.recipe_file}: the run was started with `units = 128`; give the same settings "
+        "again, or begin anew with --overwrite. Received: `units = 7`."
     )
 
 
