@@ -21,6 +21,8 @@ TYPED = "".join(f"{line}\n" for line in LINES).encode()
 @contextmanager
 def started(*arguments, **environment):
     """The installed program in a process of its own, started as a user starts it."""
+    # A suite that runs in the background may ignore Ctrl-C, and what it starts would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     inherited = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}
     with subprocess.Popen(
         [PROGRAM, *map(str, arguments)],
