@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.errors import InputError
-from keras_attention.text.tokenizers import Tokenizer
+from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
 from keras_attention.vocabulary import PAD_ID, START_ID
 
 from .bucketing import Ints, cut_by_pairs, cut_by_tokens, rank_buckets
@@ -43,6 +43,9 @@ class PairBatches:
             together. A small width pads less, a large one mixes more.
         batch_tokens: Most tokens, padding included, on either side of a batch; a pair that alone
             exceeds it is a batch of its own. 0 for batches of `batch_size` pairs.
+        subword_dropout: Share of merges left out of sources and of targets, drawn anew every epoch
+            of `stream`; see `SubwordTokenizer.encode_with_dropout`. Limits and buckets go by the
+            lengths without it, which it exceeds.
         seed: Seed of the shuffle.
 
     Raises:
@@ -75,6 +78,7 @@ class PairBatches:
         max_target_length: int,
         bucket_width: int = 8,
         batch_tokens: int = 0,
+        subword_dropout: tuple[float, float] = (0.0, 0.0),
         seed: int = 1,
     ) -> None:
         """Encodes all pairs; the class docstring explains the arguments."""
@@ -97,6 +101,12 @@ class PairBatches:
         self.dropped_sources = 0
         self.dropped_targets = 0
         self.dropped = 0
+        self._sampling = [
+            _Sampling(tokenizer, dropout) if dropout else None
+            for tokenizer, dropout in zip(
+                (source_tokenizer, target_tokenizer), subword_dropout, strict=True
+            )
+        ]
         sources, targets = self._encode(pairs, source_tokenizer, target_tokenizer)
         self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
         exact = rank_buckets(sources.lengths, targets.lengths, width=1)
@@ -108,8 +118,7 @@ class PairBatches:
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)
             self._bounds_by_length = tf.constant(self._cut(lengths, exact))
-            self._sources = sources.to_tensors()
-            self._targets = targets.to_tensors()
+            self._sides = sources.to_tensors(), targets.to_tensors()
 
     def stream(self, first_step: int = 0) -> tf.data.Dataset:
         """Returns the endless stream of training batches from a step on.
@@ -140,7 +149,8 @@ class PairBatches:
             order, steps = tf.ensure_shape(order, [None]), tf.ensure_shape(steps, [None])
             begin = tf.where(epoch == first_epoch, offset, 0)
             left = tf.data.Dataset.from_tensor_slices(steps[begin:])
-            return left.map(lambda step: self._build_batch(order, self._bounds, step))
+            sides = self._sides_of(epoch)
+            return left.map(lambda step: self._build_batch(sides, order, self._bounds, step))
 
         stream = tf.data.Dataset.counter(first_epoch).flat_map(build_epoch)
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
@@ -155,7 +165,7 @@ class PairBatches:
         """
         order, bounds = tf.constant(self._by_length), self._bounds_by_length
         steps = tf.data.Dataset.range(len(bounds) - 1)
-        batches = steps.map(lambda step: self._build_batch(order, bounds, step))
+        batches = steps.map(lambda step: self._build_batch(self._sides, order, bounds, step))
         return batches.prefetch(_READY_BATCHES)
 
     def _cut(self, lengths: Ints, ranks: Ints) -> Ints:
@@ -183,6 +193,9 @@ class PairBatches:
             if not (long_source or long_target):
                 sources.append(source_ids)
                 targets.append(target_ids)
+                for sampling, text in zip(self._sampling, (source, target), strict=True):
+                    if sampling:
+                        sampling.texts.append(text)
         self.dropped = count - len(sources.lengths)
         self._report_dropped(count)
         return sources, targets
@@ -208,12 +221,34 @@ class PairBatches:
         order = shuffled[np.argsort(self._ranks[shuffled], kind="stable")]
         return order, rng.permutation(self.steps_per_epoch)
 
+    def _sides_of(self, epoch: tf.Tensor) -> tuple[_SequenceTensors, _SequenceTensors]:
+        """Sources and targets as an epoch reads them."""
+
+        def sample(side: int) -> _SequenceTensors:
+            sampling = self._sampling[side]
+            if sampling is None:
+                return self._sides[side]
+
+            def draw(epoch: int) -> tuple[Ints, Ints]:
+                # sentencepiece takes 32 bits, and none of them all ones.
+                rng = np.random.default_rng([self.seed, int(epoch), side])
+                return sampling.draw(int(rng.integers(2**31)))
+
+            ids, ends = tf.numpy_function(draw, [epoch], [tf.int32, tf.int64], stateful=False)
+            return _SequenceTensors(tf.ensure_shape(ids, [None]), tf.ensure_shape(ends, [None]))
+
+        return sample(0), sample(1)
+
     def _build_batch(
-        self, order: tf.Tensor, bounds: tf.Tensor, step: tf.Tensor
+        self,
+        sides: tuple[_SequenceTensors, _SequenceTensors],
+        order: tf.Tensor,
+        bounds: tf.Tensor,
+        step: tf.Tensor,
     ) -> tuple[tuple[Any, Any], Any]:
         rows = order[bounds[step] : bounds[step + 1]]
-        source_ids, _ = self._sources.pad(rows)
-        target_out, real = self._targets.pad(rows)
+        source_ids, _ = sides[0].pad(rows)
+        target_out, real = sides[1].pad(rows)
         starts = tf.fill([tf.shape(rows)[0], 1], START_ID)
         target_in = tf.where(real, tf.concat([starts, target_out[:, :-1]], axis=1), PAD_ID)
         return (source_ids, target_in), target_out
@@ -230,9 +265,28 @@ class _Sequences:
         self.ids.extend(ids)
         self.lengths.append(len(ids))
 
+    def to_arrays(self) -> tuple[Any, Ints]:
+        """All ids, int32, and where each sequence ends, after a 0."""
+        return np.asarray(self.ids), np.cumsum([0, *self.lengths])
+
     def to_tensors(self) -> _SequenceTensors:
-        ends = np.cumsum([0, *self.lengths])
-        return _SequenceTensors(tf.constant(np.asarray(self.ids)), tf.constant(ends))
+        return _SequenceTensors(*map(tf.constant, self.to_arrays()))
+
+
+class _Sampling:
+    """The texts of one side, to be cut into other subwords every epoch."""
+
+    def __init__(self, tokenizer: Tokenizer, dropout: float) -> None:
+        if not isinstance(tokenizer, SubwordTokenizer):
+            raise ValueError(f"`subword_dropout` needs subwords. Received: {tokenizer.name!r}.")
+        self.texts: list[str] = []
+        self._tokenizer, self._dropout = tokenizer, dropout
+
+    def draw(self, seed: int) -> tuple[Any, Ints]:
+        sequences = _Sequences()
+        for ids in self._tokenizer.encode_with_dropout(self.texts, self._dropout, seed):
+            sequences.append(ids)
+        return sequences.to_arrays()
 
 
 class _SequenceTensors(NamedTuple):

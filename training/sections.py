@@ -64,6 +64,12 @@ class TextConfig(Section):
     joint_vocabulary: bool = setting(
         False, "learn one vocabulary, of source_vocabulary_size, from both sides"
     )
+    source_subword_dropout: float = setting(
+        0.0, "share of BPE merges left out of training sources, anew each epoch", minimum=0, below=1
+    )
+    target_subword_dropout: float = setting(
+        0.0, "share of BPE merges left out of training targets", minimum=0, below=1
+    )
 
     def __post_init__(self) -> None:
         """Checks the values, then their combination."""
@@ -74,6 +80,15 @@ class TextConfig(Section):
                 raise InputError(
                     f"`text.joint_vocabulary` needs text.target_{name}={source!r}, that of the "
                     f"source. Received: text.target_{name}={target!r}."
+                )
+        for side in ("source", "target"):
+            tokenizer, dropout = (
+                getattr(self, f"{side}_{name}") for name in ("tokenizer", "subword_dropout")
+            )
+            if dropout and (tokenizer, self.subword_type) != ("subword", "bpe"):
+                raise InputError(
+                    f"`text.{side}_subword_dropout` needs text.{side}_tokenizer='subword' and "
+                    f"text.subword_type='bpe'. Received: {tokenizer!r} and {self.subword_type!r}."
                 )
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -64,6 +65,7 @@ def train(
         training,
         batch_size=recipe.training.batch_size,
         batch_tokens=recipe.training.batch_tokens,
+        subword_dropout=(recipe.text.source_subword_dropout, recipe.text.target_subword_dropout),
     )
     validation = make_batches(recipe, codec, held_out, batch_size=256) if held_out else None
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
@@ -125,9 +127,9 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
 
 
 def make_batches(
-    recipe: Recipe, codec: TextCodec, pairs: list[Pair], *, batch_size: int, batch_tokens: int = 0
+    recipe: Recipe, codec: TextCodec, pairs: list[Pair], *, batch_size: int, **options: Any
 ) -> PairBatches:
-    """The recipe's batches of `pairs`."""
+    """The recipe's batches of `pairs`; options are those of `PairBatches`."""
     return PairBatches(
         pairs,
         codec.source,
@@ -136,8 +138,8 @@ def make_batches(
         max_source_length=recipe.data.max_source_length,
         max_target_length=recipe.data.max_target_length,
         bucket_width=recipe.training.bucket_width,
-        batch_tokens=batch_tokens,
         seed=recipe.seed,
+        **options,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
 from keras_attention.errors import InputError
 from keras_attention.text.normalization import normalize
 from keras_attention.text.tokenizer import WHITE_SPACE, Tokenizer
-from keras_attention.vocabulary import SPECIAL_TOKENS, Vocabulary
+from keras_attention.vocabulary import END_ID, SPECIAL_TOKENS, Vocabulary
 
 SPACE = "▁"
 """How a piece writes the space before a word, U+2581."""
@@ -75,6 +76,38 @@ class SubwordTokenizer(Tokenizer):
         """Returns the pieces of a normalized text; their joined text is the text."""
         pieces: list[str] = self._processor.encode(even_spaces(text), out_type=str)
         return pieces
+
+    def encode_with_dropout(
+        self, texts: Iterable[str], dropout: float, seed: int
+    ) -> list[list[int]]:
+        """Returns the ids of texts whose words are cut into smaller pieces here and there.
+
+        Training on other pieces of the same words every epoch teaches what pieces are made of
+        (BPE-dropout, Provilkov et al. 2020, https://arxiv.org/abs/1910.13267).
+
+        Args:
+            texts: What to cut.
+            dropout: Probability that a merge is left out, from 0 (as `encode`) to 1 (characters).
+            seed: Equal seeds cut equally.
+
+        Returns:
+            The ids of each text, closed by that of `</s>`.
+
+        Raises:
+            ValueError: If the model is no BPE model, which has no merges.
+        """
+        if self.model_type != "bpe":
+            raise ValueError(f"Dropping merges needs a BPE model. Received: {self.model_type!r}.")
+
+        def encode(text: str) -> list[int]:
+            pieces = even_spaces(self.normalize(text))
+            ids = self._processor.encode(pieces, enable_sampling=True, alpha=dropout)
+            return [*ids, END_ID]
+
+        # sentencepiece draws from one generator a thread, seeded when the thread first asks.
+        import_sentencepiece().set_random_generator_seed(seed)
+        with ThreadPoolExecutor(max_workers=1) as fresh:
+            return fresh.submit(lambda: [encode(text) for text in texts]).result()
 
     def join(self, tokens: Iterable[str]) -> str:
         """Returns the text of the pieces, in normal form C and without a space at its start."""

@@ -32,6 +32,11 @@ WAYS = {
         "schedule=cosine", "warmup=1", "average_last=2", "mixed_precision=true",
         "target_embeddings=v.vec",
     ],
+    "other subwords each epoch": [
+        "source_tokenizer=subword", "target_tokenizer=subword", "subword_type=bpe",
+        "source_vocabulary_size=12", "source_subword_dropout=0.5", "target_subword_dropout=0.5",
+        "max_target_length=4", "batch_tokens=0", "batch_size=5", "epochs=3",
+    ],
 }  # fmt: skip
 
 

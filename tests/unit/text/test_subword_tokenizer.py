@@ -153,6 +153,31 @@ def test_a_model_of_someone_else_is_refused(make, message):
         SubwordTokenizer.from_bytes(make())
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.3, 1.0])
+def test_dropout_of_merges(dropout):
+    tokenizer = SubwordTokenizer(learn_subwords(LINES, 40, model_type="bpe"))
+    ids = tokenizer.encode_with_dropout(LINES * 20, dropout, seed=3)
+    assert [tokenizer.decode(line) for line in ids] == [
+        tokenizer.decode(tokenizer.encode(line)) for line in LINES * 20
+    ]
+    whole = sum(len(tokenizer.encode(line)) for line in LINES * 20)
+    assert ids == tokenizer.encode_with_dropout(LINES * 20, dropout, seed=3)
+    if dropout == 0.0:
+        assert ids == [tokenizer.encode(line) for line in LINES * 20]
+    elif dropout == 1.0:
+        pieces = [tokenizer.vocabulary.decode(line[:-1]) for line in ids]
+        assert {len(piece) for line in pieces for piece in line if piece != "<unk>"} == {1}
+    else:
+        assert ids != tokenizer.encode_with_dropout(LINES * 20, dropout, seed=4)
+        assert sum(map(len, ids)) > whole
+
+
+def test_dropout_needs_merges():
+    pieces = SubwordTokenizer(learn_subwords(LINES, 30))
+    with pytest.raises(ValueError, match="needs a BPE model. Received: 'unigram'"):
+        pieces.encode_with_dropout(["a"], 0.1, seed=1)
+
+
 def test_without_sentencepiece(monkeypatch, model):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     with pytest.raises(InputError, match="pip install sentencepiece"):

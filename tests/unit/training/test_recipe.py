@@ -172,6 +172,15 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
         ),
         (["ema=0.9", "average_last=2"], "are two ways to average; choose one"),
         (["warmup=9", "schedule=plateau"], "`training.warmup` needs another schedule"),
+        (
+            ["source_subword_dropout=0.1"],
+            "needs text.source_tokenizer='subword' and text.subword_type='bpe'. Received: "
+            "'character' and 'unigram'.",
+        ),
+        (
+            ["target_tokenizer=subword", "target_subword_dropout=0.1"],
+            "text.subword_type='bpe'. Received: 'subword' and 'unigram'.",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other(overrides, message):
