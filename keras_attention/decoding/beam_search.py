@@ -10,6 +10,8 @@ from keras_attention.decoding.beams import (
     best_continuations,
     best_order,
     first_beams,
+    likeliest,
+    likeliest_adjusted,
 )
 from keras_attention.decoding.constraints import Constraints, plain_where_possible
 from keras_attention.decoding.hypotheses import (
@@ -73,8 +75,9 @@ def beam_search(
     """
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     shape = (batch, beam_width)
-    state, memory = map_tensors(lambda x: ops.repeat(x, beam_width, axis=0), (state, memory))
-    mask = ops.reshape(memory.mask, (*shape, source_steps)) if coverage_penalty else ()
+    # The memory is not repeated: a step's hypotheses read that of their source together.
+    state = map_tensors(lambda x: ops.repeat(x, beam_width, axis=0), state)
+    mask = ops.repeat(memory.mask[:, None], beam_width, axis=1) if coverage_penalty else ()
     ranking = Ranking(length_penalty, coverage_penalty, mask, groups, group_diversity)
 
     def unfinished(t: Tensor, beams: Beams, *_: Any) -> Tensor:
@@ -84,15 +87,15 @@ def beam_search(
         t: Tensor, beams: Beams, state: Any, said: Tensor, history: _History
     ) -> tuple[Any, ...]:
         logits, state, alignment = step(ops.reshape(beams.tokens, (-1,)), state, memory)
-        log_probs, plain = log_probabilities(logits)
-        adjusted = ()
-        if constraints is not None:
-            adjusted = constraints(log_probs, plain, t, said)
+        if constraints is None:
+            candidates = likeliest(logits, shape)
+        else:
+            log_probs, allowed = log_probabilities(logits)
+            adjusted = constraints(log_probs, allowed, t, said)
             plain = plain_where_possible(log_probs, adjusted)
-            adjusted = ops.reshape(adjusted, (*shape, logits.shape[-1]))
-        plain = ops.reshape(plain, (*shape, logits.shape[-1]))
+            candidates = likeliest_adjusted(plain, adjusted, shape)
         alignment = ops.reshape(ops.cast(alignment, "float32"), (*shape, source_steps))
-        beams, parents = best_continuations(beams, plain, adjusted, alignment, ranking)
+        beams, parents = best_continuations(beams, candidates, alignment, ranking)
         state, said = _reorder((state, said), parents)
         if remembers:
             said = _write_token(said, t, beams.tokens)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
+from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, rule_out_special
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
 LEAST_COVERAGE = 1e-6
@@ -43,6 +43,47 @@ class Ranking(NamedTuple):
     group_diversity: float = 0.0
 
 
+class Candidates(NamedTuple):
+    """The likeliest next tokens of every beam, best first, `[B, K, C]` each."""
+
+    tokens: Tensor
+    plain: Tensor  # log-probabilities to be reported
+    adjusted: Tensor = ()  # those to rank by, where constraints adjusted them
+
+
+def likeliest(logits: Tensor, shape: Any) -> Candidates:
+    """The `C = K` best tokens of every beam, or all where there are fewer.
+
+    More can never be kept: a beam's continuations have one length and one coverage, so that they
+    rank by log-probability alone, and what other groups have said costs at most `K` less the
+    group's own size of them their rank.
+
+    Args:
+        logits: `[B * K, V]`.
+        shape: `(B, K)`.
+    """
+    logits = ops.cast(logits, "float32")
+    best, tokens = ops.top_k(rule_out_special(logits), _count(logits, shape))
+    gains = best - ops.logsumexp(logits, axis=-1, keepdims=True)
+    return Candidates(_by_beam(ops.cast(tokens, "int32"), shape), _by_beam(gains, shape))
+
+
+def likeliest_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
+    """The same by adjusted log-probabilities `[B * K, V]`, beside the plain ones."""
+    best, tokens = ops.top_k(adjusted, _count(adjusted, shape))
+    gains = ops.take_along_axis(plain, tokens, axis=-1)
+    chosen = ops.cast(tokens, "int32"), gains, best
+    return Candidates(*(_by_beam(x, shape) for x in chosen))
+
+
+def _count(scores: Tensor, shape: Any) -> int:
+    return min(shape[1], scores.shape[-1])  # type: ignore[no-any-return]
+
+
+def _by_beam(x: Tensor, shape: Any) -> Tensor:
+    return ops.reshape(x, (*shape, x.shape[-1]))
+
+
 def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
     """One real hypothesis a source and group; the others must not repeat it."""
     first = ops.arange(shape[1])
@@ -60,46 +101,42 @@ def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
 
 
 def best_continuations(
-    beams: Beams, plain: Tensor, adjusted: Tensor, alignment: Tensor, ranking: Ranking
+    beams: Beams, candidates: Candidates, alignment: Tensor, ranking: Ranking
 ) -> tuple[Beams, Tensor]:
     """The `K` best of all continuations, and the beams that they continue.
 
     Args:
         beams: the step before.
-        plain: log-probabilities `[B, K, V]` to be reported.
-        adjusted: log-probabilities `[B, K, V]` to rank by, or `()` for `plain`.
+        candidates: of every beam.
         alignment: this step's `[B, K, S]`.
         ranking: the rules.
     """
-    width, vocabulary = plain.shape[1], plain.shape[2]
-    scores = sums = _continued(beams.scores, plain, beams.finished)
+    count = candidates.tokens.shape[2]
+    tokens, finished = candidates.tokens, ops.expand_dims(beams.finished, -1)
+    tokens = ops.where(finished, PAD_ID, tokens)
+    scores = sums = _continued(beams.scores, candidates.plain, finished)
     if not _absent(beams.adjusted):
-        sums = _continued(beams.adjusted, adjusted, beams.finished)
+        sums = _continued(beams.adjusted, candidates.adjusted, finished)
     lengths = beams.lengths + ops.cast(ops.logical_not(beams.finished), "int32")
     coverage = beams.coverage
     ranks = sums / ops.expand_dims(_penalty(lengths, ranking.length_penalty), -1)
     if not _absent(coverage):
-        finished = ops.expand_dims(beams.finished, -1)
         coverage = coverage + ops.where(finished, 0.0, alignment)
         ranks = ranks + ops.expand_dims(_coverage_penalty(coverage, ranking), -1)
-    if ranking.groups == 1:
-        _, best = ops.top_k(ops.reshape(ranks, (-1, width * vocabulary)), width)
-        best = ops.cast(best, "int32")
-    else:
-        best = _best_of_groups(ranks, sums, ranking)
-    parents, tokens = best // vocabulary, best % vocabulary
-    finished = ops.take_along_axis(beams.finished, parents, axis=1)
+    best = _best_of_groups(ranks, sums, tokens, ranking)
+    parents = best // count
 
     def kept(x: Tensor) -> Tensor:
-        flat = ops.reshape(x, (-1, width * vocabulary))
-        return ops.take_along_axis(flat, best, axis=1)
+        return ops.take_along_axis(_flat(x), best, axis=1)
 
+    chosen = kept(tokens)
+    ended = ops.take_along_axis(beams.finished, parents, axis=1)
     return (
         Beams(
-            tokens,
+            chosen,
             kept(scores),
             ops.take_along_axis(lengths, parents, axis=1),
-            ops.logical_or(finished, ops.equal(tokens, END_ID)),
+            ops.logical_or(ended, ops.equal(chosen, END_ID)),
             () if _absent(beams.adjusted) else kept(sums),
             () if _absent(coverage) else _of_parents(coverage, parents),
         ),
@@ -116,36 +153,44 @@ def best_order(beams: Beams, ranking: Ranking) -> Tensor:
     return ops.cast(ops.top_k(ranks, ranks.shape[1])[1], "int32")
 
 
-def _continued(sums: Tensor, log_probs: Tensor, finished: Tensor) -> Tensor:
-    """Sums `[B, K, V]` of every continuation."""
+def _continued(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
+    """Sums `[B, K, C]` of every continuation."""
     # An ended hypothesis has one continuation, padding, which leaves its score as it is.
-    padding = ops.where(ops.equal(ops.arange(log_probs.shape[2]), PAD_ID), 0.0, IMPOSSIBLE)
-    log_probs = ops.where(ops.expand_dims(finished, -1), padding, log_probs)
-    return ops.expand_dims(sums, -1) + log_probs
+    padding = ops.where(ops.equal(ops.arange(gains.shape[2]), 0), 0.0, IMPOSSIBLE)
+    return ops.expand_dims(sums, -1) + ops.where(finished, padding, gains)
 
 
-def _best_of_groups(ranks: Tensor, sums: Tensor, ranking: Ranking) -> Tensor:
-    """Each group in turn, its ranks less what the groups before it say (Hamming diversity).
+def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Ranking) -> Tensor:
+    """Places `[B, K]` among all continuations `K * C` of those that each group keeps.
 
-    Vijayakumar et al. 2018, eq. 5 and 7: the loss chooses, and is not carried to the next step.
+    Each group in turn loses in rank what the groups before it say (Hamming diversity,
+    Vijayakumar et al. 2018, eq. 5 and 7: the loss chooses, and is not carried to the next step).
     """
-    width, vocabulary = ranks.shape[1], ranks.shape[2]
-    size = width // ranking.groups
-    said, chosen = ops.zeros_like(ranks[:, :1]), []
-    for first in range(0, width, size):
+    size, count = ranks.shape[1] // ranking.groups, ranks.shape[2]
+    said: list[tuple[Tensor, Tensor]] = []
+    chosen = []
+    for first in range(0, ranks.shape[1], size):
         group = slice(first, first + size)
-        candidates = ranks[:, group] - ranking.group_diversity * said
-        _, best = ops.top_k(ops.reshape(candidates, (-1, size * vocabulary)), size)
+        candidates = ranks[:, group]
+        for token, real in said:
+            again = ops.logical_and(real, ops.equal(tokens[:, group], token))
+            candidates = candidates - ranking.group_diversity * ops.cast(again, "float32")
+        _, best = ops.top_k(_flat(candidates), size)
         best = ops.cast(best, "int32")
-        reached = ops.reshape(sums[:, group], (-1, size * vocabulary))
-        reached = ops.take_along_axis(reached, best, axis=1)
-        tokens = best % vocabulary
-        # Neither fillers nor the padding of ended hypotheses are anything that was said.
-        real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(tokens, PAD_ID))
-        counts = ops.one_hot(tokens, vocabulary) * ops.expand_dims(ops.cast(real, "float32"), -1)
-        said = said + ops.sum(counts, axis=1, keepdims=True)
-        chosen.append(best + first * vocabulary)
-    return ops.concatenate(chosen, axis=1)
+        chosen.append(best + first * count)
+        if ranking.groups > 1:
+            reached = ops.take_along_axis(_flat(sums[:, group]), best, axis=1)
+            picked = ops.take_along_axis(_flat(tokens[:, group]), best, axis=1)
+            # Neither fillers nor the padding of ended hypotheses are anything that was said.
+            real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(picked, PAD_ID))
+            said += [
+                (picked[:, place, None, None], real[:, place, None, None]) for place in range(size)
+            ]
+    return ops.concatenate(chosen, axis=1) if len(chosen) > 1 else chosen[0]
+
+
+def _flat(x: Tensor) -> Tensor:
+    return ops.reshape(x, (-1, x.shape[1] * x.shape[2]))
 
 
 def _penalty(lengths: Tensor, length_penalty: float) -> Tensor:

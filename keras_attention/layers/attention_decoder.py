@@ -32,10 +32,12 @@ class AttentionDecoder(keras.layers.Layer):
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         training: whether dropout is active.
+        return_alignment: whether the alignment is wanted. Default `True`; training does without,
+            and does not keep every step's twice.
 
     Returns:
-        `(outputs, alignment, state)`: `[B, T, cell.output_width]`, `[B, T, S]` and the last
-        `DecoderState`.
+        `(outputs, alignment, state)`: `[B, T, cell.output_width]`, `[B, T, S]` or `None`, and the
+        last `DecoderState`.
 
     Raises:
         ValueError: if `dropout` is out of range.
@@ -85,14 +87,18 @@ class AttentionDecoder(keras.layers.Layer):
         memory: Tensor,
         memory_mask: Tensor | None = None,
         training: bool = False,
-    ) -> tuple[Tensor, Tensor, DecoderState]:
+        return_alignment: bool = True,
+    ) -> tuple[Tensor, Tensor | None, DecoderState]:
         """Decodes all steps; see the class for shapes."""
         state = DecoderState.of(state)
         noise = self._noise(inputs) if training else NO_NOISE
         keys = self.cell.project(memory)
         recurrent = self.cell.attends_before or self.cell.input_feeding or noise.recurrent
-        unroll = self._step_by_step if recurrent else self._all_at_once
-        return unroll(inputs, state, memory, memory_mask, keys, noise)
+        read = memory, memory_mask, keys
+        if recurrent:
+            return self._step_by_step(inputs, state, *read, noise, return_alignment)
+        outputs, alignment, state = self._all_at_once(inputs, state, *read, noise)
+        return outputs, alignment if return_alignment else None, state
 
     def _noise(self, inputs: Tensor) -> StepNoise:
         """Dropout masks for one batch."""
@@ -106,17 +112,24 @@ class AttentionDecoder(keras.layers.Layer):
         return StepNoise(masks(self.dropout, layers - 1), masks(self.recurrent_dropout, layers))
 
     def _step_by_step(
-        self, inputs: Tensor, state: Any, memory: Tensor, mask: Any, keys: Tensor, noise: Any
-    ) -> tuple[Tensor, Tensor, DecoderState]:
-        def step(x: Tensor, state: DecoderState) -> tuple[tuple[Tensor, Tensor], DecoderState]:
+        self,
+        inputs: Tensor,
+        state: Any,
+        memory: Tensor,
+        mask: Any,
+        keys: Tensor,
+        noise: Any,
+        return_alignment: bool = True,
+    ) -> tuple[Tensor, Tensor | None, DecoderState]:
+        def step(x: Tensor, state: DecoderState) -> tuple[tuple[Tensor, ...], DecoderState]:
             output, state, alignment = self.cell(
                 x, state, memory, memory_mask=mask, keys=keys, noise=noise
             )
-            return (output, alignment), state
+            return (output, alignment) if return_alignment else (output,), state
 
-        widths = (self.cell.output_width, memory.shape[1])
-        (outputs, alignment), state = time_loop(step, state, inputs, widths)
-        return outputs, alignment, state
+        widths = (self.cell.output_width, *([memory.shape[1]] if return_alignment else []))
+        outputs, state = time_loop(step, state, inputs, widths)
+        return outputs[0], outputs[1] if return_alignment else None, state
 
     def _all_at_once(
         self, inputs: Tensor, state: Any, memory: Tensor, mask: Any, keys: Tensor, noise: Any

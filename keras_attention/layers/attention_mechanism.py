@@ -18,15 +18,17 @@ class AttentionMechanism(keras.layers.Layer):
     `keys = mechanism.project(memory)` once and passes them to every step.
 
     Call arguments:
-        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
+        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`. One step may be that of
+            `K` hypotheses a source, `[B * K, D]`, which share its memory.
         memory: float tensor `[B, S, M]`, the encoder's outputs.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real. Taken from
             Keras's mask propagation when it is not given.
         keys: `project(memory)` of an earlier call, `[B, S, U]`; computed when it is not given.
 
     Returns:
-        `(context, alignment)`: `[B, M]` and `[B, S]` for one step, `[B, T, M]` and `[B, T, S]`
-        for all steps. A row of memory that is all padding gets zero weights and a zero context.
+        `(context, alignment)`: `[B, M]` and `[B, S]` for one step (`B * K` rows for hypotheses),
+        `[B, T, M]` and `[B, T, S]` for all steps. A row of memory that is all padding gets zero
+        weights and a zero context.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -50,13 +52,14 @@ class AttentionMechanism(keras.layers.Layer):
     ) -> tuple[Tensor, Tensor]:
         """Attends from `query` to `memory`; see the class for shapes."""
         one_step = len(query.shape) == 2
-        queries = ops.expand_dims(query, 1) if one_step else query
+        queries = _by_source(query, memory) if one_step else query
         scores = self._score(queries, self.project(memory) if keys is None else keys)
         mask = None if memory_mask is None else ops.expand_dims(memory_mask, 1)
         alignment = masked_softmax(scores, mask)
         context = ops.matmul(alignment, memory)
         if one_step:
-            return ops.squeeze(context, 1), ops.squeeze(alignment, 1)
+            rows = ops.shape(query)[0]
+            return tuple(ops.reshape(x, (rows, ops.shape(x)[-1])) for x in (context, alignment))
         return context, alignment
 
     def _check_built(self) -> None:
@@ -81,6 +84,13 @@ class AttentionMechanism(keras.layers.Layer):
         """Shapes of the context and of the alignment."""
         steps = tuple(query_shape[:-1])
         return (*steps, memory_shape[-1]), (*steps, memory_shape[1])
+
+
+def _by_source(query: Tensor, memory: Tensor) -> Tensor:
+    """One step's queries `[B * K, D]` as `[B, K, D]`, beside the memory that they share."""
+    if query.shape[0] is not None and query.shape[0] == memory.shape[0]:
+        return ops.expand_dims(query, 1)
+    return ops.reshape(query, (ops.shape(memory)[0], -1, query.shape[-1]))
 
 
 def checked_units(units: Any, name: str = "units") -> int:

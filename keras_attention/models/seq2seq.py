@@ -247,22 +247,31 @@ class Seq2Seq(keras.Model):
         if training and self.settings["l2"]:
             self.add_loss(self.settings["l2"] * self._squared_norm())
         if training and self.settings["scheduled_sampling"]:
-            logits, _ = self.teacher_forced(source, target)
+            logits, _ = self.teacher_forced(source, target, return_alignment=False)
             target = self.sampler(target, logits)
-        return self.teacher_forced(source, target, training=training)[0]
+        return self.teacher_forced(source, target, training=training, return_alignment=False)[0]
 
     def _squared_norm(self) -> Tensor:
         matrices = [weight for weight in self.trainable_weights if len(weight.shape) > 1]
         return sum(ops.sum(ops.square(ops.cast(matrix, "float32"))) for matrix in matrices)
 
     def teacher_forced(
-        self, source: Tensor, target: Tensor, training: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """Logits `[B, T, V]` and alignment `[B, T, S]` of a given target."""
+        self,
+        source: Tensor,
+        target: Tensor,
+        training: bool = False,
+        return_alignment: bool = True,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits `[B, T, V]` and, where it is wanted, alignment `[B, T, S]` of a given target."""
         memory, state = self.encode(source, training=training)
         embedded = self.embedding_dropout(self.target_embedding(target), training=training)
         outputs, alignment, _ = self.decoder(
-            embedded, state, memory.values, memory_mask=memory.mask, training=training
+            embedded,
+            state,
+            memory.values,
+            memory_mask=memory.mask,
+            training=training,
+            return_alignment=return_alignment,
         )
         return self._logits(self.output_dropout(outputs, training=training)), alignment
 
@@ -290,6 +299,7 @@ class Seq2Seq(keras.Model):
 
         Returns:
             `(logits, state, alignment)`: `[B, V]` in at least float32, the next state, `[B, S]`.
+            Of `K` hypotheses a source, tokens and state have `B * K` rows, and so do these.
         """
         output, state, alignment = self.decoder.cell(
             self.target_embedding(tokens),

@@ -71,6 +71,16 @@ def test_equals_the_cell_step_by_step(name, layers):
     assert_close(last, state)
 
 
+@every_cell
+def test_without_alignment_the_rest_is_the_same(name):
+    decoder = built(name)
+    arguments = TARGET, state_of(decoder), MEMORY, MASK
+    outputs, _, last = decode(decoder, *arguments)
+    run = evaluated(lambda *arrays: decoder(*arrays, return_alignment=False)[::2], decoder)
+    assert_close(to_numpy(run(*arguments)), (outputs, last))
+    assert decoder(*arguments, return_alignment=False)[1] is None
+
+
 @pytest.mark.parametrize("name", ["after", "none"])
 @pytest.mark.parametrize("noisy", [False, True])
 def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):

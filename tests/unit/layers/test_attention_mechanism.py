@@ -54,6 +54,15 @@ def test_all_steps_at_once_equal_one_step_after_the_other(name):
 
 
 @every_mechanism
+def test_hypotheses_of_a_source_share_its_memory(name):
+    layer = built(name)
+    queries = normal(6, 4, seed=4)  # of three hypotheses of each of two sources
+    shared = layer(queries, MEMORY, memory_mask=MASK)
+    repeated = np.repeat(MEMORY, 3, axis=0), np.repeat(MASK, 3, axis=0)
+    assert_close(shared, layer(queries, repeated[0], memory_mask=repeated[1]))
+
+
+@every_mechanism
 def test_keys_projected_once_give_the_same(name):
     layer = built(name)
     keys = layer.project(MEMORY)
