@@ -1,0 +1,118 @@
+"""Learns the tokenizers once and writes the ids that every system gets.
+
+python benchmarks/speed/prepare.py '{"data": "data/multi30k", "folder": "...", ...}'
+
+The scripts run it when they need it; its results are kept in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_attention.errors import InputError
+from keras_attention.files import read_lines
+from keras_attention.training.build import build_codec
+from keras_attention.training.data import split_pairs
+from keras_attention.training.recipe import Recipe, load_recipe
+from keras_attention.training.train import make_batches
+
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+def make_recipe(config: dict[str, Any]) -> Recipe:
+    """The one setting of all comparisons as a recipe of ours; `ours` sets the attention."""
+    settings = {
+        "data.folder": config["data"],
+        "text.subword_type": "bpe",
+        "text.source_vocabulary_size": config["vocabulary"],
+        "text.target_vocabulary_size": config["vocabulary"],
+        "model.score": "general",
+        "model.embedding": config["embedding"],
+        "model.units": config["units"],
+        "model.attention_units": 0,
+        "training.batch_size": config["batch"],
+        "training.learning_rate": 0.001,
+        "training.schedule": "constant",
+        "training.warmup": 0,
+        "training.label_smoothing": 0.0,
+        "training.ema": 0.0,
+        "training.clip_norm": 1.0,
+        "training.epochs": 1,
+        "decoding.max_length": config["max_length"],
+        "data.max_source_length": config["max_length"],
+        "data.max_target_length": config["max_length"],
+    }
+    plain = ["embedding_dropout", "memory_dropout", "output_dropout"]
+    plain = [f"model.{name}=0.0" for name in plain]
+    plain += ["model.layer_norm=false", "model.deep_output=false", "model.tie_embeddings=none"]
+    written = [f"{key}={value}" for key, value in settings.items()]
+    return load_recipe("multi30k-en-de", [*written, *plain])
+
+
+def main() -> None:
+    config = json.loads(sys.argv[1])
+    recipe, folder = make_recipe(config), Path(config["folder"])
+    training, _ = split_pairs(recipe.data, recipe.seed)
+    codec = build_codec(recipe, training[: config["learn_from"] or None])
+    pairs = random.Random(recipe.seed).sample(training, min(config["pairs"], len(training)))
+    batches = make_batches(recipe, codec, pairs, batch_size=config["batch"])
+    bucketed = [
+        (source.numpy(), target.numpy())
+        for (source, _), target in islice(batches.stream(), config["batches"])
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in codec.to_files().items():
+        (folder / name).write_bytes(content)
+    for side, name in enumerate(("train.source", "train.target")):
+        lines = "".join(pair[side] + "\n" for pair in pairs)
+        (folder / name).write_text(lines, encoding="utf-8", newline="\n")
+    recipe.save(folder / "recipe.toml")
+    save(folder / "bucketed.npz", bucketed)
+    save(folder / "plain.npz", shuffle(bucketed, recipe.seed))
+    texts = list(islice(read_lines(Path(config["data"]) / "val.en"), config["sentences"]))
+    (folder / "sources.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    sources = [codec.source.encode(text)[-config["max_length"] :] for text in texts]
+    # Last, because it says that all of it is there.
+    (folder / "sources.json").write_text(json.dumps(sources), encoding="utf-8")
+
+
+def shuffle(batches: list[Batch], seed: int) -> list[Batch]:
+    """The same pairs in batches of the same sizes, drawn without a look at their lengths."""
+    pairs = [
+        (source[source > 0], target[target > 0])
+        for sources, targets in batches
+        for source, target in zip(sources, targets, strict=True)
+    ]
+    random.Random(seed).shuffle(pairs)
+    sizes, rest = [len(source) for source, _ in batches], iter(pairs)
+    drawn = [list(islice(rest, size)) for size in sizes]
+    return [tuple(_pad([pair[side] for pair in group]) for side in (0, 1)) for group in drawn]
+
+
+def _pad(rows: list[np.ndarray]) -> np.ndarray:
+    padded = np.zeros((len(rows), max(map(len, rows))), "int32")
+    for to, row in zip(padded, rows, strict=True):
+        to[: len(row)] = row
+    return padded
+
+
+def save(path: Path, batches: list[Batch]) -> None:
+    """Batches as `protocol.read_batches` reads them."""
+    arrays = {}
+    for index, (source, target) in enumerate(batches):
+        arrays[f"source_{index}"], arrays[f"target_{index}"] = source, target
+    np.savez(path, **arrays)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,176 @@
+"""Medians and ratios, the table, and the JSON file with machine, versions, commit and command."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from driver import HERE, Reply, Run
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = HERE.parent / "results"
+_INSTRUCTIONS = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx_vnni",
+    "amx_tile",
+    "amx_int8",
+    "asimd",
+    "sve",
+)
+
+
+def rates(replies: Sequence[Reply], count: str) -> dict[str, list[float]]:
+    """`count` a second of wall and of processor time, a round each."""
+    return {clock: [reply[count] / reply[clock] for reply in replies] for clock in ("wall", "cpu")}
+
+
+def rows_of_rates(
+    replies: Mapping[str, Sequence[Reply]], count: str, ours: str = "ours", floor: str = "floor"
+) -> list[dict[str, Any]]:
+    """A row a system: its rate, its share of the floor, and how many times as fast ours is."""
+    measured = {name: rates(found, count) for name, found in replies.items()}
+    rows = []
+    for name, rate in measured.items():
+        row: dict[str, Any] = {"system": name}
+        for clock, unit in (("wall", "/s"), ("cpu", "/cpu-s")):
+            row[f"{count}{unit}"] = statistics.median(rate[clock])
+            for other, what in ((floor, "share of floor"), (ours, "ours over it")):
+                if other in measured and name != other:
+                    row[f"{what}, {clock}"] = ratio(
+                        *((rate, measured[other]) if other == floor else (measured[other], rate)),
+                        clock,
+                    )
+        row["spread, wall"] = max(rate["wall"]) / min(rate["wall"])
+        for work in ("gflop", "gflop_per_s"):
+            if work in replies[name][0]:
+                row[work] = statistics.median(reply[work] for reply in replies[name])
+        rows.append(row)
+    return rows
+
+
+def quote_better(rows: Sequence[Mapping[str, Any]], off: str = ", no oneDNN") -> None:
+    """Prints how ours compares with the better of each peer's runs with and without oneDNN."""
+    ratios = {row["system"]: row.get("ours over it, wall") for row in rows}
+    for name in ratios:
+        if name + off in ratios and ratios[name] is not None:
+            print(f"ours is {min(ratios[name], ratios[name + off]):.2f} x {name} at its better")
+
+
+def median_rate(replies: Sequence[Reply], count: str) -> float:
+    """Median over rounds of `count` a second of wall time."""
+    return statistics.median(rates(replies, count)["wall"])
+
+
+def ratio(one: Mapping[str, list[float]], other: Mapping[str, list[float]], clock: str) -> float:
+    """Median over rounds of what both did in the same round."""
+    return statistics.median(a / b for a, b in zip(one[clock], other[clock], strict=True))
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The least value that `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+
+
+def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints rows as a table; a row may lack columns."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(names):
+        table.add_column(name, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*(_cell(row.get(name, "")) for name in names))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def save(
+    run: Run, question: str, tables: Mapping[str, Any], raw: Any, versions: Mapping[str, str]
+) -> None:
+    """Writes the JSON file; a tiny run writes one only where it is asked to."""
+    options = run.options
+    if options.output is None and options.tiny:
+        return
+    name = f"{question}-quick.json" if options.quick or options.tiny else f"{question}.json"
+    path = options.output or RESULTS / name
+    content = {
+        "question": question,
+        "date": date.today().isoformat(),
+        "command": command(),
+        "commit": commit(),
+        "machine": machine(options.threads),
+        "versions": {**own_versions(), **versions},
+        "rounds": run.rounds,
+        "tables": tables,
+        "raw": raw,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"Wrote {os.path.relpath(path)}")
+
+
+def command() -> str:
+    """The command line, folders of this machine left out."""
+    words = [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
+    return shlex.join(["python", *(re.sub(r"(^|=)/(?:[^/]+/)*", r"\1.../", w) for w in words)])
+
+
+def commit() -> str:
+    """The commit, and whether files that matter have changed since."""
+    try:
+        where = {"cwd": HERE, "capture_output": True, "text": True, "check": True}
+        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **where).stdout.strip()
+        changed = subprocess.run(["git", "status", "--short", "-uno"], **where).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found + (" with changes" if changed else "")
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """Processor, cores used, instruction sets and how busy it was."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    model = re.search(r"model name\s*: (.+)", text)
+    flags = re.search(r"(?:flags|Features)\s*: (.+)", text)
+    known = set(flags.group(1).split()) if flags else set()
+    return {
+        "cpu": model.group(1) if model else platform.processor() or platform.machine(),
+        "cores used": threads,
+        "cores": os.cpu_count(),
+        "instructions": [name for name in _INSTRUCTIONS if name in known],
+        "system": f"{platform.system()} {platform.machine()}",
+        "load average at the end": [round(load, 2) for load in os.getloadavg()],
+    }
+
+
+def own_versions() -> dict[str, str]:
+    """Versions of what the library runs on."""
+    found = {"python": platform.python_version()}
+    for name in ("tensorflow", "keras", "ai-edge-litert", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,85 @@
+"""How many sentences and tokens a second does each system search, in batches of 64?
+
+python benchmarks/speed/search.py --data data/multi30k --python-joey PATH
+
+Greedy and beam 5. Weights are random but for a counter that ends every output after as many tokens
+as its source has (`workers/counter.py`), so all systems say the same number of tokens. "ours",
+"torch" and "joeynmt, by length" get the sources in the order of their length, "keras" and "joeynmt"
+in the order of the file. Keras's tutorials have no beam search. The floor is the matrix products of
+the hypotheses that have not ended.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import report
+from driver import Contestant, Run, parser, take_turns, versions_of
+
+SORTED, PLAIN = {"batches": "by_length"}, {"batches": "plain"}
+CONTESTANTS = [
+    Contestant("ours", "ours", SORTED),
+    Contestant("floor", "floor", SORTED),
+    Contestant("keras", "keras", PLAIN),
+    Contestant("torch", "torch", SORTED),
+    Contestant("joeynmt", "joeynmt", {**PLAIN, "onednn": True}),
+    Contestant("joeynmt, no oneDNN", "joeynmt", {**PLAIN, "onednn": False}),
+    Contestant("joeynmt, by length", "joeynmt", {**SORTED, "onednn": True}),
+    Contestant("joeynmt, by length, no oneDNN", "joeynmt", {**SORTED, "onednn": False}),
+]
+
+
+def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any], Any, Any]:
+    """The tables of one attention by beam width, all replies and the systems' versions."""
+    config = run.config(attention)
+    workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
+    for worker in workers.values():
+        worker.ask("prepare_search")
+    limit = 64 if run.options.quick else None
+    tables, raw = {}, {}
+    for beam in beams:
+        present = run.present(CONTESTANTS, workers)
+        present = [each for each in present if beam == 1 or each.worker != "keras"]
+        replies = take_turns(workers, present, run.rounds, "search", beam=beam, limit=limit)
+        check_tokens(replies)
+        tables[f"{attention}, beam {beam}"] = table(replies)
+        raw[f"{attention}, beam {beam}"] = replies
+    versions = versions_of(workers)
+    for worker in workers.values():
+        worker.close()
+    return tables, raw, versions
+
+
+def table(replies: Any) -> list[dict[str, Any]]:
+    """Sentences and tokens a second."""
+    rows = report.rows_of_rates(replies, "sentences")
+    for row in rows:
+        row["tokens/s"] = report.median_rate(replies[row["system"]], "tokens")
+    return rows
+
+
+def check_tokens(replies: Any) -> None:
+    """Warns where a system said another number of tokens."""
+    said = {name: found[0]["tokens"] for name, found in replies.items()}
+    if len(set(said.values())) > 1:
+        print(f"not the same number of tokens: {said}", file=sys.stderr)
+
+
+def main() -> None:
+    options = parser(__doc__ or "", "ours,floor,keras,torch,joeynmt", "ours,floor,joeynmt")
+    options.add_argument("--beams", default="1,5", help="beam widths, 1 is greedy")
+    run = Run.of(options.parse_args(), rounds=5, quick_rounds=1)
+    tables, raw, versions = {}, {}, {}
+    for attention in run.attentions:
+        found = measure(run, attention, [int(beam) for beam in run.options.beams.split(",")])
+        for into, new in zip((tables, raw, versions), found, strict=True):
+            into.update(new)
+    for name, rows in tables.items():
+        report.show(f"Search, {name}", rows)
+        report.quote_better(rows)
+    report.save(run, "search", tables, raw, versions)
+
+
+if __name__ == "__main__":
+    main()

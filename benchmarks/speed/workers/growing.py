@@ -1,0 +1,94 @@
+"""This library at any size: a training step and a greedy search of random ids."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import protocol
+import tensorflow as tf
+from ours import rig
+from protocol import Reply, measured
+
+from keras_attention import BahdanauAttention, LuongAttention, MaskedAccuracy, MaskedCrossentropy
+from keras_attention.compiled import Searches
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.models.seq2seq import Seq2Seq
+
+
+class Growing:
+    """One model, of the last vocabulary that was asked for."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config, self.vocabulary = config, 0
+
+    def _model(self, vocabulary: int) -> Seq2Seq:
+        if vocabulary != self.vocabulary:
+            keras.backend.clear_session()
+            self.model, self.vocabulary = self._build(vocabulary), vocabulary
+            self.searches = Searches(self.model)
+        return self.model
+
+    def _build(self, vocabulary: int) -> Seq2Seq:
+        keras.utils.set_random_seed(1)
+        units, luong = self.config["units"], self.config["attention"] == "luong"
+        model = Seq2Seq(
+            vocabulary,
+            vocabulary,
+            units=units,
+            embedding=self.config["embedding"],
+            attention=LuongAttention("general") if luong else BahdanauAttention(units),
+            placement="after" if luong else "before",
+        )
+        model.build()
+        rig(model, endless=True)
+        model.compile(
+            keras.optimizers.Adam(0.001, global_clipnorm=1.0),
+            loss=MaskedCrossentropy(),
+            metrics=[MaskedAccuracy()],
+        )
+        return model
+
+    def train(self, source: int, target: int, batch: int, vocabulary: int, least: float) -> Reply:
+        """Seconds of a step after the first, and the largest memory while it ran."""
+        model = self._model(vocabulary)
+        draw = np.random.default_rng(1).integers
+        ids = [draw(4, vocabulary, (batch, steps), "int32") for steps in (source, target)]
+        any_ids = tf.TensorSpec([None, None], tf.int32)  # as the batches of `fit`: no step retraces
+        data = tf.data.Dataset.from_generator(
+            lambda: [((ids[0], protocol.teacher(ids[1])), ids[1])],
+            output_signature=((any_ids, any_ids), any_ids),
+        )
+        stream = iter(data.cache().repeat())
+        model.make_train_function()
+        protocol.memory(reset=True)
+        model.train_function(stream)
+        found = repeat(lambda: float(model.train_function(stream)["loss"]), least)
+        return {**found, "tokens": batch * target, **protocol.memory()}
+
+    def search(self, source: int, target: int, batch: int, vocabulary: int, least: float) -> Reply:
+        """Seconds of a greedy search after the first one, which traces."""
+        self._model(vocabulary)
+        draw = np.random.default_rng(1).integers
+        ids = draw(4, vocabulary, (batch, source), "int32")
+        options = SearchOptions(max_length=target)
+        protocol.memory(reset=True)
+        said = self.searches(ids, options)[0]
+        found = repeat(lambda: self.searches(ids, options), least)
+        return {**found, "tokens": int(np.count_nonzero(said)), **protocol.memory()}
+
+
+def repeat(run: Any, least: float) -> Reply:
+    """Means of as many runs as fill some seconds, at least one and at most a hundred."""
+    count, end = 0, time.perf_counter() + least
+    with measured() as found:
+        while not count or (count < 100 and time.perf_counter() < end):
+            run()
+            count += 1
+    return {"wall": found["wall"] / count, "cpu": found["cpu"] / count, "count": count}
+
+
+if __name__ == "__main__":
+    protocol.serve(Growing(protocol.settings()), versions={"keras": keras.__version__})

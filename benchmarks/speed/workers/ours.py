@@ -1,0 +1,125 @@
+"""This library as its command line sets it up: its batches, `fit`'s train function, searches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import counter
+import keras
+import numpy as np
+import protocol
+from protocol import Reply, measured
+
+from keras_attention.compiled import Searches
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.training.build import build_model
+from keras_attention.training.data import read_parallel
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.train import make_batches
+from keras_attention.translator import Translator, load_codec
+
+
+class Ours:
+    """A model of the recipe, its stream of batches and its searches."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config, self.folder = config, Path(config["folder"])
+        placement = "after" if config["attention"] == "luong" else "before"
+        chosen = [f"attention={config['attention']}", f"placement={placement}"]
+        self.recipe = load_recipe(self.folder / "recipe.toml", chosen)
+        self.codec = load_codec(self.folder)
+        self.model = build_model(self.recipe, self.codec)
+
+    def prepare_training(self) -> Reply:
+        """Opens the stream of batches; the first step will trace."""
+        pairs = read_parallel(self.folder / "train.source", self.folder / "train.target")
+        batches = make_batches(
+            self.recipe, self.codec, pairs, batch_size=self.recipe.training.batch_size
+        )
+        self.counted = protocol.read_batches(str(self.folder), "bucketed")
+        self.model.make_train_function()
+        self.stream = iter(batches.stream())
+        return {}
+
+    def train(self, first: int, steps: int) -> Reply:
+        """The next batches of the stream, through the function that `fit` runs.
+
+        The stream is where the others are, for it began with them; `first` is for those alone.
+        """
+        with measured() as found:
+            for _ in range(steps):
+                logs = self.model.train_function(self.stream)
+            loss = float(logs["loss"])
+        tokens = protocol.real_tokens(protocol.take(self.counted, first, steps))
+        return {**found, "loss": loss, "tokens": tokens}
+
+    def prepare_search(self) -> Reply:
+        """Makes every output as long as its source; see `counter`."""
+        rig(self.model)
+        self.searches = Searches(self.model)
+        return {}
+
+    def export(self) -> Reply:
+        """Writes the model and its TFLite files into the folder of the attention."""
+        import exports
+
+        folder = self.folder / self.config["attention"]
+        return {"variants": exports.write_all(Translator(self.model, self.codec), folder)}
+
+    def search(self, beam: int, batches: str = "by_length", limit: int | None = None) -> Reply:
+        """All sources in batches."""
+        sources = protocol.read_sources(str(self.folder))[:limit]
+        cut = protocol.cut(sources, self.config["search_batch"], by_length=batches == "by_length")
+        options = SearchOptions(max_length=self.config["max_length"], beam_width=beam)
+        with measured() as found:
+            outputs = [self.searches(batch, options)[0][:, 0] for batch in cut]
+        return {**found, "sentences": len(sources), "tokens": protocol.count_tokens(outputs)}
+
+    def latency(self, count: int) -> Reply:
+        """Greedy search for one source at a time."""
+        options = SearchOptions(max_length=self.config["max_length"])
+        return protocol.one_by_one(
+            protocol.read_sources(str(self.folder))[:count],
+            lambda ids: self.searches(np.array([ids], "int32"), options)[0][0, 0],
+        )
+
+
+def rig(model: Seq2Seq, *, endless: bool = False) -> None:
+    """Sets the counting weights; `endless` outputs never end, for lengths that are asked for."""
+    cell = model.decoder.cell
+    for lstm in (model.encoder.bidirectionals[0].forward_layer, cell.lstms[0]):
+        _edit(counter.count, lstm.cell.kernel, lstm.cell.recurrent_kernel, lstm.cell.bias)
+    _edit(lambda kernel: counter.hand_on(kernel, 0, -1.0), model.bridge.dense_c[0].kernel)
+    threshold = np.tanh(counter.STEP / 2)
+    if cell.projects:
+        memory = model.encoder.memory_width
+        _edit(lambda kernel: counter.hand_on(kernel, memory), cell.attentional_projection.kernel)
+        threshold = np.tanh(threshold)
+    threshold = -1e6 if endless else threshold
+    projection = model.output_projection
+    _edit(
+        lambda kernel, bias: counter.end_by(kernel, bias, threshold),
+        projection.kernel,
+        projection.bias,
+    )
+
+
+def _edit(change: Any, *weights: Any) -> None:
+    values = [np.array(weight) for weight in weights]
+    change(*values)
+    for weight, value in zip(weights, values, strict=True):
+        weight.assign(value)
+
+
+def main() -> None:
+    keras.utils.disable_interactive_logging()
+    ours = Ours(protocol.settings())
+    protocol.serve(
+        ours, versions={"keras": keras.__version__}, parameters=ours.model.count_params()
+    )
+
+
+if __name__ == "__main__":
+    main()
