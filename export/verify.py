@@ -73,6 +73,8 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
     """
     if not lines:
         raise InputError("expected at least one line to compare on. Received: none.")
+    # Exports search the whole vocabulary.
+    translator = Translator(translator.model, translator.codec)
     agreements = []
     for path in find_exports(folder):
         if path.is_dir():

@@ -12,7 +12,10 @@ import numpy.typing as npt
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import search
 from keras_attention.losses import MaskedCrossentropy
+from keras_attention.models.short_listed import ShortListed
 from keras_attention.vocabulary import START_ID
+
+_MATRIX = (None, None)
 
 
 class Searches:
@@ -24,7 +27,7 @@ class Searches:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._compiled: dict[tuple[SearchOptions, bool], Callable[..., Any]] = {}
+        self._compiled: dict[tuple[SearchOptions, bool, int], Callable[..., Any]] = {}
         self._draws = keras.random.SeedGenerator(0)
 
     def __call__(
@@ -34,6 +37,7 @@ class Searches:
         *,
         prefix: Sequence[int] = (),
         batch: int = 0,
+        allowed: npt.NDArray[np.int32] | None = None,
     ) -> list[npt.NDArray[Any]]:
         """Searches one batch.
 
@@ -42,6 +46,8 @@ class Searches:
             options: how to search.
             prefix: target ids that every hypothesis must begin with.
             batch: its number, with which an integer seed gives each batch other draws.
+            allowed: the target ids to choose among, in order, the special ones first, those of
+                the prefix among them; default all. A graph serves one number of them.
 
         Returns:
             The arrays of `Hypotheses`.
@@ -52,38 +58,57 @@ class Searches:
             options = replace(options, seed=self._draws)
         arrays = [source]
         if prefix:
-            arrays.append(np.tile(np.asarray(prefix, "int32"), (len(source), 1)))
-        key = options, bool(prefix)
+            begin = np.asarray(prefix) if allowed is None else np.searchsorted(allowed, prefix)
+            arrays.append(np.tile(begin.astype("int32"), (len(source), 1)))
+        if allowed is not None:
+            arrays.append(allowed)
+        key = options, bool(prefix), 0 if allowed is None else len(allowed)
         if key not in self._compiled:
             self._compiled[key] = self._compile(*key)
-        return [keras.ops.convert_to_numpy(array) for array in self._compiled[key](*arrays)]
+        tokens, *others = map(keras.ops.convert_to_numpy, self._compiled[key](*arrays))
+        return [tokens if allowed is None else allowed[tokens], *others]
 
-    def _compile(self, options: SearchOptions, prefixed: bool) -> Callable[..., Any]:
+    def _compile(self, options: SearchOptions, prefixed: bool, allowed: int) -> Callable[..., Any]:
+        def run(source: Any, *more: Any) -> Any:
+            model = ShortListed(self._model, more[-1]) if allowed else self._model
+            return search(model, source, options, prefix=more[0] if prefixed else None)
+
         # A graph of its own without a prefix: forcing one costs at every step.
-        if prefixed:
-            return compile_ids(
-                lambda source, prefix: search(self._model, source, options, prefix=prefix), 2
-            )
-        return compile_ids(lambda source: search(self._model, source, options), 1)
+        shapes = [_MATRIX] * (1 + prefixed) + [(allowed,)] * bool(allowed)
+        return compile_ids(run, shapes)
 
 
 def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
     """Log-probabilities `[B, T]` of target ids `[B, T]` under teacher forcing, for any shapes."""
 
     def run(source: Any, target: Any) -> Any:
-        starts = keras.ops.full_like(target[:, :1], START_ID)
-        shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
-        logits, _ = model.teacher_forced(source, shifted)
+        logits, _ = model.teacher_forced(source, _shifted(target))
         return -MaskedCrossentropy().call(target, logits)
 
-    return compile_ids(run, 2)
+    return compile_ids(run, [_MATRIX, _MATRIX])
 
 
-def compile_ids(function: Callable[..., Any], count: int) -> Callable[..., Any]:
-    """A function of `count` matrices of ids; under TensorFlow one graph for all their shapes."""
+def compile_aligner(model: Any) -> Callable[[Any, Any], Any]:
+    """Alignments `[B, T, S]` of target ids `[B, T]` under teacher forcing, for any shapes."""
+    return compile_ids(
+        lambda source, target: model.teacher_forced(source, _shifted(target))[1],
+        [_MATRIX, _MATRIX],
+    )
+
+
+def _shifted(target: Any) -> Any:
+    """Target ids behind the start token, without the last one: what teacher forcing reads."""
+    starts = keras.ops.full_like(target[:, :1], START_ID)
+    return keras.ops.concatenate([starts, target[:, :-1]], axis=1)
+
+
+def compile_ids(
+    function: Callable[..., Any], shapes: Sequence[tuple[int | None, ...]]
+) -> Callable[..., Any]:
+    """A function of ids in arrays of these shapes; under TensorFlow one graph for all of them."""
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf
 
-    ids = tf.TensorSpec([None, None], tf.int32)
-    return tf.function(function, input_signature=[ids] * count)  # type: ignore[no-any-return]
+    signature = [tf.TensorSpec(shape, tf.int32) for shape in shapes]
+    return tf.function(function, input_signature=signature)  # type: ignore[no-any-return]

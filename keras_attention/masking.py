@@ -48,8 +48,13 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     wide = dtype if dtype == "float64" else "float32"
     scores = ops.cast(scores, wide)
     if mask is None:
-        return ops.cast(ops.softmax(scores, axis=-1), dtype)
+        return ops.cast(_softmax(scores), dtype)
     mask = ops.cast(mask, "bool")
     lowest = float(np.finfo(wide).min)
-    weights = ops.softmax(ops.where(mask, scores, lowest), axis=-1)
+    weights = _softmax(ops.where(mask, scores, lowest))
     return ops.cast(weights * ops.cast(mask, wide), dtype)
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    # Over a memory of one step Keras takes it for a mistake, and warns.
+    return ops.ones_like(scores) if scores.shape[-1] == 1 else ops.softmax(scores, axis=-1)

@@ -14,10 +14,14 @@ from keras_attention.errors import InputError
 from keras_attention.files import read_bytes, write_atomically
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.short_list import ShortList
 from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE, TextCodec, pad
 from keras_attention.translation import PairScore, Translation
 
 MODEL_FILE = "model.keras"
+SHORT_LIST_FILE = "short_list.npz"
+SORTED_BATCHES = 16
+"""Batches whose texts are sorted by length before they are searched."""
 
 
 class Translator:
@@ -26,6 +30,7 @@ class Translator:
     Args:
         model: a `Seq2Seq`, or an `Ensemble` of several.
         codec: its tokenizers and search settings.
+        short_list: what searches choose among; default all of the vocabulary. An attribute too.
 
     Raises:
         InputError: if the model has other numbers of tokens than the codec's vocabularies.
@@ -36,10 +41,13 @@ class Translator:
         translation.text, translation.score, translation.tokens, translation.alignment
     """
 
-    def __init__(self, model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
+    def __init__(
+        self, model: Seq2Seq | Ensemble, codec: TextCodec, short_list: ShortList | None = None
+    ) -> None:
         _check_sizes(model, codec)
         self.model = model
         self.codec = codec
+        self.short_list = short_list
         self._search = Searches(model)
         self._scorer: Callable[[Any, Any], Any] | None = None
 
@@ -60,7 +68,7 @@ class Translator:
         if _narrow(model):  # a checkpoint trains on as it was trained
             model = copy_for_inference(model)
         try:
-            return cls(model, codec)
+            return cls(model, codec, _load_short_list(folder, codec))
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -110,7 +118,17 @@ class Translator:
         for name, content in self.codec.to_files().items():
             with write_atomically(folder / name) as beside:
                 beside.write_bytes(content)
+        self.save_short_list(folder)
         save_model(model, folder / MODEL_FILE)
+
+    def save_short_list(self, folder: str | Path) -> None:
+        """Writes the short list alone, where there is one, and removes another's."""
+        path = Path(folder) / SHORT_LIST_FILE
+        if self.short_list is None:
+            path.unlink(missing_ok=True)
+            return
+        with write_atomically(path) as beside:
+            beside.write_bytes(self.short_list.to_bytes())
 
     @overload
     def __call__(self, texts: str, **options: Any) -> Translation: ...
@@ -120,7 +138,8 @@ class Translator:
         """Translates one text or many.
 
         Args:
-            texts: a string, or an iterable of strings; empty ones too.
+            texts: a string, or an iterable of strings. Without a token in it, such as an empty
+                one, a text has an empty output with a score of 0, here and in every export.
             **options: as `stream` takes them, such as `beam_width`.
 
         Returns:
@@ -128,7 +147,7 @@ class Translator:
         """
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
-        return list(self.stream(texts, **options))
+        return list(self.stream(list(texts), **options))
 
     def stream(
         self, texts: Iterable[str], *, prefix: str = "", batch_size: int = 64, **options: Any
@@ -136,7 +155,8 @@ class Translator:
         """Translates `texts` in order, a batch at a time, as they come.
 
         Args:
-            texts: any iterable of strings.
+            texts: any iterable of strings. Of a list or tuple, texts of similar length are
+                searched together, which ends sooner, so that some come a few batches later.
             prefix: what every output must begin with.
             batch_size: sources searched together.
             **options: fields of `SearchOptions`, in place of the model's own settings. Samples
@@ -157,21 +177,34 @@ class Translator:
     def _stream(
         self, texts: Iterable[str], options: SearchOptions, prefix: Sequence[int], batch_size: int
     ) -> Iterator[Translation]:
-        remaining = iter(texts)
-        for number in count():
-            batch = list(islice(remaining, batch_size))
-            if not batch:
-                return
-            ids = self.codec.encode(batch)
-            arrays = self._search(ids, options, prefix=prefix, batch=number)
-            yield from self.codec.translations(batch, *arrays)
+        remaining, numbers = iter(texts), count()
+        # What is drawn depends on the batch and the place in it: samples keep the order of texts.
+        sorts = isinstance(texts, Sequence) and not options.sample
+        together = batch_size * (SORTED_BATCHES if sorts else 1)
+        while window := list(islice(remaining, together)):
+            order = list(range(len(window)))
+            if sorts:
+                order.sort(key=lambda place: len(window[place]))
+            found: dict[int, Translation] = {}
+            for first in range(0, len(order), batch_size):
+                places = order[first : first + batch_size]
+                batch = [window[place] for place in places]
+                ids = self.codec.encode(batch)
+                allowed = self.short_list.allowed(ids, prefix) if self.short_list else None
+                arrays = self._search(
+                    ids, options, prefix=prefix, batch=next(numbers), allowed=allowed
+                )
+                translations = self.codec.translations(batch, *arrays, prefix=prefix)
+                found.update(zip(places, translations, strict=True))
+            yield from (found[place] for place in range(len(window)))
 
     def score(
         self, sources: Iterable[str], targets: Iterable[str], *, batch_size: int = 64
     ) -> list[PairScore]:
         """How likely the model finds given targets.
 
-        A target that a search returned, ended by `</s>`, gets the search's own score.
+        A target that a search returned, ended by `</s>`, gets the search's own score, but for an
+        empty source, of which the model has no say in `stream`.
 
         Args:
             sources: any iterable of strings.
@@ -239,6 +272,14 @@ def load_codec(folder: Path) -> TextCodec:
         raise InputError(f"{folder}: no such folder; expected a trained model's.")
     files = {name: read_bytes(folder / name) for name in CODEC_FILES if (folder / name).is_file()}
     return TextCodec.from_files(files, str(folder))
+
+
+def _load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
+    path = folder / SHORT_LIST_FILE
+    if not path.is_file():
+        return None
+    sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
+    return ShortList.from_bytes(read_bytes(path), str(path), sizes)
 
 
 def save_model(model: keras.Model, path: Path, *, include_optimizer: bool = False) -> None:

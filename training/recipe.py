@@ -18,7 +18,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import read_lines, write_atomically
 
 from .sections import DataConfig, DecodingConfig, ModelConfig, TextConfig, TrainingConfig
-from .settings import Section, Setting, find_nearest, setting
+from .settings import Section, Setting, setting, suggest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -55,6 +55,11 @@ class Recipe(Section):
         if self.name in ("", ".", "..") or set(self.name) & set("/\\"):
             raise InputError(
                 f"`name` must be a file name without a folder. Received: {self.name!r}."
+            )
+        if self.training.short_list and self.model.attention == "none":
+            raise InputError(
+                "`training.short_list` is learned from alignments and needs model.attention. "
+                "Received: model.attention='none'."
             )
         if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
             raise InputError(
@@ -129,8 +134,7 @@ def _locate(name_or_path: str) -> Path:
     names = recipe_names()
     if name_or_path not in names:
         raise InputError(
-            f"There is no recipe {name_or_path!r}; the nearest is "
-            f"{find_nearest(name_or_path, names)!r}. "
+            f"There is no recipe {name_or_path!r}{suggest(name_or_path, names)}. "
             f"A recipe is the path of a .toml file or one of: {', '.join(names)}."
         )
     return RECIPES_FOLDER / f"{name_or_path}.toml"
@@ -158,8 +162,9 @@ def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
         elif not isinstance(value, dict):
             raise InputError(f"{path}: `{key}` must be a table. Received: {key}={value!r}.")
         elif not value and key not in _SECTIONS:
-            nearest = find_nearest(key, _SECTIONS)
-            raise InputError(f"{path}: unknown table [{key}]; the nearest is [{nearest}].")
+            known = f"; the tables are {', '.join(map('[{}]'.format, _SECTIONS))}"
+            nearest = suggest(key, _SECTIONS, "[{}]") or known
+            raise InputError(f"{path}: unknown table [{key}]{nearest}.")
         else:
             yield from ((f"{key}.{leaf}", inner) for leaf, inner in value.items())
 
@@ -188,7 +193,8 @@ def _parse_value(text: str, *, as_text: bool) -> Any:
 
 
 def _unknown(key: str) -> str:
-    return f"Unknown key `{key}`; the nearest is `{find_nearest(key, SETTINGS)}`."
+    shown = "; `keras-attention train dates --show` prints those there are"
+    return f"Unknown key `{key}`{suggest(key, SETTINGS, '`{}`') or shown}."
 
 
 def _under(section: str, values: Mapping[str, Any]) -> dict[str, Any]:

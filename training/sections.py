@@ -13,7 +13,6 @@ from .settings import Section, setting
 from .text_metrics import METRICS
 
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
-TIES = ("none", "target", "all")
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,7 @@ class TextConfig(Section):
 class ModelConfig(Section):
     """The model's shape. Where attention is "none", what else says how to attend is ignored."""
 
+    # The layers' own constants say the same, but would bring Keras in; a test compares.
     section = "model"
     attention: str = setting(
         "bahdanau", "how the decoder attends", choices=("bahdanau", "luong", "none")
@@ -135,7 +135,7 @@ class ModelConfig(Section):
     tie_embeddings: str = setting(
         "none",
         "share the target embeddings with the output projection, or with the sources' as well",
-        choices=TIES,
+        choices=("none", "target", "all"),
     )
     attention_units: int = setting(
         0, "width of the additive score and of the attentional vector (0 = units)", minimum=0
@@ -230,6 +230,11 @@ class TrainingConfig(Section):
     )
     average_last: int = setting(
         1, "validate and keep the mean of the weights at so many last validations", minimum=1
+    )
+    short_list: int = setting(
+        0,
+        "likeliest target tokens of each source token, searched alone (0 = search all)",
+        minimum=0,
     )
 
     def __post_init__(self) -> None:

@@ -25,6 +25,7 @@ from .pretrained import absolute_files, load_pretrained
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .samples import ShowSamples
+from .short_list import learn_short_list
 from .text_metrics import higher_is_better
 from .watching import KeepBest, LowerOnPlateau, StopEarly
 
@@ -84,7 +85,7 @@ def train(
     )
     callbacks = _callbacks(recipe, run, translator, held_out, stretch)
     if any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
-        return Translator.load(run.path)
+        return _finished(recipe, run, training)
     model.fit(
         batches.stream(first_step=epochs_done * stretch),
         steps_per_epoch=stretch,
@@ -95,7 +96,16 @@ def train(
         shuffle=False,
         verbose="auto" if sys.stdout.isatty() else 2,
     )
-    return Translator.load(run.path)
+    return _finished(recipe, run, training)
+
+
+def _finished(recipe: Recipe, run: RunFolder, pairs: list[Pair]) -> Translator:
+    """The best translator, with the short list that the recipe wants."""
+    translator, size = Translator.load(run.path), recipe.training.short_list
+    if size:
+        translator.short_list = learn_short_list(translator, pairs, size)
+        translator.save_short_list(run.path)
+    return translator
 
 
 def _make_model(

@@ -73,6 +73,14 @@ RepetitionPenalty = Annotated[
 NoRepeatNgram = Annotated[
     int | None, _of_search("N", "Size of the n-grams that no output holds twice; 0 is none.")
 ]
+WholeVocabulary = Annotated[
+    bool,
+    typer.Option(
+        "--whole-vocabulary",
+        help="Leave the model's short list aside.",
+        rich_help_panel="Search",
+    ),
+]
 Groups = Annotated[int | None, _of_search("N", "Groups of beams that are kept apart.")]
 GroupDiversity = Annotated[
     float | None, _of_search("X", "What a token loses for each earlier group that says it.")

@@ -11,7 +11,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 from keras_attention.translation import Translation
 
-_FORMATS = ("tsv", "dates", "parallel")
+FORMATS = ("tsv", "dates", "parallel")
 _OPTIONS = {"beam_width": "--beam"}
 """The options that are not called as the library calls them."""
 
@@ -26,6 +26,7 @@ def open_translator(
     nbest: int = 1,
     batch_size: int = 64,
     replace_unknown: bool = False,
+    whole_vocabulary: bool = False,
 ) -> Translate:
     """The translator behind a path: Keras folder or checkpoint, SavedModel folder or TFLite file.
 
@@ -36,6 +37,7 @@ def open_translator(
         nbest: hypotheses that are wanted.
         batch_size: sources searched together; an export has its own.
         replace_unknown: whether source words stand in for `<unk>`; see `TextCodec`.
+        whole_vocabulary: whether the model's short list is left aside, as exports leave it.
 
     Raises:
         InputError: if there is none, or the search options do not fit it.
@@ -58,6 +60,8 @@ def open_translator(
     from keras_attention.translator import Translator
 
     translator = Translator.load_ensemble([path, *others])
+    if whole_vocabulary:
+        translator.short_list = None
     options = _checked(translator, search, nbest)
 
     def translate(texts: Iterable[str]) -> list[Translation]:
@@ -65,6 +69,15 @@ def open_translator(
         return list(map(translator.codec.replace_unknown, found)) if replace_unknown else found
 
     return translate
+
+
+def lines_at_once(path: Path, batch_size: int) -> int:
+    """Lines worth waiting for: a model sorts them by length, an export takes them as they come."""
+    if _is_export(path):
+        return batch_size
+    from keras_attention.translator import SORTED_BATCHES
+
+    return batch_size * SORTED_BATCHES
 
 
 def _is_export(path: Path) -> bool:
@@ -143,9 +156,9 @@ def evaluation_pairs(
     from keras_attention.training.recipe import load_recipe
     from keras_attention.training.sections import DataConfig
 
-    if data_format not in _FORMATS:
+    if data_format not in FORMATS:
         raise InputError(
-            f"--format must be one of {', '.join(_FORMATS)}. Received: --format {data_format}."
+            f"--format must be one of {', '.join(FORMATS)}. Received: --format {data_format}."
         )
     if (data_format == "parallel") != (target is not None):
         raise InputError(

@@ -288,7 +288,11 @@ class Seq2Seq(keras.Model):
         return Memory(values, cell.project(values), mask), state
 
     def step(
-        self, tokens: Tensor, state: DecoderState, memory: Memory
+        self,
+        tokens: Tensor,
+        state: DecoderState,
+        memory: Memory,
+        table: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """One step of search.
 
@@ -296,6 +300,7 @@ class Seq2Seq(keras.Model):
             tokens: previous target ids `[B]`.
             state: the state the previous step, or `encode`, returned.
             memory: what `encode` returned.
+            table: `output_table` of the tokens that logits are wanted of; default all.
 
         Returns:
             `(logits, state, alignment)`: `[B, V]` in at least float32, the next state, `[B, S]`.
@@ -308,10 +313,21 @@ class Seq2Seq(keras.Model):
             memory_mask=memory.mask,
             keys=memory.keys,
         )
-        return self._logits(output), state, alignment
+        return self._logits(output, table), state, alignment
 
-    def _logits(self, outputs: Tensor) -> Tensor:
+    def output_table(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Kernel `[D, N]` and bias `[N]` of the output projection of some target ids `[N]`."""
         if self.settings["tie_embeddings"] == "none":
+            kernel = ops.take(self.output_projection.kernel, ids, axis=1)
+            return kernel, ops.take(self.output_projection.bias, ids)
+        rows = ops.take(self.target_embedding.embeddings, ids, axis=0)
+        return ops.transpose(rows), ops.take(self.output_bias, ids)
+
+    def _logits(self, outputs: Tensor, table: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        if table is not None:
+            kernel, bias = (ops.cast(part, outputs.dtype) for part in table)
+            logits = ops.matmul(outputs, kernel) + bias
+        elif self.settings["tie_embeddings"] == "none":
             logits = self.output_projection(outputs)
         else:
             logits = self.target_embedding.similarities(outputs)

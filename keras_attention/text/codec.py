@@ -75,26 +75,41 @@ class TextCodec:
         return ids
 
     def translations(
-        self, texts: Sequence[str], tokens: Any, scores: Any, alignments: Any
+        self,
+        texts: Sequence[str],
+        tokens: Any,
+        scores: Any,
+        alignments: Any,
+        *,
+        prefix: Sequence[int] = (),
     ) -> list[Translation]:
         """Puts a search's arrays into words.
+
+        A text without a token, such as the empty one, has one output, whatever the model invents:
+        nothing behind the prefix, with a score of 0.
 
         Args:
             texts: the `B` sources.
             tokens: target ids `[B, K, T]`.
             scores: log-probabilities `[B, K]`; hypotheses below -5e8 do not exist and are left out.
             alignments: weights `[B, K, T, S]`.
+            prefix: target ids that every hypothesis begins with.
 
         Returns:
             One `Translation` a source.
         """
         return [
-            self._translation(text, *row)
+            self._translation(text, *row, prefix=prefix)
             for text, *row in zip(texts, tokens, scores, alignments, strict=True)
         ]
 
-    def _translation(self, text: str, tokens: Any, scores: Any, alignments: Any) -> Translation:
+    def _translation(
+        self, text: str, tokens: Any, scores: Any, alignments: Any, *, prefix: Sequence[int]
+    ) -> Translation:
         source_tokens = tuple(self.source.tokens(text))
+        if len(source_tokens) == 1:
+            nothing_more = [*prefix, END_ID][: len(tokens[0])]
+            tokens, scores, alignments = [nothing_more], [0.0], alignments[:1]
         hypotheses = [
             self._hypothesis(ids, float(score), alignment[:, : len(source_tokens)])
             for ids, score, alignment in zip(tokens, scores, alignments, strict=True)

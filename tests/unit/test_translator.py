@@ -42,7 +42,10 @@ def test_one_string_gives_one_translation(translator):
 def test_empty_texts_and_no_texts(translator):
     assert translator([]) == []
     assert translator("").source_tokens == ("</s>",)
-    assert translator("").alignment.shape[1] == 1
+    assert translator("").alignment.shape == (1, 1)
+    for found in (translator(""), translator(TEXTS, beam_width=3)[1]):
+        assert (found.text, found.score, found.tokens) == ("", 0, ("</s>",))
+    assert translator("", prefix="ab").tokens == ("a", "b", "</s>")
 
 
 def test_order_and_answers_do_not_depend_on_the_batch(translator):
@@ -64,9 +67,23 @@ def test_stream_asks_for_a_batch_at_a_time(translator):
     assert asked == TEXTS[:2]
 
 
+def test_texts_of_similar_length_are_searched_together(translator, monkeypatch):
+    widths, search = [], translator._search
+
+    def spy(ids, *arguments, **options):
+        widths.append(ids.shape[1])
+        return search(ids, *arguments, **options)
+
+    monkeypatch.setattr(translator, "_search", spy)
+    found = translator(["a", "abcdabcd", "b", "dcbadcba"], batch_size=2)
+    assert widths == [2, 9]
+    assert [each.source for each in found] == ["a", "abcdabcd", "b", "dcbadcba"]
+
+
 def test_nbest_comes_in_the_order_of_the_penalised_score(translator):
     for penalty in (0.0, 1.5):
-        for translation in translator(TEXTS, beam_width=4, length_penalty=penalty):
+        texts = [text for text in TEXTS if text]
+        for translation in translator(texts, beam_width=4, length_penalty=penalty):
             ranking = [
                 hypothesis.score / ((5 + len(hypothesis.tokens)) / 6) ** penalty
                 for hypothesis in translation.hypotheses

@@ -17,7 +17,7 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.codec import TextCodec
 from keras_attention.vocabulary import END, END_ID
 
-TEXTS = ["abc", "", "cc", "bca"]
+TEXTS = ["abc", "a", "cc", "bca"]
 OPTIONS = [
     {"no_repeat_ngram": 1},
     {"repetition_penalty": 3.0},

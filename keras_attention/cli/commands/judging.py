@@ -17,6 +17,7 @@ from keras_attention.cli.arguments import (
     RepetitionPenalty,
     ReplaceUnknown,
     TargetFile,
+    WholeVocabulary,
     given,
 )
 
@@ -71,6 +72,7 @@ def evaluate(
     min_length: MinLength = None,
     repetition_penalty: RepetitionPenalty = None,
     no_repeat_ngram: NoRepeatNgram = None,
+    whole_vocabulary: WholeVocabulary = False,
     replace_unknown: ReplaceUnknown = False,
     errors: Annotated[int, typer.Option(min=0, metavar="N", help="Wrong outputs shown.")] = 5,
 ) -> None:
@@ -79,6 +81,7 @@ def evaluate(
     Example: keras-attention evaluate saved_models/dates --metrics bleu,chrf --beam 4
     """
     from keras_attention.cli.evaluation import Report, run_evaluate, shared_pairs, short_names
+    from keras_attention.cli.notes import print_notes
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
 
     search = given(
@@ -109,10 +112,15 @@ def evaluate(
     together = {models[0]: members}
     translators = {
         name: open_translator(
-            model, search, others=together.get(model, ()), replace_unknown=replace_unknown
+            model,
+            search,
+            others=together.get(model, ()),
+            replace_unknown=replace_unknown,
+            whole_vocabulary=whole_vocabulary,
         )
         for name, model in zip(names, models, strict=True)
     }
+    print_notes(models, pairs, report)
     run_evaluate(translators, pairs, seen, report)
 
 

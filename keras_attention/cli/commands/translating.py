@@ -26,6 +26,7 @@ from keras_attention.cli.arguments import (
     Temperature,
     TopK,
     TopP,
+    WholeVocabulary,
     given,
 )
 
@@ -42,6 +43,7 @@ def translate(
     min_length: MinLength = None,
     repetition_penalty: RepetitionPenalty = None,
     no_repeat_ngram: NoRepeatNgram = None,
+    whole_vocabulary: WholeVocabulary = False,
     groups: Groups = None,
     group_diversity: GroupDiversity = None,
     sample: Sample = None,
@@ -88,7 +90,7 @@ def translate(
     """
     from keras_attention.cli.lines import available_batches, checked_text, open_lines
     from keras_attention.cli.output import format_lines
-    from keras_attention.cli.runtimes import open_translator
+    from keras_attention.cli.runtimes import lines_at_once, open_translator
 
     search = given(
         beam_width=beam,
@@ -113,8 +115,9 @@ def translate(
         nbest=nbest,
         batch_size=batch_size,
         replace_unknown=replace_unknown,
+        whole_vocabulary=whole_vocabulary,
     )
-    for batch in available_batches(open_lines(file), batch_size):
+    for batch in available_batches(open_lines(file), lines_at_once(model, batch_size)):
         for number, translation in zip(batch.numbers, translator(batch.lines), strict=True):
             if as_json:
                 print(json.dumps(translation.to_json(nbest), ensure_ascii=False))

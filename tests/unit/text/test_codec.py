@@ -49,6 +49,27 @@ def test_a_prefix_is_what_the_target_tokenizer_makes_of_it(codec):
         codec.encode_prefix("두x말")
 
 
+def test_an_empty_text_has_an_empty_output(codec):
+    tokens = np.array([[[4, 5, 2], [5, 2, 0]]] * 3)
+    weights = np.arange(36, dtype="float32").reshape(3, 2, 3, 2)
+    arrays = tokens, np.array([[-1.0, -2.0]] * 3), weights
+    filled, *empty = codec.translations(["two", "", " \u3000"], *arrays)
+    assert [found.text for found in filled.hypotheses] == ["두낱", "낱"]
+    for number, translation in enumerate(empty, start=1):
+        (found,) = translation.hypotheses
+        assert (found.text, found.score, found.tokens) == ("", 0, ("</s>",))
+        assert translation.source_tokens == ("</s>",)
+        np.testing.assert_array_equal(found.alignment, weights[number, 0, :1, :1])
+
+
+def test_behind_a_prefix_an_empty_text_adds_nothing(codec):
+    arrays = np.array([[[4, 5, 5]]]), np.array([[-1.0]]), np.ones((1, 1, 3, 1), "float32")
+    for prefix, tokens in (([4], ("두", "</s>")), ([4, 5, 4], ("두", "낱", "두"))):
+        (translation,) = codec.translations([""], *arrays, prefix=prefix)
+        assert (translation.tokens, translation.score) == (tokens, 0)
+        assert translation.alignment.shape == (len(tokens), 1)
+
+
 def test_which_codecs_read_alike(codec):
     longer = WordTokenizer(Vocabulary(["two", "words", "more"]))
     lower = CharacterTokenizer(codec.target.vocabulary, lowercase=True)

@@ -105,6 +105,7 @@ def test_overrides_can_mend_a_contradiction_in_pieces():
         ("epohcs=5", "Unknown key `epohcs`; the nearest is `training.epochs`."),
         ("model.attentoin=none", "Unknown key `model.attentoin`; the nearest is `model.attention`"),
         ("model.epochs=5", "Unknown key `model.epochs`; the nearest is `training.epochs`."),
+        ("colour=5", "Unknown key `colour`; `keras-attention train dates --show` prints those"),
         ("epochs", "A setting must read key=value. Received: 'epochs'."),
         ("=5", "A setting must read key=value. Received: '=5'."),
         (
@@ -171,6 +172,7 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
             "set one of them. Received: 'a' and 'b'.",
         ),
         (["ema=0.9", "average_last=2"], "are two ways to average; choose one"),
+        (["short_list=9", "attention=none"], "`training.short_list` is learned from alignments"),
         (["warmup=9", "schedule=plateau"], "`training.warmup` needs another schedule"),
         (
             ["source_subword_dropout=0.1"],
@@ -204,6 +206,7 @@ def test_a_bare_key_of_two_sections_must_be_dotted(monkeypatch):
         ("[model]\nunit = 3", "Unknown key `model.unit`; the nearest is `model.units`."),
         ("[modle]\nunits = 3", "Unknown key `modle.units`; the nearest is `model.units`."),
         ("[modle]", "unknown table [modle]; the nearest is [model]."),
+        ("[optimizer]", "unknown table [optimizer]; the tables are [data], [text], [model], [tr"),
         ("model = 3", "`model` must be a table. Received: model=3."),
         ("[name]", "`name` must be a string of valid Unicode. Received: name={}."),
         ("[model.units]\nx = 1", "`model.units` must be an integer of at least 1."),
@@ -225,6 +228,8 @@ def test_bad_file(write, text, message):
 def test_no_such_recipe_names_the_nearest_and_all():
     with pytest.raises(InputError, match="no recipe 'date'; the nearest is 'dates'.* one of: "):
         load_recipe("date")
+    with pytest.raises(InputError, match="no recipe 'wmt14'. A recipe is .* one of: dates, "):
+        load_recipe("wmt14")
 
 
 @pytest.mark.parametrize("name", ["nothing.toml", "no/folder/nothing", ""])

@@ -1,0 +1,50 @@
+"""A model that chooses among some of its target tokens."""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_attention.layers.attention_mechanism import Tensor
+from keras_attention.models.seq2seq import Memory, Seq2Seq
+
+
+class ShortListedMemory(NamedTuple):
+    """What the steps of one search share.
+
+    Attributes:
+        whole: the model's own memory.
+        table: kernel `[D, N]` and bias `[N]` of the output projection of the tokens allowed.
+    """
+
+    whole: Memory
+    table: tuple[Tensor, Tensor]
+
+    @property
+    def mask(self) -> Tensor:
+        """`[B, S]`, True where the source token is real."""
+        return self.whole.mask
+
+
+class ShortListed:
+    """A `Seq2Seq` for search, whose target ids are places among the tokens that are allowed.
+
+    Args:
+        model: the model.
+        allowed: ids of the target tokens `[N]`, those of the special tokens first.
+    """
+
+    def __init__(self, model: Seq2Seq, allowed: Tensor) -> None:
+        self.model = model
+        self.allowed = allowed
+
+    def encode(self, source: Tensor) -> tuple[ShortListedMemory, Any]:
+        """Reads source ids `[B, S]`, as `Seq2Seq.encode`; gathers the output projection once."""
+        memory, state = self.model.encode(source)
+        return ShortListedMemory(memory, self.model.output_table(self.allowed)), state
+
+    def step(
+        self, tokens: Tensor, state: Any, memory: ShortListedMemory
+    ) -> tuple[Tensor, Any, Tensor]:
+        """One step of search, as `Seq2Seq.step`: places `[B]` in, logits `[B, N]` out."""
+        ids = ops.take(self.allowed, tokens)
+        return self.model.step(ids, state, memory.whole, table=memory.table)

@@ -1,0 +1,74 @@
+"""What is said of references that a model cannot write, or that look tokenized."""
+
+import pytest
+
+from keras_attention import CharacterTokenizer, Vocabulary
+from keras_attention.cli.evaluation import Report
+from keras_attention.cli.notes import print_notes
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
+
+PAIRS = [("s", "A cat"), ("s", "\ufb01ne"), ("s", "e\u0301"), ("s", "a cat")]
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes the folder of a model, as far as its tokenizers go."""
+
+    def make(name, **target):
+        source = CharacterTokenizer(Vocabulary("ab"))
+        codec = TextCodec(
+            source, CharacterTokenizer(Vocabulary("ab"), **target), SearchSettings(5, 7)
+        )
+        (tmp_path / name).mkdir()
+        for file, content in codec.to_files().items():
+            (tmp_path / name / file).write_bytes(content)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("target", "report", "count", "form"),
+    [
+        ({}, {}, 0, ""),
+        ({}, {"metrics": "exact_match,bleu"}, 1, "nfc"),
+        ({"normalization": "nfkc"}, {"metrics": "per"}, 1, "nfkc"),
+        ({"normalization": "nfd", "lowercase": True}, {}, 1, "nfd in lower case"),
+        ({"lowercase": True}, {"metrics": "wer", "lowercase": True}, 0, ""),
+        (
+            {"normalization": "nfkc", "lowercase": True},
+            {"metrics": "bleu"},
+            3,
+            "nfkc in lower case",
+        ),
+    ],
+)
+def test_references_in_another_form_are_counted(make, target, report, count, form, capsys):
+    print_notes([make("model", **target)], PAIRS, Report(**report))
+    noted = f"{count} of 4 have another form than the targets of training, {form}.\n"
+    assert capsys.readouterr().err == (
+        f"note: outputs are compared with the references as given; {noted}" if count else ""
+    )
+
+
+def test_exports_and_checkpoints_are_of_the_model_in_whose_folder_they_stand(make, capsys):
+    model = make("model", lowercase=True)
+    every = ["", "1", "model.tflite", "checkpoints/epoch-0001.keras"]
+    for paths in ([model / path] for path in every):
+        print_notes(paths, PAIRS, Report())
+        assert "; 1 of 4 have" in capsys.readouterr().err
+    print_notes([model / path for path in every], PAIRS, Report())
+    assert capsys.readouterr().err.count("note: ") == 1
+    print_notes([model.parent / "alone.tflite"], PAIRS, Report())
+    assert capsys.readouterr().err == ""
+
+
+def test_references_that_look_tokenized_are_noted_for_bleu_by_its_default(make, capsys):
+    model, pairs = make("model"), [("s", "a cat .")] * 100
+    for report in (Report(), Report(metrics="chrf"), Report(metrics="bleu", tokenize="none")):
+        print_notes([model], pairs, report)
+    print_notes([model], pairs[1:], Report(metrics="bleu"))
+    assert capsys.readouterr().err == ""
+    print_notes([model], pairs, Report(metrics="chrf,bleu"))
+    assert capsys.readouterr().err.startswith("note: the references look tokenized; BLEU's 13a")

@@ -1,0 +1,82 @@
+"""Which implementation of the recurrence runs where: on a GPU Keras's own, over cuDNN."""
+
+import keras
+import pytest
+from keras import ops
+from keras.src import backend
+
+from keras_attention import BahdanauAttention, LuongAttention, Seq2Seq
+
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+SOURCE, TARGET = ops.ones((2, 5), "int32"), ops.ones((2, 4), "int32")
+AFTER = {"attention": LuongAttention, "placement": "after"}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """How often Keras was asked for the backend's own LSTM, which is cuDNN's on a GPU."""
+    calls = []
+
+    def decline(*arguments, **options):
+        calls.append(options)
+        raise NotImplementedError
+
+    monkeypatch.setattr(backend, "lstm", decline)
+    return calls
+
+
+def run(attention, placement, **options):
+    mechanism = {BahdanauAttention: lambda: BahdanauAttention(4), LuongAttention: LuongAttention}
+    attention = mechanism[attention]() if attention else None
+    model = Seq2Seq(9, 9, units=4, embedding=3, attention=attention, placement=placement, **options)
+    model((SOURCE, TARGET), training=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "times"),
+    [
+        (AFTER, 3),
+        ({**AFTER, "encoder_layers": 2, "decoder_layers": 3, "dropout": 0.3}, 7),
+        ({"attention": None, "placement": "after"}, 3),
+        # What is fed back needs our loop over time, in the decoder alone.
+        ({**AFTER, "input_feeding": True}, 2),
+        ({"attention": BahdanauAttention, "placement": "before"}, 2),
+        # cuDNN knows neither.
+        ({**AFTER, "recurrent_dropout": 0.1}, 0),
+        ({**AFTER, "layer_norm": True}, 0),
+    ],
+)
+def test_the_backends_lstm_is_asked_first(options, times, asked):
+    run(**options)
+    assert len(asked) == times
+
+
+@pytest.mark.skipif(not ON_TENSORFLOW, reason="TensorFlow's graph")
+def test_nothing_of_a_step_is_placed_on_the_host():
+    import tensorflow as tf
+
+    model = Seq2Seq(9, 9, units=4, embedding=3, attention=BahdanauAttention(4), placement="before")
+    model.build()
+    step = tf.function(lambda source, target: model((source, target), training=True))
+    graph = step.get_concrete_function(SOURCE, TARGET).graph
+    nodes = list(graph.as_graph_def().node)
+    nodes += [node for body in graph.as_graph_def().library.function for node in body.node_def]
+    assert len(nodes) > 100
+    assert not [node.name for node in nodes if "CPU" in node.device]
+    assert not {"PyFunc", "EagerPyFunc", "StringSplitV2"} & {node.op for node in nodes}
+
+
+@pytest.mark.skipif(
+    not ON_TENSORFLOW or not __import__("tensorflow").config.list_physical_devices("GPU"),
+    reason="needs a GPU that TensorFlow sees",
+)
+def test_a_gpu_runs_cudnn():
+    import tensorflow as tf
+
+    model = Seq2Seq(9, 9, units=4, embedding=3, attention=LuongAttention(), placement="after")
+    model.build()
+    step = tf.function(lambda source, target: model((source, target), training=True))
+    definition = step.get_concrete_function(SOURCE, TARGET).graph.as_graph_def()
+    kinds = [node.op for node in definition.node]
+    kinds += [node.op for body in definition.library.function for node in body.node_def]
+    assert kinds.count("CudnnRNNV3") + kinds.count("CudnnRNN") == 3

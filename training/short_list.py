@@ -1,0 +1,70 @@
+"""Learns a lexical short list from the alignments of the training pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.compiled import compile_aligner
+from keras_attention.short_list import ShortList
+from keras_attention.text.codec import pad
+from keras_attention.translator import Translator
+from keras_attention.vocabulary import PAD_ID
+
+from .data import Pair
+
+COMMON = 10
+"""Target tokens that are always allowed, for each one that a source token keeps."""
+
+
+def learn_short_list(
+    translator: Translator, pairs: Sequence[Pair], size: int, *, batch_size: int = 64
+) -> ShortList:
+    """Counts what each source token was aligned with, and keeps the most frequent.
+
+    Every target token of a pair, under teacher forcing, counts for the source token that it
+    attends to most.
+
+    Args:
+        translator: a trained translator with attention.
+        pairs: the training pairs.
+        size: target tokens kept for a source token; `COMMON` times as many are always allowed.
+        batch_size: pairs aligned together.
+    """
+    sizes = len(translator.codec.source.vocabulary), len(translator.codec.target.vocabulary)
+    align = compile_aligner(translator.model)
+    remaining = iter(sorted(pairs, key=lambda pair: len(pair[1])))  # little padding
+    links: list[npt.NDArray[np.int64]] = []
+    while batch := list(islice(remaining, batch_size)):
+        source = translator.codec.encode([pair[0] for pair in batch])
+        target = pad([translator.codec.target.encode(pair[1]) for pair in batch])
+        attended = np.asarray(align(source, target)).argmax(axis=-1)
+        origins = np.take_along_axis(source, attended, axis=1).astype("int64")
+        links.append((origins * sizes[1] + target)[target != PAD_ID])
+    found, counts = np.unique(np.concatenate(links), return_counts=True)
+    origins, targets = np.divmod(found, sizes[1])
+    frequent = np.argsort(-np.bincount(targets, counts, sizes[1]), kind="stable")
+    return ShortList(
+        frequent[: COMMON * size].astype("int32"),
+        _most_frequent(origins, targets, counts, (sizes[0], size)),
+        sizes[1],
+    )
+
+
+def _most_frequent(
+    origins: npt.NDArray[np.int64],
+    targets: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    shape: tuple[int, int],
+) -> npt.NDArray[np.int32]:
+    """The targets that each origin is linked with most often, `shape`, padded with 0."""
+    order = np.lexsort((targets, -counts, origins))
+    origins, targets = origins[order], targets[order]
+    rank = np.arange(len(origins)) - np.searchsorted(origins, origins)
+    kept = rank < shape[1]
+    by_source = np.full(shape, PAD_ID, "int32")
+    by_source[origins[kept], rank[kept]] = targets[kept]
+    return by_source
