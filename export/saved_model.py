@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import search
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
+from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.graph_tokenizer import import_tensorflow_text, make_graph_tokenizer
 from keras_attention.translation import Hypothesis, Translation
 from keras_attention.translator import Translator
-from keras_attention.vocabulary import PAD_ID
+from keras_attention.vocabulary import END_ID, PAD_ID
 
 GRAPH_FILE = "saved_model.pb"
 
@@ -72,13 +74,11 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
         def serve(text: tf.Tensor) -> dict[str, tf.Tensor]:
             source = _at_least_one_step(self.source_tokenizer.encode(text), PAD_ID)
-            hypotheses = search(model, source, options)
-            ids = hypotheses.tokens[:, 0]
+            found = search_best(model, source, options)
             return {
-                "text": self.target_tokenizer.detokenize(ids),
-                "score": hypotheses.scores[:, 0],
-                "tokens": self.target_tokenizer.id_to_token(ids),
-                "alignment": hypotheses.alignments[:, 0],
+                **found,
+                "text": self.target_tokenizer.detokenize(found["tokens"]),
+                "tokens": self.target_tokenizer.id_to_token(found["tokens"]),
                 "source_tokens": _at_least_one_step(self.source_tokenizer.tokens(text), ""),
             }
 
@@ -89,6 +89,29 @@ def _at_least_one_step(matrix: tf.Tensor, padding: int | str) -> tf.Tensor:
     """`[B, S]` with `S` at least 1: a batch of no text has no step, over which no LSTM runs."""
     missing = tf.maximum(1 - tf.shape(matrix)[1], 0)
     return tf.pad(matrix, [[0, 0], [0, missing]], constant_values=padding)
+
+
+def search_best(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> dict[str, tf.Tensor]:
+    """Searches in a graph that is to be exported.
+
+    An empty source has an empty output with a score of 0, as `TextCodec.translations` has it.
+
+    Args:
+        model: the model.
+        source: ids `[B, S]`, closed by the end token.
+        options: how to search.
+
+    Returns:
+        `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]` of the best hypotheses.
+    """
+    tokens, scores, alignments = (array[:, 0] for array in search(model, source, options))
+    empty = tf.equal(source[:, :1], END_ID)  # [B, 1]
+    behind = np.arange(options.max_length) > 0  # [T]
+    return {
+        "tokens": tf.where(empty, np.where(behind, PAD_ID, END_ID).astype("int32"), tokens),
+        "score": tf.where(empty[:, 0], 0.0, scores),
+        "alignment": tf.where((empty & behind)[:, :, tf.newaxis], 0.0, alignments),
+    }
 
 
 def raw_variables(translator: Translator) -> list[tf.Variable]:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_attention.decoding.search import search
 from keras_attention.files import write_atomically
 from keras_attention.translator import Translator, copy_for_inference
 
 from .device import CHECKSUM_FILE, SIGNATURE, checksum
-from .saved_model import raw_variables
+from .saved_model import raw_variables, search_best
 
 
 def export_tflite(translator: Translator, path: str | Path) -> Path:
@@ -72,12 +71,7 @@ class DeviceModule(tf.Module):  # type: ignore[misc]
         options = settings.options(beam_width=1)
 
         def greedy(source: tf.Tensor) -> dict[str, tf.Tensor]:
-            hypotheses = search(model, source, options)
-            return {
-                "tokens": hypotheses.tokens[:, 0],
-                "score": hypotheses.scores[:, 0],
-                "alignment": hypotheses.alignments[:, 0],
-            }
+            return search_best(model, source, options)
 
         shape = [1, settings.max_source_length]
         self.greedy = tf.function(

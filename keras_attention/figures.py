@@ -73,5 +73,24 @@ def add_legend(figure: Figure, lettering: Lettering) -> None:
         text.set(**lettering.style)
 
 
+def finish_chart(
+    figure: Figure,
+    path: str | os.PathLike[str] | None,
+    lettering: Lettering,
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str,
+) -> None:
+    """Puts words and a legend to a figure of one chart, and saves it as `save_figure` does."""
+    (axes,) = figure.axes
+    open_up(axes)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(lettering.drawn(ylabel), **lettering.style)
+    axes.set_title(lettering.drawn(title), pad=12, **lettering.style)
+    add_legend(figure, lettering)
+    save_figure(figure, path)
+
+
 def _suffix(path: str | os.PathLike[str]) -> str:
     return Path(path).suffix

@@ -18,7 +18,7 @@ from keras_attention.alignment_text import (
     shorten,
     visible,
 )
-from keras_attention.figures import add_legend, check_picture, line_style, open_up, save_figure
+from keras_attention.figures import check_picture, finish_chart, line_style, save_figure
 from keras_attention.fonts import Lettering, lettering_for
 from keras_attention.translation import Translation
 
@@ -128,12 +128,7 @@ def plot_curves(
     axes.set(xlim=(0.9, epochs + 0.1) if epochs > 1 else (0.5, 1.5), ylim=(0, 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    open_up(axes)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(lettering.drawn(ylabel), **lettering.style)
-    axes.set_title(lettering.drawn(title), pad=12, **lettering.style)
-    add_legend(figure, lettering)
-    save_figure(figure, path)
+    finish_chart(figure, path, lettering, xlabel="epoch", ylabel=ylabel, title=title)
     return figure
 
 

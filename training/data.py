@@ -7,7 +7,7 @@ is the tokenizer's work. A problem in a file is an `InputError` that names the f
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 import numpy as np
@@ -79,7 +79,7 @@ def read_dates_file(path: _Path) -> list[Pair]:
     Raises:
         InputError: If the file is missing or empty, or a line has another form.
     """
-    return _parse_lines(path, _parse_date_line)
+    return list(parse_lines(read_lines(path), os.fspath(path), _parse_date_line))
 
 
 def read_tsv(path: _Path) -> list[Pair]:
@@ -88,7 +88,7 @@ def read_tsv(path: _Path) -> list[Pair]:
     Raises:
         InputError: If the file is missing or empty, or a line has one column or an empty side.
     """
-    return _parse_lines(path, _parse_columns)
+    return list(parse_lines(read_lines(path), os.fspath(path), parse_columns))
 
 
 def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
@@ -97,14 +97,76 @@ def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
     Raises:
         InputError: If a file is missing or empty, a line is empty, or one file has more lines.
     """
-    sources, targets = (list(_filled_lines(path)) for path in (source_path, target_path))
-    if len(sources) != len(targets):
-        raise InputError(
-            "Parallel files must have the same number of lines. Received: "
-            f"{os.fspath(source_path)} with {len(sources)}, "
-            f"{os.fspath(target_path)} with {len(targets)}."
-        )
+    sources, targets = (
+        list(filled_lines(read_lines(path), os.fspath(path))) for path in (source_path, target_path)
+    )
+    check_parallel((source_path, len(sources)), (target_path, len(targets)))
     return list(zip(sources, targets, strict=True))
+
+
+def check_parallel(*files: tuple[_Path, int]) -> None:
+    """Checks that two files, each with the number of its lines, have as many.
+
+    Raises:
+        InputError: If they do not.
+    """
+    if len({lines for _, lines in files}) > 1:
+        received = ", ".join(f"{os.fspath(path)} with {lines}" for path, lines in files)
+        raise InputError(
+            f"Parallel files must have the same number of lines. Received: {received}."
+        )
+
+
+def filled_lines(lines: Iterable[str], name: str) -> Iterator[str]:
+    """Yields the lines of a file, and checks that there are some and none is empty.
+
+    Args:
+        lines: The lines.
+        name: What to call the file in errors.
+
+    Raises:
+        InputError: If there is no line, or an empty one.
+    """
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise InputError(f"{name}, line {number}: expected text, the line is empty.")
+        yield line
+    if not number:
+        raise InputError(f"{name}: expected at least one line, the file is empty.")
+
+
+def parse_lines(lines: Iterable[str], name: str, parse: Callable[[str], Pair]) -> Iterator[Pair]:
+    """Yields the pair on each line of a file.
+
+    Args:
+        lines: The lines.
+        name: What to call the file in errors.
+        parse: Reads a line; raises `ValueError` with what is wrong.
+
+    Raises:
+        InputError: If there is no line, an empty one, or one that `parse` cannot read.
+    """
+    for number, line in enumerate(filled_lines(lines, name), start=1):
+        try:
+            yield parse(line)
+        except ValueError as error:
+            raise InputError(f"{name}, line {number}: {error}") from None
+
+
+def parse_columns(line: str) -> Pair:
+    """Returns source and target of a line that begins with both, a tab between.
+
+    Raises:
+        ValueError: If it has one column, or one of the two is empty.
+    """
+    columns = line.split("\t")
+    if len(columns) < 2:
+        raise ValueError("expected source, tab, target. Received: one column.")
+    for name, column in zip(("source", "target"), columns, strict=False):
+        if not column.strip():
+            raise ValueError(f"expected source, tab, target. Received: an empty {name}.")
+    return columns[0], columns[1]
 
 
 def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
@@ -119,36 +181,6 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
     if config.format == "parallel":
         return read_parallel(path, target_path)
     return {"dates": read_dates_file, "tsv": read_tsv}[config.format](path)
-
-
-def _parse_lines(path: _Path, parse: Callable[[str], Pair]) -> list[Pair]:
-    pairs = []
-    for number, line in enumerate(_filled_lines(path), start=1):
-        try:
-            pairs.append(parse(line))
-        except ValueError as error:
-            raise InputError(f"{os.fspath(path)}, line {number}: {error}") from None
-    return pairs
-
-
-def _filled_lines(path: _Path) -> Iterator[str]:
-    number = 0
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            raise InputError(f"{os.fspath(path)}, line {number}: expected text, the line is empty.")
-        yield line
-    if not number:
-        raise InputError(f"{os.fspath(path)}: expected at least one line, the file is empty.")
-
-
-def _parse_columns(line: str) -> Pair:
-    columns = line.split("\t")
-    if len(columns) < 2:
-        raise ValueError("expected source, tab, target. Received: one column.")
-    for name, column in zip(("source", "target"), columns, strict=False):
-        if not column.strip():
-            raise ValueError(f"expected source, tab, target. Received: an empty {name}.")
-    return columns[0], columns[1]
 
 
 def _parse_date_line(line: str) -> Pair:

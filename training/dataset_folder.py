@@ -11,6 +11,7 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files import read_lines
 
+from .data import check_parallel, filled_lines, parse_columns, parse_lines
 from .datasets import DataFile, Dataset
 
 
@@ -85,33 +86,19 @@ def check_lines(file: DataFile, lines: Iterable[str], name: str) -> int:
         The number of lines.
 
     Raises:
-        InputError: if there is none, one is empty, or one has too few columns or an empty one.
+        InputError: if there is none, one is empty, or one of pairs has no source or no target.
     """
-    number = 0
-    for number, line in enumerate(lines, start=1):
-        columns = line.split("\t")[: file.columns]
-        if len(columns) < file.columns:
-            raise InputError(
-                f"{name}, line {number}: expected {file.columns} columns with a tab between. "
-                f"Received: {len(columns)}."
-            )
-        if not all(column.strip() for column in columns):
-            raise InputError(f"{name}, line {number}: expected text. Received: an empty column.")
-    if not number:
-        raise InputError(f"{name}: expected at least one line, the file is empty.")
-    return number
+    rows = parse_lines(lines, name, parse_columns) if file.pairs else filled_lines(lines, name)
+    return sum(1 for _ in rows)
 
 
 def _check_parallel(report: Report, folder: str | os.PathLike[str]) -> None:
     first: dict[str, DataFile] = {}
     for file, lines in report.lines.items():
         other = first.setdefault(file.part, file) if file.part else file
-        if report.lines[other] != lines:
-            raise InputError(
-                "Parallel files must have the same number of lines. Received: "
-                f"{Path(folder, other.path)} with {report.lines[other]}, "
-                f"{Path(folder, file.path)} with {lines}."
-            )
+        check_parallel(
+            (Path(folder, other.path), report.lines[other]), (Path(folder, file.path), lines)
+        )
 
 
 def _unpublished(report: Report, folder: str | os.PathLike[str]) -> list[str]:

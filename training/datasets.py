@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from keras_attention.errors import InputError
 
-from .settings import find_nearest
+from .settings import suggest
 
 _MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1"
 _SIGMORPHON = "https://raw.githubusercontent.com/sigmorphon/2020/master/task1/data"
@@ -22,7 +22,7 @@ class DataFile:
         path: where it stands, from the data set's folder.
         url: where it comes from. A `.gz` is unpacked; of a `.zip` one member is taken.
         lines: how many it has in the version that published results were made with.
-        columns: tabs cut a line into at least so many.
+        pairs: whether a line is source, tab, target.
         part: files of one part have the same number of lines; empty for a file by itself.
         member: its name in a `.zip`.
     """
@@ -30,7 +30,7 @@ class DataFile:
     path: str
     url: str
     lines: int
-    columns: int = 1
+    pairs: bool = False
     part: str = ""
     member: str = ""
 
@@ -91,7 +91,7 @@ def find_dataset(name: str) -> Dataset:
     """
     if name not in DATASETS:
         raise InputError(
-            f"There is no data set {name!r}; the nearest is {find_nearest(name, DATASETS)!r}. "
+            f"There is no data set {name!r}{suggest(name, DATASETS)}. "
             f"A data set is one of: {', '.join(DATASETS)}."
         )
     return DATASETS[name]
@@ -132,7 +132,7 @@ def _g2p() -> tuple[DataFile, ...]:
             f"{{language}}_{part}.tsv",
             f"{_SIGMORPHON}/{part}/{{language}}_{part}.tsv",
             lines,
-            columns=2,
+            pairs=True,
         )
         for part, lines in parts.items()
     )
@@ -173,7 +173,7 @@ DATASETS = {
                     "eng-{language}.tsv",
                     "https://www.manythings.org/anki/{language}-eng.zip",
                     3318,
-                    columns=2,
+                    pairs=True,
                     member="{language}.txt",
                 ),
             ),

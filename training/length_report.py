@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keras_attention.figures import add_legend, check_picture, line_style, open_up, save_figure
+from keras_attention.figures import check_picture, finish_chart, line_style
 from keras_attention.fonts import lettering_for
 
 from .evaluate import Evaluation
@@ -147,12 +147,7 @@ def plot_by_length(
         _draw_line(axes, index, [row.values[name] for row in rows], lettering.drawn(name))
     axes.set_xticks(range(len(rows)), [f"{row.label}\n{row.count} pairs" for row in rows])
     axes.set_ylim(bottom=0)
-    open_up(axes)
-    axes.set_xlabel("source tokens")
-    axes.set_ylabel(lettering.drawn(ylabel), **lettering.style)
-    axes.set_title(lettering.drawn(title), pad=12, **lettering.style)
-    add_legend(figure, lettering)
-    save_figure(figure, path)
+    finish_chart(figure, path, lettering, xlabel="source tokens", ylabel=ylabel, title=title)
     return figure
 
 

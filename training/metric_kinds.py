@@ -194,9 +194,9 @@ class Bleu(Sacrebleu):
             raise InputError(
                 f"BLEU's tokenizer must be one of {', '.join(known)}. Received: {self.tokenize!r}."
             )
-        # Whoever names a tokenizer knows whether the texts are tokenized: no warnings then.
+        # `force` changes no score: it drops a warning of tokenized text at every validation.
         try:
-            return BLEU(self.lowercase, force=self.tokenize is not None, tokenize=self.tokenize)
+            return BLEU(self.lowercase, force=True, tokenize=self.tokenize)
         except (ImportError, OSError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"BLEU's tokenizer {self.tokenize!r} needs more: {reason}") from None

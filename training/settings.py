@@ -17,6 +17,9 @@ _KINDS = {
     str: "a string of valid Unicode",
 }
 
+_NEAR = 0.6
+"""How like a known name a mistaken one must be, in [0, 1]; the default of `difflib`."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -105,17 +108,28 @@ class Section:
             object.__setattr__(self, name, known.check(value))
 
 
-def find_nearest(key: str, known: Collection[str]) -> str:
-    """Returns the known key most like a mistaken one.
+def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
+    """Returns "; the nearest is 'name'" for an error message, or "" where nothing is near.
 
-    The last parts of dotted keys are compared first, so the right name in a wrong section is found.
+    Args:
+        key: A mistaken key.
+        known: Those that exist. The last parts of dotted keys are compared first, so the right
+            name in a wrong section is found.
+        form: How the message writes a key.
+
+    Example:
+        >>> suggest("epohcs", ["training.epochs", "model.units"])
+        "; the nearest is 'training.epochs'"
+        >>> suggest("colour", ["training.epochs", "model.units"])
+        ''
     """
 
     def likeness(candidate: str) -> tuple[float, float]:
         ends = key.rpartition(".")[2], candidate.rpartition(".")[2]
         return _ratio(*ends), _ratio(key, candidate)
 
-    return max(known, key=likeness)
+    nearest = max(known, key=likeness)
+    return f"; the nearest is {form.format(nearest)}" if likeness(nearest)[0] >= _NEAR else ""
 
 
 def _ratio(first: str, second: str) -> float:

@@ -18,7 +18,7 @@ from .metric_kinds import (
     Texts,
     WordErrorRate,
 )
-from .settings import find_nearest
+from .settings import suggest
 
 References = Sequence[str | Sequence[str]]
 """One accepted text a line, or several."""
@@ -87,8 +87,7 @@ def make_metric(
     """
     if name not in METRICS:
         raise InputError(
-            f"There is no metric {name!r}; the nearest is {find_nearest(name, METRICS)!r}. "
-            f"Known: {', '.join(METRICS)}."
+            f"There is no metric {name!r}{suggest(name, METRICS)}. Known: {', '.join(METRICS)}."
         )
     return METRICS[name](tokenize, lowercase)
 

@@ -172,7 +172,7 @@ def test_evaluate(run, trained, translator, tmp_path):
     assert "of 300 pairs" in outcome.out and outcome.out.count("wrong ") == 2
     texts = [translation.text for translation in translator(LINES)]
     (tmp_path / "in.txt").write_text("".join(f"{line or 'x'}\n" for line in LINES))
-    (tmp_path / "out.txt").write_text("".join(f"{text}\n" for text in texts))
+    (tmp_path / "out.txt").write_text("".join(f"{text or 'x'}\n" for text in texts))
     files = ["--data", tmp_path / "in.txt", "--target", tmp_path / "out.txt"]
     parallel = run("evaluate", trained, *files, "--format", "parallel", "--beam", 1)
     assert parallel.code == 0

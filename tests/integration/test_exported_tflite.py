@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 from variants import LONG, TEXTS, assert_same
 
@@ -23,6 +24,14 @@ def test_gives_the_translators_greedy_answers(variant, exported):
     texts = [text for text in TEXTS if device.fits(text)]
     assert len(texts) > 5
     assert_same(device(texts), variant(texts, beam_width=1))
+
+
+def test_the_graph_itself_invents_nothing_for_an_empty_source(variant, exported):
+    interpreter = Interpreter(model_content=exported.read_bytes())
+    outputs = interpreter.get_signature_runner("greedy")(source=np.array([[2] + [0] * 23], "int32"))
+    assert outputs["tokens"].tolist() == [[2] + [0] * 11]
+    assert outputs["score"].tolist() == [0]
+    assert not outputs["alignment"][0, 1:].any()
 
 
 def test_holds_builtin_operators_only(exported):

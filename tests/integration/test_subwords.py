@@ -5,10 +5,10 @@ import random
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
+from shared_data import SHARED, needs_shared
 from variants import TEXTS, assert_same
 
 from keras_attention import InputError, LuongAttention, Seq2Seq, Translator
@@ -22,8 +22,6 @@ from keras_attention.training.recipe import load_recipe
 from keras_attention.training.sections import TextConfig
 from keras_attention.training.tokenizers import learn_tokenizers
 from keras_attention.training.train import train
-
-SHARED = Path(__file__).parents[2] / "../shared/data/multi30k"
 
 BOTH = {"source_tokenizer": "subword", "target_tokenizer": "subword"}
 VARIANTS = {
@@ -168,10 +166,11 @@ def test_a_trained_model(tmp_path):
     assert_same(Translator.load(tmp_path / "run")(lines()), trained(lines()))
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason=f"needs the shared data: {SHARED} is missing")
+@needs_shared
 def test_real_captions(tmp_path):
     files = [
-        (SHARED / name).read_text(encoding="utf-8").splitlines() for name in ("val.en", "val.de")
+        (SHARED / "multi30k" / name).read_text(encoding="utf-8").splitlines()
+        for name in ("val.en", "val.de")
     ]
     pairs = list(zip(*files, strict=True))
     sizes = {"source_vocabulary_size": 800, "target_vocabulary_size": 800}

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from keras_attention import BahdanauAttention, InputError, LuongAttention
+from keras_attention.cli.runtimes import FORMATS
+from keras_attention.layers import attention_cell, bilstm_encoder, bridge, luong_attention
+from keras_attention.models import seq2seq
 from keras_attention.training.build import build_attention, build_codec, build_model
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.recipe import SETTINGS, load_recipe
 from keras_attention.training.sections import ModelConfig
 
 PAIRS = [("two words", "두 낱말"), ("words", "낱말"), ("two", "두"), ("once", "한번")]
@@ -40,6 +43,21 @@ def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
         np.any(one != two)
         for one, two in zip(first.get_weights(), other.get_weights(), strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "choices"),
+    [
+        ("model.score", luong_attention.SCORES),
+        ("model.placement", attention_cell.PLACEMENTS),
+        ("model.merge", bilstm_encoder.MERGES),
+        ("model.bridge", bridge.KINDS),
+        ("model.tie_embeddings", seq2seq.TIES),
+        ("data.format", FORMATS),
+    ],
+)
+def test_a_recipe_may_choose_what_the_code_offers(key, choices):
+    assert set(SETTINGS[key].choices) == set(choices)
 
 
 def test_model_has_the_recipes_shape():

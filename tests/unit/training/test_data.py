@@ -1,6 +1,5 @@
-from pathlib import Path
-
 import pytest
+from shared_data import SHARED, needs_shared
 
 from keras_attention.errors import InputError
 from keras_attention.training.data import (
@@ -12,9 +11,6 @@ from keras_attention.training.data import (
 )
 from keras_attention.training.dates import generate_dates
 from keras_attention.training.sections import DataConfig
-
-SHARED = Path(__file__).parents[3] / "../shared/data"
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason=f"needs the shared data at {SHARED}")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import os
-from pathlib import Path
 
 import pytest
+from shared_data import SHARED, needs_shared
 
 from keras_attention.errors import InputError
 from keras_attention.training.data import split_pairs
@@ -9,9 +9,6 @@ from keras_attention.training.data_paths import PATH_KEYS, absolute, find_file, 
 from keras_attention.training.datasets import DATASETS
 from keras_attention.training.recipe import Recipe, load_recipe
 from keras_attention.training.sections import DataConfig
-
-SHARED = Path(__file__).parents[3] / "../shared/data"
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason=f"needs the shared data at {SHARED}")
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import urllib.error
 import urllib.request
 import zipfile
 from email.message import Message
-from pathlib import Path
 
 import pytest
+from shared_data import SHARED, needs_shared
 
 from keras_attention.errors import InputError
 from keras_attention.training import fetch as fetching
@@ -16,14 +16,12 @@ from keras_attention.training.dataset_folder import check_folder
 from keras_attention.training.datasets import DATASETS, find_dataset
 from keras_attention.training.fetch import fetch_file
 
-SHARED = Path(__file__).parents[3] / "../shared/data"
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason=f"needs the shared data at {SHARED}")
 G2P, MULTI30K, TATOEBA = (DATASETS[name] for name in ("g2p", "multi30k", "tatoeba"))
 
 
 def text_of(file):
     """A small stand-in for a file of a data set."""
-    return "".join(f"{n}\tx {n}\n" if file.columns > 1 else f"line {n}\n" for n in range(3))
+    return "".join(f"{n}\tx {n}\n" if file.pairs else f"line {n}\n" for n in range(3))
 
 
 def packed(file, content):
@@ -73,6 +71,8 @@ def test_no_url_and_no_path_comes_twice():
 def test_unknown_names_give_the_nearest_and_all():
     with pytest.raises(InputError, match="'multi30'; the nearest is 'multi30k'. .*one of: "):
         find_dataset("multi30")
+    with pytest.raises(InputError, match="no data set 'wmt14'. A data set is one of: multi30k, "):
+        find_dataset("wmt14")
     with pytest.raises(InputError, match="g2p: the languages are ady, .* Received: 'xxx'"):
         G2P.files(["kor", "xxx"])
 
@@ -96,8 +96,8 @@ def test_missing_files_are_those_of_the_languages_that_are_there(tmp_path):
 @pytest.mark.parametrize(
     ("dataset", "name", "content", "message"),
     [
-        (G2P, "kor_test.tsv", b"a\ta\nb\n", "line 2: expected 2 columns with a tab between"),
-        (G2P, "kor_dev.tsv", b"a\t \n", "line 1: expected text. Received: an empty column."),
+        (G2P, "kor_test.tsv", b"a\ta\nb\n", "line 2: expected source, tab, target. Received: one"),
+        (G2P, "kor_dev.tsv", b"a\t \n", "line 1: expected source.* Received: an empty target."),
         (G2P, "kor_dev.tsv", b"", "expected at least one line, the file is empty."),
         (G2P, "kor_train.tsv", b"\xff\ta\n", "line 1: expected UTF-8"),
         (MULTI30K, "val.de", b"a\n\nb\n", "line 2: expected text"),
@@ -151,7 +151,7 @@ SENTENCES = TATOEBA.files(["kor"])[0]
         (TRAIN, b"<html>", "expected a gzip file. Received: "),
         (TRAIN, gzip.compress(b"a\n" * 999, mtime=0)[:-9], "expected a gzip file. Received: "),
         (TRAIN, gzip.compress(b"", mtime=0), "the file is empty"),
-        (TEST, b"word without its phones\n", "line 1: expected 2 columns"),
+        (TEST, b"word without its phones\n", "line 1: expected source, tab, target"),
         (TEST, b"\xff\t\xff\n", "line 1: expected UTF-8"),
         (SENTENCES, b"<html>", "expected a zip archive with kor.txt. Received: "),
         (
