@@ -108,8 +108,8 @@ def test_search_is_traced_once_for_all_shapes(translator):
     translator(["a", "b"], sample=True, beam_width=2, prefix="c")
     plain = translator.codec.settings.options()
     searches = translator._search._compiled
-    assert searches[plain, False].experimental_get_tracing_count() == 1
-    (sampling,) = [found for (options, _), found in searches.items() if options.sample]
+    assert searches[plain, False, 0].experimental_get_tracing_count() == 1
+    (sampling,) = [found for (options, *_), found in searches.items() if options.sample]
     assert sampling.experimental_get_tracing_count() == 1
 
 
