@@ -9,7 +9,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_attention.files import write_atomically
-from keras_attention.translator import Translator, copy_for_inference
+from keras_attention.model_files import copy_for_inference
+from keras_attention.translator import Translator
 
 from .device import CHECKSUM_FILE, SIGNATURE, checksum
 from .saved_model import raw_variables, search_best

@@ -82,24 +82,20 @@ def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
     """Log-probabilities `[B, T]` of target ids `[B, T]` under teacher forcing, for any shapes."""
 
     def run(source: Any, target: Any) -> Any:
-        logits, _ = model.teacher_forced(source, _shifted(target))
+        starts = keras.ops.full_like(target[:, :1], START_ID)
+        shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
+        logits, _ = model.teacher_forced(source, shifted)
         return -MaskedCrossentropy().call(target, logits)
 
     return compile_ids(run, [_MATRIX, _MATRIX])
 
 
 def compile_aligner(model: Any) -> Callable[[Any, Any], Any]:
-    """Alignments `[B, T, S]` of target ids `[B, T]` under teacher forcing, for any shapes."""
+    """Alignments `[B, T, S]` of teacher forcing by `target_in` `[B, T]`, for any shapes."""
     return compile_ids(
-        lambda source, target: model.teacher_forced(source, _shifted(target))[1],
+        lambda source, target_in: model.teacher_forced(source, target_in)[1],
         [_MATRIX, _MATRIX],
     )
-
-
-def _shifted(target: Any) -> Any:
-    """Target ids behind the start token, without the last one: what teacher forcing reads."""
-    starts = keras.ops.full_like(target[:, :1], START_ID)
-    return keras.ops.concatenate([starts, target[:, :-1]], axis=1)
 
 
 def compile_ids(

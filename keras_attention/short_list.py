@@ -12,14 +12,15 @@ import numpy.typing as npt
 from keras_attention.errors import InputError
 from keras_attention.vocabulary import SPECIAL_TOKENS
 
-Ints = npt.NDArray[np.int32]
+Ids = npt.NDArray[np.int32]
 
-_LEAST = 512  # sizes are this or its doubles, so that few graphs serve all batches
+LEAST_ALLOWED = 512
+"""Short lists have this size or its doubles, so that few graphs serve all batches."""
 
 
 @dataclass(frozen=True)
 class ShortList:
-    """Which target tokens a batch of sources may be translated to.
+    """Which target tokens a batch of sources may be translated to, its sources together.
 
     The output projection is most of a step of search where a vocabulary is large, and nearly all
     of it scores tokens that have nothing to do with the source (Jean et al. 2015, section 4).
@@ -42,11 +43,11 @@ class ShortList:
         https://arxiv.org/abs/1412.2007
     """
 
-    common: Ints
-    by_source: Ints
+    common: Ids
+    by_source: Ids
     vocabulary_size: int
 
-    def allowed(self, source: Ints, also: Sequence[int] = ()) -> Ints | None:
+    def allowed(self, source: Ids, also: Sequence[int] = ()) -> Ids | None:
         """Target ids for a batch of sources, in order, the special ones first.
 
         Args:
@@ -60,7 +61,7 @@ class ShortList:
         special = np.arange(len(SPECIAL_TOKENS))
         likely = self.by_source[source].ravel()
         wanted = np.unique(np.concatenate([special, self.common, likely, np.asarray(also, int)]))
-        size = _LEAST
+        size = LEAST_ALLOWED
         while size < len(wanted):
             size *= 2
         if size > self.vocabulary_size // 2:

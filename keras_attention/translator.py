@@ -1,6 +1,5 @@
 """The Translator: text in; text, score, tokens and alignment out."""
 
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
@@ -11,15 +10,24 @@ import keras
 from keras_attention.compiled import Searches, compile_scorer
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
-from keras_attention.files import read_bytes, write_atomically
+from keras_attention.files import write_atomically
+from keras_attention.model_files import (
+    MODEL_FILE,
+    SHORT_LIST_FILE,
+    copy_for_inference,
+    find_parts,
+    is_narrow,
+    load_codec,
+    load_model,
+    load_short_list,
+    save_model,
+)
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.short_list import ShortList
-from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE, TextCodec, pad
+from keras_attention.short_list import Ids, ShortList
+from keras_attention.text.codec import TextCodec, pad
 from keras_attention.translation import PairScore, Translation
 
-MODEL_FILE = "model.keras"
-SHORT_LIST_FILE = "short_list.npz"
 SORTED_BATCHES = 16
 """Batches whose texts are sorted by length before they are searched."""
 
@@ -31,6 +39,7 @@ class Translator:
         model: a `Seq2Seq`, or an `Ensemble` of several.
         codec: its tokenizers and search settings.
         short_list: what searches choose among; default all of the vocabulary. An attribute too.
+            An ensemble has no use for one.
 
     Raises:
         InputError: if the model has other numbers of tokens than the codec's vocabularies.
@@ -62,13 +71,13 @@ class Translator:
         Raises:
             InputError: if it is missing, is something else, or holds a damaged file.
         """
-        folder, file = _find_parts(Path(path))
+        folder, file = find_parts(Path(path))
         codec = load_codec(folder)
-        model = load_model(file)
-        if _narrow(model):  # a checkpoint trains on as it was trained
+        model, short_list = load_model(file), load_short_list(folder, codec)
+        if is_narrow(model):  # a checkpoint trains on as it was trained
             model = copy_for_inference(model)
         try:
-            return cls(model, codec, _load_short_list(folder, codec))
+            return cls(model, codec, short_list)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -155,8 +164,8 @@ class Translator:
         """Translates `texts` in order, a batch at a time, as they come.
 
         Args:
-            texts: any iterable of strings. Of a list or tuple, texts of similar length are
-                searched together, which ends sooner, so that some come a few batches later.
+            texts: any iterable of strings. A list or tuple is searched 16 batches at a time, texts
+                of similar length together, which ends sooner; samples keep the order of texts.
             prefix: what every output must begin with.
             batch_size: sources searched together.
             **options: fields of `SearchOptions`, in place of the model's own settings. Samples
@@ -190,7 +199,7 @@ class Translator:
                 places = order[first : first + batch_size]
                 batch = [window[place] for place in places]
                 ids = self.codec.encode(batch)
-                allowed = self.short_list.allowed(ids, prefix) if self.short_list else None
+                allowed = self._allowed(ids, prefix)
                 arrays = self._search(
                     ids, options, prefix=prefix, batch=next(numbers), allowed=allowed
                 )
@@ -198,13 +207,19 @@ class Translator:
                 found.update(zip(places, translations, strict=True))
             yield from (found[place] for place in range(len(window)))
 
+    def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
+        if self.short_list is None or isinstance(self.model, Ensemble):
+            return None
+        return self.short_list.allowed(ids, prefix)
+
     def score(
         self, sources: Iterable[str], targets: Iterable[str], *, batch_size: int = 64
     ) -> list[PairScore]:
         """How likely the model finds given targets.
 
         A target that a search returned, ended by `</s>`, gets the search's own score, but for an
-        empty source, of which the model has no say in `stream`.
+        empty source, whose output `stream` does not take from the model, and with a short list,
+        over which alone a search's probabilities sum to 1.
 
         Args:
             sources: any iterable of strings.
@@ -248,80 +263,3 @@ def _check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
                 f"the {side} vocabulary is another model's: expected {expected} tokens. "
                 f"Received: {size}."
             )
-
-
-def _find_parts(path: Path) -> tuple[Path, Path]:
-    """The folder of the tokenizers, and the file of the model, that a path stands for."""
-    if path.suffix != ".keras" or path.is_dir():
-        return path, path / MODEL_FILE
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a trained model.")
-    for folder in path.absolute().parents[:2]:
-        if (folder / SETTINGS_FILE).is_file():
-            return folder, path
-    raise InputError(
-        f"{path}: expected {SETTINGS_FILE} and the tokenizers in its folder or the one above."
-    )
-
-
-def load_codec(folder: Path) -> TextCodec:
-    """The tokenizers and search settings in a model's folder."""
-    if not folder.is_dir():
-        if folder.exists():
-            raise InputError(f"{folder}: expected a trained model's folder. Received: a file.")
-        raise InputError(f"{folder}: no such folder; expected a trained model's.")
-    files = {name: read_bytes(folder / name) for name in CODEC_FILES if (folder / name).is_file()}
-    return TextCodec.from_files(files, str(folder))
-
-
-def _load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
-    path = folder / SHORT_LIST_FILE
-    if not path.is_file():
-        return None
-    sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
-    return ShortList.from_bytes(read_bytes(path), str(path), sizes)
-
-
-def save_model(model: keras.Model, path: Path, *, include_optimizer: bool = False) -> None:
-    """Writes the model, in one piece; a run that is to be resumed needs the optimizer too."""
-    with write_atomically(path) as beside:
-        (model if include_optimizer else copy_for_inference(model)).save(beside)
-
-
-def copy_for_inference(model: keras.Model) -> keras.Model:
-    """A copy that was never compiled: Keras writes the optimizer of any other, thrice the size.
-
-    What was trained in mixed precision computes in 32 bits here, as its exports do.
-    """
-    config = model.get_config()
-    if _narrow(model):
-        for part in (config, (config["attention"] or {}).get("config", {})):
-            part["dtype"] = "float32"
-    copy = type(model).from_config(config)
-    copy.build()
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-def _narrow(model: keras.Model) -> bool:
-    return model.compute_dtype in ("float16", "bfloat16")
-
-
-def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
-    """Reads a `Seq2Seq` that `save_model` wrote.
-
-    Raises:
-        InputError: if the file is missing, damaged, or another model.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a trained model.")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.")
-    try:
-        model = keras.models.load_model(path, compile=include_optimizer)
-    except Exception as error:  # Keras raises whatever the damage causes
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
-    if not isinstance(model, Seq2Seq):
-        raise InputError(f"{path}: expected a Seq2Seq model. Received: {type(model).__name__}.")
-    return model

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.translator import load_model
+from keras_attention.model_files import load_model
 
 from .run_folder import RunFolder
 from .sections import TrainingConfig

@@ -12,8 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_attention.model_files import save_model
 from keras_attention.translation import Translation
-from keras_attention.translator import Translator, save_model
+from keras_attention.translator import Translator
 
 from .data import Pair
 from .evaluate import evaluate

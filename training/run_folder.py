@@ -22,7 +22,8 @@ _PACKAGES = ("keras-attention", "keras", "tensorflow", "numpy", "sentencepiece")
 class RunFolder:
     """Paths and small files of one run.
 
-    Beside the trained model (`model.keras` and its tokenizers: the best epoch so far) stand
+    Beside the trained model (`model.keras`, its tokenizers and, where the recipe wants one, at the
+    end its `short_list.npz`: the best epoch so far) stand
     `recipe.toml` (resolved), `versions.json`, `metrics.csv`, `logs/` for TensorBoard and
     `checkpoints/epoch-NNNN.keras` (with the optimizer: the last epoch, or as many as the recipe
     averages). Where the recipe validates every so many steps, these steps are what counts as an

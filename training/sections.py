@@ -233,7 +233,8 @@ class TrainingConfig(Section):
     )
     short_list: int = setting(
         0,
-        "likeliest target tokens of each source token, searched alone (0 = search all)",
+        "likeliest target tokens of each source token, which search looks at beside the ten times "
+        "as many most frequent ones; for target vocabularies over 1023 (0 = search all)",
         minimum=0,
     )
 

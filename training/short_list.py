@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_attention.compiled import compile_aligner
 from keras_attention.short_list import ShortList
-from keras_attention.text.codec import pad
 from keras_attention.translator import Translator
 from keras_attention.vocabulary import PAD_ID
-
-from .data import Pair
 
 COMMON = 10
 """Target tokens that are always allowed, for each one that a source token keeps."""
 
 
-def learn_short_list(
-    translator: Translator, pairs: Sequence[Pair], size: int, *, batch_size: int = 64
-) -> ShortList:
+def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) -> ShortList:
     """Counts what each source token was aligned with, and keeps the most frequent.
 
     Every target token of a pair, under teacher forcing, counts for the source token that it
@@ -30,19 +25,16 @@ def learn_short_list(
 
     Args:
         translator: a trained translator with attention.
-        pairs: the training pairs.
+        batches: the training pairs, as `PairBatches.once` gives them.
         size: target tokens kept for a source token; `COMMON` times as many are always allowed.
-        batch_size: pairs aligned together.
     """
     sizes = len(translator.codec.source.vocabulary), len(translator.codec.target.vocabulary)
     align = compile_aligner(translator.model)
-    remaining = iter(sorted(pairs, key=lambda pair: len(pair[1])))  # little padding
     links: list[npt.NDArray[np.int64]] = []
-    while batch := list(islice(remaining, batch_size)):
-        source = translator.codec.encode([pair[0] for pair in batch])
-        target = pad([translator.codec.target.encode(pair[1]) for pair in batch])
-        attended = np.asarray(align(source, target)).argmax(axis=-1)
-        origins = np.take_along_axis(source, attended, axis=1).astype("int64")
+    for (source, target_in), target_out in batches:
+        attended = np.asarray(align(source, target_in)).argmax(axis=-1)
+        origins = np.take_along_axis(np.asarray(source), attended, axis=1).astype("int64")
+        target = np.asarray(target_out)
         links.append((origins * sizes[1] + target)[target != PAD_ID])
     found, counts = np.unique(np.concatenate(links), return_counts=True)
     origins, targets = np.divmod(found, sizes[1])

@@ -11,9 +11,11 @@ from typing import Any
 import keras
 
 from keras_attention.errors import InputError
+from keras_attention.model_files import load_model
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.short_list import LEAST_ALLOWED
 from keras_attention.text.codec import TextCodec
-from keras_attention.translator import Translator, load_model
+from keras_attention.translator import Translator
 
 from .averaging import with_average
 from .batches import PairBatches
@@ -60,6 +62,7 @@ def train(
     training, held_out = split_pairs(recipe.data, recipe.seed)
     _check_held_out(recipe, held_out)
     codec = build_codec(recipe, training)
+    _check_short_list(recipe, codec)
     batches = make_batches(
         recipe,
         codec,
@@ -85,7 +88,7 @@ def train(
     )
     callbacks = _callbacks(recipe, run, translator, held_out, stretch)
     if any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
-        return _finished(recipe, run, training)
+        return _finished(recipe, run, batches)
     model.fit(
         batches.stream(first_step=epochs_done * stretch),
         steps_per_epoch=stretch,
@@ -96,14 +99,14 @@ def train(
         shuffle=False,
         verbose="auto" if sys.stdout.isatty() else 2,
     )
-    return _finished(recipe, run, training)
+    return _finished(recipe, run, batches)
 
 
-def _finished(recipe: Recipe, run: RunFolder, pairs: list[Pair]) -> Translator:
+def _finished(recipe: Recipe, run: RunFolder, batches: PairBatches) -> Translator:
     """The best translator, with the short list that the recipe wants."""
     translator, size = Translator.load(run.path), recipe.training.short_list
     if size:
-        translator.short_list = learn_short_list(translator, pairs, size)
+        translator.short_list = learn_short_list(translator, batches.once(), size)
         translator.save_short_list(run.path)
     return translator
 
@@ -129,6 +132,15 @@ def _check_held_out(recipe: Recipe, held_out: list[Pair]) -> None:
                 f"`training.{name}`={getattr(config, name)!r} needs held-out pairs to watch. "
                 "Received: data.held_out=0 and no data.validation_path."
             )
+
+
+def _check_short_list(recipe: Recipe, codec: TextCodec) -> None:
+    size, least = len(codec.target.vocabulary), 2 * LEAST_ALLOWED
+    if recipe.training.short_list and size < least:
+        raise InputError(
+            f"`training.short_list` needs {least} target tokens or more to have an effect. "
+            f"Received: a vocabulary of {size}."
+        )
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:

@@ -50,7 +50,12 @@ ReplaceUnknown = Annotated[
     bool,
     typer.Option("--replace-unknown", help="Copy the aligned source word where `<unk>` stands."),
 ]
-BatchSize = Annotated[int, typer.Option(min=1, metavar="N", help="Lines searched together.")]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        min=1, metavar="N", help="Lines searched together; printed 16 times as many at once."
+    ),
+]
 
 OtherModels = Annotated[
     list[Path] | None,
@@ -77,7 +82,7 @@ WholeVocabulary = Annotated[
     bool,
     typer.Option(
         "--whole-vocabulary",
-        help="Leave the model's short list aside.",
+        help="Search all target tokens, whatever short list the recipe wanted; ensembles do.",
         rich_help_panel="Search",
     ),
 ]

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from keras_attention.cli.evaluation import Report
+from keras_attention.model_files import load_codec
 from keras_attention.text.codec import SETTINGS_FILE
 from keras_attention.text.normalization import Normalizer, normalize
 from keras_attention.training.data import Pair
 from keras_attention.training.metric_kinds import Sacrebleu
 from keras_attention.training.text_metrics import METRICS
-from keras_attention.translator import load_codec
 
 _TOKENIZED = 100
 """From so many lines with a tokenized period at their end sacrebleu takes a text for tokenized."""

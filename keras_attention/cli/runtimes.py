@@ -71,9 +71,9 @@ def open_translator(
     return translate
 
 
-def lines_at_once(path: Path, batch_size: int) -> int:
-    """Lines worth waiting for: a model sorts them by length, an export takes them as they come."""
-    if _is_export(path):
+def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
+    """Lines worth waiting for: a model sorts them by length, unless it samples; no export does."""
+    if sample or _is_export(path):
         return batch_size
     from keras_attention.translator import SORTED_BATCHES
 

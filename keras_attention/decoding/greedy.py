@@ -48,11 +48,12 @@ def extend(
     memory: Any,
     choose: Choose,
     *,
+    copies: int = 1,
     max_length: int,
     constraints: Constraints | None,
 ) -> Hypotheses:
-    """Lets `choose` take a token at every step; else as `greedy_search`."""
-    batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
+    """Lets `choose` take a token at every step, `copies` times a source; else as greedy search."""
+    batch, source_steps = ops.shape(memory.mask)[0] * copies, ops.shape(memory.mask)[1]
 
     def unfinished(t: Tensor, tokens: Tensor, finished: Tensor, *_: Any) -> Tensor:
         return ops.logical_and(t < max_length, ops.logical_not(ops.all(finished)))

@@ -46,7 +46,7 @@ def sample_search(
         https://arxiv.org/abs/1904.09751
     """
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
-    state, memory = map_tensors(lambda x: ops.repeat(x, samples, axis=0), (state, memory))
+    state = map_tensors(lambda x: ops.repeat(x, samples, axis=0), state)
     # One number a draw, made ahead of the loop, in which an integer seed would repeat itself.
     points = keras.random.uniform((max_length, batch * samples), seed=seed)
 
@@ -55,7 +55,15 @@ def sample_search(
         tokens = ops.expand_dims(draw(scaled, ops.take(points, t, axis=0)), -1)
         return ops.take_along_axis(plain, tokens, axis=-1), tokens
 
-    drawn = extend(step, state, memory, choose, max_length=max_length, constraints=constraints)
+    drawn = extend(
+        step,
+        state,
+        memory,
+        choose,
+        copies=samples,
+        max_length=max_length,
+        constraints=constraints,
+    )
     return Hypotheses(
         ops.reshape(drawn.tokens, (batch, samples, max_length)),
         ops.reshape(drawn.scores, (batch, samples)),

@@ -33,7 +33,7 @@ class AttentionDecoder(keras.layers.Layer):
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         training: whether dropout is active.
         return_alignment: whether the alignment is wanted. Default `True`; training does without,
-            and does not keep every step's twice.
+            which saves `[B, T, S]` and its gradient.
 
     Returns:
         `(outputs, alignment, state)`: `[B, T, cell.output_width]`, `[B, T, S]` or `None`, and the

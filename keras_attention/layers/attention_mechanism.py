@@ -90,7 +90,9 @@ def _by_source(query: Tensor, memory: Tensor) -> Tensor:
     """One step's queries `[B * K, D]` as `[B, K, D]`, beside the memory that they share."""
     if query.shape[0] is not None and query.shape[0] == memory.shape[0]:
         return ops.expand_dims(query, 1)
-    return ops.reshape(query, (ops.shape(memory)[0], -1, query.shape[-1]))
+    sources = ops.shape(memory)[0]
+    copies = ops.shape(query)[0] // ops.maximum(sources, 1)  # of no source there is none
+    return ops.reshape(query, (sources, copies, query.shape[-1]))
 
 
 def checked_units(units: Any, name: str = "units") -> int:

@@ -304,7 +304,8 @@ class Seq2Seq(keras.Model):
 
         Returns:
             `(logits, state, alignment)`: `[B, V]` in at least float32, the next state, `[B, S]`.
-            Of `K` hypotheses a source, tokens and state have `B * K` rows, and so do these.
+            Of `K` hypotheses a source, tokens and state have `B * K` rows, and so do these. With
+            `table` logits are `[B, N]`.
         """
         output, state, alignment = self.decoder.cell(
             self.target_embedding(tokens),

@@ -45,6 +45,9 @@ class ShortListed:
     def step(
         self, tokens: Tensor, state: Any, memory: ShortListedMemory
     ) -> tuple[Tensor, Any, Tensor]:
-        """One step of search, as `Seq2Seq.step`: places `[B]` in, logits `[B, N]` out."""
+        """One step of search, as `Seq2Seq.step`: places `[B]` in, logits `[B, N]` out.
+
+        Of `K` hypotheses a source, rows are `B * K`.
+        """
         ids = ops.take(self.allowed, tokens)
         return self.model.step(ids, state, memory.whole, table=memory.table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -23,6 +24,7 @@ White space is ours, not sentencepiece's, because its twin in TensorFlow Text ta
 characters for white space, and an U+2581 of the text itself for a letter at a text's end.
 """
 
+_SEEDING = threading.Lock()
 _SPACES = re.compile(SPACES)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -94,19 +96,23 @@ class SubwordTokenizer(Tokenizer):
             The ids of each text, closed by that of `</s>`.
 
         Raises:
-            ValueError: If the model is no BPE model, which has no merges.
+            ValueError: If the dropout is out of range, or the model has no merges.
         """
         if self.model_type != "bpe":
             raise ValueError(f"Dropping merges needs a BPE model. Received: {self.model_type!r}.")
 
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"`dropout` must be in [0, 1]. Received: dropout={dropout}.")
+
         def encode(text: str) -> list[int]:
-            pieces = even_spaces(self.normalize(text))
-            ids = self._processor.encode(pieces, enable_sampling=True, alpha=dropout)
+            even = even_spaces(self.normalize(text))
+            ids = self._processor.encode(even, enable_sampling=True, alpha=dropout)
             return [*ids, END_ID]
 
-        # sentencepiece draws from one generator a thread, seeded when the thread first asks.
-        import_sentencepiece().set_random_generator_seed(seed)
-        with ThreadPoolExecutor(max_workers=1) as fresh:
+        # sentencepiece draws from one generator a thread, seeded by one number for all threads
+        # when the thread first asks.
+        with _SEEDING, ThreadPoolExecutor(max_workers=1) as fresh:
+            import_sentencepiece().set_random_generator_seed(seed)
             return fresh.submit(lambda: [encode(text) for text in texts]).result()
 
     def join(self, tokens: Iterable[str]) -> str:

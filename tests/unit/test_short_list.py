@@ -73,7 +73,14 @@ def without(translator, allowed):
     return Translator(model, translator.codec)
 
 
-@pytest.mark.parametrize("options", [{}, {"beam_width": 3, "length_penalty": 0.6}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"beam_width": 3, "length_penalty": 0.6, "min_length": 4},
+        {"sample": True, "beam_width": 3, "temperature": 0.1},
+    ],
+)
 @pytest.mark.parametrize("prefix", ["", "w700"])
 @pytest.mark.parametrize(
     "model", [{}, {"tie_embeddings": "target", "deep_output": True, "attention_units": 6}]
@@ -83,9 +90,14 @@ def test_search_is_that_of_a_model_which_can_say_nothing_else(model, prefix, opt
     translator.short_list = make_list()
     text = "a b d"
     found = translator(text, prefix=prefix, **options)
+    assert len(found.hypotheses) == options.get("beam_width", 1)
     ids = translator.codec.encode([text])
     allowed = translator.short_list.allowed(ids, [704] if prefix else [])
     expected = without(translator, allowed)(text, prefix=prefix, **options)
+    if options.get("sample"):  # a place in one vocabulary is not one in another
+        names = set(translator.codec.target.vocabulary.decode(allowed.tolist()))
+        assert all(names.issuperset(each.tokens) for each in found.hypotheses)
+        return
     assert found.tokens == expected.tokens
     assert found.score == pytest.approx(expected.score, abs=1e-4)
     np.testing.assert_allclose(found.alignment, expected.alignment, atol=1e-5)

@@ -13,12 +13,13 @@ from protocol import Reply, measured
 
 from keras_attention.compiled import Searches
 from keras_attention.decoding.options import SearchOptions
+from keras_attention.model_files import load_codec
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training.build import build_model
 from keras_attention.training.data import read_parallel
 from keras_attention.training.recipe import load_recipe
 from keras_attention.training.train import make_batches
-from keras_attention.translator import Translator, load_codec
+from keras_attention.translator import Translator
 
 
 class Ours:

@@ -117,7 +117,8 @@ def translate(
         replace_unknown=replace_unknown,
         whole_vocabulary=whole_vocabulary,
     )
-    for batch in available_batches(open_lines(file), lines_at_once(model, batch_size)):
+    size = lines_at_once(model, batch_size, sample=bool(sample))
+    for batch in available_batches(open_lines(file), size):
         for number, translation in zip(batch.numbers, translator(batch.lines), strict=True):
             if as_json:
                 print(json.dumps(translation.to_json(nbest), ensure_ascii=False))

@@ -2,6 +2,7 @@ import io
 import json
 import random
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -172,7 +173,18 @@ def test_dropout_of_merges(dropout):
         assert sum(map(len, ids)) > whole
 
 
+def test_dropout_is_the_same_whatever_another_thread_draws():
+    tokenizer = SubwordTokenizer(learn_subwords(LINES, 30, model_type="bpe"))
+    alone = [tokenizer.encode_with_dropout(LINES, 0.5, seed) for seed in range(20)]
+    with ThreadPoolExecutor(2) as threads:
+        draws = threads.map(lambda seed: tokenizer.encode_with_dropout(LINES, 0.5, seed), range(20))
+    assert list(draws) == alone
+
+
 def test_dropout_needs_merges():
+    merges = SubwordTokenizer(learn_subwords(LINES, 30, model_type="bpe"))
+    with pytest.raises(ValueError, match="must be in .0, 1.. Received: dropout=1.5"):
+        merges.encode_with_dropout(["a"], 1.5, seed=1)
     pieces = SubwordTokenizer(learn_subwords(LINES, 30))
     with pytest.raises(ValueError, match="needs a BPE model. Received: 'unigram'"):
         pieces.encode_with_dropout(["a"], 0.1, seed=1)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from keras_attention import MaskedCrossentropy, Seq2Seq
+from keras_attention.model_files import save_model
 from keras_attention.training.averaging import with_average
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.sections import TrainingConfig
-from keras_attention.translator import save_model
 
 BATCH = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[1.0], [-2.0]])
 

@@ -6,6 +6,7 @@ from keras_attention import BahdanauAttention, Seq2Seq, Translator, Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import CharacterTokenizer
+from keras_attention.training.batches import PairBatches
 from keras_attention.training.short_list import COMMON, learn_short_list
 
 PAIRS = [("abc", "xyz"), ("ab", "xy"), ("c", "zzy"), ("bca", "x"), ("", "y")]
@@ -25,7 +26,10 @@ def test_it_keeps_what_each_token_is_aligned_with_most_often():
         _, alignment = model.teacher_forced(ids[0], shifted)
         for token, weights in zip(ids[1], np.array(alignment)[0], strict=True):
             counts[ids[0][0, weights.argmax()]][token] += 1
-    found = learn_short_list(translator, PAIRS, 2, batch_size=2)
+    batches = PairBatches(
+        PAIRS, source, target, batch_size=2, max_source_length=8, max_target_length=8
+    )
+    found = learn_short_list(translator, batches.once(), 2)
     assert found.vocabulary_size == 7 and found.by_source.shape == (7, 2)
     for token, counter in counts.items():
         best = sorted(counter, key=lambda other: (-counter[other], other))[:2]

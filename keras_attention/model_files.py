@@ -1,0 +1,94 @@
+"""The files of a model's folder: the network, its tokenizers and its short list."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+
+from keras_attention.errors import InputError
+from keras_attention.files import read_bytes, write_atomically
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.short_list import ShortList
+from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE, TextCodec
+
+MODEL_FILE = "model.keras"
+SHORT_LIST_FILE = "short_list.npz"
+
+
+def find_parts(path: Path) -> tuple[Path, Path]:
+    """The folder of the tokenizers, and the file of the model, that a path stands for."""
+    if path.suffix != ".keras" or path.is_dir():
+        return path, path / MODEL_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a trained model.")
+    for folder in path.absolute().parents[:2]:
+        if (folder / SETTINGS_FILE).is_file():
+            return folder, path
+    raise InputError(
+        f"{path}: expected {SETTINGS_FILE} and the tokenizers in its folder or the one above."
+    )
+
+
+def load_codec(folder: Path) -> TextCodec:
+    """The tokenizers and search settings in a model's folder."""
+    if not folder.is_dir():
+        if folder.exists():
+            raise InputError(f"{folder}: expected a trained model's folder. Received: a file.")
+        raise InputError(f"{folder}: no such folder; expected a trained model's.")
+    files = {name: read_bytes(folder / name) for name in CODEC_FILES if (folder / name).is_file()}
+    return TextCodec.from_files(files, str(folder))
+
+
+def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
+    """The short list in a model's folder, where there is one."""
+    path = folder / SHORT_LIST_FILE
+    if not path.is_file():
+        return None
+    sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
+    return ShortList.from_bytes(read_bytes(path), str(path), sizes)
+
+
+def save_model(model: keras.Model, path: Path, *, include_optimizer: bool = False) -> None:
+    """Writes the model, in one piece; a run that is to be resumed needs the optimizer too."""
+    with write_atomically(path) as beside:
+        (model if include_optimizer else copy_for_inference(model)).save(beside)
+
+
+def copy_for_inference(model: keras.Model) -> keras.Model:
+    """A copy that was never compiled: Keras writes the optimizer of any other, thrice the size.
+
+    What was trained in mixed precision computes in 32 bits here, as its exports do.
+    """
+    config = model.get_config()
+    if is_narrow(model):
+        for part in (config, (config["attention"] or {}).get("config", {})):
+            part["dtype"] = "float32"
+    copy = type(model).from_config(config)
+    copy.build()
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def is_narrow(model: keras.Model) -> bool:
+    """Whether the model computes in 16 bits."""
+    return model.compute_dtype in ("float16", "bfloat16")
+
+
+def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
+    """Reads a `Seq2Seq` that `save_model` wrote.
+
+    Raises:
+        InputError: if the file is missing, damaged, or another model.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a trained model.")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.")
+    try:
+        model = keras.models.load_model(path, compile=include_optimizer)
+    except Exception as error:  # Keras raises whatever the damage causes
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
+    if not isinstance(model, Seq2Seq):
+        raise InputError(f"{path}: expected a Seq2Seq model. Received: {type(model).__name__}.")
+    return model

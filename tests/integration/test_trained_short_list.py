@@ -1,0 +1,51 @@
+"""A recipe's short list, from training to the command line."""
+
+import pytest
+
+from keras_attention import Translator
+from keras_attention.cli.runtimes import lines_at_once, open_translator
+from keras_attention.errors import InputError
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.train import train
+
+SETTINGS = [
+    "format=tsv", "data.path=words.tsv", "held_out=20", "source_tokenizer=word",
+    "target_tokenizer=word", "units=8", "embedding=6", "epochs=1", "batch_size=128",
+    "bucket_width=1", "short_list=3",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run whose 1,200 words become as many others."""
+    path = tmp_path_factory.mktemp("short_list")
+    (path / "words.tsv").write_text("".join(f"a{n} b{n % 7}\tw{n} v{n % 7}\n" for n in range(1200)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
+        train(load_recipe("dates", SETTINGS), path / "run")
+    return path
+
+
+def test_training_leaves_a_short_list_that_search_uses(folder):
+    translator = Translator.load(folder / "run")
+    source = translator.codec.encode(["a5 b5", "a77 b0"])
+    assert translator.short_list.by_source.shape == (len(translator.codec.source.vocabulary), 3)
+    assert len(translator.short_list.allowed(source)) == 512
+    open_translator(folder / "run")(["a5 b5"])  # both are searched
+    whole = open_translator(folder / "run", whole_vocabulary=True)(["a5 b5"])
+    translator.short_list = None
+    assert whole[0].score == pytest.approx(translator("a5 b5").score)
+
+
+def test_lines_are_printed_as_they_come_where_nothing_is_sorted(folder):
+    assert lines_at_once(folder / "run", 4) == 64
+    assert lines_at_once(folder / "run", 4, sample=True) == 4
+    assert lines_at_once(folder / "run.tflite", 4) == 4
+
+
+def test_a_vocabulary_too_small_for_one_is_refused(folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(folder)
+    recipe = load_recipe("dates", [*SETTINGS, "target_vocabulary_size=900"])
+    with pytest.raises(InputError, match="needs 1024 target tokens .* Received: a vocabulary of 9"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,72 @@
+"""Many sequences of ids in two arrays, and the ones that are cut anew every epoch."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
+from keras_attention.vocabulary import PAD_ID
+
+from .bucketing import Ints
+
+
+class Sequences:
+    """Ids of many sequences, end to end: a tenth of the memory of a list of lists."""
+
+    def __init__(self) -> None:
+        """Begins without any."""
+        self.ids = array("i")
+        self.lengths = array("q")
+
+    def append(self, ids: list[int]) -> None:
+        """Adds one sequence."""
+        self.ids.extend(ids)
+        self.lengths.append(len(ids))
+
+    def to_arrays(self) -> tuple[Any, Ints]:
+        """All ids, int32, and where each sequence ends, after a 0."""
+        return np.asarray(self.ids), np.cumsum([0, *self.lengths])
+
+    def to_tensors(self) -> SequenceTensors:
+        """The same as tensors, of which batches are built."""
+        return SequenceTensors(*map(tf.constant, self.to_arrays()))
+
+
+class Sampling:
+    """The texts of one side, to be cut into other subwords every epoch."""
+
+    def __init__(self, tokenizer: Tokenizer, dropout: float) -> None:
+        """Checks that the tokenizer has merges to drop."""
+        if not isinstance(tokenizer, SubwordTokenizer):
+            raise ValueError(f"`subword_dropout` needs subwords. Received: {tokenizer.name!r}.")
+        if tokenizer.model_type != "bpe":
+            raise ValueError(f"`subword_dropout` needs BPE. Received: {tokenizer.model_type!r}.")
+        self.texts: list[str] = []
+        self._tokenizer, self._dropout = tokenizer, dropout
+
+    def draw(self, seed: int) -> tuple[Any, Ints]:
+        """The arrays of `Sequences` of all texts, cut by a seed."""
+        sequences = Sequences()
+        for ids in self._tokenizer.encode_with_dropout(self.texts, self._dropout, seed):
+            sequences.append(ids)
+        return sequences.to_arrays()
+
+
+class SequenceTensors(NamedTuple):
+    """All ids, and where each sequence ends, after a 0."""
+
+    ids: tf.Tensor
+    ends: tf.Tensor
+
+    def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the ids of some sequences and where they are real, both [B, longest of them]."""
+        starts = tf.gather(self.ends, rows)[:, tf.newaxis]
+        lengths = tf.gather(self.ends, rows + 1)[:, tf.newaxis] - starts
+        positions = tf.range(tf.reduce_max(lengths))
+        real = positions < lengths
+        ids = tf.gather(self.ids, tf.where(real, starts + positions, 0))
+        return tf.where(real, ids, PAD_ID), real
