@@ -25,7 +25,8 @@ def search(
     """Searches the best outputs for a batch of sources, or draws some.
 
     Args:
-        model: a `Seq2Seq`, or anything with its `encode` and `step`.
+        model: a `Seq2Seq`, or anything with its `encode` and `step`, which gets tokens and state
+            of `B * beam_width` hypotheses and the memory of `B` sources.
         source: integer ids `[B, S]`, closed by the end token and padded with 0.
         options: how to search; without them `max_length` must be among the overrides.
         prefix: target ids `[B, P]` that every hypothesis must begin with whatever the options

@@ -126,6 +126,12 @@ PROBABILITIES = [
 ]
 
 
+def mask_of_rows(memory, tokens):
+    """The memory's mask for every hypothesis; those of one source share it."""
+    copies = ops.shape(tokens)[0] // ops.shape(memory.mask)[0]
+    return ops.repeat(memory.mask, copies, axis=0)
+
+
 class Markov:
     """A model whose next token depends on the last one alone; counts the steps it takes."""
 
@@ -139,5 +145,5 @@ class Markov:
 
     def step(self, tokens, state, memory):
         self.steps += 1
-        weights = ops.cast(memory.mask, "float32")
+        weights = ops.cast(mask_of_rows(memory, tokens), "float32")
         return ops.take(self.logits, tokens, axis=0), state + 1, weights

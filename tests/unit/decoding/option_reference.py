@@ -4,6 +4,7 @@ import math
 from collections import Counter
 
 import numpy as np
+from decoding_models import mask_of_rows
 from keras import ops
 from reference import log_softmax
 from support import normal
@@ -32,7 +33,9 @@ class TableModel:
 
     def step(self, tokens, state, memory):
         state = (state * 11 + tokens) % STATES
-        weights = ops.where(memory.mask, ops.take(self.weights, state, axis=0), 0.0)
+        weights = ops.where(
+            mask_of_rows(memory, tokens), ops.take(self.weights, state, axis=0), 0.0
+        )
         return ops.take(self.logits, state, axis=0), state, weights
 
     def after(self, row, tokens):
