@@ -91,7 +91,9 @@ def _by_source(query: Tensor, memory: Tensor) -> Tensor:
     if query.shape[0] is not None and query.shape[0] == memory.shape[0]:
         return ops.expand_dims(query, 1)
     sources = ops.shape(memory)[0]
-    copies = ops.shape(query)[0] // ops.maximum(sources, 1)  # of no source there is none
+    # Of no source there is no hypothesis. JAX reshapes to numbers alone, which are static there.
+    least_one = max(sources, 1) if isinstance(sources, int) else ops.maximum(sources, 1)
+    copies = ops.shape(query)[0] // least_one
     return ops.reshape(query, (sources, copies, query.shape[-1]))
 
 
