@@ -126,8 +126,7 @@ class PairBatches:
 
         A step's batch is the same whatever step the stream was started from, and starting late
         costs nothing: an epoch's order is drawn from (seed, epoch), and earlier steps are never
-        built. With subword dropout an epoch begins with cutting all of its texts, some 50,000 a
-        second.
+        built. With subword dropout an epoch begins with cutting all of its texts anew.
 
         Args:
             first_step: Number of steps, over all epochs, already taken.

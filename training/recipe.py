@@ -56,6 +56,14 @@ class Recipe(Section):
             raise InputError(
                 f"`name` must be a file name without a folder. Received: {self.name!r}."
             )
+        if self.text.source_subword_dropout and (self.model.attention, self.model.score) == (
+            "luong",
+            "location",
+        ):
+            raise InputError(
+                "`text.source_subword_dropout` makes sources longer than data.max_source_length, "
+                "beyond which model.score='location' cannot attend. Received: both."
+            )
         if self.training.short_list and self.model.attention == "none":
             raise InputError(
                 "`training.short_list` is learned from alignments and needs model.attention. "

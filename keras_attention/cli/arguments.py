@@ -53,7 +53,7 @@ ReplaceUnknown = Annotated[
 BatchSize = Annotated[
     int,
     typer.Option(
-        min=1, metavar="N", help="Lines searched together; printed 16 times as many at once."
+        min=1, metavar="N", help="Lines searched together; a model sorts up to 16 times as many."
     ),
 ]
 

@@ -90,8 +90,8 @@ def beam_search(
         if constraints is None:
             candidates = likeliest(logits, shape)
         else:
-            log_probs, allowed = log_probabilities(logits)
-            adjusted = constraints(log_probs, allowed, t, said)
+            log_probs, plain = log_probabilities(logits)
+            adjusted = constraints(log_probs, plain, t, said)
             plain = plain_where_possible(log_probs, adjusted)
             candidates = likeliest_adjusted(plain, adjusted, shape)
         alignment = ops.reshape(ops.cast(alignment, "float32"), (*shape, source_steps))

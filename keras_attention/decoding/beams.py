@@ -55,12 +55,15 @@ def likeliest(logits: Tensor, shape: Any) -> Candidates:
     """The `C = K` best tokens of every beam, or all where there are fewer.
 
     More can never be kept: a beam's continuations have one length and one coverage, so that they
-    rank by log-probability alone, and what other groups have said costs at most `K` less the
-    group's own size of them their rank.
+    rank by log-probability alone. Other groups say at most `K - size` tokens, which lose in rank;
+    so many as the group's own size are left.
 
     Args:
         logits: `[B * K, V]`.
         shape: `(B, K)`.
+
+    Returns:
+        `Candidates` without `adjusted`.
     """
     logits = ops.cast(logits, "float32")
     best, tokens = ops.top_k(rule_out_special(logits), _count(logits, shape))
@@ -69,7 +72,16 @@ def likeliest(logits: Tensor, shape: Any) -> Candidates:
 
 
 def likeliest_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
-    """The same by adjusted log-probabilities `[B * K, V]`, beside the plain ones."""
+    """The same by log-probabilities that constraints adjusted.
+
+    Args:
+        plain: the model's own, `[B * K, V]`.
+        adjusted: those to rank by, `[B * K, V]`.
+        shape: `(B, K)`.
+
+    Returns:
+        `Candidates` with `adjusted`.
+    """
     best, tokens = ops.top_k(adjusted, _count(adjusted, shape))
     gains = ops.take_along_axis(plain, tokens, axis=-1)
     chosen = ops.cast(tokens, "int32"), gains, best

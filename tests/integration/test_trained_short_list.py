@@ -31,8 +31,11 @@ def test_training_leaves_a_short_list_that_search_uses(folder):
     source = translator.codec.encode(["a5 b5", "a77 b0"])
     assert translator.short_list.by_source.shape == (len(translator.codec.source.vocabulary), 3)
     assert len(translator.short_list.allowed(source)) == 512
-    open_translator(folder / "run")(["a5 b5"])  # both are searched
+    found = translator("a5 b5")
+    assert open_translator(folder / "run")(["a5 b5"])[0].score == pytest.approx(found.score)
     whole = open_translator(folder / "run", whole_vocabulary=True)(["a5 b5"])
+    # One model's probabilities, shared by fewer tokens: each token's is larger.
+    assert found.score > whole[0].score
     translator.short_list = None
     assert whole[0].score == pytest.approx(translator("a5 b5").score)
 

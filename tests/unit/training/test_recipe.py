@@ -172,6 +172,16 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
             "set one of them. Received: 'a' and 'b'.",
         ),
         (["ema=0.9", "average_last=2"], "are two ways to average; choose one"),
+        (
+            [
+                "source_tokenizer=subword",
+                "subword_type=bpe",
+                "source_subword_dropout=0.1",
+                "attention=luong",
+                "score=location",
+            ],
+            "beyond which model.score='location' cannot attend. Received: both.",
+        ),
         (["short_list=9", "attention=none"], "`training.short_list` is learned from alignments"),
         (["warmup=9", "schedule=plateau"], "`training.warmup` needs another schedule"),
         (
