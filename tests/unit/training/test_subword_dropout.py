@@ -62,6 +62,6 @@ def test_subword_dropout_needs_merges(merges):
     letters = CharacterTokenizer(Vocabulary("abc"))
     with pytest.raises(ValueError, match="needs subwords. Received: 'character'"):
         make_batches(merges, letters, subword_dropout=(0.0, 0.1))
-    unigram = SubwordTokenizer(learn_subwords(SENTENCES * 3, 40))
+    unigram = SubwordTokenizer(learn_subwords(SENTENCES * 3, 20))
     with pytest.raises(ValueError, match="needs BPE. Received: 'unigram'"):
         make_batches(unigram, merges, subword_dropout=(0.1, 0.0))
