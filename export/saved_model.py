@@ -66,7 +66,9 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         self.source_tokenizer = make_graph_tokenizer(translator.codec.source)
         self.target_tokenizer = make_graph_tokenizer(translator.codec.target)
         self.serve = tf.function(
-            self._serve(translator), input_signature=[tf.TensorSpec([None], tf.string, "text")]
+            self._serve(translator),
+            input_signature=[tf.TensorSpec([None], tf.string, "text")],
+            autograph=False,
         )
 
     def _serve(self, translator: Translator) -> Any:

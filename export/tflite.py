@@ -76,5 +76,5 @@ class DeviceModule(tf.Module):  # type: ignore[misc]
 
         shape = [1, settings.max_source_length]
         self.greedy = tf.function(
-            greedy, input_signature=[tf.TensorSpec(shape, tf.int32, "source")]
+            greedy, input_signature=[tf.TensorSpec(shape, tf.int32, "source")], autograph=False
         )

@@ -107,4 +107,6 @@ def compile_ids(
     import tensorflow as tf
 
     signature = [tf.TensorSpec(shape, tf.int32) for shape in shapes]
-    return tf.function(function, input_signature=signature)  # type: ignore[no-any-return]
+    # Nothing in our graphs is for AutoGraph to convert, and its reading takes most of a trace.
+    compiled = tf.function(function, input_signature=signature, autograph=False)
+    return compiled  # type: ignore[no-any-return]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from keras_attention.cli.imports import lean_imports
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 from keras_attention.translation import Translation
@@ -57,7 +58,8 @@ def open_translator(
         raise InputError(f"{path}: --replace-unknown needs the model's folder.")
     if exports:
         return _open_export(path)
-    from keras_attention.translator import Translator
+    with lean_imports():
+        from keras_attention.translator import Translator
 
     translator = Translator.load_ensemble([path, *others])
     if whole_vocabulary:
@@ -89,7 +91,8 @@ def _open_export(path: Path) -> Translate:
         from keras_attention.export.device import DeviceTranslator
 
         return DeviceTranslator.load(path)
-    from keras_attention.export.saved_model import SavedModelTranslator
+    with lean_imports():
+        from keras_attention.export.saved_model import SavedModelTranslator
 
     return SavedModelTranslator.load(path)
 
