@@ -13,7 +13,7 @@ from keras_attention.decoding.beams import (
     likeliest,
     likeliest_adjusted,
 )
-from keras_attention.decoding.constraints import Constraints, plain_where_possible
+from keras_attention.decoding.constraints import Constraints, plain_where_possible, prefix_of
 from keras_attention.decoding.hypotheses import (
     Hypotheses,
     Step,
@@ -22,6 +22,7 @@ from keras_attention.decoding.hypotheses import (
     map_tensors,
     write_step,
 )
+from keras_attention.decoding.loop import run_steps
 from keras_attention.vocabulary import PAD_ID
 
 
@@ -31,6 +32,15 @@ class _History(NamedTuple):
     tokens: Tensor  # [T, B, K]
     parents: Tensor  # [T, B, K]: the beam of the step before that each token continues
     alignments: Tensor  # [T, B, K, S], by the parent's place
+
+
+class _Live(NamedTuple):
+    """What a step changes."""
+
+    beams: Beams
+    state: Any  # [B, K, ...]
+    said: Tensor  # [B, K, T]: tokens so far, where they are read; else `()`
+    prefix: Tensor  # [B, K, P], or `()`
 
 
 def beam_search(
@@ -75,26 +85,24 @@ def beam_search(
     """
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     shape = (batch, beam_width)
-    # The memory is not repeated: a step's hypotheses read that of their source together.
-    state = map_tensors(lambda x: ops.repeat(x, beam_width, axis=0), state)
-    mask = ops.repeat(memory.mask[:, None], beam_width, axis=1) if coverage_penalty else ()
-    ranking = Ranking(length_penalty, coverage_penalty, mask, groups, group_diversity)
+    rules = Ranking(length_penalty, coverage_penalty, memory.mask[:, None], groups, group_diversity)
+    # Beams change places, so that tokens so far are dear: kept in order only where they are read.
+    remembers = constraints is not None and constraints.need_history
 
-    def unfinished(t: Tensor, beams: Beams, *_: Any) -> Tensor:
-        return ops.logical_and(t < max_length, ops.logical_not(ops.all(beams.finished)))
-
-    def advance(
-        t: Tensor, beams: Beams, state: Any, said: Tensor, history: _History
-    ) -> tuple[Any, ...]:
-        logits, state, alignment = step(ops.reshape(beams.tokens, (-1,)), state, memory)
+    def advance(t: Tensor, live: _Live, history: _History, memory: Any) -> tuple[_Live, _History]:
+        beams, shape = live.beams, (ops.shape(memory.mask)[0], beam_width)
+        logits, state, alignment = step(_flat(beams.tokens), map_tensors(_flat, live.state), memory)
+        said = map_tensors(_flat, live.said)
         if constraints is None:
             candidates = likeliest(logits, shape)
         else:
             log_probs, plain = log_probabilities(logits)
-            adjusted = constraints(log_probs, plain, t, said)
+            bound = constraints.of_prefix(map_tensors(_flat, live.prefix))
+            adjusted = bound(log_probs, plain, t, said)
             plain = plain_where_possible(log_probs, adjusted)
             candidates = likeliest_adjusted(plain, adjusted, shape)
         alignment = ops.reshape(ops.cast(alignment, "float32"), (*shape, source_steps))
+        ranking = rules._replace(mask=memory.mask[:, None])
         beams, parents = best_continuations(beams, candidates, alignment, ranking)
         state, said = _reorder((state, said), parents)
         if remembers:
@@ -104,31 +112,46 @@ def beam_search(
             write_step(history.parents, t, parents),
             write_step(history.alignments, t, alignment),
         )
-        return t + 1, beams, state, said, history
+        state, said = map_tensors(by_beam, (state, said))
+        return _Live(beams, state, said, live.prefix), history
 
-    # Beams change places, so that tokens so far are dear: kept in order only where they are read.
-    remembers = constraints is not None and constraints.need_history
-    steps, beams, _, _, history = ops.while_loop(
-        unfinished,
-        advance,
-        (
-            ops.convert_to_tensor(0, "int32"),
-            first_beams(shape, ranking, constrained=constraints is not None),
-            state,
-            ops.zeros((batch * beam_width, max_length), "int32") if remembers else (),
-            _History(
-                ops.zeros((max_length, *shape), "int32"),
-                ops.zeros((max_length, *shape), "int32"),
-                ops.zeros((max_length, *shape, source_steps), "float32"),
-            ),
-        ),
+    def by_beam(x: Tensor) -> Tensor:
+        rows, *rest = ops.shape(x)
+        return ops.reshape(x, (rows // beam_width, beam_width, *rest))
+
+    live = _Live(
+        first_beams(shape, rules, constrained=constraints is not None),
+        # The memory is not repeated: a step's hypotheses read that of their source together.
+        map_tensors(lambda x: ops.repeat(x[:, None], beam_width, axis=1), state),
+        ops.zeros((*shape, max_length), "int32") if remembers else (),
+        map_tensors(by_beam, prefix_of(constraints)),
     )
+    history = _History(
+        ops.zeros((max_length, *shape), "int32"),
+        ops.zeros((max_length, *shape), "int32") + ops.arange(beam_width, dtype="int32"),
+        ops.zeros((max_length, *shape, source_steps), "float32"),
+    )
+    steps, live, history = run_steps(
+        advance,
+        lambda live: ops.all(live.beams.finished, axis=1),
+        live,
+        history,
+        memory,
+        max_length=max_length,
+    )
+    beams = live.beams
     if groups == 1:
         tokens, alignments = _trace_back(history, steps)
         return Hypotheses(tokens, beams.scores, alignments)
-    order = best_order(beams, ranking)
+    order = best_order(beams, rules)
     tokens, alignments = _trace_back(history, steps, order)
     return Hypotheses(tokens, ops.take_along_axis(beams.scores, order, axis=1), alignments)
+
+
+def _flat(x: Tensor) -> Tensor:
+    """`[B, K, ...]` as `[B * K, ...]`."""
+    rows, width, *rest = ops.shape(x)
+    return ops.reshape(x, (rows * width, *rest))
 
 
 def _write_token(said: Tensor, t: Tensor, tokens: Tensor) -> Tensor:

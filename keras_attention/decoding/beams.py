@@ -31,7 +31,7 @@ class Ranking(NamedTuple):
     Attributes:
         length_penalty: exponent; 0 ranks by log-probability.
         coverage_penalty: weight; 0 does without.
-        mask: real source positions `[B, K, S]`, read for the coverage penalty.
+        mask: real source positions `[B, 1, S]`, read for the coverage penalty.
         groups: groups of beams that do not compete, a divisor of `K`.
         group_diversity: what a token loses for each hypothesis of an earlier group that says it.
     """
@@ -108,7 +108,7 @@ def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
         ops.zeros(shape, "int32"),
         ops.zeros(shape, "bool"),
         scores if constrained else (),
-        ops.zeros(ops.shape(ranking.mask), "float32") if ranking.coverage_penalty else (),
+        ops.zeros((*shape, ops.shape(ranking.mask)[2])) if ranking.coverage_penalty else (),
     )
 
 

@@ -1,6 +1,6 @@
 """What hypotheses may say next, decided on log-probabilities; for greedy search and beams alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras import ops
 
@@ -29,6 +29,10 @@ class Constraints:
     def need_history(self) -> bool:
         """Whether the tokens said so far are to be kept."""
         return self.repetition_penalty != 1 or self.no_repeat_ngram > 0
+
+    def of_prefix(self, prefix: Tensor) -> "Constraints":
+        """The same of other hypotheses, whose `prefix` is `[M, P]`, or `()` where there is none."""
+        return self if isinstance(prefix, tuple) else replace(self, prefix=prefix)
 
     def __call__(self, log_probs: Tensor, allowed: Tensor, t: Tensor, said: Tensor) -> Tensor:
         """What search ranks by.
@@ -69,6 +73,11 @@ def make_constraints(
     )
     needed = constraints.need_history or options.min_length > 1 or prefix is not None
     return constraints if needed else None
+
+
+def prefix_of(constraints: Constraints | None) -> Tensor:
+    """What a search carries along of each hypothesis' prefix: `[N, P]`, or `()`."""
+    return () if constraints is None or constraints.prefix is None else constraints.prefix
 
 
 def plain_where_possible(log_probs: Tensor, adjusted: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
 """Greedy search: the likeliest token at every step."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.constraints import Constraints, plain_where_possible
+from keras_attention.decoding.constraints import Constraints, plain_where_possible, prefix_of
 from keras_attention.decoding.hypotheses import (
     Hypotheses,
     Step,
@@ -13,10 +13,21 @@ from keras_attention.decoding.hypotheses import (
     log_probabilities,
     write_step,
 )
+from keras_attention.decoding.loop import run_steps
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
 Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """`gains, tokens = choose(t, plain, adjusted)`, of `[B, V]` two of `[B, 1]`."""
+
+
+class _Live(NamedTuple):
+    """What a step changes, `[B, ...]` each."""
+
+    tokens: Tensor
+    scores: Tensor
+    finished: Tensor
+    state: Any
+    prefix: Tensor  # `()` without one
 
 
 def greedy_search(
@@ -55,42 +66,50 @@ def extend(
     """Lets `choose` take a token at every step, `copies` times a source; else as greedy search."""
     batch, source_steps = ops.shape(memory.mask)[0] * copies, ops.shape(memory.mask)[1]
 
-    def unfinished(t: Tensor, tokens: Tensor, finished: Tensor, *_: Any) -> Tensor:
-        return ops.logical_and(t < max_length, ops.logical_not(ops.all(finished)))
-
-    def advance(
-        t: Tensor, tokens: Tensor, finished: Tensor, scores: Tensor, state: Any, history: Any
-    ) -> tuple[Any, ...]:
-        logits, state, alignment = step(tokens, state, memory)
+    def advance(t: Tensor, live: _Live, history: Any, memory: Any) -> tuple[_Live, Any]:
+        logits, state, alignment = step(live.tokens, live.state, memory)
         log_probs, plain = log_probabilities(logits)
         adjusted = plain
         if constraints is not None:
             said = ops.transpose(history[0], (1, 0)) if constraints.need_history else ()
-            adjusted = constraints(log_probs, plain, t, said)
+            adjusted = constraints.of_prefix(live.prefix)(log_probs, plain, t, said)
             plain = plain_where_possible(log_probs, adjusted)
         gains, best = (ops.squeeze(chosen, -1) for chosen in choose(t, plain, adjusted))
         best = ops.cast(best, "int32")
-        scores = scores + ops.where(finished, 0.0, gains)
-        tokens = ops.where(finished, PAD_ID, best)
-        weights = ops.where(ops.expand_dims(finished, -1), 0.0, ops.cast(alignment, "float32"))
-        history = (write_step(history[0], t, tokens), write_step(history[1], t, weights))
-        finished = ops.logical_or(finished, ops.equal(best, END_ID))
-        return t + 1, tokens, finished, scores, state, history
+        tokens = ops.where(live.finished, PAD_ID, best)
+        weights = ops.where(live.finished[:, None], 0.0, ops.cast(alignment, "float32"))
+        live = _Live(
+            tokens,
+            live.scores + ops.where(live.finished, 0.0, gains),
+            ops.logical_or(live.finished, ops.equal(best, END_ID)),
+            state,
+            live.prefix,
+        )
+        return live, (write_step(history[0], t, tokens), write_step(history[1], t, weights))
 
+    live = _Live(
+        ops.full((batch,), START_ID, "int32"),
+        ops.zeros((batch,), "float32"),
+        ops.zeros((batch,), "bool"),
+        state,
+        prefix_of(constraints),
+    )
     history = (
         ops.zeros((max_length, batch), "int32"),
         ops.zeros((max_length, batch, source_steps), "float32"),
     )
-    tokens = ops.full((batch,), START_ID, "int32")
-    finished, scores = ops.zeros((batch,), "bool"), ops.zeros((batch,), "float32")
-    *_, scores, _, (tokens, alignments) = ops.while_loop(
-        unfinished,
+    _, live, (tokens, alignments) = run_steps(
         advance,
-        (ops.convert_to_tensor(0, "int32"), tokens, finished, scores, state, history),
+        lambda live: live.finished,
+        live,
+        history,
+        memory,
+        max_length=max_length,
+        drop=copies == 1,
     )
     return Hypotheses(
         ops.expand_dims(ops.transpose(tokens, (1, 0)), 1),
-        ops.expand_dims(scores, 1),
+        ops.expand_dims(live.scores, 1),
         ops.expand_dims(ops.transpose(alignments, (1, 0, 2)), 1),
     )
 

@@ -49,6 +49,6 @@ def write_step(buffer: Tensor, t: Tensor, value: Tensor) -> Tensor:
     return ops.where(ops.equal(steps, t), ops.expand_dims(value, 0), buffer)
 
 
-def map_tensors(function: Callable[[Tensor], Tensor], state: Any) -> Any:
-    """Applies `function` to every tensor of a nested state."""
-    return keras.tree.map_structure(function, state)
+def map_tensors(function: Callable[..., Tensor], *states: Any) -> Any:
+    """Applies `function` to every tensor of a nested state, or to those of several alike."""
+    return keras.tree.map_structure(function, *states)

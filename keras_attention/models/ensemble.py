@@ -24,6 +24,10 @@ class EnsembleMemory(NamedTuple):
         """`[B, S]`, True where the source token is real: the same for all members."""
         return self.members[0].mask
 
+    def take(self, rows: Tensor) -> "EnsembleMemory":
+        """That of some of the sources, of the indices `rows` `[R]`."""
+        return EnsembleMemory(tuple(member.take(rows) for member in self.members))
+
 
 class Ensemble:
     """Several models over the same vocabularies, as one to every search.

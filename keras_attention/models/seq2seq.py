@@ -36,6 +36,10 @@ class Memory(NamedTuple):
     keys: Tensor
     mask: Tensor
 
+    def take(self, rows: Tensor) -> "Memory":
+        """That of some of the sources, of the indices `rows` `[R]`."""
+        return Memory(*(ops.take(part, rows, axis=0) for part in self))
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Seq2Seq(keras.Model):

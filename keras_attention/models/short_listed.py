@@ -24,6 +24,10 @@ class ShortListedMemory(NamedTuple):
         """`[B, S]`, True where the source token is real."""
         return self.whole.mask
 
+    def take(self, rows: Tensor) -> "ShortListedMemory":
+        """That of some of the sources, of the indices `rows` `[R]`."""
+        return self._replace(whole=self.whole.take(rows))
+
 
 class ShortListed:
     """A `Seq2Seq` for search, whose target ids are places among the tokens that are allowed.

@@ -1,0 +1,155 @@
+"""A source that has ended costs nothing more, and changes nothing."""
+
+import numpy as np
+import pytest
+from decoding_models import seeded
+from keras import ops
+from support import tensorflow_only, to_numpy
+
+from keras_attention import Ensemble, Memory, search
+from keras_attention.decoding.loop import run_steps
+from keras_attention.models.short_listed import ShortListed
+
+LENGTHS = np.array([3, 9, 1, 4, 4, 7, 2, 30, 5, 1], "int32")
+STEPS = 12
+
+
+def advance_by_one(count_rows):
+    """Steps that write their number until a row's length is reached."""
+
+    def advance(t, live, history, memory):
+        count_rows(ops.shape(memory.mask)[0])
+        so_far = ops.where(live >= memory.values, live, live + 1)
+        written = ops.where(live >= memory.values, 0, ops.full_like(live, 1) * (t + 1))
+        now = ops.equal(ops.arange(STEPS), t)[:, None]
+        return so_far, ops.where(now, written, history)
+
+    return advance
+
+
+def count_up(lengths, count_rows):
+    """The steps taken, `live` and `history` for rows that end after `lengths` steps."""
+    memory = Memory(lengths, lengths, ops.equal(lengths, lengths)[:, None])
+    pair = (memory, ops.zeros_like(lengths))
+    history = ops.zeros((STEPS, ops.shape(lengths)[0]), "int32")
+    live = (pair[1], lengths)
+    inner = advance_by_one(count_rows)
+
+    def advance(t, live, history, memory):
+        so_far, history = inner(t, live[0], history, memory)
+        return (so_far, live[1]), history
+
+    return run_steps(
+        advance, lambda live: live[0] >= live[1], live, history, memory, max_length=STEPS
+    )
+
+
+def expected_rows(lengths):
+    """Rows of every step, where half of them or more are dropped as soon as they have ended."""
+    rows, taken = len(lengths), []
+    for t in range(STEPS):
+        left = int((lengths > t).sum())
+        if left <= rows // 2:
+            rows = left
+        if not rows:
+            break
+        taken.append(rows)
+    return taken
+
+
+@tensorflow_only("its graphs alone leave the batch open")
+@pytest.mark.parametrize("lengths", [LENGTHS, LENGTHS[:1], LENGTHS[:0], np.full(4, 3, "int32")])
+def test_rows_are_dropped_as_they_end(lengths):
+    import tensorflow as tf
+
+    rows = tf.Variable(0)
+    graph = tf.function(
+        lambda lengths: count_up(lengths, rows.assign_add),
+        input_signature=[tf.TensorSpec([None], tf.int32)],
+        autograph=False,
+    )
+    steps, (so_far, _), history = to_numpy(graph(lengths))
+    assert int(rows) == sum(expected_rows(lengths))
+    assert int(steps) == len(expected_rows(lengths))
+    np.testing.assert_array_equal(so_far, np.minimum(lengths, STEPS))
+    numbers = np.arange(STEPS)[:, None]
+    np.testing.assert_array_equal(history, np.where(numbers < lengths, numbers + 1, 0))
+
+
+def test_of_a_fixed_number_all_rows_stay():
+    """Keras's loops on other backends, TFLite among the runtimes, have one shape for all steps."""
+    rows = []
+    steps, (so_far, _), _ = to_numpy(count_up(ops.convert_to_tensor(LENGTHS), rows.append))
+    assert set(map(int, rows)) == {len(LENGTHS)}
+    assert int(steps) == STEPS
+    np.testing.assert_array_equal(so_far, np.minimum(LENGTHS, STEPS))
+
+
+@pytest.fixture(scope="module")
+def sources():
+    rng = np.random.default_rng(3)
+    ids = rng.integers(3, 7, (19, 6)).astype("int32")
+    for row, length in zip(ids, rng.integers(0, 6, len(ids)), strict=True):
+        row[length:] = 0
+        row[length] = 2
+    return ids
+
+
+# Seeds with which outputs end at different steps.
+MODELS = {
+    "before": lambda: seeded("before", 1),
+    "after": lambda: seeded("after", 1),
+    "feeding": lambda: seeded("feeding", 3),
+    "none": lambda: seeded("none", 4),
+    "ensemble": lambda: Ensemble([seeded("before", 1), seeded("none", 2)]),
+    "short list": lambda: ShortListed(seeded("after", 1), np.array([0, 1, 2, 3, 5], "int32")),
+}
+SEARCHES = {
+    "greedy": {},
+    "blocked": {"no_repeat_ngram": 2},
+    "beam": {"beam_width": 3, "length_penalty": 0.6},
+    "coverage": {"beam_width": 3, "coverage_penalty": 0.4, "min_length": 2},
+    "groups": {"beam_width": 4, "groups": 2, "group_diversity": 0.5},
+    "repetition": {"beam_width": 2, "repetition_penalty": 1.5},
+}
+
+
+@tensorflow_only("its graphs alone leave the batch open")
+@pytest.mark.parametrize("prefixed", [False, True])
+@pytest.mark.parametrize(
+    "model, options",
+    [
+        *(("before", name) for name in SEARCHES),
+        ("after", "beam"),
+        ("feeding", "greedy"),
+        ("feeding", "beam"),
+        ("none", "beam"),
+        ("ensemble", "beam"),
+        ("short list", "beam"),
+    ],
+)
+def test_what_is_found_stays_the_same(sources, model, options, prefixed):
+    import tensorflow as tf
+
+    model, options = MODELS[model](), {"max_length": 14, **SEARCHES[options]}
+    prefix = np.tile(np.array([[3, 4]], "int32"), (len(sources), 1))
+    prefix[::3] = 0
+    arguments = (sources, prefix) if prefixed else (sources,)
+
+    def run(source, *prefix):
+        return search(model, source, prefix=prefix[0] if prefixed else None, **options)
+
+    graphs = [
+        tf.function(
+            run,
+            input_signature=[tf.TensorSpec([rows, None], tf.int32)] * len(arguments),
+            autograph=False,
+        )
+        for rows in (None, len(sources))
+    ]
+    dropped, whole = (to_numpy(graph(*arguments)) for graph in graphs)
+    lengths = (whole.tokens != 0).sum(-1).max(-1)
+    assert len(set(lengths)) > 1
+    np.testing.assert_array_equal(dropped.tokens, whole.tokens)
+    np.testing.assert_allclose(dropped.scores, whole.scores, rtol=1e-5)
+    np.testing.assert_allclose(dropped.alignments, whole.alignments, atol=1e-5)
