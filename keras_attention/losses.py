@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.crossentropy import crossentropy
 from keras_attention.masking import Tensor, real_tokens
 
 
@@ -67,13 +68,7 @@ class MaskedCrossentropy(keras.losses.Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Cross-entropy of every position, `[B, T]`, padding included."""
         logits = ops.cast(y_pred, "float32")
-        losses = ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
-        if not self.label_smoothing:
-            return losses
-        # What all tokens lose on average is more than the target loses by this difference.
-        target = ops.take_along_axis(logits, ops.expand_dims(y_true, -1), axis=-1)
-        spread = ops.squeeze(target, -1) - ops.mean(logits, axis=-1)
-        return losses + self.label_smoothing * spread
+        return crossentropy(y_true, logits, self.label_smoothing)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this loss."""

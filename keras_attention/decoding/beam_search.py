@@ -7,11 +7,11 @@ from keras import ops
 from keras_attention.decoding.beams import (
     Beams,
     Ranking,
+    best_adjusted,
+    best_candidates,
     best_continuations,
     best_order,
     first_beams,
-    likeliest,
-    likeliest_adjusted,
 )
 from keras_attention.decoding.constraints import Constraints, plain_where_possible, prefix_of
 from keras_attention.decoding.hypotheses import (
@@ -23,6 +23,7 @@ from keras_attention.decoding.hypotheses import (
     write_step,
 )
 from keras_attention.decoding.loop import run_steps
+from keras_attention.gathering import take_places
 from keras_attention.vocabulary import PAD_ID
 
 
@@ -94,13 +95,13 @@ def beam_search(
         logits, state, alignment = step(_flat(beams.tokens), map_tensors(_flat, live.state), memory)
         said = map_tensors(_flat, live.said)
         if constraints is None:
-            candidates = likeliest(logits, shape)
+            candidates = best_candidates(logits, shape)
         else:
             log_probs, plain = log_probabilities(logits)
             bound = constraints.of_prefix(map_tensors(_flat, live.prefix))
             adjusted = bound(log_probs, plain, t, said)
             plain = plain_where_possible(log_probs, adjusted)
-            candidates = likeliest_adjusted(plain, adjusted, shape)
+            candidates = best_adjusted(plain, adjusted, shape)
         alignment = ops.reshape(ops.cast(alignment, "float32"), (*shape, source_steps))
         ranking = rules._replace(mask=memory.mask[:, None])
         beams, parents = best_continuations(beams, candidates, alignment, ranking)
@@ -145,7 +146,7 @@ def beam_search(
         return Hypotheses(tokens, beams.scores, alignments)
     order = best_order(beams, rules)
     tokens, alignments = _trace_back(history, steps, order)
-    return Hypotheses(tokens, ops.take_along_axis(beams.scores, order, axis=1), alignments)
+    return Hypotheses(tokens, take_places(beams.scores, order), alignments)
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -178,9 +179,9 @@ def _trace_back(
         places = ops.zeros_like(history.parents[0]) + ops.arange(history.parents.shape[2])
 
     def back(t: Tensor, places: Tensor, tokens: Tensor, alignments: Tensor) -> tuple[Any, ...]:
-        token = ops.take_along_axis(history.tokens[t], places, axis=1)
-        parents = ops.take_along_axis(history.parents[t], places, axis=1)
-        rows = ops.take_along_axis(history.alignments[t], ops.expand_dims(parents, -1), axis=1)
+        token = take_places(history.tokens[t], places)
+        parents = take_places(history.parents[t], places)
+        rows = take_places(history.alignments[t], parents)
         weights = ops.where(ops.expand_dims(ops.equal(token, PAD_ID), -1), 0.0, rows)
         tokens, alignments = write_step(tokens, t, token), write_step(alignments, t, weights)
         return t - 1, parents, tokens, alignments

@@ -4,7 +4,9 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, rule_out_special
+from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
+from keras_attention.decoding.likeliest import likeliest, top_k
+from keras_attention.gathering import take_places
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
 LEAST_COVERAGE = 1e-6
@@ -51,7 +53,7 @@ class Candidates(NamedTuple):
     adjusted: Tensor = ()  # those to rank by, where constraints adjusted them
 
 
-def likeliest(logits: Tensor, shape: Any) -> Candidates:
+def best_candidates(logits: Tensor, shape: Any) -> Candidates:
     """The `C = K` best tokens of every beam, or all where there are fewer.
 
     More can never be kept: a beam's continuations have one length and one coverage, so that they
@@ -65,13 +67,11 @@ def likeliest(logits: Tensor, shape: Any) -> Candidates:
     Returns:
         `Candidates` without `adjusted`.
     """
-    logits = ops.cast(logits, "float32")
-    best, tokens = ops.top_k(rule_out_special(logits), _count(logits, shape))
-    gains = best - ops.logsumexp(logits, axis=-1, keepdims=True)
-    return Candidates(_by_beam(ops.cast(tokens, "int32"), shape), _by_beam(gains, shape))
+    gains, tokens = likeliest(logits, shape[1])
+    return Candidates(_by_beam(tokens, shape), _by_beam(gains, shape))
 
 
-def likeliest_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
+def best_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
     """The same by log-probabilities that constraints adjusted.
 
     Args:
@@ -82,14 +82,9 @@ def likeliest_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidate
     Returns:
         `Candidates` with `adjusted`.
     """
-    best, tokens = ops.top_k(adjusted, _count(adjusted, shape))
-    gains = ops.take_along_axis(plain, tokens, axis=-1)
-    chosen = ops.cast(tokens, "int32"), gains, best
-    return Candidates(*(_by_beam(x, shape) for x in chosen))
-
-
-def _count(scores: Tensor, shape: Any) -> int:
-    return min(shape[1], scores.shape[-1])  # type: ignore[no-any-return]
+    best, tokens = top_k(adjusted, min(shape[1], adjusted.shape[-1]))
+    gains = take_places(plain, tokens)
+    return Candidates(*(_by_beam(x, shape) for x in (tokens, gains, best)))
 
 
 def _by_beam(x: Tensor, shape: Any) -> Tensor:
@@ -139,15 +134,15 @@ def best_continuations(
     parents = best // count
 
     def kept(x: Tensor) -> Tensor:
-        return ops.take_along_axis(_flat(x), best, axis=1)
+        return take_places(_flat(x), best)
 
     chosen = kept(tokens)
-    ended = ops.take_along_axis(beams.finished, parents, axis=1)
+    ended = take_places(beams.finished, parents)
     return (
         Beams(
             chosen,
             kept(scores),
-            ops.take_along_axis(lengths, parents, axis=1),
+            take_places(lengths, parents),
             ops.logical_or(ended, ops.equal(chosen, END_ID)),
             () if _absent(beams.adjusted) else kept(sums),
             () if _absent(coverage) else _of_parents(coverage, parents),
@@ -191,8 +186,8 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
         best = ops.cast(best, "int32")
         chosen.append(best + first * count)
         if ranking.groups > 1:
-            reached = ops.take_along_axis(_flat(sums[:, group]), best, axis=1)
-            picked = ops.take_along_axis(_flat(tokens[:, group]), best, axis=1)
+            reached = take_places(_flat(sums[:, group]), best)
+            picked = take_places(_flat(tokens[:, group]), best)
             # Neither fillers nor the padding of ended hypotheses are anything that was said.
             real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(picked, PAD_ID))
             said += [
@@ -217,7 +212,7 @@ def _coverage_penalty(coverage: Tensor, ranking: Ranking) -> Tensor:
 
 def _of_parents(x: Tensor, parents: Tensor) -> Tensor:
     """`x` `[B, K, S]` in the order of the beams' parents `[B, K]`."""
-    return ops.take_along_axis(x, ops.expand_dims(parents, -1), axis=1)
+    return take_places(x, parents)
 
 
 def _absent(x: Tensor) -> bool:

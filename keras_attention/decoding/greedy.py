@@ -13,7 +13,9 @@ from keras_attention.decoding.hypotheses import (
     log_probabilities,
     write_step,
 )
+from keras_attention.decoding.likeliest import likeliest
 from keras_attention.decoding.loop import run_steps
+from keras_attention.gathering import take_places
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
 Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -50,31 +52,38 @@ def greedy_search(
     Returns:
         `Hypotheses` with one hypothesis a source.
     """
-    return extend(step, state, memory, _likeliest, max_length=max_length, constraints=constraints)
+    return extend(step, state, memory, None, max_length=max_length, constraints=constraints)
 
 
 def extend(
     step: Step,
     state: Any,
     memory: Any,
-    choose: Choose,
+    choose: Choose | None,
     *,
     copies: int = 1,
     max_length: int,
     constraints: Constraints | None,
 ) -> Hypotheses:
-    """Lets `choose` take a token at every step, `copies` times a source; else as greedy search."""
+    """Lets `choose` take a token at every step, `copies` times a source; else as greedy search.
+
+    Without `choose` it is the likeliest.
+    """
     batch, source_steps = ops.shape(memory.mask)[0] * copies, ops.shape(memory.mask)[1]
 
     def advance(t: Tensor, live: _Live, history: Any, memory: Any) -> tuple[_Live, Any]:
         logits, state, alignment = step(live.tokens, live.state, memory)
-        log_probs, plain = log_probabilities(logits)
-        adjusted = plain
-        if constraints is not None:
-            said = ops.transpose(history[0], (1, 0)) if constraints.need_history else ()
-            adjusted = constraints.of_prefix(live.prefix)(log_probs, plain, t, said)
-            plain = plain_where_possible(log_probs, adjusted)
-        gains, best = (ops.squeeze(chosen, -1) for chosen in choose(t, plain, adjusted))
+        if choose is None and constraints is None:
+            chosen = likeliest(logits, 1)
+        else:
+            log_probs, plain = log_probabilities(logits)
+            adjusted = plain
+            if constraints is not None:
+                said = ops.transpose(history[0], (1, 0)) if constraints.need_history else ()
+                adjusted = constraints.of_prefix(live.prefix)(log_probs, plain, t, said)
+                plain = plain_where_possible(log_probs, adjusted)
+            chosen = (choose or _likeliest_adjusted)(t, plain, adjusted)
+        gains, best = (ops.squeeze(each, -1) for each in chosen)
         best = ops.cast(best, "int32")
         tokens = ops.where(live.finished, PAD_ID, best)
         weights = ops.where(live.finished[:, None], 0.0, ops.cast(alignment, "float32"))
@@ -114,8 +123,6 @@ def extend(
     )
 
 
-def _likeliest(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
-    gains, best = ops.top_k(adjusted, 1)
-    if adjusted is not plain:
-        gains = ops.take_along_axis(plain, best, axis=-1)
-    return gains, best
+def _likeliest_adjusted(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
+    _, best = ops.top_k(adjusted, 1)
+    return take_places(plain, best), best

@@ -31,16 +31,11 @@ class Hypotheses(NamedTuple):
 
 
 def log_probabilities(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities `[..., V]`, and the same with what search must not emit ruled out."""
+    """Log-probabilities `[N, V]`, and the same, `IMPOSSIBLE` for what search must not emit."""
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-    return log_probs, rule_out_special(log_probs)
-
-
-def rule_out_special(scores: Tensor) -> Tensor:
-    """Scores `[..., V]`, `IMPOSSIBLE` for the ids that search must not emit."""
-    ids = ops.arange(scores.shape[-1])
+    ids = ops.arange(log_probs.shape[-1])
     special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
-    return ops.where(special, IMPOSSIBLE, scores)
+    return log_probs, ops.where(special, IMPOSSIBLE, log_probs)
 
 
 def write_step(buffer: Tensor, t: Tensor, value: Tensor) -> Tensor:

@@ -7,7 +7,13 @@ from keras import ops
 
 from keras_attention.decoding.constraints import Constraints
 from keras_attention.decoding.greedy import extend
-from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, map_tensors
+from keras_attention.decoding.hypotheses import (
+    Hypotheses,
+    Step,
+    Tensor,
+    map_tensors,
+)
+from keras_attention.gathering import take_places
 
 
 def sample_search(
@@ -53,7 +59,7 @@ def sample_search(
     def choose(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
         scaled = likely_only(adjusted / temperature, top_k, top_p)
         tokens = ops.expand_dims(draw(scaled, ops.take(points, t, axis=0)), -1)
-        return ops.take_along_axis(plain, tokens, axis=-1), tokens
+        return take_places(plain, tokens), tokens
 
     drawn = extend(
         step,

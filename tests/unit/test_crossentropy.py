@@ -1,0 +1,49 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from reference import log_softmax
+from support import gradients, normal, tensorflow_only
+
+from keras_attention.crossentropy import crossentropy
+
+TARGET = np.array([[3, 1, 2, 0], [4, 2, 0, 0]], "int32")
+
+
+def expected(logits, smoothing):
+    """The losses and what each loss' gradient is, in float64."""
+    size = logits.shape[-1]
+    wanted = (1 - smoothing) * np.eye(size)[TARGET] + smoothing / size
+    log_probs = log_softmax(logits)
+    return -(wanted * log_probs).sum(-1), np.exp(log_probs) - wanted
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_equals_the_definition_and_so_does_its_gradient(smoothing, scale):
+    logits, weights = normal(2, 4, 7, seed=1, scale=scale), normal(2, 4, seed=2)
+    losses, slopes = expected(logits, smoothing)
+    np.testing.assert_allclose(crossentropy(TARGET, logits, smoothing), losses, rtol=1e-5)
+    _, (slope,) = gradients(
+        lambda x: ops.sum(crossentropy(TARGET, x, smoothing) * weights), [], logits
+    )
+    np.testing.assert_allclose(slope, slopes * weights[..., None], rtol=1e-4, atol=1e-6)
+
+
+@tensorflow_only("elsewhere there is no other")
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_fast_function_equals_the_portable_one(smoothing, monkeypatch):
+    logits = normal(2, 4, 5000, seed=3, scale=4.0)
+
+    def both(x):
+        return gradients(lambda x: ops.mean(crossentropy(TARGET, x, smoothing)), [], x)
+
+    fast, (fast_slope,) = both(logits)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "portable")
+    portable, (portable_slope,) = both(logits)
+    np.testing.assert_allclose(fast, portable, rtol=1e-6)
+    np.testing.assert_allclose(fast_slope, portable_slope, rtol=1e-4, atol=1e-8)
+
+
+def test_of_nothing_it_is_nothing():
+    assert crossentropy(TARGET[:0], normal(0, 4, 7)).shape == (0, 4)
