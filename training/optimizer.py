@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from keras_attention.fused_adam import FusedAdam
 from keras_attention.schedules import WarmUp
 
 from .sections import TrainingConfig
@@ -16,7 +17,7 @@ def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizer
         config: the recipe's section.
         total_steps: batches of the whole run, where a cosine schedule ends.
     """
-    return keras.optimizers.Adam(
+    return FusedAdam(
         _learning_rate(config, total_steps),
         global_clipnorm=config.clip_norm or None,
         gradient_accumulation_steps=config.accumulate if config.accumulate > 1 else None,

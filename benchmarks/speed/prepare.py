@@ -51,7 +51,13 @@ def make_recipe(config: dict[str, Any]) -> Recipe:
     }
     plain = ["embedding_dropout", "memory_dropout", "output_dropout"]
     plain = [f"model.{name}=0.0" for name in plain]
-    plain += ["model.layer_norm=false", "model.deep_output=false", "model.tie_embeddings=none"]
+    plain += [
+        "model.placement=after",
+        "model.input_feeding=false",
+        "model.layer_norm=false",
+        "model.deep_output=false",
+        "model.tie_embeddings=none",
+    ]
     written = [f"{key}={value}" for key, value in settings.items()]
     return load_recipe("multi30k-en-de", [*written, *plain])
 

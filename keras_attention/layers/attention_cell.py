@@ -11,7 +11,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_choice,
     checked_units,
 )
-from keras_attention.layers.layer_norm_lstm import make_lstm
+from keras_attention.layers.hoisted_lstm import make_lstm
 
 PLACEMENTS = ("before", "after")
 

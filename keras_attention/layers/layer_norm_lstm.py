@@ -1,4 +1,4 @@
-"""An LSTM with layer normalisation, and the choice between it and Keras's own."""
+"""An LSTM step with layer normalisation."""
 
 from typing import Any
 
@@ -66,18 +66,3 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         h = ops.sigmoid(o) * ops.tanh(self.norms["cell"](c))
         return h, [h, c]
-
-
-def make_lstm(
-    units: int, *, layer_norm: bool, recurrent_dropout: float = 0.0, dtype: Any, **kwargs: Any
-) -> keras.layers.RNN:
-    """An LSTM layer over time that returns all outputs and its state; `.cell` is one step.
-
-    Keras's own layer, which runs on cuDNN where there is a GPU, unless layer normalisation is
-    asked for.
-    """
-    over_time = {"return_sequences": True, "return_state": True, "dtype": dtype, **kwargs}
-    if layer_norm:
-        cell = LayerNormLSTMCell(units, recurrent_dropout=recurrent_dropout, dtype=dtype)
-        return keras.layers.RNN(cell, **over_time)
-    return keras.layers.LSTM(units, recurrent_dropout=recurrent_dropout, **over_time)

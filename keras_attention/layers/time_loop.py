@@ -40,13 +40,14 @@ def _tensorflow_loop(
     import tensorflow as tf
 
     steps = tf.shape(inputs)[0]
+    read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)  # a slice's gradient is all steps
     arrays = [
         tf.TensorArray(inputs.dtype, size=steps, element_shape=(inputs.shape[1], width))
         for width in widths
     ]
 
     def body(t: Tensor, state: Any, arrays: list[Any]) -> tuple[Tensor, Any, list[Any]]:
-        outputs, state = step(inputs[t], state)
+        outputs, state = step(read.read(t), state)
         arrays = [array.write(t, x) for array, x in zip(arrays, outputs, strict=True)]
         return t + 1, state, arrays
 

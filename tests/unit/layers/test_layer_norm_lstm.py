@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell, make_lstm
+from keras_attention.layers.hoisted_lstm import make_lstm
+from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
 
 
 def sigmoid(x):
