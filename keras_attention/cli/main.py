@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from keras_attention.cli.threads import limit_threads
 from keras_attention.errors import InputError
 
 UsageError = typer.BadParameter.__base__
@@ -57,6 +58,7 @@ def _quiet_start() -> None:
     kept; set TF_CPP_MIN_LOG_LEVEL below 3 to see them.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    limit_threads(os.environ)
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         return
     try:
