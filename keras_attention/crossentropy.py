@@ -22,7 +22,15 @@ def crossentropy(target: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tens
 
     Returns:
         Nats, `[...]`.
+
+    Raises:
+        ValueError: if the shapes do not fit.
     """
+    if len(target.shape) != len(logits.shape) - 1:
+        raise ValueError(
+            "`logits` must have one axis more than `target`. "
+            f"Received: shapes {tuple(logits.shape)} and {tuple(target.shape)}."
+        )
     if keras.backend.backend() == "tensorflow":
         return _in_tensorflow(target, logits, smoothing)
     losses = ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
@@ -39,14 +47,14 @@ def _in_tensorflow(target: Tensor, logits: Tensor, smoothing: float) -> Tensor:
     logits = tf.convert_to_tensor(logits)
     size = logits.shape[-1]
     ids = tf.reshape(tf.cast(target, "int32"), [-1])
-    rows = tf.range(tf.size(ids))
+    places = tf.stack([tf.range(tf.size(ids)), ids], axis=1)
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def losses_of(flat: Tensor) -> Any:
         probabilities = tf.nn.softmax(flat)
         largest = tf.reduce_max(probabilities, axis=-1)
         normaliser = tf.reduce_max(flat, axis=-1) - tf.math.log(largest)
-        chosen = tf.gather(tf.reshape(flat, [-1]), rows * size + ids)
+        chosen = tf.gather_nd(flat, places)
         losses = normaliser - (1 - smoothing) * chosen
         if smoothing:
             losses -= smoothing * tf.reduce_mean(flat, axis=-1)
@@ -55,7 +63,6 @@ def _in_tensorflow(target: Tensor, logits: Tensor, smoothing: float) -> Tensor:
             """`(softmax(logits) - p) * upstream`."""
             difference = probabilities - smoothing / size if smoothing else probabilities
             share = tf.fill(tf.shape(ids), tf.constant(1 - smoothing, flat.dtype))
-            places = tf.stack([rows, ids], axis=1)
             return tf.tensor_scatter_nd_sub(difference, places, share) * upstream[:, tf.newaxis]
 
         return losses, gradient

@@ -24,4 +24,4 @@ def lean_imports() -> Iterator[None]:
         yield
     finally:
         if hide:
-            del sys.modules[_IN_PASSING]
+            sys.modules.pop(_IN_PASSING, None)

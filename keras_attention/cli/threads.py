@@ -12,8 +12,8 @@ _GROUP = Path("/sys/fs/cgroup")
 def limit_threads(environment: MutableMapping[str, str], group: Path = _GROUP) -> None:
     """Tells TensorFlow the quota, as `docker run --cpus` sets it, before it is imported.
 
-    It counts the cores that it may be scheduled on, which a quota does not change: with as many
-    threads they would stand still together for most of the time. What was set before stays.
+    TensorFlow counts the cores that it may be scheduled on, which a quota does not change: with as
+    many threads all would stand still for most of the time. What was set before stays.
 
     Args:
         environment: the process's.

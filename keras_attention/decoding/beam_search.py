@@ -92,13 +92,15 @@ def beam_search(
 
     def advance(t: Tensor, live: _Live, history: _History, memory: Any) -> tuple[_Live, _History]:
         beams, shape = live.beams, (ops.shape(memory.mask)[0], beam_width)
-        logits, state, alignment = step(_flat(beams.tokens), map_tensors(_flat, live.state), memory)
-        said = map_tensors(_flat, live.said)
+        logits, state, alignment = step(
+            _as_rows(beams.tokens), map_tensors(_as_rows, live.state), memory
+        )
+        said = map_tensors(_as_rows, live.said)
         if constraints is None:
             candidates = best_candidates(logits, shape)
         else:
             log_probs, plain = log_probabilities(logits)
-            bound = constraints.of_prefix(map_tensors(_flat, live.prefix))
+            bound = constraints.of_prefix(map_tensors(_as_rows, live.prefix))
             adjusted = bound(log_probs, plain, t, said)
             plain = plain_where_possible(log_probs, adjusted)
             candidates = best_adjusted(plain, adjusted, shape)
@@ -149,7 +151,7 @@ def beam_search(
     return Hypotheses(tokens, take_places(beams.scores, order), alignments)
 
 
-def _flat(x: Tensor) -> Tensor:
+def _as_rows(x: Tensor) -> Tensor:
     """`[B, K, ...]` as `[B * K, ...]`."""
     rows, width, *rest = ops.shape(x)
     return ops.reshape(x, (rows * width, *rest))

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
 from keras_attention.decoding.likeliest import likeliest, top_k
-from keras_attention.gathering import take_places
+from keras_attention.gathering import flat, take_places
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
 LEAST_COVERAGE = 1e-6
@@ -103,7 +103,9 @@ def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
         ops.zeros(shape, "int32"),
         ops.zeros(shape, "bool"),
         scores if constrained else (),
-        ops.zeros((*shape, ops.shape(ranking.mask)[2])) if ranking.coverage_penalty else (),
+        ops.zeros((*shape, ops.shape(ranking.mask)[2]), "float32")
+        if ranking.coverage_penalty
+        else (),
     )
 
 
@@ -134,7 +136,7 @@ def best_continuations(
     parents = best // count
 
     def kept(x: Tensor) -> Tensor:
-        return take_places(_flat(x), best)
+        return take_places(flat(x), best)
 
     chosen = kept(tokens)
     ended = take_places(beams.finished, parents)
@@ -145,7 +147,7 @@ def best_continuations(
             take_places(lengths, parents),
             ops.logical_or(ended, ops.equal(chosen, END_ID)),
             () if _absent(beams.adjusted) else kept(sums),
-            () if _absent(coverage) else _of_parents(coverage, parents),
+            () if _absent(coverage) else take_places(coverage, parents),
         ),
         parents,
     )
@@ -182,22 +184,18 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
         for token, real in said:
             again = ops.logical_and(real, ops.equal(tokens[:, group], token))
             candidates = candidates - ranking.group_diversity * ops.cast(again, "float32")
-        _, best = ops.top_k(_flat(candidates), size)
+        _, best = ops.top_k(flat(candidates), size)
         best = ops.cast(best, "int32")
         chosen.append(best + first * count)
         if ranking.groups > 1:
-            reached = take_places(_flat(sums[:, group]), best)
-            picked = take_places(_flat(tokens[:, group]), best)
+            reached = take_places(flat(sums[:, group]), best)
+            picked = take_places(flat(tokens[:, group]), best)
             # Neither fillers nor the padding of ended hypotheses are anything that was said.
             real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(picked, PAD_ID))
             said += [
                 (picked[:, place, None, None], real[:, place, None, None]) for place in range(size)
             ]
     return ops.concatenate(chosen, axis=1) if len(chosen) > 1 else chosen[0]
-
-
-def _flat(x: Tensor) -> Tensor:
-    return ops.reshape(x, (-1, x.shape[1] * x.shape[2]))
 
 
 def _penalty(lengths: Tensor, length_penalty: float) -> Tensor:
@@ -208,11 +206,6 @@ def _coverage_penalty(coverage: Tensor, ranking: Ranking) -> Tensor:
     """`weight * sum_i log(min(sum_j alignment_ij, 1))` over real positions: `[B, K]`."""
     share = ops.where(ranking.mask, ops.clip(coverage, LEAST_COVERAGE, 1.0), 1.0)
     return ranking.coverage_penalty * ops.sum(ops.log(share), axis=-1)
-
-
-def _of_parents(x: Tensor, parents: Tensor) -> Tensor:
-    """`x` `[B, K, S]` in the order of the beams' parents `[B, K]`."""
-    return take_places(x, parents)
 
 
 def _absent(x: Tensor) -> bool:

@@ -65,9 +65,20 @@ def extend(
     max_length: int,
     constraints: Constraints | None,
 ) -> Hypotheses:
-    """Lets `choose` take a token at every step, `copies` times a source; else as greedy search.
+    """Takes a token at every step until every hypothesis has ended.
 
-    Without `choose` it is the likeliest.
+    Args:
+        step: as `greedy_search` takes it.
+        state: the first state, of `B * copies` hypotheses.
+        memory: what `step` attends to, of `B` sources.
+        choose: what picks the tokens; None takes the likeliest. It sees all hypotheses at every
+            step, so that those that have ended are not dropped.
+        copies: hypotheses a source.
+        max_length: steps at most.
+        constraints: of `B * copies` hypotheses, or None.
+
+    Returns:
+        `Hypotheses` of `B * copies` rows with one hypothesis each.
     """
     batch, source_steps = ops.shape(memory.mask)[0] * copies, ops.shape(memory.mask)[1]
 
@@ -114,7 +125,7 @@ def extend(
         history,
         memory,
         max_length=max_length,
-        drop=copies == 1,
+        drop=choose is None,
     )
     return Hypotheses(
         ops.expand_dims(ops.transpose(tokens, (1, 0)), 1),

@@ -33,17 +33,18 @@ def run_steps(
     Args:
         advance: one step.
         finished: which sources have ended. What `advance` writes of these must be what `history`
-            holds at first, and must leave the rest of their `live` as it is.
+            holds at first or must not be read, and must leave their `live` as it is.
         live: what a step changes: nested tensors `[B, ...]`.
         history: what it writes: nested tensors `[T, B, ...]`.
-        memory: what it reads, of `B` sources; its `take(rows)` is that of some of them.
+        memory: what it reads, of `B` sources; its `take(rows)` is that of some of them. Without
+            one all stay.
         max_length: steps at most.
         drop: whether sources may be dropped.
 
     Returns:
         The number of steps, and `live` and `history` of all sources.
     """
-    if drop and memory.mask.shape[0] is None:
+    if drop and memory.mask.shape[0] is None and hasattr(memory, "take"):
         return _dropping(advance, finished, live, history, memory, max_length)
 
     def go_on(t: Tensor, live: Any, history: Any) -> Tensor:
@@ -60,6 +61,9 @@ def _dropping(
     advance: Advance, finished: Finished, live: Any, history: Any, memory: Any, max_length: int
 ) -> tuple[Tensor, Any, Any]:
     count = ops.shape(memory.mask)[0]
+    every = ops.arange(count, dtype="int32")
+    # Where a number of rows is known, as a prefix's may be, the loop would hold them to it.
+    live = map_tensors(lambda x: ops.take(x, every, axis=0), live)
 
     def any_left(t: Tensor, rows: Tensor, *_: Any) -> Tensor:
         return ops.logical_and(t < max_length, ops.shape(rows)[0] > 0)
@@ -93,7 +97,7 @@ def _dropping(
         until_half,
         (
             ops.convert_to_tensor(0, "int32"),
-            ops.arange(count, dtype="int32"),
+            every,
             live,
             history,
             memory,

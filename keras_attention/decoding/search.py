@@ -26,7 +26,8 @@ def search(
 
     Args:
         model: a `Seq2Seq`, or anything with its `encode` and `step`, which gets tokens and state
-            of `B * beam_width` hypotheses and the memory of `B` sources.
+            of `B * beam_width` hypotheses and the memory of `B` sources. In graphs of any batch
+            size sources are dropped as they end, where the memory has `take` as `Memory` has.
         source: integer ids `[B, S]`, closed by the end token and padded with 0.
         options: how to search; without them `max_length` must be among the overrides.
         prefix: target ids `[B, P]` that every hypothesis must begin with whatever the options

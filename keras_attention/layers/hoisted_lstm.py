@@ -17,20 +17,41 @@ from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class HoistedRNN(keras.layers.RNN):
-    """`keras.layers.RNN` over an `LSTMCell` or a `LayerNormLSTMCell`, with the same results.
+    """`keras.layers.RNN`, faster over an `LSTMCell` or a `LayerNormLSTMCell` as we use them.
 
-    With a mask, steps that it leaves out have the output of the step before, as Keras has it; of
-    the first ones it is the initial `h`, which is zero in Keras.
+    Results are Keras's but for one thing: steps that the mask leaves out have the output of the
+    step before, and the first ones the initial `h`, where Keras gives zeros.
     """
 
     def inner_loop(
         self, sequences: Tensor, initial_state: Any, mask: Tensor | None, training: bool = False
     ) -> Any:
-        """The recurrence; Keras calls it where it finds nothing of the backend's own."""
-        dropped = training and self.cell.recurrent_dropout
-        if keras.backend.backend() != "tensorflow" or dropped:
-            return super().inner_loop(sequences, initial_state, mask, training=training)
-        return _loop(self.cell, sequences, initial_state, mask, self.go_backwards)
+        """The recurrence; Keras calls it where it finds nothing of the backend's own.
+
+        Args:
+            sequences: `[B, T, E]`.
+            initial_state: `h` and `c`, `[B, units]` each.
+            mask: `[B, T]`, or None.
+            training: whether dropout is active.
+
+        Returns:
+            The last output `[B, units]`, all `[B, T, units]`, and the last state.
+        """
+        if keras.backend.backend() == "tensorflow" and self._fits(training):
+            return _loop(self.cell, sequences, initial_state, mask, self.go_backwards)
+        return super().inner_loop(sequences, initial_state, mask, training=training)
+
+    def _fits(self, training: bool) -> bool:
+        """Whether all settings are those that `_loop` knows."""
+        cell = self.cell
+        return (
+            type(cell) in (keras.layers.LSTMCell, LayerNormLSTMCell)
+            and cell.activation is keras.activations.tanh
+            and cell.recurrent_activation is keras.activations.sigmoid
+            and cell.use_bias
+            and not (self.unroll or self.zero_output_for_mask)
+            and not (training and (cell.dropout or cell.recurrent_dropout))
+        )
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -41,7 +62,15 @@ class HoistedLSTM(keras.layers.LSTM, HoistedRNN):  # type: ignore[misc]
 def make_lstm(
     units: int, *, layer_norm: bool, recurrent_dropout: float = 0.0, dtype: Any, **kwargs: Any
 ) -> keras.layers.RNN:
-    """An LSTM layer over time that returns all outputs and its state; `.cell` is one step."""
+    """An LSTM layer over time that returns all outputs and its state; `.cell` is one step.
+
+    Args:
+        units: width of the state, a positive integer.
+        layer_norm: whether the step is a `LayerNormLSTMCell`.
+        recurrent_dropout: rate in [0, 1) on the previous `h`.
+        dtype: policy of the layer and of its cell.
+        **kwargs: as `keras.layers.RNN` takes them.
+    """
     over_time = {"return_sequences": True, "return_state": True, "dtype": dtype, **kwargs}
     if layer_norm:
         cell = LayerNormLSTMCell(units, recurrent_dropout=recurrent_dropout, dtype=dtype)

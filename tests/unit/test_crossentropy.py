@@ -47,3 +47,18 @@ def test_the_fast_function_equals_the_portable_one(smoothing, monkeypatch):
 
 def test_of_nothing_it_is_nothing():
     assert crossentropy(TARGET[:0], normal(0, 4, 7)).shape == (0, 4)
+
+
+def test_shapes_must_fit():
+    with pytest.raises(ValueError, match=r"one axis more than `target`. Received: shapes \(2, 7\)"):
+        crossentropy(TARGET, normal(2, 7))
+
+
+@tensorflow_only("other backends do not check ids")
+@pytest.mark.parametrize("wrong", [7, -1])
+def test_an_id_that_has_no_logit_is_an_error(wrong):
+    import tensorflow as tf
+
+    target = np.where(TARGET == 4, wrong, TARGET)
+    with tf.device("CPU"), pytest.raises(tf.errors.InvalidArgumentError):
+        crossentropy(target, normal(2, 4, 7))

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import normal, to_numpy
+from support import normal, tensorflow_only, to_numpy
 
 from keras_attention.fused_adam import FusedAdam
 
@@ -41,6 +41,33 @@ def test_takes_the_steps_of_keras_adam(settings):
     for one, other in zip(ours.variables, keras_own.variables, strict=True):
         assert one.path.split("/")[1:] == other.path.split("/")[1:]
         np.testing.assert_allclose(*to_numpy([one.value, other.value]), rtol=1e-5, atol=1e-7)
+
+
+@tensorflow_only("it alone has sparse gradients")
+def test_a_sparse_gradient_takes_the_step_of_keras():
+    import tensorflow as tf
+
+    found = []
+    for make in (FusedAdam, keras.optimizers.Adam):
+        variable = keras.Variable(normal(5, 3, seed=2))
+        rows = tf.IndexedSlices(normal(2, 3, seed=3), tf.constant([4, 1]), (5, 3))
+        make(0.1).apply([rows], [variable])
+        found.append(to_numpy(variable.value))
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+@tensorflow_only("the update of a scaled loss is a branch of its graph")
+def test_a_scaled_loss_takes_the_step_of_keras():
+    found = []
+    for make in (FusedAdam, keras.optimizers.Adam):
+        variable = keras.Variable(normal(5, 3, seed=2))
+        optimizer = keras.optimizers.LossScaleOptimizer(make(0.1))
+        optimizer.build([variable])
+        for step in range(3):
+            gradient = ops.convert_to_tensor(1e4 * normal(5, 3, seed=step))
+            optimizer.apply([gradient], [variable])
+        found.append(to_numpy(variable.value))
+    np.testing.assert_allclose(*found, atol=1e-5)
 
 
 def test_is_saved_with_its_settings():

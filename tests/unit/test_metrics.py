@@ -46,6 +46,12 @@ def test_padding_alone_counts_as_nothing():
     assert accuracy_of((np.zeros((2, 3), int), LOGITS[:2, :3])) == 0
 
 
+def test_of_equals_the_first_is_ranked_first():
+    assert accuracy_of((np.array([[1, 2]]), np.zeros((1, 2, 5), "float32"))) == 0
+    logits = np.array([[[0.0, 3.0, 3.0], [0.0, 3.0, 3.0]]], "float32")
+    assert accuracy_of((np.array([[1, 2]]), logits)) == 0.5
+
+
 def test_reset_forgets():
     metric = MaskedAccuracy()
     metric.update_state(TARGET[1:], LOGITS[1:])

@@ -14,34 +14,26 @@ LENGTHS = np.array([3, 9, 1, 4, 4, 7, 2, 30, 5, 1], "int32")
 STEPS = 12
 
 
-def advance_by_one(count_rows):
-    """Steps that write their number until a row's length is reached."""
+def count_up(lengths, count_rows):
+    """The steps taken, `live` and `history` for rows that end after `lengths` steps.
+
+    A step writes its number, until a row's length is reached.
+    """
+    memory = Memory(lengths, lengths, ops.equal(lengths, lengths)[:, None])
+
+    def ended(live):
+        return live[0] >= live[1]
 
     def advance(t, live, history, memory):
         count_rows(ops.shape(memory.mask)[0])
-        so_far = ops.where(live >= memory.values, live, live + 1)
-        written = ops.where(live >= memory.values, 0, ops.full_like(live, 1) * (t + 1))
+        written = ops.where(ended(live), 0, ops.zeros_like(live[0]) + t + 1)
         now = ops.equal(ops.arange(STEPS), t)[:, None]
-        return so_far, ops.where(now, written, history)
+        so_far = ops.where(ended(live), live[0], live[0] + 1)
+        return (so_far, live[1]), ops.where(now, written, history)
 
-    return advance
-
-
-def count_up(lengths, count_rows):
-    """The steps taken, `live` and `history` for rows that end after `lengths` steps."""
-    memory = Memory(lengths, lengths, ops.equal(lengths, lengths)[:, None])
-    pair = (memory, ops.zeros_like(lengths))
+    live = (ops.zeros_like(lengths), lengths)
     history = ops.zeros((STEPS, ops.shape(lengths)[0]), "int32")
-    live = (pair[1], lengths)
-    inner = advance_by_one(count_rows)
-
-    def advance(t, live, history, memory):
-        so_far, history = inner(t, live[0], history, memory)
-        return (so_far, live[1]), history
-
-    return run_steps(
-        advance, lambda live: live[0] >= live[1], live, history, memory, max_length=STEPS
-    )
+    return run_steps(advance, ended, live, history, memory, max_length=STEPS)
 
 
 def expected_rows(lengths):
@@ -111,6 +103,7 @@ SEARCHES = {
     "coverage": {"beam_width": 3, "coverage_penalty": 0.4, "min_length": 2},
     "groups": {"beam_width": 4, "groups": 2, "group_diversity": 0.5},
     "repetition": {"beam_width": 2, "repetition_penalty": 1.5},
+    "sample": {"sample": True, "seed": 5},
 }
 
 
@@ -153,3 +146,18 @@ def test_what_is_found_stays_the_same(sources, model, options, prefixed):
     np.testing.assert_array_equal(dropped.tokens, whole.tokens)
     np.testing.assert_allclose(dropped.scores, whole.scores, rtol=1e-5)
     np.testing.assert_allclose(dropped.alignments, whole.alignments, atol=1e-5)
+
+
+@tensorflow_only("its graphs alone leave the batch open")
+@pytest.mark.parametrize("options", [{}, {"beam_width": 2}])
+def test_a_prefix_may_have_a_known_number_of_rows(sources, options):
+    import tensorflow as tf
+
+    model, prefix = MODELS["before"](), np.full((len(sources), 1), 4, "int32")
+    graph = tf.function(
+        lambda source: search(model, source, prefix=prefix, max_length=14, **options),
+        input_signature=[tf.TensorSpec([None, None], tf.int32)],
+        autograph=False,
+    )
+    expected = search(model, sources, prefix=prefix, max_length=14, **options)
+    np.testing.assert_array_equal(*(to_numpy(found.tokens) for found in (graph(sources), expected)))

@@ -1,11 +1,9 @@
 """The layer-normalised LSTM against Ba et al. 2016, equations 20 to 22, in NumPy."""
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.layers.hoisted_lstm import make_lstm
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
 
 
@@ -49,32 +47,3 @@ def test_a_step_is_the_papers(randomised):
     np.testing.assert_allclose(ops.convert_to_numpy(output), expected_h, atol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(new_h), expected_h, atol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(new_c), expected_c, atol=1e-5)
-
-
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_over_time_is_the_cell_step_by_step(layer_norm):
-    lstm = make_lstm(4, layer_norm=layer_norm, dtype="float32")
-    x = np.random.default_rng(2).normal(size=(2, 5, 3)).astype("float32")
-    outputs, h, c = lstm(x)
-    state = [np.zeros((2, 4), "float32")] * 2
-    for t in range(5):
-        step, state = lstm.cell(x[:, t], state)
-        np.testing.assert_allclose(
-            ops.convert_to_numpy(outputs[:, t]), ops.convert_to_numpy(step), atol=1e-5
-        )
-    np.testing.assert_allclose(ops.convert_to_numpy(c), ops.convert_to_numpy(state[1]), atol=1e-5)
-
-
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_recurrent_dropout_is_active_in_training_alone(layer_norm):
-    keras.utils.set_random_seed(3)
-    lstm = make_lstm(8, layer_norm=layer_norm, recurrent_dropout=0.5, dtype="float32")
-    x = np.random.default_rng(3).normal(size=(2, 5, 3)).astype("float32")
-    still = [ops.convert_to_numpy(lstm(x, training=False)[0]) for _ in range(2)]
-    np.testing.assert_array_equal(*still)
-    assert not np.allclose(ops.convert_to_numpy(lstm(x, training=True)[0]), still[0])
-
-
-def test_keras_own_layer_unless_normalised():
-    assert isinstance(make_lstm(4, layer_norm=False, dtype="float32"), keras.layers.LSTM)
-    assert isinstance(make_lstm(4, layer_norm=True, dtype="float32").cell, LayerNormLSTMCell)
