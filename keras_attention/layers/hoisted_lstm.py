@@ -3,6 +3,9 @@
 What does not depend on the state, the inputs' projection, is one product for all steps; and the
 gradient of the recurrent weights, which Keras's loop adds up step by step, is one too. Where there
 is a GPU and cuDNN fits, Keras's own path is taken; on JAX its scan, which compiles to the same.
+
+The classes are called as Keras's are, because it stores weights by the names of classes: a model
+loads whichever of the two it was saved with.
 """
 
 from collections.abc import Sequence
@@ -16,7 +19,7 @@ from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class HoistedRNN(keras.layers.RNN):
+class RNN(keras.layers.RNN):
     """`keras.layers.RNN`, faster over an `LSTMCell` or a `LayerNormLSTMCell` as we use them.
 
     Results are Keras's but for one thing: steps that the mask leaves out have the output of the
@@ -55,8 +58,8 @@ class HoistedRNN(keras.layers.RNN):
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class HoistedLSTM(keras.layers.LSTM, HoistedRNN):  # type: ignore[misc]
-    """`keras.layers.LSTM`: cuDNN where that runs, else the loop of `HoistedRNN`."""
+class LSTM(keras.layers.LSTM, RNN):  # type: ignore[misc]
+    """`keras.layers.LSTM`: cuDNN where that runs, else the loop of `RNN`."""
 
 
 def make_lstm(
@@ -74,8 +77,8 @@ def make_lstm(
     over_time = {"return_sequences": True, "return_state": True, "dtype": dtype, **kwargs}
     if layer_norm:
         cell = LayerNormLSTMCell(units, recurrent_dropout=recurrent_dropout, dtype=dtype)
-        return HoistedRNN(cell, **over_time)
-    return HoistedLSTM(units, recurrent_dropout=recurrent_dropout, **over_time)
+        return RNN(cell, **over_time)
+    return LSTM(units, recurrent_dropout=recurrent_dropout, **over_time)
 
 
 def _loop(

@@ -7,7 +7,7 @@ from keras import ops
 from support import gradients, normal, randomize, tensorflow_only, to_numpy
 
 from keras_attention.layers import hoisted_lstm as module
-from keras_attention.layers.hoisted_lstm import HoistedLSTM, HoistedRNN, make_lstm
+from keras_attention.layers.hoisted_lstm import LSTM, RNN, make_lstm
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
 
 UNITS = 5
@@ -130,7 +130,7 @@ def test_what_recipes_use_runs_on_our_loop(layer_norm, loops):
     ],
 )
 def test_what_our_loop_does_not_know_runs_on_keras(settings, loops):
-    layer = HoistedLSTM(UNITS, return_sequences=True, seed=1, **settings)
+    layer = LSTM(UNITS, return_sequences=True, seed=1, **settings)
     layer(INPUTS, training=True)
     assert not loops
 
@@ -160,11 +160,11 @@ def test_recurrent_dropout_is_active_in_training_alone(layer_norm):
 
 
 def test_the_kind_of_layer():
-    assert isinstance(make_lstm(4, layer_norm=False, dtype="float32"), HoistedLSTM)
+    assert isinstance(make_lstm(4, layer_norm=False, dtype="float32"), LSTM)
     assert isinstance(make_lstm(4, layer_norm=True, dtype="float32").cell, LayerNormLSTMCell)
 
 
 def test_saved_layers_come_back():
-    for layer in (HoistedLSTM(UNITS), HoistedRNN(LayerNormLSTMCell(UNITS))):
+    for layer in (LSTM(UNITS), RNN(LayerNormLSTMCell(UNITS))):
         stored = keras.saving.serialize_keras_object(layer)
         assert type(keras.saving.deserialize_keras_object(stored)) is type(layer)

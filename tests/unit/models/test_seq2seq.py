@@ -1,3 +1,4 @@
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -276,3 +277,15 @@ def test_vocabulary_sizes_are_named(name):
 def test_attention_must_be_a_mechanism():
     with pytest.raises(TypeError, match=r"`attention` must be an AttentionMechanism.*'luong'"):
         Seq2Seq(7, 6, attention="luong")
+
+
+@pytest.mark.parametrize("layer_norm, kind", [(False, "lstm"), (True, "rnn")])
+def test_weights_are_stored_where_they_ever_were(tmp_path, layer_norm, kind):
+    model = Seq2Seq(9, 9, units=4, embedding=3, encoder_layers=2, layer_norm=layer_norm)
+    model.build()
+    model.save_weights(tmp_path / "model.weights.h5")
+    with h5py.File(tmp_path / "model.weights.h5") as stored:
+        encoder = stored["encoder/bidirectionals/bidirectional_1"]
+        places = (stored["decoder/cell/lstms"][kind], *encoder.values())
+        cells = [place["cell/vars/0"].shape for place in places if "cell" in place]
+    assert cells == [(3, 16), (4, 8), (4, 8)]
