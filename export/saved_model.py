@@ -21,7 +21,6 @@ from keras_attention.translator import Translator
 from keras_attention.vocabulary import END_ID, PAD_ID
 
 GRAPH_FILE = "saved_model.pb"
-FOR_INFERENCE = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 _SUBWORDS = b"Sentencepiece"  # in the names of TensorFlow Text's operations
 
@@ -47,9 +46,7 @@ def export_saved_model(translator: Translator, folder: str | Path, *, version: i
     module = ServingModule(translator)
     signature = module.serve.get_concrete_function()
     with write_atomically(path) as beside:
-        tf.saved_model.save(
-            module, str(beside), signatures={"serving_default": signature}, options=FOR_INFERENCE
-        )
+        tf.saved_model.save(module, str(beside), signatures={"serving_default": signature})
     return path
 
 

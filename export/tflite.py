@@ -13,7 +13,7 @@ from keras_attention.model_files import copy_for_inference
 from keras_attention.translator import Translator
 
 from .device import CHECKSUM_FILE, SIGNATURE, checksum
-from .saved_model import FOR_INFERENCE, raw_variables, search_best
+from .saved_model import raw_variables, search_best
 
 
 def export_tflite(translator: Translator, path: str | Path) -> Path:
@@ -49,9 +49,7 @@ def convert(translator: Translator) -> bytes:
     module = DeviceModule(Translator(model, translator.codec))
     signature = module.greedy.get_concrete_function()
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(
-            module, folder, signatures={SIGNATURE: signature}, options=FOR_INFERENCE
-        )
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: signature})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         content: bytes = converter.convert()

@@ -41,7 +41,9 @@ class RNN(keras.layers.RNN):
             The last output `[B, units]`, all `[B, T, units]`, and the last state.
         """
         if keras.backend.backend() == "tensorflow" and self._fits(training):
-            return _loop(self.cell, sequences, initial_state, mask, self.go_backwards)
+            return _loop(
+                self.cell, sequences, initial_state, mask, self.go_backwards, bool(training)
+            )
         return super().inner_loop(sequences, initial_state, mask, training=training)
 
     def _fits(self, training: bool) -> bool:
@@ -87,8 +89,13 @@ def _loop(
     initial_state: Sequence[Tensor],
     mask: Tensor | None,
     go_backwards: bool,
+    training: bool,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """The last output, all `[B, T, units]` in the order of processing, and the last state."""
+    """The last output, all `[B, T, units]` in the order of processing, and the last state.
+
+    Gradients are the same with and without `training`, and fast with it; without it graphs hold
+    no gradient of ours, which an export would have to carry.
+    """
     import tensorflow as tf
 
     read = [tf.transpose(tf.cast(sequences, cell.compute_dtype), (1, 0, 2))]
@@ -99,10 +106,12 @@ def _loop(
     projected = _project(cell, read[0])
     kernel = ops.cast(cell.recurrent_kernel, cell.compute_dtype)
     attach, outputs_are = _attached_weights(kernel, initial_state[0])
-    if isinstance(cell, LayerNormLSTMCell):  # the product is normalised before it meets the inputs
-        added = [projected, attach(tf.zeros_like(projected))]
-    else:
-        added = [attach(projected)]
+    added = [projected]
+    if training:
+        if isinstance(cell, LayerNormLSTMCell):  # normalises the product before it meets the inputs
+            added.append(attach(tf.zeros_like(projected)))
+        else:
+            added = [attach(projected)]
     read = [*added, *read[1:]]
     steps = tf.shape(projected)[0]
     arrays = [tf.TensorArray(each.dtype, steps).unstack(each) for each in read]
@@ -111,7 +120,8 @@ def _loop(
 
     def step(t: Tensor, h: Tensor, c: Tensor, outputs: Any) -> tuple[Tensor, Tensor, Tensor, Any]:
         now = [array.read(t) for array in arrays]
-        recurrent = tf.matmul(h, tf.stop_gradient(kernel))
+        # A constant to the loop, else it would add up the gradient step by step all the same.
+        recurrent = tf.matmul(h, tf.stop_gradient(kernel) if training else kernel)
         new_h, new_c = _next_state(cell, recurrent, c, *now[: len(added)])
         if mask is not None:
             new_h, new_c = tf.where(now[-1], new_h, h), tf.where(now[-1], new_c, c)
@@ -148,8 +158,9 @@ def _next_state(
     """The next `h` and `c`; `probe`, of layer normalisation alone, is zero."""
     import tensorflow as tf
 
-    normed = probe is not None
-    gates = projected + (cell.norms["recurrent"](recurrent + probe) if normed else recurrent)
+    normed = isinstance(cell, LayerNormLSTMCell)
+    recurrent = recurrent if probe is None else recurrent + probe
+    gates = projected + (cell.norms["recurrent"](recurrent) if normed else recurrent)
     i, f, g, o = tf.split(gates, 4, axis=-1)
     c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
     return tf.sigmoid(o) * tf.tanh(cell.norms["cell"](c) if normed else c), c

@@ -24,14 +24,15 @@ def keras_own(layer_norm, **options):
     return keras.layers.LSTM(UNITS, **over_time)
 
 
-def results(layer, inputs, mask, state):
+def results(layer, inputs, mask, state, training):
     """Outputs and states, and the gradient of a sum in which all of them count differently."""
 
     def total(inputs, *state):
-        outputs, h, c = layer(inputs, initial_state=list(state) or None, mask=mask)
+        options = {"initial_state": list(state) or None, "mask": mask, "training": training}
+        outputs, h, c = layer(inputs, **options)
         return ops.sum(outputs * WEIGHTS) + 2 * ops.sum(h) + ops.sum(c * c)
 
-    found = to_numpy(layer(inputs, initial_state=state, mask=mask))
+    found = to_numpy(layer(inputs, initial_state=state, mask=mask, training=training))
     _, slopes = gradients(total, layer.trainable_variables, inputs, *(state or []))
     return found, slopes
 
@@ -39,7 +40,8 @@ def results(layer, inputs, mask, state):
 @pytest.mark.parametrize("layer_norm", [False, True])
 @pytest.mark.parametrize("go_backwards", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-def test_equals_keras_and_so_do_the_gradients(layer_norm, go_backwards, masked):
+@pytest.mark.parametrize("training", [False, True])
+def test_equals_keras_and_so_do_the_gradients(layer_norm, go_backwards, masked, training):
     layers = [
         make_lstm(UNITS, layer_norm=layer_norm, dtype="float32", go_backwards=go_backwards),
         keras_own(layer_norm, go_backwards=go_backwards),
@@ -49,7 +51,9 @@ def test_equals_keras_and_so_do_the_gradients(layer_norm, go_backwards, masked):
         randomize(layer, seed=3)
     state = None if masked else [normal(4, UNITS, seed=4), normal(4, UNITS, seed=5)]
     mask = ops.convert_to_tensor(MASK) if masked else None
-    (found, slopes), (expected, wanted) = (results(layer, INPUTS, mask, state) for layer in layers)
+    (found, slopes), (expected, wanted) = (
+        results(layer, INPUTS, mask, state, training) for layer in layers
+    )
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-6)
     for one, other in zip(slopes, wanted, strict=True):
@@ -64,7 +68,7 @@ def test_recurrent_weights_have_the_slope_of_finite_differences(layer_norm):
     variable = next(v for v in layer.trainable_variables if "recurrent_kernel" in v.path)
 
     def total(inputs):
-        return ops.sum(layer(inputs)[0] * WEIGHTS)
+        return ops.sum(layer(inputs, training=True)[0] * WEIGHTS)
 
     _, (slope, _) = gradients(total, [variable], INPUTS)
     direction, width = normal(*slope.shape, seed=7), 1e-2
@@ -89,7 +93,7 @@ def test_a_graph_of_open_shapes_has_the_same_gradients(layer_norm, rows):
     def slopes(inputs, mask, weights):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            total = tf.reduce_sum(layer(inputs, mask=mask)[0] * weights)
+            total = tf.reduce_sum(layer(inputs, mask=mask, training=True)[0] * weights)
         return tape.gradient(total, [inputs, *(v.value for v in layer.trainable_variables)])
 
     kinds = (
