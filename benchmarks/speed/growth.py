@@ -1,6 +1,6 @@
 """How does cost grow with the source's and the target's length, the batch and the vocabulary?
 
-python benchmarks/speed/growth.py --picture benchmarks/results/growth.svg
+python benchmarks/speed/growth.py --picture benchmarks/results/growth.png
 
 One of the four changes while the others stay at source 16, target 16, batch 16 and 8,000 tokens;
 with one core and with two. Seconds and memory of a training step, and seconds of a greedy search

@@ -125,8 +125,25 @@ def save(
         "raw": raw,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    path.write_text(compact(content) + "\n", encoding="utf-8")
     print(f"Wrote {os.path.relpath(path)}")
+
+
+def compact(value: Any, margin: str = "") -> str:
+    """JSON with what holds no lists or objects of its own on one line; floats of six digits."""
+    inner = list(value.values()) if isinstance(value, dict) else value
+    if isinstance(value, float):
+        return json.dumps(float(f"{value:.6g}"))
+    if not isinstance(value, (dict, list, tuple)):
+        return json.dumps(value)
+    deeper = margin + " "
+    texts = [compact(each, deeper) for each in inner]
+    if isinstance(value, dict):
+        texts = [f"{json.dumps(key)}: {text}" for key, text in zip(value, texts, strict=True)]
+    opened, closed = "{}" if isinstance(value, dict) else "[]"
+    if not any(isinstance(each, (dict, list, tuple)) for each in inner):
+        return f"{opened}{', '.join(texts)}{closed}"
+    return f"{opened}\n" + ",\n".join(deeper + t for t in texts) + f"\n{margin}{closed}"
 
 
 def command() -> str:

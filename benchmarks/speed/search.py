@@ -5,8 +5,10 @@ python benchmarks/speed/search.py --data data/multi30k --python-joey PATH
 Greedy and beam 5. Weights are random but for a counter that ends every output after as many tokens
 as its source has (`workers/counter.py`), so all systems say the same number of tokens. "ours",
 "torch" and "joeynmt, by length" get the sources in the order of their length, "keras" and "joeynmt"
-in the order of the file. Keras's tutorials have no beam search. The floor is the matrix products of
-the hypotheses that have not ended.
+in the order of the file. "keras" calls `predict` for every token, as Keras's tutorial on
+sequences does, only with a batch in the place of one sentence, and the same with
+`predict_on_batch`, which costs less; its tutorials have no beam search. The floor is the matrix
+products of the hypotheses that have not ended.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ SORTED, PLAIN = {"batches": "by_length"}, {"batches": "plain"}
 CONTESTANTS = [
     Contestant("ours", "ours", SORTED),
     Contestant("floor", "floor", SORTED),
-    Contestant("keras", "keras", PLAIN),
+    Contestant("keras", "keras", {**PLAIN, "by": "predict"}),
+    Contestant("keras, predict_on_batch", "keras", {**PLAIN, "by": "predict_on_batch"}),
     Contestant("torch", "torch", SORTED),
     Contestant("joeynmt", "joeynmt", {**PLAIN, "onednn": True}),
     Contestant("joeynmt, no oneDNN", "joeynmt", {**PLAIN, "onednn": False}),

@@ -7,6 +7,8 @@ once, so both kinds cost about the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import counter
@@ -15,6 +17,12 @@ import numpy as np
 import protocol
 import tensorflow as tf
 from protocol import Reply, measured
+
+# Without a size `predict` would cut batches into pieces of 32.
+PREDICTIONS: dict[str, Callable[[keras.Model], Any]] = {
+    "predict": lambda model: partial(model.predict, batch_size=1024, verbose=0),
+    "predict_on_batch": lambda model: model.predict_on_batch,
+}
 
 
 class Plain:
@@ -109,26 +117,29 @@ class Plain:
         self.output.set_weights([kernel, bias])
         return {}
 
-    def search(self, beam: int, batches: str, limit: int | None = None) -> Reply:
-        """All sources in batches; greedy, whatever `beam`, since tutorials have no more."""
+    def search(self, beam: int, batches: str, by: str, limit: int | None = None) -> Reply:
+        """All sources in batches; greedy, whatever `beam`, since tutorials have no more.
+
+        `by` names the call a token: `predict`, as tutorials have it, or `predict_on_batch`.
+        """
         sources = protocol.read_sources(self.folder)[:limit]
         cut = protocol.cut(sources, self.config["search_batch"], by_length=batches == "by_length")
         with measured() as found:
-            outputs = [self._greedy(batch) for batch in cut]
+            outputs = [self._greedy(batch, by) for batch in cut]
         return {**found, "sentences": len(sources), "tokens": protocol.count_tokens(outputs)}
 
-    def latency(self, count: int) -> Reply:
-        """Greedy search for one source at a time."""
+    def latency(self, count: int, by: str) -> Reply:
+        """Greedy search for one source at a time; `by` as in `search`."""
         sources = protocol.read_sources(self.folder)[:count]
-        return protocol.one_by_one(sources, lambda ids: self._greedy(protocol.pad([ids]))[0])
+        return protocol.one_by_one(sources, lambda ids: self._greedy(protocol.pad([ids]), by)[0])
 
-    def _greedy(self, source: np.ndarray) -> np.ndarray:
-        """A call of `predict_on_batch` a token: a graph as `predict`, less its progress bar."""
-        memory, *states = self.encode.predict_on_batch(source)
+    def _greedy(self, source: np.ndarray, by: str) -> np.ndarray:
+        encode, step = PREDICTIONS[by](self.encode), PREDICTIONS[by](self.step)
+        memory, *states = encode(source)
         tokens = np.full((len(source), 1), protocol.START, "int32")
         finished, said = np.zeros(len(source), bool), []
         for _ in range(self.config["max_length"]):
-            logits, *states = self.step.predict_on_batch([tokens, *states, memory, source != 0])
+            logits, *states = step([tokens, *states, memory, source != 0])
             best = np.where(finished, protocol.PAD, logits[:, -1].argmax(-1))
             said.append(best)
             finished |= best == protocol.END
