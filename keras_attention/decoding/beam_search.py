@@ -13,12 +13,11 @@ from keras_attention.decoding.beams import (
     best_order,
     first_beams,
 )
-from keras_attention.decoding.constraints import Constraints, plain_where_possible, prefix_of
+from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
 from keras_attention.decoding.hypotheses import (
     Hypotheses,
     Step,
     Tensor,
-    log_probabilities,
     map_tensors,
     write_step,
 )
@@ -92,42 +91,33 @@ def beam_search(
 
     def advance(t: Tensor, live: _Live, history: _History, memory: Any) -> tuple[_Live, _History]:
         beams, shape = live.beams, (ops.shape(memory.mask)[0], beam_width)
-        logits, state, alignment = step(
-            _as_rows(beams.tokens), map_tensors(_as_rows, live.state), memory
-        )
-        said = map_tensors(_as_rows, live.said)
+        rows = map_tensors(_as_rows, live._replace(beams=beams.tokens))
+        logits, state, alignment = step(rows.beams, rows.state, memory)
         if constraints is None:
             candidates = best_candidates(logits, shape)
         else:
-            log_probs, plain = log_probabilities(logits)
-            bound = constraints.of_prefix(map_tensors(_as_rows, live.prefix))
-            adjusted = bound(log_probs, plain, t, said)
-            plain = plain_where_possible(log_probs, adjusted)
+            plain, adjusted = constrain(constraints, logits, t, rows.said, rows.prefix)
             candidates = best_adjusted(plain, adjusted, shape)
-        alignment = ops.reshape(ops.cast(alignment, "float32"), (*shape, source_steps))
+        alignment = _by_beam(ops.cast(alignment, "float32"), beam_width)
         ranking = rules._replace(mask=memory.mask[:, None])
         beams, parents = best_continuations(beams, candidates, alignment, ranking)
-        state, said = _reorder((state, said), parents)
+        state = _reorder(state, parents)
+        said = live.said
         if remembers:
-            said = _write_token(said, t, beams.tokens)
+            said = _write_token(take_places(said, parents), t, beams.tokens)
         history = _History(
             write_step(history.tokens, t, beams.tokens),
             write_step(history.parents, t, parents),
             write_step(history.alignments, t, alignment),
         )
-        state, said = map_tensors(by_beam, (state, said))
         return _Live(beams, state, said, live.prefix), history
-
-    def by_beam(x: Tensor) -> Tensor:
-        rows, *rest = ops.shape(x)
-        return ops.reshape(x, (rows // beam_width, beam_width, *rest))
 
     live = _Live(
         first_beams(shape, rules, constrained=constraints is not None),
         # The memory is not repeated: a step's hypotheses read that of their source together.
         map_tensors(lambda x: ops.repeat(x[:, None], beam_width, axis=1), state),
         ops.zeros((*shape, max_length), "int32") if remembers else (),
-        map_tensors(by_beam, prefix_of(constraints)),
+        map_tensors(lambda x: _by_beam(x, beam_width), prefix_of(constraints)),
     )
     history = _History(
         ops.zeros((max_length, *shape), "int32"),
@@ -157,17 +147,22 @@ def _as_rows(x: Tensor) -> Tensor:
     return ops.reshape(x, (rows * width, *rest))
 
 
-def _write_token(said: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-    """`said` `[B * K, T]` with `tokens` `[B, K]` at step `t`."""
-    now = ops.equal(ops.arange(said.shape[1]), t)
-    return ops.where(now, ops.reshape(tokens, (-1, 1)), said)
+def _by_beam(x: Tensor, width: int) -> Tensor:
+    """`[B * K, ...]` as `[B, K, ...]`."""
+    rows, *rest = ops.shape(x)
+    return ops.reshape(x, (rows // width, width, *rest))
 
 
 def _reorder(state: Any, parents: Tensor) -> Any:
-    """States `[B * K, ...]` in the order of the beams' parents `[B, K]`."""
-    batch, width = ops.shape(parents)[0], parents.shape[1]
-    rows = ops.reshape(ops.expand_dims(ops.arange(batch) * width, 1) + parents, (-1,))
-    return map_tensors(lambda x: ops.take(x, rows, axis=0), state)
+    """States `[B * K, ...]` as `[B, K, ...]`, in the order of the beams' parents `[B, K]`."""
+    width = parents.shape[1]
+    return map_tensors(lambda x: take_places(_by_beam(x, width), parents), state)
+
+
+def _write_token(said: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
+    """`said` `[B, K, T]` with `tokens` `[B, K]` at step `t`."""
+    now = ops.equal(ops.arange(said.shape[2]), t)
+    return ops.where(now, ops.expand_dims(tokens, -1), said)
 
 
 def _trace_back(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from keras import ops
 
-from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
+from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, log_probabilities
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.vocabulary import END_ID, PAD_ID
 
@@ -80,9 +80,23 @@ def prefix_of(constraints: Constraints | None) -> Tensor:
     return () if constraints is None or constraints.prefix is None else constraints.prefix
 
 
-def plain_where_possible(log_probs: Tensor, adjusted: Tensor) -> Tensor:
-    """The model's own log-probabilities of what `adjusted` leaves possible, to be reported."""
-    return ops.where(adjusted > IMPOSSIBLE / 2, log_probs, IMPOSSIBLE)
+def constrain(
+    constraints: Constraints | None, logits: Tensor, t: Tensor, said: Tensor, prefix: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Log-probabilities `[N, V]` to be reported, the model's own, and those to rank by.
+
+    Args:
+        constraints: what bounds the hypotheses, or None.
+        logits: `[N, V]`.
+        t: the step, counted from 0.
+        said: as `Constraints` takes it.
+        prefix: what `prefix_of` gave, of these hypotheses.
+    """
+    log_probs, allowed = log_probabilities(logits)
+    if constraints is None:
+        return allowed, allowed
+    adjusted = constraints.of_prefix(prefix)(log_probs, allowed, t, said)
+    return ops.where(adjusted > IMPOSSIBLE / 2, log_probs, IMPOSSIBLE), adjusted
 
 
 def penalise_repetition(log_probs: Tensor, said: Tensor, penalty: float) -> Tensor:

@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.constraints import Constraints, plain_where_possible, prefix_of
+from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
 from keras_attention.decoding.hypotheses import (
     Hypotheses,
     Step,
     Tensor,
-    log_probabilities,
     write_step,
 )
 from keras_attention.decoding.likeliest import likeliest
@@ -87,12 +86,9 @@ def extend(
         if choose is None and constraints is None:
             chosen = likeliest(logits, 1)
         else:
-            log_probs, plain = log_probabilities(logits)
-            adjusted = plain
-            if constraints is not None:
-                said = ops.transpose(history[0], (1, 0)) if constraints.need_history else ()
-                adjusted = constraints.of_prefix(live.prefix)(log_probs, plain, t, said)
-                plain = plain_where_possible(log_probs, adjusted)
+            remembers = constraints is not None and constraints.need_history
+            said = ops.transpose(history[0], (1, 0)) if remembers else ()
+            plain, adjusted = constrain(constraints, logits, t, said, live.prefix)
             chosen = (choose or _likeliest_adjusted)(t, plain, adjusted)
         gains, best = (ops.squeeze(each, -1) for each in chosen)
         best = ops.cast(best, "int32")

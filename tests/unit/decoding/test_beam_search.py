@@ -19,7 +19,7 @@ from decoding_models import (
 from support import tensorflow_only, to_numpy
 
 from keras_attention.decoding import beam_search as module
-from keras_attention.decoding.hypotheses import IMPOSSIBLE
+from keras_attention.decoding.hypotheses import IMPOSSIBLE, map_tensors
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
 # Ended after one to four tokens, or cut: 1 + 3 + 9 + 27 + 81.
@@ -100,7 +100,11 @@ def test_alignments_of_every_hypothesis_are_those_of_its_tokens(name, seed):
 def test_states_left_in_place_would_show(monkeypatch):
     """What the test above stands on: beams do change places, and it would see it."""
     model = seeded("before", 1)
-    monkeypatch.setattr(module, "_reorder", lambda state, parents: state)
+    monkeypatch.setattr(
+        module,
+        "_reorder",
+        lambda state, parents: map_tensors(lambda x: module._by_beam(x, parents.shape[1]), state),
+    )
     tokens, _, alignments = to_numpy(beam(model, SOURCE, 5))
     _, expected = teacher_forced(model, SOURCE[0], tokens[0])
     real = tokens[0] != PAD_ID
