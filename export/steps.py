@@ -103,6 +103,6 @@ def _named(state: DecoderState) -> Named:
 def _nested(model: Seq2Seq, state: Named) -> DecoderState:
     """The state of named tensors; `DecoderState` flattens to `h` and `c` of each layer first."""
     flat = [state[f"{STATE}{place}"] for place in range(len(state))]
-    layers = model.settings["decoder_layers"]
+    layers = model.decoder.cell.layers
     pairs = tuple((flat[2 * layer], flat[2 * layer + 1]) for layer in range(layers))
     return DecoderState(pairs, flat[-1] if len(flat) > 2 * layers else ())
