@@ -49,6 +49,8 @@ WORKERS = {
     "joeynmt": "joey.py",
     "floor": "floor.py",
     "growing": "growing.py",
+    "parts": "parts.py",
+    "profiled": "profiled.py",
 }
 ATTENTIONS = ("luong", "bahdanau")
 
@@ -119,7 +121,7 @@ def _environment(name: str, threads: int) -> dict[str, str]:
     """Threads for libraries that do not look at the affinity; oneDNN where we switch it on."""
     chosen = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     chosen |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    if name in ("ours", "floor", "growing"):
+    if name in ("ours", "floor", "growing", "parts", "profiled"):
         chosen["TF_ENABLE_ONEDNN_OPTS"] = "1"
     return chosen
 

@@ -15,6 +15,7 @@ from protocol import Reply, measured
 from keras_attention import BahdanauAttention, LuongAttention, MaskedAccuracy, MaskedCrossentropy
 from keras_attention.compiled import Searches
 from keras_attention.decoding.options import SearchOptions
+from keras_attention.fused_adam import FusedAdam
 from keras_attention.models.seq2seq import Seq2Seq
 
 
@@ -27,29 +28,9 @@ class Growing:
     def _model(self, vocabulary: int) -> Seq2Seq:
         if vocabulary != self.vocabulary:
             keras.backend.clear_session()
-            self.model, self.vocabulary = self._build(vocabulary), vocabulary
+            self.model, self.vocabulary = build(self.config, vocabulary), vocabulary
             self.searches = Searches(self.model)
         return self.model
-
-    def _build(self, vocabulary: int) -> Seq2Seq:
-        keras.utils.set_random_seed(1)
-        units, luong = self.config["units"], self.config["attention"] == "luong"
-        model = Seq2Seq(
-            vocabulary,
-            vocabulary,
-            units=units,
-            embedding=self.config["embedding"],
-            attention=LuongAttention("general") if luong else BahdanauAttention(units),
-            placement="after" if luong else "before",
-        )
-        model.build()
-        rig(model, endless=True)
-        model.compile(
-            keras.optimizers.Adam(0.001, global_clipnorm=1.0),
-            loss=MaskedCrossentropy(),
-            metrics=[MaskedAccuracy()],
-        )
-        return model
 
     def train(self, source: int, target: int, batch: int, vocabulary: int, least: float) -> Reply:
         """Seconds of a step after the first, and the largest memory while it ran."""
@@ -78,6 +59,28 @@ class Growing:
         said = self.searches(ids, options)[0]
         found = repeat(lambda: self.searches(ids, options), least)
         return {**found, "tokens": int(np.count_nonzero(said)), **protocol.memory()}
+
+
+def build(config: dict[str, Any], vocabulary: int) -> Seq2Seq:
+    """A model that never ends an output, compiled as recipes compile theirs."""
+    keras.utils.set_random_seed(1)
+    units, luong = config["units"], config["attention"] == "luong"
+    model = Seq2Seq(
+        vocabulary,
+        vocabulary,
+        units=units,
+        embedding=config["embedding"],
+        attention=LuongAttention("general") if luong else BahdanauAttention(units),
+        placement="after" if luong else "before",
+    )
+    model.build()
+    rig(model, endless=True)
+    model.compile(
+        FusedAdam(0.001, global_clipnorm=1.0),
+        loss=MaskedCrossentropy(),
+        metrics=[MaskedAccuracy()],
+    )
+    return model
 
 
 def repeat(run: Any, least: float) -> Reply:

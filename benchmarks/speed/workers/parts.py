@@ -1,0 +1,133 @@
+"""Single parts of a training step and of a search, as we compute them and as Keras's own would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import growing
+import keras
+import numpy as np
+import protocol
+import tensorflow as tf
+from keras import ops
+from protocol import Reply, measured
+
+from keras_attention import MaskedAccuracy, MaskedCrossentropy
+from keras_attention.decoding.likeliest import likeliest
+from keras_attention.fused_adam import FusedAdam
+from keras_attention.layers.hoisted_lstm import LSTM
+from keras_attention.vocabulary import PAD_ID, START_ID
+
+
+class Parts:
+    """Every part as a graph, made when it is first asked for."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        keras.utils.set_random_seed(1)
+        self.graph = cache(self._graph)
+
+    def time(self, part: str, how: str, times: int, **settings: Any) -> Reply:
+        """Mean seconds of a call, after one that does not count where the graph is new."""
+        run = self.graph(part, how, **settings)
+        with measured() as found:
+            for _ in range(times):
+                run()
+        return {clock: seconds / times for clock, seconds in found.items()}
+
+    def _graph(self, part: str, how: str, **settings: Any) -> Callable[[], Any]:
+        function, inputs = getattr(self, part)(how, **settings)
+        graph = tf.function(function, autograph=False)
+        graph(*inputs)
+        return lambda: graph(*inputs)
+
+    def crossentropy(self, how: str, smoothing: float) -> tuple[Any, list[Any]]:
+        """The loss of some positions, and its gradient."""
+        loss = MaskedCrossentropy(smoothing) if how == "ours" else _plain_crossentropy(smoothing)
+
+        def run(target: Any, logits: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(logits)
+                value = loss(target, logits)
+            return value, tape.gradient(value, logits)
+
+        return run, self._positions()
+
+    def accuracy(self, how: str) -> tuple[Any, list[Any]]:
+        """A metric that sees some positions."""
+        metric = MaskedAccuracy() if how == "ours" else keras.metrics.SparseCategoricalAccuracy()
+
+        def run(target: Any, logits: Any) -> Any:
+            weights = {} if how == "ours" else {"sample_weight": target != PAD_ID}
+            metric.update_state(target, logits, **weights)
+
+        return run, self._positions()
+
+    def _positions(self) -> list[Any]:
+        """Target ids `[1, N]`, none of them padding, and logits `[1, N, V]`."""
+        shape, vocabulary = (1, self.config["positions"]), self.config["vocabulary"]
+        ids = np.random.default_rng(1).integers(4, vocabulary, shape)
+        return [tf.constant(ids, "int32"), tf.random.normal((*shape, vocabulary))]
+
+    def likeliest(self, how: str) -> tuple[Any, list[Any]]:
+        """The five likeliest tokens of each hypothesis, and their log-probabilities."""
+        choose = likeliest if how == "ours" else _plain_likeliest
+        rows = tf.random.normal((self.config["rows"], self.config["vocabulary"]))
+        return lambda logits: choose(logits, 5), [rows]
+
+    def adam(self, how: str) -> tuple[Any, list[Any]]:
+        """An update of all weights of the model."""
+        model = growing.build(self.config, self.config["vocabulary"])
+        weights = [keras.Variable(weight) for weight in model.get_weights()]
+        gradients = [tf.random.normal(weight.shape, stddev=1e-3) for weight in weights]
+        optimizer = FusedAdam() if how == "ours" else keras.optimizers.Adam()
+        optimizer.build(weights)
+        return lambda *given: optimizer.apply(given, weights), gradients
+
+    def lstm(self, how: str, units: int) -> tuple[Any, list[Any]]:
+        """All outputs of an LSTM over a batch, and the gradients of inputs and weights."""
+        made = LSTM if how == "ours" else keras.layers.LSTM
+        layer = made(units, return_sequences=True)
+        inputs = tf.random.normal([self.config[key] for key in ("batch", "steps", "embedding")])
+        layer.build(inputs.shape)
+        weights = [weight.value for weight in layer.trainable_weights]
+
+        def run(inputs: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                value = tf.reduce_sum(layer(inputs, training=True))
+            return value, tape.gradient(value, [inputs, *weights])
+
+        return run, [inputs]
+
+    def weights(self) -> Reply:
+        """How many numbers `adam` updates."""
+        return {"weights": growing.build(self.config, self.config["vocabulary"]).count_params()}
+
+
+def _plain_crossentropy(smoothing: float) -> Callable[[Any, Any], Any]:
+    """The same from Keras's operations; what smoothing adds needs no second softmax."""
+
+    def loss(target: Any, logits: Any) -> Any:
+        losses = ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
+        if smoothing:
+            chosen = ops.take_along_axis(logits, ops.expand_dims(target, -1), axis=-1)
+            losses += smoothing * (ops.squeeze(chosen, -1) - ops.mean(logits, axis=-1))
+        weights = ops.cast(target != PAD_ID, losses.dtype)
+        return ops.sum(losses * weights) / ops.sum(weights)
+
+    return loss
+
+
+def _plain_likeliest(logits: Any, count: int) -> tuple[Any, Any]:
+    """The same by `logsumexp` and one `top_k` of all tokens."""
+    ids = ops.arange(logits.shape[-1])
+    special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
+    best, tokens = ops.top_k(ops.where(special, -1e9, logits), count)
+    return best - ops.logsumexp(logits, axis=-1, keepdims=True), tokens
+
+
+if __name__ == "__main__":
+    protocol.serve(Parts(protocol.settings()), versions={"keras": keras.__version__})
