@@ -15,8 +15,9 @@ from keras_attention.decoding.search import search
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.served import OUTPUTS, read_answer
 from keras_attention.text.graph_tokenizer import import_tensorflow_text, make_graph_tokenizer
-from keras_attention.translation import Hypothesis, Translation
+from keras_attention.translation import Translation
 from keras_attention.translator import Translator
 from keras_attention.vocabulary import END_ID, PAD_ID
 
@@ -156,8 +157,7 @@ class SavedModelTranslator:
             serve = tf.saved_model.load(str(path)).signatures["serving_default"]
         except Exception as error:  # TensorFlow raises whatever the damage causes
             raise InputError(f"{path}: cannot be read as a SavedModel of ours.") from error
-        expected = {"text", "score", "tokens", "alignment", "source_tokens"}
-        if set(serve.structured_outputs) != expected:
+        if set(serve.structured_outputs) != set(OUTPUTS):
             raise InputError(f"{path}: a SavedModel, but not one that keras-attention exported.")
         return cls(serve)
 
@@ -170,19 +170,4 @@ class SavedModelTranslator:
 
     def _translate(self, texts: Sequence[str]) -> list[Translation]:
         outputs = {name: out.numpy() for name, out in self._serve(tf.constant(texts)).items()}
-        names = ("source_tokens", "text", "score", "tokens", "alignment")
-        rows = zip(*(outputs[name] for name in names), strict=True)
-        return [_translation(text, *row) for text, row in zip(texts, rows, strict=True)]
-
-
-def _translation(
-    source: str, source_tokens: Any, text: bytes, score: float, tokens: Any, alignment: Any
-) -> Translation:
-    source_words, words = _words(source_tokens), _words(tokens)
-    weights = np.array(alignment[: len(words), : len(source_words)])
-    hypothesis = Hypothesis(text.decode(), float(score), words, weights)
-    return Translation(source, source_words, (hypothesis,))
-
-
-def _words(tokens: Any) -> tuple[str, ...]:
-    return tuple(token.decode() for token in tokens if token)
+        return read_answer(texts, outputs)

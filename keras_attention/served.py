@@ -1,0 +1,47 @@
+"""What an exported SavedModel answers, as translations: in this process or from a server."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_attention.translation import Hypothesis, Translation
+
+OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens")
+"""What a signature that searches gives."""
+
+
+def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> list[Translation]:
+    """The translations of `texts`, in order.
+
+    Args:
+        texts: the `B` sources.
+        outputs: arrays, their strings as UTF-8 bytes: `text` `[B]`, `score` `[B]`, `tokens`
+            `[B, T]` with empty strings behind the end, `alignment` `[B, T, S]` and `source_tokens`
+            `[B, S]`; where a source has `N` hypotheses, all but the last with `N` behind `B`.
+            Without `alignment` all weights are 0.
+    """
+    several = np.ndim(outputs["text"]) > 1
+    arrays = [outputs[name] for name in ("text", "score", "tokens")]
+    arrays.append(outputs.get("alignment", np.zeros((*np.shape(arrays[-1]), 0), "float32")))
+    translations = []
+    for text, source_tokens, *row in zip(texts, outputs["source_tokens"], *arrays, strict=True):
+        words = _words(source_tokens)
+        found = zip(*(row if several else [[array] for array in row]), strict=True)
+        hypotheses = tuple(_hypothesis(words, *each) for each in found)
+        translations.append(Translation(text, words, hypotheses))
+    return translations
+
+
+def _hypothesis(
+    source: tuple[str, ...], text: bytes, score: float, tokens: Any, alignment: Any
+) -> Hypothesis:
+    words = _words(tokens)
+    weights = np.zeros((len(words), len(source)), "float32")
+    given = alignment[: len(words), : len(source)]
+    weights[:, : np.shape(given)[1]] = given
+    return Hypothesis(text.decode(), float(score), words, weights)
+
+
+def _words(tokens: Any) -> tuple[str, ...]:
+    return tuple(token.decode() for token in tokens if token)

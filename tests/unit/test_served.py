@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from keras_attention.served import read_answer
+
+
+def strings(*rows):
+    return np.array([[word.encode() for word in row] for row in rows], object)
+
+
+@pytest.fixture
+def outputs():
+    return {
+        "text": np.array(["가b".encode(), b""], object),
+        "score": np.array([-0.5, 0.0], "float32"),
+        "tokens": strings(["가", "b", "</s>"], ["</s>", "", ""]),
+        "alignment": np.arange(12, dtype="float32").reshape(2, 3, 2),
+        "source_tokens": strings(["a", "</s>"], ["</s>", ""]),
+    }
+
+
+def test_padding_is_cut(outputs):
+    first, second = read_answer(["a", ""], outputs)
+    assert (first.source, first.source_tokens) == ("a", ("a", "</s>"))
+    assert (first.text, first.score, first.tokens) == ("가b", -0.5, ("가", "b", "</s>"))
+    np.testing.assert_array_equal(first.alignment, [[0, 1], [2, 3], [4, 5]], strict=False)
+    assert (second.text, second.score, second.tokens) == ("", 0.0, ("</s>",))
+    np.testing.assert_array_equal(second.alignment, [[6]])
+    assert first.alignment.dtype == np.float32
+
+
+def test_without_alignments_their_weights_are_zero(outputs):
+    del outputs["alignment"]
+    np.testing.assert_array_equal(read_answer(["a", ""], outputs)[0].alignment, np.zeros((3, 2)))
+
+
+def test_several_hypotheses_of_a_source(outputs):
+    beams = {
+        name: np.stack([array, array[::-1]], axis=1) if name != "source_tokens" else array
+        for name, array in outputs.items()
+    }
+    first, second = read_answer(["a", ""], beams)
+    assert [hypothesis.text for hypothesis in first.hypotheses] == ["가b", ""]
+    assert [hypothesis.text for hypothesis in second.hypotheses] == ["", "가b"]
+    assert second.hypotheses[1].alignment.shape == (3, 1)
+
+
+def test_another_number_of_rows_is_an_error(outputs):
+    with pytest.raises(ValueError):
+        read_answer(["a"], outputs)
