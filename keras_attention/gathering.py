@@ -17,5 +17,6 @@ def take_places(x: Tensor, places: Tensor) -> Tensor:
 
 
 def flat(x: Tensor) -> Tensor:
-    """`[N, M, C]` as `[N, M * C]`, where `M` and `C` are known."""
-    return ops.reshape(x, (-1, x.shape[1] * x.shape[2]))
+    """`[N, M, C]` as `[N, M * C]`."""
+    rows, places, count = ops.shape(x)
+    return ops.reshape(x, (rows, places * count))

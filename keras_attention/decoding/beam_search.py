@@ -41,6 +41,7 @@ class _Live(NamedTuple):
     state: Any  # [B, K, ...]
     said: Tensor  # [B, K, T]: tokens so far, where they are read; else `()`
     prefix: Tensor  # [B, K, P], or `()`
+    own: dict[str, Tensor]  # [B, 1]: what `Ranking` holds of each source
 
 
 def beam_search(
@@ -48,8 +49,8 @@ def beam_search(
     state: Any,
     memory: Any,
     *,
-    beam_width: int,
-    length_penalty: float = 0.0,
+    beam_width: int | Tensor,
+    length_penalty: float | Tensor = 0.0,
     max_length: int,
     coverage_penalty: float = 0.0,
     groups: int = 1,
@@ -66,8 +67,10 @@ def beam_search(
         step: `logits, state, alignment = step(tokens, state, memory)`, as `Seq2Seq.step`.
         state: the first state, of `B` sources.
         memory: what `step` attends to, a `Memory` of `B` sources of `S` steps.
-        beam_width: hypotheses `K` a source, a positive integer.
-        length_penalty: exponent; 0 ranks by log-probability, more prefers longer outputs.
+        beam_width: hypotheses `K` a source, a positive integer. Under TensorFlow also int32
+            `[B]`, each source's own; `K` is the largest, at most `likeliest.WIDEST`.
+        length_penalty: exponent; 0 ranks by log-probability, more prefers longer outputs. A
+            number, or float32 `[B]`, each source's own.
         max_length: steps at most, the end token included; a positive integer.
         coverage_penalty: weight; more prefers outputs that attended to all of the source.
         groups: groups of beams that do not compete (Vijayakumar et al. 2018), a divisor of
@@ -77,15 +80,23 @@ def beam_search(
         constraints: of `B * K` hypotheses, or None.
 
     Returns:
-        `Hypotheses` with `K` hypotheses a source, best first.
+        `Hypotheses` with `K` hypotheses a source, best first; beyond a source's own width their
+        scores are below `IMPOSSIBLE / 2` and their tokens nothing.
 
     Reference:
         https://arxiv.org/abs/1609.08144
         https://arxiv.org/abs/1610.02424
     """
-    batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
+    batch, source_steps = ops.shape(memory.mask)
+    beam_width, own = _of_each_source(beam_width, length_penalty)
     shape = (batch, beam_width)
-    rules = Ranking(length_penalty, coverage_penalty, memory.mask[:, None], groups, group_diversity)
+    rules = Ranking(
+        0.0 if "length_penalty" in own else length_penalty,
+        coverage_penalty,
+        memory.mask[:, None],
+        groups,
+        group_diversity,
+    )
     # Beams change places, so that tokens so far are dear: kept in order only where they are read.
     remembers = constraints is not None and constraints.need_history
 
@@ -99,7 +110,7 @@ def beam_search(
             plain, adjusted = constrain(constraints, logits, t, rows.said, rows.prefix)
             candidates = best_adjusted(plain, adjusted, shape)
         alignment = _by_beam(ops.cast(alignment, "float32"), beam_width)
-        ranking = rules._replace(mask=memory.mask[:, None])
+        ranking = rules._replace(mask=memory.mask[:, None], **live.own)
         beams, parents = best_continuations(beams, candidates, alignment, ranking)
         state = _reorder(state, parents)
         said = live.said
@@ -110,7 +121,7 @@ def beam_search(
             write_step(history.parents, t, parents),
             write_step(history.alignments, t, alignment),
         )
-        return _Live(beams, state, said, live.prefix), history
+        return live._replace(beams=beams, state=state, said=said), history
 
     live = _Live(
         first_beams(shape, rules, constrained=constraints is not None),
@@ -118,6 +129,7 @@ def beam_search(
         map_tensors(lambda x: ops.repeat(x[:, None], beam_width, axis=1), state),
         ops.zeros((*shape, max_length), "int32") if remembers else (),
         map_tensors(lambda x: _by_beam(x, beam_width), prefix_of(constraints)),
+        own,
     )
     history = _History(
         ops.zeros((max_length, *shape), "int32"),
@@ -136,9 +148,22 @@ def beam_search(
     if groups == 1:
         tokens, alignments = _trace_back(history, steps)
         return Hypotheses(tokens, beams.scores, alignments)
-    order = best_order(beams, rules)
+    order = best_order(beams, rules._replace(**live.own))
     tokens, alignments = _trace_back(history, steps, order)
     return Hypotheses(tokens, take_places(beams.scores, order), alignments)
+
+
+def _of_each_source(
+    beam_width: int | Tensor, length_penalty: float | Tensor
+) -> tuple[int | Tensor, dict[str, Tensor]]:
+    """The widest beam, and the fields of `Ranking` that sources have of their own, `[B, 1]`."""
+    own = {}
+    if hasattr(length_penalty, "shape"):
+        own["length_penalty"] = ops.expand_dims(length_penalty, 1)
+    if hasattr(beam_width, "shape"):
+        own["widths"] = ops.expand_dims(beam_width, 1)
+        beam_width = ops.maximum(ops.max(beam_width, initial=1), 1)
+    return beam_width, own
 
 
 def _as_rows(x: Tensor) -> Tensor:
@@ -155,7 +180,7 @@ def _by_beam(x: Tensor, width: int) -> Tensor:
 
 def _reorder(state: Any, parents: Tensor) -> Any:
     """States `[B * K, ...]` as `[B, K, ...]`, in the order of the beams' parents `[B, K]`."""
-    width = parents.shape[1]
+    width = ops.shape(parents)[1]
     return map_tensors(lambda x: take_places(_by_beam(x, width), parents), state)
 
 
@@ -173,7 +198,7 @@ def _trace_back(
     The hypotheses come in the order of `places` `[B, K]`, or of their beams.
     """
     if places is None:
-        places = ops.zeros_like(history.parents[0]) + ops.arange(history.parents.shape[2])
+        places = ops.zeros_like(history.parents[0]) + ops.arange(ops.shape(history.parents)[2])
 
     def back(t: Tensor, places: Tensor, tokens: Tensor, alignments: Tensor) -> tuple[Any, ...]:
         token = take_places(history.tokens[t], places)

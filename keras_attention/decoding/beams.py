@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
-from keras_attention.decoding.likeliest import likeliest, top_k
+from keras_attention.decoding.likeliest import at_most, likeliest, top_k
 from keras_attention.gathering import flat, take_places
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
@@ -31,18 +31,20 @@ class Ranking(NamedTuple):
     """What decides which hypotheses stay.
 
     Attributes:
-        length_penalty: exponent; 0 ranks by log-probability.
+        length_penalty: exponent; 0 ranks by log-probability. A number, or one a source, `[B, 1]`.
         coverage_penalty: weight; 0 does without.
         mask: real source positions `[B, 1, S]`, read for the coverage penalty.
         groups: groups of beams that do not compete, a divisor of `K`.
         group_diversity: what a token loses for each hypothesis of an earlier group that says it.
+        widths: hypotheses of each source, `[B, 1]`, at most `K`; or `()`, where all have `K`.
     """
 
-    length_penalty: float = 0.0
+    length_penalty: float | Tensor = 0.0
     coverage_penalty: float = 0.0
     mask: Tensor = ()
     groups: int = 1
     group_diversity: float = 0.0
+    widths: Tensor = ()
 
 
 class Candidates(NamedTuple):
@@ -82,13 +84,13 @@ def best_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
     Returns:
         `Candidates` with `adjusted`.
     """
-    best, tokens = top_k(adjusted, min(shape[1], adjusted.shape[-1]))
+    best, tokens = top_k(adjusted, at_most(shape[1], adjusted.shape[-1]))
     gains = take_places(plain, tokens)
     return Candidates(*(_by_beam(x, shape) for x in (tokens, gains, best)))
 
 
 def _by_beam(x: Tensor, shape: Any) -> Tensor:
-    return ops.reshape(x, (*shape, x.shape[-1]))
+    return ops.reshape(x, (*shape, ops.shape(x)[-1]))
 
 
 def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
@@ -120,7 +122,7 @@ def best_continuations(
         alignment: this step's `[B, K, S]`.
         ranking: the rules.
     """
-    count = candidates.tokens.shape[2]
+    count = ops.shape(candidates.tokens)[2]
     tokens, finished = candidates.tokens, ops.expand_dims(beams.finished, -1)
     tokens = ops.where(finished, PAD_ID, tokens)
     scores = sums = _continued(beams.scores, candidates.plain, finished)
@@ -140,17 +142,15 @@ def best_continuations(
 
     chosen = kept(tokens)
     ended = take_places(beams.finished, parents)
-    return (
-        Beams(
-            chosen,
-            kept(scores),
-            take_places(lengths, parents),
-            ops.logical_or(ended, ops.equal(chosen, END_ID)),
-            () if _absent(beams.adjusted) else kept(sums),
-            () if _absent(coverage) else take_places(coverage, parents),
-        ),
-        parents,
+    new = Beams(
+        chosen,
+        kept(scores),
+        take_places(lengths, parents),
+        ops.logical_or(ended, ops.equal(chosen, END_ID)),
+        () if _absent(beams.adjusted) else kept(sums),
+        () if _absent(coverage) else take_places(coverage, parents),
     )
+    return new if _absent(ranking.widths) else _narrowed(new, ranking.widths), parents
 
 
 def best_order(beams: Beams, ranking: Ranking) -> Tensor:
@@ -162,10 +162,24 @@ def best_order(beams: Beams, ranking: Ranking) -> Tensor:
     return ops.cast(ops.top_k(ranks, ranks.shape[1])[1], "int32")
 
 
+def _narrowed(beams: Beams, widths: Tensor) -> Beams:
+    """Gives up the hypotheses beyond each source's own width."""
+    spare = ops.arange(ops.shape(beams.tokens)[1], dtype="int32") >= widths
+
+    def given_up(scores: Tensor) -> Tensor:
+        return ops.where(spare, IMPOSSIBLE, scores)
+
+    return beams._replace(
+        scores=given_up(beams.scores),
+        finished=ops.logical_or(beams.finished, spare),
+        adjusted=() if _absent(beams.adjusted) else given_up(beams.adjusted),
+    )
+
+
 def _continued(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
     """Sums `[B, K, C]` of every continuation."""
     # An ended hypothesis has one continuation, padding, which leaves its score as it is.
-    padding = ops.where(ops.equal(ops.arange(gains.shape[2]), 0), 0.0, IMPOSSIBLE)
+    padding = ops.where(ops.equal(ops.arange(ops.shape(gains)[2]), 0), 0.0, IMPOSSIBLE)
     return ops.expand_dims(sums, -1) + ops.where(finished, padding, gains)
 
 
@@ -175,6 +189,8 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
     Each group in turn loses in rank what the groups before it say (Hamming diversity,
     Vijayakumar et al. 2018, eq. 5 and 7: the loss chooses, and is not carried to the next step).
     """
+    if ranking.groups == 1:
+        return ops.cast(ops.top_k(flat(ranks), ops.shape(ranks)[1])[1], "int32")
     size, count = ranks.shape[1] // ranking.groups, ranks.shape[2]
     said: list[tuple[Tensor, Tensor]] = []
     chosen = []
@@ -187,18 +203,17 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
         _, best = ops.top_k(flat(candidates), size)
         best = ops.cast(best, "int32")
         chosen.append(best + first * count)
-        if ranking.groups > 1:
-            reached = take_places(flat(sums[:, group]), best)
-            picked = take_places(flat(tokens[:, group]), best)
-            # Neither fillers nor the padding of ended hypotheses are anything that was said.
-            real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(picked, PAD_ID))
-            said += [
-                (picked[:, place, None, None], real[:, place, None, None]) for place in range(size)
-            ]
-    return ops.concatenate(chosen, axis=1) if len(chosen) > 1 else chosen[0]
+        reached = take_places(flat(sums[:, group]), best)
+        picked = take_places(flat(tokens[:, group]), best)
+        # Neither fillers nor the padding of ended hypotheses are anything that was said.
+        real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(picked, PAD_ID))
+        said += [
+            (picked[:, place, None, None], real[:, place, None, None]) for place in range(size)
+        ]
+    return ops.concatenate(chosen, axis=1)
 
 
-def _penalty(lengths: Tensor, length_penalty: float) -> Tensor:
+def _penalty(lengths: Tensor, length_penalty: float | Tensor) -> Tensor:
     return ops.power((5.0 + ops.cast(lengths, "float32")) / 6.0, length_penalty)
 
 

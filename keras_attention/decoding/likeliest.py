@@ -16,13 +16,16 @@ _SMALL = 1024
 _BLOCK = range(64, 129)
 """Sizes of a block; one that divides the vocabulary is preferred."""
 
+WIDEST = 32
+"""The most that a number of tokens may be which is known to the running graph alone."""
 
-def likeliest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
+
+def likeliest(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     """The likeliest tokens, but those that search must not emit.
 
     Args:
         logits: `[N, V]`.
-        count: how many, a positive integer; where there are fewer, all.
+        count: how many, a positive integer or a graph's scalar; where there are fewer, all.
 
     Returns:
         Natural log-probabilities and ids, `[N, count]`, best first. Padding and start come last,
@@ -31,15 +34,15 @@ def likeliest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     logits = ops.cast(logits, "float32")
     size = logits.shape[-1]
     # The two that are ruled out may be among the best.
-    best, tokens = top_k(logits, min(count + 2, size))
+    best, tokens = top_k(logits, at_most(count + 2, size))
     probability = ops.max(ops.softmax(logits, axis=-1), axis=-1, keepdims=True)
     gains = best - best[:, :1] + ops.log(probability)
     special = ops.logical_or(ops.equal(tokens, PAD_ID), ops.equal(tokens, START_ID))
-    gains, places = ops.top_k(ops.where(special, IMPOSSIBLE, gains), min(count, size))
+    gains, places = ops.top_k(ops.where(special, IMPOSSIBLE, gains), at_most(count, size))
     return gains, take_places(tokens, places)
 
 
-def top_k(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def top_k(scores: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     """`ops.top_k` of `[N, V]`, in a fifth of its time where `V` is large.
 
     The best `count` lie in the `count` blocks whose maxima are highest: every other block's
@@ -47,14 +50,15 @@ def top_k(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
     Args:
         scores: `[N, V]`.
-        count: how many, at most `V`.
+        count: how many, at most `V`; a graph's scalar at most `WIDEST + 2` too.
 
     Returns:
         Values and int32 places, `[N, count]`, in order, of equals the lower place first.
     """
     size = scores.shape[-1]
     block = next((block for block in _BLOCK if size % block == 0), _BLOCK[0])
-    if size < _SMALL or count == 1 or count * block > size // 2 or scores.shape[0] == 1:
+    most = count if isinstance(count, int) else WIDEST + 2
+    if size < _SMALL or most == 1 or most * block > size // 2 or scores.shape[0] == 1:
         best, places = ops.top_k(scores, count)
         return best, ops.cast(places, "int32")
     whole = size - size % block
@@ -69,3 +73,8 @@ def top_k(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
         places = ops.concatenate([places, rest], axis=1)
     best, chosen = ops.top_k(values, count)
     return best, take_places(places, chosen)
+
+
+def at_most(count: int | Tensor, size: int) -> int | Tensor:
+    """The lesser of the two, whose first a graph may learn only as it runs."""
+    return min(count, size) if isinstance(count, int) else ops.minimum(count, size)

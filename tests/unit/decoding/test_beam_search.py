@@ -124,6 +124,37 @@ def test_rows_do_not_depend_on_their_neighbours(name, penalty):
         np.testing.assert_allclose(alone.alignments[0], alignments[row][..., :length], atol=1e-5)
 
 
+WIDTHS, PENALTIES = [2, 5, 1], [0.0, 3.0, 0.6]
+
+
+@tensorflow_only("its graphs alone learn the widest beam as they run")
+@pytest.mark.parametrize("rows", [3, None])
+def test_each_source_has_its_own_width_and_penalty(rows):
+    """As in a graph that serves merged requests, with sources dropped and without."""
+    import tensorflow as tf
+
+    model = seeded("before", 2)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((rows, None), tf.int32),
+            tf.TensorSpec((rows,), tf.int32),
+            tf.TensorSpec((rows,), tf.float32),
+        ]
+    )
+    def search(source, widths, penalties):
+        return beam(model, source, widths, penalties)
+
+    merged = to_numpy(search(SOURCE, WIDTHS, PENALTIES))
+    assert merged.tokens.shape == (3, 5, MAX_LENGTH)
+    for row, (width, penalty) in enumerate(zip(WIDTHS, PENALTIES, strict=True)):
+        alone = found(beam, model, SOURCE, beam_width=width, length_penalty=penalty)
+        np.testing.assert_array_equal(merged.tokens[row, :width], alone.tokens[row])
+        np.testing.assert_allclose(merged.scores[row, :width], alone.scores[row], rtol=1e-5)
+        np.testing.assert_allclose(merged.alignments[row, :width], alone.alignments[row], atol=1e-5)
+        assert (merged.scores[row, width:] < IMPOSSIBLE / 2).all()
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_beam_of_one_equals_greedy(name):
     for seed in range(3):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from keras import ops
 from reference import log_softmax
-from support import normal, to_numpy
+from support import normal, tensorflow_only, to_numpy
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
-from keras_attention.decoding.likeliest import likeliest, top_k
+from keras_attention.decoding.likeliest import WIDEST, likeliest, top_k
 from keras_attention.vocabulary import PAD_ID, START_ID
 
 # Of one block and less, of whole blocks, and with a rest behind them (2003 is a prime).
@@ -49,3 +49,16 @@ def test_fewer_tokens_than_wanted_are_all_there_are():
     assert {PAD_ID, START_ID} == set(tokens[0, 2:])
     np.testing.assert_array_equal(gains[:, 2:], IMPOSSIBLE)
     np.testing.assert_allclose(gains[:, :2], -np.log(4), rtol=1e-6)
+
+
+@tensorflow_only("its graphs alone learn a number as they run")
+@pytest.mark.parametrize("size", SIZES)
+def test_a_number_that_only_the_running_graph_knows(size):
+    import tensorflow as tf
+
+    search = tf.function(lambda logits, count: likeliest(logits, count), reduce_retracing=True)
+    logits = tf.constant(normal(7, size, seed=2))
+    for count in (1, 3, WIDEST):
+        actual = to_numpy(search(logits, tf.constant(count)))
+        for one, other in zip(actual, to_numpy(likeliest(logits, count)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
