@@ -1,0 +1,40 @@
+"""A short look at everything: the six scripts with --quick, one after the other, and their time.
+
+python benchmarks/speed/quick.py --data data/multi30k --python-joey PATH
+
+Words that are given here are passed on to every script. The data are prepared first, which does not
+count.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import report
+from driver import HERE, Run, parser
+
+SCRIPTS = ("training", "search", "latency", "memory", "start", "growth")
+
+
+def main() -> None:
+    options = parser(__doc__ or "", "ours")
+    words = sys.argv[1:]
+    run = Run.of(options.parse_args(["--quick", *words]), rounds=1)
+    run.config(run.attentions[0])
+    rows: list[dict[str, Any]] = []
+    for script in SCRIPTS:
+        start = time.perf_counter()
+        command = [sys.executable, str(HERE / f"{script}.py"), "--quick", *words]
+        done = subprocess.run(command, stderr=subprocess.DEVNULL)
+        rows.append({"script": script, "s": time.perf_counter() - start, "exit": done.returncode})
+    rows.append({"script": "all", "s": sum(row["s"] for row in rows)})
+    report.show("Quick runs", rows)
+    report.save(run, "all", {"quick": rows}, {}, {})
+    sys.exit(any(row.get("exit") for row in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Where does our time go, in a training step and in a step of beam search?
+
+python benchmarks/speed/where_time_goes.py --data data/multi30k
+
+TensorFlow's profiler, on the batches of `training.py` and the sources of `search.py`: the own time
+of every operation, summed by kind, a step. What is no operation stands in the last row: between
+operations, in Python, and in the stream of batches. Shares are of the processor time with the
+profiler, which takes some of it itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import report
+from driver import Reply, Run, parser, versions_of
+
+MOST = 12
+
+
+def rows_of(reply: Reply, steps: int) -> list[dict[str, Any]]:
+    """A row a kind of operation, the dearest first, then the rest and what is no operation."""
+    kinds, counts = dict(reply["kinds"]), reply["counts"]
+    ordered = sorted(kinds, key=kinds.__getitem__, reverse=True)
+    named = {kind: [kind] for kind in ordered[:MOST]}
+    named["other operations"] = ordered[MOST:]
+    rows = [
+        (name, sum(kinds[kind] for kind in group), sum(counts[kind] for kind in group))
+        for name, group in named.items()
+    ]
+    rest = reply["cpu"] - sum(kinds.values())
+    return [
+        {
+            "operation": name,
+            "ms a step": 1e3 * seconds / steps,
+            "share": seconds / reply["cpu"],
+            "calls a step": count / steps,
+        }
+        for name, seconds, count in [*rows, ("no operation", rest, 0)]
+    ]
+
+
+def summary(reply: Reply, steps: int) -> dict[str, Any]:
+    """Milliseconds a step and the share of all matrix products."""
+    products = sum(seconds for kind, seconds in reply["kinds"].items() if "MatMul" in kind)
+    return {
+        "steps": steps,
+        "ms a step": 1e3 * reply["cpu"] / steps,
+        "share of matrix products": products / reply["cpu"],
+    }
+
+
+def steps_of_search(lengths: list[int], batch: int) -> int:
+    """Steps of all batches, which end with their longest source; sources in order of length."""
+    return sum(max(lengths[i : i + batch]) for i in range(0, len(lengths), batch))
+
+
+def measure(run: Run, attention: str, steps: int, limit: int) -> tuple[dict[str, Any], Any, Any]:
+    """Both tables of an attention, what stands above them, and the versions."""
+    config = run.config(attention, batches=3 * steps)
+    worker = run.start(["profiled"], config)["profiled"]
+    worker.ask("prepare_training")
+    worker.ask("train", first=0, steps=2 * steps)
+    trained = worker.ask("profile", request="train", first=2 * steps, steps=steps)
+    worker.ask("prepare_search")
+    worker.ask("search", beam=5, limit=limit)
+    searched = worker.ask("profile", request="search", beam=5, limit=limit)
+    lengths = sorted(worker.ask("lengths", limit=limit)["lengths"])
+    worker.close()
+    tables, raw = {}, {}
+    searching = steps_of_search(lengths, config["search_batch"])
+    for what, reply, count in (("training", trained, steps), ("beam 5", searched, searching)):
+        tables[f"{attention}, {what}"] = rows_of(reply, count)
+        raw[f"{attention}, {what}"] = {**summary(reply, count), "kinds": reply["kinds"]}
+    return tables, raw, versions_of({"": worker})
+
+
+def main() -> None:
+    options = parser(__doc__ or "", "profiled")
+    options.add_argument("--steps", type=int, help="batches of training")
+    run = Run.of(options.parse_args(), rounds=1)
+    small = run.options.tiny or run.options.quick
+    steps, limit = run.options.steps or (2 if small else 8), 64 if small else 256
+    tables, raw, versions = {}, {}, {}
+    for attention in run.attentions:
+        found = measure(run, attention, steps, limit)
+        for into, new in zip((tables, raw, versions), found, strict=True):
+            into.update(new)
+    for name, rows in tables.items():
+        report.show(f"{name}: {raw[name]['ms a step']:.1f} ms a step", rows)
+    report.save(run, "profile", tables, raw, versions)
+
+
+if __name__ == "__main__":
+    main()
