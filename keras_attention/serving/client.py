@@ -1,0 +1,300 @@
+"""The client: texts in order through a server, several requests at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.errors import InputError
+from keras_attention.served import OUTPUTS, read_answer
+from keras_attention.serving.failures import Retries, ServingError
+from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
+from keras_attention.translation import PairScore, Translation
+
+CHARACTERS = 65_536
+"""Characters of a request at most, each text counted as the longest: servers pad to that."""
+
+_CLOSED = "the client is closed."
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class ServingClient:
+    """A model behind TensorFlow Serving, with the translator's own calls.
+
+    Texts are sent in requests of `batch_size` at most, and fewer where they are long; answers come
+    in the order of the texts. A client may be shared by threads. One over REST needs nothing but
+    this package, one over gRPC `pip install 'keras-attention[serving]'`.
+
+    Args:
+        server: `host:port` for gRPC; or a URL of grpc, grpcs (gRPC through TLS), http or https.
+        model: the name that the model is served under.
+        version: a version's number; default the newest that is loaded.
+        label: a version's label, such as "canary", in place of its number.
+        deadline: seconds for one request, with every time that it is tried again.
+        retries: how often a request is tried again that failed in passing; or `Retries`.
+        batch_size: texts in a request at most; not over the server's `max_batch_size`.
+        parallel: requests under way at most, of all threads together.
+        alignments: whether alignments are fetched. Without, answers over gRPC are smaller, and are
+            not merged with others' by the server; all weights are 0.
+        credentials: what to trust with TLS in place of the system's certificates: gRPC's channel
+            credentials, or an `ssl.SSLContext` for https.
+
+    Raises:
+        InputError: if the server's address cannot be one, or gRPC's packages are missing.
+        ValueError: if another argument is out of its range.
+
+    Example:
+        with ServingClient("localhost:8500", "dates") as client:
+            client("march 27, 2016").text
+            client(["march 27, 2016", "9/27/94"], beam_width=4, length_penalty=1.0, nbest=2)
+    """
+
+    def __init__(
+        self,
+        server: str,
+        model: str,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        deadline: float = 30.0,
+        retries: int | Retries = 3,
+        batch_size: int = 64,
+        parallel: int = 4,
+        alignments: bool = True,
+        credentials: Any = None,
+    ) -> None:
+        self.retries = Retries(retries) if isinstance(retries, int) else retries
+        _check_arguments(self.retries.count, deadline, batch_size, parallel, version, label)
+        self.deadline, self.batch_size, self.parallel = deadline, batch_size, parallel
+        self.alignments = alignments
+        self._address = Address.parse(server)
+        self._model = ServedModel(model, version, label)
+        self._transport = _open(self._address, self._model, credentials)
+        self._closing = threading.Event()
+        self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="serving-client")
+
+    @overload
+    def __call__(self, texts: str, **options: Any) -> Translation: ...
+    @overload
+    def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
+    def __call__(self, texts: Any, **options: Any) -> Any:
+        """Translates one text or many.
+
+        Args:
+            texts: a string, or an iterable of strings.
+            **options: as `stream` takes them.
+
+        Returns:
+            One `Translation` for a string, a list in the same order for an iterable.
+        """
+        found = list(self.stream([texts] if isinstance(texts, str) else texts, **options))
+        return found[0] if isinstance(texts, str) else found
+
+    def stream(
+        self,
+        texts: Iterable[str],
+        *,
+        beam_width: int | None = None,
+        length_penalty: float | None = None,
+        nbest: int = 1,
+    ) -> Iterator[Translation]:
+        """Translates `texts` in order, and asks for no more than are soon wanted.
+
+        The server searches as the model was exported; or, through the signature `beam`, with a
+        width and a penalty that are both given, as the model's own are not known here.
+
+        Args:
+            texts: any iterable of strings.
+            beam_width: hypotheses that are searched together.
+            length_penalty: exponent of the length penalty.
+            nbest: hypotheses of each source, at most `beam_width`.
+
+        Raises:
+            InputError: if only one of the two is given, or a text is not valid Unicode.
+            ServingError: if the server gives no answer, or one that cannot be used.
+        """
+        if (beam_width is None) != (length_penalty is None) or (nbest != 1 and not beam_width):
+            raise InputError(
+                "a server needs `beam_width` and `length_penalty` together, and for `nbest` too. "
+                f"Received: beam_width={beam_width}, length_penalty={length_penalty}, "
+                f"nbest={nbest}."
+            )
+        search = {}
+        if beam_width is not None and length_penalty is not None:
+            search = {
+                "beam_width": np.int32(beam_width),
+                "length_penalty": np.float32(length_penalty),
+                "nbest": np.int32(nbest),
+            }
+        return self._in_order(_batches(texts, self.batch_size, len), self._translate, search)
+
+    def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
+        """How likely the model finds given targets, as `Translator.score` has it.
+
+        Raises:
+            InputError: if a text is not valid Unicode.
+            ServingError: if the server gives no answer, or one that cannot be used.
+            ValueError: if there are more of one than of the other.
+        """
+        pairs = zip(sources, targets, strict=True)
+        batches = _batches(pairs, self.batch_size, lambda pair: max(map(len, pair)))
+        return list(self._in_order(batches, self._score))
+
+    def versions(self) -> dict[int, str]:
+        """The state of each version of the model that the server knows of, such as "AVAILABLE".
+
+        Raises:
+            ServingError: if the server gives no answer, or does not know the model.
+        """
+        return self._ask(self._transport.states, "versions")
+
+    def close(self) -> None:
+        """Ends what is under way, and closes the connection."""
+        self._closing.set()
+        self._transport.close()
+        self._pool.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> ServingClient:
+        """The client itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes it."""
+        self.close()
+
+    def _in_order(
+        self, batches: Iterator[list[Item]], run: Callable[..., list[Answer]], *arguments: Any
+    ) -> Iterator[Answer]:
+        waiting: deque[Future[list[Answer]]] = deque()
+        try:
+            for batch in batches:
+                if self._closing.is_set():
+                    raise ValueError(_CLOSED)
+                waiting.append(self._pool.submit(run, batch, *arguments))
+                if len(waiting) > self.parallel:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _translate(self, texts: list[str], search: dict[str, Any]) -> list[Translation]:
+        each = {name: np.full(len(texts), value) for name, value in search.items()}
+        wanted = tuple(name for name in OUTPUTS if self.alignments or name != "alignment")
+        signature = "beam" if search else "serving_default"
+        inputs = {"text": _strings(texts), **each}
+        call = Call(signature, inputs, wanted, everything=self.alignments)
+        return self._read(call, lambda outputs: read_answer(texts, outputs))
+
+    def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore]:
+        sources, targets = zip(*pairs, strict=True)
+        inputs = {"source": _strings(sources), "target": _strings(targets)}
+        call = Call("score", inputs, ("score", "tokens", "log_probabilities"))
+        return self._read(call, lambda outputs: _pair_scores(pairs, outputs))
+
+    def _read(self, call: Call, read: Callable[[Arrays], Answer]) -> Answer:
+        def ask(seconds: float) -> Answer:
+            outputs = self._transport.predict(call, seconds)
+            if missing := [name for name in call.outputs if name not in outputs]:
+                raise ServingError(
+                    f"{self._address}: {self._model}, signature {call.signature}, answered without "
+                    f"{', '.join(missing)}; was it exported by keras-attention?"
+                )
+            return read(outputs)
+
+        return self._ask(ask, f"signature {call.signature}")
+
+    def _ask(self, attempt: Callable[[float], Answer], what: str) -> Answer:
+        try:
+            return self.retries.run(attempt, self.deadline, self._closing.wait)
+        except InputError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            if self._closing.is_set():
+                raise ValueError(_CLOSED) from error
+            raise ServingError(
+                f"{self._address}: {self._model}, {what}, answered with something else than a "
+                f"model that keras-attention exported, {type(error).__name__}."
+            ) from error
+
+
+def _open(address: Address, model: ServedModel, credentials: Any) -> Transport:
+    if address.protocol == "rest":
+        from keras_attention.serving.rest_transport import RestTransport
+
+        return RestTransport(address, model, credentials)
+    try:
+        from keras_attention.serving.grpc_transport import GrpcTransport
+    except ImportError:
+        raise InputError(
+            "a client over gRPC needs more packages: pip install 'keras-attention[serving]'; one "
+            f"over REST, such as http://{address.host}:8501, does not."
+        ) from None
+    return GrpcTransport(address, model, credentials)
+
+
+def _batches(
+    items: Iterable[Item], size: int, length: Callable[[Item], int]
+) -> Iterator[list[Item]]:
+    """Items that follow each other, `size` at most and of `CHARACTERS` at most, one at least."""
+    batch: list[Item] = []
+    longest = 0
+    for item in items:
+        longest = max(longest, length(item))
+        if batch and (len(batch) == size or longest * (len(batch) + 1) > CHARACTERS):
+            yield batch
+            batch, longest = [], length(item)
+        batch.append(item)
+    if batch:
+        yield batch
+
+
+def _strings(texts: Sequence[str]) -> npt.NDArray[Any]:
+    try:
+        return np.array([text.encode() for text in texts], object)
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"expected text of valid Unicode. Received: {error.object[:40]!r}."
+        ) from None
+
+
+def _pair_scores(pairs: Sequence[tuple[str, str]], outputs: Arrays) -> list[PairScore]:
+    rows = zip(pairs, outputs["tokens"], outputs["log_probabilities"], strict=True)
+    found = []
+    for pair, row, values in rows:
+        tokens = tuple(token.decode() for token in row if token)
+        found.append(PairScore(*pair, tokens, tuple(values[: len(tokens)].astype(float).tolist())))
+    return found
+
+
+def _check_arguments(
+    retries: int,
+    deadline: float,
+    batch_size: int,
+    parallel: int,
+    version: int | None,
+    label: str | None,
+) -> None:
+    if retries < 0:
+        raise ValueError(f"`retries` must not be negative. Received: retries={retries}.")
+    if not 0 < deadline < threading.TIMEOUT_MAX:
+        raise ValueError(
+            f"`deadline` must be a positive number of seconds. Received: deadline={deadline}."
+        )
+    for name, value in {"batch_size": batch_size, "parallel": parallel}.items():
+        if value < 1:
+            raise ValueError(f"`{name}` must be positive. Received: {name}={value}.")
+    if version is not None and label is not None:
+        raise ValueError(
+            "`version` and `label` must not both be given. "
+            f"Received: version={version}, label={label!r}."
+        )

@@ -1,0 +1,151 @@
+"""The way over REST, with Python's own library alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.serving.failures import ServingError, in_a_line
+from keras_attention.serving.transport import Address, Arrays, Call, ServedModel
+
+_PASSING = {429, 502, 503}
+_TOO_LATE = {408, 504}
+_STRINGS = {"text", "tokens", "source_tokens"}
+
+
+class RestTransport:
+    """One connection a request, so that threads share nothing.
+
+    Args:
+        address: where the server listens.
+        model: which model is asked.
+        credentials: an `ssl.SSLContext`, for an address of https; default the system's.
+    """
+
+    def __init__(
+        self, address: Address, model: ServedModel, credentials: ssl.SSLContext | None = None
+    ) -> None:
+        self._address, self._model = address, model
+        self._under_way: set[socket.socket] = set()
+        self._trusted = credentials or (ssl.create_default_context() if address.secure else None)
+        self._path = f"{address.path}/v1/models/{quote(model.name, safe='')}"
+        if model.version is not None:
+            self._path += f"/versions/{model.version}"
+        if model.label is not None:
+            self._path += f"/labels/{quote(model.label, safe='')}"
+
+    def predict(self, call: Call, seconds: float) -> Arrays:
+        """The outputs of a signature; all of them are sent, whatever is wanted."""
+        inputs = {name: _plain(array) for name, array in call.inputs.items()}
+        request = {"signature_name": call.signature, "inputs": inputs}
+        body = json.dumps(request, ensure_ascii=False).encode()
+        outputs = self._ask("POST", f"{self._path}:predict", body, seconds)["outputs"]
+        return {name: _array(name, outputs[name]) for name in call.outputs if name in outputs}
+
+    def states(self, seconds: float) -> dict[int, str]:
+        """The state of each version, such as "AVAILABLE"."""
+        answer = self._ask("GET", self._path, None, seconds)
+        return {int(each["version"]): each["state"] for each in answer["model_version_status"]}
+
+    def close(self) -> None:
+        """Hangs up on what is under way."""
+        for sock in tuple(self._under_way):
+            _hang_up(sock)
+
+    def _ask(self, method: str, path: str, body: bytes | None, seconds: float) -> Any:
+        try:
+            with self._connection(seconds) as connection:
+                connection.request(method, path, body, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                status, content = response.status, response.read()
+        except (OSError, HTTPException) as error:
+            raise self._failure(error) from error
+        if status != 200:
+            raise self._refusal(status, content)
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise ServingError(f"{self._address}: answered with what is not JSON.") from error
+
+    @contextmanager
+    def _connection(self, seconds: float) -> Iterator[HTTPConnection]:
+        """A connection that ends in time, however slowly bytes come."""
+        connection, late = self._make_connection(seconds), threading.Event()
+        try:
+            connection.connect()
+            sock = connection.sock
+            guard = threading.Timer(seconds, _hang_up, [sock, late])
+            guard.daemon = True
+            guard.start()
+            self._under_way.add(sock)
+            try:
+                yield connection
+            except (OSError, HTTPException):
+                if not late.is_set():
+                    raise
+            finally:
+                guard.cancel()
+                self._under_way.discard(sock)
+            if late.is_set():  # an answer without a length looks whole where it was cut
+                raise TimeoutError
+        finally:
+            connection.close()
+
+    def _make_connection(self, seconds: float) -> HTTPConnection:
+        host, port = self._address.host.strip("[]"), self._address.port
+        if self._trusted:
+            return HTTPSConnection(host, port, timeout=seconds, context=self._trusted)
+        return HTTPConnection(host, port, timeout=seconds)
+
+    def _failure(self, error: Exception) -> ServingError:
+        if isinstance(error, TimeoutError):
+            return ServingError(f"{self._address}: no answer within the deadline.")
+        said = in_a_line(str(error) or type(error).__name__)
+        if isinstance(error, ConnectionError | IncompleteRead):
+            return ServingError(f"{self._address}: cannot be reached, {said}.", passing=True)
+        if isinstance(error, HTTPException):
+            return ServingError(f"{self._address}: answered with what is not HTTP, {said}.")
+        return ServingError(f"{self._address}: cannot be reached, {said}.")
+
+    def _refusal(self, status: int, content: bytes) -> ServingError:
+        if status in _TOO_LATE:
+            return ServingError(f"{self._address}: no answer within the server's own deadline.")
+        text = content.decode(errors="replace")
+        with suppress(ValueError, KeyError, TypeError):
+            text = str(json.loads(text)["error"])
+        return ServingError(
+            f"{self._address}: {self._model} cannot answer, HTTP {status}: {in_a_line(text)}.",
+            passing=status in _PASSING,
+        )
+
+
+def _hang_up(sock: socket.socket, late: threading.Event | None = None) -> None:
+    if late is not None:
+        late.set()
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _plain(array: npt.NDArray[Any]) -> list[Any]:
+    return [each.decode() if isinstance(each, bytes) else each for each in array.tolist()]
+
+
+def _array(name: str, value: Any) -> npt.NDArray[Any]:
+    if name not in _STRINGS:
+        return np.asarray(value, "float32")
+    return np.asarray(np.frompyfunc(_encode, 1, 1)(np.array(value, object)), object)
+
+
+def _encode(value: Any) -> bytes:
+    return base64.b64decode(value["b64"]) if isinstance(value, dict) else value.encode()

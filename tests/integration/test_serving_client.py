@@ -1,0 +1,275 @@
+"""The client against both of TensorFlow Serving's protocols, on loopback."""
+
+import json
+import socket
+import threading
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+from loopback import Merging, Served, changed, drop, over_grpc, over_rest, slow, unavailable
+from variants import LONG, assert_same
+
+from keras_attention.errors import InputError
+from keras_attention.serving import ServingClient, ServingError
+from keras_attention.serving.failures import Retries
+
+LINES = ("march 27, 2016", "", "9/27/94", "monday, 1 january 1900", "é😀 한글", "x")
+QUICK = Retries(3, first_pause=0.01, longest_pause=0.05)
+
+
+@pytest.fixture(scope="module")
+def served(trained):
+    return Served(trained / "1")
+
+
+@pytest.fixture(scope="module", params=["grpc", "rest"])
+def server(request, served):
+    with {"grpc": over_grpc, "rest": over_rest}[request.param](served) as address:
+        yield address
+
+
+@pytest.fixture
+def connect(server, served):
+    """Opens clients, and closes them."""
+    clients = []
+
+    def connect(address=server, model="dates", **arguments):
+        clients.append(ServingClient(address, model, **{"retries": QUICK, **arguments}))
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.close()
+    served.faults.clear()
+
+
+@pytest.fixture
+def nobody():
+    """The address of a port where nobody listens; it was free just now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    return f"127.0.0.1:{port}"
+
+
+def test_gives_the_translators_answers(connect, translator):
+    texts = [*LINES, LONG] * 3
+    expected = translator(texts)
+    assert_same(connect()(texts), expected)
+    assert_same(connect(batch_size=1)(texts), expected)
+    assert_same([connect()(LINES[0])], expected[:1])
+    assert connect()([]) == []
+
+
+def test_large_inputs_are_split_and_stay_in_order(connect, served, translator):
+    texts = [f"{day} march {1900 + day}" for day in range(1, 151)]
+    served.calls.clear()
+    assert_same(connect(batch_size=16)(texts), translator(texts))
+    assert sorted(rows for _, rows in served.calls) == [6] + [16] * 9
+
+
+def test_answers_without_alignments(connect, translator):
+    found = connect(alignments=False)(LINES)
+    assert [each.text for each in found] == [each.text for each in translator(LINES)]
+    if not connect().alignments:
+        assert not any(each.alignment.any() for each in found)
+
+
+def test_versions_and_labels(connect):
+    assert connect().versions() == {1: "AVAILABLE"}
+    assert connect(version=1)("x").text == connect(label="stable")("x").text
+    with pytest.raises(ServingError, match="model 'dates', version 2 cannot answer.*Servable not"):
+        connect(version=2)("x")
+    with pytest.raises(ServingError, match="model 'dates', label 'canary' cannot answer"):
+        connect(label="canary")("x")
+
+
+def test_a_server_that_was_busy_is_asked_again(connect, served, translator):
+    served.faults += [unavailable, drop, unavailable]
+    assert_same(connect()(LINES), translator(LINES))
+    served.faults += [unavailable] * 4
+    with pytest.raises(ServingError, match="queue is full; tried 4 times.$"):
+        connect()("x")
+
+
+def test_a_slow_answer_is_not_waited_for(connect, served):
+    served.faults.append(slow(5))
+    start = time.monotonic()
+    with pytest.raises(ServingError, match="no answer within the deadline.$"):
+        connect(deadline=0.3)("x")
+    assert time.monotonic() - start < 3
+
+
+def test_a_request_that_is_tried_again_keeps_its_deadline(connect, served):
+    served.faults += [unavailable] * 99
+    start = time.monotonic()
+    with pytest.raises(ServingError, match="queue is full; tried"):
+        connect(deadline=0.5, retries=Retries(99, first_pause=0.1))("x")
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"score": None, "tokens": None}, "answered without score, tokens"),
+        ({"score": np.zeros(3, "float32")}, "answered with something else"),
+        ({"score": np.array([b"high"], object)}, "answered with something else"),
+        ({"text": np.zeros([1], "float32")}, "answered with something else"),
+    ],
+    ids=["missing", "more rows", "a string", "a number"],
+)
+def test_answers_that_are_not_ours(connect, served, changes, words):
+    served.faults.append(changed(**changes))
+    with pytest.raises(ServingError, match=words):
+        connect()("x")
+
+
+def test_models_and_signatures_that_are_not_there(connect, served):
+    with pytest.raises(ServingError, match="model 'other' cannot answer.*Servable not found"):
+        connect(model="other")("x")
+    with pytest.raises(ServingError, match="model 'other' cannot answer.*not find any versions"):
+        connect(model="other").versions()
+
+
+def test_nobody_listens(connect, server, nobody):
+    address = f"http://{nobody}" if server.startswith("http") else nobody
+    with pytest.raises(ServingError, match=f"^{nobody}: cannot be reached.*tried 4 times.$"):
+        connect(address)("x")
+
+
+def test_something_else_listens(connect, server):
+    """A server that sends what is neither protocol, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+
+        def greet():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(b"220 mail.example ESMTP\r\n")
+
+        threading.Thread(target=greet, daemon=True).start()
+        client = connect(f"http://{address}" if server.startswith("http") else address)
+        with pytest.raises(ServingError, match=f"^{address}: "):
+            client("x")
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_trickle_does_not_outlast_the_deadline(connect, served):
+    """An answer that comes a byte at a time, which no time limit of a single read ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                try:
+                    for _ in range(200):
+                        connection.sendall(b"{")
+                        time.sleep(0.05)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=trickle, daemon=True)
+        thread.start()
+        client = connect(f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.5)
+        start = time.monotonic()
+        with pytest.raises(ServingError, match="no answer within the deadline.$"):
+            client("x")
+        assert time.monotonic() - start < 5
+        thread.join(10)
+
+
+def test_a_server_that_comes_back_is_found(served, translator, nobody):
+    port = int(nobody.rpartition(":")[2])
+    found = []
+    client = ServingClient(nobody, "dates", retries=Retries(50, longest_pause=0.2), deadline=20)
+
+    def ask():
+        found.extend(client(LINES))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    time.sleep(0.5)
+    with over_grpc(served, port=port):
+        thread.join(20)
+        client.close()
+    assert_same(found, translator(LINES))
+
+
+def test_closing_ends_what_is_under_way(connect, served):
+    served.faults.append(slow(3))
+    client = connect(retries=0)
+    threading.Timer(0.3, client.close).start()
+    start = time.monotonic()
+    with pytest.raises((ServingError, ValueError)):
+        client("x")
+    assert time.monotonic() - start < 2.5
+
+
+def test_rows_over_rest_as_any_program_sends_them(served, translator):
+    with over_rest(served) as address:
+        body = json.dumps({"instances": list(LINES)}).encode()
+        with urllib.request.urlopen(f"{address}/v1/models/dates:predict", body, 10) as answer:
+            rows = json.loads(answer.read())["predictions"]
+    assert [row["text"] for row in rows] == [each.text for each in translator(LINES)]
+
+
+class TestUnderLoad:
+    """16 threads with 25 requests each: nothing lost, nothing mixed up, nothing hangs."""
+
+    THREADS, REQUESTS = 16, 25
+
+    def run(self, ask, translator):
+        texts = [
+            [
+                [f"{name} march {1900 + n + i}" for i in range(n % 4 + 1)]
+                for n in range(self.REQUESTS)
+            ]
+            for name in range(self.THREADS)
+        ]
+        flat = [text for requests in texts for request in requests for text in request]
+        expected = dict(zip(flat, translator(flat), strict=True))
+        found = [[] for _ in texts]
+
+        def work(name):
+            for request in texts[name]:
+                found[name].append(ask(request))
+
+        threads = [
+            threading.Thread(target=work, args=[name], daemon=True) for name in range(len(texts))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        assert not any(thread.is_alive() for thread in threads)
+        for requests, answers in zip(texts, found, strict=True):
+            assert len(answers) == self.REQUESTS
+            for request, answer in zip(requests, answers, strict=True):
+                assert_same(answer, [expected[text] for text in request])
+
+    def test_one_client_for_all(self, connect, served, translator):
+        served.faults += [None, unavailable, drop] * 20
+        self.run(connect(parallel=8, retries=Retries(9, first_pause=0.01)), translator)
+
+    @pytest.mark.parametrize("protocol", [over_grpc, over_rest])
+    def test_a_server_that_merges_requests(self, trained, translator, protocol):
+        served = Merging(trained / "1")
+        with protocol(served, threads=self.THREADS) as address:
+            with ServingClient(address, "dates", parallel=self.THREADS) as client:
+                self.run(client, translator)
+        served.close()
+        assert sum(served.merged) == self.THREADS * self.REQUESTS
+        assert max(served.merged) > 4
+
+
+def test_an_address_that_is_none():
+    with pytest.raises(InputError, match="must be host:port"):
+        ServingClient("localhost", "dates")

@@ -1,0 +1,226 @@
+"""The client with a server's answers made here; over real ones in `tests/integration`."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.serving import ServingClient, ServingError, client
+from keras_attention.serving.failures import Retries
+
+
+class Upper:
+    """Answers with the text in capitals, later for earlier requests."""
+
+    def __init__(self, *_):
+        self.calls, self.under_way, self.most = [], 0, 0
+        self.lock = threading.Lock()
+        self.errors = []
+        self.seconds = lambda number: 0.0
+        self.change = lambda outputs: outputs
+        self.closed = False
+
+    def predict(self, call, seconds):
+        with self.lock:
+            number = len(self.calls)
+            self.calls.append(call)
+            error = self.errors.pop() if self.errors else None
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        time.sleep(self.seconds(number))
+        with self.lock:
+            self.under_way -= 1
+        if error:
+            raise error
+        texts = call.inputs["text"]
+        rows = len(texts)
+        outputs = {
+            "text": np.array([text.upper() for text in texts], object),
+            "score": np.zeros(rows, "float32"),
+            "tokens": np.full((rows, 2), b"</s>", object),
+            "alignment": np.zeros((rows, 2, 1), "float32"),
+            "source_tokens": np.full((rows, 1), b"</s>", object),
+        }
+        return self.change({name: outputs[name] for name in call.outputs})
+
+    def states(self, seconds):
+        return {1: "AVAILABLE"}
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def server(monkeypatch):
+    transport = Upper()
+    monkeypatch.setattr(client, "_open", lambda *_: transport)
+    return transport
+
+
+def connect(**arguments):
+    return ServingClient("localhost:8500", "dates", **arguments)
+
+
+def texts_of(translations):
+    return [translation.text for translation in translations]
+
+
+def test_many_requests_keep_their_order(server):
+    server.seconds = lambda number: 0.02 * (number % 3)
+    texts = [f"t{number}" for number in range(100)]
+    with connect(batch_size=7, parallel=5) as translate:
+        assert texts_of(translate(texts)) == [text.upper() for text in texts]
+        assert texts_of(translate(text for text in texts)) == [text.upper() for text in texts]
+        assert translate("one").text == "ONE"
+        assert translate([]) == []
+    assert server.most == 5
+    assert {len(call.inputs["text"]) for call in server.calls} == {7, 2, 1}
+    assert server.closed
+
+
+def test_no_more_is_read_than_is_soon_wanted(server):
+    read = []
+
+    def texts():
+        for number in range(1000):
+            read.append(number)
+            yield str(number)
+
+    with connect(batch_size=10, parallel=2) as translate:
+        stream = translate.stream(texts())
+        next(stream)
+        assert len(read) <= 50
+        stream.close()
+
+
+def test_long_texts_go_in_smaller_requests(server):
+    half = "x" * (client.CHARACTERS // 2)
+    with connect() as translate:
+        found = translate(["a", half, half, 3 * half, "b", "c"])
+    assert [len(call.inputs["text"]) for call in server.calls] == [2, 1, 1, 2]
+    assert len(found) == 6
+
+
+def test_threads_share_a_client(server):
+    server.seconds = lambda number: 0.001 * (number % 4)
+    found = {}
+
+    def work(name):
+        texts = [f"{name} {number}" for number in range(40)]
+        found[name] = texts_of(translate(texts)) == [text.upper() for text in texts]
+
+    with connect(batch_size=3, parallel=4) as translate:
+        threads = [threading.Thread(target=work, args=[name]) for name in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert found == dict.fromkeys(range(8), True)
+    assert server.most <= 4
+
+
+def test_what_passes_is_tried_again(server):
+    server.errors = [ServingError("full.", passing=True)] * 3
+    with connect(retries=Retries(3, first_pause=0.001)) as translate:
+        assert translate("a").text == "A"
+        server.errors = [ServingError("full.", passing=True)] * 4
+        with pytest.raises(ServingError, match="^full; tried 4 times.$"):
+            translate("a")
+
+
+def test_an_error_ends_the_stream_and_what_waits(server):
+    server.errors = [ServingError("no.")]
+    with connect(batch_size=1, parallel=2) as translate:
+        with pytest.raises(ServingError, match="^no.$"):
+            translate([str(number) for number in range(100)])
+        time.sleep(0.05)
+        assert len(server.calls) <= 4
+        assert translate("a").text == "A"
+
+
+def test_search_options_go_to_the_signature_beam(server):
+    with connect() as translate:
+        translate(["a", "b"], beam_width=4, length_penalty=0.5, nbest=2)
+    (call,) = server.calls
+    assert call.signature == "beam"
+    assert {name: array.tolist() for name, array in call.inputs.items()} == {
+        "text": [b"a", b"b"],
+        "beam_width": [4, 4],
+        "length_penalty": [0.5, 0.5],
+        "nbest": [2, 2],
+    }
+    assert call.inputs["beam_width"].dtype == call.inputs["nbest"].dtype == "int32"
+    assert call.inputs["length_penalty"].dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "options", [{"beam_width": 4}, {"length_penalty": 1.0}, {"nbest": 2}], ids=str
+)
+def test_search_options_are_given_together(server, options):
+    with connect() as translate, pytest.raises(InputError, match="together"):
+        translate(["a"], **options)
+    assert server.calls == []
+
+
+def test_without_alignments(server):
+    with connect(alignments=False) as translate:
+        assert not translate("a").alignment.any()
+    (call,) = server.calls
+    assert "alignment" not in call.outputs
+    assert not call.everything
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda outputs: {**outputs, "score": np.zeros(3)}, "something else"),
+        (lambda outputs: {**outputs, "tokens": np.zeros(2)}, "something else"),
+        (lambda outputs: {**outputs, "text": np.array([b"\xff"], object)}, "something else"),
+        (lambda outputs: {"text": outputs["text"]}, "without score, tokens, alignment"),
+    ],
+)
+def test_answers_of_something_else(server, change, words):
+    server.change = change
+    with connect() as translate, pytest.raises(ServingError, match=f"^localhost:8500:.*{words}"):
+        translate("a")
+
+
+def test_text_that_is_none(server):
+    with connect() as translate, pytest.raises(InputError, match="valid Unicode.*ud800"):
+        translate(["a", "\ud800"])
+
+
+def test_closing_ends_pauses(server):
+    server.errors = [ServingError("full.", passing=True)] * 9
+    translate = connect(retries=Retries(5, first_pause=60), deadline=600)
+    threading.Timer(0.1, translate.close).start()
+    start = time.monotonic()
+    with pytest.raises(ServingError, match="^full.$"):
+        translate("a")
+    assert time.monotonic() - start < 10
+    with pytest.raises(ValueError, match="the client is closed"):
+        translate("a")
+
+
+def test_versions(server):
+    with connect() as translate:
+        assert translate.versions() == {1: "AVAILABLE"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"deadline": 0},
+        {"deadline": float("nan")},
+        {"retries": -1},
+        {"batch_size": 0},
+        {"parallel": 0},
+        {"version": 1, "label": "stable"},
+    ],
+    ids=str,
+)
+def test_arguments_out_of_their_range(server, arguments):
+    with pytest.raises(ValueError, match=f"`{next(iter(arguments))}`.*Received"):
+        connect(**arguments)
