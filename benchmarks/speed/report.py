@@ -157,7 +157,9 @@ def commit() -> str:
     try:
         where = {"cwd": HERE, "capture_output": True, "text": True, "check": True}
         found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **where).stdout.strip()
-        changed = subprocess.run(["git", "status", "--short", "-uno"], **where).stdout.strip()
+        matter = ["--", ":(top)", ":(top,exclude)benchmarks/results"]
+        status = ["git", "status", "--short", "-uno", *matter]
+        changed = subprocess.run(status, **where).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return found + (" with changes" if changed else "")
