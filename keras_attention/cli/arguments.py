@@ -56,6 +56,24 @@ BatchSize = Annotated[
         min=1, metavar="N", help="Lines searched together; a model sorts up to 16 times as many."
     ),
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Ask a TensorFlow Serving server: host:port for gRPC, or http://host:port. MODEL is "
+        "then its name there, of a path the last part, and may end in /VERSION.",
+        rich_help_panel="Server",
+    ),
+]
+Deadline = Annotated[
+    float,
+    typer.Option(
+        min=0.001,
+        metavar="SECONDS",
+        help="For each request, with every time that it is tried again.",
+        rich_help_panel="Server",
+    ),
+]
 
 OtherModels = Annotated[
     list[Path] | None,

@@ -53,14 +53,14 @@ class Served:
     """
 
     def __init__(self, folder):
-        self._model = tf.saved_model.load(str(folder))
+        self.model = tf.saved_model.load(str(folder))
         self.faults = deque()
         self.calls = []
 
     def predict(self, name, version, label, signature, inputs):
         if name != NAME or version not in (None, 1) or (label and label not in LABELS):
             raise Refusal("NOT_FOUND", f"Servable not found for request: Latest({name})")
-        graph = self._model.signatures.get(signature)
+        graph = self.model.signatures.get(signature)
         if graph is None:
             raise Refusal("INVALID_ARGUMENT", f'Serving signature key "{signature}" not found.')
         specs = graph.structured_input_signature[1]
@@ -75,7 +75,7 @@ class Served:
 
     def _run(self, signature, tensors):
         try:
-            outputs = self._model.signatures[signature](**tensors)
+            outputs = self.model.signatures[signature](**tensors)
         except tf.errors.InvalidArgumentError as error:
             raise Refusal("INVALID_ARGUMENT", error.message) from None
         return {key: tensor.numpy() for key, tensor in outputs.items()}
@@ -87,8 +87,8 @@ class Merging(Served):
     Sizes are rounded up to 4, 16, 64 ... rows by repeating the first row of the last request.
     """
 
-    def __init__(self, folder, longest_wait=0.01):
-        super().__init__(folder)
+    def __init__(self, served, longest_wait=0.01):
+        self.model, self.faults, self.calls = served.model, deque(), []
         self.merged = []
         self._wait = longest_wait
         self._tasks = queue.Queue()

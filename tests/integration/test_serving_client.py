@@ -11,6 +11,7 @@ import pytest
 from loopback import Merging, Served, changed, drop, over_grpc, over_rest, slow, unavailable
 from variants import LONG, assert_same
 
+from keras_attention.cli.output import format_lines
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient, ServingError
 from keras_attention.serving.failures import Retries
@@ -260,16 +261,53 @@ class TestUnderLoad:
         self.run(connect(parallel=8, retries=Retries(9, first_pause=0.01)), translator)
 
     @pytest.mark.parametrize("protocol", [over_grpc, over_rest])
-    def test_a_server_that_merges_requests(self, trained, translator, protocol):
-        served = Merging(trained / "1")
-        with protocol(served, threads=self.THREADS) as address:
+    def test_a_server_that_merges_requests(self, served, translator, protocol):
+        merging = Merging(served)
+        with protocol(merging, threads=self.THREADS) as address:
             with ServingClient(address, "dates", parallel=self.THREADS) as client:
                 self.run(client, translator)
-        served.close()
-        assert sum(served.merged) == self.THREADS * self.REQUESTS
-        assert max(served.merged) > 4
+        merging.close()
+        assert sum(merging.merged) == self.THREADS * self.REQUESTS
+        assert max(merging.merged) > 4
 
 
 def test_an_address_that_is_none():
     with pytest.raises(InputError, match="must be host:port"):
         ServingClient("localhost", "dates")
+
+
+class TestCommand:
+    LINES = "".join(f"{line}\n" for line in LINES).encode()
+
+    @pytest.mark.parametrize("options", [[], ["--scores"], ["--alignments"]], ids=str)
+    def test_prints_lines(self, run, connect, server, trained, options):
+        found = run("translate", trained, "--server", server, *options, stdin=self.LINES)
+        wanted = [f"--{column}" in options for column in ("scores", "alignments")]
+        lines = [line for each in connect()(LINES) for line in format_lines(each, 0, 1, *wanted)]
+        assert found == (0, "".join(f"{line}\n" for line in lines), "")
+
+    def test_prints_json(self, run, connect, server):
+        found = run("translate", "dates/1", "--server", server, "--json", stdin=self.LINES)
+        assert found.code == 0
+        lines = [json.loads(line) for line in found.out.splitlines()]
+        assert lines == [each.to_json() for each in connect()(LINES)]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["other", "--server", "{server}"], "model 'other' cannot answer"),
+            (["dates/7", "--server", "{server}"], "model 'dates', version 7 cannot answer"),
+            (["dates", "--server", "{nobody}"], "cannot be reached"),
+            (["dates", "--server", "localhost"], "must be host:port"),
+            (["dates", "--server", "{server}", "--top-k", "3"], "Received: --top-k"),
+            (["dates", "--server", "{server}", "--deadline", "0"], "deadline"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_what_goes_wrong_is_a_sentence(self, run, server, nobody, arguments, words):
+        filled = [each.format(server=server, nobody=nobody) for each in arguments]
+        found = run("translate", *filled, stdin=b"x\n")
+        assert (found.code, found.out) == (2, "")
+        assert found.err.startswith("error: ")
+        assert found.err.count("\n") == 1
+        assert words in found.err

@@ -12,6 +12,7 @@ from keras_attention.cli.arguments import (
     BatchSize,
     BeamWidth,
     CoveragePenalty,
+    Deadline,
     GroupDiversity,
     Groups,
     LengthPenalty,
@@ -23,6 +24,7 @@ from keras_attention.cli.arguments import (
     ReplaceUnknown,
     Sample,
     Seed,
+    Server,
     Temperature,
     TopK,
     TopP,
@@ -83,6 +85,8 @@ def translate(
         ),
     ] = False,
     replace_unknown: ReplaceUnknown = False,
+    server: Server = None,
+    deadline: Deadline = 30.0,
 ) -> None:
     """Translate lines: one in, one out, as they come; those before an unusable one are printed.
 
@@ -91,6 +95,7 @@ def translate(
     from keras_attention.cli.lines import available_batches, checked_text, open_lines
     from keras_attention.cli.output import format_lines
     from keras_attention.cli.runtimes import lines_at_once, open_translator
+    from keras_attention.cli.servers import SERVED_AT_ONCE, open_server
 
     search = given(
         beam_width=beam,
@@ -108,16 +113,30 @@ def translate(
         seed=seed,
         prefix=checked_text(prefix, "--prefix") or None,
     )
-    translator = open_translator(
-        model,
-        search,
-        others=others or (),
-        nbest=nbest,
-        batch_size=batch_size,
-        replace_unknown=replace_unknown,
-        whole_vocabulary=whole_vocabulary,
-    )
-    size = lines_at_once(model, batch_size, sample=bool(sample))
+    if server is not None:
+        refused = {"--with": others, "--replace-unknown": replace_unknown}
+        translator = open_server(
+            server,
+            model,
+            search,
+            nbest=nbest,
+            batch_size=batch_size,
+            alignments=alignments or as_json,
+            deadline=deadline,
+            refused=[name for name, value in refused.items() if value],
+        )
+        size = batch_size * SERVED_AT_ONCE
+    else:
+        translator = open_translator(
+            model,
+            search,
+            others=others or (),
+            nbest=nbest,
+            batch_size=batch_size,
+            replace_unknown=replace_unknown,
+            whole_vocabulary=whole_vocabulary,
+        )
+        size = lines_at_once(model, batch_size, sample=bool(sample))
     for batch in available_batches(open_lines(file), size):
         for number, translation in zip(batch.numbers, translator(batch.lines), strict=True):
             if as_json:

@@ -1,0 +1,87 @@
+"""A model behind a server, for the commands that translate."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_attention.cli.runtimes import Translate
+from keras_attention.errors import InputError
+from keras_attention.serving import ServingClient
+from keras_attention.translation import Translation
+
+SERVED_AT_ONCE = 4
+"""Requests under way at most."""
+
+_SERVED = {"beam_width", "length_penalty"}
+"""Options of search that a server takes, both or neither."""
+
+
+def open_server(
+    server: str,
+    model: Path,
+    search: Mapping[str, Any],
+    *,
+    nbest: int = 1,
+    batch_size: int = 64,
+    alignments: bool = True,
+    deadline: float = 30.0,
+    refused: Sequence[str] = (),
+) -> Translate:
+    """The translator behind a server's address.
+
+    Args:
+        server: `host:port`, or a URL.
+        model: the model's name there, or a path of which the last part is that; a number behind it
+            is the version.
+        search: options of search in place of the model's own settings.
+        nbest: hypotheses that are wanted.
+        batch_size: lines in a request.
+        alignments: whether alignments are wanted.
+        deadline: seconds for a request.
+        refused: options that were given and need the model's folder.
+
+    Raises:
+        InputError: if the address cannot be one, or an option needs the model's folder.
+    """
+    refused = [*refused, *(_option(name) for name in search if name not in _SERVED)]
+    if refused:
+        raise InputError(
+            f"{server}: a server searches as the model was exported, but for --beam, "
+            f"--length-penalty and --nbest. Received: {refused[0]}."
+        )
+    if len(search) == 1 or (nbest > 1 and not search):
+        raise InputError(
+            f"{server}: --beam and --length-penalty go together with --server, and with --nbest. "
+            f"Received: {', '.join([*map(_option, search), *['--nbest'] * (nbest > 1)])}."
+        )
+    if nbest > search.get("beam_width", 1):
+        raise InputError(
+            f"--nbest must not be over the beam width, {search['beam_width']}. "
+            f"Received: --nbest {nbest}."
+        )
+    name, version = _name_and_version(model)
+    client = ServingClient(
+        server,
+        name,
+        version=version,
+        deadline=deadline,
+        batch_size=batch_size,
+        parallel=SERVED_AT_ONCE,
+        alignments=alignments,
+    )
+
+    def translate(texts: Iterable[str]) -> list[Translation]:
+        return client(texts, nbest=nbest, **search)
+
+    return translate
+
+
+def _name_and_version(model: Path) -> tuple[str, int | None]:
+    last = model.resolve().name if model.name in ("", "..") else model.name
+    if last.isascii() and last.isdigit() and model.parent.name:
+        return model.parent.name, int(last)
+    return last, None
+
+
+def _option(name: str) -> str:
+    return "--beam" if name == "beam_width" else f"--{name.replace('_', '-')}"

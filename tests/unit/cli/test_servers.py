@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from keras_attention.cli import servers
+from keras_attention.cli.servers import open_server
+from keras_attention.errors import InputError
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """What clients are opened with, and called with."""
+    found = []
+
+    def client(*arguments, **options):
+        found.append((arguments, options))
+        return lambda texts, **search: found.append((texts, search)) or []
+
+    monkeypatch.setattr(servers, "ServingClient", client)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "version"),
+    [
+        ("dates", "dates", None),
+        ("saved_models/dates", "dates", None),
+        ("saved_models/dates/2", "dates", 2),
+        ("dates/2", "dates", 2),
+        ("2", "2", None),
+        ("/dates/", "dates", None),
+    ],
+)
+def test_names_and_versions(opened, model, name, version):
+    open_server("localhost:8500", Path(model), {})
+    (arguments, options), *_ = opened
+    assert arguments == ("localhost:8500", name)
+    assert options["version"] == version
+
+
+def test_a_folder_that_is_here(opened, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    open_server("localhost:8500", Path("."), {})
+    assert opened[0][0][1] == tmp_path.name
+
+
+def test_search_options_are_passed_on(opened):
+    open_server("a:1", Path("m"), {"beam_width": 4, "length_penalty": 1.0}, nbest=2)(["x"])
+    assert opened[1] == (["x"], {"beam_width": 4, "length_penalty": 1.0, "nbest": 2})
+
+
+@pytest.mark.parametrize(
+    ("search", "options", "words"),
+    [
+        ({"top_k": 3}, {}, "as the model was exported.*Received: --top-k"),
+        ({"prefix": "a"}, {}, "Received: --prefix"),
+        ({}, {"refused": ["--with"]}, "Received: --with"),
+        ({"beam_width": 3}, {}, "go together.*Received: --beam[.]"),
+        ({"length_penalty": 3.0}, {"nbest": 2}, "Received: --length-penalty, --nbest"),
+        ({}, {"nbest": 2}, "Received: --nbest"),
+        ({"beam_width": 3, "length_penalty": 0.0}, {"nbest": 4}, "not be over the beam width, 3"),
+    ],
+)
+def test_options_that_need_the_models_folder(opened, search, options, words):
+    with pytest.raises(InputError, match=words):
+        open_server("localhost:8500", Path("dates"), search, **options)
+    assert opened == []
