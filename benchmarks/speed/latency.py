@@ -3,8 +3,8 @@
 python benchmarks/speed/latency.py --data data/multi30k --python-joey PATH
 
 Median and 95th percentile over all sentences and rounds, from ids to ids. "ours" is float32 through
-TensorFlow, "tflite" the exported file in its own runtime, in float32 and with dynamic int8; "keras"
-calls `predict` for every token, as in `search.py`.
+TensorFlow, "tflite" the exported file in its own runtime, in float32 and with dynamic int8. Keras
+searches by `predict_on_batch`; how much `predict` adds, `search.py` tells.
 Outputs are as long as their sources, as in `search.py`; with int8 the counter is inexact, so its
 milliseconds a token count too.
 """
@@ -22,7 +22,6 @@ CONTESTANTS = [
     Contestant("tflite, float32", "tflite", {"variant": "float32"}),
     Contestant("tflite, dynamic int8", "tflite", {"variant": "int8"}),
     Contestant("floor", "floor"),
-    Contestant("keras", "keras", {"by": "predict"}),
     Contestant("keras, predict_on_batch", "keras", {"by": "predict_on_batch"}),
     Contestant("torch", "torch"),
     Contestant("joeynmt", "joeynmt", {"onednn": True}),
