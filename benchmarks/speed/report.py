@@ -139,7 +139,7 @@ def compact(value: Any, margin: str = "") -> str:
     deeper = margin + " "
     texts = [compact(each, deeper) for each in inner]
     if isinstance(value, dict):
-        texts = [f"{json.dumps(key)}: {text}" for key, text in zip(value, texts, strict=True)]
+        texts = [f"{json.dumps(str(key))}: {text}" for key, text in zip(value, texts, strict=True)]
     opened, closed = "{}" if isinstance(value, dict) else "[]"
     if not any(isinstance(each, (dict, list, tuple)) for each in inner):
         return f"{opened}{', '.join(texts)}{closed}"
