@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_attention.errors import InputError
 from keras_attention.files import read_bytes
-from keras_attention.text.codec import TextCodec
 from keras_attention.translation import Translation
-from keras_attention.vocabulary import PAD_ID
+from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
-SIGNATURE = "greedy"
-CHECKSUM_FILE = "model.crc32"
+from .device_choice import choose_next
+from .device_file import read_device_file
+
+SIGNATURES = ("greedy", "beam", "encode", "decode_step")
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedToken:
+    """One step of an output that is still growing.
+
+    Attributes:
+        token: the token that was just said.
+        text: the text of all tokens so far. A longer text need not begin with a shorter one:
+            letters and their marks are composed as they come.
+        score: sum of the natural log-probabilities so far.
+        alignment: this token's weights `[S]`.
+    """
+
+    token: str
+    text: str
+    score: float
+    alignment: npt.NDArray[np.float32]
 
 
 class DeviceTranslator:
     """The TFLite file behind the translator's own call; imports no TensorFlow and no Keras.
+
+    One object serves one thread at a time.
 
     Args:
         content: the whole file.
         name: its name, for error messages.
         threads: CPU threads of the runtime, a positive integer.
 
+    Attributes:
+        codec: the tokenizers and search settings.
+        manifest: what the file says of itself: `precision`, `beam_width`, ...
+
     Raises:
-        InputError: if the file is damaged or another model's.
+        InputError: if the file is damaged, another model's or of a newer format.
+        ValueError: if `threads` is no positive integer.
 
     Example:
         translator = DeviceTranslator.load("saved_models/dates/dates.tflite")
@@ -38,32 +63,67 @@ class DeviceTranslator:
     """
 
     def __init__(self, content: bytes, name: str = "model", *, threads: int = 1) -> None:
+        if type(threads) is not int or threads < 1:
+            raise ValueError(f"`threads` must be a positive integer. Received: threads={threads}.")
         self.name = name
-        self.codec = _read_codec(content, name)
+        file = read_device_file(content, name)
+        self.codec, self.manifest = file.codec, file.manifest
         self._interpreter = _make_interpreter(content, name, threads)
-        self._run = self._interpreter.get_signature_runner(SIGNATURE)
+        self._runners: dict[str, tuple[Any, list[str]]] = {}
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1) -> DeviceTranslator:
         """Reads a file that `export` wrote.
 
         Raises:
-            InputError: if it is missing, damaged or another model's.
+            InputError: if it is missing, damaged, another model's or of a newer format.
         """
         return cls(read_bytes(path), str(path), threads=threads)
 
-    def __call__(self, texts: Iterable[str]) -> list[Translation]:
+    def __call__(self, texts: Iterable[str], *, beam: bool = False) -> list[Translation]:
         """Translates `texts` in order, one at a time.
+
+        Args:
+            texts: the sources.
+            beam: whether to search with the file's own beam width and give all its hypotheses;
+                by default the likeliest token is taken at every step.
 
         Raises:
             InputError: if a text has more tokens than the file takes.
         """
-        return [self._translate(text) for text in texts]
+        return [self._translate(text, beam) for text in texts]
 
-    def _translate(self, text: str) -> Translation:
-        outputs = self._run(source=self._source(text))
-        arrays = [outputs[name][:, np.newaxis] for name in ("tokens", "score", "alignment")]
+    def _translate(self, text: str, beam: bool) -> Translation:
+        found = self._run("beam" if beam else "greedy", source=self._source(text))
+        arrays = [found[name] for name in ("tokens", "score", "alignment")]
+        if not beam:
+            arrays = [array[:, np.newaxis] for array in arrays]
         return self.codec.translations([text], *arrays)[0]
+
+    def stream(self, text: str) -> Iterator[StreamedToken]:
+        """Translates one text and gives each token as soon as it is known.
+
+        The tokens are those of the translator's own call, `</s>` left out.
+
+        Raises:
+            InputError: if the text has more tokens than the file takes; at the first token.
+        """
+        source, length = self._source(text), len(self.codec.source.tokens(text))
+        limit = self.codec.settings.max_length if length > 1 else 0
+        encoded = self._run("encode", source=source)
+        state = {name: encoded[name] for name in encoded if name.startswith("state_")}
+        memory = {name: encoded[name] for name in ("values", "keys")}
+        token, said, score = START_ID, list[int](), 0.0
+        for _ in range(limit):
+            ids = np.array([token], "int32")
+            step = self._run("decode_step", token=ids, source=source, **memory, **state)
+            token, gain = choose_next(step["log_probabilities"][0], said, self.codec.settings)
+            if token == END_ID:
+                return
+            said, score = [*said, token], score + gain
+            state = {name: step[name] for name in state}
+            (word,), words = self.codec.target.vocabulary.decode([token]), self.codec.target
+            yield StreamedToken(word, words.decode(said), score, step["alignment"][0, :length])
 
     def fits(self, text: str) -> bool:
         """Whether `text` has no more tokens than the file takes."""
@@ -80,26 +140,14 @@ class DeviceTranslator:
         source[0, : len(ids)] = ids
         return source
 
-
-def _read_codec(content: bytes, name: str) -> TextCodec:
-    if content[4:8] != b"TFL3":
-        raise InputError(f"{name}: expected a TFLite file, found something else.")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            files = {item.filename: archive.read(item) for item in archive.infolist()}
-            size = min(item.header_offset for item in archive.infolist())
-    except Exception:  # zipfile raises whatever the damage causes
-        raise InputError(
-            f"{name}: truncated or not one of ours, the tokenizers at its end are missing."
-        ) from None
-    if files.pop(CHECKSUM_FILE, None) != checksum(content[:size]):
-        raise InputError(f"{name}: damaged or not one of ours, its checksum is another.")
-    return TextCodec.from_files(files, name)
-
-
-def checksum(model: bytes) -> bytes:
-    """What the file says of its own first part: the runtime may crash on damage, or not see it."""
-    return f"{zlib.crc32(model):08x}\n".encode()
+    def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
+        """Runs a signature on what it takes of `inputs`: models without attention take less."""
+        if signature not in self._runners:
+            runner = self._interpreter.get_signature_runner(signature)
+            self._runners[signature] = runner, list(runner.get_input_details())
+        runner, names = self._runners[signature]
+        outputs: Mapping[str, Any] = runner(**{name: inputs[name] for name in names})
+        return outputs
 
 
 def _make_interpreter(content: bytes, name: str, threads: int) -> Any:
@@ -114,6 +162,6 @@ def _make_interpreter(content: bytes, name: str, threads: int) -> Any:
         signatures = interpreter.get_signature_list()
     except (ValueError, RuntimeError):
         raise InputError(f"{name}: damaged, the TFLite runtime cannot read it.") from None
-    if SIGNATURE not in signatures:
-        raise InputError(f"{name}: has no signature {SIGNATURE!r}; was it exported by us?")
+    if missing := set(SIGNATURES) - set(signatures):
+        raise InputError(f"{name}: has no signature {min(missing)!r}; was it exported by us?")
     return interpreter

@@ -3,78 +3,128 @@
 from __future__ import annotations
 
 import tempfile
-import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
 from keras_attention.model_files import copy_for_inference
+from keras_attention.text.codec import TextCodec
 from keras_attention.translator import Translator
 
-from .device import CHECKSUM_FILE, SIGNATURE, checksum
-from .saved_model import raw_variables, search_best
+from .compact import compact
+from .device_file import write_device_file
+from .device_graphs import beam_width_of, trace_graphs
+from .flat_file import pack_flat_file, read_flat_file
+from .manifest import describe
+from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, Choose, lower
+from .searches import raw_variables
+
+MIXED = "mixed"
+PRECISIONS = (FLOAT32, FLOAT16, MIXED, INT8)
+
+_NOT_ROUNDED = "decoder/"
+"""What the paths of weights hold before which "mixed" does not round (benchmarks/export.md)."""
 
 
-def export_tflite(translator: Translator, path: str | Path) -> Path:
+def export_tflite(translator: Translator, path: str | Path, *, precision: str = FLOAT32) -> Path:
     """Writes one file that a phone, a browser or `DeviceTranslator` runs.
 
-    The signature `greedy` takes `source`, int32 ids `[1, max_source_length]` closed by the end
-    token and padded with 0, and gives `tokens` `[1, T]`, `score` `[1]` and `alignment`
-    `[1, T, max_source_length]`. The tokenizers and a checksum are appended as a zip archive, which
-    `zipfile` reads and the TFLite runtimes ignore.
+    Its signatures are those of `trace_graphs`. The tokenizers and a manifest are appended as a zip
+    archive, which `zipfile` reads and the TFLite runtimes ignore.
 
     Args:
         translator: a trained translator.
         path: the file to write.
+        precision: one of `PRECISIONS`, of which all but "float32" may change outputs;
+            `measure_variants` tells by how much.
 
     Returns:
         The path of the file.
+
+    Raises:
+        InputError: if there is no such precision, or the model cannot be exported.
     """
-    path = Path(path)
-    content = convert(translator)
-    with write_atomically(path) as beside:
-        beside.write_bytes(content)
-        with zipfile.ZipFile(beside, "a") as archive:
-            files = {**translator.codec.to_files(), CHECKSUM_FILE: checksum(content)}
-            for name, stored in files.items():
-                # A fixed time stamp: equal models give equal files.
-                archive.writestr(zipfile.ZipInfo(name), stored)
-    return path
+    return Converted.of(translator).write(path, precision)
 
 
-def convert(translator: Translator) -> bytes:
-    """The flat buffer, without the tokenizers."""
-    model = copy_for_inference(translator.single_model)
-    module = DeviceModule(Translator(model, translator.codec))
-    signature = module.greedy.get_concrete_function()
+class Converted:
+    """A model that was converted once, to be written in any precision.
+
+    Args:
+        content: the flat buffer in float32.
+        codec: the tokenizers and search settings.
+        paths: the Keras path of each matrix, by its bytes.
+    """
+
+    def __init__(self, content: bytes, codec: TextCodec, paths: dict[bytes, str]) -> None:
+        self._content, self._codec, self._paths = content, codec, paths
+
+    @classmethod
+    def of(cls, translator: Translator) -> Converted:
+        """Converts a translator's model.
+
+        Raises:
+            InputError: if it cannot be exported.
+        """
+        model = copy_for_inference(translator.single_model)
+        copied = Translator(model, translator.codec)
+        return cls(_convert(copied), translator.codec, _paths(model))
+
+    def write(self, path: str | Path, precision: str) -> Path:
+        """Writes the file in a precision; see `export_tflite`."""
+        path, model = Path(path), self.lowered(precision)
+        settings = self._codec.settings
+        described = describe(
+            self._codec,
+            precision=precision,
+            max_source_length=settings.max_source_length,
+            max_length=settings.max_length,
+            beam_width=beam_width_of(settings),
+            length_penalty=settings.length_penalty,
+        )
+        with write_atomically(path) as beside:
+            write_device_file(beside, model, self._codec, described)
+        return path
+
+    def lowered(self, precision: str) -> bytes:
+        """The flat buffer in a precision."""
+        if precision not in PRECISIONS:
+            raise InputError(
+                f"a precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}."
+            )
+        model = read_flat_file(self._content)
+        lower(model, self._choice(precision))
+        compact(model)
+        return pack_flat_file(model)
+
+    def _choice(self, precision: str) -> Choose:
+        def choose(weights: np.ndarray[Any, Any]) -> str:
+            path = self._paths.get(weights.tobytes(), "")
+            return INT8_WEIGHTS if _NOT_ROUNDED in path else INT8
+
+        return choose if precision == MIXED else lambda weights: precision
+
+
+def _convert(translator: Translator) -> bytes:
+    graphs, holder = trace_graphs(translator), tf.Module()
+    holder.weights = raw_variables(translator)
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: signature})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        tf.saved_model.save(holder, folder, signatures=graphs)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(graphs))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         content: bytes = converter.convert()
     return content
 
 
-class DeviceModule(tf.Module):  # type: ignore[misc]
-    """The raw variables of a translator, and greedy search over one source of fixed length.
-
-    Of the model's own search settings those of beams have no say.
-
-    Args:
-        translator: a trained translator.
-    """
-
-    def __init__(self, translator: Translator) -> None:
-        super().__init__()
-        self.weights = raw_variables(translator)
-        model, settings = translator.single_model, translator.codec.settings
-        options = settings.options(beam_width=1)
-
-        def greedy(source: tf.Tensor) -> dict[str, tf.Tensor]:
-            return search_best(model, source, options)
-
-        shape = [1, settings.max_source_length]
-        self.greedy = tf.function(
-            greedy, input_signature=[tf.TensorSpec(shape, tf.int32, "source")], autograph=False
-        )
+def _paths(model: Any) -> dict[bytes, str]:
+    """Matrices are stored as they are or with rows and columns changed."""
+    paths = {}
+    for weight in model.weights:
+        matrix = np.array(weight, "float32")
+        for stored in (matrix, matrix.T):
+            paths[stored.tobytes()] = weight.path
+    return paths

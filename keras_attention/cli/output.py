@@ -87,7 +87,13 @@ def print_agreements(agreements: "Sequence[Agreement]") -> bool:
             str(agreement.lines),
             f"{agreement.exact_match:.2%}",
             f"{agreement.score_difference:.1e}",
-            "agrees" if agreement.agrees else "DIFFERS",
+            _verdict(agreement),
         )
     Console(highlight=False).print(table)
     return all(agreement.agrees for agreement in agreements)
+
+
+def _verdict(agreement: "Agreement") -> str:
+    if not agreement.agrees:
+        return "DIFFERS"
+    return "agrees" if agreement.precision == "float32" else f"rounded, {agreement.precision}"

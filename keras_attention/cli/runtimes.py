@@ -128,16 +128,39 @@ def _in_options(message: str) -> str:
     return re.sub(rf"`?\b({names})\b`?(=?)", option, flags)
 
 
-def export_all(translator: Any, folder: Path, *, version: int = 1) -> list[Path]:
-    """Writes the SavedModel and the TFLite file of a translator into its folder."""
+def export_all(
+    translator: Any,
+    folder: Path,
+    *,
+    version: int = 1,
+    tflite: str = "float32",
+    lines: int = 500,
+) -> list[Path]:
+    """Writes the SavedModel and the TFLite file of a translator into its folder.
+
+    Args:
+        translator: a trained translator.
+        folder: its folder.
+        version: TensorFlow Serving's version number.
+        tflite: what `--tflite` asks for; all but "float32" is measured on held-out pairs.
+        lines: pairs at most.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: if there are no pairs to measure on, or the precision loses too much.
+    """
+    from keras_attention.cli.device_export import export_measured
     from keras_attention.export.saved_model import export_saved_model
     from keras_attention.export.tflite import export_tflite
 
     name = folder.resolve().name
-    return [
-        export_saved_model(translator, folder, version=version),
-        export_tflite(translator, folder / f"{name}.tflite"),
-    ]
+    if tflite == "float32":
+        saved = export_saved_model(translator, folder, version=version)
+        return [saved, export_tflite(translator, folder / f"{name}.tflite")]
+    measured = export_measured(translator, folder, tflite, lines)
+    return [export_saved_model(translator, folder, version=version), *measured]
 
 
 def evaluation_pairs(

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,35 @@ def test_gives_the_translators_greedy_answers(variant, exported):
     texts = [text for text in TEXTS if device.fits(text)]
     assert len(texts) > 5
     assert_same(device(texts), variant(texts, beam_width=1))
+
+
+def test_gives_the_translators_beams(variant, exported):
+    device = DeviceTranslator.load(exported)
+    texts = [text for text in TEXTS if device.fits(text)]
+    width, found = device.manifest["beam_width"], device(texts, beam=True)
+    assert width == {1: 4, 3: 3}[variant.codec.settings.beam_width]
+    expected = variant(texts, beam_width=width)
+    assert max(len(translation.hypotheses) for translation in found) == width
+    for one, other in zip(found, expected, strict=True):
+        assert len(one.hypotheses) == len(other.hypotheses)
+        pairs = zip(one.hypotheses, other.hypotheses, strict=True)
+        assert_same(*zip(*(map(alone, (one, other), pair) for pair in pairs), strict=True))
+
+
+def alone(translation, hypothesis):
+    return replace(translation, hypotheses=(hypothesis,))
+
+
+def test_streams_the_greedy_answer_a_token_at_a_time(variant, exported):
+    device = DeviceTranslator.load(exported, threads=2)
+    for text in filter(device.fits, TEXTS):
+        (whole,), steps = device([text]), list(device.stream(text))
+        ended = whole.tokens[-1] == "</s>"
+        assert tuple(step.token for step in steps) == whole.tokens[: -1 if ended else None]
+        for step, weights in zip(steps, whole.alignment, strict=False):
+            np.testing.assert_allclose(step.alignment, weights, atol=1e-5)
+        assert [step.text for step in steps][-1:] == [whole.text] * bool(steps)
+        assert ended or abs(steps[-1].score - whole.score) < 1e-4
 
 
 def test_the_graph_itself_invents_nothing_for_an_empty_source(variant, exported):
@@ -54,9 +84,11 @@ def test_refuses_a_source_that_is_too_long(exported):
 
 def test_a_source_as_long_as_the_limit_fits(variant, exported):
     device = DeviceTranslator.load(exported)
-    separator = variant.codec.source.separator
-    text = separator.join(["a"] * 23)
-    assert device.fits(text) and not device.fits(text + separator + "a")
+    separator, letters = variant.codec.source.separator, ["a"]
+    while device.fits(separator.join(letters)):
+        letters.append("a")
+    text = separator.join(letters[:-1])
+    assert len(variant.codec.source.encode(text)) == 24
     assert_same(device([text]), variant([text], beam_width=1))
 
 

@@ -8,12 +8,20 @@ from keras_attention import (
     Seq2Seq,
     Translator,
     Vocabulary,
+    learn_subwords,
 )
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import make_tokenizer
 
 HANGUL = "가나다라마바사아자차한국어 é😀"
+
+LINES = [
+    "the cat sat on that mat",
+    "one family of the cats",
+    "고양이 한국어 고양이",
+    "abc abd abca",
+]
 
 VARIANTS = {
     "bahdanau": lambda: make_translator(
@@ -51,6 +59,16 @@ VARIANTS = {
         merge="sum",
         bridge="zero",
     ),
+    "subwords": lambda: make_translator(
+        learn_subwords(LINES, 34),
+        learn_subwords(LINES, 34),
+        kind="subword",
+        attention=LuongAttention("general"),
+        layer_norm=True,
+        deep_output=True,
+        attention_units=6,
+        tie_embeddings="all",
+    ),
 }
 
 TEXTS = (
@@ -69,8 +87,12 @@ LONG = "the cat abc 가나 " * 200
 
 def make_translator(sources, targets, *, kind="character", search=None, **model):
     """A translator with weights large enough that its outputs depend on its inputs."""
-    source, target = (make_tokenizer(kind, Vocabulary(tokens)) for tokens in (sources, targets))
-    network = Seq2Seq(len(source.vocabulary), len(target.vocabulary), units=8, embedding=6, **model)
+    source, target = (
+        make_tokenizer(kind, learned if kind == "subword" else Vocabulary(learned))
+        for learned in (sources, targets)
+    )
+    sizes = len(source.vocabulary), len(target.vocabulary)
+    network = Seq2Seq(*sizes, **{"units": 8, "embedding": 6, **model})
     network.build()
     rng = np.random.default_rng(5)
     network.set_weights([rng.standard_normal(w.shape) for w in network.get_weights()])

@@ -32,6 +32,13 @@ def test_scores_may_differ_by_rounding_alone():
         assert agreement.agrees is agrees
 
 
+@pytest.mark.parametrize(("equal", "agrees"), [(8, True), (3, False)])
+def test_of_rounded_weights_most_texts_are_equal(equal, agrees):
+    expected = [translate("a")] * 10
+    actual = [translate("a", -1.5)] * equal + [translate("b")] * (10 - equal)
+    assert compare("a.tflite", expected, actual, "int8").agrees is agrees
+
+
 def test_alignments_are_compared_where_the_tokens_are_equal():
     expected = [translate("a"), translate("b")]
     agreement = compare("1", expected, [translate("a", weight=0.25), translate("c", weight=9.0)])

@@ -1,0 +1,97 @@
+"""`export --tflite`: every precision measured on held-out pairs, and the default among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from keras_attention.cli.runtimes import evaluation_pairs
+from keras_attention.errors import InputError
+from keras_attention.export.quality_gate import Gate, Quality, measure_variants
+from keras_attention.export.tflite import PRECISIONS, Converted
+from keras_attention.training.metric_kinds import ExactMatch
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.text_metrics import higher_is_better, score
+from keras_attention.translator import Translator
+
+BEST, ALL = "best", "all"
+CHOICES = (*PRECISIONS, BEST, ALL)
+
+
+def check_choice(choice: str) -> None:
+    """Checks what is wanted of TFLite.
+
+    Raises:
+        InputError: if it is none of `CHOICES`.
+    """
+    if choice not in CHOICES:
+        raise InputError(
+            f"--tflite must be one of {', '.join(CHOICES)}. Received: --tflite {choice}."
+        )
+
+
+def export_measured(translator: Translator, folder: Path, choice: str, lines: int) -> list[Path]:
+    """Measures every precision, prints and saves the table, and writes what it allows.
+
+    Args:
+        translator: a trained translator.
+        folder: its folder, with the recipe that held pairs out.
+        choice: the default file's precision; "best" for the smallest that is allowed, "all" to
+            write the others beside it.
+        lines: pairs at most.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: if there are no pairs, or the precision loses too much.
+    """
+    pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
+    converted = Converted.of(translator)
+    gate = measure_variants(translator, converted, pairs, quality)
+    print_variants(gate)
+    default = gate.default if choice in (BEST, ALL) else choice
+    gate.require(default)
+    name = folder.resolve().name
+    table = folder / f"{name}.variants.json"
+    gate.save(table, default)
+    others = [each for each in PRECISIONS if each != default] if choice == ALL else []
+    return [
+        converted.write(folder / f"{name}.tflite", default),
+        *(converted.write(folder / f"{name}.{each}.tflite", each) for each in others),
+        table,
+    ]
+
+
+def _quality(folder: Path) -> Quality:
+    """The metric by which the recipe kept the best model, in hundredths."""
+    metric = load_recipe(folder / "recipe.toml").training.metric
+    scale = 100 if metric == ExactMatch.name else 1
+
+    def judge(outputs: Sequence[str], targets: Sequence[str], sources: Sequence[str]) -> float:
+        return scale * score(metric, outputs, targets, sources).value
+
+    return Quality(metric, judge, higher_is_better(metric))
+
+
+def print_variants(gate: Gate) -> None:
+    """Prints the table of the quality gate."""
+    names = ("TFLite file", "MB", "of float32", "ms a line", "equal tokens", "equal outputs")
+    table = Table(*names, gate.metric, "loss", "")
+    for each in gate.variants:
+        table.add_row(
+            each.precision,
+            f"{each.size / 1e6:.2f}",
+            f"{each.share:.1%}",
+            f"{each.milliseconds:.1f}",
+            f"{each.tokens:.2%}",
+            f"{each.sentences:.2%}",
+            f"{each.value:.2f}",
+            f"{each.loss:+.2f}",
+            "passes" if each.passes else "REFUSED",
+        )
+    print(f"{gate.lines} held-out pairs, greedy; the Keras model: {gate.metric} {gate.keras:.2f}")
+    Console(highlight=False).print(table)

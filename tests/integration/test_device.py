@@ -1,0 +1,203 @@
+"""Precisions of the TFLite file, the gate that judges them, and files that cannot be used."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from variants import assert_same, make_translator
+
+from keras_attention import BahdanauAttention, InputError
+from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.device_file import write_device_file
+from keras_attention.export.quality_gate import MOST_LOST, Quality, measure_variants
+from keras_attention.export.tflite import PRECISIONS, Converted
+from keras_attention.training.text_metrics import score
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz "
+TEXTS = ["the cat sat on", "", "a quick brown fox", "zzz", "jumps over the lazy"]
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A translator whose weights outweigh what else a file holds, and are of usual sizes."""
+    translator = make_translator(
+        LETTERS,
+        LETTERS,
+        units=256,
+        embedding=160,
+        attention=BahdanauAttention(256),
+        attention_units=160,
+        tie_embeddings="all",
+        input_feeding=True,
+    )
+    rng = np.random.default_rng(3)
+    model = translator.model
+    model.set_weights([0.1 * rng.standard_normal(w.shape) for w in model.get_weights()])
+    return translator
+
+
+@pytest.fixture(scope="module")
+def converted(large):
+    return Converted.of(large)
+
+
+@pytest.fixture(scope="module")
+def files(converted, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("precisions")
+    return {name: converted.write(folder / f"{name}.tflite", name) for name in PRECISIONS}
+
+
+def test_the_signatures_share_the_weights(large, files):
+    numbers = sum(weight.size for weight in large.model.get_weights())
+    assert files["float32"].stat().st_size < 4 * numbers + 350_000
+
+
+@pytest.mark.parametrize(
+    ("precision", "most"), [("float16", 0.56), ("int8", 0.31), ("mixed", 0.31)]
+)
+def test_lower_precision_is_smaller(files, precision, most):
+    assert files[precision].stat().st_size < most * files["float32"].stat().st_size
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_signature_runs_in_every_precision(large, files, precision):
+    """First steps are compared: rounding makes outputs of untrained models part early."""
+    device = DeviceTranslator.load(files[precision])
+    assert device.manifest["precision"] == precision
+    if precision == "float32":
+        assert_same(device(TEXTS), large(TEXTS, beam_width=1))
+    (greedy,), (beams,) = device(TEXTS[:1]), device(TEXTS[:1], beam=True)
+    assert [step.token for step in device.stream(TEXTS[0])][:3] == list(greedy.tokens[:3])
+    assert len(beams.hypotheses) == 4 and beams.score < 0
+    found = _first_log_probabilities(device, large.codec)
+    exact = _first_log_probabilities(DeviceTranslator.load(files["float32"]), large.codec)
+    allowed = {"float32": 1e-5, "float16": 0.02, "mixed": 0.6, "int8": 0.6}[precision]
+    assert abs(found - exact).max() < allowed
+
+
+def _first_log_probabilities(device, codec):
+    """Those of real tokens after the start of `TEXTS[0]`."""
+    source = np.zeros((1, codec.settings.max_source_length), "int32")
+    ids = codec.source.encode(TEXTS[0])
+    source[0, : len(ids)] = ids
+    encoded = device._run("encode", source=source)
+    step = device._run("decode_step", token=np.array([1], "int32"), source=source, **encoded)
+    return step["log_probabilities"][0, 2:]
+
+
+def test_one_matrix_that_serves_twice_is_stored_once(large, files):
+    (embeddings,) = (w for w in large.model.weights if "embeddings" in w.path)
+    rows = np.array(embeddings)
+    rounded = np.rint(rows / (np.abs(rows).max(axis=1, keepdims=True) / 127)).astype("int8")
+    assert files["int8"].read_bytes().count(rounded[5].tobytes()) == 1
+
+
+def test_equal_conversions_give_equal_files(converted, files, tmp_path):
+    again = converted.write(tmp_path / "again.tflite", "mixed")
+    assert again.read_bytes() == files["mixed"].read_bytes()
+
+
+def test_an_unknown_precision(converted, tmp_path):
+    with pytest.raises(InputError, match="must be one of float32, .* Received: 'int4'"):
+        converted.write(tmp_path / "a.tflite", "int4")
+    assert not list(tmp_path.iterdir())
+
+
+PAIRS = [(text, text) for text in TEXTS] + [("x" * 99, "too long")]
+
+
+def exact(outputs, targets, sources):
+    return 100 * score("exact_match", outputs, targets, sources).value
+
+
+def test_the_gate_measures_every_precision(large, converted, tmp_path):
+    gate = measure_variants(large, converted, PAIRS, Quality("exact", exact, True))
+    assert gate.lines == len(TEXTS)
+    assert [variant.precision for variant in gate.variants] == list(PRECISIONS)
+    first = gate.variants[0]
+    assert (first.share, first.tokens, first.sentences, first.loss) == (1, 1, 1, 0)
+    assert all(0 < variant.milliseconds for variant in gate.variants)
+    gate.save(tmp_path / "table.json", gate.default)
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert table["variants"][0]["size"] == first.size
+    assert (table["most_lost"], table["default"]) == (MOST_LOST, gate.default)
+
+
+def test_the_gate_refuses_what_loses_too_much(large, converted):
+    """A metric that counts calls, as if each file after float32 were worse than the one before."""
+    values = iter([30, 30, 29.9, 29.6, 29.7])  # Keras, float32, float16, mixed, int8
+    quality = Quality("bleu", lambda *_: next(values), True)
+    gate = measure_variants(large, converted, PAIRS, quality)
+    passes = {variant.precision: variant.passes for variant in gate.variants}
+    assert passes == {"float32": True, "float16": True, "mixed": False, "int8": True}
+    assert gate.default == "int8"
+    gate.require("int8")
+    with pytest.raises(InputError, match=r"mixed loses 0\.40 points of bleu on 5 .* int8 may be"):
+        gate.require("mixed")
+
+
+def test_less_of_an_error_rate_is_better(large, converted):
+    values = iter([7, 7, 7.5, 6, 8])
+    gate = measure_variants(large, converted, PAIRS, Quality("wer", lambda *_: next(values), False))
+    assert [round(variant.loss, 1) for variant in gate.variants] == [0, 0.5, -1, 1]
+    assert gate.default == "mixed"
+
+
+def test_the_gate_needs_pairs(large, converted):
+    with pytest.raises(InputError, match="pairs of at most 24 source tokens"):
+        measure_variants(large, converted, PAIRS[-1:], Quality("exact", exact, True))
+
+
+def test_threads(files):
+    texts = TEXTS[:2]
+    assert_same(
+        DeviceTranslator.load(files["float32"], threads=2)(texts),
+        DeviceTranslator.load(files["float32"])(texts),
+    )
+    for threads in (0, True, 1.5):
+        with pytest.raises(ValueError, match="`threads` must be a positive integer"):
+            DeviceTranslator.load(files["float32"], threads=threads)
+
+
+def test_a_file_of_a_newer_format(files, tmp_path, monkeypatch):
+    with zipfile.ZipFile(files["int8"]) as archive:
+        size = min(item.header_offset for item in archive.infolist())
+    codec, newer = DeviceTranslator.load(files["int8"]).codec, tmp_path / "newer.tflite"
+    monkeypatch.setattr("keras_attention.export.device_file.FORMAT", 2)
+    write_device_file(newer, files["int8"].read_bytes()[:size], codec, {})
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"newer\.tflite: format 2 is not known to this version"):
+        DeviceTranslator.load(newer)
+
+
+def test_damaged_truncated_and_foreign_files(files, tmp_path):
+    content, path = files["int8"].read_bytes(), tmp_path / "model.tflite"
+    middle = len(content) // 2
+    with zipfile.ZipFile(files["int8"]) as archive:
+        size = min(item.header_offset for item in archive.infolist())
+    cases = {
+        "expected a TFLite file": [b"", b"{}", content[8:]],
+        "truncated or not one of ours": [content[:middle], content[:size], content[:-1]],
+        "damaged or not one of ours": [content[:middle] + b"\1\2\3" + content[middle + 3 :]],
+    }
+    for words, contents in cases.items():
+        for each in contents:
+            path.write_bytes(each)
+            with pytest.raises(InputError, match=rf"model\.tflite: {words}"):
+                DeviceTranslator.load(path)
+
+
+def test_other_runtimes_read_the_file_as_it_is(files):
+    interpreter = Interpreter(model_path=str(files["mixed"]))
+    signatures = interpreter.get_signature_list()
+    assert set(signatures) == {"greedy", "beam", "encode", "decode_step"}
+    assert signatures["greedy"] == {
+        "inputs": ["source"],
+        "outputs": ["alignment", "score", "tokens"],
+    }
+    state = [f"state_{place}" for place in range(3)]
+    assert signatures["encode"]["outputs"] == ["keys", *state, "values"]
+    assert signatures["decode_step"]["inputs"] == ["keys", "source", *state, "token", "values"]
+    assert signatures["decode_step"]["outputs"] == ["alignment", "log_probabilities", *state]
