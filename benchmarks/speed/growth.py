@@ -27,7 +27,7 @@ SWEEPS = {
     "batch": (1, 4, 16, 64, 256),
     "vocabulary": (100, 1000, 8000, 32000),
 }
-QUICK = {"source": (8, 128), "target": (8, 128), "batch": (1, 64), "vocabulary": (100, 8000)}
+QUICK = {"source": (8, 64), "target": (8, 64), "batch": (1, 32), "vocabulary": (100, 8000)}
 SMALL = {"source": (4, 8), "target": (4, 8), "batch": (1, 4), "vocabulary": (50, 100)}
 
 
@@ -48,7 +48,7 @@ def measure(
     run: Run, worker: Worker, sizes: dict[str, int], threads: int, attention: str
 ) -> dict[str, Any]:
     """A row: seconds of a step and of a search, and memory."""
-    least = 0.0 if run.options.tiny else 0.3 if run.options.quick else 3.0
+    least = 0.0 if run.options.tiny else 0.1 if run.options.quick else 3.0
     train = worker.ask("train", **sizes, least=least)
     search = worker.ask("search", **sizes, least=least)
     return {
