@@ -193,7 +193,14 @@ class ServingClient:
         signature = "beam" if search else "serving_default"
         inputs = {"text": _strings(texts), **each}
         call = Call(signature, inputs, wanted, everything=self.alignments)
-        return self._read(call, lambda outputs: read_answer(texts, outputs))
+        found = self._read(call, lambda outputs: read_answer(texts, outputs))
+        for translation in found:
+            if not translation.hypotheses:
+                raise ServingError(
+                    f"{self._address}: {self._model} gave no answer to one of the texts. "
+                    f"Received: {translation.source[:40]!r}, {len(translation.source)} characters."
+                )
+        return found
 
     def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore]:
         sources, targets = zip(*pairs, strict=True)

@@ -187,6 +187,12 @@ def test_answers_of_something_else(server, change, words):
         translate("a")
 
 
+def test_a_text_without_an_answer(server):
+    server.change = lambda outputs: {**outputs, "score": np.array([0, np.nan], "float32")}
+    with connect() as translate, pytest.raises(ServingError, match="no answer to one.*'b', 1 char"):
+        translate(["a", "b"])
+
+
 def test_text_that_is_none(server):
     with connect() as translate, pytest.raises(InputError, match="valid Unicode.*ud800"):
         translate(["a", "\ud800"])
