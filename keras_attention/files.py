@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import re
@@ -16,6 +17,7 @@ from keras_attention.errors import InputError
 _BYTE_ORDER_MARK = "\ufeff"
 _REPLACED = "replaced"
 _MARK = ".unfinished-"
+_WORKING_FOLDER, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 _WORKSPACE = re.compile(rf"\..+{re.escape(_MARK)}[a-z0-9_]{{8}}")
 
 
@@ -142,6 +144,18 @@ def find_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(path for path in hidden if path.is_dir() and not (path / _REPLACED).exists())
 
 
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Removes what killed writers of this one file or folder have left beside it.
+
+    Args:
+        path: Where `write_atomically` is to put it, and nothing else writes it now.
+    """
+    begins = f".{Path(path).name[:100]}{_MARK}"
+    for leftover in find_leftovers(Path(path).parent):
+        if leftover.name.startswith(begins):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
 def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     try:
         with open(path, "rb") as file:
@@ -173,9 +187,11 @@ def _decode(line: bytes, name: str, number: int) -> str:
 
 
 def _replace(target: Path, written: Path, aside: Path) -> None:
-    """Moves `written` to `target`; a folder that stands there is first moved `aside`."""
+    """Moves `written` to `target`; a folder that stands there changes places or goes `aside`."""
     if not (target.is_dir() and written.is_dir()):
         os.replace(written, target)
+        return
+    if _swap(target, written):
         return
     os.replace(target, aside)
     try:
@@ -183,6 +199,17 @@ def _replace(target: Path, written: Path, aside: Path) -> None:
     except OSError:
         os.replace(aside, target)
         raise
+
+
+def _swap(one: Path, other: Path) -> bool:
+    """Whether the two have changed places in one step, which not every system can do."""
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (OSError, AttributeError, TypeError):
+        return False
+    here = ctypes.c_int(_WORKING_FOLDER)
+    paths = [ctypes.c_char_p(os.fsencode(path)) for path in (one, other)]
+    return rename(here, paths[0], here, paths[1], ctypes.c_uint(_EXCHANGE)) == 0  # type: ignore[no-any-return]
 
 
 def _not_writable(path: str | os.PathLike[str], error: OSError) -> InputError:

@@ -54,15 +54,18 @@ def save_model(model: keras.Model, path: Path, *, include_optimizer: bool = Fals
         (model if include_optimizer else copy_for_inference(model)).save(beside)
 
 
-def copy_for_inference(model: keras.Model) -> keras.Model:
+def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras.Model:
     """A copy that was never compiled: Keras writes the optimizer of any other, thrice the size.
 
-    What was trained in mixed precision computes in 32 bits here, as its exports do.
+    Args:
+        model: the model.
+        dtype: the policy of the copy; default that of the model, but 32 bits for what was trained
+            in mixed precision.
     """
     config = model.get_config()
-    if is_narrow(model):
+    if dtype or is_narrow(model):
         for part in (config, (config["attention"] or {}).get("config", {})):
-            part["dtype"] = "float32"
+            part["dtype"] = dtype or "float32"
     copy = type(model).from_config(config)
     copy.build()
     copy.set_weights(model.get_weights())

@@ -18,8 +18,9 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> list[Transl
         texts: the `B` sources.
         outputs: arrays, their strings as UTF-8 bytes: `text` `[B]`, `score` `[B]`, `tokens`
             `[B, T]` with empty strings behind the end, `alignment` `[B, T, S]` and `source_tokens`
-            `[B, S]`; where a source has `N` hypotheses, all but the last with `N` behind `B`.
-            Without `alignment` all weights are 0.
+            `[B, S]`; where a source has `N` hypotheses, all but the last with `N` behind `B`, and
+            those that do not exist, with scores below -5e8, are left out. Without `alignment` all
+            weights are 0.
     """
     several = np.ndim(outputs["text"]) > 1
     arrays = [outputs[name] for name in ("text", "score", "tokens")]
@@ -28,7 +29,7 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> list[Transl
     for text, source_tokens, *row in zip(texts, outputs["source_tokens"], *arrays, strict=True):
         words = _words(source_tokens)
         found = zip(*(row if several else [[array] for array in row]), strict=True)
-        hypotheses = tuple(_hypothesis(words, *each) for each in found)
+        hypotheses = tuple(_hypothesis(words, *each) for each in found if each[1] > -5e8)
         translations.append(Translation(text, words, hypotheses))
     return translations
 

@@ -11,6 +11,8 @@ import keras
 import pytest
 from runs import SETTINGS, contents, overrides
 
+from keras_attention.export.manifest import MANIFEST_FILE
+
 GOOD = b"a\tb\nc\td\n"
 TRAIN = "train dates --output new"
 TSV = f"{TRAIN} --set format=tsv --set held_out=0 --set data.path"
@@ -263,18 +265,31 @@ EXPORTS = {
     ),
     "missing SavedModel": Case("translate model/7", "model/7: no such folder"),
     "truncated SavedModel": Case(
-        "translate model/1", "model/1: cannot be read", damage=cut("1/saved_model.pb")
+        "translate model/1", "1/saved_model.pb: damaged or changed", damage=cut("1/saved_model.pb")
     ),
     "random SavedModel": Case(
-        "verify model", "model/1: cannot be read", damage=write("1/saved_model.pb", b"\x01" * 99)
+        "verify model", "1/saved_model.pb: damaged", damage=write("1/saved_model.pb", b"\x01" * 99)
     ),
     "SavedModel without weights": Case(
-        "translate model/1", "model/1: cannot be read",
+        "translate model/1", "model/1: variables/variables.data-00000-of-00001 is missing",
         damage=remove("1/variables/variables.data-00000-of-00001"),
     ),
     "SavedModel's weights": Case(
-        "translate model/1", "model/1: cannot be read",
+        "translate model/1", "variables.data-00000-of-00001: damaged or changed",
         damage=flip("1/variables/variables.data-00000-of-00001"),
+    ),
+    "SavedModel of another": Case(
+        "verify model", "model/1: not exported by us", damage=remove(f"1/{MANIFEST_FILE}")
+    ),
+    "newer SavedModel": Case(
+        "translate model/1", "manifest.json: format 2 is not known to this version, which reads 1.",
+        damage=change(f"1/{MANIFEST_FILE}", '"format": 1', '"format": 2'),
+    ),
+    "SavedModel's manifest": Case(
+        "verify model", "manifest.json: damaged", damage=write(f"1/{MANIFEST_FILE}", b"[]")
+    ),
+    "file too many": Case(
+        "verify model", "is none of the files that were exported", damage=write("1/more", b"")
     ),
 }  # fmt: skip
 CASES = {

@@ -5,6 +5,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from variants import LONG, TEXTS, assert_same
 
 from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.serving_module import SIGNATURES
+from keras_attention.served import read_answer
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +22,153 @@ def test_gives_the_translators_answers(variant, exported):
     assert loaded([]) == []
 
 
-def test_takes_a_batch_of_no_text(exported):
-    serve = tf.saved_model.load(str(exported)).signatures["serving_default"]
-    outputs = serve(tf.constant([], tf.string))
+@pytest.fixture(scope="module")
+def signatures(exported):
+    return tf.saved_model.load(str(exported)).signatures
+
+
+def ask(signature, **inputs):
+    """The outputs as arrays; strings as text."""
+    outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
+    return {name: output.numpy() for name, output in outputs.items()}
+
+
+def test_signatures_are_those_that_are_promised(signatures):
+    assert set(signatures) == set(SIGNATURES)
+
+
+@pytest.mark.parametrize("name", ["serving_default", "tokenize"])
+def test_takes_a_batch_of_no_text(signatures, name):
+    outputs = signatures[name](text=tf.constant([], tf.string))
     assert {name: len(output) for name, output in outputs.items()} == dict.fromkeys(outputs, 0)
+
+
+def test_beam_takes_no_text_too(signatures):
+    none, numbers = np.zeros(0, "int32"), np.zeros(0, "float32")
+    texts = tf.constant([], tf.string)
+    outputs = signatures["beam"](text=texts, beam_width=none, length_penalty=numbers, nbest=none)
+    assert {len(output) for output in outputs.values()} == {0}
+
+
+def test_beam_gives_the_translators_nbest(variant, exported):
+    settings = {"beam_width": 4, "length_penalty": 0.8}
+    expected = variant(TEXTS, **settings)
+    actual = SavedModelTranslator.load(exported)(TEXTS, nbest=4, **settings)
+    assert_same(actual, expected)
+    for one, other in zip(actual, expected, strict=True):
+        assert [each.text for each in one.hypotheses] == [each.text for each in other.hypotheses]
+        scores = [[each.score for each in found.hypotheses] for found in (one, other)]
+        np.testing.assert_allclose(*scores, atol=1e-4)
+
+
+def test_beam_searches_each_text_in_its_own_way(variant, signatures):
+    """As a server needs it, that merges requests which know nothing of each other."""
+    ways = [(1, 0.0, 1), (5, 1.0, 3), (2, 0.2, 2)]
+    texts = [*TEXTS, LONG]
+    chosen = [ways[place % 3] for place in range(len(texts))]
+    widths, penalties, counts = map(np.array, zip(*chosen, strict=True))
+    outputs = ask(
+        signatures["beam"],
+        text=texts,
+        beam_width=widths.astype("int32"),
+        length_penalty=penalties.astype("float32"),
+        nbest=counts.astype("int32"),
+    )
+    assert outputs["text"].shape == (len(texts), 3)
+    for text, (width, penalty, count), found in zip(
+        texts, chosen, read_answer(texts, outputs), strict=True
+    ):
+        alone = variant(text, beam_width=width, length_penalty=penalty)
+        assert_same([found], [alone])
+        expected = [hypothesis.text for hypothesis in alone.hypotheses][:count]
+        assert [hypothesis.text for hypothesis in found.hypotheses] == expected
+
+
+def test_score_gives_the_translators_scores(variant, signatures):
+    sources, targets = [*TEXTS, "a b"], ["", *TEXTS]
+    outputs = ask(signatures["score"], source=sources, target=targets)
+    expected = variant.score(sources, targets)
+    np.testing.assert_allclose(outputs["score"], [pair.score for pair in expected], atol=1e-4)
+    for row, tokens, pair in zip(
+        outputs["log_probabilities"], outputs["tokens"], expected, strict=True
+    ):
+        length = len(pair.tokens)
+        assert [token.decode() for token in tokens if token] == list(pair.tokens)
+        np.testing.assert_allclose(row[:length], pair.log_probabilities, atol=1e-4)
+        assert not row[length:].any()
+
+
+def test_tokenize_and_detokenize(variant, signatures):
+    tokenizer, target = variant.codec.source, variant.codec.target
+    outputs = ask(signatures["tokenize"], text=TEXTS)
+    for text, ids, length, tokens in zip(
+        TEXTS, *(outputs[name] for name in ("ids", "length", "tokens")), strict=True
+    ):
+        assert ids[:length].tolist() == tokenizer.encode(text) and not ids[length:].any()
+        assert [token.decode() for token in tokens[:length]] == tokenizer.tokens(text)
+    rows = [[5, 6, 4, 2, 0], [5, 2, 0, 0, 0], [6, 6, 6, 4, 5]]
+    ids = np.array([*rows, [5, 5, 5, 5, 5]], "int32")  # the last one as a server may pad it
+    texts = ask(signatures["detokenize"], ids=ids, length=np.array([4, 2, 5, 0], "int32"))["text"]
+    assert [text.decode() for text in texts] == [*(target.decode(row) for row in rows), ""]
+
+
+def test_encode_and_step_search_as_the_model_does(variant, signatures):
+    """Greedily, over ids behind whose length a server has put anything."""
+    sources = [variant.codec.source.encode(text) for text in ("the cat", "abc")]
+    ids = np.full((2, 16), 4, "int32")
+    for row, source in zip(ids, sources, strict=True):
+        row[: len(source)] = source
+    length = np.array([len(source) for source in sources], "int32")
+    encoded = ask(signatures["encode"], source=ids, length=length)
+    memory = {name: encoded.pop(name) for name in ("values", "keys")}
+    token, state, said = np.array([1, 1], "int32"), encoded, []
+    for _ in range(variant.codec.settings.max_length):
+        outputs = ask(signatures["step"], token=token, length=length, **memory, **state)
+        alignment, log_probs = outputs.pop("alignment"), outputs.pop("log_probabilities")
+        token, state = log_probs.argmax(-1).astype("int32"), outputs
+        said.append(token)
+        np.testing.assert_array_less(alignment[np.arange(16) >= length[:, None]], 1e-6)
+    plain = {"beam_width": 1, "min_length": 0, "repetition_penalty": 1, "no_repeat_ngram": 0}
+    for row, text in zip(np.stack(said, 1), ("the cat", "abc"), strict=True):
+        expected = variant.codec.target.vocabulary.encode(variant(text, **plain).tokens)
+        assert row[: len(expected)].tolist() == expected
+
+
+def test_a_step_takes_several_hypotheses_a_source(variant, signatures):
+    ids, length = np.array([[4, 5, 2], [5, 2, 0]], "int32"), np.array([3, 2], "int32")
+    encoded = ask(signatures["encode"], source=ids, length=length)
+    memory = {name: encoded.pop(name) for name in ("values", "keys")}
+    token = np.array([4, 5, 4, 5], "int32")
+    twice = {name: np.repeat(array, 2, axis=0) for name, array in encoded.items()}
+    both = ask(signatures["step"], token=token, length=length, **memory, **twice)
+    for place in (0, 1):
+        alone = ask(
+            signatures["step"], token=token[:2][[place] * 2], length=length, **memory, **encoded
+        )
+        for name, array in alone.items():
+            np.testing.assert_allclose(both[name][place::2], array, atol=1e-5)
+
+
+BEAM = {"beam_width": [1], "length_penalty": [0.0], "nbest": [1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "expected"),
+    [
+        ("serving_default", {"text": ["a"] * 257}, "at most 256 texts a request. Received"),
+        ("serving_default", {"text": ["a " * 5000]}, "at most 4096 tokens with </s> a text"),
+        ("score", {"source": ["a"], "target": ["a", "b"]}, "target: expected one for each source"),
+        ("encode", {"source": [[4] * 4097], "length": [4097]}, "at most 4096 tokens with </s>"),
+        ("detokenize", {"ids": [[4]] * 257, "length": [1] * 257}, "at most 256 rows a request"),
+        ("beam", {**BEAM, "text": ["a"], "beam_width": [33]}, "beam_width: expected 1 to 32"),
+        ("beam", {**BEAM, "text": ["a"], "nbest": [2]}, "nbest: expected 1 to the beam width"),
+        ("beam", {**BEAM, "text": ["a"], "length_penalty": [np.nan]}, "expected a finite number"),
+        ("beam", {**BEAM, "text": ["a", "b"]}, "beam_width: expected one for each text"),
+    ],
+)
+def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=expected):
+        ask(signatures[name], **inputs)
 
 
 def test_holds_core_operations_only(exported):

@@ -1,9 +1,17 @@
 import os
+import sys
 
 import pytest
 
+from keras_attention import files as module
 from keras_attention.errors import InputError
-from keras_attention.files import find_leftovers, read_lines, read_text, write_atomically
+from keras_attention.files import (
+    find_leftovers,
+    read_lines,
+    read_text,
+    remove_leftovers,
+    write_atomically,
+)
 
 
 def write(path, content):
@@ -115,6 +123,19 @@ def test_a_failed_folder_is_removed(tmp_path):
     assert os.listdir(tmp_path) == ["folder"]
 
 
+def test_a_folder_is_replaced_where_the_system_cannot_swap(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_swap", lambda *paths: False)
+    test_a_folder_replaces_the_whole_folder(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux")
+def test_folders_change_places_in_one_step(tmp_path):
+    one, other = make_folder(tmp_path / "one", "1"), make_folder(tmp_path / "other", "2")
+    assert module._swap(one, other)
+    assert (os.listdir(one), os.listdir(other)) == (["2"], ["1"])
+    assert not module._swap(one, tmp_path / "missing")
+
+
 def test_a_failed_move_brings_the_old_folder_back(tmp_path, monkeypatch):
     path = make_folder(tmp_path / "folder", "old")
     replace = os.replace
@@ -125,6 +146,7 @@ def test_a_failed_move_brings_the_old_folder_back(tmp_path, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", refuse_new)
+    monkeypatch.setattr(module, "_swap", lambda *paths: False)  # as where the system cannot
     with pytest.raises(InputError, match="Permission denied"), write_atomically(path) as temporary:
         make_folder(temporary, "new")
     assert os.listdir(path) == ["old"]
@@ -179,3 +201,11 @@ def test_leftovers_are_what_a_killed_writer_leaves(tmp_path):
     (tmp_path / ".a.unfinished-abcdefgh").touch()
     (tmp_path / ".my.datasets").mkdir()  # somebody's own
     assert find_leftovers(tmp_path) == []
+
+
+def test_leftovers_of_one_file_are_removed_and_others_stay(tmp_path):
+    for name in (".1.unfinished-abcdefgh", ".2.unfinished-abcdefgh", ".hidden"):
+        (tmp_path / name).mkdir()
+    remove_leftovers(tmp_path / "1")
+    assert sorted(os.listdir(tmp_path)) == [".2.unfinished-abcdefgh", ".hidden"]
+    remove_leftovers(tmp_path / "missing" / "1")

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_attention import LuongAttention, Seq2Seq, search
 from keras_attention.decoding.options import SearchOptions
-from keras_attention.export.saved_model import search_best
+from keras_attention.export.searches import search_best
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,119 @@
+"""What an exported SavedModel says of itself, and the check that it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from keras_attention._version import __version__
+from keras_attention.errors import InputError
+from keras_attention.files import read_bytes
+from keras_attention.text.codec import SIDES, TextCodec
+
+MANIFEST_FILE = Path("assets.extra") / "manifest.json"
+"""Where servers look for nothing but warm-up requests, and leave the rest alone."""
+
+FORMAT = 1
+"""Version of the signatures and of the manifest; a reader refuses a newer one."""
+
+_PACKAGES = ("tensorflow", "keras", "tensorflow-text")
+
+
+def describe(codec: TextCodec, **more: Any) -> dict[str, Any]:
+    """What is known before an artefact is written.
+
+    Args:
+        codec: the tokenizers and search settings.
+        **more: what else is to be said, such as `recipe` and `metric`.
+
+    Returns:
+        Plain values for `json.dumps`.
+    """
+    return {
+        "format": FORMAT,
+        "keras_attention": __version__,
+        "versions": {"python": platform.python_version(), **_installed()},
+        "vocabulary": {
+            side: {
+                "tokenizer": tokenizer.name,
+                "tokens": len(tokenizer.vocabulary),
+                "sha256": hashlib.sha256(tokenizer.to_bytes()).hexdigest(),
+            }
+            for side, tokenizer in zip(SIDES, (codec.source, codec.target), strict=True)
+        },
+        **more,
+    }
+
+
+def write_manifest(folder: Path, described: Mapping[str, Any]) -> None:
+    """Writes the manifest of all files that stand in `folder`, each with its checksum."""
+    path = folder / MANIFEST_FILE
+    path.parent.mkdir(exist_ok=True)
+    content = {**described, "files": _checksums(folder)}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def check_manifest(folder: Path) -> dict[str, Any]:
+    """Reads the manifest, and compares every file with it.
+
+    Raises:
+        InputError: if it is missing, damaged or of another format, or a file is missing, damaged
+            or not named in it.
+    """
+    manifest = _read(folder)
+    expected, found = manifest["files"], _checksums(folder)
+    for name in sorted({*expected, *found}):
+        if name not in found:
+            raise InputError(f"{folder}: {name} is missing; {MANIFEST_FILE} names it.")
+        if name not in expected:
+            raise InputError(f"{folder}: {name} is none of the files that were exported.")
+        if expected[name] != found[name]:
+            raise InputError(
+                f"{folder / name}: damaged or changed, its checksum is another than in "
+                f"{MANIFEST_FILE}."
+            )
+    return manifest
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise InputError(f"{folder}: not exported by us or incomplete, {MANIFEST_FILE} is missing.")
+    try:
+        manifest: dict[str, Any] = json.loads(read_bytes(path))
+        version, files = manifest["format"], manifest["files"]
+        whole = isinstance(files, dict)
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise InputError(f"{path}: damaged, expected the manifest that `export` writes.")
+    if version != FORMAT:
+        raise InputError(
+            f"{path}: format {version!r} is not known to this version, which reads {FORMAT}."
+        )
+    return manifest
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but the manifest, by its path in the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(read_bytes(path)).hexdigest()
+        for path in files
+        if path != folder / MANIFEST_FILE
+    }
+
+
+def _installed() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,35 @@
+"""The model as it is exported: for every device, in one precision."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_attention.errors import InputError
+from keras_attention.model_files import copy_for_inference
+from keras_attention.translator import Translator
+
+COMPUTE = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+def portable_copy(translator: Translator, compute: str = "float32") -> Translator:
+    """A copy whose graphs run wherever TensorFlow runs.
+
+    On a machine with a GPU Keras puts operators of cuDNN's into the graph, which no other machine
+    runs; here its LSTMs are loops on every machine.
+
+    Args:
+        translator: a translator of one model.
+        compute: the dtype policy of the copy.
+
+    Raises:
+        InputError: if there is no such policy, or the translator is an ensemble.
+    """
+    if compute not in COMPUTE:
+        raise InputError(
+            f"an export computes in one of {', '.join(COMPUTE)}. Received: {compute!r}."
+        )
+    model = copy_for_inference(translator.single_model, dtype=compute)
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.LSTM):
+            layer.use_cudnn = False
+    return Translator(model, translator.codec)

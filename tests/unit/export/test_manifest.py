@@ -1,0 +1,76 @@
+import json
+
+import pytest
+
+from keras_attention import Vocabulary
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import InputError
+from keras_attention.export.manifest import (
+    MANIFEST_FILE,
+    check_manifest,
+    describe,
+    write_manifest,
+)
+from keras_attention.text.codec import TextCodec
+from keras_attention.text.tokenizers import make_tokenizer
+
+
+@pytest.fixture
+def codec():
+    sides = (make_tokenizer("character", Vocabulary(letters)) for letters in ("가b", "xyz"))
+    return TextCodec(*sides, SearchSettings(8, 9))
+
+
+@pytest.fixture
+def folder(codec, tmp_path):
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "graph.pb").write_bytes(b"graph")
+    (tmp_path / "variables" / "weights").write_bytes(b"weights")
+    write_manifest(tmp_path, describe(codec, recipe="가"))
+    return tmp_path
+
+
+def test_says_what_the_artefact_is(folder):
+    manifest = check_manifest(folder)
+    assert manifest["recipe"] == "가"
+    assert manifest["format"] == 1
+    assert {"python", "tensorflow", "keras"} <= set(manifest["versions"])
+    assert manifest["vocabulary"]["source"]["tokens"] == 6
+    assert manifest["vocabulary"]["source"] != manifest["vocabulary"]["target"]
+    assert list(manifest["files"]) == ["graph.pb", "variables/weights"]
+    # As `printf graph | sha256sum` says.
+    expected = "eef93e1d14482804277fca0172464032d1a4fdbcc338524059fa1e861454ad4d"
+    assert manifest["files"]["graph.pb"] == expected
+
+
+def test_is_written_again_without_itself(codec, folder):
+    before = (folder / MANIFEST_FILE).read_bytes()
+    write_manifest(folder, describe(codec, recipe="가"))
+    assert (folder / MANIFEST_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "graph.pb").write_bytes(b"grapf"), "graph.pb: damaged or chang"),
+        (lambda folder: (folder / "graph.pb").unlink(), "graph.pb is missing; assets.extra/manif"),
+        (lambda folder: (folder / "more").touch(), "more is none of the files that were exported"),
+        (lambda folder: (folder / MANIFEST_FILE).unlink(), "not exported by us or incomplete"),
+        (lambda folder: (folder / MANIFEST_FILE).write_text("{}"), "damaged, expected the manif"),
+        (
+            lambda folder: (folder / MANIFEST_FILE).write_bytes(b"\xff"),
+            "damaged, expected the mani",
+        ),
+    ],
+)
+def test_damage_is_named(folder, damage, message):
+    damage(folder)
+    with pytest.raises(InputError, match=message):
+        check_manifest(folder)
+
+
+def test_a_newer_format(folder):
+    path = folder / MANIFEST_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
+    with pytest.raises(InputError, match="format 2 is not known to this version, which reads 1"):
+        check_manifest(folder)
