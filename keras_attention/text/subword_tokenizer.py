@@ -42,7 +42,7 @@ class SubwordTokenizer(Tokenizer):
         lowercase: Whether text is lower-cased.
 
     Raises:
-        InputError: If the package sentencepiece is missing, or the model cannot be used.
+        InputError: If the model cannot be used.
 
     Example:
         >>> from keras_attention.text import learn_subwords
@@ -138,7 +138,7 @@ def even_spaces(text: str) -> str:
 
 
 def import_sentencepiece() -> ModuleType:
-    """Returns the package, which nothing but subwords needs.
+    """Returns the package, which learns subwords and draws them at random.
 
     Raises:
         InputError: If it is missing.
@@ -154,17 +154,27 @@ def import_sentencepiece() -> ModuleType:
 
 def _read(model: bytes) -> tuple[Any, Vocabulary]:
     """A model's processor and its pieces."""
-    sentencepiece = import_sentencepiece()
     try:
         if not model:
             raise ValueError
-        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        processor = _processor(model)
         pieces = [processor.id_to_piece(id_) for id_ in range(processor.get_piece_size())]
     except Exception:  # whatever the damage causes
         raise InputError("damaged, or no sentencepiece model.") from None
     if problem := _problem(processor, pieces):
         raise InputError(f"expected a model that `learn_subwords` made. Received: one {problem}.")
     return processor, Vocabulary(pieces[len(SPECIAL_TOKENS) :])
+
+
+def _processor(model: bytes) -> Any:
+    """The package's, or where it is missing, as on devices, one that cuts the same more slowly."""
+    try:
+        import sentencepiece
+    except ImportError:
+        from keras_attention.text.piece_model import PieceModel
+
+        return PieceModel(model)
+    return sentencepiece.SentencePieceProcessor(model_proto=model)
 
 
 def _problem(processor: Any, pieces: list[str]) -> str:

@@ -145,12 +145,14 @@ def test_loading_without_tensorflow_text(folder, monkeypatch):
         SavedModelTranslator.load(folder / "1")
 
 
-def test_loading_without_sentencepiece(folder, monkeypatch):
+def test_everything_runs_without_sentencepiece(translator, folder, monkeypatch):
+    texts = lines()[:8]
+    device = DeviceTranslator.load(folder / "model.tflite")
+    fitting = [text for text in texts if device.fits(text)]
+    expected = translator(texts), device(fitting)
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(InputError, match=r"subwords\.model: .*pip install sentencepiece"):
-        Translator.load(folder)
-    with pytest.raises(InputError, match=r"subwords\.model: .*pip install sentencepiece"):
-        DeviceTranslator.load(folder / "model.tflite")
+    assert_same(Translator.load(folder)(texts), expected[0])
+    assert_same(DeviceTranslator.load(folder / "model.tflite")(fitting), expected[1])
 
 
 def test_a_trained_model(tmp_path):

@@ -190,7 +190,13 @@ def test_dropout_needs_merges():
         pieces.encode_with_dropout(["a"], 0.1, seed=1)
 
 
-def test_without_sentencepiece(monkeypatch, model):
+def test_without_sentencepiece_all_but_dropout_is_the_same(monkeypatch, model, tokenizer):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(InputError, match="pip install sentencepiece"):
-        SubwordTokenizer(model)
+    without = SubwordTokenizer(model)
+    assert (without.vocabulary, without.model_type) == (tokenizer.vocabulary, tokenizer.model_type)
+    for text in texts():
+        assert without.encode(text) == tokenizer.encode(text)
+        assert without.tokens(text) == tokenizer.tokens(text)
+    if without.model_type == "bpe":
+        with pytest.raises(InputError, match="pip install sentencepiece"):
+            without.encode_with_dropout(["a"], 0.1, seed=1)

@@ -1,0 +1,58 @@
+"""`python -m keras_attention.export.device_command`: what a device needs of the command line.
+
+The command line itself, `keras-attention translate`, needs the package typer, and most of it
+TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from keras_attention.errors import InputError
+from keras_attention.files import decode_lines
+
+from .device import DeviceTranslator
+
+_NAME = "python -m keras_attention.export.device_command"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Translates the lines of standard input.
+
+    Args:
+        arguments: what was typed; default the process's own.
+
+    Returns:
+        The exit code: 2 for what cannot be used.
+    """
+    parser = argparse.ArgumentParser(prog=_NAME, description="Translate the lines of stdin.")
+    parser.add_argument("file", help="a .tflite file that keras-attention exported")
+    parser.add_argument("--beam", action="store_true", help="search with the file's beam width")
+    parser.add_argument("--stream", action="store_true", help="print each token as it comes")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    options = parser.parse_args(arguments)
+    if options.threads < 1 or (options.beam and options.stream):
+        parser.error("--threads must be at least 1, and --stream is greedy: leave out --beam.")
+    try:
+        _run(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    translator = DeviceTranslator.load(options.file, threads=options.threads)
+    for line in decode_lines(sys.stdin.buffer, "standard input"):
+        if options.stream:
+            for step in translator.stream(line):
+                print(step.token, end=" ", flush=True)
+            print(flush=True)
+        else:
+            print(translator([line], beam=options.beam)[0].text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
