@@ -24,12 +24,21 @@ def portable_copy(translator: Translator, compute: str = "float32") -> Translato
     Raises:
         InputError: if there is no such policy, or the translator is an ensemble.
     """
-    if compute not in COMPUTE:
-        raise InputError(
-            f"an export computes in one of {', '.join(COMPUTE)}. Received: {compute!r}."
-        )
+    check_compute(compute)
     model = copy_for_inference(translator.single_model, dtype=compute)
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.LSTM):
             layer.use_cudnn = False
     return Translator(model, translator.codec)
+
+
+def check_compute(compute: str) -> None:
+    """Checks a dtype policy.
+
+    Raises:
+        InputError: if it is none of `COMPUTE`.
+    """
+    if compute not in COMPUTE:
+        raise InputError(
+            f"a SavedModel computes in one of {', '.join(COMPUTE)}. Received: {compute!r}."
+        )

@@ -18,13 +18,12 @@ from keras_attention.translation import Translation
 from keras_attention.translator import Translator
 
 from .manifest import check_manifest, describe, write_manifest
-from .operators import operators_by_library
+from .operators import TEXT, operators_by_library
 from .portable import portable_copy
 from .serving_module import SIGNATURES, Limits, ServingModule
+from .warm_up import typical_requests, write_warm_up
 
 GRAPH_FILE = "saved_model.pb"
-
-_SUBWORDS = b"Sentencepiece"  # in the names of TensorFlow Text's operations
 
 
 def export_saved_model(
@@ -83,19 +82,26 @@ def export_saved_model(
     remove_leftovers(path)
     with write_atomically(path) as beside:
         tf.saved_model.save(module, str(beside), signatures=module.signatures.value)
+        requests = typical_requests(translator.codec.source)
+        write_warm_up(beside, path.parent.resolve().name, requests)
         write_manifest(beside, described)
     return path
 
 
 class SavedModelTranslator:
-    """The exported SavedModel behind the translator's own calls.
+    """The exported SavedModel behind the translator's own call.
 
     Args:
         signatures: the graphs by name.
+        manifest: what the export says of itself.
+
+    Attributes:
+        manifest: the same.
     """
 
-    def __init__(self, signatures: Mapping[str, Any]) -> None:
+    def __init__(self, signatures: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         self._signatures = signatures
+        self.manifest = manifest
 
     @classmethod
     def load(cls, path: str | Path) -> SavedModelTranslator:
@@ -108,16 +114,16 @@ class SavedModelTranslator:
         path = Path(path)
         if not (path / GRAPH_FILE).is_file():
             raise InputError(f"{path}: no SavedModel here, {GRAPH_FILE} is missing.")
-        if _SUBWORDS in (path / GRAPH_FILE).read_bytes():
+        manifest = check_manifest(path)
+        if TEXT in manifest["operators"]:
             import_tensorflow_text()
-        check_manifest(path)
         try:
             signatures = tf.saved_model.load(str(path)).signatures
-        except Exception as error:  # TensorFlow raises whatever the damage causes
+        except Exception as error:  # TensorFlow raises whatever it dislikes
             raise InputError(f"{path}: cannot be read as a SavedModel of ours.") from error
         if not set(signatures) >= set(SIGNATURES):
             raise InputError(f"{path}: a SavedModel, but not one that keras-attention exported.")
-        return cls(signatures)
+        return cls(signatures, manifest)
 
     def __call__(
         self,
@@ -125,7 +131,7 @@ class SavedModelTranslator:
         *,
         batch_size: int = 64,
         beam_width: int | None = None,
-        length_penalty: float = 0.0,
+        length_penalty: float | None = None,
         nbest: int = 1,
     ) -> list[Translation]:
         """Translates `texts` in order, `batch_size` at a time.
@@ -133,22 +139,38 @@ class SavedModelTranslator:
         Args:
             texts: any iterable of strings.
             batch_size: texts searched together.
-            beam_width: hypotheses carried along; default the search the model was exported with,
-                which gives one.
-            length_penalty: exponent, read with `beam_width` alone.
-            nbest: hypotheses wanted, at most `beam_width`.
+            beam_width: hypotheses carried along; default the model's own.
+            length_penalty: exponent; default the model's own.
+            nbest: hypotheses wanted.
+
+        Raises:
+            InputError: if there are more of them than beams, or the export takes fewer beams.
         """
+        search = self._search(beam_width, length_penalty, nbest)
         translations, remaining = [], iter(texts)
         while batch := list(islice(remaining, batch_size)):
-            if beam_width is None:
-                found = self._signatures["serving_default"](text=tf.constant(batch))
-            else:
-                found = self._signatures["beam"](
-                    text=tf.constant(batch),
-                    beam_width=tf.fill([len(batch)], beam_width),
-                    length_penalty=tf.fill([len(batch)], float(length_penalty)),
-                    nbest=tf.fill([len(batch)], nbest),
-                )
+            each = {name: tf.fill([len(batch)], value) for name, value in search.items()}
+            signature = self._signatures["beam" if search else "serving_default"]
+            found = signature(text=tf.constant(batch), **each)
             outputs = {name: output.numpy() for name, output in found.items()}
             translations += read_answer(batch, outputs)
         return translations
+
+    def _search(
+        self, beam_width: int | None, length_penalty: float | None, nbest: int
+    ) -> dict[str, Any]:
+        """What the signature `beam` is given of each text; nothing where it is not needed."""
+        if beam_width is None and length_penalty is None and nbest == 1:
+            return {}
+        own, widest = self.manifest["search"], self.manifest["limits"]["beam_width"]
+        width = own["beam_width"] if beam_width is None else beam_width
+        if not 1 <= width <= widest:
+            raise InputError(
+                f"`beam_width` must be from 1 to {widest} for this export. Received: {width}."
+            )
+        if not 1 <= nbest <= width:
+            raise InputError(
+                f"`nbest` must be from 1 to the beam width, {width}. Received: {nbest}."
+            )
+        penalty = own["length_penalty"] if length_penalty is None else length_penalty
+        return {"beam_width": width, "length_penalty": float(penalty), "nbest": nbest}

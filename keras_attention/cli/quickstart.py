@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from keras_attention.alignment_text import format_alignment
+from keras_attention.cli.exports import export_all
 from keras_attention.cli.output import log_to_console, print_agreements, print_evaluation
-from keras_attention.cli.runtimes import export_all
 from keras_attention.errors import InputError
 from keras_attention.export.verify import verify
 from keras_attention.plotting import plot_alignment, plot_curves

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -49,15 +50,10 @@ def open_translator(
             f"{exports[0]}: an export is searched alone, --with needs folders. "
             f"Received: --with {others[0]}."
         )
-    if exports and (search or nbest != 1):
-        raise InputError(
-            f"{path}: an export searches as it was exported; --nbest and the options of search, "
-            "such as --beam, need the model's folder."
-        )
     if exports and replace_unknown:
         raise InputError(f"{path}: --replace-unknown needs the model's folder.")
     if exports:
-        return _open_export(path)
+        return _open_export(path, search, nbest)
     with lean_imports():
         from keras_attention.translator import Translator
 
@@ -86,15 +82,49 @@ def _is_export(path: Path) -> bool:
     return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
 
 
-def _open_export(path: Path) -> Translate:
+def _open_export(path: Path, search: Mapping[str, Any], nbest: int) -> Translate:
+    taken = {"beam_width"} if path.suffix == ".tflite" else {"beam_width", "length_penalty"}
+    if refused := [name for name in search if name not in taken]:
+        options = " and ".join(map(option_of, sorted(taken)))
+        raise InputError(
+            f"{path}: of the options of search an export like this takes {options} and --nbest, "
+            f"the others need the model's folder. Received: {option_of(refused[0])}."
+        )
     if path.suffix == ".tflite":
-        from keras_attention.export.device import DeviceTranslator
-
-        return DeviceTranslator.load(path)
+        return _open_tflite(path, search.get("beam_width"), nbest)
     with lean_imports():
         from keras_attention.export.saved_model import SavedModelTranslator
 
-    return SavedModelTranslator.load(path)
+    saved = SavedModelTranslator.load(path)
+    return _in_words(partial(saved, nbest=nbest, **search))
+
+
+def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
+    from keras_attention.export.device import DeviceTranslator
+
+    device = DeviceTranslator.load(path)
+    own = device.manifest["beam_width"]
+    if width not in (None, 1, own):
+        raise InputError(f"{path}: exported for beams of {own}, or 1. Received: --beam {width}.")
+    if nbest > (width or own):
+        raise InputError(
+            f"--nbest must not be over the beam width, {width or own}. Received: --nbest {nbest}."
+        )
+    return partial(device, beam=nbest > 1 or (width or 1) > 1)
+
+
+def _in_words(translate: Translate) -> Translate:
+    """The same, that says in its errors what was typed."""
+    try:
+        translate([])
+    except InputError as error:
+        raise InputError(_in_options(str(error))) from error
+    return translate
+
+
+def option_of(name: str) -> str:
+    """What a field of `SearchOptions` is called on the command line."""
+    return _OPTIONS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _checked(translator: Any, search: Mapping[str, Any], nbest: int) -> dict[str, Any]:
@@ -118,49 +148,14 @@ def _checked(translator: Any, search: Mapping[str, Any], nbest: int) -> dict[str
 
 def _in_options(message: str) -> str:
     """The message with what was typed in the place of the library's names."""
-    names = "|".join(["prefix", *(field.name for field in fields(SearchOptions))])
+    names = "|".join(["prefix", "nbest", *(field.name for field in fields(SearchOptions))])
 
     def option(match: re.Match[str]) -> str:
         name, equals = match.groups()
-        return _OPTIONS.get(name, f"--{name.replace('_', '-')}") + (" " if equals else "")
+        return option_of(name) + (" " if equals else "")
 
     flags = message.replace("`sample=True`", "`sample`")
     return re.sub(rf"`?\b({names})\b`?(=?)", option, flags)
-
-
-def export_all(
-    translator: Any,
-    folder: Path,
-    *,
-    version: int = 1,
-    tflite: str = "float32",
-    lines: int = 500,
-) -> list[Path]:
-    """Writes the SavedModel and the TFLite file of a translator into its folder.
-
-    Args:
-        translator: a trained translator.
-        folder: its folder.
-        version: TensorFlow Serving's version number.
-        tflite: what `--tflite` asks for; all but "float32" is measured on held-out pairs.
-        lines: pairs at most.
-
-    Returns:
-        What was written.
-
-    Raises:
-        InputError: if there are no pairs to measure on, or the precision loses too much.
-    """
-    from keras_attention.cli.device_export import export_measured
-    from keras_attention.export.saved_model import export_saved_model
-    from keras_attention.export.tflite import export_tflite
-
-    name = folder.resolve().name
-    if tflite == "float32":
-        saved = export_saved_model(translator, folder, version=version)
-        return [saved, export_tflite(translator, folder / f"{name}.tflite")]
-    measured = export_measured(translator, folder, tflite, lines)
-    return [export_saved_model(translator, folder, version=version), *measured]
 
 
 def evaluation_pairs(

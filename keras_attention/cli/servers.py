@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.runtimes import Translate
+from keras_attention.cli.runtimes import Translate, option_of
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient
 from keras_attention.translation import Translation
@@ -43,7 +43,7 @@ def open_server(
     Raises:
         InputError: if the address cannot be one, or an option needs the model's folder.
     """
-    refused = [*refused, *(_option(name) for name in search if name not in _SERVED)]
+    refused = [*refused, *(option_of(name) for name in search if name not in _SERVED)]
     if refused:
         raise InputError(
             f"{server}: a server searches as the model was exported, but for --beam, "
@@ -52,7 +52,7 @@ def open_server(
     if len(search) == 1 or (nbest > 1 and not search):
         raise InputError(
             f"{server}: --beam and --length-penalty go together with --server, and with --nbest. "
-            f"Received: {', '.join([*map(_option, search), *['--nbest'] * (nbest > 1)])}."
+            f"Received: {', '.join([*map(option_of, search), *['--nbest'] * (nbest > 1)])}."
         )
     if nbest > search.get("beam_width", 1):
         raise InputError(
@@ -81,7 +81,3 @@ def _name_and_version(model: Path) -> tuple[str, int | None]:
     if last.isascii() and last.isdigit() and model.parent.name:
         return model.parent.name, int(last)
     return last, None
-
-
-def _option(name: str) -> str:
-    return "--beam" if name == "beam_width" else f"--{name.replace('_', '-')}"

@@ -18,7 +18,7 @@ class Outcome(NamedTuple):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """The folder of a trained and exported model; not to be changed."""
-    from keras_attention.cli.runtimes import export_all
+    from keras_attention.cli.exports import export_all
     from keras_attention.training.recipe import load_recipe
     from keras_attention.training.train import train
 

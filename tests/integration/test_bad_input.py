@@ -94,7 +94,10 @@ USAGE = {
     "missing argument": Case("translate", "Missing argument 'MODEL'"),
     "option's value": Case("translate model --beam 0", "'--beam'"),
     "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not be over"),
-    "beam of an export": Case("translate model/1 --beam 2", "an export searches as it was"),
+    "beam of an export": Case("translate model/1 --beam 99", "--beam must be from 1 to 32"),
+    "nbest of an export": Case("translate model/1 --nbest 2", "--nbest must be from 1 to the beam"),
+    "beam of TFLite": Case("translate model/dates.tflite --beam 9", "for beams of 4, or 1"),
+    "nbest of TFLite": Case("translate model/dates.tflite --nbest 5", "over the beam width, 4"),
     "resume and overwrite": Case(f"{TRAIN} --resume --overwrite", "choose one of them"),
     "bytes in an argument": Case("plot model \udcff", "TEXT: expected UTF-8"),
 }

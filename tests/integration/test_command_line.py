@@ -78,6 +78,16 @@ def test_translate_prints_json(run, trained, translator):
 
 
 @pytest.mark.parametrize("export", ["1", "dates.tflite"])
+def test_translate_runs_an_exports_beams(export, run, trained):
+    options = ["--beam", 4, "--nbest", 2, "--scores"]
+    expected = run("translate", trained, *options, stdin=TYPED)
+    outcome = run("translate", trained / export, *options, stdin=TYPED)
+    assert (outcome.code, outcome.err) == (0, "")
+    found, wanted = (each.out.splitlines() for each in (outcome, expected))
+    assert [line.split("\t")[-1] for line in found] == [line.split("\t")[-1] for line in wanted]
+
+
+@pytest.mark.parametrize("export", ["1", "dates.tflite"])
 def test_translate_and_evaluate_run_an_export(export, run, trained, translator):
     expected = "".join(f"{translation.text}\n" for translation in translator(LINES))
     assert run("translate", trained / export, stdin=TYPED)[:2] == (0, expected)
@@ -197,7 +207,10 @@ def test_export_then_verify(run, copied):
     (copied / "dates.tflite").unlink()
     exported = run("export", copied, "--version", 12)
     assert exported.code == 0
-    assert exported.out == f"Wrote {copied / '12'}\nWrote {copied / 'copied.tflite'}\n"
+    written = f"Wrote {copied / '12'}\nWrote {copied / 'copied.tflite'}\n"
+    assert exported.out.startswith(
+        f"{written}{copied / '12'} needs these operators:\n  TensorFlow, "
+    )
     verified = run("verify", copied, "--lines", 20)
     assert verified.code == 0
     rows = [line.strip("│").split("│") for line in verified.out.splitlines() if "agrees" in line]

@@ -60,8 +60,11 @@ def test_models_and_checkpoints_search_together(run, trained):
         ("translate {m} --prefix 2o", "--prefix must be made of the target vocabulary's tokens"),
         ("translate {m} --coverage-penalty -1", "--coverage-penalty must be at least 0"),
         ("translate {m} --sample --seed -1", "--seed must be at least 0"),
-        ("translate {m}/1 --prefix 2", "an export searches as it was exported"),
-        ("translate {m}/dates.tflite --min-length 2", "an export searches as it was exported"),
+        ("translate {m}/1 --prefix 2", "takes --beam and --length-penalty and --nbest, the others"),
+        (
+            "translate {m}/dates.tflite --min-length 2",
+            "an export like this takes --beam and --nbest",
+        ),
         ("translate {m}/dates.tflite --with {m}", "dates.tflite: an export is searched alone"),
         ("evaluate {m} --with {m}/1", "/1: an export is searched alone, --with needs folders."),
         ("evaluate {m} --repetition-penalty 0.5", "--repetition-penalty must be at least 1"),

@@ -1,6 +1,7 @@
 """The client against both of TensorFlow Serving's protocols, on loopback."""
 
 import json
+import shutil
 import socket
 import threading
 import time
@@ -8,7 +9,9 @@ import urllib.request
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from loopback import Merging, Served, changed, drop, over_grpc, over_rest, slow, unavailable
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from variants import LONG, assert_same
 
 from keras_attention.cli.output import format_lines
@@ -222,6 +225,69 @@ def test_rows_over_rest_as_any_program_sends_them(served, translator):
     assert [row["text"] for row in rows] == [each.text for each in translator(LINES)]
 
 
+class TestOtherSignatures:
+    """Beams and scores, through the signatures of these names."""
+
+    TEXTS = [line for line in LINES if line]
+
+    @pytest.mark.parametrize("width", [1, 3])
+    def test_beams(self, connect, translator, width):
+        search = {"beam_width": width, "length_penalty": 0.6}
+        found = connect(batch_size=3)(self.TEXTS, **search, nbest=width)
+        expected = translator(self.TEXTS, **search)
+        assert_same(found, expected)
+        for one, other in zip(found, expected, strict=True):
+            assert [each.text for each in one.hypotheses] == [
+                each.text for each in other.hypotheses
+            ]
+
+    def test_only_the_best_few(self, connect):
+        (found,) = connect()(self.TEXTS[:1], beam_width=4, length_penalty=1.0, nbest=2)
+        assert len(found.hypotheses) == 2
+
+    def test_an_empty_source_has_one_hypothesis(self, connect):
+        (found,) = connect()([""], beam_width=3, length_penalty=1.0, nbest=3)
+        assert [(each.text, each.score) for each in found.hypotheses] == [("", 0.0)]
+
+    def test_scores(self, connect, translator):
+        targets = ["2016-03-27", "1994-09-27", "x", "", "2016"]
+        expected = translator.score(self.TEXTS, targets)
+        for pair, other in zip(connect().score(self.TEXTS, targets), expected, strict=True):
+            assert (pair.source, pair.target) == (other.source, other.target)
+            assert pair.tokens == other.tokens
+            np.testing.assert_allclose(pair.log_probabilities, other.log_probabilities, atol=1e-4)
+        with pytest.raises(ValueError):
+            connect().score(["a"], [])
+
+    def test_what_the_server_refuses(self, connect):
+        with pytest.raises(
+            ServingError, match="[0-9]: beam_width: expected 1 to [0-9]*[.] Received: 100000[.]$"
+        ):
+            connect()("x", beam_width=100_000, length_penalty=1.0)
+
+    def test_merged_with_those_that_search_otherwise(self, served, translator):
+        merging, found = Merging(served, longest_wait=0.2), {}
+        searches = [(width, penalty) for width in (1, 2, 5) for penalty in (0.0, 1.0)]
+
+        def ask(width, penalty):
+            options = {"beam_width": width, "length_penalty": penalty, "nbest": width}
+            found[width, penalty] = client(self.TEXTS, **options)
+
+        with over_grpc(merging) as address:
+            with ServingClient(address, "dates", parallel=8) as client:
+                threads = [threading.Thread(target=ask, args=search) for search in searches]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join(60)
+        merging.close()
+        assert len(merging.merged) < len(searches)
+        for width, penalty in searches:
+            expected = translator(self.TEXTS, beam_width=width, length_penalty=penalty)
+            assert_same(found[width, penalty], expected)
+            assert {len(each.hypotheses) for each in found[width, penalty]} == {width}
+
+
 class TestUnderLoad:
     """16 threads with 25 requests each: nothing lost, nothing mixed up, nothing hangs."""
 
@@ -269,6 +335,31 @@ class TestUnderLoad:
         merging.close()
         assert sum(merging.merged) == self.THREADS * self.REQUESTS
         assert max(merging.merged) > 4
+
+
+def test_warm_up_requests_are_answered(served, trained):
+    path = trained / "1" / "assets.extra" / "tf_serving_warmup_requests"
+    logs = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    requests = [PredictionLog.FromString(log).predict_log.request for log in logs]
+    assert len(requests) == 3
+    for request in requests:
+        inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+        spec = request.model_spec
+        outputs = served.predict(spec.name, None, "", spec.signature_name, inputs)
+        assert len(outputs["text"]) == len(inputs["text"])
+
+
+def test_export_writes_the_servers_files(run, trained, tmp_path, monkeypatch):
+    folder = tmp_path / "dates"
+    shutil.copytree(trained, folder)
+    saved = folder / "1"
+    monkeypatch.setattr("keras_attention.cli.exports.export_all", lambda *_, **__: [saved])
+    found = run("export", folder, "--serving")
+    assert found.code == 0, found.err
+    names = ["models.config", "batching_parameters.txt", "docker-compose.yml"]
+    written = [saved, *(folder / "serving" / name for name in names)]
+    assert found.out.startswith("".join(f"Wrote {path}\n" for path in written))
+    assert "  TensorFlow, " in found.out
 
 
 def test_an_address_that_is_none():

@@ -24,6 +24,20 @@ def export(
     lines: Annotated[
         int, typer.Option(min=1, metavar="N", help="Pairs that precisions are measured on.")
     ] = 500,
+    compute: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY",
+            help="float32, or mixed_float16 or mixed_bfloat16 for accelerators: what the "
+            "SavedModel computes in.",
+        ),
+    ] = "float32",
+    max_batch: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Texts that the SavedModel takes at once.")
+    ] = 256,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Tokens of a text that the SavedModel takes.")
+    ] = 4096,
     serving: Annotated[
         bool,
         typer.Option("--serving", help="Write what starts TensorFlow Serving into MODEL/serving."),
@@ -32,22 +46,36 @@ def export(
     """Write the SavedModel and the TFLite file into the model's folder.
 
     Any precision but float32 is measured beside the Keras model, on pairs held out: the table is
-    printed and saved, and one that loses more than 0.3 points of the metric is refused.
+    printed and saved, and one that loses more than 0.3 points of the metric is refused. At the end
+    stand the operators that a runtime must have for the SavedModel.
 
     Example: keras-attention export saved_models/dates --tflite best
     """
     from keras_attention.cli.device_export import check_choice
-    from keras_attention.cli.runtimes import export_all
+    from keras_attention.cli.exports import export_all, print_operators
+    from keras_attention.export.portable import check_compute
+    from keras_attention.export.serving_module import Limits
     from keras_attention.translator import Translator
 
     check_choice(tflite)
-    paths = export_all(Translator.load(model), model, version=version, tflite=tflite, lines=lines)
+    check_compute(compute)
+    paths = export_all(
+        Translator.load(model),
+        model,
+        tflite=tflite,
+        lines=lines,
+        version=version,
+        limits=Limits(max_batch, max_tokens),
+        compute=compute,
+    )
     if serving:
         from keras_attention.export.serving_files import write_serving_files
 
         paths += write_serving_files(model)
     for path in paths:
         print(f"Wrote {path}")
+    print(f"{paths[0]} needs these operators:")
+    print_operators(paths[0])
 
 
 def verify(
