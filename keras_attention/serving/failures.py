@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from keras_attention.errors import InputError
 
 Answer = TypeVar("Answer")
 
+_ASSERTED = re.compile(r"assertion failed: (.+?)(?: \[\[\{\{node .*)?$")
 _LONGEST = 300
 """Characters of a server's own words that are passed on."""
 
@@ -30,8 +32,15 @@ class ServingError(InputError):
 
 
 def in_a_line(words: str | None) -> str:
-    """A server's own words as part of a sentence."""
+    """A server's own words as part of a sentence.
+
+    Example:
+        >>> in_a_line("Graph error: assertion failed: [few. Received:] [5] [[{{node a}}]]")
+        'few. Received: 5'
+    """
     line = " ".join((words or "no reason given").split())
+    if asserted := _ASSERTED.search(line):  # our graphs refuse in a sentence
+        line = re.sub(r"[\[\]]", "", asserted[1])
     return (line if len(line) <= _LONGEST else line[:_LONGEST] + "...").rstrip(".")
 
 

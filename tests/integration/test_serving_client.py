@@ -109,7 +109,7 @@ def test_a_slow_answer_is_not_waited_for(connect, served):
 def test_a_request_that_is_tried_again_keeps_its_deadline(connect, served):
     served.faults += [unavailable] * 99
     start = time.monotonic()
-    with pytest.raises(ServingError, match="queue is full; tried"):
+    with pytest.raises(ServingError, match="(queue is full|within the deadline); tried"):
         connect(deadline=0.5, retries=Retries(99, first_pause=0.1))("x")
     assert time.monotonic() - start < 3
 
@@ -261,7 +261,7 @@ class TestOtherSignatures:
 
     def test_what_the_server_refuses(self, connect):
         with pytest.raises(
-            ServingError, match="[0-9]: beam_width: expected 1 to [0-9]*[.] Received: 100000[.]$"
+            ServingError, match="[A-Z0-9]: beam_width: expected 1 to [0-9]*[.] Received: 100000[.]$"
         ):
             connect()("x", beam_width=100_000, length_penalty=1.0)
 
