@@ -48,7 +48,7 @@ def measure(
     run: Run, worker: Worker, sizes: dict[str, int], threads: int, attention: str
 ) -> dict[str, Any]:
     """A row: seconds of a step and of a search, and memory."""
-    least = 0.0 if run.options.tiny else 0.1 if run.options.quick else 3.0
+    least = 0.0 if run.options.tiny else 0.1 if run.options.quick else run.options.seconds
     train = worker.ask("train", **sizes, least=least)
     search = worker.ask("search", **sizes, least=least)
     return {
@@ -103,6 +103,7 @@ def draw(rows: list[dict[str, Any]], path: Path | None) -> None:
 
 def main() -> None:
     options = parser(__doc__ or "", "growing")
+    options.add_argument("--seconds", type=float, default=3.0, help="of every measurement")
     options.add_argument("--picture", type=Path, help="where to draw the curves")
     run = Run.of(options.parse_args(), rounds=1)
     check_picture(run.options.picture)

@@ -8,6 +8,7 @@ count.
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
@@ -26,11 +27,14 @@ def main() -> None:
     run.config(run.attentions[0])
     rows: list[dict[str, Any]] = []
     for script in SCRIPTS:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, str(HERE / f"{script}.py"), "--quick", *words]
         done = subprocess.run(command, stderr=subprocess.DEVNULL)
-        rows.append({"script": script, "s": time.perf_counter() - start, "exit": done.returncode})
-    rows.append({"script": "all", "s": sum(row["s"] for row in rows)})
+        wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        rows.append({"script": script, "wall s": wall, "cpu s": cpu, "exit": done.returncode})
+    sums = {clock: sum(row[clock] for row in rows) for clock in ("wall s", "cpu s")}
+    rows.append({"script": "all", **sums})
     report.show("Quick runs", rows)
     report.save(run, "all", {"quick": rows}, {}, {})
     sys.exit(any(row.get("exit") for row in rows))
