@@ -56,7 +56,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
     default = gate.default if choice in (BEST, ALL) else choice
     gate.require(default)
     name = folder.resolve().name
-    table = folder / f"{name}.variants.json"
+    table = variants_file(folder)
     gate.save(table, default)
     others = [each for each in PRECISIONS if each != default] if choice == ALL else []
     return [
@@ -64,6 +64,11 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
         *(converted.write(folder / f"{name}.{each}.tflite", each) for each in others),
         table,
     ]
+
+
+def variants_file(folder: Path) -> Path:
+    """Where a model's folder keeps the gate's table."""
+    return folder / f"{folder.resolve().name}.variants.json"
 
 
 def _quality(folder: Path) -> Quality:

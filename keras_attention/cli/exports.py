@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from keras_attention.cli.device_export import export_measured
+from keras_attention.cli.device_export import export_measured, variants_file
 from keras_attention.export.manifest import check_manifest
 from keras_attention.export.saved_model import export_saved_model
 from keras_attention.export.tflite import export_tflite
@@ -48,7 +48,9 @@ def export_all(
         measured = export_measured(translator, folder, tflite, lines)
         return [export_saved_model(translator, folder, about=about, **saved_model), *measured]
     saved = export_saved_model(translator, folder, about=about, **saved_model)
-    return [saved, export_tflite(translator, folder / f"{name}.tflite")]
+    written = [saved, export_tflite(translator, folder / f"{name}.tflite")]
+    variants_file(folder).unlink(missing_ok=True)  # the table of another file
+    return written
 
 
 def about_run(folder: Path) -> dict[str, Any]:

@@ -38,6 +38,10 @@ def export(
     max_tokens: Annotated[
         int, typer.Option(min=1, metavar="N", help="Tokens of a text that the SavedModel takes.")
     ] = 4096,
+    onnx: Annotated[
+        bool,
+        typer.Option("--onnx", help="Write the encoder and a step as ONNX into MODEL/onnx."),
+    ] = False,
     serving: Annotated[
         bool,
         typer.Option("--serving", help="Write what starts TensorFlow Serving into MODEL/serving."),
@@ -59,8 +63,9 @@ def export(
 
     check_choice(tflite)
     check_compute(compute)
+    translator = Translator.load(model)
     paths = export_all(
-        Translator.load(model),
+        translator,
         model,
         tflite=tflite,
         lines=lines,
@@ -68,6 +73,10 @@ def export(
         limits=Limits(max_batch, max_tokens),
         compute=compute,
     )
+    if onnx:
+        from keras_attention.export.onnx import export_onnx
+
+        paths.append(export_onnx(translator, model / "onnx"))
     if serving:
         from keras_attention.export.serving_files import write_serving_files
 

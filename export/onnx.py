@@ -1,0 +1,82 @@
+"""ONNX: `encode` and `step`, for programs of other runtimes that search by themselves."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from keras_attention.errors import InputError
+from keras_attention.files import write_atomically
+from keras_attention.model_files import copy_for_inference
+from keras_attention.translator import Translator
+
+from . import steps
+from .searches import raw_variables
+from .steps import STATE, Named
+
+ENCODE_FILE, STEP_FILE = "encode.onnx", "step.onnx"
+OPSET = 18
+"""ONNX's version of its operators; onnxruntime 1.14 and later run it."""
+
+
+def export_onnx(translator: Translator, folder: str | Path) -> Path:
+    """Writes a folder with `encode.onnx` and `step.onnx`, of any number of sources and tokens.
+
+    They take and give what `steps.encode` and `steps.step` do, but that the next state is called
+    `next_state_0`, `next_state_1` ...: ONNX has one name for one tensor. The tokenizers' files
+    stand beside them.
+
+    Args:
+        translator: a trained translator.
+        folder: the folder to write.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: if the package tf2onnx is missing, or the model cannot be exported.
+    """
+    convert = _import_converter()
+    raw_variables(translator)  # says what cannot be exported
+    model = copy_for_inference(translator.single_model)
+    source = tf.TensorSpec([None, None], tf.int32, "source")
+
+    def encode(source: tf.Tensor) -> Named:
+        return steps.encode(model, source)
+
+    graph = tf.function(encode, autograph=False)
+    encoded = graph.get_concrete_function(source).structured_outputs
+    specs = steps.step_specs(encoded, source)
+
+    def step(*inputs: tf.Tensor) -> Named:
+        given = dict(zip(specs, inputs, strict=True))
+        said = steps.step(model, **given)
+        return {f"next_{name}" if name.startswith(STATE) else name: said[name] for name in said}
+
+    with write_atomically(folder) as beside:
+        beside.mkdir()
+        convert(graph, [source], beside / ENCODE_FILE)
+        convert(tf.function(step, autograph=False), list(specs.values()), beside / STEP_FILE)
+        for name, content in translator.codec.to_files().items():
+            (beside / name).write_bytes(content)
+    return Path(folder)
+
+
+def _import_converter() -> Any:
+    try:
+        import tf2onnx
+    except ImportError:
+        raise InputError(
+            "ONNX needs the package tf2onnx: pip install 'keras-attention[onnx]'."
+        ) from None
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it tells each of its passes
+
+    def convert(function: Any, signature: list[tf.TensorSpec], path: Path) -> None:
+        tf2onnx.convert.from_function(
+            function, input_signature=signature, opset=OPSET, output_path=str(path)
+        )
+
+    return convert

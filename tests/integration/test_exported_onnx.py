@@ -1,0 +1,66 @@
+"""`encode` and `step` in onnxruntime, beside the Keras model's own."""
+
+import sys
+
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+from keras_attention import InputError
+from keras_attention.export import steps
+from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
+from keras_attention.text.codec import TextCodec
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def folder(variant, tmp_path_factory):
+    return export_onnx(variant, tmp_path_factory.mktemp("exported") / "onnx")
+
+
+def run(path, **given):
+    session = onnxruntime.InferenceSession(path)
+    taken = {tensor.name for tensor in session.get_inputs()}
+    names = [tensor.name for tensor in session.get_outputs()]
+    outputs = session.run(None, {name: given[name] for name in taken})
+    return dict(zip(names, outputs, strict=True))
+
+
+def test_gives_the_models_own_steps(variant, folder):
+    source = variant.codec.encode(["a b", "the cat sat on", "가"])
+    encoded = run(folder / ENCODE_FILE, source=source)
+    expected = steps.encode(variant.single_model, tf.constant(source))
+    compare(encoded, expected)
+    token = np.array([1, 1, 1], "int32")
+    for _ in range(3):
+        said = run(folder / STEP_FILE, token=token, source=source, **encoded)
+        inputs = {name: tf.constant(array) for name, array in encoded.items()}
+        expected = steps.step(
+            variant.single_model, tf.constant(token), tf.constant(source), **inputs
+        )
+        compare({name.removeprefix("next_"): said[name] for name in said}, expected)
+        token = said["log_probabilities"].argmax(axis=1).astype("int32")
+        state = {name: said[f"next_{name}"] for name in encoded if name.startswith("state_")}
+        encoded = {**encoded, **state}
+
+
+def compare(actual, expected):
+    assert set(actual) == set(expected)
+    for name, tensor in expected.items():
+        np.testing.assert_allclose(actual[name], tensor, atol=1e-4, err_msg=name)
+
+
+def test_the_tokenizers_stand_beside_it(variant, folder):
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".onnx"}
+    assert TextCodec.from_files(files, "folder").encode(["cat"]).tolist() == (
+        variant.codec.encode(["cat"]).tolist()
+    )
+
+
+def test_without_the_converter(variant, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(InputError, match="ONNX needs the package tf2onnx"):
+        export_onnx(variant, tmp_path / "onnx")
+    assert not list(tmp_path.iterdir())
