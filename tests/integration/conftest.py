@@ -40,6 +40,14 @@ def variant(request):
     return VARIANTS[request.param]()
 
 
+@pytest.fixture(scope="session")
+def saved_model(variant, tmp_path_factory):
+    """The version folder of its SavedModel; not to be changed."""
+    from keras_attention.export.saved_model import export_saved_model
+
+    return export_saved_model(variant, tmp_path_factory.mktemp("exported"))
+
+
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path_factory):
     """`run(*arguments, stdin=b"")`: the command line in this process, which saves its start."""

@@ -4,18 +4,14 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from variants import LONG, TEXTS, assert_same
 
-from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.manifest import check_manifest
+from keras_attention.export.saved_model import SavedModelTranslator
 from keras_attention.export.serving_module import SIGNATURES
 from keras_attention.served import read_answer
 
 
-@pytest.fixture(scope="module")
-def exported(variant, tmp_path_factory):
-    return export_saved_model(variant, tmp_path_factory.mktemp("model"))
-
-
-def test_gives_the_translators_answers(variant, exported):
-    loaded = SavedModelTranslator.load(exported)
+def test_gives_the_translators_answers(variant, saved_model):
+    loaded = SavedModelTranslator.load(saved_model)
     expected = variant([*TEXTS, LONG])
     assert_same(loaded([*TEXTS, LONG]), expected)
     assert_same(loaded([*TEXTS, LONG], batch_size=1), expected)
@@ -23,8 +19,8 @@ def test_gives_the_translators_answers(variant, exported):
 
 
 @pytest.fixture(scope="module")
-def signatures(exported):
-    return tf.saved_model.load(str(exported)).signatures
+def signatures(saved_model):
+    return tf.saved_model.load(str(saved_model)).signatures
 
 
 def ask(signature, **inputs):
@@ -50,10 +46,10 @@ def test_beam_takes_no_text_too(signatures):
     assert {len(output) for output in outputs.values()} == {0}
 
 
-def test_beam_gives_the_translators_nbest(variant, exported):
+def test_beam_gives_the_translators_nbest(variant, saved_model):
     settings = {"beam_width": 4, "length_penalty": 0.8}
     expected = variant(TEXTS, **settings)
-    actual = SavedModelTranslator.load(exported)(TEXTS, nbest=4, **settings)
+    actual = SavedModelTranslator.load(saved_model)(TEXTS, nbest=4, **settings)
     assert_same(actual, expected)
     for one, other in zip(actual, expected, strict=True):
         assert [each.text for each in one.hypotheses] == [each.text for each in other.hypotheses]
@@ -171,18 +167,25 @@ def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected)
         ask(signatures[name], **inputs)
 
 
-def test_holds_core_operations_only(exported):
+def test_needs_the_operators_that_its_manifest_lists(variant, saved_model):
     # `tf.raw_ops` is what TensorFlow itself was built with, whatever was imported since.
-    graph = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    graph = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
     definition = graph.meta_graphs[0].graph_def
     nodes = [*definition.node]
     nodes += [node for function in definition.library.function for node in function.node_def]
-    operations = {node.op for node in nodes}
-    assert "LookupTableFindV2" in operations
-    assert {name for name in operations if not hasattr(tf.raw_ops, name)} == set()
+    functions = {function.signature.name for function in definition.library.function}
+    operators = {node.op for node in nodes} - functions
+    listed = check_manifest(saved_model)["operators"]
+    core = {name for name in operators if hasattr(tf.raw_ops, name)}
+    assert "LookupTableFindV2" in core
+    # Those that save and restore the weights are of the file, not of the signatures.
+    assert set(listed.pop("TensorFlow")) <= core
+    subwords = variant.codec.source.name == "subword"
+    assert list(listed) == (["TensorFlow Text"] if subwords else [])
+    assert set().union(*listed.values()) == operators - core
 
 
-def test_weights_are_stored_once(variant, exported):
-    stored = sum(path.stat().st_size for path in (exported / "variables").iterdir())
+def test_weights_are_stored_once(variant, saved_model):
+    stored = sum(path.stat().st_size for path in (saved_model / "variables").iterdir())
     weights = sum(4 * int(np.prod(weight.shape)) for weight in variant.model.weights)
     assert stored < weights + 20_000

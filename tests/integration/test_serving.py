@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import test_subwords as subwords
 from tensorflow.core.protobuf import saved_model_pb2
-from variants import TEXTS, VARIANTS
+from variants import TEXTS
 
 from keras_attention.export.saved_model import export_saved_model
 
@@ -59,22 +59,23 @@ def test_a_trained_model(program, trained, translator):
     assert_served(program, trained / "1", translator, ["march 27, 2016", "", "9/27/94"] * 5)
 
 
-def test_a_model_of_words_with_beam_search(program, tmp_path):
-    translator = VARIANTS["words"]()
-    assert_served(program, export_saved_model(translator, tmp_path), translator, TEXTS)
-
-
-@pytest.mark.parametrize(
-    ("name", "library"),
-    [
-        ("unigram to letters", "_fast_sentencepiece_tokenizer.so"),
-        ("joint bpe", "_sentencepiece_tokenizer.so"),
-    ],
-)
-def test_a_model_of_subwords_with_one_library_more(program, tmp_path, name, library):
+def libraries_of(translator):
+    """What brings the operators of subwords: unigram and BPE have one each."""
+    if translator.codec.source.name != "subword":
+        return []
+    fast = "_fast" if translator.codec.source.model_type == "unigram" else ""
     text = importlib.util.find_spec("tensorflow_text")
-    path = Path(text.submodule_search_locations[0]) / "python" / "ops" / library
+    folder = Path(text.submodule_search_locations[0]) / "python" / "ops"
+    return [folder / f"{fast}_sentencepiece_tokenizer.so"]
+
+
+def test_every_kind_of_model(program, variant, saved_model):
+    assert_served(program, saved_model, variant, TEXTS, *libraries_of(variant))
+
+
+@pytest.mark.parametrize("name", ["unigram to letters", "joint bpe"])
+def test_subwords_with_one_library_more(program, tmp_path, name):
     translator = subwords.make_translator(subwords.make_pairs(), **subwords.VARIANTS[name])
     texts = [*TEXTS, "The 漢字 cat", "the dog ran"]
     folder = export_saved_model(translator, tmp_path)
-    assert_served(program, folder, translator, texts, path)
+    assert_served(program, folder, translator, texts, *libraries_of(translator))
