@@ -273,14 +273,18 @@ def _plain(output):
 
 
 @contextmanager
-def over_grpc(served, threads=8, port=0):
-    """Gives the address of a server over gRPC."""
+def over_grpc(served, threads=8, port=0, credentials=None):
+    """Gives the address of a server over gRPC, with TLS where there are credentials."""
     server = grpc.server(ThreadPoolExecutor(threads))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         PredictionService(served), server
     )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(), server)
-    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    address = f"127.0.0.1:{port}"
+    if credentials:
+        port = server.add_secure_port(address, credentials)
+    else:
+        port = server.add_insecure_port(address)
     server.start()
     try:
         yield f"127.0.0.1:{port}"
@@ -289,15 +293,17 @@ def over_grpc(served, threads=8, port=0):
 
 
 @contextmanager
-def over_rest(served, threads=8):
-    """Gives the URL of a server over REST."""
+def over_rest(served, threads=8, context=None):
+    """Gives the URL of a server over REST, with TLS where there is a context of it."""
     server = BoundedHTTPServer(("127.0.0.1", 0), Handler)
     server.pool = ThreadPoolExecutor(threads)
     server.served = served
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=[0.05], daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -3,10 +3,13 @@
 import json
 import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import urllib.request
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -215,6 +218,42 @@ def test_closing_ends_what_is_under_way(connect, served):
     with pytest.raises((ServingError, ValueError)):
         client("x")
     assert time.monotonic() - start < 2.5
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    files = ["-keyout", key, "-out", certificate]
+    subprocess.run([*command.split(), names, *files], check=True, capture_output=True)
+    return key, certificate
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
+class TestThroughTls:
+    def test_over_grpc(self, served, certificate, translator):
+        key, chain = (path.read_bytes() for path in certificate)
+        trusted = grpc.ssl_channel_credentials(chain)
+        with over_grpc(served, credentials=grpc.ssl_server_credentials([(key, chain)])) as address:
+            with ServingClient(f"grpcs://{address}", "dates", credentials=trusted) as client:
+                assert_same(client(LINES), translator(LINES))
+            with ServingClient(f"grpcs://{address}", "dates", retries=0) as client:
+                with pytest.raises(ServingError, match="cannot be reached"):
+                    client("x")
+
+    def test_over_rest(self, served, certificate, translator):
+        key, chain = certificate
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+        trusted = ssl.create_default_context(cafile=chain)
+        with over_rest(served, context=context) as address:
+            with ServingClient(address, "dates", credentials=trusted) as client:
+                assert_same(client(LINES), translator(LINES))
+            with ServingClient(address, "dates") as client:
+                with pytest.raises(ServingError, match="cannot be reached.*certificate"):
+                    client("x")
 
 
 def test_rows_over_rest_as_any_program_sends_them(served, translator):
