@@ -7,7 +7,8 @@ import tensorflow as tf
 from keras_attention.decoding.hypotheses import log_probabilities
 from keras_attention.layers.attention_cell import DecoderState
 from keras_attention.masking import real_tokens
-from keras_attention.models.seq2seq import Memory, Seq2Seq
+from keras_attention.models.memory import Memory
+from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.vocabulary import START_ID
 
 STATE = "state_"

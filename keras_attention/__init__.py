@@ -19,7 +19,7 @@ _PUBLIC = {
     "DecoderState": "keras_attention.layers.attention_cell",
     "AttentionDecoder": "keras_attention.layers.attention_decoder",
     "Seq2Seq": "keras_attention.models.seq2seq",
-    "Memory": "keras_attention.models.seq2seq",
+    "Memory": "keras_attention.models.memory",
     "Ensemble": "keras_attention.models.ensemble",
     "MaskedCrossentropy": "keras_attention.losses",
     "MaskedAccuracy": "keras_attention.metrics",
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy
     from keras_attention.metrics import MaskedAccuracy as MaskedAccuracy
     from keras_attention.models.ensemble import Ensemble as Ensemble
-    from keras_attention.models.seq2seq import Memory as Memory
+    from keras_attention.models.memory import Memory as Memory
     from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
     from keras_attention.plotting import plot_alignment as plot_alignment
     from keras_attention.text.subword_learning import learn_subwords as learn_subwords

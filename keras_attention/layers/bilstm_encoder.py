@@ -138,3 +138,17 @@ class BiLSTMEncoder(keras.layers.Layer):
             "recurrent_dropout": self.recurrent_dropout,
             "layer_norm": self.layer_norm,
         }
+
+
+def direction_units(width: int, merge: str) -> int:
+    """Width of each direction, so that the memory is `width` wide.
+
+    Raises:
+        ValueError: if `merge` is none of `MERGES`, or the width cannot be halved.
+    """
+    checked_choice(merge, "merge", MERGES)
+    if merge == "sum":
+        return width
+    if width % 2:
+        raise ValueError(f"`units` must be even with merge='concat'. Received: units={width}.")
+    return width // 2

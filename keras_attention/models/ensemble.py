@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.layers.attention_mechanism import Tensor
-from keras_attention.models.seq2seq import Memory, Seq2Seq
+from keras_attention.models.memory import Memory
+from keras_attention.models.seq2seq import Seq2Seq
 
 
 class EnsembleMemory(NamedTuple):

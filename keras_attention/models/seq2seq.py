@@ -1,6 +1,6 @@
 """The model: source ids and shifted target ids in, logits out."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
@@ -14,31 +14,14 @@ from keras_attention.layers.attention_mechanism import (
     checked_rate,
     checked_units,
 )
-from keras_attention.layers.bilstm_encoder import BiLSTMEncoder
+from keras_attention.layers.bilstm_encoder import BiLSTMEncoder, direction_units
 from keras_attention.layers.bridge import KINDS, Bridge
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.masking import real_tokens
+from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 
 TIES = ("none", "target", "all")
-
-
-class Memory(NamedTuple):
-    """What the encoder leaves for the decoder to attend to.
-
-    Attributes:
-        values: encoder outputs `[B, S, M]`.
-        keys: what queries are compared with, `[B, S, U]`, projected once.
-        mask: `[B, S]`, True where the source token is real.
-    """
-
-    values: Tensor
-    keys: Tensor
-    mask: Tensor
-
-    def take(self, rows: Tensor) -> "Memory":
-        """That of some of the sources, of the indices `rows` `[R]`."""
-        return Memory(*(ops.take(part, rows, axis=0) for part in self))
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -164,7 +147,7 @@ class Seq2Seq(keras.Model):
         else:
             self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
         self.encoder = BiLSTMEncoder(
-            _direction_units(units, merge),
+            direction_units(units, merge),
             layers=encoder_layers,
             merge=merge,
             dropout=dropout,
@@ -351,13 +334,3 @@ class Seq2Seq(keras.Model):
             config["attention"], custom_objects=custom_objects
         )
         return cls(**{**config, "attention": attention})
-
-
-def _direction_units(units: int, merge: str) -> int:
-    """Width of each direction, so that the memory is `units` wide."""
-    checked_choice(merge, "merge", ("concat", "sum"))
-    if merge == "sum":
-        return units
-    if units % 2:
-        raise ValueError(f"`units` must be even with merge='concat'. Received: units={units}.")
-    return units // 2
