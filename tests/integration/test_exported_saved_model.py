@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from variants import LONG, TEXTS, assert_same
+from variants import LONG, TEXTS, VARIANTS, assert_same
 
 from keras_attention.export.manifest import check_manifest
-from keras_attention.export.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
 from keras_attention.export.serving_module import SIGNATURES
 from keras_attention.served import read_answer
 
@@ -189,3 +189,19 @@ def test_weights_are_stored_once(variant, saved_model):
     stored = sum(path.stat().st_size for path in (saved_model / "variables").iterdir())
     weights = sum(4 * int(np.prod(weight.shape)) for weight in variant.model.weights)
     assert stored < weights + 20_000
+
+
+@pytest.mark.parametrize("compute", ["mixed_float16", "mixed_bfloat16"])
+def test_computes_in_16_bits_where_it_is_told_to(compute, tmp_path):
+    variant = VARIANTS["words"]()
+    folder = export_saved_model(variant, tmp_path, compute=compute)
+    loaded = SavedModelTranslator.load(folder)
+    assert loaded.manifest["compute"] == compute
+    encode = tf.saved_model.load(str(folder)).signatures["encode"]
+    assert encode.structured_outputs["values"].dtype.name == compute.removeprefix("mixed_")
+    pairs = list(zip(loaded(TEXTS), variant(TEXTS), strict=True))
+    equal = [(one, other) for one, other in pairs if one.text == other.text]
+    assert len(equal) > len(pairs) / 2
+    for one, other in equal:
+        assert one.alignment.dtype == "float32"
+        assert one.score == pytest.approx(other.score, rel=0.05)
