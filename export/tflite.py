@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_attention.errors import InputError
@@ -20,14 +22,20 @@ from .device_file import write_device_file
 from .device_graphs import beam_width_of, trace_graphs
 from .flat_file import pack_flat_file, read_flat_file
 from .manifest import describe
-from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, Choose, lower
+from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 from .searches import raw_variables
 
-MIXED = "mixed"
-PRECISIONS = (FLOAT32, FLOAT16, MIXED, INT8)
+RULES: dict[str, Mapping[str, str]] = {
+    FLOAT32: {"": FLOAT32},
+    FLOAT16: {"": FLOAT16},
+    # Of all parts these lose most outputs by being rounded, for the bytes and the time that they
+    # take: benchmarks/export.md.
+    "mixed": {"attentional_projection": FLOAT16, "decoder/": INT8_WEIGHTS, "": INT8},
+    INT8: {"": INT8},
+}
+"""What weights are stored in, by what their Keras paths hold; the first that fits counts."""
 
-_NOT_ROUNDED = "decoder/"
-"""What the paths of weights hold before which "mixed" does not round (benchmarks/export.md)."""
+PRECISIONS = tuple(RULES)
 
 
 def export_tflite(translator: Translator, path: str | Path, *, precision: str = FLOAT32) -> Path:
@@ -74,10 +82,20 @@ class Converted:
         copied = Translator(model, translator.codec)
         return cls(_convert(copied), translator.codec, _paths(model))
 
-    def write(self, path: str | Path, precision: str) -> Path:
-        """Writes the file in a precision; see `export_tflite`."""
-        path, model = Path(path), self.lowered(precision)
-        settings = self._codec.settings
+    def write(
+        self, path: str | Path, precision: str, rules: Mapping[str, str] | None = None
+    ) -> Path:
+        """Writes the file in a precision; see `export_tflite`.
+
+        Args:
+            path: the file to write.
+            precision: one of `PRECISIONS`, or the name of `rules`.
+            rules: as `RULES` has them.
+
+        Returns:
+            The path of the file.
+        """
+        path, model, settings = Path(path), self._lowered(precision, rules), self._codec.settings
         described = describe(
             self._codec,
             precision=precision,
@@ -90,23 +108,21 @@ class Converted:
             write_device_file(beside, model, self._codec, described)
         return path
 
-    def lowered(self, precision: str) -> bytes:
-        """The flat buffer in a precision."""
-        if precision not in PRECISIONS:
+    def _lowered(self, precision: str, rules: Mapping[str, str] | None) -> bytes:
+        rules = rules or RULES.get(precision)
+        if rules is None:
             raise InputError(
                 f"a precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}."
             )
+
+        def choose(weights: npt.NDArray[Any]) -> str:
+            name = self._paths.get(weights.tobytes(), "")
+            return next(kind for part, kind in rules.items() if part in name)
+
         model = read_flat_file(self._content)
-        lower(model, self._choice(precision))
+        lower(model, choose)
         compact(model)
         return pack_flat_file(model)
-
-    def _choice(self, precision: str) -> Choose:
-        def choose(weights: np.ndarray[Any, Any]) -> str:
-            path = self._paths.get(weights.tobytes(), "")
-            return INT8_WEIGHTS if _NOT_ROUNDED in path else INT8
-
-        return choose if precision == MIXED else lambda weights: precision
 
 
 def _convert(translator: Translator) -> bytes:

@@ -1,0 +1,114 @@
+// A TFLite file of keras-attention in a browser, by LiteRT.js: characters and words, greedy search
+// at once or token by token. Subwords need a sentencepiece of your own: see docs/device.md.
+
+import { loadAndCompile, Tensor } from "@litertjs/core";
+
+const [PAD, START, END, UNKNOWN] = [0, 1, 2, 3];
+
+export class Translator {
+  /** Reads the file once; the archive at its end holds the tokenizers. */
+  static async load(url) {
+    const content = new Uint8Array(await (await fetch(url)).arrayBuffer());
+    const model = await loadAndCompile(content, { accelerator: "wasm" });
+    return new Translator(model, readArchive(content));
+  }
+
+  constructor(model, files) {
+    const settings = JSON.parse(files["translator.json"]);
+    const target = settings.joint_vocabulary ? "source" : "target";
+    this.model = model;
+    this.manifest = JSON.parse(files["manifest.json"]);
+    this.source = new Tokenizer(files["source.vocabulary.txt"], settings, "source");
+    this.target = new Tokenizer(files[`${target}.vocabulary.txt`], settings, "target");
+  }
+
+  /** The best output of greedy search: { text, score }. */
+  async translate(text) {
+    const source = this.read(text);
+    const said = await this.run("greedy", { source });
+    return { text: this.target.decode([...said.tokens]), score: said.score[0] };
+  }
+
+  /** Gives the text so far after every token. */
+  async *stream(text) {
+    const source = this.read(text);
+    const { values, keys, ...first } = await this.run("encode", { source });
+    let state = first, token = START;
+    const tokens = [];
+    for (let step = 0; step < this.manifest.max_length && this.source.encode(text).length > 1; step++) {
+      const inputs = { token: Int32Array.of(token), source, values, keys, ...state };
+      const { log_probabilities, alignment, ...next } = await this.run("decode_step", inputs);
+      token = log_probabilities.indexOf(Math.max(...log_probabilities));
+      if (token === END) return;
+      tokens.push(token);
+      state = next;
+      yield this.target.decode(tokens);
+    }
+  }
+
+  /** Ids of a text, padded to the one length that the file takes. */
+  read(text) {
+    const ids = this.source.encode(text);
+    const limit = this.manifest.max_source_length;
+    if (ids.length > limit) throw new RangeError(`expected at most ${limit} tokens, got ${ids.length}`);
+    return Int32Array.from({ length: limit }, (_, place) => ids[place] ?? PAD);
+  }
+
+  /** Runs a signature on named arrays; every Tensor is freed, as LiteRT.js asks. */
+  async run(signature, arrays) {
+    const inputs = {};
+    for (const { name, shape } of this.model.signatures[signature].getInputDetails())
+      inputs[name] = new Tensor(arrays[name], [...shape]);
+    const outputs = await this.model.run(signature, inputs);
+    const found = {};
+    for (const [name, tensor] of Object.entries(outputs)) {
+      found[name] = (await tensor.data()).slice();
+      tensor.delete();
+    }
+    Object.values(inputs).forEach((tensor) => tensor.delete());
+    return found;
+  }
+}
+
+class Tokenizer {
+  constructor(vocabulary, settings, side) {
+    this.tokens = vocabulary.replace(/\n$/, "").split("\n");
+    this.ids = new Map(this.tokens.map((token, id) => [token, id]).slice(UNKNOWN + 1));
+    this.words = settings[`${side}_tokenizer`] === "word";
+    this.form = settings[`${side}_normalization`].toUpperCase();
+    this.lowercase = settings[`${side}_lowercase`];
+  }
+
+  encode(text) {
+    text = text.normalize(this.form);
+    if (this.lowercase)
+      text = [...text].map((letter) => letter.toLowerCase()).join("").normalize(this.form);
+    const tokens = this.words ? text.split(/\p{White_Space}+/u).filter(Boolean) : [...text];
+    return [...tokens.map((token) => this.ids.get(token) ?? UNKNOWN), END];
+  }
+
+  decode(ids) {
+    const end = ids.indexOf(END);
+    const said = (end < 0 ? ids : ids.slice(0, end)).filter((id) => id !== PAD && id !== START);
+    return said.map((id) => this.tokens[id]).join(this.words ? " " : "").normalize("NFC");
+  }
+}
+
+/** The files of the zip archive at the end: stored as they are, without compression. */
+function readArchive(content) {
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
+  const text = (start, size) => new TextDecoder().decode(content.subarray(start, start + size));
+  let end = content.length - 22;
+  while (view.getUint32(end, true) !== 0x06054b50) end--;
+  let entry = view.getUint32(end + 16, true);
+  const files = {};
+  for (let left = view.getUint16(end + 10, true); left; left--) {
+    const [size, name, extra, comment] = [24, 28, 30, 32].map((place) =>
+      place === 24 ? view.getUint32(entry + place, true) : view.getUint16(entry + place, true));
+    const header = view.getUint32(entry + 42, true);
+    const start = header + 30 + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
+    files[text(entry + 46, name)] = text(start, size);
+    entry += 46 + name + extra + comment;
+  }
+  return files;
+}
