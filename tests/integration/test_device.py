@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from variants import assert_same, make_translator
 
 from keras_attention import BahdanauAttention, InputError
@@ -187,6 +187,20 @@ def test_damaged_truncated_and_foreign_files(files, tmp_path):
             path.write_bytes(each)
             with pytest.raises(InputError, match=rf"model\.tflite: {words}"):
                 DeviceTranslator.load(path)
+
+
+@pytest.mark.parametrize("kernels", ["BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF"])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_runtimes_other_kernels_give_the_same(files, precision, kernels):
+    """A phone may lack the delegate that Python's runtime computes with."""
+    kind = getattr(OpResolverType, kernels)
+    other = Interpreter(str(files[precision]), experimental_op_resolver_type=kind)
+    device = DeviceTranslator.load(files[precision])
+    found = _first_log_probabilities(device, device.codec)
+    device._interpreter = other
+    device._runners.clear()
+    rounding = 0.05 if precision in ("mixed", "int8") else 1e-4
+    assert abs(_first_log_probabilities(device, device.codec) - found).max() < rounding
 
 
 def test_other_runtimes_read_the_file_as_it_is(files):

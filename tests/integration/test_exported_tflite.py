@@ -103,7 +103,7 @@ def test_equal_models_give_equal_files_that_hold_the_vocabulary(translator, trai
 
 WITHOUT_TENSORFLOW = """
 import json, sys
-for name in ("tensorflow", "keras", "jax", "torch"):
+for name in ("tensorflow", "keras", "jax", "torch", "sentencepiece", "typer", "matplotlib"):
     sys.modules[name] = None
 from keras_attention.export.device import DeviceTranslator
 translations = DeviceTranslator.load(sys.argv[1])(json.loads(sys.argv[2]))

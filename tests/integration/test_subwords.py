@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from shared_data import SHARED, needs_shared
 from variants import TEXTS, assert_same
 
@@ -37,6 +38,12 @@ VARIANTS = {
         "subword_type": "bpe",
         "source_normalization": "nfkc",
         "lowercase": True,
+    },
+    "bpe of each side": {
+        **BOTH,
+        "source_vocabulary_size": 60,
+        "target_vocabulary_size": 50,
+        "subword_type": "bpe",
     },
 }
 
@@ -112,6 +119,24 @@ def test_verify_agrees(translator, folder):
     assert [agreement.agrees for agreement in agreements] == [True, True]
 
 
+def test_each_side_and_each_model_keeps_its_own_subwords(tmp_path):
+    """Loaded into one process, BPE models without names are all the last one (text#1304)."""
+    texts, loaded = lines(), []
+    for size in (60, 90):
+        settings = {**VARIANTS["bpe of each side"], "source_vocabulary_size": size}
+        translator = make_translator(make_pairs(), **settings)
+        folder = export_saved_model(translator, tmp_path / str(size))
+        loaded.append((tf.saved_model.load(str(folder)).signatures, translator))
+    for signatures, translator in loaded:
+        found = signatures["score"](source=tf.constant(texts), target=tf.constant(texts))
+        expected = [pair.score for pair in translator.score(texts, texts)]
+        np.testing.assert_allclose(found["score"], expected, atol=1e-3)
+        ids = signatures["tokenize"](text=tf.constant(texts))["ids"].numpy()
+        assert [list(filter(None, row)) for row in ids.tolist()] == [
+            translator.codec.source.encode(text) for text in texts
+        ]
+
+
 SAVED_MODEL = """
 import json, sys
 from keras_attention.export.saved_model import SavedModelTranslator
@@ -119,7 +144,7 @@ translations = SavedModelTranslator.load(sys.argv[1] + "/1")(json.loads(sys.argv
 """
 DEVICE = """
 import json, sys
-for name in ("tensorflow", "tensorflow_text", "keras"):
+for name in ("tensorflow", "tensorflow_text", "keras", "sentencepiece"):
     sys.modules[name] = None
 from keras_attention.export.device import DeviceTranslator
 translations = DeviceTranslator.load(sys.argv[1] + "/model.tflite")(json.loads(sys.argv[2]))

@@ -1,0 +1,61 @@
+"""`export --tflite`: the table, the default it allows, and what it refuses."""
+
+import json
+import shutil
+
+import pytest
+
+from keras_attention.export import quality_gate
+from keras_attention.export.device import DeviceTranslator
+
+
+@pytest.fixture(scope="module")
+def copied(trained, tmp_path_factory):
+    """The trained model under a name that needs care."""
+    folder = tmp_path_factory.mktemp("copied") / "my dates"
+    shutil.copytree(trained, folder)
+    return folder
+
+
+def test_the_smallest_that_passes_is_the_default(copied, run):
+    exported = run("export", copied, "--tflite", "all", "--lines", 50)
+    assert exported.code == 0
+    names = ["my dates.tflite", *(f"my dates.{each}.tflite" for each in others(copied))]
+    wrote = [f"Wrote {copied / name}" for name in ["1", *names, "my dates.variants.json"]]
+    assert [line for line in exported.out.splitlines() if line.startswith("Wrote")] == wrote
+    assert "50 held-out pairs, greedy; the Keras model: exact_match" in exported.out
+    table = json.loads((copied / "my dates.variants.json").read_text())
+    sizes = {each["precision"]: each["size"] for each in table["variants"]}
+    passing = [each["precision"] for each in table["variants"] if each["loss"] <= 0.3]
+    assert table["default"] == min(passing, key=sizes.get) != "float32"
+    device = DeviceTranslator.load(copied / "my dates.tflite")
+    assert device.manifest["precision"] == table["default"]
+    verified = run("verify", copied, "--lines", 50)
+    assert verified.code == 0 and f"rounded, {table['default']}" in verified.out
+
+
+def others(folder):
+    table = json.loads((folder / "my dates.variants.json").read_text())
+    return [
+        each["precision"] for each in table["variants"] if each["precision"] != table["default"]
+    ]
+
+
+def test_what_loses_too_much_is_refused_and_nothing_is_written(copied, run, monkeypatch):
+    files = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
+    monkeypatch.setattr(quality_gate, "MOST_LOST", -1000)
+    refused = run("export", copied, "--tflite", "int8", "--lines", 20)
+    assert refused.code == 2
+    assert "every TFLite file loses more than" in refused.err
+    assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == files
+
+
+def test_a_file_that_was_not_measured_has_no_table(copied, run):
+    exported = run("export", copied)
+    assert exported.code == 0 and not (copied / "my dates.variants.json").exists()
+
+
+def test_an_unknown_choice(copied, run):
+    refused = run("export", copied, "--tflite", "int4")
+    assert refused.code == 2
+    assert "--tflite must be one of float32, float16, mixed, int8, best, all." in refused.err
