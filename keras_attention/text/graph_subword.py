@@ -5,6 +5,7 @@ A program that loads the model has to know that operation: Python by `import ten
 `_sentencepiece_tokenizer.so` (BPE). TensorFlow Serving has both.
 """
 
+import hashlib
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -54,10 +55,14 @@ class GraphSubwordTokenizer(GraphTokenizer):
             text = import_tensorflow_text()
             # The fast operation looks for the likeliest pieces, whatever the model's type is, and
             # so cuts as no BPE model does; the other one is sentencepiece's own code.
-            fast = self._tokenizer.model_type == "unigram"
-            kind = text.FastSentencepieceTokenizer if fast else text.SentencepieceTokenizer
+            model = self._tokenizer.model
             with tf.init_scope():
-                self._operation = kind(self._tokenizer.model)
+                if self._tokenizer.model_type == "unigram":
+                    self._operation = text.FastSentencepieceTokenizer(model)
+                else:
+                    # Loaded, all models of one name are one of them (tensorflow/text#1304).
+                    name = f"subwords_{hashlib.sha256(model).hexdigest()}"
+                    self._operation = text.SentencepieceTokenizer(model, name=name)
         return self._operation
 
     def _cut(self, texts: Tensor) -> Tensor:
