@@ -48,6 +48,20 @@ class _Builder(flatbuffers.Builder):  # type: ignore[misc]
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
 
+class SharedScales(schema.QuantizationParametersT):  # type: ignore[misc]
+    """A scale a row, written once for all the tensors of several graphs that read one matrix."""
+
+    def __init__(self, scales: npt.NDArray[np.float32]) -> None:
+        super().__init__(scale=scales, zeroPoint=np.zeros(len(scales), "int64"))
+        self._written: tuple[Any, int] | None = None
+
+    def Pack(self, builder: Any) -> int:  # noqa: N802
+        """Writes it, or tells where it was written before."""
+        if self._written is None or self._written[0] is not builder:
+            self._written = builder, super().Pack(builder)
+        return self._written[1]
+
+
 def kind_of(model: Any, operator: Any) -> int:
     """Which of `OPERATORS` an operator is."""
     return _number(model.operatorCodes[operator.opcodeIndex])

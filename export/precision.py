@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from .flat_file import (
     OPERATORS,
     TYPES,
+    SharedScales,
     add_buffer,
     add_tensor,
     kind_of,
@@ -67,13 +68,14 @@ class _Weights:
         large = data is not None and len(data) >= 4 * LEAST_SIZE
         return large and tensor.type == TYPES.FLOAT32 and len(tensor.shape) == 2
 
-    def _int8(self, *key: Any) -> tuple[int, int, Array]:
-        """The buffers of the numbers and of their scales, and the scales `[rows]`."""
+    def _int8(self, *key: Any) -> tuple[int, int, SharedScales]:
+        """The buffers of the numbers and of their scales, and the scales of each row."""
         weights = self._read(*key)
         largest = np.abs(weights).max(axis=1)
         scales = (np.where(largest > 0, largest, 1) / 127).astype("float32")
         numbers = np.rint(weights / scales[:, np.newaxis]).astype("int8")
-        return add_buffer(self._model, numbers), add_buffer(self._model, scales), scales
+        stored = [add_buffer(self._model, array) for array in (numbers, scales)]
+        return stored[0], stored[1], SharedScales(scales)
 
     def _read(self, buffer: int, shape: tuple[int, int]) -> Array:
         floats: Array = self._model.buffers[buffer].data.view("float32")
@@ -156,10 +158,8 @@ class _Rewriter:
 
     def _int8(self, key: Any) -> int:
         numbers, _, scales = self._weights.int8(*key)
-        quantization = schema.QuantizationParametersT()
-        quantization.scale, quantization.zeroPoint = scales, np.zeros(len(scales), "int64")
         place = self._tensor(key[1], TYPES.INT8, numbers)
-        self._subgraph.tensors[place].quantization = quantization
+        self._subgraph.tensors[place].quantization = scales
         return place
 
     def _tensor(self, shape: Any, dtype: int = TYPES.FLOAT32, buffer: int = 0) -> int:
