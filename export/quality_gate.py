@@ -149,23 +149,16 @@ def measure_variants(
     sources, targets = ([pair[side] for pair in fitting] for side in (0, 1))
     whole = Translator(translator.model, translator.codec)  # exports search all of the vocabulary
     expected = whole(sources, beam_width=1)
-    reference, variants = (
-        quality.score([each.text for each in expected], targets, sources),
-        list[Variant](),
-    )
+
+    def judge(found: Sequence[Translation]) -> float:
+        return quality.score([each.text for each in found], targets, sources)
+
+    reference = judge(expected)
+    variants: list[Variant] = []
     for precision, size, found, milliseconds in _decoded(converted, sources):
-        value = quality.score([each.text for each in found], targets, sources)
-        variants.append(
-            Variant(
-                precision,
-                size,
-                size / (variants[0].size if variants else size),
-                milliseconds,
-                *_equal(found, expected),
-                value,
-                quality.loss(value, reference),
-            )
-        )
+        share, value = size / (variants[0].size if variants else size), judge(found)
+        equal, loss = _equal(found, expected), quality.loss(value, reference)
+        variants.append(Variant(precision, size, share, milliseconds, *equal, value, loss))
     return Gate(quality.name, len(fitting), reference, tuple(variants))
 
 

@@ -172,6 +172,20 @@ def test_a_file_of_a_newer_format(files, tmp_path, monkeypatch):
         DeviceTranslator.load(newer)
 
 
+@pytest.mark.parametrize("manifest", [None, "{}", "no JSON", "[1]"])
+def test_a_file_without_a_sound_manifest(files, tmp_path, manifest):
+    with zipfile.ZipFile(files["int8"]) as archive:
+        size = min(item.header_offset for item in archive.infolist())
+    path = tmp_path / "old.tflite"
+    path.write_bytes(files["int8"].read_bytes()[:size])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("translator.json", "{}")
+        if manifest is not None:
+            archive.writestr("manifest.json", manifest)
+    with pytest.raises(InputError, match=r"old\.tflite: manifest\.json .* export the model again"):
+        DeviceTranslator.load(path)
+
+
 def test_damaged_truncated_and_foreign_files(files, tmp_path):
     content, path = files["int8"].read_bytes(), tmp_path / "model.tflite"
     middle = len(content) // 2
