@@ -37,22 +37,25 @@ def export_saved_model(
 ) -> Path:
     """Writes `folder/version/`, the layout that TensorFlow Serving watches.
 
-    Batch and length vary within `limits`; beyond them a request is refused. Only core TensorFlow
-    operators are used, and for a source of subwords one of TensorFlow Text's. The signatures, where
-    every string is UTF-8 and `T` is the model's `max_length`:
+    Batch and length vary within `limits`. Only core TensorFlow operators are used, and for a source
+    of subwords one of TensorFlow Text's. The signatures, where every string is UTF-8 and `T` is the
+    model's `max_length`:
 
     - `serving_default`: `text` `[B]` to `text` and `score` `[B]`, `tokens` `[B, T]` (empty strings
       behind the end), `alignment` `[B, T, S]` and `source_tokens` `[B, S]` of the best hypothesis
       by the model's own search settings.
     - `beam`: `text`, `beam_width`, `length_penalty` and `nbest`, `[B]` each, to the same of `N`
       hypotheses, `[B, N, ...]`, where `N` is the largest `nbest`; a score of -1e9 where there is
-      none. The other settings are the model's own.
+      none. The other settings are the model's own; so are a width of 0 and a penalty below 0.
     - `score`: `source` and `target` `[B]` to `score` `[B]`, and `tokens` and `log_probabilities`
       `[B, T]`.
     - `tokenize`: `text` `[B]` to `ids` and `tokens` `[B, S]` and `length` `[B]`, of the source's
       tokenizer. `detokenize`: `ids` `[B, T]` and `length` `[B]` to `text`, of the target's.
     - `encode` and `step`, for callers that search by themselves: see `steps`. What stands behind a
       row's `length` is not read.
+
+    What takes texts gives `error` `[B]` too, "" where all is well: a text that is too long, or to
+    be searched as cannot be, is not answered, and takes no other text of its request with it.
 
     Args:
         translator: a trained translator.
@@ -144,7 +147,7 @@ class SavedModelTranslator:
             nbest: hypotheses wanted.
 
         Raises:
-            InputError: if there are more of them than beams, or the export takes fewer beams.
+            InputError: if an option or a text is not what the export takes.
         """
         search = self._search(beam_width, length_penalty, nbest)
         translations, remaining = [], iter(texts)
@@ -173,4 +176,8 @@ class SavedModelTranslator:
                 f"`nbest` must be from 1 to the beam width, {width}. Received: {nbest}."
             )
         penalty = own["length_penalty"] if length_penalty is None else length_penalty
+        if penalty < 0:
+            raise InputError(
+                f"`length_penalty` must be at least 0 for an export. Received: {penalty}."
+            )
         return {"beam_width": width, "length_penalty": float(penalty), "nbest": nbest}

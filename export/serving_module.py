@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.decoding.likeliest import WIDEST
 from keras_attention.text.graph_tokenizer import GraphTokenizer, make_graph_tokenizer
 from keras_attention.translator import Translator
-from keras_attention.vocabulary import PAD_ID
+from keras_attention.vocabulary import END_ID, PAD_ID
 
 from . import steps
 from .searches import raw_variables, search_beams, search_best
@@ -34,6 +35,11 @@ class Limits:
     batch: int = 256
     tokens: int = 4096
     beam_width: int = WIDEST
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of a text: those beyond are not even cut into tokens."""
+        return 16 * self.tokens
 
 
 class ServingModule(tf.Module):  # type: ignore[misc]
@@ -90,46 +96,75 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return traced
 
     def _serve(self, text: tf.Tensor) -> Named:
-        source, tokens = self._read(text, self._read_source)
-        found = search_best(self._model.value, source, self._options)
-        return {**self._said(found), "source_tokens": tokens}
+        read = self._read(text, self._read_source)
+        found = search_best(self._model.value, read.ids, self._options)
+        return {**self._said(found, read.error), "source_tokens": read.tokens}
 
     def _beam(
         self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor, nbest: tf.Tensor
     ) -> Named:
-        with tf.control_dependencies(self._check_beams(text, beam_width, length_penalty, nbest)):
-            source, tokens = self._read(text, self._read_source)
+        given = {"beam_width": beam_width, "length_penalty": length_penalty, "nbest": nbest}
+        with tf.control_dependencies(_require_one_each(given, text)):
+            read = self._read(text, self._read_source)
+        own = self._options
+        width = tf.where(beam_width == 0, own.beam_width, beam_width)
+        penalty = tf.where(length_penalty < 0, tf.constant(own.length_penalty), length_penalty)
+        error = _first(read.error, self._refusal(width, penalty, nbest))
+        good = tf.equal(error, "")
         found = search_beams(
-            self._model.value, source, self._options, beam_width, length_penalty, nbest
+            self._model.value,
+            read.ids,
+            own,
+            tf.where(good, width, 1),
+            tf.where(good, penalty, 0.0),
+            tf.where(good, nbest, 1),
         )
-        return {**self._said(found), "source_tokens": tokens}
+        return {**self._said(found, error), "source_tokens": read.tokens}
 
-    def _said(self, found: Named) -> Named:
+    def _refusal(self, width: tf.Tensor, penalty: tf.Tensor, nbest: tf.Tensor) -> tf.Tensor:
+        """What is wrong with how each text is to be searched, "" where nothing is."""
+        widest = self.limits.beam_width
+        fits = (width >= 1) & (width <= widest)
+        return _first(
+            _sentence(fits, f"beam_width: expected 1 to {widest}, or 0.", width),
+            _sentence((nbest >= 1) & (nbest <= width), "nbest: expected 1 to the width.", nbest),
+            _sentence(
+                tf.math.is_finite(penalty), "length_penalty: expected a finite number.", penalty
+            ),
+        )
+
+    def _said(self, found: Named, error: tf.Tensor) -> Named:
         """What was found, with its text and tokens, of one hypothesis a source or several."""
         ids = found["tokens"]
         text, tokens = self._write(tf.reshape(ids, [-1, ids.shape[-1]]))
+        refused = tf.not_equal(error, "")
+        if ids.shape.rank == 3:
+            refused = refused[:, tf.newaxis]
         return {
-            **found,
+            "alignment": found["alignment"],
+            "error": error,
+            "score": tf.where(refused, IMPOSSIBLE, found["score"]),
             "text": tf.reshape(text, tf.shape(ids)[:-1]),
             "tokens": tf.reshape(tokens, tf.shape(ids)),
         }
 
     def _score(self, source: tf.Tensor, target: tf.Tensor) -> Named:
-        same = tf.equal(tf.shape(source)[0], tf.shape(target)[0])
-        pairs = _require(same, "target: expected one for each source.", tf.shape(target)[0])
-        with tf.control_dependencies([pairs]):
-            ids, tokens = self._read(target, self._read_target)
-        values = steps.score(self._model.value, self._read(source, self._read_source)[0], ids)
+        with tf.control_dependencies(_require_one_each({"target": target}, source)):
+            said = self._read(target, self._read_target)
+        read = self._read(source, self._read_source)
+        error = _first(read.error, said.error)
+        values = steps.score(self._model.value, read.ids, said.ids)
+        good = tf.equal(error, "")
         return {
-            "score": tf.reduce_sum(values, axis=1),
-            "log_probabilities": values,
-            "tokens": tokens,
+            "error": error,
+            "log_probabilities": tf.where(good[:, tf.newaxis], values, 0.0),
+            "score": tf.where(good, tf.reduce_sum(values, axis=1), IMPOSSIBLE),
+            "tokens": said.tokens,
         }
 
     def _tokenize(self, text: tf.Tensor) -> Named:
-        ids, tokens = self._read(text, self._read_source)
-        length = tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1)
-        return {"ids": ids, "length": length, "tokens": tokens}
+        read = self._read(text, self._read_source)
+        return {"error": read.error, "ids": read.ids, "length": read.length, "tokens": read.tokens}
 
     def _detokenize(self, ids: tf.Tensor, length: tf.Tensor) -> Named:
         return {"text": self._write(_cut(self._bounded(ids), length))[0]}
@@ -143,13 +178,27 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         real = tf.sequence_mask(length, tf.shape(values)[1], tf.int32)
         return steps.step(self._model.value, token, real, values, **others)
 
-    def _read(self, text: tf.Tensor, read: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Ids and tokens `[B, S]` of texts, `S` at least 1, within the limits."""
-        limit, count = self.limits.batch, tf.shape(text)[0]
-        few = _require(count <= limit, f"expected at most {limit} texts a request.", count)
+    def _read(self, text: tf.Tensor, read: Any) -> _Read:
+        """Texts within the limits as they are, and the others as empty ones, with an error.
+
+        One that is too long must not take others with it, whose requests a server merged with its.
+        """
+        batch, most, limit = self.limits.batch, self.limits.bytes, self.limits.tokens
+        count, size = tf.shape(text)[0], tf.strings.length(text)
+        few = _require(count <= batch, f"expected at most {batch} texts a request.", count)
         with tf.control_dependencies([few]):
-            ids, tokens = read(tf.identity(text))
-        return self._bounded(ids), tokens
+            ids, tokens = read(tf.where(size > most, "", text))
+        length = _length(ids)
+        error = _first(
+            _sentence(size <= most, f"expected at most {most} bytes.", size),
+            _sentence(length <= limit, f"expected at most {limit} tokens with </s>.", length),
+        )
+        closed = tf.where(tf.range(tf.shape(ids)[1]) > 0, PAD_ID, END_ID)
+        good = tf.equal(error, "")[:, tf.newaxis]
+        ids = tf.where(good, ids, closed)
+        length = _length(ids)
+        longest = tf.reduce_max(tf.pad(length, [[0, 1]], constant_values=1))
+        return _Read(ids[:, :longest], tf.where(good, tokens, "")[:, :longest], length, error)
 
     def _bounded(self, ids: tf.Tensor) -> tf.Tensor:
         rows, steps_of = tf.unstack(tf.shape(ids))
@@ -163,27 +212,21 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         with tf.control_dependencies(checks):
             return tf.identity(ids)
 
-    def _check_beams(
-        self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor, nbest: tf.Tensor
-    ) -> list[tf.Operation]:
-        widest, count = self.limits.beam_width, tf.shape(text)[0]
-        given = {"beam_width": beam_width, "length_penalty": length_penalty, "nbest": nbest}
-        fits = tf.reduce_all((beam_width >= 1) & (beam_width <= widest))
-        few = tf.reduce_all((nbest >= 1) & (nbest <= beam_width))
-        finite = tf.reduce_all(tf.math.is_finite(length_penalty))
-        return [
-            *(
-                _require(
-                    tf.equal(tf.shape(each)[0], count),
-                    f"{name}: expected one for each text.",
-                    tf.shape(each)[0],
-                )
-                for name, each in given.items()
-            ),
-            _require(fits, f"beam_width: expected 1 to {widest}.", beam_width),
-            _require(few, "nbest: expected 1 to the beam width.", nbest),
-            _require(finite, "length_penalty: expected a finite number.", length_penalty),
-        ]
+
+class _Read(NamedTuple):
+    """Texts that came in.
+
+    Attributes:
+        ids: `[B, S]`, closed and padded; `S` is at least 1.
+        tokens: `[B, S]`.
+        length: `[B]`.
+        error: `[B]`, "" where a text can be answered.
+    """
+
+    ids: tf.Tensor
+    tokens: tf.Tensor
+    length: tf.Tensor
+    error: tf.Tensor
 
 
 @dataclass(frozen=True)
@@ -213,6 +256,36 @@ def _write(tokenizer: GraphTokenizer, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
 def _require(condition: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Operation:
     """The check that ends a request with a sentence."""
     return tf.debugging.Assert(condition, [f"{expected} Received:", received], summarize=8)
+
+
+def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
+    count = tf.shape(text)[0]
+    return [
+        _require(
+            tf.equal(tf.shape(each)[0], count),
+            f"{name}: expected one for each text.",
+            tf.shape(each)[0],
+        )
+        for name, each in given.items()
+    ]
+
+
+def _sentence(good: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Tensor:
+    """What is wrong with each row `[B]`, "" where nothing is."""
+    told = tf.strings.join([f"{expected} Received: ", tf.strings.as_string(received), "."])
+    return tf.where(good, "", told)
+
+
+def _first(*errors: tf.Tensor) -> tf.Tensor:
+    """The first error of each row."""
+    first, *others = errors
+    for error in others:
+        first = tf.where(tf.equal(first, ""), error, first)
+    return first
+
+
+def _length(ids: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1)
 
 
 def _cut(ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:

@@ -1,13 +1,14 @@
 """What an exported SavedModel answers, as translations: in this process or from a server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_attention.errors import InputError
 from keras_attention.translation import Hypothesis, Translation
 
-OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens")
+OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
 """What a signature that searches gives."""
 
 
@@ -17,11 +18,15 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> list[Transl
     Args:
         texts: the `B` sources.
         outputs: arrays, their strings as UTF-8 bytes: `text` `[B]`, `score` `[B]`, `tokens`
-            `[B, T]` with empty strings behind the end, `alignment` `[B, T, S]` and `source_tokens`
-            `[B, S]`; where a source has `N` hypotheses, all but the last with `N` behind `B`, and
-            those that do not exist, with scores below -5e8, are left out. Without `alignment` all
-            weights are 0.
+            `[B, T]` with empty strings behind the end, `alignment` `[B, T, S]`, `source_tokens`
+            `[B, S]` and `error` `[B]`; where a source has `N` hypotheses, all but the last two
+            with `N` behind `B`, and those that do not exist, with scores below -5e8, are left out.
+            Without `alignment` all weights are 0.
+
+    Raises:
+        InputError: if a text was refused.
     """
+    check_answered(texts, outputs["error"])
     several = np.ndim(outputs["text"]) > 1
     arrays = [outputs[name] for name in ("text", "score", "tokens")]
     arrays.append(outputs.get("alignment", np.zeros((*np.shape(arrays[-1]), 0), "float32")))
@@ -32,6 +37,17 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> list[Transl
         hypotheses = tuple(_hypothesis(words, *each) for each in found if each[1] > -5e8)
         translations.append(Translation(text, words, hypotheses))
     return translations
+
+
+def check_answered(texts: Sequence[str], errors: Iterable[bytes]) -> None:
+    """Checks that no text was refused.
+
+    Raises:
+        InputError: if one was.
+    """
+    for text, error in zip(texts, errors, strict=True):
+        if error:
+            raise InputError(f"{text[:40]!r}: {error.decode()}")
 
 
 def _hypothesis(

@@ -13,7 +13,7 @@ SERVED_AT_ONCE = 4
 """Requests under way at most."""
 
 _SERVED = {"beam_width", "length_penalty"}
-"""Options of search that a server takes, both or neither."""
+"""Options of search that a server takes."""
 
 
 def open_server(
@@ -48,16 +48,6 @@ def open_server(
         raise InputError(
             f"{server}: a server searches as the model was exported, but for --beam, "
             f"--length-penalty and --nbest. Received: {refused[0]}."
-        )
-    if len(search) == 1 or (nbest > 1 and not search):
-        raise InputError(
-            f"{server}: --beam and --length-penalty go together with --server, and with --nbest. "
-            f"Received: {', '.join([*map(option_of, search), *['--nbest'] * (nbest > 1)])}."
-        )
-    if nbest > search.get("beam_width", 1):
-        raise InputError(
-            f"--nbest must not be over the beam width, {search['beam_width']}. "
-            f"Received: --nbest {nbest}."
         )
     name, version = _name_and_version(model)
     client = ServingClient(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.errors import InputError
-from keras_attention.served import OUTPUTS, read_answer
+from keras_attention.served import OUTPUTS, check_answered, read_answer
 from keras_attention.serving.failures import Retries, ServingError
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
 from keras_attention.translation import PairScore, Translation
@@ -21,6 +21,8 @@ CHARACTERS = 65_536
 """Characters of a request at most, each text counted as the longest: servers pad to that."""
 
 _CLOSED = "the client is closed."
+
+_OWN_WIDTH, _OWN_PENALTY = 0, -1.0  # by which the signature `beam` knows the model's own
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -108,30 +110,32 @@ class ServingClient:
     ) -> Iterator[Translation]:
         """Translates `texts` in order, and asks for no more than are soon wanted.
 
-        The server searches as the model was exported; or, through the signature `beam`, with a
-        width and a penalty that are both given, as the model's own are not known here.
+        The server searches as the model was exported; or, where an option is given, through the
+        signature `beam`.
 
         Args:
             texts: any iterable of strings.
-            beam_width: hypotheses that are searched together.
-            length_penalty: exponent of the length penalty.
+            beam_width: hypotheses that are searched together, a positive integer; default the
+                model's own.
+            length_penalty: exponent of the length penalty, at least 0; default the model's own.
             nbest: hypotheses of each source, at most `beam_width`.
 
         Raises:
-            InputError: if only one of the two is given, or a text is not valid Unicode.
+            InputError: if an option or a text is not what the server takes, or no valid Unicode.
             ServingError: if the server gives no answer, or one that cannot be used.
         """
-        if (beam_width is None) != (length_penalty is None) or (nbest != 1 and not beam_width):
+        if (beam_width is not None and beam_width < 1) or (length_penalty or 0) < 0:
             raise InputError(
-                "a server needs `beam_width` and `length_penalty` together, and for `nbest` too. "
-                f"Received: beam_width={beam_width}, length_penalty={length_penalty}, "
-                f"nbest={nbest}."
+                "`beam_width` must be positive and `length_penalty` at least 0. "
+                f"Received: beam_width={beam_width}, length_penalty={length_penalty}."
             )
         search = {}
-        if beam_width is not None and length_penalty is not None:
+        if beam_width is not None or length_penalty is not None or nbest != 1:
             search = {
-                "beam_width": np.int32(beam_width),
-                "length_penalty": np.float32(length_penalty),
+                "beam_width": np.int32(_OWN_WIDTH if beam_width is None else beam_width),
+                "length_penalty": np.float32(
+                    _OWN_PENALTY if length_penalty is None else length_penalty
+                ),
                 "nbest": np.int32(nbest),
             }
         return self._in_order(_batches(texts, self.batch_size, len), self._translate, search)
@@ -205,7 +209,7 @@ class ServingClient:
     def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore]:
         sources, targets = zip(*pairs, strict=True)
         inputs = {"source": _strings(sources), "target": _strings(targets)}
-        call = Call("score", inputs, ("score", "tokens", "log_probabilities"))
+        call = Call("score", inputs, ("score", "tokens", "log_probabilities", "error"))
         return self._read(call, lambda outputs: _pair_scores(pairs, outputs))
 
     def _read(self, call: Call, read: Callable[[Arrays], Answer]) -> Answer:
@@ -275,6 +279,7 @@ def _strings(texts: Sequence[str]) -> npt.NDArray[Any]:
 
 
 def _pair_scores(pairs: Sequence[tuple[str, str]], outputs: Arrays) -> list[PairScore]:
+    check_answered([source for source, _ in pairs], outputs["error"])
     rows = zip(pairs, outputs["tokens"], outputs["log_probabilities"], strict=True)
     found = []
     for pair, row, values in rows:

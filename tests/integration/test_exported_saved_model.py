@@ -152,19 +152,59 @@ BEAM = {"beam_width": [1], "length_penalty": [0.0], "nbest": [1]}
     ("name", "inputs", "expected"),
     [
         ("serving_default", {"text": ["a"] * 257}, "at most 256 texts a request. Received"),
-        ("serving_default", {"text": ["a " * 5000]}, "at most 4096 tokens with </s> a text"),
-        ("score", {"source": ["a"], "target": ["a", "b"]}, "target: expected one for each source"),
+        ("score", {"source": ["a"], "target": ["a", "b"]}, "target: expected one for each text"),
         ("encode", {"source": [[4] * 4097], "length": [4097]}, "at most 4096 tokens with </s>"),
         ("detokenize", {"ids": [[4]] * 257, "length": [1] * 257}, "at most 256 rows a request"),
-        ("beam", {**BEAM, "text": ["a"], "beam_width": [33]}, "beam_width: expected 1 to 32"),
-        ("beam", {**BEAM, "text": ["a"], "nbest": [2]}, "nbest: expected 1 to the beam width"),
-        ("beam", {**BEAM, "text": ["a"], "length_penalty": [np.nan]}, "expected a finite number"),
         ("beam", {**BEAM, "text": ["a", "b"]}, "beam_width: expected one for each text"),
     ],
 )
 def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected):
     with pytest.raises(tf.errors.InvalidArgumentError, match=expected):
         ask(signatures[name], **inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "expected"),
+    [
+        ("serving_default", {"text": ["a b " * 2500]}, "expected at most 4096 tokens with </s>. R"),
+        ("serving_default", {"text": ["a" * 65537]}, "at most 65536 bytes. Received: 65537."),
+        ("tokenize", {"text": ["a" * 65537]}, "expected at most 65536 bytes. Received: 65537."),
+        ("score", {"source": ["a"], "target": ["a" * 65537]}, "expected at most 65536 bytes."),
+        ("beam", {**BEAM, "beam_width": [33]}, "beam_width: expected 1 to 32, or 0. Received: 33."),
+        ("beam", {**BEAM, "nbest": [2]}, "nbest: expected 1 to the width. Received: 2."),
+        ("beam", {**BEAM, "nbest": [0]}, "nbest: expected 1 to the width. Received: 0."),
+        ("beam", {**BEAM, "length_penalty": [np.nan]}, "length_penalty: expected a finite number"),
+    ],
+)
+def test_a_row_that_is_refused_says_why(signatures, name, inputs, expected):
+    """And nothing else happens to the rest, with which a server merged it."""
+    good = {"text": ["abc"], "source": ["abc"], "target": ["xyz"], **BEAM}
+    inputs = {"text": ["a"], **inputs} if name == "beam" else inputs
+    merged = ask(signatures[name], **{key: good[key] + value for key, value in inputs.items()})
+    alone = ask(signatures[name], **{key: good[key] for key in inputs})
+    assert merged["error"][0] == b""
+    assert expected in merged["error"][1].decode()
+    for key, array in alone.items():
+        first = merged[key][tuple(slice(size) for size in array.shape)]
+        if array.dtype == object:
+            assert first.tolist() == array.tolist()
+        else:
+            np.testing.assert_allclose(first, array, atol=1e-5)
+    if "score" in merged:
+        assert (merged["score"][1:] == -1e9).all()
+
+
+def test_beams_may_be_the_models_own(variant, signatures):
+    settings, count = variant.codec.settings, len(TEXTS)
+    outputs = ask(
+        signatures["beam"],
+        text=TEXTS,
+        beam_width=[0] * count,
+        length_penalty=[-1.0] * count,
+        nbest=[1] * count,
+    )
+    expected = variant(TEXTS, beam_width=settings.beam_width)
+    assert_same(read_answer(TEXTS, outputs), expected)
 
 
 def test_needs_the_operators_that_its_manifest_lists(variant, saved_model):

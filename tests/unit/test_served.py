@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_attention.errors import InputError
 from keras_attention.served import read_answer
 
 
@@ -16,6 +17,7 @@ def outputs():
         "tokens": strings(["가", "b", "</s>"], ["</s>", "", ""]),
         "alignment": np.arange(12, dtype="float32").reshape(2, 3, 2),
         "source_tokens": strings(["a", "</s>"], ["</s>", ""]),
+        "error": np.array([b"", b""], object),
     }
 
 
@@ -36,7 +38,9 @@ def test_without_alignments_their_weights_are_zero(outputs):
 
 def test_several_hypotheses_of_a_source(outputs):
     beams = {
-        name: np.stack([array, array[::-1]], axis=1) if name != "source_tokens" else array
+        name: np.stack([array, array[::-1]], axis=1)
+        if name not in ("source_tokens", "error")
+        else array
         for name, array in outputs.items()
     }
     first, second = read_answer(["a", ""], beams)
@@ -48,3 +52,14 @@ def test_several_hypotheses_of_a_source(outputs):
 def test_another_number_of_rows_is_an_error(outputs):
     with pytest.raises(ValueError):
         read_answer(["a"], outputs)
+
+
+def test_a_refused_text_is_named(outputs):
+    outputs["error"][0] = b"expected less."
+    with pytest.raises(InputError, match=r"^'aaa': expected less\.$"):
+        read_answer(["aaa", ""], outputs)
+
+
+def test_hypotheses_that_do_not_exist_are_left_out(outputs):
+    outputs["score"][0] = -1e9
+    assert read_answer(["a", ""], outputs)[0].hypotheses == ()

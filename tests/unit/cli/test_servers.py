@@ -55,10 +55,6 @@ def test_search_options_are_passed_on(opened):
         ({"top_k": 3}, {}, "as the model was exported.*Received: --top-k"),
         ({"prefix": "a"}, {}, "Received: --prefix"),
         ({}, {"refused": ["--with"]}, "Received: --with"),
-        ({"beam_width": 3}, {}, "go together.*Received: --beam[.]"),
-        ({"length_penalty": 3.0}, {"nbest": 2}, "Received: --length-penalty, --nbest"),
-        ({}, {"nbest": 2}, "Received: --nbest"),
-        ({"beam_width": 3, "length_penalty": 0.0}, {"nbest": 4}, "not be over the beam width, 3"),
     ],
 )
 def test_options_that_need_the_models_folder(opened, search, options, words):

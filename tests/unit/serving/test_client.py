@@ -42,6 +42,7 @@ class Upper:
             "tokens": np.full((rows, 2), b"</s>", object),
             "alignment": np.zeros((rows, 2, 1), "float32"),
             "source_tokens": np.full((rows, 1), b"</s>", object),
+            "error": np.full(rows, b"", object),
         }
         return self.change({name: outputs[name] for name in call.outputs})
 
@@ -156,12 +157,21 @@ def test_search_options_go_to_the_signature_beam(server):
 
 
 @pytest.mark.parametrize(
-    "options", [{"beam_width": 4}, {"length_penalty": 1.0}, {"nbest": 2}], ids=str
+    ("options", "sent"),
+    [
+        ({"beam_width": 4}, (4, -1.0, 1)),
+        ({"length_penalty": 1.0}, (0, 1.0, 1)),
+        ({"nbest": 2}, (0, -1.0, 2)),
+    ],
+    ids=str,
 )
-def test_search_options_are_given_together(server, options):
-    with connect() as translate, pytest.raises(InputError, match="together"):
+def test_what_is_not_said_is_the_models_own(server, options, sent):
+    with connect() as translate:
         translate(["a"], **options)
-    assert server.calls == []
+    (call,) = server.calls
+    assert call.signature == "beam"
+    names = ("beam_width", "length_penalty", "nbest")
+    assert tuple(call.inputs[name][0] for name in names) == sent
 
 
 def test_without_alignments(server):
@@ -185,6 +195,12 @@ def test_answers_of_something_else(server, change, words):
     server.change = change
     with connect() as translate, pytest.raises(ServingError, match=f"^localhost:8500:.*{words}"):
         translate("a")
+
+
+def test_a_text_that_is_refused(server):
+    server.change = lambda outputs: {**outputs, "error": np.array([b"", b"too long."], object)}
+    with connect() as translate, pytest.raises(InputError, match=r"^'b': too long\.$"):
+        translate(["a", "b"])
 
 
 def test_a_text_without_an_answer(server):
