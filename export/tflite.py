@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
-from keras_attention.model_files import copy_for_inference
 from keras_attention.text.codec import TextCodec
 from keras_attention.translator import Translator
 
@@ -22,6 +21,7 @@ from .device_file import write_device_file
 from .device_graphs import beam_width_of, trace_graphs
 from .flat_file import pack_flat_file, read_flat_file
 from .manifest import describe
+from .portable import portable_copy
 from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 from .searches import raw_variables
 
@@ -38,7 +38,13 @@ RULES: dict[str, Mapping[str, str]] = {
 PRECISIONS = tuple(RULES)
 
 
-def export_tflite(translator: Translator, path: str | Path, *, precision: str = FLOAT32) -> Path:
+def export_tflite(
+    translator: Translator,
+    path: str | Path,
+    *,
+    precision: str = FLOAT32,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
     """Writes one file that a phone, a browser or `DeviceTranslator` runs.
 
     Its signatures are those of `trace_graphs`. The tokenizers and a manifest are appended as a zip
@@ -49,6 +55,7 @@ def export_tflite(translator: Translator, path: str | Path, *, precision: str = 
         path: the file to write.
         precision: one of `PRECISIONS`, of which all but "float32" may change outputs;
             `measure_variants` tells by how much.
+        about: what the manifest is to say besides, such as the recipe's name; plain values.
 
     Returns:
         The path of the file.
@@ -56,7 +63,7 @@ def export_tflite(translator: Translator, path: str | Path, *, precision: str = 
     Raises:
         InputError: if there is no such precision, or the model cannot be exported.
     """
-    return Converted.of(translator).write(path, precision)
+    return Converted.of(translator, about).write(path, precision)
 
 
 class Converted:
@@ -66,21 +73,28 @@ class Converted:
         content: the flat buffer in float32.
         codec: the tokenizers and search settings.
         paths: the Keras path of each matrix, by its bytes.
+        about: what manifests are to say besides.
     """
 
-    def __init__(self, content: bytes, codec: TextCodec, paths: dict[bytes, str]) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        codec: TextCodec,
+        paths: Mapping[bytes, str],
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
         self._content, self._codec, self._paths = content, codec, paths
+        self._about = about or {}
 
     @classmethod
-    def of(cls, translator: Translator) -> Converted:
+    def of(cls, translator: Translator, about: Mapping[str, Any] | None = None) -> Converted:
         """Converts a translator's model.
 
         Raises:
             InputError: if it cannot be exported.
         """
-        model = copy_for_inference(translator.single_model)
-        copied = Translator(model, translator.codec)
-        return cls(_convert(copied), translator.codec, _paths(model))
+        copy = portable_copy(translator)
+        return cls(_convert(copy), translator.codec, _paths(copy.model), about)
 
     def write(
         self, path: str | Path, precision: str, rules: Mapping[str, str] | None = None
@@ -98,6 +112,7 @@ class Converted:
         path, model, settings = Path(path), self._lowered(precision, rules), self._codec.settings
         described = describe(
             self._codec,
+            **self._about,
             precision=precision,
             max_source_length=settings.max_source_length,
             max_length=settings.max_length,

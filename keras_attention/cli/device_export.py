@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -33,7 +34,9 @@ def check_choice(choice: str) -> None:
         )
 
 
-def export_measured(translator: Translator, folder: Path, choice: str, lines: int) -> list[Path]:
+def export_measured(
+    translator: Translator, folder: Path, choice: str, lines: int, about: Mapping[str, Any]
+) -> list[Path]:
     """Measures every precision, prints and saves the table, and writes what it allows.
 
     Args:
@@ -42,6 +45,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
         choice: the default file's precision; "best" for the smallest that is allowed, "all" to
             write the others beside it.
         lines: pairs at most.
+        about: what manifests are to say besides.
 
     Returns:
         The files.
@@ -50,7 +54,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
         InputError: if there are no pairs, or the precision loses too much.
     """
     pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
-    converted = Converted.of(translator)
+    converted = Converted.of(translator, about)
     gate = measure_variants(translator, converted, pairs, quality)
     print_variants(gate)
     default = gate.default if choice in (BEST, ALL) else choice

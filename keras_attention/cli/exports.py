@@ -45,10 +45,10 @@ def export_all(
     """
     about, name = about_run(folder), folder.resolve().name
     if tflite != "float32":
-        measured = export_measured(translator, folder, tflite, lines)
+        measured = export_measured(translator, folder, tflite, lines, about)
         return [export_saved_model(translator, folder, about=about, **saved_model), *measured]
     saved = export_saved_model(translator, folder, about=about, **saved_model)
-    written = [saved, export_tflite(translator, folder / f"{name}.tflite")]
+    written = [saved, export_tflite(translator, folder / f"{name}.tflite", about=about)]
     variants_file(folder).unlink(missing_ok=True)  # the table of another file
     return written
 

@@ -11,6 +11,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from variants import LONG, TEXTS, assert_same
 
 from keras_attention import InputError
+from keras_attention.cli.exports import about_run
 from keras_attention.export.device import DeviceTranslator
 from keras_attention.export.tflite import export_tflite
 
@@ -93,7 +94,7 @@ def test_a_source_as_long_as_the_limit_fits(variant, exported):
 
 
 def test_equal_models_give_equal_files_that_hold_the_vocabulary(translator, trained, tmp_path):
-    export_tflite(translator, tmp_path / "again.tflite")
+    export_tflite(translator, tmp_path / "again.tflite", about=about_run(trained))
     file = trained / "dates.tflite"
     assert (tmp_path / "again.tflite").read_bytes() == file.read_bytes()
     with zipfile.ZipFile(file) as archive:
