@@ -62,11 +62,12 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         self.weights = raw_variables(translator)
         self.source_tokenizer = make_graph_tokenizer(translator.codec.source)
         self.target_tokenizer = make_graph_tokenizer(translator.codec.target)
-        # Functions of their own, which all signatures call: their graphs are large.
+        # Functions of their own, which all signatures call: their graphs are large. What
+        # `tf.Module` finds is traced and stored once more.
         texts, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
-        self._read_source = _function(partial(_read, self.source_tokenizer), texts)
-        self._read_target = _function(partial(_read, self.target_tokenizer), texts)
-        self._write = _function(partial(_write, self.target_tokenizer), ids)
+        self._read_source = _Untracked(_function(partial(_read, self.source_tokenizer), texts))
+        self._read_target = _Untracked(_function(partial(_read, self.target_tokenizer), texts))
+        self._write = _Untracked(_function(partial(_write, self.target_tokenizer), ids))
         self._model = _Untracked(translator.single_model)
         self._options = translator.codec.settings.options()
         self.limits = limits or Limits()
@@ -136,7 +137,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
     def _said(self, found: Named, error: tf.Tensor) -> Named:
         """What was found, with its text and tokens, of one hypothesis a source or several."""
         ids = found["tokens"]
-        text, tokens = self._write(tf.reshape(ids, [-1, ids.shape[-1]]))
+        text, tokens = self._write.value(tf.reshape(ids, [-1, ids.shape[-1]]))
         refused = tf.not_equal(error, "")
         if ids.shape.rank == 3:
             refused = refused[:, tf.newaxis]
@@ -167,7 +168,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return {"error": read.error, "ids": read.ids, "length": read.length, "tokens": read.tokens}
 
     def _detokenize(self, ids: tf.Tensor, length: tf.Tensor) -> Named:
-        return {"text": self._write(_cut(self._bounded(ids), length))[0]}
+        return {"text": self._write.value(_cut(self._bounded(ids), length))[0]}
 
     def _encode(self, source: tf.Tensor, length: tf.Tensor) -> Named:
         return steps.encode(self._model.value, _cut(self._bounded(source), length))
@@ -178,7 +179,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         real = tf.sequence_mask(length, tf.shape(values)[1], tf.int32)
         return steps.step(self._model.value, token, real, values, **others)
 
-    def _read(self, text: tf.Tensor, read: Any) -> _Read:
+    def _read(self, text: tf.Tensor, read: _Untracked) -> _Read:
         """Texts within the limits as they are, and the others as empty ones, with an error.
 
         One that is too long must not take others with it, whose requests a server merged with its.
@@ -187,7 +188,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         count, size = tf.shape(text)[0], tf.strings.length(text)
         few = _require(count <= batch, f"expected at most {batch} texts a request.", count)
         with tf.control_dependencies([few]):
-            ids, tokens = read(tf.where(size > most, "", text))
+            ids, tokens = read.value(tf.where(size > most, "", text))
         length = _length(ids)
         error = _first(
             _sentence(size <= most, f"expected at most {most} bytes.", size),
@@ -245,7 +246,7 @@ def _graph(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.Te
 
 
 def _read(tokenizer: GraphTokenizer, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    ids, tokens = tokenizer.encode(text), tokenizer.tokens(text)
+    ids, tokens = tokenizer.encode_with_tokens(text)
     return _at_least_one_step(ids, PAD_ID), _at_least_one_step(tokens, "")
 
 

@@ -115,7 +115,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         Returns:
             Ids int32 [B, S], each row closed by that of `</s>` and padded with 0.
         """
-        return _close(self._encode(self._normalize(texts)), END_ID).to_tensor(PAD_ID)
+        return self._padded_ids(self._normalize(texts))
 
     def tokens(self, texts: Tensor) -> Tensor:
         """Returns what `encode` gives ids to, unknown tokens as they stand in the text.
@@ -126,7 +126,12 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         Returns:
             Strings [B, S], each row closed by `</s>` and padded with "".
         """
-        return _close(self._cut(self._normalize(texts)), END).to_tensor("")
+        return self._padded_tokens(self._normalize(texts))
+
+    def encode_with_tokens(self, texts: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what `encode` and `tokens` do, of texts that are normalized once."""
+        normalized = self._normalize(texts)
+        return self._padded_ids(normalized), self._padded_tokens(normalized)
 
     def detokenize(self, ids: Tensor) -> Tensor:
         """Returns the texts of the ids before each row's first `</s>`; unknown ones read `<unk>`.
@@ -152,6 +157,12 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
             Strings of the same shape.
         """
         return tf.gather(tf.constant(["", *self._tokens[PAD_ID + 1 :]]), ids)
+
+    def _padded_ids(self, normalized: Tensor) -> Tensor:
+        return _close(self._encode(normalized), END_ID).to_tensor(PAD_ID)
+
+    def _padded_tokens(self, normalized: Tensor) -> Tensor:
+        return _close(self._cut(normalized), END).to_tensor("")
 
     def _normalize(self, texts: Tensor) -> Tensor:
         return apply_normalizer(self._normalizer, texts)
