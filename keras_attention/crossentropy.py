@@ -1,7 +1,8 @@
 """Cross-entropy of logits and smoothed targets, with one pass where the backend's own take many.
 
-On a CPU TensorFlow's sparse cross-entropy of 900 logits of 8,000 and its gradient take 44 ms of a
-core, the difference that smoothing makes as much again; the function here takes 16 of both.
+On a CPU TensorFlow's sparse cross-entropy of 900 logits of 8,000 and its gradient take 31 ms of a
+core, the difference that smoothing makes as much again; the function here takes 9 and 10
+(`benchmarks/speed/parts.py`).
 """
 
 from typing import Any
