@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,17 +80,22 @@ class DeviceTranslator:
         """
         return cls(read_bytes(path), str(path), threads=threads)
 
-    def __call__(self, texts: Iterable[str], *, beam: bool = False) -> list[Translation]:
-        """Translates `texts` in order, one at a time.
+    def __call__(self, texts: Any, *, beam: bool = False) -> Any:
+        """Translates one text or many, one at a time.
 
         Args:
-            texts: the sources.
+            texts: a string, or an iterable of strings.
             beam: whether to search with the file's own beam width and give all its hypotheses;
                 by default the likeliest token is taken at every step.
+
+        Returns:
+            One `Translation` for a string, a list in the same order for an iterable.
 
         Raises:
             InputError: if a text has more tokens than the file takes.
         """
+        if isinstance(texts, str):
+            return self._translate(texts, beam)
         return [self._translate(text, beam) for text in texts]
 
     def _translate(self, text: str, beam: bool) -> Translation:
@@ -155,7 +160,7 @@ def _make_interpreter(content: bytes, name: str, threads: int) -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         raise InputError(
-            "running a TFLite file needs ai-edge-litert: pip install 'keras-attention[device]'."
+            "running a TFLite file needs ai-edge-litert: pip install ai-edge-litert."
         ) from None
     try:
         interpreter = Interpreter(model_content=content, num_threads=threads)

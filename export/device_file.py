@@ -44,10 +44,16 @@ def write_device_file(
         described: what the manifest says beside the flat buffer's checksum.
     """
     path.write_bytes(model)
-    manifest = {**described, "format": FORMAT, "model_sha256": hashlib.sha256(model).hexdigest()}
+    files = codec.to_files()
+    manifest = {
+        **described,
+        "format": FORMAT,
+        "model_sha256": _checksum(model),
+        "files": {name: _checksum(stored) for name, stored in files.items()},
+    }
     text = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
     with zipfile.ZipFile(path, "a") as archive:
-        for name, stored in {MANIFEST_FILE: text, **codec.to_files()}.items():
+        for name, stored in {MANIFEST_FILE: text, **files}.items():
             # A fixed time stamp: equal models give equal files.
             archive.writestr(zipfile.ZipInfo(name), stored)
 
@@ -74,9 +80,15 @@ def read_device_file(content: bytes, name: str) -> DeviceFile:
         ) from None
     manifest = _read_manifest(files.pop(MANIFEST_FILE, b""), name)
     # The runtime may crash on damage, or not see it.
-    if manifest.get("model_sha256") != hashlib.sha256(content[:size]).hexdigest():
+    found = {name: _checksum(stored) for name, stored in files.items()}
+    whole = manifest.get("model_sha256") == _checksum(content[:size])
+    if not whole or manifest.get("files") != found:
         raise InputError(f"{name}: damaged or not one of ours, its checksum is another.")
     return DeviceFile(TextCodec.from_files(files, name), manifest)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _read_manifest(content: bytes, name: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from keras_attention.translator import Translator
 
 from . import steps
 from .searches import search_all, search_best
-from .steps import Named
+from .steps import trace
 
 BEAM_WIDTH = 4
 """Hypotheses of the signature `beam` where the model's own search has one alone."""
@@ -40,14 +39,10 @@ def trace_graphs(translator: Translator) -> dict[str, Any]:
     greedy = settings.options(beam_width=1)
     beam = settings.options(beam_width=beam_width_of(settings))
     graphs = {
-        "greedy": _graph(lambda source: search_best(model, source, greedy), source),
-        "beam": _graph(lambda source: search_all(model, source, beam), source),
-        "encode": _graph(lambda source: steps.encode(model, source), source),
+        "greedy": trace(lambda source: search_best(model, source, greedy), source),
+        "beam": trace(lambda source: search_all(model, source, beam), source),
+        "encode": trace(lambda source: steps.encode(model, source), source),
     }
     specs = steps.step_specs(graphs["encode"].structured_outputs, source)
-    graphs["decode_step"] = _graph(partial(steps.step, model), **specs)
+    graphs["decode_step"] = trace(partial(steps.step, model), **specs)
     return graphs
-
-
-def _graph(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.TensorSpec) -> Any:
-    return tf.function(function, autograph=False).get_concrete_function(*specs, **named)

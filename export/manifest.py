@@ -21,6 +21,7 @@ MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 FORMAT = 1
 """Version of the signatures and of the manifest; a reader refuses a newer one."""
 
+_PARTS = ("files", "vocabulary", "versions")
 _PACKAGES = ("tensorflow", "keras", "tensorflow-text")
 
 
@@ -86,8 +87,8 @@ def _read(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}: not exported by us or incomplete, {MANIFEST_FILE} is missing.")
     try:
         manifest: dict[str, Any] = json.loads(read_bytes(path))
-        version, files = manifest["format"], manifest["files"]
-        whole = isinstance(files, dict)
+        version, parts = manifest["format"], [manifest[name] for name in _PARTS]
+        whole = all(isinstance(part, dict) for part in parts)
     except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
-from keras_attention.model_files import copy_for_inference
 from keras_attention.translator import Translator
 
 from . import steps
+from .portable import portable_copy
 from .searches import raw_variables
 from .steps import STATE, Named
 
@@ -39,9 +39,9 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
     Raises:
         InputError: if the package tf2onnx is missing, or the model cannot be exported.
     """
-    convert = _import_converter()
+    convert = import_converter()
     raw_variables(translator)  # says what cannot be exported
-    model = copy_for_inference(translator.single_model)
+    model = portable_copy(translator).single_model
     source = tf.TensorSpec([None, None], tf.int32, "source")
 
     def encode(source: tf.Tensor) -> Named:
@@ -65,7 +65,12 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
     return Path(folder)
 
 
-def _import_converter() -> Any:
+def import_converter() -> Any:
+    """What converts a function.
+
+    Raises:
+        InputError: if the package tf2onnx is missing.
+    """
     try:
         import tf2onnx
     except ImportError:

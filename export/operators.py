@@ -1,38 +1,34 @@
-"""Which operators a graph needs, and whose they are."""
+"""Which operators a SavedModel needs, and whose they are."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 CORE, TEXT = "TensorFlow", "TensorFlow Text"
 
 
-def operators_by_library(graphs: Iterable[Any]) -> dict[str, list[str]]:
+def operators_by_library(graph_file: Path) -> dict[str, list[str]]:
     """The operators that a runtime must have, by the library that brings them.
 
     Args:
-        graphs: concrete functions.
+        graph_file: a `saved_model.pb`.
 
     Returns:
         Names in order, under "TensorFlow", "TensorFlow Text" where there are any, and "unknown".
     """
+    graph = saved_model_pb2.SavedModel.FromString(graph_file.read_bytes())
     found = defaultdict(set)
-    for graph in graphs:
-        for name in _operators(graph.graph.as_graph_def()):
+    for meta_graph in graph.meta_graphs:
+        functions = meta_graph.graph_def.library.function
+        nodes = [meta_graph.graph_def.node, *(function.node_def for function in functions)]
+        names = {node.op for part in nodes for node in part}
+        for name in names - {function.signature.name for function in functions}:
             found[_library(name)].add(name)
     return {library: sorted(names) for library, names in sorted(found.items())}
-
-
-def _operators(definition: Any) -> set[str]:
-    nodes = {node.op for node in definition.node}
-    functions = {function.signature.name for function in definition.library.function}
-    for function in definition.library.function:
-        nodes |= {node.op for node in function.node_def}
-    return nodes - functions
 
 
 def _library(operator: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -12,18 +12,23 @@ import tensorflow as tf
 
 from keras_attention.errors import InputError
 from keras_attention.files import remove_leftovers, write_atomically
-from keras_attention.served import read_answer
+from keras_attention.served import encode_texts, read_answer
+from keras_attention.text.codec import TextCodec
 from keras_attention.text.graph_tokenizer import import_tensorflow_text
 from keras_attention.translation import Translation
 from keras_attention.translator import Translator
 
+from .limits import Limits
 from .manifest import check_manifest, describe, write_manifest
 from .operators import TEXT, operators_by_library
 from .portable import portable_copy
-from .serving_module import SIGNATURES, Limits, ServingModule
+from .serving_module import SIGNATURES, ServingModule
 from .warm_up import typical_requests, write_warm_up
 
 GRAPH_FILE = "saved_model.pb"
+
+_TOLD = {"compute", "limits", "operators", "search"}
+"""What the manifest says beside what every artefact's does."""
 
 
 def export_saved_model(
@@ -37,8 +42,8 @@ def export_saved_model(
 ) -> Path:
     """Writes `folder/version/`, the layout that TensorFlow Serving watches.
 
-    Batch and length vary within `limits`. Only core TensorFlow operators are used, and for a source
-    of subwords one of TensorFlow Text's. The signatures, where every string is UTF-8 and `T` is the
+    Batch and length vary within `limits`. Only core TensorFlow operators are used, and for subwords
+    TensorFlow Text's. The signatures, where every string is UTF-8 and `T` is the
     model's `max_length`:
 
     - `serving_default`: `text` `[B]` to `text` and `score` `[B]`, `tokens` `[B, T]` (empty strings
@@ -74,19 +79,19 @@ def export_saved_model(
     """
     path = Path(folder) / str(version)
     module = ServingModule(portable_copy(translator, compute), limits)
-    described = describe(
-        translator.codec,
-        **about or {},
-        compute=compute,
-        search=asdict(translator.codec.settings),
-        limits=asdict(module.limits),
-        operators=operators_by_library(module.signatures.value.values()),
-    )
     remove_leftovers(path)
     with write_atomically(path) as beside:
         tf.saved_model.save(module, str(beside), signatures=module.signatures.value)
-        requests = typical_requests(translator.codec.source)
+        requests = typical_requests(translator.codec.source, module.limits.batch)
         write_warm_up(beside, path.parent.resolve().name, requests)
+        described = describe(
+            translator.codec,
+            **about or {},
+            compute=compute,
+            search=asdict(translator.codec.settings),
+            limits=asdict(module.limits),
+            operators=operators_by_library(beside / GRAPH_FILE),
+        )
         write_manifest(beside, described)
     return path
 
@@ -118,17 +123,31 @@ class SavedModelTranslator:
         if not (path / GRAPH_FILE).is_file():
             raise InputError(f"{path}: no SavedModel here, {GRAPH_FILE} is missing.")
         manifest = check_manifest(path)
-        if TEXT in manifest["operators"]:
+        if TEXT in manifest.get("operators", ()):
             import_tensorflow_text()
         try:
             signatures = tf.saved_model.load(str(path)).signatures
         except Exception as error:  # TensorFlow raises whatever it dislikes
             raise InputError(f"{path}: cannot be read as a SavedModel of ours.") from error
-        if not set(signatures) >= set(SIGNATURES):
+        if not (set(signatures) >= set(SIGNATURES) and set(manifest) >= _TOLD):
             raise InputError(f"{path}: a SavedModel, but not one that keras-attention exported.")
         return cls(signatures, manifest)
 
-    def __call__(
+    def __call__(self, texts: Any, **options: Any) -> Any:
+        """Translates one text or many.
+
+        Args:
+            texts: a string, or an iterable of strings.
+            **options: as `stream` takes them.
+
+        Returns:
+            One `Translation` for a string, a list in the same order for an iterable.
+        """
+        if isinstance(texts, str):
+            return next(self.stream([texts], **options))
+        return list(self.stream(texts, **options))
+
+    def stream(
         self,
         texts: Iterable[str],
         *,
@@ -136,28 +155,44 @@ class SavedModelTranslator:
         beam_width: int | None = None,
         length_penalty: float | None = None,
         nbest: int = 1,
-    ) -> list[Translation]:
-        """Translates `texts` in order, `batch_size` at a time.
+    ) -> Iterator[Translation]:
+        """Translates `texts` in order, a batch at a time, as they come.
 
         Args:
             texts: any iterable of strings.
-            batch_size: texts searched together.
+            batch_size: texts searched together, a positive integer; no more than the export takes.
             beam_width: hypotheses carried along; default the model's own.
             length_penalty: exponent; default the model's own.
             nbest: hypotheses wanted.
 
         Raises:
-            InputError: if an option or a text is not what the export takes.
+            InputError: if an option is not what the export takes; or, once those before it have
+                been given, a text.
         """
+        if batch_size < 1:
+            raise InputError(f"`batch_size` must be positive. Received: {batch_size}.")
         search = self._search(beam_width, length_penalty, nbest)
-        translations, remaining = [], iter(texts)
+        return self._stream(texts, min(batch_size, self.manifest["limits"]["batch"]), search)
+
+    def _stream(
+        self, texts: Iterable[str], batch_size: int, search: Mapping[str, Any]
+    ) -> Iterator[Translation]:
+        signature = self._signatures["beam" if search else "serving_default"]
+        remaining = iter(texts)
         while batch := list(islice(remaining, batch_size)):
             each = {name: tf.fill([len(batch)], value) for name, value in search.items()}
-            signature = self._signatures["beam" if search else "serving_default"]
-            found = signature(text=tf.constant(batch), **each)
-            outputs = {name: output.numpy() for name, output in found.items()}
-            translations += read_answer(batch, outputs)
-        return translations
+            found = signature(text=tf.constant(encode_texts(batch), tf.string), **each)
+            yield from read_answer(batch, {name: out.numpy() for name, out in found.items()})
+
+    def fits(self, codec: TextCodec) -> Callable[[str], bool]:
+        """Tells of a text whether it is within the export's limits, by the model's tokenizers."""
+        limits = Limits(**self.manifest["limits"])
+
+        def fits(text: str) -> bool:
+            short = len(text.encode(errors="replace")) <= limits.bytes
+            return short and len(codec.source.encode(text)) <= limits.tokens
+
+        return fits
 
     def _search(
         self, beam_width: int | None, length_penalty: float | None, nbest: int

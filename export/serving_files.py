@@ -17,12 +17,12 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 _BATCHING = """\
 # What tensorflow_model_server is given with --enable_batching.
-# Requests that wait at the same time are run together, 64 texts at most; a single request must not
-# hold more. A lone one waits 2 ms for others. Beyond 100 waiting batches requests are refused with
-# UNAVAILABLE, which clients try again. One batch a processor core is run at a time.
-max_batch_size { value: 64 }
-batch_timeout_micros { value: 2000 }
-max_enqueued_batches { value: 100 }
+# Requests that wait at the same time are run together, {batch} texts at most; a single request must
+# not hold more. A lone one waits 2 ms for others. Beyond 100 waiting batches requests are refused
+# with UNAVAILABLE, which clients try again. One batch a processor core is run at a time.
+max_batch_size {{ value: {batch} }}
+batch_timeout_micros {{ value: 2000 }}
+max_enqueued_batches {{ value: 100 }}
 # Texts need no padding. Padding here would repeat the first id of a row (tensorflow/serving#1279).
 pad_variable_length_inputs: false
 """
@@ -78,7 +78,7 @@ _HEALTH = (
 )
 
 
-def write_serving_files(folder: str | Path) -> list[Path]:
+def write_serving_files(folder: str | Path, *, batch: int = 64) -> list[Path]:
     """Writes `models.config`, `batching_parameters.txt` and `docker-compose.yml`.
 
     They go to `folder/serving/`, each in one piece, in the place of what stands there. The newest
@@ -87,6 +87,7 @@ def write_serving_files(folder: str | Path) -> list[Path]:
 
     Args:
         folder: a model's folder that holds a version folder.
+        batch: texts that are run together at most, no more than the SavedModels take.
 
     Returns:
         The three files.
@@ -96,19 +97,14 @@ def write_serving_files(folder: str | Path) -> list[Path]:
             `.`, `_` and `-`.
     """
     folder = Path(folder)
-    name, versions = folder.resolve().name, find_versions(folder)
+    name, versions = checked_name(folder), find_versions(folder)
     if not versions:
         raise InputError(
             f"{folder}: holds no version to serve; write one with keras-attention export."
         )
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{folder}: a served model's name has letters, digits, '.', '_' and '-' only; rename "
-            f"the folder. Received: {name!r}."
-        )
     contents = {
         "models.config": models_config(name, versions[-2:]),
-        "batching_parameters.txt": _BATCHING,
+        "batching_parameters.txt": _BATCHING.format(batch=batch),
         "docker-compose.yml": _compose(name),
     }
     (folder / FOLDER).mkdir(exist_ok=True)
@@ -116,6 +112,21 @@ def write_serving_files(folder: str | Path) -> list[Path]:
         with write_atomically(folder / FOLDER / file) as beside:
             beside.write_text(content, encoding="utf-8")
     return [folder / FOLDER / file for file in contents]
+
+
+def checked_name(folder: Path) -> str:
+    """The name that a model is served under, which is its folder's.
+
+    Raises:
+        InputError: if it has characters beyond letters, digits, `.`, `_` and `-`.
+    """
+    name = folder.resolve().name
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{folder}: a served model's name has letters, digits, '.', '_' and '-' only; rename "
+            f"the folder. Received: {name!r}."
+        )
+    return name
 
 
 def find_versions(folder: Path) -> list[int]:

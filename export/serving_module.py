@@ -10,36 +10,16 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
-from keras_attention.decoding.likeliest import WIDEST
 from keras_attention.text.graph_tokenizer import GraphTokenizer, make_graph_tokenizer
 from keras_attention.translator import Translator
 from keras_attention.vocabulary import END_ID, PAD_ID
 
 from . import steps
+from .limits import Limits
 from .searches import raw_variables, search_beams, search_best
-from .steps import Named
+from .steps import Named, trace
 
 SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "encode", "step")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request may hold; a server that takes anything can be brought down by anyone.
-
-    Attributes:
-        batch: texts, or pairs or rows of ids.
-        tokens: tokens of a text, `</s>` included.
-        beam_width: hypotheses of a text; at most `WIDEST`.
-    """
-
-    batch: int = 256
-    tokens: int = 4096
-    beam_width: int = WIDEST
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of a text: those beyond are not even cut into tokens."""
-        return 16 * self.tokens
 
 
 class ServingModule(tf.Module):  # type: ignore[misc]
@@ -70,7 +50,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         self._write = _Untracked(_function(partial(_write, self.target_tokenizer), ids))
         self._model = _Untracked(translator.single_model)
         self._options = translator.codec.settings.options()
-        self.limits = limits or Limits()
+        self.limits = (limits or Limits()).with_beams_of(self._options.beam_width)
         self.signatures = _Untracked(self._trace())
 
     def _trace(self) -> dict[str, Any]:
@@ -78,22 +58,22 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         each, length = partial(tf.TensorSpec, [None]), tf.TensorSpec([None], tf.int32, "length")
         source = ids(tf.int32, "source")
         traced = {
-            "serving_default": _graph(self._serve, texts("text")),
-            "beam": _graph(
+            "serving_default": trace(self._serve, texts("text")),
+            "beam": trace(
                 self._beam,
                 texts("text"),
                 each(tf.int32, "beam_width"),
                 each(tf.float32, "length_penalty"),
                 each(tf.int32, "nbest"),
             ),
-            "score": _graph(self._score, texts("source"), texts("target")),
-            "tokenize": _graph(self._tokenize, texts("text")),
-            "detokenize": _graph(self._detokenize, ids(tf.int32, "ids"), length),
-            "encode": _graph(self._encode, source, length),
+            "score": trace(self._score, texts("source"), texts("target")),
+            "tokenize": trace(self._tokenize, texts("text")),
+            "detokenize": trace(self._detokenize, ids(tf.int32, "ids"), length),
+            "encode": trace(self._encode, source, length),
         }
         specs = steps.step_specs(traced["encode"].structured_outputs, source)
         del specs["source"]
-        traced["step"] = _graph(self._step, length=length, **specs)
+        traced["step"] = trace(self._step, length=length, **specs)
         return traced
 
     def _serve(self, text: tf.Tensor) -> Named:
@@ -114,7 +94,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         good = tf.equal(error, "")
         found = search_beams(
             self._model.value,
-            read.ids,
+            _emptied(read.ids, good),
             own,
             tf.where(good, width, 1),
             tf.where(good, penalty, 0.0),
@@ -194,12 +174,12 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             _sentence(size <= most, f"expected at most {most} bytes.", size),
             _sentence(length <= limit, f"expected at most {limit} tokens with </s>.", length),
         )
-        closed = tf.where(tf.range(tf.shape(ids)[1]) > 0, PAD_ID, END_ID)
-        good = tf.equal(error, "")[:, tf.newaxis]
-        ids = tf.where(good, ids, closed)
+        good = tf.equal(error, "")
+        ids = _emptied(ids, good)
         length = _length(ids)
         longest = tf.reduce_max(tf.pad(length, [[0, 1]], constant_values=1))
-        return _Read(ids[:, :longest], tf.where(good, tokens, "")[:, :longest], length, error)
+        tokens = tf.where(good[:, tf.newaxis], tokens, "")
+        return _Read(ids[:, :longest], tokens[:, :longest], length, error)
 
     def _bounded(self, ids: tf.Tensor) -> tf.Tensor:
         rows, steps_of = tf.unstack(tf.shape(ids))
@@ -241,10 +221,6 @@ def _function(function: Callable[..., Any], *signature: tf.TensorSpec) -> Any:
     return tf.function(function, input_signature=signature, autograph=False)
 
 
-def _graph(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.TensorSpec) -> Any:
-    return tf.function(function, autograph=False).get_concrete_function(*specs, **named)
-
-
 def _read(tokenizer: GraphTokenizer, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     ids, tokens = tokenizer.encode_with_tokens(text)
     return _at_least_one_step(ids, PAD_ID), _at_least_one_step(tokens, "")
@@ -283,6 +259,12 @@ def _first(*errors: tf.Tensor) -> tf.Tensor:
     for error in others:
         first = tf.where(tf.equal(first, ""), error, first)
     return first
+
+
+def _emptied(ids: tf.Tensor, good: tf.Tensor) -> tf.Tensor:
+    """`ids` `[B, S]`, of an empty text where a row is not `good` `[B]`."""
+    closed = tf.where(tf.range(tf.shape(ids)[1]) > 0, PAD_ID, END_ID)
+    return tf.where(good[:, tf.newaxis], ids, closed)
 
 
 def _length(ids: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from keras_attention.decoding.hypotheses import log_probabilities
@@ -15,6 +18,11 @@ STATE = "state_"
 """What the names of the state's tensors begin with; their number depends on the model."""
 
 Named = dict[str, tf.Tensor]
+
+
+def trace(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.TensorSpec) -> Any:
+    """The graph of a function, for these shapes."""
+    return tf.function(function, autograph=False).get_concrete_function(*specs, **named)
 
 
 def encode(model: Seq2Seq, source: tf.Tensor) -> Named:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from keras_attention.translation import Translation
 from keras_attention.translator import Translator
 
 from .device import DeviceTranslator
-from .saved_model import GRAPH_FILE, SavedModelTranslator
+from .saved_model import SavedModelTranslator
+from .serving_files import find_versions
 
 SCORE_TOLERANCE = 1e-3
 """Largest difference of a score, in nats, that rounding in another runtime explains."""
@@ -76,8 +77,8 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
     Args:
         translator: the Keras model's translator.
         folder: the model's folder; its newest SavedModel version and its TFLite files are run.
-        lines: the lines, at least one. What has more tokens than the TFLite file takes is left
-            out there.
+        lines: the lines, at least one. What has more tokens than an export takes is left out
+            there.
 
     Returns:
         One `Agreement` a runtime.
@@ -91,18 +92,24 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
     translator = Translator(translator.model, translator.codec)
     agreements = []
     for path in find_exports(folder):
-        precision = "float32"
         if path.is_dir():
-            expected, actual = translator(lines), SavedModelTranslator.load(path)(lines)
+            saved = SavedModelTranslator.load(path)
+            fitting = _fitting(path, lines, saved.fits(translator.codec))
+            pair, precision = (translator(fitting), saved(fitting)), saved.manifest["compute"]
         else:
             device = DeviceTranslator.load(path)
-            fitting = [line for line in lines if device.fits(line)]
-            if not fitting:
-                raise InputError(f"{path}: every line has more tokens than it takes.")
-            expected, actual = translator(fitting, beam_width=1), device(fitting)
+            fitting = _fitting(path, lines, device.fits)
+            pair = translator(fitting, beam_width=1), device(fitting)
             precision = device.manifest["precision"]
-        agreements.append(compare(path.name, expected, actual, precision))
+        agreements.append(compare(path.name, *pair, precision))
     return agreements
+
+
+def _fitting(path: Path, lines: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
+    fitting = [line for line in lines if fits(line)]
+    if not fitting:
+        raise InputError(f"{path}: every line has more tokens than it takes.")
+    return fitting
 
 
 def find_exports(folder: Path) -> list[Path]:
@@ -111,10 +118,7 @@ def find_exports(folder: Path) -> list[Path]:
     Raises:
         InputError: if there is neither.
     """
-    versions = [
-        path.parent for path in folder.glob(f"*/{GRAPH_FILE}") if path.parent.name.isdigit()
-    ]
-    newest = [max(versions, key=lambda path: int(path.name))] if versions else []
+    newest = [folder / str(version) for version in find_versions(folder)[-1:]]
     exports = newest + sorted(folder.glob("*.tflite"))
     if not exports:
         raise InputError(f"{folder}: holds no export; write them with keras-attention export.")

@@ -36,14 +36,15 @@ class Request(NamedTuple):
     inputs: Mapping[str, Any]
 
 
-def typical_requests(tokenizer: Tokenizer) -> list[Request]:
+def typical_requests(tokenizer: Tokenizer, batch: int = 64) -> list[Request]:
     """A request of one text and one of three, an empty one among them; then beams for these.
 
     Args:
         tokenizer: the source's.
+        batch: texts that a request may hold.
     """
     ids = range(len(SPECIAL_TOKENS), len(tokenizer.vocabulary))
-    texts = [tokenizer.decode(islice(cycle(ids), length)) for length in _LENGTHS]
+    texts = [tokenizer.decode(islice(cycle(ids), length)) for length in _LENGTHS[:batch]]
     beams = {
         "text": texts,
         "beam_width": np.full(len(texts), 4, "int32"),
@@ -51,7 +52,7 @@ def typical_requests(tokenizer: Tokenizer) -> list[Request]:
         "nbest": np.full(len(texts), 1, "int32"),
     }
     return [
-        Request("serving_default", {"text": texts[1:2]}),
+        Request("serving_default", {"text": texts[:2][-1:]}),
         Request("serving_default", {"text": texts}),
         Request("beam", beams),
     ]

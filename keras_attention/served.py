@@ -1,18 +1,33 @@
 """What an exported SavedModel answers, as translations: in this process or from a server."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_attention.errors import InputError
-from keras_attention.translation import Hypothesis, Translation
+from keras_attention.translation import LEAST_SCORE, Hypothesis, Translation
 
 OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
 """What a signature that searches gives."""
 
 
-def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> list[Translation]:
+def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
+    """Texts as UTF-8 bytes.
+
+    Raises:
+        InputError: if one is no valid Unicode.
+    """
+    try:
+        return np.array([text.encode() for text in texts], object)
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"expected text of valid Unicode. Received: {error.object[:40]!r}."
+        ) from None
+
+
+def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Translation]:
     """The translations of `texts`, in order.
 
     Args:
@@ -24,30 +39,28 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> list[Transl
             Without `alignment` all weights are 0.
 
     Raises:
-        InputError: if a text was refused.
+        InputError: if a text was refused, once those before it have been given.
     """
-    check_answered(texts, outputs["error"])
     several = np.ndim(outputs["text"]) > 1
     arrays = [outputs[name] for name in ("text", "score", "tokens")]
     arrays.append(outputs.get("alignment", np.zeros((*np.shape(arrays[-1]), 0), "float32")))
-    translations = []
-    for text, source_tokens, *row in zip(texts, outputs["source_tokens"], *arrays, strict=True):
+    rows = zip(texts, outputs["error"], outputs["source_tokens"], *arrays, strict=True)
+    for text, error, source_tokens, *row in rows:
+        check_answered(text, error)
         words = _words(source_tokens)
         found = zip(*(row if several else [[array] for array in row]), strict=True)
-        hypotheses = tuple(_hypothesis(words, *each) for each in found if each[1] > -5e8)
-        translations.append(Translation(text, words, hypotheses))
-    return translations
+        hypotheses = tuple(_hypothesis(words, *each) for each in found if each[1] > LEAST_SCORE)
+        yield Translation(text, words, hypotheses)
 
 
-def check_answered(texts: Sequence[str], errors: Iterable[bytes]) -> None:
-    """Checks that no text was refused.
+def check_answered(text: str, error: bytes) -> None:
+    """Checks that a text was not refused.
 
     Raises:
-        InputError: if one was.
+        InputError: if it was.
     """
-    for text, error in zip(texts, errors, strict=True):
-        if error:
-            raise InputError(f"{text[:40]!r}: {error.decode()}")
+    if error:
+        raise InputError(f"{text[:40]!r}: {error.decode()}")
 
 
 def _hypothesis(

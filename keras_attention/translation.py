@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+LEAST_SCORE = -5e8
+"""Hypotheses with scores below do not exist: where a search found fewer, its arrays are filled."""
+
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:

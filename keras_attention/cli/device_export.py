@@ -60,14 +60,21 @@ def export_measured(
     default = gate.default if choice in (BEST, ALL) else choice
     gate.require(default)
     name = folder.resolve().name
-    table = variants_file(folder)
-    gate.save(table, default)
+    remove_measured(folder)
     others = [each for each in PRECISIONS if each != default] if choice == ALL else []
-    return [
+    written = [
         converted.write(folder / f"{name}.tflite", default),
         *(converted.write(folder / f"{name}.{each}.tflite", each) for each in others),
-        table,
     ]
+    gate.save(variants_file(folder), default)
+    return [*written, variants_file(folder)]
+
+
+def remove_measured(folder: Path) -> None:
+    """Removes the table of an earlier export, and its files beside the default one."""
+    variants_file(folder).unlink(missing_ok=True)
+    for precision in PRECISIONS:
+        (folder / f"{folder.resolve().name}.{precision}.tflite").unlink(missing_ok=True)
 
 
 def variants_file(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from keras_attention.cli.device_export import export_measured, variants_file
+from keras_attention.cli.device_export import export_measured, remove_measured
 from keras_attention.export.manifest import check_manifest
 from keras_attention.export.saved_model import export_saved_model
 from keras_attention.export.tflite import export_tflite
@@ -49,7 +49,7 @@ def export_all(
         return [export_saved_model(translator, folder, about=about, **saved_model), *measured]
     saved = export_saved_model(translator, folder, about=about, **saved_model)
     written = [saved, export_tflite(translator, folder / f"{name}.tflite", about=about)]
-    variants_file(folder).unlink(missing_ok=True)  # the table of another file
+    remove_measured(folder)
     return written
 
 

@@ -17,7 +17,8 @@ FORMATS = ("tsv", "dates", "parallel")
 _OPTIONS = {"beam_width": "--beam"}
 """The options that are not called as the library calls them."""
 
-Translate = Callable[[Iterable[str]], list[Translation]]
+Translate = Callable[[Iterable[str]], Iterable[Translation]]
+"""Gives those before a text that cannot be used, and then raises an `InputError`."""
 
 
 def open_translator(
@@ -96,7 +97,7 @@ def _open_export(path: Path, search: Mapping[str, Any], nbest: int) -> Translate
         from keras_attention.export.saved_model import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
-    return _in_words(partial(saved, nbest=nbest, **search))
+    return _in_words(partial(saved.stream, nbest=nbest, **search))
 
 
 def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
@@ -110,7 +111,8 @@ def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
         raise InputError(
             f"--nbest must not be over the beam width, {width or own}. Received: --nbest {nbest}."
         )
-    return partial(device, beam=nbest > 1 or (width or 1) > 1)
+    beam = nbest > 1 or (width or 1) > 1
+    return lambda texts: (device(text, beam=beam) for text in texts)
 
 
 def _in_words(translate: Translate) -> Translate:

@@ -158,12 +158,16 @@ def _of_each_source(
 ) -> tuple[int | Tensor, dict[str, Tensor]]:
     """The widest beam, and the fields of `Ranking` that sources have of their own, `[B, 1]`."""
     own = {}
-    if hasattr(length_penalty, "shape"):
+    if _has_rows(length_penalty):
         own["length_penalty"] = ops.expand_dims(length_penalty, 1)
-    if hasattr(beam_width, "shape"):
-        own["widths"] = ops.expand_dims(beam_width, 1)
-        beam_width = ops.maximum(ops.max(beam_width, initial=1), 1)
-    return beam_width, own
+    if not _has_rows(beam_width):
+        return int(beam_width), own
+    own["widths"] = ops.expand_dims(beam_width, 1)
+    return ops.maximum(ops.max(beam_width, initial=1), 1), own
+
+
+def _has_rows(x: Any) -> bool:
+    return len(getattr(x, "shape", ())) > 0
 
 
 def _as_rows(x: Tensor) -> Tensor:

@@ -9,10 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from keras_attention.errors import InputError
-from keras_attention.served import OUTPUTS, check_answered, read_answer
+from keras_attention.served import OUTPUTS, check_answered, encode_texts, read_answer
 from keras_attention.serving.failures import Retries, ServingError
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
 from keras_attention.translation import PairScore, Translation
@@ -124,10 +123,11 @@ class ServingClient:
             InputError: if an option or a text is not what the server takes, or no valid Unicode.
             ServingError: if the server gives no answer, or one that cannot be used.
         """
-        if (beam_width is not None and beam_width < 1) or (length_penalty or 0) < 0:
+        wide = 1 if beam_width is None else beam_width
+        if not 1 <= wide < 2**31 or not 1 <= nbest < 2**31 or (length_penalty or 0) < 0:
             raise InputError(
-                "`beam_width` must be positive and `length_penalty` at least 0. "
-                f"Received: beam_width={beam_width}, length_penalty={length_penalty}."
+                "`beam_width` and `nbest` must be positive and `length_penalty` at least 0. "
+                f"Received: {beam_width}, {nbest} and {length_penalty}."
             )
         search = {}
         if beam_width is not None or length_penalty is not None or nbest != 1:
@@ -195,9 +195,9 @@ class ServingClient:
         each = {name: np.full(len(texts), value) for name, value in search.items()}
         wanted = tuple(name for name in OUTPUTS if self.alignments or name != "alignment")
         signature = "beam" if search else "serving_default"
-        inputs = {"text": _strings(texts), **each}
+        inputs = {"text": encode_texts(texts), **each}
         call = Call(signature, inputs, wanted, everything=self.alignments)
-        found = self._read(call, lambda outputs: read_answer(texts, outputs))
+        found = self._read(call, lambda outputs: list(read_answer(texts, outputs)))
         for translation in found:
             if not translation.hypotheses:
                 raise ServingError(
@@ -208,7 +208,7 @@ class ServingClient:
 
     def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore]:
         sources, targets = zip(*pairs, strict=True)
-        inputs = {"source": _strings(sources), "target": _strings(targets)}
+        inputs = {"source": encode_texts(sources), "target": encode_texts(targets)}
         call = Call("score", inputs, ("score", "tokens", "log_probabilities", "error"))
         return self._read(call, lambda outputs: _pair_scores(pairs, outputs))
 
@@ -269,17 +269,9 @@ def _batches(
         yield batch
 
 
-def _strings(texts: Sequence[str]) -> npt.NDArray[Any]:
-    try:
-        return np.array([text.encode() for text in texts], object)
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"expected text of valid Unicode. Received: {error.object[:40]!r}."
-        ) from None
-
-
 def _pair_scores(pairs: Sequence[tuple[str, str]], outputs: Arrays) -> list[PairScore]:
-    check_answered([source for source, _ in pairs], outputs["error"])
+    for (source, _), error in zip(pairs, outputs["error"], strict=True):
+        check_answered(source, error)
     rows = zip(pairs, outputs["tokens"], outputs["log_probabilities"], strict=True)
     found = []
     for pair, row, values in rows:

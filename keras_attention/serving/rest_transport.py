@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
@@ -82,10 +83,11 @@ class RestTransport:
     def _connection(self, seconds: float) -> Iterator[HTTPConnection]:
         """A connection that ends in time, however slowly bytes come."""
         connection, late = self._make_connection(seconds), threading.Event()
+        end = time.monotonic() + seconds
         try:
             connection.connect()
             sock = connection.sock
-            guard = threading.Timer(seconds, _hang_up, [sock, late])
+            guard = threading.Timer(max(0.0, end - time.monotonic()), _hang_up, [sock, late])
             guard.daemon = True
             guard.start()
             self._under_way.add(sock)

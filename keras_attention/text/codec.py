@@ -13,7 +13,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import decode_text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
-from keras_attention.translation import Hypothesis, Translation
+from keras_attention.translation import LEAST_SCORE, Hypothesis, Translation
 from keras_attention.vocabulary import END, END_ID, PAD_ID, UNKNOWN, UNKNOWN_ID
 
 SETTINGS_FILE = "translator.json"
@@ -113,7 +113,7 @@ class TextCodec:
         hypotheses = [
             self._hypothesis(ids, float(score), alignment[:, : len(source_tokens)])
             for ids, score, alignment in zip(tokens, scores, alignments, strict=True)
-            if score > -5e8
+            if score > LEAST_SCORE
         ]
         return Translation(text, source_tokens, tuple(hypotheses))
 

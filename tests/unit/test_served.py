@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
+from keras_attention import served
 from keras_attention.errors import InputError
-from keras_attention.served import read_answer
+
+
+def read_answer(texts, outputs):
+    return list(served.read_answer(texts, outputs))
 
 
 def strings(*rows):
@@ -54,10 +58,18 @@ def test_another_number_of_rows_is_an_error(outputs):
         read_answer(["a"], outputs)
 
 
-def test_a_refused_text_is_named(outputs):
-    outputs["error"][0] = b"expected less."
-    with pytest.raises(InputError, match=r"^'aaa': expected less\.$"):
-        read_answer(["aaa", ""], outputs)
+def test_a_refused_text_is_named_behind_those_before_it(outputs):
+    outputs["error"][1] = b"expected less."
+    answers = served.read_answer(["a", "b"], outputs)
+    assert next(answers).text == "가b"
+    with pytest.raises(InputError, match=r"^'b': expected less\.$"):
+        next(answers)
+
+
+def test_text_that_is_no_unicode():
+    assert served.encode_texts(["가", ""]).tolist() == ["가".encode(), b""]
+    with pytest.raises(InputError, match="expected text of valid Unicode"):
+        served.encode_texts(["a", "\ud800"])
 
 
 def test_hypotheses_that_do_not_exist_are_left_out(outputs):

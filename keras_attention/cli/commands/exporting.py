@@ -34,10 +34,10 @@ def export(
     ] = "float32",
     max_batch: Annotated[
         int, typer.Option(min=1, metavar="N", help="Texts that the SavedModel takes at once.")
-    ] = 256,
+    ] = 64,
     max_tokens: Annotated[
         int, typer.Option(min=1, metavar="N", help="Tokens of a text that the SavedModel takes.")
-    ] = 4096,
+    ] = 1024,
     onnx: Annotated[
         bool,
         typer.Option("--onnx", help="Write the encoder and a step as ONNX into MODEL/onnx."),
@@ -57,12 +57,19 @@ def export(
     """
     from keras_attention.cli.device_export import check_choice
     from keras_attention.cli.exports import export_all, print_operators
+    from keras_attention.export.limits import Limits
+    from keras_attention.export.onnx import export_onnx, import_converter
     from keras_attention.export.portable import check_compute
-    from keras_attention.export.serving_module import Limits
+    from keras_attention.export.serving_files import checked_name, write_serving_files
     from keras_attention.translator import Translator
 
     check_choice(tflite)
     check_compute(compute)
+    limits = Limits(max_batch, max_tokens)
+    if onnx:
+        import_converter()
+    if serving:
+        checked_name(model)
     translator = Translator.load(model)
     paths = export_all(
         translator,
@@ -70,17 +77,13 @@ def export(
         tflite=tflite,
         lines=lines,
         version=version,
-        limits=Limits(max_batch, max_tokens),
+        limits=limits,
         compute=compute,
     )
     if onnx:
-        from keras_attention.export.onnx import export_onnx
-
         paths.append(export_onnx(translator, model / "onnx"))
     if serving:
-        from keras_attention.export.serving_files import write_serving_files
-
-        paths += write_serving_files(model)
+        paths += write_serving_files(model, batch=min(64, max_batch))
     for path in paths:
         print(f"Wrote {path}")
     print(f"{paths[0]} needs these operators:")

@@ -165,7 +165,7 @@ def plot(
     from keras_attention.plotting import plot_alignment
 
     text = checked_text(text)
-    translation = open_translator(model, given(beam_width=beam))([text])[0]
+    (translation,) = open_translator(model, given(beam_width=beam))([text])
     plot_alignment(translation, output)
     print(format_alignment(translation))
     print(f"Wrote {output}")

@@ -124,6 +124,13 @@ def test_rows_do_not_depend_on_their_neighbours(name, penalty):
         np.testing.assert_allclose(alone.alignments[0], alignments[row][..., :length], atol=1e-5)
 
 
+def test_options_may_be_numbers_of_numpy():
+    model = seeded("before", 1)
+    plain = found(beam, model, SOURCE, beam_width=2, length_penalty=0.5)
+    other = found(beam, model, SOURCE, beam_width=np.int64(2), length_penalty=np.float64(0.5))
+    np.testing.assert_array_equal(plain.tokens, other.tokens)
+
+
 WIDTHS, PENALTIES = [2, 5, 1], [0.0, 3.0, 0.6]
 
 

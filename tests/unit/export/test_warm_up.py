@@ -46,6 +46,8 @@ def test_texts_are_of_the_vocabulary():
         ["", "abca", "abcabcabcabcabca"],
         ["", "abca", "abcabcabcabcabca"],
     ]
+    alone = typical_requests(CharacterTokenizer(Vocabulary("abc")), batch=1)
+    assert {len(request.inputs["text"]) for request in alone} == {1}
     words = typical_requests(WordTokenizer(Vocabulary(["one", "two"])))
     assert words[0].inputs["text"] == ["one two one two"]
     nothing = typical_requests(CharacterTokenizer(Vocabulary("")))
