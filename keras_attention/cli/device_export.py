@@ -95,16 +95,17 @@ def _quality(folder: Path) -> Quality:
 
 def print_variants(gate: Gate) -> None:
     """Prints the table of the quality gate."""
-    names = ("TFLite file", "MB", "of float32", "ms a line", "equal tokens", "equal outputs")
+    names = ("TFLite file", "MB", "share", "ms a line", "equal tokens", "equal outputs")
     table = Table(*names, gate.metric, "loss", "")
+    table.columns[0].min_width = max(map(len, PRECISIONS))
     for each in gate.variants:
         table.add_row(
             each.precision,
             f"{each.size / 1e6:.2f}",
             f"{each.share:.1%}",
             f"{each.milliseconds:.1f}",
-            f"{each.tokens:.2%}",
-            f"{each.sentences:.2%}",
+            f"{each.tokens:.1%}",
+            f"{each.sentences:.1%}",
             f"{each.value:.2f}",
             f"{each.loss:+.2f}",
             "passes" if each.passes else "REFUSED",

@@ -81,6 +81,7 @@ def print_wrong(evaluation: Any, errors: int) -> None:
 def print_agreements(agreements: "Sequence[Agreement]") -> bool:
     """Prints the table of `verify`; tells whether all exports agree."""
     table = Table("export", "lines", "equal texts", "largest score difference", "")
+    table.columns[0].overflow = "fold"  # names are told apart by their ends
     for agreement in agreements:
         table.add_row(
             agreement.runtime,
