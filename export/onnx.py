@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +75,8 @@ def import_converter() -> Any:
         InputError: if the package tf2onnx is missing.
     """
     try:
-        import tf2onnx
+        with _environment_kept():
+            import tf2onnx
     except ImportError:
         raise InputError(
             "ONNX needs the package tf2onnx: pip install 'keras-attention[onnx]'."
@@ -80,8 +84,19 @@ def import_converter() -> Any:
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it tells each of its passes
 
     def convert(function: Any, signature: list[tf.TensorSpec], path: Path) -> None:
-        tf2onnx.convert.from_function(
-            function, input_signature=signature, opset=OPSET, output_path=str(path)
-        )
+        with _environment_kept():
+            tf2onnx.convert.from_function(
+                function, input_signature=signature, opset=OPSET, output_path=str(path)
+            )
 
     return convert
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """The converter sets TensorFlow's log level for all of the process, and for its children."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.update(before)

@@ -1,5 +1,6 @@
 """`encode` and `step` in onnxruntime, beside the Keras model's own."""
 
+import os
 import sys
 
 import numpy as np
@@ -64,3 +65,7 @@ def test_without_the_converter(variant, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="ONNX needs the package tf2onnx"):
         export_onnx(variant, tmp_path / "onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_converter_leaves_the_environment_alone(folder):
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"  # as tests/conftest.py sets it
