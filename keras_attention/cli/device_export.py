@@ -60,21 +60,23 @@ def export_measured(
     default = gate.default if choice in (BEST, ALL) else choice
     gate.require(default)
     name = folder.resolve().name
-    remove_measured(folder)
     others = [each for each in PRECISIONS if each != default] if choice == ALL else []
     written = [
         converted.write(folder / f"{name}.tflite", default),
         *(converted.write(folder / f"{name}.{each}.tflite", each) for each in others),
     ]
     gate.save(variants_file(folder), default)
-    return [*written, variants_file(folder)]
+    written.append(variants_file(folder))
+    remove_measured(folder, keep=written)
+    return written
 
 
-def remove_measured(folder: Path) -> None:
-    """Removes the table of an earlier export, and its files beside the default one."""
-    variants_file(folder).unlink(missing_ok=True)
-    for precision in PRECISIONS:
-        (folder / f"{folder.resolve().name}.{precision}.tflite").unlink(missing_ok=True)
+def remove_measured(folder: Path, *, keep: Sequence[Path]) -> None:
+    """Removes what an earlier export left beside the default file and this one did not write."""
+    name = folder.resolve().name
+    measured = [folder / f"{name}.{precision}.tflite" for precision in PRECISIONS]
+    for path in {variants_file(folder), *measured} - set(keep):
+        path.unlink(missing_ok=True)
 
 
 def variants_file(folder: Path) -> Path:

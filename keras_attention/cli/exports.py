@@ -49,7 +49,7 @@ def export_all(
         return [export_saved_model(translator, folder, about=about, **saved_model), *measured]
     saved = export_saved_model(translator, folder, about=about, **saved_model)
     written = [saved, export_tflite(translator, folder / f"{name}.tflite", about=about)]
-    remove_measured(folder)
+    remove_measured(folder, keep=written)
     return written
 
 

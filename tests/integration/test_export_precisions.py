@@ -50,9 +50,12 @@ def test_what_loses_too_much_is_refused_and_nothing_is_written(copied, run, monk
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == files
 
 
-def test_a_file_that_was_not_measured_has_no_table(copied, run):
+def test_what_was_not_measured_stands_alone(copied, run):
+    """Neither the table of another file stays, nor other precisions of another model."""
+    assert len(list(copied.glob("my dates*.tflite"))) > 1
     exported = run("export", copied)
     assert exported.code == 0 and not (copied / "my dates.variants.json").exists()
+    assert [path.name for path in copied.glob("my dates*.tflite")] == ["my dates.tflite"]
 
 
 def test_an_unknown_choice(copied, run):
