@@ -1,4 +1,4 @@
-"""Reading pairs: free-form dates, tab-separated columns or two parallel files.
+"""Reading pairs: free-form dates, tab-separated columns or two parallel files; or making them.
 
 A pair is a source and its target as they stand in the file; normalising and cutting into tokens
 is the tokenizer's work. A problem in a file is an `InputError` that names the file and the line.
@@ -18,17 +18,18 @@ from keras_attention.files import read_lines
 from .data_paths import find_file
 from .dates import generate_dates
 from .sections import DataConfig
+from .synthetic import TASKS, generate
 
 Pair = tuple[str, str]
 _Path = str | os.PathLike[str]
 
 
 def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
-    """Reads the training file of a recipe, or generates dates where the recipe names none.
+    """Reads the training file of a recipe, or makes the pairs where the recipe names none.
 
     Args:
         config: What to read. `validation_path` is left to `split_pairs`.
-        seed: Seed of generated dates.
+        seed: Seed of pairs made in memory.
 
     Returns:
         All pairs in the order of the file.
@@ -38,6 +39,9 @@ def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
     """
     if config.format == "dates" and not config.path:
         return generate_dates(config.size, seed)
+    if config.format in TASKS and not config.path:
+        lengths = {"shortest": config.shortest, "longest": config.longest}
+        return generate(config.format, config.size, seed, **lengths)
     return _read(config, "path", "target_path")
 
 
@@ -49,7 +53,7 @@ def split_pairs(config: DataConfig, seed: int) -> tuple[list[Pair], list[Pair]]:
 
     Args:
         config: What to read and how much to hold out.
-        seed: Seed of the shuffle and of generated dates.
+        seed: Seed of the shuffle and of pairs made in memory.
 
     Returns:
         Two lists of pairs: training, held out.
@@ -170,6 +174,11 @@ def parse_columns(line: str) -> Pair:
 
 
 def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
+    if config.format in TASKS:
+        raise InputError(
+            f"`data.{path_key}` must be empty for data.format={config.format!r}, whose pairs are "
+            f"made in memory. Received: data.{path_key}={getattr(config, path_key)!r}."
+        )
     path, target_path = find_file(config, path_key), find_file(config, target_key)
     if not path:
         raise InputError(f"`data.{path_key}` must name a file for data.format={config.format!r}.")

@@ -18,10 +18,10 @@ FIRST_DAY = date(1970, 1, 1)
 LAST_DAY = date(2017, 12, 31)
 
 # Written out, because strftime follows the locale of the machine.
-_MONTHS = (
+MONTHS = (
     "January February March April May June July August September October November December"
 ).split()
-_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
 class DateForm(NamedTuple):
@@ -36,15 +36,15 @@ def _numeric(day: date) -> str:
 
 
 def _short(day: date) -> str:
-    return f"{_MONTHS[day.month - 1][:3]} {day.day}, {day.year}"
+    return f"{MONTHS[day.month - 1][:3]} {day.day}, {day.year}"
 
 
 def _long(day: date) -> str:
-    return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
+    return f"{MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
 def _with_weekday(day: date) -> str:
-    return f"{_WEEKDAYS[day.weekday()]}, {_long(day)}"
+    return f"{WEEKDAYS[day.weekday()]}, {_long(day)}"
 
 
 def _in_three_cases(write: Callable[[date], str]) -> tuple[DateForm, ...]:

@@ -10,6 +10,7 @@ from keras_attention.text.subword_learning import MODEL_TYPES
 from keras_attention.text.tokenizers import TOKENIZERS
 
 from .settings import Section, setting
+from .synthetic import TASKS
 from .text_metrics import METRICS
 
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
@@ -22,8 +23,9 @@ class DataConfig(Section):
     section = "data"
     format: str = setting(
         "dates",
-        "how the pairs are stored: free-form dates, tab-separated columns, or two parallel files",
-        choices=("dates", "tsv", "parallel"),
+        "how the pairs are stored: free-form dates, tab-separated columns, or two parallel files; "
+        "or what is made in memory: letters copied or reversed, sentences with a date",
+        choices=("dates", "tsv", "parallel", *TASKS),
     )
     folder: str = setting("", "folder that the paths here start at; empty: the working folder")
     language: str = setting("", "code that stands for {language} in the paths here")
@@ -32,12 +34,31 @@ class DataConfig(Section):
     target_path: str = setting("", "training targets (parallel only)")
     validation_path: str = setting("", "held-out file (parallel: its sources); else see held_out")
     validation_target_path: str = setting("", "held-out targets (parallel only)")
-    size: int = setting(50000, "dates to generate when there is no path", minimum=1)
+    size: int = setting(50000, "pairs to make in memory when there is no path", minimum=1)
+    shortest: int = setting(
+        4,
+        "tokens of the shortest source of copy, reverse and date-sentences, without </s>",
+        minimum=1,
+    )
+    longest: int = setting(10, "tokens of their longest source, without </s>", minimum=1)
     held_out: int = setting(
         5000, "pairs held out after a seeded shuffle when there is no validation_path", minimum=0
     )
     max_source_length: int = setting(64, "tokens with </s>; longer sources are dropped", minimum=1)
     max_target_length: int = setting(64, "tokens with </s>; longer targets are dropped", minimum=1)
+
+    def __post_init__(self) -> None:
+        """Checks the values, then the range of lengths."""
+        super().__post_init__()
+        if (
+            self.format in TASKS
+            and not TASKS[self.format].shortest <= self.shortest <= self.longest
+        ):
+            raise InputError(
+                f"`data.shortest` must be at least {TASKS[self.format].shortest} for "
+                f"data.format={self.format!r} and not above data.longest. Received: "
+                f"data.shortest={self.shortest}, data.longest={self.longest}."
+            )
 
 
 @dataclass(frozen=True)
