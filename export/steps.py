@@ -105,13 +105,11 @@ def score(model: Seq2Seq, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def _named(state: DecoderState) -> Named:
-    flat = tf.nest.flatten(tuple(state))
+    flat = tf.nest.flatten(state)
     return {f"{STATE}{place}": tf.identity(tensor) for place, tensor in enumerate(flat)}
 
 
 def _nested(model: Seq2Seq, state: Named) -> DecoderState:
-    """The state of named tensors; `DecoderState` flattens to `h` and `c` of each layer first."""
+    """The state of named tensors."""
     flat = [state[f"{STATE}{place}"] for place in range(len(state))]
-    layers = model.decoder.cell.layers
-    pairs = tuple((flat[2 * layer], flat[2 * layer + 1]) for layer in range(layers))
-    return DecoderState(pairs, flat[-1] if len(flat) > 2 * layers else ())
+    return tf.nest.pack_sequence_as(model.decoder.cell.state_structure(), flat)

@@ -23,17 +23,17 @@ class DecoderState(NamedTuple):
         lstm: one `(h, c)` for every layer, each `[B, units]`.
         attentional: the previous attentional vector `[B, attention_units]` with input feeding,
             otherwise the empty tuple.
+        attention: the state of a recurrent mechanism, otherwise the empty tuple.
     """
 
     lstm: tuple[tuple[Tensor, Tensor], ...]
     attentional: Tensor | tuple[()] = ()
+    attention: Any = ()
 
     @classmethod
     def of(cls, nested: Any) -> "DecoderState":
         """The state in `nested`; Keras makes lists of it when it reloads a functional model."""
-        lstm, attentional = nested
-        fed = () if isinstance(attentional, (list, tuple)) else attentional
-        return cls(tuple((h, c) for h, c in lstm), fed)
+        return cls(*(_as_tuples(part) for part in nested))
 
 
 class StepNoise(NamedTuple):
@@ -49,6 +49,13 @@ class StepNoise(NamedTuple):
 
 
 NO_NOISE = StepNoise()
+
+
+def _as_tuples(nested: Any) -> Any:
+    """Nested tuples of what Keras may have made lists."""
+    if isinstance(nested, (list, tuple)):
+        return tuple(_as_tuples(part) for part in nested)
+    return nested
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -172,7 +179,7 @@ class AttentionCell(keras.layers.Layer):
         memory_shape = tuple(memory_shape)
         embedding = width = inputs_shape[-1]
         if self.attends_before:
-            width += memory_shape[-1]
+            width += self._context_width(memory_shape)
         elif self.input_feeding:
             width += self.attention_units
         for lstm in self.lstms:
@@ -181,21 +188,61 @@ class AttentionCell(keras.layers.Layer):
         if self.attention is not None and not self.attention.built:
             self.attention.build((None, None, self.units), memory_shape)
         if self.projects:
-            context = 0 if self.attention is None else memory_shape[-1]
+            context = self._context_width(memory_shape)
             read = context + self.units + (embedding if self.deep_output else 0)
             self.attentional_projection.build((None, read))
         self.built = True
+
+    def _context_width(self, memory_shape: Any) -> int:
+        if self.attention is None:
+            return 0
+        return self.attention.context_width(memory_shape[-1])
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether something of the attention enters the LSTMs, which then take step by step."""
+        return self.attends_before or self.input_feeding
 
     def project(self, memory: Tensor) -> Tensor:
         """Keys of `memory`, made once for all steps; the memory itself without attention."""
         return memory if self.attention is None else self.attention.project(memory)
 
-    def initial_state(self, lstm: tuple[tuple[Tensor, Tensor], ...]) -> DecoderState:
-        """The first step's state around the bridge's `lstm` states."""
-        if not self.input_feeding:
-            return DecoderState(lstm)
-        h = lstm[-1][0]
-        return DecoderState(lstm, ops.tile(ops.zeros_like(h[:, :1]), (1, self.attention_units)))
+    def initial_state(
+        self,
+        lstm: tuple[tuple[Tensor, Tensor], ...],
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> DecoderState:
+        """The first step's state around the bridge's `lstm` states.
+
+        Args:
+            lstm: one `(h, c)` for every layer.
+            memory: `[B, S, M]`; only a recurrent mechanism needs it, and its mask.
+            memory_mask: `[B, S]`.
+
+        Raises:
+            ValueError: if `memory` is missing where it is needed.
+        """
+        attention, attentional = (), ()
+        if self.attention is not None and self.attention.recurrent:
+            if memory is None:
+                raise ValueError(
+                    f"{type(self.attention).__name__} remembers where it looked, so that its first "
+                    "state needs `memory`. Received: memory=None."
+                )
+            attention = self.attention.initial_state(memory, memory_mask)
+        if self.input_feeding:
+            h = lstm[-1][0]
+            attentional = ops.tile(ops.zeros_like(h[:, :1]), (1, self.attention_units))
+        return DecoderState(lstm, attentional, attention)
+
+    def state_structure(self) -> DecoderState:
+        """The nesting of the state, with a 0 for each tensor."""
+        return DecoderState(
+            ((0, 0),) * self.layers,
+            0 if self.input_feeding else (),
+            () if self.attention is None else self.attention.state_structure(),
+        )
 
     def call(
         self,
@@ -208,16 +255,49 @@ class AttentionCell(keras.layers.Layer):
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """Takes one step; see the class for shapes."""
         state = DecoderState.of(state)
-        if self.attention is not None and self.placement == "before":
-            query = state.lstm[-1][0]
-            context, alignment = self.attention(query, memory, memory_mask=memory_mask, keys=keys)
+        read = memory, memory_mask, keys, state.attention
+        if self.attends_before:
+            context, alignment, looked = self._attend(state.lstm[-1][0], *read)
             h, lstm = self._step_lstms(ops.concatenate([inputs, context], -1), state.lstm, noise)
             output = self._project([context, h], inputs) if self.projects else h
-            return output, DecoderState(lstm), ops.cast(alignment, h.dtype)
+            return output, DecoderState(lstm, (), looked), ops.cast(alignment, h.dtype)
         fed = ops.concatenate([inputs, state.attentional], -1) if self.input_feeding else inputs
         h, lstm = self._step_lstms(fed, state.lstm, noise)
-        output, alignment = self.read_out(h, inputs, memory, memory_mask, keys)
-        return output, DecoderState(lstm, output if self.input_feeding else ()), alignment
+        output, alignment, looked = self._read_out(h, inputs, *read)
+        return output, DecoderState(lstm, output if self.input_feeding else (), looked), alignment
+
+    def all_steps(
+        self,
+        inputs: Tensor,
+        state: DecoderState,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        keys: Tensor,
+        noise: StepNoise = NO_NOISE,
+    ) -> tuple[Tensor, DecoderState, Tensor]:
+        """All steps of a cell that is not `recurrent`: what `call` gives one after the other.
+
+        Args:
+            inputs: `[B, T, E]`.
+            state: the first state.
+            memory: `[B, S, M]`.
+            memory_mask: `[B, S]`, or None.
+            keys: `project(memory)`.
+            noise: as `call` takes it, without `recurrent`.
+
+        Returns:
+            `(outputs, state, alignment)`: `[B, T, output_width]`, the last state, `[B, T, S]`.
+        """
+        x, last = inputs, []
+        for index, (lstm, initial) in enumerate(zip(self.lstms, state.lstm, strict=True)):
+            masked = index and noise.between
+            below = x * ops.expand_dims(noise.between[index - 1], 1) if masked else x
+            above, *lstm_state = lstm(below, initial_state=list(initial))
+            x = ops.add(x, above) if index else above
+            last.append(tuple(lstm_state))
+        read = memory, memory_mask, keys, state.attention
+        outputs, alignment, looked = self._read_out(x, inputs, *read)
+        return outputs, DecoderState(tuple(last), (), looked), alignment
 
     def _step_lstms(self, x: Tensor, states: Any, noise: StepNoise) -> tuple[Tensor, Any]:
         new = []
@@ -229,23 +309,26 @@ class AttentionCell(keras.layers.Layer):
             new.append(tuple(state))
         return x, tuple(new)
 
-    def read_out(
-        self,
-        h: Tensor,
-        inputs: Tensor,
-        memory: Tensor,
-        memory_mask: Tensor | None,
-        keys: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Output and alignment for the LSTM's `h`, of one step `[B, D]` or all `[B, T, D]`."""
+    def _read_out(
+        self, h: Tensor, inputs: Tensor, memory: Tensor, mask: Any, keys: Any, looked: Any
+    ) -> tuple[Tensor, Tensor, Any]:
+        """Output, alignment and the mechanism's state for `h` `[B, D]`, or all `[B, T, D]`."""
         if self.attention is None:
             steps = ops.shape(h)[:-1]
             output = self._project([h], inputs) if self.projects else h
-            return output, ops.zeros((*steps, ops.shape(memory)[1]), dtype=h.dtype)
-        context, alignment = self.attention(h, memory, memory_mask=memory_mask, keys=keys)
+            return output, ops.zeros((*steps, ops.shape(memory)[1]), dtype=h.dtype), ()
+        context, alignment, looked = self._attend(h, memory, mask, keys, looked)
         output = self._project([context, h], inputs)
         # A mechanism made under another policy computes in its own dtype.
-        return output, ops.cast(alignment, output.dtype)
+        return output, ops.cast(alignment, output.dtype), looked
+
+    def _attend(
+        self, query: Tensor, memory: Tensor, mask: Any, keys: Any, looked: Any
+    ) -> tuple[Tensor, Tensor, Any]:
+        """Context, alignment and the mechanism's next state."""
+        return self.attention(  # type: ignore[misc, no-any-return]
+            query, memory, memory_mask=mask, keys=keys, state=looked, return_state=True
+        )
 
     def _project(self, read: list[Tensor], inputs: Tensor) -> Tensor:
         """The attentional vector, or the deep output, which reads `inputs` too."""

@@ -92,12 +92,12 @@ class AttentionDecoder(keras.layers.Layer):
         """Decodes all steps; see the class for shapes."""
         state = DecoderState.of(state)
         noise = self._noise(inputs) if training else NO_NOISE
-        keys = self.cell.project(memory)
-        recurrent = self.cell.attends_before or self.cell.input_feeding or noise.recurrent
-        read = memory, memory_mask, keys
-        if recurrent:
-            return self._step_by_step(inputs, state, *read, noise, return_alignment)
-        outputs, alignment, state = self._all_at_once(inputs, state, *read, noise)
+        read = memory, memory_mask, self.cell.project(memory)
+        if self.cell.recurrent or noise.recurrent:
+            unrolled = self._step_by_step(inputs, state, *read, noise, return_alignment)
+        else:
+            unrolled = self.cell.all_steps(inputs, state, *read, noise)
+        outputs, state, alignment = unrolled
         return outputs, alignment if return_alignment else None, state
 
     def _noise(self, inputs: Tensor) -> StepNoise:
@@ -120,7 +120,7 @@ class AttentionDecoder(keras.layers.Layer):
         keys: Tensor,
         noise: Any,
         return_alignment: bool = True,
-    ) -> tuple[Tensor, Tensor | None, DecoderState]:
+    ) -> tuple[Tensor, DecoderState, Tensor | None]:
         def step(x: Tensor, state: DecoderState) -> tuple[tuple[Tensor, ...], DecoderState]:
             output, state, alignment = self.cell(
                 x, state, memory, memory_mask=mask, keys=keys, noise=noise
@@ -129,20 +129,7 @@ class AttentionDecoder(keras.layers.Layer):
 
         widths = (self.cell.output_width, *([memory.shape[1]] if return_alignment else []))
         outputs, state = time_loop(step, state, inputs, widths)
-        return outputs[0], outputs[1] if return_alignment else None, state
-
-    def _all_at_once(
-        self, inputs: Tensor, state: Any, memory: Tensor, mask: Any, keys: Tensor, noise: Any
-    ) -> tuple[Tensor, Tensor, DecoderState]:
-        x, last = inputs, []
-        for index, (lstm, initial) in enumerate(zip(self.cell.lstms, state.lstm, strict=True)):
-            masked = index and noise.between
-            below = x * ops.expand_dims(noise.between[index - 1], 1) if masked else x
-            above, *lstm_state = lstm(below, initial_state=list(initial))
-            x = ops.add(x, above) if index else above
-            last.append(tuple(lstm_state))
-        outputs, alignment = self.cell.read_out(x, inputs, memory, mask, keys)
-        return outputs, alignment, DecoderState(tuple(last))
+        return outputs[0], state, outputs[1] if return_alignment else None
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> None:
         """The loss masks by the target's ids, so no mask is passed on."""

@@ -1,21 +1,31 @@
-"""What every attention mechanism shares: keys, masked softmax and the context vector."""
+"""What every attention mechanism shares: keys, weights and the context vector."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_attention.masking import masked_softmax
-
-Tensor = Any
+from keras_attention.layers.time_loop import time_loop
+from keras_attention.mappings import MAPPINGS
+from keras_attention.masking import Tensor as Tensor
 
 
 class AttentionMechanism(keras.layers.Layer):
     """Base class: `context = sum_s alignment_s * memory_s`, `alignment = softmax(score)`.
 
-    A new mechanism overrides `_score(query, keys)`, and `project(memory)` where its keys are not
-    the memory itself. Nothing is kept on the layer between calls: a decoder's loop calls
+    A new score overrides `_score(query, keys)`, and `project(memory)` where its keys are not the
+    memory itself. Nothing is kept on the layer between calls: a decoder's loop calls
     `keys = mechanism.project(memory)` once and passes them to every step.
+
+    A mechanism whose weights depend on the steps before (where it looked, how often) is
+    `recurrent`: it overrides `initial_state`, `state_structure` and `_attend`, and its state goes
+    in and out of every step.
+
+    Args:
+        mapping: from scores to weights: `"softmax"`, or one of those that give many positions
+            exactly nothing, `"sparsemax"` (Martins and Astudillo 2016) and `"entmax15"`
+            (1.5-entmax, Peters et al. 2019). Default `"softmax"`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`. One step may be that of
@@ -24,15 +34,30 @@ class AttentionMechanism(keras.layers.Layer):
         memory_mask: boolean tensor `[B, S]`, True where the source token is real. Taken from
             Keras's mask propagation when it is not given.
         keys: `project(memory)` of an earlier call, `[B, S, U]`; computed when it is not given.
+        state: what the step before returned, or `initial_state`; the latter when it is not
+            given. Of `K` hypotheses a source it has `B * K` rows.
+        training: whether the weights are those of training, where the mechanism makes a
+            difference.
+        return_state: whether the state is returned too. Default `False`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]` for one step (`B * K` rows for hypotheses),
         `[B, T, M]` and `[B, T, S]` for all steps. A row of memory that is all padding gets zero
-        weights and a zero context.
+        weights and a zero context. With `return_state` also the next state.
+
+    Raises:
+        ValueError: on an unknown `mapping`.
+
+    Reference:
+        https://arxiv.org/abs/1602.02068, https://arxiv.org/abs/1905.05702
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    recurrent = False
+    """Whether the weights of a step depend on the steps before."""
+
+    def __init__(self, *, mapping: str = "softmax", **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.mapping = checked_choice(mapping, "mapping", tuple(MAPPINGS))
         self.supports_masking = True
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
@@ -43,24 +68,85 @@ class AttentionMechanism(keras.layers.Layer):
         """Keys `[B, S, U]` of `memory` `[B, S, M]`: what queries are compared with."""
         return ops.cast(memory, self.compute_dtype)
 
+    def initial_state(self, memory: Tensor, memory_mask: Tensor | None = None) -> Any:
+        """The first step's state, of one hypothesis a source: nested float32 `[B, ...]`, or `()`.
+
+        A state has no dtype of its own: what adds up over steps is kept in float32.
+        """
+        return ()
+
+    def state_structure(self) -> Any:
+        """The nesting of the state, with a 0 for each tensor."""
+        return ()
+
     def call(
         self,
         query: Tensor,
         memory: Tensor,
         memory_mask: Tensor | None = None,
         keys: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+        state: Any = None,
+        training: bool = False,
+        return_state: bool = False,
+    ) -> tuple[Any, ...]:
         """Attends from `query` to `memory`; see the class for shapes."""
-        one_step = len(query.shape) == 2
-        queries = _by_source(query, memory) if one_step else query
-        scores = self._score(queries, self.project(memory) if keys is None else keys)
+        keys = self.project(memory) if keys is None else keys
         mask = None if memory_mask is None else ops.expand_dims(memory_mask, 1)
-        alignment = masked_softmax(scores, mask)
-        context = ops.matmul(alignment, memory)
-        if one_step:
-            rows = ops.shape(query)[0]
-            return tuple(ops.reshape(x, (rows, ops.shape(x)[-1])) for x in (context, alignment))
-        return context, alignment
+        state = self.initial_state(memory, memory_mask) if state is None else state
+        attend = self._attend_once if len(query.shape) == 2 else self._attend_always
+        attended = attend(query, keys, memory, mask, state, bool(training))
+        return attended if return_state else attended[:2]
+
+    def _attend_once(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
+    ) -> tuple[Tensor, Tensor, Any]:
+        """One step of `[B * K, D]` queries, those of a source beside each other."""
+        queries, rows = _by_source(query, memory), ops.shape(query)[0]
+        sides = ops.shape(queries)[:2]
+        state = map_state(lambda x: ops.reshape(x, (*sides, *ops.shape(x)[1:])), state)
+        *seen, state = self._attend(queries, keys, memory, mask, state, training)
+        context, alignment = (ops.reshape(x, (rows, ops.shape(x)[-1])) for x in seen)
+        return (
+            context,
+            alignment,
+            map_state(lambda x: ops.reshape(x, (rows, *ops.shape(x)[2:])), state),
+        )
+
+    def _attend_always(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
+    ) -> tuple[Tensor, Tensor, Any]:
+        """All steps `[B, T, D]`: at once, or one after the other where each needs the last."""
+        if not self.recurrent:
+            return self._attend(query, keys, memory, mask, state, training)
+
+        def step(x: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
+            *seen, state = self._attend_once(x, keys, memory, mask, state, training)
+            return tuple(ops.cast(each, x.dtype) for each in seen), state
+
+        widths = self.context_width(memory.shape[-1]), memory.shape[1]
+        (context, alignment), state = time_loop(step, state, query, widths)
+        return context, alignment, state
+
+    def _attend(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
+    ) -> tuple[Tensor, Tensor, Any]:
+        """Context `[B, N, M]`, alignment `[B, N, S]` and the next state of `N` queries a source.
+
+        Args:
+            query: `[B, N, D]`: all steps where the mechanism is not recurrent, otherwise the
+                hypotheses of one step.
+            keys: `[B, S, U]`.
+            memory: `[B, S, M]`.
+            mask: `[B, 1, S]`, or None.
+            state: nested `[B, N, ...]`.
+            training: whether this is training.
+        """
+        alignment = self._weigh(self._score(query, keys), mask)
+        return ops.matmul(alignment, memory), alignment, state
+
+    def _weigh(self, scores: Tensor, mask: Tensor | None) -> Tensor:
+        """Weights `[B, N, S]` of scores: the mapping that the layer was made with."""
+        return MAPPINGS[self.mapping](scores, mask)
 
     def _check_built(self) -> None:
         """Keys need weights, whose shapes follow from the query too."""
@@ -83,7 +169,20 @@ class AttentionMechanism(keras.layers.Layer):
     ) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
         """Shapes of the context and of the alignment."""
         steps = tuple(query_shape[:-1])
-        return (*steps, memory_shape[-1]), (*steps, memory_shape[1])
+        return (*steps, self.context_width(memory_shape[-1])), (*steps, memory_shape[1])
+
+    def context_width(self, memory_width: int) -> int:
+        """Width of the context over a memory `memory_width` wide."""
+        return memory_width
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {**super().get_config(), "mapping": self.mapping}
+
+
+def map_state(function: Callable[[Tensor], Tensor], state: Any) -> Any:
+    """Applies `function` to every tensor of a nested state, of which there may be none."""
+    return keras.tree.map_structure(function, state) if keras.tree.flatten(state) else state
 
 
 def _by_source(query: Tensor, memory: Tensor) -> Tensor:

@@ -111,17 +111,12 @@ class LuongAttention(AttentionMechanism):
             return self.key_projection(memory)
         return super().project(memory)
 
-    def call(
-        self,
-        query: Tensor,
-        memory: Tensor,
-        memory_mask: Tensor | None = None,
-        keys: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Attends from `query` to `memory`; see the class for shapes."""
+    def _attend(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
+    ) -> tuple[Tensor, Tensor, Any]:
         if self.score == "location":
-            memory_mask = self._within_reach(memory, memory_mask)
-        return super().call(query, memory, memory_mask=memory_mask, keys=keys)
+            mask = self._within_reach(memory, mask)
+        return super()._attend(query, keys, memory, mask, state, training)
 
     def _score(self, query: Tensor, keys: Tensor) -> Tensor:
         scores = getattr(self, f"_{self.score}")(query, keys)
@@ -142,10 +137,10 @@ class LuongAttention(AttentionMechanism):
         positions = ops.minimum(ops.arange(steps), ops.shape(scores)[-1] - 1)
         return ops.take(scores, positions, axis=-1)
 
-    def _within_reach(self, memory: Tensor, memory_mask: Tensor | None) -> Tensor:
+    def _within_reach(self, memory: Tensor, mask: Tensor | None) -> Tensor:
         """The mask that also leaves out what stands beyond `max_source_length`."""
-        reach = ops.expand_dims(ops.arange(ops.shape(memory)[1]) < self.max_source_length, 0)
-        return reach if memory_mask is None else ops.logical_and(memory_mask, reach)
+        reach = (ops.arange(ops.shape(memory)[1]) < self.max_source_length)[None, None]
+        return reach if mask is None else ops.logical_and(mask, reach)
 
     def _dense(self, units: int | None, name: str, shape: Any) -> keras.layers.Dense:
         layer = keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name)

@@ -271,7 +271,7 @@ class Seq2Seq(keras.Model):
         values, states = self.encoder(embedded, mask=mask, training=training)
         values = self.memory_dropout(values, training=training)
         cell = self.decoder.cell
-        state = cell.initial_state(self.bridge(states))
+        state = cell.initial_state(self.bridge(states), values, mask)
         return Memory(values, cell.project(values), mask), state
 
     def step(

@@ -93,13 +93,13 @@ def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):
         def function(target, memory, h):
             state = DecoderState(((h, lstm[0][1]), *lstm[1:]))
             keys = decoder.cell.project(memory)
-            outputs, alignment, last = unroll(target, state, memory, MASK, keys, noise)
+            outputs, last, alignment = unroll(target, state, memory, MASK, keys, noise)
             parts = outputs, alignment, last.lstm[-1][1]
             return sum(ops.sum(x * weights) for x, weights in zip(parts, pull, strict=True))
 
         return gradients(function, decoder.trainable_variables, TARGET, MEMORY, lstm[0][0])
 
-    at_once, looped = loss(decoder._all_at_once), loss(decoder._step_by_step)
+    at_once, looped = loss(decoder.cell.all_steps), loss(decoder._step_by_step)
     assert at_once[0] == pytest.approx(looped[0], rel=1e-5)
     *others, memory, _ = looped[1]
     assert all(np.any(slope) for slope in others)
@@ -110,7 +110,7 @@ def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):
 @pytest.mark.parametrize("name", ["before", "feeding"])
 def test_what_flows_back_goes_through_the_loop(name, monkeypatch):
     decoder = built(name)
-    monkeypatch.setattr(decoder, "_all_at_once", None)
+    monkeypatch.setattr(decoder.cell, "all_steps", None)
     outputs, _, _ = decode(decoder, TARGET, state_of(decoder), MEMORY, MASK)
     assert outputs.shape == (2, 3, decoder.cell.output_width)
 
