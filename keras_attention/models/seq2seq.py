@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention import alignment_losses
 from keras_attention.layers.attention_cell import AttentionCell, DecoderState
 from keras_attention.layers.attention_decoder import AttentionDecoder
 from keras_attention.layers.attention_mechanism import (
@@ -62,9 +63,13 @@ class Seq2Seq(keras.Model):
             previous target tokens are the model's own in training (Bengio et al. 2015, sampled
             in one parallel pass as by Duckworth et al. 2019). Default `False`.
         l2: factor of the squared norm of all matrices, added to the loss. Default 0.
+        coverage_loss: factor of `alignment_losses.coverage_loss`, added to the loss. Default 0.
+        guided_alignment: factor of `alignment_losses.guided_alignment_loss`, likewise; `fit` then
+            needs the alignment that guides as a third input. Default 0.
 
     Call arguments:
-        inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`.
+        inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, and with
+            `guided_alignment` in training the given alignment `[B, T, S]`.
         training: whether dropout is active.
 
     Returns:
@@ -110,6 +115,8 @@ class Seq2Seq(keras.Model):
         tie_embeddings: str = "none",
         scheduled_sampling: bool = False,
         l2: float = 0.0,
+        coverage_loss: float = 0.0,
+        guided_alignment: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -139,6 +146,8 @@ class Seq2Seq(keras.Model):
             "tie_embeddings": checked_choice(tie_embeddings, "tie_embeddings", TIES),
             "scheduled_sampling": scheduled_sampling,
             "l2": l2,
+            "coverage_loss": _checked_factor(coverage_loss, "coverage_loss", attention),
+            "guided_alignment": _checked_factor(guided_alignment, "guided_alignment", attention),
         }
         policy = self.dtype_policy
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
@@ -228,15 +237,35 @@ class Seq2Seq(keras.Model):
             self.output_bias = self.add_weight((size,), initializer="zeros", name="output_bias")
         self.built = True
 
-    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+    def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Logits of the target under teacher forcing; see the class for shapes."""
-        source, target = inputs
-        if training and self.settings["l2"]:
-            self.add_loss(self.settings["l2"] * self._squared_norm())
-        if training and self.settings["scheduled_sampling"]:
+        source, target, *given = inputs
+        settings, real = self.settings, real_tokens(target)
+        if training and settings["l2"]:
+            self.add_loss(settings["l2"] * self._squared_norm())
+        if training and settings["scheduled_sampling"]:
             logits, _ = self.teacher_forced(source, target, return_alignment=False)
             target = self.sampler(target, logits)
-        return self.teacher_forced(source, target, training=training, return_alignment=False)[0]
+        judged = training and (settings["coverage_loss"] or settings["guided_alignment"])
+        logits, alignment = self.teacher_forced(
+            source, target, training=training, return_alignment=bool(judged)
+        )
+        if judged:
+            self._add_alignment_losses(alignment, real, given)
+        return logits
+
+    def _add_alignment_losses(self, alignment: Tensor, real: Tensor, given: list[Tensor]) -> None:
+        coverage, guidance = (self.settings[key] for key in ("coverage_loss", "guided_alignment"))
+        if coverage:
+            self.add_loss(coverage * alignment_losses.coverage_loss(alignment, real))
+        if guidance:
+            if not given:
+                raise ValueError(
+                    "`guided_alignment` needs a third input, the given alignment [B, T, S]. "
+                    "Received: two inputs."
+                )
+            loss = alignment_losses.guided_alignment_loss(alignment, given[0], real)
+            self.add_loss(guidance * loss)
 
     def _squared_norm(self) -> Tensor:
         matrices = [weight for weight in self.trainable_weights if len(weight.shape) > 1]
@@ -334,3 +363,11 @@ class Seq2Seq(keras.Model):
             config["attention"], custom_objects=custom_objects
         )
         return cls(**{**config, "attention": attention})
+
+
+def _checked_factor(factor: float, name: str, attention: AttentionMechanism | None) -> float:
+    if factor < 0:
+        raise ValueError(f"`{name}` must be a number of at least 0. Received: {name}={factor!r}.")
+    if factor and attention is None:
+        raise ValueError(f"`{name}` needs `attention`. Received: attention=None.")
+    return factor
