@@ -1,13 +1,14 @@
 """The Translator: text in; text, score, tokens and alignment out."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, overload
 
 import keras
 
-from keras_attention.compiled import Searches, compile_scorer
+from keras_attention.compiled import Searches, compile_aligner, compile_scorer
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
@@ -237,6 +238,11 @@ class Translator:
         while batch := list(islice(pairs, batch_size)):
             scores += self._score_batch(batch)
         return scores
+
+    @cached_property
+    def aligner(self) -> Callable[[Any, Any], Any]:
+        """What `compile_aligner` makes of the model: weights `[B, T, S]` of given targets' ids."""
+        return compile_aligner(self.model)
 
     def _score_batch(self, pairs: Sequence[tuple[str, str]]) -> list[PairScore]:
         if self._scorer is None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.compiled import compile_aligner
 from keras_attention.short_list import ShortList
 from keras_attention.translator import Translator
 from keras_attention.vocabulary import PAD_ID
@@ -29,10 +28,9 @@ def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) 
         size: target tokens kept for a source token; `COMMON` times as many are always allowed.
     """
     sizes = len(translator.codec.source.vocabulary), len(translator.codec.target.vocabulary)
-    align = compile_aligner(translator.model)
     links: list[npt.NDArray[np.int64]] = []
     for (source, target_in), target_out in batches:
-        attended = np.asarray(align(source, target_in)).argmax(axis=-1)
+        attended = np.asarray(translator.aligner(source, target_in)).argmax(axis=-1)
         origins = np.take_along_axis(np.asarray(source), attended, axis=1).astype("int64")
         target = np.asarray(target_out)
         links.append((origins * sizes[1] + target)[target != PAD_ID])

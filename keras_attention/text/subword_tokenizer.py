@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from types import ModuleType
 from typing import Any
 
@@ -78,6 +79,11 @@ class SubwordTokenizer(Tokenizer):
         """Returns the pieces of a normalized text; their joined text is the text."""
         pieces: list[str] = self._processor.encode(even_spaces(text), out_type=str)
         return pieces
+
+    def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
+        """Returns the word that each piece is part of; see `Tokenizer.number_words`."""
+        begins = (bool(place) and token.startswith(SPACE) for place, token in enumerate(tokens))
+        return list(accumulate(begins, initial=0))[1:]
 
     def encode_with_dropout(
         self, texts: Iterable[str], dropout: float, seed: int

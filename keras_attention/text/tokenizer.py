@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from keras_attention.files import decode_text
@@ -62,6 +62,17 @@ class Tokenizer(ABC):
     @abstractmethod
     def cut(self, text: str) -> list[str]:
         """Returns the tokens of a normalized text, none of them special."""
+
+    def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
+        """Returns the word that each token is part of, counted from 0; `None` for white space.
+
+        A word is what stands between white space in the tokens' text. Each token is one, unless a
+        subclass says otherwise.
+
+        Args:
+            tokens: As `split` returns them, or as a search wrote them, without `</s>`.
+        """
+        return list(range(len(tokens)))
 
     def split(self, text: str) -> list[str]:
         """Normalizes a text and returns its tokens, none of them special."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 
 from keras_attention.errors import InputError
 from keras_attention.text.subword_tokenizer import SubwordTokenizer
@@ -46,6 +47,14 @@ class CharacterTokenizer(Tokenizer):
     def cut(self, text: str) -> list[str]:
         """Returns the code points of a normalized text."""
         return list(text)
+
+    def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
+        """Returns the word that each character is part of; see `Tokenizer.number_words`."""
+        inside = [_WORD.fullmatch(token) is not None for token in tokens]
+        begins = (now and not before for before, now in pairwise([False, *inside]))
+        numbers = accumulate(begins, initial=-1)
+        next(numbers)
+        return [number if now else None for number, now in zip(numbers, inside, strict=True)]
 
 
 class WordTokenizer(Tokenizer):
