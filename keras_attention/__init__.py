@@ -36,12 +36,14 @@ _PUBLIC = {
     "PairScore": "keras_attention.translation",
     "format_alignment": "keras_attention.alignment_text",
     "plot_alignment": "keras_attention.plotting",
+    "write_alignment_page": "keras_attention.alignment_page",
     "InputError": "keras_attention.errors",
 }
 
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
+    from keras_attention.alignment_page import write_alignment_page as write_alignment_page
     from keras_attention.alignment_text import format_alignment as format_alignment
     from keras_attention.decoding.hypotheses import Hypotheses as Hypotheses
     from keras_attention.decoding.options import SearchOptions as SearchOptions

@@ -4,6 +4,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.errors import InputError
@@ -43,6 +44,31 @@ def checked_text(text: str, name: str = "TEXT") -> str:
     except UnicodeEncodeError:
         raise InputError(f"{name}: expected UTF-8. Received: {text!r}.") from None
     return text
+
+
+def plotted_lines(
+    text: str | None, file: str | None, picture: Path | None, page: Path | None, nbest: int | None
+) -> list[str]:
+    """What `plot` was given to draw: a text, or the lines of a file for a page.
+
+    Raises:
+        InputError: if it was given neither or both, options that go with a page without one, or
+            what cannot be read.
+    """
+    if text is not None and file is not None:
+        raise InputError(f"plot takes a TEXT or --file LINES. Received: both, --file {file}.")
+    for name, value in {"--file": file, "--nbest": nbest}.items():
+        if value is not None and page is None:
+            raise InputError(f"{name} needs --html PAGE. Received: {name} {value} alone.")
+    if text is not None:
+        return [checked_text(text)]
+    if file is None:
+        raise InputError("plot takes a TEXT or --file LINES. Received: neither.")
+    if picture is not None:
+        raise InputError(
+            f"--output is a picture of one TEXT. Received: --output {picture} with --file {file}."
+        )
+    return list(open_lines(file))
 
 
 def available_batches(lines: Iterable[str], size: int) -> Iterator[Batch]:

@@ -149,23 +149,59 @@ def translate(
 
 def plot(
     model: AnyModel,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The source.")],
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The source.")] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="LINES", help="Sources, a line each, or - for stdin; with --html."),
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="A .png, .svg or .pdf.")
-    ] = Path("alignment.png"),
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A picture: a .png, .svg or .pdf. Without --html it is alignment.png.",
+        ),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="PAGE", help="A page for a browser: an .html to point in."),
+    ] = None,
     beam: BeamWidth = None,
+    nbest: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Hypotheses beside each other, with --html. Without it, as many as --beam.",
+        ),
+    ] = None,
 ) -> None:
-    """Draw the alignment of one translation, in the terminal and as a picture.
+    """Draw alignments: of a text in the terminal and as a picture, of a text or lines as a page.
 
     Example: keras-attention plot saved_models/dates "march 27, 2016" -o march.svg
+
+    Example: keras-attention plot saved_models/dates --file a.txt --html a.html --beam 3
     """
+    from keras_attention.alignment_page import check_page, write_alignment_page
     from keras_attention.alignment_text import format_alignment
-    from keras_attention.cli.lines import checked_text
+    from keras_attention.cli.lines import plotted_lines
     from keras_attention.cli.runtimes import open_translator
     from keras_attention.plotting import plot_alignment
 
-    text = checked_text(text)
-    (translation,) = open_translator(model, given(beam_width=beam))([text])
-    plot_alignment(translation, output)
-    print(format_alignment(translation))
-    print(f"Wrote {output}")
+    lines = plotted_lines(text, file, output, page, nbest)
+    if page is None:
+        output = output or Path("alignment.png")
+    else:
+        check_page(page)
+    count = nbest or beam or 1
+    translations = list(open_translator(model, given(beam_width=beam), nbest=count)(lines))
+    if output is not None:
+        plot_alignment(translations[0], output)
+    if page is not None:
+        title = f"Alignments of {model.resolve().name}"
+        write_alignment_page(translations, page, title=title, nbest=count)
+    if file is None:
+        print(format_alignment(translations[0]))
+    for written in filter(None, (output, page)):
+        print(f"Wrote {written}")
