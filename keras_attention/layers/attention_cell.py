@@ -11,6 +11,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_choice,
     checked_units,
 )
+from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
 from keras_attention.layers.hoisted_lstm import make_lstm
 
 PLACEMENTS = ("before", "after")
@@ -30,36 +31,9 @@ class DecoderState(NamedTuple):
     attentional: Tensor | tuple[()] = ()
     attention: Any = ()
 
-    @classmethod
-    def of(cls, nested: Any) -> "DecoderState":
-        """The state in `nested`; Keras makes lists of it when it reloads a functional model."""
-        return cls(*(_as_tuples(part) for part in nested))
-
-
-class StepNoise(NamedTuple):
-    """Dropout masks that serve every step of a sequence (Gal and Ghahramani 2016).
-
-    Attributes:
-        between: one mask `[B, units]` for the input of every layer but the first, or `()`.
-        recurrent: one mask `[B, units]` for the previous `h` of every layer, or `()`.
-    """
-
-    between: tuple[Tensor, ...] = ()
-    recurrent: tuple[Tensor, ...] = ()
-
-
-NO_NOISE = StepNoise()
-
-
-def _as_tuples(nested: Any) -> Any:
-    """Nested tuples of what Keras may have made lists."""
-    if isinstance(nested, (list, tuple)):
-        return tuple(_as_tuples(part) for part in nested)
-    return nested
-
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class AttentionCell(keras.layers.Layer):
+class AttentionCell(DecoderCell):
     """One decoder step: a stacked LSTM with attention before or after it, or without any.
 
     - `placement="before"` (Bahdanau et al. 2015): the top layer's previous `h` is the query, and
@@ -93,6 +67,7 @@ class AttentionCell(keras.layers.Layer):
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         keys: `project(memory)`; computed when it is not given.
         noise: a `StepNoise` of dropout masks.
+        training: whether this is training.
 
     Returns:
         `(output, state, alignment)`: `[B, output_width]`, a `DecoderState`, `[B, S]`.
@@ -114,6 +89,12 @@ class AttentionCell(keras.layers.Layer):
         https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1508.04025
     """
 
+    queried_layer = -1
+    """The layer whose previous `h` is the query of an attention before the LSTMs."""
+
+    first_residual = 1
+    """The lowest layer whose input is added to its output."""
+
     def __init__(
         self,
         units: int,
@@ -127,10 +108,7 @@ class AttentionCell(keras.layers.Layer):
         layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.units = checked_units(units)
-        self.layers = checked_units(layers, "layers")
-        self.attention = _checked_mechanism(attention)
+        super().__init__(units, attention, layers=layers, **kwargs)
         self.placement = checked_choice(placement, "placement", PLACEMENTS)
         self.input_feeding = input_feeding
         if input_feeding and not self.attends_after:
@@ -178,12 +156,11 @@ class AttentionCell(keras.layers.Layer):
         """Makes every weight from the shapes `[..., E]` and `[B, S, M]`."""
         memory_shape = tuple(memory_shape)
         embedding = width = inputs_shape[-1]
+        fed = self.attention_units if self.input_feeding else 0
         if self.attends_before:
-            width += self._context_width(memory_shape)
-        elif self.input_feeding:
-            width += self.attention_units
-        for lstm in self.lstms:
-            lstm.build((None, None, width))
+            fed = self._context_width(memory_shape)
+        for index, lstm in enumerate(self.lstms):
+            lstm.build((None, None, width + (fed if self._is_fed(index) else 0)))
             width = self.units
         if self.attention is not None and not self.attention.built:
             self.attention.build((None, None, self.units), memory_shape)
@@ -203,20 +180,20 @@ class AttentionCell(keras.layers.Layer):
         """Whether something of the attention enters the LSTMs, which then take step by step."""
         return self.attends_before or self.input_feeding
 
-    def project(self, memory: Tensor) -> Tensor:
-        """Keys of `memory`, made once for all steps; the memory itself without attention."""
-        return memory if self.attention is None else self.attention.project(memory)
+    def _is_fed(self, index: int) -> bool:
+        """Whether the context, or the attentional vector, enters a layer beside its input."""
+        return index == 0
 
     def initial_state(
         self,
-        lstm: tuple[tuple[Tensor, Tensor], ...],
+        bridged: tuple[tuple[Tensor, Tensor], ...],
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
     ) -> DecoderState:
-        """The first step's state around the bridge's `lstm` states.
+        """The first step's state around the bridge's.
 
         Args:
-            lstm: one `(h, c)` for every layer.
+            bridged: one `(h, c)` for every layer.
             memory: `[B, S, M]`; only a recurrent mechanism needs it, and its mask.
             memory_mask: `[B, S]`.
 
@@ -232,9 +209,9 @@ class AttentionCell(keras.layers.Layer):
                 )
             attention = self.attention.initial_state(memory, memory_mask)
         if self.input_feeding:
-            h = lstm[-1][0]
+            h = bridged[-1][0]
             attentional = ops.tile(ops.zeros_like(h[:, :1]), (1, self.attention_units))
-        return DecoderState(lstm, attentional, attention)
+        return DecoderState(bridged, attentional, attention)
 
     def state_structure(self) -> DecoderState:
         """The nesting of the state, with a 0 for each tensor."""
@@ -252,17 +229,19 @@ class AttentionCell(keras.layers.Layer):
         memory_mask: Tensor | None = None,
         keys: Tensor | None = None,
         noise: StepNoise = NO_NOISE,
+        training: bool = False,
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """Takes one step; see the class for shapes."""
-        state = DecoderState.of(state)
-        read = memory, memory_mask, keys, state.attention
+        state = self.state_of(state)
+        read = memory, memory_mask, keys, state.attention, training
         if self.attends_before:
-            context, alignment, looked = self._attend(state.lstm[-1][0], *read)
-            h, lstm = self._step_lstms(ops.concatenate([inputs, context], -1), state.lstm, noise)
+            query = state.lstm[self.queried_layer][0]
+            context, alignment, looked = self._attend(query, *read)
+            h, lstm = self._step_lstms(inputs, context, state.lstm, noise)
             output = self._project([context, h], inputs) if self.projects else h
             return output, DecoderState(lstm, (), looked), ops.cast(alignment, h.dtype)
-        fed = ops.concatenate([inputs, state.attentional], -1) if self.input_feeding else inputs
-        h, lstm = self._step_lstms(fed, state.lstm, noise)
+        fed = state.attentional if self.input_feeding else None
+        h, lstm = self._step_lstms(inputs, fed, state.lstm, noise)
         output, alignment, looked = self._read_out(h, inputs, *read)
         return output, DecoderState(lstm, output if self.input_feeding else (), looked), alignment
 
@@ -274,60 +253,66 @@ class AttentionCell(keras.layers.Layer):
         memory_mask: Tensor | None,
         keys: Tensor,
         noise: StepNoise = NO_NOISE,
+        training: bool = False,
     ) -> tuple[Tensor, DecoderState, Tensor]:
-        """All steps of a cell that is not `recurrent`: what `call` gives one after the other.
-
-        Args:
-            inputs: `[B, T, E]`.
-            state: the first state.
-            memory: `[B, S, M]`.
-            memory_mask: `[B, S]`, or None.
-            keys: `project(memory)`.
-            noise: as `call` takes it, without `recurrent`.
-
-        Returns:
-            `(outputs, state, alignment)`: `[B, T, output_width]`, the last state, `[B, T, S]`.
-        """
+        """All steps at once, where the cell is not `recurrent`."""
         x, last = inputs, []
         for index, (lstm, initial) in enumerate(zip(self.lstms, state.lstm, strict=True)):
             masked = index and noise.between
             below = x * ops.expand_dims(noise.between[index - 1], 1) if masked else x
             above, *lstm_state = lstm(below, initial_state=list(initial))
-            x = ops.add(x, above) if index else above
+            x = ops.add(x, above) if index >= self.first_residual else above
             last.append(tuple(lstm_state))
-        read = memory, memory_mask, keys, state.attention
+        read = memory, memory_mask, keys, state.attention, training
         outputs, alignment, looked = self._read_out(x, inputs, *read)
         return outputs, DecoderState(tuple(last), (), looked), alignment
 
-    def _step_lstms(self, x: Tensor, states: Any, noise: StepNoise) -> tuple[Tensor, Any]:
+    def _step_lstms(
+        self, x: Tensor, fed: Tensor | None, states: Any, noise: StepNoise
+    ) -> tuple[Tensor, Any]:
         new = []
         for index, (lstm, (h, c)) in enumerate(zip(self.lstms, states, strict=True)):
             below = x * noise.between[index - 1] if index and noise.between else x
+            if fed is not None and self._is_fed(index):
+                below = ops.concatenate([below, fed], -1)
             h = h * noise.recurrent[index] if noise.recurrent else h
             above, state = lstm.cell(below, [h, c])
-            x = ops.add(x, above) if index else above
+            x = ops.add(x, above) if index >= self.first_residual else above
             new.append(tuple(state))
         return x, tuple(new)
 
     def _read_out(
-        self, h: Tensor, inputs: Tensor, memory: Tensor, mask: Any, keys: Any, looked: Any
+        self,
+        h: Tensor,
+        inputs: Tensor,
+        memory: Tensor,
+        mask: Any,
+        keys: Any,
+        looked: Any,
+        training: bool,
     ) -> tuple[Tensor, Tensor, Any]:
         """Output, alignment and the mechanism's state for `h` `[B, D]`, or all `[B, T, D]`."""
         if self.attention is None:
             steps = ops.shape(h)[:-1]
             output = self._project([h], inputs) if self.projects else h
             return output, ops.zeros((*steps, ops.shape(memory)[1]), dtype=h.dtype), ()
-        context, alignment, looked = self._attend(h, memory, mask, keys, looked)
+        context, alignment, looked = self._attend(h, memory, mask, keys, looked, training)
         output = self._project([context, h], inputs)
         # A mechanism made under another policy computes in its own dtype.
         return output, ops.cast(alignment, output.dtype), looked
 
     def _attend(
-        self, query: Tensor, memory: Tensor, mask: Any, keys: Any, looked: Any
+        self, query: Tensor, memory: Tensor, mask: Any, keys: Any, looked: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
         """Context, alignment and the mechanism's next state."""
         return self.attention(  # type: ignore[misc, no-any-return]
-            query, memory, memory_mask=mask, keys=keys, state=looked, return_state=True
+            query,
+            memory,
+            memory_mask=mask,
+            keys=keys,
+            state=looked,
+            training=training,
+            return_state=True,
         )
 
     def _project(self, read: list[Tensor], inputs: Tensor) -> Tensor:
@@ -339,27 +324,9 @@ class AttentionCell(keras.layers.Layer):
         """The arguments that rebuild this layer."""
         return {
             **super().get_config(),
-            "units": self.units,
-            "attention": keras.saving.serialize_keras_object(self.attention),
-            "layers": self.layers,
             "placement": self.placement,
             "input_feeding": self.input_feeding,
             "attention_units": self.attention_units,
             "deep_output": self.deep_output,
             "layer_norm": self.layer_norm,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "AttentionCell":
-        """Rebuilds the cell and the mechanism in it."""
-        attention = keras.saving.deserialize_keras_object(config["attention"])
-        return cls(**{**config, "attention": attention})
-
-
-def _checked_mechanism(attention: Any) -> AttentionMechanism | None:
-    if attention is not None and not isinstance(attention, AttentionMechanism):
-        raise TypeError(
-            "`attention` must be an AttentionMechanism, such as BahdanauAttention(256), or None. "
-            f"Received: attention={attention!r}."
-        )
-    return attention

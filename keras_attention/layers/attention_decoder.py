@@ -5,14 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_cell import NO_NOISE, AttentionCell, DecoderState, StepNoise
 from keras_attention.layers.attention_mechanism import Tensor, checked_rate
+from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
 from keras_attention.layers.time_loop import time_loop
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionDecoder(keras.layers.Layer):
-    """Runs an `AttentionCell` over all target steps: teacher forcing (Williams and Zipser 1989).
+    """Runs a `DecoderCell` over all target steps: teacher forcing (Williams and Zipser 1989).
 
     Where nothing of the attention flows back into the recurrence (placement `"after"` without
     input feeding, or no attention), the LSTMs run over the whole target as Keras's own layers and
@@ -20,7 +20,7 @@ class AttentionDecoder(keras.layers.Layer):
     the cell gives step by step.
 
     Args:
-        cell: the `AttentionCell`.
+        cell: an `AttentionCell`, or another `DecoderCell`.
         dropout: rate in [0, 1) between LSTM layers; one mask serves all steps of a sequence
             (Gal and Ghahramani 2016). Default 0.
         recurrent_dropout: the same on every layer's previous `h`. Default 0.
@@ -28,7 +28,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     Call arguments:
         inputs: float tensor `[B, T, E]`, the embedded target shifted right by one.
-        state: the `DecoderState` to start from.
+        state: the state to start from, as the cell's `initial_state` gives it.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         training: whether dropout is active.
@@ -37,7 +37,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     Returns:
         `(outputs, alignment, state)`: `[B, T, cell.output_width]`, `[B, T, S]` or `None`, and the
-        last `DecoderState`.
+        last state.
 
     Raises:
         ValueError: if `dropout` is out of range.
@@ -59,7 +59,7 @@ class AttentionDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        cell: AttentionCell,
+        cell: DecoderCell,
         *,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
@@ -83,20 +83,20 @@ class AttentionDecoder(keras.layers.Layer):
     def call(
         self,
         inputs: Tensor,
-        state: DecoderState,
+        state: Any,
         memory: Tensor,
         memory_mask: Tensor | None = None,
         training: bool = False,
         return_alignment: bool = True,
-    ) -> tuple[Tensor, Tensor | None, DecoderState]:
+    ) -> tuple[Tensor, Tensor | None, Any]:
         """Decodes all steps; see the class for shapes."""
-        state = DecoderState.of(state)
+        state = self.cell.state_of(state)
         noise = self._noise(inputs) if training else NO_NOISE
         read = memory, memory_mask, self.cell.project(memory)
         if self.cell.recurrent or noise.recurrent:
-            unrolled = self._step_by_step(inputs, state, *read, noise, return_alignment)
+            unrolled = self._step_by_step(inputs, state, *read, noise, training, return_alignment)
         else:
-            unrolled = self.cell.all_steps(inputs, state, *read, noise)
+            unrolled = self.cell.all_steps(inputs, state, *read, noise, training)
         outputs, state, alignment = unrolled
         return outputs, alignment if return_alignment else None, state
 
@@ -119,11 +119,12 @@ class AttentionDecoder(keras.layers.Layer):
         mask: Any,
         keys: Tensor,
         noise: Any,
+        training: bool = False,
         return_alignment: bool = True,
-    ) -> tuple[Tensor, DecoderState, Tensor | None]:
-        def step(x: Tensor, state: DecoderState) -> tuple[tuple[Tensor, ...], DecoderState]:
+    ) -> tuple[Tensor, Any, Tensor | None]:
+        def step(x: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
             output, state, alignment = self.cell(
-                x, state, memory, memory_mask=mask, keys=keys, noise=noise
+                x, state, memory, memory_mask=mask, keys=keys, noise=noise, training=training
             )
             return (output, alignment) if return_alignment else (output,), state
 
