@@ -17,6 +17,8 @@ _PUBLIC = {
     "Bridge": "keras_attention.layers.bridge",
     "AttentionCell": "keras_attention.layers.attention_cell",
     "DecoderState": "keras_attention.layers.attention_cell",
+    "GNMTCell": "keras_attention.layers.gnmt_cell",
+    "GNMTEncoder": "keras_attention.layers.gnmt_encoder",
     "AttentionDecoder": "keras_attention.layers.attention_decoder",
     "Seq2Seq": "keras_attention.models.seq2seq",
     "Memory": "keras_attention.models.memory",
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
     from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
     from keras_attention.layers.bridge import Bridge as Bridge
+    from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
+    from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
     from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
     from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy
     from keras_attention.metrics import MaskedAccuracy as MaskedAccuracy

@@ -15,7 +15,7 @@ class Bridge(keras.layers.Layer):
     """Makes the decoder's initial states out of the encoder's final ones.
 
     Decoder layer `i` starts from encoder layer `i`, or from the encoder's top layer where the
-    decoder is the deeper of the two.
+    decoder is the deeper of the two. A layer that reads in one direction has no `backward`.
 
     - `"dense"`: `h = tanh(W [forward_h; backward_h])` (Bahdanau et al. 2015, A.2.2) and
       `c = V [forward_c; backward_c]`.
@@ -29,8 +29,8 @@ class Bridge(keras.layers.Layer):
         kind: which of them. Default `"dense"`.
 
     Call arguments:
-        states: a tuple with one `(forward_h, forward_c, backward_h, backward_c)` for every
-            encoder layer, each `[B, encoder units]`.
+        states: a tuple with one `(forward_h, forward_c, backward_h, backward_c)`, or `(h, c)`, for
+            every encoder layer, each `[B, encoder units]`.
 
     Returns:
         A tuple with one `(h, c)` for every decoder layer, each `[B, units]`.
@@ -67,14 +67,16 @@ class Bridge(keras.layers.Layer):
     def build(self, states_shape: Any) -> None:
         """Makes the weights, or checks the widths, from the shapes of the encoder's states."""
         for index in range(self.layers):
-            width = states_shape[min(index, len(states_shape) - 1)][0][-1]
+            shapes = states_shape[min(index, len(states_shape) - 1)]
+            width = shapes[0][-1]
+            joined = width * len(shapes) // 2
             if self.kind == "dense":
-                self.dense_h[index].build((None, 2 * width))
-                self.dense_c[index].build((None, 2 * width))
-            elif self.kind == "copy" and self.units not in (width, 2 * width):
+                self.dense_h[index].build((None, joined))
+                self.dense_c[index].build((None, joined))
+            elif self.kind == "copy" and self.units not in (width, joined):
                 raise ValueError(
-                    f"kind='copy' needs `units` of {width} or {2 * width}, once or twice the "
-                    f"encoder's width. Received: units={self.units}."
+                    f"kind='copy' needs `units` of {width} or {joined}, the width of a direction "
+                    f"of the encoder or of all. Received: units={self.units}."
                 )
         self.built = True
 
@@ -82,9 +84,9 @@ class Bridge(keras.layers.Layer):
         """Bridges every decoder layer; see the class for shapes."""
         initial = []
         for index in range(self.layers):
-            forward_h, forward_c, backward_h, backward_c = states[min(index, len(states) - 1)]
+            state = states[min(index, len(states) - 1)]
             bridge = getattr(self, f"_{self.kind}_state")
-            initial.append(bridge(index, (forward_h, backward_h), (forward_c, backward_c)))
+            initial.append(bridge(index, state[0::2], state[1::2]))
         return tuple(initial)
 
     def _dense_state(self, index: int, h: Any, c: Any) -> tuple[Tensor, Tensor]:
@@ -95,7 +97,7 @@ class Bridge(keras.layers.Layer):
 
     def _copy_state(self, index: int, h: Any, c: Any) -> tuple[Tensor, Tensor]:
         if h[0].shape[-1] == self.units:
-            return ops.add(*h), ops.add(*c)
+            return sum(h[1:], h[0]), sum(c[1:], c[0])
         return ops.concatenate(h, axis=-1), ops.concatenate(c, axis=-1)
 
     def _zero_state(self, index: int, h: Any, c: Any) -> tuple[Tensor, Tensor]:

@@ -58,6 +58,16 @@ def test_zero_gives_zeros_of_the_decoders_width():
     assert not layer.weights
 
 
+def test_a_layer_of_one_direction_is_bridged_as_it_is():
+    h, c = STATES[0][:2]
+    layer = Bridge(4)
+    layer.build((((2, 3),) * 2,))
+    W, V = doubles(*randomize(layer).weights)
+    expected = np.tanh(h @ W).astype("float32"), (c @ V).astype("float32")
+    assert_close(layer(((h, c),)), (expected,))
+    assert_close(Bridge(3, kind="copy")(((h, c),)), ((h, c),))
+
+
 @pytest.mark.parametrize("kind", ["dense", "copy", "zero"])
 def test_owes_what_every_layer_owes(kind, tmp_path):
     check_layer(Bridge(6, layers=3, kind=kind), STATES, tmp_path=tmp_path)
@@ -70,7 +80,7 @@ def test_unknown_kind_names_the_known_ones():
 
 
 def test_copy_refuses_a_width_that_does_not_fit():
-    message = r"kind='copy' needs `units` of 3 or 6, .*encoder's width\. Received: units=4\."
+    message = r"kind='copy' needs `units` of 3 or 6, .*encoder or of all\. Received: units=4\."
     with pytest.raises(ValueError, match=message):
         Bridge(4, kind="copy")(STATES)
 
