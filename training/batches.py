@@ -48,6 +48,11 @@ class PairBatches:
             lengths without it, which it exceeds.
         seed: Seed of the shuffle.
 
+    Attributes:
+        steps_per_epoch: Batches in which every pair comes once.
+        target_tokens: Ids of all targets, </s> included and padding not.
+        dropped: Pairs over the limits.
+
     Raises:
         ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0), or subwords are to
             be dropped of a tokenizer without merges.
@@ -115,6 +120,7 @@ class PairBatches:
         lengths = np.maximum(sources.lengths, targets.lengths)
         bounds = self._cut(lengths, self._ranks)
         self.steps_per_epoch = len(bounds) - 1
+        self.target_tokens = sum(targets.lengths)
         # Input pipelines run on the CPU; constants on another device would be copied every step.
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)

@@ -10,9 +10,11 @@ from dataclasses import replace
 from keras_attention.errors import InputError
 
 from .datasets import fetch_command
-from .sections import DataConfig
+from .recipe import Recipe
+from .sections import DataConfig, ModelConfig
 
 PATH_KEYS = ("path", "target_path", "validation_path", "validation_target_path")
+EMBEDDING_KEYS = ("source_embeddings", "target_embeddings")
 
 _BRACES = re.compile(r"\{\{|\}\}|\{(?:language|target_language)\}|[{}]")
 _CODE = r"[\w-]+"
@@ -64,6 +66,17 @@ def absolute(config: DataConfig) -> DataConfig:
     if config.folder or any(set(path) & set("{}") for path in found.values()):
         return replace(config, folder=os.path.abspath(config.folder))
     return replace(config, **found)
+
+
+def absolute_files(config: ModelConfig) -> ModelConfig:
+    """Returns the section with files that are the same from any working folder."""
+    files = {key: getattr(config, key) for key in EMBEDDING_KEYS}
+    return replace(config, **{key: os.path.abspath(path) for key, path in files.items() if path})
+
+
+def with_absolute_paths(recipe: Recipe) -> Recipe:
+    """Returns the recipe as a run folder keeps it: it means the same from any working folder."""
+    return replace(recipe, data=absolute(recipe.data), model=absolute_files(recipe.model))
 
 
 def literal(path: str) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -23,17 +21,9 @@ from keras_attention.vocabulary import SPECIAL_TOKENS
 
 from .sections import ModelConfig
 
-_KEYS = ("source_embeddings", "target_embeddings")
-
 Vector = npt.NDArray[np.float32]
 
 _logger = logging.getLogger(__name__)
-
-
-def absolute_files(config: ModelConfig) -> ModelConfig:
-    """Returns the section with files that are the same from any working folder."""
-    files = {key: getattr(config, key) for key in _KEYS}
-    return replace(config, **{key: os.path.abspath(path) for key, path in files.items() if path})
 
 
 def load_pretrained(config: ModelConfig, model: Seq2Seq, codec: TextCodec) -> None:

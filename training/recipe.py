@@ -120,7 +120,7 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
     path = _locate(os.fspath(name_or_path))
     values: dict[str, Any] = {"name": path.stem}
     values.update(_read(path))
-    values.update(map(_parse_override, overrides))
+    values.update(map(parse_override, overrides))
     top = {key: value for key, value in values.items() if "." not in key}
     try:
         sections: dict[str, Any] = {
@@ -177,7 +177,16 @@ def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
             yield from ((f"{key}.{leaf}", inner) for leaf, inner in value.items())
 
 
-def _parse_override(text: str) -> tuple[str, Any]:
+def parse_override(text: str) -> tuple[str, Any]:
+    """Returns the dotted key and the checked value of a text "key=value".
+
+    Raises:
+        InputError: If the key is unknown or in several sections, or the value is none it may have.
+
+    Example:
+        >>> parse_override("units=64")
+        ('model.units', 64)
+    """
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals):
         raise InputError(f"A setting must read key=value. Received: {text!r}.")

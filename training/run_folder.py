@@ -24,7 +24,8 @@ class RunFolder:
 
     Beside the trained model (`model.keras`, its tokenizers and, where the recipe wants one, at the
     end its `short_list.npz`: the best epoch so far) stand
-    `recipe.toml` (resolved), `versions.json`, `metrics.csv`, `logs/` for TensorBoard and
+    `recipe.toml` (resolved), `versions.json`, `metrics.csv`, `times.csv` (see `Stopwatch`), `logs/`
+    for TensorBoard and
     `checkpoints/epoch-NNNN.keras` (with the optimizer: the last epoch, or as many as the recipe
     averages). Where the recipe validates every so many steps, these steps are what counts as an
     epoch here; `metrics.csv` has both.

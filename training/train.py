@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,13 @@ from .batches import PairBatches
 from .build import build_codec, build_model
 from .callbacks import Checkpoint, CountSteps, RaiseSampling, SeedNoise, Validate
 from .data import Pair, split_pairs
-from .data_paths import absolute
-from .pretrained import absolute_files, load_pretrained
+from .data_paths import with_absolute_paths
+from .pretrained import load_pretrained
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .samples import ShowSamples
 from .short_list import learn_short_list
+from .stopwatch import Stopwatch
 from .text_metrics import higher_is_better
 from .watching import KeepBest, LowerOnPlateau, StopEarly
 
@@ -54,7 +54,7 @@ def train(
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.
     """
-    recipe, run = _with_absolute_paths(recipe), RunFolder(folder)
+    recipe, run = with_absolute_paths(recipe), RunFolder(folder)
     if resume:
         run.check_same(recipe, overwrite=overwrite)
     else:
@@ -87,6 +87,7 @@ def train(
         batches.steps_per_epoch,
     )
     callbacks = _callbacks(recipe, run, translator, held_out, stretch)
+    callbacks.append(Stopwatch(run.path, batches.target_tokens / batches.steps_per_epoch, stretch))
     if any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
         return _finished(recipe, run, batches)
     model.fit(
@@ -141,11 +142,6 @@ def _check_short_list(recipe: Recipe, codec: TextCodec) -> None:
             f"`training.short_list` needs {least} target tokens or more to have an effect. "
             f"Received: a vocabulary of {size}."
         )
-
-
-def _with_absolute_paths(recipe: Recipe) -> Recipe:
-    """The recipe as the run folder keeps it: it means the same from any working folder."""
-    return replace(recipe, data=absolute(recipe.data), model=absolute_files(recipe.model))
 
 
 def make_batches(

@@ -8,6 +8,7 @@ from keras_attention.models import seq2seq
 from keras_attention.training.build import build_attention, build_codec, build_model
 from keras_attention.training.recipe import SETTINGS, load_recipe
 from keras_attention.training.sections import ModelConfig
+from keras_attention.training.synthetic import TASKS
 
 PAIRS = [("two words", "두 낱말"), ("words", "낱말"), ("two", "두"), ("once", "한번")]
 SMALL = ["units=8", "embedding=4"]
@@ -53,7 +54,7 @@ def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
         ("model.merge", bilstm_encoder.MERGES),
         ("model.bridge", bridge.KINDS),
         ("model.tie_embeddings", seq2seq.TIES),
-        ("data.format", FORMATS),
+        ("data.format", (*FORMATS, *TASKS)),
     ],
 )
 def test_a_recipe_may_choose_what_the_code_offers(key, choices):

@@ -7,7 +7,8 @@ from keras_attention import InputError, Seq2Seq
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import WordTokenizer
-from keras_attention.training.pretrained import absolute_files, find_vectors, load_pretrained
+from keras_attention.training.data_paths import absolute_files
+from keras_attention.training.pretrained import find_vectors, load_pretrained
 from keras_attention.training.sections import ModelConfig
 from keras_attention.vocabulary import Vocabulary
 

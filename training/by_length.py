@@ -1,0 +1,111 @@
+"""Quality at chosen source lengths: does what was learned on short sources hold for long ones?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras_attention.errors import InputError
+from keras_attention.translation import Translation
+
+from .data import Pair, split_pairs
+from .evaluate import evaluate
+from .recipe import Recipe
+from .synthetic import TASKS, generate
+
+if TYPE_CHECKING:
+    from keras_attention.translator import Translator
+
+PAIRS = 500
+"""Pairs made for each length."""
+
+_SEED = 2**32
+"""Above every recipe's seed, so that no test pairs are those of training."""
+
+_ROOM = 10
+"""Tokens that an output may have beyond the longest target."""
+
+
+def wanted_lengths(recipe: Recipe, lengths: Sequence[int]) -> list[str]:
+    """What the lengths are called: `10`, `20` where pairs are made, else `1–10`, `11–20`."""
+    if recipe.data.format in TASKS:
+        return [str(length) for length in lengths]
+    return [f"{first}–{last}" for first, last in _ranges(lengths)]
+
+
+def check_lengths(recipe: Recipe, lengths: Sequence[int]) -> None:
+    """Checks that there can be pairs of these lengths.
+
+    Raises:
+        InputError: if they are not rising, too short for the task, or nothing is held out.
+    """
+    task = TASKS.get(recipe.data.format)
+    least = task.shortest if task else 1
+    if any(b <= a for a, b in zip([least - 1, *lengths], lengths, strict=False)):
+        raise InputError(
+            f"--lengths must be rising numbers of source tokens, {least} at least. "
+            f"Received: {','.join(map(str, lengths))}."
+        )
+    if lengths and not (task or recipe.data.held_out or recipe.data.validation_path):
+        raise InputError("--lengths needs held-out pairs. Received: data.held_out=0.")
+
+
+def score_lengths(
+    translator: Translator, recipe: Recipe, lengths: Sequence[int]
+) -> dict[str, dict[str, Any]]:
+    """Scores a model at source lengths, which may be over those that its recipe trains on.
+
+    A task made in memory is tested on 500 new pairs of each length, the same for all models;
+    other data on the held-out pairs up to the first length, from there up to the second, and so
+    on, those beyond the last left out. Outputs may be 10 tokens longer than the longest target.
+
+    Args:
+        translator: the model.
+        recipe: its recipe, which names the data and the metric.
+        lengths: rising numbers of source tokens, `</s>` not counted.
+
+    Returns:
+        For each name of `wanted_lengths`: `pairs`, and `value`, the metric; `None` where there are
+        no pairs.
+
+    Raises:
+        InputError: if the data cannot be used.
+    """
+    made = recipe.data.format in TASKS
+    sets = _made(recipe, lengths) if made else _held_out(translator, recipe, lengths)
+    names = wanted_lengths(recipe, lengths)
+    return {
+        name: {"pairs": len(pairs), "value": _score(translator, recipe, pairs)}
+        for name, pairs in zip(names, sets, strict=True)
+    }
+
+
+def _made(recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:
+    name = recipe.data.format
+    return [generate(name, PAIRS, _SEED + n, shortest=n, longest=n) for n in lengths]
+
+
+def _held_out(translator: Translator, recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:
+    """The held-out pairs, by their number of source tokens."""
+    _, pairs = split_pairs(recipe.data, recipe.seed)
+    tokens = [len(translator.codec.source.encode(source)) - 1 for source, _ in pairs]
+    return [
+        [pair for pair, count in zip(pairs, tokens, strict=True) if first <= count <= last]
+        for first, last in _ranges(lengths)
+    ]
+
+
+def _ranges(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    return [(first + 1, last) for first, last in zip([0, *lengths], lengths, strict=False)]
+
+
+def _score(translator: Translator, recipe: Recipe, pairs: Sequence[Pair]) -> float | None:
+    if not pairs:
+        return None
+    longest = max(len(translator.codec.target.encode(target)) for _, target in pairs)
+    most = max(translator.codec.settings.max_length, longest + _ROOM)
+
+    def translate(texts: Iterable[str]) -> list[Translation]:
+        return translator(texts, max_length=most)
+
+    return evaluate(translate, pairs).score(recipe.training.metric).value

@@ -1,0 +1,156 @@
+"""A comparison on disk: a run for every variant and seed, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from keras_attention.errors import InputError
+from keras_attention.files import write_atomically
+
+from .by_length import wanted_lengths
+from .data_paths import with_absolute_paths
+from .recipe import Recipe
+from .run_folder import RunFolder
+from .variants import Variant
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run of a comparison.
+
+    Beside the run folder `NAME` stand `NAME.toml`, what is to be trained; `NAME.log`, what the run
+    printed; and `NAME.json`, its `Result`.
+
+    Attributes:
+        label: the variant's.
+        recipe: what is trained, the seed among it.
+        folder: the run folder.
+    """
+
+    label: str
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        """What is to be trained."""
+        return self._beside(".toml")
+
+    @property
+    def result_file(self) -> Path:
+        """What came of it."""
+        return self._beside(".json")
+
+    @property
+    def log_file(self) -> Path:
+        """What the run printed."""
+        return self._beside(".log")
+
+    def _beside(self, suffix: str) -> Path:
+        return self.folder.with_name(self.folder.name + suffix)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        recipe: the resolved recipe, as TOML.
+        metric: the metric's name.
+        value: the best held-out value, that of the model which was kept; none without a held-out
+            pair.
+        curve: the held-out value of every validation.
+        parameters: of the model.
+        minutes: of training and validation.
+        tokens_per_second: target tokens, in training steps.
+        jobs: how many runs shared the machine.
+        alignment: `aer`, `precision` and `recall`; empty where no alignment is known to be right;
+            `None` until somebody measures.
+        lengths: the length's name to `pairs` and `value`.
+    """
+
+    recipe: str
+    metric: str
+    value: float | None
+    curve: tuple[float, ...]
+    parameters: int
+    minutes: float | None
+    tokens_per_second: float | None
+    jobs: int = 1
+    alignment: dict[str, float] | None = None
+    lengths: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def save(self, run: Run) -> None:
+        """Writes it beside the run folder, complete or not at all."""
+        with write_atomically(run.result_file) as beside:
+            text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+            beside.write_text(text + "\n", encoding="utf-8")
+
+
+def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run]:
+    """The runs of a comparison, all seeds of a variant together.
+
+    Args:
+        variants: what is compared.
+        seeds: runs of each variant: with its recipe's seed, the next one, and so on.
+        folder: where the run folders stand.
+
+    Raises:
+        InputError: if there are no such seeds, or a run that stands there is another's.
+    """
+    runs = []
+    for variant in variants:
+        recipe = with_absolute_paths(variant.recipe)
+        for seed in range(recipe.seed, recipe.seed + seeds):
+            name = f"{_file_name(variant.label)}-seed{seed}"
+            runs.append(Run(variant.label, replace(recipe, seed=seed), folder / name))
+    _check_folders(runs)
+    return runs
+
+
+def read_result(run: Run) -> Result | None:
+    """What came of a run; `None` where it has not ended, or was of another recipe.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    if not run.result_file.is_file():
+        return None
+    try:
+        values = json.loads(run.result_file.read_text(encoding="utf-8"))
+        result = Result(**{**values, "curve": tuple(values["curve"])})
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{run.result_file}: damaged; remove it, and the run is measured again."
+        ) from None
+    return result if result.recipe == run.recipe.to_toml() else None
+
+
+def is_complete(run: Run, lengths: Sequence[int] = ()) -> bool:
+    """Whether nothing of a run is left to be trained, or to be measured at these lengths."""
+    result = read_result(run)
+    return result is not None and set(wanted_lengths(run.recipe, lengths)) <= set(result.lengths)
+
+
+def _check_folders(runs: Sequence[Run]) -> None:
+    """Checks that each run can be started or continued."""
+    taken: dict[Path, str] = {}
+    for run in runs:
+        if taken.setdefault(run.folder, run.label) != run.label:
+            raise InputError(
+                f"{run.folder}: `{taken[run.folder]}` and `{run.label}` would both be trained here."
+            )
+        folder = RunFolder(run.folder)
+        if folder.recipe_file.is_file():
+            folder.check_same(run.recipe)
+        else:
+            folder.check_free()
+
+
+def _file_name(label: str) -> str:
+    return re.sub(r"[^\w.=+-]", "-", label)

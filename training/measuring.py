@@ -1,0 +1,57 @@
+"""One run of a comparison, from wherever it stands to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from keras_attention.translator import Translator
+
+from .by_length import score_lengths, wanted_lengths
+from .comparison import Result, Run, read_result
+from .run_folder import RunFolder
+from .stopwatch import read_times
+from .text_metrics import higher_is_better
+from .train import train
+
+
+def complete(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
+    """Trains what is not trained, measures what is not measured, and saves it.
+
+    Args:
+        run: the run.
+        lengths: source lengths to test on; see `score_lengths`.
+        jobs: how many runs share the machine, which is kept with the times.
+
+    Raises:
+        InputError: if the recipe cannot be trained.
+    """
+    result = read_result(run)
+    if result is None:
+        translator = train(
+            run.recipe, run.folder, resume=RunFolder(run.folder).recipe_file.is_file()
+        )
+        result = _of_training(run, translator, jobs)
+        result.save(run)
+    if missing := set(wanted_lengths(run.recipe, lengths)) - set(result.lengths):
+        scores = score_lengths(Translator.load(run.folder), run.recipe, lengths)
+        new = {name: score for name, score in scores.items() if name in missing}
+        result = replace(result, lengths={**result.lengths, **new})
+        result.save(run)
+    return result
+
+
+def _of_training(run: Run, translator: Translator, jobs: int) -> Result:
+    metric, folder = run.recipe.training.metric, RunFolder(run.folder)
+    curve, times = folder.values(f"val_{metric}"), read_times(run.folder)
+    best = max if higher_is_better(metric) else min
+    return Result(
+        recipe=run.recipe.to_toml(),
+        metric=metric,
+        value=best(curve) if curve else None,
+        curve=tuple(curve),
+        parameters=translator.single_model.count_params(),
+        minutes=times and times.minutes,
+        tokens_per_second=times and times.tokens_per_second,
+        jobs=jobs,
+    )
