@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from keras_attention._version import __version__
+from keras_attention.cli.commands.comparing import compare
 from keras_attention.cli.commands.exporting import export, verify
 from keras_attention.cli.commands.judging import evaluate, score
 from keras_attention.cli.commands.training import data, quickstart, train
@@ -37,5 +38,5 @@ def options(
     """Attention sequence-to-sequence models for Keras: train, translate, look, ship."""
 
 
-for command in (quickstart, train, data, translate, evaluate, score, plot, export, verify):
+for command in (quickstart, train, compare, data, translate, evaluate, score, plot, export, verify):
     app.command()(command)
