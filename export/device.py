@@ -117,7 +117,7 @@ class DeviceTranslator:
         limit = self.codec.settings.max_length if length > 1 else 0
         encoded = self._run("encode", source=source)
         state = {name: encoded[name] for name in encoded if name.startswith("state_")}
-        memory = {name: encoded[name] for name in ("values", "keys")}
+        memory = {name: encoded[name] for name in encoded if name not in state}
         token, said, score = START_ID, list[int](), 0.0
         for _ in range(limit):
             ids = np.array([token], "int32")

@@ -17,6 +17,9 @@ from keras_attention.vocabulary import START_ID
 STATE = "state_"
 """What the names of the state's tensors begin with; their number depends on the model."""
 
+COPIES = "copies"
+"""The name of what `Memory.copies` holds."""
+
 Named = dict[str, tf.Tensor]
 
 
@@ -33,14 +36,16 @@ def encode(model: Seq2Seq, source: tf.Tensor) -> Named:
         source: ids `[B, S]`, closed by the end token and padded with 0.
 
     Returns:
-        `values` `[B, S, M]` and `keys` `[B, S, U]`, and `state_0`, `state_1` ... `[B, ...]`.
+        `values` `[B, S, M]` and `keys` `[B, S, U]`, and `state_0`, `state_1` ... `[B, ...]`; of a
+        model that copies also `copies` `[B, S]`.
     """
     memory, state = model.encode(source)
-    return {
+    named = {
         "values": tf.identity(memory.values),
         "keys": tf.identity(memory.keys),  # without attention, the same tensor
         **_named(state),
     }
+    return {**named, COPIES: memory.copies} if model.settings["copying"] else named
 
 
 def step(
@@ -59,13 +64,14 @@ def step(
         source: the ids `[B, S]` that `encode` read.
         values: as `encode` gave them.
         keys: as `encode` gave them.
-        **state: as `encode` or the step before gave it, a row a hypothesis.
+        **state: as `encode` or the step before gave it, a row a hypothesis; of a model that
+            copies also `copies`, as `encode` gave them.
 
     Returns:
         `log_probabilities` `[N, V]`, about -1e9 for what is never said; `alignment` `[N, S]`; and
         the next `state_0`, `state_1` ... .
     """
-    memory = Memory(values, keys, real_tokens(source))
+    memory = Memory(values, keys, real_tokens(source), state.pop(COPIES, ()))
     logits, new, alignment = model.step(token, _nested(model, state), memory)
     return {
         "log_probabilities": log_probabilities(logits)[1],

@@ -6,8 +6,6 @@ import keras
 from keras import ops
 
 from keras_attention import alignment_losses
-from keras_attention.layers.attention_cell import AttentionCell, DecoderState
-from keras_attention.layers.attention_decoder import AttentionDecoder
 from keras_attention.layers.attention_mechanism import (
     AttentionMechanism,
     Tensor,
@@ -15,10 +13,17 @@ from keras_attention.layers.attention_mechanism import (
     checked_rate,
     checked_units,
 )
-from keras_attention.layers.bilstm_encoder import BiLSTMEncoder, direction_units
-from keras_attention.layers.bridge import KINDS, Bridge
+from keras_attention.layers.bridge import KINDS
+from keras_attention.layers.copy_output import CopyOutput
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.masking import real_tokens
+from keras_attention.models.architectures import (
+    DECODERS,
+    ENCODERS,
+    make_bridge,
+    make_decoder,
+    make_encoder,
+)
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 
@@ -27,7 +32,7 @@ TIES = ("none", "target", "all")
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Seq2Seq(keras.Model):
-    """Bidirectional LSTM encoder and attention decoder, for `fit` and for search.
+    """An encoder and an attention decoder, for `fit` and for search.
 
     `fit` sees `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
     right by one behind the start token (teacher forcing). `encode` and `step` are the same
@@ -36,15 +41,18 @@ class Seq2Seq(keras.Model):
     Args:
         source_vocabulary_size: number of source ids.
         target_vocabulary_size: number of target ids.
-        units: width of the decoder and of the memory; even, since each direction of the
+        units: width of the decoder and of the memory; even, since each direction of an LSTM
             encoder takes half of it where they are concatenated. Default 256.
         embedding: width of the source and target embeddings. Default 256.
         attention: an `AttentionMechanism`, or `None` for the plain fixed-vector model.
-        placement: `"before"` (Bahdanau) or `"after"` (Luong) the LSTM. Default `"after"`.
+        encoder: `"bilstm"` (`BiLSTMEncoder`) or `"gnmt"` (`GNMTEncoder`). Default `"bilstm"`.
+        decoder: `"lstm"` (`AttentionCell`) or `"gnmt"` (`GNMTCell`). Default `"lstm"`.
+        placement: `"before"` (Bahdanau) or `"after"` (Luong) the LSTM; of decoder `"lstm"`
+            alone. Default `"after"`.
         input_feeding: whether the attentional vector is fed back. Default `False`.
         attention_units: width of the attentional vector; default `units`.
-        encoder_layers: bidirectional layers. Default 1.
-        decoder_layers: LSTM layers of the decoder. Default 1.
+        encoder_layers: layers of the encoder. Default 1.
+        decoder_layers: layers of the decoder. Default 1.
         merge: `"concat"` or `"sum"` of the encoder's directions. Default `"concat"`.
         bridge: `"dense"`, `"copy"` or `"zero"`: the decoder's first state. Default `"dense"`.
         dropout: rate in [0, 1) on embeddings, between layers and before the logits. Default 0.
@@ -66,6 +74,9 @@ class Seq2Seq(keras.Model):
         coverage_loss: factor of `alignment_losses.coverage_loss`, added to the loss. Default 0.
         guided_alignment: factor of `alignment_losses.guided_alignment_loss`, likewise; `fit` then
             needs the alignment that guides as a third input. Default 0.
+        copying: whether tokens may be copied from where the decoder looks; see `CopyOutput`,
+            whose `set_targets` says what source tokens are in the target vocabulary. The logits
+            are then log-probabilities. Default `False`.
 
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, and with
@@ -98,6 +109,8 @@ class Seq2Seq(keras.Model):
         units: int = 256,
         embedding: int = 256,
         attention: AttentionMechanism | None = None,
+        encoder: str = "bilstm",
+        decoder: str = "lstm",
         placement: str = "after",
         input_feeding: bool = False,
         attention_units: int | None = None,
@@ -117,6 +130,7 @@ class Seq2Seq(keras.Model):
         l2: float = 0.0,
         coverage_loss: float = 0.0,
         guided_alignment: float = 0.0,
+        copying: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -129,6 +143,8 @@ class Seq2Seq(keras.Model):
             ),
             "units": checked_units(units),
             "embedding": checked_units(embedding, "embedding"),
+            "encoder": checked_choice(encoder, "encoder", ENCODERS),
+            "decoder": checked_choice(decoder, "decoder", DECODERS),
             "placement": placement,
             "input_feeding": input_feeding,
             "attention_units": attention_units,
@@ -148,6 +164,7 @@ class Seq2Seq(keras.Model):
             "l2": l2,
             "coverage_loss": _checked_factor(coverage_loss, "coverage_loss", attention),
             "guided_alignment": _checked_factor(guided_alignment, "guided_alignment", attention),
+            "copying": _checked_factor(copying, "copying", attention),
         }
         policy = self.dtype_policy
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
@@ -155,36 +172,9 @@ class Seq2Seq(keras.Model):
             self.source_embedding = self.target_embedding
         else:
             self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
-        self.encoder = BiLSTMEncoder(
-            direction_units(units, merge),
-            layers=encoder_layers,
-            merge=merge,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            layer_norm=layer_norm,
-            dtype=policy,
-            name="encoder",
-        )
-        self.bridge = Bridge(units, layers=decoder_layers, kind=bridge, dtype=policy, name="bridge")
-        cell = AttentionCell(
-            units,
-            attention,
-            layers=decoder_layers,
-            placement=placement,
-            input_feeding=input_feeding,
-            attention_units=attention_units,
-            deep_output=deep_output,
-            layer_norm=layer_norm,
-            dtype=policy,
-            name="cell",
-        )
-        self.decoder = AttentionDecoder(
-            cell,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            dtype=policy,
-            name="decoder",
-        )
+        self.encoder = make_encoder(self.settings, policy)
+        self.bridge = make_bridge(self.settings, policy)
+        self.decoder = make_decoder(self.settings, attention, policy)
         self.embedding_dropout = self._dropout(embedding_dropout, dropout, "embedding_dropout")
         self.output_dropout = self._dropout(output_dropout, dropout, "output_dropout")
         self.memory_dropout = self._dropout(memory_dropout, 0.0, "memory_dropout")
@@ -193,6 +183,10 @@ class Seq2Seq(keras.Model):
                 target_vocabulary_size, dtype=policy, name="output_projection"
             )
         self._check_ties()
+        if copying:
+            self.copy_output = CopyOutput(
+                source_vocabulary_size, target_vocabulary_size, dtype=policy, name="copy_output"
+            )
         if scheduled_sampling:
             self.sampler = ScheduledSampler(dtype=policy, name="sampler")
 
@@ -235,6 +229,9 @@ class Seq2Seq(keras.Model):
         else:
             size = self.settings["target_vocabulary_size"]
             self.output_bias = self.add_weight((size,), initializer="zeros", name="output_bias")
+        if self.settings["copying"]:
+            width = self.decoder.cell.output_width
+            self.copy_output.build((None, self.settings["target_vocabulary_size"]), (None, width))
         self.built = True
 
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
@@ -287,11 +284,13 @@ class Seq2Seq(keras.Model):
             memory.values,
             memory_mask=memory.mask,
             training=training,
-            return_alignment=return_alignment,
+            return_alignment=return_alignment or self.settings["copying"],
         )
-        return self._logits(self.output_dropout(outputs, training=training)), alignment
+        outputs = self.output_dropout(outputs, training=training)
+        logits = self._predict(outputs, alignment, memory)
+        return logits, alignment if return_alignment else None
 
-    def encode(self, source: Tensor, training: bool = False) -> tuple[Memory, DecoderState]:
+    def encode(self, source: Tensor, training: bool = False) -> tuple[Memory, Any]:
         """Reads source ids `[B, S]`: the memory, and the decoder's first state."""
         if not self.built:
             self.build()
@@ -301,15 +300,16 @@ class Seq2Seq(keras.Model):
         values = self.memory_dropout(values, training=training)
         cell = self.decoder.cell
         state = cell.initial_state(self.bridge(states), values, mask)
-        return Memory(values, cell.project(values), mask), state
+        copies = self.copy_output.target_ids(source) if self.settings["copying"] else ()
+        return Memory(values, cell.project(values), mask, copies), state
 
     def step(
         self,
         tokens: Tensor,
-        state: DecoderState,
+        state: Any,
         memory: Memory,
         table: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, DecoderState, Tensor]:
+    ) -> tuple[Tensor, Any, Tensor]:
         """One step of search.
 
         Args:
@@ -322,7 +322,12 @@ class Seq2Seq(keras.Model):
             `(logits, state, alignment)`: `[B, V]` in at least float32, the next state, `[B, S]`.
             Of `K` hypotheses a source, tokens and state have `B * K` rows, and so do these. With
             `table` logits are `[B, N]`.
+
+        Raises:
+            ValueError: on a `table` for a model that copies, which may copy any token.
         """
+        if table is not None and self.settings["copying"]:
+            raise ValueError("`table` must be None for a model that copies. Received: a table.")
         output, state, alignment = self.decoder.cell(
             self.target_embedding(tokens),
             state,
@@ -330,7 +335,7 @@ class Seq2Seq(keras.Model):
             memory_mask=memory.mask,
             keys=memory.keys,
         )
-        return self._logits(output, table), state, alignment
+        return self._predict(output, alignment, memory, table), state, alignment
 
     def output_table(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Kernel `[D, N]` and bias `[N]` of the output projection of some target ids `[N]`."""
@@ -339,6 +344,14 @@ class Seq2Seq(keras.Model):
             return kernel, ops.take(self.output_projection.bias, ids)
         rows = ops.take(self.target_embedding.embeddings, ids, axis=0)
         return ops.transpose(rows), ops.take(self.output_bias, ids)
+
+    def _predict(
+        self, outputs: Tensor, alignment: Tensor, memory: Memory, table: Any = None
+    ) -> Tensor:
+        logits = self._logits(outputs, table)
+        if not self.settings["copying"]:
+            return logits
+        return self.copy_output(logits, outputs, alignment, memory.copies)
 
     def _logits(self, outputs: Tensor, table: tuple[Tensor, Tensor] | None = None) -> Tensor:
         if table is not None:

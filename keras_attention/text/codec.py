@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.alignments import Links, link_words
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.files import decode_text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
 from keras_attention.translation import LEAST_SCORE, Hypothesis, Translation
-from keras_attention.vocabulary import END, END_ID, PAD_ID, UNKNOWN, UNKNOWN_ID
+from keras_attention.vocabulary import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
 
 SETTINGS_FILE = "translator.json"
 SIDES = ("source", "target")
@@ -58,6 +59,12 @@ class TextCodec:
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0."""
         return pad([self.source.encode(text) for text in texts])
+
+    def copied_ids(self) -> list[int]:
+        """What each source id is in the target vocabulary; the id of `<unk>` where it has none."""
+        special = len(SPECIAL_TOKENS)
+        tokens = self.source.vocabulary.tokens[special:]
+        return [*range(special), *self.target.vocabulary.encode(tokens)]
 
     def encode_prefix(self, text: str) -> list[int]:
         """Target ids that an output which begins with `text` begins with.
@@ -149,6 +156,22 @@ class TextCodec:
         ended = hypothesis.tokens[-1] == END
         text = self.target.join(tokens[:-1] if ended else tokens)
         return replace(hypothesis, text=text, tokens=tokens)
+
+    def word_links(
+        self, links: Links, source_tokens: Sequence[str], target_tokens: Sequence[str]
+    ) -> Links:
+        """Links between words, which stand between white space: where any tokens are linked.
+
+        Args:
+            links: those between tokens.
+            source_tokens: the source's, with or without `</s>`.
+            target_tokens: the target's.
+        """
+        return link_words(
+            links,
+            self.source.number_words(source_tokens),
+            self.target.number_words(target_tokens),
+        )
 
     @property
     def joint_vocabulary(self) -> bool:

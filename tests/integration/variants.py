@@ -34,7 +34,7 @@ VARIANTS = {
     ),
     "words": lambda: make_translator(
         ["the", "cat", "sat", "on", "mat", "고양이"],
-        ["le", "chat", "assis", "sur", "tapis"],
+        ["le", "chat", "assis", "sur", "tapis", "the", "고양이"],
         kind="word",
         search=SearchSettings(
             24,
@@ -49,6 +49,7 @@ VARIANTS = {
         attention=LuongAttention("general"),
         input_feeding=True,
         attention_units=6,
+        copying=True,
     ),
     "fixed vector": lambda: make_translator("abc", "xyz", bridge="copy"),
     "hangul": lambda: make_translator(
@@ -96,7 +97,10 @@ def make_translator(sources, targets, *, kind="character", search=None, **model)
     network.build()
     rng = np.random.default_rng(5)
     network.set_weights([rng.standard_normal(w.shape) for w in network.get_weights()])
-    return Translator(network, TextCodec(source, target, search or SearchSettings(24, 12)))
+    codec = TextCodec(source, target, search or SearchSettings(24, 12))
+    if network.settings["copying"]:
+        network.copy_output.set_targets(codec.copied_ids())
+    return Translator(network, codec)
 
 
 def assert_same(actual, expected, *, tolerance=1e-4):

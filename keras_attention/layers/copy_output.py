@@ -1,0 +1,141 @@
+"""Copying from the source through the alignment (See et al., 2017)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attention.masking import Tensor
+from keras_attention.vocabulary import UNKNOWN_ID
+
+_LEAST = 1e-9
+"""The smallest probability of a copied token whose logarithm is taken."""
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class CopyOutput(keras.layers.Layer):
+    """Pointer-generator output: a token is said, or copied from where the decoder looks.
+
+    `p(y) = g softmax(logits)_y + (1 - g) sum_{s: target_of(x_s) = y} alignment_s` (See et al.
+    2017, equation 9), with the gate `g = sigmoid(w . output + b)` read off the decoder's output,
+    which holds the context and the state that the paper's gate reads (its equation 8).
+
+    A source token that the target vocabulary does not have is copied as `<unk>`, whose place the
+    translator fills with the source token that it is aligned with (`replace_unknown`): together
+    they are the paper's vocabulary extended by the source.
+
+    Args:
+        source_vocabulary_size: number of source ids.
+        target_vocabulary_size: number of target ids.
+
+    Call arguments:
+        logits: float tensor `[N, V]` or `[B, T, V]`.
+        outputs: the decoder's outputs `[N, D]` or `[B, T, D]`.
+        alignment: `[N, S]` or `[B, T, S]`, where `N = B * K` for `K` hypotheses a source.
+        copies: `target_ids` of the source, `[B, S]`.
+
+    Returns:
+        Log-probabilities of the shape of `logits`, float32.
+
+    Raises:
+        ValueError: if a size is not a positive integer.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.layers import CopyOutput
+    >>> layer = CopyOutput(5, 6)
+    >>> layer.build((None, 6), (None, 3))
+    >>> layer.set_targets([0, 1, 2, 3, 5])
+    >>> copies = layer.target_ids(np.array([[4, 2]]))
+    >>> alignment, outputs = np.array([[1.0, 0.0]], "float32"), np.zeros((1, 3), "float32")
+    >>> log_probabilities = layer(np.zeros((1, 6), "float32"), outputs, alignment, copies)
+    >>> [round(float(p), 3) for p in np.exp(log_probabilities)[0]]
+    [0.083, 0.083, 0.083, 0.083, 0.083, 0.583]
+
+    Reference:
+        https://arxiv.org/abs/1704.04368
+    """
+
+    def __init__(
+        self, source_vocabulary_size: int, target_vocabulary_size: int, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source_vocabulary_size = source_vocabulary_size
+        self.target_vocabulary_size = target_vocabulary_size
+        self.gate = keras.layers.Dense(1, dtype=self.dtype_policy, name="gate")
+
+    def build(
+        self,
+        logits_shape: Any,
+        outputs_shape: Any,
+        alignment_shape: Any = None,
+        copies_shape: Any = None,
+    ) -> None:
+        """Makes the gate for outputs `[..., D]`, and the table of target ids, all `<unk>`."""
+        self.gate.build((None, outputs_shape[-1]))
+        self.targets = self.add_weight(
+            shape=(self.source_vocabulary_size,),
+            initializer=keras.initializers.Constant(UNKNOWN_ID),
+            dtype="int32",
+            trainable=False,
+            autocast=False,
+            name="targets",
+        )
+        self.built = True
+
+    def set_targets(self, targets: Sequence[int]) -> None:
+        """Says what each source id is in the target vocabulary: `source_vocabulary_size` ids.
+
+        Raises:
+            ValueError: if their number is another, or one is no target id.
+        """
+        table = np.asarray(targets)
+        fits = table.shape == (self.source_vocabulary_size,)
+        if not fits or table.min() < 0 or table.max() >= self.target_vocabulary_size:
+            raise ValueError(
+                f"`targets` must be {self.source_vocabulary_size} ids below "
+                f"{self.target_vocabulary_size}. Received: {table.size} ids up to {table.max()}."
+            )
+        self.targets.assign(table.astype("int32"))
+
+    def target_ids(self, source: Tensor) -> Tensor:
+        """What source ids `[B, S]` are when they are copied: target ids `[B, S]`."""
+        return ops.take(self.targets, source, axis=0)
+
+    def call(self, logits: Tensor, outputs: Tensor, alignment: Tensor, copies: Tensor) -> Tensor:
+        """Mixes both distributions; see the class for shapes."""
+        gate = ops.cast(self.gate(outputs), "float32")
+        said = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        copied = ops.reshape(self._copied(alignment, copies), ops.shape(said))
+        return _log_sum(
+            ops.log_sigmoid(gate) + said,
+            ops.log_sigmoid(-gate) + ops.log(ops.maximum(copied, _LEAST)),
+        )
+
+    def _copied(self, alignment: Tensor, copies: Tensor) -> Tensor:
+        """Probabilities `[B, N, V]` of the tokens that the alignment points at."""
+        sources, steps = ops.shape(copies)
+        # Of no source there is no row, and -1 would have no meaning.
+        rows = -1 if copies.shape[0] is None or copies.shape[0] else 0
+        by_source = ops.reshape(ops.cast(alignment, "float32"), (sources, rows, steps))
+        return ops.matmul(by_source, ops.one_hot(copies, self.target_vocabulary_size))
+
+    def compute_output_shape(self, logits_shape: Any, *_: Any) -> Any:
+        """The shape of the logits."""
+        return logits_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {
+            **super().get_config(),
+            "source_vocabulary_size": self.source_vocabulary_size,
+            "target_vocabulary_size": self.target_vocabulary_size,
+        }
+
+
+def _log_sum(one: Tensor, other: Tensor) -> Tensor:
+    """`log(exp(one) + exp(other))`, of operators that every runtime has."""
+    larger = ops.stop_gradient(ops.maximum(one, other))
+    return larger + ops.log(ops.exp(one - larger) + ops.exp(other - larger))

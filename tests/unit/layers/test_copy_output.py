@@ -1,0 +1,146 @@
+import keras
+import numpy as np
+import pytest
+from reference import finite_differences, log_softmax, sigmoid
+from support import assert_close, doubles, evaluated, gradients, normal, to_numpy, with_policy
+
+from keras_attention import BahdanauAttention, Seq2Seq, search
+from keras_attention.layers import CopyOutput
+
+LOGITS, OUTPUTS = normal(2, 3, 6, seed=1), normal(2, 3, 4, seed=2)
+ALIGNMENT = np.exp(log_softmax(normal(2, 3, 5, seed=3))).astype("float32")
+COPIES = np.array([[4, 5, 4, 2, 0], [3, 3, 2, 0, 0]], "int32")
+
+
+def built():
+    layer = CopyOutput(9, 6)
+    layer.build((None, None, 6), (None, None, 4))
+    layer.gate.set_weights([normal(4, 1, seed=4), normal(1, seed=5)])
+    return layer
+
+
+def paper_equation(layer, logits, outputs, alignment, copies):
+    """See et al. 2017, equation 9, a token at a time."""
+    w, b = doubles(layer.gate.kernel, layer.gate.bias)
+    gate = sigmoid(outputs @ w[:, 0] + b[0])
+    mixed = np.zeros(logits.shape)
+    for place in np.ndindex(gate.shape):
+        said = np.exp(log_softmax(logits[place]))
+        for token in range(6):
+            copied = alignment[place][copies[place[0]] == token].sum()
+            mixed[place][token] = gate[place] * said[token] + (1 - gate[place]) * copied
+    return np.log(mixed)
+
+
+def test_equals_the_papers_equation():
+    layer = built()
+    expected = paper_equation(layer, LOGITS, OUTPUTS, ALIGNMENT, COPIES)
+    actual = evaluated(layer, layer)(LOGITS, OUTPUTS, ALIGNMENT, COPIES)
+    assert_close(actual, expected, rtol=1e-4)
+    np.testing.assert_allclose(np.exp(to_numpy(actual)).sum(-1), 1, rtol=1e-5)
+
+
+def test_gradients_equal_finite_differences_of_the_papers_equation():
+    layer, pull = built(), normal(2, 3, 6, seed=6)
+    points = [x.astype("float64") for x in (LOGITS, OUTPUTS, ALIGNMENT)]
+    _, slopes = gradients(
+        lambda *x: keras.ops.sum(layer(*x, COPIES) * pull),
+        [],
+        LOGITS,
+        OUTPUTS,
+        ALIGNMENT,
+    )
+    expected = finite_differences(
+        lambda: (paper_equation(layer, *points, COPIES) * pull).sum(), *points
+    )
+    assert_close(slopes, expected, rtol=2e-3, atol=2e-3)
+
+
+def test_hypotheses_copy_from_their_own_source():
+    layer = built()
+    rows = [x.reshape(6, -1) for x in (LOGITS, OUTPUTS, ALIGNMENT)]
+    expected = to_numpy(layer(LOGITS, OUTPUTS, ALIGNMENT, COPIES)).reshape(6, 6)
+    assert_close(layer(*rows, COPIES), expected)
+
+
+def test_logits_of_any_size_stay_finite():
+    log_probabilities = to_numpy(built()(1e4 * LOGITS, 1e3 * OUTPUTS, ALIGNMENT, COPIES))
+    assert np.isfinite(log_probabilities).all()
+
+
+def test_targets_say_what_a_source_token_is():
+    layer = built()
+    assert to_numpy(layer.target_ids(np.array([[0, 8]]))).tolist() == [[3, 3]]
+    layer.set_targets([0, 1, 2, 3, 5, 4, 3, 3, 5])
+    assert to_numpy(layer.target_ids(np.array([[0, 8, 5]]))).tolist() == [[0, 5, 4]]
+
+
+@pytest.mark.parametrize("targets", [[0, 1], [6] * 9, [-1] * 9])
+def test_targets_must_be_target_ids(targets):
+    with pytest.raises(ValueError, match=r"`targets` must be 9 ids below 6\. Received: "):
+        built().set_targets(targets)
+
+
+SOURCE = np.array([[4, 5, 8, 2], [7, 2, 0, 0]], "int32")
+
+
+def model():
+    options = {"attention": BahdanauAttention(4), "placement": "before", "copying": True}
+    model = Seq2Seq(9, 6, units=4, embedding=3, **options)
+    model.build()
+    trainable = [weight for weight in model.weights if weight.trainable]
+    for index, weight in enumerate(trainable):
+        weight.assign(normal(*weight.shape, seed=index))
+    model.copy_output.set_targets([0, 1, 2, 3, 4, 5, 3, 3, 5])
+    return model
+
+
+def test_a_model_steps_as_it_is_forced():
+    copying, target = model(), np.array([[1, 4, 5], [1, 3, 3]], "int32")
+    whole, alignment = to_numpy(copying.teacher_forced(SOURCE, target))
+    memory, state = copying.encode(SOURCE)
+    for t in range(3):
+        logits, state, weights = copying.step(target[:, t], state, memory)
+        assert_close((logits, weights), (whole[:, t], alignment[:, t]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_file_holds_the_table_too(tmp_path):
+    copying = model()
+    copying.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.settings == copying.settings
+    target = np.array([[1, 4, 5], [1, 3, 3]], "int32")
+    assert_close(loaded.teacher_forced(SOURCE, target), copying.teacher_forced(SOURCE, target))
+
+
+def test_mixed_precision_mixes_in_float32():
+    copying, target = model(), np.array([[1, 4, 5], [1, 3, 3]], "int32")
+    twin = Seq2Seq.from_config(with_policy(copying.get_config(), "mixed_bfloat16"))
+    twin.build()
+    twin.set_weights(copying.get_weights())
+    logits, _ = twin.teacher_forced(SOURCE, target)
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+    assert_close(logits, copying.teacher_forced(SOURCE, target)[0], rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_search_scores_by_the_mixture(width):
+    copying = model()
+    tokens, scores, _ = to_numpy(search(copying, SOURCE, max_length=3, beam_width=width))
+    for k in range(width):
+        shifted = np.concatenate([np.ones((2, 1), "int32"), tokens[:, k, :-1]], 1)
+        logits, _ = to_numpy(copying.teacher_forced(SOURCE, shifted))
+        chosen = np.take_along_axis(log_softmax(logits), tokens[:, k, :, None], 2)[..., 0]
+        assert_close(scores[:, k], (chosen * (tokens[:, k] != 0)).sum(1), rtol=1e-4)
+
+
+def test_a_short_list_is_refused():
+    copying = model()
+    memory, state = copying.encode(SOURCE)
+    with pytest.raises(ValueError, match=r"`table` must be None for a model that copies"):
+        copying.step(np.array([1, 1]), state, memory, table=copying.output_table(np.arange(4)))
+
+
+def test_copying_needs_attention():
+    with pytest.raises(ValueError, match=r"`copying` needs `attention`\. Received: attention=None"):
+        Seq2Seq(9, 6, copying=True)
