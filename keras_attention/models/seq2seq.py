@@ -14,6 +14,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_units,
 )
 from keras_attention.layers.bridge import KINDS
+from keras_attention.layers.copy_output import CopyOutput
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.masking import real_tokens
 from keras_attention.models.architectures import (
@@ -73,6 +74,9 @@ class Seq2Seq(keras.Model):
         coverage_loss: factor of `alignment_losses.coverage_loss`, added to the loss. Default 0.
         guided_alignment: factor of `alignment_losses.guided_alignment_loss`, likewise; `fit` then
             needs the alignment that guides as a third input. Default 0.
+        copying: whether tokens may be copied from where the decoder looks; see `CopyOutput`,
+            whose `set_targets` says what source tokens are in the target vocabulary. The logits
+            are then log-probabilities. Default `False`.
 
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, and with
@@ -126,6 +130,7 @@ class Seq2Seq(keras.Model):
         l2: float = 0.0,
         coverage_loss: float = 0.0,
         guided_alignment: float = 0.0,
+        copying: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -159,6 +164,7 @@ class Seq2Seq(keras.Model):
             "l2": l2,
             "coverage_loss": _checked_factor(coverage_loss, "coverage_loss", attention),
             "guided_alignment": _checked_factor(guided_alignment, "guided_alignment", attention),
+            "copying": _checked_factor(copying, "copying", attention),
         }
         policy = self.dtype_policy
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
@@ -177,6 +183,10 @@ class Seq2Seq(keras.Model):
                 target_vocabulary_size, dtype=policy, name="output_projection"
             )
         self._check_ties()
+        if copying:
+            self.copy_output = CopyOutput(
+                source_vocabulary_size, target_vocabulary_size, dtype=policy, name="copy_output"
+            )
         if scheduled_sampling:
             self.sampler = ScheduledSampler(dtype=policy, name="sampler")
 
@@ -219,6 +229,9 @@ class Seq2Seq(keras.Model):
         else:
             size = self.settings["target_vocabulary_size"]
             self.output_bias = self.add_weight((size,), initializer="zeros", name="output_bias")
+        if self.settings["copying"]:
+            width = self.decoder.cell.output_width
+            self.copy_output.build((None, self.settings["target_vocabulary_size"]), (None, width))
         self.built = True
 
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
@@ -271,9 +284,11 @@ class Seq2Seq(keras.Model):
             memory.values,
             memory_mask=memory.mask,
             training=training,
-            return_alignment=return_alignment,
+            return_alignment=return_alignment or self.settings["copying"],
         )
-        return self._logits(self.output_dropout(outputs, training=training)), alignment
+        outputs = self.output_dropout(outputs, training=training)
+        logits = self._predict(outputs, alignment, memory)
+        return logits, alignment if return_alignment else None
 
     def encode(self, source: Tensor, training: bool = False) -> tuple[Memory, Any]:
         """Reads source ids `[B, S]`: the memory, and the decoder's first state."""
@@ -285,7 +300,8 @@ class Seq2Seq(keras.Model):
         values = self.memory_dropout(values, training=training)
         cell = self.decoder.cell
         state = cell.initial_state(self.bridge(states), values, mask)
-        return Memory(values, cell.project(values), mask), state
+        copies = self.copy_output.target_ids(source) if self.settings["copying"] else ()
+        return Memory(values, cell.project(values), mask, copies), state
 
     def step(
         self,
@@ -306,7 +322,12 @@ class Seq2Seq(keras.Model):
             `(logits, state, alignment)`: `[B, V]` in at least float32, the next state, `[B, S]`.
             Of `K` hypotheses a source, tokens and state have `B * K` rows, and so do these. With
             `table` logits are `[B, N]`.
+
+        Raises:
+            ValueError: on a `table` for a model that copies, which may copy any token.
         """
+        if table is not None and self.settings["copying"]:
+            raise ValueError("`table` must be None for a model that copies. Received: a table.")
         output, state, alignment = self.decoder.cell(
             self.target_embedding(tokens),
             state,
@@ -314,7 +335,7 @@ class Seq2Seq(keras.Model):
             memory_mask=memory.mask,
             keys=memory.keys,
         )
-        return self._logits(output, table), state, alignment
+        return self._predict(output, alignment, memory, table), state, alignment
 
     def output_table(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Kernel `[D, N]` and bias `[N]` of the output projection of some target ids `[N]`."""
@@ -323,6 +344,14 @@ class Seq2Seq(keras.Model):
             return kernel, ops.take(self.output_projection.bias, ids)
         rows = ops.take(self.target_embedding.embeddings, ids, axis=0)
         return ops.transpose(rows), ops.take(self.output_bias, ids)
+
+    def _predict(
+        self, outputs: Tensor, alignment: Tensor, memory: Memory, table: Any = None
+    ) -> Tensor:
+        logits = self._logits(outputs, table)
+        if not self.settings["copying"]:
+            return logits
+        return self.copy_output(logits, outputs, alignment, memory.copies)
 
     def _logits(self, outputs: Tensor, table: tuple[Tensor, Tensor] | None = None) -> Tensor:
         if table is not None:
