@@ -13,6 +13,8 @@ _PUBLIC = {
     "AttentionMechanism": "keras_attention.layers.attention_mechanism",
     "BahdanauAttention": "keras_attention.layers.bahdanau_attention",
     "LuongAttention": "keras_attention.layers.luong_attention",
+    "LocationAwareAttention": "keras_attention.layers.location_aware_attention",
+    "CoverageAttention": "keras_attention.layers.coverage_attention",
     "BiLSTMEncoder": "keras_attention.layers.bilstm_encoder",
     "Bridge": "keras_attention.layers.bridge",
     "AttentionCell": "keras_attention.layers.attention_cell",
@@ -60,8 +62,12 @@ if TYPE_CHECKING:
     from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
     from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
     from keras_attention.layers.bridge import Bridge as Bridge
+    from keras_attention.layers.coverage_attention import CoverageAttention as CoverageAttention
     from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
     from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
+    from keras_attention.layers.location_aware_attention import (
+        LocationAwareAttention as LocationAwareAttention,
+    )
     from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
     from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy
     from keras_attention.metrics import MaskedAccuracy as MaskedAccuracy

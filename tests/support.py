@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention import BahdanauAttention, LuongAttention
+from keras_attention import (
+    BahdanauAttention,
+    CoverageAttention,
+    LocationAwareAttention,
+    LuongAttention,
+)
 
 BACKEND = keras.backend.backend()
 
@@ -19,6 +24,9 @@ MECHANISMS = {
     "concat": lambda **options: LuongAttention("concat", units=3, **options),
     "location": lambda **options: LuongAttention("location", max_source_length=9, **options),
     "scaled": lambda **options: LuongAttention("dot", scale=True, **options),
+    "location-aware": lambda **options: LocationAwareAttention(5, 2, 3, **options),
+    "coverage": lambda **options: CoverageAttention(5, **options),
+    "fertility": lambda **options: CoverageAttention(5, fertility=2, normalize=True, **options),
 }
 
 

@@ -9,8 +9,12 @@ from keras_attention.layers.attention_mechanism import AttentionMechanism as Att
 from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge as Bridge
+from keras_attention.layers.coverage_attention import CoverageAttention as CoverageAttention
 from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
 from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell as LayerNormLSTMCell
+from keras_attention.layers.location_aware_attention import (
+    LocationAwareAttention as LocationAwareAttention,
+)
 from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
 from keras_attention.layers.token_embedding import TokenEmbedding as TokenEmbedding

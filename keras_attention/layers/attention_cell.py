@@ -10,6 +10,7 @@ from keras_attention.layers.attention_mechanism import (
     Tensor,
     checked_choice,
     checked_units,
+    map_state,
 )
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
 from keras_attention.layers.hoisted_lstm import make_lstm
@@ -108,7 +109,8 @@ class AttentionCell(DecoderCell):
         layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(units, attention, layers=layers, **kwargs)
+        # Without casts of its arguments, which would narrow the attention's state too.
+        super().__init__(units, attention, layers=layers, autocast=False, **kwargs)
         self.placement = checked_choice(placement, "placement", PLACEMENTS)
         self.input_feeding = input_feeding
         if input_feeding and not self.attends_after:
@@ -221,6 +223,12 @@ class AttentionCell(DecoderCell):
             () if self.attention is None else self.attention.state_structure(),
         )
 
+    def state_of(self, nested: Any) -> DecoderState:
+        """The state in `nested`, all but the attention's in the cell's dtype."""
+        state = super().state_of(nested)
+        lstm, attentional = map_state(lambda x: ops.cast(x, self.compute_dtype), state[:2])
+        return DecoderState(lstm, attentional, state.attention)
+
     def call(
         self,
         inputs: Tensor,
@@ -232,7 +240,7 @@ class AttentionCell(DecoderCell):
         training: bool = False,
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """Takes one step; see the class for shapes."""
-        state = self.state_of(state)
+        state, inputs = self.state_of(state), ops.cast(inputs, self.compute_dtype)
         read = memory, memory_mask, keys, state.attention, training
         if self.attends_before:
             query = state.lstm[self.queried_layer][0]

@@ -66,7 +66,7 @@ class AttentionDecoder(keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # a cast would narrow the attention's state
         self.cell = cell
         self.dropout = checked_rate(dropout)
         self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
@@ -90,7 +90,7 @@ class AttentionDecoder(keras.layers.Layer):
         return_alignment: bool = True,
     ) -> tuple[Tensor, Tensor | None, Any]:
         """Decodes all steps; see the class for shapes."""
-        state = self.cell.state_of(state)
+        state, inputs = self.cell.state_of(state), ops.cast(inputs, self.compute_dtype)
         noise = self._noise(inputs) if training else NO_NOISE
         read = memory, memory_mask, self.cell.project(memory)
         if self.cell.recurrent or noise.recurrent:
@@ -129,7 +129,8 @@ class AttentionDecoder(keras.layers.Layer):
             return (output, alignment) if return_alignment else (output,), state
 
         widths = (self.cell.output_width, *([memory.shape[1]] if return_alignment else []))
-        outputs, state = time_loop(step, state, inputs, widths)
+        changed = self.cell.non_trainable_variables
+        outputs, state = time_loop(step, state, inputs, widths, changed)
         return outputs[0], state, outputs[1] if return_alignment else None
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> None:

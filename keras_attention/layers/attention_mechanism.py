@@ -56,7 +56,7 @@ class AttentionMechanism(keras.layers.Layer):
     """Whether the weights of a step depend on the steps before."""
 
     def __init__(self, *, mapping: str = "softmax", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # a cast would narrow the state too
         self.mapping = checked_choice(mapping, "mapping", tuple(MAPPINGS))
         self.supports_masking = True
 
@@ -91,11 +91,21 @@ class AttentionMechanism(keras.layers.Layer):
     ) -> tuple[Any, ...]:
         """Attends from `query` to `memory`; see the class for shapes."""
         keys = self.project(memory) if keys is None else keys
+        query, memory, keys = (ops.cast(x, self.compute_dtype) for x in (query, memory, keys))
         mask = None if memory_mask is None else ops.expand_dims(memory_mask, 1)
-        state = self.initial_state(memory, memory_mask) if state is None else state
+        if state is None:
+            state = self._first_state(query, memory, memory_mask)
         attend = self._attend_once if len(query.shape) == 2 else self._attend_always
         attended = attend(query, keys, memory, mask, state, bool(training))
         return attended if return_state else attended[:2]
+
+    def _first_state(self, query: Tensor, memory: Tensor, memory_mask: Tensor | None) -> Any:
+        """The initial state, a row a query where there are `K` hypotheses a source."""
+        state = self.initial_state(memory, memory_mask)
+        if len(query.shape) == 3 or query.shape[0] == memory.shape[0]:
+            return state
+        copies = ops.shape(_by_source(query, memory))[1]
+        return map_state(lambda x: ops.repeat(x, copies, axis=0), state)
 
     def _attend_once(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
@@ -124,7 +134,9 @@ class AttentionMechanism(keras.layers.Layer):
             return tuple(ops.cast(each, x.dtype) for each in seen), state
 
         widths = self.context_width(memory.shape[-1]), memory.shape[1]
-        (context, alignment), state = time_loop(step, state, query, widths)
+        (context, alignment), state = time_loop(
+            step, state, query, widths, self.non_trainable_variables
+        )
         return context, alignment, state
 
     def _attend(
@@ -141,8 +153,12 @@ class AttentionMechanism(keras.layers.Layer):
             state: nested `[B, N, ...]`.
             training: whether this is training.
         """
-        alignment = self._weigh(self._score(query, keys), mask)
+        alignment = self._weigh(self._score(query, keys), self._visible(memory, mask))
         return ops.matmul(alignment, memory), alignment, state
+
+    def _visible(self, memory: Tensor, mask: Tensor | None) -> Tensor | None:
+        """The mask `[B, 1, S]`, or None, of what may get a weight; by default every real token."""
+        return mask
 
     def _weigh(self, scores: Tensor, mask: Tensor | None) -> Tensor:
         """Weights `[B, N, S]` of scores: the mapping that the layer was made with."""

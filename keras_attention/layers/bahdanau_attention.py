@@ -77,10 +77,18 @@ class BahdanauAttention(AttentionMechanism):
         return self.key_projection(memory)
 
     def _score(self, query: Tensor, keys: Tensor) -> Tensor:
+        return self._read(self._sum(query, keys))
+
+    def _sum(self, query: Tensor, keys: Tensor) -> Tensor:
+        """`W q + U k`, and `b` where normed, `[B, T, S, units]`."""
         projected = self.query_projection(query)
         if self.normalize:
             projected = projected + ops.cast(self.b, projected.dtype)
-        hidden = ops.tanh(ops.expand_dims(projected, 2) + ops.expand_dims(keys, 1))
+        return ops.expand_dims(projected, 2) + ops.expand_dims(keys, 1)
+
+    def _read(self, summed: Tensor) -> Tensor:
+        """Scores `[B, T, S]` of such sums."""
+        hidden = ops.tanh(summed)
         return ops.matmul(hidden, ops.cast(self._direction(), hidden.dtype))
 
     def _direction(self) -> Tensor:

@@ -111,13 +111,6 @@ class LuongAttention(AttentionMechanism):
             return self.key_projection(memory)
         return super().project(memory)
 
-    def _attend(
-        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
-    ) -> tuple[Tensor, Tensor, Any]:
-        if self.score == "location":
-            mask = self._within_reach(memory, mask)
-        return super()._attend(query, keys, memory, mask, state, training)
-
     def _score(self, query: Tensor, keys: Tensor) -> Tensor:
         scores = getattr(self, f"_{self.score}")(query, keys)
         return scores * ops.cast(self.g, scores.dtype) if self.scale else scores
@@ -137,8 +130,10 @@ class LuongAttention(AttentionMechanism):
         positions = ops.minimum(ops.arange(steps), ops.shape(scores)[-1] - 1)
         return ops.take(scores, positions, axis=-1)
 
-    def _within_reach(self, memory: Tensor, mask: Tensor | None) -> Tensor:
-        """The mask that also leaves out what stands beyond `max_source_length`."""
+    def _visible(self, memory: Tensor, mask: Tensor | None) -> Tensor | None:
+        """Leaves out what stands beyond `max_source_length`."""
+        if self.score != "location":
+            return mask
         reach = (ops.arange(ops.shape(memory)[1]) < self.max_source_length)[None, None]
         return reach if mask is None else ops.logical_and(mask, reach)
 

@@ -1,6 +1,6 @@
 """The decoder's loop over time, differentiable on every backend."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,11 @@ Step = Callable[[Tensor, Any], tuple[tuple[Tensor, ...], Any]]
 
 
 def time_loop(
-    step: Step, state: Any, inputs: Tensor, widths: tuple[int | None, ...]
+    step: Step,
+    state: Any,
+    inputs: Tensor,
+    widths: tuple[int | None, ...],
+    variables: Sequence[keras.Variable] = (),
 ) -> tuple[tuple[Tensor, ...], Any]:
     """Runs `outputs, state = step(inputs[:, t], state)` over the time axis of `inputs`.
 
@@ -21,21 +25,45 @@ def time_loop(
         state: the first state, any nested structure of tensors.
         inputs: float tensor `[B, T, E]`.
         widths: the outputs' widths, `None` where it varies.
+        variables: what a step changes, such as the state of a generator of noise.
 
     Returns:
         `(outputs, state)`: the steps' outputs stacked to `[B, T, width]`, and the last state.
     """
     steps_first = ops.transpose(inputs, (1, 0, 2))
     if keras.backend.backend() == "tensorflow":
-        stacked, state = _tensorflow_loop(step, state, steps_first, widths)
+        loop = _tensorflow_loop(step, state, steps_first, widths)
     else:
-        state, stacked = ops.scan(lambda carry, x: step(x, carry)[::-1], state, steps_first)
+        loop = _scan(step, state, steps_first, variables)
+    stacked, state = loop
     return tuple(ops.transpose(output, (1, 0, 2)) for output in stacked), state
+
+
+def _scan(
+    step: Step, state: Any, inputs: Tensor, variables: Sequence[keras.Variable]
+) -> tuple[Sequence[Tensor], Any]:
+    """The same over `ops.scan`, which sees a variable change only where it is part of the carry."""
+
+    def body(carry: tuple[Any, list[Tensor]], x: Tensor) -> tuple[Any, tuple[Tensor, ...]]:
+        state, values = carry
+        _assign(variables, values)
+        outputs, state = step(x, state)
+        return (state, [variable.value for variable in variables]), outputs
+
+    first = state, [variable.value for variable in variables]
+    (state, values), stacked = ops.scan(body, first, inputs)
+    _assign(variables, values)
+    return stacked, state
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[Tensor]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _tensorflow_loop(
     step: Step, state: Any, inputs: Tensor, widths: tuple[int | None, ...]
-) -> tuple[list[Tensor], Any]:
+) -> tuple[Sequence[Tensor], Any]:
     """The same over `tf.while_loop`: TensorFlow's `ops.scan` must stack the state as well."""
     import tensorflow as tf
 

@@ -48,9 +48,33 @@ def test_all_steps_at_once_equal_one_step_after_the_other(name):
     layer = built(name)
     contexts, alignments = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK))
     assert contexts.shape == (2, 3, 4) and alignments.shape == (2, 3, 5)
+    state = None
     for t in range(3):
-        one_step = layer(QUERY[:, t], MEMORY, memory_mask=MASK)
-        assert_close(one_step, (contexts[:, t], alignments[:, t]))
+        *one_step, state = layer(
+            QUERY[:, t], MEMORY, memory_mask=MASK, state=state, return_state=True
+        )
+        assert_close(one_step, [contexts[:, t], alignments[:, t]])
+
+
+@every_mechanism
+def test_the_last_state_is_that_of_the_last_step(name):
+    layer = built(name)
+    *_, whole = layer(QUERY, MEMORY, memory_mask=MASK, return_state=True)
+    *_, first = layer(QUERY[:, :2], MEMORY, memory_mask=MASK, return_state=True)
+    *_, last = layer(QUERY[:, 2], MEMORY, memory_mask=MASK, state=first, return_state=True)
+    assert_close(last, whole)
+    keras.tree.assert_same_structure(layer.state_structure(), last)
+    assert bool(keras.tree.flatten(last)) == layer.recurrent
+
+
+@every_mechanism
+def test_a_state_has_its_rows_and_stays_float32(name):
+    layer = built(name, dtype="mixed_bfloat16")
+    first = layer.initial_state(MEMORY, MASK)
+    *_, last = layer(QUERY[:, 0], MEMORY, memory_mask=MASK, state=first, return_state=True)
+    for before, after in zip(keras.tree.flatten(first), keras.tree.flatten(last), strict=True):
+        assert before.shape == after.shape and before.shape[0] == 2
+        assert before.dtype == after.dtype == ops.zeros((), "float32").dtype
 
 
 @every_mechanism
@@ -58,8 +82,20 @@ def test_hypotheses_of_a_source_share_its_memory(name):
     layer = built(name)
     queries = normal(6, 4, seed=4)  # of three hypotheses of each of two sources
     shared = layer(queries, MEMORY, memory_mask=MASK)
-    repeated = np.repeat(MEMORY, 3, axis=0), np.repeat(MASK, 3, axis=0)
-    assert_close(shared, layer(queries, repeated[0], memory_mask=repeated[1]))
+    memory, mask = (np.repeat(x, 3, axis=0) for x in (MEMORY, MASK))
+    assert_close(shared, layer(queries, memory, memory_mask=mask))
+
+
+@every_mechanism
+def test_hypotheses_keep_a_state_each(name):
+    layer = built(name)
+    queries = normal(2, 6, 4, seed=4)
+    memory, mask = (np.repeat(x, 3, axis=0) for x in (MEMORY, MASK))
+    shared = repeated = None
+    for query in queries:
+        *seen, shared = layer(query, MEMORY, memory_mask=MASK, state=shared, return_state=True)
+        *alone, repeated = layer(query, memory, memory_mask=mask, state=repeated, return_state=True)
+        assert_close((seen, shared), (alone, repeated))
 
 
 @every_mechanism
@@ -78,7 +114,7 @@ def test_keys_before_weights_are_refused(name):
         layer.project(MEMORY)
 
 
-@pytest.mark.parametrize("name", sorted(MECHANISMS.keys() - {"location"}))
+@pytest.mark.parametrize("name", sorted(MECHANISMS.keys() - {"location", "fertility"}))
 def test_passed_keys_are_what_queries_are_compared_with(name):
     layer = built(name)
     others = normal(*MEMORY.shape, seed=7)

@@ -122,3 +122,21 @@ def test_one_graph_serves_every_number_of_steps():
         )
         assert_close(run(inputs), expected)
     assert len(traces) == 1
+
+
+def test_a_step_may_draw_noise():
+    seeds = keras.random.SeedGenerator(3)
+
+    def step(x, total):
+        noise = keras.random.normal(ops.shape(total), seed=seeds)
+        return (noise,), total + noise
+
+    def run():
+        start, inputs = ops.zeros((2, 5)), ops.convert_to_tensor(INPUTS)
+        return to_numpy(time_loop(step, start, inputs, (5,), [seeds.state]))
+
+    (first,), total = run()
+    assert_close(total, first.sum(axis=1))
+    (second,), _ = run()
+    drawn = np.concatenate([first, second]).ravel()
+    assert len(np.unique(drawn)) == len(drawn)
