@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.alignments import Links
 from keras_attention.errors import InputError
 from keras_attention.text.tokenizers import Tokenizer
 from keras_attention.vocabulary import PAD_ID, START_ID
 
 from .bucketing import Ints, cut_by_pairs, cut_by_tokens, rank_buckets
-from .sequences import Sampling, Sequences, SequenceTensors
+from .sequences import LinkTensors, Sampling, Sequences, SequenceTensors
 
 _READY_BATCHES = 8
 
@@ -85,6 +87,7 @@ class PairBatches:
         bucket_width: int = 8,
         batch_tokens: int = 0,
         subword_dropout: tuple[float, float] = (0.0, 0.0),
+        guides: Sequence[Links] | None = None,
         seed: int = 1,
     ) -> None:
         """Encodes all pairs; the class docstring explains the arguments."""
@@ -113,7 +116,7 @@ class PairBatches:
                 (source_tokenizer, target_tokenizer), subword_dropout, strict=True
             )
         ]
-        sources, targets = self._encode(pairs, source_tokenizer, target_tokenizer)
+        sources, targets, kept = self._encode(pairs, source_tokenizer, target_tokenizer)
         self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
         exact = rank_buckets(sources.lengths, targets.lengths, width=1)
         self._by_length = np.argsort(exact, kind="stable")
@@ -126,6 +129,7 @@ class PairBatches:
             self._bounds = tf.constant(bounds)
             self._bounds_by_length = tf.constant(self._cut(lengths, exact))
             self._sides = sources.to_tensors(), targets.to_tensors()
+            self._guides = None if guides is None else LinkTensors.of([*compress(guides, kept)])
 
     def stream(self, first_step: int = 0) -> tf.data.Dataset:
         """Returns the endless stream of training batches from a step on.
@@ -186,26 +190,27 @@ class PairBatches:
         pairs: Iterable[tuple[str, str]],
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer,
-    ) -> tuple[Sequences, Sequences]:
+    ) -> tuple[Sequences, Sequences, list[bool]]:
+        """Both sides of the pairs within the limits, and which these are."""
         sources, targets = Sequences(), Sequences()
-        count = 0
+        kept = []
         for source, target in pairs:
-            count += 1
             source_ids = source_tokenizer.encode(source)
             target_ids = target_tokenizer.encode(target)
             long_source = len(source_ids) > self.max_source_length
             long_target = len(target_ids) > self.max_target_length
             self.dropped_sources += long_source
             self.dropped_targets += long_target
-            if not (long_source or long_target):
+            kept.append(not (long_source or long_target))
+            if kept[-1]:
                 sources.append(source_ids)
                 targets.append(target_ids)
                 for sampling, text in zip(self._sampling, (source, target), strict=True):
                     if sampling:
                         sampling.texts.append(text)
-        self.dropped = count - len(sources.lengths)
-        self._report_dropped(count)
-        return sources, targets
+        self.dropped = len(kept) - sum(kept)
+        self._report_dropped(len(kept))
+        return sources, targets, kept
 
     def _report_dropped(self, count: int) -> None:
         if not count:
@@ -252,10 +257,13 @@ class PairBatches:
         order: tf.Tensor,
         bounds: tf.Tensor,
         step: tf.Tensor,
-    ) -> tuple[tuple[Any, Any], Any]:
+    ) -> tuple[tuple[Any, ...], Any]:
         rows = order[bounds[step] : bounds[step + 1]]
         source_ids, _ = sides[0].pad(rows)
         target_out, real = sides[1].pad(rows)
         starts = tf.fill([tf.shape(rows)[0], 1], START_ID)
         target_in = tf.where(real, tf.concat([starts, target_out[:, :-1]], axis=1), PAD_ID)
-        return (source_ids, target_in), target_out
+        if self._guides is None:
+            return (source_ids, target_in), target_out
+        shape = tf.shape(target_in)[1], tf.shape(source_ids)[1]
+        return (source_ids, target_in, self._guides.matrices(rows, shape)), target_out

@@ -88,6 +88,8 @@ def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
         tie_embeddings=config.tie_embeddings,
         scheduled_sampling=recipe.training.scheduled_sampling > 0,
         l2=recipe.training.l2,
+        coverage_loss=recipe.training.coverage_loss,
+        guided_alignment=recipe.training.guided_alignment,
         dtype=policy,
     )
     model.build()

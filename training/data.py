@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .synthetic import TASKS, generate
 
 Pair = tuple[str, str]
 _Path = str | os.PathLike[str]
+_Row = TypeVar("_Row")
 
 
 def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
@@ -71,7 +73,20 @@ def split_pairs(config: DataConfig, seed: int) -> tuple[list[Pair], list[Pair]]:
             f"`data.held_out` must be below the number of pairs, {len(pairs)}. "
             f"Received: data.held_out={config.held_out}."
         )
-    shuffled = [pairs[index] for index in np.random.default_rng(seed).permutation(len(pairs))]
+    return split_rows(pairs, config, seed)
+
+
+def split_rows(rows: list[_Row], config: DataConfig, seed: int) -> tuple[list[_Row], list[_Row]]:
+    """Returns what belongs to the training pairs and to those held out, as `split_pairs` cuts.
+
+    Args:
+        rows: One for each pair of the training file, in its order.
+        config: What was read.
+        seed: Seed of the shuffle.
+    """
+    if config.validation_path:
+        return rows, []
+    shuffled = [rows[index] for index in np.random.default_rng(seed).permutation(len(rows))]
     return shuffled[config.held_out :], shuffled[: config.held_out]
 
 

@@ -13,7 +13,13 @@ from .datasets import fetch_command
 from .recipe import Recipe
 from .sections import DataConfig, ModelConfig
 
-PATH_KEYS = ("path", "target_path", "validation_path", "validation_target_path")
+PATH_KEYS = (
+    "path",
+    "target_path",
+    "validation_path",
+    "validation_target_path",
+    "alignment_path",
+)
 EMBEDDING_KEYS = ("source_embeddings", "target_embeddings")
 
 _BRACES = re.compile(r"\{\{|\}\}|\{(?:language|target_language)\}|[{}]")

@@ -34,6 +34,11 @@ class DataConfig(Section):
     target_path: str = setting("", "training targets (parallel only)")
     validation_path: str = setting("", "held-out file (parallel: its sources); else see held_out")
     validation_target_path: str = setting("", "held-out targets (parallel only)")
+    alignment_path: str = setting(
+        "",
+        "Pharaoh file that training.guided_alignment goes by: i-j for linked tokens of each "
+        "training pair (subwords: words); empty: what the task is made with",
+    )
     size: int = setting(50000, "pairs to make in memory when there is no path", minimum=1)
     shortest: int = setting(
         4,
@@ -227,6 +232,12 @@ class TrainingConfig(Section):
     l2: float = setting(0.0, "weight in the loss of the squared norm of all matrices", minimum=0)
     label_smoothing: float = setting(
         0.0, "probability that the loss spreads over all tokens", minimum=0, below=1
+    )
+    guided_alignment: float = setting(
+        0.0, "weight in the loss of leaving the given alignment; see data.alignment_path", minimum=0
+    )
+    coverage_loss: float = setting(
+        0.0, "weight in the loss of attending twice to the same source token", minimum=0
     )
     scheduled_sampling: float = setting(
         0.0, "share of previous target tokens that the model gives itself", minimum=0, below=1

@@ -1,13 +1,15 @@
-"""Many sequences of ids in two arrays, and the ones that are cut anew every epoch."""
+"""Many sequences of ids in two arrays, those that are cut anew every epoch, and links of pairs."""
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.alignments import Links
 from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
 from keras_attention.vocabulary import PAD_ID
 
@@ -70,3 +72,29 @@ class SequenceTensors(NamedTuple):
         real = positions < lengths
         ids = tf.gather(self.ids, tf.where(real, starts + positions, 0))
         return tf.where(real, ids, PAD_ID), real
+
+
+class LinkTensors(NamedTuple):
+    """The links between the tokens of all pairs, and where each pair's end, after a 0."""
+
+    links: tf.Tensor  # [L, 2]: target step, source step
+    ends: tf.Tensor
+
+    @classmethod
+    def of(cls, pairs: Sequence[Links]) -> LinkTensors:
+        """Tensors of the links of each pair."""
+        flat = array("i")
+        for links in pairs:
+            for source, target in sorted(links):
+                flat.extend((target, source))
+        ends = np.cumsum([0, *map(len, pairs)])
+        return cls(tf.reshape(tf.constant(flat, tf.int32), (-1, 2)), tf.constant(ends))
+
+    def matrices(self, rows: tf.Tensor, shape: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """Weights `[B, T, S]`, 1 at each link of some pairs, for `shape` `(T, S)`."""
+        ragged = tf.RaggedTensor.from_row_splits(self.links, self.ends, validate=False)
+        found = tf.gather(ragged, rows)
+        places = tf.cast(found.value_rowids(), "int32")[:, tf.newaxis]
+        places = tf.concat([places, found.values], axis=1)
+        size = tf.stack([tf.shape(rows)[0], *shape])
+        return tf.scatter_nd(places, tf.ones(tf.shape(places)[:1]), size)

@@ -29,7 +29,7 @@ def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) 
     """
     sizes = len(translator.codec.source.vocabulary), len(translator.codec.target.vocabulary)
     links: list[npt.NDArray[np.int64]] = []
-    for (source, target_in), target_out in batches:
+    for (source, target_in, *_), target_out in batches:
         attended = np.asarray(translator.aligner(source, target_in)).argmax(axis=-1)
         origins = np.take_along_axis(np.asarray(source), attended, axis=1).astype("int64")
         target = np.asarray(target_out)

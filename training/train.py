@@ -22,6 +22,7 @@ from .build import build_codec, build_model
 from .callbacks import Checkpoint, CountSteps, RaiseSampling, SeedNoise, Validate
 from .data import Pair, split_pairs
 from .data_paths import with_absolute_paths
+from .guides import read_guides
 from .pretrained import load_pretrained
 from .recipe import Recipe
 from .run_folder import RunFolder
@@ -70,6 +71,7 @@ def train(
         batch_size=recipe.training.batch_size,
         batch_tokens=recipe.training.batch_tokens,
         subword_dropout=(recipe.text.source_subword_dropout, recipe.text.target_subword_dropout),
+        guides=read_guides(recipe, codec, training),
     )
     validation = make_batches(recipe, codec, held_out, batch_size=256) if held_out else None
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
