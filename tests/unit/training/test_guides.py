@@ -49,7 +49,7 @@ def test_each_training_pair_has_its_line_whatever_the_shuffle(tmp_path):
 def test_links_of_words_join_all_of_their_pieces(tmp_path):
     pieces = learn_subwords(["lo low lower", "na nah nahe"] * 3, 18)
     small = codec("subword", pieces, pieces)
-    pairs = [("low lower", "nah nahe")]
+    pairs = [("low lower", "nah lonahelow")]
     tokens = [small.source.split(text) for text in pairs[0]]
     (links,) = read_guides(recipe(tmp_path, ["0-1"]), small, pairs)
     first = [i for i, word in enumerate(small.source.number_words(tokens[0])) if word == 0]
@@ -113,7 +113,7 @@ def test_batches_hold_the_links_of_their_own_pairs():
         for (s, t), links in zip(PAIRS, LINKS, strict=True)
     }
     seen = 0
-    for (source, target_in, given), target in batches.once():
+    for (source, _, given), target in batches.once():
         assert given.shape == (*target.shape, source.shape[1]) and given.dtype == "float32"
         for ids, said, weights in zip(*map(np.asarray, (source, target, given)), strict=True):
             links = expected[tuple(ids[ids != 0]), tuple(said[said != 0])]
