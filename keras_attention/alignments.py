@@ -18,6 +18,10 @@ Links = frozenset[tuple[int, int]]
 
 NO_LINKS: Links = frozenset()
 
+HIGH_ERROR = 0.25
+"""Weights with an alignment error rate over this do not align well: of the links found and those
+that are sure, counted together, over a quarter is wrong or missing."""
+
 _LINK = re.compile(r"([0-9]{1,9})([-p?])([0-9]{1,9})")
 
 
@@ -88,6 +92,11 @@ class AlignmentQuality:
     def error(self) -> float:
         """The alignment error rate, from 0 to 1."""
         return 1 - _share(self.found_sure + self.found_possible, self.found + self.sure)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the error rate is at most `HIGH_ERROR`."""
+        return self.error <= HIGH_ERROR
 
 
 def measure_alignments(found: Iterable[Links], gold: Iterable[GoldAlignment]) -> AlignmentQuality:
@@ -220,7 +229,8 @@ def link_words(
 
     Args:
         links: those of tokens.
-        source_words: the word of each source token, as `Tokenizer.number_words` counts them.
+        source_words: the word of each source token, as `Tokenizer.number_words` counts them;
+            `None` for white space.
         target_words: that of each target token.
 
     Example:

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.alignments import Links, hard_links, link_words
-from keras_attention.text.codec import TextCodec, pad
+from keras_attention.alignments import Links, hard_links
+from keras_attention.text.codec import pad
 from keras_attention.translator import SORTED_BATCHES, Translator
 from keras_attention.vocabulary import START_ID
 
@@ -40,19 +40,6 @@ class PairAlignment:
     def links(self, threshold: float | None = None) -> Links:
         """The links between tokens, `</s>` left out; see `hard_links`."""
         return hard_links(self.weights, threshold)
-
-    def word_links(self, codec: TextCodec, threshold: float | None = None) -> Links:
-        """The links between words, which stand between white space: where any tokens are linked.
-
-        Args:
-            codec: that of the model that aligned the pair.
-            threshold: see `hard_links`.
-        """
-        return link_words(
-            self.links(threshold),
-            codec.source.number_words(self.source_tokens[:-1]),
-            codec.target.number_words(self.tokens[:-1]),
-        )
 
 
 def align_pairs(

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.alignments import Links, hard_links
+from keras_attention.vocabulary import END
+
 LEAST_SCORE = -5e8
 """Hypotheses with scores below do not exist: where a search found fewer, its arrays are filled."""
 
@@ -28,6 +31,10 @@ class Hypothesis:
     score: float
     tokens: tuple[str, ...]
     alignment: npt.NDArray[np.float32] = field(repr=False)
+
+    def links(self, threshold: float | None = None) -> Links:
+        """The links between tokens, `</s>` left out; see `hard_links`."""
+        return hard_links(self.alignment, threshold, ended=self.tokens[-1:] == (END,))
 
 
 @dataclass(frozen=True, eq=False)

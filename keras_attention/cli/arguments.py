@@ -50,6 +50,23 @@ ReplaceUnknown = Annotated[
     bool,
     typer.Option("--replace-unknown", help="Copy the aligned source word where `<unk>` stands."),
 ]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P",
+        help="Link every source token of at least this weight.  [default: that of the largest]",
+        rich_help_panel="Output",
+    ),
+]
+Words = Annotated[
+    bool,
+    typer.Option(
+        "--words",
+        help="Count words, which stand between white space, and link those of which any tokens "
+        "are linked.",
+        rich_help_panel="Output",
+    ),
+]
 BatchSize = Annotated[
     int,
     typer.Option(

@@ -2,16 +2,19 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from keras_attention.alignments import Links, format_links
 from keras_attention.translation import Hypothesis, Translation
 
 if TYPE_CHECKING:
     from keras_attention.export.verify import Agreement
+
+FindLinks = Callable[[Translation, Hypothesis], Links]
 
 
 def log_to_console() -> None:
@@ -24,21 +27,15 @@ def log_to_console() -> None:
 
 
 def format_lines(
-    translation: Translation, number: int, nbest: int, scores: bool, alignments: bool
+    translation: Translation, number: int, nbest: int, scores: bool, links: FindLinks | None = None
 ) -> Iterator[str]:
     """Lines of `translate`: the text, with the columns that were asked for, tabs between."""
     for hypothesis in translation.hypotheses[:nbest]:
         columns = [str(number)] if nbest > 1 else []
         columns += [f"{hypothesis.score:.4f}"] if scores else []
         columns.append(hypothesis.text)
-        columns += [_aligned_pairs(hypothesis)] if alignments else []
+        columns += [format_links(links(translation, hypothesis))] if links else []
         yield "\t".join(columns)
-
-
-def _aligned_pairs(hypothesis: Hypothesis) -> str:
-    """`source-target` index pairs: each target token with the source of its largest weight."""
-    rows = enumerate(hypothesis.alignment)
-    return " ".join(f"{weights.argmax()}-{target}" for target, weights in rows if weights.any())
 
 
 def describe_recipe(recipe: Any) -> str:

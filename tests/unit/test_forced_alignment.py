@@ -111,5 +111,6 @@ def test_words_are_linked_where_their_pieces_are():
         (word(aligned.source_tokens, source), word(aligned.tokens, target))
         for source, target in aligned.links(0.05)
     }
-    assert aligned.word_links(translator.codec, 0.05) == expected
+    tokens = aligned.source_tokens, aligned.tokens
+    assert translator.codec.word_links(aligned.links(0.05), *tokens) == expected
     assert len(expected) > 2

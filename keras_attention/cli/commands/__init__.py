@@ -7,7 +7,7 @@ import typer
 from keras_attention._version import __version__
 from keras_attention.cli.commands.comparing import compare
 from keras_attention.cli.commands.exporting import export, verify
-from keras_attention.cli.commands.judging import evaluate, score
+from keras_attention.cli.commands.judging import align, evaluate, score
 from keras_attention.cli.commands.training import data, quickstart, train
 from keras_attention.cli.commands.translating import plot, translate
 
@@ -38,5 +38,17 @@ def options(
     """Attention sequence-to-sequence models for Keras: train, translate, look, ship."""
 
 
-for command in (quickstart, train, compare, data, translate, evaluate, score, plot, export, verify):
+for command in (
+    quickstart,
+    train,
+    compare,
+    data,
+    translate,
+    evaluate,
+    score,
+    align,
+    plot,
+    export,
+    verify,
+):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""The commands that judge a model: evaluate, and score given pairs."""
+"""The commands that judge a model: evaluate, and score or align given pairs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,9 @@ from keras_attention.cli.arguments import (
     RepetitionPenalty,
     ReplaceUnknown,
     TargetFile,
+    Threshold,
     WholeVocabulary,
+    Words,
     given,
 )
 
@@ -146,3 +148,63 @@ def score(
 
     pairs, _ = evaluation_pairs(model, data, data_format, target)
     run_score(model, pairs, as_json=as_json)
+
+
+def align(
+    model: KerasModel,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Pairs: source, tab, target, one a line.  [default: those held out]",
+        ),
+    ] = None,
+    data_format: DataFormat = "tsv",
+    target: TargetFile = None,
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Say on stderr how good the links are, against those of a Pharaoh file: i-j is "
+            "sure, ipj or i?j possible. Or dates, copy, reverse or date-sentences, tasks of which "
+            "they are known.",
+        ),
+    ] = None,
+    reverse: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="A model from target to source, to join links with."),
+    ] = None,
+    symmetrize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="How: intersection, union or grow-diag-final-and (the default).",
+        ),
+    ] = None,
+    threshold: Threshold = None,
+    words: Words = False,
+    soft: Annotated[
+        bool,
+        typer.Option(
+            "--soft",
+            help="Print all weights, a JSON matrix a line: target tokens down, source tokens "
+            "across, both with `</s>`.",
+            rich_help_panel="Output",
+        ),
+    ] = False,
+) -> None:
+    """Print which source tokens the model looks at to write given targets: a Pharaoh line a pair.
+
+    A link is source-target, counted from 0; `</s>` is left out. Tokens are the model's, characters
+    or pieces of words, where --words is not given. Against --gold stand alignment error rate,
+    precision and recall (Och and Ney 2003); over 25 % they are said not to align well.
+
+    Example: keras-attention align saved_models/dates --gold dates
+    """
+    from keras_attention.cli.aligning import Wanted, run_align
+    from keras_attention.cli.runtimes import evaluation_pairs
+
+    wanted = Wanted(threshold, words, soft, reverse, symmetrize, gold)
+    wanted.check()
+    pairs, _ = evaluation_pairs(model, data, data_format, target)
+    run_align(model, pairs, wanted)

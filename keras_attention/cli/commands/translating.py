@@ -26,9 +26,11 @@ from keras_attention.cli.arguments import (
     Seed,
     Server,
     Temperature,
+    Threshold,
     TopK,
     TopP,
     WholeVocabulary,
+    Words,
     given,
 )
 
@@ -74,10 +76,13 @@ def translate(
         bool,
         typer.Option(
             "--alignments",
-            help="Append a tab and source-target pairs of tokens, counted from 0, </s> too.",
+            help="Append a tab and links as Pharaoh files have them: source-target, counted from "
+            "0, without `</s>`.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
+    threshold: Threshold = None,
+    words: Words = False,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -93,6 +98,7 @@ def translate(
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
     """
     from keras_attention.cli.lines import available_batches, checked_text, open_lines
+    from keras_attention.cli.links import link_finder
     from keras_attention.cli.output import format_lines
     from keras_attention.cli.runtimes import lines_at_once, open_translator
     from keras_attention.cli.servers import SERVED_AT_ONCE, open_server
@@ -113,8 +119,9 @@ def translate(
         seed=seed,
         prefix=checked_text(prefix, "--prefix") or None,
     )
+    links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
     if server is not None:
-        refused = {"--with": others, "--replace-unknown": replace_unknown}
+        refused = {"--with": others, "--replace-unknown": replace_unknown, "--words": words}
         translator = open_server(
             server,
             model,
@@ -142,7 +149,7 @@ def translate(
             if as_json:
                 print(json.dumps(translation.to_json(nbest), ensure_ascii=False))
                 continue
-            for line in format_lines(translation, number, nbest, scores, alignments):
+            for line in format_lines(translation, number, nbest, scores, links):
                 print(line)
         sys.stdout.flush()
 

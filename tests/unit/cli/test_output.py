@@ -29,14 +29,15 @@ def translation():
     [
         (1, False, False, ["xy"]),
         (1, True, False, ["-0.1235\txy"]),
-        (1, False, True, ["xy\t1-0 0-1"]),  # no pair where there is no weight
+        (1, False, True, ["xy\t0-1"]),  # x looks at </s>
         (2, False, False, ["7\txy", "7\tz"]),
-        (2, True, True, ["7\t-0.1235\txy\t1-0 0-1", "7\t-2.0000\tz\t1-0 0-1"]),
+        (2, True, True, ["7\t-0.1235\txy\t0-1", "7\t-2.0000\tz\t"]),
         (5, False, False, ["7\txy", "7\tz"]),
     ],
 )
 def test_columns(translation, nbest, scores, alignments, lines):
-    assert list(format_lines(translation, 7, nbest, scores, alignments)) == lines
+    links = (lambda _, hypothesis: hypothesis.links()) if alignments else None
+    assert list(format_lines(translation, 7, nbest, scores, links)) == lines
 
 
 def test_recipe_is_explained_and_still_toml(tmp_path):

@@ -1,0 +1,228 @@
+"""`align`, and the links that `translate` prints."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_attention import (
+    CharacterTokenizer,
+    LuongAttention,
+    Seq2Seq,
+    SubwordTokenizer,
+    Translator,
+    Vocabulary,
+    WordTokenizer,
+    learn_subwords,
+)
+from keras_attention.alignments import HIGH_ERROR, format_links, measure_alignments, parse_links
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.forced_alignment import align_pairs
+from keras_attention.symmetrization import symmetrize
+from keras_attention.text.codec import TextCodec
+from keras_attention.training.date_links import date_links
+
+DATES = [("march 27, 2016", "2016-03-27"), ("9/27/94", "1994-09-27"), ("1/1/70", "1970-01-01")]
+SENTENCES = [("the low tower", "low newer"), ("newest", "the newest low")]
+WORDS = sorted({word for pair in SENTENCES for text in pair for word in text.split()})
+
+
+def lines_of(found):
+    return "".join(f"{format_links(links)}\n" for links in found)
+
+
+def saved(folder, source, target, seed, attention=True):
+    """A model of random weights, so that its links are far from a diagonal."""
+    sizes = len(source.vocabulary), len(target.vocabulary)
+    model = Seq2Seq(*sizes, units=8, attention=LuongAttention() if attention else None)
+    model.build()
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
+    translator = Translator(model, TextCodec(source, target, SearchSettings(9, 9)))
+    translator.save(folder)
+    return translator
+
+
+@pytest.fixture
+def dates(tmp_path):
+    path = tmp_path / "dates.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in DATES))
+    return path
+
+
+@pytest.fixture
+def sentences(tmp_path):
+    path = tmp_path / "sentences.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in SENTENCES))
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Word models there and back, one of pieces, and one without attention."""
+    folder = tmp_path_factory.mktemp("models")
+    words = WordTokenizer(Vocabulary(WORDS))
+    pieces = SubwordTokenizer(learn_subwords([text for pair in SENTENCES for text in pair], 18))
+    letters = CharacterTokenizer(Vocabulary("abc"))
+    made = {
+        "there": saved(folder / "there", words, words, 1),
+        "back": saved(folder / "back", words, words, 2),
+        "pieces": saved(folder / "pieces", pieces, pieces, 3),
+        "mixed": saved(folder / "mixed", letters, words, 4),
+        "fixed": saved(folder / "fixed", words, words, 5, attention=False),
+    }
+    return folder, made
+
+
+def test_a_line_a_pair_and_how_good_they_are(run, trained, translator, dates):
+    aligned = list(align_pairs(translator, DATES))
+    gold = [date_links(*pair) for pair in DATES]
+    for options, threshold in (((), None), (("--threshold", 0.3), 0.3)):
+        found = [each.links(threshold) for each in aligned]
+        outcome = run("align", trained, dates, *options)
+        assert outcome == (0, lines_of(found), "")
+        outcome = run("align", trained, dates, "--gold", "dates", *options)
+        assert (outcome.code, outcome.out) == (0, lines_of(found))
+        quality = measure_alignments(found, gold)
+        assert outcome.err.startswith(
+            f"alignment error rate {quality.error:.2%}  of 3 pairs, precision "
+            f"{quality.precision:.2%} of {quality.found} links, recall {quality.recall:.2%} of "
+            f"{quality.sure} sure ones\n"
+        )
+        assert (quality.error > HIGH_ERROR) == ("do not align well" in outcome.err)
+
+
+def test_the_held_out_pairs_are_aligned_without_a_file(run, trained):
+    outcome = run("align", trained, "--gold", "dates")
+    assert outcome.code == 0
+    assert len(outcome.out.splitlines()) == 300
+    assert "of 300 pairs" in outcome.err
+
+
+def test_soft_alignments_are_matrices(run, trained, translator, dates):
+    outcome = run("align", trained, dates, "--soft")
+    assert (outcome.code, outcome.err) == (0, "")
+    for line, expected in zip(
+        outcome.out.splitlines(), align_pairs(translator, DATES), strict=True
+    ):
+        np.testing.assert_allclose(json.loads(line), expected.weights, atol=1e-4)
+
+
+def test_a_file_of_links_is_gold(run, trained, translator, dates, tmp_path):
+    gold = tmp_path / "gold.txt"
+    gold.write_text(run("align", trained, dates).out)
+    outcome = run("align", trained, dates, "--gold", gold)
+    assert outcome.err.startswith("alignment error rate 0.00%  of 3 pairs, precision 100.00% of ")
+    assert outcome.err.count("\n") == 1
+    gold.write_text("0-0\n0p0 1?1\n\n")
+    found = [each.links() for each in align_pairs(translator, DATES)]
+    quality = measure_alignments(found, map(parse_links, ["0-0", "0p0 1p1", ""]))
+    outcome = run("align", trained, dates, "--gold", gold)
+    assert outcome.err == (
+        f"alignment error rate {quality.error:.2%}  of 3 pairs, precision {quality.precision:.2%} "
+        f"of {quality.found} links, recall {quality.recall:.2%} of 1 sure ones\n"
+        "note: these weights do not align well: the alignment error rate is over 25%.\n"
+    )
+
+
+@pytest.mark.parametrize("method", [None, "union"])
+def test_links_of_a_model_and_its_reverse_are_joined(method, run, models, sentences):
+    folder, made = models
+    there = [each.links() for each in align_pairs(made["there"], SENTENCES)]
+    turned = [(target, source) for source, target in SENTENCES]
+    back = [each.links() for each in align_pairs(made["back"], turned)]
+    back = [frozenset((i, j) for j, i in links) for links in back]
+    chosen = method or "grow-diag-final-and"
+    expected = [symmetrize(*sides, chosen) for sides in zip(there, back, strict=True)]
+    options = [] if method is None else ["--symmetrize", method]
+    outcome = run("align", folder / "there", sentences, "--reverse", folder / "back", *options)
+    assert outcome == (0, lines_of(expected), "")
+
+
+def test_words_of_pieces(run, models, sentences, tmp_path):
+    folder, made = models
+    codec = made["pieces"].codec
+    found = [
+        codec.word_links(each.links(0.1), each.source_tokens, each.tokens)
+        for each in align_pairs(made["pieces"], SENTENCES)
+    ]
+    assert {source for source, _ in found[0]} <= {0, 1, 2} and found[0]
+    options = ["--threshold", 0.1, "--words"]
+    assert run("align", folder / "pieces", sentences, *options).out == lines_of(found)
+    joined = run("align", folder / "there", sentences, "--reverse", folder / "pieces", "--words")
+    assert joined.code == 0
+    # The same sources and targets as parallel files.
+    for side, name in enumerate(("source.txt", "target.txt")):
+        (tmp_path / name).write_text("".join(f"{pair[side]}\n" for pair in SENTENCES))
+    parallel = [
+        tmp_path / "source.txt",
+        "--format",
+        "parallel",
+        "--target",
+        tmp_path / "target.txt",
+    ]
+    assert run("align", folder / "pieces", *parallel, *options).out == lines_of(found)
+
+
+def test_translate_prints_links_of_words_and_by_threshold(run, models):
+    folder, made = models
+    typed = "".join(f"{source}\n" for source, _ in SENTENCES).encode()
+    for options in (["--words"], ["--threshold", 0.2], ["--threshold", 0.2, "--words"]):
+        outcome = run("translate", folder / "pieces", "--alignments", *options, stdin=typed)
+        threshold = options[1] if "--threshold" in options else None
+        expected = []
+        for each in made["pieces"]([source for source, _ in SENTENCES]):
+            links = each.hypotheses[0].links(threshold)
+            if "--words" in options:
+                links = made["pieces"].codec.word_links(links, each.source_tokens, each.tokens)
+            expected.append(f"{each.text}\t{format_links(links)}\n")
+        assert outcome == (0, "".join(expected), "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "align {m} {dates} --threshold 0",
+            "--threshold must be over 0 and at most 1. Received: 0",
+        ),
+        ("align {m} {dates} --symmetrize union", "--symmetrize needs a second model, --reverse"),
+        ("align {m} {dates} --reverse {m} --symmetrize gdfa", "intersection, union, grow-diag-"),
+        ("align {m} {dates} --soft --words", "--soft prints weights, not links, and goes without"),
+        ("align {m} {dates} --soft --gold dates", "goes without --gold"),
+        ("align {m} {sentences} --gold dates", "pair 1: expected one that dates makes. Received"),
+        ("align {m} {dates} --gold date-sentences", "pair 2: expected one that date-sentences"),
+        ("align {m} {dates} --gold none.txt", "none.txt: expected a file that can be read"),
+        ("align {m} {dates} --gold {dates}", "dates.tsv, line 1: expected links such as 0-2"),
+        (
+            "align {m} {dates} --gold {two}",
+            "two.txt: expected a line for each of 3 pairs. Received",
+        ),
+        ("align {m} {dates} --gold {beyond}", "line 2: expected positions, counted from 0, in a s"),
+        ("align {m} {dates} --gold dates --words", "--gold dates counts characters on both sides"),
+        (
+            "align {f}/there {dates} --reverse {m}",
+            "into the same tokens. Received: 'march 27, 2016'",
+        ),
+        ("align {f}/fixed {sentences}", "fixed: expected a model with attention. Received: one wi"),
+        ("align {m} {dates} --reverse {f}/fixed", "fixed: expected a model with attention"),
+        ("align {f}/there", "brings no recipe.toml, so no held-out pairs; name a file."),
+        ("align {m}/1 {dates}", "not a trained model of keras-attention"),
+        ("align {f}/mixed {sentences} --gold copy", "copy counts characters on both sides"),
+        ("translate {m} --alignments --threshold 1.5", "--threshold must be over 0"),
+        ("translate {m} --words", "--threshold and --words go with --alignments"),
+        ("translate {m} --threshold 0.5", "--threshold and --words go with --alignments"),
+        ("translate {m}/1 --alignments --words", "--words needs the model's folder."),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(
+    arguments, message, run, trained, models, dates, sentences, tmp_path
+):
+    (tmp_path / "two.txt").write_text("0-0\n0-0\n")
+    (tmp_path / "beyond.txt").write_text("0-0\n7p0\n0-0\n")
+    paths = {"m": trained, "f": models[0], "dates": dates, "sentences": sentences}
+    paths |= {name: tmp_path / f"{name}.txt" for name in ("two", "beyond")}
+    outcome = run(*(word.format(**paths) for word in arguments.split()))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ") and outcome.err.count("\n") == 1
+    assert message in outcome.err
