@@ -38,6 +38,12 @@ _PUBLIC = {
     "Translator": "keras_attention.translator",
     "Translation": "keras_attention.translation",
     "PairScore": "keras_attention.translation",
+    "align_pairs": "keras_attention.forced_alignment",
+    "GoldAlignment": "keras_attention.alignments",
+    "hard_links": "keras_attention.alignments",
+    "measure_alignments": "keras_attention.alignments",
+    "read_links": "keras_attention.alignments",
+    "symmetrize": "keras_attention.symmetrization",
     "format_alignment": "keras_attention.alignment_text",
     "plot_alignment": "keras_attention.plotting",
     "write_alignment_page": "keras_attention.alignment_page",
@@ -49,10 +55,15 @@ __all__ = sorted(_PUBLIC)
 if TYPE_CHECKING:
     from keras_attention.alignment_page import write_alignment_page as write_alignment_page
     from keras_attention.alignment_text import format_alignment as format_alignment
+    from keras_attention.alignments import GoldAlignment as GoldAlignment
+    from keras_attention.alignments import hard_links as hard_links
+    from keras_attention.alignments import measure_alignments as measure_alignments
+    from keras_attention.alignments import read_links as read_links
     from keras_attention.decoding.hypotheses import Hypotheses as Hypotheses
     from keras_attention.decoding.options import SearchOptions as SearchOptions
     from keras_attention.decoding.search import search as search
     from keras_attention.errors import InputError as InputError
+    from keras_attention.forced_alignment import align_pairs as align_pairs
     from keras_attention.layers.attention_cell import AttentionCell as AttentionCell
     from keras_attention.layers.attention_cell import DecoderState as DecoderState
     from keras_attention.layers.attention_decoder import AttentionDecoder as AttentionDecoder
@@ -75,6 +86,7 @@ if TYPE_CHECKING:
     from keras_attention.models.memory import Memory as Memory
     from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
     from keras_attention.plotting import plot_alignment as plot_alignment
+    from keras_attention.symmetrization import symmetrize as symmetrize
     from keras_attention.text.subword_learning import learn_subwords as learn_subwords
     from keras_attention.text.subword_tokenizer import SubwordTokenizer as SubwordTokenizer
     from keras_attention.text.tokenizers import CharacterTokenizer as CharacterTokenizer
