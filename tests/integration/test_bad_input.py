@@ -100,6 +100,13 @@ USAGE = {
     "beam of TFLite": Case("translate model/dates.tflite --beam 9", "for beams of 4, or 1"),
     "nbest of TFLite": Case("translate model/dates.tflite --nbest 5", "over the beam width, 4"),
     "resume and overwrite": Case(f"{TRAIN} --resume --overwrite", "choose one of them"),
+    "nothing to plot": Case("plot model", "TEXT or --file LINES. Received: neither"),
+    "text and lines to plot": Case("plot model x --file a --html a.html", "Received: both"),
+    "lines as a picture": Case("plot model --file a", "--file needs --html PAGE", {"a": b""}),
+    "hypotheses in a picture": Case("plot model x --nbest 2 --beam 2", "--nbest needs --html"),
+    "lines as page and picture": Case("plot model --file a --html a.html -o a.png", "of one TEXT"),
+    "lines to plot missing": Case("plot model --file no.txt --html a.html", "no.txt: expected"),
+    "page's hypotheses": Case("plot model x --html a.html --nbest 2", "beam width, 1"),
     "bytes in an argument": Case("plot model \udcff", "TEXT: expected UTF-8"),
 }
 RECIPES = {
@@ -184,6 +191,8 @@ OUTPUTS = {
     "other settings": Case(f"{RESUME} --set units=16", "Received: `units = 16`"),
     "picture under a file": Case("plot model x -o a/b.png", "a/b.png: expected", {"a": b""}),
     "picture's kind": Case("plot model x -o a.gif", "a.gif"),
+    "page's kind": Case("plot model x --html a.png", "a.png: a page's suffix must be one of .html"),
+    "page under a file": Case("plot model x --html a/b.html", "a/b.html: expected", {"a": b""}),
     "export on a file": Case("export model", "model/1: ", {}, lambda folder: (
         shutil.rmtree(folder / "1"), (folder / "1").write_bytes(b""))),
 }  # fmt: skip

@@ -1,0 +1,202 @@
+"""A headless Chromium, driven through the pipe of its DevTools protocol: no port, no package."""
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_SECONDS = 60
+_OPTIONS = (
+    "--headless",
+    "--remote-debugging-pipe",
+    "--no-sandbox",  # which containers lack; all it opens is ours
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1",
+)
+# The browser reads commands from 3 and answers on 4.
+_HAND_OVER = """
+import os, sys
+commands, answers = map(int, sys.argv[1:3])
+spare = [os.dup(commands), os.dup(answers)]
+while min(spare) < 5:
+    spare = [os.dup(each) for each in spare]
+os.dup2(spare[0], 3)
+os.dup2(spare[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+_KEYS = {"Escape": 27, "Tab": 9, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "Enter": 13}
+_KEYS |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+
+
+def find_browser():
+    """The path of a Chromium, or `None`; the variable CHROMIUM goes first."""
+    found = map(shutil.which, (os.environ.get("CHROMIUM", ""), *NAMES))
+    return next(filter(None, found), None)
+
+
+@contextmanager
+def browser(folder):
+    """A page of a browser that keeps what it writes in `folder`."""
+    options = [*_OPTIONS, f"--user-data-dir={folder}"]
+    read_commands, commands = os.pipe()
+    answers, write_answers = os.pipe()
+    ends = (read_commands, write_answers)
+    program = [sys.executable, "-Sc", _HAND_OVER, *map(str, ends), find_browser(), *options]
+    log = Path(folder, "stderr.log")
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            program, pass_fds=ends, stdout=subprocess.DEVNULL, stderr=errors
+        ) as process,
+    ):
+        for end in ends:
+            os.close(end)
+        try:
+            yield Page(commands, answers)
+        finally:
+            os.close(commands)  # which ends it
+            os.close(answers)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+
+
+class Page:
+    """One page: `do` sends a command of the protocol, `ask` evaluates an expression.
+
+    `events` holds what the browser told meanwhile, such as requests and errors.
+    """
+
+    def __init__(self, commands, answers):
+        self._commands, self._answers = commands, answers
+        self._read, self._count, self._session = b"", 0, {}
+        self.events = []
+        target = self.do("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.do("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = {"sessionId": attached["sessionId"]}
+        for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
+            self.do(f"{domain}.enable")
+
+    def do(self, method, **parameters):
+        """The result of one command."""
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": parameters, **self._session}
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while (answer := self._next()).get("id") != self._count:
+            self.events.append(answer)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']}")
+        return answer["result"]
+
+    def wait_for(self, method):
+        """Waits for an event of that name and returns it; those before stay in `events`."""
+        while True:
+            for event in self.events:
+                if event.get("method") == method:
+                    self.events.remove(event)
+                    return event["params"]
+            self.events.append(self._next())
+
+    def open(self, path):
+        """Loads a file; what earlier pages told is forgotten."""
+        self.events.clear()
+        self.do("Page.navigate", url=Path(path).as_uri())
+        self.wait_for("Page.loadEventFired")
+
+    def ask(self, expression):
+        """The value of an expression in JavaScript; a promise is awaited."""
+        answer = self.do(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
+
+    def until(self, expression):
+        """Waits until an expression is true."""
+        deadline = time.monotonic() + _SECONDS
+        while not self.ask(expression):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not true within {_SECONDS} s: {expression}")
+            time.sleep(0.01)
+
+    def text(self, selector):
+        """The text of the first element that the selector finds."""
+        return self.ask(f"document.querySelector({json.dumps(selector)}).textContent")
+
+    def point_at(self, selector):
+        """Moves the mouse onto the middle of an element; returns where that is."""
+        middle = f"""(() => {{
+            const node = document.querySelector({json.dumps(selector)});
+            node.scrollIntoView({{block: "center"}});
+            const box = node.getBoundingClientRect();
+            return {{x: box.x + box.width / 2, y: box.y + box.height / 2}};
+        }})()"""
+        place = self.ask(middle)
+        self.do("Input.dispatchMouseEvent", type="mouseMoved", **place)
+        return place
+
+    def click(self, selector):
+        """Clicks on the middle of an element."""
+        place = self.point_at(selector)
+        for kind in ("mousePressed", "mouseReleased"):
+            button = {"button": "left", "clickCount": 1, **place}
+            self.do("Input.dispatchMouseEvent", type=kind, **button)
+
+    def press(self, *keys):
+        """Presses keys one after the other."""
+        for key in keys:
+            code = {"key": key, "code": key, "windowsVirtualKeyCode": _KEYS[key]}
+            self.do("Input.dispatchKeyEvent", type="rawKeyDown", **code)
+            self.do("Input.dispatchKeyEvent", type="keyUp", **code)
+
+    def type(self, text):
+        """Types text where the focus is."""
+        self.do("Input.insertText", text=text)
+
+    def looks(self, width=1280, height=900, media="screen", **features):
+        """Sets the window's pixels, its medium and features, such as `prefers_color_scheme`."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.do("Emulation.setDeviceMetricsOverride", **size)
+        wanted = [{"name": n.replace("_", "-"), "value": v} for n, v in features.items()]
+        self.do("Emulation.setEmulatedMedia", media=media, features=wanted)
+
+    def accessible(self):
+        """What a screen reader is told: nodes as `(role, name, description, properties)`."""
+        nodes = self.do("Accessibility.getFullAXTree")["nodes"]
+        return [
+            (
+                node["role"]["value"],
+                node.get("name", {}).get("value", ""),
+                node.get("description", {}).get("value", ""),
+                {each["name"]: each["value"].get("value") for each in node.get("properties", [])},
+            )
+            for node in nodes
+            if not node["ignored"]
+        ]
+
+    def picture(self, path):
+        """Saves what the window shows as a PNG file."""
+        Path(path).write_bytes(base64.b64decode(self.do("Page.captureScreenshot")["data"]))
+
+    def _next(self):
+        deadline = time.monotonic() + _SECONDS
+        while b"\0" not in self._read:
+            if not select.select([self._answers], [], [], max(0, deadline - time.monotonic()))[0]:
+                raise TimeoutError(f"the browser said nothing for {_SECONDS} s")
+            if not (more := os.read(self._answers, 1 << 16)):
+                raise EOFError("the browser has ended")
+            self._read += more
+        message, _, self._read = self._read.partition(b"\0")
+        return json.loads(message)
