@@ -15,6 +15,7 @@ _PUBLIC = {
     "LuongAttention": "keras_attention.layers.luong_attention",
     "LocationAwareAttention": "keras_attention.layers.location_aware_attention",
     "CoverageAttention": "keras_attention.layers.coverage_attention",
+    "LocalAttention": "keras_attention.layers.local_attention",
     "BiLSTMEncoder": "keras_attention.layers.bilstm_encoder",
     "Bridge": "keras_attention.layers.bridge",
     "AttentionCell": "keras_attention.layers.attention_cell",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from keras_attention.layers.coverage_attention import CoverageAttention as CoverageAttention
     from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
     from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
+    from keras_attention.layers.local_attention import LocalAttention as LocalAttention
     from keras_attention.layers.location_aware_attention import (
         LocationAwareAttention as LocationAwareAttention,
     )

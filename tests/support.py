@@ -10,6 +10,7 @@ from keras import ops
 from keras_attention import (
     BahdanauAttention,
     CoverageAttention,
+    LocalAttention,
     LocationAwareAttention,
     LuongAttention,
 )
@@ -27,7 +28,14 @@ MECHANISMS = {
     "location-aware": lambda **options: LocationAwareAttention(5, 2, 3, **options),
     "coverage": lambda **options: CoverageAttention(5, **options),
     "fertility": lambda **options: CoverageAttention(5, fertility=2, normalize=True, **options),
+    "local-m": lambda **options: LocalAttention(LuongAttention(**options), 2, **options),
+    "local-p": lambda **options: LocalAttention(
+        BahdanauAttention(5, **options), 2, predictive=True, **options
+    ),
 }
+
+# Whose weights may sum to less than 1.
+PARTIAL = ("local-p",)
 
 
 def tensorflow_only(reason):

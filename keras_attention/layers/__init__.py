@@ -13,6 +13,7 @@ from keras_attention.layers.coverage_attention import CoverageAttention as Cover
 from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
 from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell as LayerNormLSTMCell
+from keras_attention.layers.local_attention import LocalAttention as LocalAttention
 from keras_attention.layers.location_aware_attention import (
     LocationAwareAttention as LocationAwareAttention,
 )
