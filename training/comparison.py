@@ -134,7 +134,9 @@ def read_result(run: Run) -> Result | None:
 def is_complete(run: Run, lengths: Sequence[int] = ()) -> bool:
     """Whether nothing of a run is left to be trained, or to be measured at these lengths."""
     result = read_result(run)
-    return result is not None and set(wanted_lengths(run.recipe, lengths)) <= set(result.lengths)
+    if result is None or result.alignment is None:
+        return False
+    return set(wanted_lengths(run.recipe, lengths)) <= set(result.lengths)
 
 
 def _check_folders(runs: Sequence[Run]) -> None:

@@ -9,9 +9,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, NamedTuple, cast
 
 from .comparison import Run
+
+WORKER = [sys.executable, "-m", "keras_attention.training.worker"]
+"""The program of a run."""
 
 _PAUSE = 0.2
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
@@ -62,6 +66,7 @@ def run_all(
                 if process.poll() is None:
                     continue
                 del at_work[name]
+                _pipe_to(process).close()
                 failure = _failure_of(run, process.returncode)
                 failures += [failure] if failure else []
                 on_end(run, failure)
@@ -71,6 +76,7 @@ def run_all(
         for _, process in at_work.values():
             process.kill()
             process.wait()
+            _pipe_to(process).close()
     return failures
 
 
@@ -116,16 +122,20 @@ def _start(
     }
     with open(run.log_file, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "keras_attention.training.worker"],
+            WORKER,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=dict(environment),
         )
-    pipe = cast(IO[bytes], process.stdin)
-    pipe.write(json.dumps(job).encode() + b"\n")
-    pipe.flush()
+    with suppress(BrokenPipeError):  # it has died, and its code is looked at
+        _pipe_to(process).write(json.dumps(job).encode() + b"\n")
     return process
+
+
+def _pipe_to(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], process.stdin)
 
 
 def _failure_of(run: Run, code: int) -> Failure | None:

@@ -1,7 +1,7 @@
 """The variants of a recipe that a comparison trains: a grid of settings, and single ones beside it.
 
-A variant is called by what it varies: `luong after units=64`. A value stands alone where no other
-setting can have it; no attention is called by what it leaves, the fixed vector.
+A variant is called by what it varies: `luong after units=64`. Attention and its placement go
+without their key; no attention is called by what it leaves, the fixed vector.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ Choice = tuple[str, Any]
 """A dotted key and its checked value."""
 
 _OURS = {"seed": "--seeds says how many", "name": "runs are called by what they vary"}
+# Folders are called so: these keys stay, whatever values other settings come to have.
+_WITHOUT_KEY = ("model.attention", "model.placement")
 _WORDS = {("model.attention", "none"): "fixed vector"}
 # What has no effect beside an attention, so that two variants may be one model.
 _IGNORED = {
-    "none": ("score", "normalize", "scale", "placement", "input_feeding"),
-    "bahdanau": ("score", "scale"),
-    "luong": ("normalize",),
-}
+    "none": (
+        "score", "content", "normalize", "scale", "mapping", "window", "placement", "input_feeding",
+    ),
+    "bahdanau": ("score", "content", "scale", "window"),
+    "luong": ("content", "normalize", "window"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -179,9 +183,8 @@ def _word(choice: Choice) -> str:
     key, value = choice
     if choice in _WORDS:
         return _WORDS[choice]
-    others = [known for known in SETTINGS.values() if value in known.choices]
-    alone = isinstance(value, str) and [known.key for known in others] == [key]
-    return value if alone else f"{key.rpartition('.')[2]}={_as_typed(value)}"
+    name = key.rpartition(".")[2]
+    return str(value) if key in _WITHOUT_KEY else f"{name}={_as_typed(value)}"
 
 
 def _effective(recipe: Recipe) -> Recipe:

@@ -15,6 +15,7 @@ from rich.text import Text
 from keras_attention.errors import InputError
 from keras_attention.training.by_length import check_lengths, wanted_lengths
 from keras_attention.training.comparison import Run, is_complete, plan_runs, read_result
+from keras_attention.training.comparison_plots import plot_comparison
 from keras_attention.training.comparison_table import format_tables, make_rows, save_table
 from keras_attention.training.jobs import Failure, run_all
 from keras_attention.training.metric_kinds import format_value
@@ -154,7 +155,7 @@ def _report(runs: Sequence[Run], plan: Plan) -> None:
         _print(cells)
     if plan.seeds > 1:
         print(f"means of {plan.seeds} seeds (least–largest)")
-    for path in save_table(rows, plan.folder, names):
+    for path in [*save_table(rows, plan.folder, names), *plot_comparison(rows, plan.folder, names)]:
         print(f"Wrote {path}")
 
 

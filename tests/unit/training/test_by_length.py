@@ -1,0 +1,94 @@
+import pytest
+
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import InputError
+from keras_attention.text.codec import TextCodec
+from keras_attention.text.tokenizers import CharacterTokenizer
+from keras_attention.training.by_length import (
+    PAIRS,
+    check_lengths,
+    score_lengths,
+    wanted_lengths,
+)
+from keras_attention.training.data import split_pairs
+from keras_attention.training.recipe import load_recipe
+from keras_attention.translation import Hypothesis, Translation
+from keras_attention.vocabulary import Vocabulary
+
+
+class Copier:
+    """Copies at most so many letters, or as many as its search may write."""
+
+    def __init__(self, most, max_length=4):
+        letters = CharacterTokenizer(Vocabulary("abcdefghijklmnopqrstuvwxyz"))
+        self.codec = TextCodec(letters, letters, SearchSettings(9, max_length))
+        self.most, self.seen = most, []
+
+    def __call__(self, texts, *, max_length):
+        self.seen.append((texts, max_length))
+        return [self.translate(text, min(max_length, self.most)) for text in texts]
+
+    def translate(self, text, most):
+        tokens = (*text, "</s>")
+        return Translation(text, tokens, (Hypothesis(text[:most], -1.0, tokens, None),))
+
+
+def test_made_tasks_are_tested_on_new_pairs_of_each_length():
+    translator, recipe = Copier(most=20), load_recipe("copy", ["size=3000", "longest=10"])
+    scores = score_lengths(translator, recipe, [10, 20, 40])
+    assert scores == {
+        "10": {"pairs": PAIRS, "value": 1.0},
+        "20": {"pairs": PAIRS, "value": 1.0},
+        "40": {"pairs": PAIRS, "value": 0.0},
+    }
+    assert [{len(text) for text in texts} for texts, _ in translator.seen] == [{10}, {20}, {40}]
+    assert [most for _, most in translator.seen] == [21, 31, 51]
+    trained_on = {source for pairs in split_pairs(recipe.data, 1) for source, _ in pairs}
+    assert not trained_on & {text for texts, _ in translator.seen for text in texts}
+
+
+def test_all_models_and_seeds_get_the_same_pairs():
+    first, second = Copier(most=20), Copier(most=3)
+    score_lengths(first, load_recipe("copy", ["seed=1"]), [5])
+    score_lengths(second, load_recipe("copy", ["seed=2", "units=8"]), [5])
+    assert first.seen == second.seen
+
+
+def test_other_data_is_tested_on_what_was_held_out(tmp_path):
+    words = ["ab", "abc", "abcdef", "abcdefg", "abcdefghijk"]
+    for name in ("train", "dev"):
+        (tmp_path / name).write_text("".join(f"{word}\t{word}\n" for word in words))
+    settings = ["format=tsv", f"data.path={tmp_path}/train", f"validation_path={tmp_path}/dev"]
+    recipe = load_recipe("copy", settings)
+    assert wanted_lengths(recipe, [2, 6, 7, 9]) == ["1–2", "3–6", "7–7", "8–9"]
+    translator = Copier(most=5, max_length=100)
+    assert score_lengths(translator, recipe, [2, 6, 7, 9]) == {
+        "1–2": {"pairs": 1, "value": 1.0},
+        "3–6": {"pairs": 2, "value": 0.5},
+        "7–7": {"pairs": 1, "value": 0.0},
+        "8–9": {"pairs": 0, "value": None},
+    }
+    assert {most for _, most in translator.seen} == {100}
+
+
+@pytest.mark.parametrize(
+    ("name", "lengths", "least"),
+    [
+        ("copy", [10, 10], 1),
+        ("copy", [20, 10], 1),
+        ("copy", [0, 10], 1),
+        ("date-sentences", [3, 10], 4),
+    ],
+)
+def test_lengths_must_rise_and_be_long_enough(name, lengths, least):
+    with pytest.raises(InputError, match=rf"--lengths must be rising .*, {least} at least. Rec"):
+        check_lengths(load_recipe(name), lengths)
+
+
+def test_lengths_that_can_be_tested():
+    check_lengths(load_recipe("date-sentences"), [4, 10])
+    check_lengths(load_recipe("dates"), [5])
+    check_lengths(load_recipe("dates", ["held_out=0"]), [])
+    check_lengths(load_recipe("copy", ["held_out=0"]), [5])
+    with pytest.raises(InputError, match="--lengths needs held-out pairs"):
+        check_lengths(load_recipe("dates", ["held_out=0"]), [5])

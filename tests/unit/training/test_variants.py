@@ -1,0 +1,123 @@
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.variants import expand_grid, label_of
+
+
+def labels(*vary, also=(), overrides=()):
+    grid = expand_grid("copy", overrides, vary=vary, also=also)
+    return [variant.label for variant in grid.variants]
+
+
+def test_a_grid_is_every_combination_the_last_changing_fastest():
+    grid = expand_grid("copy", ["units=7"], vary=["attention=bahdanau,luong", "embedding=4, 8"])
+    expected = [
+        ("bahdanau", 4), ("bahdanau", 8), ("luong", 4), ("luong", 8),
+    ]  # fmt: skip
+    assert [(v.recipe.model.attention, v.recipe.model.embedding) for v in grid.variants] == expected
+    assert [v.label for v in grid.variants] == [f"{a} embedding={e}" for a, e in expected]
+    assert grid.variants[2].choices == (("model.attention", "luong"), ("model.embedding", 4))
+    assert {v.recipe.model.units for v in grid.variants} == {7}
+    assert grid.variants[3].recipe == load_recipe(
+        "copy", ["units=7", "attention=luong", "embedding=8"]
+    )
+    assert grid.refused == ()
+
+
+def test_single_variants_stand_behind_the_grid():
+    also = ["attention=luong,score=concat", "units=32", "attention=none"]
+    assert labels("attention=bahdanau,none", also=also) == [
+        "bahdanau", "fixed vector", "luong score=concat", "units=32",
+    ]  # fmt: skip
+    assert labels(also=["deep_output=true"]) == ["deep_output=true"]
+
+
+def test_what_varies_has_the_last_word():
+    (variant,) = expand_grid("copy", ["units=8"], vary=["units=9"]).variants
+    assert variant.recipe.model.units == 9
+
+
+def test_what_the_recipe_refuses_is_left_out_with_the_reason():
+    grid = expand_grid("copy", vary=["placement=before,after", "input_feeding=true,false"])
+    assert [variant.label for variant in grid.variants] == [
+        "before input_feeding=false", "after input_feeding=true", "after input_feeding=false",
+    ]  # fmt: skip
+    (refused,) = grid.refused
+    assert refused.label == "before input_feeding=true"
+    assert "`model.input_feeding` needs model.placement='after'" in refused.reason
+
+
+def test_a_recipe_that_alone_is_none_may_be_made_one_by_what_varies():
+    overrides = ["placement=before", "input_feeding=true"]
+    assert labels("placement=before,after", overrides=overrides) == ["after"]
+
+
+def test_what_differs_in_ignored_settings_alone_is_one_model():
+    grid = expand_grid("copy", vary=["attention=bahdanau,none", "placement=before,after"])
+    assert [variant.label for variant in grid.variants] == [
+        "bahdanau before", "bahdanau after", "fixed vector",
+    ]  # fmt: skip
+    (refused,) = grid.refused
+    assert refused.label == "fixed vector after"
+    assert refused.reason == "the same model as fixed vector."
+    grid = expand_grid("copy", vary=["attention=bahdanau,luong", "score=dot,general"])
+    assert [v.label for v in grid.variants] == [
+        "bahdanau",
+        "luong score=dot",
+        "luong score=general",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "word"),
+    [
+        (("model.attention", "none"), "fixed vector"),
+        (("model.attention", "luong"), "luong"),
+        (("model.tie_embeddings", "none"), "tie_embeddings=none"),
+        (("text.source_tokenizer", "word"), "source_tokenizer=word"),
+        (("model.merge", "concat"), "merge=concat"),
+        (("model.placement", "after"), "after"),
+        (("model.deep_output", True), "deep_output=true"),
+        (("training.learning_rate", 0.01), "learning_rate=0.01"),
+        (("data.path", "a/b.tsv"), "path=a/b.tsv"),
+    ],
+)
+def test_attention_and_placement_go_without_their_key(choice, word):
+    assert label_of([choice]) == word
+
+
+def test_a_value_in_quotes_may_hold_a_comma():
+    (variant,) = expand_grid("copy", ["format=tsv"], vary=['path="a,b.tsv"']).variants
+    assert variant.recipe.data.path == "a,b.tsv"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"needs --vary KEY=VALUE,VALUE or --also"),
+        ({"vary": ["atention=none"]}, r"Unknown key `atention`; the nearest is `model.attention`"),
+        ({"vary": ["attention=none,local_"]}, r"`model.attention` must be .*Received: .*'local_'"),
+        ({"vary": ["attention"]}, r"key=value.*Received: 'attention'"),
+        ({"vary": ["units=8,eight"]}, r"`model.units` must be an integer.*'eight'"),
+        ({"also": ["units=8,placement"]}, r"key=value. Received: 'placement'"),
+        ({"also": ["units=8,model.units=9"]}, r"--also must name a key once.*`model.units` twice"),
+        ({"also": [""]}, r"--also must read key=value,key=value. Received: ''"),
+        ({"vary": ["units=8", "model.units=9"]}, r"--vary must name a key once.*`model.units`"),
+        ({"vary": ["seed=1,2"]}, r"`seed` cannot be varied; --seeds says how many"),
+        ({"vary": ["name=a,b"]}, r"`name` cannot be varied"),
+        ({"vary": ["units=8"], "overrides": ["epohcs=3"]}, r"Unknown key `epohcs`"),
+        (
+            {"vary": ["placement=before"], "overrides": ["input_feeding=true"]},
+            r"No combination is a model: before: .*needs model.placement='after'",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_at_once(options, message):
+    with pytest.raises(InputError, match=message):
+        expand_grid("copy", **options)
+
+
+def test_an_unknown_recipe():
+    with pytest.raises(InputError, match="There is no recipe 'copi'; the nearest is 'copy'"):
+        expand_grid("copi", vary=["units=8"])
