@@ -14,7 +14,7 @@ from keras_attention.files import write_atomically
 
 from .by_length import wanted_lengths
 from .data_paths import with_absolute_paths
-from .recipe import Recipe
+from .recipe import Recipe, parse_recipe
 from .run_folder import RunFolder
 from .variants import Variant
 
@@ -128,7 +128,12 @@ def read_result(run: Run) -> Result | None:
         raise InputError(
             f"{run.result_file}: damaged; remove it, and the run is measured again."
         ) from None
-    return result if result.recipe == run.recipe.to_toml() else None
+    try:
+        # Not as texts: settings that are new since then have their defaults.
+        same = parse_recipe(result.recipe, run.result_file) == run.recipe
+    except InputError:
+        return None
+    return result if same else None
 
 
 def is_complete(run: Run, lengths: Sequence[int] = ()) -> bool:

@@ -119,8 +119,31 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
     """
     path = _locate(os.fspath(name_or_path))
     values: dict[str, Any] = {"name": path.stem}
-    values.update(_read(path))
+    values.update(_read("\n".join(read_lines(path)), path))
     values.update(map(parse_override, overrides))
+    return _make(values, path)
+
+
+def parse_recipe(text: str, source: Path) -> Recipe:
+    """Reads what `Recipe.to_toml` wrote, now or before there were the settings of today.
+
+    Args:
+        text: the recipe.
+        source: where it was found, for errors.
+
+    Raises:
+        InputError: If it is no recipe.
+    """
+    return _make(dict(_read(text, source)), source)
+
+
+def recipe_names() -> list[str]:
+    """Returns the names of the recipes that come with the library."""
+    return sorted(path.stem for path in RECIPES_FOLDER.glob("*.toml"))
+
+
+def _make(values: Mapping[str, Any], path: Path) -> Recipe:
+    """The recipe of dotted keys and their values."""
     top = {key: value for key, value in values.items() if "." not in key}
     try:
         sections: dict[str, Any] = {
@@ -129,11 +152,6 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
         return Recipe(**top, **sections)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def recipe_names() -> list[str]:
-    """Returns the names of the recipes that come with the library."""
-    return sorted(path.stem for path in RECIPES_FOLDER.glob("*.toml"))
 
 
 def _locate(name_or_path: str) -> Path:
@@ -148,10 +166,10 @@ def _locate(name_or_path: str) -> Path:
     return RECIPES_FOLDER / f"{name_or_path}.toml"
 
 
-def _read(path: Path) -> Iterator[tuple[str, Any]]:
+def _read(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     """Yields the dotted key and the checked value of everything that stands in a recipe file."""
     try:
-        table = tomllib.loads("\n".join(read_lines(path)))
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: this is not TOML: {error}.") from None
     for key, value in _flatten(table, path):

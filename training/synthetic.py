@@ -64,7 +64,7 @@ def generate(
 
     Example:
         >>> generate("reverse", 2, seed=1, shortest=3, longest=4)
-        [('szy', 'yzs'), ('pdyp', 'pydp')]
+        [('oub', 'buo'), ('mlq', 'qlm')]
     """
     task = TASKS[name]
     if size < 0:

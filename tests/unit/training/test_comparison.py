@@ -93,6 +93,12 @@ def test_a_result_is_read_back_for_its_own_recipe_alone(tmp_path):
     assert read_result(run) == result
     longer = replace(run, recipe=replace(run.recipe, seed=2))
     assert read_result(longer) is None
+    old = [line for line in result.recipe.splitlines() if not line.startswith("layer_norm")]
+    before_there_was_a_setting = replace(result, recipe="\n".join(old))
+    before_there_was_a_setting.save(run)
+    assert read_result(run) == before_there_was_a_setting
+    replace(result, recipe=result.recipe + "[tomorrow]\nsetting = 1\n").save(run)
+    assert read_result(run) is None
     run.result_file.write_text('{"recipe": 3')
     with pytest.raises(InputError, match=r"units=8-seed1.json: damaged; remove it"):
         read_result(run)
