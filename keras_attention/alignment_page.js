@@ -3,6 +3,7 @@ const PAGE = 15; // sentences that the list shows at once
 const FAINT = 10; // per mille, under which a weight does not light
 const WEAK = 50; // per mille, under which one is not said, unless it is the strongest
 const SAID = 5;
+const LARGE = 4000; // cells of a table that is drawn only when asked for: it takes a second
 const WHAT = "weights in per cent, an output token a row, a source token a column";
 
 const { sentences } = JSON.parse(document.getElementById("data").textContent);
@@ -77,16 +78,18 @@ function tokenRow(row, tokens, name, dir) {
 function foldedTable(row, hypothesis, name, dir) {
   const folded = make("details", {}, make("summary", {}, "Weights as a table"));
   const unfold = () => {
-    open[folded.open ? "add" : "delete"](row);
     if (!folded.open || folded.querySelector("table")) return;
     const region = { class: "matrix", role: "region", "aria-label": `${name}, weights`, tabindex: 0 };
     const table = drawTable(row, hypothesis, dir);
     table.setAttribute("aria-label", `${name}: ${WHAT}`);
     folded.append(make("p", { class: "what" }, WHAT), make("div", region, table));
   };
-  folded.open = open.has(row);
+  folded.open = open.has(row) && hypothesis.weights.flat().length < LARGE;
   unfold();
-  folded.ontoggle = unfold;
+  folded.ontoggle = () => {
+    open[folded.open ? "add" : "delete"](row);
+    unfold();
+  };
   return folded;
 }
 

@@ -20,7 +20,7 @@ def translation(source, *outputs):
 
 
 END = "</s>"
-LONG = ("Donaudampfschifffahrtsgesellschaftskapitän",) * 60
+LONG = ("Donaudampfschifffahrtsgesellschaftskapitän",) * 70
 SENTENCES = [
     translation(
         ("m", "a", "m", END),
@@ -38,7 +38,7 @@ SENTENCES = [
         ("</script><img src=//a.b>", " ", "🦜", END),
         (("<b>&amp;</b>", END), [[90, 10, 0, 0], [0, 0, 50, 50]]),
     ),
-    translation((*LONG, END), ((*LONG, END), 100 * np.eye(61))),
+    translation((*LONG, END), ((*LONG, END), 100 * np.eye(71))),
     *[translation((f"Line {n}", END), ((f"out {n}", END), 100 * np.eye(2))) for n in range(14)],
 ]
 
@@ -345,6 +345,17 @@ def test_the_table_of_each_hypothesis(page):
     page.press("PageDown")  # what is unfolded stays so
     opened = "[...document.querySelectorAll('details')].map((each) => each.open)"
     assert page.ask(opened) == [False, True]
+
+
+def test_a_large_table_waits_until_it_is_asked_for(page):
+    opened = "document.querySelector('details').open"
+    page.press(*["PageDown"] * 5)
+    assert page.ask(opened) is False and not page.ask("document.querySelector('table')")
+    page.press("PageDown")
+    assert page.ask(opened) is True
+    page.press("PageUp")
+    page.click("summary")
+    page.until("document.querySelectorAll('td').length === 71 * 71 + 1")
 
 
 def test_works_without_a_network_and_allows_none(page):
