@@ -9,7 +9,8 @@ from keras_attention.errors import InputError
 from keras_attention.translation import Translation
 
 from .data import Pair, split_pairs
-from .evaluate import evaluate
+from .evaluate import Evaluation, evaluate
+from .metric_kinds import edit_distance
 from .recipe import Recipe
 from .synthetic import TASKS, generate
 
@@ -65,19 +66,17 @@ def score_lengths(
         lengths: rising numbers of source tokens, `</s>` not counted.
 
     Returns:
-        For each name of `wanted_lengths`: `pairs`, and `value`, the metric; `None` where there are
-        no pairs.
+        For each name of `wanted_lengths`: `pairs`; `value`, the metric; and `errors`, the edits
+        that lead from outputs to targets, over the targets' tokens, which tells a long output that
+        is nearly right from one that is not. Both are `None` where there are no pairs.
 
     Raises:
         InputError: if the data cannot be used.
     """
     made = recipe.data.format in TASKS
     sets = _made(recipe, lengths) if made else _held_out(translator, recipe, lengths)
-    names = wanted_lengths(recipe, lengths)
-    return {
-        name: {"pairs": len(pairs), "value": _score(translator, recipe, pairs)}
-        for name, pairs in zip(names, sets, strict=True)
-    }
+    scores = [_score(translator, recipe, pairs) for pairs in sets]
+    return dict(zip(wanted_lengths(recipe, lengths), scores, strict=True))
 
 
 def _made(recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:
@@ -99,13 +98,26 @@ def _ranges(lengths: Sequence[int]) -> list[tuple[int, int]]:
     return [(first + 1, last) for first, last in zip([0, *lengths], lengths, strict=False)]
 
 
-def _score(translator: Translator, recipe: Recipe, pairs: Sequence[Pair]) -> float | None:
+def _score(translator: Translator, recipe: Recipe, pairs: Sequence[Pair]) -> dict[str, Any]:
     if not pairs:
-        return None
+        return {"pairs": 0, "value": None, "errors": None}
+    evaluation = _evaluate(translator, pairs)
+    value = evaluation.score(recipe.training.metric).value
+    return {"pairs": len(pairs), "value": value, "errors": _errors(translator, evaluation)}
+
+
+def _evaluate(translator: Translator, pairs: Sequence[Pair]) -> Evaluation:
     longest = max(len(translator.codec.target.encode(target)) for _, target in pairs)
     most = max(translator.codec.settings.max_length, longest + _ROOM)
 
     def translate(texts: Iterable[str]) -> list[Translation]:
         return translator(texts, max_length=most)
 
-    return evaluate(translate, pairs).score(recipe.training.metric).value
+    return evaluate(translate, pairs)
+
+
+def _errors(translator: Translator, evaluation: Evaluation) -> float:
+    cut = translator.codec.target.split
+    tokens = [(cut(output), cut(target)) for _, target, output in evaluation.outcomes]
+    edits = sum(edit_distance(output, target) for output, target in tokens)
+    return edits / sum(len(target) for _, target in tokens)

@@ -71,7 +71,7 @@ class Result:
         jobs: how many runs shared the machine.
         alignment: `aer`, `precision` and `recall`; empty where no alignment is known to be right;
             `None` until somebody measures.
-        lengths: the length's name to `pairs` and `value`.
+        lengths: the length's name to `pairs`, `value` and `errors`; see `score_lengths`.
     """
 
     recipe: str

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_attention.figures import finish_chart, line_style, save_figure
+from keras_attention.figures import add_legend, finish_chart, line_style, open_up, save_figure
 from keras_attention.fonts import Lettering, lettering_for
 
 from .comparison_table import Row, Spread, metric_of
@@ -95,11 +95,12 @@ def plot_alignment_error(rows: Sequence[Row], path: Path | None = None) -> Figur
     for index, row in enumerate(drawn):
         points = [(result.alignment or {}, result.value) for result in row.results]
         known = [(found["aer"], value) for found, value in points if found and value is not None]
-        style = {**line_style(index), "linestyle": ""}
+        style = {**_marked(index), "linestyle": ""}
         axes.plot(
             *zip(*known, strict=True), label=lettering.drawn(row.label), clip_on=False, **style
         )
-    axes.set_xlim(0, 1)
+    axes.set_xlim(-0.02, 1)
+    axes.grid(axis="x", alpha=0.3)
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
     _finish(figure, path, lettering, metric_of(rows), "alignment error")
     return figure
@@ -108,17 +109,32 @@ def plot_alignment_error(rows: Sequence[Row], path: Path | None = None) -> Figur
 def plot_lengths(
     rows: Sequence[Row], lengths: Sequence[str], path: Path | None = None
 ) -> Figure | None:
-    """The metric by source length, the mean of the seeds with their range."""
+    """The metric by source length, and errors beside it: the seeds' mean with their range."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
     drawn = [row for row in rows if any(row.at_length(name) for name in lengths)]
     if not drawn:
         return None
-    figure, axes, lettering = _chart(drawn)
-    for index, row in enumerate(drawn):
-        spreads = {n: row.at_length(name) for n, name in enumerate(lengths)}
-        known = {float(n): spread for n, spread in spreads.items() if spread}
-        _draw(axes, index, lettering.drawn(row.label), list(known), list(known.values()))
-    axes.set_xticks(range(len(lengths)), lengths)
-    _finish(figure, path, lettering, metric_of(rows), "source tokens")
+    lettering = lettering_for([row.label for row in drawn])
+    figure = Figure(figsize=(9.6, _height(drawn)), layout="constrained")
+    for axes, what in zip(figure.subplots(ncols=2), ("value", "errors"), strict=True):
+        for index, row in enumerate(drawn):
+            spreads = {n: row.at_length(name, what) for n, name in enumerate(lengths)}
+            known = {float(n): spread for n, spread in spreads.items() if spread}
+            # One of the two charts gives the legend its lines.
+            label = lettering.drawn(row.label) if what == "value" else "_"
+            _draw(axes, index, label, list(known), list(known.values()))
+        axes.set_xticks(range(len(lengths)), lengths)
+        axes.set_xlabel("source tokens")
+        open_up(axes)
+    left, right = figure.axes
+    _as_metric(left, metric_of(rows), "y")
+    left.set_ylabel(_name_of(metric_of(rows)))
+    right.set(ylim=(0, None), ylabel="edits, of the target's tokens")
+    right.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    add_legend(figure, lettering)
+    save_figure(figure, path)
     return figure
 
 
@@ -126,19 +142,27 @@ def _chart(rows: Sequence[Row]) -> tuple[Figure, Axes, Lettering]:
     """One chart with room for a legend of two columns below it."""
     from matplotlib.figure import Figure
 
-    height = 3.6 + 0.22 * ((len(rows) + 1) // 2)
-    figure = Figure(figsize=(6.4, height), layout="constrained")
+    figure = Figure(figsize=(6.4, _height(rows)), layout="constrained")
     return figure, figure.subplots(), lettering_for([row.label for row in rows])
+
+
+def _height(rows: Sequence[Row]) -> float:
+    return 3.6 + 0.22 * ((len(rows) + 1) // 2)
 
 
 def _draw(
     axes: Axes, index: int, label: str, places: Sequence[float], spreads: Sequence[Spread]
 ) -> None:
-    style = line_style(index)
+    style = _marked(index)
     means = [spread.mean for spread in spreads]
-    axes.plot(places, means, label=label, markersize=5, clip_on=False, zorder=3, **style)
+    axes.plot(places, means, label=label, clip_on=False, zorder=3, **_marked(index))
     low, high = [spread.low for spread in spreads], [spread.high for spread in spreads]
     axes.fill_between(places, low, high, color=style["color"], alpha=0.15, linewidth=0)
+
+
+def _marked(index: int) -> dict[str, Any]:
+    """The style of a line; markers get smaller, so that those in one place show all."""
+    return {**line_style(index), "markersize": max(3, 9 - 1.5 * index)}
 
 
 def _course(row: Row) -> list[Spread]:

@@ -75,9 +75,9 @@ class Row:
         """Of an attribute of `Result`, of `aer`, `precision` or `recall`, or of a length."""
         return _spread([_number(result, name) for result in self.results])
 
-    def at_length(self, name: str) -> Spread | None:
-        """Of the metric at a length."""
-        return _spread([result.lengths.get(name, {}).get("value") for result in self.results])
+    def at_length(self, name: str, what: str = "value") -> Spread | None:
+        """Of the metric at a length, or of `errors`."""
+        return _spread([result.lengths.get(name, {}).get(what) for result in self.results])
 
 
 def make_rows(runs: Sequence[Run]) -> list[Row]:
@@ -94,27 +94,22 @@ def make_rows(runs: Sequence[Run]) -> list[Row]:
     return rows
 
 
-def format_rows(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list[str]]:
-    """The table as text, the head first.
+def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list[list[str]]]:
+    """The table as text, the head first; with lengths, two more: the metric and errors at these.
 
     Args:
         rows: as `make_rows` made them.
-        lengths: names of lengths; with any, the table is of the metric at these alone.
+        lengths: names of lengths, a column each.
     """
     metric = metric_of(rows)
-    if lengths:
-        cells = [[format_metric(metric, row.at_length(name)) for name in lengths] for row in rows]
-        head = ["variant", *(f"{metric} at {name}" for name in lengths)]
-        return [head, *([row.label, *line] for row, line in zip(rows, cells, strict=True))]
     unfinished = any(len(row.results) < row.runs for row in rows)
     head = ["variant", *(["runs"] if unfinished else []), metric, "alignment error"]
     head += ["target tokens/s", "parameters", "minutes"]
-    return [head, *(_cells(row, metric, unfinished) for row in rows)]
-
-
-def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list[list[str]]]:
-    """The table and, with lengths, the one of these."""
-    return [format_rows(rows), *([format_rows(rows, lengths)] if lengths else [])]
+    tables = [[head, *(_cells(row, metric, unfinished) for row in rows)]]
+    if lengths:
+        tables += [_of_lengths(rows, lengths, "value", metric, metric)]
+        tables += [_of_lengths(rows, lengths, "errors", "token errors", ExactMatch.name)]
+    return tables
 
 
 def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -> list[Path]:
@@ -159,6 +154,16 @@ def _cells(row: Row, metric: str, unfinished: bool) -> list[str]:
     ]
 
 
+def _of_lengths(
+    rows: Sequence[Row], lengths: Sequence[str], what: str, called: str, metric: str
+) -> list[list[str]]:
+    cells = [
+        [row.label, *(format_metric(metric, row.at_length(name, what)) for name in lengths)]
+        for row in rows
+    ]
+    return [["variant", *(f"{called} at {name}" for name in lengths)], *cells]
+
+
 def _as_json(row: Row) -> dict[str, Any]:
     seeds = [
         {key: value for key, value in vars(result).items() if key != "recipe"}
@@ -175,11 +180,13 @@ def _as_csv(rows: Sequence[Row], lengths: Sequence[str]) -> str:
     metric = metric_of(rows)
     head = [f"{metric}_{name}" for name in spreads]
     head += [*_NUMBERS[1:], *(f"{metric}_at_{name}" for name in lengths)]
+    head += [f"errors_at_{name}" for name in lengths]
     writer.writerow(["variant", "runs", *head])
     for row in rows:
         value = row.spread("value")
         numbers = [getattr(value, name) if value else "" for name in spreads]
         others = [*map(row.spread, _NUMBERS[1:]), *map(row.at_length, lengths)]
+        others += [row.at_length(name, "errors") for name in lengths]
         numbers += [spread.mean if spread else "" for spread in others]
         writer.writerow([row.label, len(row.results), *numbers])
     return text.getvalue()

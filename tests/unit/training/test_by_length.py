@@ -37,9 +37,9 @@ def test_made_tasks_are_tested_on_new_pairs_of_each_length():
     translator, recipe = Copier(most=20), load_recipe("copy", ["size=3000", "longest=10"])
     scores = score_lengths(translator, recipe, [10, 20, 40])
     assert scores == {
-        "10": {"pairs": PAIRS, "value": 1.0},
-        "20": {"pairs": PAIRS, "value": 1.0},
-        "40": {"pairs": PAIRS, "value": 0.0},
+        "10": {"pairs": PAIRS, "value": 1.0, "errors": 0.0},
+        "20": {"pairs": PAIRS, "value": 1.0, "errors": 0.0},
+        "40": {"pairs": PAIRS, "value": 0.0, "errors": 0.5},
     }
     assert [{len(text) for text in texts} for texts, _ in translator.seen] == [{10}, {20}, {40}]
     assert [most for _, most in translator.seen] == [21, 31, 51]
@@ -63,10 +63,10 @@ def test_other_data_is_tested_on_what_was_held_out(tmp_path):
     assert wanted_lengths(recipe, [2, 6, 7, 9]) == ["1–2", "3–6", "7–7", "8–9"]
     translator = Copier(most=5, max_length=100)
     assert score_lengths(translator, recipe, [2, 6, 7, 9]) == {
-        "1–2": {"pairs": 1, "value": 1.0},
-        "3–6": {"pairs": 2, "value": 0.5},
-        "7–7": {"pairs": 1, "value": 0.0},
-        "8–9": {"pairs": 0, "value": None},
+        "1–2": {"pairs": 1, "value": 1.0, "errors": 0.0},
+        "3–6": {"pairs": 2, "value": 0.5, "errors": 1 / 9},
+        "7–7": {"pairs": 1, "value": 0.0, "errors": 2 / 7},
+        "8–9": {"pairs": 0, "value": None, "errors": None},
     }
     assert {most for _, most in translator.seen} == {100}
 

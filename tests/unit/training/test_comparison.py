@@ -8,7 +8,6 @@ from keras_attention.errors import InputError
 from keras_attention.training.comparison import Result, is_complete, plan_runs, read_result
 from keras_attention.training.comparison_table import (
     Spread,
-    format_rows,
     format_tables,
     make_rows,
     save_table,
@@ -121,7 +120,8 @@ def test_a_run_is_complete_with_everything_that_is_wanted(tmp_path):
 def rows(tmp_path):
     """Luong with two seeds, the fixed vector with one of two; figures that a hand can check."""
     runs = planned(tmp_path, "attention=luong,none", seeds=2)
-    lengths = [{"20": {"pairs": 4, "value": value}} for value in (0.25, 0.75)]
+    values = [(0.25, 0.5), (0.75, 0.3)]
+    lengths = [{"20": {"pairs": 4, "value": value, "errors": e}} for value, e in values]
     end(
         runs[0], value=0.5, minutes=1.0, tokens_per_second=100.0, lengths=lengths[0],
         alignment={"aer": 0.1, "precision": 0.8, "recall": 1.0},
@@ -147,20 +147,25 @@ def test_the_table_by_hand(rows):
             ["luong", "50.00% (25.00–75.00)", "–"],
             ["fixed vector", "–", "–"],
         ],
+        [
+            ["variant", "token errors at 20", "token errors at 40"],
+            ["luong", "40.00% (30.00–50.00)", "–"],
+            ["fixed vector", "–", "–"],
+        ],
     ]  # fmt: skip
 
 
 def test_runs_are_counted_only_where_some_are_missing(rows):
-    assert "runs" in format_rows(rows)[0]
-    assert "runs" not in format_rows(rows[:1])[0]
-    assert format_tables(rows[:1]) == [format_rows(rows[:1])]
+    (some,), (all_there,) = format_tables(rows), format_tables(rows[:1])
+    assert "runs" in some[0]
+    assert "runs" not in all_there[0]
 
 
 def test_a_metric_that_is_no_share(tmp_path):
     runs = planned(tmp_path, "units=8", seeds=2)
     end(runs[0], metric="bleu", value=30.0)
     end(runs[1], metric="bleu", value=31.5)
-    head, row = format_rows(make_rows(runs))
+    ((head, row),) = format_tables(make_rows(runs))
     assert (head[1], row[1]) == ("bleu", "30.75 (30.00–31.50)")
 
 
@@ -189,7 +194,7 @@ def test_the_table_is_saved_three_ways(rows, tmp_path):
     numbers = {
         "runs": 2, "exact_match_mean": 0.625, "exact_match_low": 0.5, "exact_match_high": 0.75,
         "aer": 0.15, "precision": 0.7, "recall": 0.75, "tokens_per_second": 200,
-        "parameters": 1000, "minutes": 1.5, "exact_match_at_20": 0.5,
+        "parameters": 1000, "minutes": 1.5, "exact_match_at_20": 0.5, "errors_at_20": 0.4,
     }  # fmt: skip
     assert {name: float(first[name]) for name in numbers} == pytest.approx(numbers)
     assert (second["aer"], second["minutes"], second["runs"]) == ("", "", "1")

@@ -12,7 +12,7 @@ from keras_attention.training.comparison_table import Row
 
 
 def result(value, curve, *, aer=None, at_20=None, metric="exact_match"):
-    lengths = {"20": {"pairs": 9, "value": at_20}} if at_20 is not None else {}
+    lengths = {"20": {"pairs": 9, "value": at_20, "errors": 2 * at_20}} if at_20 is not None else {}
     alignment = {} if aer is None else {"aer": aer, "precision": 1.0, "recall": 1.0}
     return Result("", metric, value, curve, 10, 1.0, 10.0, alignment=alignment, lengths=lengths)
 
@@ -28,7 +28,7 @@ ROWS = [
 
 
 def lines(figure):
-    (axes,) = figure.axes
+    axes = figure.axes[0]
     return {line.get_label(): tuple(map(list, line.get_data())) for line in axes.lines}
 
 
@@ -59,6 +59,9 @@ def test_the_metric_over_the_alignment_error_where_that_is_known():
 def test_the_metric_by_length_where_it_was_measured():
     figure = plot_lengths(ROWS, ["10", "20"])
     assert lines(figure) == {"luong $x$": ([1], [0.5]), "fixed vector": ([1], [0])}
+    errors = [list(line.get_ydata()) for line in figure.axes[1].lines]
+    assert errors == [[1.0], [0.0]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(lines(figure))
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert labels == ["10", "20"]
     assert plot_lengths(ROWS, ["10"]) is None
