@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_attention.alignments import Links
 from keras_attention.errors import InputError
 from keras_attention.text.tokenizers import Tokenizer
 from keras_attention.vocabulary import PAD_ID, START_ID
 
 from .bucketing import Ints, cut_by_pairs, cut_by_tokens, rank_buckets
-from .sequences import LinkTensors, Sampling, Sequences, SequenceTensors
+from .sequences import Guide, GuideTensors, Sampling, Sequences, SequenceTensors
 
 _READY_BATCHES = 8
 
@@ -87,7 +86,7 @@ class PairBatches:
         bucket_width: int = 8,
         batch_tokens: int = 0,
         subword_dropout: tuple[float, float] = (0.0, 0.0),
-        guides: Sequence[Links] | None = None,
+        guides: Sequence[Guide] | None = None,
         seed: int = 1,
     ) -> None:
         """Encodes all pairs; the class docstring explains the arguments."""
@@ -129,7 +128,7 @@ class PairBatches:
             self._bounds = tf.constant(bounds)
             self._bounds_by_length = tf.constant(self._cut(lengths, exact))
             self._sides = sources.to_tensors(), targets.to_tensors()
-            self._guides = None if guides is None else LinkTensors.of([*compress(guides, kept)])
+            self._guides = None if guides is None else GuideTensors.of([*compress(guides, kept)])
 
     def stream(self, first_step: int = 0) -> tf.data.Dataset:
         """Returns the endless stream of training batches from a step on.

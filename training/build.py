@@ -90,9 +90,12 @@ def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
         l2=recipe.training.l2,
         coverage_loss=recipe.training.coverage_loss,
         guided_alignment=recipe.training.guided_alignment,
+        copying=config.copying,
         dtype=policy,
     )
     model.build()
+    if config.copying:
+        model.copy_output.set_targets(codec.copied_ids())
     return model
 
 

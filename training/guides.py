@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
 
 from keras_attention.alignments import Links, read_links
 from keras_attention.errors import InputError
+from keras_attention.files import read_lines
 from keras_attention.text.codec import TextCodec
 
 from .data import Pair, check_parallel, split_rows
 from .data_paths import find_file
 from .known_alignments import KNOWN, known_alignments
 from .recipe import Recipe
+from .sequences import Guide, Weights
+
+SOFT_SUFFIX = ".jsonl"
+"""What the name of a file of weights ends in."""
+
+_Row = TypeVar("_Row")
 
 
-def read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list[Links] | None:
+def read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list[Guide] | None:
     """The alignments that a recipe trains by, or None where it does not.
 
     Args:
-        recipe: what is trained. Its `data.alignment_path` is a Pharaoh file beside its training
-            file; without one the alignments are those that the task is made with.
+        recipe: what is trained. Its `data.alignment_path` is a file beside its training file, of
+            Pharaoh lines or of the weights that `align --soft` prints; without one the alignments
+            are those that the task is made with.
         codec: its tokenizers.
         pairs: the training pairs, as `split_pairs` gives them.
 
     Returns:
-        Links between tokens for each pair; of subwords, between all pieces of linked words.
+        For each pair the links between its tokens, of subwords between all pieces of linked
+        words; or the weights `[T, S]`.
 
     Raises:
         InputError: if there is no alignment, or the file does not fit the pairs.
@@ -36,28 +49,61 @@ def read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list
             "`training.guided_alignment` needs text.source_subword_dropout=0 and "
             "text.target_subword_dropout=0, because links are to pieces that stay the same."
         )
-    guides = _read(recipe, pairs)
+    path = find_file(recipe.data, "alignment_path")
+    if path and path.endswith(SOFT_SUFFIX):
+        rows = _of_training(recipe, pairs, path, list(_read_weights(path)))
+        for number, (pair, weights) in enumerate(zip(pairs, rows, strict=True), start=1):
+            _check_shape(codec, pair, weights, number)
+        return list(rows)
     counts_words = "subword" in (codec.source.name, codec.target.name)
     return [
         _by_token(codec, pair, links, number, words=counts_words)
-        for number, (pair, links) in enumerate(zip(pairs, guides, strict=True), start=1)
+        for number, (pair, links) in enumerate(
+            zip(pairs, _read_links(recipe, pairs, path), strict=True), start=1
+        )
     ]
 
 
-def _read(recipe: Recipe, pairs: Sequence[Pair]) -> list[Links]:
-    data = recipe.data
-    path = find_file(data, "alignment_path")
+def _read_links(recipe: Recipe, pairs: Sequence[Pair], path: str) -> list[Links]:
+    task = recipe.data.format
     if path:
-        rows = [gold.possible for gold in read_links(path)]
-        held_out = 0 if data.validation_path else data.held_out
-        check_parallel(("the training pairs", len(pairs) + held_out), (path, len(rows)))
-        return split_rows(rows, data, recipe.seed)[0]
-    if data.format in KNOWN:
-        return [gold.possible for gold in known_alignments(data.format, pairs)]
+        return _of_training(recipe, pairs, path, [gold.possible for gold in read_links(path)])
+    if task in KNOWN:
+        return [gold.possible for gold in known_alignments(task, pairs)]
     raise InputError(
         "`training.guided_alignment` needs data.alignment_path, a file with a line of i-j links "
-        f"for each training pair. Received: none, and data.format={data.format!r}."
+        f"for each training pair. Received: none, and data.format={task!r}."
     )
+
+
+def _of_training(recipe: Recipe, pairs: Sequence[Pair], path: str, rows: list[_Row]) -> list[_Row]:
+    """The lines of the training pairs, in their order."""
+    held_out = 0 if recipe.data.validation_path else recipe.data.held_out
+    check_parallel(("the training pairs", len(pairs) + held_out), (path, len(rows)))
+    return split_rows(rows, recipe.data, recipe.seed)[0]
+
+
+def _read_weights(path: str) -> Iterator[Weights]:
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            weights = np.array(json.loads(line), "float32")
+            if weights.ndim != 2 or not np.isfinite(weights).all() or weights.min() < 0:
+                raise ValueError
+        except (ValueError, TypeError):
+            raise InputError(
+                f"{path}, line {number}: expected a JSON matrix of weights, as `align --soft` "
+                f"prints them. Received: {line[:40]!r}."
+            ) from None
+        yield weights
+
+
+def _check_shape(codec: TextCodec, pair: Pair, weights: Weights, number: int) -> None:
+    shape = len(codec.target.encode(pair[1])), len(codec.source.encode(pair[0]))
+    if weights.shape != shape:
+        raise InputError(
+            f"training pair {number}: expected weights of {shape[0]} target tokens by {shape[1]} "
+            f"source tokens, with </s>. Received: {weights.shape[0]} by {weights.shape[1]}."
+        )
 
 
 def _by_token(codec: TextCodec, pair: Pair, links: Links, number: int, *, words: bool) -> Links:

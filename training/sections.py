@@ -13,6 +13,20 @@ from .settings import Section, setting
 from .synthetic import TASKS
 from .text_metrics import METRICS
 
+ATTENTIONS = (
+    "bahdanau",
+    "luong",
+    "local-m",
+    "local-p",
+    "location-aware",
+    "coverage",
+    "monotonic",
+    "chunkwise",
+    "multi-head",
+    "external-memory",
+    "peeky",
+    "none",
+)
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
 
@@ -36,8 +50,8 @@ class DataConfig(Section):
     validation_target_path: str = setting("", "held-out targets (parallel only)")
     alignment_path: str = setting(
         "",
-        "Pharaoh file that training.guided_alignment goes by: i-j for linked tokens of each "
-        "training pair (subwords: words); empty: what the task is made with",
+        "what training.guided_alignment goes by: a Pharaoh file, i-j for linked tokens of each "
+        "training pair (subwords: words), or .jsonl of align --soft; empty: what the task knows",
     )
     size: int = setting(50000, "pairs to make in memory when there is no path", minimum=1)
     shortest: int = setting(
@@ -123,14 +137,28 @@ class ModelConfig(Section):
 
     # The layers' own constants say the same, but would bring Keras in; a test compares.
     section = "model"
-    attention: str = setting(
-        "bahdanau", "how the decoder attends", choices=("bahdanau", "luong", "none")
-    )
+    attention: str = setting("bahdanau", "how the decoder attends", choices=ATTENTIONS)
     score: str = setting(
         "general", "Luong's score", choices=("dot", "general", "concat", "location")
     )
     normalize: bool = setting(False, "normed Bahdanau score")
     scale: bool = setting(False, "scaled Luong score")
+    content: str = setting(
+        "paper",
+        "score under local, monotonic and chunkwise attention; paper: Luong's under local, normed "
+        "Bahdanau under the others",
+        choices=("paper", "bahdanau", "luong"),
+    )
+    mapping: str = setting(
+        "softmax", "from scores to weights", choices=("softmax", "sparsemax", "entmax15")
+    )
+    window: int = setting(
+        5, "source tokens on either side that local attention sees; a chunk's in all", minimum=1
+    )
+    heads: int = setting(4, "heads of multi-head attention", minimum=1)
+    copying: bool = setting(
+        False, "copy source tokens from where the decoder looks (pointer-generator)"
+    )
     placement: str = setting(
         "before", "attend before the LSTM or after it", choices=("before", "after")
     )

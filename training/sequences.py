@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_attention.alignments import Links
@@ -14,6 +15,10 @@ from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
 from keras_attention.vocabulary import PAD_ID
 
 from .bucketing import Ints
+
+Weights = npt.NDArray[np.float32]
+Guide = Links | Weights
+"""How a pair is aligned: links between tokens, or weights `[T, S]`."""
 
 
 class Sequences:
@@ -74,27 +79,40 @@ class SequenceTensors(NamedTuple):
         return tf.where(real, ids, PAD_ID), real
 
 
-class LinkTensors(NamedTuple):
-    """The links between the tokens of all pairs, and where each pair's end, after a 0."""
+class GuideTensors(NamedTuple):
+    """Alignments of all pairs: what is not zero in each, and where each pair's end, after a 0."""
 
-    links: tf.Tensor  # [L, 2]: target step, source step
+    places: tf.Tensor  # [L, 2]: target step, source step
+    weights: tf.Tensor  # [L]
     ends: tf.Tensor
 
     @classmethod
-    def of(cls, pairs: Sequence[Links]) -> LinkTensors:
-        """Tensors of the links of each pair."""
-        flat = array("i")
-        for links in pairs:
-            for source, target in sorted(links):
-                flat.extend((target, source))
-        ends = np.cumsum([0, *map(len, pairs)])
-        return cls(tf.reshape(tf.constant(flat, tf.int32), (-1, 2)), tf.constant(ends))
+    def of(cls, guides: Sequence[Guide]) -> GuideTensors:
+        """Tensors of the links or the weights of each pair."""
+        places, weights, ends = array("i"), array("f"), [0]
+        for guide in guides:
+            for target, source, weight in _entries(guide):
+                places.extend((target, source))
+                weights.append(weight)
+            ends.append(len(weights))
+        steps = tf.reshape(tf.constant(places, tf.int32), (-1, 2))
+        return cls(steps, tf.constant(weights, tf.float32), tf.constant(ends, tf.int64))
 
     def matrices(self, rows: tf.Tensor, shape: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """Weights `[B, T, S]`, 1 at each link of some pairs, for `shape` `(T, S)`."""
-        ragged = tf.RaggedTensor.from_row_splits(self.links, self.ends, validate=False)
-        found = tf.gather(ragged, rows)
-        places = tf.cast(found.value_rowids(), "int32")[:, tf.newaxis]
-        places = tf.concat([places, found.values], axis=1)
+        """Weights `[B, T, S]` of some pairs, for `shape` `(T, S)`."""
+        numbers = tf.RaggedTensor.from_row_splits(
+            tf.range(tf.size(self.weights)), self.ends, validate=False
+        )
+        found = tf.gather(numbers, rows)
+        row = tf.cast(found.value_rowids(), "int32")[:, tf.newaxis]
+        places = tf.concat([row, tf.gather(self.places, found.values)], axis=1)
         size = tf.stack([tf.shape(rows)[0], *shape])
-        return tf.scatter_nd(places, tf.ones(tf.shape(places)[:1]), size)
+        return tf.scatter_nd(places, tf.gather(self.weights, found.values), size)
+
+
+def _entries(guide: Guide) -> Iterator[tuple[int, int, float]]:
+    if isinstance(guide, frozenset):
+        yield from sorted((target, source, 1.0) for source, target in guide)
+    else:
+        for target, source in np.argwhere(guide):
+            yield int(target), int(source), float(guide[target, source])

@@ -1,5 +1,7 @@
 """Alignments that guide training: from a file or a task to matrices beside the batches."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -121,3 +123,47 @@ def test_batches_hold_the_links_of_their_own_pairs():
             assert set(np.unique(weights)) <= {0, 1}
             seen += 1
     assert seen == 3
+
+
+SOFT = [
+    "[[1, 0, 0], [0, 0.25, 0.75], [0, 0, 0], [0, 0, 1]]",
+    "[[1, 0], [0, 1]]",
+    "[[0, 0, 0, 1, 0], [0, 0, 0.5, 0.5, 0], [0, 0, 0, 0, 1]]",
+    "[[1, 0, 0], [0, 1, 0], [0, 0, 1]]",
+]
+
+
+def soft(tmp_path, lines, **data):
+    (tmp_path / "links.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    return recipe(tmp_path, alignment_path="links.jsonl", **data)
+
+
+def test_weights_guide_as_they_are(tmp_path):
+    guided, small = soft(tmp_path, SOFT, held_out=1), codec()
+    training, _ = split_pairs(guided.data, guided.seed)
+    guides = read_guides(guided, small, training)
+    options = {"batch_size": 1, "max_source_length": 9, "max_target_length": 9}
+    batches = PairBatches(training, small.source, small.target, guides=guides, **options)
+    expected = {
+        tuple(small.source.encode(pair[0])): np.array(json.loads(line), "float32")
+        for pair, line in zip(PAIRS, SOFT, strict=True)
+    }
+    for (source, _, given), _ in batches.once():
+        np.testing.assert_array_equal(given[0], expected[tuple(source.numpy()[0])])
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("[[1, 0], [0, 1]]", r"training pair 1: expected weights of 4 target tokens by 3 .*2 by 2"),
+        ("[1, 0]", r"links\.jsonl, line 1: expected a JSON matrix of weights"),
+        ("[[-1]]", r"line 1: expected a JSON matrix"),
+        ("0-0 1-1", r"line 1: expected a JSON matrix of weights.*Received: '0-0 1-1'\."),
+        ("[[1, 0], [0]]", r"line 1: expected a JSON matrix"),
+        ("[[NaN]]", r"line 1: expected a JSON matrix"),
+        ("", r"line 1: expected a JSON matrix"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(tmp_path, line, message):
+    with pytest.raises(InputError, match=message):
+        read_guides(soft(tmp_path, [line, *SOFT[1:]]), codec(), PAIRS)
