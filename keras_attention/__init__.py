@@ -22,6 +22,8 @@ _PUBLIC = {
     "DecoderState": "keras_attention.layers.attention_cell",
     "GNMTCell": "keras_attention.layers.gnmt_cell",
     "GNMTEncoder": "keras_attention.layers.gnmt_encoder",
+    "TransformerCell": "keras_attention.layers.transformer_cell",
+    "TransformerEncoder": "keras_attention.layers.transformer_encoder",
     "AttentionDecoder": "keras_attention.layers.attention_decoder",
     "Seq2Seq": "keras_attention.models.seq2seq",
     "Memory": "keras_attention.models.memory",
@@ -82,6 +84,8 @@ if TYPE_CHECKING:
         LocationAwareAttention as LocationAwareAttention,
     )
     from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
+    from keras_attention.layers.transformer_cell import TransformerCell as TransformerCell
+    from keras_attention.layers.transformer_encoder import TransformerEncoder as TransformerEncoder
     from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy
     from keras_attention.metrics import MaskedAccuracy as MaskedAccuracy
     from keras_attention.models.ensemble import Ensemble as Ensemble

@@ -10,6 +10,7 @@ import keras
 
 from keras_attention.compiled import Searches, compile_aligner, compile_scorer
 from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.search import check_room
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
 from keras_attention.model_files import (
@@ -43,7 +44,8 @@ class Translator:
             An ensemble has no use for one.
 
     Raises:
-        InputError: if the model has other numbers of tokens than the codec's vocabularies.
+        InputError: if the model has other numbers of tokens than the codec's vocabularies, or no
+            room for outputs as long as the codec's settings allow.
 
     Example:
         translator = Translator.load("saved_models/dates")
@@ -55,6 +57,7 @@ class Translator:
         self, model: Seq2Seq | Ensemble, codec: TextCodec, short_list: ShortList | None = None
     ) -> None:
         _check_sizes(model, codec)
+        check_room(model, codec.settings.max_length)
         self.model = model
         self.codec = codec
         self.short_list = short_list

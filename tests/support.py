@@ -149,12 +149,12 @@ class LayerModel(keras.Model):
         return cls(keras.saving.deserialize_keras_object(config["layer"]))
 
 
-def check_layer(layer, *inputs, tmp_path):
+def check_layer(layer, *inputs, tmp_path, policies=("mixed_float16", "mixed_bfloat16")):
     """What every layer owes: an unbuilt `layer` and an example of each call argument."""
     _check_config(layer)
     outputs = _check_build(layer, inputs)
     _check_saving(layer, inputs, outputs, tmp_path)
-    for policy in ("mixed_float16", "mixed_bfloat16"):
+    for policy in policies:
         _check_mixed_precision(layer, policy, inputs, outputs)
     if layer.trainable_weights:
         _check_fit(layer, inputs, outputs)

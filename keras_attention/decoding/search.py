@@ -12,6 +12,7 @@ from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.sampling import sample_search
+from keras_attention.errors import InputError
 
 
 def search(
@@ -39,7 +40,8 @@ def search(
         drawing.
 
     Raises:
-        ValueError: if an option is out of its range, or the prefix does not fit.
+        ValueError: if an option is out of its range, the prefix does not fit, or the model's
+            decoder has no room for `max_length` steps.
 
     Example:
         >>> import numpy as np
@@ -53,6 +55,7 @@ def search(
         options = SearchOptions(**overrides)
     elif overrides:
         options = dataclasses.replace(options, **overrides)
+    check_room(model, options.max_length)
     if prefix is not None:
         prefix = _checked_prefix(prefix, source, options.max_length)
     memory, state = model.encode(source)
@@ -87,6 +90,20 @@ def search(
         group_diversity=options.group_diversity,
         constraints=constraints,
     )
+
+
+def check_room(model: Any, max_length: int) -> None:
+    """Checks that the decoder of a model has room for as many steps.
+
+    Raises:
+        InputError: if it has not.
+    """
+    longest = getattr(model, "longest", None)
+    if longest is not None and max_length > longest:
+        raise InputError(
+            f"`max_length` must be at most {longest}, the steps that this model's decoder has room "
+            f"for. Received: max_length={max_length}."
+        )
 
 
 def _checked_prefix(prefix: Tensor, source: Tensor, max_length: int) -> Tensor:

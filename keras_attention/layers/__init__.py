@@ -19,3 +19,5 @@ from keras_attention.layers.location_aware_attention import (
 )
 from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
 from keras_attention.layers.token_embedding import TokenEmbedding as TokenEmbedding
+from keras_attention.layers.transformer_cell import TransformerCell as TransformerCell
+from keras_attention.layers.transformer_encoder import TransformerEncoder as TransformerEncoder

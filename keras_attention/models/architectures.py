@@ -13,9 +13,13 @@ from keras_attention.layers.bridge import Bridge
 from keras_attention.layers.decoder_cell import DecoderCell
 from keras_attention.layers.gnmt_cell import GNMTCell
 from keras_attention.layers.gnmt_encoder import GNMTEncoder
+from keras_attention.layers.transformer_cell import TransformerCell
+from keras_attention.layers.transformer_encoder import TransformerEncoder
 
-ENCODERS = ("bilstm", "gnmt")
-DECODERS = ("lstm", "gnmt")
+ENCODERS = ("bilstm", "gnmt", "transformer")
+DECODERS = ("lstm", "gnmt", "transformer")
+
+_TRANSFORMER = ("heads", "feed_forward", "dropout")
 
 Settings = Mapping[str, Any]
 """The arguments of `Seq2Seq`, by name, but for the mechanism."""
@@ -31,16 +35,20 @@ def make_encoder(settings: Settings, dtype: Any) -> keras.layers.Layer:
     Raises:
         ValueError: if a setting is out of range or does not fit the others.
     """
-    units, merge = settings["units"], settings["merge"]
+    units = settings["units"]
+    shared = {"layers": settings["encoder_layers"], "dtype": dtype, "name": "encoder"}
+    if settings["encoder"] == "transformer":
+        return TransformerEncoder(units, **_named(settings, *_TRANSFORMER), **shared)
     options = _named(settings, "merge", "dropout", "recurrent_dropout", "layer_norm")
-    options.update(layers=settings["encoder_layers"], dtype=dtype, name="encoder")
     if settings["encoder"] == "gnmt":
-        return GNMTEncoder(units, **options)
-    return BiLSTMEncoder(direction_units(units, merge), **options)
+        return GNMTEncoder(units, **options, **shared)
+    return BiLSTMEncoder(direction_units(units, settings["merge"]), **options, **shared)
 
 
-def make_bridge(settings: Settings, dtype: Any) -> Bridge:
-    """What makes the decoder's first state of the encoder's last."""
+def make_bridge(settings: Settings, dtype: Any) -> Bridge | None:
+    """What makes the decoder's first state of the encoder's last; a Transformer's is empty."""
+    if settings["decoder"] == "transformer":
+        return None
     layers, kind = settings["decoder_layers"], settings["bridge"]
     return Bridge(settings["units"], layers=layers, kind=kind, dtype=dtype, name="bridge")
 
@@ -53,12 +61,10 @@ def make_decoder(
     Raises:
         ValueError: if a setting is out of range or does not fit the others.
     """
-    return AttentionDecoder(
-        _cell(settings, attention, dtype),
-        **_named(settings, "dropout", "recurrent_dropout"),
-        dtype=dtype,
-        name="decoder",
-    )
+    cell = _cell(settings, attention, dtype)
+    # A Transformer's blocks drop out by themselves, and nothing in it recurs.
+    rates = _named(settings, "dropout", "recurrent_dropout") if cell.bridged else {}
+    return AttentionDecoder(cell, **rates, dtype=dtype, name="decoder")
 
 
 def _cell(settings: Settings, attention: AttentionMechanism | None, dtype: Any) -> DecoderCell:
@@ -69,9 +75,21 @@ def _cell(settings: Settings, attention: AttentionMechanism | None, dtype: Any) 
         placed = _named(settings, "placement", "input_feeding")
         return AttentionCell(units, attention, **placed, **options, **shared)
     if attention is None:
-        raise ValueError("decoder='gnmt' needs an `attention`. Received: attention=None.")
-    _refuse(settings, "input_feeding", "feeds the context to every layer")
-    return GNMTCell(units, attention, **options, **shared)
+        raise ValueError(
+            f"decoder={settings['decoder']!r} needs an `attention`. Received: attention=None."
+        )
+    if settings["decoder"] == "gnmt":
+        _refuse(settings, "input_feeding", "feeds the context to every layer")
+        return GNMTCell(units, attention, **options, **shared)
+    for name in ("input_feeding", "deep_output"):
+        _refuse(settings, name, "has no such output")
+    if settings["max_target_length"] is None:
+        raise ValueError(
+            "`max_target_length` must be given with decoder='transformer', a positive integer. "
+            "Received: max_target_length=None."
+        )
+    steps, options = settings["max_target_length"], _named(settings, *_TRANSFORMER)
+    return TransformerCell(units, attention, max_steps=steps, **options, **shared)
 
 
 def _refuse(settings: Settings, name: str, reason: str) -> None:

@@ -66,6 +66,12 @@ class Ensemble:
             )
         self.settings = dict(zip(names, sizes[0], strict=True))
 
+    @property
+    def longest(self) -> int | None:
+        """How many steps a search may take; `None` for any number."""
+        known = [model.longest for model in self.models if model.longest is not None]
+        return min(known, default=None)
+
     def encode(self, source: Tensor) -> tuple[EnsembleMemory, tuple[Any, ...]]:
         """Reads source ids `[B, S]`: the members' memories, and their first states."""
         encoded = [model.encode(source) for model in self.models]

@@ -45,8 +45,13 @@ class Seq2Seq(keras.Model):
             encoder takes half of it where they are concatenated. Default 256.
         embedding: width of the source and target embeddings. Default 256.
         attention: an `AttentionMechanism`, or `None` for the plain fixed-vector model.
-        encoder: `"bilstm"` (`BiLSTMEncoder`) or `"gnmt"` (`GNMTEncoder`). Default `"bilstm"`.
-        decoder: `"lstm"` (`AttentionCell`) or `"gnmt"` (`GNMTCell`). Default `"lstm"`.
+        encoder: `"bilstm"` (`BiLSTMEncoder`), `"gnmt"` (`GNMTEncoder`) or `"transformer"`
+            (`TransformerEncoder`). Default `"bilstm"`.
+        decoder: `"lstm"` (`AttentionCell`), `"gnmt"` (`GNMTCell`) or `"transformer"`
+            (`TransformerCell`), over any encoder. Default `"lstm"`.
+        heads: heads of a Transformer's self-attention; they divide `units`. Default 4.
+        feed_forward: width of a Transformer's feed-forward layers; default four times `units`.
+        max_target_length: most steps of a search with decoder `"transformer"`, which needs it.
         placement: `"before"` (Bahdanau) or `"after"` (Luong) the LSTM; of decoder `"lstm"`
             alone. Default `"after"`.
         input_feeding: whether the attentional vector is fed back. Default `False`.
@@ -111,6 +116,9 @@ class Seq2Seq(keras.Model):
         attention: AttentionMechanism | None = None,
         encoder: str = "bilstm",
         decoder: str = "lstm",
+        heads: int = 4,
+        feed_forward: int | None = None,
+        max_target_length: int | None = None,
         placement: str = "after",
         input_feeding: bool = False,
         attention_units: int | None = None,
@@ -145,6 +153,9 @@ class Seq2Seq(keras.Model):
             "embedding": checked_units(embedding, "embedding"),
             "encoder": checked_choice(encoder, "encoder", ENCODERS),
             "decoder": checked_choice(decoder, "decoder", DECODERS),
+            "heads": heads,
+            "feed_forward": feed_forward,
+            "max_target_length": max_target_length,
             "placement": placement,
             "input_feeding": input_feeding,
             "attention_units": attention_units,
@@ -222,7 +233,8 @@ class Seq2Seq(keras.Model):
             self.source_embedding.build((None, None))
         self.encoder.build(embedded)
         _, states = self.encoder.compute_output_shape(embedded)
-        self.bridge.build(states)
+        if self.bridge is not None:
+            self.bridge.build(states)
         self.decoder.build(embedded, memory)
         if self.settings["tie_embeddings"] == "none":
             self.output_projection.build((None, self.decoder.cell.output_width))
@@ -299,7 +311,8 @@ class Seq2Seq(keras.Model):
         values, states = self.encoder(embedded, mask=mask, training=training)
         values = self.memory_dropout(values, training=training)
         cell = self.decoder.cell
-        state = cell.initial_state(self.bridge(states), values, mask)
+        bridged = () if self.bridge is None else self.bridge(states)
+        state = cell.initial_state(bridged, values, mask)
         copies = self.copy_output.target_ids(source) if self.settings["copying"] else ()
         return Memory(values, cell.project(values), mask, copies), state
 
@@ -336,6 +349,11 @@ class Seq2Seq(keras.Model):
             keys=memory.keys,
         )
         return self._predict(output, alignment, memory, table), state, alignment
+
+    @property
+    def longest(self) -> int | None:
+        """How many steps a search may take; `None` for any number."""
+        return self.decoder.cell.longest
 
     def output_table(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Kernel `[D, N]` and bias `[N]` of the output projection of some target ids `[N]`."""

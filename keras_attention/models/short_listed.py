@@ -42,6 +42,11 @@ class ShortListed:
         self.model = model
         self.allowed = allowed
 
+    @property
+    def longest(self) -> int | None:
+        """How many steps a search may take; `None` for any number."""
+        return self.model.longest
+
     def encode(self, source: Tensor) -> tuple[ShortListedMemory, Any]:
         """Reads source ids `[B, S]`, as `Seq2Seq.encode`; gathers the output projection once."""
         memory, state = self.model.encode(source)

@@ -14,22 +14,35 @@ from support import (
     to_numpy,
 )
 
-from keras_attention import BahdanauAttention, LuongAttention, MaskedCrossentropy, Seq2Seq, search
+from keras_attention import (
+    BahdanauAttention,
+    Ensemble,
+    InputError,
+    LuongAttention,
+    MaskedCrossentropy,
+    Seq2Seq,
+    search,
+)
 from keras_attention.decoding.beam_search import beam_search
 
 SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 TARGET_IN = np.array([[1, 4, 5], [1, 3, 0], [1, 5, 5]], "int32")
 TARGET_OUT = np.array([[4, 5, 2], [3, 2, 0], [5, 5, 2]], "int32")
 
+TRANSFORMER = {"heads": 2, "feed_forward": 6, "max_target_length": 5}
 PAIRINGS = {
     "gnmt": {"encoder": "gnmt", "decoder": "gnmt"},
+    "transformer": {"encoder": "transformer", "decoder": "transformer", **TRANSFORMER},
+    "transformer over bilstm": {"decoder": "transformer", **TRANSFORMER},
+    "lstm over transformer": {"encoder": "transformer", "heads": 2},
+    "gnmt over transformer": {"encoder": "transformer", "decoder": "gnmt", "heads": 2},
     "gnmt over bilstm": {"decoder": "gnmt", "deep_output": True, "attention_units": 3},
     "lstm over gnmt": {"encoder": "gnmt", "bridge": "copy", "input_feeding": True},
 }
-# JAX compiles a program for each case; there one stands for all.
-SOME = PAIRINGS if BACKEND == "tensorflow" else ("gnmt",)
+# JAX compiles a program for each case; there two stand for all.
+SOME = PAIRINGS if BACKEND == "tensorflow" else ("gnmt", "transformer")
 every_pairing = pytest.mark.parametrize("name", SOME)
-one_of_each = pytest.mark.parametrize("name", ["gnmt"])
+one_of_each = pytest.mark.parametrize("name", ["gnmt", "transformer"])
 
 
 def make(name, **options):
@@ -134,6 +147,17 @@ def test_a_beam_of_one_is_greedy_and_keeps_its_own_scores(name):
         assert_close(beams.alignments[:, k], alignment * real, rtol=1e-4, atol=1e-4)
 
 
+def test_a_search_longer_than_the_decoders_room_is_refused():
+    models = built("transformer"), built("gnmt"), built("transformer", max_target_length=4)
+    assert [model.longest for model in models] == [5, None, 4]
+    assert Ensemble(models).longest == 4 and Ensemble(models[1:2]).longest is None
+    assert search(models[0], SOURCE, max_length=5).tokens.shape == (3, 1, 5)
+    message = r"`max_length` must be at most {}, the steps that this .*: max_length={}\."
+    for model, longest in ((models[0], 5), (Ensemble(models), 4)):
+        with pytest.raises(InputError, match=message.format(longest, longest + 1)):
+            search(model, SOURCE, max_length=longest + 1)
+
+
 @one_of_each
 def test_fits_saves_and_loads(name, tmp_path):
     model = built(name, encoder_layers=2, decoder_layers=2, dropout=0.1)
@@ -153,6 +177,8 @@ def test_fits_saves_and_loads(name, tmp_path):
 @one_of_each
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_is_near_full_precision(name, policy):
+    if BACKEND == "jax" and (name, policy) == ("transformer", "mixed_float16"):
+        pytest.xfail("JAX's own attention knows no float16 on a CPU")
     full, mixed = make(name), make(name, dtype=policy)
     full.build()
     mixed.build()
@@ -206,6 +232,19 @@ def test_a_model_saved_before_there_was_a_choice_has_lstms():
         ({"encoder": "lstm"}, r"`encoder` must be one of 'bilstm', .* Received: encoder='lstm'\."),
         ({"decoder": "bilstm"}, r"`decoder` must be one of 'lstm', .*: decoder='bilstm'\."),
         ({"decoder": "gnmt"}, r"decoder='gnmt' needs an `attention`\. Received: attention=None\."),
+        ({"decoder": "transformer"}, r"decoder='transformer' needs an `attention`\. Rec.*=None\."),
+        (
+            {"decoder": "transformer", "attention": BahdanauAttention(4)},
+            r"`max_target_length` must be given with decoder='transformer', .*_length=None\.",
+        ),
+        (
+            {"decoder": "transformer", "attention": BahdanauAttention(4), "deep_output": True},
+            r"`deep_output` does not fit decoder='transformer', .*deep_output=True\.",
+        ),
+        (
+            {"encoder": "transformer", "heads": 3},
+            r"a multiple of `heads`\. Received: units=4, heads",
+        ),
         (
             {"decoder": "gnmt", "attention": BahdanauAttention(4), "input_feeding": True},
             r"`input_feeding` does not fit decoder='gnmt', which feeds .*: input_feeding=True\.",
