@@ -16,6 +16,8 @@ _PUBLIC = {
     "LocationAwareAttention": "keras_attention.layers.location_aware_attention",
     "CoverageAttention": "keras_attention.layers.coverage_attention",
     "LocalAttention": "keras_attention.layers.local_attention",
+    "MonotonicAttention": "keras_attention.layers.monotonic_attention",
+    "ChunkwiseAttention": "keras_attention.layers.chunkwise_attention",
     "BiLSTMEncoder": "keras_attention.layers.bilstm_encoder",
     "Bridge": "keras_attention.layers.bridge",
     "AttentionCell": "keras_attention.layers.attention_cell",
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
     from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
     from keras_attention.layers.bridge import Bridge as Bridge
+    from keras_attention.layers.chunkwise_attention import ChunkwiseAttention as ChunkwiseAttention
     from keras_attention.layers.coverage_attention import CoverageAttention as CoverageAttention
     from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
     from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
@@ -84,6 +87,7 @@ if TYPE_CHECKING:
         LocationAwareAttention as LocationAwareAttention,
     )
     from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
+    from keras_attention.layers.monotonic_attention import MonotonicAttention as MonotonicAttention
     from keras_attention.layers.transformer_cell import TransformerCell as TransformerCell
     from keras_attention.layers.transformer_encoder import TransformerEncoder as TransformerEncoder
     from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy

@@ -1,5 +1,6 @@
 """What the tests of the numeric core share: weights, gradients and `check_layer`."""
 
+import inspect
 import json
 
 import keras
@@ -9,10 +10,13 @@ from keras import ops
 
 from keras_attention import (
     BahdanauAttention,
+    ChunkwiseAttention,
     CoverageAttention,
+    ExternalMemoryAttention,
     LocalAttention,
     LocationAwareAttention,
     LuongAttention,
+    MonotonicAttention,
 )
 
 BACKEND = keras.backend.backend()
@@ -32,10 +36,15 @@ MECHANISMS = {
     "local-p": lambda **options: LocalAttention(
         BahdanauAttention(5, **options), 2, predictive=True, **options
     ),
+    "monotonic": lambda **options: MonotonicAttention(
+        BahdanauAttention(5, normalize=True, **options), initial_bias=1.0, **options
+    ),
+    "external-memory": lambda **options: ExternalMemoryAttention(4, **options),
+    "chunkwise": lambda **options: ChunkwiseAttention(LuongAttention(**options), 3, **options),
 }
 
 # Whose weights may sum to less than 1.
-PARTIAL = ("local-p",)
+PARTIAL = ("local-p", "monotonic", "chunkwise")
 
 
 def tensorflow_only(reason):
@@ -50,7 +59,9 @@ def normal(*shape, seed=0, scale=1.0):
 def randomize(layer, seed=0, scale=0.7):
     """Replaces every weight, biases too, so that none is zero or one by initialisation."""
     rng = np.random.default_rng(seed)
-    layer.set_weights([scale * rng.standard_normal(w.shape) for w in layer.get_weights()])
+    drawn = [scale * rng.standard_normal(w.shape) for w in layer.get_weights()]
+    # Positive numbers, so that monotonic attention stops somewhere.
+    layer.set_weights([x if np.ndim(x) else abs(x) for x in drawn])
     return layer
 
 
@@ -130,8 +141,10 @@ class LayerModel(keras.Model):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def call(self, inputs):
-        outputs = keras.tree.flatten(self.layer(*inputs))
+    def call(self, inputs, training=False):
+        trains = "training" in inspect.signature(self.layer.call).parameters
+        options = {"training": training} if trains else {}
+        outputs = keras.tree.flatten(self.layer(*inputs, **options))
         return ops.concatenate([self._flat(output) for output in outputs], axis=-1)
 
     @staticmethod

@@ -9,6 +9,7 @@ from keras_attention.layers.attention_mechanism import AttentionMechanism as Att
 from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge as Bridge
+from keras_attention.layers.chunkwise_attention import ChunkwiseAttention as ChunkwiseAttention
 from keras_attention.layers.coverage_attention import CoverageAttention as CoverageAttention
 from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
 from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
@@ -18,6 +19,7 @@ from keras_attention.layers.location_aware_attention import (
     LocationAwareAttention as LocationAwareAttention,
 )
 from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
+from keras_attention.layers.monotonic_attention import MonotonicAttention as MonotonicAttention
 from keras_attention.layers.token_embedding import TokenEmbedding as TokenEmbedding
 from keras_attention.layers.transformer_cell import TransformerCell as TransformerCell
 from keras_attention.layers.transformer_encoder import TransformerEncoder as TransformerEncoder
