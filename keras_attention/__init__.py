@@ -26,6 +26,8 @@ _PUBLIC = {
     "GNMTEncoder": "keras_attention.layers.gnmt_encoder",
     "TransformerCell": "keras_attention.layers.transformer_cell",
     "TransformerEncoder": "keras_attention.layers.transformer_encoder",
+    "ExternalMemoryAttention": "keras_attention.layers.external_memory_attention",
+    "PeekyAttention": "keras_attention.layers.peeky_attention",
     "AttentionDecoder": "keras_attention.layers.attention_decoder",
     "Seq2Seq": "keras_attention.models.seq2seq",
     "Memory": "keras_attention.models.memory",
@@ -80,6 +82,9 @@ if TYPE_CHECKING:
     from keras_attention.layers.bridge import Bridge as Bridge
     from keras_attention.layers.chunkwise_attention import ChunkwiseAttention as ChunkwiseAttention
     from keras_attention.layers.coverage_attention import CoverageAttention as CoverageAttention
+    from keras_attention.layers.external_memory_attention import (
+        ExternalMemoryAttention as ExternalMemoryAttention,
+    )
     from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
     from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
     from keras_attention.layers.local_attention import LocalAttention as LocalAttention
@@ -88,6 +93,7 @@ if TYPE_CHECKING:
     )
     from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
     from keras_attention.layers.monotonic_attention import MonotonicAttention as MonotonicAttention
+    from keras_attention.layers.peeky_attention import PeekyAttention as PeekyAttention
     from keras_attention.layers.transformer_cell import TransformerCell as TransformerCell
     from keras_attention.layers.transformer_encoder import TransformerEncoder as TransformerEncoder
     from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy

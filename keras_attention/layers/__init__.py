@@ -11,6 +11,9 @@ from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge as Bridge
 from keras_attention.layers.chunkwise_attention import ChunkwiseAttention as ChunkwiseAttention
 from keras_attention.layers.coverage_attention import CoverageAttention as CoverageAttention
+from keras_attention.layers.external_memory_attention import (
+    ExternalMemoryAttention as ExternalMemoryAttention,
+)
 from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
 from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell as LayerNormLSTMCell
@@ -20,6 +23,7 @@ from keras_attention.layers.location_aware_attention import (
 )
 from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
 from keras_attention.layers.monotonic_attention import MonotonicAttention as MonotonicAttention
+from keras_attention.layers.peeky_attention import PeekyAttention as PeekyAttention
 from keras_attention.layers.token_embedding import TokenEmbedding as TokenEmbedding
 from keras_attention.layers.transformer_cell import TransformerCell as TransformerCell
 from keras_attention.layers.transformer_encoder import TransformerEncoder as TransformerEncoder
