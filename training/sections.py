@@ -155,16 +155,25 @@ class ModelConfig(Section):
     window: int = setting(
         5, "source tokens on either side that local attention sees; a chunk's in all", minimum=1
     )
-    heads: int = setting(4, "heads of multi-head attention", minimum=1)
+    encoder: str = setting(
+        "bilstm", "what reads the source", choices=("bilstm", "gnmt", "transformer")
+    )
+    decoder: str = setting(
+        "lstm", "what writes the target", choices=("lstm", "gnmt", "transformer")
+    )
+    heads: int = setting(4, "heads of multi-head attention and of Transformers", minimum=1)
+    feed_forward: int = setting(
+        0, "width of a Transformer's feed-forward layers (0 = 4 * units)", minimum=0
+    )
     copying: bool = setting(
         False, "copy source tokens from where the decoder looks (pointer-generator)"
     )
     placement: str = setting(
-        "before", "attend before the LSTM or after it", choices=("before", "after")
+        "before", "attend before the LSTM or after it (decoder lstm)", choices=("before", "after")
     )
     input_feeding: bool = setting(False, "feed the attentional vector back (placement after only)")
     embedding: int = setting(256, "width of a token's embedding", minimum=1)
-    units: int = setting(512, "width of an LSTM's state", minimum=1)
+    units: int = setting(512, "width of an LSTM's state, or of a Transformer", minimum=1)
     encoder_layers: int = setting(1, "stacked encoder layers", minimum=1)
     decoder_layers: int = setting(1, "stacked decoder layers", minimum=1)
     merge: str = setting("concat", "how both directions join", choices=("concat", "sum"))
@@ -217,7 +226,8 @@ class ModelConfig(Section):
 
     def _check_ties(self) -> None:
         """Checks that the outputs can be compared with the embeddings they are tied to."""
-        projects = self.deep_output or (self.attention != "none" and self.placement == "after")
+        placed_after = self.decoder == "lstm" and self.placement == "after"
+        projects = self.deep_output or (self.attention != "none" and placed_after)
         name = "attention_units" if projects else "units"
         width = (self.attention_units if projects else 0) or self.units
         if self.tie_embeddings != "none" and width != self.embedding:

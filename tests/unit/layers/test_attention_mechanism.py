@@ -131,7 +131,9 @@ def test_keys_before_weights_are_refused(name):
         layer.project(MEMORY)
 
 
-@pytest.mark.parametrize("name", sorted(MECHANISMS.keys() - {"location", "fertility", "external-memory"}))
+@pytest.mark.parametrize(
+    "name", sorted(MECHANISMS.keys() - {"location", "fertility", "external-memory"})
+)
 def test_passed_keys_are_what_queries_are_compared_with(name):
     layer = built(name)
     others = normal(*MEMORY.shape, seed=7)

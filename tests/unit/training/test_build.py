@@ -4,7 +4,7 @@ import pytest
 from keras_attention import BahdanauAttention, InputError, LuongAttention
 from keras_attention.cli.runtimes import FORMATS
 from keras_attention.layers import attention_cell, bilstm_encoder, bridge, luong_attention
-from keras_attention.models import seq2seq
+from keras_attention.models import architectures, seq2seq
 from keras_attention.training.build import build_attention, build_codec, build_model
 from keras_attention.training.recipe import SETTINGS, load_recipe
 from keras_attention.training.sections import ModelConfig
@@ -54,6 +54,8 @@ def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
         ("model.merge", bilstm_encoder.MERGES),
         ("model.bridge", bridge.KINDS),
         ("model.tie_embeddings", seq2seq.TIES),
+        ("model.encoder", architectures.ENCODERS),
+        ("model.decoder", architectures.DECODERS),
         ("data.format", (*FORMATS, *TASKS)),
     ],
 )
@@ -75,6 +77,18 @@ def test_model_has_the_recipes_shape():
     }  # fmt: skip
     assert {name: model.settings[name] for name in expected} == expected
     assert model.built and model.compiled
+
+
+def test_a_transformer_has_the_recipes_shape_and_room_for_its_longest_output():
+    model, codec = make(
+        "encoder=transformer", "decoder=transformer", "heads=2", "feed_forward=12",
+        "max_target_length=7", "tie_embeddings=target", "embedding=8",
+    )  # fmt: skip
+    assert model.encoder.heads == model.decoder.cell.heads == 2
+    assert model.encoder.feed_forward == model.decoder.cell.feed_forward == 12
+    assert model.longest == codec.settings.max_length == 7
+    assert make("encoder=transformer", "heads=2")[0].encoder.feed_forward == 4 * 8
+    assert make("decoder=transformer", "heads=2", "max_length=9")[0].longest == 9
 
 
 def test_optimizer_follows_the_recipe():
@@ -129,3 +143,5 @@ def test_no_attention_takes_no_notice_of_how_to_attend():
 def test_settings_that_do_not_fit_each_other():
     with pytest.raises(InputError, match="the recipe describes no model: `units` must be even"):
         make("units=7")
+    with pytest.raises(InputError, match="no model: decoder='gnmt' needs an `attention`"):
+        make("decoder=gnmt", "attention=none")
