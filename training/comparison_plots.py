@@ -131,7 +131,7 @@ def plot_lengths(
     left, right = figure.axes
     _as_metric(left, metric_of(rows), "y")
     left.set_ylabel(_name_of(metric_of(rows)))
-    right.set(ylim=(0, None), ylabel="edits, of the target's tokens")
+    right.set(ylim=(0, None), ylabel="token errors")
     right.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     add_legend(figure, lettering)
     save_figure(figure, path)

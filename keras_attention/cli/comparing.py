@@ -16,7 +16,12 @@ from keras_attention.errors import InputError
 from keras_attention.training.by_length import check_lengths, wanted_lengths
 from keras_attention.training.comparison import Run, is_complete, plan_runs, read_result
 from keras_attention.training.comparison_plots import plot_comparison
-from keras_attention.training.comparison_table import format_tables, make_rows, save_table
+from keras_attention.training.comparison_table import (
+    Row,
+    format_tables,
+    make_rows,
+    save_table,
+)
 from keras_attention.training.jobs import Failure, run_all
 from keras_attention.training.metric_kinds import format_value
 from keras_attention.training.run_folder import RunFolder
@@ -59,7 +64,11 @@ def run_compare(grid: Grid, plan: Plan) -> None:
     for refused in grid.refused:
         console.print(f"not a model: {refused.label}: {refused.reason}", markup=False)
     failures = [] if plan.show else _train(runs, plan, console)
-    _report(runs, plan)
+    rows = make_rows(runs)
+    if any(row.results for row in rows):
+        _report(rows, _names_of_lengths(runs, plan), plan)
+    elif not failures:
+        raise InputError(f"{plan.folder}: no run of this comparison has ended yet.")
     if failures:
         raise InputError(
             f"{len(failures)} of {len(runs)} runs failed; their .log files say why, and the same "
@@ -146,16 +155,18 @@ def _in_words(run: Run) -> str:
     return f"{result.metric} {format_value(result.metric, result.value)}{minutes}"
 
 
-def _report(runs: Sequence[Run], plan: Plan) -> None:
-    rows = make_rows(runs)
-    if not any(row.results for row in rows):
-        raise InputError(f"{plan.folder}: no run of this comparison has ended yet.")
-    names = list(dict.fromkeys(n for run in runs for n in wanted_lengths(run.recipe, plan.lengths)))
-    for cells in format_tables(rows, names):
+def _names_of_lengths(runs: Sequence[Run], plan: Plan) -> list[str]:
+    every = (name for run in runs for name in wanted_lengths(run.recipe, plan.lengths))
+    return list(dict.fromkeys(every))
+
+
+def _report(rows: Sequence[Row], lengths: Sequence[str], plan: Plan) -> None:
+    for cells in format_tables(rows, lengths):
         _print(cells)
     if plan.seeds > 1:
         print(f"means of {plan.seeds} seeds (least–largest)")
-    for path in [*save_table(rows, plan.folder, names), *plot_comparison(rows, plan.folder, names)]:
+    paths = save_table(rows, plan.folder, lengths)
+    for path in [*paths, *plot_comparison(rows, plan.folder, lengths)]:
         print(f"Wrote {path}")
 
 
