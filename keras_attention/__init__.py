@@ -18,6 +18,8 @@ _PUBLIC = {
     "LocalAttention": "keras_attention.layers.local_attention",
     "MonotonicAttention": "keras_attention.layers.monotonic_attention",
     "ChunkwiseAttention": "keras_attention.layers.chunkwise_attention",
+    "ScaledDotProductAttention": "keras_attention.layers.scaled_dot_product_attention",
+    "QueryKeyValueAttention": "keras_attention.layers.query_key_value_attention",
     "BiLSTMEncoder": "keras_attention.layers.bilstm_encoder",
     "Bridge": "keras_attention.layers.bridge",
     "AttentionCell": "keras_attention.layers.attention_cell",
@@ -94,6 +96,12 @@ if TYPE_CHECKING:
     from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
     from keras_attention.layers.monotonic_attention import MonotonicAttention as MonotonicAttention
     from keras_attention.layers.peeky_attention import PeekyAttention as PeekyAttention
+    from keras_attention.layers.query_key_value_attention import (
+        QueryKeyValueAttention as QueryKeyValueAttention,
+    )
+    from keras_attention.layers.scaled_dot_product_attention import (
+        ScaledDotProductAttention as ScaledDotProductAttention,
+    )
     from keras_attention.layers.transformer_cell import TransformerCell as TransformerCell
     from keras_attention.layers.transformer_encoder import TransformerEncoder as TransformerEncoder
     from keras_attention.losses import MaskedCrossentropy as MaskedCrossentropy

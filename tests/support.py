@@ -17,6 +17,8 @@ from keras_attention import (
     LocationAwareAttention,
     LuongAttention,
     MonotonicAttention,
+    QueryKeyValueAttention,
+    ScaledDotProductAttention,
 )
 
 BACKEND = keras.backend.backend()
@@ -40,6 +42,11 @@ MECHANISMS = {
         BahdanauAttention(5, normalize=True, **options), initial_bias=1.0, **options
     ),
     "external-memory": lambda **options: ExternalMemoryAttention(4, **options),
+    "scaled dot product": lambda **options: ScaledDotProductAttention(**options),
+    "heads": lambda **options: QueryKeyValueAttention(3, heads=2, output_units=4, **options),
+    "additive heads": lambda **options: QueryKeyValueAttention(
+        3, heads=2, value_units=2, content=BahdanauAttention(5, **options), **options
+    ),
     "chunkwise": lambda **options: ChunkwiseAttention(LuongAttention(**options), 3, **options),
 }
 

@@ -24,6 +24,12 @@ from keras_attention.layers.location_aware_attention import (
 from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
 from keras_attention.layers.monotonic_attention import MonotonicAttention as MonotonicAttention
 from keras_attention.layers.peeky_attention import PeekyAttention as PeekyAttention
+from keras_attention.layers.query_key_value_attention import (
+    QueryKeyValueAttention as QueryKeyValueAttention,
+)
+from keras_attention.layers.scaled_dot_product_attention import (
+    ScaledDotProductAttention as ScaledDotProductAttention,
+)
 from keras_attention.layers.token_embedding import TokenEmbedding as TokenEmbedding
 from keras_attention.layers.transformer_cell import TransformerCell as TransformerCell
 from keras_attention.layers.transformer_encoder import TransformerEncoder as TransformerEncoder

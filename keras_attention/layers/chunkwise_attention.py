@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
+from keras_attention.layers.content_attention import key_width
 from keras_attention.layers.monotonic_attention import MonotonicAttention
 
 
@@ -78,8 +79,7 @@ class ChunkwiseAttention(MonotonicAttention):
         super().build(query_shape, memory_shape)
         if not self.chunk_content.built:
             self.chunk_content.build(query_shape, memory_shape)
-        memory = keras.KerasTensor((None, None, memory_shape[-1]), self.compute_dtype)
-        self._key_width = self.content.project(memory).shape[-1]
+        self._key_width = key_width(self.content, memory_shape[-1])
 
     def project(self, memory: Tensor) -> Tensor:
         """Keys of both scores, `[B, S, U + U']`."""

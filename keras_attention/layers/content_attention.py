@@ -70,3 +70,9 @@ class ContentAttention(AttentionMechanism):
         """Rebuilds the layer and the mechanism in it."""
         content = keras.saving.deserialize_keras_object(config["content"])
         return cls(**{**config, "content": content})
+
+
+def key_width(content: AttentionMechanism, memory_width: int) -> int:
+    """Width of the keys that a built mechanism makes of a memory `memory_width` wide."""
+    memory = keras.KerasTensor((None, None, memory_width), content.compute_dtype)
+    return int(content.project(memory).shape[-1])

@@ -21,6 +21,8 @@ from keras_attention.layers.attention_mechanism import checked_choice, checked_u
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
+# Whose keys do not say all that is read of a memory.
+VALUED = {"location", "fertility", "external-memory", "heads", "additive heads"}
 every_mechanism = pytest.mark.parametrize("name", MECHANISMS)
 
 
@@ -131,9 +133,7 @@ def test_keys_before_weights_are_refused(name):
         layer.project(MEMORY)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(MECHANISMS.keys() - {"location", "fertility", "external-memory"})
-)
+@pytest.mark.parametrize("name", sorted(MECHANISMS.keys() - VALUED))
 def test_passed_keys_are_what_queries_are_compared_with(name):
     layer = built(name)
     others = normal(*MEMORY.shape, seed=7)
