@@ -8,18 +8,15 @@ import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
-from keras_attention.layers.attention_mechanism import AttentionMechanism
-from keras_attention.layers.bahdanau_attention import BahdanauAttention
-from keras_attention.layers.luong_attention import LuongAttention
 from keras_attention.losses import MaskedCrossentropy
 from keras_attention.metrics import MaskedAccuracy
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.codec import TextCodec
 
 from .data import Pair
+from .mechanisms import build_attention
 from .optimizer import build_optimizer
 from .recipe import Recipe
-from .sections import ModelConfig
 from .tokenizers import learn_tokenizers
 
 
@@ -102,24 +99,6 @@ def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
     if config.copying:
         model.copy_output.set_targets(codec.copied_ids())
     return model
-
-
-def build_attention(
-    config: ModelConfig, max_source_length: int, policy: str = "float32"
-) -> AttentionMechanism | None:
-    """The mechanism that a recipe names; `None` for the fixed-vector model."""
-    units = config.attention_units or config.units
-    if config.attention == "none":
-        return None
-    if config.attention == "bahdanau":
-        return BahdanauAttention(units, normalize=config.normalize, dtype=policy)
-    return LuongAttention(
-        config.score,
-        scale=config.scale,
-        units=units if config.score == "concat" else None,
-        max_source_length=max_source_length if config.score == "location" else None,
-        dtype=policy,
-    )
 
 
 def _or_default(rate: float) -> float | None:

@@ -145,8 +145,8 @@ class ModelConfig(Section):
     scale: bool = setting(False, "scaled Luong score")
     content: str = setting(
         "paper",
-        "score under local, monotonic and chunkwise attention; paper: Luong's under local, normed "
-        "Bahdanau under the others",
+        "score under local, monotonic, chunkwise and multi-head attention; paper: Luong's under "
+        "local, scaled products under multi-head, normed Bahdanau under the others",
         choices=("paper", "bahdanau", "luong"),
     )
     mapping: str = setting(

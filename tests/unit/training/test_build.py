@@ -1,11 +1,26 @@
 import numpy as np
 import pytest
 
-from keras_attention import BahdanauAttention, InputError, LuongAttention
+from keras_attention import (
+    BahdanauAttention,
+    ChunkwiseAttention,
+    CoverageAttention,
+    ExternalMemoryAttention,
+    InputError,
+    LocalAttention,
+    LocationAwareAttention,
+    LuongAttention,
+    MonotonicAttention,
+    PeekyAttention,
+    QueryKeyValueAttention,
+)
 from keras_attention.cli.runtimes import FORMATS
 from keras_attention.layers import attention_cell, bilstm_encoder, bridge, luong_attention
+from keras_attention.layers.scaled_dot_product_attention import ScaledDotProductAttention
+from keras_attention.mappings import MAPPINGS
 from keras_attention.models import architectures, seq2seq
-from keras_attention.training.build import build_attention, build_codec, build_model
+from keras_attention.training.build import build_codec, build_model
+from keras_attention.training.mechanisms import MECHANISMS, build_attention
 from keras_attention.training.recipe import SETTINGS, load_recipe
 from keras_attention.training.sections import ModelConfig
 from keras_attention.training.synthetic import TASKS
@@ -49,6 +64,8 @@ def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
 @pytest.mark.parametrize(
     ("key", "choices"),
     [
+        ("model.attention", (*MECHANISMS, "none")),
+        ("model.mapping", tuple(MAPPINGS)),
         ("model.score", luong_attention.SCORES),
         ("model.placement", attention_cell.PLACEMENTS),
         ("model.merge", bilstm_encoder.MERGES),
@@ -124,14 +141,73 @@ def test_mixed_precision_keeps_weights_in_32_bits():
             LuongAttention,
             {"score": "location", "units": None, "max_source_length": 20},
         ),
+        (
+            ModelConfig(attention="local-m", window=3, mapping="sparsemax"),
+            LocalAttention,
+            {"window": 3, "predictive": False, "mapping": "sparsemax"},
+        ),
+        (ModelConfig(attention="local-p"), LocalAttention, {"window": 5, "predictive": True}),
+        (
+            ModelConfig(attention="location-aware", units=6, mapping="entmax15"),
+            LocationAwareAttention,
+            {"units": 6, "mapping": "entmax15"},
+        ),
+        (
+            ModelConfig(attention="coverage", normalize=True),
+            CoverageAttention,
+            {"normalize": True},
+        ),
+        (ModelConfig(attention="monotonic"), MonotonicAttention, {}),
+        (ModelConfig(attention="chunkwise", window=2), ChunkwiseAttention, {"chunk": 2}),
+        (
+            ModelConfig(attention="multi-head", units=24, heads=3),
+            QueryKeyValueAttention,
+            {"key_units": 8, "heads": 3},
+        ),
+        (ModelConfig(attention="external-memory", units=6), ExternalMemoryAttention, {"width": 6}),
+        (ModelConfig(attention="peeky"), PeekyAttention, {}),
     ],
 )
-def test_mechanisms(config, kind, expected):
+def test_mechanisms_are_those_that_a_recipe_names(config, kind, expected):
     mechanism = build_attention(config, 20, "mixed_bfloat16")
     assert mechanism.compute_dtype == "bfloat16"
     assert type(mechanism) is kind
     found = mechanism.get_config()
     assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("attention", "content", "kind"),
+    [
+        ("local-m", "paper", LuongAttention),
+        ("local-p", "bahdanau", BahdanauAttention),
+        ("monotonic", "paper", BahdanauAttention),
+        ("chunkwise", "luong", LuongAttention),
+        ("multi-head", "paper", ScaledDotProductAttention),
+        ("multi-head", "bahdanau", BahdanauAttention),
+    ],
+)
+def test_what_stands_on_a_score_takes_the_papers_or_which_the_recipe_names(
+    attention, content, kind
+):
+    built = build_attention(ModelConfig(attention=attention, content=content), 20).content
+    assert type(built) is kind
+    assert getattr(built, "normalize", attention in ("monotonic",)) == (attention == "monotonic")
+
+
+def test_a_model_that_copies_knows_what_source_tokens_are():
+    model, codec = make("copying=true")
+    special = [0, 1, 2, 3]
+    ids = model.copy_output.target_ids(np.arange(len(codec.source.vocabulary)))
+    assert list(np.asarray(ids)) == codec.copied_ids()
+    assert codec.copied_ids()[:4] == special
+
+
+@pytest.mark.parametrize("attention", MECHANISMS)
+@pytest.mark.parametrize("placement", ["before", "after"])
+def test_every_mechanism_makes_a_model(attention, placement):
+    model, _ = make(f"attention={attention}", f"placement={placement}", "attention_units=8")
+    assert model.built
 
 
 def test_no_attention_takes_no_notice_of_how_to_attend():
