@@ -144,7 +144,7 @@ def test_mixed_precision_keeps_weights_in_32_bits():
         (
             ModelConfig(attention="local-m", window=3, mapping="sparsemax"),
             LocalAttention,
-            {"window": 3, "predictive": False, "mapping": "sparsemax"},
+            {"window": 3, "predictive": False},
         ),
         (ModelConfig(attention="local-p"), LocalAttention, {"window": 5, "predictive": True}),
         (
@@ -201,6 +201,12 @@ def test_a_model_that_copies_knows_what_source_tokens_are():
     ids = model.copy_output.target_ids(np.arange(len(codec.source.vocabulary)))
     assert list(np.asarray(ids)) == codec.copied_ids()
     assert codec.copied_ids()[:4] == special
+
+
+def test_a_score_that_is_stood_on_maps_as_the_recipe_says():
+    config = ModelConfig(attention="local-m", mapping="sparsemax", score="location")
+    content = build_attention(config, 20).content
+    assert (content.mapping, content.max_source_length) == ("sparsemax", 20)
 
 
 @pytest.mark.parametrize("attention", MECHANISMS)
