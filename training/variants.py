@@ -19,7 +19,7 @@ from .recipe import SETTINGS, Recipe, load_recipe, parse_override
 Choice = tuple[str, Any]
 """A dotted key and its checked value."""
 
-_OURS = {"seed": "--seeds says how many", "name": "runs are called by what they vary"}
+_OURS = {"seed": "--seeds says how many", "name": "--also takes it, for what a variant is called"}
 # Folders are called so: these keys stay, whatever values other settings come to have.
 _WITHOUT_KEY = ("model.attention", "model.placement")
 _WORDS = {("model.attention", "none"): "fixed vector"}
@@ -82,7 +82,8 @@ def expand_grid(
         recipe: as `load_recipe` takes it.
         overrides: settings of all variants, texts "key=value".
         vary: texts "key=value,value"; the grid is every combination, the last one changing fastest.
-        also: texts "key=value,key=value", a variant each, behind the grid.
+        also: texts "key=value,key=value", a variant each, behind the grid; `name` among the keys
+            says what the variant is called.
 
     Returns:
         The variants; and what the recipe refuses, or what differs from an earlier variant only in
@@ -125,6 +126,9 @@ def label_of(choices: Sequence[Choice]) -> str:
         >>> label_of([("model.attention", "luong"), ("model.score", "concat"), ("model.units", 8)])
         'luong score=concat units=8'
     """
+    named = dict(choices).get("name")
+    if named:
+        return str(named)
     return " ".join(map(_word, choices))
 
 
@@ -132,7 +136,7 @@ def _make(
     recipe: str, overrides: Sequence[str], choices: tuple[Choice, ...], before: Sequence[Variant]
 ) -> Variant | Refused:
     label = label_of(choices)
-    settings = [f"{key}={_as_typed(value)}" for key, value in choices]
+    settings = [f"{key}={_as_typed(value)}" for key, value in choices if key != "name"]
     try:
         made = load_recipe(recipe, [*overrides, *settings])
     except InputError as error:
@@ -157,7 +161,7 @@ def _parse_variant(text: str) -> tuple[Choice, ...]:
     choices = tuple(map(parse_override, _split(text)))
     if not choices:
         raise InputError(f"--also must read key=value,key=value. Received: {text!r}.")
-    _check_keys([key for key, _ in choices], "--also")
+    _check_keys([key for key, _ in choices if key != "name"], "--also")
     return choices
 
 

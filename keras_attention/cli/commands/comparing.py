@@ -22,7 +22,8 @@ def compare(
     also: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=VALUE,...", help="One more variant, beside the combinations; repeatable."
+            metavar="KEY=VALUE,...",
+            help="One more variant, beside the combinations, called so by name=NAME; repeatable.",
         ),
     ] = None,
     seeds: Annotated[

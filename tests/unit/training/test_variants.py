@@ -33,6 +33,13 @@ def test_single_variants_stand_behind_the_grid():
     assert labels(also=["deep_output=true"]) == ["deep_output=true"]
 
 
+def test_a_single_variant_may_have_a_name():
+    grid = expand_grid("copy", also=["name=GNMT of ours,decoder_layers=2,units=32"])
+    assert [variant.label for variant in grid.variants] == ["GNMT of ours"]
+    model, name = grid.variants[0].recipe.model, grid.variants[0].recipe.name
+    assert (model.decoder_layers, model.units, name) == (2, 32, "copy")
+
+
 def test_what_varies_has_the_last_word():
     (variant,) = expand_grid("copy", ["units=8"], vary=["units=9"]).variants
     assert variant.recipe.model.units == 9
