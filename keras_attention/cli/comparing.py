@@ -25,7 +25,7 @@ from keras_attention.training.comparison_table import (
 from keras_attention.training.jobs import Failure, run_all
 from keras_attention.training.metric_kinds import format_value
 from keras_attention.training.run_folder import RunFolder
-from keras_attention.training.variants import Grid
+from keras_attention.training.variants import Grid, Refused
 
 _WIDTH = 160
 """Columns of a table where no terminal says how many it has."""
@@ -61,8 +61,8 @@ def run_compare(grid: Grid, plan: Plan) -> None:
         check_lengths(variant.recipe, plan.lengths)
     runs = plan_runs(grid.variants, plan.seeds, plan.folder)
     console = Console(highlight=False, soft_wrap=True)
-    for refused in grid.refused:
-        console.print(f"not a model: {refused.label}: {refused.reason}", markup=False)
+    for reason, labels in _by_reason(grid.refused).items():
+        console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
     failures = [] if plan.show else _train(runs, plan, console)
     rows = make_rows(runs)
     if any(row.results for row in rows):
@@ -86,6 +86,14 @@ def parse_lengths(text: str) -> tuple[int, ...]:
     if not all(word.isdecimal() and len(word) < 7 for word in words):
         raise InputError(f"--lengths must read like 10,20,40. Received: {text!r}.")
     return tuple(map(int, words))
+
+
+def _by_reason(refused: Sequence[Refused]) -> dict[str, list[str]]:
+    """The combinations that are left out, those of one reason together."""
+    found: dict[str, list[str]] = {}
+    for each in refused:
+        found.setdefault(each.reason, []).append(each.label)
+    return found
 
 
 def _train(runs: Sequence[Run], plan: Plan, console: Console) -> list[Failure]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 
 import keras
@@ -38,6 +39,8 @@ def test_a_grid_is_trained_once_and_told_again(run, tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "WORKER", [sys.executable, "-c", EAGER_WORKER])
     asked = ["compare", "copy", "--vary", "attention=luong,none", "--seeds", 2, "--jobs", 2]
     asked += [*overrides(*TINY), "--lengths", "4,6", "--output", tmp_path / "grid"]
+    for attention in ("luong", "bahdanau"):
+        asked += ["--also", f"attention={attention},placement=before,input_feeding=true"]
     first = run(*asked)
     assert first.code == 0, first.err
     assert all(f"/4  {name}  exact_match " in first.out for name in NAMES)
@@ -46,10 +49,13 @@ def test_a_grid_is_trained_once_and_told_again(run, tmp_path, monkeypatch):
 
     again = run(*asked)
     assert again.code == 0
-    assert again.out.startswith("4 of 4 runs were finished before.\n")
+    left_out, finished, *_ = again.out.splitlines()
+    reason = ".*: `model.input_feeding` needs model.placement='after', .*"
+    assert re.fullmatch(rf"left out: luong before.*, bahdanau before[^:]*: {reason}", left_out)
+    assert finished == "4 of 4 runs were finished before."
     told = first.out[first.out.index("┏") :]
     assert again.out.endswith(told)
-    assert run(*asked, "--show").out == told
+    assert run(*asked, "--show").out == f"{left_out}\n{told}"
     assert changes(tmp_path / "grid") == before
 
     with open(tmp_path / "grid" / "comparison.csv", newline="") as file:
