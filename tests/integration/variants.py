@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_attention import (
     BahdanauAttention,
+    ExternalMemoryAttention,
     LuongAttention,
     Seq2Seq,
     Translator,
@@ -59,6 +60,27 @@ VARIANTS = {
         decoder_layers=2,
         merge="sum",
         bridge="zero",
+    ),
+    "gnmt over a memory": lambda: make_translator(
+        "abcdefgh ",
+        "0123456789-",
+        attention=ExternalMemoryAttention(5),
+        encoder="gnmt",
+        decoder="gnmt",
+        encoder_layers=2,
+        decoder_layers=3,
+        deep_output=True,
+    ),
+    "transformer": lambda: make_translator(
+        "abcdefgh ",
+        "0123456789-",
+        attention=LuongAttention("general"),
+        encoder="transformer",
+        decoder="transformer",
+        decoder_layers=2,
+        heads=2,
+        feed_forward=6,
+        max_target_length=12,
     ),
     "subwords": lambda: make_translator(
         learn_subwords(LINES, 34),
