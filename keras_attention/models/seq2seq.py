@@ -6,28 +6,14 @@ import keras
 from keras import ops
 
 from keras_attention import alignment_losses
-from keras_attention.layers.attention_mechanism import (
-    AttentionMechanism,
-    Tensor,
-    checked_choice,
-    checked_rate,
-    checked_units,
-)
-from keras_attention.layers.bridge import KINDS
+from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_rate
 from keras_attention.layers.copy_output import CopyOutput
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.masking import real_tokens
-from keras_attention.models.architectures import (
-    DECODERS,
-    ENCODERS,
-    make_bridge,
-    make_decoder,
-    make_encoder,
-)
+from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
-
-TIES = ("none", "target", "all")
+from keras_attention.models.settings import check_ties, checked_settings
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -142,41 +128,38 @@ class Seq2Seq(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.settings = {
-            "source_vocabulary_size": checked_units(
-                source_vocabulary_size, "source_vocabulary_size"
-            ),
-            "target_vocabulary_size": checked_units(
-                target_vocabulary_size, "target_vocabulary_size"
-            ),
-            "units": checked_units(units),
-            "embedding": checked_units(embedding, "embedding"),
-            "encoder": checked_choice(encoder, "encoder", ENCODERS),
-            "decoder": checked_choice(decoder, "decoder", DECODERS),
-            "heads": heads,
-            "feed_forward": feed_forward,
-            "max_target_length": max_target_length,
-            "placement": placement,
-            "input_feeding": input_feeding,
-            "attention_units": attention_units,
-            "encoder_layers": checked_units(encoder_layers, "encoder_layers"),
-            "decoder_layers": checked_units(decoder_layers, "decoder_layers"),
-            "merge": merge,
-            "bridge": checked_choice(bridge, "bridge", KINDS),
-            "dropout": checked_rate(dropout),
-            "embedding_dropout": embedding_dropout,
-            "output_dropout": output_dropout,
-            "memory_dropout": memory_dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "layer_norm": layer_norm,
-            "deep_output": deep_output,
-            "tie_embeddings": checked_choice(tie_embeddings, "tie_embeddings", TIES),
-            "scheduled_sampling": scheduled_sampling,
-            "l2": l2,
-            "coverage_loss": _checked_factor(coverage_loss, "coverage_loss", attention),
-            "guided_alignment": _checked_factor(guided_alignment, "guided_alignment", attention),
-            "copying": _checked_factor(copying, "copying", attention),
-        }
+        self.settings = checked_settings(
+            attention,
+            source_vocabulary_size=source_vocabulary_size,
+            target_vocabulary_size=target_vocabulary_size,
+            units=units,
+            embedding=embedding,
+            encoder=encoder,
+            decoder=decoder,
+            heads=heads,
+            feed_forward=feed_forward,
+            max_target_length=max_target_length,
+            placement=placement,
+            input_feeding=input_feeding,
+            attention_units=attention_units,
+            encoder_layers=encoder_layers,
+            decoder_layers=decoder_layers,
+            merge=merge,
+            bridge=bridge,
+            dropout=dropout,
+            embedding_dropout=embedding_dropout,
+            output_dropout=output_dropout,
+            memory_dropout=memory_dropout,
+            recurrent_dropout=recurrent_dropout,
+            layer_norm=layer_norm,
+            deep_output=deep_output,
+            tie_embeddings=tie_embeddings,
+            scheduled_sampling=scheduled_sampling,
+            l2=l2,
+            coverage_loss=coverage_loss,
+            guided_alignment=guided_alignment,
+            copying=copying,
+        )
         policy = self.dtype_policy
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
         if tie_embeddings == "all":
@@ -193,28 +176,13 @@ class Seq2Seq(keras.Model):
             self.output_projection = keras.layers.Dense(
                 target_vocabulary_size, dtype=policy, name="output_projection"
             )
-        self._check_ties()
+        check_ties(self.settings, self.decoder.cell.output_width)
         if copying:
             self.copy_output = CopyOutput(
                 source_vocabulary_size, target_vocabulary_size, dtype=policy, name="copy_output"
             )
         if scheduled_sampling:
             self.sampler = ScheduledSampler(dtype=policy, name="sampler")
-
-    def _check_ties(self) -> None:
-        """Checks that tied embeddings have one shape and that the outputs fit them."""
-        settings, width = self.settings, self.decoder.cell.output_width
-        sizes = settings["source_vocabulary_size"], settings["target_vocabulary_size"]
-        if settings["tie_embeddings"] == "all" and sizes[0] != sizes[1]:
-            raise ValueError(
-                "tie_embeddings='all' needs one joint vocabulary. Received: "
-                f"source_vocabulary_size={sizes[0]}, target_vocabulary_size={sizes[1]}."
-            )
-        if settings["tie_embeddings"] != "none" and width != settings["embedding"]:
-            raise ValueError(
-                "tied embeddings need outputs as wide as the embeddings: set `attention_units` to "
-                f"`embedding`. Received: outputs of {width}, embedding={settings['embedding']}."
-            )
 
     def _dropout(self, rate: float | None, default: float, name: str) -> keras.layers.Dropout:
         rate = checked_rate(default if rate is None else rate, name)
@@ -394,11 +362,3 @@ class Seq2Seq(keras.Model):
             config["attention"], custom_objects=custom_objects
         )
         return cls(**{**config, "attention": attention})
-
-
-def _checked_factor(factor: float, name: str, attention: AttentionMechanism | None) -> float:
-    if factor < 0:
-        raise ValueError(f"`{name}` must be a number of at least 0. Received: {name}={factor!r}.")
-    if factor and attention is None:
-        raise ValueError(f"`{name}` needs `attention`. Received: attention=None.")
-    return factor

@@ -18,7 +18,7 @@ from keras_attention.cli.runtimes import FORMATS
 from keras_attention.layers import attention_cell, bilstm_encoder, bridge, luong_attention
 from keras_attention.layers.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.mappings import MAPPINGS
-from keras_attention.models import architectures, seq2seq
+from keras_attention.models import architectures, settings
 from keras_attention.training.build import build_codec, build_model
 from keras_attention.training.mechanisms import MECHANISMS, build_attention
 from keras_attention.training.recipe import SETTINGS, load_recipe
@@ -70,7 +70,7 @@ def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
         ("model.placement", attention_cell.PLACEMENTS),
         ("model.merge", bilstm_encoder.MERGES),
         ("model.bridge", bridge.KINDS),
-        ("model.tie_embeddings", seq2seq.TIES),
+        ("model.tie_embeddings", settings.TIES),
         ("model.encoder", architectures.ENCODERS),
         ("model.decoder", architectures.DECODERS),
         ("data.format", (*FORMATS, *TASKS)),
