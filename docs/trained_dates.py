@@ -1,0 +1,51 @@
+"""The same date, read by small models that differ in how they attend."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from keras_attention import align_pairs, measure_alignments, plot_alignment
+from keras_attention.training.data import split_pairs
+from keras_attention.training.evaluate import evaluate
+from keras_attention.training.known_alignments import known_alignments
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.train import train
+from keras_attention.translator import Translator
+
+DATE = "September 27, 1994"
+SMALL = ("size=16000", "held_out=500", "epochs=3", "batch_size=64", "embedding=32", "units=64")
+MODELS = {
+    "Bahdanau, before the LSTM": (),
+    "Luong, after the LSTM": ("attention=luong", "placement=after"),
+    "Bahdanau, sparsemax": ("mapping=sparsemax",),
+    "four heads": ("attention=multi-head", "placement=after"),
+    "monotonic": ("attention=monotonic",),
+    "Bahdanau, guided": ("guided_alignment=1.0",),
+}
+
+
+def dates() -> Figure:
+    """Trains all models and draws how each of them writes one date."""
+    figure = Figure(figsize=(9.8, 4.6), layout="constrained")
+    for axes, (name, settings) in zip(figure.subplots(2, 3).flat, MODELS.items(), strict=True):
+        recipe = load_recipe("dates", [*SMALL, *settings])
+        with tempfile.TemporaryDirectory() as folder:
+            translator = train(recipe, Path(folder) / "run")
+        plot_alignment(translator(DATE), axes=axes)
+        _, held_out = split_pairs(recipe.data, recipe.seed)
+        exact = evaluate(translator, held_out).exact_match
+        error = alignment_error(translator, held_out)
+        print(f"{name}: exact match {exact:.2%}, AER {error:.2%}")
+        axes.set_title(f"{name}\nexact match {exact:.0%}, AER {error:.0%}", fontsize=10)
+        axes.set(xlabel="", ylabel="")
+    return figure
+
+
+def alignment_error(translator: Translator, pairs: Sequence[tuple[str, str]]) -> float:
+    """The error rate over pairs whose alignment the task knows."""
+    links = [pair.links() for pair in align_pairs(translator, pairs)]
+    return measure_alignments(links, known_alignments("dates", pairs)).error

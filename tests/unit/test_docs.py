@@ -1,0 +1,89 @@
+"""What the pages show is so: their code prints what they say, their links lead somewhere."""
+
+import doctest
+import importlib
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from keras_attention.training.recipe import load_recipe
+
+ROOT = Path(__file__).parents[2]
+LESSONS = [ROOT / "docs" / name for name in ("attention.md", "attention.ko.md")]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TO_BE_WRITTEN = {"../benchmarks/attention.md"}
+LINK = re.compile(r"\]\(([^()\s]+)\)")
+
+
+def blocks(page, language="python"):
+    """Code of a page, with the line before each block's first."""
+    text = page.read_text(encoding="utf-8")
+    found = [match for match in FENCED.finditer(text) if match[1] == language]
+    return [(match[2], text[: match.start(2)].count("\n")) for match in found]
+
+
+def anchors(page):
+    """What headings are called in links to them, as GitHub names them."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """What the English page prints that it does not say, and the variables it leaves behind."""
+    page, variables, report = LESSONS[0], {}, io.StringIO()
+    runner = doctest.DocTestRunner()
+    for code, line in blocks(page):
+        examples = doctest.DocTestParser().get_doctest(code, {}, page.name, str(page), line)
+        assert examples.examples, f"no example in the block after line {line}"
+        examples.globs = variables  # a block goes on where the one before ended
+        runner.run(examples, out=report.write, clear_globs=False)
+    assert runner.tries > 100
+    return report.getvalue(), variables
+
+
+def test_the_code_of_the_lesson_prints_what_it_says(lesson):
+    report, _ = lesson
+    assert not report
+
+
+def test_the_lesson_has_one_code_in_both_languages():
+    english, korean = ([code for code, _ in blocks(page)] for page in LESSONS)
+    assert english == korean
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_local_links_and_pictures_exist(page):
+    for link in LINK.findall(FENCED.sub("", page.read_text(encoding="utf-8"))):
+        path, _, anchor = link.partition("#")
+        if path.startswith(("http:", "https:")) or path in TO_BE_WRITTEN:
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}"
+
+
+def test_pictures_can_be_drawn_from_the_lesson(lesson, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    drawing = importlib.import_module("pictures")
+    assert {f"{name}.png" for name in drawing.PICTURES} == set(
+        os.listdir(drawing.HERE / "pictures")
+    )
+    for name, draw in drawing.PICTURES.items():
+        if name != "dates":  # which trains
+            assert draw(lesson[1]).axes
+    for settings in importlib.import_module("trained_dates").MODELS.values():
+        assert load_recipe("dates", settings).model.attention != "none"
+
+
+def test_every_picture_is_shown_in_both_languages_and_small():
+    pictures = set((ROOT / "docs/pictures").iterdir())
+    for page in LESSONS:
+        links = LINK.findall(page.read_text(encoding="utf-8"))
+        assert {page.parent / link for link in links if link.startswith("pictures/")} == pictures
+    assert max(picture.stat().st_size for picture in pictures) < 60_000
