@@ -38,9 +38,7 @@ MECHANISMS = {
     "local-p": lambda **options: LocalAttention(
         BahdanauAttention(5, **options), 2, predictive=True, **options
     ),
-    "monotonic": lambda **options: MonotonicAttention(
-        BahdanauAttention(5, normalize=True, **options), initial_bias=1.0, **options
-    ),
+    "monotonic": lambda **options: MonotonicAttention(LuongAttention(**options), **options),
     "external-memory": lambda **options: ExternalMemoryAttention(4, **options),
     "scaled dot product": lambda **options: ScaledDotProductAttention(**options),
     "heads": lambda **options: QueryKeyValueAttention(3, heads=2, output_units=4, **options),

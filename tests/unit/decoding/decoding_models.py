@@ -25,6 +25,8 @@ SETTINGS = {
     "before": {"attention": "bahdanau", "placement": "before", "decoder_layers": 2},
     "after": {"attention": "general", "placement": "after"},
     "feeding": {"attention": "dot", "placement": "after", "input_feeding": True},
+    "coverage": {"attention": "coverage", "placement": "before"},
+    "chunkwise": {"attention": "chunkwise", "placement": "after"},
     "none": {"attention": None},
 }
 

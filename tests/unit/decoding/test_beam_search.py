@@ -27,7 +27,7 @@ EVERY = 121
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("name, penalty", [("before", 0.0), ("before", 3.0), ("feeding", 0.6)])
+@pytest.mark.parametrize("name, penalty", [("before", 0.0), ("before", 3.0), ("coverage", 0.6)])
 def test_a_wide_beam_equals_brute_force(name, seed, penalty):
     """No hypothesis is left out, so that the n-best list is that of all sequences."""
     model = seeded(name, seed)
@@ -53,6 +53,8 @@ def test_a_wide_beam_equals_brute_force(name, seed, penalty):
         ("before", 5, 3.0),
         ("feeding", 3, 0.0),
         ("feeding", 2, 0.6),
+        ("coverage", 3, 0.6),
+        ("chunkwise", 3, 0.0),
         ("none", 3, 3.0),
     ],
 )
