@@ -150,7 +150,11 @@ def test_every_weight_has_a_gradient(score, placement):
 
 @pytest.mark.parametrize(
     "policy, score, placement",
-    [("mixed_float16", "bahdanau", "before"), ("mixed_bfloat16", "general", "after")],
+    [
+        ("mixed_float16", "bahdanau", "before"),
+        ("mixed_bfloat16", "general", "after"),
+        ("mixed_bfloat16", "coverage", "feeding"),
+    ],
 )
 def test_mixed_precision_fits(policy, score, placement):
     # TensorFlow takes long to make a training graph; the test above makes one.
@@ -163,6 +167,18 @@ def test_mixed_precision_fits(policy, score, placement):
     assert {w.dtype for w in model.weights} == {"float32"}
     logits, _ = teacher_forced(model, *INPUTS)
     assert logits.dtype == "float32" and np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("placement", ["before", "after"])
+def test_a_mechanism_that_draws_noise_fits(placement):
+    model = compile_model(built("chunkwise", placement))
+    attention = model.decoder.cell.attention
+    changed = attention.r, attention.seed_generator.state
+    before = [to_numpy(variable.value) for variable in changed]
+    history = model.fit(INPUTS, TARGET_OUT, epochs=20, verbose=0).history["loss"]
+    assert history[-1] < 0.5 * history[0]
+    for variable, old in zip(changed, before, strict=True):
+        assert np.any(to_numpy(variable.value) != old)
 
 
 def test_mixed_precision_is_near_full_precision():
