@@ -10,6 +10,7 @@ from keras_attention.layers.bahdanau_attention import BahdanauAttention as Bahda
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge as Bridge
 from keras_attention.layers.chunkwise_attention import ChunkwiseAttention as ChunkwiseAttention
+from keras_attention.layers.copy_output import CopyOutput as CopyOutput
 from keras_attention.layers.coverage_attention import CoverageAttention as CoverageAttention
 from keras_attention.layers.external_memory_attention import (
     ExternalMemoryAttention as ExternalMemoryAttention,
