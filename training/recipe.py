@@ -17,7 +17,14 @@ from typing import Any
 from keras_attention.errors import InputError
 from keras_attention.files import read_lines, write_atomically
 
-from .sections import DataConfig, DecodingConfig, ModelConfig, TextConfig, TrainingConfig
+from .sections import (
+    WITHOUT_ALIGNMENT,
+    DataConfig,
+    DecodingConfig,
+    ModelConfig,
+    TextConfig,
+    TrainingConfig,
+)
 from .settings import Section, Setting, setting, suggest
 
 if sys.version_info >= (3, 11):
@@ -56,23 +63,36 @@ class Recipe(Section):
             raise InputError(
                 f"`name` must be a file name without a folder. Received: {self.name!r}."
             )
-        if self.text.source_subword_dropout and (self.model.attention, self.model.score) == (
-            "luong",
-            "location",
-        ):
+        if self.text.source_subword_dropout and self.model.scores_by_location:
             raise InputError(
                 "`text.source_subword_dropout` makes sources longer than data.max_source_length, "
                 "beyond which model.score='location' cannot attend. Received: both."
             )
-        if self.training.short_list and self.model.attention == "none":
-            raise InputError(
-                "`training.short_list` is learned from alignments and needs model.attention. "
-                "Received: model.attention='none'."
-            )
+        self._check_alignment()
         if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
             raise InputError(
                 "`model.tie_embeddings`='all' is one table for both sides and needs "
                 "text.joint_vocabulary=true. Received: text.joint_vocabulary=false."
+            )
+
+    def _check_alignment(self) -> None:
+        """Checks that what goes by the alignment has one."""
+        wanted = {
+            "training.short_list": self.training.short_list,
+            "training.guided_alignment": self.training.guided_alignment,
+            "training.coverage_loss": self.training.coverage_loss,
+            "model.copying": self.model.copying,
+        }
+        for key, value in wanted.items():
+            if value and self.model.attention in WITHOUT_ALIGNMENT:
+                raise InputError(
+                    f"`{key}` goes by the alignment and needs a model.attention that has one. "
+                    f"Received: model.attention={self.model.attention!r}."
+                )
+        if self.training.short_list and self.model.copying:
+            raise InputError(
+                "`training.short_list` leaves out tokens that model.copying may copy; choose one. "
+                "Received: both."
             )
 
     def to_toml(self) -> str:

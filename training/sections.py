@@ -27,6 +27,7 @@ ATTENTIONS = (
     "peeky",
     "none",
 )
+WITHOUT_ALIGNMENT = ("peeky", "none")
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
 
@@ -223,6 +224,19 @@ class ModelConfig(Section):
                 "before the LSTM feeds the context already. Received: model.placement='before'."
             )
         self._check_ties()
+
+    @property
+    def scores_by_location(self) -> bool:
+        """Whether a score of `data.max_source_length` rows is among what is built."""
+        takes_luongs = {
+            "luong": True,
+            "local-m": self.content != "bahdanau",
+            "local-p": self.content != "bahdanau",
+            "monotonic": self.content == "luong",
+            "chunkwise": self.content == "luong",
+            "multi-head": self.content == "luong",
+        }
+        return self.score == "location" and takes_luongs.get(self.attention, False)
 
     def _check_ties(self) -> None:
         """Checks that the outputs can be compared with the embeddings they are tied to."""

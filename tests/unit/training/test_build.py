@@ -227,3 +227,14 @@ def test_settings_that_do_not_fit_each_other():
         make("units=7")
     with pytest.raises(InputError, match="no model: decoder='gnmt' needs an `attention`"):
         make("decoder=gnmt", "attention=none")
+
+
+@pytest.mark.parametrize("attention", [*MECHANISMS, "none"])
+@pytest.mark.parametrize("content", ["paper", "bahdanau", "luong"])
+def test_a_section_knows_whether_its_mechanism_scores_by_location(attention, content):
+    config = ModelConfig(attention=attention, content=content, score="location")
+    built = build_attention(config, 20)
+    scores = [built, getattr(built, "content", None)]
+    reaches = [getattr(score, "max_source_length", None) for score in scores]
+    assert config.scores_by_location == (20 in reaches)
+    assert not ModelConfig(attention=attention, content=content).scores_by_location

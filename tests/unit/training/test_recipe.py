@@ -182,7 +182,11 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
             ],
             "beyond which model.score='location' cannot attend. Received: both.",
         ),
-        (["short_list=9", "attention=none"], "`training.short_list` is learned from alignments"),
+        (["short_list=9", "attention=none"], "`training.short_list` goes by the alignment and"),
+        (["guided_alignment=1", "attention=peeky"], "that has one. Received: model.attention='pe"),
+        (["coverage_loss=1", "attention=none"], "`training.coverage_loss` goes by the alignment"),
+        (["copying=true", "attention=none"], "`model.copying` goes by the alignment"),
+        (["copying=true", "short_list=9"], "leaves out tokens that model.copying may copy"),
         (["warmup=9", "schedule=plateau"], "`training.warmup` needs another schedule"),
         (
             ["source_subword_dropout=0.1"],
