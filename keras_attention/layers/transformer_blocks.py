@@ -124,7 +124,7 @@ class CrossAttention(Block):
     """A mechanism of ours from the positions of one sequence to the memory of another."""
 
     def __init__(self, units: int, mechanism: AttentionMechanism, **kwargs: Any) -> None:
-        super().__init__(units, **kwargs)
+        super().__init__(units, autocast=False, **kwargs)  # a cast would narrow the state
         self.mechanism = mechanism
         self.output_dense = self._dense(units, "output_dense")
 
@@ -145,6 +145,7 @@ class CrossAttention(Block):
         training: bool = False,
     ) -> tuple[Tensor, Tensor, Any]:
         """`[..., units]`, the alignment `[..., S]` and the mechanism's next state."""
+        x = ops.cast(x, self.compute_dtype)
         context, alignment, state = self.mechanism(
             self.norm(x),
             memory,

@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
+from keras_attention.layers.attention_mechanism import (
+    AttentionMechanism,
+    Tensor,
+    checked_units,
+    map_state,
+)
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
 from keras_attention.layers.transformer_blocks import (
     EPSILON,
@@ -98,7 +103,8 @@ class TransformerCell(DecoderCell):
     ) -> None:
         if attention is None:
             raise TypeError("`attention` must be an AttentionMechanism. Received: attention=None.")
-        super().__init__(units, attention, layers=layers, **kwargs)
+        # Without casts of its arguments, which would narrow the attention's state too.
+        super().__init__(units, attention, layers=layers, autocast=False, **kwargs)
         self.max_steps = checked_units(max_steps, "max_steps")
         self.heads = heads
         self.feed_forward = checked_sizes(units, heads, feed_forward, dropout)
@@ -175,6 +181,12 @@ class TransformerCell(DecoderCell):
         mechanisms = [block.mechanism.state_structure() for block in self.cross_attentions]
         return TransformerState(0, ((0, 0),) * self.layers, tuple(mechanisms))
 
+    def state_of(self, nested: Any) -> TransformerState:
+        """The state in `nested`, all but the attention's in the cell's dtype."""
+        state = super().state_of(nested)
+        taken, caches = map_state(lambda x: ops.cast(x, self.compute_dtype), tuple(state[:2]))
+        return TransformerState(taken, caches, state.attention)
+
     def call(
         self,
         inputs: Tensor,
@@ -186,7 +198,7 @@ class TransformerCell(DecoderCell):
         training: bool = False,
     ) -> tuple[Tensor, TransformerState, Tensor]:
         """Takes one step; see the class for shapes."""
-        state = self.state_of(state)
+        state, inputs = self.state_of(state), ops.cast(inputs, self.compute_dtype)
         # Few numbers of 16 bits count beyond 256.
         position = ops.sum(ops.cast(state.taken, "int32"), axis=-1)
         now = ops.equal(ops.arange(self.max_steps, dtype="int32"), position[:, None])
