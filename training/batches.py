@@ -47,6 +47,7 @@ class PairBatches:
         subword_dropout: Share of merges left out of sources and of targets, drawn anew every epoch
             of `stream`; see `SubwordTokenizer.encode_with_dropout`. Limits and buckets go by the
             lengths without it, which it exceeds.
+        guides: Links between tokens, or weights [T, S], that training goes by, one for each pair.
         seed: Seed of the shuffle.
 
     Attributes:
@@ -55,8 +56,8 @@ class PairBatches:
         dropped: Pairs over the limits.
 
     Raises:
-        ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0), or subwords are to
-            be dropped of a tokenizer without merges.
+        ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0), subwords are to be
+            dropped of a tokenizer without merges, or there are more or fewer guides than pairs.
         InputError: If there are no pairs, or none within the limits.
 
     Example:
@@ -116,6 +117,10 @@ class PairBatches:
             )
         ]
         sources, targets, kept = self._encode(pairs, source_tokenizer, target_tokenizer)
+        if guides is not None and len(guides) != len(kept):
+            raise ValueError(
+                f"`guides` must be one for each of {len(kept)} pairs. Received: {len(guides)}."
+            )
         self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
         exact = rank_buckets(sources.lengths, targets.lengths, width=1)
         self._by_length = np.argsort(exact, kind="stable")
@@ -143,7 +148,8 @@ class PairBatches:
         Returns:
             A dataset of `((source_ids, target_in), target_out)`, int32, padded with 0 to the
             longest of the batch: source_ids [B, S]; target_in [B, T], which starts with <s>;
-            target_out [B, T], which ends with </s>.
+            target_out [B, T], which ends with </s>. Where there are guides, they are a third input,
+            float32 [B, T, S].
 
         Raises:
             ValueError: If `first_step` is negative.

@@ -55,25 +55,33 @@ def read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list
         for number, (pair, weights) in enumerate(zip(pairs, rows, strict=True), start=1):
             _check_shape(codec, pair, weights, number)
         return list(rows)
-    counts_words = "subword" in (codec.source.name, codec.target.name)
+    links, words = _read_links(recipe, codec, pairs, path)
     return [
-        _by_token(codec, pair, links, number, words=counts_words)
-        for number, (pair, links) in enumerate(
-            zip(pairs, _read_links(recipe, pairs, path), strict=True), start=1
-        )
+        _by_token(codec, pair, each, number, words=words)
+        for number, (pair, each) in enumerate(zip(pairs, links, strict=True), start=1)
     ]
 
 
-def _read_links(recipe: Recipe, pairs: Sequence[Pair], path: str) -> list[Links]:
-    task = recipe.data.format
+def _read_links(
+    recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair], path: str
+) -> tuple[list[Links], bool]:
+    """The links of each pair, and whether they count words."""
+    task, names = recipe.data.format, {codec.source.name, codec.target.name}
     if path:
-        return _of_training(recipe, pairs, path, [gold.possible for gold in read_links(path)])
-    if task in KNOWN:
-        return [gold.possible for gold in known_alignments(task, pairs)]
-    raise InputError(
-        "`training.guided_alignment` needs data.alignment_path, a file with a line of i-j links "
-        f"for each training pair. Received: none, and data.format={task!r}."
-    )
+        links = [gold.possible for gold in read_links(path)]
+        return _of_training(recipe, pairs, path, links), "subword" in names
+    counted = KNOWN.get(task)
+    if counted is None:
+        raise InputError(
+            "`training.guided_alignment` needs data.alignment_path, a file with a line of i-j "
+            f"links for each training pair. Received: none, and data.format={task!r}."
+        )
+    if counted == "character" and names != {counted}:
+        raise InputError(
+            f"`training.guided_alignment` knows the links of {task} between characters and needs "
+            f"character tokenizers. Received: {codec.source.name!r} and {codec.target.name!r}."
+        )
+    return [gold.possible for gold in known_alignments(task, pairs)], counted == "word"
 
 
 def _of_training(recipe: Recipe, pairs: Sequence[Pair], path: str, rows: list[_Row]) -> list[_Row]:

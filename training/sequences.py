@@ -100,10 +100,8 @@ class GuideTensors(NamedTuple):
 
     def matrices(self, rows: tf.Tensor, shape: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """Weights `[B, T, S]` of some pairs, for `shape` `(T, S)`."""
-        numbers = tf.RaggedTensor.from_row_splits(
-            tf.range(tf.size(self.weights)), self.ends, validate=False
-        )
-        found = tf.gather(numbers, rows)
+        first, end = tf.gather(self.ends, rows), tf.gather(self.ends, rows + 1)
+        found = tf.ragged.range(first, end)
         row = tf.cast(found.value_rowids(), "int32")[:, tf.newaxis]
         places = tf.concat([row, tf.gather(self.places, found.values)], axis=1)
         size = tf.stack([tf.shape(rows)[0], *shape])

@@ -20,7 +20,7 @@ def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) 
     """Counts what each source token was aligned with, and keeps the most frequent.
 
     Every target token of a pair, under teacher forcing, counts for the source token that it
-    attends to most.
+    attends to most; one that attends to nothing, for none.
 
     Args:
         translator: a trained translator with attention.
@@ -30,10 +30,12 @@ def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) 
     sizes = len(translator.codec.source.vocabulary), len(translator.codec.target.vocabulary)
     links: list[npt.NDArray[np.int64]] = []
     for (source, target_in, *_), target_out in batches:
-        attended = np.asarray(translator.aligner(source, target_in)).argmax(axis=-1)
+        weights, target = np.asarray(translator.aligner(source, target_in)), np.asarray(target_out)
+        attended = weights.argmax(axis=-1)
         origins = np.take_along_axis(np.asarray(source), attended, axis=1).astype("int64")
-        target = np.asarray(target_out)
-        links.append((origins * sizes[1] + target)[target != PAD_ID])
+        # Monotonic attention may look nowhere.
+        linked = (target != PAD_ID) & weights.any(axis=-1)
+        links.append((origins * sizes[1] + target)[linked])
     found, counts = np.unique(np.concatenate(links), return_counts=True)
     origins, targets = np.divmod(found, sizes[1])
     frequent = np.argsort(-np.bincount(targets, counts, sizes[1]), kind="stable")

@@ -32,11 +32,13 @@ export class Translator {
   /** Gives the text so far after every token. */
   async *stream(text) {
     const source = this.read(text);
-    const { values, keys, ...first } = await this.run("encode", { source });
-    let state = first, token = START;
+    const encoded = Object.entries(await this.run("encode", { source }));
+    const memory = Object.fromEntries(encoded.filter(([name]) => !name.startsWith("state_")));
+    let state = Object.fromEntries(encoded.filter(([name]) => name.startsWith("state_")));
+    let token = START;
     const tokens = [];
     for (let step = 0; step < this.manifest.max_length && this.source.encode(text).length > 1; step++) {
-      const inputs = { token: Int32Array.of(token), source, values, keys, ...state };
+      const inputs = { token: Int32Array.of(token), source, ...memory, ...state };
       const { log_probabilities, alignment, ...next } = await this.run("decode_step", inputs);
       token = log_probabilities.indexOf(Math.max(...log_probabilities));
       if (token === END) return;

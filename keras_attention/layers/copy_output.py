@@ -19,12 +19,14 @@ class CopyOutput(keras.layers.Layer):
     """Pointer-generator output: a token is said, or copied from where the decoder looks.
 
     `p(y) = g softmax(logits)_y + (1 - g) sum_{s: target_of(x_s) = y} alignment_s` (See et al.
-    2017, equation 9), with the gate `g = sigmoid(w . output + b)` read off the decoder's output,
-    which holds the context and the state that the paper's gate reads (its equation 8).
+    2017, equation 9), with the gate `g = sigmoid(w . output + b)` read off the decoder's output.
+    The paper's gate reads context, state and input (its equation 8); the attentional vector and
+    the deep output are made of them, and `h` alone, of attention placed before the LSTM without a
+    deep output, has read them.
 
-    A source token that the target vocabulary does not have is copied as `<unk>`, whose place the
-    translator fills with the source token that it is aligned with (`replace_unknown`): together
-    they are the paper's vocabulary extended by the source.
+    A source token that the target vocabulary does not have is copied as `<unk>`. Where a
+    translator is asked to (`replace_unknown`), it puts the source token there that the `<unk>` is
+    aligned with: together they are the paper's vocabulary extended by the source.
 
     Args:
         source_vocabulary_size: number of source ids.

@@ -1,11 +1,13 @@
 """A recipe's short list, from training to the command line."""
 
+import numpy as np
 import pytest
 
 from keras_attention import Translator
 from keras_attention.cli.runtimes import lines_at_once, open_translator
 from keras_attention.errors import InputError
 from keras_attention.training.recipe import load_recipe
+from keras_attention.training.short_list import learn_short_list
 from keras_attention.training.train import train
 
 SETTINGS = [
@@ -38,6 +40,19 @@ def test_training_leaves_a_short_list_that_search_uses(folder):
     assert found.score > whole[0].score
     translator.short_list = None
     assert whole[0].score == pytest.approx(translator("a5 b5").score)
+
+
+def test_what_looks_nowhere_is_nobodys_translation(folder, monkeypatch):
+    translator = Translator.load(folder / "run")
+    codec = translator.codec
+    source, target = codec.encode(["a5 b5"]), codec.target.encode("w5 v5")
+    weights = np.zeros((1, len(target), source.shape[1]), "float32")
+    weights[0, 1, 1] = 1  # v5 looks at b5, and w5 at nothing
+    monkeypatch.setattr(Translator, "aligner", lambda self, source, target_in: weights)
+    batch = (source, np.zeros((1, len(target)))), np.array([target])
+    learned = learn_short_list(translator, [batch], 2).by_source
+    assert learned[source[0, 1]].tolist() == [target[1], 0]
+    assert not learned[source[0, 0]].any()
 
 
 def test_lines_are_printed_as_they_come_where_nothing_is_sorted(folder):

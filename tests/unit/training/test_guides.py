@@ -12,6 +12,7 @@ from keras_attention.text.tokenizers import make_tokenizer
 from keras_attention.training.batches import PairBatches
 from keras_attention.training.data import split_pairs
 from keras_attention.training.guides import read_guides
+from keras_attention.training.known_alignments import known_alignments
 from keras_attention.training.recipe import Recipe
 from keras_attention.training.sections import DataConfig, TextConfig, TrainingConfig
 
@@ -70,6 +71,40 @@ def test_a_task_knows_its_own():
     letters = sorted({letter for pair in pairs for letter in pair[0]})
     guides = read_guides(guided, codec("character", letters, letters), pairs)
     assert guides == [frozenset((i, i) for i in range(len(source))) for source, _ in pairs]
+
+
+def test_a_task_that_counts_words_links_the_characters_of_words():
+    guided = Recipe(
+        name="sentences",
+        data=DataConfig(format="date-sentences", size=3, held_out=1),
+        training=TrainingConfig(guided_alignment=1.0),
+    )
+    pairs, _ = split_pairs(guided.data, guided.seed)
+    letters = sorted({letter for pair in pairs for text in pair for letter in text})
+    small = codec("character", letters, letters)
+    for (source, target), links in zip(pairs, read_guides(guided, small, pairs), strict=True):
+        assert links
+        for i, j in links:
+            assert source[i] != " " != target[j]
+        words = {(source[:i].count(" "), target[:j].count(" ")) for i, j in links}
+        assert words == set(known_alignments("date-sentences", [(source, target)])[0].possible)
+
+
+def test_a_task_that_counts_characters_needs_them():
+    guided = Recipe(
+        name="copy",
+        data=DataConfig(format="copy", size=3, held_out=1),
+        training=TrainingConfig(guided_alignment=1.0),
+    )
+    pairs, _ = split_pairs(guided.data, guided.seed)
+    with pytest.raises(InputError, match=r"knows the links of copy between characters and needs"):
+        read_guides(guided, codec("word", ["a"], ["a"]), pairs)
+
+
+def test_there_is_a_guide_for_each_pair():
+    small, options = codec(), {"batch_size": 2, "max_source_length": 4, "max_target_length": 9}
+    with pytest.raises(ValueError, match=r"`guides` must be one for each of 4 pairs\. Received: 1"):
+        PairBatches(PAIRS, small.source, small.target, guides=[frozenset()], **options)
 
 
 def test_without_a_weight_there_are_none(tmp_path):
