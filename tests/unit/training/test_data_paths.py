@@ -66,7 +66,7 @@ def test_without_a_folder_paths_start_at_the_working_folder(folder):
 
 
 def test_empty_keys_name_no_file():
-    assert [find_file(DataConfig(folder="missing"), key) for key in PATH_KEYS] == [""] * 4
+    assert [find_file(DataConfig(folder="missing"), key) for key in PATH_KEYS] == [""] * 5
 
 
 @pytest.mark.parametrize("name", ["{x}.tsv", "a}{b", "{language}", "{{", "plain"])
