@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_attention.errors import InputError
+from keras_attention.text.tokenizers import SubwordTokenizer, make_tokenizer
 from keras_attention.translation import Translation
+from keras_attention.vocabulary import Vocabulary
 
 from .data import Pair, split_pairs
 from .evaluate import Evaluation, evaluate
@@ -35,10 +37,11 @@ def wanted_lengths(recipe: Recipe, lengths: Sequence[int]) -> list[str]:
 
 
 def check_lengths(recipe: Recipe, lengths: Sequence[int]) -> None:
-    """Checks that there can be pairs of these lengths.
+    """Checks that there can be pairs of these lengths, and that the model can write the targets.
 
     Raises:
-        InputError: if they are not rising, too short for the task, or nothing is held out.
+        InputError: if they are not rising, too short for the task, nothing is held out, or a
+            Transformer would have no room for the outputs.
     """
     task = TASKS.get(recipe.data.format)
     least = task.shortest if task else 1
@@ -49,6 +52,25 @@ def check_lengths(recipe: Recipe, lengths: Sequence[int]) -> None:
         )
     if lengths and not (task or recipe.data.held_out or recipe.data.validation_path):
         raise InputError("--lengths needs held-out pairs. Received: data.held_out=0.")
+    if lengths and task:
+        _check_room(recipe, lengths)
+
+
+def _check_room(recipe: Recipe, lengths: Sequence[int]) -> None:
+    """Checks the steps of a decoder that has room for so many; how subwords cut is not known."""
+    name = recipe.text.target_tokenizer
+    if recipe.model.decoder != "transformer" or name == SubwordTokenizer.name:
+        return
+    cut = make_tokenizer(name, Vocabulary([])).cut
+    longest = max(len(cut(target)) + 1 for _, target in _made(recipe, lengths[-1:])[0])
+    key = "decoding.max_length" if recipe.decoding.max_length else "data.max_target_length"
+    room = recipe.decoding.max_length or recipe.data.max_target_length
+    if room < longest + _ROOM:
+        raise InputError(
+            f"--lengths up to {lengths[-1]} with model.decoder='transformer' needs `{key}` of at "
+            f"least {longest + _ROOM}: {longest} tokens of a target, </s> among them, and {_ROOM} "
+            f"beyond. Received: {key}={room}."
+        )
 
 
 def score_lengths(
@@ -58,7 +80,8 @@ def score_lengths(
 
     A task made in memory is tested on 500 new pairs of each length, the same for all models;
     other data on the held-out pairs up to the first length, from there up to the second, and so
-    on, those beyond the last left out. Outputs may be 10 tokens longer than the longest target.
+    on, those beyond the last left out. Outputs may be 10 tokens longer than the longest target, as
+    far as the model's decoder has room.
 
     Args:
         translator: the model.
@@ -109,6 +132,9 @@ def _score(translator: Translator, recipe: Recipe, pairs: Sequence[Pair]) -> dic
 def _evaluate(translator: Translator, pairs: Sequence[Pair]) -> Evaluation:
     longest = max(len(translator.codec.target.encode(target)) for _, target in pairs)
     most = max(translator.codec.settings.max_length, longest + _ROOM)
+    room = translator.model.longest
+    if room is not None:
+        most = min(most, room)
 
     def translate(texts: Iterable[str]) -> list[Translation]:
         return translator(texts, max_length=most)

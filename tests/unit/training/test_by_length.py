@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import pytest
 
+from keras_attention import Translator
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import CharacterTokenizer
+from keras_attention.training.build import build_codec, build_model
 from keras_attention.training.by_length import (
     PAIRS,
     check_lengths,
@@ -18,6 +22,8 @@ from keras_attention.vocabulary import Vocabulary
 
 class Copier:
     """Copies at most so many letters, or as many as its search may write."""
+
+    model = SimpleNamespace(longest=None)
 
     def __init__(self, most, max_length=4):
         letters = CharacterTokenizer(Vocabulary("abcdefghijklmnopqrstuvwxyz"))
@@ -92,3 +98,43 @@ def test_lengths_that_can_be_tested():
     check_lengths(load_recipe("copy", ["held_out=0"]), [5])
     with pytest.raises(InputError, match="--lengths needs held-out pairs"):
         check_lengths(load_recipe("dates", ["held_out=0"]), [5])
+
+
+TRANSFORMER = ["decoder=transformer", "attention=multi-head", "units=8", "embedding=4", "heads=2"]
+
+
+def test_a_transformer_writes_as_far_as_it_has_room(tmp_path):
+    words = ["ab", "abcdef", "abcdefghij"]
+    (tmp_path / "dev").write_text("".join(f"{word}\t{word}\n" for word in words))
+    settings = ["format=tsv", f"data.path={tmp_path}/dev", f"validation_path={tmp_path}/dev"]
+    recipe = load_recipe("copy", [*TRANSFORMER, *settings, "max_target_length=12"])
+    check_lengths(recipe, [5, 10])
+    codec = build_codec(recipe, split_pairs(recipe.data, recipe.seed)[0])
+    translator = Translator(build_model(recipe, codec), codec)
+    scores = score_lengths(translator, recipe, [5, 10])
+    assert [(score["pairs"], score["value"]) for score in scores.values()] == [(1, 0), (2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "key", "least"),
+    [
+        ("copy", [], "data.max_target_length", 31),
+        ("copy", ["decoding.max_length=15"], "decoding.max_length", 31),
+        ("date-sentences", [], "data.max_target_length", 31),
+    ],
+)
+def test_a_transformer_needs_room_for_the_lengths(name, settings, key, least):
+    short = [*TRANSFORMER, "max_target_length=30", *settings]
+    message = rf"--lengths up to 20 .* needs `{key}` of at least {least}: 21 tokens .*: {key}=\d+\."
+    with pytest.raises(InputError, match=message):
+        check_lengths(load_recipe(name, short), [10, 20])
+    check_lengths(load_recipe(name, [*short, f"{key}={least}"]), [10, 20])
+    check_lengths(load_recipe(name, ["max_target_length=30"]), [10, 20])
+
+
+def test_room_is_counted_in_the_tokens_of_the_target():
+    settings = [*TRANSFORMER, "source_tokenizer=word", "target_tokenizer=character"]
+    with pytest.raises(InputError, match=r"needs `data.max_target_length` of at least [6-9]\d: "):
+        check_lengths(load_recipe("date-sentences", [*settings, "max_target_length=31"]), [12])
+    settings[-1] = "target_tokenizer=subword"
+    check_lengths(load_recipe("date-sentences", [*settings, "max_target_length=9"]), [12])
