@@ -102,7 +102,7 @@ class AttentionMechanism(keras.layers.Layer):
     def _first_state(self, query: Tensor, memory: Tensor, memory_mask: Tensor | None) -> Any:
         """The initial state, a row a query where there are `K` hypotheses a source."""
         state = self.initial_state(memory, memory_mask)
-        if len(query.shape) == 3 or query.shape[0] == memory.shape[0]:
+        if len(query.shape) == 3 or _one_each(query, memory):
             return state
         copies = ops.shape(_by_source(query, memory))[1]
         return map_state(lambda x: ops.repeat(x, copies, axis=0), state)
@@ -201,9 +201,14 @@ def map_state(function: Callable[[Tensor], Tensor], state: Any) -> Any:
     return keras.tree.map_structure(function, state) if keras.tree.flatten(state) else state
 
 
+def _one_each(query: Tensor, memory: Tensor) -> bool:
+    """Whether every source is known to have one query; two unknown numbers may differ."""
+    return query.shape[0] is not None and query.shape[0] == memory.shape[0]
+
+
 def _by_source(query: Tensor, memory: Tensor) -> Tensor:
     """One step's queries `[B * K, D]` as `[B, K, D]`, beside the memory that they share."""
-    if query.shape[0] is not None and query.shape[0] == memory.shape[0]:
+    if _one_each(query, memory):
         return ops.expand_dims(query, 1)
     sources = ops.shape(memory)[0]
     # Of no source there is no hypothesis. JAX reshapes to numbers alone, which are static there.

@@ -13,6 +13,7 @@ from support import (
     gradients,
     normal,
     randomize,
+    tensorflow_only,
     to_numpy,
 )
 
@@ -103,6 +104,21 @@ def test_hypotheses_of_a_source_share_its_memory(name):
     shared = layer(queries, MEMORY, memory_mask=MASK)
     memory, mask = (np.repeat(x, 3, axis=0) for x in (MEMORY, MASK))
     assert_close(shared, layer(queries, memory, memory_mask=mask))
+
+
+@tensorflow_only("its graphs alone leave the number of rows open")
+@pytest.mark.parametrize("name", ["dot", "coverage", "local-m"])
+def test_a_graph_of_unknown_rows_takes_hypotheses_without_a_state(name):
+    import tensorflow as tf
+
+    layer = built(name)
+    queries = normal(4, 4, seed=4)  # of two hypotheses of each of two sources
+    run = tf.function(
+        lambda query, memory: layer(query, memory),
+        input_signature=[tf.TensorSpec([None, 4]), tf.TensorSpec([None, None, 4])],
+    )
+    assert_close(run(queries, MEMORY), layer(queries, MEMORY))
+    assert_close(run(queries[:2], MEMORY), layer(queries[:2], MEMORY))
 
 
 @every_mechanism
