@@ -148,10 +148,11 @@ def _check_folders(runs: Sequence[Run]) -> None:
     """Checks that each run can be started or continued."""
     taken: dict[Path, str] = {}
     for run in runs:
-        if taken.setdefault(run.folder, run.label) != run.label:
+        if run.folder in taken:
             raise InputError(
                 f"{run.folder}: `{taken[run.folder]}` and `{run.label}` would both be trained here."
             )
+        taken[run.folder] = run.label
         folder = RunFolder(run.folder)
         if folder.recipe_file.is_file():
             folder.check_same(run.recipe)

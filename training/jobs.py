@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from .comparison import Run
@@ -54,18 +55,18 @@ def run_all(
         The runs that failed.
     """
     waiting, failures = deque(runs), []
-    at_work: dict[str, tuple[Run, subprocess.Popen[bytes]]] = {}
+    at_work: dict[Path, tuple[Run, subprocess.Popen[bytes]]] = {}
     environment = child_environment(os.environ, jobs)
     try:
         while waiting or at_work:
             while waiting and len(at_work) < jobs:
                 run = waiting.popleft()
-                at_work[run.folder.name] = run, _start(run, lengths, jobs, environment)
+                at_work[run.folder] = run, _start(run, lengths, jobs, environment)
                 on_start(run)
-            for name, (run, process) in list(at_work.items()):
+            for folder, (run, process) in list(at_work.items()):
                 if process.poll() is None:
                     continue
-                del at_work[name]
+                del at_work[folder]
                 _pipe_to(process).close()
                 failure = _failure_of(run, process.returncode)
                 failures += [failure] if failure else []

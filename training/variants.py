@@ -91,7 +91,8 @@ def expand_grid(
 
     Raises:
         InputError: if the recipe cannot be read, a key is unknown, comes twice or is none to vary,
-            a value is none that the key may have, or no combination is a model.
+            a value is none that the key may have, two variants have one name, or no combination
+            is a model.
 
     Example:
         >>> vary = ["attention=bahdanau,none", "input_feeding=true,false"]
@@ -116,6 +117,7 @@ def expand_grid(
         (variants if isinstance(found, Variant) else refused).append(found)  # type: ignore[arg-type]
     if not variants:
         raise InputError(f"No combination is a model: {refused[0].label}: {refused[0].reason}")
+    _check_labels([variant.label for variant in variants])
     return Grid(tuple(variants), tuple(refused))
 
 
@@ -171,6 +173,15 @@ def _check_keys(keys: Sequence[str], option: str) -> None:
             raise InputError(f"`{key}` cannot be varied; {_OURS[key]}.")
         if keys.count(key) > 1:
             raise InputError(f"{option} must name a key once. Received: `{key}` twice.")
+
+
+def _check_labels(labels: Sequence[str]) -> None:
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(
+                "Variants must differ in what they are called; name=NAME in --also says how. "
+                f"Received: `{label}` twice."
+            )
 
 
 def _split(text: str) -> list[str]:

@@ -59,6 +59,12 @@ def test_names_of_folders_hold_no_separators(tmp_path):
         planned(tmp_path, "path=a/b,a b", overrides=["format=tsv"])
 
 
+def test_a_folder_is_of_one_run_alone(tmp_path):
+    first, second = expand_grid("copy", vary=["units=8,9"]).variants
+    with pytest.raises(InputError, match="`units=8` and `units=8` would both be trained here"):
+        plan_runs([first, replace(second, label=first.label)], 1, tmp_path)
+
+
 def test_paths_are_those_of_any_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (run,) = planned(tmp_path, "units=8", overrides=["format=tsv", "path=a.tsv"])

@@ -3,6 +3,7 @@
 import sys
 import textwrap
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,13 @@ def test_runs_go_side_by_side_each_with_its_share(planned):
     assert begun[2] > min(ended[:2])
     assert runs[0].log_file.read_text().startswith("says units=3 [10, 20] 2 ")
     assert all(run.recipe_file.is_file() for run in runs)
+
+
+def test_folders_of_one_name_are_those_of_two_runs(planned, tmp_path):
+    runs = planned("3", "4")
+    runs[1] = replace(runs[1], folder=tmp_path / "elsewhere" / runs[0].folder.name)
+    assert jobs.run_all(runs, jobs=2) == []
+    assert all(beside(run, ".ended").is_file() for run in runs)
 
 
 def test_what_is_at_work_ends_with_its_parent(planned):
