@@ -67,13 +67,20 @@ def first(stops, previous):
     return alignment
 
 
-def chunked(alignment, scores, real, width):
+def sparsemax(scores):
+    """Martins and Astudillo 2016, algorithm 1."""
+    z = np.sort(scores)[::-1]
+    thresholds = (np.cumsum(z) - 1) / np.arange(1, len(z) + 1)
+    return np.maximum(scores - thresholds[z > thresholds][-1], 0)
+
+
+def chunked(alignment, scores, real, width, mapping=softmax):
     """Chiu and Raffel 2018, equation 22."""
     weights = np.zeros(len(alignment))
     for k, stopped in enumerate(alignment):
         inside = [s for s in range(max(0, k - width + 1), k + 1) if real[s]]
         if inside:
-            weights[inside] += stopped * softmax(scores[inside])
+            weights[inside] += stopped * mapping(scores[inside])
     return weights
 
 
@@ -196,13 +203,25 @@ def test_noise_has_the_deviation_asked_for():
 
 
 def test_a_chunk_may_be_scored_and_mapped_otherwise():
-    chunk_content = BahdanauAttention(5, mapping="sparsemax")
-    layer = ChunkwiseAttention(LuongAttention(), 4, chunk_content=chunk_content)
+    within = BahdanauAttention(5, mapping="sparsemax")
+    layer = ChunkwiseAttention(LuongAttention(), 4, chunk_content=within, noise=0)
     layer.build(QUERY.shape, MEMORY.shape)
+    randomize(layer)
     assert layer.project(MEMORY).shape == (2, 7, 3 + 5)
-    assert layer.chunk_content.v.shape == (5,)
-    _, alignment = layer(QUERY, MEMORY, training=True)
-    assert np.sum(alignment) <= 8 + 1e-5
+    kernels = layer.content.key_projection.kernel, layer.r
+    kernel, r, W, U, v = doubles(
+        *kernels, within.query_projection.kernel, within.key_projection.kernel, within.v
+    )
+    *_, alignment = paper((kernel, r), QUERY, MEMORY, MASK, 1, expected)
+    scores = np.tanh((QUERY @ W)[:, :, None] + (MEMORY @ U)[:, None]) @ v
+    shares = [
+        [chunked(stopped, *told, real, 4, sparsemax) for stopped, *told in zip(*row, strict=True)]
+        for *row, real in zip(alignment, scores, MASK, strict=True)
+    ]
+    context, weights = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK, training=True))
+    assert_close(weights, np.array(shares))
+    assert_close(context, shares @ MEMORY)
+    assert (weights[0] == 0).any()
 
 
 def test_the_second_score_has_weights_of_its_own():
