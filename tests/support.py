@@ -17,6 +17,7 @@ from keras_attention import (
     LocationAwareAttention,
     LuongAttention,
     MonotonicAttention,
+    PeekyAttention,
     QueryKeyValueAttention,
     ScaledDotProductAttention,
 )
@@ -46,10 +47,14 @@ MECHANISMS = {
         3, heads=2, value_units=2, content=BahdanauAttention(5, **options), **options
     ),
     "chunkwise": lambda **options: ChunkwiseAttention(LuongAttention(**options), 3, **options),
+    "peeky": lambda **options: PeekyAttention(**options),
 }
 
 # Whose weights may sum to less than 1.
 PARTIAL = ("local-p", "monotonic", "chunkwise")
+
+# Who see the same at every step, whatever the query, and so have no alignment.
+BLIND = ("peeky",)
 
 
 def tensorflow_only(reason):

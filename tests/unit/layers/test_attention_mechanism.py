@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 from reference import attend
 from support import (
+    BLIND,
     MECHANISMS,
     PARTIAL,
     assert_close,
@@ -23,7 +24,7 @@ from keras_attention.layers.attention_mechanism import checked_choice, checked_u
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
 # Whose keys do not say all that is read of a memory.
-VALUED = {"location", "fertility", "external-memory", "heads", "additive heads"}
+VALUED = {"location", "fertility", "external-memory", "heads", "additive heads", *BLIND}
 every_mechanism = pytest.mark.parametrize("name", MECHANISMS)
 
 
@@ -35,7 +36,9 @@ def built(name, **options):
 
 def assert_sums_to_one(name, alignment, rtol):
     sums = alignment.sum(-1)
-    if name in PARTIAL:
+    if name in BLIND:
+        assert not sums.any()
+    elif name in PARTIAL:
         assert sums.any() and (sums < 1 + rtol).all()
     else:
         np.testing.assert_allclose(sums, 1, rtol=rtol)
@@ -67,7 +70,7 @@ def test_a_mechanism_without_a_score_says_what_is_missing():
 def test_all_steps_at_once_equal_one_step_after_the_other(name):
     layer = built(name)
     contexts, alignments = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK))
-    assert contexts.shape == (2, 3, 4) and alignments.shape == (2, 3, 5)
+    assert contexts.shape == (2, 3, layer.context_width(4)) and alignments.shape == (2, 3, 5)
     state = None
     for t in range(3):
         *one_step, state = layer(
@@ -203,7 +206,9 @@ def test_a_row_of_padding_alone_has_zero_gradients(name):
     _, slopes = gradients(loss, layer.trainable_variables, QUERY, MEMORY)
     assert all(np.isfinite(slope).all() for slope in slopes)
     for slope in slopes[-2:]:
-        assert not slope[0].any() and slope[1].any()
+        assert not slope[0].any()
+    of_query, of_memory = slopes[-2:]
+    assert of_memory[1].any() and of_query[1].any() == (name not in BLIND)
 
 
 @every_mechanism
