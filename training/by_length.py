@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_attention.errors import InputError
@@ -74,7 +74,11 @@ def _check_room(recipe: Recipe, lengths: Sequence[int]) -> None:
 
 
 def score_lengths(
-    translator: Translator, recipe: Recipe, lengths: Sequence[int]
+    translator: Translator,
+    recipe: Recipe,
+    lengths: Sequence[int],
+    *,
+    only: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Scores a model at source lengths, which may be over those that its recipe trains on.
 
@@ -87,19 +91,24 @@ def score_lengths(
         translator: the model.
         recipe: its recipe, which names the data and the metric.
         lengths: rising numbers of source tokens, `</s>` not counted.
+        only: names of `wanted_lengths`, where others need not be scored.
 
     Returns:
-        For each name of `wanted_lengths`: `pairs`; `value`, the metric; and `errors`, the edits
-        that lead from outputs to targets, over the targets' tokens, which tells a long output that
-        is nearly right from one that is not. Both are `None` where there are no pairs.
+        For each name: `pairs`; `value`, the metric; and `errors`, the edits that lead from outputs
+        to targets, over the targets' tokens, which tells a long output that is nearly right from
+        one that is not. Both are `None` where there are no pairs.
 
     Raises:
         InputError: if the data cannot be used.
     """
     made = recipe.data.format in TASKS
     sets = _made(recipe, lengths) if made else _held_out(translator, recipe, lengths)
-    scores = [_score(translator, recipe, pairs) for pairs in sets]
-    return dict(zip(wanted_lengths(recipe, lengths), scores, strict=True))
+    named = zip(wanted_lengths(recipe, lengths), sets, strict=True)
+    return {
+        name: _score(translator, recipe, pairs)
+        for name, pairs in named
+        if only is None or name in only
+    }
 
 
 def _made(recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:

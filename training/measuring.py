@@ -45,8 +45,7 @@ def complete(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
         result = replace(result, alignment=_align(Translator.load(run.folder), run.recipe))
         result.save(run)
     if missing := set(wanted_lengths(run.recipe, lengths)) - set(result.lengths):
-        scores = score_lengths(Translator.load(run.folder), run.recipe, lengths)
-        new = {name: score for name, score in scores.items() if name in missing}
+        new = score_lengths(Translator.load(run.folder), run.recipe, lengths, only=missing)
         result = replace(result, lengths={**result.lengths, **new})
         result.save(run)
     return result
@@ -73,12 +72,14 @@ def _align(translator: Translator, recipe: Recipe) -> dict[str, float]:
 
     Returns:
         `aer`, `precision` and `recall` in [0, 1] over the first thousand held-out pairs; nothing
-        where no alignment is known to be right, or the model has none.
+        where no alignment is known to be right, the model has none, or no pair is held out.
     """
     tokenizers = {translator.codec.source.name, translator.codec.target.name}
     if {KNOWN.get(recipe.data.format)} != tokenizers:
         return {}
     pairs = split_pairs(recipe.data, recipe.seed)[1][:_ALIGNED]
+    if not pairs:
+        return {}
     aligned = list(align_pairs(translator, pairs))
     if recipe.model.attention == "none" and not any(pair.weights.any() for pair in aligned):
         return {}  # of attention, no weights at all are a wrong alignment
