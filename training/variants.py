@@ -19,7 +19,11 @@ from .recipe import SETTINGS, Recipe, load_recipe, parse_override
 Choice = tuple[str, Any]
 """A dotted key and its checked value."""
 
-_OURS = {"seed": "--seeds says how many", "name": "--also takes it, for what a variant is called"}
+_OURS = {
+    "seed": "--seeds says how many",
+    "name": "--also takes it, for what a variant is called",
+    "training.metric": "--set says by which all are judged, in one column",
+}
 # Folders are called so: these keys stay, whatever values other settings come to have.
 _WITHOUT_KEY = ("model.attention", "model.placement")
 _WORDS = {("model.attention", "none"): "fixed vector"}

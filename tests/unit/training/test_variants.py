@@ -113,6 +113,8 @@ def test_a_value_in_quotes_may_hold_a_comma():
         ({"vary": ["units=8", "model.units=9"]}, r"--vary must name a key once.*`model.units`"),
         ({"vary": ["seed=1,2"]}, r"`seed` cannot be varied; --seeds says how many"),
         ({"vary": ["name=a,b"]}, r"`name` cannot be varied"),
+        ({"vary": ["metric=exact_match,bleu"]}, r"`training.metric` cannot be .*; --set says by"),
+        ({"also": ["units=8", "metric=bleu"]}, r"`training.metric` cannot be varied"),
         ({"also": ["name=x,units=8", "name=x,units=9"]}, r"in what they are called.*: `x` twice"),
         ({"vary": ["attention=luong"], "also": ["name=luong,units=8"]}, r"Received: `luong` twice"),
         ({"vary": ["units=8"], "overrides": ["epohcs=3"]}, r"Unknown key `epohcs`"),
