@@ -35,7 +35,7 @@ def known_alignments(task: str, pairs: Iterable[tuple[str, str]]) -> list[GoldAl
     for number, (source, target) in enumerate(pairs, start=1):
         try:
             found.append(_known(task, source, target))
-        except (ValueError, StopIteration):
+        except ValueError:
             raise InputError(
                 f"pair {number}: expected one that {task} makes. "
                 f"Received: {source!r} and {target!r}."

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from .dates import FIRST_DAY, FORMS, LAST_DAY, MONTHS, WEEKDAYS
+from .dates import FIRST_DAY, FORMS, LAST_DAY, MONTHS, WEEKDAYS, write_every_way
 
 Links = frozenset[tuple[int, int]]
 """Pairs of a source token's and a target token's position, counted from 0, `</s>` in none."""
@@ -36,10 +36,14 @@ _LONGEST_DATE = 4
 
 
 class Task(NamedTuple):
-    """One kind of pairs: how a pair of a length is made, what is aligned, the shortest source."""
+    """One kind of pairs: how one of a length is made, a source's links and target, and its tokens.
+
+    `target` raises `ValueError` for what is no source of the task.
+    """
 
     make: Callable[[random.Random, int], tuple[str, str]]
-    links: Callable[[str, str], Links]
+    links: Callable[[str], Links]
+    target: Callable[[str], str]
     shortest: int
     tokenizer: str
 
@@ -89,11 +93,17 @@ def links(name: str, source: str, target: str) -> Links:
         source: a source that `generate` made.
         target: its target.
 
+    Raises:
+        ValueError: if the task makes no such pair.
+
     Example:
         >>> sorted(links("date-sentences", "so we May 6, 2001 again", "so we 2001 05 06 again"))
         [(0, 0), (1, 1), (2, 3), (3, 4), (4, 2), (5, 5)]
     """
-    return TASKS[name].links(source, target)
+    task = TASKS[name]
+    if task.target(source) != target:
+        raise ValueError(f"expected a pair of {name}. Received: {source!r} and {target!r}.")
+    return task.links(source)
 
 
 def _letters(rng: random.Random, length: int) -> str:
@@ -107,7 +117,7 @@ def _make_copy(rng: random.Random, length: int) -> tuple[str, str]:
 
 def _make_reverse(rng: random.Random, length: int) -> tuple[str, str]:
     source = _letters(rng, length)
-    return source, source[::-1]
+    return source, _reversed(source)
 
 
 def _make_sentence(rng: random.Random, length: int) -> tuple[str, str]:
@@ -121,20 +131,45 @@ def _make_sentence(rng: random.Random, length: int) -> tuple[str, str]:
     return " ".join([*before, *written, *after]), " ".join([*before, *meant, *after])
 
 
-def _copy_links(source: str, target: str) -> Links:
-    return _diagonal(range(len(target)))
+def _reversed(source: str) -> str:
+    return source[::-1]
 
 
-def _reverse_links(source: str, target: str) -> Links:
-    return frozenset((len(target) - 1 - i, i) for i in range(len(target)))
-
-
-def _sentence_links(source: str, target: str) -> Links:
+def _sentence_target(source: str) -> str:
+    """The words with the date as year, month and day; `ValueError` where there is no date."""
     words = source.split()
-    shift = sum(word.lower() in _WEEKDAY_KEYS for word in words)
+    begin, month = _find_date(words)
+    end = month + 3
+    _, day, year = words[month:end]
+    number = _MONTH_KEYS.index(words[month][:3].lower()) + 1
+    meant = date(int(year), number, int(day.rstrip(",")))
+    if " ".join(words[begin:end]) not in write_every_way(meant):
+        raise ValueError(f"expected a date as `dates` writes it. Received: {source!r}.")
+    return " ".join([*words[:begin], *meant.isoformat().split("-"), *words[end:]])
+
+
+def _find_date(words: Sequence[str]) -> tuple[int, int]:
+    """Where the date of a sentence begins, and where its month stands."""
     # Carriers are written in lower case, and none begins as a month does.
-    month = next(n for n, word in enumerate(words) if word[:3].lower() in _MONTH_KEYS)
-    year, begin = month + 2, month - shift
+    months = [n for n, word in enumerate(words) if word[:3].lower() in _MONTH_KEYS]
+    if not months:
+        raise ValueError(f"expected a month. Received: {' '.join(words)!r}.")
+    weekdays = sum(word.lower() in _WEEKDAY_KEYS for word in words)
+    return months[0] - weekdays, months[0]
+
+
+def _copy_links(source: str) -> Links:
+    return _diagonal(range(len(source)))
+
+
+def _reverse_links(source: str) -> Links:
+    return frozenset((len(source) - 1 - i, i) for i in range(len(source)))
+
+
+def _sentence_links(source: str) -> Links:
+    words = source.split()
+    begin, month = _find_date(words)
+    shift, year = month - begin, month + 2
     after = range(year + 1, len(words))
     date_links = {(year, begin), (month, begin + 1), (month + 1, begin + 2)}
     return frozenset(date_links | _diagonal(range(begin)) | {(n, n - shift) for n in after})
@@ -145,7 +180,9 @@ def _diagonal(places: Iterable[int]) -> Links:
 
 
 TASKS = {
-    "copy": Task(_make_copy, _copy_links, 1, "character"),
-    "reverse": Task(_make_reverse, _reverse_links, 1, "character"),
-    "date-sentences": Task(_make_sentence, _sentence_links, _LONGEST_DATE, "word"),
+    "copy": Task(_make_copy, _copy_links, str, 1, "character"),
+    "reverse": Task(_make_reverse, _reverse_links, _reversed, 1, "character"),
+    "date-sentences": Task(
+        _make_sentence, _sentence_links, _sentence_target, _LONGEST_DATE, "word"
+    ),
 }

@@ -1,3 +1,6 @@
+import random
+import re
+
 import pytest
 
 from keras_attention.errors import InputError
@@ -22,11 +25,32 @@ def test_links_of_dates_are_those_of_date_links():
     assert KNOWN["dates"] == "character"
 
 
-@pytest.mark.parametrize("task", ["dates", "date-sentences"])
-def test_a_pair_of_something_else(task):
-    pairs = {"dates": generate_dates(1, seed=1), "date-sentences": [("a May 6, 2001", "")]}[task]
-    with pytest.raises(InputError, match=f"pair 2: expected one that {task} makes. Received: 'x' "):
-        known_alignments(task, [*pairs, ("x", "y")])
+@pytest.mark.parametrize(
+    ("task", "pair"),
+    [
+        ("dates", ("x", "y")),
+        ("copy", ("abc", "q")),
+        ("copy", ("abc", "")),
+        ("reverse", ("abc", "zzz")),
+        ("reverse", ("abc", "abc")),
+        ("date-sentences", ("x", "y")),
+        ("date-sentences", ("a May 6, 2001", "x")),
+        ("date-sentences", ("a May 6, 2001", "")),
+        ("date-sentences", ("a May 6, 2001", "a 2001 06 05")),
+        ("date-sentences", ("a May 6, 2001 b", "a 2001 05 06")),
+        ("date-sentences", ("a May 6 2001", "a 2001 05 06")),
+        ("date-sentences", ("a Monday, May 6, 2001", "a 2001 05 06")),  # it was a Sunday
+        ("date-sentences", ("Sunday, a May 6, 2001", "a 2001 05 06")),
+        ("date-sentences", ("a May 66, 2001", "a 2001 05 66")),
+        ("date-sentences", ("a May", "a 05")),
+    ],
+)
+def test_a_pair_of_something_else(task, pair):
+    kind = TASKS.get(task)
+    good = kind.make(random.Random(1), 5) if kind else generate_dates(1, seed=1)[0]
+    message = f"pair 2: expected one that {task} makes. Received: {pair[0]!r} and {pair[1]!r}"
+    with pytest.raises(InputError, match=re.escape(message)):
+        known_alignments(task, [good, pair])
 
 
 def test_a_task_without_known_links():

@@ -94,6 +94,11 @@ def test_a_negative_size():
 
 
 @pytest.mark.parametrize("name", TASKS)
+def test_the_target_of_a_source_is_the_one_that_is_made(name):
+    assert all(TASKS[name].target(source) == target for source, target in made(name))
+
+
+@pytest.mark.parametrize("name", TASKS)
 def test_recipes_read_what_is_made(name):
     recipe = load_recipe(name, ["size=50", "held_out=10", "longest=7", "shortest=6"])
     training, held_out = split_pairs(recipe.data, recipe.seed)
