@@ -90,6 +90,7 @@ def export_saved_model(
             compute=compute,
             search=asdict(translator.codec.settings),
             limits=asdict(module.limits),
+            max_steps=translator.model.longest,
             operators=operators_by_library(beside / GRAPH_FILE),
         )
         write_manifest(beside, described)

@@ -94,6 +94,7 @@ class Converted:
             InputError: if it cannot be exported.
         """
         copy = portable_copy(translator)
+        about = {**(about or {}), "max_steps": translator.model.longest}
         return cls(_convert(copy), translator.codec, _paths(copy.model), about)
 
     def write(

@@ -22,7 +22,7 @@ class AttentionDecoder(keras.layers.Layer):
     Args:
         cell: an `AttentionCell`, or another `DecoderCell`.
         dropout: rate in [0, 1) between LSTM layers; one mask serves all steps of a sequence
-            (Gal and Ghahramani 2016). Default 0.
+            (Gal and Ghahramani 2016). Default 0, as over a `TransformerCell` it must be.
         recurrent_dropout: the same on every layer's previous `h`. Default 0.
         seed: seed of the dropout masks; `None` draws one.
 
@@ -40,7 +40,7 @@ class AttentionDecoder(keras.layers.Layer):
         last state.
 
     Raises:
-        ValueError: if `dropout` is out of range.
+        ValueError: if a rate is out of range, or the cell drops out by itself.
 
     Example:
     >>> import numpy as np
@@ -70,9 +70,19 @@ class AttentionDecoder(keras.layers.Layer):
         self.cell = cell
         self.dropout = checked_rate(dropout)
         self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
+        self._check_rates()
         self.seed = seed
         self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def _check_rates(self) -> None:
+        for name in ("dropout", "recurrent_dropout"):
+            rate = getattr(self, name)
+            if rate and not self.cell.noisy:
+                raise ValueError(
+                    f"`{name}` must be 0 over a {type(self.cell).__name__}, which drops out by "
+                    f"itself. Received: {name}={rate}."
+                )
 
     def build(self, inputs_shape: Any, memory_shape: Any) -> None:
         """Makes the cell's weights."""

@@ -50,6 +50,9 @@ class DecoderCell(keras.layers.Layer):
     bridged = True
     """Whether the first state is made of the bridge's."""
 
+    noisy = True
+    """Whether a step heeds its `noise`; other cells drop out by themselves."""
+
     def __init__(
         self,
         units: int,

@@ -51,8 +51,8 @@ class TransformerCell(DecoderCell):
     Args:
         units: width of every layer, even and a multiple of `heads`.
         attention: the `AttentionMechanism` of the first layer; the others get copies.
-        max_steps: how many steps a state has room for, a positive integer. `all_steps` takes any
-            number of them.
+        max_steps: how many steps a state has room for, a positive integer; what a step beyond
+            them gives means nothing. `all_steps` takes any number of them.
         layers: number of layers. Default 2.
         heads: heads of the self-attention. Default 4.
         feed_forward: width of the feed-forward blocks; default four times `units`.
@@ -88,6 +88,7 @@ class TransformerCell(DecoderCell):
     """
 
     bridged = False
+    noisy = False
 
     def __init__(
         self,

@@ -63,7 +63,7 @@ def make_decoder(
     """
     cell = _cell(settings, attention, dtype)
     # A Transformer's blocks drop out by themselves, and nothing in it recurs.
-    rates = _named(settings, "dropout", "recurrent_dropout") if cell.bridged else {}
+    rates = _named(settings, "dropout", "recurrent_dropout") if cell.noisy else {}
     return AttentionDecoder(cell, **rates, dtype=dtype, name="decoder")
 
 

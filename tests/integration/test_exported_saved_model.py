@@ -227,6 +227,11 @@ def test_needs_the_operators_that_its_manifest_lists(variant, saved_model):
     assert set().union(*listed.values()) == operators - core
 
 
+def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, saved_model):
+    room = 12 if variant.model.settings["decoder"] == "transformer" else None
+    assert check_manifest(saved_model)["max_steps"] == room
+
+
 def test_weights_are_stored_once(variant, saved_model):
     stored = sum(path.stat().st_size for path in (saved_model / "variables").iterdir())
     weights = sum(4 * int(np.prod(weight.shape)) for weight in variant.model.weights)

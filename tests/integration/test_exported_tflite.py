@@ -21,6 +21,11 @@ def exported(variant, tmp_path_factory):
     return export_tflite(variant, tmp_path_factory.mktemp("model") / "model.tflite")
 
 
+def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, exported):
+    room = 12 if variant.model.settings["decoder"] == "transformer" else None
+    assert DeviceTranslator.load(exported).manifest["max_steps"] == room
+
+
 def test_gives_the_translators_greedy_answers(variant, exported):
     device = DeviceTranslator.load(exported)
     texts = [text for text in TEXTS if device.fits(text)]

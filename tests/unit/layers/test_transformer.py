@@ -219,6 +219,13 @@ def test_the_decoder_takes_all_steps_at_once():
     assert_close((outputs, alignment), (expected, weights), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["dropout", "recurrent_dropout"])
+def test_the_decoder_leaves_dropout_to_the_cell(name):
+    message = rf"`{name}` must be 0 over a TransformerCell, .*\. Received: {name}=0\.1\."
+    with pytest.raises(ValueError, match=message):
+        AttentionDecoder(cell(layers=1), **{name: 0.1})
+
+
 def test_every_layer_has_a_mechanism_of_its_own():
     attention = BahdanauAttention(3, normalize=True)
     layer = cell(attention)
