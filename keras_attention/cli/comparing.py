@@ -22,6 +22,7 @@ from keras_attention.training.comparison_table import (
     make_rows,
     save_table,
 )
+from keras_attention.training.folder_lock import hold_folder
 from keras_attention.training.jobs import Failure, run_all
 from keras_attention.training.metric_kinds import format_value
 from keras_attention.training.run_folder import RunFolder
@@ -53,6 +54,8 @@ class Plan:
 def run_compare(grid: Grid, plan: Plan) -> None:
     """Trains what is missing, then prints and saves the table and the pictures.
 
+    While it trains, no other process can train in the same folder.
+
     Raises:
         InputError: before anything is trained, if something cannot be used; behind the table, if
             runs failed.
@@ -63,7 +66,10 @@ def run_compare(grid: Grid, plan: Plan) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for reason, labels in _by_reason(grid.refused).items():
         console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
-    failures = [] if plan.show else _train(runs, plan, console)
+    failures: list[Failure] = []
+    if not plan.show:
+        with hold_folder(plan.folder):
+            failures = _train(runs, plan, console)
     rows = make_rows(runs)
     if any(row.results for row in rows):
         _report(rows, _names_of_lengths(runs, plan), plan)
@@ -135,7 +141,7 @@ class _Board:
     def start(self, run: Run) -> None:
         """Adds a bar."""
         epochs = run.recipe.training.epochs
-        task = self._progress.add_task(Text(run.folder.name).plain, total=epochs)
+        task = self._progress.add_task(run.folder.name, total=epochs)
         self._tasks[run.folder] = run, task
 
     def end(self, run: Run, failure: Failure | None) -> None:

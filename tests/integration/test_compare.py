@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import platform
 import re
 import sys
 
@@ -11,6 +13,7 @@ from runs import contents, overrides
 
 from keras_attention.training import jobs
 from keras_attention.training.comparison import plan_runs, read_result
+from keras_attention.training.folder_lock import LOCK_FILE
 from keras_attention.training.measuring import complete
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.stopwatch import TIMES_FILE
@@ -108,6 +111,21 @@ def test_a_run_that_fails_is_told_with_its_reason(run, tmp_path):
     assert failed.code == 2
     assert "1/1  short_list=5-seed1  failed: `training.short_list` needs 1024 " in failed.out
     assert failed.err.startswith("error: 1 of 1 runs failed; their .log files say why")
+
+
+def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "WORKER", [sys.executable, "-c", "raise SystemExit(3)"])
+    asked = ["compare", "copy", "--vary", "units=8", "--output", tmp_path]
+    lock = tmp_path / LOCK_FILE
+    lock.write_text(f"{os.getppid()} on {platform.node()}")
+    second = run(*asked)
+    assert (second.code, second.out) == (2, "")
+    assert second.err.startswith(f"error: {tmp_path}: process {os.getppid()} on ")
+    assert list(tmp_path.iterdir()) == [lock]
+    lock.unlink()
+    failed = run(*asked)
+    assert "1/1  units=8-seed1  failed: ended with code 3" in failed.out
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize(

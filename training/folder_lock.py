@@ -1,0 +1,92 @@
+"""A folder that one process alone may work in."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from keras_attention.errors import InputError
+
+LOCK_FILE = "compare.lock"
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder, which is made where it is missing.
+
+    `compare.lock` in it names the process and its machine. What a process left that was killed is
+    taken over, on its own machine and but for Windows, where nothing tells whether it still runs.
+
+    Raises:
+        InputError: if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK_FILE
+    _take(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _take(path: Path) -> None:
+    if _create(path):
+        return
+    holder = _read(path)
+    if _is_gone(holder):
+        _remove(path, holder)
+        if _create(path):
+            return
+        holder = _read(path)
+    who = f"process {holder}" if holder else "another process"
+    raise InputError(
+        f"{path.parent}: {who} is at work here; wait for its end, or remove {path.name} if there "
+        "is no such process."
+    )
+
+
+def _create(path: Path) -> bool:
+    try:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        return False
+    with os.fdopen(file, "w", encoding="utf-8") as opened:
+        opened.write(f"{os.getpid()} on {platform.node()}")
+    return True
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _remove(path: Path, holder: str) -> None:
+    """Removes what a dead process left, but not what another has put there since it was read."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):  # another process was first
+        path.replace(aside)
+        if _read(aside) == holder:
+            aside.unlink()
+        else:
+            aside.replace(path)
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether the process was on this machine, and is no more."""
+    number, _, machine = holder.partition(" on ")
+    if os.name == "nt" or machine != platform.node() or not number.isdecimal():
+        return False
+    if int(number) == os.getpid():  # numbers come again, in containers the same ones
+        return True
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
