@@ -1,5 +1,7 @@
 """Processes of a comparison, with a program of our own in the place of training."""
 
+import socket
+import subprocess
 import sys
 import textwrap
 import time
@@ -91,3 +93,41 @@ def test_what_is_at_work_ends_with_its_parent(planned):
         jobs.run_all([run], on_wait=stop)
     assert time.monotonic() - begun < 30
     assert not beside(run, ".ended").exists()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from keras_attention.training import jobs
+from keras_attention.training.comparison import plan_runs
+from keras_attention.training.variants import expand_grid
+jobs.WORKER = [sys.executable, "-c", sys.argv[1]]
+jobs.run_all(plan_runs(expand_grid("copy", vary=["units=8"]).variants, 1, Path(sys.argv[2])))
+"""
+WORKER = """
+import socket, time
+from keras_attention.training import worker
+def complete(job):
+    connection = socket.create_connection(("127.0.0.1", {port}))
+    connection.sendall(b"at work")
+    time.sleep(60)
+worker._complete = complete
+worker.main()
+"""
+
+
+def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
+    """A connection ends with the process that holds it, whoever has to bury that one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        program = WORKER.format(port=server.getsockname()[1])
+        parent = subprocess.Popen([sys.executable, "-c", PARENT, program, str(tmp_path)])
+        try:
+            connection, _ = server.accept()
+        finally:
+            parent.kill()  # of this the parent learns nothing
+            parent.wait()
+    with connection:
+        connection.settimeout(10)
+        assert connection.recv(7) == b"at work"
+        assert connection.recv(1) == b""
