@@ -50,17 +50,17 @@ class _Plan:
             scale=self.config.scale,
             units=self.units if score == "concat" else None,
             max_source_length=self.reach if score == "location" else None,
-            **self._options,
+            **self.options,
         )
 
     def bahdanau(self, *, normalize: bool = False) -> BahdanauAttention:
         """Bahdanau's score."""
         normalize = normalize or self.config.normalize
-        return BahdanauAttention(self.units, normalize=normalize, **self._options)
+        return BahdanauAttention(self.units, normalize=normalize, **self.options)
 
     def scaled_dot_product(self) -> ScaledDotProductAttention:
         """A Transformer's score."""
-        return ScaledDotProductAttention(**self._options)
+        return ScaledDotProductAttention(**self.options)
 
     def content(self, papers: Callable[[], AttentionMechanism]) -> AttentionMechanism:
         """The score that another mechanism stands on: its paper's, or which the recipe names."""
@@ -68,7 +68,8 @@ class _Plan:
         return known[self.config.content]()
 
     @property
-    def _options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """What every mechanism with a mapping takes."""
         return {"dtype": self.policy, "mapping": self.config.mapping}
 
 
@@ -105,7 +106,7 @@ def _chunkwise(plan: _Plan) -> AttentionMechanism:
 def _multi_head(plan: _Plan) -> AttentionMechanism:
     heads = plan.config.heads
     return QueryKeyValueAttention(
-        max(1, plan.units // heads),
+        plan.units // heads,
         heads=heads,
         content=plan.content(plan.scaled_dot_product),
         dtype=plan.policy,
@@ -133,7 +134,7 @@ MECHANISMS: dict[str, Callable[[_Plan], AttentionMechanism]] = {
     "monotonic": _monotonic,
     "chunkwise": _chunkwise,
     "multi-head": _multi_head,
-    "external-memory": lambda plan: ExternalMemoryAttention(plan.units, dtype=plan.policy),
+    "external-memory": lambda plan: ExternalMemoryAttention(plan.units, **plan.options),
     "peeky": lambda plan: PeekyAttention(dtype=plan.policy),
 }
 """How each `model.attention` but "none" is built."""

@@ -9,6 +9,7 @@ from keras_attention.text.normalization import FORMS
 from keras_attention.text.subword_learning import MODEL_TYPES
 from keras_attention.text.tokenizers import TOKENIZERS
 
+from .model_checks import check_model, projects, read_by_attention
 from .settings import Section, setting
 from .synthetic import TASKS
 from .text_metrics import METRICS
@@ -134,7 +135,7 @@ class TextConfig(Section):
 
 @dataclass(frozen=True)
 class ModelConfig(Section):
-    """The model's shape. Where attention is "none", what else says how to attend is ignored."""
+    """The model's shape. What a mechanism or decoder does not read is ignored or refused."""
 
     # The layers' own constants say the same, but would bring Keras in; a test compares.
     section = "model"
@@ -218,32 +219,19 @@ class ModelConfig(Section):
                 raise InputError(
                     f"`model.{name}` must be -1 or at least 0. Received: model.{name}={value}."
                 )
-        if self.attention != "none" and self.placement == "before" and self.input_feeding:
-            raise InputError(
-                "`model.input_feeding` needs model.placement='after', because attention placed "
-                "before the LSTM feeds the context already. Received: model.placement='before'."
-            )
+        check_model(self)
         self._check_ties()
 
     @property
     def scores_by_location(self) -> bool:
         """Whether a score of `data.max_source_length` rows is among what is built."""
-        takes_luongs = {
-            "luong": True,
-            "local-m": self.content != "bahdanau",
-            "local-p": self.content != "bahdanau",
-            "monotonic": self.content == "luong",
-            "chunkwise": self.content == "luong",
-            "multi-head": self.content == "luong",
-        }
-        return self.score == "location" and takes_luongs.get(self.attention, False)
+        return self.score == "location" and "score" in read_by_attention(self)
 
     def _check_ties(self) -> None:
         """Checks that the outputs can be compared with the embeddings they are tied to."""
-        placed_after = self.decoder == "lstm" and self.placement == "after"
-        projects = self.deep_output or (self.attention != "none" and placed_after)
-        name = "attention_units" if projects else "units"
-        width = (self.attention_units if projects else 0) or self.units
+        projected = projects(self)
+        name = "attention_units" if projected else "units"
+        width = (self.attention_units if projected else 0) or self.units
         if self.tie_embeddings != "none" and width != self.embedding:
             raise InputError(
                 f"`model.tie_embeddings` needs outputs as wide as the embeddings: set model.{name} "

@@ -164,7 +164,11 @@ def test_mixed_precision_keeps_weights_in_32_bits():
             QueryKeyValueAttention,
             {"key_units": 8, "heads": 3},
         ),
-        (ModelConfig(attention="external-memory", units=6), ExternalMemoryAttention, {"width": 6}),
+        (
+            ModelConfig(attention="external-memory", units=6, mapping="sparsemax"),
+            ExternalMemoryAttention,
+            {"width": 6, "mapping": "sparsemax"},
+        ),
         (ModelConfig(attention="peeky"), PeekyAttention, {}),
     ],
 )
@@ -225,8 +229,6 @@ def test_no_attention_takes_no_notice_of_how_to_attend():
 def test_settings_that_do_not_fit_each_other():
     with pytest.raises(InputError, match="the recipe describes no model: `units` must be even"):
         make("units=7")
-    with pytest.raises(InputError, match="no model: decoder='gnmt' needs an `attention`"):
-        make("decoder=gnmt", "attention=none")
 
 
 @pytest.mark.parametrize("attention", [*MECHANISMS, "none"])
