@@ -14,6 +14,7 @@ from typing import Any
 
 from keras_attention.errors import InputError
 
+from .model_checks import ignored_settings
 from .recipe import SETTINGS, Recipe, load_recipe, parse_override
 
 Choice = tuple[str, Any]
@@ -27,14 +28,6 @@ _OURS = {
 # Folders are called so: these keys stay, whatever values other settings come to have.
 _WITHOUT_KEY = ("model.attention", "model.placement")
 _WORDS = {("model.attention", "none"): "fixed vector"}
-# What has no effect beside an attention, so that two variants may be one model.
-_IGNORED = {
-    "none": (
-        "score", "content", "normalize", "scale", "mapping", "window", "placement", "input_feeding",
-    ),
-    "bahdanau": ("score", "content", "scale", "window"),
-    "luong": ("content", "normalize", "window"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class Variant:
     """A recipe to train, and what it is called.
 
     Attributes:
-        label: the values that it varies, but for those which its attention ignores.
+        label: the values that it varies, but for those which its model ignores.
         choices: all of them, with their keys.
         recipe: the whole of it.
     """
@@ -91,7 +84,7 @@ def expand_grid(
 
     Returns:
         The variants; and what the recipe refuses, or what differs from an earlier variant only in
-        settings that its attention ignores.
+        settings that its model ignores.
 
     Raises:
         InputError: if the recipe cannot be read, a key is unknown, comes twice or is none to vary,
@@ -150,9 +143,9 @@ def _make(
     for other in before:
         if _effective(other.recipe) == _effective(made):
             return Refused(label, f"the same model as {other.label}.")
-    ignored = [f"model.{name}" for name in _IGNORED.get(made.model.attention, ())]
+    ignored = [f"model.{name}" for name in ignored_settings(made.model)]
     meant = [choice for choice in choices if choice[0] not in ignored]
-    return Variant(label_of(meant), choices, made)
+    return Variant(label_of(meant or choices), choices, made)
 
 
 def _parse_axis(text: str) -> list[Choice]:
@@ -207,7 +200,7 @@ def _word(choice: Choice) -> str:
 
 
 def _effective(recipe: Recipe) -> Recipe:
-    """The recipe, with the defaults for what its attention ignores."""
-    ignored = _IGNORED.get(recipe.model.attention, ())
+    """The recipe, with the defaults for what its model ignores."""
+    ignored = ignored_settings(recipe.model)
     defaults = {name: SETTINGS[f"model.{name}"].default for name in ignored}
     return replace(recipe, model=replace(recipe.model, **defaults))

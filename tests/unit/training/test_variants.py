@@ -77,6 +77,35 @@ def test_what_differs_in_ignored_settings_alone_is_one_model():
 
 
 @pytest.mark.parametrize(
+    ("attention", "axis"),
+    [
+        ("bahdanau", "heads=2,4"),
+        ("peeky", "mapping=softmax,sparsemax"),
+        ("coverage", "window=2,3"),
+        ("none", "attention_units=8,16"),
+        ("bahdanau", "feed_forward=0,9"),
+    ],
+)
+def test_a_grid_trains_no_model_twice(attention, axis):
+    grid = expand_grid("copy", ["placement=before"], vary=[f"attention={attention},luong", axis])
+    assert [refused.reason for refused in grid.refused][0].startswith("the same model as ")
+    assert sum(v.recipe.model.attention == attention for v in grid.variants) == 1
+
+
+def test_what_the_layers_do_not_read_is_no_variant_either():
+    overrides = ["decoder=gnmt"]
+    grid = expand_grid("copy", overrides, vary=["placement=before,after"])
+    assert [variant.label for variant in grid.variants] == ["before"]
+    assert grid.refused[0].reason == "the same model as before."
+    grid = expand_grid("copy", vary=["attention=external-memory", "mapping=softmax,sparsemax"])
+    assert len(grid.variants) == 2
+
+
+def test_a_variant_that_varies_nothing_that_counts_has_a_name_all_the_same():
+    assert labels("heads=2,4") == ["heads=2"]
+
+
+@pytest.mark.parametrize(
     ("choice", "word"),
     [
         (("model.attention", "none"), "fixed vector"),
