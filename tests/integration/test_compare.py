@@ -1,4 +1,4 @@
-"""A comparison from the command line: trained once, continued where it was killed, told again."""
+"""A comparison from the command line: continued where it was killed, trained once, told again."""
 
 import csv
 import json
@@ -11,11 +11,13 @@ import keras
 import pytest
 from runs import contents, overrides
 
+from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training import jobs
 from keras_attention.training.comparison import plan_runs, read_result
 from keras_attention.training.folder_lock import LOCK_FILE
 from keras_attention.training.measuring import complete
 from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.samples import ShowSamples
 from keras_attention.training.stopwatch import TIMES_FILE
 from keras_attention.training.variants import expand_grid
 
@@ -27,82 +29,113 @@ from keras_attention.training.samples import ShowSamples
 from keras_attention.training.worker import main
 Seq2Seq.run_eagerly = property(lambda model: True, lambda model, value: None)
 ShowSamples.on_epoch_end = lambda *arguments: None
-main()
+"""
+# After the first step behind a checkpoint it waits until it is killed.
+WAITING_WORKER = """
+import time
+from keras_attention.training.callbacks import Checkpoint
+def wait(checkpoint, batch, logs=None):
+    time.sleep(60 if checkpoint.folder.last_checkpoint()[0] else 0)
+Checkpoint.on_train_batch_end = wait
 """
 NAMES = ["luong-seed1", "luong-seed2", "fixed-vector-seed1", "fixed-vector-seed2"]
 
 
-def changes(folder):
+def changes(folder, names=NAMES):
     """When each file of the run folders was written, and what it holds."""
-    times = {path: path.stat().st_mtime_ns for path in folder.glob("*-seed*/**/*")}
-    return times, {name: contents(folder / name) for name in NAMES}
+    files = [path for name in names for path in (folder / name).rglob("*")]
+    files += [folder / f"{name}.json" for name in names]
+    times = {path: path.stat().st_mtime_ns for path in files}
+    return times, {name: contents(folder / name) for name in names}
 
 
-def test_a_grid_is_trained_once_and_told_again(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(jobs, "WORKER", [sys.executable, "-c", EAGER_WORKER])
+def start(planned, monkeypatch):
+    """Completes all runs but the last, and kills that one in its second epoch."""
+    monkeypatch.setattr(Seq2Seq, "run_eagerly", property(lambda model: True, lambda *value: None))
+    monkeypatch.setattr(ShowSamples, "on_epoch_end", lambda *arguments: None)
+    *others, last = planned
+    for other in others:
+        assert complete(other, [4, 6], jobs=2) == read_result(other)
+    times = last.folder / TIMES_FILE
+
+    def kill():
+        if times.is_file() and times.read_text():
+            raise KeyboardInterrupt
+
+    program = EAGER_WORKER + WAITING_WORKER + "main()"
+    monkeypatch.setattr(jobs, "WORKER", [sys.executable, "-c", program])
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run_all([last], on_wait=kill)
+    assert RunFolder(last.folder).last_checkpoint()[0] == 1
+    assert read_result(last) is None
+
+
+def test_a_grid_goes_on_where_it_was_killed_and_is_told_again(run, tmp_path, monkeypatch):
+    folder = tmp_path / "grid"
     asked = ["compare", "copy", "--vary", "attention=luong,none", "--seeds", 2, "--jobs", 2]
-    asked += [*overrides(*TINY), "--lengths", "4,6", "--output", tmp_path / "grid"]
+    asked += [*overrides(*TINY), "--lengths", "4,6", "--output", folder]
     for attention in ("luong", "bahdanau"):
         asked += ["--also", f"attention={attention},placement=before,input_feeding=true"]
+    planned = plan_runs(
+        expand_grid("copy", TINY, vary=["attention=luong,none"]).variants, 2, folder
+    )
+    assert [each.folder.name for each in planned] == NAMES
+    start(planned, monkeypatch)
+    finished, rows = changes(folder, NAMES[:3]), RunFolder(folder / NAMES[3]).metrics()
+
+    monkeypatch.setattr(jobs, "WORKER", [sys.executable, "-c", EAGER_WORKER + "main()"])
     first = run(*asked)
     assert first.code == 0, first.err
-    assert all(f"/4  {name}  exact_match " in first.out for name in NAMES)
+    assert f"1/1  {NAMES[3]}  exact_match " in first.out
     assert first.out.count("Wrote ") == 7
-    before = changes(tmp_path / "grid")
+    assert changes(folder, NAMES[:3]) == finished
+    check_that_it_went_on(planned[3], rows)
+    before = changes(folder)
 
     again = run(*asked)
     assert again.code == 0
-    left_out, finished, *_ = again.out.splitlines()
+    left_out, nothing_left, *_ = again.out.splitlines()
     reason = ".*: `model.input_feeding` needs model.placement='after', .*"
     assert re.fullmatch(rf"left out: luong before.*, bahdanau before[^:]*: {reason}", left_out)
-    assert finished == "4 of 4 runs were finished before."
+    assert first.out.splitlines()[:2] == [left_out, "3 of 4 runs were finished before."]
+    assert nothing_left == "4 of 4 runs were finished before."
     told = first.out[first.out.index("┏") :]
     assert again.out.endswith(told)
     assert run(*asked, "--show").out == f"{left_out}\n{told}"
-    assert changes(tmp_path / "grid") == before
+    assert changes(folder) == before
+    check_table(folder)
 
-    with open(tmp_path / "grid" / "comparison.csv", newline="") as file:
+
+def check_that_it_went_on(run, rows):
+    """The first epoch is that before the kill, the second is there once."""
+    folder, result = RunFolder(run.folder), read_result(run)
+    assert len(rows) == 1
+    assert folder.metrics()[:1] == rows
+    times = (run.folder / TIMES_FILE).read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in times] == ["0", "1"]
+    assert result.curve == tuple(folder.values("val_exact_match"))
+    assert len(result.curve) == 2
+
+
+def check_table(folder):
+    """Its numbers are those of the runs."""
+    with open(folder / "comparison.csv", newline="") as file:
         luong, fixed = csv.DictReader(file)
     values, errors = [], []
-    for name in NAMES[:2]:
-        folder = RunFolder(tmp_path / "grid" / name)
-        values.append(max(folder.values("val_exact_match")))
-        saved = json.loads((tmp_path / "grid" / f"{name}.json").read_text())
-        errors.append(saved["alignment"]["aer"])
+    for name in NAMES:
+        saved = json.loads((folder / f"{name}.json").read_text())
+        values.append(max(RunFolder(folder / name).values("val_exact_match")))
+        errors.append(saved["alignment"].get("aer"))
         assert saved["jobs"] == 2
         assert saved["minutes"] > 0 < saved["tokens_per_second"]
         assert saved["lengths"].keys() == {"4", "6"}
-    assert float(luong["exact_match_mean"]) == pytest.approx(sum(values) / 2)
-    assert float(luong["aer"]) == pytest.approx(sum(errors) / 2)
+    assert float(luong["exact_match_mean"]) == pytest.approx(sum(values[:2]) / 2)
+    assert float(fixed["exact_match_mean"]) == pytest.approx(sum(values[2:]) / 2)
+    assert float(luong["aer"]) == pytest.approx(sum(errors[:2]) / 2)
+    assert errors[2:] == [None, None]
     assert fixed["aer"] == ""
-    model = keras.models.load_model(tmp_path / "grid" / NAMES[2] / "model.keras")
+    model = keras.models.load_model(folder / NAMES[2] / "model.keras")
     assert float(fixed["parameters"]) == model.count_params()
-
-
-def test_a_killed_run_goes_on_after_its_last_validation(tmp_path):
-    settings = [*TINY, "size=1500", "epochs=6"]
-    grid = expand_grid("copy", settings, vary=["attention=none"])
-    (planned,) = plan_runs(grid.variants, 1, tmp_path)
-    folder = RunFolder(planned.folder)
-
-    def kill():
-        if folder.last_checkpoint()[0]:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        jobs.run_all([planned], on_wait=kill)
-    done = folder.last_checkpoint()[0]
-    rows = folder.metrics()[:done]
-    assert read_result(planned) is None
-    assert 1 <= done < 6
-
-    result = complete(planned)
-    assert result == read_result(planned)
-    assert folder.metrics()[:done] == rows
-    times = (planned.folder / TIMES_FILE).read_text().splitlines()[1:]
-    assert {line.split(",")[0] for line in times} == set("012345")
-    assert sum(line.startswith("0,") for line in times) == 1
-    assert result.curve == tuple(folder.values("val_exact_match"))
 
 
 def test_a_run_that_fails_is_told_with_its_reason(run, tmp_path):
