@@ -22,6 +22,7 @@ _SIZES = (
     "decoder_layers",
 )
 _CHOICES = {"encoder": ENCODERS, "decoder": DECODERS, "bridge": KINDS, "tie_embeddings": TIES}
+_OF_LSTMS = {"merge": "concat", "bridge": "dense", "layer_norm": False, "recurrent_dropout": 0}
 _OF_ALIGNMENTS = ("coverage_loss", "guided_alignment", "copying")
 
 
@@ -33,7 +34,7 @@ def checked_settings(attention: AttentionMechanism | None, **settings: Any) -> d
         **settings: the other arguments of `Seq2Seq`.
 
     Raises:
-        ValueError: if one is out of range, or needs the attention that there is not.
+        ValueError: if one is out of range, or needs the attention or the LSTMs that there are not.
     """
     for name in _SIZES:
         checked_units(settings[name], name)
@@ -46,7 +47,22 @@ def checked_settings(attention: AttentionMechanism | None, **settings: Any) -> d
             raise ValueError(f"`{name}` must be a number of at least 0. Received: {name}={value}.")
         if value and attention is None:
             raise ValueError(f"`{name}` needs `attention`. Received: attention=None.")
+    _check_unread(settings)
     return settings
+
+
+def _check_unread(settings: Settings) -> None:
+    """Checks that nothing is asked of LSTMs which are not there."""
+    encoder, decoder = (settings[side] != "transformer" for side in ("encoder", "decoder"))
+    either = encoder or decoder
+    read = {"merge": encoder, "bridge": decoder, "layer_norm": either, "recurrent_dropout": either}
+    for name, default in _OF_LSTMS.items():
+        if settings[name] != default and not read[name]:
+            raise ValueError(
+                f"`{name}` is of LSTMs and must be {default!r}, its default, with "
+                f"encoder={settings['encoder']!r} and decoder={settings['decoder']!r}. "
+                f"Received: {name}={settings[name]!r}."
+            )
 
 
 def check_ties(settings: Settings, width: int) -> None:

@@ -251,6 +251,19 @@ def test_a_model_saved_before_there_was_a_choice_has_lstms():
             r"a multiple of `heads`\. Received: units=4, heads",
         ),
         (
+            {"encoder": "transformer", "merge": "sum"},
+            r"`merge` is of LSTMs and must be 'concat', .*='lstm'\. Received: merge='sum'\.",
+        ),
+        ({"decoder": "transformer", "bridge": "copy"}, r"must be 'dense', .*bridge='copy'\."),
+        (
+            {"encoder": "transformer", "decoder": "transformer", "layer_norm": True},
+            r"`layer_norm` is of LSTMs .*Received: layer_norm=True\.",
+        ),
+        (
+            {"encoder": "transformer", "decoder": "transformer", "recurrent_dropout": 0.1},
+            r"`recurrent_dropout` is of LSTMs .*Received: recurrent_dropout=0\.1\.",
+        ),
+        (
             {"decoder": "gnmt", "attention": BahdanauAttention(4), "input_feeding": True},
             r"`input_feeding` does not fit decoder='gnmt', which feeds .*: input_feeding=True\.",
         ),
