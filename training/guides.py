@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from keras_attention.alignments import Links, read_links
+from keras_attention.alignments import Links, format_links, read_links
 from keras_attention.errors import InputError
 from keras_attention.files import read_lines
 from keras_attention.text.codec import TextCodec
 
-from .data import Pair, check_parallel, split_rows
+from .data import Pair, split_rows
 from .data_paths import find_file
 from .known_alignments import KNOWN, known_alignments
 from .recipe import Recipe
@@ -52,24 +52,25 @@ def read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list
     path = find_file(recipe.data, "alignment_path")
     if path and path.endswith(SOFT_SUFFIX):
         rows = _of_training(recipe, pairs, path, list(_read_weights(path)))
-        for number, (pair, weights) in enumerate(zip(pairs, rows, strict=True), start=1):
-            _check_shape(codec, pair, weights, number)
-        return list(rows)
+        for pair, (where, weights) in zip(pairs, rows, strict=True):
+            _check_shape(codec, pair, weights, where)
+        return [weights for _, weights in rows]
     links, words = _read_links(recipe, codec, pairs, path)
     return [
-        _by_token(codec, pair, each, number, words=words)
-        for number, (pair, each) in enumerate(zip(pairs, links, strict=True), start=1)
+        _by_token(codec, pair, each, where, words=words)
+        for pair, (where, each) in zip(pairs, links, strict=True)
     ]
 
 
 def _read_links(
     recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair], path: str
-) -> tuple[list[Links], bool]:
-    """The links of each pair, and whether they count words."""
+) -> tuple[list[tuple[str, Links]], bool]:
+    """For each pair where its links stand, and these; and whether they count words."""
     task, names = recipe.data.format, {codec.source.name, codec.target.name}
     if path:
-        links = [gold.possible for gold in read_links(path)]
-        return _of_training(recipe, pairs, path, links), "subword" in names
+        read = (gold.possible for gold in read_links(path))
+        numbered = [(_line(path, number), links) for number, links in enumerate(read, start=1)]
+        return _of_training(recipe, pairs, path, numbered), "subword" in names
     counted = KNOWN.get(task)
     if counted is None:
         raise InputError(
@@ -81,17 +82,26 @@ def _read_links(
             f"`training.guided_alignment` knows the links of {task} between characters and needs "
             f"character tokenizers. Received: {codec.source.name!r} and {codec.target.name!r}."
         )
-    return [gold.possible for gold in known_alignments(task, pairs)], counted == "word"
+    known = known_alignments(task, pairs)
+    return [(f"a pair of {task}", gold.possible) for gold in known], counted == "word"
 
 
 def _of_training(recipe: Recipe, pairs: Sequence[Pair], path: str, rows: list[_Row]) -> list[_Row]:
-    """The lines of the training pairs, in their order."""
-    held_out = 0 if recipe.data.validation_path else recipe.data.held_out
-    check_parallel(("the training pairs", len(pairs) + held_out), (path, len(rows)))
+    """What stands on the lines of the training pairs, in their order."""
+    size = len(pairs) + (0 if recipe.data.validation_path else recipe.data.held_out)
+    if len(rows) != size:
+        raise InputError(
+            f"{path}: expected a line for each of the {size} pairs of the training file. "
+            f"Received: {len(rows)}."
+        )
     return split_rows(rows, recipe.data, recipe.seed)[0]
 
 
-def _read_weights(path: str) -> Iterator[Weights]:
+def _line(path: str, number: int) -> str:
+    return f"{path}, line {number}"
+
+
+def _read_weights(path: str) -> Iterator[tuple[str, Weights]]:
     for number, line in enumerate(read_lines(path), start=1):
         try:
             weights = np.array(json.loads(line), "float32")
@@ -99,22 +109,22 @@ def _read_weights(path: str) -> Iterator[Weights]:
                 raise ValueError
         except (ValueError, TypeError):
             raise InputError(
-                f"{path}, line {number}: expected a JSON matrix of weights, as `align --soft` "
+                f"{_line(path, number)}: expected a JSON matrix of weights, as `align --soft` "
                 f"prints them. Received: {line[:40]!r}."
             ) from None
-        yield weights
+        yield _line(path, number), weights
 
 
-def _check_shape(codec: TextCodec, pair: Pair, weights: Weights, number: int) -> None:
+def _check_shape(codec: TextCodec, pair: Pair, weights: Weights, where: str) -> None:
     shape = len(codec.target.encode(pair[1])), len(codec.source.encode(pair[0]))
     if weights.shape != shape:
         raise InputError(
-            f"training pair {number}: expected weights of {shape[0]} target tokens by {shape[1]} "
-            f"source tokens, with </s>. Received: {weights.shape[0]} by {weights.shape[1]}."
+            f"{where}: expected weights of {shape[0]} target tokens by {shape[1]} source tokens, "
+            f"with </s>. Received: {weights.shape[0]} by {weights.shape[1]}."
         )
 
 
-def _by_token(codec: TextCodec, pair: Pair, links: Links, number: int, *, words: bool) -> Links:
+def _by_token(codec: TextCodec, pair: Pair, links: Links, where: str, *, words: bool) -> Links:
     """Links between tokens of those that a file or a task gives."""
     sides = []
     for side, (tokenizer, text) in enumerate(zip((codec.source, codec.target), pair, strict=True)):
@@ -124,10 +134,11 @@ def _by_token(codec: TextCodec, pair: Pair, links: Links, number: int, *, words:
         for place, unit in enumerate(units):
             if unit is not None:
                 places.setdefault(unit, []).append(place)
-        if missing := {link[side] for link in links} - places.keys():
+        beyond = sorted(link for link in links if link[side] not in places)
+        if beyond:
             raise InputError(
-                f"training pair {number}: expected links to {len(places)} "
-                f"{'words' if words else 'tokens'} of {text!r}. Received: {min(missing)}."
+                f"{where}: expected links to the {len(places)} {'words' if words else 'tokens'} "
+                f"of {text!r}, counted from 0. Received: {format_links(frozenset(beyond[:1]))}."
             )
         sides.append(places)
     sources, targets = sides

@@ -85,7 +85,8 @@ class RunFolder:
                 why = ", and a cosine schedule ends with its last epoch" if more else ""
                 raise InputError(
                     f"{self.recipe_file}: the run was started with `{old}`{why}; give the same "
-                    f"settings again, or begin anew with --overwrite. Received: `{new}`."
+                    "settings again, or begin anew in another folder (train: with --overwrite). "
+                    f"Received: `{new}`."
                 )
 
     def start(self, recipe: Recipe, epochs_done: int = 0, *, overwrite: bool = False) -> None:

@@ -113,6 +113,11 @@ def _read_gold(name: str | None, pairs: Sequence[Pair]) -> list[GoldAlignment]:
         return []
     if name in KNOWN:
         return known_alignments(name, pairs)
+    if not Path(name).exists():
+        raise InputError(
+            f"{name}: expected a Pharaoh file, or one of {', '.join(KNOWN)}. "
+            "Received: no such file."
+        )
     gold = read_links(name)
     if len(gold) != len(pairs):
         raise InputError(

@@ -68,8 +68,12 @@ def run_compare(grid: Grid, plan: Plan) -> None:
         console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
     failures: list[Failure] = []
     if not plan.show:
-        with hold_folder(plan.folder):
-            failures = _train(runs, plan, console)
+        try:
+            with hold_folder(plan.folder):
+                failures = _train(runs, plan, console)
+        except KeyboardInterrupt:
+            print("Stopped. The same command goes on from here.", file=sys.stderr)
+            raise
     rows = make_rows(runs)
     if any(row.results for row in rows):
         _report(rows, _names_of_lengths(runs, plan), plan)

@@ -191,8 +191,8 @@ def test_translate_prints_links_of_words_and_by_threshold(run, models):
         ("align {m} {dates} --soft --words", "--soft prints weights, not links, and goes without"),
         ("align {m} {dates} --soft --gold dates", "goes without --gold"),
         ("align {m} {sentences} --gold dates", "pair 1: expected one that dates makes. Received"),
-        ("align {m} {dates} --gold date-sentences", "pair 2: expected one that date-sentences"),
-        ("align {m} {dates} --gold none.txt", "none.txt: expected a file that can be read"),
+        ("align {m} {dates} --gold date-sentences", "pair 1: expected one that date-sentences"),
+        ("align {m} {dates} --gold none.txt", "none.txt: expected a Pharaoh file, or one of"),
         ("align {m} {dates} --gold {dates}", "dates.tsv, line 1: expected links such as 0-2"),
         (
             "align {m} {dates} --gold {two}",
@@ -208,7 +208,7 @@ def test_translate_prints_links_of_words_and_by_threshold(run, models):
         ("align {m} {dates} --reverse {f}/fixed", "fixed: expected a model with attention"),
         ("align {f}/there", "brings no recipe.toml, so no held-out pairs; name a file."),
         ("align {m}/1 {dates}", "not a trained model of keras-attention"),
-        ("align {f}/mixed {sentences} --gold copy", "copy counts characters on both sides"),
+        ("align {f}/mixed {copies} --gold copy", "copy counts characters on both sides"),
         ("translate {m} --alignments --threshold 1.5", "--threshold must be over 0"),
         ("translate {m} --words", "--threshold and --words go with --alignments"),
         ("translate {m} --threshold 0.5", "--threshold and --words go with --alignments"),
@@ -221,8 +221,16 @@ def test_what_does_not_fit_is_one_sentence(
     (tmp_path / "two.txt").write_text("0-0\n0-0\n")
     (tmp_path / "beyond.txt").write_text("0-0\n7p0\n0-0\n")
     paths = {"m": trained, "f": models[0], "dates": dates, "sentences": sentences}
-    paths |= {name: tmp_path / f"{name}.txt" for name in ("two", "beyond")}
+    (tmp_path / "copies.txt").write_text("low\tlow\n")
+    paths |= {name: tmp_path / f"{name}.txt" for name in ("two", "beyond", "copies")}
     outcome = run(*(word.format(**paths) for word in arguments.split()))
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("error: ") and outcome.err.count("\n") == 1
     assert message in outcome.err
+
+
+def test_a_misspelt_task_is_told_from_a_file(run, tmp_path, dates):
+    outcome = run("align", tmp_path, dates, "--gold", "datez")
+    assert outcome.code == 2
+    tasks = "dates, copy, reverse, date-sentences"
+    assert f"datez: expected a Pharaoh file, or one of {tasks}. Received: no such" in outcome.err

@@ -12,6 +12,7 @@ from runs import SETTINGS, overrides
 
 from keras_attention import Translator
 from keras_attention.export.tflite import export_tflite
+from keras_attention.training.run_folder import RunFolder
 
 PROGRAM = Path(sys.executable).with_name("keras-attention")
 LINES = ["march 27, 2016", "", "9/27/94", "Tuesday, September 27, 1994"]
@@ -158,6 +159,17 @@ def test_train_shows_the_recipe_explained(run, tmp_path, monkeypatch):
     (tmp_path / "again.toml").write_text(outcome.out)
     assert run("train", "again.toml", "--show").out == outcome.out
     assert [path.name for path in tmp_path.iterdir()] == ["again.toml"]
+
+
+def test_a_run_that_is_stopped_says_how_it_goes_on(run, tmp_path, monkeypatch):
+    def stopped(recipe, folder, **options):
+        RunFolder(folder).start(recipe)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_attention.training.train.train", stopped)
+    outcome = run("train", "dates", "--output", tmp_path / "run")
+    told = "Stopped. --resume goes on after the last validation.\n"
+    assert (outcome.code, outcome.err) == (130, told)
 
 
 def test_train_on_a_file_without_held_out_pairs(run, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The commands that make a model: quickstart, train, and data to train on."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +66,12 @@ def train(
     begun = folder / "recipe.toml"
     if resume and not overrides and recipe in recipe_names() and begun.is_file():
         resolved = load_recipe(begun)
-    run(resolved, folder, resume=resume, overwrite=overwrite)
+    try:
+        run(resolved, folder, resume=resume, overwrite=overwrite)
+    except KeyboardInterrupt:
+        if begun.is_file():
+            print("Stopped. --resume goes on after the last validation.", file=sys.stderr)
+        raise
     print(f"Trained. Next: keras-attention evaluate {folder}")
 
 

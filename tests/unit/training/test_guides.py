@@ -115,9 +115,9 @@ def test_without_a_weight_there_are_none(tmp_path):
 @pytest.mark.parametrize(
     "lines, message",
     [
-        (LINES[:3], r"same number of lines\. Received: the training pairs with 4, .*links with 3"),
-        (["0-7", *LINES[1:]], r"training pair 1: expected links to 3 tokens of 'x y z'\..*: 7\."),
-        (["5-0", *LINES[1:]], r"training pair 1: expected links to 2 tokens of 'a b'\..*: 5\."),
+        (LINES[:3], r"links: expected a line for each of the 4 pairs of .*\. Received: 3\."),
+        ([*LINES[:1], "0-7", *LINES[2:]], r"links, line 2: .* the 1 tokens of 'y', .*: 0-7\."),
+        (["5-0", *LINES[1:]], r"links, line 1: .* the 2 tokens of 'a b', .*: 5-0\."),
         (["0=0", *LINES[1:]], r"links, line 1: "),
     ],
 )
@@ -190,7 +190,7 @@ def test_weights_guide_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("[[1, 0], [0, 1]]", r"training pair 1: expected weights of 4 target tokens by 3 .*2 by 2"),
+        ("[[1, 0], [0, 1]]", r"jsonl, line 1: expected weights of 4 target tokens by 3 .*2 by 2"),
         ("[1, 0]", r"links\.jsonl, line 1: expected a JSON matrix of weights"),
         ("[[-1]]", r"line 1: expected a JSON matrix"),
         ("0-0 1-1", r"line 1: expected a JSON matrix of weights.*Received: '0-0 1-1'\."),

@@ -75,7 +75,7 @@ def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
         started.check_same(other)
     assert str(error.value) == (
         f"{started.recipe_file}: the run was started with `units = 128`; give the same settings "
-        "again, or begin anew with --overwrite. Received: `units = 7`."
+        "again, or begin anew in another folder (train: with --overwrite). Received: `units = 7`."
     )
 
 
