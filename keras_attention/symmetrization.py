@@ -6,11 +6,12 @@ from keras_attention.alignments import Links
 from keras_attention.errors import InputError
 
 SYMMETRIZATIONS = ("intersection", "union", "grow-diag-final-and")
+DEFAULT_METHOD = "grow-diag-final-and"
 
 _NEIGHBOURS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
-def symmetrize(forward: Links, reverse: Links, method: str = "grow-diag-final-and") -> Links:
+def symmetrize(forward: Links, reverse: Links, method: str = DEFAULT_METHOD) -> Links:
     """Joins the links of source to target with those of target to source.
 
     "grow-diag-final-and" (Koehn et al. 2003, section 4.5, in the form of the Moses toolkit) begins

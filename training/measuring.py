@@ -15,6 +15,7 @@ from .data import split_pairs
 from .known_alignments import KNOWN, known_alignments
 from .recipe import Recipe
 from .run_folder import RunFolder
+from .sections import WITHOUT_ALIGNMENT
 from .stopwatch import read_times
 from .text_metrics import higher_is_better
 from .train import train
@@ -75,14 +76,13 @@ def _align(translator: Translator, recipe: Recipe) -> dict[str, float]:
         where no alignment is known to be right, the model has none, or no pair is held out.
     """
     tokenizers = {translator.codec.source.name, translator.codec.target.name}
-    if {KNOWN.get(recipe.data.format)} != tokenizers:
+    aligns = recipe.model.attention not in WITHOUT_ALIGNMENT
+    if not aligns or {KNOWN.get(recipe.data.format)} != tokenizers:
         return {}
     pairs = split_pairs(recipe.data, recipe.seed)[1][:_ALIGNED]
     if not pairs:
         return {}
-    aligned = list(align_pairs(translator, pairs))
-    if recipe.model.attention == "none" and not any(pair.weights.any() for pair in aligned):
-        return {}  # of attention, no weights at all are a wrong alignment
     gold = known_alignments(recipe.data.format, pairs)
-    quality = measure_alignments([pair.links() for pair in aligned], gold)
+    found = [pair.links() for pair in align_pairs(translator, pairs)]
+    quality = measure_alignments(found, gold)
     return {"aer": quality.error, "precision": quality.precision, "recall": quality.recall}

@@ -19,10 +19,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from .dates import FIRST_DAY, FORMS, LAST_DAY, MONTHS, WEEKDAYS, write_every_way
+from keras_attention.alignments import Links
 
-Links = frozenset[tuple[int, int]]
-"""Pairs of a source token's and a target token's position, counted from 0, `</s>` in none."""
+from .dates import FIRST_DAY, FORMS, LAST_DAY, MONTHS, WEEKDAYS, write_every_way
 
 CARRIERS = (
     "the a this that we they you she he it was is will be had has not then so but and or if as "

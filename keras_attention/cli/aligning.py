@@ -23,14 +23,12 @@ from keras_attention.alignments import (
 )
 from keras_attention.errors import InputError
 from keras_attention.forced_alignment import align_pairs
-from keras_attention.symmetrization import symmetrize
+from keras_attention.symmetrization import DEFAULT_METHOD, symmetrize
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.training.data import Pair
 from keras_attention.training.known_alignments import KNOWN, known_alignments
 from keras_attention.translator import Translator
-
-DEFAULT_SYMMETRIZATION = "grow-diag-final-and"
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Wanted:
     @property
     def method(self) -> str:
         """How two models are joined."""
-        return self.symmetrize or DEFAULT_SYMMETRIZATION
+        return self.symmetrize or DEFAULT_METHOD
 
 
 def run_align(model: Path, pairs: Sequence[Pair], wanted: Wanted) -> None:

@@ -8,6 +8,7 @@ from support import (
     BACKEND,
     assert_close,
     check_layer,
+    doubles,
     evaluated,
     gradients,
     normal,
@@ -34,12 +35,8 @@ POLICIES = ("mixed_bfloat16", *(["mixed_float16"] if BACKEND == "tensorflow" els
 CELL = {"max_steps": 5, "heads": 2, "feed_forward": 6}
 
 
-def doubles(layer):
-    return [np.asarray(to_numpy(weight.value), "float64") for weight in layer.weights]
-
-
 def normed(x, layer):
-    gamma, beta = doubles(layer)
+    gamma, beta = doubles(*layer.weights)
     centred = x - x.mean(-1, keepdims=True)
     return gamma * centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-6) + beta
 
@@ -48,7 +45,7 @@ def positioned(x, layer):
     """Sines, then cosines, added to the scaled and projected input (3.4 and 3.5)."""
     x = x * np.sqrt(x.shape[-1])
     if layer.projects:
-        W, b = doubles(layer.projection)
+        W, b = doubles(*layer.projection.weights)
         x = x @ W + b
     width = x.shape[-1]
     angles = np.array(
@@ -61,26 +58,26 @@ def self_attended(x, block, causal):
     """`Concat(head_1, ...) W`, `head = softmax(Q K' / sqrt(d)) V` (equation 1 and 3.2.2)."""
     y, attention = normed(x, block.norm), block.attention
     query, key, value = (
-        np.einsum("td,dnh->nth", y, *doubles(dense))
+        np.einsum("td,dnh->nth", y, *doubles(*dense.weights))
         for dense in (attention.query_dense, attention.key_dense, attention.value_dense)
     )
     scores = np.einsum("nth,nsh->nts", query, key) / np.sqrt(query.shape[-1])
     seen = np.tril(np.ones(scores.shape[1:], bool)) if causal else np.ones(scores.shape[1:], bool)
     read = np.einsum("nts,nsh->nth", masked_softmax(scores, seen), value)
-    return x + np.einsum("nth,nhd->td", read, *doubles(attention.output_dense))
+    return x + np.einsum("nth,nhd->td", read, *doubles(*attention.output_dense.weights))
 
 
 def fed_forward(x, block):
-    (W, b), (V, c) = doubles(block.inner), doubles(block.outer)
+    (W, b), (V, c) = doubles(*block.inner.weights), doubles(*block.outer.weights)
     return x + np.maximum(normed(x, block.norm) @ W + b, 0) @ V + c
 
 
 def cross_attended(x, block, memory):
     """A "general" score of Luong's, then the projection of the context."""
-    (W,) = doubles(block.mechanism.key_projection)
+    (W,) = doubles(*block.mechanism.key_projection.weights)
     scores = normed(x, block.norm) @ (memory @ W).T
     alignment = masked_softmax(scores, np.ones(scores.shape, bool))
-    V, c = doubles(block.output_dense)
+    V, c = doubles(*block.output_dense.weights)
     return x + alignment @ memory @ V + c, alignment
 
 

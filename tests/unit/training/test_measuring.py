@@ -9,6 +9,7 @@ from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import CharacterTokenizer
 from keras_attention.training import measuring
 from keras_attention.training.comparison import Result, plan_runs, read_result
+from keras_attention.training.sections import WITHOUT_ALIGNMENT
 from keras_attention.training.variants import expand_grid
 from keras_attention.translation import Hypothesis, Translation
 from keras_attention.vocabulary import Vocabulary
@@ -67,3 +68,9 @@ def test_one_length_more_decodes_no_other_again(copier, trained):
     assert lengths == {"10": known, "20": {"pairs": 500, "value": 1.0, "errors": 0.0}}
     assert copier.seen == {20}
     assert read_result(run).lengths == lengths
+
+
+@pytest.mark.parametrize("attention", WITHOUT_ALIGNMENT)
+def test_what_has_no_alignment_is_not_aligned(attention, copier, trained):
+    run = trained(f"attention={attention}", alignment=None)
+    assert measuring.complete(run).alignment == {}
