@@ -57,7 +57,19 @@ def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2S
         loss=MaskedCrossentropy(label_smoothing=training.label_smoothing),
         metrics=[MaskedAccuracy()],
     )
+    _make_variables(model, len(codec.target.vocabulary))
     return model
+
+
+def _make_variables(model: Seq2Seq, vocabulary: int) -> None:
+    """Makes those of the optimizer and of the metrics.
+
+    TensorFlow traces a graph twice where variables are made in it, and `fit` its first step.
+    """
+    model.optimizer.build(model.trainable_variables)
+    target, logits = keras.ops.ones((1, 1), "int32"), keras.ops.zeros((1, 1, vocabulary))
+    model.compute_metrics(None, target, logits)
+    model.reset_metrics()
 
 
 def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
