@@ -2,9 +2,9 @@
 # The grids of attention.md: what every mechanism is worth in every place, and beyond the lengths of
 # training. Each goes on where it was stopped.
 #   benchmarks/attention.sh GRID [FOLDER] [OPTION OF compare ...]
-# GRID: dates, g2p-fre, g2p-kor, captions; copy, reverse, date-sentences. FOLDER: where runs are kept
-# (default runs). Public data is looked for in the folder of the variable DATA (default data), as
-# `keras-attention data` fetches it.
+# GRID: dates, g2p-fre, g2p-kor, captions; copy, reverse, date-sentences; unknown-words.
+# FOLDER: where runs are kept (default runs). Public data is looked for in the folder of the variable
+# DATA (default data), as `keras-attention data` fetches it.
 set -euo pipefail
 
 grid=${1:?which grid? see the head of this file}
@@ -66,12 +66,13 @@ case $grid in
   dates)
     every_mechanism
     also "name=bahdanau guided,guided_alignment=1"
-    compare dates size=11000 held_out=1000 embedding=32 units=64 batch_size=64 schedule=cosine
+    compare dates size=11000 held_out=1000 embedding=32 units=64 batch_size=64 \
+      epochs=6 schedule=cosine
     ;;
   g2p-*)
     every_mechanism
     compare g2p "folder=$data/g2p" "language=${grid#g2p-}" embedding=64 units=128 \
-      attention_units=64 dropout=0.2 layer_norm=false epochs=12 validate_every=228
+      attention_units=64 dropout=0.2 layer_norm=false epochs=9 validate_every=257
     ;;
   captions) # those of up to 10 words, lower-cased; tested on longer ones too
     every_mechanism
@@ -84,12 +85,20 @@ case $grid in
       source_tokenizer=word source_vocabulary_size=0 min_count=2 target_vocabulary_size=1000 \
       source_subword_dropout=0 max_source_length=11 embedding=128 units=128 layer_norm=false \
       embedding_dropout=0.1 memory_dropout=0.1 output_dropout=0.1 label_smoothing=0 ema=0 \
-      learning_rate=0.004 warmup=50 epochs=4 validate_every=522
+      learning_rate=0.004 warmup=50 epochs=3 validate_every=392
     ;;
   copy | reverse | date-sentences)
     beyond_training
     options+=(--lengths 10,20,40)
     compare "$grid" size=10000 schedule=cosine
+    ;;
+  unknown-words) # of the years, which are the rarest words, most are not in the target vocabulary
+    for attention in bahdanau luong; do
+      also "name=$attention,attention=$attention"
+      also "name=$attention replacing,attention=$attention,replace_unknown=true"
+      also "name=$attention copying,attention=$attention,copying=true"
+    done
+    compare date-sentences size=10000 schedule=cosine target_vocabulary_size=100
     ;;
   *)
     echo "$grid: no grid of these; the head of $0 lists them." >&2

@@ -113,12 +113,12 @@ class DeviceTranslator:
         Raises:
             InputError: if the text has more tokens than the file takes; at the first token.
         """
-        source, length = self._source(text), len(self.codec.source.tokens(text))
-        limit = self.codec.settings.max_length if length > 1 else 0
+        source, words = self._source(text), self.codec.source.tokens(text)
+        limit = self.codec.settings.max_length if len(words) > 1 else 0
         encoded = self._run("encode", source=source)
         state = {name: encoded[name] for name in encoded if name.startswith("state_")}
         memory = {name: encoded[name] for name in encoded if name not in state}
-        token, said, score = START_ID, list[int](), 0.0
+        token, said, score, weights = START_ID, list[int](), 0.0, list[Any]()
         for _ in range(limit):
             ids = np.array([token], "int32")
             step = self._run("decode_step", token=ids, source=source, **memory, **state)
@@ -127,8 +127,9 @@ class DeviceTranslator:
                 return
             said, score = [*said, token], score + gain
             state = {name: step[name] for name in state}
-            (word,), words = self.codec.target.vocabulary.decode([token]), self.codec.target
-            yield StreamedToken(word, words.decode(said), score, step["alignment"][0, :length])
+            weights.append(step["alignment"][0])
+            so_far = self.codec.hypothesis(said, score, np.array(weights), words)
+            yield StreamedToken(so_far.tokens[-1], so_far.text, score, so_far.alignment[-1])
 
     def fits(self, text: str) -> bool:
         """Whether `text` has no more tokens than the file takes."""

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.text.graph_tokenizer import GraphTokenizer, make_graph_tokenizer
 from keras_attention.translator import Translator
-from keras_attention.vocabulary import END_ID, PAD_ID
+from keras_attention.vocabulary import END_ID, PAD_ID, UNKNOWN_ID
 
 from . import steps
 from .limits import Limits
@@ -45,11 +45,13 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         # Functions of their own, which all signatures call: their graphs are large. What
         # `tf.Module` finds is traced and stored once more.
         texts, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        tokens = tf.TensorSpec([None, None], tf.string)
         self._read_source = _Untracked(_function(partial(_read, self.source_tokenizer), texts))
         self._read_target = _Untracked(_function(partial(_read, self.target_tokenizer), texts))
-        self._write = _Untracked(_function(partial(_write, self.target_tokenizer), ids))
+        self._write = _Untracked(_function(self.target_tokenizer.join, ids, tokens))
         self._model = _Untracked(translator.single_model)
         self._options = translator.codec.settings.options()
+        self._replaces_unknown = translator.codec.settings.replace_unknown
         self.limits = (limits or Limits()).with_beams_of(self._options.beam_width)
         self.signatures = _Untracked(self._trace())
 
@@ -79,7 +81,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
     def _serve(self, text: tf.Tensor) -> Named:
         read = self._read(text, self._read_source)
         found = search_best(self._model.value, read.ids, self._options)
-        return {**self._said(found, read.error), "source_tokens": read.tokens}
+        return self._said(found, read, read.error)
 
     def _beam(
         self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor, nbest: tf.Tensor
@@ -100,7 +102,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             tf.where(good, penalty, 0.0),
             tf.where(good, nbest, 1),
         )
-        return {**self._said(found, error), "source_tokens": read.tokens}
+        return self._said(found, read, error)
 
     def _refusal(self, width: tf.Tensor, penalty: tf.Tensor, nbest: tf.Tensor) -> tf.Tensor:
         """What is wrong with how each text is to be searched, "" where nothing is."""
@@ -114,10 +116,14 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             ),
         )
 
-    def _said(self, found: Named, error: tf.Tensor) -> Named:
+    def _said(self, found: Named, read: _Read, error: tf.Tensor) -> Named:
         """What was found, with its text and tokens, of one hypothesis a source or several."""
         ids = found["tokens"]
-        text, tokens = self._write.value(tf.reshape(ids, [-1, ids.shape[-1]]))
+        tokens = self.target_tokenizer.id_to_token(ids)
+        if self._replaces_unknown:
+            tokens = _without_unknown(ids, tokens, found["alignment"], read)
+        flat = [-1, ids.shape[-1]]
+        text = self._write.value(tf.reshape(ids, flat), tf.reshape(tokens, flat))
         refused = tf.not_equal(error, "")
         if ids.shape.rank == 3:
             refused = refused[:, tf.newaxis]
@@ -125,8 +131,9 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             "alignment": found["alignment"],
             "error": error,
             "score": tf.where(refused, IMPOSSIBLE, found["score"]),
+            "source_tokens": read.tokens,
             "text": tf.reshape(text, tf.shape(ids)[:-1]),
-            "tokens": tf.reshape(tokens, tf.shape(ids)),
+            "tokens": tokens,
         }
 
     def _score(self, source: tf.Tensor, target: tf.Tensor) -> Named:
@@ -148,7 +155,8 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return {"error": read.error, "ids": read.ids, "length": read.length, "tokens": read.tokens}
 
     def _detokenize(self, ids: tf.Tensor, length: tf.Tensor) -> Named:
-        return {"text": self._write.value(_cut(self._bounded(ids), length))[0]}
+        ids = _cut(self._bounded(ids), length)
+        return {"text": self._write.value(ids, self.target_tokenizer.id_to_token(ids))}
 
     def _encode(self, source: tf.Tensor, length: tf.Tensor) -> Named:
         return steps.encode(self._model.value, _cut(self._bounded(source), length))
@@ -226,8 +234,16 @@ def _read(tokenizer: GraphTokenizer, text: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     return _at_least_one_step(ids, PAD_ID), _at_least_one_step(tokens, "")
 
 
-def _write(tokenizer: GraphTokenizer, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    return tokenizer.detokenize(ids), tokenizer.id_to_token(ids)
+def _without_unknown(
+    ids: tf.Tensor, tokens: tf.Tensor, alignment: tf.Tensor, read: _Read
+) -> tf.Tensor:
+    """Tokens `[B, ..., T]`, source tokens in the place of `<unk>`; see `TextCodec`."""
+    words = tf.sequence_mask(read.length - 1, tf.shape(read.tokens)[1], alignment.dtype)
+    for _ in range(alignment.shape.rank - 2):
+        words = words[:, tf.newaxis]
+    weights = alignment * words
+    best = tf.gather(read.tokens, tf.argmax(weights, axis=-1), batch_dims=1)
+    return tf.where((ids == UNKNOWN_ID) & tf.reduce_any(weights > 0, axis=-1), best, tokens)
 
 
 def _require(condition: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Operation:

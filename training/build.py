@@ -28,6 +28,7 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
     """
     data, decoding = recipe.data, dict(recipe.decoding.values())
     decoding["max_length"] = decoding["max_length"] or data.max_target_length
+    decoding["replace_unknown"] = decoding["replace_unknown"] or recipe.model.copying
     try:
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
     except ValueError as error:

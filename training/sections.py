@@ -341,3 +341,7 @@ class DecodingConfig(Section):
     no_repeat_ngram: int = setting(
         0, "size of the n-grams that no output holds twice (0 = all may come)", minimum=0
     )
+    replace_unknown: bool = setting(
+        False,
+        "write the source token with the largest weight in the place of <unk>; model.copying does",
+    )

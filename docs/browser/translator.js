@@ -20,13 +20,14 @@ export class Translator {
     this.manifest = JSON.parse(files["manifest.json"]);
     this.source = new Tokenizer(files["source.vocabulary.txt"], settings, "source");
     this.target = new Tokenizer(files[`${target}.vocabulary.txt`], settings, "target");
+    this.replacesUnknown = settings.replace_unknown ?? false;
   }
 
   /** The best output of greedy search: { text, score }. */
   async translate(text) {
     const source = this.read(text);
-    const said = await this.run("greedy", { source });
-    return { text: this.target.decode([...said.tokens]), score: said.score[0] };
+    const { tokens, alignment, score } = await this.run("greedy", { source });
+    return { text: this.write([...tokens], alignment, text), score: score[0] };
   }
 
   /** Gives the text so far after every token. */
@@ -37,15 +38,30 @@ export class Translator {
     let state = Object.fromEntries(encoded.filter(([name]) => name.startsWith("state_")));
     let token = START;
     const tokens = [];
+    const weights = [];
     for (let step = 0; step < this.manifest.max_length && this.source.encode(text).length > 1; step++) {
       const inputs = { token: Int32Array.of(token), source, ...memory, ...state };
       const { log_probabilities, alignment, ...next } = await this.run("decode_step", inputs);
       token = log_probabilities.indexOf(Math.max(...log_probabilities));
       if (token === END) return;
       tokens.push(token);
+      weights.push(...alignment);
       state = next;
-      yield this.target.decode(tokens);
+      yield this.write(tokens, weights, text);
     }
+  }
+
+  /** The text of ids; where the model says so, a source token in the place of each unknown one. */
+  write(ids, weights, text) {
+    const words = this.source.cut(text);
+    const limit = this.manifest.max_source_length;
+    const said = ids.map((id, step) => {
+      if (id !== UNKNOWN || !this.replacesUnknown) return this.target.tokens[id];
+      const row = [...weights.slice(step * limit, step * limit + words.length)];
+      const largest = Math.max(0, ...row);
+      return largest > 0 ? words[row.indexOf(largest)] : this.target.tokens[id];
+    });
+    return this.target.join(ids, said);
   }
 
   /** Ids of a text, padded to the one length that the file takes. */
@@ -81,18 +97,24 @@ class Tokenizer {
     this.lowercase = settings[`${side}_lowercase`];
   }
 
-  encode(text) {
+  /** The tokens of a text, unknown ones as they stand in it. */
+  cut(text) {
     text = text.normalize(this.form);
     if (this.lowercase)
       text = [...text].map((letter) => letter.toLowerCase()).join("").normalize(this.form);
-    const tokens = this.words ? text.split(/\p{White_Space}+/u).filter(Boolean) : [...text];
-    return [...tokens.map((token) => this.ids.get(token) ?? UNKNOWN), END];
+    return this.words ? text.split(/\p{White_Space}+/u).filter(Boolean) : [...text];
   }
 
-  decode(ids) {
+  encode(text) {
+    return [...this.cut(text).map((token) => this.ids.get(token) ?? UNKNOWN), END];
+  }
+
+  /** The text of the tokens before the first id of `</s>`. */
+  join(ids, tokens) {
     const end = ids.indexOf(END);
-    const said = (end < 0 ? ids : ids.slice(0, end)).filter((id) => id !== PAD && id !== START);
-    return said.map((id) => this.tokens[id]).join(this.words ? " " : "").normalize("NFC");
+    const read = (id, step) => (end < 0 || step < end) && id !== PAD && id !== START;
+    const kept = tokens.filter((_, step) => read(ids[step], step));
+    return kept.join(this.words ? " " : "").normalize("NFC");
   }
 }
 

@@ -52,7 +52,10 @@ def open_translator(
             f"Received: --with {others[0]}."
         )
     if exports and replace_unknown:
-        raise InputError(f"{path}: --replace-unknown needs the model's folder.")
+        raise InputError(
+            f"{path}: --replace-unknown needs the model's folder; an export does so where its "
+            "model was trained with decoding.replace_unknown."
+        )
     if exports:
         return _open_export(path, search, nbest)
     with lean_imports():

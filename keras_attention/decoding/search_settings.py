@@ -8,11 +8,12 @@ from keras_attention.decoding.options import SearchOptions
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How a model searches unless it is told otherwise; exports search so too.
+    """How a model searches and writes unless it is told otherwise; exports do so too.
 
     Attributes:
         max_source_length: source tokens that an export with fixed shapes takes, `</s>` included.
-        max_length: this and what follows are those of `SearchOptions`.
+        max_length: this and what follows are those of `SearchOptions`, but for the last.
+        replace_unknown: whether source tokens stand in for `<unk>`; see `TextCodec`.
 
     Raises:
         ValueError: if a value is out of its range.
@@ -26,6 +27,7 @@ class SearchSettings:
     min_length: int = 0
     repetition_penalty: float = 1.0
     no_repeat_ngram: int = 0
+    replace_unknown: bool = False
 
     def __post_init__(self) -> None:
         """Checks the values by making options of them."""
@@ -33,6 +35,11 @@ class SearchSettings:
             raise ValueError(
                 "`max_source_length` must be a positive integer. "
                 f"Received: max_source_length={self.max_source_length!r}."
+            )
+        if type(self.replace_unknown) is not bool:
+            raise ValueError(
+                "`replace_unknown` must be True or False. "
+                f"Received: replace_unknown={self.replace_unknown!r}."
             )
         self.options()
 
@@ -46,5 +53,5 @@ class SearchSettings:
             ValueError: if an option is out of its range, or does not fit the others.
         """
         stored = asdict(self)
-        del stored["max_source_length"]
+        del stored["max_source_length"], stored["replace_unknown"]
         return SearchOptions(**{**stored, **overrides})

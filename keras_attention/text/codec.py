@@ -38,6 +38,7 @@ _DEFAULTS = {
     "min_length": 0,
     "repetition_penalty": 1.0,
     "no_repeat_ngram": 0,
+    "replace_unknown": False,
 }
 """What a file says that was written before there was a choice."""
 
@@ -118,22 +119,35 @@ class TextCodec:
             nothing_more = [*prefix, END_ID][: len(tokens[0])]
             tokens, scores, alignments = [nothing_more], [0.0], alignments[:1]
         hypotheses = [
-            self._hypothesis(ids, float(score), alignment[:, : len(source_tokens)])
+            self.hypothesis(ids, float(score), alignment, source_tokens)
             for ids, score, alignment in zip(tokens, scores, alignments, strict=True)
             if score > LEAST_SCORE
         ]
         return Translation(text, source_tokens, tuple(hypotheses))
 
-    def _hypothesis(self, ids: Any, score: float, alignment: Any) -> Hypothesis:
+    def hypothesis(
+        self, ids: Any, score: float, alignment: Any, source_tokens: Sequence[str]
+    ) -> Hypothesis:
+        """Puts one output into words, source tokens among them where the settings say so.
+
+        Args:
+            ids: target ids `[T]`, read up to the first `</s>`.
+            score: the log-probability.
+            alignment: weights `[T, S]`, where `S` may be more than there are source tokens.
+            source_tokens: the source's, `</s>` among them.
+        """
         kept = until_end([int(index) for index in ids])
         tokens = tuple(self.target.vocabulary.decode(kept))
-        return Hypothesis(self.target.decode(kept), score, tokens, np.array(alignment[: len(kept)]))
+        weights = np.array(alignment[: len(kept), : len(source_tokens)])
+        said = Hypothesis(self.target.decode(kept), score, tokens, weights)
+        return self._without_unknown(said, source_tokens) if self.settings.replace_unknown else said
 
     def replace_unknown(self, translation: Translation) -> Translation:
         """Puts a source token in the place of each `<unk>`: that of the largest weight.
 
         For word models: a name or a number that the vocabulary lacks is copied (Jean et al.
         2015, https://arxiv.org/abs/1412.2007). Where there are no weights, `<unk>` is left.
+        Done already where `settings.replace_unknown` is set.
 
         Args:
             translation: what this codec's model gave.
@@ -141,11 +155,12 @@ class TextCodec:
         Returns:
             The translation with other texts and tokens, its scores and alignments unchanged.
         """
-        words = translation.source_tokens[:-1]  # all but </s>
-        changed = [self._without_unknown(found, words) for found in translation.hypotheses]
+        tokens = translation.source_tokens
+        changed = [self._without_unknown(found, tokens) for found in translation.hypotheses]
         return replace(translation, hypotheses=tuple(changed))
 
-    def _without_unknown(self, hypothesis: Hypothesis, words: Sequence[str]) -> Hypothesis:
+    def _without_unknown(self, hypothesis: Hypothesis, source_tokens: Sequence[str]) -> Hypothesis:
+        words = source_tokens[:-1]  # all but </s>
         if UNKNOWN not in hypothesis.tokens or not words:
             return hypothesis
         weights = hypothesis.alignment[:, : len(words)]

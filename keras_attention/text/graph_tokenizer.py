@@ -142,10 +142,21 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         Returns:
             UTF-8 strings [B], in normal form C.
         """
+        return self.join(ids, self.id_to_token(ids))
+
+    def join(self, ids: Tensor, tokens: Tensor) -> Tensor:
+        """Returns the texts of tokens, some of which may be others than those of the ids.
+
+        Args:
+            ids: int32 [B, T]; they say which tokens are read, as in `detokenize`.
+            tokens: UTF-8 strings [B, T].
+
+        Returns:
+            UTF-8 strings [B], in normal form C.
+        """
         is_end = tf.cast(ids == END_ID, tf.int32)
         kept = (tf.cumsum(is_end, axis=1) == 0) & (ids != PAD_ID) & (ids != START_ID)
-        tokens = tf.ragged.boolean_mask(self.id_to_token(ids), kept)
-        return normalize(self._join(tokens), "nfc")
+        return normalize(self._join(tf.ragged.boolean_mask(tokens, kept)), "nfc")
 
     def id_to_token(self, ids: Tensor) -> Tensor:
         """Returns the token of each id, "" for padding.

@@ -46,6 +46,7 @@ VARIANTS = {
             min_length=3,
             repetition_penalty=1.2,
             no_repeat_ngram=2,
+            replace_unknown=True,
         ),
         attention=LuongAttention("general"),
         input_feeding=True,

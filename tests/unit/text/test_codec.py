@@ -40,6 +40,8 @@ def test_settings_become_options():
         SearchSettings(5, 7, min_length=8)
     with pytest.raises(ValueError, match="`max_source_length` must be a positive integer"):
         SearchSettings(0, 7)
+    with pytest.raises(ValueError, match="`replace_unknown` must be True or False"):
+        SearchSettings(5, 7, replace_unknown=1)
 
 
 def test_a_prefix_is_what_the_target_tokenizer_makes_of_it(codec):

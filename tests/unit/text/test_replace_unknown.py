@@ -1,5 +1,7 @@
 """Unknown words in the output, replaced by the source words that they were read from."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,28 @@ def test_characters_are_joined_as_characters():
     hypothesis = Hypothesis("a<unk>", -1.0, ("a", "<unk>", "</s>"), np.eye(3, dtype="float32"))
     after = codec.replace_unknown(Translation("xé", ("x", "é", "</s>"), (hypothesis,)))
     assert after.text == "aé"
+
+
+@pytest.mark.parametrize(
+    ("replaces", "expected"), [(False, "mr <unk> in <unk>"), (True, "mr Müller in Ulm")]
+)
+def test_outputs_are_written_as_the_settings_say(replaces, expected):
+    source = WordTokenizer(Vocabulary(["herr", "wohnt", "in"]))
+    target = WordTokenizer(Vocabulary(["mr", "lives", "in"]))
+    codec = TextCodec(source, target, SearchSettings(9, 9, replace_unknown=replaces))
+    ids = np.array([[[4, 3, 6, 3, 2, 0]]])
+    weights = np.zeros((1, 1, 6, 8), "float32")  # the source is padded: </s> is its sixth token
+    weights[0, 0, range(5), [0, 1, 3, 4, 5]] = 1
+    (found,) = codec.translations([" ".join(SOURCE[:-1])], ids, np.array([[-1.0]]), weights)
+    assert found.text == expected
+    assert found.text.split() == list(found.tokens[:-1])
+    assert found.alignment.shape == (5, 6)
+    assert codec.replace_unknown(found).text == "mr Müller in Ulm"
+
+
+def test_files_without_the_setting_leave_unknown_tokens(codec):
+    files = codec.to_files()
+    settings = json.loads(files["translator.json"])
+    assert settings.pop("replace_unknown") is False
+    older = {**files, "translator.json": json.dumps(settings).encode()}
+    assert TextCodec.from_files(older, "here").settings == codec.settings

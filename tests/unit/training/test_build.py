@@ -207,6 +207,15 @@ def test_a_model_that_copies_knows_what_source_tokens_are():
     assert codec.copied_ids()[:4] == special
 
 
+@pytest.mark.parametrize(
+    ("settings", "replaces"),
+    [([], False), (["copying=true"], True), (["replace_unknown=true"], True)],
+)
+def test_a_model_that_copies_writes_what_it_copies(settings, replaces):
+    codec = make(*settings)[1]
+    assert codec.settings.replace_unknown is replaces
+
+
 def test_a_score_that_is_stood_on_maps_as_the_recipe_says():
     config = ModelConfig(attention="local-m", mapping="sparsemax", score="location")
     content = build_attention(config, 20).content
