@@ -72,7 +72,7 @@ case $grid in
   g2p-*)
     every_mechanism
     compare g2p "folder=$data/g2p" "language=${grid#g2p-}" embedding=64 units=128 \
-      attention_units=64 dropout=0.2 layer_norm=false epochs=9 validate_every=257
+      attention_units=64 dropout=0.2 layer_norm=false epochs=9 validate_every=513
     ;;
   captions) # those of up to 10 words, lower-cased; tested on longer ones too
     every_mechanism
@@ -85,12 +85,12 @@ case $grid in
       source_tokenizer=word source_vocabulary_size=0 min_count=2 target_vocabulary_size=1000 \
       source_subword_dropout=0 max_source_length=11 embedding=128 units=128 layer_norm=false \
       embedding_dropout=0.1 memory_dropout=0.1 output_dropout=0.1 label_smoothing=0 ema=0 \
-      learning_rate=0.004 warmup=50 epochs=3 validate_every=392
+      learning_rate=0.004 warmup=50 epochs=3 validate_every=783
     ;;
   copy | reverse | date-sentences)
     beyond_training
     options+=(--lengths 10,20,40)
-    compare "$grid" size=10000 schedule=cosine
+    compare "$grid" size=10000 epochs=6 schedule=cosine
     ;;
   unknown-words) # of the years, which are the rarest words, most are not in the target vocabulary
     for attention in bahdanau luong; do
@@ -98,7 +98,7 @@ case $grid in
       also "name=$attention replacing,attention=$attention,replace_unknown=true"
       also "name=$attention copying,attention=$attention,copying=true"
     done
-    compare date-sentences size=10000 schedule=cosine target_vocabulary_size=100
+    compare date-sentences size=10000 epochs=6 schedule=cosine target_vocabulary_size=100
     ;;
   *)
     echo "$grid: no grid of these; the head of $0 lists them." >&2

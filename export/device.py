@@ -26,7 +26,7 @@ class StreamedToken:
     """One step of an output that is still growing.
 
     Attributes:
-        token: the token that was just said.
+        token: the token that was just said, or the source token in the place of `<unk>`.
         text: the text of all tokens so far. A longer text need not begin with a shorter one:
             letters and their marks are composed as they come.
         score: sum of the natural log-probabilities so far.

@@ -12,12 +12,13 @@ import tensorflow as tf
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.text.graph_tokenizer import GraphTokenizer, make_graph_tokenizer
 from keras_attention.translator import Translator
-from keras_attention.vocabulary import END_ID, PAD_ID, UNKNOWN_ID
+from keras_attention.vocabulary import END_ID, PAD_ID
 
 from . import steps
 from .limits import Limits
 from .searches import raw_variables, search_beams, search_best
 from .steps import Named, trace
+from .unknown_tokens import replace_unknown
 
 SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "encode", "step")
 
@@ -49,6 +50,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         self._read_source = _Untracked(_function(partial(_read, self.source_tokenizer), texts))
         self._read_target = _Untracked(_function(partial(_read, self.target_tokenizer), texts))
         self._write = _Untracked(_function(self.target_tokenizer.join, ids, tokens))
+        self._tokens_of = _Untracked(_function(self.target_tokenizer.id_to_token, ids))
         self._model = _Untracked(translator.single_model)
         self._options = translator.codec.settings.options()
         self._replaces_unknown = translator.codec.settings.replace_unknown
@@ -119,11 +121,12 @@ class ServingModule(tf.Module):  # type: ignore[misc]
     def _said(self, found: Named, read: _Read, error: tf.Tensor) -> Named:
         """What was found, with its text and tokens, of one hypothesis a source or several."""
         ids = found["tokens"]
-        tokens = self.target_tokenizer.id_to_token(ids)
+        flat = tf.reshape(ids, [-1, ids.shape[-1]])
+        tokens = tf.reshape(self._tokens_of.value(flat), tf.shape(ids))
         if self._replaces_unknown:
-            tokens = _without_unknown(ids, tokens, found["alignment"], read)
-        flat = [-1, ids.shape[-1]]
-        text = self._write.value(tf.reshape(ids, flat), tf.reshape(tokens, flat))
+            weights = found["alignment"]
+            tokens = replace_unknown(ids, tokens, weights, read.tokens, read.length)
+        text = self._write.value(flat, tf.reshape(tokens, tf.shape(flat)))
         refused = tf.not_equal(error, "")
         if ids.shape.rank == 3:
             refused = refused[:, tf.newaxis]
@@ -156,7 +159,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     def _detokenize(self, ids: tf.Tensor, length: tf.Tensor) -> Named:
         ids = _cut(self._bounded(ids), length)
-        return {"text": self._write.value(ids, self.target_tokenizer.id_to_token(ids))}
+        return {"text": self._write.value(ids, self._tokens_of.value(ids))}
 
     def _encode(self, source: tf.Tensor, length: tf.Tensor) -> Named:
         return steps.encode(self._model.value, _cut(self._bounded(source), length))
@@ -232,18 +235,6 @@ def _function(function: Callable[..., Any], *signature: tf.TensorSpec) -> Any:
 def _read(tokenizer: GraphTokenizer, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     ids, tokens = tokenizer.encode_with_tokens(text)
     return _at_least_one_step(ids, PAD_ID), _at_least_one_step(tokens, "")
-
-
-def _without_unknown(
-    ids: tf.Tensor, tokens: tf.Tensor, alignment: tf.Tensor, read: _Read
-) -> tf.Tensor:
-    """Tokens `[B, ..., T]`, source tokens in the place of `<unk>`; see `TextCodec`."""
-    words = tf.sequence_mask(read.length - 1, tf.shape(read.tokens)[1], alignment.dtype)
-    for _ in range(alignment.shape.rank - 2):
-        words = words[:, tf.newaxis]
-    weights = alignment * words
-    best = tf.gather(read.tokens, tf.argmax(weights, axis=-1), batch_dims=1)
-    return tf.where((ids == UNKNOWN_ID) & tf.reduce_any(weights > 0, axis=-1), best, tokens)
 
 
 def _require(condition: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Operation:

@@ -222,8 +222,8 @@ class Translator:
         """How likely the model finds given targets.
 
         A target that a search returned, ended by `</s>`, gets the search's own score, but for an
-        empty source, whose output `stream` does not take from the model, and with a short list,
-        over which alone a search's probabilities sum to 1.
+        empty source, whose output `stream` does not take from the model, with a short list, over
+        which alone a search's probabilities sum to 1, and where source tokens stand in for `<unk>`.
 
         Args:
             sources: any iterable of strings.

@@ -58,17 +58,21 @@ def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2S
         loss=MaskedCrossentropy(label_smoothing=training.label_smoothing),
         metrics=[MaskedAccuracy()],
     )
-    _make_variables(model, len(codec.target.vocabulary))
     return model
 
 
-def _make_variables(model: Seq2Seq, vocabulary: int) -> None:
-    """Makes those of the optimizer and of the metrics.
+def make_fit_variables(model: Seq2Seq, vocabulary_size: int) -> None:
+    """Makes the variables of the optimizer and of the metrics, which `fit` would make.
 
-    TensorFlow traces a graph twice where variables are made in it, and `fit` its first step.
+    TensorFlow traces a graph twice where variables are made in it, and the graph of a training
+    step takes seconds.
+
+    Args:
+        model: a compiled model, new or loaded.
+        vocabulary_size: of its targets.
     """
     model.optimizer.build(model.trainable_variables)
-    target, logits = keras.ops.ones((1, 1), "int32"), keras.ops.zeros((1, 1, vocabulary))
+    target, logits = keras.ops.ones((1, 1), "int32"), keras.ops.zeros((1, 1, vocabulary_size))
     model.compute_metrics(None, target, logits)
     model.reset_metrics()
 

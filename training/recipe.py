@@ -82,6 +82,7 @@ class Recipe(Section):
             "training.guided_alignment": self.training.guided_alignment,
             "training.coverage_loss": self.training.coverage_loss,
             "model.copying": self.model.copying,
+            "decoding.replace_unknown": self.decoding.replace_unknown,
         }
         for key, value in wanted.items():
             if value and self.model.attention in WITHOUT_ALIGNMENT:

@@ -343,5 +343,6 @@ class DecodingConfig(Section):
     )
     replace_unknown: bool = setting(
         False,
-        "write the source token with the largest weight in the place of <unk>; model.copying does",
+        "write the source token with the largest weight in the place of <unk>; with model.copying "
+        "always done",
     )

@@ -18,7 +18,7 @@ from keras_attention.translator import Translator
 
 from .averaging import with_average
 from .batches import PairBatches
-from .build import build_codec, build_model
+from .build import build_codec, build_model, make_fit_variables
 from .callbacks import Checkpoint, CountSteps, RaiseSampling, SeedNoise, Validate
 from .data import Pair, split_pairs
 from .data_paths import with_absolute_paths
@@ -119,9 +119,11 @@ def _make_model(
 ) -> Seq2Seq:
     """The checkpoint's model, or a new one that begins with the pretrained embeddings."""
     if checkpoint is not None:
-        return load_model(checkpoint, include_optimizer=True)
-    model = build_model(recipe, codec, total_steps)
-    load_pretrained(recipe.model, model, codec)
+        model = load_model(checkpoint, include_optimizer=True)
+    else:
+        model = build_model(recipe, codec, total_steps)
+        load_pretrained(recipe.model, model, codec)
+    make_fit_variables(model, len(codec.target.vocabulary))
     return model
 
 

@@ -65,10 +65,11 @@ def open_translator(
     if whole_vocabulary:
         translator.short_list = None
     options = _checked(translator, search, nbest)
+    replaces = replace_unknown and not translator.codec.settings.replace_unknown
 
     def translate(texts: Iterable[str]) -> list[Translation]:
         found = translator(texts, batch_size=batch_size, **options)
-        return list(map(translator.codec.replace_unknown, found)) if replace_unknown else found
+        return list(map(translator.codec.replace_unknown, found)) if replaces else found
 
     return translate
 

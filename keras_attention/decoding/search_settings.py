@@ -12,7 +12,7 @@ class SearchSettings:
 
     Attributes:
         max_source_length: source tokens that an export with fixed shapes takes, `</s>` included.
-        max_length: this and what follows are those of `SearchOptions`, but for the last.
+        max_length: this and what follows, up to `replace_unknown`, are those of `SearchOptions`.
         replace_unknown: whether source tokens stand in for `<unk>`; see `TextCodec`.
 
     Raises:

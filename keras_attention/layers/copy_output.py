@@ -24,9 +24,10 @@ class CopyOutput(keras.layers.Layer):
     the deep output are made of them, and `h` alone, of attention placed before the LSTM without a
     deep output, has read them.
 
-    A source token that the target vocabulary does not have is copied as `<unk>`. Where a
-    translator is asked to (`replace_unknown`), it puts the source token there that the `<unk>` is
-    aligned with: together they are the paper's vocabulary extended by the source.
+    A source token that the target vocabulary does not have is copied as `<unk>`. Where the model's
+    `SearchSettings.replace_unknown` says so, as recipes that copy do, translators and exports put
+    the source token there that the `<unk>` is aligned with: together they are the paper's
+    vocabulary extended by the source.
 
     Args:
         source_vocabulary_size: number of source ids.

@@ -49,7 +49,7 @@ class TextCodec:
     Args:
         source: tokenizer of what comes in.
         target: tokenizer of what goes out.
-        settings: how the model searches.
+        settings: how the model searches and writes.
     """
 
     def __init__(self, source: Tokenizer, target: Tokenizer, settings: SearchSettings) -> None:
@@ -135,6 +135,9 @@ class TextCodec:
             score: the log-probability.
             alignment: weights `[T, S]`, where `S` may be more than there are source tokens.
             source_tokens: the source's, `</s>` among them.
+
+        Returns:
+            The output, with weights `[tokens, source tokens]`.
         """
         kept = until_end([int(index) for index in ids])
         tokens = tuple(self.target.vocabulary.decode(kept))
@@ -147,7 +150,7 @@ class TextCodec:
 
         For word models: a name or a number that the vocabulary lacks is copied (Jean et al.
         2015, https://arxiv.org/abs/1412.2007). Where there are no weights, `<unk>` is left.
-        Done already where `settings.replace_unknown` is set.
+        Where `settings.replace_unknown` is set, `translations` has done it.
 
         Args:
             translation: what this codec's model gave.

@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from variants import LONG, TEXTS, VARIANTS, assert_same
 
+from keras_attention import Translator
 from keras_attention.export.manifest import check_manifest
 from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
 from keras_attention.export.serving_module import SIGNATURES
 from keras_attention.served import read_answer
+from keras_attention.text.codec import TextCodec
 
 
 def test_gives_the_translators_answers(variant, saved_model):
@@ -109,6 +113,12 @@ def test_tokenize_and_detokenize(variant, signatures):
     assert [text.decode() for text in texts] == [*(target.decode(row) for row in rows), ""]
 
 
+def test_the_same_answers_are_also_of_source_tokens_in_the_place_of_unknown_ones():
+    words = VARIANTS["words"]()
+    said = {token for found in words(TEXTS) for token in found.tokens}
+    assert {"שלום", "emoji"} <= said - set(words.codec.target.vocabulary.tokens)
+
+
 def test_encode_and_step_search_as_the_model_does(variant, signatures):
     """Greedily, over ids behind whose length a server has put anything."""
     sources = [variant.codec.source.encode(text) for text in ("the cat", "abc")]
@@ -126,9 +136,11 @@ def test_encode_and_step_search_as_the_model_does(variant, signatures):
         said.append(token)
         np.testing.assert_array_less(alignment[np.arange(16) >= length[:, None]], 1e-6)
     plain = {"beam_width": 1, "min_length": 0, "repetition_penalty": 1, "no_repeat_ngram": 0}
+    codec = variant.codec
+    as_said = TextCodec(codec.source, codec.target, replace(codec.settings, replace_unknown=False))
     for row, text in zip(np.stack(said, 1), ("the cat", "abc"), strict=True):
-        expected, tokens = variant(text, **plain).tokens, variant.codec.target.vocabulary.tokens
-        assert tuple(tokens[place] for place in row[: len(expected)]) == expected
+        expected = Translator(variant.model, as_said)(text, **plain).tokens
+        assert tuple(codec.target.vocabulary.decode(row[: len(expected)])) == expected
 
 
 def test_a_step_takes_several_hypotheses_a_source(variant, signatures):

@@ -18,8 +18,9 @@ from keras_attention.cli.runtimes import FORMATS
 from keras_attention.layers import attention_cell, bilstm_encoder, bridge, luong_attention
 from keras_attention.layers.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.mappings import MAPPINGS
+from keras_attention.model_files import load_model
 from keras_attention.models import architectures, settings
-from keras_attention.training.build import build_codec, build_model
+from keras_attention.training.build import build_codec, build_model, make_fit_variables
 from keras_attention.training.mechanisms import MECHANISMS, build_attention
 from keras_attention.training.recipe import SETTINGS, load_recipe
 from keras_attention.training.sections import ModelConfig
@@ -205,6 +206,26 @@ def test_a_model_that_copies_knows_what_source_tokens_are():
     ids = model.copy_output.target_ids(np.arange(len(codec.source.vocabulary)))
     assert list(np.asarray(ids)) == codec.copied_ids()
     assert codec.copied_ids()[:4] == special
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_the_graph_of_a_training_step_is_traced_once(loaded, tmp_path, monkeypatch):
+    model, codec = make()
+    make_fit_variables(model, len(codec.target.vocabulary))
+    if loaded:
+        model.save(tmp_path / "model.keras")
+        model = load_model(tmp_path / "model.keras", include_optimizer=True)
+        make_fit_variables(model, len(codec.target.vocabulary))
+    step, traced = model.train_step, []
+
+    def counted(batch):
+        traced.append(batch)
+        return step(batch)
+
+    monkeypatch.setattr(model, "train_step", counted)
+    ids = np.array([[4, 5, 2]] * 2, "int32")
+    model.fit((ids, ids), ids, epochs=2, verbose=0)
+    assert len(traced) == 1
 
 
 @pytest.mark.parametrize(

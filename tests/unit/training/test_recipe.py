@@ -186,6 +186,10 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
         (["guided_alignment=1", "attention=peeky"], "that has one. Received: model.attention='pe"),
         (["coverage_loss=1", "attention=none"], "`training.coverage_loss` goes by the alignment"),
         (["copying=true", "attention=none"], "`model.copying` goes by the alignment"),
+        (
+            ["replace_unknown=true", "attention=none"],
+            "`decoding.replace_unknown` goes by",
+        ),
         (["copying=true", "short_list=9"], "leaves out tokens that model.copying may copy"),
         (["warmup=9", "schedule=plateau"], "`training.warmup` needs another schedule"),
         (
