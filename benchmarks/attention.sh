@@ -8,9 +8,13 @@
 set -euo pipefail
 
 grid=${1:?which grid? see the head of this file}
-runs=${2:-runs}
+shift
+runs=runs
+if [ $# -gt 0 ] && [[ $1 != -* ]]; then
+  runs=$1
+  shift
+fi
 data=${DATA:-data}
-shift $(($# > 1 ? 2 : 1))
 options=("$@")
 
 variants=()
@@ -58,6 +62,8 @@ compare() { # RECIPE SETTINGS ...
   local recipe=$1 settings=() setting
   shift
   for setting; do settings+=(--set "$setting"); done
+  mkdir -p "$runs/$grid"
+  [ -e "$runs/$grid/commit" ] || git -C "$(dirname "$0")" rev-parse --short HEAD > "$runs/$grid/commit"
   keras-attention compare "$recipe" "${settings[@]}" "${variants[@]}" \
     --output "$runs/$grid" --jobs 2 "${options[@]}"
 }
@@ -69,14 +75,14 @@ case $grid in
     compare dates size=11000 held_out=1000 embedding=32 units=64 batch_size=64 \
       epochs=6 schedule=cosine
     ;;
-  g2p-*)
+  g2p-*) # validated once, behind the last of all steps
     every_mechanism
     compare g2p "folder=$data/g2p" "language=${grid#g2p-}" embedding=64 units=128 \
       attention_units=64 dropout=0.2 layer_norm=false epochs=9 validate_every=513
     ;;
-  captions) # those of up to 10 words, lower-cased; tested on longer ones too
+  captions) # those of up to 10 words, lower-cased; validated once, on longer ones too
     every_mechanism
-    options+=(--lengths 10,20,40)
+    options=(--lengths 10,20,40 "${options[@]}")
     compare multi30k-en-fr "folder=$data/multi30k" \
       "path=tok/train.lc.norm.tok.{language}" \
       "target_path=tok/train.lc.norm.tok.{target_language}" \
@@ -89,7 +95,7 @@ case $grid in
     ;;
   copy | reverse | date-sentences)
     beyond_training
-    options+=(--lengths 10,20,40)
+    options=(--lengths 10,20,40 "${options[@]}")
     compare "$grid" size=10000 epochs=6 schedule=cosine
     ;;
   unknown-words) # of the years, which are the rarest words, most are not in the target vocabulary

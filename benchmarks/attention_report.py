@@ -2,8 +2,8 @@
 
 python benchmarks/attention_report.py runs
 
-Prints the tables, copies each grid's comparison.json to results/attention-GRID.json, and draws
-attention-worth.png and attention-lengths.png; a grid that is not there is left out.
+Prints the tables, writes results/attention-GRID.json with what every run came to, and draws
+attention-worth.png and attention-lengths.png. A grid that is not there is left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,52 +22,27 @@ from matplotlib.figure import Figure
 from keras_attention.figures import add_legend, line_style, open_up, save_figure
 from keras_attention.files import write_atomically
 from keras_attention.fonts import lettering_for
+from keras_attention.training.comparison_table import EMPTY, as_markdown
 
 HERE = Path(__file__).parent
 PLACES = ("before", "after", "fed")
-EMPTY = "–"
+BASE = "bahdanau before"
 
-Row = dict[str, Any]
-Grid = dict[str, Row]
+Grid = dict[str, dict[str, Any]]
 """The rows of a comparison by their variant."""
+Number = Callable[[dict[str, Any]], float | None]
+"""Takes a number from a row."""
 
 
-class Column:
-    """A number of a grid's rows, and how it is written.
-
-    Args:
-        grid: the grid's name.
-        title: what the number is.
-        number: takes it from a row; `None` where there is none.
-        form: the format of a number.
-        best: `max`, `min`, or `None` where none is marked.
-    """
-
-    def __init__(
-        self,
-        grid: str,
-        title: str,
-        number: Callable[[Row], float | None],
-        form: str,
-        best: Callable[..., float] | None = None,
-    ) -> None:
-        self.grid, self.title, self.number, self.form, self.best = grid, title, number, form, best
-
-    def read(self, grids: Mapping[str, Grid], variant: str) -> float | None:
-        """The number of a variant, if it was measured."""
-        row = grids.get(self.grid, {}).get(variant)
-        return None if row is None or not row["seeds"] else self.number(row)
-
-
-def mean(name: str, scale: float = 1) -> Callable[[Row], float | None]:
+def mean(name: str, scale: float = 1) -> Number:
     """The mean over seeds."""
     return lambda row: scale * row["mean"][name] if name in row["mean"] else None
 
 
-def at(length: str, what: str, scale: float = 1) -> Callable[[Row], float | None]:
-    """The mean of what a test at a length has found."""
+def at(length: str, what: str, scale: float = 1) -> Number:
+    """The mean over seeds of what the test at a length has found."""
 
-    def number(row: Row) -> float | None:
+    def number(row: dict[str, Any]) -> float | None:
         found = [seed["lengths"].get(length, {}).get(what) for seed in row["seeds"]]
         there = [value for value in found if value is not None]
         return scale * statistics.mean(there) if there else None
@@ -74,12 +50,43 @@ def at(length: str, what: str, scale: float = 1) -> Callable[[Row], float | None
     return number
 
 
+@dataclass(frozen=True)
+class Column:
+    """A number of a grid's rows.
+
+    Attributes:
+        grid: the grid's name.
+        title: what the number is.
+        number: takes it from a row.
+        best: `max` or `min`.
+    """
+
+    grid: str
+    title: str
+    number: Number
+    best: Callable[[Sequence[float]], float]
+
+    def read(self, grids: Mapping[str, Grid], variant: str) -> float | None:
+        """The number of a variant, if it was measured."""
+        row = grids.get(self.grid, {}).get(variant)
+        return self.number(row) if row and row["seeds"] else None
+
+    def cells(self, grids: Mapping[str, Grid], variants: Sequence[str]) -> list[str]:
+        """The numbers as text, those of the best of all variants in bold."""
+        known = [self.read(grids, variant) for variant in grids.get(self.grid, {})]
+        best = self.best([n for n in known if n is not None] or [0])
+        numbers = [self.read(grids, variant) for variant in variants]
+        texts = [EMPTY if number is None else f"{number:.1f}" for number in numbers]
+        marked = zip(texts, numbers, strict=True)
+        return [f"**{text}**" if number == best else text for text, number in marked]
+
+
 WORTH = (
-    Column("dates", "dates, exact match %", mean("value", 100), ".1f", max),
-    Column("dates", "dates, alignment error %", mean("aer", 100), ".1f", min),
-    Column("g2p-fre", "French words, wrong %", mean("value"), ".1f", min),
-    Column("g2p-kor", "Korean words, wrong %", mean("value"), ".1f", min),
-    Column("captions", "captions of up to 10 words, BLEU", at("1–10", "value"), ".1f", max),
+    Column("dates", "dates, exact match %", mean("value", 100), max),
+    Column("dates", "dates, alignment error %", mean("aer", 100), min),
+    Column("g2p-fre", "French words, wrong %", mean("value"), min),
+    Column("g2p-kor", "Korean words, wrong %", mean("value"), min),
+    Column("captions", "captions of up to 10 words, BLEU", at("1–10", "value"), max),
 )
 LENGTHS = {
     "copy": ("letters copied", ("10", "20", "40")),
@@ -88,133 +95,95 @@ LENGTHS = {
     "captions": ("captions, English to French", ("1–10", "11–20", "21–40")),
 }
 OF_CAPTIONS = {
-    "bahdanau": "bahdanau before",
+    "bahdanau": BASE,
     "luong": "luong general after",
     **{name: f"{name} before" for name in ("local-m", "local-p", "monotonic", "location-aware")},
 }
-"""What the models of the other grids of lengths are called in the grid of captions."""
+"""What the models that are tested by length are called in the grid of captions."""
+UNKNOWN = Column("unknown-words", "exact match %", mean("value", 100), max)
+GRIDS = {*LENGTHS, UNKNOWN.grid, *(column.grid for column in WORTH)}
 
 
 def read_grids(runs: Path) -> dict[str, Grid]:
     """The comparisons under a folder, by the grid's name."""
-    grids = {}
-    for path in sorted(runs.glob("*/comparison.json")):
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        grids[path.parent.name] = {row["variant"]: row for row in rows}
-    return grids
+    paths = {path.parent.name: path for path in sorted(runs.glob("*/comparison.json"))}
+    rows = {name: _read(path) for name, path in paths.items() if name in GRIDS}
+    return {name: {row["variant"]: row for row in grid} for name, grid in rows.items()}
 
 
-def keep(grids: Mapping[str, Grid]) -> None:
-    """Writes what was measured beside the other results."""
-    for name, grid in grids.items():
-        with write_atomically(HERE / "results" / f"attention-{name}.json") as beside:
-            text = json.dumps(list(grid.values()), ensure_ascii=False, indent=1)
-            beside.write_text(text + "\n", encoding="utf-8")
+def keep(runs: Path, name: str, grid: Grid) -> None:
+    """Writes what was measured, and of what, beside the other results."""
+    content = {
+        "command": f"benchmarks/attention.sh {name}",
+        "commit": (runs / name / "commit").read_text(encoding="utf-8").strip(),
+        "versions": _read(next((runs / name).glob("*/versions.json"))),
+        "variants": list(grid.values()),
+    }
+    with write_atomically(HERE / "results" / f"attention-{name}.json") as beside:
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        beside.write_text(text + "\n", encoding="utf-8")
 
 
 def mechanisms(grids: Mapping[str, Grid]) -> list[str]:
-    """The mechanisms that were placed, in the order of the grids."""
-    names = {
-        variant.rsplit(" ", 1)[0]: None
-        for grid in grids.values()
-        for variant in grid
-        if variant.endswith(PLACES) and " " in variant
-    }
-    return list(names)
+    """The mechanisms that stand in every place, in the order of the grids."""
+    variants = [variant for column in WORTH for variant in grids.get(column.grid, {})]
+    return list(dict.fromkeys(v.rsplit(" ", 1)[0] for v in variants if v.endswith(PLACES)))
 
 
 def others(grids: Mapping[str, Grid]) -> list[str]:
-    """What stands beside them, in one place only."""
-    placed = {f"{name} {place}" for name in mechanisms(grids) for place in PLACES}
-    found = {variant: None for column in WORTH for variant in grids.get(column.grid, {})}
-    return [variant for variant in found if variant not in placed]
+    """What stands beside them, in one place."""
+    variants = [variant for column in WORTH for variant in grids.get(column.grid, {})]
+    return list(dict.fromkeys(v for v in variants if not v.endswith(PLACES)))
 
 
-def speeds(grids: Mapping[str, Grid], variant: str) -> float | None:
-    """Target tokens a second, as many times as `bahdanau before`: the median over the grids."""
-    ratios = []
-    for name in dict.fromkeys(column.grid for column in WORTH):
-        column = Column(name, "", mean("tokens_per_second"), "")
-        ours, theirs = (column.read(grids, each) for each in (variant, "bahdanau before"))
-        if ours and theirs:
-            ratios.append(ours / theirs)
-    return statistics.median(ratios) if ratios else None
+def speed(grids: Mapping[str, Grid], variant: str) -> str:
+    """Target tokens a second, as many times as of `BASE`: the median over the grids."""
+    rate, ratios = mean("tokens_per_second"), []
+    for grid in dict.fromkeys(column.grid for column in WORTH):
+        known = [Column(grid, "", rate, max).read(grids, name) for name in (variant, BASE)]
+        ratios += [known[0] / known[1]] if None not in known else []
+    return f"{statistics.median(ratios):.2f}" if ratios else EMPTY
 
 
-def print_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """As Markdown."""
-    for line in (head, ["---", *["---:"] * (len(head) - 1)], *lines):
-        print(f"| {' | '.join(line)} |")
-    print()
+def size(grids: Mapping[str, Grid], variant: str) -> str:
+    """Parameters in the grid of dates."""
+    number = Column("dates", "", mean("parameters"), max).read(grids, variant)
+    return EMPTY if number is None else f"{number:,.0f}"
 
 
-def cells(column: Column, grids: Mapping[str, Grid], variants: Sequence[str]) -> list[str]:
-    """A column's numbers as text, the best one in bold."""
-    numbers = [column.read(grids, variant) for variant in variants]
-    there = [number for number in numbers if number is not None]
-    best = column.best(there) if column.best and there else None
-    texts = [EMPTY if number is None else format(number, column.form) for number in numbers]
-    return [
-        f"**{text}**" if number is not None and number == best else text
-        for number, text in zip(numbers, texts, strict=True)
-    ]
+def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """As Markdown, under its title."""
+    print(f"### {title}\n\n{as_markdown([head, *lines])}")
 
 
 def print_worth(grids: Mapping[str, Grid]) -> None:
-    """A table for each number, a line a mechanism and a column a place; then what has one place."""
-    names = mechanisms(grids)
-    for column in (column for column in WORTH if column.grid in grids):
-        print(f"### {column.title}\n")
-        flat = cells(column, grids, [f"{name} {place}" for name in names for place in PLACES])
-        lines = [[name, *flat[3 * n : 3 * n + 3]] for n, name in enumerate(names)]
-        print_table(["mechanism", *PLACES], lines)
-    print("### Others\n")
-    variants = ["bahdanau before", *others(grids)]
-    columns = [cells(column, grids, variants) for column in WORTH]
-    print_table(
-        ["model", *(column.title for column in WORTH)],
-        [[*line] for line in zip(variants, *columns, strict=True)],
-    )
-    print("### Speed and size\n")
-    size = Column("dates", "", mean("parameters"), ",.0f")
-    rows = [[f"{name} {place}" for place in PLACES] for name in names]
-    lines = [
-        [
-            name,
-            *(_ratio(speeds(grids, variant)) for variant in row),
-            *cells(size, grids, row),
-        ]
-        for name, row in zip(names, rows, strict=True)
-    ]
-    lines += [
-        [name, _ratio(speeds(grids, name)), "", "", *cells(size, grids, [name]), "", ""]
-        for name in others(grids)
-    ]
-    head = [f"{what} {place}" for what in ("speed", "parameters") for place in PLACES]
-    print_table(["mechanism", *head], lines)
+    """A table a number, a line a mechanism and a column a place; then what has one place."""
+    names, single = mechanisms(grids), [BASE, *others(grids)]
+    of = {name: [f"{name} {place}" for place in PLACES] for name in names}
+    columns = [column for column in WORTH if column.grid in grids]
+    for column in columns:
+        lines = [[name, *column.cells(grids, of[name])] for name in names]
+        print_table(column.title, ["mechanism", *PLACES], lines)
+    cells = [column.cells(grids, single) for column in columns]
+    cells += [[of_variant(grids, name) for name in single] for of_variant in (speed, size)]
+    head = ["model", *(column.title for column in columns), "speed", "parameters"]
+    print_table("others", head, list(zip(single, *cells, strict=True)))
+    for title, cell in (("speed", speed), ("parameters", size)):
+        lines = [[name, *(cell(grids, variant) for variant in of[name])] for name in names]
+        print_table(title, ["mechanism", *PLACES], lines)
 
 
-def _ratio(number: float | None) -> str:
-    return EMPTY if number is None else f"{number:.2f}"
-
-
-def print_lengths(grids: Mapping[str, Grid]) -> None:
-    """Token errors at each length, a line a model."""
-    models = list(grids.get("copy", {}))
-    for what, form, scale in (("errors", ".1f", 100), ("value", ".1f", 1)):
-        head, columns = ["model"], []
-        for grid, (_, lengths) in LENGTHS.items():
-            if grid not in grids:
-                continue
-            names = [_called(grid, model) for model in models]
-            factor = 100 if what == "value" and grid != "captions" else scale
+def print_lengths(grids: Mapping[str, Grid], models: Sequence[str]) -> None:
+    """The metric and the token errors at each length, a line a model."""
+    for what, best in (("value", max), ("errors", min)):
+        head, cells = ["model"], list[list[str]]()
+        for grid, lengths in ((name, known[1]) for name, known in LENGTHS.items() if name in grids):
+            scale = 1 if (what, grid) == ("value", "captions") else 100
             for length in lengths:
-                head.append(f"{grid} {length}")
-                columns.append(
-                    cells(Column(grid, "", at(length, what, factor), form), grids, names)
-                )
-        print(f"### By length: {what}\n")
-        print_table(head, [list(line) for line in zip(models, *columns, strict=True)])
+                head.append(f"{grid}, {length}")
+                column = Column(grid, "", at(length, what, scale), best)
+                cells.append(column.cells(grids, [_called(grid, model) for model in models]))
+        print_table(f"{what} by length", head, list(zip(models, *cells, strict=True)))
 
 
 def _called(grid: str, model: str) -> str:
@@ -222,22 +191,20 @@ def _called(grid: str, model: str) -> str:
 
 
 def draw_worth(grids: Mapping[str, Grid], path: Path) -> None:
-    """A panel a number, a line a mechanism, a mark for each place."""
+    """A panel a number, a line a mechanism, a mark a place."""
     columns = [column for column in WORTH if column.grid in grids]
     names, single = mechanisms(grids), others(grids)
     labels = [*names, *single]
-    size = 3 + 2.3 * len(columns), 1.6 + 0.27 * len(labels)
-    figure = Figure(figsize=size, layout="constrained")
+    extent = 3 + 2.3 * len(columns), 1.6 + 0.27 * len(labels)
+    figure = Figure(figsize=extent, layout="constrained")
     panels = figure.subplots(ncols=len(columns), sharey=True, squeeze=False)[0]
+    marks = [(place, [f"{name} {place}" for name in names], 0) for place in PLACES]
+    marks.append(("in one place", single, len(names)))
     for axes, column in zip(panels, columns, strict=True):
-        for index, place in enumerate(PLACES):
-            variants = [f"{name} {place}" for name in names]
-            label = place if axes is panels[0] else "_"
-            style = {**line_style(index), "linestyle": "", "label": label}
-            _mark(axes, column, grids, variants, 0, **style)
-        style = {"color": "0.3", "marker": "x", "linestyle": ""}
-        label = "in one place" if axes is panels[0] else "_"
-        _mark(axes, column, grids, single, len(names), label=label, **style)
+        for index, (label, variants, first) in enumerate(marks):
+            style = {**line_style(index), "linestyle": ""}
+            style["label"] = label if axes is panels[0] else "_"
+            _mark(axes, [column.read(grids, variant) for variant in variants], first, **style)
         axes.set_title(column.title.replace(", ", "\n"), fontsize=9)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
@@ -248,57 +215,58 @@ def draw_worth(grids: Mapping[str, Grid], path: Path) -> None:
     save_figure(figure, path)
 
 
-def _mark(
-    axes: Axes,
-    column: Column,
-    grids: Mapping[str, Grid],
-    variants: Sequence[str],
-    first: int,
-    **style: Any,
-) -> None:
-    numbers = [column.read(grids, variant) for variant in variants]
-    points = [(n, first + place) for place, n in enumerate(numbers) if n is not None]
+def _mark(axes: Axes, numbers: Sequence[float | None], first: int, **style: Any) -> None:
+    points = [(number, first + n) for n, number in enumerate(numbers) if number is not None]
     axes.plot([x for x, _ in points], [y for _, y in points], clip_on=False, alpha=0.8, **style)
 
 
-def draw_lengths(grids: Mapping[str, Grid], path: Path) -> None:
+def draw_lengths(grids: Mapping[str, Grid], models: Sequence[str], path: Path) -> None:
     """A panel a task: token errors over the length, a line a model."""
-    tasks = [name for name in LENGTHS if name in grids]
-    models = list(grids.get("copy", {}))
     figure = Figure(figsize=(9.6, 8.2), layout="constrained")
-    panels = figure.subplots(2, 2, squeeze=False).ravel()
-    for axes, task in zip(panels, tasks, strict=False):
-        title, lengths = LENGTHS[task]
+    panels = figure.subplots(2, 2).ravel()
+    for axes, (task, (title, lengths)) in zip(panels, LENGTHS.items(), strict=True):
         for index, model in enumerate(models):
-            columns = [Column(task, "", at(length, "errors", 100), "") for length in lengths]
+            columns = [Column(task, "", at(length, "errors", 100), min) for length in lengths]
             values = [column.read(grids, _called(task, model)) for column in columns]
-            if None in values:
-                continue
+            known = [(n, value) for n, value in enumerate(values) if value is not None]
             style = {**line_style(index), "markersize": max(3, 9 - index)}
-            label = model if task == tasks[0] else "_"
-            axes.plot(range(len(lengths)), values, label=label, clip_on=False, **style)
+            style["label"] = model if axes is panels[0] else "_"
+            axes.plot([n for n, _ in known], [value for _, value in known], **style)
         axes.set_xticks(range(len(lengths)), lengths)
-        axes.set(title=title, xlabel="source tokens", ylabel="token errors, %", ylim=(0, 100))
+        axes.set(title=title, xlabel="source tokens", ylabel="token errors, %")
+        axes.set_ylim(bottom=0)
         open_up(axes)
-    for axes in panels[len(tasks) :]:
-        axes.set_visible(False)
     add_legend(figure, lettering_for(models))
     save_figure(figure, path)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def main() -> None:
     """Prints, keeps and draws what there is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path, help="the folder of attention.sh")
-    grids = read_grids(parser.parse_args().runs)
+    runs = parser.parse_args().runs
+    grids = read_grids(runs)
     if not grids:
         parser.error("no comparison.json stands in a folder there; attention.sh makes them.")
-    keep(grids)
-    print_worth(grids)
-    draw_worth(grids, HERE / "attention-worth.png")
-    if "copy" in grids:
-        print_lengths(grids)
-        draw_lengths(grids, HERE / "attention-lengths.png")
+    for name, grid in grids.items():
+        keep(runs, name, grid)
+    if any(column.grid in grids for column in WORTH):
+        print_worth(grids)
+        draw_worth(grids, HERE / "attention-worth.png")
+    made = [grid for grid in LENGTHS if grid in grids and grid != "captions"]
+    if made:
+        models = list(grids[made[0]])
+        print_lengths(grids, models)
+        draw_lengths(grids, models, HERE / "attention-lengths.png")
+    if UNKNOWN.grid in grids:
+        variants = list(grids[UNKNOWN.grid])
+        cells = UNKNOWN.cells(grids, variants)
+        lines = list(zip(variants, cells, strict=True))
+        print_table(UNKNOWN.grid, ["variant", UNKNOWN.title], lines)
 
 
 if __name__ == "__main__":

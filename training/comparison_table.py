@@ -121,7 +121,7 @@ def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -
     texts = {
         "json": json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=2) + "\n",
         "csv": _as_csv(rows, lengths),
-        "md": "\n".join(map(_as_markdown, format_tables(rows, lengths))),
+        "md": "\n".join(map(as_markdown, format_tables(rows, lengths))),
     }
     paths = []
     for suffix, text in texts.items():
@@ -137,6 +137,14 @@ def format_metric(metric: str, spread: Spread | None) -> str:
     if spread is None:
         return EMPTY
     return spread.format(100, unit="%") if metric == ExactMatch.name else spread.format()
+
+
+def as_markdown(table: Sequence[Sequence[str]]) -> str:
+    """A table of texts, the head first, as Markdown."""
+    head, *rows = table
+    marks = ["---", *["---:"] * (len(head) - 1)]
+    lines = [[cell.replace("|", r"\|") for cell in row] for row in (head, marks, *rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _cells(row: Row, metric: str, unfinished: bool) -> list[str]:
@@ -190,13 +198,6 @@ def _as_csv(rows: Sequence[Row], lengths: Sequence[str]) -> str:
         numbers += [spread.mean if spread else "" for spread in others]
         writer.writerow([row.label, len(row.results), *numbers])
     return text.getvalue()
-
-
-def _as_markdown(table: Sequence[Sequence[str]]) -> str:
-    head, *rows = table
-    marks = ["---", *["---:"] * (len(head) - 1)]
-    lines = [[cell.replace("|", r"\|") for cell in row] for row in (head, marks, *rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 _NUMBERS = ("value", "aer", "precision", "recall", "tokens_per_second", "parameters", "minutes")
