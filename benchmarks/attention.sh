@@ -93,10 +93,15 @@ case $grid in
       embedding_dropout=0.1 memory_dropout=0.1 output_dropout=0.1 label_smoothing=0 ema=0 \
       learning_rate=0.004 warmup=50 epochs=3 validate_every=783
     ;;
-  copy | reverse | date-sentences)
+  copy | reverse)
     beyond_training
     options=(--lengths 10,20,40 "${options[@]}")
     compare "$grid" size=10000 epochs=6 schedule=cosine
+    ;;
+  date-sentences)
+    beyond_training
+    options=(--lengths 10,20,40 "${options[@]}")
+    compare date-sentences size=16000 schedule=cosine
     ;;
   unknown-words) # of the years, which are the rarest words, most are not in the target vocabulary
     for attention in bahdanau luong; do

@@ -235,6 +235,7 @@ def draw_lengths(grids: Mapping[str, Grid], models: Sequence[str], path: Path) -
         axes.set_xticks(range(len(lengths)), lengths)
         axes.set(title=title, xlabel="source tokens", ylabel="token errors, %")
         axes.set_ylim(bottom=0)
+        axes.set_visible(task in grids)
         open_up(axes)
     add_legend(figure, lettering_for(models))
     save_figure(figure, path)
