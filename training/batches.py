@@ -47,6 +47,7 @@ class PairBatches:
         subword_dropout: Share of merges left out of sources and of targets, drawn anew every epoch
             of `stream`; see `SubwordTokenizer.encode_with_dropout`. Limits and buckets go by the
             lengths without it, which it exceeds.
+        pointers: Links of unknown target tokens with what they stand for, one for each pair.
         guides: Links between tokens, or weights [T, S], that training goes by, one for each pair.
         seed: Seed of the shuffle.
 
@@ -57,7 +58,8 @@ class PairBatches:
 
     Raises:
         ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0), subwords are to be
-            dropped of a tokenizer without merges, or there are more or fewer guides than pairs.
+            dropped of a tokenizer without merges, or there are more or fewer pointers or guides
+            than pairs.
         InputError: If there are no pairs, or none within the limits.
 
     Example:
@@ -87,6 +89,7 @@ class PairBatches:
         bucket_width: int = 8,
         batch_tokens: int = 0,
         subword_dropout: tuple[float, float] = (0.0, 0.0),
+        pointers: Sequence[Guide] | None = None,
         guides: Sequence[Guide] | None = None,
         seed: int = 1,
     ) -> None:
@@ -117,10 +120,12 @@ class PairBatches:
             )
         ]
         sources, targets, kept = self._encode(pairs, source_tokenizer, target_tokenizer)
-        if guides is not None and len(guides) != len(kept):
-            raise ValueError(
-                f"`guides` must be one for each of {len(kept)} pairs. Received: {len(guides)}."
-            )
+        alignments = {"pointers": pointers, "guides": guides}
+        for name, given in alignments.items():
+            if given is not None and len(given) != len(kept):
+                raise ValueError(
+                    f"`{name}` must be one for each of {len(kept)} pairs. Received: {len(given)}."
+                )
         self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
         exact = rank_buckets(sources.lengths, targets.lengths, width=1)
         self._by_length = np.argsort(exact, kind="stable")
@@ -133,7 +138,11 @@ class PairBatches:
             self._bounds = tf.constant(bounds)
             self._bounds_by_length = tf.constant(self._cut(lengths, exact))
             self._sides = sources.to_tensors(), targets.to_tensors()
-            self._guides = None if guides is None else GuideTensors.of([*compress(guides, kept)])
+            self._alignments = [
+                GuideTensors.of([*compress(given, kept)])
+                for given in alignments.values()
+                if given is not None
+            ]
 
     def stream(self, first_step: int = 0) -> tf.data.Dataset:
         """Returns the endless stream of training batches from a step on.
@@ -148,8 +157,8 @@ class PairBatches:
         Returns:
             A dataset of `((source_ids, target_in), target_out)`, int32, padded with 0 to the
             longest of the batch: source_ids [B, S]; target_in [B, T], which starts with <s>;
-            target_out [B, T], which ends with </s>. Where there are guides, they are a third input,
-            float32 [B, T, S].
+            target_out [B, T], which ends with </s>. Pointers and guides, where there are any, are
+            further inputs, float32 [B, T, S].
 
         Raises:
             ValueError: If `first_step` is negative.
@@ -268,7 +277,6 @@ class PairBatches:
         target_out, real = sides[1].pad(rows)
         starts = tf.fill([tf.shape(rows)[0], 1], START_ID)
         target_in = tf.where(real, tf.concat([starts, target_out[:, :-1]], axis=1), PAD_ID)
-        if self._guides is None:
-            return (source_ids, target_in), target_out
         shape = tf.shape(target_in)[1], tf.shape(source_ids)[1]
-        return (source_ids, target_in, self._guides.matrices(rows, shape)), target_out
+        alignments = [given.matrices(rows, shape) for given in self._alignments]
+        return (source_ids, target_in, *alignments), target_out

@@ -23,6 +23,7 @@ from .callbacks import Checkpoint, CountSteps, RaiseSampling, SeedNoise, Validat
 from .data import Pair, split_pairs
 from .data_paths import with_absolute_paths
 from .guides import read_guides
+from .pointers import find_pointers
 from .pretrained import load_pretrained
 from .recipe import Recipe
 from .run_folder import RunFolder
@@ -71,9 +72,10 @@ def train(
         batch_size=recipe.training.batch_size,
         batch_tokens=recipe.training.batch_tokens,
         subword_dropout=(recipe.text.source_subword_dropout, recipe.text.target_subword_dropout),
+        pointers=find_pointers(recipe, codec, training),
         guides=read_guides(recipe, codec, training),
     )
-    validation = make_batches(recipe, codec, held_out, batch_size=256) if held_out else None
+    validation = _validation_batches(recipe, codec, held_out) if held_out else None
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
     epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
@@ -103,6 +105,13 @@ def train(
         verbose="auto" if sys.stdout.isatty() else 2,
     )
     return _finished(recipe, run, batches)
+
+
+def _validation_batches(recipe: Recipe, codec: TextCodec, held_out: list[Pair]) -> PairBatches:
+    """The held-out pairs, with the pointers of training; a guide would be taken for those."""
+    guided = recipe.training.guided_alignment
+    pointers = None if guided else find_pointers(recipe, codec, held_out)
+    return make_batches(recipe, codec, held_out, batch_size=256, pointers=pointers)
 
 
 def _finished(recipe: Recipe, run: RunFolder, batches: PairBatches) -> Translator:

@@ -41,6 +41,9 @@ class Watcher(keras.callbacks.Callback):
 class KeepBest(Watcher):
     """Saves the translator whenever the held-out metric reaches a new best.
 
+    Of equal values the one with the lowest held-out loss is the best: a metric that stays at 0 or
+    1 tells nothing, the loss does.
+
     Args:
         run: the run folder.
         monitor: the metric's name in the logs.
@@ -59,13 +62,20 @@ class KeepBest(Watcher):
         super().__init__(run, monitor, higher_is_better=higher_is_better)
         self.folder = run.path
         self.translator = translator
+        self._losses = [row.get("val_loss", 0.0) for row in run.metrics() if monitor in row]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves if this epoch is the best; every epoch is, where nothing is held out."""
-        before = max(self.values, default=float("-inf"))
+        before = self._best()
         super().on_epoch_end(epoch, logs)
-        if not self.values or self.values[-1] > before:
+        if self.values:
+            self._losses.append((logs or {}).get("val_loss", 0.0))
+        if not self.values or self._best() > before:
             self.translator.save(self.folder)
+
+    def _best(self) -> tuple[float, float]:
+        negated = (-loss for loss in self._losses)
+        return max(zip(self.values, negated, strict=True), default=(float("-inf"), 0.0))
 
 
 class StopEarly(Watcher):

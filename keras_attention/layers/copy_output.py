@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.masking import Tensor
-from keras_attention.vocabulary import UNKNOWN_ID
+from keras_attention.vocabulary import PAD_ID, UNKNOWN_ID
 
 _LEAST = 1e-9
 """The smallest probability of a copied token whose logarithm is taken."""
@@ -27,7 +27,8 @@ class CopyOutput(keras.layers.Layer):
     A source token that the target vocabulary does not have is copied as `<unk>`. Where the model's
     `SearchSettings.replace_unknown` says so, as recipes that copy do, translators and exports put
     the source token there that the `<unk>` is aligned with: together they are the paper's
-    vocabulary extended by the source.
+    vocabulary extended by the source. For that to be the right one, training needs to know which
+    it is: with `pointers` an `<unk>` that points elsewhere is another token, as in the paper.
 
     Args:
         source_vocabulary_size: number of source ids.
@@ -38,6 +39,9 @@ class CopyOutput(keras.layers.Layer):
         outputs: the decoder's outputs `[N, D]` or `[B, T, D]`.
         alignment: `[N, S]` or `[B, T, S]`, where `N = B * K` for `K` hypotheses a source.
         copies: `target_ids` of the source, `[B, S]`.
+        pointers: optional, 1 where an unknown token of the target to be predicted equals a source
+            token, else 0, `[B, T, S]`. In a step with a 1 the probability of `<unk>` is that of
+            copying from there; what else would be `<unk>` counts as padding, which is never right.
 
     Returns:
         Log-probabilities of the shape of `logits`, float32.
@@ -75,6 +79,7 @@ class CopyOutput(keras.layers.Layer):
         outputs_shape: Any,
         alignment_shape: Any = None,
         copies_shape: Any = None,
+        pointers_shape: Any = None,
     ) -> None:
         """Makes the gate for outputs `[..., D]`, and the table of target ids, all `<unk>`."""
         self.gate.build((None, outputs_shape[-1]))
@@ -107,15 +112,31 @@ class CopyOutput(keras.layers.Layer):
         """What source ids `[B, S]` are when they are copied: target ids `[B, S]`."""
         return ops.take(self.targets, source, axis=0)
 
-    def call(self, logits: Tensor, outputs: Tensor, alignment: Tensor, copies: Tensor) -> Tensor:
+    def call(
+        self,
+        logits: Tensor,
+        outputs: Tensor,
+        alignment: Tensor,
+        copies: Tensor,
+        pointers: Tensor | None = None,
+    ) -> Tensor:
         """Mixes both distributions; see the class for shapes."""
         gate = ops.cast(self.gate(outputs), "float32")
         said = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         copied = ops.reshape(self._copied(alignment, copies), ops.shape(said))
-        return _log_sum(
-            ops.log_sigmoid(gate) + said,
-            ops.log_sigmoid(-gate) + ops.log(ops.maximum(copied, _LEAST)),
-        )
+        mixed = _mix(gate, said, copied)
+        if pointers is None:
+            return mixed
+        alignment, pointers = (ops.cast(x, "float32") for x in (alignment, pointers))
+        right = ops.sum(alignment * pointers, axis=-1, keepdims=True)
+        pointed = ops.max(pointers, axis=-1, keepdims=True) > 0
+        # An <unk> that is said, or copied from elsewhere, is another token: as padding.
+        unknown = slice(UNKNOWN_ID, UNKNOWN_ID + 1)
+        elsewhere = _mix(gate, said[..., unknown], copied[..., unknown] - right)
+        from_there = ops.log_sigmoid(-gate) + ops.log(ops.maximum(right, _LEAST))
+        ids = ops.arange(self.target_vocabulary_size)
+        mixed = ops.where(pointed & (ids == UNKNOWN_ID), from_there, mixed)
+        return ops.where(pointed & (ids == PAD_ID), _log_sum(mixed, elsewhere), mixed)
 
     def _copied(self, alignment: Tensor, copies: Tensor) -> Tensor:
         """Probabilities `[B, N, V]` of the tokens that the alignment points at."""
@@ -136,6 +157,14 @@ class CopyOutput(keras.layers.Layer):
             "source_vocabulary_size": self.source_vocabulary_size,
             "target_vocabulary_size": self.target_vocabulary_size,
         }
+
+
+def _mix(gate: Tensor, said: Tensor, copied: Tensor) -> Tensor:
+    """Log-probabilities of a mixture, of log-probabilities `said` and probabilities `copied`."""
+    return _log_sum(
+        ops.log_sigmoid(gate) + said,
+        ops.log_sigmoid(-gate) + ops.log(ops.maximum(copied, _LEAST)),
+    )
 
 
 def _log_sum(one: Tensor, other: Tensor) -> Tensor:

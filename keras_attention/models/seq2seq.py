@@ -70,8 +70,9 @@ class Seq2Seq(keras.Model):
             are then log-probabilities. Default `False`.
 
     Call arguments:
-        inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, and with
-            `guided_alignment` in training the given alignment `[B, T, S]`.
+        inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`; then, with `copying`,
+            optionally the `pointers` of `CopyOutput`, `[B, T, S]`, for the target to be predicted;
+            and last, with `guided_alignment` in training, the given alignment `[B, T, S]`.
         training: whether dropout is active.
 
     Returns:
@@ -218,6 +219,8 @@ class Seq2Seq(keras.Model):
         """Logits of the target under teacher forcing; see the class for shapes."""
         source, target, *given = inputs
         settings, real = self.settings, real_tokens(target)
+        guide = given.pop() if settings["guided_alignment"] and given else None
+        pointers = given.pop() if settings["copying"] and given else None
         if training and settings["l2"]:
             self.add_loss(settings["l2"] * self._squared_norm())
         if training and settings["scheduled_sampling"]:
@@ -225,23 +228,23 @@ class Seq2Seq(keras.Model):
             target = self.sampler(target, logits)
         judged = training and (settings["coverage_loss"] or settings["guided_alignment"])
         logits, alignment = self.teacher_forced(
-            source, target, training=training, return_alignment=bool(judged)
+            source, target, training=training, return_alignment=bool(judged), pointers=pointers
         )
         if judged:
-            self._add_alignment_losses(alignment, real, given)
+            self._add_alignment_losses(alignment, real, guide)
         return logits
 
-    def _add_alignment_losses(self, alignment: Tensor, real: Tensor, given: list[Tensor]) -> None:
+    def _add_alignment_losses(self, alignment: Tensor, real: Tensor, guide: Tensor | None) -> None:
         coverage, guidance = (self.settings[key] for key in ("coverage_loss", "guided_alignment"))
         if coverage:
             self.add_loss(coverage * alignment_losses.coverage_loss(alignment, real))
         if guidance:
-            if not given:
+            if guide is None:
                 raise ValueError(
                     "`guided_alignment` needs a third input, the given alignment [B, T, S]. "
                     "Received: two inputs."
                 )
-            loss = alignment_losses.guided_alignment_loss(alignment, given[0], real)
+            loss = alignment_losses.guided_alignment_loss(alignment, guide, real)
             self.add_loss(guidance * loss)
 
     def _squared_norm(self) -> Tensor:
@@ -254,8 +257,12 @@ class Seq2Seq(keras.Model):
         target: Tensor,
         training: bool = False,
         return_alignment: bool = True,
+        pointers: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits `[B, T, V]` and, where it is wanted, alignment `[B, T, S]` of a given target."""
+        """Logits `[B, T, V]` and, where it is wanted, alignment `[B, T, S]` of a given target.
+
+        `pointers` are those of `CopyOutput`.
+        """
         memory, state = self.encode(source, training=training)
         embedded = self.embedding_dropout(self.target_embedding(target), training=training)
         outputs, alignment, _ = self.decoder(
@@ -267,7 +274,7 @@ class Seq2Seq(keras.Model):
             return_alignment=return_alignment or self.settings["copying"],
         )
         outputs = self.output_dropout(outputs, training=training)
-        logits = self._predict(outputs, alignment, memory)
+        logits = self._predict(outputs, alignment, memory, pointers=pointers)
         return logits, alignment if return_alignment else None
 
     def encode(self, source: Tensor, training: bool = False) -> tuple[Memory, Any]:
@@ -332,12 +339,17 @@ class Seq2Seq(keras.Model):
         return ops.transpose(rows), ops.take(self.output_bias, ids)
 
     def _predict(
-        self, outputs: Tensor, alignment: Tensor, memory: Memory, table: Any = None
+        self,
+        outputs: Tensor,
+        alignment: Tensor,
+        memory: Memory,
+        table: Any = None,
+        pointers: Tensor | None = None,
     ) -> Tensor:
         logits = self._logits(outputs, table)
         if not self.settings["copying"]:
             return logits
-        return self.copy_output(logits, outputs, alignment, memory.copies)
+        return self.copy_output(logits, outputs, alignment, memory.copies, pointers)
 
     def _logits(self, outputs: Tensor, table: tuple[Tensor, Tensor] | None = None) -> Tensor:
         if table is not None:

@@ -56,6 +56,49 @@ def test_gradients_equal_finite_differences_of_the_papers_equation():
     assert_close(slopes, expected, rtol=2e-3, atol=2e-3)
 
 
+# The first source has one unknown token more than COPIES, at 1, and the second three.
+UNKNOWN_COPIES = np.array([[4, 3, 3, 2, 0], [3, 3, 3, 2, 0]], "int32")
+POINTERS = np.zeros((2, 3, 5), "float32")
+POINTERS[0, 1, 2] = POINTERS[1, 0, 0] = POINTERS[1, 0, 2] = 1
+
+
+def pointing_equation(layer, logits, outputs, alignment):
+    """The same over the paper's extended vocabulary, what is none of ours or the right one as 0."""
+    w, b = doubles(layer.gate.kernel, layer.gate.bias)
+    probabilities = np.exp(paper_equation(layer, logits, outputs, alignment, UNKNOWN_COPIES))
+    for place in np.ndindex(2, 3):
+        if POINTERS[place].any():
+            gate = sigmoid(outputs[place] @ w[:, 0] + b[0])
+            right = (1 - gate) * alignment[place][POINTERS[place] == 1].sum()
+            probabilities[place][0] += probabilities[place][3] - right
+            probabilities[place][3] = right
+    return np.log(probabilities)
+
+
+def test_an_unknown_token_is_the_one_that_is_pointed_at():
+    layer = built()
+    expected = pointing_equation(layer, LOGITS, OUTPUTS, ALIGNMENT)
+    actual = evaluated(layer, layer)(LOGITS, OUTPUTS, ALIGNMENT, UNKNOWN_COPIES, POINTERS)
+    assert_close(actual, expected, rtol=1e-4)
+    np.testing.assert_allclose(np.exp(to_numpy(actual)).sum(-1), 1, rtol=1e-5)
+    plain = to_numpy(layer(LOGITS, OUTPUTS, ALIGNMENT, UNKNOWN_COPIES))
+    assert_close(to_numpy(actual)[0, [0, 2]], plain[0, [0, 2]])
+
+
+def test_gradients_of_pointing_equal_finite_differences():
+    layer, pull = built(), normal(2, 3, 6, seed=6)
+    points = [x.astype("float64") for x in (LOGITS, OUTPUTS, ALIGNMENT)]
+    _, slopes = gradients(
+        lambda *x: keras.ops.sum(layer(*x, UNKNOWN_COPIES, POINTERS) * pull),
+        [],
+        LOGITS,
+        OUTPUTS,
+        ALIGNMENT,
+    )
+    expected = finite_differences(lambda: (pointing_equation(layer, *points) * pull).sum(), *points)
+    assert_close(slopes, expected, rtol=2e-3, atol=2e-3)
+
+
 def test_hypotheses_copy_from_their_own_source():
     layer = built()
     rows = [x.reshape(6, -1) for x in (LOGITS, OUTPUTS, ALIGNMENT)]
@@ -102,6 +145,22 @@ def test_a_model_steps_as_it_is_forced():
     for t in range(3):
         logits, state, weights = copying.step(target[:, t], state, memory)
         assert_close((logits, weights), (whole[:, t], alignment[:, t]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_takes_pointers_before_what_guides():
+    copying, target = model(), np.array([[1, 4, 5], [1, 3, 3]], "int32")
+    pointers = np.zeros((2, 3, 4), "float32")
+    pointers[0, 1, 2] = 1
+    plain, pointed = (to_numpy(copying((SOURCE, target, *more))) for more in ((), (pointers,)))
+    np.testing.assert_array_equal(np.argwhere(plain != pointed), [[0, 1, 0], [0, 1, 3]])
+    config = {**copying.get_config(), "guided_alignment": 0.5}
+    guided = Seq2Seq.from_config(config)
+    guided.build()
+    guided.set_weights(copying.get_weights())
+    guide = np.full((2, 3, 4), 0.25, "float32")
+    assert_close(guided((SOURCE, target, guide), training=True), plain)
+    assert_close(guided((SOURCE, target, pointers, guide), training=True), pointed)
+    assert len(guided.losses) == 1
 
 
 def test_a_file_holds_the_table_too(tmp_path):

@@ -36,6 +36,18 @@ def test_the_best_is_kept_in_either_direction(more, values, saves, tmp_path):
     assert found == saves
 
 
+def test_of_equal_values_that_of_the_lowest_loss_is_kept(tmp_path):
+    folder_with(tmp_path, "val_x", [0.0])
+    (tmp_path / "metrics.csv").write_text("epoch,val_x,val_loss\n0,0.0,3.0\n")
+    stub = Stub()
+    keep = KeepBest(RunFolder(tmp_path), "val_x", stub)
+    found = []
+    for epoch, (value, loss) in enumerate([(0, 2.0), (0, 2.5), (0, 1.0), (1, 4.0), (1, 3.0)]):
+        keep.on_epoch_end(epoch, {"val_x": value, "val_loss": loss})
+        found.append(stub.saved)
+    assert found == [1, 1, 2, 3, 4]
+
+
 def test_a_resumed_run_knows_its_best(tmp_path):
     stub, run = Stub(), folder_with(tmp_path, "val_wer", [30.0, 20.0, 25.0])
     keep = KeepBest(run, "val_wer", stub, higher_is_better=False)
