@@ -137,12 +137,13 @@ def others(grids: Mapping[str, Grid]) -> list[str]:
 
 
 def speed(grids: Mapping[str, Grid], variant: str) -> str:
-    """Target tokens a second, as many times as of `BASE`: the median over the grids."""
+    """Target tokens a second, as many times as of a grid's median: the median over the grids."""
     rate, ratios = mean("tokens_per_second"), []
-    for grid in dict.fromkeys(column.grid for column in WORTH):
-        known = [Column(grid, "", rate, max).read(grids, name) for name in (variant, BASE)]
-        ratios += [known[0] / known[1]] if None not in known else []
-    return f"{statistics.median(ratios):.2f}" if ratios else EMPTY
+    for grid in dict.fromkeys(column.grid for column in WORTH if column.grid in grids):
+        own = Column(grid, "", rate, max).read(grids, variant)
+        every = [rate(row) for row in grids[grid].values() if row["seeds"]]
+        ratios += [own / statistics.median(filter(None, every))] if own else []
+    return f"{statistics.median(ratios):.1f}" if ratios else EMPTY
 
 
 def size(grids: Mapping[str, Grid], variant: str) -> str:

@@ -21,6 +21,8 @@ from keras_attention.translator import Translator
 RECIPE = "dates"
 SHOWN = 5
 VERIFIED = 200
+LEARNT = 0.9
+"""Exact match below which what is shown is no example of anything."""
 
 
 def run_quickstart(output: Path, overrides: Sequence[str], *, overwrite: bool = False) -> None:
@@ -62,7 +64,10 @@ def _show(translator: Translator, folder: Path, plain: Path) -> list[Pair]:
     """Accuracy, alignments in words and in pictures; returns the held-out pairs."""
     recipe = load_recipe(folder / "recipe.toml")
     training, held_out = split_pairs(recipe.data, recipe.seed)
-    print_evaluation(evaluate(translator, held_out), {source for source, _ in training}, 0)
+    evaluation = evaluate(translator, held_out)
+    print_evaluation(evaluation, {source for source, _ in training}, 0)
+    if evaluation.exact_match < LEARNT:
+        print("note: trained too little to know dates; a larger size or more epochs teach them.")
     translations = translator([source for source, _ in held_out[:SHOWN]])
     for translation in translations:
         print(f"\n{translation.source}  ->  {translation.text}   (score {translation.score:.3f})")
