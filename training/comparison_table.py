@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from keras_attention.alignments import HIGH_ERROR
 from keras_attention.files import write_atomically
 
 from .comparison import Result, Run, read_result
@@ -130,6 +131,12 @@ def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -
             beside.write_text(text, encoding="utf-8", newline="")
         paths.append(path)
     return paths
+
+
+def poorly_aligned(rows: Sequence[Row]) -> list[str]:
+    """The variants whose weights do not align well, by the mean of their seeds."""
+    errors = {row.label: row.spread("aer") for row in rows}
+    return [label for label, error in errors.items() if error and error.mean > HIGH_ERROR]
 
 
 def format_metric(metric: str, spread: Spread | None) -> str:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from keras_attention.alignments import HIGH_ERROR
 from keras_attention.errors import InputError
 from keras_attention.training.by_length import check_lengths, wanted_lengths
 from keras_attention.training.comparison import Run, is_complete, plan_runs, read_result
@@ -20,6 +21,7 @@ from keras_attention.training.comparison_table import (
     Row,
     format_tables,
     make_rows,
+    poorly_aligned,
     save_table,
 )
 from keras_attention.training.folder_lock import hold_folder
@@ -183,6 +185,11 @@ def _report(rows: Sequence[Row], lengths: Sequence[str], plan: Plan) -> None:
         _print(cells)
     if plan.seeds > 1:
         print(f"means of {plan.seeds} seeds (least–largest)")
+    if poor := poorly_aligned(rows):
+        print(
+            f"note: these weights do not align well, their alignment error is over "
+            f"{HIGH_ERROR:.0%}: {', '.join(poor)}."
+        )
     paths = save_table(rows, plan.folder, lengths)
     for path in [*paths, *plot_comparison(rows, plan.folder, lengths)]:
         print(f"Wrote {path}")

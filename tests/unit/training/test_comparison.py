@@ -10,6 +10,7 @@ from keras_attention.training.comparison_table import (
     Spread,
     format_tables,
     make_rows,
+    poorly_aligned,
     save_table,
 )
 from keras_attention.training.variants import expand_grid
@@ -207,3 +208,12 @@ def test_the_table_is_saved_three_ways(rows, tmp_path):
     tables = paths[2].read_text().split("\n\n")
     assert tables[0].splitlines()[1] == "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     assert tables[1].splitlines()[2] == "| luong | 50.00% (25.00–75.00) |"
+
+
+def test_weights_that_do_not_align_well_are_named(tmp_path):
+    runs = planned(tmp_path, "attention=luong,coverage,bahdanau,none", seeds=2)
+    errors = {"luong": (0.2, 0.31), "coverage": (0.2, 0.3), "bahdanau": (0.0, 0.1)}
+    for run in runs:
+        found = errors.get(run.label)
+        end(run, alignment={"aer": found[run.recipe.seed - 1]} if found else {})
+    assert poorly_aligned(make_rows(runs)) == ["luong"]
