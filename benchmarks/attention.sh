@@ -2,7 +2,7 @@
 # The grids of attention.md: what every mechanism is worth in every place, and beyond the lengths of
 # training. Each goes on where it was stopped.
 #   benchmarks/attention.sh GRID [FOLDER] [OPTION OF compare ...]
-# GRID: dates, g2p-fre, g2p-kor, captions; copy, reverse, date-sentences; unknown-words.
+# GRID: dates, g2p-fre, g2p-kor, captions; copy, reverse, date-sentences.
 # FOLDER: where runs are kept (default runs). Public data is looked for in the folder of the variable
 # DATA (default data), as `keras-attention data` fetches it.
 set -euo pipefail
@@ -93,23 +93,10 @@ case $grid in
       embedding_dropout=0.1 memory_dropout=0.1 output_dropout=0.1 label_smoothing=0 ema=0 \
       learning_rate=0.004 warmup=50 epochs=3 validate_every=783
     ;;
-  copy | reverse)
+  copy | reverse | date-sentences)
     beyond_training
     options=(--lengths 10,20,40 "${options[@]}")
     compare "$grid" size=10000 epochs=6 schedule=cosine
-    ;;
-  date-sentences)
-    beyond_training
-    options=(--lengths 10,20,40 "${options[@]}")
-    compare date-sentences size=16000 schedule=cosine
-    ;;
-  unknown-words) # of the years, which are the rarest words, most are not in the target vocabulary
-    for attention in bahdanau luong; do
-      also "name=$attention,attention=$attention"
-      also "name=$attention replacing,attention=$attention,replace_unknown=true"
-      also "name=$attention copying,attention=$attention,copying=true"
-    done
-    compare date-sentences size=10000 epochs=6 schedule=cosine target_vocabulary_size=100
     ;;
   *)
     echo "$grid: no grid of these; the head of $0 lists them." >&2

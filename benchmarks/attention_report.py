@@ -100,8 +100,7 @@ OF_CAPTIONS = {
     **{name: f"{name} before" for name in ("local-m", "local-p", "monotonic", "location-aware")},
 }
 """What the models that are tested by length are called in the grid of captions."""
-UNKNOWN = Column("unknown-words", "exact match %", mean("value", 100), max)
-GRIDS = {*LENGTHS, UNKNOWN.grid, *(column.grid for column in WORTH)}
+GRIDS = {*LENGTHS, *(column.grid for column in WORTH)}
 
 
 def read_grids(runs: Path) -> dict[str, Grid]:
@@ -264,11 +263,6 @@ def main() -> None:
         models = list(grids[made[0]])
         print_lengths(grids, models)
         draw_lengths(grids, models, HERE / "attention-lengths.png")
-    if UNKNOWN.grid in grids:
-        variants = list(grids[UNKNOWN.grid])
-        cells = UNKNOWN.cells(grids, variants)
-        lines = list(zip(variants, cells, strict=True))
-        print_table(UNKNOWN.grid, ["variant", UNKNOWN.title], lines)
 
 
 if __name__ == "__main__":
