@@ -1,7 +1,5 @@
 """Token embeddings whose gradient is dense."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
@@ -48,15 +46,11 @@ class TokenEmbedding(keras.layers.Embedding):
 
 
 def _dense_lookup(table: Tensor, ids: Tensor) -> Tensor:
-    """Rows of `table` `[V, E]` at `ids`; the gradient is one dense `[V, E]`."""
+    """Return the rows of `table` `[V, E]` at `ids`; the gradient is one dense `[V, E]`.
+
+    A reshape, even to the same shape, turns the sparse gradient of the lookup into a dense one. A
+    `tf.custom_gradient` would do the same, but TensorFlow then never frees the graph it is in.
+    """
     import tensorflow as tf
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def lookup(table: Tensor) -> tuple[Tensor, Any]:
-        def gradient(upstream: Tensor) -> Tensor:
-            rows = tf.reshape(upstream, (-1, table.shape[1]))
-            return tf.math.unsorted_segment_sum(rows, tf.reshape(ids, (-1,)), table.shape[0])
-
-        return tf.gather(table, ids), gradient
-
-    return lookup(tf.convert_to_tensor(table))
+    return tf.gather(tf.reshape(table, table.shape), ids)

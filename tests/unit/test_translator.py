@@ -1,3 +1,5 @@
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -18,6 +20,10 @@ TEXTS = ["abc", "", "한 b", "cc", "a", "bca", "b"]
 
 @pytest.fixture(scope="module")
 def translator():
+    return make_translator()
+
+
+def make_translator():
     tokenizer = CharacterTokenizer(Vocabulary("abcd"))
     model = Seq2Seq(8, 8, units=8, embedding=4, attention=BahdanauAttention(4), placement="before")
     model.build()
@@ -138,3 +144,20 @@ def test_refuses_the_vocabulary_of_another_model(translator):
     codec = TextCodec(other, translator.codec.target, translator.codec.settings)
     with pytest.raises(InputError, match="source vocabulary is another model's: expected 8 tokens"):
         Translator(translator.model, codec)
+
+
+def test_frees_its_graphs_when_it_is_dropped():
+    """A graph with a `tf.custom_gradient` in it would be kept for as long as the process runs."""
+
+    def graphs():
+        gc.collect()
+        return {id(found) for found in gc.get_objects() if type(found).__name__ == "FuncGraph"}
+
+    before = graphs()
+    translator = make_translator()
+    translator(TEXTS)
+    translator(TEXTS, beam_width=2)
+    translator.score(["abc"], ["ab"])
+    assert graphs() - before
+    del translator
+    assert graphs() <= before
