@@ -28,6 +28,14 @@ def test_top_k_is_that_of_keras_equals_in_their_order(make, size, count):
     np.testing.assert_array_equal(best, np.take_along_axis(scores, expected, axis=1))
 
 
+def test_of_equals_in_two_blocks_the_lower_place_comes_first():
+    scores = np.zeros((2, 8000), "float32")
+    scores[:, 7000] = 2  # the best one is in a later block than one of the two equals
+    scores[:, [10, 7001]] = 1
+    _, places = to_numpy(top_k(ops.convert_to_tensor(scores), 3))
+    assert places.tolist() == [[7000, 10, 7001]] * 2
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scale", [1.0, 60.0])
 def test_gains_are_log_probabilities_without_what_cannot_be_said(size, scale):

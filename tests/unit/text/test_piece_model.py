@@ -43,6 +43,15 @@ def test_cuts_as_the_package_does(model_type, size):
     check(learn_subwords(known, size, model_type=model_type), texts)
 
 
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_of_equally_likely_cuts_it_takes_the_one_that_the_package_takes(model_type):
+    generator = random.Random(0)
+    syllables = ["oo", "o", "aa", "a", "b"]  # "ooo" is "oo" and "o", or "o" and "oo"
+    known = ["".join(generator.choices(syllables, k=8)) for _ in range(200)]
+    texts = ["".join(generator.choices("ooaab", k=20)) for _ in range(200)]
+    check(learn_subwords(known, 16, model_type=model_type), texts)
+
+
 @needs_shared
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_cuts_real_text_as_the_package_does(model_type):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention import Seq2Seq
-from keras_attention.training.callbacks import CountSteps, RaiseSampling, Validate
+from keras_attention.training.callbacks import CountSteps, RaiseSampling, SeedNoise, Validate
 from keras_attention.training.samples import ShowSamples, as_table
 from keras_attention.training.sections import TrainingConfig
 from keras_attention.translation import Hypothesis, Translation
@@ -34,6 +34,23 @@ def test_steps_are_counted_over_all_stretches():
     logs = {}
     CountSteps(250).on_epoch_end(3, logs)
     assert logs == {"step": 1000}
+
+
+def test_noise_follows_the_recipes_seed_and_the_epoch():
+    model = Seq2Seq(5, 5, units=2, embedding=2, dropout=0.5)
+
+    def states(seed, epoch):
+        """What every generator of random numbers begins an epoch with."""
+        callback = SeedNoise(seed)
+        callback.set_model(model)
+        callback.on_epoch_begin(epoch)
+        variables = [v for v in model.variables if v.name == "seed_generator_state"]
+        return [tuple(variable.numpy().tolist()) for variable in variables]
+
+    first = states(1, 0)
+    assert len(set(first)) == len(first) > 1
+    assert states(1, 0) == first
+    assert not set(first) & {*states(2, 0), *states(1, 1)}
 
 
 @pytest.mark.parametrize(

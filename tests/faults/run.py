@@ -1,0 +1,171 @@
+"""Put small faults into the source, one at a time, and check that a test catches each of them.
+
+    python tests/faults/run.py                      # every fault, a few minutes
+    python tests/faults/run.py --only "mask"        # those that match a pattern
+    python tests/faults/run.py --jobs 2 > table.md  # two at a time; the table is Markdown
+
+`faults.toml` lists the faults. Each one replaces a piece of text in a copy of the tree and runs the
+tests named beside it against that copy. A fault is caught when a test fails. The command exits with
+code 1 if a fault survives, and with 2 if a fault does not apply or its tests fail without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[2]
+TABLE = Path(__file__).with_name("faults.toml")
+COPIED = ("keras_attention", "training", "export", "tests", "setup.cfg", "docs", "README.md")
+TIME_LIMIT = 600
+
+
+class Fault(NamedTuple):
+    """One change of the source.
+
+    Attributes:
+        file: path of the source file, relative to the repository.
+        what: what the change breaks, in a few words.
+        old: the text to replace; it occurs exactly once in the file.
+        new: the text that replaces it.
+        tests: arguments for pytest, usually one or two files.
+    """
+
+    file: str
+    what: str
+    old: str
+    new: str
+    tests: list[str]
+
+    @property
+    def package(self) -> str:
+        """The installed package that the file belongs to."""
+        folder = self.file.rpartition("/")[0].replace("/", ".")
+        return folder if folder.startswith("keras_attention") else f"keras_attention.{folder}"
+
+    def apply(self, root: Path) -> None:
+        """Write the fault into the tree at `root`.
+
+        Raises:
+            ValueError: if the old text does not occur exactly once.
+        """
+        path = root / self.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            found = text.count(self.old)
+            raise ValueError(f"{self.file}: expected {self.old!r} once. Received: {found} times.")
+        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+
+
+def load_faults() -> list[Fault]:
+    """Read the table."""
+    with TABLE.open("rb") as file:
+        return [Fault(**row) for row in tomllib.load(file)["fault"]]
+
+
+def copy_tree(folder: Path) -> Path:
+    """Copy what the tests need, laid out so that Python imports the copy."""
+    root = folder / "tree"
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, root / name)
+    # An editable install maps these two names; a plain copy needs links.
+    for name in ("training", "export"):
+        (root / "keras_attention" / name).symlink_to(root / name)
+    shared = ROOT.parent / "shared"
+    if shared.exists():
+        (folder / "shared").symlink_to(shared)
+    return root
+
+
+def run_tests(root: Path, tests: list[str]) -> tuple[int, str]:
+    """Run pytest in the copy and return its exit code and its output."""
+    options = ["-n0", "-x", "-q", "-rfE", "-p", "no:cacheprovider", "--durations=0"]
+    # Python must not reuse the bytecode of a file whose size and time happen to be equal.
+    environment = {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("pytest"), *options, *tests],
+        cwd=root,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIME_LIMIT,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def try_fault(fault: Fault) -> tuple[bool, str]:
+    """Return whether a test caught the fault, and which one or what happened instead."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = copy_tree(Path(folder))
+        fault.apply(root)
+        try:
+            code, output = run_tests(root, fault.tests)
+        except subprocess.TimeoutExpired:
+            return True, f"the tests did not end within {TIME_LIMIT} s"
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+    if code == 1 and failed:
+        return True, failed[1]
+    if code in (1, 2) and "rror" in output:
+        return True, "the tests cannot be collected"
+    return False, f"pytest exited with code {code}"
+
+
+def check_without_fault(faults: list[Fault]) -> None:
+    """Run every test named in the table on the unchanged source, and stop if one fails."""
+    tests = sorted({test for fault in faults for test in fault.tests})
+    with tempfile.TemporaryDirectory() as folder:
+        code, output = run_tests(copy_tree(Path(folder)), tests)
+    if code:
+        print(output[-3000:], file=sys.stderr)
+        sys.exit(2)
+
+
+def main() -> None:
+    """Run the faults that the arguments select and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", default="", help="regular expression that selects faults")
+    parser.add_argument("--jobs", type=int, default=1, help="faults tried at the same time")
+    parser.add_argument(
+        "--unchecked", action="store_true", help="do not run the tests without a fault first"
+    )
+    arguments = parser.parse_args()
+    faults = [
+        fault
+        for fault in load_faults()
+        if re.search(arguments.only, f"{fault.package} {fault.file} {fault.what}")
+    ]
+    if not arguments.unchecked:
+        check_without_fault(faults)
+    print("| # | file | fault | caught by |\n|---|---|---|---|", flush=True)
+    survived = 0
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        for number, (fault, (caught, told)) in enumerate(
+            zip(faults, pool.map(try_fault, faults), strict=True), start=1
+        ):
+            survived += not caught
+            told = told if caught else f"**nothing**: {told}"
+            print(f"| {number} | {fault.file} | {fault.what} | {told} |", flush=True)
+    print(f"\n{len(faults) - survived} of {len(faults)} faults caught.")
+    sys.exit(1 if survived else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The table of faults is up to date: every fault still applies, and its tests are still there."""
+
+import importlib.util
+from collections import Counter
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LEAST_FAULTS, LEAST_OF_A_PACKAGE = 40, 4
+
+
+@pytest.fixture(scope="module")
+def faults():
+    """The faults of the table, read by the runner itself."""
+    spec = importlib.util.spec_from_file_location("faults_run", ROOT / "tests/faults/run.py")
+    runner = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(runner)
+    return runner.load_faults()
+
+
+def outer(package):
+    """The package itself, or the one that it is inside: `keras_attention.cli` for its commands."""
+    return ".".join(package.split(".")[:2])
+
+
+def test_the_old_text_of_every_fault_occurs_exactly_once(faults):
+    for fault in faults:
+        count = (ROOT / fault.file).read_text(encoding="utf-8").count(fault.old)
+        assert count == 1, f"{fault.file}: {fault.old!r} occurs {count} times"
+        assert fault.new != fault.old, f"{fault.file}: {fault.what!r} changes nothing"
+
+
+def test_the_tests_of_every_fault_exist(faults):
+    for fault in faults:
+        assert fault.tests, f"{fault.file}: {fault.what!r} names no test"
+        for test in fault.tests:
+            path = test.partition("::")[0]
+            assert (ROOT / path).is_file(), f"{fault.file}: there is no {path}"
+
+
+def test_every_package_has_faults(faults):
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    packages = {outer(name) for name in setup["options"]["packages"].split()}
+    counts = Counter(outer(fault.package) for fault in faults)
+    assert set(counts) == packages
+    assert min(counts.values()) >= LEAST_OF_A_PACKAGE
+    assert len(faults) >= LEAST_FAULTS
