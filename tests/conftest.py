@@ -3,9 +3,15 @@
 import ctypes
 import gc
 import os
+import re
 import sys
 from contextlib import suppress
 from importlib.metadata import version
+
+import pytest
+
+# What ids of the fixture `variant_name` look like, see tests/integration/variants.py.
+VARIANT = re.compile(r"variant [a-z ]+")
 
 # Below 3, at which the command line would point this process's standard error elsewhere.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -29,10 +35,62 @@ def pytest_configure(config):
     )
 
 
+def group_of(nodeid):
+    """Return the name of a test's group: that of its variant, else that of its file.
+
+    The tests of a group share expensive objects. They run in one worker, one after another.
+    """
+    variant = VARIANT.search(nodeid)
+    return variant[0] if variant else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Distribute whole groups, where pytest-xdist would distribute whole files."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadGroups(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return group_of(nodeid)
+
+    return LoadGroups(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    """Bring each group together. Begin with the longest tests, so that no worker ends with one."""
+    groups = {}
+    for item in items:
+        groups.setdefault(group_of(item.nodeid), []).append(item)
+    first = [group for group in groups if group.startswith("tests/system/")]
+    order = [*first, *(group for group in groups if group not in first)]
+    items[:] = [item for group in order for item in groups[group]]
+
+
+def pytest_collection_finish():
+    """Tell the garbage collector to pass over what is imported now, and to run less often.
+
+    Tracing a graph makes and drops many objects, and TensorFlow alone has 400,000 that stay.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 def pytest_runtest_teardown(item, nextitem):
-    """Behind a file's last test, gives back what its graphs hold: it adds up to gigabytes."""
-    if nextitem is None or nextitem.path != item.path:
-        gc.collect()
-        if sys.platform == "linux":
-            with suppress(OSError, AttributeError):
-                ctypes.CDLL(None).malloc_trim(0)
+    """After a group's last test, free what its graphs hold, which would add up to gigabytes."""
+    if nextitem is None or group_of(nextitem.nodeid) != group_of(item.nodeid):
+        free_memory()
+
+
+def free_memory():
+    """Free graphs, and return the memory to the system."""
+    registry = sys.modules.get("tensorflow.python.framework.ops")
+    if registry:
+        # TensorFlow keeps a gradient made by `tf.custom_gradient`, and its graph with it, for ever.
+        gradients = registry.gradient_registry._registry
+        for name in [name for name in gradients if name.startswith("CustomGradient-")]:
+            del gradients[name]
+    gc.collect()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)

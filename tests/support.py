@@ -61,6 +61,14 @@ def tensorflow_only(reason):
     return pytest.mark.skipif(BACKEND != "tensorflow", reason=f"TensorFlow only: {reason}")
 
 
+def cases(names, values, *, on_jax):
+    """Parametrize a test; JAX compiles a program for each case, so it gets `on_jax` alone.
+
+    What a case shows on JAX must depend on the backend: an operation, a loop, a gradient.
+    """
+    return pytest.mark.parametrize(names, values if BACKEND == "tensorflow" else on_jax)
+
+
 def normal(*shape, seed=0, scale=1.0):
     """Float32 noise that is the same on every run and backend."""
     return (scale * np.random.default_rng(seed).standard_normal(shape)).astype("float32")
@@ -172,7 +180,11 @@ class LayerModel(keras.Model):
         return cls(keras.saving.deserialize_keras_object(config["layer"]))
 
 
-def check_layer(layer, *inputs, tmp_path, policies=("mixed_float16", "mixed_bfloat16")):
+# JAX compiles a program for each, and computes both widths by the same ones.
+NARROW = ("mixed_float16", "mixed_bfloat16") if BACKEND == "tensorflow" else ("mixed_bfloat16",)
+
+
+def check_layer(layer, *inputs, tmp_path, policies=NARROW):
     """What every layer owes: an unbuilt `layer` and an example of each call argument."""
     _check_config(layer)
     outputs = _check_build(layer, inputs)

@@ -1,12 +1,16 @@
-"""One small trained model for all of these tests, and the command line in this process."""
+"""Models and exports that these tests share, and the command line in this process."""
 
 import logging
 import sys
+from functools import partial
 from typing import NamedTuple
 
 import pytest
+from build_once import build_once, shared_folder
 from runs import SETTINGS
 from variants import VARIANTS
+
+FILE = "model.tflite"
 
 
 class Outcome(NamedTuple):
@@ -16,15 +20,23 @@ class Outcome(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """The folder of a trained and exported model; not to be changed."""
-    from keras_attention.cli.exports import export_all
-    from keras_attention.training.recipe import load_recipe
-    from keras_attention.training.train import train
+def build(tmp_path_factory):
+    """`build(name, function)`: a folder that `function(folder)` fills once per test run."""
+    return partial(build_once, shared_folder(tmp_path_factory))
 
-    folder = tmp_path_factory.mktemp("saved_models") / "dates"
-    export_all(train(load_recipe("dates", SETTINGS), folder), folder)
-    return folder
+
+@pytest.fixture(scope="session")
+def trained(build):
+    """The folder of a trained and exported model; not to be changed."""
+
+    def train_and_export(folder):
+        from keras_attention.cli.exports import export_all
+        from keras_attention.training.recipe import load_recipe
+        from keras_attention.training.train import train
+
+        export_all(train(load_recipe("dates", SETTINGS), folder), folder)
+
+    return build("dates", train_and_export)
 
 
 @pytest.fixture(scope="session")
@@ -34,18 +46,48 @@ def translator(trained):
     return Translator.load(trained)
 
 
-@pytest.fixture(scope="session", params=VARIANTS)
-def variant(request):
-    """A translator of every shape, in turn."""
-    return VARIANTS[request.param]()
+@pytest.fixture(scope="session", params=VARIANTS, ids="variant {}".format)
+def variant_name(request):
+    """Each of the variants in turn; `variants.few_variants` restricts a test to some."""
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def saved_model(variant, tmp_path_factory):
+def variant(variant_name):
+    """A small untrained translator."""
+    return VARIANTS[variant_name]()
+
+
+@pytest.fixture(scope="session")
+def saved_model(variant, variant_name, build):
     """The version folder of its SavedModel; not to be changed."""
     from keras_attention.export.saved_model import export_saved_model
 
-    return export_saved_model(variant, tmp_path_factory.mktemp("exported"))
+    folder = build(f"SavedModel of {variant_name}", partial(export_saved_model, variant))
+    return folder / "1"
+
+
+@pytest.fixture(scope="session")
+def served(saved_model):
+    """Its SavedModel, loaded."""
+    from keras_attention.export.saved_model import SavedModelTranslator
+
+    return SavedModelTranslator.load(saved_model)
+
+
+@pytest.fixture(scope="session")
+def signatures(served):
+    """The graphs of its SavedModel."""
+    return served._signatures
+
+
+@pytest.fixture(scope="session")
+def tflite_file(variant, variant_name, build):
+    """Its TFLite file; not to be changed."""
+    from keras_attention.export.tflite import export_tflite
+
+    folder = build(f"TFLite of {variant_name}", lambda new: export_tflite(variant, new / FILE))
+    return folder / FILE
 
 
 @pytest.fixture

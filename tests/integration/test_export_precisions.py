@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from keras_attention.export import quality_gate
+from keras_attention.export import quality_gate, tflite
 from keras_attention.export.device import DeviceTranslator
 
 
@@ -15,6 +15,24 @@ def copied(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("copied") / "my dates"
     shutil.copytree(trained, folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def conversions():
+    return []
+
+
+@pytest.fixture(autouse=True)
+def convert_once(conversions, monkeypatch):
+    """All tests export one model, and converting it takes longer than all the rest."""
+    convert = tflite._convert
+
+    def first_conversion(translator):
+        if not conversions:
+            conversions.append(convert(translator))
+        return conversions[0]
+
+    monkeypatch.setattr(tflite, "_convert", first_conversion)
 
 
 def test_the_smallest_that_passes_is_the_default(copied, run):

@@ -7,18 +7,19 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+from variants import few_variants
 
 from keras_attention import InputError
 from keras_attention.export import steps
 from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
 from keras_attention.text.codec import TextCodec
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [few_variants, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
-@pytest.fixture(scope="module")
-def folder(variant, tmp_path_factory):
-    return export_onnx(variant, tmp_path_factory.mktemp("exported") / "onnx")
+@pytest.fixture(scope="session")
+def folder(variant, variant_name, build):
+    return build(f"ONNX of {variant_name}", lambda new: export_onnx(variant, new / "onnx")) / "onnx"
 
 
 def run(path, **given):

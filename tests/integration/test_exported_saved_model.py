@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from variants import LONG, TEXTS, VARIANTS, assert_same
+from variants import LONG, TEXTS, VARIANTS, assert_same, few_variants
 
 from keras_attention import Translator
 from keras_attention.export.manifest import check_manifest
@@ -13,19 +13,16 @@ from keras_attention.export.serving_module import SIGNATURES
 from keras_attention.served import read_answer
 from keras_attention.text.codec import TextCodec
 
+# A width and a penalty that several tests use: the Keras model is traced once for each pair.
+BEAMS = {"beam_width": 4, "length_penalty": 0.8}
 
-def test_gives_the_translators_answers(variant, saved_model):
-    loaded = SavedModelTranslator.load(saved_model)
+
+def test_gives_the_translators_answers(variant, served):
     expected = variant([*TEXTS, LONG])
-    assert_same(loaded([*TEXTS, LONG]), expected)
-    assert_same(loaded([*TEXTS, LONG], batch_size=1), expected)
-    assert loaded([]) == []
-    assert_same([loaded("abc")], [variant("abc")])
-
-
-@pytest.fixture(scope="module")
-def signatures(saved_model):
-    return tf.saved_model.load(str(saved_model)).signatures
+    assert_same(served([*TEXTS, LONG]), expected)
+    assert_same(served([*TEXTS, LONG], batch_size=1), expected)
+    assert served([]) == []
+    assert_same([served("abc")], [variant("abc")])
 
 
 def ask(signature, **inputs):
@@ -38,12 +35,14 @@ def test_signatures_are_those_that_are_promised(signatures):
     assert set(signatures) == set(SIGNATURES)
 
 
+@few_variants
 @pytest.mark.parametrize("name", ["serving_default", "tokenize"])
 def test_takes_a_batch_of_no_text(signatures, name):
     outputs = signatures[name](text=tf.constant([], tf.string))
     assert {name: len(output) for name, output in outputs.items()} == dict.fromkeys(outputs, 0)
 
 
+@few_variants
 def test_beam_takes_no_text_too(signatures):
     none, numbers = np.zeros(0, "int32"), np.zeros(0, "float32")
     texts = tf.constant([], tf.string)
@@ -51,10 +50,9 @@ def test_beam_takes_no_text_too(signatures):
     assert {len(output) for output in outputs.values()} == {0}
 
 
-def test_beam_gives_the_translators_nbest(variant, saved_model):
-    settings = {"beam_width": 4, "length_penalty": 0.8}
-    expected = variant(TEXTS, **settings)
-    actual = SavedModelTranslator.load(saved_model)(TEXTS, nbest=4, **settings)
+def test_beam_gives_the_translators_nbest(variant, served):
+    expected = variant(TEXTS, **BEAMS)
+    actual = served(TEXTS, nbest=4, **BEAMS)
     assert_same(actual, expected)
     for one, other in zip(actual, expected, strict=True):
         assert [each.text for each in one.hypotheses] == [each.text for each in other.hypotheses]
@@ -64,7 +62,8 @@ def test_beam_gives_the_translators_nbest(variant, saved_model):
 
 def test_beam_searches_each_text_in_its_own_way(variant, signatures):
     """As a server needs it, that merges requests which know nothing of each other."""
-    ways = [(1, 0.0, 1), (5, 1.0, 3), (2, 0.2, 2)]
+    own = variant.codec.settings
+    ways = [(1, 0.0, 1), (*BEAMS.values(), 3), (own.beam_width, own.length_penalty, 1)]
     texts = [*TEXTS, LONG]
     chosen = [ways[place % 3] for place in range(len(texts))]
     widths, penalties, counts = map(np.array, zip(*chosen, strict=True))
@@ -161,6 +160,7 @@ def test_a_step_takes_several_hypotheses_a_source(variant, signatures):
 BEAM = {"beam_width": [1], "length_penalty": [0.0], "nbest": [1]}
 
 
+@few_variants
 @pytest.mark.parametrize(
     ("name", "inputs", "expected"),
     [
@@ -176,6 +176,7 @@ def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected)
         ask(signatures[name], **inputs)
 
 
+@few_variants
 @pytest.mark.parametrize(
     ("name", "inputs", "expected"),
     [

@@ -16,25 +16,20 @@ from keras_attention.export.device import DeviceTranslator
 from keras_attention.export.tflite import export_tflite
 
 
-@pytest.fixture(scope="module")
-def exported(variant, tmp_path_factory):
-    return export_tflite(variant, tmp_path_factory.mktemp("model") / "model.tflite")
-
-
-def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, exported):
+def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, tflite_file):
     room = 12 if variant.model.settings["decoder"] == "transformer" else None
-    assert DeviceTranslator.load(exported).manifest["max_steps"] == room
+    assert DeviceTranslator.load(tflite_file).manifest["max_steps"] == room
 
 
-def test_gives_the_translators_greedy_answers(variant, exported):
-    device = DeviceTranslator.load(exported)
+def test_gives_the_translators_greedy_answers(variant, tflite_file):
+    device = DeviceTranslator.load(tflite_file)
     texts = [text for text in TEXTS if device.fits(text)]
     assert len(texts) > 5
     assert_same(device(texts), variant(texts, beam_width=1))
 
 
-def test_gives_the_translators_beams(variant, exported):
-    device = DeviceTranslator.load(exported)
+def test_gives_the_translators_beams(variant, tflite_file):
+    device = DeviceTranslator.load(tflite_file)
     texts = [text for text in TEXTS if device.fits(text)]
     width, found = device.manifest["beam_width"], device(texts, beam=True)
     assert width == {1: 4, 3: 3}[variant.codec.settings.beam_width]
@@ -50,8 +45,8 @@ def alone(translation, hypothesis):
     return replace(translation, hypotheses=(hypothesis,))
 
 
-def test_streams_the_greedy_answer_a_token_at_a_time(variant, exported):
-    device = DeviceTranslator.load(exported, threads=2)
+def test_streams_the_greedy_answer_a_token_at_a_time(variant, tflite_file):
+    device = DeviceTranslator.load(tflite_file, threads=2)
     for text in filter(device.fits, TEXTS):
         (whole,), steps = device([text]), list(device.stream(text))
         ended = whole.tokens[-1] == "</s>"
@@ -62,16 +57,16 @@ def test_streams_the_greedy_answer_a_token_at_a_time(variant, exported):
         assert ended or abs(steps[-1].score - whole.score) < 1e-4
 
 
-def test_the_graph_itself_invents_nothing_for_an_empty_source(variant, exported):
-    interpreter = Interpreter(model_content=exported.read_bytes())
+def test_the_graph_itself_invents_nothing_for_an_empty_source(variant, tflite_file):
+    interpreter = Interpreter(model_content=tflite_file.read_bytes())
     outputs = interpreter.get_signature_runner("greedy")(source=np.array([[2] + [0] * 23], "int32"))
     assert outputs["tokens"].tolist() == [[2] + [0] * 11]
     assert outputs["score"].tolist() == [0]
     assert not outputs["alignment"][0, 1:].any()
 
 
-def test_holds_builtin_operators_only(exported):
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(exported.read_bytes(), 0))
+def test_holds_builtin_operators_only(tflite_file):
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite_file.read_bytes(), 0))
     names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
     codes = [max(op.builtinCode, op.deprecatedBuiltinCode) for op in model.operatorCodes]
     used = {op.opcodeIndex for subgraph in model.subgraphs for op in subgraph.operators}
@@ -82,14 +77,14 @@ def test_holds_builtin_operators_only(exported):
     assert {op.customCode for op in model.operatorCodes} == {None}
 
 
-def test_refuses_a_source_that_is_too_long(exported):
-    device = DeviceTranslator.load(exported)
+def test_refuses_a_source_that_is_too_long(tflite_file):
+    device = DeviceTranslator.load(tflite_file)
     with pytest.raises(InputError, match=r"model\.tflite: takes at most 24 tokens with </s>\."):
         device([LONG])
 
 
-def test_a_source_as_long_as_the_limit_fits(variant, exported):
-    device = DeviceTranslator.load(exported)
+def test_a_source_as_long_as_the_limit_fits(variant, tflite_file):
+    device = DeviceTranslator.load(tflite_file)
     separator, letters = variant.codec.source.separator, ["a"]
     while device.fits(separator.join(letters)):
         letters.append("a")

@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from variants import LONG, TEXTS
+from variants import LONG, TEXTS, few_variants
+
+pytestmark = few_variants
 
 REQUESTS = [[text] for text in TEXTS] + [["", "the cat"], [LONG], ["abc", "x" * 700, ""], ["😀"]]
-
-
-@pytest.fixture(scope="module")
-def signatures(saved_model):
-    return tf.saved_model.load(str(saved_model)).signatures
 
 
 def ask(serve, texts):

@@ -10,25 +10,25 @@ import pytest
 import tensorflow as tf
 import test_subwords as subwords
 from tensorflow.core.protobuf import saved_model_pb2
-from variants import TEXTS
-
-from keras_attention.export.saved_model import export_saved_model
+from variants import TEXTS, few_variants
 
 LIBRARIES = Path(tf.__file__).parent
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs the C compiler gcc")
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    path = tmp_path_factory.mktemp("program") / "serve"
-    command = ["gcc", "-O1", "-o", path, Path(__file__).with_name("serve.c")]
+@pytest.fixture(scope="session")
+def program(build):
+    return build("C program", compile_program) / "serve"
+
+
+def compile_program(folder):
+    command = ["gcc", "-O1", "-o", folder / "serve", Path(__file__).with_name("serve.c")]
     command += [f"-I{LIBRARIES}/include", f"-L{LIBRARIES}", "-Wl,--no-as-needed"]
     command += [f"-Wl,-rpath,{LIBRARIES}"]
     command += ["-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2"]
     compiled = subprocess.run(command, capture_output=True, text=True, check=False)
     assert compiled.returncode == 0, compiled.stderr
-    return path
 
 
 def serve(program, folder, texts, *libraries):
@@ -69,13 +69,14 @@ def libraries_of(translator):
     return [folder / f"{fast}_sentencepiece_tokenizer.so"]
 
 
-def test_every_kind_of_model(program, variant, saved_model):
+@few_variants
+def test_models_of_several_kinds(program, variant, saved_model):
     assert_served(program, saved_model, variant, TEXTS, *libraries_of(variant))
 
 
 @pytest.mark.parametrize("name", ["unigram to letters", "joint bpe"])
-def test_subwords_with_one_library_more(program, tmp_path, name):
+def test_subwords_with_one_library_more(program, build, name):
     translator = subwords.make_translator(subwords.make_pairs(), **subwords.VARIANTS[name])
     texts = [*TEXTS, "The 漢字 cat", "the dog ran"]
-    folder = export_saved_model(translator, tmp_path)
-    assert_served(program, folder, translator, texts, *libraries_of(translator))
+    folder = subwords.exported(name, build)
+    assert_served(program, folder / "1", translator, texts, *libraries_of(translator))

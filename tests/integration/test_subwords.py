@@ -75,19 +75,34 @@ def make_translator(pairs, search=None, **text):
     return Translator(network, TextCodec(source, target, search or SearchSettings(32, 12)))
 
 
+def exported(name, build):
+    """The folder of a saved and exported variant; not to be changed."""
+
+    def export(folder):
+        translator = make_translator(make_pairs(), **VARIANTS[name])
+        translator.save(folder)
+        export_saved_model(translator, folder)
+        export_tflite(translator, folder / "model.tflite")
+
+    return build(f"subwords, {name}", export)
+
+
 @pytest.fixture(scope="module", params=VARIANTS)
-def translator(request):
-    return make_translator(make_pairs(), **VARIANTS[request.param])
+def name(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def folder(translator, tmp_path_factory):
-    """A saved and exported model; not to be changed."""
-    folder = tmp_path_factory.mktemp("model")
-    translator.save(folder)
-    export_saved_model(translator, folder)
-    export_tflite(translator, folder / "model.tflite")
-    return folder
+def translator(name):
+    return make_translator(make_pairs(), **VARIANTS[name])
+
+
+@pytest.fixture(scope="module")
+def folder(name, build):
+    return exported(name, build)
+
+
+on_one = pytest.mark.parametrize("name", ["joint bpe"], indirect=True, scope="module")
 
 
 def lines():
@@ -114,20 +129,20 @@ def test_the_tflite_file_gives_the_same_answers(translator, folder):
         assert not translator.codec.joint_vocabulary or "target" not in str(archive.namelist())
 
 
+@on_one
 def test_verify_agrees(translator, folder):
     agreements = verify(translator, folder, [source for source, _ in make_pairs(20)])
     assert [agreement.agrees for agreement in agreements] == [True, True]
 
 
-def test_each_side_and_each_model_keeps_its_own_subwords(tmp_path):
+def test_each_side_and_each_model_keeps_its_own_subwords(build, tmp_path):
     """Loaded into one process, BPE models without names are all the last one (text#1304)."""
-    texts, loaded = lines(), []
-    for size in (60, 90):
-        settings = {**VARIANTS["bpe of each side"], "source_vocabulary_size": size}
-        translator = make_translator(make_pairs(), **settings)
-        folder = export_saved_model(translator, tmp_path / str(size))
-        loaded.append((tf.saved_model.load(str(folder)).signatures, translator))
-    for signatures, translator in loaded:
+    texts, settings = lines(), VARIANTS["bpe of each side"]
+    first = make_translator(make_pairs(), **settings)
+    second = make_translator(make_pairs(), **{**settings, "source_vocabulary_size": 90})
+    folders = exported("bpe of each side", build) / "1", export_saved_model(second, tmp_path)
+    loaded = [tf.saved_model.load(str(folder)).signatures for folder in folders]
+    for signatures, translator in zip(loaded, (first, second), strict=True):
         found = signatures["score"](source=tf.constant(texts), target=tf.constant(texts))
         expected = [pair.score for pair in translator.score(texts, texts)]
         np.testing.assert_allclose(found["score"], expected, atol=1e-3)
@@ -152,6 +167,7 @@ translations = DeviceTranslator.load(sys.argv[1] + "/model.tflite")(json.loads(s
 SHOW = "\nprint(json.dumps([(t.source_tokens, t.tokens, t.text) for t in translations]))"
 
 
+@on_one
 @pytest.mark.parametrize("code", [SAVED_MODEL, DEVICE], ids=["SavedModel", "device"])
 def test_in_a_fresh_process(translator, folder, code):
     texts = ["the cat sat", "", "漢字 Dog"]
@@ -164,12 +180,14 @@ def test_in_a_fresh_process(translator, folder, code):
     assert json.loads(done.stdout) == expected
 
 
+@on_one
 def test_loading_without_tensorflow_text(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
     with pytest.raises(InputError, match="need the package tensorflow-text"):
         SavedModelTranslator.load(folder / "1")
 
 
+@on_one
 def test_everything_runs_without_sentencepiece(translator, folder, monkeypatch):
     texts = lines()[:8]
     device = DeviceTranslator.load(folder / "model.tflite")

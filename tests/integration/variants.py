@@ -1,6 +1,7 @@
 """Small untrained translators of every shape, for what must hold whatever the weights are."""
 
 import numpy as np
+import pytest
 
 from keras_attention import (
     BahdanauAttention,
@@ -94,6 +95,13 @@ VARIANTS = {
         tie_embeddings="all",
     ),
 }
+
+# What does not depend on how a model is built is shown on these: every kind of state that a step
+# hands on (of LSTMs, of attention, of self-attention), words and letters, greedy search and beams.
+FEW = ("words", "gnmt over a memory", "transformer")
+few_variants = pytest.mark.parametrize(
+    "variant_name", FEW, indirect=True, scope="session", ids="variant {}".format
+)
 
 TEXTS = (
     "the cat sat on",

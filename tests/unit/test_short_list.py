@@ -73,17 +73,18 @@ def without(translator, allowed):
     return Translator(model, translator.codec)
 
 
+TIED = {"tie_embeddings": "target", "deep_output": True, "attention_units": 6}
+BEAMS = {"beam_width": 3, "length_penalty": 0.6, "min_length": 4}
+SAMPLES = {"sample": True, "beam_width": 3, "temperature": 0.1}
+
+
 @pytest.mark.parametrize(
-    "options",
+    "model, prefix, options",
     [
-        {},
-        {"beam_width": 3, "length_penalty": 0.6, "min_length": 4},
-        {"sample": True, "beam_width": 3, "temperature": 0.1},
+        *(({}, prefix, options) for prefix in ("", "w700") for options in ({}, BEAMS, SAMPLES)),
+        (TIED, "", {}),
+        (TIED, "w700", BEAMS),
     ],
-)
-@pytest.mark.parametrize("prefix", ["", "w700"])
-@pytest.mark.parametrize(
-    "model", [{}, {"tie_embeddings": "target", "deep_output": True, "attention_units": 6}]
 )
 def test_search_is_that_of_a_model_which_can_say_nothing_else(model, prefix, options):
     translator = make_translator(**model)

@@ -16,7 +16,7 @@ from decoding_models import (
     teacher_forced,
     unpadded,
 )
-from support import tensorflow_only, to_numpy
+from support import cases, tensorflow_only, to_numpy
 
 from keras_attention.decoding import beam_search as module
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, map_tensors
@@ -26,7 +26,7 @@ from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 EVERY = 121
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@cases("seed", [0, 1, 2], on_jax=[1])
 @pytest.mark.parametrize("name, penalty", [("before", 0.0), ("before", 3.0), ("coverage", 0.6)])
 def test_a_wide_beam_equals_brute_force(name, seed, penalty):
     """No hypothesis is left out, so that the n-best list is that of all sequences."""
@@ -45,7 +45,7 @@ def test_a_wide_beam_equals_brute_force(name, seed, penalty):
     assert (hypotheses.scores[:, EVERY:] < IMPOSSIBLE / 2).all()
 
 
-@pytest.mark.parametrize(
+@cases(
     "name, width, penalty",
     [
         ("before", 2, 0.0),
@@ -57,6 +57,7 @@ def test_a_wide_beam_equals_brute_force(name, seed, penalty):
         ("chunkwise", 3, 0.0),
         ("none", 3, 3.0),
     ],
+    on_jax=[("before", 5, 3.0), ("feeding", 2, 0.6), ("chunkwise", 3, 0.0)],
 )
 def test_a_narrow_beam_equals_the_algorithm(name, width, penalty):
     for seed in range(4):

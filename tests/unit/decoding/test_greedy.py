@@ -14,7 +14,7 @@ from decoding_models import (
     seeded,
     teacher_forced,
 )
-from support import tensorflow_only, to_numpy
+from support import cases, tensorflow_only, to_numpy
 
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
@@ -22,7 +22,7 @@ every_model = pytest.mark.parametrize("name", SETTINGS)
 
 
 @every_model
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@cases("seed", [0, 1, 2], on_jax=[1])
 def test_equals_an_argmax_after_another(name, seed):
     model = seeded(name, seed)
     hypotheses = found(greedy, model, SOURCE)

@@ -108,17 +108,17 @@ SEARCHES = {
 
 
 @tensorflow_only("its graphs alone leave the batch open")
-@pytest.mark.parametrize("prefixed", [False, True])
 @pytest.mark.parametrize(
-    "model, options",
+    "model, options, prefixed",
     [
-        *(("before", name) for name in SEARCHES),
-        ("after", "beam"),
-        ("feeding", "greedy"),
-        ("feeding", "beam"),
-        ("none", "beam"),
-        ("ensemble", "beam"),
-        ("short list", "beam"),
+        *(("before", name, False) for name in SEARCHES),
+        *(("before", name, True) for name in ("greedy", "beam", "groups", "sample")),
+        ("after", "beam", False),
+        ("feeding", "greedy", False),
+        ("feeding", "beam", True),
+        ("none", "beam", False),
+        ("ensemble", "beam", False),
+        ("short list", "beam", True),
     ],
 )
 def test_what_is_found_stays_the_same(sources, model, options, prefixed):

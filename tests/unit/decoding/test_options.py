@@ -6,7 +6,7 @@ import option_reference as reference
 import pytest
 from decoding_models import possible
 from option_reference import SOURCE, STEPS, TableModel
-from support import tensorflow_only, to_numpy
+from support import cases, tensorflow_only, to_numpy
 
 from keras_attention import search
 from keras_attention.decoding.options import SearchOptions
@@ -83,13 +83,13 @@ BEAMS = {
 }
 
 
-@pytest.mark.parametrize("name", CONSTRAINTS)
-@pytest.mark.parametrize("width", [1, 4])
+@cases("name", CONSTRAINTS, on_jax=["min_length", "no triple twice", "all"])
+@cases("width", [1, 4], on_jax=[4])
 def test_constraints_equal_the_reference(name, width):
     assert_seeds_show(beam_width=width, **CONSTRAINTS[name])
 
 
-@pytest.mark.parametrize("name", BEAMS)
+@cases("name", BEAMS, on_jax=["diverse and all"])
 def test_what_ranks_beams_equals_the_reference(name):
     assert_seeds_show(**{"beam_width": 4, **BEAMS[name]})
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import gradients, normal, randomize, tensorflow_only, to_numpy
+from support import cases, gradients, normal, randomize, tensorflow_only, to_numpy
 
 from keras_attention.layers import hoisted_lstm as module
 from keras_attention.layers.hoisted_lstm import LSTM, RNN, make_lstm
@@ -38,9 +38,9 @@ def results(layer, inputs, mask, state, training):
 
 
 @pytest.mark.parametrize("layer_norm", [False, True])
-@pytest.mark.parametrize("go_backwards", [False, True])
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("training", [False, True])
+@cases("go_backwards", [False, True], on_jax=[True])
+@cases("masked", [False, True], on_jax=[True])
+@cases("training", [False, True], on_jax=[True])
 def test_equals_keras_and_so_do_the_gradients(layer_norm, go_backwards, masked, training):
     layers = [
         make_lstm(UNITS, layer_norm=layer_norm, dtype="float32", go_backwards=go_backwards),

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from support import cases
 
 from keras_attention import BahdanauAttention, LuongAttention, MaskedCrossentropy, Seq2Seq
 
@@ -37,8 +38,8 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("kind", OPTIONS)
-@pytest.mark.parametrize("tie", ["none", "target", "all"])
+@cases("kind", OPTIONS, on_jax=["bahdanau", "luong"])
+@cases("tie", ["none", "target", "all"], on_jax=["all"])
 def test_stepwise_equals_teacher_forced_with_deep_output_norm_and_ties(kind, tie, data):
     options = dict(OPTIONS[kind])
     if "attention" in options:
@@ -117,7 +118,7 @@ def test_scheduled_sampling_changes_the_loss_once_its_rate_rises(data):
     assert not np.allclose(numpy(model((source, target_in), training=True)), still)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@cases("policy", ["mixed_float16", "mixed_bfloat16"], on_jax=["mixed_bfloat16"])
 def test_scheduled_sampling_draws_in_32_bits_whatever_the_policy(policy, data):
     source, target_in, _ = data
     model = make(attention=LuongAttention("general"), scheduled_sampling=True, dtype=policy)
