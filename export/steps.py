@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_attention.decoding.hypotheses import log_probabilities
+from keras_attention.decoding.hypotheses import log_probabilities, target_log_probabilities
 from keras_attention.layers.attention_cell import DecoderState
 from keras_attention.masking import real_tokens
 from keras_attention.models.memory import Memory
@@ -106,8 +106,7 @@ def score(model: Seq2Seq, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """
     shifted = tf.concat([tf.fill([tf.shape(target)[0], 1], START_ID), target[:, :-1]], axis=1)
     logits, _ = model.teacher_forced(source, shifted, return_alignment=False)
-    chosen = tf.gather(tf.nn.log_softmax(logits), target, axis=2, batch_dims=2)
-    return tf.where(real_tokens(target), chosen, 0.0)
+    return tf.where(real_tokens(target), target_log_probabilities(logits, target), 0.0)
 
 
 def _named(state: DecoderState) -> Named:

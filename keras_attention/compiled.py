@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.decoding.hypotheses import target_log_probabilities
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import search
 from keras_attention.models.short_listed import ShortListed
@@ -84,10 +85,9 @@ def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
         starts = keras.ops.full_like(target[:, :1], START_ID)
         shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
         logits, _ = model.teacher_forced(source, shifted)
-        # The loss has a gradient of its own, with which TensorFlow never frees this graph.
-        log_probs = keras.ops.log_softmax(keras.ops.cast(logits, "float32"))
-        places = keras.ops.expand_dims(target, -1)
-        return keras.ops.squeeze(keras.ops.take_along_axis(log_probs, places, axis=-1), -1)
+        # Not `MaskedCrossentropy`, which contains a `tf.custom_gradient`: TensorFlow never frees
+        # a graph that contains one.
+        return target_log_probabilities(logits, target)
 
     return compile_ids(run, [_MATRIX, _MATRIX])
 

@@ -5,13 +5,16 @@ import gc
 import os
 import re
 import sys
+import time
 from contextlib import suppress
 from importlib.metadata import version
 
 import pytest
 
-# What ids of the fixture `variant_name` look like, see tests/integration/variants.py.
+# Matches the ids of the fixture `variant_name`, see tests/integration/conftest.py.
 VARIANT = re.compile(r"variant [a-z ]+")
+# Freeing memory takes a few tenths of a second, and small groups leave little to free.
+SECONDS_BETWEEN = 5
 
 # Below 3, at which the command line would point this process's standard error elsewhere.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -76,18 +79,24 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 50)
 
 
+freed = time.monotonic()
+
+
+@pytest.hookimpl(trylast=True)  # after the fixtures of the group are torn down
 def pytest_runtest_teardown(item, nextitem):
-    """After a group's last test, free what its graphs hold, which would add up to gigabytes."""
-    if nextitem is None or group_of(nextitem.nodeid) != group_of(item.nodeid):
+    """At the end of a group, free what its graphs hold, which would add up to gigabytes."""
+    global freed
+    ended = nextitem is None or group_of(nextitem.nodeid) != group_of(item.nodeid)
+    if ended and time.monotonic() - freed > SECONDS_BETWEEN:
         free_memory()
+        freed = time.monotonic()
 
 
 def free_memory():
     """Free graphs, and return the memory to the system."""
-    registry = sys.modules.get("tensorflow.python.framework.ops")
-    if registry:
-        # TensorFlow keeps a gradient made by `tf.custom_gradient`, and its graph with it, for ever.
-        gradients = registry.gradient_registry._registry
+    # TensorFlow keeps every gradient made by `tf.custom_gradient`, and its graph, for ever.
+    with suppress(KeyError, AttributeError):
+        gradients = sys.modules["tensorflow.python.framework.ops"].gradient_registry._registry
         for name in [name for name in gradients if name.startswith("CustomGradient-")]:
             del gradients[name]
     gc.collect()

@@ -1,5 +1,6 @@
 """What the tests of the numeric core share: weights, gradients and `check_layer`."""
 
+import gc
 import inspect
 import json
 
@@ -122,6 +123,12 @@ def compiled(function, layer):
     return lambda *arrays: run([v.value for v in layer.variables], *arrays)
 
 
+def live_graphs():
+    """Return the ids of TensorFlow's graphs that something still refers to."""
+    gc.collect()
+    return {id(found) for found in gc.get_objects() if type(found).__name__ == "FuncGraph"}
+
+
 def evaluated(function, layer):
     """`function` in whichever way its backend runs it once the fastest."""
     return function if BACKEND == "tensorflow" else compiled(function, layer)
@@ -180,7 +187,7 @@ class LayerModel(keras.Model):
         return cls(keras.saving.deserialize_keras_object(config["layer"]))
 
 
-# JAX compiles a program for each, and computes both widths by the same ones.
+# JAX compiles a program for each policy, so test only bfloat16 there.
 NARROW = ("mixed_float16", "mixed_bfloat16") if BACKEND == "tensorflow" else ("mixed_bfloat16",)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from keras_attention.gathering import take_places
 from keras_attention.vocabulary import PAD_ID, START_ID
 
 Tensor = Any
@@ -36,6 +37,15 @@ def log_probabilities(logits: Tensor) -> tuple[Tensor, Tensor]:
     ids = ops.arange(log_probs.shape[-1])
     special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
     return log_probs, ops.where(special, IMPOSSIBLE, log_probs)
+
+
+def target_log_probabilities(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the log-probabilities `[B, T]` of target ids `[B, T]` under logits `[B, T, V]`."""
+    logits = ops.cast(logits, "float32")
+    rows, steps, size = ops.shape(logits)
+    places = ops.reshape(target, (rows * steps, 1))
+    chosen = take_places(ops.reshape(logits, (rows * steps, size)), places)
+    return ops.reshape(chosen, (rows, steps)) - ops.logsumexp(logits, axis=-1)
 
 
 def write_step(buffer: Tensor, t: Tensor, value: Tensor) -> Tensor:

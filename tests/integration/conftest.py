@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory):
-    """`build(name, function)`: a folder that `function(folder)` fills once per test run."""
+    """Return `build(name, function)`, which fills a folder once per test run."""
     return partial(build_once, shared_folder(tmp_path_factory))
 
 
@@ -48,19 +48,19 @@ def translator(trained):
 
 @pytest.fixture(scope="session", params=VARIANTS, ids="variant {}".format)
 def variant_name(request):
-    """Each of the variants in turn; `variants.few_variants` restricts a test to some."""
+    """Return the name of each variant in turn, or of some with `variants.few_variants`."""
     return request.param
 
 
 @pytest.fixture(scope="session")
 def variant(variant_name):
-    """A small untrained translator."""
+    """Return a small untrained translator."""
     return VARIANTS[variant_name]()
 
 
 @pytest.fixture(scope="session")
 def saved_model(variant, variant_name, build):
-    """The version folder of its SavedModel; not to be changed."""
+    """Export the variant as a SavedModel; do not change its version folder."""
     from keras_attention.export.saved_model import export_saved_model
 
     folder = build(f"SavedModel of {variant_name}", partial(export_saved_model, variant))
@@ -69,7 +69,7 @@ def saved_model(variant, variant_name, build):
 
 @pytest.fixture(scope="session")
 def served(saved_model):
-    """Its SavedModel, loaded."""
+    """Load the variant's SavedModel."""
     from keras_attention.export.saved_model import SavedModelTranslator
 
     return SavedModelTranslator.load(saved_model)
@@ -77,13 +77,13 @@ def served(saved_model):
 
 @pytest.fixture(scope="session")
 def signatures(served):
-    """The graphs of its SavedModel."""
+    """Return the graphs of the variant's SavedModel."""
     return served._signatures
 
 
 @pytest.fixture(scope="session")
 def tflite_file(variant, variant_name, build):
-    """Its TFLite file; not to be changed."""
+    """Export the variant to TFLite; do not change the file."""
     from keras_attention.export.tflite import export_tflite
 
     folder = build(f"TFLite of {variant_name}", lambda new: export_tflite(variant, new / FILE))

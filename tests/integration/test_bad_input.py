@@ -316,7 +316,7 @@ CASES = {
 
 
 def stamps(folder):
-    """When each file was written and how long it is, which is read faster than what it holds."""
+    """Return each file's modification time and size, which is faster than hashing."""
     found = {path: path.stat() for path in folder.rglob("*")}
     return {path: (stat.st_mtime_ns, stat.st_size) for path, stat in found.items()}
 

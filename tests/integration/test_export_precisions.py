@@ -19,18 +19,19 @@ def copied(trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def conversions():
-    return []
+    return {}
 
 
 @pytest.fixture(autouse=True)
 def convert_once(conversions, monkeypatch):
-    """All tests export one model, and converting it takes longer than all the rest."""
+    """Convert the model of `copied` once; conversion takes most of the time."""
     convert = tflite._convert
 
     def first_conversion(translator):
-        if not conversions:
-            conversions.append(convert(translator))
-        return conversions[0]
+        weights = b"".join(weight.tobytes() for weight in translator.model.get_weights())
+        if weights not in conversions:
+            conversions[weights] = convert(translator)
+        return conversions[weights]
 
     monkeypatch.setattr(tflite, "_convert", first_conversion)
 

@@ -7,14 +7,20 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-from variants import few_variants
 
 from keras_attention import InputError
 from keras_attention.export import steps
 from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
 from keras_attention.text.codec import TextCodec
 
-pytestmark = [few_variants, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+# One for each state that a step hands on, and none of them with text in its graphs.
+STATES = ("bahdanau", "gnmt over a memory", "transformer")
+pytestmark = [
+    pytest.mark.parametrize(
+        "variant_name", STATES, indirect=True, scope="session", ids="variant {}".format
+    ),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -103,6 +103,9 @@ def folder(name, build):
 
 
 on_one = pytest.mark.parametrize("name", ["joint bpe"], indirect=True, scope="module")
+of_each_kind = pytest.mark.parametrize(
+    "name", ["joint bpe", "unigram to letters"], indirect=True, scope="module"
+)
 
 
 def lines():
@@ -187,7 +190,7 @@ def test_loading_without_tensorflow_text(folder, monkeypatch):
         SavedModelTranslator.load(folder / "1")
 
 
-@on_one
+@of_each_kind
 def test_everything_runs_without_sentencepiece(translator, folder, monkeypatch):
     texts = lines()[:8]
     device = DeviceTranslator.load(folder / "model.tflite")

@@ -96,9 +96,9 @@ VARIANTS = {
     ),
 }
 
-# What does not depend on how a model is built is shown on these: every kind of state that a step
-# hands on (of LSTMs, of attention, of self-attention), words and letters, greedy search and beams.
-FEW = ("words", "gnmt over a memory", "transformer")
+# Use these where a result does not depend on how the model is built: one for each tokenizer, greedy
+# search and beams, LSTMs and self-attention.
+FEW = ("words", "subwords", "transformer")
 few_variants = pytest.mark.parametrize(
     "variant_name", FEW, indirect=True, scope="session", ids="variant {}".format
 )

@@ -1,8 +1,7 @@
-import gc
-
 import keras
 import numpy as np
 import pytest
+from support import live_graphs
 
 from keras_attention import (
     BahdanauAttention,
@@ -148,16 +147,11 @@ def test_refuses_the_vocabulary_of_another_model(translator):
 
 def test_frees_its_graphs_when_it_is_dropped():
     """A graph with a `tf.custom_gradient` in it would be kept for as long as the process runs."""
-
-    def graphs():
-        gc.collect()
-        return {id(found) for found in gc.get_objects() if type(found).__name__ == "FuncGraph"}
-
-    before = graphs()
+    before = live_graphs()
     translator = make_translator()
     translator(TEXTS)
     translator(TEXTS, beam_width=2)
     translator.score(["abc"], ["ab"])
-    assert graphs() - before
+    assert live_graphs() - before
     del translator
-    assert graphs() <= before
+    assert live_graphs() <= before

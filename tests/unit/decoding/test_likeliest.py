@@ -28,7 +28,7 @@ def test_top_k_is_that_of_keras_equals_in_their_order(make, size, count):
     np.testing.assert_array_equal(best, np.take_along_axis(scores, expected, axis=1))
 
 
-def test_of_equals_in_two_blocks_the_lower_place_comes_first():
+def test_the_lower_place_wins_a_tie_between_two_blocks():
     scores = np.zeros((2, 8000), "float32")
     scores[:, 7000] = 2  # the best one is in a later block than one of the two equals
     scores[:, [10, 7001]] = 1

@@ -27,9 +27,9 @@ MASK = np.arange(5) < np.array([[5], [3]])
 # Whose keys do not say all that is read of a memory.
 VALUED = {"location", "fertility", "external-memory", "heads", "additive heads", *BLIND}
 every_mechanism = pytest.mark.parametrize("name", MECHANISMS)
-# On JAX only a score, a history, a hard choice and a memory of its own: what these tests ask for
-# beyond the steps and gradients of each mechanism is the work of the base class.
-each_mechanism = cases(
+# What these tests check is the work of the base classes: of a score, a history, a hard choice and a
+# memory that is written.
+few_mechanisms_on_jax = cases(
     "name", MECHANISMS, on_jax=["general", "coverage", "monotonic", "external-memory"]
 )
 
@@ -85,7 +85,7 @@ def test_all_steps_at_once_equal_one_step_after_the_other(name):
         assert_close(one_step, [contexts[:, t], alignments[:, t]])
 
 
-@each_mechanism
+@few_mechanisms_on_jax
 def test_the_last_state_is_that_of_the_last_step(name):
     layer = built(name)
     *_, whole = layer(QUERY, MEMORY, memory_mask=MASK, return_state=True)
@@ -96,7 +96,7 @@ def test_the_last_state_is_that_of_the_last_step(name):
     assert bool(keras.tree.flatten(last)) == layer.recurrent
 
 
-@each_mechanism
+@few_mechanisms_on_jax
 def test_a_state_has_its_rows_and_stays_float32(name):
     layer = built(name, dtype="mixed_bfloat16")
     first = layer.initial_state(MEMORY, MASK)
@@ -106,7 +106,7 @@ def test_a_state_has_its_rows_and_stays_float32(name):
         assert before.dtype == after.dtype == ops.zeros((), "float32").dtype
 
 
-@each_mechanism
+@few_mechanisms_on_jax
 def test_hypotheses_of_a_source_share_its_memory(name):
     layer = built(name)
     queries = normal(6, 4, seed=4)  # of three hypotheses of each of two sources
@@ -130,7 +130,7 @@ def test_a_graph_of_unknown_rows_takes_hypotheses_without_a_state(name):
     assert_close(run(queries[:2], MEMORY), layer(queries[:2], MEMORY))
 
 
-@each_mechanism
+@few_mechanisms_on_jax
 def test_hypotheses_keep_a_state_each(name):
     layer = built(name)
     queries = normal(2, 6, 4, seed=4)
@@ -142,7 +142,7 @@ def test_hypotheses_keep_a_state_each(name):
         assert_close((seen, shared), (alone, repeated))
 
 
-@each_mechanism
+@few_mechanisms_on_jax
 def test_keys_projected_once_give_the_same(name):
     layer = built(name)
     keys = layer.project(MEMORY)
@@ -168,7 +168,7 @@ def test_passed_keys_are_what_queries_are_compared_with(name):
     assert_close(context, ops.matmul(expected, MEMORY))
 
 
-@each_mechanism
+@few_mechanisms_on_jax
 def test_alignments_are_weights(name):
     _, alignment = to_numpy(built(name)(QUERY, MEMORY, memory_mask=MASK))
     assert (alignment >= 0).all()
@@ -176,7 +176,7 @@ def test_alignments_are_weights(name):
     assert not alignment[1, :, 3:].any()
 
 
-@each_mechanism
+@every_mechanism
 def test_more_padding_changes_nothing(name):
     layer = built(name)
     context, alignment = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK))
@@ -191,7 +191,7 @@ def test_more_padding_changes_nothing(name):
 @cases(
     "policy",
     ["float32", "mixed_float16", "mixed_bfloat16", "float16"],
-    on_jax=["mixed_bfloat16"],
+    on_jax=["mixed_bfloat16", "float16"],
 )
 def test_a_row_of_padding_alone_gets_zero_weights(name, policy):
     layer = built(name, dtype=policy)
@@ -221,7 +221,7 @@ def test_a_row_of_padding_alone_has_zero_gradients(name):
     assert of_memory[1].any() and of_query[1].any() == (name not in BLIND)
 
 
-@each_mechanism
+@few_mechanisms_on_jax
 def test_mask_comes_from_keras_in_a_functional_model(name, tmp_path):
     ids = np.array([[4, 7, 2, 0, 0], [5, 3, 6, 8, 2]])
     source = keras.Input((None,), dtype="int32")

@@ -44,7 +44,7 @@ def test_cuts_as_the_package_does(model_type, size):
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_of_equally_likely_cuts_it_takes_the_one_that_the_package_takes(model_type):
+def test_ties_between_cuts_are_broken_as_the_package_does(model_type):
     generator = random.Random(0)
     syllables = ["oo", "o", "aa", "a", "b"]  # "ooo" is "oo" and "o", or "o" and "oo"
     known = ["".join(generator.choices(syllables, k=8)) for _ in range(200)]

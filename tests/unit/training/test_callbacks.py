@@ -40,7 +40,7 @@ def test_noise_follows_the_recipes_seed_and_the_epoch():
     model = Seq2Seq(5, 5, units=2, embedding=2, dropout=0.5)
 
     def states(seed, epoch):
-        """What every generator of random numbers begins an epoch with."""
+        """Return the state of every random generator at the start of an epoch."""
         callback = SeedNoise(seed)
         callback.set_model(model)
         callback.on_epoch_begin(epoch)
