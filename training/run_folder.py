@@ -14,9 +14,10 @@ from keras_attention.errors import InputError
 from keras_attention.files import find_leftovers, write_atomically
 
 from .recipe import Recipe, load_recipe
+from .run_files import PACKAGE, RECIPE_FILE, VERSIONS_FILE, check_removable, is_run, remove_run
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)\.keras")
-_PACKAGES = ("keras-attention", "keras", "tensorflow", "numpy", "sentencepiece")
+_PACKAGES = (PACKAGE, "keras", "tensorflow", "numpy", "sentencepiece")
 
 
 class RunFolder:
@@ -36,9 +37,9 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.recipe_file = self.path / "recipe.toml"
+        self.recipe_file = self.path / RECIPE_FILE
         self.metrics_file = self.path / "metrics.csv"
-        self.versions_file = self.path / "versions.json"
+        self.versions_file = self.path / VERSIONS_FILE
         self.logs = self.path / "logs"
         self.checkpoints = self.path / "checkpoints"
 
@@ -49,14 +50,16 @@ class RunFolder:
             overwrite: whether a run that stands here may be removed.
 
         Raises:
-            InputError: if the folder holds a run already, or other files.
+            InputError: if the folder holds a run already, or other files. With `overwrite`, if it
+                holds anything that is not part of a run of ours.
         """
-        if self.recipe_file.is_file():
+        if is_run(self.path) or (overwrite and self.recipe_file.is_file()):
             if not overwrite:
                 raise InputError(
                     f"{self.path}: holds a run already; continue it with --resume, or begin anew "
                     "with --overwrite."
                 )
+            check_removable(self.path)
         elif self.path.is_file() or (
             self.path.is_dir() and set(self.path.iterdir()) - set(find_leftovers(self.path))
         ):
@@ -100,8 +103,9 @@ class RunFolder:
         Raises:
             InputError: if the folder cannot be written.
         """
-        if overwrite and self.recipe_file.is_file():
-            shutil.rmtree(self.path)
+        if overwrite and is_run(self.path):
+            check_removable(self.path)
+            remove_run(self.path)
         for path in [*find_leftovers(self.path), *find_leftovers(self.checkpoints)]:
             shutil.rmtree(path)
         recipe.save(self.recipe_file)

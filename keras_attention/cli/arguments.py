@@ -39,7 +39,9 @@ Overrides = Annotated[
         help="Override a setting, such as units=64 or data.path=a.tsv; repeatable.",
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Remove the run that stands there.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Delete an existing run in the output folder first.")
+]
 DataFormat = Annotated[
     str, typer.Option("--format", help="How pairs are stored: tsv, dates or parallel.")
 ]

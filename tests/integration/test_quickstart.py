@@ -3,6 +3,7 @@
 from runs import contents, overrides
 
 from keras_attention.export import verify
+from keras_attention.training.run_files import check_removable
 
 TINY = overrides("size=400", "held_out=40", "epochs=1", "units=16", "embedding=8", "batch_size=32")
 MADE = {
@@ -47,3 +48,4 @@ def test_trains_shows_exports_verifies_and_resumes(run, tmp_path, monkeypatch):
     assert "12/12 - " not in again.out
     assert (tmp_path / "models" / "dates" / "model.keras").stat() == weights
     assert len(verify.find_exports(tmp_path / "models" / "dates")) == 2
+    check_removable(tmp_path / "models" / "dates")  # --overwrite knows every file that we write

@@ -1,5 +1,7 @@
 import json
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,74 @@ def test_a_run_is_not_started_over_by_chance(started):
 def test_overwriting_removes_all_of_the_run(started, recipe):
     add_checkpoints(started, "epoch-0001.keras")
     write_metrics(started, "0,1.5")
+    started.start(recipe, overwrite=True)
+    assert sorted(path.name for path in started.path.iterdir()) == ["recipe.toml", "versions.json"]
+
+
+def everything_in(folder):
+    return {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["thesis.tex", "logs/notes.txt", "1/thesis.tex", "other.tflite", "checkpoints/a/b.keras"],
+)
+def test_overwriting_refuses_a_folder_with_a_file_of_somebody_else(started, recipe, name):
+    add_checkpoints(started, "epoch-0001.keras")
+    foreign = started.path / name
+    foreign.parent.mkdir(exist_ok=True)
+    foreign.write_text("years of work")
+    before = everything_in(started.path)
+    for refused in (started.check_free, partial(started.start, recipe)):
+        with pytest.raises(InputError, match=f"{name}: --overwrite removes only files that keras-"):
+            refused(overwrite=True)
+    assert everything_in(started.path) == before
+
+
+def test_overwriting_refuses_a_project_with_a_recipe_of_its_own(tmp_path, recipe):
+    recipe.save(tmp_path / "recipe.toml")
+    (tmp_path / "thesis.tex").write_text("years of work")
+    run, before = RunFolder(tmp_path), everything_in(tmp_path)
+    with pytest.raises(InputError, match="expected a new or empty folder for the run"):
+        run.check_free()
+    with pytest.raises(InputError, match="only runs that keras-attention started.*versions.json"):
+        run.check_free(overwrite=True)
+    assert everything_in(tmp_path) == before
+
+
+def test_overwriting_refuses_the_working_folder_and_those_around_it(started, monkeypatch):
+    inside = started.path / "logs"
+    inside.mkdir()
+    for folder in (started.path, inside):
+        monkeypatch.chdir(folder)
+        with pytest.raises(InputError, match="does not remove the working folder or one that cont"):
+            started.check_free(overwrite=True)
+
+
+def test_overwriting_removes_links_but_not_what_they_lead_to(started, recipe, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "model.keras").write_text("years of work")
+    (started.path / "model.keras").symlink_to(tmp_path / "elsewhere" / "model.keras")
+    started.start(recipe, overwrite=True)
+    assert not (started.path / "model.keras").exists()
+    assert (tmp_path / "elsewhere" / "model.keras").read_text() == "years of work"
+
+
+def test_a_removal_that_was_stopped_can_be_repeated(started, recipe, monkeypatch):
+    add_checkpoints(started, "epoch-0001.keras")
+    write_metrics(started, "0,1.5")
+    unlink, allowed = Path.unlink, iter([True, True])
+
+    def stop(path, **options):
+        if not next(allowed, False):
+            raise KeyboardInterrupt
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", stop)
+    with pytest.raises(KeyboardInterrupt):
+        started.start(recipe, overwrite=True)
+    monkeypatch.undo()
+    started.check_free(overwrite=True)
     started.start(recipe, overwrite=True)
     assert sorted(path.name for path in started.path.iterdir()) == ["recipe.toml", "versions.json"]
 
