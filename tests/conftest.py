@@ -79,6 +79,13 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 50)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the fixtures of a group are set up
+def pytest_runtest_setup():
+    """Draw the same weights whichever tests ran before."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(1)
+
+
 freed = time.monotonic()
 
 

@@ -36,7 +36,8 @@ def test_a_copy_computes_as_it_is_told(translator, compute):
     narrow = compute.removeprefix("mixed_")
     assert copy.model.compute_dtype == copy.model.encoder.compute_dtype == narrow
     assert {weight.dtype for weight in copy.model.weights} == {"float32"}
-    one, other = translator("abc"), copy("abc")
+    # Of a given target: rounding may lead a search elsewhere.
+    (one,), (other,) = (each.score(["abc"], ["ab"]) for each in (translator, copy))
     np.testing.assert_allclose(one.score, other.score, rtol=1e-6 if narrow == "float32" else 0.05)
 
 
