@@ -79,11 +79,20 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 20, 50)
 
 
+seeded = None
+
+
 @pytest.hookimpl(tryfirst=True)  # before the fixtures of a group are set up
-def pytest_runtest_setup():
-    """Draw the same weights whichever tests ran before."""
-    if "keras" in sys.modules:
+def pytest_runtest_setup(item):
+    """Draw the same weights in a group whichever groups ran before.
+
+    Not in each test: TensorFlow drops its cached kernels when it is given a seed.
+    """
+    global seeded
+    group = group_of(item.nodeid)
+    if group != seeded and "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(1)
+        seeded = group
 
 
 freed = time.monotonic()
