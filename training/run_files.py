@@ -16,13 +16,16 @@ VERSIONS_FILE = "versions.json"
 
 PACKAGE = "keras-attention"
 
+_VERSION = "VERSION"
+"""Stands for the number of a SavedModel's version folder."""
+
 _TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
 _OURS = (
     *("metrics.csv", "times.csv", "model.keras", "short_list.npz", *_TOKENIZERS),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # of quickstart
-    *(f"[0-9]*/{name}" for name in _SAVED_MODEL),
+    *(f"{_VERSION}/{name}" for name in _SAVED_MODEL),
     *(f"onnx/{name}" for name in ("encode.onnx", "step.onnx", *_TOKENIZERS)),
     *("serving/models.config", "serving/batching_parameters.txt", "serving/docker-compose.yml"),
 )
@@ -83,7 +86,7 @@ def remove_run(folder: Path) -> None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield all files and links, also those in links' places; never what a link leads to."""
+    """Yield every file and every link below the folder, without following links."""
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(root) / name).is_symlink()]
         yield from (Path(root) / name for name in (*links, *files))
@@ -96,6 +99,14 @@ def _is_ours(name: str, folder_names: list[str]) -> bool:
     return (
         name in exports
         or (name.startswith(precisions) and name.endswith(".tflite") and "/" not in name)
-        or any(fnmatchcase(name, pattern) for pattern in _OURS)
+        or any(_matches(name.split("/"), pattern.split("/")) for pattern in _OURS)
         or any(part.startswith(".") and ".unfinished-" in part for part in name.split("/"))
+    )
+
+
+def _matches(parts: list[str], patterns: list[str]) -> bool:
+    """Return whether a path matches part by part, so that `*` stays within one folder."""
+    return len(parts) == len(patterns) and all(
+        part.isdecimal() if pattern == _VERSION else fnmatchcase(part, pattern)
+        for part, pattern in zip(parts, patterns, strict=True)
     )

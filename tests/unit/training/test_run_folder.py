@@ -58,12 +58,20 @@ def everything_in(folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["thesis.tex", "logs/notes.txt", "1/thesis.tex", "other.tflite", "checkpoints/a/b.keras"],
+    [
+        "thesis.tex",
+        "logs/notes.txt",
+        "1/thesis.tex",
+        "other.tflite",
+        "checkpoints/epoch-1/a.keras",
+        "mine/notes.vocabulary.txt",
+        "2019-thesis/variables/x",
+    ],
 )
 def test_overwriting_refuses_a_folder_with_a_file_of_somebody_else(started, recipe, name):
     add_checkpoints(started, "epoch-0001.keras")
     foreign = started.path / name
-    foreign.parent.mkdir(exist_ok=True)
+    foreign.parent.mkdir(parents=True, exist_ok=True)
     foreign.write_text("years of work")
     before = everything_in(started.path)
     for refused in (started.check_free, partial(started.start, recipe)):
