@@ -59,7 +59,7 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
         said = steps.step(model, **given)
         return {f"next_{name}" if name.startswith(STATE) else name: said[name] for name in said}
 
-    with write_atomically(folder) as beside:
+    with write_atomically(folder, folder=True) as beside:
         beside.mkdir()
         convert(graph, [source], beside / ENCODE_FILE)
         convert(tf.function(step, autograph=False), list(specs.values()), beside / STEP_FILE)

@@ -78,9 +78,9 @@ def export_saved_model(
         InputError: if the folder cannot be written, or the model cannot be exported.
     """
     path = Path(folder) / str(version)
-    module = ServingModule(portable_copy(translator, compute), limits)
     remove_leftovers(path)
-    with write_atomically(path) as beside:
+    with write_atomically(path, folder=True) as beside:
+        module = ServingModule(portable_copy(translator, compute), limits)
         tf.saved_model.save(module, str(beside), signatures=module.signatures.value)
         requests = typical_requests(translator.codec.source, module.limits.batch)
         write_warm_up(beside, path.parent.resolve().name, requests)

@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keras_attention.errors import InputError
@@ -89,16 +89,18 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 @contextmanager
-def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
+def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator[Path]:
     """Gives a temporary path, and puts what was written there in place once the block succeeds.
 
     The block writes a file or a folder; where it raises, what it wrote is removed and what stood at
     `path` before stays. A file replaces a file, a folder replaces the whole of a folder, and never
-    one the other. Missing parent folders are made. The temporary path has the name of `path`, for
-    writers that look at the suffix, and lies in a hidden folder beside it: the move is a rename.
+    one the other, which is refused before the block begins. Missing parent folders are made, and
+    removed again on failure. The temporary path has the name of `path`, for writers that look at
+    the suffix, and lies in a hidden folder beside it: the move is a rename.
 
     Args:
         path: Where the file or folder is to be; a symbolic link is followed.
+        folder: Whether the block writes a folder.
 
     Yields:
         The path to write to; nothing exists there yet.
@@ -114,8 +116,8 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
         'whole or not at all'
     """
     target = Path(os.path.realpath(path))
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        raise InputError(f"{os.fspath(path)}: expected a file or a folder to write, not a device.")
+    _check_kind(path, target, folder)
+    made = [parent for parent in target.parents if not parent.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{target.name[:100]}{_MARK}"
@@ -128,8 +130,22 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
             _replace(target, workspace / target.name, workspace / _REPLACED)
         except OSError as error:
             raise _not_writable(path, error) from error
-    finally:
+    except BaseException:
         shutil.rmtree(workspace, ignore_errors=True)
+        with suppress(OSError):  # somebody else has put something there
+            for parent in made:
+                parent.rmdir()
+        raise
+    shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _check_kind(path: str | os.PathLike[str], target: Path, folder: bool) -> None:
+    """Refuse to replace a file by a folder, a folder by a file, or a device by either."""
+    if not target.exists() or (target.is_dir() if folder else target.is_file()):
+        return
+    wanted = "a folder" if folder else "a file"
+    found = "a folder" if target.is_dir() else "a file" if target.is_file() else "a device"
+    raise InputError(f"{os.fspath(path)}: expected {wanted} to write. Received: {found}.")
 
 
 def find_leftovers(folder: str | os.PathLike[str]) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from build_once import build_once, shared_folder
-from runs import SETTINGS
+from runs import SETTINGS, train_eagerly
 from variants import VARIANTS
 
 FILE = "model.tflite"
@@ -37,6 +37,12 @@ def trained(build):
         export_all(train(load_recipe("dates", SETTINGS), folder), folder)
 
     return build("dates", train_and_export)
+
+
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Train as `runs.train_eagerly` says."""
+    train_eagerly(monkeypatch)
 
 
 @pytest.fixture(scope="session")

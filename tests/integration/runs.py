@@ -41,3 +41,12 @@ def copy_after(stretches, folder, monkeypatch):
             shutil.copytree(self.folder.path, folder)
 
     monkeypatch.setattr(Checkpoint, "on_epoch_end", write_and_copy)
+
+
+def train_eagerly(patch):
+    """Train without a graph and without pictures: either takes longer than a few steps."""
+    from keras_attention.models.seq2seq import Seq2Seq
+    from keras_attention.training.samples import ShowSamples
+
+    patch.setattr(Seq2Seq, "run_eagerly", property(lambda model: True, lambda model, value: None))
+    patch.setattr(ShowSamples, "on_epoch_end", lambda *arguments: None)

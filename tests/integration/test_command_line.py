@@ -217,26 +217,6 @@ def copied(trained, tmp_path):
     return Path(shutil.copytree(trained, tmp_path / "copied"))
 
 
-def test_export_then_verify(run, copied):
-    (copied / "dates.tflite").unlink()
-    exported = run("export", copied, "--version", 12)
-    assert exported.code == 0
-    written = f"Wrote {copied / '12'}\nWrote {copied / 'copied.tflite'}\n"
-    assert exported.out.startswith(
-        f"{written}{copied / '12'} needs these operators:\n  TensorFlow, "
-    )
-    verified = run("verify", copied, "--lines", 20)
-    assert verified.code == 0
-    rows = [line.strip("│").split("│") for line in verified.out.splitlines() if "agrees" in line]
-    cells = [[cell.strip() for cell in row] for row in rows]
-    assert [row[:3] for row in cells] == [
-        ["12", "20", "100.00%"],
-        ["copied.tflite", "20", "100.00%"],
-    ]
-    assert all(float(row[3]) < 1e-4 for row in cells)
-    assert run("verify", copied, "-", stdin=TYPED).code == 0
-
-
 def test_verify_exits_1_where_an_export_is_another_models(run, copied):
     shutil.rmtree(copied / "1")
     other = Translator.load(copied)

@@ -9,15 +9,13 @@ import sys
 
 import keras
 import pytest
-from runs import contents, overrides
+from runs import contents, overrides, train_eagerly
 
-from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training import jobs
 from keras_attention.training.comparison import plan_runs, read_result
 from keras_attention.training.folder_lock import LOCK_FILE
 from keras_attention.training.measuring import complete
 from keras_attention.training.run_folder import RunFolder
-from keras_attention.training.samples import ShowSamples
 from keras_attention.training.stopwatch import TIMES_FILE
 from keras_attention.training.variants import expand_grid
 
@@ -51,8 +49,7 @@ def changes(folder, names=NAMES):
 
 def start(planned, monkeypatch):
     """Completes all runs but the last, and kills that one in its second epoch."""
-    monkeypatch.setattr(Seq2Seq, "run_eagerly", property(lambda model: True, lambda *value: None))
-    monkeypatch.setattr(ShowSamples, "on_epoch_end", lambda *arguments: None)
+    train_eagerly(monkeypatch)
     *others, last = planned
     for other in others:
         assert complete(other, [4, 6], jobs=2) == read_result(other)

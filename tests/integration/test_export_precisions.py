@@ -14,6 +14,7 @@ def copied(trained, tmp_path_factory):
     """The trained model under a name that needs care."""
     folder = tmp_path_factory.mktemp("copied") / "my dates"
     shutil.copytree(trained, folder)
+    (folder / "dates.tflite").unlink()
     return folder
 
 
@@ -72,9 +73,26 @@ def test_what_loses_too_much_is_refused_and_nothing_is_written(copied, run, monk
 def test_what_was_not_measured_stands_alone(copied, run):
     """Neither the table of another file stays, nor other precisions of another model."""
     assert len(list(copied.glob("my dates*.tflite"))) > 1
-    exported = run("export", copied)
+    exported = run("export", copied, "--version", 12)
     assert exported.code == 0 and not (copied / "my dates.variants.json").exists()
     assert [path.name for path in copied.glob("my dates*.tflite")] == ["my dates.tflite"]
+    written = f"Wrote {copied / '12'}\nWrote {copied / 'my dates.tflite'}\n"
+    needs = f"{copied / '12'} needs these operators:\n  TensorFlow, "
+    assert exported.out.startswith(written + needs)
+
+
+def test_both_exports_agree_with_the_model(copied, run):
+    verified = run("verify", copied, "--lines", 20)
+    assert verified.code == 0
+    rows = [line.strip("│").split("│") for line in verified.out.splitlines() if "agrees" in line]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    assert [row[:3] for row in cells] == [
+        ["12", "20", "100.00%"],
+        ["my dates.tflite", "20", "100.00%"],
+    ]
+    assert all(float(row[3]) < 1e-4 for row in cells)
+    typed = b"march 27, 2016\n\n9/27/94\n"
+    assert run("verify", copied, "-", stdin=typed).code == 0
 
 
 def test_an_unknown_choice(copied, run):

@@ -270,7 +270,7 @@ def test_computes_in_16_bits_where_it_is_told_to(compute, tmp_path):
     folder = export_saved_model(variant, tmp_path, compute=compute)
     loaded = SavedModelTranslator.load(folder)
     assert loaded.manifest["compute"] == compute
-    encode = tf.saved_model.load(str(folder)).signatures["encode"]
+    encode = loaded._signatures["encode"]
     assert encode.structured_outputs["values"].dtype.name == compute.removeprefix("mixed_")
     pairs = list(zip(loaded(TEXTS), variant(TEXTS), strict=True))
     equal = [(one, other) for one, other in pairs if one.text == other.text]

@@ -9,12 +9,22 @@ import pytest
 from keras_attention.export.manifest import check_manifest
 from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
 
-EXPORT = """
+EXPORT = '''
 import os, signal, sys
+import tensorflow as tf
+from types import SimpleNamespace
 from keras_attention import Translator
-from keras_attention.export.saved_model import export_saved_model
+from keras_attention.export import saved_model
+from keras_attention.export.limits import Limits
 
 folder, deadly, end = sys.argv[1:]
+
+class Echo(tf.Module):
+    """In the place of the model's graphs, which take seconds to trace."""
+    def __init__(self, translator, limits):
+        texts = tf.TensorSpec([None], tf.string)
+        self.limits, self.echo = Limits(), tf.function(lambda text: text, input_signature=[texts])
+        self.signatures = SimpleNamespace(value={"serving_default": self.echo})
 
 def die(event, arguments):
     if event == deadly and any(str(argument).endswith(end) for argument in arguments):
@@ -22,8 +32,9 @@ def die(event, arguments):
 
 translator = Translator.load(folder)
 sys.addaudithook(die)
-export_saved_model(translator, folder, about={"run": "killed"})
-"""
+saved_model.ServingModule = Echo
+saved_model.export_saved_model(translator, folder, about={"run": "killed"})
+'''
 STAGES = {
     "the variables are written": ("os.mkdir", "assets.extra"),
     "the manifest is begun": ("open", "manifest.json"),

@@ -22,7 +22,7 @@ MADE = {
 }
 
 
-def test_trains_shows_exports_verifies_and_resumes(run, tmp_path, monkeypatch):
+def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monkeypatch):
     first = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert first.code == 0
     assert MADE <= contents(tmp_path / "models" / "dates").keys()

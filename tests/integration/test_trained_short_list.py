@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from runs import train_eagerly
 
 from keras_attention import Translator
 from keras_attention.cli.runtimes import lines_at_once, open_translator
@@ -24,6 +25,7 @@ def folder(tmp_path_factory):
     (path / "words.tsv").write_text("".join(f"a{n} b{n % 7}\tw{n} v{n % 7}\n" for n in range(1200)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(path)
+        train_eagerly(patch)
         train(load_recipe("dates", SETTINGS), path / "run")
     return path
 

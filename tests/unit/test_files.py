@@ -100,6 +100,12 @@ def test_a_failure_leaves_what_was_there(tmp_path, failure):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_failure_leaves_no_new_folders(tmp_path):
+    with pytest.raises(RuntimeError), write_atomically(tmp_path / "new" / "deep" / "file"):
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
 def make_folder(folder, name):
     folder.mkdir()
     (folder / name).touch()
@@ -108,7 +114,7 @@ def make_folder(folder, name):
 
 def test_a_folder_replaces_the_whole_folder(tmp_path):
     path = make_folder(tmp_path / "folder", "old")
-    with write_atomically(path) as temporary:
+    with write_atomically(path, folder=True) as temporary:
         make_folder(temporary, "new")
     assert os.listdir(path) == ["new"]
     assert os.listdir(tmp_path) == ["folder"]
@@ -116,7 +122,7 @@ def test_a_folder_replaces_the_whole_folder(tmp_path):
 
 def test_a_failed_folder_is_removed(tmp_path):
     path = make_folder(tmp_path / "folder", "old")
-    with pytest.raises(RuntimeError), write_atomically(path) as temporary:
+    with pytest.raises(RuntimeError), write_atomically(path, folder=True) as temporary:
         make_folder(temporary, "new")
         raise RuntimeError
     assert os.listdir(path) == ["old"]
@@ -147,7 +153,8 @@ def test_a_failed_move_brings_the_old_folder_back(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", refuse_new)
     monkeypatch.setattr(module, "_swap", lambda *paths: False)  # as where the system cannot
-    with pytest.raises(InputError, match="Permission denied"), write_atomically(path) as temporary:
+    writing = write_atomically(path, folder=True)
+    with pytest.raises(InputError, match="Permission denied"), writing as temporary:
         make_folder(temporary, "new")
     assert os.listdir(path) == ["old"]
     assert os.listdir(tmp_path) == ["folder"]
@@ -155,15 +162,17 @@ def test_a_failed_move_brings_the_old_folder_back(tmp_path, monkeypatch):
 
 def test_a_file_never_replaces_a_folder(tmp_path):
     path = make_folder(tmp_path / "folder", "old")
-    with pytest.raises(InputError, match="expected a place"), write_atomically(path) as temporary:
-        temporary.write_text("new")
+    with pytest.raises(InputError) as error, write_atomically(path):
+        pytest.fail("the block must not run")
+    assert str(error.value) == f"{path}: expected a file to write. Received: a folder."
     assert os.listdir(path) == ["old"]
 
 
 def test_a_folder_never_replaces_a_file(tmp_path):
     path = write(tmp_path / "file", b"old")
-    with pytest.raises(InputError, match="expected a place"), write_atomically(path) as temporary:
-        make_folder(temporary, "new")
+    with pytest.raises(InputError) as error, write_atomically(path, folder=True):
+        pytest.fail("the block must not run")
+    assert str(error.value) == f"{path}: expected a folder to write. Received: a file."
     assert path.read_text() == "old"
 
 
@@ -185,7 +194,7 @@ def test_a_symbolic_link_is_followed(tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs a device file")
 def test_a_device_is_never_replaced():
-    with pytest.raises(InputError, match="not a device"), write_atomically("/dev/null"):
+    with pytest.raises(InputError, match="Received: a device"), write_atomically("/dev/null"):
         pytest.fail("the block must not run")
 
 

@@ -81,7 +81,9 @@ SAMPLES = {"sample": True, "beam_width": 3, "temperature": 0.1}
 @pytest.mark.parametrize(
     "model, prefix, options",
     [
-        *(({}, prefix, options) for prefix in ("", "w700") for options in ({}, BEAMS, SAMPLES)),
+        ({}, "w700", {}),
+        ({}, "", BEAMS),
+        ({}, "w700", SAMPLES),
         (TIED, "", {}),
         (TIED, "w700", BEAMS),
     ],

@@ -111,12 +111,11 @@ SEARCHES = {
 @pytest.mark.parametrize(
     "model, options, prefixed",
     [
-        *(("before", name, False) for name in SEARCHES),
-        *(("before", name, True) for name in ("greedy", "beam", "groups", "sample")),
+        *(("before", name, name in ("greedy", "groups", "sample")) for name in SEARCHES),
         ("after", "beam", False),
         ("feeding", "greedy", False),
         ("feeding", "beam", True),
-        ("none", "beam", False),
+        ("none", "sample", False),
         ("ensemble", "beam", False),
         ("short list", "beam", True),
     ],

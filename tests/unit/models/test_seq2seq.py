@@ -176,7 +176,8 @@ def test_mixed_precision_fits(policy, score, placement):
 
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_a_mechanism_that_draws_noise_fits(placement):
-    model = compile_model(built("chunkwise", placement))
+    eagerly = BACKEND == "tensorflow" and placement == "after"  # one graph is enough
+    model = compile_model(built("chunkwise", placement), run_eagerly=eagerly)
     attention = model.decoder.cell.attention
     changed = attention.r, attention.seed_generator.state
     before = [to_numpy(variable.value) for variable in changed]

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from keras_attention.text import make_tokenizer
 from keras_attention.text.graph_tokenizer import make_graph_tokenizer
+from keras_attention.vocabulary import Vocabulary
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "text"
+GOLDEN_NAMES = ("character", "word")
 LINES = json.loads((GOLDEN / "lines.json").read_text(encoding="utf-8"))
 TEXTS = tf.TensorSpec([None], tf.string)
 IDS = tf.TensorSpec([None, None], tf.int32)
@@ -23,6 +26,11 @@ class Exported(tf.Module):
         self.tokens = tf.function(graph.tokens, input_signature=[TEXTS])
         self.detokenize = tf.function(graph.detokenize, input_signature=[IDS])
         self.id_to_token = tf.function(graph.id_to_token, input_signature=[IDS])
+
+
+def load_golden(name):
+    """Return the tokenizer of that kind whose ids the golden lines hold."""
+    return make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
 
 
 def to_tensor(texts):

@@ -1,33 +1,26 @@
-import json
 import random
-import subprocess
 import sys
 
 import pytest
 import tensorflow as tf
 from graph_twins import (
-    GOLDEN,
+    GOLDEN_NAMES,
     LINES,
     Exported,
     check,
     decoded,
     foreign_operations,
+    load_golden,
     padded,
     to_tensor,
 )
 
-from keras_attention.text import CharacterTokenizer, Tokenizer, WordTokenizer, make_tokenizer
+from keras_attention.text import CharacterTokenizer, Tokenizer, WordTokenizer
 from keras_attention.text.graph_tokenizer import GraphTokenizer
 from keras_attention.vocabulary import Vocabulary
 
-NAMES = ("character", "word")
 
-
-def load_golden(name):
-    return make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
-
-
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=GOLDEN_NAMES)
 def tokenizer(request):
     return load_golden(request.param)
 
@@ -127,30 +120,6 @@ def test_another_kind_of_tokenizer_is_refused():
 
     with pytest.raises(ValueError, match="Received: 'bytes'"):
         GraphTokenizer(Bytes(Vocabulary("ab")))
-
-
-def test_saved_and_loaded_by_a_process_without_our_code(tmp_path):
-    texts = ["to be", "", "caf e\u0301", "\u1112\u1161\u11ab"]
-    (tmp_path / "texts.json").write_text(json.dumps(texts))
-    expected = {}
-    for name in NAMES:
-        tokenizer = load_golden(name)
-        tf.saved_model.save(Exported(tokenizer), str(tmp_path / name))
-        ids = [tokenizer.encode(text) for text in texts]
-        expected[name] = [padded(ids, 0), [tokenizer.decode(row) for row in ids]]
-    code = """
-import json, sys, tensorflow as tf
-texts = tf.constant([text.encode() for text in json.load(open("texts.json"))])
-found = {}
-for name in sys.argv[1:]:
-    model = tf.saved_model.load(name)
-    ids = model.encode(texts)
-    found[name] = [ids.numpy().tolist(), [text.decode() for text in model.detokenize(ids).numpy()]]
-others = [name for name in ("tensorflow_text", "keras_attention") if name in sys.modules]
-json.dump([found, others], open("found.json", "w"))
-"""
-    subprocess.run([sys.executable, "-c", code, *NAMES], check=True, cwd=tmp_path)
-    assert json.loads((tmp_path / "found.json").read_text()) == [expected, []]
 
 
 def test_core_operations_alone(exported):
