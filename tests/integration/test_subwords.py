@@ -226,5 +226,3 @@ def test_real_captions(tmp_path):
     assert not translator.codec.joint_vocabulary
     exported = SavedModelTranslator.load(export_saved_model(translator, tmp_path))
     assert_same(exported(texts), translator(texts))
-    device = DeviceTranslator.load(export_tflite(translator, tmp_path / "model.tflite"))
-    assert_same(device(texts[:40]), translator(texts[:40]))
