@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from keras_attention.encodings import Readable, as_utf8
 from keras_attention.errors import InputError
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -22,7 +23,9 @@ _WORKSPACE = re.compile(rf"\..+{re.escape(_MARK)}[a-z0-9_]{{8}}")
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Yields the lines of a UTF-8 file, without their ends.
+    """Yields the lines of a text file, without their ends.
+
+    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32; gzip may have packed it.
 
     Lines end at a line feed alone (and may have a carriage return before it): text may hold the
     other characters that `str.splitlines` cuts at. The file is read as the lines are asked for.
@@ -31,13 +34,13 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
         path: The file. A byte order mark at its start is dropped.
 
     Raises:
-        InputError: If the file is missing, a folder, unreadable or no valid UTF-8.
+        InputError: If the file is missing, a folder, unreadable or no such text.
     """
     for line in _decoded_lines(path):
         yield line.removesuffix("\n").removesuffix("\r")
 
 
-def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
+def decode_lines(stream: Readable, name: str) -> Iterator[str]:
     """Yields the lines of an open binary stream, such as standard input, as `read_lines` does.
 
     Args:
@@ -45,26 +48,27 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
         name: What to call it in errors.
 
     Raises:
-        InputError: If a line is no valid UTF-8.
+        InputError: If it is no such text.
     """
-    for line in _decode_all(stream, name):
+    for line in _decode_all(as_utf8(stream, name), name):
         yield line.removesuffix("\n").removesuffix("\r")
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Returns a whole UTF-8 file as it stands, carriage returns kept.
+    """Returns the whole of a text file as it stands, carriage returns kept.
 
     Args:
-        path: The file. A byte order mark at its start is dropped.
+        path: The file, of an encoding that `read_lines` reads. A byte order mark at its start is
+            dropped.
 
     Raises:
-        InputError: If the file is missing, a folder, unreadable or no valid UTF-8.
+        InputError: If the file is missing, a folder, unreadable or no such text.
     """
     return "".join(_decoded_lines(path))
 
 
 def decode_text(content: bytes, name: str) -> str:
-    """Returns the text of a file's content, as `read_text` does.
+    """Returns the text of a file's content, which must be UTF-8.
 
     Args:
         content: The bytes.
@@ -85,7 +89,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise _not_readable(path, error) from error
+        raise not_readable(path, error) from error
 
 
 @contextmanager
@@ -175,12 +179,14 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
 def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     try:
         with open(path, "rb") as file:
-            yield from _decode_all(file, os.fspath(path))
+            name = os.fspath(path)
+            yield from _decode_all(as_utf8(file, name), name)
     except OSError as error:
-        raise _not_readable(path, error) from error
+        raise not_readable(path, error) from error
 
 
-def _not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
+def not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
+    """Returns the error to raise for a file that the system does not let us read."""
     return InputError(
         f"{os.fspath(path)}: expected a file that can be read. Received: {error.strerror}."
     )

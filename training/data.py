@@ -1,4 +1,4 @@
-"""Reading pairs: free-form dates, tab-separated columns or two parallel files; or making them.
+"""Reading pairs: free-form dates, columns of a table or two parallel files; or making them.
 
 A pair is a source and its target as they stand in the file; normalising and cutting into tokens
 is the tokenizer's work. A problem in a file is an `InputError` that names the file and the line.
@@ -6,6 +6,7 @@ is the tokenizer's work. A problem in a file is an `InputError` that names the f
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -20,10 +21,14 @@ from .data_paths import find_file
 from .dates import generate_dates
 from .sections import DataConfig
 from .synthetic import TASKS, generate
+from .table_notes import TableNotes
+from .tables import Layout, advice, choose, csv_rows, one_line, tsv_rows
 
 Pair = tuple[str, str]
 _Path = str | os.PathLike[str]
 _Row = TypeVar("_Row")
+
+_logger = logging.getLogger(__name__)
 
 
 def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
@@ -101,13 +106,62 @@ def read_dates_file(path: _Path) -> list[Pair]:
     return list(parse_lines(read_lines(path), os.fspath(path), _parse_date_line))
 
 
-def read_tsv(path: _Path) -> list[Pair]:
-    """Reads lines of source, tab, target; further columns are ignored.
+def read_table(path: _Path, layout: Layout) -> list[Pair]:
+    """Reads the pairs of a table, and logs what looks as if it were read wrongly.
+
+    Args:
+        path: The file.
+        layout: How it holds pairs.
 
     Raises:
-        InputError: If the file is missing or empty, or a line has one column or an empty side.
+        InputError: If the file is missing or empty, a row is malformed, a column is missing or
+            empty in one, or the header does not name it.
     """
-    return list(parse_lines(read_lines(path), os.fspath(path), parse_columns))
+    name = os.fspath(path)
+    pairs = []
+    notes: list[str] = []
+    for pair in table_pairs(read_lines(path), name, layout, notes):
+        pairs.append(pair)
+    if layout.header:
+        _logger.info("%s: 1 line skipped, the header; %d pairs", name, len(pairs))
+    for note in notes:
+        _logger.warning("%s", note)
+    return pairs
+
+
+def table_pairs(
+    lines: Iterable[str], name: str, layout: Layout, notes: list[str] | None = None
+) -> Iterator[Pair]:
+    """Yields the pair of each row of a table.
+
+    Args:
+        lines: The lines, without their ends.
+        name: What to call the file in errors.
+        layout: How it holds pairs.
+        notes: Gets a sentence for each thing that looks wrong, once all rows are read.
+
+    Raises:
+        InputError: As `read_table`.
+    """
+    if layout.quoted:
+        rows = csv_rows(lines, name, layout.delimiter)
+    else:
+        rows = tsv_rows(filled_lines(lines, name))
+    names = next(rows, (1, []))[1] if layout.header else []
+    places = layout.places(names, f"{name}, line 1")
+    seen, pair = TableNotes(name, layout, places), None
+    for row in rows:
+        try:
+            pair = choose(row[1], places, layout.delimiter)
+        except ValueError as error:
+            raise InputError(f"{name}, line {row[0]}: {error}{advice(row, layout)}") from None
+        seen.add(row[1], pair)
+        yield (one_line(pair[0]), one_line(pair[1])) if layout.quoted else pair
+    if pair is None:
+        found = "the header alone" if names else "an empty file"
+        raise InputError(f"{name}: expected pairs. Received: {found}.")
+    if notes is not None:
+        notes.extend(seen.lines())
 
 
 def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
@@ -173,21 +227,6 @@ def parse_lines(lines: Iterable[str], name: str, parse: Callable[[str], Pair]) -
             raise InputError(f"{name}, line {number}: {error}") from None
 
 
-def parse_columns(line: str) -> Pair:
-    """Returns source and target of a line that begins with both, a tab between.
-
-    Raises:
-        ValueError: If it has one column, or one of the two is empty.
-    """
-    columns = line.split("\t")
-    if len(columns) < 2:
-        raise ValueError("expected source, tab, target. Received: one column.")
-    for name, column in zip(("source", "target"), columns, strict=False):
-        if not column.strip():
-            raise ValueError(f"expected source, tab, target. Received: an empty {name}.")
-    return columns[0], columns[1]
-
-
 def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
     if config.format in TASKS:
         raise InputError(
@@ -204,7 +243,9 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
         )
     if config.format == "parallel":
         return read_parallel(path, target_path)
-    return {"dates": read_dates_file, "tsv": read_tsv}[config.format](path)
+    if config.format == "dates":
+        return read_dates_file(path)
+    return read_table(path, Layout.of(config))
 
 
 def _parse_date_line(line: str) -> Pair:

@@ -11,8 +11,9 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files import read_lines
 
-from .data import check_parallel, filled_lines, parse_columns, parse_lines
+from .data import check_parallel, filled_lines, table_pairs
 from .datasets import DataFile, Dataset
+from .tables import Layout
 
 
 @dataclass
@@ -88,7 +89,7 @@ def check_lines(file: DataFile, lines: Iterable[str], name: str) -> int:
     Raises:
         InputError: if there is none, one is empty, or one of pairs has no source or no target.
     """
-    rows = parse_lines(lines, name, parse_columns) if file.pairs else filled_lines(lines, name)
+    rows = table_pairs(lines, name, Layout()) if file.pairs else filled_lines(lines, name)
     return sum(1 for _ in rows)
 
 

@@ -6,9 +6,11 @@ import gzip
 import http.client
 import io
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -24,7 +26,13 @@ TIMEOUT = 30.0
 """Seconds without an answer after which a fetch is given up."""
 
 _CHUNK = 1 << 16
-_BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError)
+_LINE, _REST = 1 << 12, 1 << 20
+"""Bytes that a file may have for each of its lines, and beside them."""
+_BROKEN = (
+    *(OSError, EOFError, zlib.error, LZMAError, zipfile.BadZipFile, struct.error),
+    *(KeyError, ValueError),  # no such member, or a name that cannot be decoded
+    RuntimeError,  # encrypted, or an unknown method of compression
+)
 
 Opener = Callable[[str], Any]
 """From a URL to an open response, a context manager with `read(size)` and `headers`."""
@@ -60,20 +68,21 @@ def fetch_file(
         raise InputError(
             f"{path}: expected no file here, because none is overwritten. Received: one."
         )
-    content = _unpack(file, _download(file.url, opener, advance))
+    content = _unpack(file, _download(file, opener, advance))
     check_lines(file, decode_lines(io.BytesIO(content), file.url), file.url)
     with write_atomically(path) as temporary:
         temporary.write_bytes(content)
 
 
-def _download(url: str, opener: Opener, advance: Callable[[int], object]) -> bytes:
-    pieces = io.BytesIO()
+def _download(file: DataFile, opener: Opener, advance: Callable[[int], object]) -> bytes:
+    url, pieces = file.url, io.BytesIO()
     try:
         with opener(url) as response:
+            expected = response.headers.get("Content-Length")
             while piece := response.read(_CHUNK):
                 pieces.write(piece)
                 advance(len(piece))
-            expected = response.headers.get("Content-Length")
+                _check_size(file, pieces.tell(), "sends")
     except (OSError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         status = f"{error.code} " if hasattr(error, "code") else ""
@@ -81,23 +90,49 @@ def _download(url: str, opener: Opener, advance: Callable[[int], object]) -> byt
             f"{url}: cannot be fetched ({status}{reason}); try again, or put the file into the "
             "folder by hand."
         ) from error
-    # Where a connection ends early, reading in pieces raises nothing.
-    if expected is not None and pieces.tell() != int(expected):
-        raise InputError(
-            f"{url}: the connection ended early; expected {expected} bytes. "
-            f"Received: {pieces.tell()}."
-        )
+    if expected is not None:
+        _check_length(url, pieces.tell(), expected.strip())
     return pieces.getvalue()
 
 
+def _check_length(url: str, received: int, promised: str) -> None:
+    """Checks that all has come: where a connection ends early, reading in pieces raises nothing."""
+    if not (promised.isascii() and promised.isdecimal()):
+        raise InputError(
+            f"{url}: expected a number of bytes as Content-Length. Received: {promised[:40]!r}."
+        )
+    if received != int(promised):
+        raise InputError(
+            f"{url}: the connection ended early; expected {promised} bytes. Received: {received}."
+        )
+
+
 def _unpack(file: DataFile, content: bytes) -> bytes:
+    limit = _limit(file)
     try:
         if file.url.endswith(".gz"):
-            return gzip.decompress(content)
-        if file.member:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                return archive.read(file.member)
+            with gzip.open(io.BytesIO(content)) as packed:
+                content = packed.read(limit + 1)
+        elif file.member:
+            with (
+                zipfile.ZipFile(io.BytesIO(content)) as archive,
+                archive.open(file.member) as packed,
+            ):
+                content = packed.read(limit + 1)
     except _BROKEN as error:
         kind = f"a zip archive with {file.member}" if file.member else "a gzip file"
         raise InputError(f"{file.url}: expected {kind}. Received: {error}.") from error
+    _check_size(file, len(content), "unpacks to")
     return content
+
+
+def _limit(file: DataFile) -> int:
+    return file.lines * _LINE + _REST
+
+
+def _check_size(file: DataFile, size: int, does: str) -> None:
+    if size > _limit(file):
+        raise InputError(
+            f"{file.url}: expected a file of about {file.lines} lines. "
+            f"Received: one that {does} more than {_limit(file):,} bytes."
+        )

@@ -128,9 +128,11 @@ def _by_token(codec: TextCodec, pair: Pair, links: Links, where: str, *, words: 
     """Links between tokens of those that a file or a task gives."""
     sides = []
     for side, (tokenizer, text) in enumerate(zip((codec.source, codec.target), pair, strict=True)):
-        tokens = tokenizer.split(text)
-        units = tokenizer.number_words(tokens) if words else range(len(tokens))
         places: dict[int, list[int]] = {}
+        try:
+            units = tokenizer.positions(text, words=words)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
         for place, unit in enumerate(units):
             if unit is not None:
                 places.setdefault(unit, []).append(place)
@@ -138,7 +140,8 @@ def _by_token(codec: TextCodec, pair: Pair, links: Links, where: str, *, words: 
         if beyond:
             raise InputError(
                 f"{where}: expected links to the {len(places)} {'words' if words else 'tokens'} "
-                f"of {text!r}, counted from 0. Received: {format_links(frozenset(beyond[:1]))}."
+                f"of {text!r}, counted from 0, words between spaces. "
+                f"Received: {format_links(frozenset(beyond[:1]))}."
             )
         sides.append(places)
     sources, targets = sides

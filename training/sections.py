@@ -28,8 +28,17 @@ ATTENTIONS = (
     "peeky",
     "none",
 )
+TABLES = ("tsv", "csv")
+"""Values of `data.format` that are tables of columns."""
 WITHOUT_ALIGNMENT = ("peeky", "none")
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
+
+_TABLE_SETTINGS = {
+    "delimiter": ("csv",),
+    "header": TABLES,
+    "source_column": TABLES,
+    "target_column": TABLES,
+}
 
 
 @dataclass(frozen=True)
@@ -39,10 +48,17 @@ class DataConfig(Section):
     section = "data"
     format: str = setting(
         "dates",
-        "how the pairs are stored: free-form dates, tab-separated columns, or two parallel files; "
-        "or what is made in memory: letters copied or reversed, sentences with a date",
-        choices=("dates", "tsv", "parallel", *TASKS),
+        "how the pairs are stored: free-form dates, tab-separated columns as they stand, columns "
+        "with quoted fields (csv), or two parallel files; or what is made in memory: letters "
+        "copied or reversed, sentences with a date",
+        choices=("dates", *TABLES, "parallel", *TASKS),
     )
+    delimiter: str = setting(",", 'what stands between the columns of csv, such as ";" or "\\t"')
+    header: bool = setting(False, "the first row of tsv or csv has the names of its columns")
+    source_column: str = setting(
+        "", "column of sources: a number from 1, or a name of the header; empty: 1", numbers=True
+    )
+    target_column: str = setting("", "column of targets; empty: 2", numbers=True)
     folder: str = setting("", "folder that the paths here start at; empty: the working folder")
     language: str = setting("", "code that stands for {language} in the paths here")
     target_language: str = setting("", "code that stands for {target_language} in them")
@@ -69,8 +85,9 @@ class DataConfig(Section):
     max_target_length: int = setting(64, "tokens with </s>; longer targets are dropped", minimum=1)
 
     def __post_init__(self) -> None:
-        """Checks the values, then the range of lengths."""
+        """Checks the values, then how they go together."""
         super().__post_init__()
+        self._check_columns()
         if (
             self.format in TASKS
             and not TASKS[self.format].shortest <= self.shortest <= self.longest
@@ -80,6 +97,30 @@ class DataConfig(Section):
                 f"data.format={self.format!r} and not above data.longest. Received: "
                 f"data.shortest={self.shortest}, data.longest={self.longest}."
             )
+
+    def _check_columns(self) -> None:
+        """Checks that the settings of columns can be used, and have something to be used on."""
+        for name, needs in _TABLE_SETTINGS.items():
+            value = getattr(self, name)
+            default = type(self).__dataclass_fields__[name].default
+            if value != default and self.format not in needs:
+                raise InputError(
+                    f"`data.{name}` is for data.format={' or '.join(map(repr, needs))}. "
+                    f"Received: data.{name}={value!r}, data.format={self.format!r}."
+                )
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+            raise InputError(
+                "`data.delimiter` must be one character, no quote and no line end. "
+                f"Received: data.delimiter={self.delimiter!r}."
+            )
+        for name in ("source_column", "target_column"):
+            column = getattr(self, name)
+            number = column.isascii() and column.isdecimal()
+            if column and (int(column) < 1 if number else not self.header):
+                raise InputError(
+                    f"`data.{name}` must be a number from 1, or a name where data.header=true. "
+                    f"Received: data.{name}={column!r}, data.header={str(self.header).lower()}."
+                )
 
 
 @dataclass(frozen=True)
@@ -206,7 +247,7 @@ class ModelConfig(Section):
         0, "width of the additive score and of the attentional vector (0 = units)", minimum=0
     )
     source_embeddings: str = setting(
-        "", "word2vec text file that the sources' embeddings begin with; empty: none"
+        "", "word2vec, fastText or GloVe file that the sources' embeddings begin with; empty: none"
     )
     target_embeddings: str = setting("", "such a file for the targets' embeddings")
 

@@ -37,6 +37,7 @@ class Setting:
     minimum: float | None = None
     above: float | None = None
     below: float | None = None
+    numbers: bool = False
 
     @property
     def expected(self) -> str:
@@ -48,13 +49,15 @@ class Setting:
         return " ".join([_KINDS[type(self.default)], " and ".join(words)]).rstrip()
 
     def check(self, value: object) -> Any:
-        """Returns the value, an integer made a float where one is due.
+        """Returns the value, an integer made a float, or the text of a number, where one is due.
 
         Raises:
             InputError: If the value has another type or is out of range.
         """
         kind = type(self.default)
         accepted = _as_float(value) if kind is float else value
+        if self.numbers and type(value) is int:
+            accepted = str(value)
         # `type`, not `isinstance`: true is no integer here.
         if type(accepted) is not kind or not self._in_range(accepted):
             raise InputError(

@@ -18,6 +18,7 @@ from keras_attention.alignments import (
     Links,
     check_threshold,
     format_links,
+    link_words,
     measure_alignments,
     read_links,
 )
@@ -143,23 +144,39 @@ def _check_gold(
             f"Received: links between {' and '.join(sorted(units))}s."
         )
     for number, (pair, right) in enumerate(zip(pairs, gold, strict=True), start=1):
-        sizes = [
-            len(_units(tokenizer, text, wanted.words))
-            for tokenizer, text in zip((codec.source, codec.target), pair, strict=True)
-        ]
-        beyond = [link for link in right.possible if link[0] >= sizes[0] or link[1] >= sizes[1]]
+        sources, targets = (
+            set(places) - {None} for places in _positions(codec, pair, wanted, number)
+        )
+        beyond = [(i, j) for i, j in right.possible if i not in sources or j not in targets]
         if beyond:
             raise InputError(
                 f"{wanted.gold}, line {number}: expected positions, counted from 0, in a source of "
-                f"{sizes[0]} and a target of {sizes[1]} {'words' if wanted.words else 'tokens'}. "
+                f"{len(sources)} and a target of {len(targets)} "
+                f"{' or '.join(sorted(units))}s, of words those between spaces. "
                 f"Received: {format_links(frozenset(beyond[:1]))}."
             )
 
 
+def _positions(
+    codec: TextCodec, pair: Pair, wanted: Wanted, number: int
+) -> list[Sequence[int | None]]:
+    """For each side the position of its tokens in a Pharaoh file."""
+    try:
+        return [
+            tokenizer.positions(text, words=wanted.words)
+            for tokenizer, text in zip((codec.source, codec.target), pair, strict=True)
+        ]
+    except InputError as error:
+        raise InputError(f"pair {number}: {error}") from None
+
+
 def _units(tokenizer: Tokenizer, text: str, words: bool) -> Sequence[Any]:
     """What positions in a text count: its tokens, or the numbers of its words."""
-    tokens = tokenizer.split(text)
-    return sorted(set(tokenizer.number_words(tokens)) - {None}) if words else tokens
+    return (
+        sorted(set(tokenizer.positions(text, words=True)) - {None})
+        if words
+        else tokenizer.split(text)
+    )
 
 
 def _find_links(translator: Translator, pairs: Sequence[Pair], wanted: Wanted) -> Iterator[Links]:
@@ -177,11 +194,10 @@ def _find_links(translator: Translator, pairs: Sequence[Pair], wanted: Wanted) -
 
 def _links_of(translator: Translator, pairs: Iterable[Pair], wanted: Wanted) -> Iterator[Links]:
     """The links of one model, (what it reads, what it writes)."""
-    for aligned in align_pairs(translator, pairs):
-        links = aligned.links(wanted.threshold)
-        if wanted.words:
-            links = translator.codec.word_links(links, aligned.source_tokens, aligned.tokens)
-        yield links
+    for number, aligned in enumerate(align_pairs(translator, pairs), start=1):
+        pair = aligned.source, aligned.target
+        places = _positions(translator.codec, pair, wanted, number)
+        yield link_words(aligned.links(wanted.threshold), *places)
 
 
 def _check_same_units(

@@ -43,7 +43,16 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Delete an existing run in the output folder first.")
 ]
 DataFormat = Annotated[
-    str, typer.Option("--format", help="How pairs are stored: tsv, dates or parallel.")
+    str, typer.Option("--format", help="How pairs are stored: tsv, csv, dates or parallel.")
+]
+DataSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set how FILE holds pairs, as a recipe's [data] does: header=true, source_column=2, "
+        "target_column=NAME or delimiter=';'; repeatable.",
+    ),
 ]
 TargetFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The targets, with --format parallel.")

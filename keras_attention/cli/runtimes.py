@@ -13,7 +13,9 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 from keras_attention.translation import Translation
 
-FORMATS = ("tsv", "dates", "parallel")
+FORMATS = ("tsv", "csv", "dates", "parallel")
+_READING = ("delimiter", "header", "source_column", "target_column")
+"""Settings of `data` that say how a file holds pairs."""
 _OPTIONS = {"beam_width": "--beam"}
 """The options that are not called as the library calls them."""
 
@@ -169,8 +171,16 @@ def evaluation_pairs(
     data: Path | None = None,
     data_format: str = "tsv",
     target: Path | None = None,
+    settings: Sequence[str] = (),
 ) -> tuple[list[tuple[str, str]], set[str]]:
     """The pairs of a file, or those the model's own recipe held out.
+
+    Args:
+        model: a model's folder, or a checkpoint in it.
+        data: the file.
+        data_format: one of `FORMATS`.
+        target: the file of the targets, with "parallel".
+        settings: texts "key=value" of settings of `data` that say how the file holds pairs.
 
     Returns:
         The pairs, and the sources that the model was trained on (empty for a file).
@@ -194,7 +204,10 @@ def evaluation_pairs(
         )
     if data is not None:
         paths = {"path": literal(str(data)), "target_path": literal(str(target or ""))}
-        return read_pairs(DataConfig(format=data_format, **paths)), set()
+        options = dict(map(_reading_setting, settings))
+        return read_pairs(DataConfig(format=data_format, **options, **paths)), set()
+    if settings:
+        raise InputError(f"--set is for the pairs of a file. Received: --set {settings[0]} alone.")
     folder = model if model.is_dir() else model.parent
     if not (folder / "recipe.toml").is_file():
         folder = folder.parent
@@ -205,3 +218,14 @@ def evaluation_pairs(
     if not held_out:
         raise InputError(f"{folder}: its recipe held no pairs out; name a file.")
     return held_out, {source for source, _ in training}
+
+
+def _reading_setting(text: str) -> tuple[str, Any]:
+    """The name, without its section, and the value of one of `_READING`."""
+    from keras_attention.training.recipe import parse_override
+
+    key, value = parse_override(text)
+    section, _, name = key.partition(".")
+    if section != "data" or name not in _READING:
+        raise InputError(f"--set takes {', '.join(_READING)} here. Received: --set {text}.")
+    return name, value

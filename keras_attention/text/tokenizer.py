@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+from keras_attention.errors import InputError
 from keras_attention.files import decode_text
 from keras_attention.text.normalization import Normalizer, normalize
 from keras_attention.vocabulary import END, END_ID, PAD_ID, START_ID, Vocabulary
@@ -73,6 +75,45 @@ class Tokenizer(ABC):
             tokens: As `split` returns them, or as a search wrote them, without `</s>`.
         """
         return list(range(len(tokens)))
+
+    def positions(self, text: str, *, words: bool = False) -> Sequence[int | None]:
+        """Returns the position that each token of a text has in a Pharaoh file.
+
+        Such a file counts what stands between spaces and tabs, as fast_align does. Other white
+        space, such as U+00A0, stands inside one of its words, which then is several of ours.
+
+        Args:
+            text: What is cut into tokens.
+            words: Whether the file counts words, which a word tokenizer's always does, or tokens.
+
+        Returns:
+            A position for each token of `split`, counted from 0; `None` for white space.
+
+        Raises:
+            InputError: If the text has other words than its parts between spaces have.
+
+        Example:
+            >>> from keras_attention.text import WordTokenizer
+            >>> WordTokenizer(Vocabulary([])).positions("10\u00a0000 mots")
+            [0, 0, 1]
+        """
+        tokens = self.split(text)
+        if not words:
+            return range(len(tokens))
+        numbers = self.number_words(tokens)
+        if text.isascii() and text.isprintable():
+            return numbers
+        parts = filter(None, re.split("[ \t]+", text))
+        sizes = [self._count_words(self.split(part)) for part in parts]
+        places = [place for place, size in enumerate(sizes) for _ in range(size)]
+        if len(places) != self._count_words(tokens):
+            raise InputError(
+                f"expected a text whose words can be counted between spaces. Received: {text!r}."
+            )
+        return [None if number is None else places[number] for number in numbers]
+
+    def _count_words(self, tokens: Sequence[str]) -> int:
+        return len(set(self.number_words(tokens)) - {None})
 
     def split(self, text: str) -> list[str]:
         """Normalizes a text and returns its tokens, none of them special."""

@@ -78,6 +78,10 @@ class WordTokenizer(Tokenizer):
         """Returns the words of a normalized text."""
         return _WORD.findall(text)
 
+    def positions(self, text: str, *, words: bool = True) -> Sequence[int | None]:
+        """Returns the position of each word in a Pharaoh file; see `Tokenizer.positions`."""
+        return super().positions(text, words=True)
+
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
     tokenizer.name: tokenizer for tokenizer in (CharacterTokenizer, WordTokenizer, SubwordTokenizer)

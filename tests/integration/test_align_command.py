@@ -164,6 +164,30 @@ def test_words_of_pieces(run, models, sentences, tmp_path):
     assert run("align", folder / "pieces", *parallel, *options).out == lines_of(found)
 
 
+def test_positions_are_those_of_a_pharaoh_file(run, models, tmp_path):
+    folder, made = models
+    pairs = [("the\u00a0low tower", "low\u00a0newer the"), ("newest low", "the newest\u2009low")]
+    data, gold = tmp_path / "pairs.tsv", tmp_path / "gold.txt"
+    data.write_text("".join(f"{source}\t{target}\n" for source, target in pairs), "utf-8")
+    found = []
+    for (source, target), each in zip(pairs, align_pairs(made["there"], pairs), strict=True):
+        places = [
+            [place for place, part in enumerate(text.split(" ")) for _ in part.split()]
+            for text in (source, target)
+        ]
+        found.append(frozenset((places[0][i], places[1][j]) for i, j in each.links()))
+    outcome = run("align", folder / "there", data)
+    assert outcome == (0, lines_of(found), "")
+    gold.write_text(outcome.out)
+    for options in ([], ["--words"]):
+        judged = run("align", folder / "there", data, "--gold", gold, *options)
+        assert judged.err.startswith("alignment error rate 0.00%")
+    gold.write_text("2-0\n0-0\n")
+    refused = run("align", folder / "there", data, "--gold", gold)
+    assert refused.code == 2
+    assert "line 1: expected positions, counted from 0, in a source of 2 and" in refused.err
+
+
 def test_translate_prints_links_of_words_and_by_threshold(run, models):
     folder, made = models
     typed = "".join(f"{source}\n" for source, _ in SENTENCES).encode()

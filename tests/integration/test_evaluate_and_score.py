@@ -1,5 +1,6 @@
 """The commands that judge a model: metrics, lengths, comparisons, and how likely pairs are."""
 
+import csv
 import json
 import math
 
@@ -92,6 +93,21 @@ def test_score_prints_a_line_a_pair_and_the_perplexity_of_all(run, trained, tran
     assert json.loads(as_json.out.split("\n")[0])["tokens"] == [*"2016-03-27", "</s>"]
 
 
+def test_tables_are_read_by_the_settings_of_recipes(run, trained, pairs, tmp_path):
+    sheet = tmp_path / "sheet.csv"
+    rows = [("id", "iso", "free"), *((n, t, s) for n, (s, t) in enumerate(PAIRS))]
+    with sheet.open("w", newline="", encoding="utf-16") as file:
+        csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL).writerows(rows)
+    reading = [
+        *("--format", "csv", "--set", "delimiter=;", "--set", "header=true"),
+        *("--set", "data.source_column=free", "--set", "target_column=2"),
+    ]
+    assert run("score", trained, sheet, *reading) == run("score", trained, pairs)
+    assert run("align", trained, sheet, *reading) == run("align", trained, pairs)
+    evaluated = run("evaluate", trained, "--data", sheet, *reading)
+    assert evaluated == run("evaluate", trained, "--data", pairs)
+
+
 @pytest.fixture
 def unknowing(tmp_path):
     """A word model that writes `<unk>` alone."""
@@ -138,6 +154,12 @@ def test_unknown_words_are_replaced_by_source_words(run, unknowing):
         ("evaluate {m}/1 --replace-unknown", "--replace-unknown needs the model's folder;"),
         ("translate {m}/dates.tflite --replace-unknown", "needs the model's folder;"),
         ("score {m} none.tsv", "none.tsv: expected a file"),
+        ("score {m} {pairs} --set units=3", "--set takes delimiter, header, source_column, target"),
+        ("score {m} {pairs} --set heade=true", "Unknown key `heade`; the nearest is"),
+        ("score {m} {pairs} --set source_column=en", "or a name where data.header=true. Received"),
+        ("evaluate {m} --set header=true", "--set is for the pairs of a file"),
+        ("align {m} --set header=true", "--set is for the pairs of a file"),
+        ("align {m} {pairs} --format cvs", "--format must be one of tsv, csv, dates, parallel"),
         ("score {m}/1 {pairs}", "not a trained model of keras-attention"),
     ],
 )

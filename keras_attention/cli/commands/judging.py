@@ -9,6 +9,7 @@ from keras_attention.cli.arguments import (
     BeamWidth,
     CoveragePenalty,
     DataFormat,
+    DataSettings,
     KerasModel,
     LengthPenalty,
     MinLength,
@@ -39,6 +40,7 @@ def evaluate(
     ] = None,
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
+    settings: DataSettings = None,
     metrics: Annotated[
         str,
         typer.Option(
@@ -107,10 +109,10 @@ def evaluate(
     )
     report.check(models)
     names = short_names(models, members)
-    if data is None:
+    if data is None and not settings:
         pairs, seen = shared_pairs([*models, *members])
     else:
-        pairs, seen = evaluation_pairs(models[0], data, data_format, target)
+        pairs, seen = evaluation_pairs(models[0], data, data_format, target, settings or ())
     together = {models[0]: members}
     translators = {
         name: open_translator(
@@ -129,10 +131,11 @@ def evaluate(
 def score(
     model: KerasModel,
     data: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Pairs: source, tab, target, one a line.")
+        Path, typer.Argument(metavar="FILE", help="Pairs; tsv: source, tab, target, one a line.")
     ],
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
+    settings: DataSettings = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, with every token.")
     ] = False,
@@ -146,7 +149,7 @@ def score(
     from keras_attention.cli.evaluation import run_score
     from keras_attention.cli.runtimes import evaluation_pairs
 
-    pairs, _ = evaluation_pairs(model, data, data_format, target)
+    pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
     run_score(model, pairs, as_json=as_json)
 
 
@@ -156,11 +159,12 @@ def align(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="Pairs: source, tab, target, one a line.  [default: those held out]",
+            help="Pairs; tsv: source, tab, target, one a line.  [default: those held out]",
         ),
     ] = None,
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
+    settings: DataSettings = None,
     gold: Annotated[
         str | None,
         typer.Option(
@@ -206,5 +210,5 @@ def align(
 
     wanted = Wanted(threshold, words, soft, reverse, symmetrize, gold)
     wanted.check()
-    pairs, _ = evaluation_pairs(model, data, data_format, target)
+    pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
     run_align(model, pairs, wanted)

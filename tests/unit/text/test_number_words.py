@@ -43,3 +43,51 @@ def test_pieces_of_a_word(pieces, text):
 
 def test_an_output_need_not_begin_with_a_space(pieces):
     assert pieces.number_words(["est", "▁", "low", "<unk>", "▁new"]) == [0, 1, 1, 1, 2]
+
+
+NBSP = "\u00a0"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("two words", [0, 1]),
+        (" two  words\t here ", [0, 1, 2]),
+        (f"five{NBSP}three four six", [0, 0, 1, 2]),
+        (f"10{NBSP}000\u2009000 mots{NBSP}!", [0, 0, 0, 1, 1]),
+        (f"one {NBSP} two", [0, 2]),
+        (f"{NBSP}one{NBSP} two", [0, 1]),
+        ("le\u3000mot", [0, 0]),
+        ("a\x0bb c", [0, 0, 1]),
+        ("", []),
+    ],
+)
+def test_a_pharaoh_file_counts_what_stands_between_spaces(text, expected):
+    words = WordTokenizer(Vocabulary([]))
+    parts = [part for part in text.replace("\t", " ").split(" ") if part]
+    assert words.positions(text) == words.positions(text, words=True) == expected
+    for token, position in zip(words.split(text), expected, strict=True):
+        assert token in parts[position]
+    letters = CharacterTokenizer(Vocabulary(""))
+    of_letters = letters.positions(text, words=True)
+    assert list(dict.fromkeys(number for number in of_letters if number is not None)) == list(
+        dict.fromkeys(expected)
+    )
+    assert list(letters.positions(text)) == list(range(len(text)))
+
+
+def test_positions_of_pieces(pieces):
+    text = f"low{NBSP}lower newest x▁low"
+    tokens, positions = pieces.split(text), pieces.positions(text, words=True)
+    of = {
+        place: "".join(token for token, at in zip(tokens, positions, strict=True) if at == place)
+        for place in set(positions)
+    }
+    assert of == {0: "▁low▁lower", 1: "▁newest", 2: "▁x▁low"}
+    assert list(pieces.positions(text)) == list(range(len(tokens)))
+
+
+def test_normalization_that_makes_a_space_does_not_shift_positions():
+    words = WordTokenizer(Vocabulary([]), normalization="nfkc")
+    assert words.split("a\u00b4b c") == ["a", "\u0301b", "c"]
+    assert words.positions("a\u00b4b c") == [0, 0, 1]

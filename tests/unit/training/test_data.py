@@ -6,11 +6,16 @@ from keras_attention.training.data import (
     read_dates_file,
     read_pairs,
     read_parallel,
-    read_tsv,
+    read_table,
     split_pairs,
 )
 from keras_attention.training.dates import generate_dates
 from keras_attention.training.sections import DataConfig
+from keras_attention.training.tables import Layout
+
+
+def read_tsv(path):
+    return read_table(path, Layout())
 
 
 @pytest.fixture

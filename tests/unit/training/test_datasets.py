@@ -170,6 +170,68 @@ def test_what_is_not_the_file_is_not_kept(file, content, message, mirror, tmp_pa
     assert not folder.exists()
 
 
+def changed(content, *changes):
+    """The archive with other bytes at each mark of a header, counted from the mark."""
+    content = bytearray(content)
+    for mark, offset, value in changes:
+        place = content.index(mark) + offset
+        content[place : place + len(value)] = value
+    return bytes(content)
+
+
+ARCHIVE = packed(SENTENCES, b"a\tb\n")
+LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (changed(ARCHIVE, (LOCAL, 6, b"\1"), (CENTRAL, 8, b"\1")), "is encrypted"),
+        (changed(ARCHIVE, (LOCAL, 8, b"\x63"), (CENTRAL, 10, b"\x63")), "compression"),
+        (changed(ARCHIVE, (CENTRAL, 8, b"\0\x08"), (CENTRAL, 46, b"\xff")), "."),
+        (ARCHIVE[:-30], "."),
+        (changed(ARCHIVE, (b"a\tb\n", 0, b"c")), "Bad CRC-32"),
+    ],
+)
+def test_an_archive_that_cannot_be_unpacked_is_one_sentence(content, message, mirror, tmp_path):
+    mirror.path(SENTENCES).write_bytes(content)
+    with pytest.raises(InputError, match=rf"zip archive with kor\.txt\. Received: .*{message}"):
+        fetch_file(SENTENCES, tmp_path / "new", opener=mirror)
+    assert not (tmp_path / "new").exists()
+
+
+def zipped(content):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(SENTENCES.member, content)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "verb"),
+    [
+        (SENTENCES, zipped(b"a\tb\n" * (1 << 10)), "unpacks to"),
+        (TRAIN, gzip.compress(b"a\n" * (1 << 11)), "unpacks to"),
+        (TEST, b"a\tb\n" * (1 << 10), "sends"),
+    ],
+)
+def test_a_file_far_over_its_size_is_given_up(file, content, verb, mirror, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "_LINE", 0)
+    monkeypatch.setattr(fetching, "_REST", 1 << 11)
+    mirror.path(file).write_bytes(content)
+    with pytest.raises(InputError, match=rf"Received: one that {verb} more than 2,048 bytes\."):
+        fetch_file(file, tmp_path / "new", opener=mirror)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("length", ["many", "-4", "", "4.0", "²"])
+def test_a_content_length_that_is_no_number(length, tmp_path):
+    response = Broken(b"a\tb\n")
+    response.headers = {"Content-Length": length}
+    with pytest.raises(InputError, match="expected a number of bytes as Content-Length"):
+        fetch_file(TEST, tmp_path / "new", opener=lambda url: response)
+
+
 class Broken(io.BytesIO):
     """A response of which less comes than was promised."""
 

@@ -61,6 +61,15 @@ def test_links_of_words_join_all_of_their_pieces(tmp_path):
     assert links == {(i, j) for i in first for j in second}
 
 
+def test_words_of_a_file_stand_between_spaces_whatever_the_tokenizer_cuts_at(tmp_path):
+    pairs = [("a\u00a0b c", "x y\u00a0z")]
+    guided = recipe(tmp_path, ["0-1 1-0"])
+    (tmp_path / "pairs.tsv").write_text("\t".join(pairs[0]) + "\n", "utf-8")
+    assert read_guides(guided, codec(), pairs) == [{(0, 1), (0, 2), (1, 1), (1, 2), (2, 0)}]
+    with pytest.raises(InputError, match=r"links, line 1: .* the 2 words? of|tokens of"):
+        read_guides(recipe(tmp_path, ["2-2"]), codec(), pairs)
+
+
 def test_a_task_knows_its_own():
     guided = Recipe(
         name="copy",

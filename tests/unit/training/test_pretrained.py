@@ -1,4 +1,6 @@
+import gzip
 import logging
+import struct
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from keras_attention import InputError, Seq2Seq
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import WordTokenizer
+from keras_attention.training import vector_files
 from keras_attention.training.data_paths import absolute_files
 from keras_attention.training.pretrained import find_vectors, load_pretrained
 from keras_attention.training.sections import ModelConfig
@@ -60,6 +63,42 @@ def test_the_token_itself_goes_before_its_other_forms_and_those_by_their_order(w
 def test_files_that_are_no_vectors(write, text, message):
     with pytest.raises(InputError, match=message):
         found(write(text))
+
+
+def binary(vectors, end=b"\n"):
+    """What word2vec writes with `-binary 1`."""
+    width = len(next(iter(vectors.values())))
+    rows = (token + b" " + struct.pack(f"<{width}f", *row) + end for token, row in vectors.items())
+    return f"{len(vectors)} {width}\n".encode() + b"".join(rows)
+
+
+VECTORS = {b"the": [1, -2.5], b"London": [0, 0], b"</s>": [5, 6], "CAFE\u0301".encode(): [1e-3, 8]}
+
+
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["word2vec", "without line feeds"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("chunk", [1, 1 << 20])
+def test_binary_files_of_word2vec(end, packed, chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_files, "_CHUNK", chunk)
+    path, content = tmp_path / "vectors.bin", binary(VECTORS, end)
+    path.write_bytes(gzip.compress(content) if packed else content)
+    assert found(str(path)) == {THE: [1, -2.5], CAFE: [np.float32(1e-3), 8]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (binary({b"the": [0, 0, 0]}), "line 1: expected vectors of 2 numbers, .* Received: 3"),
+        (binary(VECTORS)[:-12], "expected 4 tokens, as line 1 says. Received: 3, and the file end"),
+        (binary(VECTORS) + b"more", "expected 4 tokens, as line 1 says. Received: more"),
+        (binary({b"the": [0, float("nan")]}), "token 1: expected finite numbers. Received: 'nan'"),
+        (binary({b"\xff": [0, 0]}), "token 1: expected UTF-8"),
+    ],
+)
+def test_binary_files_that_are_no_vectors(content, message, tmp_path):
+    (tmp_path / "vectors.bin").write_bytes(content)
+    with pytest.raises(InputError, match=rf"vectors\.bin.*{message}"):
+        found(str(tmp_path / "vectors.bin"))
 
 
 def test_a_missing_file(tmp_path):

@@ -1,0 +1,254 @@
+"""Tables: columns, headers, quotes, and what is said of a table that looks read wrongly."""
+
+import csv
+import gzip
+import io
+import logging
+import random
+import re
+
+import pytest
+from shared_data import SHARED
+
+from keras_attention.errors import InputError
+from keras_attention.training.data import read_pairs, split_pairs
+from keras_attention.training.recipe import load_recipe, parse_override
+from keras_attention.training.sections import DataConfig
+from keras_attention.training.settings import Setting
+
+CASES = SHARED.parent / "cases"
+QUOTED = {"format": "csv", "delimiter": "\t"}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="pairs.tsv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def read(write, caplog):
+    """`read(text, **settings)`: the pairs, and what was said of them."""
+
+    def read(text, **settings):
+        caplog.clear()
+        config = DataConfig(path=write(text), **{"format": "tsv", **settings})
+        with caplog.at_level(logging.INFO, "keras_attention"):
+            pairs = read_pairs(config)
+        return pairs, [message.partition("pairs.tsv")[2] for message in caplog.messages]
+
+    return read
+
+
+def problem(read, text, **settings):
+    with pytest.raises(InputError) as error:
+        read(text, **settings)
+    assert "\n" not in str(error.value)
+    return str(error.value).partition("pairs.tsv")[2]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_whatever_the_csv_module_writes_is_read_back(delimiter, read):
+    rng = random.Random(1)
+    fields = ["a", '"', '""', 'say "hi"', "a,b", "a;b", "a\tb", "한 국", "'", "|", " x "]
+    pairs = [tuple("x" + "".join(rng.choices(fields, k=2)) for _ in "st") for _ in range(99)]
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(pairs)
+    assert read(text.getvalue(), format="csv", delimiter=delimiter) == (pairs, [])
+
+
+def test_line_feeds_inside_fields_are_spaces_and_counted(read):
+    pairs, notes = read('"two\r\nlines","a\n\nb"\r\none,"c\n"\r\n', format="csv")
+    assert pairs == [("two lines", "a b"), ("one", "c")]
+    assert notes == [": 3 fields hold line feeds, read as spaces."]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'a,b\n"c\nd",e\n"f\ng,h\n',
+            ", line 4: expected a row of CSV, .*: unexpected end of data.",
+        ),
+        (
+            'a,b\n"c"d,e\n',
+            r", line 2: expected a row of CSV, .* Received: ',' expected after '\"'.",
+        ),
+        ('a,b\n"c\nd",\n', ", line 2: expected source, comma, target. Received: an empty target."),
+        ("a,b\nc\n", ", line 2: expected source, comma, target. Received: one column."),
+        ("a;b\n", r", line 1: .*one column. It has semicolons; set .* data.delimiter=';'."),
+        ("a\tb\n", r", line 1: .*one column. It has tabs; set data.format='tsv'"),
+        ("a,b\n\nc,d\n", ", line 2: expected text, the line is empty."),
+        ("", ": expected pairs. Received: an empty file."),
+        ("a,b\n" + "c" * 140_000 + ",d\n", r", line 2: .*field larger than field limit"),
+    ],
+)
+def test_malformed_csv_is_named_with_the_line_where_its_row_begins(text, message, read):
+    assert re.match(message, problem(read, text, format="csv"))
+
+
+def test_a_nul_is_a_character_or_refused(read):
+    try:  # Python 3.10 refuses it
+        assert read("a,b\0c\n", format="csv")[0] == [("a", "b\0c")]
+    except InputError as error:
+        assert "NUL" in str(error)
+
+
+def test_columns_are_chosen_by_number(read):
+    text = "1\tone\t9\teins\n2\ttwo\t8\tzwei\n"
+    assert read(text, source_column="2", target_column="4") == (
+        [("one", "eins"), ("two", "zwei")],
+        [],
+    )
+    assert read(text, source_column="4", target_column="2")[0][0] == ("eins", "one")
+    message = problem(read, "1\tone\t9\teins\n2\ttwo\n", source_column="2", target_column="4")
+    assert message == (
+        ", line 2: expected a source in column 2 and a target in column 4. Received: 2 columns."
+    )
+
+
+def test_columns_are_chosen_by_name_wherever_they_are(write):
+    train, held_out = write("id,en,de\n1,a,b\n"), write("de,en\nd,c\n", "dev.csv")
+    config = DataConfig(
+        format="csv",
+        path=train,
+        validation_path=held_out,
+        header=True,
+        source_column="en",
+        target_column="de",
+    )
+    assert split_pairs(config, 1) == ([("a", "b")], [("c", "d")])
+
+
+def test_a_header_is_skipped_and_counted(read):
+    assert read("English\tSpanish\na\tb\n", header=True) == (
+        [("a", "b")],
+        [": 1 line skipped, the header; 1 pairs"],
+    )
+    assert problem(read, "a\tb\n", header=True) == ": expected pairs. Received: the header alone."
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source_column": "no"}, r", line 1: expected one column with the name 'no', as data.sou"),
+        ({"source_column": "x"}, r", line 1: expected one column with the name 'x'"),
+        ({"target_column": "en"}, "must be two columns. Received: column 1 for both."),
+        ({"source_column": "2"}, "must be two columns. Received: column 2 for both."),
+    ],
+)
+def test_columns_that_cannot_be_found(settings, message, write):
+    config = DataConfig(format="tsv", path=write("en\tx\tx\na\tb\tc\n"), header=True, **settings)
+    with pytest.raises(InputError, match=message):
+        read_pairs(config)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source_column": "en"}, "a number from 1, or a name where data.header=true. Received: "),
+        ({"target_column": "0", "header": True}, "must be a number from 1"),
+        ({"delimiter": ";"}, r"`data\.delimiter` is for data\.format='csv'"),
+        ({"format": "csv", "delimiter": ""}, "must be one character"),
+        ({"format": "csv", "delimiter": '"'}, "must be one character"),
+        ({"format": "parallel", "header": True}, r"`data\.header` is for data\.format='tsv' or"),
+        ({"format": "dates", "source_column": "1"}, r"is for data\.format='tsv' or 'csv'"),
+    ],
+)
+def test_settings_that_do_not_fit(settings, message):
+    with pytest.raises(InputError, match=message):
+        DataConfig(**{"format": "tsv", **settings})
+
+
+def test_a_column_may_be_written_as_a_number(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('[data]\nformat = "tsv"\nsource_column = 2\ntarget_column = "4"\n')
+    config = load_recipe(path).data
+    assert (config.source_column, config.target_column) == ("2", "4")
+    assert parse_override("target_column=3") == ("data.target_column", "3")
+    with pytest.raises(InputError, match="must be a string"):
+        Setting("a", "", "").check(2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'say "hi"\tb\n"a" and "b"\tc\n' * 9,
+        '"quoted"\tb\n' + "a\tb\n" * 20,
+        "the\tel\nenglish\tinglés\n",
+        "a\tb\nEnglish\tSpanish\n",
+        "3/4/05\t2005-03-04\n" * 9,
+        "a\t1\nb\t2\nc\t3\n",
+        "1\tone\nx\ta\nz\tb\n",
+    ],
+)
+def test_ordinary_text_is_read_without_a_word(text, read):
+    pairs, notes = read(text)
+    assert len(pairs) == text.count("\n") and not notes
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ('"a"\t"b"\n' * 19 + "c\td\n", ": 19 of 20 pairs have fields in double quotes"),
+        ('a\tb\n"say ""x"""\tc\n' + "a\tb\n" * 20, ": 1 of 22 pairs have fields in double quotes"),
+        ("source\ttarget\na\tb\n", ", line 1: 'source' and 'target' look like a header"),
+        ("en\tde\na\tb\n", ", line 1: 'en' and 'de' look like a header"),
+        ("Source text\tTarget_text\na\tb\n", ", line 1: .* look like a header"),
+        ("a\tb\tc\n", ": there are 3 columns, of which the first two are read; data.source_col"),
+        ("1\ta\n2\tb\n3\tc\n", ": 3 of 3 sources are numbers; data.source_column and data.targ"),
+        ("id\tword\tid2\n1\ta\t3\n2\tb\t4\n", ": there are 3 columns, .*, and 2 of 3 sources are"),
+    ],
+)
+def test_what_looks_wrong_is_said(text, note, read):
+    notes = read(text)[1]
+    assert any(re.match(note, said) for said in notes), notes
+
+
+def test_a_space_before_a_quote_is_said_of_csv(read):
+    notes = read('a, "b"\nc, "d"\n', format="csv")[1]
+    assert notes[0].endswith("read as text; no space may stand before a quote that opens a field.")
+
+
+def test_a_quoted_field_over_lines_is_explained_where_it_breaks_a_line(read):
+    message = problem(read, 'a\tb\nc\t"two\nlines"\n')
+    assert message.startswith(", line 3: expected source, tab, target. Received: one column.")
+    assert message.endswith("line feeds inside need data.format='csv', data.delimiter='\\t'.")
+    assert problem(read, "a,b\n").endswith(
+        "It has commas; set data.format='csv' (or --format csv)."
+    )
+
+
+@pytest.mark.skipif(not CASES.exists(), reason=f"needs the shared cases at {CASES}")
+def test_spreadsheets_headers_and_identifiers_are_read_as_they_are_meant(write):
+    def pairs(name, **settings):
+        return read_pairs(DataConfig(path=str(CASES / name), **{"format": "tsv", **settings}))
+
+    plain = pairs("header-row/pairs.tsv", header=True)
+    assert len(plain) == 60 and plain[0] == ("gdace", "ECADG")
+    assert pairs("excel-quoting/pairs.tsv", **QUOTED) == plain
+    assert pairs("excel-quoting/pairs2.tsv", **QUOTED)[60:] == [
+        ('say "hi"', '"IH" YAS'),
+        ("two lines", "SENIL OWT"),
+    ]
+    chosen = pairs("tatoeba-id-columns/pairs.tsv", source_column="2", target_column="4")
+    assert chosen == plain
+    assert pairs("not-utf8-hints/csv.csv", format="csv") == plain
+    for name in ("utf16.tsv", "pairs.tsv.gz"):
+        assert pairs(f"not-utf8-hints/{name}") == plain
+
+
+def test_packed_and_other_encodings_serve_every_file_of_a_recipe(write):
+    source, target = write(gzip.compress(b"a\nb\n"), "s.gz"), write("x\ny\n".encode("utf-16"), "t")
+    config = DataConfig(
+        format="parallel",
+        path=source,
+        target_path=target,
+        validation_path=target,
+        validation_target_path=source,
+    )
+    assert split_pairs(config, 1) == ([("a", "x"), ("b", "y")], [("x", "a"), ("y", "b")])

@@ -1,0 +1,106 @@
+"""What in a table of pairs looks as if it were read wrongly, said in a line each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .tables import Layout
+
+_NEARLY_ALL = 0.9
+_QUOTED = re.compile(r'\s*"(?:[^"]|"")*"\s*', re.DOTALL)
+_DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+_SEPARATORS = re.compile(r"[\s_()-]+")
+
+_ROLES = (
+    "source target src tgt trg input output text sentence translation original lemma word form "
+    "inflection features tags pronunciation phones phonemes graphemes ipa question answer query "
+    "label id lang language"
+)
+_LANGUAGES = (
+    "arabic chinese czech danish dutch english estonian finnish french german greek hebrew hindi "
+    "hungarian icelandic indonesian italian japanese korean latin norwegian persian polish "
+    "portuguese romanian russian spanish swedish thai turkish ukrainian vietnamese deutsch español "
+    "français italiano ar cs da de el en es fi fr he hi hu it ja ko nl pl pt ro ru sv th tr uk vi "
+    "zh eng deu fra spa ita jpn kor rus por"
+)
+_COLUMN_NAMES = frozenset((*_ROLES.split(), *_LANGUAGES.split()))
+
+
+class TableNotes:
+    """Looks at each pair as it is read, and says at the end what is suspicious.
+
+    Args:
+        name: what to call the file.
+        layout: how it is read.
+        places: the columns of source and target, counted from 0.
+    """
+
+    def __init__(self, name: str, layout: Layout, places: tuple[int, int]) -> None:
+        self._name, self._layout, self._places = name, layout, places
+        self._first: tuple[str, str] | None = None
+        self._rows = self._columns = self._quoted = self._doubled = 0
+        self._numbers = self._line_feeds = 0
+
+    def add(self, row: list[str], pair: tuple[str, str]) -> None:
+        """Counts one row, of which a pair was read."""
+        if self._first is None:
+            self._first = pair
+        self._rows += 1
+        self._columns = max(self._columns, len(row))
+        self._numbers += pair[0].strip().isdecimal()
+        if '"' in pair[0] or '"' in pair[1]:
+            self._quoted += any(_QUOTED.fullmatch(text) for text in pair)
+            self._doubled += any(_DOUBLED.fullmatch(text) for text in pair)
+        if self._layout.quoted:
+            self._line_feeds += sum("\n" in row[place] for place in self._places)
+
+    def lines(self) -> Iterator[str]:
+        """Yields each note, a sentence that names the file."""
+        yield from self._of_quotes()
+        yield from self._of_header()
+        yield from self._of_columns()
+        if self._line_feeds:
+            yield f"{self._name}: {self._line_feeds} fields hold line feeds, read as spaces."
+
+    def _of_quotes(self) -> Iterator[str]:
+        nearly_all = self._rows and self._quoted >= _NEARLY_ALL * self._rows
+        if not nearly_all and (self._layout.quoted or not self._doubled):
+            return
+        count = self._quoted if nearly_all else self._doubled
+        remedy = "data.format='csv' with data.delimiter='\\t' reads quoted fields"
+        if self._layout.quoted:
+            remedy = "no space may stand before a quote that opens a field"
+        yield (
+            f"{self._name}: {count} of {self._rows} pairs have fields in double quotes, which are "
+            f"read as text; {remedy}."
+        )
+
+    def _of_header(self) -> Iterator[str]:
+        if self._layout.header or self._first is None:
+            return
+        source, target = self._first
+        if _names_column(source) and _names_column(target) and source != target:
+            yield (
+                f"{self._name}, line 1: {source!r} and {target!r} look like a header and are read "
+                "as a pair; data.header=true skips it."
+            )
+
+    def _of_columns(self) -> Iterator[str]:
+        if self._layout.chooses:
+            return
+        facts = []
+        if self._columns > 2:
+            facts.append(f"there are {self._columns} columns, of which the first two are read")
+        if self._rows > 1 and self._numbers >= self._rows - 1:  # one may be a header
+            facts.append(f"{self._numbers} of {self._rows} sources are numbers")
+        if facts:
+            yield (
+                f"{self._name}: {', and '.join(facts)}; data.source_column and data.target_column "
+                "choose others, or 1 and 2 if these are right."
+            )
+
+
+def _names_column(text: str) -> bool:
+    words = [word for word in _SEPARATORS.split(text.strip(' "').casefold()) if word]
+    return bool(words) and _COLUMN_NAMES.issuperset(words)
