@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_attention.distribution import install_command
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
 from keras_attention.translator import Translator
@@ -43,8 +44,8 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
         InputError: if the package tf2onnx is missing, or the model cannot be exported.
     """
     convert = import_converter()
-    raw_variables(translator)  # says what cannot be exported
     model = portable_copy(translator).single_model
+    raw_variables(translator)  # says what cannot be exported
     source = tf.TensorSpec([None, None], tf.int32, "source")
 
     def encode(source: tf.Tensor) -> Named:
@@ -78,9 +79,7 @@ def import_converter() -> Any:
         with _environment_kept():
             import tf2onnx
     except ImportError:
-        raise InputError(
-            "ONNX needs the package tf2onnx: pip install 'keras-attention[onnx]'."
-        ) from None
+        raise InputError(f"ONNX needs the package tf2onnx: {install_command('onnx')}.") from None
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it tells each of its passes
 
     def convert(function: Any, signature: list[tf.TensorSpec], path: Path) -> None:

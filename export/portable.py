@@ -22,9 +22,14 @@ def portable_copy(translator: Translator, compute: str = "float32") -> Translato
         compute: the dtype policy of the copy.
 
     Raises:
-        InputError: if there is no such policy, or the translator is an ensemble.
+        InputError: if there is no such policy, or the translator is an ensemble or something else.
     """
     check_compute(compute)
+    if not isinstance(translator, Translator):
+        raise InputError(
+            "expected a Translator, which `Translator.from_model` makes of a Seq2Seq and its "
+            f"tokenizers. Received: {type(translator).__name__}."
+        )
     model = copy_for_inference(translator.single_model, dtype=compute)
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.LSTM):

@@ -124,7 +124,13 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """Imports what is asked for by name."""
     if name not in _PUBLIC:
-        raise AttributeError(f"module 'keras_attention' has no attribute {name!r}")
+        problem = f"module 'keras_attention' has no attribute {name!r}"
+        if not name.startswith("_"):
+            from keras_attention.distribution import describe_conflict
+
+            conflict = describe_conflict()
+            problem += f"; {conflict}" if conflict else ""
+        raise AttributeError(problem)
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 

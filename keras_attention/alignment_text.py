@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from keras_attention.translation import Translation
 
 NO_ATTENTION = "no attention: every weight is 0"
 _LABEL_COLUMNS = 24
+_ROUNDING = 0.01  # of weights in 16 bits
 
 _SHADES = np.array(list(" ░▒▓█"))
 _SHADE_LIMITS = (0.05, 0.25, 0.5, 0.75)
@@ -25,7 +27,12 @@ _BLANK = frozenset(
 
 
 def format_alignment(
-    translation: Translation, *, hypothesis: int = 0, width: int | None = None
+    translation: Translation | npt.ArrayLike,
+    *,
+    hypothesis: int = 0,
+    source_tokens: Sequence[str] | None = None,
+    target_tokens: Sequence[str] | None = None,
+    width: int | None = None,
 ) -> str:
     """The alignment as text: target tokens down, source tokens across, a darker shade a weight.
 
@@ -34,15 +41,19 @@ def format_alignment(
     14, an `e` that is not the only one.
 
     Args:
-        translation: what a `Translator` returned.
-        hypothesis: which hypothesis, 0 the best.
+        translation: what a `Translator` returned; or weights `[T, S]` in [0, 1], such as a layer's
+            alignment of one source.
+        hypothesis: which hypothesis of the translation, 0 the best.
+        source_tokens: the `S` labels of weights; a translation has its own.
+        target_tokens: the `T` labels of weights.
         width: columns of the terminal. Default: those of the terminal in use, 80 without one.
 
     Returns:
         Lines without a final line feed.
 
     Raises:
-        ValueError: if there is no such hypothesis, or its alignment is not `[T, S]`.
+        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or weights have
+            no labels or are not in [0, 1].
 
     Example:
         >>> from keras_attention.translation import Hypothesis
@@ -51,8 +62,13 @@ def format_alignment(
              a </s>
         b    ██
         </s>   ██
+        >>> weights = [[0.9, 0.1], [0.2, 0.8]]
+        >>> print(format_alignment(weights, source_tokens="ab", target_tokens="xy", width=80))
+          a b
+        x ██░░
+        y ░░██
     """
-    matrix = AlignmentMatrix.of(translation, hypothesis)
+    matrix = AlignmentMatrix.of(translation, hypothesis, source_tokens, target_tokens)
     width = shutil.get_terminal_size().columns if width is None else width
     if not matrix.weights.any():
         return f"({NO_ATTENTION})"
@@ -73,16 +89,44 @@ class AlignmentMatrix:
     targets: list[str]
 
     @classmethod
-    def of(cls, translation: Translation, hypothesis: int) -> AlignmentMatrix:
-        """The matrix of one hypothesis, its labels made visible and short."""
-        count = len(translation.hypotheses)
+    def of(
+        cls,
+        alignment: Translation | npt.ArrayLike,
+        hypothesis: int = 0,
+        source_tokens: Sequence[str] | None = None,
+        target_tokens: Sequence[str] | None = None,
+    ) -> AlignmentMatrix:
+        """Return the matrix of one hypothesis, or of weights and their labels."""
+        if not isinstance(alignment, Translation):
+            if source_tokens is None or target_tokens is None:
+                raise ValueError(
+                    "a matrix of weights needs `source_tokens` and `target_tokens`. "
+                    f"Received: {type(alignment).__name__} without both."
+                )
+            return cls._labelled(_checked_weights(alignment), source_tokens, target_tokens)
+        if source_tokens is not None or target_tokens is not None:
+            raise ValueError(
+                "`source_tokens` and `target_tokens` are for a matrix of weights. "
+                "Received: a Translation, which has its own."
+            )
+        count = len(alignment.hypotheses)
         if not 0 <= hypothesis < count:
             raise ValueError(
                 f"`hypothesis` must be from 0 to {count - 1}. Received: hypothesis={hypothesis}."
             )
-        chosen = translation.hypotheses[hypothesis]
+        chosen = alignment.hypotheses[hypothesis]
         weights = np.asarray(chosen.alignment, float)
-        expected = len(chosen.tokens), len(translation.source_tokens)
+        return cls._labelled(weights, alignment.source_tokens, chosen.tokens)
+
+    @classmethod
+    def _labelled(
+        cls,
+        weights: npt.NDArray[np.float64],
+        source_tokens: Sequence[str],
+        target_tokens: Sequence[str],
+    ) -> AlignmentMatrix:
+        """Check the shape, and make the labels visible and short."""
+        expected = len(target_tokens), len(source_tokens)
         if weights.shape != expected or not weights.size:
             raise ValueError(
                 f"an alignment must have a row for each of {expected[0]} target tokens and a "
@@ -90,10 +134,27 @@ class AlignmentMatrix:
                 f"Received: shape {weights.shape}."
             )
         sources, targets = (
-            [shorten(visible(token), _LABEL_COLUMNS) for token in tokens]
-            for tokens in (translation.source_tokens, chosen.tokens)
+            [shorten(visible(str(token)), _LABEL_COLUMNS) for token in tokens]
+            for tokens in (source_tokens, target_tokens)
         )
         return cls(weights, sources, targets)
+
+
+def _checked_weights(alignment: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return weights as an array; scores before the softmax would be drawn as if they were 1."""
+    try:
+        weights = np.asarray(alignment, float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "expected a Translation, or weights [T, S] as numbers. "
+            f"Received: {type(alignment).__name__}."
+        ) from None
+    least, most = (weights.min(), weights.max()) if weights.size else (0.0, 0.0)
+    if not (least >= -_ROUNDING and most <= 1 + _ROUNDING):
+        raise ValueError(
+            f"weights must be from 0 to 1. Received: weights from {least:.4g} to {most:.4g}."
+        )
+    return weights
 
 
 def visible(text: str, space: str = "␣") -> str:

@@ -7,6 +7,7 @@ import keras
 
 from keras_attention.errors import InputError
 from keras_attention.files import read_bytes, write_atomically
+from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import ShortList
 from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE, TextCodec
@@ -93,5 +94,5 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
     if not isinstance(model, Seq2Seq):
-        raise InputError(f"{path}: expected a Seq2Seq model. Received: {type(model).__name__}.")
+        raise InputError(f"{path}: expected a Seq2Seq model. {describe_other(model)}")
     return model

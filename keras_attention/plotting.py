@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+import numpy.typing as npt
+
 from keras_attention.alignment_text import (
     NO_ATTENTION,
     AlignmentMatrix,
@@ -35,10 +37,12 @@ _LABEL_POINTS = (6.0, 10.0)
 
 
 def plot_alignment(
-    translation: Translation,
+    translation: Translation | npt.ArrayLike,
     path: str | os.PathLike[str] | None = None,
     *,
     hypothesis: int = 0,
+    source_tokens: Sequence[str] | None = None,
+    target_tokens: Sequence[str] | None = None,
     axes: Axes | None = None,
 ) -> Figure:
     """Draws from which source tokens each target token was read.
@@ -48,17 +52,21 @@ def plot_alignment(
     Fonts are chosen among the installed ones so that every character has a glyph.
 
     Args:
-        translation: what a `Translator` returned.
+        translation: what a `Translator` returned; or weights `[T, S]` in [0, 1], such as a layer's
+            alignment of one source.
         path: where to save the picture, by suffix a PNG, SVG or PDF file. Default: nowhere.
-        hypothesis: which hypothesis, 0 the best.
+        hypothesis: which hypothesis of the translation, 0 the best.
+        source_tokens: the `S` labels of weights; a translation has its own.
+        target_tokens: the `T` labels of weights.
         axes: where to draw. Default: a new figure that grows with the tokens.
 
     Returns:
-        The figure.
+        The figure. As the last line of a notebook's cell a new one is shown.
 
     Raises:
         InputError: if `path` has another suffix or cannot be written.
-        ValueError: if there is no such hypothesis, or its alignment is not `[T, S]`.
+        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or weights have
+            no labels or are not in [0, 1].
 
     Warns:
         UserWarning: once a call, if no installed font has some characters, drawn as `□`.
@@ -70,18 +78,21 @@ def plot_alignment(
         >>> figure = plot_alignment(Translation("a", ("a", "</s>"), (best,)))
         >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
         ['a', '</s>']
+        >>> weights = [[0.9, 0.1], [0.2, 0.8]]
+        >>> figure = plot_alignment(weights, source_tokens=["a", "b"], target_tokens=["x", "y"])
     """
     check_picture(path)
-    matrix = AlignmentMatrix.of(translation, hypothesis)
-    texts = [translation.source, translation.hypotheses[hypothesis].text]
-    texts = [visible(text, space=" ") or "(empty)" for text in texts]
+    matrix = AlignmentMatrix.of(translation, hypothesis, source_tokens, target_tokens)
+    texts: list[str] = []
+    if isinstance(translation, Translation):
+        texts = [translation.source, translation.hypotheses[hypothesis].text]
+        texts = [visible(text, space=" ") or "(empty)" for text in texts]
     lettering = lettering_for([*matrix.sources, *matrix.targets, *texts])
     trim = axes is None
     axes = axes or _axes_for(matrix)
     _draw_matrix(axes, matrix, lettering)
-    width = axes.get_window_extent().width / axes.figure.dpi
-    source, target = (shorten(lettering.drawn(text), max(50, int(10 * width))) for text in texts)
-    axes.set_title(f"{source}\n→ {target}", fontsize=11, **lettering.style)
+    if texts:
+        _set_title(axes, texts, lettering)
     figure = axes.figure.canvas.figure
     save_figure(figure, path, trim=trim)
     return figure
@@ -114,13 +125,14 @@ def plot_curves(
         >>> [line.get_label() for line in plot_curves(curves, ylabel="exact match").axes[0].lines]
         ['attention: 99.90%', 'fixed vector: 40.00%']
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    from keras_attention.shown_figure import ShownFigure
 
     check_picture(path)
     _check_curves(curves)
     lettering = lettering_for([*curves, ylabel, title])
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    figure = ShownFigure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
     for index, (name, values) in enumerate(curves.items()):
         _draw_curve(axes, index, values, f"{lettering.drawn(name)}: {values[-1]:.2%}")
@@ -132,9 +144,16 @@ def plot_curves(
     return figure
 
 
+def _set_title(axes: Axes, texts: Sequence[str], lettering: Lettering) -> None:
+    """Puts the source and the output above, each on a line as long as the picture allows."""
+    width = axes.get_window_extent().width / axes.figure.dpi
+    source, target = (shorten(lettering.drawn(text), max(50, int(10 * width))) for text in texts)
+    axes.set_title(f"{source}\n→ {target}", fontsize=11, **lettering.style)
+
+
 def _axes_for(matrix: AlignmentMatrix) -> Axes:
     """Axes of a new figure, with square cells and room for labels, title and colour bar."""
-    from matplotlib.figure import Figure
+    from keras_attention.shown_figure import ShownFigure
 
     rows, columns = matrix.weights.shape
     cell = _cell_inches(rows, columns)
@@ -143,7 +162,7 @@ def _axes_for(matrix: AlignmentMatrix) -> Axes:
     top = letter * max(map(columns_of, matrix.sources)) + 0.6
     right, bottom = 1.0, 0.4
     width, height = left + columns * cell + right, bottom + rows * cell + top
-    figure = Figure(figsize=(width, height))
+    figure = ShownFigure(figsize=(width, height))
     return figure.add_axes(
         (left / width, bottom / height, columns * cell / width, rows * cell / height)
     )

@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import keras
 
+from keras_attention.compatibility import check_sizes, make_codec
 from keras_attention.compiled import Searches, compile_aligner, compile_scorer
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
@@ -28,6 +29,7 @@ from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import Ids, ShortList
 from keras_attention.text.codec import TextCodec, pad
+from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation import PairScore, Translation
 
 SORTED_BATCHES = 16
@@ -44,8 +46,8 @@ class Translator:
             An ensemble has no use for one.
 
     Raises:
-        InputError: if the model has other numbers of tokens than the codec's vocabularies, or no
-            room for outputs as long as the codec's settings allow.
+        InputError: if the model is no `Seq2Seq` or `Ensemble`, has other numbers of tokens than
+            the codec's vocabularies, or no room for outputs as long as the codec's settings allow.
 
     Example:
         translator = Translator.load("saved_models/dates")
@@ -56,7 +58,7 @@ class Translator:
     def __init__(
         self, model: Seq2Seq | Ensemble, codec: TextCodec, short_list: ShortList | None = None
     ) -> None:
-        _check_sizes(model, codec)
+        check_sizes(model, codec)
         check_room(model, codec.settings.max_length)
         self.model = model
         self.codec = codec
@@ -84,6 +86,59 @@ class Translator:
             return cls(model, codec, short_list)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Seq2Seq,
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        *,
+        max_source_length: int,
+        max_length: int,
+        **settings: Any,
+    ) -> "Translator":
+        """Joins a model that you trained yourself and the tokenizers that made its arrays.
+
+        The translator saves and exports as one that `load` returns. Like that one it computes in
+        float32: of a model in mixed precision it keeps a copy.
+
+        Args:
+            model: a trained `Seq2Seq`.
+            source_tokenizer: what made its source ids, such as a `CharacterTokenizer`.
+            target_tokenizer: what made its target ids.
+            max_source_length: source tokens, `</s>` included, that a TFLite file takes.
+            max_length: target tokens at most, `</s>` included, of every output.
+            **settings: how the model searches unless it is told otherwise: `beam_width`,
+                `length_penalty`, `coverage_penalty`, `min_length`, `repetition_penalty` and
+                `no_repeat_ngram` of `SearchOptions`; and `replace_unknown`, whether a source token
+                takes the place of `<unk>` (default: whether the model copies).
+
+        Raises:
+            InputError: if the model is not a `Seq2Seq`, its vocabulary sizes are not those of the
+                tokenizers, or a setting is unknown or out of its range.
+
+        Example:
+            >>> from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
+            >>> letters = CharacterTokenizer(Vocabulary("abc"))
+            >>> model = Seq2Seq(len(letters.vocabulary), len(letters.vocabulary), units=4)
+            >>> translator = Translator.from_model(  # after `model.fit`
+            ...     model, letters, letters, max_source_length=20, max_length=10, beam_width=2
+            ... )
+            >>> translator("cab").source_tokens
+            ('c', 'a', 'b', '</s>')
+        """
+        codec = make_codec(
+            model,
+            source_tokenizer,
+            target_tokenizer,
+            max_source_length=max_source_length,
+            max_length=max_length,
+            **settings,
+        )
+        if not model.built:
+            model.build()
+        return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
 
     @classmethod
     def load_ensemble(cls, paths: Iterable[str | Path]) -> "Translator":
@@ -262,13 +317,3 @@ class Translator:
             )
             for pair, row, real in zip(pairs, values, ids, strict=True)
         ]
-
-
-def _check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
-    for side, tokenizer in (("source", codec.source), ("target", codec.target)):
-        size, expected = len(tokenizer.vocabulary), model.settings[f"{side}_vocabulary_size"]
-        if size != expected:
-            raise InputError(
-                f"the {side} vocabulary is another model's: expected {expected} tokens. "
-                f"Received: {size}."
-            )

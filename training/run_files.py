@@ -15,6 +15,7 @@ VERSIONS_FILE = "versions.json"
 """Written when a run starts; a folder without it is no run of ours."""
 
 PACKAGE = "keras-attention"
+"""Our key in VERSIONS_FILE, which outlives a new name of the distribution."""
 
 _VERSION = "VERSION"
 """Stands for the number of a SavedModel's version folder."""

@@ -10,6 +10,7 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
+from keras_attention._version import __version__
 from keras_attention.errors import InputError
 from keras_attention.files import find_leftovers, write_atomically
 
@@ -17,7 +18,7 @@ from .recipe import Recipe, load_recipe
 from .run_files import PACKAGE, RECIPE_FILE, VERSIONS_FILE, check_removable, is_run, remove_run
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)\.keras")
-_PACKAGES = (PACKAGE, "keras", "tensorflow", "numpy", "sentencepiece")
+_PACKAGES = ("keras", "tensorflow", "numpy", "sentencepiece")
 
 
 class RunFolder:
@@ -110,8 +111,11 @@ class RunFolder:
             shutil.rmtree(path)
         recipe.save(self.recipe_file)
         if not self.versions_file.exists():
-            versions = {name: metadata.version(name) for name in _PACKAGES}
-            versions["python"] = platform.python_version()
+            versions = {
+                PACKAGE: __version__,
+                **{name: metadata.version(name) for name in _PACKAGES},
+                "python": platform.python_version(),
+            }
             with write_atomically(self.versions_file) as beside:
                 beside.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
         self._trim_metrics(epochs_done)

@@ -8,14 +8,20 @@ const [PAD, START, END, UNKNOWN] = [0, 1, 2, 3];
 export class Translator {
   /** Reads the file once; the archive at its end holds the tokenizers. */
   static async load(url) {
-    const content = new Uint8Array(await (await fetch(url)).arrayBuffer());
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`${url}: the server answered ${response.status}`);
+    const content = new Uint8Array(await response.arrayBuffer());
+    const files = readArchive(content);
     const model = await loadAndCompile(content, { accelerator: "wasm" });
-    return new Translator(model, readArchive(content));
+    return new Translator(model, files);
   }
 
   constructor(model, files) {
     const settings = JSON.parse(files["translator.json"]);
     const target = settings.joint_vocabulary ? "source" : "target";
+    for (const side of ["source", target])
+      if (!files[`${side}.vocabulary.txt`])
+        throw new Error(`the ${side} side is cut into subwords, which this file does not do`);
     this.model = model;
     this.manifest = JSON.parse(files["manifest.json"]);
     this.source = new Tokenizer(files["source.vocabulary.txt"], settings, "source");
@@ -123,7 +129,8 @@ function readArchive(content) {
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
   const text = (start, size) => new TextDecoder().decode(content.subarray(start, start + size));
   let end = content.length - 22;
-  while (view.getUint32(end, true) !== 0x06054b50) end--;
+  while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end--;
+  if (end < 0) throw new Error("expected a TFLite file that keras-attention exported");
   let entry = view.getUint32(end + 16, true);
   const files = {};
   for (let left = view.getUint16(end + 10, true); left; left--) {

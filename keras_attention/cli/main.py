@@ -7,6 +7,7 @@ import sys
 import typer
 
 from keras_attention.cli.threads import limit_threads
+from keras_attention.distribution import describe_conflict
 from keras_attention.errors import InputError
 
 UsageError = typer.BadParameter.__base__
@@ -17,6 +18,8 @@ def main() -> None:
     """Runs the command line and exits: 0 done, 1 exports disagree, 2 unusable input."""
     _quiet_start()
     _write_utf8()
+    if conflict := describe_conflict():
+        print(f"warning: {conflict}", file=sys.stderr)
     from keras_attention.cli.commands import app
 
     try:

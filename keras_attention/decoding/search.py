@@ -13,6 +13,7 @@ from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.sampling import sample_search
 from keras_attention.errors import InputError
+from keras_attention.models.kinds import describe_other
 
 
 def search(
@@ -55,6 +56,8 @@ def search(
         options = SearchOptions(**overrides)
     elif overrides:
         options = dataclasses.replace(options, **overrides)
+    if not hasattr(model, "encode"):
+        raise InputError(f"expected a Seq2Seq. {describe_other(model)}")
     check_room(model, options.max_length)
     if prefix is not None:
         prefix = _checked_prefix(prefix, source, options.max_length)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.layers.attention_mechanism import Tensor
+from keras_attention.models.kinds import check_kind
 from keras_attention.models.memory import Memory
 from keras_attention.models.seq2seq import Seq2Seq
 
@@ -42,7 +43,7 @@ class Ensemble:
             and attention may differ.
 
     Raises:
-        ValueError: if there is none, or the numbers of ids differ.
+        ValueError: if there is none, one is of another class, or the numbers of ids differ.
 
     Example:
         >>> import numpy as np
@@ -57,6 +58,8 @@ class Ensemble:
         self.models = tuple(models)
         if not self.models:
             raise ValueError("`models` must hold at least one model. Received: none.")
+        for model in self.models:
+            check_kind(model, Seq2Seq)
         names = "source_vocabulary_size", "target_vocabulary_size"
         sizes = [tuple(model.settings[name] for name in names) for model in self.models]
         if len(set(sizes)) > 1:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
+from keras_attention.distribution import install_command
 from keras_attention.errors import InputError
 from keras_attention.served import OUTPUTS, check_answered, encode_texts, read_answer
 from keras_attention.serving.failures import Retries, ServingError
@@ -32,7 +33,7 @@ class ServingClient:
 
     Texts are sent in requests of `batch_size` at most, and fewer where they are long; answers come
     in the order of the texts. A client may be shared by threads. One over REST needs nothing but
-    this package, one over gRPC `pip install 'keras-attention[serving]'`.
+    this package, one over gRPC `pip install 'keras-attention-seq2seq[serving]'`.
 
     Args:
         server: `host:port` for gRPC; or a URL of grpc, grpcs (gRPC through TLS), http or https.
@@ -247,8 +248,8 @@ def _open(address: Address, model: ServedModel, credentials: Any) -> Transport:
         from keras_attention.serving.grpc_transport import GrpcTransport
     except ImportError:
         raise InputError(
-            "a client over gRPC needs more packages: pip install 'keras-attention[serving]'; one "
-            f"over REST, such as http://{address.host}:8501, does not."
+            f"a client over gRPC needs more packages: {install_command('serving')}; one over REST, "
+            f"such as http://{address.host}:8501, does not."
         ) from None
     return GrpcTransport(address, model, credentials)
 

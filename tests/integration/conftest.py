@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 import pytest
+from browser import browser, find_browser
 from build_once import build_once, shared_folder
 from runs import SETTINGS, train_eagerly
 from variants import VARIANTS
@@ -94,6 +95,21 @@ def tflite_file(variant, variant_name, build):
 
     folder = build(f"TFLite of {variant_name}", lambda new: export_tflite(variant, new / FILE))
     return folder / FILE
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory):
+    """A window of a headless Chromium."""
+    path = find_browser()
+    if path is None:
+        pytest.skip("no Chromium: install one, or name it in CHROMIUM")
+    profile = tmp_path_factory.mktemp("profile")
+    try:
+        with browser(profile) as window:
+            yield window
+    except (EOFError, BrokenPipeError):
+        said = (profile / "stderr.log").read_text(errors="replace").strip().splitlines()
+        pytest.skip(f"{path} does not run: {said[-1] if said else 'it says nothing'}")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import socket
 
 import numpy as np
 import pytest
-from browser import browser, find_browser
 
 from keras_attention import write_alignment_page
 from keras_attention.translation import Hypothesis, Translation
@@ -50,20 +49,6 @@ def folder(tmp_path_factory):
     write_alignment_page(SENTENCES[:1], folder / "one.html")
     write_alignment_page([], folder / "none.html")
     return folder
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    path = find_browser()
-    if path is None:
-        pytest.skip("no Chromium: install one, or name it in CHROMIUM")
-    profile = tmp_path_factory.mktemp("profile")
-    try:
-        with browser(profile) as window:
-            yield window
-    except (EOFError, BrokenPipeError):
-        said = (profile / "stderr.log").read_text(errors="replace").strip().splitlines()
-        pytest.skip(f"{path} does not run: {said[-1] if said else 'it says nothing'}")
 
 
 @pytest.fixture

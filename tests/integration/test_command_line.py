@@ -1,10 +1,12 @@
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -144,7 +146,14 @@ def test_every_command_has_help_with_an_example(command, run):
 
 
 def test_version_and_no_command(run):
-    assert run("--version")[:2] == (0, "keras-attention 0.1.0\n")
+    version = run("--version")
+    assert (version.code, version.err) == (0, "")
+    assert version.out.splitlines() == [
+        "keras-attention 0.1.0",
+        f"keras {metadata.version('keras')}",
+        f"tensorflow {metadata.version('tensorflow')}",
+        f"python {platform.python_version()}",
+    ]
     alone = run()
     assert (alone.code, alone.err) == (2, "")
     assert "quickstart" in alone.out

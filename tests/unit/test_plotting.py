@@ -1,6 +1,7 @@
 """Pictures and text of alignments; curves by epoch."""
 
 import doctest
+import pickle
 import subprocess
 import sys
 import unicodedata
@@ -85,6 +86,49 @@ def test_no_such_hypothesis(draw, hypothesis):
 def test_alignment_of_another_shape(draw, shape):
     with pytest.raises(ValueError, match=r"2 target tokens .* 2 source tokens"):
         draw(translation("a", "b", weights=np.ones(shape)))
+
+
+def test_a_matrix_of_weights_is_drawn_with_labels():
+    weights = np.array([[0.9, 0.1, 0.0], [0.2, 0.3, 0.5]], "float16")
+    labelled = {"source_tokens": ["the", "cat", 3], "target_tokens": ("chat", "</s>")}
+    figure = plot_alignment(weights, **labelled)
+    assert labels(figure) == (["the", "cat", "3"], ["chat", "</s>"])
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), weights)
+    assert figure.axes[0].get_title() == ""
+    lines = format_alignment(weights.tolist(), **labelled, width=80).splitlines()
+    assert lines[-2:] == ["chat ██░░", "</s> ░░▒▒▓▓"]
+
+
+@pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
+@pytest.mark.parametrize(
+    ("weights", "tokens", "message"),
+    [
+        (np.eye(2), {}, "needs `source_tokens` and `target_tokens`. Received: ndarray without"),
+        (np.eye(2), {"source_tokens": "ab"}, "needs `source_tokens` and `target_tokens`"),
+        (np.eye(2)[None], "ab", r"2 target tokens .* 2 source tokens.* shape \(1, 2, 2\)"),
+        ([[1.0, 2.0]] * 2, "ab", "weights must be from 0 to 1. Received: weights from 1 to 2"),
+        ([[np.nan, 1.0]] * 2, "ab", "weights must be from 0 to 1. Received: weights from nan"),
+        ("ab", "ab", "expected a Translation, or weights .* Received: str"),
+    ],
+)
+def test_a_matrix_that_cannot_be_drawn(draw, weights, tokens, message):
+    if isinstance(tokens, str):
+        tokens = {"source_tokens": tokens, "target_tokens": tokens}
+    with pytest.raises(ValueError, match=message):
+        draw(weights, **tokens)
+
+
+@pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
+def test_a_translation_has_its_own_tokens(draw):
+    with pytest.raises(ValueError, match="are for a matrix of weights. Received: a Translation"):
+        draw(translation("a", "b"), source_tokens="ab")
+
+
+def test_a_notebook_shows_a_new_figure():
+    drawn = plot_alignment(translation("a", "b")), plot_curves({"a": [1.0]}, ylabel="share")
+    for figure in drawn:
+        assert figure._repr_png_().startswith(SIGNATURES["png"])
+        assert pickle.loads(pickle.dumps(figure))._repr_png_().startswith(SIGNATURES["png"])
 
 
 def test_invisible_characters_are_shown():

@@ -1,5 +1,6 @@
 """The commands. Each reads its arguments and calls the library; heavy imports wait inside."""
 
+import platform
 from typing import Annotated
 
 import typer
@@ -24,15 +25,30 @@ app = typer.Typer(
 
 
 def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"keras-attention {__version__}")
-        raise typer.Exit
+    if not wanted:
+        return
+    from importlib import metadata  # 20 ms that no other command needs
+
+    print(f"keras-attention {__version__}")
+    for package in ("keras", "tensorflow"):
+        try:
+            print(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            print(f"{package} is not installed")
+    print(f"python {platform.python_version()}")
+    raise typer.Exit
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the versions and exit.",
+        ),
     ] = False,
 ) -> None:
     """Attention sequence-to-sequence models for Keras: train, translate, look, ship."""

@@ -28,4 +28,4 @@ except ValueError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert b"pip install 'keras-attention[serving]'" in done.stdout
+    assert b"pip install 'keras-attention-seq2seq[serving]'" in done.stdout

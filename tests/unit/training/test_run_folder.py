@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_attention._version import __version__
 from keras_attention.errors import InputError
 from keras_attention.training.recipe import load_recipe
 from keras_attention.training.run_folder import RunFolder
@@ -36,7 +37,9 @@ def test_start_writes_recipe_and_versions(started, recipe):
     assert sorted(path.name for path in started.path.iterdir()) == ["recipe.toml", "versions.json"]
     assert load_recipe(started.recipe_file) == recipe
     versions = json.loads(started.versions_file.read_text())
-    assert {"keras-attention", "keras", "tensorflow", "numpy", "python"} <= versions.keys()
+    assert {"keras", "tensorflow", "numpy", "python"} <= versions.keys()
+    # The key by which runs of every version are recognised, whatever the distribution is named.
+    assert versions["keras-attention"] == __version__
 
 
 def test_a_run_is_not_started_over_by_chance(started):

@@ -1,0 +1,36 @@
+"""Refuse a model that cannot search, such as a functional one, and say what to do instead."""
+
+from typing import Any
+
+import keras
+
+from keras_attention.errors import InputError
+
+
+def check_kind(model: Any, *kinds: type) -> None:
+    """Check that a model has the encoder and the single decoder steps that search runs.
+
+    Args:
+        model: What was given.
+        *kinds: The classes that are accepted.
+
+    Raises:
+        InputError: If the model is of another class, such as a functional model.
+    """
+    if not isinstance(model, kinds):
+        raise InputError(f"expected a {_names(kinds)}. {describe_other(model)}")
+
+
+def describe_other(model: Any) -> str:
+    """Return what came in place of a `Seq2Seq`, and what to do where it is a Keras model."""
+    received = f"Received: {type(model).__name__}."
+    if not isinstance(model, keras.Model):
+        return received
+    return (
+        f"{received} Only a Seq2Seq can search and be exported; docs/python.md, 'From a functional "
+        "model', shows how one takes over the weights."
+    )
+
+
+def _names(kinds: tuple[type, ...]) -> str:
+    return " or ".join(kind.__name__ for kind in kinds)

@@ -1,0 +1,149 @@
+"""A model that the user trains, from arrays to text and to exports; docs/python.md runs."""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import (
+    BahdanauAttention,
+    CharacterTokenizer,
+    Ensemble,
+    InputError,
+    LuongAttention,
+    Seq2Seq,
+    Translator,
+    Vocabulary,
+    WordTokenizer,
+    search,
+)
+from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.portable import portable_copy
+from keras_attention.export.saved_model import SavedModelTranslator
+
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+TEXTS = ["one", "two one", "three", "", "four"]
+LENGTHS = {"max_source_length": 9, "max_length": 5}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    """What the code of the page leaves behind, run in an empty folder."""
+    variables = {}
+    code = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for block in code:
+            exec(block, variables)
+    return variables
+
+
+def test_a_model_of_arrays_translates_as_the_page_says(page):
+    translator, pairs = page["translator"], page["pairs"]
+    assert [found.text for found in translator([source for source, _ in pairs])] == [
+        target for _, target in pairs
+    ]
+    assert len(translator("one").hypotheses) == 2  # beam_width=2 is the model's own
+
+
+@pytest.mark.parametrize("kind", [Translator, SavedModelTranslator, DeviceTranslator])
+def test_it_is_saved_and_exported(kind, page, folder):
+    path = {Translator: "", SavedModelTranslator: "1", DeviceTranslator: "numbers.tflite"}[kind]
+    loaded, expected = kind.load(folder / "numbers" / path), page["translator"]
+    options = {"beam": True} if kind is DeviceTranslator else {}
+    for one, other in zip(loaded(TEXTS, **options), expected(TEXTS), strict=True):
+        assert one.text == other.text
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-4)
+
+
+def test_a_seq2seq_takes_over_the_weights_of_a_functional_model(page):
+    inputs = page["sources"], page["shifted"]
+    np.testing.assert_allclose(page["same"](inputs), page["functional"](inputs), atol=1e-5)
+
+
+def tokenizers(source="abc", target="xy"):
+    return CharacterTokenizer(Vocabulary(source)), CharacterTokenizer(Vocabulary(target))
+
+
+def small(source_size=7, target_size=6, **settings):
+    return Seq2Seq(source_size, target_size, units=4, embedding=4, **settings)
+
+
+def functional_model():
+    ids = keras.Input((None,), dtype="int32")
+    return keras.Model(ids, keras.layers.Embedding(7, 6)(ids))
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "message"),
+    [
+        (lambda: small(8), {}, "source vocabulary is another model's: expected 8 .* Received: 7"),
+        (lambda: small(7, 5), {}, "target vocabulary is another model's: expected 5 .*ceived: 6"),
+        (functional_model, {}, "expected a Seq2Seq. Received: Functional. Only .* docs/python.md"),
+        (small, {"beam": 2}, "a model keeps the settings max_source_length, .* Received: 'beam'"),
+        (small, {"max_length": 0}, "`max_length` must be positive. Received: .*max_length=0"),
+        (small, {"beam_width": 0}, "`beam_width` and .* must be positive. Received: beam_width=0"),
+        (lambda: Ensemble([small()]), {}, "expected a Seq2Seq. Received: Ensemble.$"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(model, more, message):
+    with pytest.raises(InputError, match=message):
+        Translator.from_model(model(), *tokenizers(), **{**LENGTHS, **more})
+
+
+def test_a_vocabulary_is_no_tokenizer():
+    source, target = tokenizers()
+    with pytest.raises(InputError, match="`target_tokenizer` must be a .* Received: Vocabulary"):
+        Translator.from_model(small(), source, target.vocabulary, **LENGTHS)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: Translator(model, None),
+        lambda model: search(model, np.array([[4, 2]]), max_length=3),
+        lambda model: Ensemble([model]),
+    ],
+)
+def test_a_functional_model_is_refused_with_the_way_to_a_seq2seq(use):
+    with pytest.raises(InputError, match="Received: Functional.*'From a functional model'"):
+        use(functional_model())
+
+
+def test_a_saved_functional_model_is_refused_with_the_way_to_a_seq2seq(tmp_path):
+    Translator.from_model(small(), *tokenizers(), **LENGTHS).save(tmp_path)
+    functional_model().save(tmp_path / "model.keras")
+    with pytest.raises(InputError, match="model.keras: .*Functional.*'From a functional model'"):
+        Translator.load(tmp_path)
+
+
+def test_what_exports_names_from_model():
+    with pytest.raises(InputError, match="`Translator.from_model` makes .* Received: Seq2Seq"):
+        portable_copy(small())
+
+
+def test_a_model_that_copies_must_know_what_to_copy():
+    model = small(attention=LuongAttention("general"), copying=True)
+    model.build()
+    source, target = WordTokenizer(Vocabulary("abc")), WordTokenizer(Vocabulary("xb"))
+    with pytest.raises(InputError, match="set_targets") as refused:
+        Translator.from_model(model, source, target, **LENGTHS)
+    call = re.search(r"`(model\.copy_output\.set_targets.*?)` before", str(refused.value))[1]
+    eval(call, {"model": model, "source_tokenizer": source, "target_tokenizer": target})
+    translator = Translator.from_model(model, source, target, **LENGTHS)
+    assert translator.codec.settings.replace_unknown
+
+
+def test_a_model_in_mixed_precision_computes_as_a_loaded_one():
+    model = small(attention=BahdanauAttention(4, dtype="mixed_bfloat16"), dtype="mixed_bfloat16")
+    translator = Translator.from_model(model, *tokenizers(), **LENGTHS)
+    assert translator.model.compute_dtype == "float32"
+    assert model.compute_dtype == "bfloat16"
