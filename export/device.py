@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.errors import InputError
-from keras_attention.files import read_bytes
 from keras_attention.translation import Translation
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
+from .device_checks import check_graph
 from .device_choice import choose_next
 from .device_file import read_device_file
 
@@ -42,7 +44,8 @@ class StreamedToken:
 class DeviceTranslator:
     """The TFLite file behind the translator's own call; imports no TensorFlow and no Keras.
 
-    One object serves one thread at a time.
+    Several threads may call one object. They take turns, because the runtime is not thread-safe;
+    for more speed give each thread an object of its own, or the runtime more `threads`.
 
     Args:
         content: the whole file.
@@ -70,6 +73,7 @@ class DeviceTranslator:
         self.codec, self.manifest = file.codec, file.manifest
         self._interpreter = _make_interpreter(content, name, threads)
         self._runners: dict[str, tuple[Any, list[str]]] = {}
+        self._turn = threading.Lock()
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1) -> DeviceTranslator:
@@ -78,7 +82,7 @@ class DeviceTranslator:
         Raises:
             InputError: if it is missing, damaged, another model's or of a newer format.
         """
-        return cls(read_bytes(path), str(path), threads=threads)
+        return cls(read_artefact(path, largest=LARGEST_MODEL), str(path), threads=threads)
 
     def __call__(self, texts: Any, *, beam: bool = False) -> Any:
         """Translates one text or many, one at a time.
@@ -148,12 +152,25 @@ class DeviceTranslator:
 
     def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
         """Runs a signature on what it takes of `inputs`: models without attention take less."""
+        with self._turn:
+            try:
+                runner, names = self._runner(signature)
+                outputs: Mapping[str, Any] = runner(**{name: inputs[name] for name in names})
+            except (ValueError, RuntimeError, KeyError) as error:
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(
+                    f"{self.name}: damaged, `{signature}` cannot be run: {error}"
+                ) from error
+        return outputs
+
+    def _runner(self, signature: str) -> tuple[Any, list[str]]:
+        """The runner of a signature, checked when it is made, and the names of its inputs."""
         if signature not in self._runners:
             runner = self._interpreter.get_signature_runner(signature)
+            check_graph(runner, signature, self.codec, self.manifest, self.name)
             self._runners[signature] = runner, list(runner.get_input_details())
-        runner, names = self._runners[signature]
-        outputs: Mapping[str, Any] = runner(**{name: inputs[name] for name in names})
-        return outputs
+        return self._runners[signature]
 
 
 def _make_interpreter(content: bytes, name: str, threads: int) -> Any:

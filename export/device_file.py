@@ -11,12 +11,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_attention.artefacts import check_archive
+from keras_attention.decoding.search_settings import LONGEST, WIDEST_BEAM
 from keras_attention.errors import InputError
-from keras_attention.text.codec import TextCodec
+from keras_attention.schema import JsonFile, dictionary_of, integer, nullable, optional, text
+from keras_attention.text.codec import SIDES, TextCodec
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
 """Version of signatures and archive; a reader refuses a newer one."""
+
+_MANIFEST = JsonFile(
+    "the manifest.json that `export` appends",
+    {
+        "model_sha256": text(),
+        "files": dictionary_of(text()),
+        "precision": text(),
+        "max_source_length": integer(1, LONGEST),
+        "max_length": integer(1, LONGEST),
+        "beam_width": integer(1, WIDEST_BEAM),
+        "max_steps": optional(nullable(integer(1))),
+        "vocabulary": {side: {"tokens": integer(1)} for side in SIDES},
+    },
+    FORMAT,
+)
 
 
 @dataclass(frozen=True)
@@ -70,37 +88,48 @@ def read_device_file(content: bytes, name: str) -> DeviceFile:
     """
     if content[4:8] != b"TFL3":
         raise InputError(f"{name}: expected a TFLite file, found something else.")
+    files, size = _read_archive(content, name)
+    manifest = _MANIFEST.parse(files.pop(MANIFEST_FILE, b""), name)
+    # The runtime may crash on damage, or not see it.
+    found = {name: _checksum(stored) for name, stored in files.items()}
+    whole = manifest["model_sha256"] == _checksum(content[:size])
+    if not whole or manifest["files"] != found:
+        raise InputError(f"{name}: damaged or not one of ours, its checksum is another.")
+    codec = TextCodec.from_files(files, name)
+    _check_codec(codec, manifest, name)
+    return DeviceFile(codec, manifest)
+
+
+def _read_archive(content: bytes, name: str) -> tuple[dict[str, bytes], int]:
+    """Return the files behind the flat buffer, and the size of the flat buffer."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_archive(archive, name)
             files = {item.filename: archive.read(item) for item in archive.infolist()}
-            size = min(item.header_offset for item in archive.infolist())
+            return files, min(item.header_offset for item in archive.infolist())
+    except InputError:
+        raise
     except Exception:  # zipfile raises whatever the damage causes
         raise InputError(
             f"{name}: truncated or not one of ours, the tokenizers at its end are missing."
         ) from None
-    manifest = _read_manifest(files.pop(MANIFEST_FILE, b""), name)
-    # The runtime may crash on damage, or not see it.
-    found = {name: _checksum(stored) for name, stored in files.items()}
-    whole = manifest.get("model_sha256") == _checksum(content[:size])
-    if not whole or manifest.get("files") != found:
-        raise InputError(f"{name}: damaged or not one of ours, its checksum is another.")
-    return DeviceFile(TextCodec.from_files(files, name), manifest)
+
+
+def _check_codec(codec: TextCodec, manifest: Mapping[str, Any], name: str) -> None:
+    """Check that the manifest says of the tokenizers and the settings what they are."""
+    said = [manifest["vocabulary"][side]["tokens"] for side in SIDES]
+    said += [manifest[length] for length in ("max_source_length", "max_length")]
+    settings = codec.settings
+    found = [len(codec.source.vocabulary), len(codec.target.vocabulary)]
+    found += [settings.max_source_length, settings.max_length]
+    names = ("source tokens", "target tokens", "max_source_length", "max_length")
+    for what, expected, received in zip(names, said, found, strict=True):
+        if expected != received:
+            raise InputError(
+                f"{name}: damaged, expected {expected} {what}, as its manifest says. "
+                f"Received: {received}."
+            )
 
 
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _read_manifest(content: bytes, name: str) -> dict[str, Any]:
-    try:
-        manifest: dict[str, Any] = json.loads(content)
-        version = manifest["format"]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{name}: {MANIFEST_FILE} at its end is missing or damaged; export the model again."
-        ) from None
-    if version != FORMAT:
-        raise InputError(
-            f"{name}: format {version!r} is not known to this version, which reads {FORMAT}."
-        )
-    return manifest

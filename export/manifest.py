@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention._version import __version__
+from keras_attention.artefacts import checksum_of, read_artefact
+from keras_attention.decoding.likeliest import WIDEST
+from keras_attention.decoding.search_settings import WIDEST_BEAM
 from keras_attention.errors import InputError
-from keras_attention.files import read_bytes
+from keras_attention.schema import JsonFile, dictionary_of, integer, list_of, number, text
 from keras_attention.text.codec import SIDES, TextCodec
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
@@ -21,7 +24,23 @@ MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 FORMAT = 1
 """Version of the signatures and of the manifest; a reader refuses a newer one."""
 
-_PARTS = ("files", "vocabulary", "versions")
+_MANIFEST = JsonFile(
+    "the manifest that `export` writes",
+    {
+        "files": dictionary_of(text()),
+        "vocabulary": {side: {"tokens": integer(1)} for side in SIDES},
+        "versions": dictionary_of(text()),
+        "compute": text(),
+        "search": {"beam_width": integer(1, WIDEST_BEAM), "length_penalty": number(0)},
+        "limits": {
+            "batch": integer(1),
+            "tokens": integer(1),
+            "beam_width": integer(1, WIDEST),
+        },
+        "operators": dictionary_of(list_of(text())),
+    },
+    FORMAT,
+)
 _PACKAGES = ("tensorflow", "keras", "tensorflow-text")
 
 
@@ -83,28 +102,16 @@ def check_manifest(folder: Path) -> dict[str, Any]:
 
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST_FILE
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{folder}: not exported by us or incomplete, {MANIFEST_FILE} is missing.")
-    try:
-        manifest: dict[str, Any] = json.loads(read_bytes(path))
-        version, parts = manifest["format"], [manifest[name] for name in _PARTS]
-        whole = all(isinstance(part, dict) for part in parts)
-    except (ValueError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        raise InputError(f"{path}: damaged, expected the manifest that `export` writes.")
-    if version != FORMAT:
-        raise InputError(
-            f"{path}: format {version!r} is not known to this version, which reads {FORMAT}."
-        )
-    return manifest
+    return _MANIFEST.parse(read_artefact(path), str(path))
 
 
 def _checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file but the manifest, by its path in the folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(read_bytes(path)).hexdigest()
+        path.relative_to(folder).as_posix(): checksum_of(path)
         for path in files
         if path != folder / MANIFEST_FILE
     }

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from keras_attention.artefacts import read_unchanged
 from keras_attention.errors import InputError
-from keras_attention.files import remove_leftovers, write_atomically
+from keras_attention.files import write_atomically
 from keras_attention.served import encode_texts, read_answer
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.graph_tokenizer import import_tensorflow_text
 from keras_attention.translation import Translation
 from keras_attention.translator import Translator
+from keras_attention.workspaces import put_back_replaced
 
 from .limits import Limits
 from .manifest import check_manifest, describe, write_manifest
@@ -26,9 +28,6 @@ from .serving_module import SIGNATURES, ServingModule
 from .warm_up import typical_requests, write_warm_up
 
 GRAPH_FILE = "saved_model.pb"
-
-_TOLD = {"compute", "limits", "operators", "search"}
-"""What the manifest says beside what every artefact's does."""
 
 
 def export_saved_model(
@@ -78,7 +77,6 @@ def export_saved_model(
         InputError: if the folder cannot be written, or the model cannot be exported.
     """
     path = Path(folder) / str(version)
-    remove_leftovers(path)
     with write_atomically(path, folder=True) as beside:
         module = ServingModule(portable_copy(translator, compute), limits)
         tf.saved_model.save(module, str(beside), signatures=module.signatures.value)
@@ -100,6 +98,8 @@ def export_saved_model(
 class SavedModelTranslator:
     """The exported SavedModel behind the translator's own call.
 
+    Several threads may call one object at the same time.
+
     Args:
         signatures: the graphs by name.
         manifest: what the export says of itself.
@@ -120,17 +120,21 @@ class SavedModelTranslator:
             InputError: if there is none, it is damaged, changed, of a newer format or another
                 model's, or it needs the package tensorflow-text, which is missing.
         """
-        path = Path(path)
+        put_back_replaced(Path(path).absolute().parent)
+        return read_unchanged(Path(path), cls._load)
+
+    @classmethod
+    def _load(cls, path: Path) -> SavedModelTranslator:
         if not (path / GRAPH_FILE).is_file():
             raise InputError(f"{path}: no SavedModel here, {GRAPH_FILE} is missing.")
         manifest = check_manifest(path)
-        if TEXT in manifest.get("operators", ()):
+        if TEXT in manifest["operators"]:
             import_tensorflow_text()
         try:
             signatures = tf.saved_model.load(str(path)).signatures
         except Exception as error:  # TensorFlow raises whatever it dislikes
             raise InputError(f"{path}: cannot be read as a SavedModel of ours.") from error
-        if not (set(signatures) >= set(SIGNATURES) and set(manifest) >= _TOLD):
+        if not set(signatures) >= set(SIGNATURES):
             raise InputError(f"{path}: a SavedModel, but not one that keras-attention exported.")
         return cls(signatures, manifest)
 
@@ -187,7 +191,8 @@ class SavedModelTranslator:
 
     def fits(self, codec: TextCodec) -> Callable[[str], bool]:
         """Tells of a text whether it is within the export's limits, by the model's tokenizers."""
-        limits = Limits(**self.manifest["limits"])
+        told = self.manifest["limits"]
+        limits = Limits(**{field.name: told[field.name] for field in fields(Limits)})
 
         def fits(text: str) -> bool:
             short = len(text.encode(errors="replace")) <= limits.bytes

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
+from keras_attention.workspaces import put_back_replaced
 
 FOLDER = "serving"
 IMAGE = "tensorflow/serving:2.20.0"
@@ -131,6 +132,7 @@ def checked_name(folder: Path) -> str:
 
 def find_versions(folder: Path) -> list[int]:
     """The numbers of a folder's SavedModels, in order."""
+    put_back_replaced(folder)
     found = folder.glob("*/saved_model.pb")
     return sorted(
         int(path.parent.name) for path in found if re.fullmatch("[0-9]+", path.parent.name)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import io
 import os
-import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from keras_attention.encodings import Readable, as_utf8
 from keras_attention.errors import InputError
+from keras_attention.workspaces import REPLACED, make_workspace
 
 _BYTE_ORDER_MARK = "\ufeff"
-_REPLACED = "replaced"
-_MARK = ".unfinished-"
 _WORKING_FOLDER, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
-_WORKSPACE = re.compile(rf"\..+{re.escape(_MARK)}[a-z0-9_]{{8}}")
+_NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
@@ -80,18 +77,6 @@ def decode_text(content: bytes, name: str) -> str:
     return "".join(_decode_all(io.BytesIO(content), name))
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Returns the bytes of a file.
-
-    Raises:
-        InputError: If the file is missing, a folder or unreadable.
-    """
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise not_readable(path, error) from error
-
-
 @contextmanager
 def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator[Path]:
     """Gives a temporary path, and puts what was written there in place once the block succeeds.
@@ -100,7 +85,8 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
     `path` before stays. A file replaces a file, a folder replaces the whole of a folder, and never
     one the other, which is refused before the block begins. Missing parent folders are made, and
     removed again on failure. The temporary path has the name of `path`, for writers that look at
-    the suffix, and lies in a hidden folder beside it: the move is a rename.
+    the suffix, and lies in a hidden folder beside it: the move is a rename, of
+    what was flushed to the disk. What dead processes left there of the same target is removed.
 
     Args:
         path: Where the file or folder is to be; a symbolic link is followed.
@@ -113,6 +99,7 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
         InputError: If `path` cannot be written, or holds something else than what is to replace it.
 
     Example:
+        >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> with write_atomically(folder / "notes.txt") as temporary:
         ...     _ = temporary.write_text("whole or not at all")
@@ -121,26 +108,67 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
     """
     target = Path(os.path.realpath(path))
     _check_kind(path, target, folder)
-    made = [parent for parent in target.parents if not parent.exists()]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{target.name[:100]}{_MARK}"
-        workspace = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
-    except OSError as error:
-        raise _not_writable(path, error) from error
-    try:
-        yield workspace / target.name
+    with errors_of_writing(path), _remove_parents(target), ExitStack() as stack:
         try:
-            _replace(target, workspace / target.name, workspace / _REPLACED)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            workspace = stack.enter_context(make_workspace(target))
         except OSError as error:
             raise _not_writable(path, error) from error
+        yield workspace / target.name
+        try:
+            _flush(workspace / target.name)
+            _replace(target, workspace / target.name, workspace / REPLACED)
+            _flush_to_disk(target.parent)
+        except OSError as error:
+            raise _not_writable(path, error) from error
+
+
+@contextmanager
+def _remove_parents(target: Path) -> Iterator[None]:
+    """Remove the folders above a target that the block makes, if it fails."""
+    missing = [parent for parent in target.parents if not parent.exists()]
+    try:
+        yield
     except BaseException:
-        shutil.rmtree(workspace, ignore_errors=True)
         with suppress(OSError):  # somebody else has put something there
-            for parent in made:
+            for parent in missing:
                 parent.rmdir()
         raise
-    shutil.rmtree(workspace, ignore_errors=True)
+
+
+@contextmanager
+def errors_of_writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what the block raises where it cannot write into one sentence that names a file.
+
+    Args:
+        path: The file or folder that the block writes.
+
+    Raises:
+        InputError: If the disk is full, a quota is used up, a file is too large for the file
+            system, or the file system is read-only.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if reason := reason_not_written(error):
+            raise InputError(
+                f"{os.fspath(path)}: expected a place that can be written. Received: {reason}."
+            ) from error
+        raise
+
+
+def reason_not_written(error: BaseException) -> str:
+    """Return why something could not be written, in the system's words; "" for other errors.
+
+    TensorFlow and HDF5 raise errors of their own, with the system's words in the message.
+    """
+    if isinstance(error, OSError) and error.errno in _NO_WRITING:
+        return os.strerror(error.errno)
+    foreign = type(error).__module__.startswith("tensorflow") or isinstance(error, OSError)
+    words = [os.strerror(number) for number in _NO_WRITING]
+    return next((each for each in words if foreign and each in str(error)), "")
 
 
 def _check_kind(path: str | os.PathLike[str], target: Path, folder: bool) -> None:
@@ -150,30 +178,6 @@ def _check_kind(path: str | os.PathLike[str], target: Path, folder: bool) -> Non
     wanted = "a folder" if folder else "a file"
     found = "a folder" if target.is_dir() else "a file" if target.is_file() else "a device"
     raise InputError(f"{os.fspath(path)}: expected {wanted} to write. Received: {found}.")
-
-
-def find_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
-    """Returns what killed writers have left in a folder, if nothing else writes there now.
-
-    A workspace that holds what was to be replaced is left out: it may be the only copy.
-
-    Args:
-        folder: Where `write_atomically` put files; it need not exist.
-    """
-    hidden = [path for path in Path(folder).glob(".*") if _WORKSPACE.fullmatch(path.name)]
-    return sorted(path for path in hidden if path.is_dir() and not (path / _REPLACED).exists())
-
-
-def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Removes what killed writers of this one file or folder have left beside it.
-
-    Args:
-        path: Where `write_atomically` is to put it, and nothing else writes it now.
-    """
-    begins = f".{Path(path).name[:100]}{_MARK}"
-    for leftover in find_leftovers(Path(path).parent):
-        if leftover.name.startswith(begins):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
@@ -232,6 +236,33 @@ def _swap(one: Path, other: Path) -> bool:
     here = ctypes.c_int(_WORKING_FOLDER)
     paths = [ctypes.c_char_p(os.fsencode(path)) for path in (one, other)]
     return rename(here, paths[0], here, paths[1], ctypes.c_uint(_EXCHANGE)) == 0  # type: ignore[no-any-return]
+
+
+def _flush(written: Path) -> None:
+    """Write a file, or a folder with all that is in it, to the disk itself."""
+    for root, _, names in os.walk(written):
+        for name in names:
+            _flush_to_disk(Path(root) / name)
+        _flush_to_disk(Path(root))
+    if not written.is_dir():
+        _flush_to_disk(written)
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Flush one file, or the names in one folder; not every system can flush a folder.
+
+    Raises:
+        OSError: If there is no room.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in _NO_WRITING:
+            raise
 
 
 def _not_writable(path: str | os.PathLike[str], error: OSError) -> InputError:

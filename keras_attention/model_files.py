@@ -5,8 +5,15 @@ from pathlib import Path
 
 import keras
 
+from keras_attention.artefacts import (
+    LARGEST_SHORT_LIST,
+    LARGEST_TEXT,
+    check_archive,
+    open_artefact,
+    read_artefact,
+)
 from keras_attention.errors import InputError
-from keras_attention.files import read_bytes, write_atomically
+from keras_attention.files import write_atomically
 from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import ShortList
@@ -36,17 +43,18 @@ def load_codec(folder: Path) -> TextCodec:
         if folder.exists():
             raise InputError(f"{folder}: expected a trained model's folder. Received: a file.")
         raise InputError(f"{folder}: no such folder; expected a trained model's.")
-    files = {name: read_bytes(folder / name) for name in CODEC_FILES if (folder / name).is_file()}
+    files = {name: read_artefact(folder / name) for name in CODEC_FILES if (folder / name).exists()}
     return TextCodec.from_files(files, str(folder))
 
 
 def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
     """The short list in a model's folder, where there is one."""
     path = folder / SHORT_LIST_FILE
-    if not path.is_file():
+    if not path.exists():
         return None
     sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
-    return ShortList.from_bytes(read_bytes(path), str(path), sizes)
+    content = read_artefact(path, largest=LARGEST_SHORT_LIST)
+    return ShortList.from_bytes(content, str(path), sizes)
 
 
 def save_model(model: keras.Model, path: Path, *, include_optimizer: bool = False) -> None:
@@ -84,10 +92,9 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     Raises:
         InputError: if the file is missing, damaged, or another model.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; expected a trained model.")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.")
+    _check_sizes(path)
     try:
         model = keras.models.load_model(path, compile=include_optimizer)
     except Exception as error:  # Keras raises whatever the damage causes
@@ -95,4 +102,25 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
         raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
     if not isinstance(model, Seq2Seq):
         raise InputError(f"{path}: expected a Seq2Seq model. {describe_other(model)}")
+    if include_optimizer and not model.compiled:
+        raise InputError(
+            f"{path}: expected a checkpoint of training. Received: a model without its optimizer."
+        )
     return model
+
+
+def _check_sizes(path: Path) -> None:
+    """Check the sizes of an archive's files, which Keras unpacks whatever they are."""
+    try:
+        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
+            check_archive(archive, str(path), largest=None)
+            for item in archive.infolist():
+                if item.filename.endswith(".json") and item.file_size > LARGEST_TEXT:
+                    raise InputError(
+                        f"{path}: damaged, expected at most {LARGEST_TEXT} bytes of "
+                        f"{item.filename}. Received: {item.file_size}."
+                    )
+    except InputError:
+        raise
+    except Exception as error:  # zipfile raises whatever the damage causes
+        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.") from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.artefacts import LARGEST_SHORT_LIST, check_archive
 from keras_attention.errors import InputError
 from keras_attention.vocabulary import SPECIAL_TOKENS
 
@@ -93,6 +95,8 @@ class ShortList:
             InputError: if it is damaged, or another model's.
         """
         try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                check_archive(archive, where, largest=LARGEST_SHORT_LIST)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 read = cls(
                     arrays["common"].astype("int32"),

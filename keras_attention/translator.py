@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
@@ -38,6 +38,9 @@ SORTED_BATCHES = 16
 
 class Translator:
     """A trained model and its tokenizers.
+
+    Several threads may call one object at the same time. What a `SeedGenerator` draws then depends
+    on which thread is first; an integer seed draws the same everywhere.
 
     Args:
         model: a `Seq2Seq`, or an `Ensemble` of several.
@@ -218,7 +221,13 @@ class Translator:
         return list(self.stream(list(texts), **options))
 
     def stream(
-        self, texts: Iterable[str], *, prefix: str = "", batch_size: int = 64, **options: Any
+        self,
+        texts: Iterable[str],
+        *,
+        prefix: str = "",
+        batch_size: int = 64,
+        first: int = 0,
+        **options: Any,
     ) -> Iterator[Translation]:
         """Translates `texts` in order, a batch at a time, as they come.
 
@@ -227,8 +236,10 @@ class Translator:
                 of similar length together, which ends sooner; samples keep the order of texts.
             prefix: what every output must begin with.
             batch_size: sources searched together.
+            first: number of the first text. An integer seed draws each sample by the number of
+                its text, so that calls for parts of a file sample as one call for all of it.
             **options: fields of `SearchOptions`, in place of the model's own settings. Samples
-                are the same for the same seed, texts and batch size.
+                are the same for the same seed and texts, whatever the batch size and the thread.
 
         Raises:
             ValueError: if an option is out of its range, or the prefix cannot be said.
@@ -240,13 +251,18 @@ class Translator:
                 f"`prefix` must not be longer than `max_length`, {chosen.max_length} tokens. "
                 f"Received: {len(begin)} tokens, prefix={prefix!r}."
             )
-        return self._stream(texts, chosen, begin, batch_size)
+        return self._stream(texts, chosen, begin, batch_size, first)
 
     def _stream(
-        self, texts: Iterable[str], options: SearchOptions, prefix: Sequence[int], batch_size: int
+        self,
+        texts: Iterable[str],
+        options: SearchOptions,
+        prefix: Sequence[int],
+        batch_size: int,
+        number: int,
     ) -> Iterator[Translation]:
-        remaining, numbers = iter(texts), count()
-        # What is drawn depends on the batch and the place in it: samples keep the order of texts.
+        remaining = iter(texts)
+        # What is drawn depends on the number of a text: samples keep the order of texts.
         sorts = isinstance(texts, Sequence) and not options.sample
         together = batch_size * (SORTED_BATCHES if sorts else 1)
         while window := list(islice(remaining, together)):
@@ -260,10 +276,11 @@ class Translator:
                 ids = self.codec.encode(batch)
                 allowed = self._allowed(ids, prefix)
                 arrays = self._search(
-                    ids, options, prefix=prefix, batch=next(numbers), allowed=allowed
+                    ids, options, prefix=prefix, first=number + first, allowed=allowed
                 )
                 translations = self.codec.translations(batch, *arrays, prefix=prefix)
                 found.update(zip(places, translations, strict=True))
+            number += len(window)
             yield from (found[place] for place in range(len(window)))
 
     def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:

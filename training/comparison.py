@@ -9,8 +9,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from keras_attention.artefacts import read_artefact
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
+from keras_attention.schema import (
+    JsonFile,
+    dictionary_of,
+    integer,
+    list_of,
+    nullable,
+    optional,
+    real,
+    text,
+)
 
 from .by_length import wanted_lengths
 from .data_paths import with_absolute_paths
@@ -88,8 +99,26 @@ class Result:
     def save(self, run: Run) -> None:
         """Writes it beside the run folder, complete or not at all."""
         with write_atomically(run.result_file) as beside:
-            text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
-            beside.write_text(text + "\n", encoding="utf-8")
+            content = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+            beside.write_text(content + "\n", encoding="utf-8")
+
+
+_RESULT = JsonFile(
+    "the result that `compare` writes",
+    {
+        "recipe": text(),
+        "metric": text(),
+        "value": nullable(real()),
+        "curve": list_of(real()),
+        "parameters": integer(0),
+        "minutes": nullable(real()),
+        "tokens_per_second": nullable(real()),
+        "jobs": optional(integer(1)),
+        "alignment": optional(nullable(dictionary_of(real()))),
+        "lengths": optional(dictionary_of(dictionary_of(nullable(real())))),
+    },
+    finite=False,
+)
 
 
 def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run]:
@@ -119,15 +148,14 @@ def read_result(run: Run) -> Result | None:
     Raises:
         InputError: if the file is damaged.
     """
-    if not run.result_file.is_file():
+    if not run.result_file.exists():
         return None
     try:
-        values = json.loads(run.result_file.read_text(encoding="utf-8"))
-        result = Result(**{**values, "curve": tuple(values["curve"])})
-    except (KeyError, TypeError, ValueError):
-        raise InputError(
-            f"{run.result_file}: damaged; remove it, and the run is measured again."
-        ) from None
+        values = _RESULT.parse(read_artefact(run.result_file), str(run.result_file))
+    except InputError as error:
+        raise InputError(f"{error} Remove it, and the run is measured again.") from None
+    known = {name: values[name] for name in _RESULT.keys if name in values}
+    result = Result(**{**known, "curve": tuple(values["curve"])})
     try:
         # Not as texts: settings that are new since then have their defaults.
         same = parse_recipe(result.recipe, run.result_file) == run.recipe

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from keras_attention.artefacts import read_artefact
 from keras_attention.errors import InputError
+from keras_attention.schema import parse_json
 
 RECIPE_FILE = "recipe.toml"
 VERSIONS_FILE = "versions.json"
@@ -34,9 +35,10 @@ _OURS = (
 
 def is_run(folder: Path) -> bool:
     """Return whether a run of ours was started in the folder."""
+    path = folder / VERSIONS_FILE
     try:
-        versions = json.loads((folder / VERSIONS_FILE).read_bytes())
-    except (OSError, ValueError):
+        versions = parse_json(read_artefact(path), str(path), "versions")
+    except InputError:
         return False
     return isinstance(versions, dict) and PACKAGE in versions
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files import find_leftovers, write_atomically
+from keras_attention.files import write_atomically
+from keras_attention.workspaces import find_leftovers
 
+from .number_tables import read_numbers
 from .recipe import Recipe, load_recipe
 from .run_files import PACKAGE, RECIPE_FILE, VERSIONS_FILE, check_removable, is_run, remove_run
 
@@ -140,16 +142,9 @@ class RunFolder:
 
     def metrics(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, one an epoch."""
-        if not self.metrics_file.is_file():
+        if not self.metrics_file.exists():
             return []
-        with open(self.metrics_file, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        if rows and any(value in (None, "") for value in rows[-1].values()):
-            rows.pop()  # the run was killed while it wrote
-        try:
-            return [{name: float(value) for name, value in row.items()} for row in rows]
-        except (TypeError, ValueError):
-            raise InputError(f"{self.metrics_file}: damaged, expected numbers.") from None
+        return read_numbers(self.metrics_file)
 
     def values(self, metric: str) -> list[float]:
         """A metric's values so far, in the order of time; none where it was not computed."""

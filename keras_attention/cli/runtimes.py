@@ -69,8 +69,12 @@ def open_translator(
     options = _checked(translator, search, nbest)
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
 
+    done = 0
+
     def translate(texts: Iterable[str]) -> list[Translation]:
-        found = translator(texts, batch_size=batch_size, **options)
+        nonlocal done  # lines come a few at a time, and a seed draws by their number
+        found = translator(list(texts), batch_size=batch_size, first=done, **options)
+        done += len(found)
         return list(map(translator.codec.replace_unknown, found)) if replaces else found
 
     return translate
@@ -146,12 +150,7 @@ def _checked(translator: Any, search: Mapping[str, Any], nbest: int) -> dict[str
         raise InputError(
             f"--nbest must not be over the beam width, {width}. Received: --nbest {nbest}."
         )
-    if not search.get("sample"):
-        return dict(search)
-    from keras.random import SeedGenerator
-
-    # Lines come a few at a time, and each time an integer would draw the same again.
-    return {**search, "seed": SeedGenerator(search.get("seed", 0))}
+    return dict(search)
 
 
 def _in_options(message: str) -> str:

@@ -1,8 +1,11 @@
 """Sampling: hypotheses drawn from the model's own distribution, or from the likely part of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from keras_attention.decoding.constraints import Constraints
@@ -27,6 +30,7 @@ def sample_search(
     top_k: int = 0,
     top_p: float = 1.0,
     seed: Any = 0,
+    points: Tensor | None = None,
     constraints: Constraints | None = None,
 ) -> Hypotheses:
     """Draws a token at every step until every hypothesis has ended.
@@ -42,6 +46,8 @@ def sample_search(
         top_p: draw from the fewest likeliest tokens with that probability together.
         seed: an integer or a `keras.random.SeedGenerator`; an integer draws the same for the same
             batch each time.
+        points: what is drawn, in place of the seed's: numbers in [0, 1) `[max_length, B * K]`, as
+            `draw_points` returns them; or None.
         constraints: of `B * K` hypotheses, applied before the temperature; or None.
 
     Returns:
@@ -53,8 +59,9 @@ def sample_search(
     """
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     state = map_tensors(lambda x: ops.repeat(x, samples, axis=0), state)
-    # One number a draw, made ahead of the loop, in which an integer seed would repeat itself.
-    points = keras.random.uniform((max_length, batch * samples), seed=seed)
+    if points is None:
+        # One number a draw, made ahead of the loop, in which an integer seed would repeat itself.
+        points = keras.random.uniform((max_length, batch * samples), seed=seed)
 
     def choose(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
         scaled = likely_only(adjusted / temperature, top_k, top_p)
@@ -75,6 +82,32 @@ def sample_search(
         ops.reshape(drawn.scores, (batch, samples)),
         ops.reshape(drawn.alignments, (batch, samples, max_length, source_steps)),
     )
+
+
+def draw_points(
+    seed: int, numbers: Sequence[int], samples: int, max_length: int
+) -> npt.NDArray[np.float32]:
+    """Draw the numbers that decide the samples of some texts.
+
+    They depend on the seed, the text's number, the sample's number and the step alone: not on the
+    other texts of the batch, on the thread, or on Keras's backend.
+
+    Args:
+        seed: at least 0.
+        numbers: the number of each of `B` texts, at least 0.
+        samples: samples `K` of each text.
+        max_length: steps.
+
+    Returns:
+        Numbers in [0, 1) `[max_length, B * K]`.
+    """
+    streams = [
+        np.random.Generator(np.random.Philox(key=[seed, number], counter=[0, 0, 0, sample]))
+        for number in numbers
+        for sample in range(samples)
+    ]
+    drawn = [stream.random(max_length, dtype="float32") for stream in streams]
+    return np.stack(drawn, axis=1)
 
 
 def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:

@@ -5,14 +5,23 @@ from typing import Any
 
 from keras_attention.decoding.options import SearchOptions
 
+LONGEST = 1_000_000
+"""Tokens of the longest source and the longest output that a model may be set to."""
+
+WIDEST_BEAM = 10_000
+"""Hypotheses of the widest beam that a model may be set to."""
+
 
 @dataclass(frozen=True)
 class SearchSettings:
     """How a model searches and writes unless it is told otherwise; exports do so too.
 
     Attributes:
-        max_source_length: source tokens that an export with fixed shapes takes, `</s>` included.
-        max_length: this and what follows, up to `replace_unknown`, are those of `SearchOptions`.
+        max_source_length: source tokens that an export with fixed shapes takes, `</s>` included,
+            at most `LONGEST`.
+        max_length: this and what follows, up to `replace_unknown`, are those of `SearchOptions`;
+            at most `LONGEST`.
+        beam_width: at most `WIDEST_BEAM`.
         replace_unknown: whether source tokens stand in for `<unk>`; see `TextCodec`.
 
     Raises:
@@ -42,6 +51,15 @@ class SearchSettings:
                 f"Received: replace_unknown={self.replace_unknown!r}."
             )
         self.options()
+        for name, most in (
+            ("max_source_length", LONGEST),
+            ("max_length", LONGEST),
+            ("beam_width", WIDEST_BEAM),
+        ):
+            if getattr(self, name) > most:
+                raise ValueError(
+                    f"`{name}` must be at most {most}. Received: {name}={getattr(self, name)}."
+                )
 
     def options(self, **overrides: Any) -> SearchOptions:
         """The options of a search.

@@ -76,7 +76,7 @@ class RestTransport:
             raise self._refusal(status, content)
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ServingError(f"{self._address}: answered with what is not JSON.") from error
 
     @contextmanager
@@ -124,7 +124,7 @@ class RestTransport:
         if status in _TOO_LATE:
             return ServingError(f"{self._address}: no answer within the server's own deadline.")
         text = content.decode(errors="replace")
-        with suppress(ValueError, KeyError, TypeError):
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
             text = str(json.loads(text)["error"])
         return ServingError(
             f"{self._address}: {self._model} cannot answer, HTTP {status}: {in_a_line(text)}.",

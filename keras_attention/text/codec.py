@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_attention.alignments import Links, link_words
-from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.decoding.search_settings import LONGEST, WIDEST_BEAM, SearchSettings
 from keras_attention.errors import InputError
-from keras_attention.files import decode_text
+from keras_attention.schema import JsonFile, Keys, flag, integer, number, optional, text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
 from keras_attention.translation import LEAST_SCORE, Hypothesis, Translation
@@ -41,6 +41,34 @@ _DEFAULTS = {
     "replace_unknown": False,
 }
 """What a file says that was written before there was a choice."""
+
+SEARCH_KEYS: Keys = {
+    "max_source_length": integer(1, LONGEST),
+    "max_length": integer(1, LONGEST),
+    "beam_width": integer(1, WIDEST_BEAM),
+    "length_penalty": number(0),
+    "coverage_penalty": optional(number(0)),
+    "min_length": optional(integer(0)),
+    "repetition_penalty": optional(number(1)),
+    "no_repeat_ngram": optional(integer(0)),
+    "replace_unknown": optional(flag()),
+}
+"""The fields of `SearchSettings` in a file."""
+
+_SETTINGS = JsonFile(
+    "the settings that `train` writes",
+    {
+        "source_tokenizer": text(TOKENIZERS),
+        "target_tokenizer": text(TOKENIZERS),
+        "source_normalization": optional(text(FORMS)),
+        "target_normalization": optional(text(FORMS)),
+        "source_lowercase": optional(flag()),
+        "target_lowercase": optional(flag()),
+        "joint_vocabulary": optional(flag()),
+        **SEARCH_KEYS,
+    },
+    FORMAT,
+)
 
 
 class TextCodec:
@@ -258,48 +286,32 @@ class TextCodec:
             )
 
         source, target = map(read, SIDES)
-        return cls(source, target, SearchSettings(**settings))
+        try:
+            return cls(source, target, SearchSettings(**settings))
+        except ValueError as error:
+            raise InputError(
+                f"{where}/{SETTINGS_FILE}: damaged, expected settings of a search: {error}"
+            ) from None
 
 
 def _read_settings(content: bytes, where: str) -> dict[str, Any]:
-    """The settings as a dictionary of the right keys, or an InputError."""
-    text = decode_text(content, where)
-    damaged = InputError(f"{where}: damaged, expected the settings that `train` writes.")
-    try:
-        settings = json.loads(text)
-        version = settings.pop("format")
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise damaged from None
-    if version != FORMAT:
-        raise InputError(
-            f"{where}: format {version!r} is not known to this version, which reads {FORMAT}."
-        )
+    """The settings that a file holds, with the defaults for what it does not say.
+
+    A key that is not known is refused: it may change what the model answers.
+    """
+    settings = _SETTINGS.parse(content, where)
+    damaged = f"{where}: damaged, expected {_SETTINGS.name}"
+    if unknown := settings.keys() - {"format", *_SETTINGS.keys}:
+        raise InputError(f"{damaged}, without other keys. Received: `{min(unknown)}`.")
     settings = {**_DEFAULTS, **settings}
-    if not _sound(settings):
-        raise damaged
+    del settings["format"]
+    names = [settings[f"{side}_tokenizer"] for side in SIDES]
+    if settings["joint_vocabulary"] and len(set(names)) > 1:
+        raise InputError(
+            f"{damaged} with equal tokenizers where `joint_vocabulary` is true. "
+            f"Received: {names[0]} and {names[1]}."
+        )
     return settings
-
-
-def _sound(settings: dict[str, Any]) -> bool:
-    names = ("source_tokenizer", "target_tokenizer")
-    forms = ("source_normalization", "target_normalization")
-    flags = ("source_lowercase", "target_lowercase", "joint_vocabulary")
-    searching = [field.name for field in fields(SearchSettings)]
-    return (
-        set(settings) == {*names, *forms, *flags, *searching}
-        and all(settings[name] in list(TOKENIZERS) for name in names)
-        and all(settings[name] in list(FORMS) for name in forms)
-        and all(type(settings[name]) is bool for name in flags)
-        and not (settings["joint_vocabulary"] and len({settings[name] for name in names}) > 1)
-        and _can_search({name: settings[name] for name in searching})
-    )
-
-
-def _can_search(settings: dict[str, Any]) -> bool:
-    try:
-        return SearchSettings(**settings).length_penalty >= 0
-    except ValueError:
-        return False
 
 
 def until_end(ids: Sequence[int]) -> list[int]:

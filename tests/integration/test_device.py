@@ -182,7 +182,7 @@ def test_a_file_without_a_sound_manifest(files, tmp_path, manifest):
         archive.writestr("translator.json", "{}")
         if manifest is not None:
             archive.writestr("manifest.json", manifest)
-    with pytest.raises(InputError, match=r"old\.tflite: manifest\.json .* export the model again"):
+    with pytest.raises(InputError, match=r"old\.tflite: damaged, expected the manifest\.json "):
         DeviceTranslator.load(path)
 
 

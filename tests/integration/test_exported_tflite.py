@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,12 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 from variants import LONG, TEXTS, assert_same
 
-from keras_attention import InputError
+from keras_attention import CharacterTokenizer, InputError, Vocabulary
 from keras_attention.cli.exports import about_run
 from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.device_file import read_device_file, write_device_file
 from keras_attention.export.tflite import export_tflite
+from keras_attention.text.codec import TextCodec
 
 
 def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, tflite_file):
@@ -55,6 +58,73 @@ def test_streams_the_greedy_answer_a_token_at_a_time(variant, tflite_file):
             np.testing.assert_allclose(step.alignment, weights, atol=1e-5)
         assert [step.text for step in steps][-1:] == [whole.text] * bool(steps)
         assert ended or abs(steps[-1].score - whole.score) < 1e-4
+
+
+one_variant = pytest.mark.parametrize("variant_name", ["bahdanau"], indirect=True, scope="session")
+
+
+@one_variant
+def test_eight_threads_get_what_one_gets(tflite_file):
+    device = DeviceTranslator.load(tflite_file)
+    texts = ["the cat", "abcdefgh" * 2, "", "a b c d", "gh", "fed", "abc", "cab"]
+
+    def answer(text):
+        found = [device([text])[0], device([text], beam=True)[0]]
+        streamed = "".join(step.token for step in device.stream(text))
+        return [each.to_json() for each in found], streamed
+
+    expected = list(map(answer, texts))
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(answer, texts * 4)) == expected * 4
+
+
+def rewritten(path, tmp_path, change):
+    """A file whose tokenizers, settings and manifest are changed alike: every checksum is right."""
+    content, file = path.read_bytes(), read_device_file(path.read_bytes(), "m")
+    with zipfile.ZipFile(path) as archive:
+        size = min(item.header_offset for item in archive.infolist())
+    codec = change(file.codec)
+    sides = (codec.source, codec.target)
+    vocabulary = {
+        side: {"tokens": len(each.vocabulary)}
+        for side, each in zip(("source", "target"), sides, strict=True)
+    }
+    lengths = {name: getattr(codec.settings, name) for name in ("max_source_length", "max_length")}
+    manifest = {**file.manifest, "vocabulary": vocabulary, **lengths}
+    write_device_file(tmp_path / "changed.tflite", content[:size], codec, manifest)
+    return tmp_path / "changed.tflite"
+
+
+def grown(tokenizer, more):
+    tokens = tokenizer.vocabulary.tokens[4:]
+    return CharacterTokenizer(Vocabulary([*tokens, *more]))
+
+
+MISMATCHES = {
+    "`source` of `greedy` with the shape [1, 25] of": lambda codec: TextCodec(
+        codec.source, codec.target, replace(codec.settings, max_source_length=25)
+    ),
+    "`tokens` of `greedy` with the shape [1, 11] of": lambda codec: TextCodec(
+        codec.source, codec.target, replace(codec.settings, max_length=11)
+    ),
+    "`log_probabilities` of `decode_step` with the shape [1, 16] of": lambda codec: TextCodec(
+        codec.source, grown(codec.target, "z"), codec.settings
+    ),
+    "`greedy` cannot be run": lambda codec: TextCodec(
+        grown(codec.source, map(chr, range(0x4E00, 0x4E00 + 5000))), codec.target, codec.settings
+    ),
+}
+
+
+@one_variant
+@pytest.mark.parametrize("words", MISMATCHES)
+def test_tokenizers_of_another_size_are_one_sentence(tflite_file, tmp_path, words):
+    device = DeviceTranslator.load(rewritten(tflite_file, tmp_path, MISMATCHES[words]))
+    with pytest.raises(InputError) as error:
+        device("abc" + chr(0x4E00 + 4999))
+        list(device.stream("abc"))
+    assert str(error.value).startswith(f"{tmp_path / 'changed.tflite'}: damaged, ")
+    assert words in str(error.value) and "\n" not in str(error.value)
 
 
 def test_the_graph_itself_invents_nothing_for_an_empty_source(variant, tflite_file):

@@ -6,10 +6,8 @@ import pytest
 from keras_attention import files as module
 from keras_attention.errors import InputError
 from keras_attention.files import (
-    find_leftovers,
     read_lines,
     read_text,
-    remove_leftovers,
     write_atomically,
 )
 
@@ -198,23 +196,76 @@ def test_a_device_is_never_replaced():
         pytest.fail("the block must not run")
 
 
-def test_leftovers_are_what_a_killed_writer_leaves(tmp_path):
-    assert find_leftovers(tmp_path / "missing") == []
-    with write_atomically(tmp_path / "text") as temporary:
+FULL = OSError(28, "No space left on device")
+
+
+class ResourceExhaustedError(Exception):
+    """Stands for TensorFlow's."""
+
+
+ResourceExhaustedError.__module__ = "tensorflow.python.framework.errors_impl"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FULL,
+        OSError("Can't synchronously write data (error message = 'No space left on device')"),
+        ResourceExhaustedError("variables.data: No space left on device [Op:SaveV2]"),
+    ],
+)
+def test_a_full_disk_is_one_sentence_that_names_the_file(tmp_path, error):
+    path = write(tmp_path / "file", b"old")
+    with pytest.raises(InputError) as found, write_atomically(path) as temporary:
         temporary.write_text("half")
-        assert find_leftovers(tmp_path) == [temporary.parent]
-        (temporary.parent / "replaced").touch()  # perhaps the only copy
-        assert find_leftovers(tmp_path) == []
-    (tmp_path / ".hidden").mkdir()
-    (tmp_path / ".a.file").touch()
-    (tmp_path / ".a.unfinished-abcdefgh").touch()
-    (tmp_path / ".my.datasets").mkdir()  # somebody's own
-    assert find_leftovers(tmp_path) == []
+        raise error
+    assert str(found.value) == (
+        f"{path}: expected a place that can be written. Received: No space left on device."
+    )
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
 
 
-def test_leftovers_of_one_file_are_removed_and_others_stay(tmp_path):
-    for name in (".1.unfinished-abcdefgh", ".2.unfinished-abcdefgh", ".hidden"):
-        (tmp_path / name).mkdir()
-    remove_leftovers(tmp_path / "1")
-    assert sorted(os.listdir(tmp_path)) == [".2.unfinished-abcdefgh", ".hidden"]
-    remove_leftovers(tmp_path / "missing" / "1")
+@pytest.mark.parametrize("error", [ValueError("No space left on device"), OSError(2, "missing")])
+def test_other_errors_stay_what_they_are(tmp_path, error):
+    with pytest.raises(type(error)) as found, write_atomically(tmp_path / "file"):
+        raise error
+    assert found.value is error
+
+
+def test_a_disk_that_is_full_when_the_file_is_flushed(tmp_path, monkeypatch):
+    def fail(descriptor):
+        raise FULL
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with (
+        pytest.raises(InputError, match="new: .* No space left"),
+        write_atomically(tmp_path / "new") as temporary,
+    ):
+        temporary.write_text("half")
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_and_folders_are_flushed_before_they_are_moved(tmp_path, monkeypatch):
+    flushed, fsync = [], os.fsync
+
+    def note(descriptor):
+        flushed.append(os.stat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with write_atomically(tmp_path / "folder", folder=True) as temporary:
+        make_folder(temporary, "name")
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "file").write_text("content")
+    folder = tmp_path / "folder"
+    made = [folder / "name", folder, folder / "deep" / "file", folder / "deep", tmp_path]
+    assert {path.stat().st_ino for path in made} == set(flushed)
+    assert flushed[-1] == tmp_path.stat().st_ino
+
+
+@pytest.mark.parametrize("name", ["가" * 80, "x" * 255, "가" * 85])
+def test_the_longest_names_can_be_written(tmp_path, name):
+    with write_atomically(tmp_path / name) as temporary:
+        temporary.write_text("content")
+    assert os.listdir(tmp_path) == [name]

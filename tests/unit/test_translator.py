@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -113,9 +115,25 @@ def test_search_is_traced_once_for_all_shapes(translator):
     translator(["a", "b"], sample=True, beam_width=2, prefix="c")
     plain = translator.codec.settings.options()
     searches = translator._search._compiled
-    assert searches[plain, False, 0].experimental_get_tracing_count() == 1
-    (sampling,) = [found for (options, *_), found in searches.items() if options.sample]
-    assert sampling.experimental_get_tracing_count() == 1
+    counts = {
+        (options, tuple(each.name for each in inputs)): found.experimental_get_tracing_count()
+        for (options, inputs), found in searches.items()
+    }
+    assert counts[plain, ("source",)] == 1
+    assert [count for (options, _), count in counts.items() if options.sample] == [1]
+
+
+def test_eight_threads_get_what_one_gets(translator):
+    """Samples too: each thread draws by its own seed."""
+    seeds = [0, 1, 2, 3] * 4
+
+    def sampled(seed):
+        return texts_of(translator(TEXTS, sample=True, beam_width=2, seed=seed))
+
+    expected = [sampled(seed) for seed in seeds[:4]]
+    assert len(set(map(tuple, expected))) == 4
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(sampled, seeds)) == expected * 4
 
 
 def test_saved_and_loaded_it_gives_the_same_answers(translator, tmp_path):

@@ -47,7 +47,7 @@ def make_translator(seed=0, **settings):
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
     """Tracing a graph for each of the options would take most of the time."""
-    monkeypatch.setattr("keras_attention.compiled.compile_ids", lambda function, count: function)
+    monkeypatch.setattr("keras_attention.compiled.compile_arrays", lambda function, count: function)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,15 @@ def test_batches_draw_each_for_themselves_and_a_seed_decides(translator):
     streams = [translator.stream(["abc"] * 6, seed=seed, **options) for seed in (1, 2)]
     one, two = zip(*zip(*streams, strict=True), strict=True)
     assert (said(one), said(two)) == (said(first), said(other))
+
+
+def test_a_seed_draws_the_same_in_every_batch(translator):
+    texts, options = ["abc", "a", "bca", "cab", "b"], {"sample": True, "beam_width": 3, "seed": 1}
+    expected = said(translator(texts, **options))
+    for batch_size in (1, 3):
+        assert said(translator(texts, batch_size=batch_size, **options)) == expected
+    parts = translator(texts[:3], **options) + translator(texts[3:], first=3, **options)
+    assert said(parts) == expected
 
 
 def test_a_seed_generator_goes_on_from_call_to_call(translator):

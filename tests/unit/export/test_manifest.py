@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from damages import check_damages
 
 from keras_attention import Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
@@ -14,6 +15,14 @@ from keras_attention.export.manifest import (
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import make_tokenizer
 
+TOLD = {
+    "compute": "float32",
+    "search": {"max_length": 9, "beam_width": 2, "length_penalty": 0.5},
+    "limits": {"batch": 64, "tokens": 1024, "beam_width": 16},
+    "operators": {"TensorFlow": ["Add"]},
+    "recipe": "가",
+}
+
 
 @pytest.fixture
 def codec():
@@ -26,7 +35,7 @@ def folder(codec, tmp_path):
     (tmp_path / "variables").mkdir()
     (tmp_path / "graph.pb").write_bytes(b"graph")
     (tmp_path / "variables" / "weights").write_bytes(b"weights")
-    write_manifest(tmp_path, describe(codec, recipe="가"))
+    write_manifest(tmp_path, describe(codec, **TOLD))
     return tmp_path
 
 
@@ -45,7 +54,7 @@ def test_says_what_the_artefact_is(folder):
 
 def test_is_written_again_without_itself(codec, folder):
     before = (folder / MANIFEST_FILE).read_bytes()
-    write_manifest(folder, describe(codec, recipe="가"))
+    write_manifest(folder, describe(codec, **TOLD))
     assert (folder / MANIFEST_FILE).read_bytes() == before
 
 
@@ -67,6 +76,39 @@ def test_damage_is_named(folder, damage, message):
     damage(folder)
     with pytest.raises(InputError, match=message):
         check_manifest(folder)
+
+
+def test_every_damage_of_the_manifest_is_one_sentence(folder):
+    path = folder / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+
+    def read(content):
+        path.write_bytes(content)
+        check_manifest(folder)
+
+    accepted = check_damages(read, {**manifest, "newer": {}})
+    read_by_nobody = {"keras_attention", "recipe", "newer", "search.max_length"}
+    of_packages = {f"versions.{name}" for name in manifest["versions"]}
+    of_sides = {
+        f"vocabulary.{side}.{name}"
+        for side in ("source", "target")
+        for name in ("tokenizer", "sha256", "tokens")
+    }
+    other = {
+        "compute",
+        "versions",
+        "operators",
+        "operators.TensorFlow",
+        "search.beam_width",
+        "search.length_penalty",
+        "limits.batch",
+        "limits.tokens",
+        "limits.beam_width",
+    }
+    assert set(accepted) <= read_by_nobody | of_packages | of_sides | other
+    assert accepted["limits.batch"] == accepted["limits.tokens"] == 1  # a billion
+    assert accepted["search.length_penalty"] == 2  # the same, twice
+    assert not {"search.beam_width", "limits.beam_width"} & set(accepted)
 
 
 def test_a_newer_format(folder):

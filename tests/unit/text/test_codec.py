@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from damages import check_damages
 
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
@@ -219,6 +220,19 @@ def test_a_whole_number_is_a_length_penalty_too(codec):
     files = codec.to_files()
     files[SETTINGS_FILE] = files[SETTINGS_FILE].replace(b"0.5", b"1")
     assert TextCodec.from_files(files, "somewhere").settings.length_penalty == 1
+
+
+def test_every_damage_of_the_settings_is_one_sentence(codec):
+    files = codec.to_files()
+
+    def read(content):
+        TextCodec.from_files({**files, SETTINGS_FILE: content}, "somewhere")
+
+    accepted = check_damages(read, json.loads(files[SETTINGS_FILE]))
+    # Where a missing key has a default, or a billion is a weight.
+    assert not {"format", "source_tokenizer", "max_length", "max_source_length"} & set(accepted)
+    assert "beam_width" not in accepted
+    assert accepted["joint_vocabulary"] == 1
 
 
 def test_a_newer_format_is_refused_whatever_else_it_holds(codec):

@@ -64,5 +64,13 @@ def test_no_times_and_damaged_ones(tmp_path):
     (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n")
     assert read_times(tmp_path) is None
     (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n0,2.5\n")
-    with pytest.raises(InputError, match=r"times.csv: damaged, expected numbers"):
-        read_times(tmp_path)
+    assert read_times(tmp_path) is None  # killed while it wrote
+    for content, words in [
+        (b"epoch,seconds,tokens_per_second\n0,2.5\n1,2.5,3\n", "numbers"),
+        (b"epoch,seconds,tokens_per_second\n0,2.5,x\n", "numbers"),
+        (b"epoch,seconds,tokens_per_second\n0,2.5,\xff\n", "numbers"),
+        (b"epoch,seconds\n0,2.5\n", "the columns epoch, seconds, tokens_per_second"),
+    ]:
+        (tmp_path / TIMES_FILE).write_bytes(content)
+        with pytest.raises(InputError, match=rf"times.csv: damaged, expected {words}"):
+            read_times(tmp_path)

@@ -1,0 +1,224 @@
+"""Checks of our JSON files: a declaration of keys, types and ranges for each kind of file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+from keras_attention.errors import InputError
+
+_SHOWN = 40
+"""Characters of a wrong value that an error shows."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of JSON value.
+
+    Attributes:
+        expected: What an error says was expected, such as "an integer of at least 1".
+        fits: Returns whether a value is of this kind.
+        required: Whether the key must be there; a value that is there is always checked.
+    """
+
+    expected: str
+    fits: Callable[[Any], bool]
+    required: bool = True
+
+
+Keys: TypeAlias = Mapping[str, "Kind | Keys"]
+"""The keys of a JSON object that are read; it may hold others, which a newer version may add."""
+
+
+@dataclass(frozen=True)
+class JsonFile:
+    """A kind of JSON file that we write.
+
+    Attributes:
+        name: What an error calls it, such as "the manifest that `export` writes".
+        keys: Its keys; `format` is among them where `version` is given.
+        version: The version of its format; other versions are refused. None if it has none.
+        finite: Whether NaN and the infinities, which JSON does not have, are refused.
+
+    Example:
+        >>> notes = JsonFile("notes", {"batch": integer(1)})
+        >>> notes.parse(b'{"batch": 64, "new": true}', "notes.json")
+        {'batch': 64, 'new': True}
+        >>> notes.parse(b'{"batch": 0}', "notes.json")
+        Traceback (most recent call last):
+        ...
+        keras_attention.errors.InputError: notes.json: damaged, expected notes with `batch` as an \
+integer of at least 1. Received: 0.
+    """
+
+    name: str
+    keys: Keys
+    version: int | None = None
+    finite: bool = True
+
+    def parse(self, content: bytes, where: str) -> dict[str, Any]:
+        """Return the object that the file holds.
+
+        Args:
+            content: The file's content.
+            where: What an error calls the file.
+
+        Raises:
+            InputError: If it is no JSON object, has another format, or lacks a key, or a value is
+                of another kind.
+        """
+        value = parse_json(content, where, self.name, finite=self.finite)
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: damaged, expected {self.name}. Received: {_show(value)}.")
+        if self.version is not None:
+            self._check({"format": value.get("format")}, {"format": integer()}, where)
+            if value["format"] != self.version:
+                raise InputError(
+                    f"{where}: format {value['format']} is not known to this version, which reads "
+                    f"{self.version}."
+                )
+        self._check(value, self.keys, where)
+        return value
+
+    def _check(self, value: Mapping[str, Any], keys: Keys, where: str, prefix: str = "") -> None:
+        for name, kind in keys.items():
+            key, found = f"{prefix}{name}", value.get(name)
+            if isinstance(kind, Mapping):
+                if not isinstance(found, dict):
+                    self._refuse(where, key, "an object", name in value, found)
+                self._check(found, kind, where, f"{key}.")
+            elif name not in value and not kind.required:
+                continue
+            elif name not in value or not kind.fits(found):
+                self._refuse(where, key, kind.expected, name in value, found)
+
+    def _refuse(self, where: str, key: str, expected: str, present: bool, found: Any) -> NoReturn:
+        received = _show(found) if present else "no such key"
+        raise InputError(
+            f"{where}: damaged, expected {self.name} with `{key}` as {expected}. "
+            f"Received: {received}."
+        )
+
+
+def parse_json(content: bytes | str, where: str, expected: str, *, finite: bool = True) -> Any:
+    """Return the value of a JSON text.
+
+    Args:
+        content: The text, or its UTF-8 bytes.
+        where: What an error calls the file.
+        expected: What an error says was expected.
+        finite: Whether NaN and the infinities are refused.
+
+    Raises:
+        InputError: If it is no JSON in UTF-8, has an integer of thousands of digits, or is nested
+            too deeply.
+    """
+    try:
+        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_refuse_constant if finite else float)
+    except RecursionError:
+        reason = "JSON that is nested too deeply"
+    except UnicodeDecodeError:
+        reason = "bytes that are not UTF-8"
+    except json.JSONDecodeError as error:
+        found = f"what is not JSON at line {error.lineno}, column {error.colno}"
+        reason = found if content else "an empty file"
+    except ValueError:
+        reason = "a number that JSON does not have or that is too long"
+    raise InputError(f"{where}: damaged, expected {expected}. Received: {reason}.")
+
+
+def integer(least: int | None = None, most: int | None = None) -> Kind:
+    """Return the kind of integers in a range; true and 1.0 are none."""
+    return Kind(
+        "an integer" + _range(least, most),
+        lambda value: type(value) is int and _within(value, least, most),
+    )
+
+
+def real() -> Kind:
+    """Return the kind of all numbers, NaN and the infinities among them."""
+    return Kind("a number", lambda value: type(value) in (int, float))
+
+
+def number(least: float | None = None, most: float | None = None) -> Kind:
+    """Return the kind of finite numbers in a range."""
+    return Kind(
+        "a finite number" + _range(least, most),
+        lambda value: _is_finite(value) and _within(value, least, most),
+    )
+
+
+def flag() -> Kind:
+    """Return the kind of true and false."""
+    return Kind("true or false", lambda value: type(value) is bool)
+
+
+def text(choices: Collection[str] = ()) -> Kind:
+    """Return the kind of strings, of which only the choices fit if there are any."""
+    expected = f"one of {', '.join(map(repr, choices))}" if choices else "a string"
+    return Kind(expected, lambda value: type(value) is str and (not choices or value in choices))
+
+
+def list_of(kind: Kind) -> Kind:
+    """Return the kind of lists whose every item is of a kind."""
+    return Kind(
+        f"a list, every item {kind.expected}",
+        lambda value: type(value) is list and all(map(kind.fits, value)),
+    )
+
+
+def dictionary_of(kind: Kind) -> Kind:
+    """Return the kind of objects with any keys, whose every value is of a kind."""
+    return Kind(
+        f"an object, every value {kind.expected}",
+        lambda value: type(value) is dict and all(map(kind.fits, value.values())),
+    )
+
+
+def nullable(kind: Kind) -> Kind:
+    """Return the kind of what is of a kind or null."""
+    return Kind(
+        f"{kind.expected}, or null",
+        lambda value: value is None or kind.fits(value),
+        kind.required,
+    )
+
+
+def optional(kind: Kind) -> Kind:
+    """Return a kind whose key may be missing."""
+    return Kind(kind.expected, kind.fits, required=False)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:  # an integer that no float can hold
+        return False
+
+
+def _within(value: float, least: float | None, most: float | None) -> bool:
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if most is None:
+        return "" if least is None else f" of at least {least}"
+    return f" of at most {most}" if least is None else f" from {least} to {most}"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        kind = "an object" if isinstance(value, dict) else "a list"
+        return kind if value else f"{kind} that is empty"
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 128:
+        return "an integer of more than 128 bits"
+    shown = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

@@ -1,0 +1,54 @@
+"""Damage to JSON files that no checksum catches: keys gone, values of other types and sizes."""
+
+import json
+
+import pytest
+
+from keras_attention.errors import InputError
+
+VALUES = [None, "x", -1, 10**9, 1e9, True, [], [[["x"]]], {}, {"x": {}}]
+TEXTS = {
+    "nothing": b"",
+    "a list": b"[]",
+    "nested deeply": b'{"a":' * 100_000,
+    "a long integer": b'{"format": ' + b"9" * 5_000 + b"}",
+    "bytes": b"\xff",
+    "a cut": b'{"format',
+}
+
+
+def change_keys(value, path=()):
+    """Yield a key and a value for each change, of keys at any depth."""
+    for name in value:
+        where = ".".join((*path, name))
+        yield where, {key: kept for key, kept in value.items() if key != name}
+        for new in VALUES:
+            if new != value[name] or type(new) is not type(value[name]):
+                yield where, {**value, name: new}
+        if isinstance(value[name], dict):
+            for key, changed in change_keys(value[name], (*path, name)):
+                yield key, {**value, name: changed}
+
+
+def check_damages(read, value):
+    """Check that damage ends in one sentence of an `InputError`, and never in another error.
+
+    Args:
+        read: Reads a file's content.
+        value: What the whole file holds.
+
+    Returns:
+        How many changes of each key are accepted, where they are harmless.
+    """
+    for content in TEXTS.values():
+        with pytest.raises(InputError):
+            read(content)
+    accepted = {}
+    for key, changed in change_keys(value):
+        try:
+            read(json.dumps(changed).encode())
+        except InputError as error:
+            assert "\n" not in str(error) and len(str(error)) < 400
+        else:
+            accepted[key] = accepted.get(key, 0) + 1
+    return accepted
