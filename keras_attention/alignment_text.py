@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.errors import InputError
 from keras_attention.translation import Translation
 
 NO_ATTENTION = "no attention: every weight is 0"
@@ -76,6 +77,11 @@ class AlignmentMatrix:
     def of(cls, translation: Translation, hypothesis: int) -> AlignmentMatrix:
         """The matrix of one hypothesis, its labels made visible and short."""
         count = len(translation.hypotheses)
+        if not count:
+            raise InputError(
+                f"expected an output to draw. Received: none for {translation.source!r}, because "
+                "the model gave none a finite score."
+            )
         if not 0 <= hypothesis < count:
             raise ValueError(
                 f"`hypothesis` must be from 0 to {count - 1}. Received: hypothesis={hypothesis}."

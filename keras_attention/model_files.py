@@ -81,7 +81,8 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     """Reads a `Seq2Seq` that `save_model` wrote.
 
     Raises:
-        InputError: if the file is missing, damaged, or another model.
+        InputError: if the file is missing, damaged, or another model, or holds weights that are
+            not finite.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a trained model.")
@@ -94,4 +95,15 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
         raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
     if not isinstance(model, Seq2Seq):
         raise InputError(f"{path}: expected a Seq2Seq model. Received: {type(model).__name__}.")
+    if not has_finite_weights(model):
+        raise InputError(
+            f"{path}: holds weights that are not finite numbers, so that its training diverged; "
+            "train it anew with a lower training.learning_rate."
+        )
     return model
+
+
+def has_finite_weights(model: keras.Model) -> bool:
+    """Return whether every weight is a finite number."""
+    floats = [w for w in model.weights if "float" in keras.backend.standardize_dtype(w.dtype)]
+    return all(bool(keras.ops.all(keras.ops.isfinite(weight))) for weight in floats)
