@@ -146,12 +146,14 @@ def measure_variants(
     fitting = [pair for pair in pairs if len(translator.codec.source.encode(pair[0])) <= limit]
     if not fitting:
         raise InputError(f"expected pairs of at most {limit} source tokens. Received: none.")
-    sources, targets = ([pair[side] for pair in fitting] for side in (0, 1))
+    sources = [source for source, _ in fitting]
+    form = translator.codec.reference_form
+    targets = [form(target) for _, target in fitting]
     whole = Translator(translator.model, translator.codec)  # exports search all of the vocabulary
     expected = whole(sources, beam_width=1)
 
     def judge(found: Sequence[Translation]) -> float:
-        return quality.score([each.text for each in found], targets, sources)
+        return quality.score([form(each.text) for each in found], targets, sources)
 
     reference = judge(expected)
     variants: list[Variant] = []

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.errors import InputError
 from keras_attention.translation import Translation
 
 NO_ATTENTION = "no attention: every weight is 0"
@@ -110,6 +111,11 @@ class AlignmentMatrix:
                 "Received: a Translation, which has its own."
             )
         count = len(alignment.hypotheses)
+        if not count:
+            raise InputError(
+                f"expected an output to draw. Received: none for {alignment.source!r}, because "
+                "the model gave none a finite score."
+            )
         if not 0 <= hypothesis < count:
             raise ValueError(
                 f"`hypothesis` must be from 0 to {count - 1}. Received: hypothesis={hypothesis}."

@@ -90,7 +90,8 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     """Reads a `Seq2Seq` that `save_model` wrote.
 
     Raises:
-        InputError: if the file is missing, damaged, or another model.
+        InputError: if the file is missing, damaged, or another model, or holds weights that are
+            not finite.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; expected a trained model.")
@@ -105,6 +106,11 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     if include_optimizer and not model.compiled:
         raise InputError(
             f"{path}: expected a checkpoint of training. Received: a model without its optimizer."
+        )
+    if not has_finite_weights(model):
+        raise InputError(
+            f"{path}: holds weights that are not finite numbers, so that its training diverged; "
+            "train it anew with a lower training.learning_rate."
         )
     return model
 
@@ -124,3 +130,9 @@ def _check_sizes(path: Path) -> None:
         raise
     except Exception as error:  # zipfile raises whatever the damage causes
         raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.") from error
+
+
+def has_finite_weights(model: keras.Model) -> bool:
+    """Return whether every weight is a finite number."""
+    floats = [w for w in model.weights if "float" in keras.backend.standardize_dtype(w.dtype)]
+    return all(bool(keras.ops.all(keras.ops.isfinite(weight))) for weight in floats)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.errors import InputError
-from keras_attention.translation import LEAST_SCORE, Hypothesis, Translation
+from keras_attention.translation import Hypothesis, Translation, is_hypothesis
 
 OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
 """What a signature that searches gives."""
@@ -49,7 +49,7 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
         check_answered(text, error)
         words = _words(source_tokens)
         found = zip(*(row if several else [[array] for array in row]), strict=True)
-        hypotheses = tuple(_hypothesis(words, *each) for each in found if each[1] > LEAST_SCORE)
+        hypotheses = tuple(_hypothesis(words, *each) for each in found if is_hypothesis(each[1]))
         yield Translation(text, words, hypotheses)
 
 

@@ -15,6 +15,11 @@ LEAST_SCORE = -5e8
 """Hypotheses with scores below do not exist: where a search found fewer, its arrays are filled."""
 
 
+def is_hypothesis(score: float) -> bool:
+    """Return whether a search's score is that of a hypothesis: finite, and no filling."""
+    return LEAST_SCORE < score < math.inf
+
+
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
     """One output for one source.
@@ -41,10 +46,18 @@ class Hypothesis:
 class Translation:
     """A source and its hypotheses, best first; `text`, `score` ... are the best one's.
 
+    There is no hypothesis where the model gave none a finite score, as a damaged model does. Then
+    the best one is empty: no text, no tokens and a score of minus infinity.
+
     Attributes:
         source: the text that came in.
         source_tokens: its tokens `S`, closed by `</s>`.
-        hypotheses: at least one.
+        hypotheses: what a search found.
+
+    Example:
+        >>> nothing = Translation("a", ("a", "</s>"), ())
+        >>> nothing.text, nothing.score, nothing.tokens, nothing.alignment.shape
+        ('', -inf, (), (0, 2))
     """
 
     source: str
@@ -52,24 +65,31 @@ class Translation:
     hypotheses: tuple[Hypothesis, ...]
 
     @property
+    def best(self) -> Hypothesis:
+        """The best hypothesis, or an empty one where there is none."""
+        if self.hypotheses:
+            return self.hypotheses[0]
+        return Hypothesis("", -math.inf, (), np.zeros((0, len(self.source_tokens)), "float32"))
+
+    @property
     def text(self) -> str:
         """The best hypothesis' text."""
-        return self.hypotheses[0].text
+        return self.best.text
 
     @property
     def score(self) -> float:
         """The best hypothesis' score."""
-        return self.hypotheses[0].score
+        return self.best.score
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """The best hypothesis' tokens."""
-        return self.hypotheses[0].tokens
+        return self.best.tokens
 
     @property
     def alignment(self) -> npt.NDArray[np.float32]:
         """The best hypothesis' alignment `[T, S]`."""
-        return self.hypotheses[0].alignment
+        return self.best.alignment
 
     def to_json(self, nbest: int | None = None) -> dict[str, Any]:
         """A dictionary of plain values for `json.dumps`, of the best `nbest` hypotheses or all."""

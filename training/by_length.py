@@ -148,7 +148,7 @@ def _evaluate(translator: Translator, pairs: Sequence[Pair]) -> Evaluation:
     def translate(texts: Iterable[str]) -> list[Translation]:
         return translator(texts, max_length=most)
 
-    return evaluate(translate, pairs)
+    return evaluate(translate, pairs).in_form(translator.codec.reference_form)
 
 
 def _errors(translator: Translator, evaluation: Evaluation) -> float:

@@ -86,7 +86,7 @@ class Validate(keras.callbacks.Callback):
     """Decodes the held-out pairs and logs what users judge by.
 
     It adds `val_` and the metric's name to the logs, and `val_exact_match`, which costs nothing
-    more.
+    more. References and outputs are compared in the form in which the model writes.
 
     Args:
         translator: the model in training, with its tokenizers.
@@ -104,7 +104,8 @@ class Validate(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Decodes as the recipe says, and adds the metrics to `logs` for all later callbacks."""
-        evaluation = evaluate(self._translate, self.pairs)
+        form = self.translator.codec.reference_form
+        evaluation = evaluate(self._translate, self.pairs).in_form(form)
         if logs is not None:
             logs["val_exact_match"] = evaluation.exact_match
             logs[f"val_{self.metric}"] = evaluation.score(self.metric).value

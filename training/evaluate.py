@@ -14,6 +14,7 @@ from .significance import Comparison, compare
 from .text_metrics import score
 
 Translate = Callable[[Iterable[str]], list[Translation]]
+Form = Callable[[str], str]
 Outcome = tuple[str, str, str]
 
 
@@ -106,6 +107,23 @@ class Evaluation:
             tokenize=tokenize,
             lowercase=lowercase,
         )
+
+    def in_form(self, form: Form) -> Evaluation:
+        """The same with references and outputs in one form, in which they are then compared.
+
+        Args:
+            form: what a text becomes, such as `TextCodec.reference_form`.
+
+        Example:
+            >>> Evaluation((("a b", "Dos  Siete ", "dos siete"),)).in_form(
+            ...     lambda text: " ".join(text.lower().split())
+            ... ).exact_match
+            1.0
+        """
+        outcomes = (
+            (source, form(target), form(output)) for source, target, output in self.outcomes
+        )
+        return replace(self, outcomes=tuple(outcomes))
 
     def without(self, sources: Container[str]) -> Evaluation:
         """The same for the pairs whose source is none of `sources`."""

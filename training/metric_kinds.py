@@ -18,6 +18,9 @@ from keras_attention.errors import InputError
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as SacrebleuMetric
 
+BLEU_ORDER = 4
+"""Longest n-grams that BLEU counts; without a match of this length the score is 0."""
+
 Texts = Sequence[str]
 Floats = npt.NDArray[np.float64]
 
@@ -114,6 +117,8 @@ class Ratio(Metric):
     ) -> tuple[list[list[str]], list[float]]:
         if sources is None or not self.pools_sources:
             return references, [1.0] * len(references)
+        # To a model a source is one word in either normal form, with or without space around it.
+        sources = [unicodedata.normalize("NFC", source).strip() for source in sources]
         accepted: dict[str, dict[str, None]] = defaultdict(dict)  # a set that keeps its order
         for source, line in zip(sources, references, strict=True):
             accepted[source].update(dict.fromkeys(line))
@@ -137,10 +142,10 @@ class ExactMatch(Ratio):
         return int(hypothesis in references), 1
 
 
-class WordErrorRate(Ratio):
-    """100 times the share of words of which a phone is wrong."""
+class WrongWords(Ratio):
+    """100 times the share of words of which a phone is wrong: the WER of SIGMORPHON's G2P tasks."""
 
-    name = "wer"
+    name = "g2p_wer"
     higher_is_better = False
     unit, scale, pools_sources = "word", 100.0, True
 
@@ -149,17 +154,28 @@ class WordErrorRate(Ratio):
         return int(hypothesis.split() not in [line.split() for line in references]), 1
 
 
-class PhoneErrorRate(Ratio):
-    """100 times the edits to the nearest reference, over its phones."""
+class EditRate(Ratio):
+    """100 times the edits to the nearest reference, over the tokens between its white space."""
 
-    name = "per"
     higher_is_better = False
-    unit, scale, pools_sources = "phone", 100.0, True
+    scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Edits, of the phones of the nearest reference; of two as near, the shorter."""
-        phones = [line.split() for line in references]
-        return min((edit_distance(hypothesis.split(), line), len(line)) for line in phones)
+        """Edits, of the tokens of the nearest reference; of two as near, the shorter."""
+        tokens = [line.split() for line in references]
+        return min((edit_distance(hypothesis.split(), line), len(line)) for line in tokens)
+
+
+class WordErrorRate(EditRate):
+    """Word error rate: insertions, deletions and substitutions of words, over all lines."""
+
+    name, unit, pools_sources = "wer", "word", False
+
+
+class PhoneErrorRate(EditRate):
+    """Phone error rate; lines of the same source are one word with several pronunciations."""
+
+    name, unit, pools_sources = "per", "phone", True
 
 
 class Sacrebleu(Metric):
@@ -184,6 +200,11 @@ class Bleu(Sacrebleu):
     def __init__(self, tokenize: str | None = None, lowercase: bool = False) -> None:
         super().__init__(tokenize, lowercase)
         self.make()  # so that an unknown tokenizer is found before anything is decoded
+
+    def is_reachable(self, references: Texts) -> bool:
+        """Return whether a reference has the four tokens without which BLEU is 0."""
+        cut = self.make().tokenizer  # type: ignore[attr-defined]
+        return any(len(cut(line.rstrip()).split()) >= BLEU_ORDER for line in references)
 
     def make(self) -> SacrebleuMetric:
         """Sacrebleu's BLEU."""

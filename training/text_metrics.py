@@ -17,6 +17,7 @@ from .metric_kinds import (
     Ter,
     Texts,
     WordErrorRate,
+    WrongWords,
 )
 from .settings import suggest
 
@@ -30,6 +31,7 @@ _KINDS: tuple[type[Ratio] | type[Sacrebleu], ...] = (
     Ter,
     WordErrorRate,
     PhoneErrorRate,
+    WrongWords,
 )
 METRICS = {kind.name: kind for kind in _KINDS}
 
@@ -46,15 +48,18 @@ def score(
     """Scores outputs against what was expected.
 
     `bleu`, `chrf` and `ter` are sacrebleu's. `exact_match` is the share of outputs equal to a
-    reference. `wer` and `per` are those of grapheme-to-phoneme tasks (Gorman et al. 2020): the
-    share of words whose phones, separated by spaces, are not exactly a reference's; and the edits
-    that lead to the nearest reference, over the phones of that reference. Both times 100.
+    reference. `wer` is the word error rate of speech recognition: the fewest insertions, deletions
+    and substitutions of words that lead to the nearest reference, over the words of that
+    reference, summed over all lines. `g2p_wer` and `per` are those of grapheme-to-phoneme tasks
+    (Gorman et al. 2020): the share of words whose phones, separated by spaces, are not exactly a
+    reference's; and the edits of phones, over the phones of the nearest reference. All three times
+    100.
 
     Args:
         name: one of `METRICS`.
         hypotheses: the outputs, at least one.
         references: what is accepted for each of them, one text or several.
-        sources: for `wer` and `per`: lines of the same source are one word, and any of their
+        sources: for `g2p_wer` and `per`: lines of the same source are one word, and any of their
             references is accepted. Default: each line is a word of its own.
         tokenize: BLEU's tokenizer by sacrebleu's name. Default `13a`.
         lowercase: compare in lower case. TER always does, as sacrebleu's default is.
@@ -67,7 +72,9 @@ def score(
         ValueError: if there are no lines, or not as many of one kind as of the other.
 
     Example:
-        >>> print(score("wer", ["k a t", "d o g"], ["k a t", "d ɔ g"]))
+        >>> print(score("wer", ["a cat sat", "a dog"], ["the cat sat", "a dog"]))
+        20.00
+        >>> print(score("g2p_wer", ["k a t", "d o g"], ["k a t", "d ɔ g"]))
         50.00
         >>> score("bleu", ["a cat sat on the mat"], ["a cat sat on the mat"]).signature[:40]
         'nrefs:1|case:mixed|eff:no|tok:13a|smooth'

@@ -22,9 +22,12 @@ from .build import build_codec, build_model, make_fit_variables
 from .callbacks import Checkpoint, CountSteps, RaiseSampling, SeedNoise, Validate
 from .data import Pair, split_pairs
 from .data_paths import with_absolute_paths
+from .divergence import StopDiverged, fit
 from .guides import read_guides
 from .pointers import find_pointers
 from .pretrained import load_pretrained
+from .progress import Plan, describe_best, make_progress
+from .reachability import report_references
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .samples import ShowSamples
@@ -65,6 +68,7 @@ def train(
     _check_held_out(recipe, held_out)
     codec = build_codec(recipe, training)
     _check_short_list(recipe, codec)
+    report_references(recipe, codec, training, held_out)
     batches = make_batches(
         recipe,
         codec,
@@ -90,21 +94,23 @@ def train(
         len(held_out),
         batches.steps_per_epoch,
     )
-    callbacks = _callbacks(recipe, run, translator, held_out, stretch)
+    plan = Plan(recipe.training.epochs, batches.steps_per_epoch, stretch, stretches)
+    callbacks = _callbacks(recipe, run, translator, held_out, plan)
     callbacks.append(Stopwatch(run.path, batches.target_tokens / batches.steps_per_epoch, stretch))
     if any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
-        return _finished(recipe, run, batches)
-    model.fit(
-        batches.stream(first_step=epochs_done * stretch),
+        return _finished(recipe, run, batches, plan)
+    fit(
+        model,
+        callbacks,
+        x=batches.stream(first_step=epochs_done * stretch),
         steps_per_epoch=stretch,
         epochs=stretches,
         initial_epoch=epochs_done,
         validation_data=validation.once() if validation else None,
-        callbacks=callbacks,
         shuffle=False,
-        verbose="auto" if sys.stdout.isatty() else 2,
+        verbose=int(sys.stdout.isatty()),
     )
-    return _finished(recipe, run, batches)
+    return _finished(recipe, run, batches, plan)
 
 
 def _validation_batches(recipe: Recipe, codec: TextCodec, held_out: list[Pair]) -> PairBatches:
@@ -114,8 +120,9 @@ def _validation_batches(recipe: Recipe, codec: TextCodec, held_out: list[Pair]) 
     return make_batches(recipe, codec, held_out, batch_size=256, pointers=pointers)
 
 
-def _finished(recipe: Recipe, run: RunFolder, batches: PairBatches) -> Translator:
+def _finished(recipe: Recipe, run: RunFolder, batches: PairBatches, plan: Plan) -> Translator:
     """The best translator, with the short list that the recipe wants."""
+    _logger.info("%s", describe_best(recipe, run, plan))
     translator, size = Translator.load(run.path), recipe.training.short_list
     if size:
         translator.short_list = learn_short_list(translator, batches.once(), size)
@@ -191,10 +198,11 @@ def _stretches(recipe: Recipe, steps_per_epoch: int) -> tuple[int, int]:
 
 
 def _callbacks(
-    recipe: Recipe, run: RunFolder, translator: Translator, held_out: list[Pair], stretch: int
+    recipe: Recipe, run: RunFolder, translator: Translator, held_out: list[Pair], plan: Plan
 ) -> list[keras.callbacks.Callback]:
     """In the order in which they work: each sees the metrics of those before it."""
-    config = recipe.training
+    config, stretch = recipe.training, plan.stretch
+    size = len(translator.codec.target.vocabulary)
     monitor, more = f"val_{config.metric}", higher_is_better(config.metric)
     judged: list[keras.callbacks.Callback] = [
         KeepBest(run, monitor, translator, higher_is_better=more)
@@ -204,6 +212,7 @@ def _callbacks(
         judged.append(ShowSamples(translator, held_out, run.logs / "samples", stretch))
     early, plateaus = config.patience > 0, config.schedule == "plateau"
     return [
+        StopDiverged(run, config, size, plan),
         SeedNoise(recipe.seed),
         CountSteps(stretch),
         *with_average(judged, config, run),
@@ -213,4 +222,5 @@ def _callbacks(
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
         Checkpoint(run, keep=config.average_last),
+        make_progress(plan),
     ]

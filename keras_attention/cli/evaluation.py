@@ -18,7 +18,7 @@ from keras_attention.errors import InputError
 from keras_attention.figures import check_picture
 from keras_attention.files import write_atomically
 from keras_attention.training.data import Pair
-from keras_attention.training.evaluate import Evaluation, evaluate
+from keras_attention.training.evaluate import Evaluation, Form, evaluate
 from keras_attention.training.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metric_kinds import Score, format_value
 from keras_attention.training.text_metrics import make_metric
@@ -76,7 +76,11 @@ class Report:
 
 
 def run_evaluate(
-    translators: Mapping[str, Translate], pairs: Sequence[Pair], seen: set[str], report: Report
+    translators: Mapping[str, Translate],
+    pairs: Sequence[Pair],
+    seen: set[str],
+    report: Report,
+    form: Form,
 ) -> None:
     """Decodes the pairs with each of the models, prints and writes.
 
@@ -85,12 +89,15 @@ def run_evaluate(
         pairs: sources and targets.
         seen: sources that the models were trained on.
         report: what is wanted.
+        form: the form in which references and outputs are compared; outputs are written as they
+            are.
     """
     evaluations = {name: evaluate(translate, pairs) for name, translate in translators.items()}
     if report.output:
         with write_atomically(report.output) as beside:
             lines = [f"{output}\n" for output in next(iter(evaluations.values())).outputs]
             beside.write_text("".join(lines), encoding="utf-8", newline="\n")
+    evaluations = {name: each.in_form(form) for name, each in evaluations.items()}
     if report.metrics:
         _print_scores(evaluations, seen, report)
     for name, evaluation in evaluations.items():

@@ -1,28 +1,44 @@
-"""What `evaluate` says of the references beside their scores, on standard error."""
+"""In which form `evaluate` compares references, and what it says of them on standard error."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 
 from keras_attention.cli.evaluation import Report
+from keras_attention.files import read_bytes
 from keras_attention.model_files import load_codec
 from keras_attention.text.codec import SETTINGS_FILE
-from keras_attention.text.normalization import Normalizer, normalize
+from keras_attention.text.normalization import normalize
+from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
 from keras_attention.training.data import Pair
-from keras_attention.training.metric_kinds import Sacrebleu
+from keras_attention.training.evaluate import Form
+from keras_attention.training.metric_kinds import Bleu, Sacrebleu
 from keras_attention.training.text_metrics import METRICS
 
 _TOKENIZED = 100
 """From so many lines with a tokenized period at their end sacrebleu takes a text for tokenized."""
 
 
-def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: Report) -> None:
-    """Says where the form of the references makes scores lower.
+def compared_form(models: Sequence[Path]) -> Form:
+    """Return the form in which references and the outputs of all models are compared.
 
-    Outputs are compared with the references as they are given, since published figures are; a
-    model that was trained on lower case, say, cannot write them.
+    It is the form in which the models write: a model of lower-cased text, say, cannot write
+    capitals. Several models that write different forms are compared in all of them, one after the
+    other, so that none gains by it. A SavedModel that stands alone does not say its form.
+    """
+    tokenizers = _target_tokenizers(models)
+
+    def form(text: str) -> str:
+        return reduce(lambda so_far, each: each.written_form(so_far), tokenizers, text)
+
+    return form
+
+
+def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: Report) -> None:
+    """Say which references are compared in another form, and which scores say little.
 
     Args:
         models: what is evaluated.
@@ -30,31 +46,42 @@ def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: Report) -
         report: what is wanted, checked.
     """
     targets = [target for _, target in pairs]
-    notes = [*_of_normalization(models, targets, report), *_of_tokens(targets, report)]
-    for note in notes:
+    for note in [*_of_form(models, targets, report), *_of_bleu(targets, report)]:
         print(f"note: {note}", file=sys.stderr)
 
 
-def _of_normalization(
-    models: Sequence[Path], targets: Sequence[str], report: Report
-) -> Iterator[str]:
-    for normalizer in dict.fromkeys(filter(None, map(_target_normalizer, models))):
-        writable = [normalize(normalizer(target), "nfc") for target in targets]
-        pairs = zip(writable, targets, strict=True)
+def _of_form(models: Sequence[Path], targets: Sequence[str], report: Report) -> Iterator[str]:
+    for tokenizer in _target_tokenizers(models):
+        pairs = ((tokenizer.written_form(target), target) for target in targets)
         count = sum(_compared(one, report) != _compared(other, report) for one, other in pairs)
         if count:
-            form = normalizer.form + (" in lower case" if normalizer.lowercase else "")
             yield (
-                f"outputs are compared with the references as given; {count} of {len(targets)} "
-                f"have another form than the targets of training, {form}."
+                f"{count} of {len(targets)} references have another form than the model writes, "
+                f"{_describe(tokenizer)}; references and outputs are compared in that form."
             )
 
 
-def _target_normalizer(model: Path) -> Normalizer | None:
-    """What was done to a model's targets; None for an export that stands alone."""
+def _describe(tokenizer: Tokenizer) -> str:
+    lower = " in lower case" if tokenizer.normalizer.lowercase else ""
+    spaces = "" if isinstance(tokenizer, CharacterTokenizer) else " with single spaces"
+    return tokenizer.normalizer.form + lower + spaces
+
+
+def _target_tokenizers(models: Sequence[Path]) -> list[Tokenizer]:
+    """The target tokenizers of the models, one of each form."""
+    found = filter(None, map(_target_tokenizer, models))
+    return list({(each.name, each.normalizer): each for each in found}.values())
+
+
+def _target_tokenizer(model: Path) -> Tokenizer | None:
+    """A model's target tokenizer; None for a SavedModel that stands alone."""
     for folder in (model, *model.absolute().parents[:2]):
         if (folder / SETTINGS_FILE).is_file():
-            return load_codec(folder).target.normalizer
+            return load_codec(folder).target
+    if model.suffix == ".tflite" and model.is_file():
+        from keras_attention.export.device_file import read_device_file
+
+        return read_device_file(read_bytes(model), str(model)).codec.target
     return None
 
 
@@ -65,7 +92,14 @@ def _compared(text: str, report: Report) -> str:
     return text.lower() if report.lowercase else text
 
 
-def _of_tokens(targets: Sequence[str], report: Report) -> Iterator[str]:
+def _of_bleu(targets: Sequence[str], report: Report) -> Iterator[str]:
+    if "bleu" not in report.names:
+        return
+    if not Bleu(report.tokenize).is_reachable(targets):
+        yield (
+            "no reference has four tokens, which BLEU counts together: it is 0 even for perfect "
+            "outputs; chrf and exact_match tell them apart."
+        )
     periods = sum(target.endswith(" .") for target in targets)
-    if "bleu" in report.names and not report.tokenize and periods >= _TOKENIZED:
+    if not report.tokenize and periods >= _TOKENIZED:
         yield "the references look tokenized; BLEU's 13a cuts them again, --tokenize none does not."

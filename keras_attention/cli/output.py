@@ -29,13 +29,26 @@ def log_to_console() -> None:
 def format_lines(
     translation: Translation, number: int, nbest: int, scores: bool, links: FindLinks | None = None
 ) -> Iterator[str]:
-    """Lines of `translate`: the text, with the columns that were asked for, tabs between."""
-    for hypothesis in translation.hypotheses[:nbest]:
+    """Lines of `translate`: the text, with the columns that were asked for, tabs between.
+
+    There is a line at least: an empty text where no hypothesis has a finite score.
+    """
+    for hypothesis in translation.hypotheses[:nbest] or [translation.best]:
         columns = [str(number)] if nbest > 1 else []
         columns += [f"{hypothesis.score:.4f}"] if scores else []
         columns.append(hypothesis.text)
         columns += [format_links(links(translation, hypothesis))] if links else []
         yield "\t".join(columns)
+
+
+def note_missing_outputs(count: int) -> None:
+    """Says on standard error that lines have no output, where there are some."""
+    if count:
+        print(
+            f"note: {count} of the lines above are empty because the model gave no output a finite "
+            "score; its weights may be damaged.",
+            file=sys.stderr,
+        )
 
 
 def describe_recipe(recipe: Any) -> str:

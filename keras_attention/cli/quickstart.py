@@ -64,7 +64,7 @@ def _show(translator: Translator, folder: Path, plain: Path) -> list[Pair]:
     """Accuracy, alignments in words and in pictures; returns the held-out pairs."""
     recipe = load_recipe(folder / "recipe.toml")
     training, held_out = split_pairs(recipe.data, recipe.seed)
-    evaluation = evaluate(translator, held_out)
+    evaluation = evaluate(translator, held_out).in_form(translator.codec.reference_form)
     print_evaluation(evaluation, {source for source, _ in training}, 0)
     if evaluation.exact_match < LEARNT:
         print("note: trained too little to know dates; a larger size or more epochs teach them.")

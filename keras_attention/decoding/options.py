@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+LEAST_TEMPERATURE = 1e-6
+"""Log-probabilities divided by less may exceed float32."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
@@ -35,7 +38,8 @@ class SearchOptions:
         group_diversity: what a token loses for each hypothesis of an earlier group that says it
             at the same step, at least 0; wants several `groups`. Default 0.
         sample: draw `beam_width` independent hypotheses rather than search. Default false.
-        temperature: of sampling; positive, less is nearer to greedy search. Default 1.
+        temperature: of sampling; at least 1e-6, where it is greedy search but for equally likely
+            tokens; less is nearer to greedy search. Default 1.
         top_k: draw from that many likeliest tokens only; 0 draws from all. Default 0.
         top_p: draw from the fewest likeliest tokens that have that probability together, in
             (0, 1]. Default 1.
@@ -114,10 +118,7 @@ class SearchOptions:
     def _check_sampling(self) -> None:
         _check_number("temperature", self.temperature)
         _check_number("top_p", self.top_p)
-        if self.temperature <= 0:
-            raise ValueError(
-                f"`temperature` must be positive. Received: temperature={self.temperature}."
-            )
+        _check_least("temperature", self.temperature, LEAST_TEMPERATURE)
         if not 0 < self.top_p <= 1:
             raise ValueError(
                 f"`top_p` must be above 0 and at most 1. Received: top_p={self.top_p}."

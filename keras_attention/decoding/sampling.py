@@ -11,6 +11,7 @@ from keras import ops
 from keras_attention.decoding.constraints import Constraints
 from keras_attention.decoding.greedy import extend
 from keras_attention.decoding.hypotheses import (
+    IMPOSSIBLE,
     Hypotheses,
     Step,
     Tensor,
@@ -64,7 +65,9 @@ def sample_search(
         points = keras.random.uniform((max_length, batch * samples), seed=seed)
 
     def choose(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
-        scaled = likely_only(adjusted / temperature, top_k, top_p)
+        # What is ruled out stays so at any temperature.
+        scaled = ops.where(adjusted > IMPOSSIBLE / 2, adjusted / temperature, float("-inf"))
+        scaled = likely_only(scaled, top_k, top_p)
         tokens = ops.expand_dims(draw(scaled, ops.take(points, t, axis=0)), -1)
         return take_places(plain, tokens), tokens
 

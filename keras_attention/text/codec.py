@@ -14,7 +14,7 @@ from keras_attention.errors import InputError
 from keras_attention.schema import JsonFile, Keys, flag, integer, number, optional, text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
-from keras_attention.translation import LEAST_SCORE, Hypothesis, Translation
+from keras_attention.translation import Hypothesis, Translation, is_hypothesis
 from keras_attention.vocabulary import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
 
 SETTINGS_FILE = "translator.json"
@@ -89,6 +89,21 @@ class TextCodec:
         """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0."""
         return pad([self.source.encode(text) for text in texts])
 
+    def reference_form(self, text: str) -> str:
+        """Returns a reference in the form in which the model writes: references are compared so.
+
+        Normal form, case and white space become those of outputs. Tokens that the vocabulary
+        lacks stay as they are, so that no output counts as right that is wrong.
+
+        Example:
+            >>> from keras_attention import Vocabulary, WordTokenizer
+            >>> from keras_attention.decoding.search_settings import SearchSettings
+            >>> words = WordTokenizer(Vocabulary(["dos"]), lowercase=True)
+            >>> TextCodec(words, words, SearchSettings(9, 9)).reference_form("Dos  Siete ")
+            'dos siete'
+        """
+        return self.target.written_form(text)
+
     def copied_ids(self) -> list[int]:
         """What each source id is in the target vocabulary; the id of `<unk>` where it has none."""
         special = len(SPECIAL_TOKENS)
@@ -127,7 +142,8 @@ class TextCodec:
         Args:
             texts: the `B` sources.
             tokens: target ids `[B, K, T]`.
-            scores: log-probabilities `[B, K]`; hypotheses below -5e8 do not exist and are left out.
+            scores: log-probabilities `[B, K]`; hypotheses below -5e8 do not exist and are left
+                out, as are those whose score is not finite.
             alignments: weights `[B, K, T, S]`.
             prefix: target ids that every hypothesis begins with.
 
@@ -149,7 +165,7 @@ class TextCodec:
         hypotheses = [
             self.hypothesis(ids, float(score), alignment, source_tokens)
             for ids, score, alignment in zip(tokens, scores, alignments, strict=True)
-            if score > LEAST_SCORE
+            if is_hypothesis(score)
         ]
         return Translation(text, source_tokens, tuple(hypotheses))
 

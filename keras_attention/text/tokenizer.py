@@ -123,6 +123,18 @@ class Tokenizer(ABC):
         """Returns the text of the tokens, in normal form C."""
         return normalize(self.separator.join(tokens), "nfc")
 
+    def written_form(self, text: str) -> str:
+        """Returns the text as `decode` would write it if the vocabulary held all of its tokens.
+
+        Tokens that the vocabulary lacks stay as they stand in the text.
+
+        Example:
+            >>> from keras_attention.text import WordTokenizer
+            >>> WordTokenizer(Vocabulary(["the"]), lowercase=True).written_form("The  Cat ")
+            'the cat'
+        """
+        return self.join(self.split(text))
+
     def encode(self, text: str) -> list[int]:
         """Returns the ids of a text, closed by that of `</s>`: the empty text has one id."""
         return [*self.vocabulary.encode(self.split(text)), END_ID]

@@ -49,7 +49,7 @@ def test_metrics_come_with_their_signatures(run, trained, translator, pairs, tmp
 
 
 def test_sources_that_were_trained_on_are_counted_apart(run, trained):
-    outcome = run("evaluate", trained, "--metrics", "wer", "--errors", 0)
+    outcome = run("evaluate", trained, "--metrics", "g2p_wer", "--errors", 0)
     assert outcome.code == 0
     assert outcome.out.startswith("300 pairs")
     assert "whose source does not stand in the training pairs too" in outcome.out
@@ -108,26 +108,37 @@ def test_tables_are_read_by_the_settings_of_recipes(run, trained, pairs, tmp_pat
     assert evaluated == run("evaluate", trained, "--data", pairs)
 
 
-@pytest.fixture
-def unknowing(tmp_path):
-    """A word model that writes `<unk>` alone."""
+def save_word_model(folder, token):
+    """Save a word model that writes three times the token of an id."""
     words = WordTokenizer(Vocabulary(["a", "b"]))
     lower = WordTokenizer(words.vocabulary, lowercase=True)
     model = Seq2Seq(6, 6, units=4, embedding=4, attention=LuongAttention())
     model.build()
-    model.output_projection.bias.assign(np.where(np.arange(6) == UNKNOWN_ID, 99.0, 0.0))
-    Translator(model, TextCodec(words, lower, SearchSettings(9, 3))).save(tmp_path / "model")
-    return tmp_path / "model"
+    model.output_projection.bias.assign(np.where(np.arange(6) == token, 99.0, 0.0))
+    Translator(model, TextCodec(words, lower, SearchSettings(9, 3))).save(folder)
+    return folder
 
 
-def test_references_that_cannot_be_written_are_noted(run, unknowing, tmp_path):
-    (tmp_path / "pairs.tsv").write_text("Ulm\tA b\nRom\tb\n")
-    outcome = run("evaluate", unknowing, "--data", tmp_path / "pairs.tsv", "--metrics", "bleu")
+@pytest.fixture
+def unknowing(tmp_path):
+    """A word model that writes `<unk>` alone."""
+    return save_word_model(tmp_path / "model", UNKNOWN_ID)
+
+
+def test_references_are_compared_in_the_form_that_the_model_writes(run, tmp_path):
+    model, data, output = save_word_model(tmp_path / "model", 4), tmp_path / "d.tsv", tmp_path / "o"
+    data.write_text("Ulm\tA  a\u00a0a \nRom\tb\n")
+    options = ("--data", data, "--metrics", "bleu,exact_match,ter", "--output", output)
+    outcome = run("evaluate", model, *options)
     assert outcome.code == 0
     assert outcome.err == (
-        "note: outputs are compared with the references as given; 1 of 2 have another form than "
-        "the targets of training, nfc in lower case.\n"
+        "note: 1 of 2 references have another form than the model writes, nfc in lower case with "
+        "single spaces; references and outputs are compared in that form.\n"
+        "note: no reference has four tokens, which BLEU counts together: it is 0 even for perfect "
+        "outputs; chrf and exact_match tell them apart.\n"
     )
+    assert "50.00%" in outcome.out and "wrong        'Rom' gave 'a a a'" in outcome.out
+    assert output.read_text() == "a a a\n" * 2
 
 
 def test_unknown_words_are_replaced_by_source_words(run, unknowing):

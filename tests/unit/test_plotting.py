@@ -438,3 +438,9 @@ def test_names_of_curves_without_a_glyph_warn(monkeypatch):
 
 def test_examples():
     assert doctest.testmod(plotting).failed == 0
+
+
+@pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
+def test_a_translation_without_an_output_is_refused(draw):
+    with pytest.raises(InputError, match="expected an output to draw. Received: none for 'a'"):
+        draw(Translation("a", ("a", "</s>"), ()))

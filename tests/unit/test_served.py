@@ -53,6 +53,14 @@ def test_several_hypotheses_of_a_source(outputs):
     assert second.hypotheses[1].alignment.shape == (3, 1)
 
 
+@pytest.mark.parametrize("score", [np.nan, -np.inf, np.inf])
+def test_a_text_whose_score_is_no_number_is_answered_by_an_empty_one(outputs, score):
+    outputs["score"][0] = score
+    first, second = read_answer(["a", ""], outputs)
+    assert (first.text, first.score, first.hypotheses) == ("", -np.inf, ())
+    assert second.score == 0
+
+
 def test_another_number_of_rows_is_an_error(outputs):
     with pytest.raises(ValueError):
         read_answer(["a"], outputs)

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -22,6 +23,17 @@ def test_the_best_hypothesis_speaks_for_the_translation(translation):
     assert (translation.text, translation.score) == ("가b", -0.12345678)
     assert translation.tokens is best.tokens
     assert translation.alignment is best.alignment
+
+
+def test_a_search_that_found_nothing_gives_an_empty_text():
+    nothing = Translation("a b", ("a", "b", "</s>"), ())
+    assert (nothing.text, nothing.score, nothing.tokens) == ("", -math.inf, ())
+    assert nothing.alignment.shape == (0, 3)
+    assert nothing.to_json() == {
+        "source": "a b",
+        "source_tokens": ["a", "b", "</s>"],
+        "hypotheses": [],
+    }
 
 
 def test_json_holds_plain_rounded_values(translation):

@@ -46,6 +46,17 @@ def test_one_string_gives_one_translation(translator):
     np.testing.assert_allclose(alone.alignment.sum(axis=1), 1, atol=1e-5)
 
 
+def test_weights_that_are_no_numbers_are_not_loaded(tmp_path):
+    translator = make_translator()
+    translator.save(tmp_path)
+    Translator.load(tmp_path)
+    weight = translator.model.trainable_variables[-1]
+    weight.assign(np.where(np.arange(weight.shape[-1]) == 0, np.nan, weight))
+    translator.save(tmp_path)
+    with pytest.raises(InputError, match=r"model\.keras: holds weights that are not finite"):
+        Translator.load(tmp_path)
+
+
 def test_empty_texts_and_no_texts(translator):
     assert translator([]) == []
     assert translator("").source_tokens == ("</s>",)

@@ -45,7 +45,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Of exact_match (the default), bleu, chrf, ter, wer, per; commas between.",
+            help="Of exact_match (the default), bleu, chrf, ter, wer, per and g2p_wer; commas "
+            "between.",
         ),
     ] = "",
     tokenize: Annotated[
@@ -85,7 +86,7 @@ def evaluate(
     Example: keras-attention evaluate saved_models/dates --metrics bleu,chrf --beam 4
     """
     from keras_attention.cli.evaluation import Report, run_evaluate, shared_pairs, short_names
-    from keras_attention.cli.notes import print_notes
+    from keras_attention.cli.notes import compared_form, print_notes
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
 
     search = given(
@@ -125,7 +126,7 @@ def evaluate(
         for name, model in zip(names, models, strict=True)
     }
     print_notes(models, pairs, report)
-    run_evaluate(translators, pairs, seen, report)
+    run_evaluate(translators, pairs, seen, report, compared_form(models))
 
 
 def score(

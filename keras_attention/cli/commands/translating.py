@@ -99,7 +99,7 @@ def translate(
     """
     from keras_attention.cli.lines import available_batches, checked_text, open_lines
     from keras_attention.cli.links import link_finder
-    from keras_attention.cli.output import format_lines
+    from keras_attention.cli.output import format_lines, note_missing_outputs
     from keras_attention.cli.runtimes import lines_at_once, open_translator
     from keras_attention.cli.servers import SERVED_AT_ONCE, open_server
 
@@ -144,14 +144,17 @@ def translate(
             whole_vocabulary=whole_vocabulary,
         )
         size = lines_at_once(model, batch_size, sample=bool(sample))
+    missing = 0
     for batch in available_batches(open_lines(file), size):
         for number, translation in zip(batch.numbers, translator(batch.lines), strict=True):
+            missing += not translation.hypotheses
             if as_json:
                 print(json.dumps(translation.to_json(nbest), ensure_ascii=False))
                 continue
             for line in format_lines(translation, number, nbest, scores, links):
                 print(line)
         sys.stdout.flush()
+    note_missing_outputs(missing)
 
 
 def plot(

@@ -4,7 +4,7 @@ import pytest
 
 from keras_attention import CharacterTokenizer, Vocabulary
 from keras_attention.cli.evaluation import Report
-from keras_attention.cli.notes import print_notes
+from keras_attention.cli.notes import compared_form, print_notes
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.codec import TextCodec
 
@@ -32,13 +32,13 @@ def make(tmp_path):
     ("target", "report", "count", "form"),
     [
         ({}, {}, 0, ""),
-        ({}, {"metrics": "exact_match,bleu"}, 1, "nfc"),
+        ({}, {"metrics": "exact_match,chrf"}, 1, "nfc"),
         ({"normalization": "nfkc"}, {"metrics": "per"}, 1, "nfkc"),
         ({"normalization": "nfd", "lowercase": True}, {}, 1, "nfd in lower case"),
         ({"lowercase": True}, {"metrics": "wer", "lowercase": True}, 0, ""),
         (
             {"normalization": "nfkc", "lowercase": True},
-            {"metrics": "bleu"},
+            {"metrics": "chrf"},
             3,
             "nfkc in lower case",
         ),
@@ -46,10 +46,20 @@ def make(tmp_path):
 )
 def test_references_in_another_form_are_counted(make, target, report, count, form, capsys):
     print_notes([make("model", **target)], PAIRS, Report(**report))
-    noted = f"{count} of 4 have another form than the targets of training, {form}.\n"
-    assert capsys.readouterr().err == (
-        f"note: outputs are compared with the references as given; {noted}" if count else ""
+    noted = (
+        f"note: {count} of 4 references have another form than the model writes, {form}; "
+        "references and outputs are compared in that form.\n"
     )
+    assert capsys.readouterr().err == (noted if count else "")
+
+
+def test_several_models_are_compared_in_the_forms_of_all(make):
+    lower, compatible = make("lower", lowercase=True), make("other", normalization="nfkc")
+    text = "\ufb01E\u0301 "
+    assert compared_form([lower])(text) == "\ufb01é "
+    assert compared_form([compatible])(text) == "fiÉ "
+    assert compared_form([lower, compatible])(text) == "fié "
+    assert compared_form([lower.parent / "alone"])(text) == text
 
 
 def test_exports_and_checkpoints_are_of_the_model_in_whose_folder_they_stand(make, capsys):
@@ -57,7 +67,7 @@ def test_exports_and_checkpoints_are_of_the_model_in_whose_folder_they_stand(mak
     every = ["", "1", "model.tflite", "checkpoints/epoch-0001.keras"]
     for paths in ([model / path] for path in every):
         print_notes(paths, PAIRS, Report())
-        assert "; 1 of 4 have" in capsys.readouterr().err
+        assert "note: 1 of 4 references have" in capsys.readouterr().err
     print_notes([model / path for path in every], PAIRS, Report())
     assert capsys.readouterr().err.count("note: ") == 1
     print_notes([model.parent / "alone.tflite"], PAIRS, Report())
@@ -65,10 +75,17 @@ def test_exports_and_checkpoints_are_of_the_model_in_whose_folder_they_stand(mak
 
 
 def test_references_that_look_tokenized_are_noted_for_bleu_by_its_default(make, capsys):
-    model, pairs = make("model"), [("s", "a cat .")] * 100
+    model, pairs = make("model"), [("s", "a red cat .")] * 100
     for report in (Report(), Report(metrics="chrf"), Report(metrics="bleu", tokenize="none")):
         print_notes([model], pairs, report)
     print_notes([model], pairs[1:], Report(metrics="bleu"))
     assert capsys.readouterr().err == ""
     print_notes([model], pairs, Report(metrics="chrf,bleu"))
     assert capsys.readouterr().err.startswith("note: the references look tokenized; BLEU's 13a")
+
+
+def test_bleu_of_references_without_four_tokens_is_noted(make, capsys):
+    print_notes([make("model")], [("s", "a b c")], Report(metrics="bleu", tokenize="char"))
+    assert capsys.readouterr().err.startswith("note: no reference has four tokens, which BLEU")
+    print_notes([make("other")], [("s", "a b c d")], Report(metrics="bleu"))
+    assert capsys.readouterr().err == ""

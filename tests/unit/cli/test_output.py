@@ -7,6 +7,7 @@ from keras_attention.cli.output import (
     describe_recipe,
     format_lines,
     log_to_console,
+    note_missing_outputs,
     print_agreements,
     print_evaluation,
 )
@@ -38,6 +39,23 @@ def translation():
 def test_columns(translation, nbest, scores, alignments, lines):
     links = (lambda _, hypothesis: hypothesis.links()) if alignments else None
     assert list(format_lines(translation, 7, nbest, scores, links)) == lines
+
+
+@pytest.mark.parametrize(
+    ("nbest", "scores", "line"), [(1, False, ""), (1, True, "-inf\t"), (3, True, "7\t-inf\t")]
+)
+def test_a_line_without_hypotheses_is_a_line_too(nbest, scores, line):
+    nothing = Translation("a", ("a", "</s>"), ())
+    assert list(format_lines(nothing, 7, nbest, scores)) == [line]
+    links = list(format_lines(nothing, 7, nbest, scores, lambda _, found: found.links()))
+    assert links == [f"{line}\t"]
+
+
+def test_lines_without_hypotheses_are_counted(capsys):
+    note_missing_outputs(0)
+    assert capsys.readouterr().err == ""
+    note_missing_outputs(2)
+    assert capsys.readouterr().err.startswith("note: 2 of the lines above are empty because")
 
 
 def test_recipe_is_explained_and_still_toml(tmp_path):

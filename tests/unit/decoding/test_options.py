@@ -9,6 +9,7 @@ from option_reference import SOURCE, STEPS, TableModel
 from support import cases, tensorflow_only, to_numpy
 
 from keras_attention import search
+from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.vocabulary import END_ID, PAD_ID
 
@@ -200,12 +201,20 @@ def test_a_seed_generator_draws_anew():
     assert (first.tokens != again.tokens).any()
 
 
-@pytest.mark.parametrize("likeliest", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}])
+@pytest.mark.parametrize(
+    "likeliest", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}, {"temperature": 1e-6}]
+)
 def test_sampling_the_likeliest_alone_is_greedy_search(likeliest):
     sampled, greedy = run(1, sample=True, beam_width=2, **likeliest), run(1)
     for k in range(2):
         np.testing.assert_array_equal(sampled.tokens[:, k], greedy.tokens[:, 0])
         np.testing.assert_allclose(sampled.scores[:, k], greedy.scores[:, 0], rtol=1e-5)
+
+
+def test_what_is_ruled_out_is_not_drawn_at_any_temperature():
+    drawn = run(3, end=1.5, beam_width=200, sample=True, temperature=1e30, min_length=2)
+    assert (drawn.scores > IMPOSSIBLE / 2).all()
+    assert (drawn.tokens[..., 0] > END_ID).all()
 
 
 def test_groups_find_different_hypotheses():
@@ -270,7 +279,8 @@ def test_options_and_overrides_are_one_interface():
         ),
         ({"groups": 0}, "`groups` must be positive and divide `beam_width`."),
         ({"group_diversity": 0.5}, "`group_diversity` wants two `groups` at least."),
-        ({"sample": True, "temperature": 0.0}, "`temperature` must be positive."),
+        ({"sample": True, "temperature": 0.0}, "`temperature` must be at least 1e-06."),
+        ({"sample": True, "temperature": 1e-40}, "`temperature` must be at least 1e-06."),
         ({"sample": True, "top_k": -1}, "`top_k` must be at least 0."),
         ({"sample": True, "top_p": 0.0}, "`top_p` must be above 0 and at most 1."),
         ({"sample": True, "top_p": 1.1}, "`top_p` must be above 0 and at most 1."),

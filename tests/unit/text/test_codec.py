@@ -104,6 +104,35 @@ def test_translations_cut_at_the_end_and_leave_out_what_does_not_exist(codec):
     assert second.alignment.tolist() == [[alignments[1, 0, 0, 0]]]
 
 
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
+def test_a_text_without_a_finite_score_has_an_empty_translation(codec, score):
+    arrays = np.full((2, 1, 2), 4), np.array([[score], [-1.0]]), np.zeros((2, 1, 2, 3), "float32")
+    nothing, found = codec.translations(["two", "words"], *arrays)
+    assert (nothing.hypotheses, nothing.text, nothing.score) == ((), "", -np.inf)
+    assert (found.text, found.score) == ("두두", -1.0)
+
+
+def test_references_take_the_form_of_outputs():
+    texts = ["  Two\u00a0 WORDS ", "ﬁ two", "한국", "unknown é two"]
+    pieces = learn_subwords(["two words"] * 5, 13)
+    for target in (
+        WordTokenizer(Vocabulary(["two", "words"]), normalization="nfkc", lowercase=True),
+        SubwordTokenizer(pieces, normalization="nfkc", lowercase=True),
+        SubwordTokenizer(pieces, normalization="nfd", lowercase=True),
+        CharacterTokenizer(Vocabulary("two")),
+    ):
+        form = TextCodec(target, target, SearchSettings(9, 9)).reference_form
+        for text in texts:
+            known = CharacterTokenizer if target.name == "character" else WordTokenizer
+            whole = known(
+                Vocabulary(dict.fromkeys(known(Vocabulary([])).cut(target.normalize(text)))),
+                normalization=target.normalizer.form,
+                lowercase=target.normalizer.lowercase,
+            )
+            assert form(text) == whole.decode(whole.encode(text))
+            assert form(form(text)) == form(text)
+
+
 def test_files_read_back_equal(codec):
     files = codec.to_files()
     assert list(files) == FILES

@@ -1,18 +1,25 @@
+import unicodedata
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention import Seq2Seq
+from keras_attention import Seq2Seq, Vocabulary, WordTokenizer
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import TextCodec
 from keras_attention.training.callbacks import CountSteps, RaiseSampling, SeedNoise, Validate
 from keras_attention.training.samples import ShowSamples, as_table
 from keras_attention.training.sections import TrainingConfig
 from keras_attention.translation import Hypothesis, Translation
 
+WORDS = WordTokenizer(Vocabulary(["x", "y"]), lowercase=True)
 PAIRS = [("a b", "x y"), ("c", "z|"), ("dd", "y")]
 
 
 class Stub:
     """In a translator's place: answers from a list."""
+
+    codec = TextCodec(WORDS, WORDS, SearchSettings(9, 9))
 
     def __init__(self, answers, weight=1.0):
         self.answers = dict(zip([source for source, _ in PAIRS], answers, strict=True))
@@ -54,7 +61,8 @@ def test_noise_follows_the_recipes_seed_and_the_epoch():
 
 
 @pytest.mark.parametrize(
-    ("metric", "value"), [("exact_match", 1 / 3), ("wer", 200 / 3), ("per", 50.0)]
+    ("metric", "value"),
+    [("exact_match", 1 / 3), ("g2p_wer", 200 / 3), ("per", 50.0), ("wer", 50.0)],
 )
 def test_validate_logs_the_recipes_metric_and_exact_matches(metric, value):
     logs = {"loss": 1.0}
@@ -63,6 +71,23 @@ def test_validate_logs_the_recipes_metric_and_exact_matches(metric, value):
     if metric != "exact_match":
         assert logs.pop("val_exact_match") == pytest.approx(1 / 3)
     assert logs == {"loss": 1.0}
+
+
+@pytest.mark.parametrize("metric", ["exact_match", "chrf", "ter"])
+def test_what_the_model_can_write_is_right_in_every_form(metric):
+    """Space around and between words, capitals, letters apart from their marks."""
+    targets = ["Xé  y", " y\u00a0z", unicodedata.normalize("NFD", "É ")]
+    pairs = [(source, target) for (source, _), target in zip(PAIRS, targets, strict=True)]
+    logs = {}
+    Validate(Stub(["xé y", "y z", "é"]), pairs, metric).on_epoch_end(0, logs)
+    assert logs["val_exact_match"] == 1
+    assert logs[f"val_{metric}"] == pytest.approx({"chrf": 100, "ter": 0}.get(metric, 1))
+
+
+def test_unknown_tokens_of_a_reference_are_not_met_by_unknown_tokens():
+    logs = {}
+    Validate(Stub(["<unk>", "x", "y"]), PAIRS).on_epoch_end(0, logs)
+    assert logs["val_exact_match"] == 1 / 3
 
 
 @pytest.mark.parametrize(

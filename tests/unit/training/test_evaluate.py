@@ -61,7 +61,15 @@ def test_scores_are_those_of_the_metric(name):
 
 
 def test_a_word_with_two_accepted_targets_is_one_word():
-    assert evaluate(translate, PAIRS).score("wer").value == pytest.approx(100 * 2 / 3)
+    assert evaluate(translate, PAIRS).score("g2p_wer").value == pytest.approx(100 * 2 / 3)
+
+
+def test_references_and_outputs_are_compared_in_one_form():
+    evaluation = Evaluation((("s", "Dos  Siete ", "dos siete"), ("s", "Dos", "tres")), (1, 1))
+    assert evaluation.exact_match == 0
+    compared = evaluation.in_form(lambda text: " ".join(text.lower().split()))
+    assert compared.outcomes == (("s", "dos siete", "dos siete"), ("s", "dos", "tres"))
+    assert (compared.exact_match, compared.lengths) == (0.5, (1, 1))
 
 
 def test_two_evaluations_of_the_same_pairs_compare():

@@ -51,7 +51,7 @@ def test_each_bucket_and_model_has_its_own_value():
     rows = rows_by_length(models, "exact_match")
     assert [row.values["all"] for row in rows] == [1] * 6
     assert [row.values["short"] for row in rows] == [1, 1, 0, 0, 0, 0]
-    wrong = rows_by_length(models, "wer", lowercase=True)
+    wrong = rows_by_length(models, "g2p_wer", lowercase=True)
     assert [row.values["short"] for row in wrong] == [0, 0, 100, 100, 100, 100]
 
 

@@ -13,7 +13,7 @@ BETTER = [text.replace("small", "tiny") if n % 6 == 0 else text for n, text in e
 WORSE = [text.replace("small", "tiny") if n % 2 == 0 else text for n, text in enumerate(TARGETS)]
 
 
-@pytest.mark.parametrize("name", ["exact_match", "wer", "per", "bleu", "chrf"])
+@pytest.mark.parametrize("name", ["exact_match", "g2p_wer", "wer", "per", "bleu", "chrf"])
 def test_a_clear_difference_is_significant_and_none_is_not(name):
     clear = compare(name, BETTER, WORSE, TARGETS, samples=200)
     assert clear.p_value < 0.02
