@@ -24,17 +24,19 @@ _WORKSPACE = re.compile(rf"\..+{re.escape(_MARK)}[a-z0-9_]{{8}}")
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields the lines of a UTF-8 file, without their ends.
 
-    Lines end at a line feed alone (and may have a carriage return before it): text may hold the
-    other characters that `str.splitlines` cuts at. The file is read as the lines are asked for.
+    A line ends at a line feed, with any carriage returns before it. In a file without a line feed,
+    as old programs on the Mac write it, it ends at a carriage return. All else is text, whatever
+    `str.splitlines` cuts at: a carriage return inside a line, too. The file is read as the lines
+    are asked for; one without a line feed is read whole.
 
     Args:
-        path: The file. A byte order mark at its start is dropped.
+        path: The file. Byte order marks at its start are dropped.
 
     Raises:
         InputError: If the file is missing, a folder, unreadable or no valid UTF-8.
     """
     for line in _decoded_lines(path):
-        yield line.removesuffix("\n").removesuffix("\r")
+        yield _without_end(line)
 
 
 def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
@@ -48,14 +50,14 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
         InputError: If a line is no valid UTF-8.
     """
     for line in _decode_all(stream, name):
-        yield line.removesuffix("\n").removesuffix("\r")
+        yield _without_end(line)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
     """Returns a whole UTF-8 file as it stands, carriage returns kept.
 
     Args:
-        path: The file. A byte order mark at its start is dropped.
+        path: The file. Byte order marks at its start are dropped.
 
     Raises:
         InputError: If the file is missing, a folder, unreadable or no valid UTF-8.
@@ -187,9 +189,25 @@ def _not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
 
 
 def _decode_all(stream: Iterable[bytes], name: str) -> Iterator[str]:
-    for number, line in enumerate(stream, start=1):
+    for number, line in enumerate(_cut_lines(stream), start=1):
         text = _decode(line, name, number)
-        yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+        if number == 1:
+            text = text.lstrip(_BYTE_ORDER_MARK)
+        if text:
+            yield text
+
+
+def _cut_lines(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields lines with their ends, of a stream that yields what ends at each line feed."""
+    for number, line in enumerate(stream):
+        if number == 0 and not line.endswith(b"\n"):
+            yield from filter(None, re.split(rb"(?<=\r)", line))
+        else:
+            yield line
+
+
+def _without_end(line: str) -> str:
+    return line.removesuffix("\n").rstrip("\r")
 
 
 def _decode(line: bytes, name: str, number: int) -> str:

@@ -14,6 +14,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import decode_text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
+from keras_attention.text.unicode_version import UNICODE
 from keras_attention.translation import LEAST_SCORE, Hypothesis, Translation
 from keras_attention.vocabulary import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
 
@@ -28,11 +29,15 @@ CODEC_FILES = (
 FORMAT = 1
 """Version of the files' layout; a reader refuses a newer one."""
 
+_FLAGS = ("lowercase", "strip")
+
 _DEFAULTS = {
     "source_normalization": "nfc",
     "target_normalization": "nfc",
     "source_lowercase": False,
     "target_lowercase": False,
+    "source_strip": False,
+    "target_strip": False,
     "joint_vocabulary": False,
     "coverage_penalty": 0.0,
     "min_length": 0,
@@ -73,9 +78,10 @@ class TextCodec:
         Raises:
             InputError: if the target vocabulary lacks some of it.
         """
-        ids = self.target.encode(text)[:-1]
+        tokens = self.target.cut(self.target.normalizer.normalize_beginning(text))
+        ids = self.target.vocabulary.encode(tokens)
         if UNKNOWN_ID in ids:
-            unknown = self.target.tokens(text)[ids.index(UNKNOWN_ID)]
+            unknown = tokens[ids.index(UNKNOWN_ID)]
             raise InputError(
                 "`prefix` must be made of the target vocabulary's tokens. "
                 f"Received: prefix={text!r}, where {unknown!r} is none of them."
@@ -214,12 +220,13 @@ class TextCodec:
 
         A joint vocabulary or model is there once, as the source's.
         """
-        settings: dict[str, Any] = {"format": FORMAT}
+        settings: dict[str, Any] = {"format": FORMAT, "unicode": UNICODE}
         files: dict[str, bytes] = {}
         for side, tokenizer in zip(SIDES, (self.source, self.target), strict=True):
             settings[f"{side}_tokenizer"] = tokenizer.name
             settings[f"{side}_normalization"] = tokenizer.normalizer.form
             settings[f"{side}_lowercase"] = tokenizer.normalizer.lowercase
+            settings[f"{side}_strip"] = tokenizer.normalizer.strip
             if side == "source" or not self.joint_vocabulary:
                 files[f"{side}.{tokenizer.file}"] = tokenizer.to_bytes()
         settings |= {"joint_vocabulary": self.joint_vocabulary, **asdict(self.settings)}
@@ -255,6 +262,7 @@ class TextCodec:
                 where=f"{where}/{name}",
                 normalization=settings.pop(f"{side}_normalization"),
                 lowercase=settings.pop(f"{side}_lowercase"),
+                strip=settings.pop(f"{side}_strip"),
             )
 
         source, target = map(read, SIDES)
@@ -274,6 +282,11 @@ def _read_settings(content: bytes, where: str) -> dict[str, Any]:
         raise InputError(
             f"{where}: format {version!r} is not known to this version, which reads {FORMAT}."
         )
+    if (unicode := settings.pop("unicode", UNICODE)) != UNICODE:
+        raise InputError(
+            f"{where}: its text is normalised as Unicode {unicode} says; this version of the "
+            f"package knows {UNICODE}."
+        )
     settings = {**_DEFAULTS, **settings}
     if not _sound(settings):
         raise damaged
@@ -283,7 +296,7 @@ def _read_settings(content: bytes, where: str) -> dict[str, Any]:
 def _sound(settings: dict[str, Any]) -> bool:
     names = ("source_tokenizer", "target_tokenizer")
     forms = ("source_normalization", "target_normalization")
-    flags = ("source_lowercase", "target_lowercase", "joint_vocabulary")
+    flags = ("joint_vocabulary", *(f"{side}_{flag}" for side in SIDES for flag in _FLAGS))
     searching = [field.name for field in fields(SearchSettings)]
     return (
         set(settings) == {*names, *forms, *flags, *searching}
