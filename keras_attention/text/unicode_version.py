@@ -13,7 +13,7 @@ from collections.abc import Iterator
 UNICODE = "13.0.0"
 
 # Runs of assigned code points, from the first to the last one that decomposes, composes, has a
-# combining class or a lower case. docs/browser/unicode.js holds the same for programs elsewhere.
+# combining class or a lower case. docs/browser/tokenizer.js holds the same for programs elsewhere.
 _RANGES = """
 0-376 37a-37f 384-38a 38c 38e-3a1 3a3-52e 531-556 587 591-5c7 610-61a 622-6ed 711-74a 7eb-7f3
 7fd-82d 859-85b 8d3-95f 9bc-9be 9c7 9cb-9cd 9d7 9dc-9dd 9df 9fe a33 a36 a3c a4d a59-a5b a5e abc
@@ -53,7 +53,7 @@ def _bounds() -> Iterator[tuple[int, int]]:
 
 
 MAPPED_POINTS = tuple(point for first, last in _bounds() for point in range(first, last + 1))
-"""Every code point that Unicode 13.0 maps to another one, and some that it does not; sorted."""
+"""Every code point that Unicode 13.0 maps to others, and some beside them, in ascending order."""
 
 MAPPED = "".join(f"{chr(first)}-{chr(last)}" for first, last in _bounds())
 """The same as the inside of a regular expression's brackets."""

@@ -12,7 +12,7 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.codec import SETTINGS_FILE, TextCodec
 from keras_attention.text.normalization import EDGES
 from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
-from keras_attention.text.unicode_version import MAPPED_POINTS
+from keras_attention.text.unicode_version import _RANGES, MAPPED_POINTS, UNICODE
 from keras_attention.vocabulary import Vocabulary
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "browser" / "tokenizer.js"
@@ -42,6 +42,12 @@ def make_texts():
     pool = [*EDGES, *later * 4, *"aÉﬁΣΟİ한\u0301\u0323\u200d", *map(chr, MAPPED_POINTS[::97])]
     words = ("".join(generator.choices(pool, k=8)) for _ in range(2000))
     return ["", *edges, *later, *map(chr, MAPPED_POINTS[::7]), *words]
+
+
+def test_it_holds_the_same_ranges():
+    script = SCRIPT.read_text(encoding="utf-8")
+    assert f"`{_RANGES}`" in script
+    assert f"Unicode {UNICODE.removesuffix('.0')}" in script
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
