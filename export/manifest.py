@@ -17,6 +17,7 @@ from keras_attention.decoding.search_settings import WIDEST_BEAM
 from keras_attention.errors import InputError
 from keras_attention.schema import JsonFile, dictionary_of, integer, list_of, number, text
 from keras_attention.text.codec import SIDES, TextCodec
+from keras_attention.text.unicode_version import UNICODE
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 """Where servers look for nothing but warm-up requests, and leave the rest alone."""
@@ -57,10 +58,14 @@ def describe(codec: TextCodec, **more: Any) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "keras_attention": __version__,
+        "unicode": UNICODE,
         "versions": {"python": platform.python_version(), **_installed()},
         "vocabulary": {
             side: {
                 "tokenizer": tokenizer.name,
+                "normalization": tokenizer.normalizer.form,
+                "lowercase": tokenizer.normalizer.lowercase,
+                "strip": tokenizer.normalizer.strip,
                 "tokens": len(tokenizer.vocabulary),
                 "sha256": hashlib.sha256(tokenizer.to_bytes()).hexdigest(),
             }

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -24,17 +25,19 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
 
     The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32; gzip may have packed it.
 
-    Lines end at a line feed alone (and may have a carriage return before it): text may hold the
-    other characters that `str.splitlines` cuts at. The file is read as the lines are asked for.
+    A line ends at a line feed, with any carriage returns before it. In a file without a line feed,
+    as old programs on the Mac write it, it ends at a carriage return. All else is text, whatever
+    `str.splitlines` cuts at: a carriage return inside a line, too. The file is read as the lines
+    are asked for; one without a line feed is read whole.
 
     Args:
-        path: The file. A byte order mark at its start is dropped.
+        path: The file. Byte order marks at its start are dropped.
 
     Raises:
         InputError: If the file is missing, a folder, unreadable or no such text.
     """
     for line in _decoded_lines(path):
-        yield line.removesuffix("\n").removesuffix("\r")
+        yield _without_end(line)
 
 
 def decode_lines(stream: Readable, name: str) -> Iterator[str]:
@@ -48,14 +51,14 @@ def decode_lines(stream: Readable, name: str) -> Iterator[str]:
         InputError: If it is no such text.
     """
     for line in _decode_all(as_utf8(stream, name), name):
-        yield line.removesuffix("\n").removesuffix("\r")
+        yield _without_end(line)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
     """Returns the whole of a text file as it stands, carriage returns kept.
 
     Args:
-        path: The file, of an encoding that `read_lines` reads. A byte order mark at its start is
+        path: The file, of an encoding that `read_lines` reads. Byte order marks at its start are
             dropped.
 
     Raises:
@@ -197,9 +200,25 @@ def not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
 
 
 def _decode_all(stream: Iterable[bytes], name: str) -> Iterator[str]:
-    for number, line in enumerate(stream, start=1):
+    for number, line in enumerate(_cut_lines(stream), start=1):
         text = _decode(line, name, number)
-        yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+        if number == 1:
+            text = text.lstrip(_BYTE_ORDER_MARK)
+        if text:
+            yield text
+
+
+def _cut_lines(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields lines with their ends, of a stream that yields what ends at each line feed."""
+    for number, line in enumerate(stream):
+        if number == 0 and not line.endswith(b"\n"):
+            yield from filter(None, re.split(rb"(?<=\r)", line))
+        else:
+            yield line
+
+
+def _without_end(line: str) -> str:
+    return line.removesuffix("\n").rstrip("\r")
 
 
 def _decode(line: bytes, name: str, number: int) -> str:

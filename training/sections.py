@@ -142,6 +142,9 @@ class TextConfig(Section):
         "nfc", "Unicode normal form of targets; what is decoded is always nfc", choices=FORMS
     )
     lowercase: bool = setting(False, "lower-case both sides")
+    strip: bool = setting(
+        True, "remove white space and invisible characters at both ends of a source or target"
+    )
     subword_type: str = setting("unigram", "how subwords are learned", choices=MODEL_TYPES)
     joint_vocabulary: bool = setting(
         False, "learn one vocabulary, of source_vocabulary_size, from both sides"

@@ -35,7 +35,9 @@ def learn_tokenizers(
     forms = text.source_normalization, text.target_normalization
     sources, targets = (
         [normalizer(pair[side]) for pair in pairs]
-        for side, normalizer in enumerate(Normalizer(form, text.lowercase) for form in forms)
+        for side, normalizer in enumerate(
+            Normalizer(form, text.lowercase, text.strip) for form in forms
+        )
     )
     if text.joint_vocabulary:
         learned = (_learn("source", text, [*sources, *targets], seed),) * 2
@@ -43,7 +45,7 @@ def learn_tokenizers(
         learned = _learn("source", text, sources, seed), _learn("target", text, targets, seed)
     names = text.source_tokenizer, text.target_tokenizer
     source, target = (
-        make_tokenizer(name, what, normalization=form, lowercase=text.lowercase)
+        make_tokenizer(name, what, normalization=form, lowercase=text.lowercase, strip=text.strip)
         for name, what, form in zip(names, learned, forms, strict=True)
     )
     return source, target

@@ -2,8 +2,7 @@
 // at once or token by token. Subwords need a sentencepiece of your own: see docs/device.md.
 
 import { loadAndCompile, Tensor } from "@litertjs/core";
-
-const [PAD, START, END, UNKNOWN] = [0, 1, 2, 3];
+import { END, PAD, START, Tokenizer, UNKNOWN } from "./tokenizer.js";
 
 export class Translator {
   /** Reads the file once; the archive at its end holds the tokenizers. */
@@ -91,36 +90,6 @@ export class Translator {
     }
     Object.values(inputs).forEach((tensor) => tensor.delete());
     return found;
-  }
-}
-
-class Tokenizer {
-  constructor(vocabulary, settings, side) {
-    this.tokens = vocabulary.replace(/\n$/, "").split("\n");
-    this.ids = new Map(this.tokens.map((token, id) => [token, id]).slice(UNKNOWN + 1));
-    this.words = settings[`${side}_tokenizer`] === "word";
-    this.form = settings[`${side}_normalization`].toUpperCase();
-    this.lowercase = settings[`${side}_lowercase`];
-  }
-
-  /** The tokens of a text, unknown ones as they stand in it. */
-  cut(text) {
-    text = text.normalize(this.form);
-    if (this.lowercase)
-      text = [...text].map((letter) => letter.toLowerCase()).join("").normalize(this.form);
-    return this.words ? text.split(/\p{White_Space}+/u).filter(Boolean) : [...text];
-  }
-
-  encode(text) {
-    return [...this.cut(text).map((token) => this.ids.get(token) ?? UNKNOWN), END];
-  }
-
-  /** The text of the tokens before the first id of `</s>`. */
-  join(ids, tokens) {
-    const end = ids.indexOf(END);
-    const read = (id, step) => (end < 0 || step < end) && id !== PAD && id !== START;
-    const kept = tokens.filter((_, step) => read(ids[step], step));
-    return kept.join(this.words ? " " : "").normalize("NFC");
   }
 }
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 
+from keras_attention.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.cli.evaluation import Report
-from keras_attention.files import read_bytes
 from keras_attention.model_files import load_codec
 from keras_attention.text.codec import SETTINGS_FILE
 from keras_attention.text.normalization import normalize
@@ -81,7 +81,8 @@ def _target_tokenizer(model: Path) -> Tokenizer | None:
     if model.suffix == ".tflite" and model.is_file():
         from keras_attention.export.device_file import read_device_file
 
-        return read_device_file(read_bytes(model), str(model)).codec.target
+        content = read_artefact(model, largest=LARGEST_MODEL)
+        return read_device_file(content, str(model)).codec.target
     return None
 
 

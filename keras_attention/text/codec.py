@@ -14,6 +14,7 @@ from keras_attention.errors import InputError
 from keras_attention.schema import JsonFile, Keys, flag, integer, number, optional, text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
+from keras_attention.text.unicode_version import UNICODE
 from keras_attention.translation import Hypothesis, Translation, is_hypothesis
 from keras_attention.vocabulary import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
 
@@ -33,6 +34,8 @@ _DEFAULTS = {
     "target_normalization": "nfc",
     "source_lowercase": False,
     "target_lowercase": False,
+    "source_strip": False,
+    "target_strip": False,
     "joint_vocabulary": False,
     "coverage_penalty": 0.0,
     "min_length": 0,
@@ -62,8 +65,8 @@ _SETTINGS = JsonFile(
         "target_tokenizer": text(TOKENIZERS),
         "source_normalization": optional(text(FORMS)),
         "target_normalization": optional(text(FORMS)),
-        "source_lowercase": optional(flag()),
-        "target_lowercase": optional(flag()),
+        **{f"{side}_{name}": optional(flag()) for side in SIDES for name in ("lowercase", "strip")},
+        "unicode": optional(text()),
         "joint_vocabulary": optional(flag()),
         **SEARCH_KEYS,
     },
@@ -116,9 +119,10 @@ class TextCodec:
         Raises:
             InputError: if the target vocabulary lacks some of it.
         """
-        ids = self.target.encode(text)[:-1]
+        tokens = self.target.cut(self.target.normalizer.normalize_beginning(text))
+        ids = self.target.vocabulary.encode(tokens)
         if UNKNOWN_ID in ids:
-            unknown = self.target.tokens(text)[ids.index(UNKNOWN_ID)]
+            unknown = tokens[ids.index(UNKNOWN_ID)]
             raise InputError(
                 "`prefix` must be made of the target vocabulary's tokens. "
                 f"Received: prefix={text!r}, where {unknown!r} is none of them."
@@ -258,12 +262,13 @@ class TextCodec:
 
         A joint vocabulary or model is there once, as the source's.
         """
-        settings: dict[str, Any] = {"format": FORMAT}
+        settings: dict[str, Any] = {"format": FORMAT, "unicode": UNICODE}
         files: dict[str, bytes] = {}
         for side, tokenizer in zip(SIDES, (self.source, self.target), strict=True):
             settings[f"{side}_tokenizer"] = tokenizer.name
             settings[f"{side}_normalization"] = tokenizer.normalizer.form
             settings[f"{side}_lowercase"] = tokenizer.normalizer.lowercase
+            settings[f"{side}_strip"] = tokenizer.normalizer.strip
             if side == "source" or not self.joint_vocabulary:
                 files[f"{side}.{tokenizer.file}"] = tokenizer.to_bytes()
         settings |= {"joint_vocabulary": self.joint_vocabulary, **asdict(self.settings)}
@@ -299,6 +304,7 @@ class TextCodec:
                 where=f"{where}/{name}",
                 normalization=settings.pop(f"{side}_normalization"),
                 lowercase=settings.pop(f"{side}_lowercase"),
+                strip=settings.pop(f"{side}_strip"),
             )
 
         source, target = map(read, SIDES)
@@ -319,6 +325,11 @@ def _read_settings(content: bytes, where: str) -> dict[str, Any]:
     damaged = f"{where}: damaged, expected {_SETTINGS.name}"
     if unknown := settings.keys() - {"format", *_SETTINGS.keys}:
         raise InputError(f"{damaged}, without other keys. Received: `{min(unknown)}`.")
+    if (unicode := settings.pop("unicode", UNICODE)) != UNICODE:
+        raise InputError(
+            f"{where}: its text is normalised as Unicode {unicode} says; this version of the "
+            f"package knows {UNICODE}."
+        )
     settings = {**_DEFAULTS, **settings}
     del settings["format"]
     names = [settings[f"{side}_tokenizer"] for side in SIDES]

@@ -1,4 +1,4 @@
-"""Normal forms and lower case in a TensorFlow graph, from core operations alone.
+"""Normal forms, lower case and bare ends in a TensorFlow graph, from core operations alone.
 
 Functions carry the names of the algorithm's steps: https://www.unicode.org/reports/tr15/ and, for
 Hangul, section 3.12 of the Unicode Standard. A batch is worked on as one flat list of code points.
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from keras_attention.text.normalization import Normalizer
+from keras_attention.text.normalization import EDGES, Normalizer
 from keras_attention.text.unicode_tables import (
     CODE_POINTS,
     L_BASE,
@@ -45,11 +45,13 @@ def apply_normalizer(normalizer: Normalizer, texts: Tensor) -> Tensor:
         Strings [B].
     """
     texts = normalize(texts, normalizer.form)
-    return normalize(lower_points(texts), normalizer.form) if normalizer.lowercase else texts
+    if normalizer.lowercase:
+        texts = normalize(lower_points(texts), normalizer.form)
+    return strip(texts) if normalizer.strip else texts
 
 
 def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
-    r"""Returns texts in a Unicode normal form, equal to what `unicodedata.normalize` gives.
+    r"""Returns texts in a Unicode normal form, the twin of `normalization.normalize`.
 
     Lines of which every code point stays what it is beside any other (for "nfc":
     `NFC_Quick_Check=Yes` and combining class 0), as in English, Chinese or composed Korean, are
@@ -88,6 +90,18 @@ def lower_points(texts: Tensor) -> Tensor:
     return _map_others(
         texts, inert_to_lower_case(), lambda codes, rows: _expand(codes, rows, lower_case())
     )
+
+
+def strip(texts: Tensor) -> Tensor:
+    """Removes the characters of `EDGES` at both ends of each text.
+
+    Args:
+        texts: UTF-8 strings [B].
+
+    Returns:
+        Strings [B].
+    """
+    return tf.strings.regex_replace(texts, f"^[{EDGES}]+|[{EDGES}]+$", "")
 
 
 def _map_others(

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from keras_attention.errors import InputError
 from keras_attention.text.graph_normalization import apply_normalizer, normalize
+from keras_attention.text.normalization import WHITE_SPACE
 from keras_attention.text.tokenizers import (
-    WHITE_SPACE,
     CharacterTokenizer,
     SubwordTokenizer,
     Tokenizer,

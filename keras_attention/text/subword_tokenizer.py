@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from keras_attention.errors import InputError
-from keras_attention.text.normalization import normalize
-from keras_attention.text.tokenizer import WHITE_SPACE, Tokenizer
+from keras_attention.text.normalization import WHITE_SPACE, normalize
+from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.vocabulary import END_ID, SPECIAL_TOKENS, Vocabulary
 
 SPACE = "▁"
@@ -41,6 +41,7 @@ class SubwordTokenizer(Tokenizer):
             `</s>` and `<unk>`, without normalization of its own.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
+        strip: Whether invisible characters at both ends of a text are removed; see `Normalizer`.
 
     Raises:
         InputError: If the model cannot be used.
@@ -60,12 +61,17 @@ class SubwordTokenizer(Tokenizer):
     file = "subwords.model"
 
     def __init__(
-        self, model: bytes, *, normalization: str = "nfc", lowercase: bool = False
+        self,
+        model: bytes,
+        *,
+        normalization: str = "nfc",
+        lowercase: bool = False,
+        strip: bool = False,
     ) -> None:
         """Reads the model; its pieces are the vocabulary."""
         self.model = model
         self._processor, vocabulary = _read(model)
-        super().__init__(vocabulary, normalization=normalization, lowercase=lowercase)
+        super().__init__(vocabulary, normalization=normalization, lowercase=lowercase, strip=strip)
 
     @property
     def model_type(self) -> str:

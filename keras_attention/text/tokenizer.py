@@ -12,12 +12,6 @@ from keras_attention.files import decode_text
 from keras_attention.text.normalization import Normalizer, normalize
 from keras_attention.vocabulary import END, END_ID, PAD_ID, START_ID, Vocabulary
 
-WHITE_SPACE = "\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""Unicode's White_Space as the inside of a regular expression's brackets.
-
-`str.split` and TensorFlow's operations each cut at other characters, so neither is asked.
-"""
-
 
 class Tokenizer(ABC):
     """Text to ids and back over one vocabulary.
@@ -30,6 +24,8 @@ class Tokenizer(ABC):
         vocabulary: Gives each token its id.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
+        strip: Whether white space and invisible characters at both ends of a text are removed.
+            Off by default, as in models from before there was a choice; recipes turn it on.
 
     Raises:
         InputError: If there is no such normal form.
@@ -51,14 +47,19 @@ class Tokenizer(ABC):
     """The last part of the name of the file that holds what `to_bytes` returns."""
 
     def __init__(
-        self, vocabulary: Vocabulary, *, normalization: str = "nfc", lowercase: bool = False
+        self,
+        vocabulary: Vocabulary,
+        *,
+        normalization: str = "nfc",
+        lowercase: bool = False,
+        strip: bool = False,
     ) -> None:
         """Keeps the vocabulary, which may be shared."""
         self.vocabulary = vocabulary
-        self.normalizer = Normalizer(normalization, lowercase)
+        self.normalizer = Normalizer(normalization, lowercase, strip)
 
     def normalize(self, text: str) -> str:
-        """Returns the text in the tokenizer's normal form, lower-cased where it does that."""
+        """Returns what the tokenizer's `Normalizer` makes of the text."""
         return self.normalizer(text)
 
     @abstractmethod
@@ -168,7 +169,7 @@ class Tokenizer(ABC):
         Args:
             content: The file's content.
             where: What an error calls it.
-            **settings: `normalization` and `lowercase`, as the class takes them.
+            **settings: `normalization`, `lowercase` and `strip`, as the class takes them.
 
         Raises:
             InputError: If the content is damaged or the settings cannot be used.

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 
 from keras_attention.errors import InputError
+from keras_attention.text.normalization import WHITE_SPACE
 from keras_attention.text.subword_tokenizer import SubwordTokenizer
-from keras_attention.text.tokenizer import WHITE_SPACE, Tokenizer
+from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.vocabulary import Vocabulary
 
 __all__ = [
@@ -25,12 +26,13 @@ _WORD = re.compile(f"[^{WHITE_SPACE}]+")
 
 
 class CharacterTokenizer(Tokenizer):
-    """One Unicode code point a token, white space included.
+    """One Unicode code point a token, white space included where it is not stripped.
 
     Args:
         vocabulary: Gives each character its id.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
+        strip: Whether both ends of a text are bared of white space; see `Normalizer`.
 
     Example:
         >>> tokenizer = CharacterTokenizer(Vocabulary("abc"))
@@ -64,6 +66,7 @@ class WordTokenizer(Tokenizer):
         vocabulary: Gives each word its id.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
+        strip: Whether both ends of a text are bared of white space; see `Normalizer`.
 
     Example:
         >>> tokenizer = WordTokenizer(Vocabulary(["two", "words"]))
@@ -94,6 +97,7 @@ def make_tokenizer(
     *,
     normalization: str = "nfc",
     lowercase: bool = False,
+    strip: bool = False,
 ) -> Tokenizer:
     """Returns the tokenizer of a name.
 
@@ -102,6 +106,7 @@ def make_tokenizer(
         learned: The vocabulary; for "subword" the bytes that `learn_subwords` returned.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
+        strip: Whether both ends of a text are bared of white space; see `Normalizer`.
 
     Raises:
         InputError: If there is no tokenizer or normal form of that name.
@@ -111,4 +116,4 @@ def make_tokenizer(
             f"A tokenizer must be one of {', '.join(map(repr, TOKENIZERS))}. Received: {name!r}."
         )
     kind: Callable[..., Tokenizer] = TOKENIZERS[name]
-    return kind(learned, normalization=normalization, lowercase=lowercase)
+    return kind(learned, normalization=normalization, lowercase=lowercase, strip=strip)

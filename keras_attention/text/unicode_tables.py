@@ -1,6 +1,6 @@
 """Unicode's data as sorted arrays, for normalization in a TensorFlow graph.
 
-The data are those of the running Python: a saved graph keeps the tables it was built with.
+The data are those of one version of Unicode, see `unicode_version`; a saved graph keeps them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.text.normalization import lower_points, normalize
+from keras_attention.text.unicode_version import MAPPED_POINTS
 
 Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
@@ -54,7 +55,7 @@ def decompositions(form: str) -> Expansions:
 @cache
 def lower_case() -> Expansions:
     """What `lower_points` does."""
-    lower = ((point, lower_points(chr(point))) for point in range(CODE_POINTS))
+    lower = ((point, lower_points(chr(point))) for point in MAPPED_POINTS)
     return _expansions({point: text for point, text in lower if text != chr(point)})
 
 
@@ -104,13 +105,13 @@ def none_of(points: Iterable[int]) -> str:
 @cache
 def _steps() -> dict[int, str]:
     """Unicode's own decompositions, Hangul apart: one step each, compatible ones with a tag."""
-    found = ((point, unicodedata.decomposition(chr(point))) for point in range(CODE_POINTS))
+    found = ((point, unicodedata.decomposition(chr(point))) for point in MAPPED_POINTS)
     return {point: step for point, step in found if step}
 
 
 @cache
 def _marks() -> frozenset[int]:
-    return frozenset(point for point in range(CODE_POINTS) if unicodedata.combining(chr(point)))
+    return frozenset(point for point in MAPPED_POINTS if unicodedata.combining(chr(point)))
 
 
 def _expansions(texts: Mapping[int, str]) -> Expansions:

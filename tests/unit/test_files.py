@@ -6,6 +6,7 @@ import pytest
 from keras_attention import files as module
 from keras_attention.errors import InputError
 from keras_attention.files import (
+    decode_lines,
     read_lines,
     read_text,
     write_atomically,
@@ -25,19 +26,46 @@ def write(path, content):
         (b"one\ntwo\n", ["one", "two"]),
         (b"one\ntwo", ["one", "two"]),
         (b"one\r\n\r\ntwo\r", ["one", "", "two"]),
+        (b"one\r\r\n\r\r\ntwo\r\r\n", ["one", "", "two"]),
+        (b"one\rtwo\r\rfour", ["one", "two", "", "four"]),
+        (b"one\rtwo\r", ["one", "two"]),
+        (b"\r", [""]),
+        (b"\na\rb", ["", "a\rb"]),
         (b"a\rb\x0bc\x0cd\x1ce\n", ["a\rb\x0bc\x0cd\x1ce"]),
         ("a\u0085b\u2028c\u2029d\n".encode(), ["a\u0085b\u2028c\u2029d"]),
         ("\ufeffone\n\ufefftwo\n".encode(), ["one", "\ufefftwo"]),
+        ("\ufeff\ufeffone\n".encode(), ["one"]),
+        ("\ufeff\ufeffone\rtwo".encode(), ["one", "two"]),
+        ("\ufeff".encode(), []),
+        ("\ufeff\n".encode(), [""]),
         ("한국어\n".encode(), ["한국어"]),
     ],
 )
-def test_lines_end_at_line_feeds_alone(tmp_path, content, expected):
+def test_lines_end_at_line_feeds_or_where_there_is_none_at_carriage_returns(
+    tmp_path, content, expected
+):
     assert list(read_lines(write(tmp_path / "text", content))) == expected
+
+
+def test_a_stream_gives_each_line_before_the_next_is_there():
+    def stream():
+        yield b"one\r\r\n"
+        pytest.fail("the first line is known")
+
+    assert next(decode_lines(stream(), "standard input")) == "one"
+
+
+def test_lines_that_end_in_carriage_returns_are_numbered(tmp_path):
+    lines = read_lines(write(tmp_path / "text", b"one\rtwo\rab\xff\rfour"))
+    assert [next(lines), next(lines)] == ["one", "two"]
+    with pytest.raises(InputError, match="line 3: .* byte 0xff at column 3"):
+        next(lines)
 
 
 def test_read_text_keeps_the_text_as_it_stands(tmp_path):
     path = write(tmp_path / "text", "\ufeffone\r\n\ufefftwo\r".encode())
     assert read_text(path) == "one\r\n\ufefftwo\r"
+    assert read_text(write(tmp_path / "old", b"one\rtwo\r\r")) == "one\rtwo\r\r"
 
 
 @pytest.mark.parametrize("read", [read_text, lambda path: list(read_lines(path))])

@@ -46,6 +46,9 @@ def test_says_what_the_artefact_is(folder):
     assert {"python", "tensorflow", "keras"} <= set(manifest["versions"])
     assert manifest["vocabulary"]["source"]["tokens"] == 6
     assert manifest["vocabulary"]["source"] != manifest["vocabulary"]["target"]
+    normalizer = {"normalization": "nfc", "lowercase": False, "strip": False}
+    assert normalizer.items() <= manifest["vocabulary"]["source"].items()
+    assert manifest["unicode"] == "13.0.0"
     assert list(manifest["files"]) == ["graph.pb", "variables/weights"]
     # As `printf graph | sha256sum` says.
     expected = "eef93e1d14482804277fca0172464032d1a4fdbcc338524059fa1e861454ad4d"

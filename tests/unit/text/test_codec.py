@@ -52,6 +52,12 @@ def test_a_prefix_is_what_the_target_tokenizer_makes_of_it(codec):
         codec.encode_prefix("두x말")
 
 
+def test_a_prefix_keeps_the_space_at_its_end_alone(codec):
+    target = CharacterTokenizer(codec.target.vocabulary, strip=True)
+    stripping = TextCodec(codec.source, target, codec.settings)
+    assert stripping.encode_prefix(" \ufeff두 ") == codec.encode_prefix("두 ")
+
+
 def test_an_empty_text_has_an_empty_output(codec):
     tokens = np.array([[[4, 5, 2], [5, 2, 0]]] * 3)
     weights = np.arange(36, dtype="float32").reshape(3, 2, 3, 2)
@@ -180,12 +186,21 @@ def test_a_damaged_model_is_named(codec):
 
 def test_normalization_is_stored_for_each_side(codec):
     source = WordTokenizer(codec.source.vocabulary, normalization="nfkc", lowercase=True)
-    target = CharacterTokenizer(codec.target.vocabulary, normalization="nfd")
+    target = CharacterTokenizer(codec.target.vocabulary, normalization="nfd", strip=True)
     files = TextCodec(source, target, codec.settings).to_files()
     loaded = TextCodec.from_files(files, "somewhere")
     assert loaded.source.normalizer == Normalizer("nfkc", lowercase=True)
-    assert loaded.target.normalizer == Normalizer("nfd")
+    assert loaded.target.normalizer == Normalizer("nfd", strip=True)
     assert loaded.encode(["ＴＷＯ Words"]).tolist() == [[4, 5, 2]]
+
+
+def test_another_version_of_unicode_is_refused(codec):
+    files = codec.to_files()
+    settings = json.loads(files[SETTINGS_FILE])
+    assert settings["unicode"] == "13.0.0"
+    files[SETTINGS_FILE] = json.dumps({**settings, "unicode": "17.0.0"}).encode()
+    with pytest.raises(InputError, match=r"translator\.json: .* Unicode 17\.0\.0 .* 13\.0\.0\."):
+        TextCodec.from_files(files, "somewhere")
 
 
 def test_files_from_before_there_was_a_choice_are_read(codec):
@@ -227,6 +242,7 @@ def test_a_missing_file_is_named(codec, name):
         {"source_normalization": "nfkd"},
         {"target_normalization": None},
         {"source_lowercase": 1},
+        {"target_strip": None},
         {"joint_vocabulary": "no"},
         {"joint_vocabulary": True},  # of words and characters
         {"unexpected": 1},

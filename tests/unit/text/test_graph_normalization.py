@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.text.graph_normalization import apply_normalizer, normalize
-from keras_attention.text.normalization import FORMS, Normalizer
+from keras_attention.text.normalization import EDGES, FORMS, Normalizer
 
 POINTS = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 DECOMPOSABLE = [point for point in POINTS if unicodedata.normalize("NFD", point) != point]
@@ -121,6 +121,28 @@ def test_small_batches(normalizer, texts):
     expected = [normalizer(text).encode() for text in texts]
     assert twin(normalizer)(batch).numpy().tolist() == expected
     assert apply_normalizer(normalizer, batch).numpy().tolist() == expected
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_bare_ends(form, lowercase):
+    """Every character that is stripped, others like it, and what "nfkc" makes of others."""
+    others = (
+        "\0\x1a\x1b\x1c\x1d\x1e\x1f\u00ad\u180e\u200c\u200d\u202a\u2028\u2061\ufe0f\ufe49\u00a8"
+    )
+    texts = ["", EDGES, EDGES[::-1]]
+    for edge in EDGES + others:
+        texts += [
+            edge,
+            edge * 3,
+            f"{edge}A",
+            f"A{edge}",
+            f"{edge}E\u0301 {edge}ﬁ{edge}",
+            f"a{edge}b",
+        ]
+        texts += [f"{edge}\u0301b{edge}", f"{edge}\n{edge}", f"{edge}\u1112\u1161\u11ab\r\n{edge}"]
+    texts += draw(4, [[*EDGES], [*"aÉﬁ漢"], ["\u0301", "\u200d"]], 3000, 8)
+    check(Normalizer(form, lowercase, strip=True), texts)
 
 
 def test_invalid_utf8_reads_as_python_reads_it():

@@ -1,13 +1,24 @@
 import random
+import re
 import sys
 import unicodedata
 
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.text.normalization import FORMS, Normalizer, lower_points
+from keras_attention.text.normalization import (
+    EDGES,
+    FORMS,
+    INVISIBLE,
+    WHITE_SPACE,
+    Normalizer,
+    lower_points,
+)
+from keras_attention.text.unicode_version import MAPPED_POINTS
 
 POINTS = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
+MAPPED = {*map(chr, MAPPED_POINTS)}
+LATER = {*POINTS} - MAPPED  # as far as any version maps them
 
 
 def test_each_form_is_unicodedata_s():
@@ -18,7 +29,7 @@ def test_each_form_is_unicodedata_s():
 
 
 def test_lower_case_is_that_of_each_code_point_wherever_it_stands():
-    assert all(lower_points(point) == point.lower() for point in POINTS)
+    assert all(lower_points(chr(point)) == chr(point).lower() for point in MAPPED_POINTS)
     generator = random.Random(1)
     pool = [*"ΣσςΑΒİIiJ\u030c\u0345. '", *POINTS[0x370:0x400]]
     for _ in range(3000):
@@ -29,15 +40,46 @@ def test_lower_case_is_that_of_each_code_point_wherever_it_stands():
 @pytest.mark.parametrize("form", FORMS)
 def test_lower_cased_text_is_normal_and_stays_as_it_is(form):
     normalizer = Normalizer(form, lowercase=True)
-    for text in [*POINTS, "J\u030c", "ΟΔΟΣ", "İSTANBUL", "𝐀ﬀﬁ ＣＡＦＥ\u0301"]:
+    for text in [*MAPPED, *POINTS[::61], "J\u030c", "ΟΔΟΣ", "İSTANBUL", "𝐀ﬀﬁ ＣＡＦＥ\u0301"]:
         found = normalizer(text)
-        assert unicodedata.is_normalized(form.upper(), found)
+        assert text in LATER or unicodedata.is_normalized(form.upper(), found)
         assert normalizer(found) == found
 
 
 def test_both_normalizations_around_lower_case_are_needed():
     assert Normalizer("nfc", lowercase=True)("J\u030c") == "\u01f0"
     assert Normalizer("nfkc", lowercase=True)("\U0001d400") == "a"
+
+
+def test_the_edges_are_white_space_and_six_invisible_characters():
+    # `\s` of a text is Unicode's White_Space, and four separators of ASCII.
+    spaces = {point for point in POINTS if re.fullmatch(r"\s", point)} - {*"\x1c\x1d\x1e\x1f"}
+    assert spaces == {*WHITE_SPACE}
+    assert [unicodedata.category(point) for point in INVISIBLE] == ["Cf"] * 6
+    for point in [*POINTS[:0x4000], *MAPPED, *POINTS[::61]]:
+        assert Normalizer(strip=True)(point) == ("" if point in EDGES else Normalizer()(point))
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_ends_are_bare_and_normalizing_again_changes_nothing(form, lowercase):
+    plain, normalizer = Normalizer(form, lowercase), Normalizer(form, lowercase, strip=True)
+    for point in [*MAPPED, *EDGES, *POINTS[::61]]:
+        for text in (point, f" {point}", f"{point}\ufeff\t", f"a{point}", f"{point}\u0301"):
+            found = normalizer(text)
+            assert found == plain(text).strip(EDGES)
+            assert normalizer(found) == found
+
+
+def test_only_the_ends_are_stripped():
+    text = "\u200b\u00a0 a \u200b b\u200d \ufeff\r\n"
+    assert Normalizer(strip=True)(text) == "a \u200b b\u200d"
+    assert Normalizer(strip=False)(text) == text
+
+
+def test_what_a_text_begins_with_keeps_the_space_at_its_end():
+    assert Normalizer("nfkc", True, True).normalize_beginning(" \ufeffＡ ") == "a "
+    assert Normalizer().normalize_beginning(" a ") == " a "
 
 
 def test_an_unknown_form_is_refused():

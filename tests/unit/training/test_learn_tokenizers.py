@@ -40,6 +40,22 @@ def test_what_is_learned_is_normalized():
     assert target.decode(target.encode("고양이")) == "고양이"
 
 
+@pytest.mark.parametrize("name", ["character", "word", "subword"])
+def test_white_space_at_the_ends_is_not_learned_unless_the_recipe_says_so(name):
+    pairs = [(f"\ufeff{source}\r", f"{target}\u00a0 ") for source, target in PAIRS]
+    sizes = (
+        {"source_vocabulary_size": 20, "target_vocabulary_size": 16} if name == "subword" else {}
+    )
+    names = {"source_tokenizer": name, "target_tokenizer": name}
+    bare, stripped = learn(**names, **sizes), learn_tokenizers(TextConfig(**names, **sizes), pairs)
+    for one, other in zip(bare, stripped, strict=True):
+        assert one.to_bytes() == other.to_bytes()
+        assert one.normalizer.strip and other.normalizer.strip
+    source, target = learn_tokenizers(TextConfig(strip=False), pairs)
+    assert {"\ufeff", "\r"} <= {*source.vocabulary.tokens} and "\u00a0" in target.vocabulary
+    assert not source.normalizer.strip
+
+
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_subwords_of_both_sides(kind):
     names = {"source_tokenizer": "subword", "target_tokenizer": "subword"}

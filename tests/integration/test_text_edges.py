@@ -1,0 +1,45 @@
+"""What stands at the ends of a text changes no answer, in any runtime of a trained model."""
+
+import pytest
+from variants import assert_same
+
+from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.saved_model import SavedModelTranslator
+from keras_attention.text.normalization import EDGES
+
+DATE = "march 27, 2016"
+
+
+@pytest.fixture(scope="module")
+def runtimes(trained, translator):
+    return [
+        translator,
+        SavedModelTranslator.load(trained / "1"),
+        DeviceTranslator.load(trained / "dates.tflite"),
+    ]
+
+
+def test_the_answer_is_that_of_the_bare_text(runtimes):
+    texts = [text for edge in EDGES for text in (f"{edge}{DATE}", f"{DATE}{edge}")]
+    texts += [f"\ufeff \t{DATE}\u00a0\r\r\n"]
+    for runtime in runtimes:
+        (expected,) = runtimes[0]([DATE])
+        for found in runtime(texts):
+            assert found.source_tokens == expected.source_tokens
+            assert (found.text, found.tokens) == (expected.text, expected.tokens)
+
+
+def test_a_text_of_nothing_else_has_the_empty_output(runtimes):
+    texts = [*EDGES, EDGES, "\ufeff\r\n"]
+    for runtime in runtimes:
+        found = runtime(texts)
+        assert {(one.text, one.score, one.source_tokens) for one in found} == {("", 0, ("</s>",))}
+        assert_same(found, runtimes[0](texts))
+
+
+def test_translate_reads_lines_of_either_end(trained, run):
+    expected = run("translate", trained, "-", stdin=f"{DATE}\n\n9/27/94\n".encode())
+    for end in ("\r", "\r\n", "\r\r\n"):
+        lines = f"\ufeff\ufeff{DATE} {end}\u200b{end}\u00a09/27/94{end}"
+        assert run("translate", trained, "-", stdin=lines.encode()) == expected
+    assert expected.code == 0

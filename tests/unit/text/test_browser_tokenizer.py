@@ -1,0 +1,67 @@
+"""The tokenizer of the browser's page gives the ids that Python gives, as node runs it."""
+
+import json
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.codec import SETTINGS_FILE, TextCodec
+from keras_attention.text.normalization import EDGES
+from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
+from keras_attention.text.unicode_version import _RANGES, MAPPED_POINTS, UNICODE
+from keras_attention.vocabulary import Vocabulary
+
+SCRIPT = Path(__file__).parents[3] / "docs" / "browser" / "tokenizer.js"
+RUN = """
+import { readFileSync } from "node:fs";
+const given = JSON.parse(readFileSync(0, "utf-8"));
+const code = readFileSync(given.script).toString("base64");
+const { Tokenizer } = await import(`data:text/javascript;base64,${code}`);
+const found = given.models.map(({ settings, files }) => ["source", "target"].map((side) => {
+  const tokenizer = new Tokenizer(files[`${side}.vocabulary.txt`], settings, side);
+  return given.texts.map((text) => [tokenizer.cut(text), tokenizer.encode(text)]);
+}));
+console.log(JSON.stringify(found));
+"""
+NORMALIZERS = [
+    {},
+    {"strip": True},
+    {"normalization": "nfd", "strip": True},
+    {"normalization": "nfkc", "lowercase": True, "strip": True},
+]
+
+
+def make_texts():
+    edges = [edge for point in EDGES for edge in (point, f"{point}a{point}", f"b {point}")]
+    generator = random.Random(1)
+    later = [chr(point) for point in (0x10570, 0x10781, 0x898, 0xC3C, 0x1E030, 0x105C9, 0x1E08F)]
+    pool = [*EDGES, *later * 4, *"aÉﬁΣΟİ한\u0301\u0323\u200d", *map(chr, MAPPED_POINTS[::97])]
+    words = ("".join(generator.choices(pool, k=8)) for _ in range(2000))
+    return ["", *edges, *later, *map(chr, MAPPED_POINTS[::7]), *words]
+
+
+def test_it_holds_the_same_ranges():
+    script = SCRIPT.read_text(encoding="utf-8")
+    assert f"`{_RANGES}`" in script
+    assert f"Unicode {UNICODE.removesuffix('.0')}" in script
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_ids_and_tokens_are_those_of_python():
+    texts, models, expected = make_texts(), [], []
+    for settings in NORMALIZERS:
+        source = CharacterTokenizer(Vocabulary("ab é한\u1112"), **settings)
+        target = WordTokenizer(Vocabulary(["a", "b"]), **settings)
+        files = TextCodec(source, target, SearchSettings(5, 7)).to_files()
+        stored = {name: content.decode() for name, content in files.items()}
+        models.append({"settings": json.loads(files[SETTINGS_FILE]), "files": stored})
+        sides = [[[t.split(text), t.encode(text)] for text in texts] for t in (source, target)]
+        expected.append(sides)
+    given = json.dumps({"script": str(SCRIPT), "models": models, "texts": texts})
+    command = ["node", "--input-type=module", "--eval", RUN]
+    done = subprocess.run(command, input=given.encode(), capture_output=True, check=True)
+    assert json.loads(done.stdout) == expected
