@@ -12,6 +12,7 @@ from statistics import median
 
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
+from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation import Translation
 from keras_attention.translator import Translator
 
@@ -142,10 +143,11 @@ def measure_variants(
     Raises:
         InputError: if no pair is left.
     """
-    limit = translator.codec.settings.max_source_length
-    fitting = [pair for pair in pairs if len(translator.codec.source.encode(pair[0])) <= limit]
+    codec = translator.codec
+    limit = TextLimit(codec.settings.max_source_length)
+    fitting = [pair for pair in pairs if limit.fits(pair[0], codec.source)]
     if not fitting:
-        raise InputError(f"expected pairs of at most {limit} source tokens. Received: none.")
+        raise InputError(f"expected pairs of at most {limit.tokens} source tokens. Received: none.")
     sources, targets = ([pair[side] for pair in fitting] for side in (0, 1))
     whole = Translator(translator.model, translator.codec)  # exports search all of the vocabulary
     expected = whole(sources, beam_width=1)
