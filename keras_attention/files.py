@@ -51,6 +51,39 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
         yield line.removesuffix("\n").removesuffix("\r")
 
 
+def read_lines_or_errors(path: str | os.PathLike[str]) -> Iterator[str | InputError]:
+    """Yields the lines as `read_lines` does, and in the place of one that is not UTF-8 its error.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: If the file is missing, a folder or unreadable.
+    """
+    try:
+        with open(path, "rb") as file:
+            yield from decode_lines_or_errors(file, os.fspath(path))
+    except OSError as error:
+        raise _not_readable(path, error) from error
+
+
+def decode_lines_or_errors(stream: Iterable[bytes], name: str) -> Iterator[str | InputError]:
+    """Yields the lines as `decode_lines` does, and in the place of one that is not UTF-8 its error.
+
+    Args:
+        stream: The stream.
+        name: What to call it in errors.
+    """
+    for number, line in enumerate(stream, start=1):
+        try:
+            text = _decode(line, name, number)
+        except InputError as error:
+            yield error
+            continue
+        start = text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+        yield start.removesuffix("\n").removesuffix("\r")
+
+
 def read_text(path: str | os.PathLike[str]) -> str:
     """Returns a whole UTF-8 file as it stands, carriage returns kept.
 

@@ -1,10 +1,12 @@
 """What the commands print."""
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -29,8 +31,12 @@ def log_to_console() -> None:
 def format_lines(
     translation: Translation, number: int, nbest: int, scores: bool, links: FindLinks | None = None
 ) -> Iterator[str]:
-    """Lines of `translate`: the text, with the columns that were asked for, tabs between."""
-    for hypothesis in translation.hypotheses[:nbest]:
+    """Lines of `translate`: the text, with the columns that were asked for, tabs between.
+
+    There is a line at least: an empty text where a search found nothing.
+    """
+    nothing = Hypothesis("", -math.inf, (), np.zeros((0, len(translation.source_tokens))))
+    for hypothesis in translation.hypotheses[:nbest] or [nothing]:
         columns = [str(number)] if nbest > 1 else []
         columns += [f"{hypothesis.score:.4f}"] if scores else []
         columns.append(hypothesis.text)

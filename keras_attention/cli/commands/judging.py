@@ -11,6 +11,7 @@ from keras_attention.cli.arguments import (
     DataFormat,
     KerasModel,
     LengthPenalty,
+    MaxTokens,
     MinLength,
     NoRepeatNgram,
     OtherModels,
@@ -119,6 +120,7 @@ def evaluate(
             others=together.get(model, ()),
             replace_unknown=replace_unknown,
             whole_vocabulary=whole_vocabulary,
+            any_length=True,
         )
         for name, model in zip(names, models, strict=True)
     }
@@ -133,6 +135,7 @@ def score(
     ],
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
+    max_tokens: MaxTokens = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, with every token.")
     ] = False,
@@ -147,7 +150,7 @@ def score(
     from keras_attention.cli.runtimes import evaluation_pairs
 
     pairs, _ = evaluation_pairs(model, data, data_format, target)
-    run_score(model, pairs, as_json=as_json)
+    run_score(model, pairs, as_json=as_json, max_tokens=max_tokens)
 
 
 def align(
@@ -161,6 +164,7 @@ def align(
     ] = None,
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
+    max_tokens: MaxTokens = None,
     gold: Annotated[
         str | None,
         typer.Option(
@@ -204,7 +208,7 @@ def align(
     from keras_attention.cli.aligning import Wanted, run_align
     from keras_attention.cli.runtimes import evaluation_pairs
 
-    wanted = Wanted(threshold, words, soft, reverse, symmetrize, gold)
+    wanted = Wanted(threshold, words, soft, reverse, symmetrize, gold, max_tokens)
     wanted.check()
     pairs, _ = evaluation_pairs(model, data, data_format, target)
     run_align(model, pairs, wanted)
