@@ -35,7 +35,9 @@ def format_lines(
 
     There is a line at least: an empty text where a search found nothing.
     """
-    nothing = Hypothesis("", -math.inf, (), np.zeros((0, len(translation.source_tokens))))
+    nothing = Hypothesis(
+        "", -math.inf, (), np.zeros((0, len(translation.source_tokens)), "float32")
+    )
     for hypothesis in translation.hypotheses[:nbest] or [nothing]:
         columns = [str(number)] if nbest > 1 else []
         columns += [f"{hypothesis.score:.4f}"] if scores else []

@@ -277,10 +277,11 @@ def _open(address: Address, model: ServedModel, credentials: Any) -> Transport:
 def _pair_scores(pairs: Sequence[tuple[str, str]], outputs: Arrays) -> Iterator[PairScore]:
     names = "error", "tokens", "log_probabilities"
     rows = zip(pairs, *(outputs[name] for name in names), strict=True)
-    for position, (pair, error, row, values) in enumerate(rows):
+    for position, ((source, target), error, row, values) in enumerate(rows):
         check_answered(error, position, "pair")
         tokens = tuple(token.decode() for token in row if token)
-        yield PairScore(*pair, tokens, tuple(values[: len(tokens)].astype(float).tolist()))
+        log_probabilities = tuple(values[: len(tokens)].astype(float).tolist())
+        yield PairScore(source, target, tokens, log_probabilities)
 
 
 def _check_arguments(
