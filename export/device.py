@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.artefacts import LARGEST_MODEL, read_artefact
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
+from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation import Translation
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
@@ -71,6 +72,7 @@ class DeviceTranslator:
         self.name = name
         file = read_device_file(content, name)
         self.codec, self.manifest = file.codec, file.manifest
+        self._limit = TextLimit(self.codec.settings.max_source_length)
         self._interpreter = _make_interpreter(content, name, threads)
         self._runners: dict[str, tuple[Any, list[str]]] = {}
         self._turn = threading.Lock()
@@ -96,11 +98,25 @@ class DeviceTranslator:
             One `Translation` for a string, a list in the same order for an iterable.
 
         Raises:
-            InputError: if a text has more tokens than the file takes.
+            TextError: if a text has more tokens than the file takes.
         """
         if isinstance(texts, str):
             return self._translate(texts, beam)
-        return [self._translate(text, beam) for text in texts]
+        return list(self.translate_each(texts, beam=beam))
+
+    def translate_each(self, texts: Iterable[str], *, beam: bool = False) -> Iterator[Translation]:
+        """Translates texts one at a time, as they come; see the object's own call.
+
+        Raises:
+            TextError: if a text has more tokens than the file takes, once those before it have
+                been given.
+        """
+        for position, text in enumerate(texts):
+            try:
+                translation = self._translate(text, beam)
+            except TextError as error:
+                raise error.at(position) from None
+            yield translation
 
     def _translate(self, text: str, beam: bool) -> Translation:
         found = self._run("beam" if beam else "greedy", source=self._source(text))
@@ -115,7 +131,7 @@ class DeviceTranslator:
         The tokens are those of the translator's own call, `</s>` left out.
 
         Raises:
-            InputError: if the text has more tokens than the file takes; at the first token.
+            TextError: if the text has more tokens than the file takes; at the first token.
         """
         source, words = self._source(text), self.codec.source.tokens(text)
         limit = self.codec.settings.max_length if len(words) > 1 else 0
@@ -137,16 +153,11 @@ class DeviceTranslator:
 
     def fits(self, text: str) -> bool:
         """Whether `text` has no more tokens than the file takes."""
-        return len(self.codec.source.encode(text)) <= self.codec.settings.max_source_length
+        return self._limit.fits(text, self.codec.source)
 
     def _source(self, text: str) -> Any:
-        ids, limit = self.codec.source.encode(text), self.codec.settings.max_source_length
-        if len(ids) > limit:
-            raise InputError(
-                f"{self.name}: takes at most {limit} tokens with </s>. "
-                f"Received: {len(ids)} tokens, {text[:40]!r}..."
-            )
-        source = np.full((1, limit), PAD_ID, "int32")
+        ids = self._limit.encode(text, self.codec.source)
+        source = np.full((1, self._limit.tokens), PAD_ID, "int32")
         source[0, : len(ids)] = ids
         return source
 

@@ -10,12 +10,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.files import decode_lines
 
 from .device import DeviceTranslator
 
 _NAME = "python -m keras_attention.export.device_command"
+_INPUT = "standard input"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,13 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     translator = DeviceTranslator.load(options.file, threads=options.threads)
-    for line in decode_lines(sys.stdin.buffer, "standard input"):
-        if options.stream:
-            for step in translator.stream(line):
-                print(step.token, end=" ", flush=True)
-            print(flush=True)
-        else:
-            print(translator([line], beam=options.beam)[0].text, flush=True)
+    for number, line in enumerate(decode_lines(sys.stdin.buffer, _INPUT), start=1):
+        try:
+            _print(translator, line, options)
+        except TextError as error:
+            raise InputError(f"{_INPUT}, line {number}: {error.problem}") from None
+
+
+def _print(translator: DeviceTranslator, line: str, options: argparse.Namespace) -> None:
+    if options.stream:
+        for step in translator.stream(line):
+            print(step.token, end=" ", flush=True)
+        print(flush=True)
+    else:
+        print(translator(line, beam=options.beam).text, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 from keras_attention.decoding.likeliest import WIDEST
 from keras_attention.errors import InputError
+from keras_attention.text.text_limit import MAX_TOKENS, TextLimit
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Limits:
     """
 
     batch: int = 64
-    tokens: int = 1024
+    tokens: int = MAX_TOKENS
     beam_width: int = 16
 
     def __post_init__(self) -> None:
@@ -38,9 +39,9 @@ class Limits:
                 raise InputError(f"`{field.name}` must be {expected}. Received: {value}.")
 
     @property
-    def bytes(self) -> int:
-        """Bytes of a text: those beyond are not even cut into tokens."""
-        return 16 * self.tokens
+    def text(self) -> TextLimit:
+        """The longest text."""
+        return TextLimit(self.tokens)
 
     def with_beams_of(self, width: int) -> Limits:
         """The same, but that the model's own `width` is taken too."""

@@ -34,7 +34,7 @@ def portable_copy(translator: Translator, compute: str = "float32") -> Translato
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.LSTM):
             layer.use_cudnn = False
-    return Translator(model, translator.codec)
+    return Translator(model, translator.codec, max_tokens=translator.max_tokens)
 
 
 def check_compute(compute: str) -> None:

@@ -12,6 +12,7 @@ from statistics import median
 
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
+from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation import Translation
 from keras_attention.translator import Translator
 
@@ -142,18 +143,18 @@ def measure_variants(
     Raises:
         InputError: if no pair is left.
     """
-    limit = translator.codec.settings.max_source_length
-    fitting = [pair for pair in pairs if len(translator.codec.source.encode(pair[0])) <= limit]
+    codec = translator.codec
+    limit = TextLimit(codec.settings.max_source_length)
+    fitting = [pair for pair in pairs if limit.fits(pair[0], codec.source)]
     if not fitting:
-        raise InputError(f"expected pairs of at most {limit} source tokens. Received: none.")
+        raise InputError(f"expected pairs of at most {limit.tokens} source tokens. Received: none.")
     sources = [source for source, _ in fitting]
-    form = translator.codec.reference_form
-    targets = [form(target) for _, target in fitting]
+    targets = [codec.reference_form(target) for _, target in fitting]
     whole = Translator(translator.model, translator.codec)  # exports search all of the vocabulary
     expected = whole(sources, beam_width=1)
 
     def judge(found: Sequence[Translation]) -> float:
-        return quality.score([form(each.text) for each in found], targets, sources)
+        return quality.score([codec.reference_form(each.text) for each in found], targets, sources)
 
     reference = judge(expected)
     variants: list[Variant] = []

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from keras_attention.artefacts import read_unchanged
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.files import write_atomically
-from keras_attention.served import encode_texts, read_answer
+from keras_attention.grouping import batch_by_tokens
+from keras_attention.served import encode_texts, read_answer, until_refused
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.graph_tokenizer import import_tensorflow_text
 from keras_attention.translation import Translation
@@ -65,7 +66,8 @@ def export_saved_model(
         translator: a trained translator.
         folder: the model's folder, usually the one it was loaded from.
         version: TensorFlow Serving's version number, a positive integer.
-        limits: what a request may hold; default `Limits()`.
+        limits: what a request may hold; default `Limits()`, and as many tokens of a text as the
+            translator takes.
         compute: Keras's dtype policy of the graph: "float32", or "mixed_float16" and
             "mixed_bfloat16" for accelerators, whose answers differ by rounding.
         about: what the manifest is to say besides, such as the recipe's name; plain values.
@@ -171,8 +173,9 @@ class SavedModelTranslator:
             nbest: hypotheses wanted.
 
         Raises:
-            InputError: if an option is not what the export takes; or, once those before it have
-                been given, a text.
+            InputError: if an option is not what the export takes.
+            TextError: if a text is too long or no valid Unicode, once those before it have been
+                given.
         """
         if batch_size < 1:
             raise InputError(f"`batch_size` must be positive. Received: {batch_size}.")
@@ -183,22 +186,26 @@ class SavedModelTranslator:
         self, texts: Iterable[str], batch_size: int, search: Mapping[str, Any]
     ) -> Iterator[Translation]:
         signature = self._signatures["beam" if search else "serving_default"]
-        remaining = iter(texts)
-        while batch := list(islice(remaining, batch_size)):
+
+        def search_batch(batch: list[str]) -> Iterator[Translation]:
             each = {name: tf.fill([len(batch)], value) for name, value in search.items()}
             found = signature(text=tf.constant(encode_texts(batch), tf.string), **each)
-            yield from read_answer(batch, {name: out.numpy() for name, out in found.items()})
+            return read_answer(batch, {name: out.numpy() for name, out in found.items()})
+
+        done = 0
+        # Code points stand in for tokens, which only the graph counts.
+        for batch in batch_by_tokens(texts, lambda text: len(text) + 1, rows=batch_size):
+            for answer in until_refused(search_batch, batch):
+                if isinstance(answer, TextError):
+                    raise answer.at(done)
+                yield answer
+                done += 1
 
     def fits(self, codec: TextCodec) -> Callable[[str], bool]:
         """Tells of a text whether it is within the export's limits, by the model's tokenizers."""
         told = self.manifest["limits"]
         limits = Limits(**{field.name: told[field.name] for field in fields(Limits)})
-
-        def fits(text: str) -> bool:
-            short = len(text.encode(errors="replace")) <= limits.bytes
-            return short and len(codec.source.encode(text)) <= limits.tokens
-
-        return fits
+        return partial(limits.text.fits, tokenizer=codec.source)
 
     def _search(
         self, beam_width: int | None, length_penalty: float | None, nbest: int

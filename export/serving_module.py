@@ -54,7 +54,8 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         self._model = _Untracked(translator.single_model)
         self._options = translator.codec.settings.options()
         self._replaces_unknown = translator.codec.settings.replace_unknown
-        self.limits = (limits or Limits()).with_beams_of(self._options.beam_width)
+        limits = limits or Limits(tokens=translator.max_tokens)
+        self.limits = limits.with_beams_of(self._options.beam_width)
         self.signatures = _Untracked(self._trace())
 
     def _trace(self) -> dict[str, Any]:
@@ -175,15 +176,15 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
         One that is too long must not take others with it, whose requests a server merged with its.
         """
-        batch, most, limit = self.limits.batch, self.limits.bytes, self.limits.tokens
+        batch, limit = self.limits.batch, self.limits.text
         count, size = tf.shape(text)[0], tf.strings.length(text)
         few = _require(count <= batch, f"expected at most {batch} texts a request.", count)
         with tf.control_dependencies([few]):
-            ids, tokens = read.value(tf.where(size > most, "", text))
+            ids, tokens = read.value(tf.where(size > limit.bytes, "", text))
         length = _length(ids)
         error = _first(
-            _sentence(size <= most, f"expected at most {most} bytes.", size),
-            _sentence(length <= limit, f"expected at most {limit} tokens with </s>.", length),
+            _sentence(size <= limit.bytes, limit.expected_bytes, size),
+            _sentence(length <= limit.tokens, limit.expected_tokens, length),
         )
         good = tf.equal(error, "")
         ids = _emptied(ids, good)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,7 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
         raise InputError("expected at least one line to compare on. Received: none.")
     # Exports search the whole vocabulary.
     translator = Translator(translator.model, translator.codec)
+    translator.max_tokens = sys.maxsize  # each export has its own limit
     agreements = []
     for path in find_exports(folder):
         if path.is_dir():

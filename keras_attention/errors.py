@@ -1,4 +1,6 @@
-"""The one error that means: what the user gave cannot be used."""
+"""The errors that mean: what the user gave cannot be used."""
+
+from numbers import Integral
 
 
 class InputError(ValueError):
@@ -13,3 +15,54 @@ class InputError(ValueError):
         ...
         keras_attention.errors.InputError: pairs.tsv, line 3: expected 2 columns. Received: 1.
     """
+
+
+class TextError(InputError):
+    """One of several texts, or pairs of texts, cannot be used.
+
+    Args:
+        problem: what was expected and what came.
+        position: the place of the text among those that were given, counted from 0.
+        noun: what the message calls it.
+
+    Attributes:
+        problem: the same.
+        position: the same; the message counts from 1.
+
+    Example:
+        >>> error = TextError("expected at most 4 tokens with </s>. Received: 7.", 2)
+        >>> str(error), str(error.at(0))[:7]
+        ('text 3: expected at most 4 tokens with </s>. Received: 7.', 'text 1:')
+    """
+
+    def __init__(self, problem: str, position: int = 0, noun: str = "text") -> None:
+        super().__init__(problem, position, noun)
+        self.problem, self.position, self.noun = problem, position, noun
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return f"{self.noun} {self.position + 1}: {self.problem}"
+
+    def at(self, position: int) -> "TextError":
+        """Returns the same error for another position."""
+        return TextError(self.problem, position, self.noun)
+
+
+def check_positive(**values: object) -> None:
+    """Checks that arguments are positive integers.
+
+    Args:
+        **values: the arguments by name.
+
+    Raises:
+        ValueError: if one is not.
+
+    Example:
+        >>> check_positive(batch_size=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: `batch_size` must be a positive integer. Received: batch_size=0.
+    """
+    for name, value in values.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")

@@ -54,6 +54,36 @@ def decode_lines(stream: Readable, name: str) -> Iterator[str]:
         yield _without_end(line)
 
 
+def read_lines_or_errors(path: str | os.PathLike[str]) -> Iterator[str | InputError]:
+    """Yields the lines as `read_lines` does, and in the place of one that is not UTF-8 its error.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: If the file is missing, a folder or unreadable.
+    """
+    try:
+        with open(path, "rb") as file:
+            yield from decode_lines_or_errors(file, os.fspath(path))
+    except OSError as error:
+        raise not_readable(path, error) from error
+
+
+def decode_lines_or_errors(stream: Readable, name: str) -> Iterator[str | InputError]:
+    """Yields the lines as `decode_lines` does, and in the place of one that is not UTF-8 its error.
+
+    Args:
+        stream: The stream.
+        name: What to call it in errors.
+
+    Raises:
+        InputError: If the stream as a whole is no text.
+    """
+    for line in _texts_or_errors(as_utf8(stream, name), name):
+        yield line if isinstance(line, InputError) else _without_end(line)
+
+
 def read_text(path: str | os.PathLike[str]) -> str:
     """Returns the whole of a text file as it stands, carriage returns kept.
 
@@ -200,8 +230,19 @@ def not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
 
 
 def _decode_all(stream: Iterable[bytes], name: str) -> Iterator[str]:
+    for text in _texts_or_errors(stream, name):
+        if isinstance(text, InputError):
+            raise text
+        yield text
+
+
+def _texts_or_errors(stream: Iterable[bytes], name: str) -> Iterator[str | InputError]:
     for number, line in enumerate(_cut_lines(stream), start=1):
-        text = _decode(line, name, number)
+        try:
+            text = _decode(line, name, number)
+        except InputError as error:
+            yield error
+            continue
         if number == 1:
             text = text.lstrip(_BYTE_ORDER_MARK)
         if text:

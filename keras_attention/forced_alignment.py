@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from keras_attention.alignments import Links, hard_links
+from keras_attention.batched_pairs import EncodedPair, map_pairs
+from keras_attention.errors import check_positive
 from keras_attention.text.codec import pad
-from keras_attention.translator import SORTED_BATCHES, Translator
+from keras_attention.translator import Translator
 from keras_attention.vocabulary import START_ID
 
 Pair = tuple[str, str]
@@ -52,33 +54,40 @@ def align_pairs(
     Args:
         translator: a translator of a model with attention, or of an ensemble: the mean of weights.
         pairs: sources and targets.
-        batch_size: pairs aligned together; up to 16 times as many are sorted by length.
+        batch_size: pairs aligned together at most, a positive integer; fewer where they are long.
+            Up to 16 times as many are sorted by length.
 
-    Yields:
-        A `PairAlignment` a pair, in order.
+    Returns:
+        A `PairAlignment` a pair, in order, as they are asked for.
+
+    Raises:
+        ValueError: if `batch_size` is out of its range.
+        TextError: if a text has more than the translator's `max_tokens` tokens, once what comes
+            before its pair has been given.
 
     Example:
         translator = Translator.load("saved_models/dates")
         (aligned,) = align_pairs(translator, [("3/5/03", "2003-03-05")])
         aligned.weights.shape, sorted(aligned.links())
     """
-    remaining = iter(pairs)
-    while window := list(islice(remaining, batch_size * SORTED_BATCHES)):
-        order = sorted(range(len(window)), key=lambda place: len(window[place][0]))
-        found: dict[int, PairAlignment] = {}
-        for first in range(0, len(order), batch_size):
-            places = order[first : first + batch_size]
-            aligned = _align_batch(translator, [window[place] for place in places])
-            found.update(zip(places, aligned, strict=True))
-        yield from (found[place] for place in range(len(window)))
+    check_positive(batch_size=batch_size)
+    return map_pairs(
+        partial(_align_batch, translator),
+        pairs,
+        translator.codec,
+        translator.max_tokens,
+        batch_size=batch_size,
+    )
 
 
-def _align_batch(translator: Translator, pairs: Sequence[Pair]) -> Iterator[PairAlignment]:
-    codec = translator.codec
-    source = codec.encode([source for source, _ in pairs])
-    target_in = pad([[START_ID, *codec.target.encode(target)[:-1]] for _, target in pairs])
+def _align_batch(translator: Translator, pairs: Sequence[EncodedPair]) -> Iterator[PairAlignment]:
+    codec, source = translator.codec, pad([pair.source for pair in pairs])
+    target_in = pad([[START_ID, *pair.target[:-1]] for pair in pairs])
     weights = keras.ops.convert_to_numpy(translator.aligner(source, target_in))
     for pair, rows in zip(pairs, weights, strict=True):
-        sources, targets = codec.source.tokens(pair[0]), codec.target.tokens(pair[1])
+        sources, targets = (
+            tokenizer.tokens(text)
+            for tokenizer, text in zip((codec.source, codec.target), pair.texts, strict=True)
+        )
         kept = np.array(rows[: len(targets), : len(sources)])
-        yield PairAlignment(*pair, tuple(sources), tuple(targets), kept)
+        yield PairAlignment(*pair.texts, tuple(sources), tuple(targets), kept)

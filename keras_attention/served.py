@@ -1,13 +1,16 @@
 """What an exported SavedModel answers, as translations: in this process or from a server."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.errors import InputError
+from keras_attention.errors import TextError
 from keras_attention.translation import Hypothesis, Translation, is_hypothesis
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
 """What a signature that searches gives."""
@@ -17,14 +20,16 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
     """Texts as UTF-8 bytes.
 
     Raises:
-        InputError: if one is no valid Unicode.
+        TextError: if one is no valid Unicode.
     """
-    try:
-        return np.array([text.encode() for text in texts], object)
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"expected text of valid Unicode. Received: {error.object[:40]!r}."
-        ) from None
+    encoded = []
+    for position, text in enumerate(texts):
+        try:
+            encoded.append(text.encode())
+        except UnicodeEncodeError:
+            problem = f"expected text of valid Unicode. Received: {text[:40]!r}."
+            raise TextError(problem, position) from None
+    return np.array(encoded, object)
 
 
 def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Translation]:
@@ -39,28 +44,55 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
             Without `alignment` all weights are 0.
 
     Raises:
-        InputError: if a text was refused, once those before it have been given.
+        TextError: if a text was refused, once those before it have been given.
     """
     several = np.ndim(outputs["text"]) > 1
     arrays = [outputs[name] for name in ("text", "score", "tokens")]
     arrays.append(outputs.get("alignment", np.zeros((*np.shape(arrays[-1]), 0), "float32")))
     rows = zip(texts, outputs["error"], outputs["source_tokens"], *arrays, strict=True)
-    for text, error, source_tokens, *row in rows:
-        check_answered(text, error)
+    for position, (text, error, source_tokens, *row) in enumerate(rows):
+        check_answered(error, position)
         words = _words(source_tokens)
         found = zip(*(row if several else [[array] for array in row]), strict=True)
         hypotheses = tuple(_hypothesis(words, *each) for each in found if is_hypothesis(each[1]))
         yield Translation(text, words, hypotheses)
 
 
-def check_answered(text: str, error: bytes) -> None:
+def check_answered(error: bytes, position: int, noun: str = "text") -> None:
     """Checks that a text was not refused.
 
+    Args:
+        error: what an answer's `error` says of it.
+        position: its place among the texts.
+        noun: what an error calls it.
+
     Raises:
-        InputError: if it was.
+        TextError: if it was.
     """
     if error:
-        raise InputError(f"{text[:40]!r}: {error.decode()}")
+        raise TextError(error.decode(), position, noun)
+
+
+def until_refused(
+    answer: Callable[..., Iterable[Answer]], batch: Sequence[Item], *arguments: Any
+) -> list[Answer | TextError]:
+    """Returns the answers to a batch; if one is refused, those before it and then its error.
+
+    Args:
+        answer: gives an answer to each item, or raises a `TextError` for the first that it refuses;
+            called with `batch` and `arguments`, and again with fewer items if it raised before it
+            gave the answers to those before.
+        batch: the items.
+        *arguments: the other arguments.
+    """
+    found: list[Answer | TextError] = []
+    try:
+        found.extend(answer(batch, *arguments))
+    except TextError as error:
+        if len(found) < error.position:
+            found = [*answer(batch[: error.position], *arguments)]
+        found.append(error)
+    return found
 
 
 def _hypothesis(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.alignments import Links, hard_links
+from keras_attention.errors import check_positive
 from keras_attention.vocabulary import END
 
 LEAST_SCORE = -5e8
@@ -92,7 +93,13 @@ class Translation:
         return self.best.alignment
 
     def to_json(self, nbest: int | None = None) -> dict[str, Any]:
-        """A dictionary of plain values for `json.dumps`, of the best `nbest` hypotheses or all."""
+        """A dictionary of plain values for `json.dumps`, of the best `nbest` hypotheses or all.
+
+        Raises:
+            ValueError: if `nbest` is not a positive integer.
+        """
+        if nbest is not None:
+            check_positive(nbest=nbest)
         return {
             "source": self.source,
             "source_tokens": list(self.source_tokens),

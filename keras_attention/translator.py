@@ -8,12 +8,14 @@ from typing import Any, overload
 
 import keras
 
+from keras_attention.batched_pairs import EncodedPair, map_pairs
 from keras_attention.compatibility import check_sizes, make_codec
 from keras_attention.compiled import Searches, compile_aligner, compile_scorer
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, check_positive
 from keras_attention.files import write_atomically
+from keras_attention.grouping import BATCH_TOKENS, SORTED_BATCHES, batch_by_tokens
 from keras_attention.model_files import (
     MODEL_FILE,
     SHORT_LIST_FILE,
@@ -29,11 +31,12 @@ from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import Ids, ShortList
 from keras_attention.text.codec import TextCodec, pad
+from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation import PairScore, Translation
 
-SORTED_BATCHES = 16
-"""Batches whose texts are sorted by length before they are searched."""
+_SCORED_NUMBERS = 2**27
+"""Logits in a batch that is scored at most: 512 MiB of float32."""
 
 
 class Translator:
@@ -47,10 +50,14 @@ class Translator:
         codec: its tokenizers and search settings.
         short_list: what searches choose among; default all of the vocabulary. An attribute too.
             An ensemble has no use for one.
+        max_tokens: tokens of a text at most, `</s>` included; a longer one is refused, and so is
+            one of more than 16 bytes for each of them (and more than 16,384). An attribute too.
+            Default: 1024, or the `max_source_length` of the codec's settings if that is more.
 
     Raises:
         InputError: if the model is no `Seq2Seq` or `Ensemble`, has other numbers of tokens than
             the codec's vocabularies, or no room for outputs as long as the codec's settings allow.
+        ValueError: if `max_tokens` is not a positive integer.
 
     Example:
         translator = Translator.load("saved_models/dates")
@@ -59,13 +66,22 @@ class Translator:
     """
 
     def __init__(
-        self, model: Seq2Seq | Ensemble, codec: TextCodec, short_list: ShortList | None = None
+        self,
+        model: Seq2Seq | Ensemble,
+        codec: TextCodec,
+        short_list: ShortList | None = None,
+        *,
+        max_tokens: int | None = None,
     ) -> None:
         check_sizes(model, codec)
+        if max_tokens is None:
+            max_tokens = default_limit(codec.settings.max_source_length)
+        check_positive(max_tokens=max_tokens)
         check_room(model, codec.settings.max_length)
         self.model = model
         self.codec = codec
         self.short_list = short_list
+        self.max_tokens = max_tokens
         self._search = Searches(model)
         self._scorer: Callable[[Any, Any], Any] | None = None
 
@@ -215,6 +231,9 @@ class Translator:
 
         Returns:
             One `Translation` for a string, a list in the same order for an iterable.
+
+        Raises:
+            TextError: if a text has more than `max_tokens` tokens.
         """
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
@@ -235,7 +254,8 @@ class Translator:
             texts: any iterable of strings. A list or tuple is searched 16 batches at a time, texts
                 of similar length together, which ends sooner; samples keep the order of texts.
             prefix: what every output must begin with.
-            batch_size: sources searched together.
+            batch_size: sources searched together at most, a positive integer; fewer where they are
+                long, so that a batch has no more than 16,384 padded tokens.
             first: number of the first text. An integer seed draws each sample by the number of
                 its text, so that calls for parts of a file sample as one call for all of it.
             **options: fields of `SearchOptions`, in place of the model's own settings. Samples
@@ -243,7 +263,10 @@ class Translator:
 
         Raises:
             ValueError: if an option is out of its range, or the prefix cannot be said.
+            TextError: if a text has more than `max_tokens` tokens, once those before it have been
+                given.
         """
+        check_positive(batch_size=batch_size)
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
@@ -259,29 +282,37 @@ class Translator:
         options: SearchOptions,
         prefix: Sequence[int],
         batch_size: int,
-        number: int,
+        first: int,
     ) -> Iterator[Translation]:
-        remaining = iter(texts)
+        remaining, done = iter(texts), 0
         # What is drawn depends on the number of a text: samples keep the order of texts.
-        sorts = isinstance(texts, Sequence) and not options.sample
-        together = batch_size * (SORTED_BATCHES if sorts else 1)
+        sorts = not options.sample
+        together = batch_size * (SORTED_BATCHES if sorts and isinstance(texts, Sequence) else 1)
+        limit, tokenizer = TextLimit(self.max_tokens), self.codec.source
         while window := list(islice(remaining, together)):
-            order = list(range(len(window)))
+            ids, refused = limit.encode_until_refused(window, tokenizer)
+            lengths = [len(each) for each in ids]
+            order: Sequence[int] = range(len(ids))
             if sorts:
-                order.sort(key=lambda place: len(window[place]))
+                order = sorted(order, key=lengths.__getitem__)
             found: dict[int, Translation] = {}
-            for first in range(0, len(order), batch_size):
-                places = order[first : first + batch_size]
-                batch = [window[place] for place in places]
-                ids = self.codec.encode(batch)
-                allowed = self._allowed(ids, prefix)
+            for places in batch_by_tokens(order, lengths.__getitem__, rows=batch_size):
+                padded = pad([ids[place] for place in places])
+                allowed = self._allowed(padded, prefix)
                 arrays = self._search(
-                    ids, options, prefix=prefix, first=number + first, allowed=allowed
+                    padded,
+                    options,
+                    prefix=prefix,
+                    first=first + done + places[0],
+                    allowed=allowed,
                 )
+                batch = [window[place] for place in places]
                 translations = self.codec.translations(batch, *arrays, prefix=prefix)
                 found.update(zip(places, translations, strict=True))
-            number += len(window)
-            yield from (found[place] for place in range(len(window)))
+            yield from (found[place] for place in range(len(ids)))
+            if refused:
+                raise refused.at(done + refused.position)
+            done += len(window)
 
     def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
         if self.short_list is None or isinstance(self.model, Ensemble):
@@ -300,37 +331,45 @@ class Translator:
         Args:
             sources: any iterable of strings.
             targets: a target for each of them.
-            batch_size: pairs scored together.
+            batch_size: pairs scored together at most, a positive integer; fewer where they are
+                long. Up to 16 times as many are sorted by length.
 
         Returns:
             A `PairScore` a pair, in order; `perplexity` of them all is the model's.
 
         Raises:
-            ValueError: if there are more of one than of the other.
+            ValueError: if there are more of one than of the other, or `batch_size` is out of its
+                range.
+            TextError: if a text of a pair has more than `max_tokens` tokens.
         """
-        pairs = zip(sources, targets, strict=True)
-        scores: list[PairScore] = []
-        while batch := list(islice(pairs, batch_size)):
-            scores += self._score_batch(batch)
-        return scores
+        check_positive(batch_size=batch_size)
+        vocabulary = len(self.codec.target.vocabulary)
+        return list(
+            map_pairs(
+                self._score_batch,
+                zip(sources, targets, strict=True),
+                self.codec,
+                self.max_tokens,
+                batch_size=batch_size,
+                tokens=min(BATCH_TOKENS, _SCORED_NUMBERS // vocabulary),
+            )
+        )
 
     @cached_property
     def aligner(self) -> Callable[[Any, Any], Any]:
         """What `compile_aligner` makes of the model: weights `[B, T, S]` of given targets' ids."""
         return compile_aligner(self.model)
 
-    def _score_batch(self, pairs: Sequence[tuple[str, str]]) -> list[PairScore]:
+    def _score_batch(self, pairs: Sequence[EncodedPair]) -> list[PairScore]:
         if self._scorer is None:
             self._scorer = compile_scorer(self.model)
-        ids = [self.codec.target.encode(target) for _, target in pairs]
-        values = keras.ops.convert_to_numpy(
-            self._scorer(self.codec.encode([source for source, _ in pairs]), pad(ids))
-        )
+        source, target = pad([pair.source for pair in pairs]), pad([pair.target for pair in pairs])
+        values = keras.ops.convert_to_numpy(self._scorer(source, target))
         return [
             PairScore(
-                *pair,
-                tuple(self.codec.target.tokens(pair[1])),
-                tuple(row[: len(real)].astype(float).tolist()),
+                *pair.texts,
+                tuple(self.codec.target.tokens(pair.texts[1])),
+                tuple(row[: len(pair.target)].astype(float).tolist()),
             )
-            for pair, row, real in zip(pairs, values, ids, strict=True)
+            for pair, row in zip(pairs, values, strict=True)
         ]

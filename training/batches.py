@@ -50,11 +50,13 @@ class PairBatches:
         pointers: Links of unknown target tokens with what they stand for, one for each pair.
         guides: Links between tokens, or weights [T, S], that training goes by, one for each pair.
         seed: Seed of the shuffle.
+        noun: What the log calls the pairs that it counts.
 
     Attributes:
         steps_per_epoch: Batches in which every pair comes once.
         target_tokens: Ids of all targets, </s> included and padding not.
         dropped: Pairs over the limits.
+        kept: Whether each pair is within the limits.
 
     Raises:
         ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0), subwords are to be
@@ -92,6 +94,7 @@ class PairBatches:
         pointers: Sequence[Guide] | None = None,
         guides: Sequence[Guide] | None = None,
         seed: int = 1,
+        noun: str = "pairs",
     ) -> None:
         """Encodes all pairs; the class docstring explains the arguments."""
         for name, value, least in (
@@ -110,6 +113,7 @@ class PairBatches:
         self.bucket_width = bucket_width
         self.batch_tokens = batch_tokens
         self.seed = seed
+        self.noun = noun
         self.dropped_sources = 0
         self.dropped_targets = 0
         self.dropped = 0
@@ -120,6 +124,7 @@ class PairBatches:
             )
         ]
         sources, targets, kept = self._encode(pairs, source_tokenizer, target_tokenizer)
+        self.kept = kept
         alignments = {"pointers": pointers, "guides": guides}
         for name, given in alignments.items():
             if given is not None and len(given) != len(kept):
@@ -232,7 +237,7 @@ class PairBatches:
         if not self.dropped:
             return
         report = (
-            f"dropped {self.dropped} of {count} pairs: "
+            f"dropped {self.dropped} of {count} {self.noun}: "
             f"{self.dropped_sources} sources over {self.max_source_length} tokens, "
             f"{self.dropped_targets} targets over {self.max_target_length} tokens"
         )

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.grouping import batch_by_tokens
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -55,10 +57,5 @@ def cut_by_tokens(lengths: Ints, ranks: Ints, most: int) -> Ints:
     order = np.argsort(ranks, kind="stable")
     _, starts, counts = np.unique(ranks[order], return_index=True, return_counts=True)
     longest = np.repeat(np.maximum.reduceat(lengths[order], starts), counts)
-    bounds, width = [0], 0
-    for position, length in enumerate(longest.tolist()):
-        width = max(width, length)
-        if bounds[-1] < position and width * (position + 1 - bounds[-1]) > most:
-            bounds.append(position)
-            width = length
-    return np.array([*bounds, len(lengths)])
+    batches = batch_by_tokens(longest.tolist(), int, tokens=most)
+    return np.cumsum([0, *map(len, batches)])

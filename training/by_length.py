@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from keras_attention.errors import InputError
@@ -145,8 +147,11 @@ def _evaluate(translator: Translator, pairs: Sequence[Pair]) -> Evaluation:
     if room is not None:
         most = min(most, room)
 
+    unlimited = copy(translator)
+    unlimited.max_tokens = sys.maxsize
+
     def translate(texts: Iterable[str]) -> list[Translation]:
-        return translator(texts, max_length=most)
+        return unlimited(texts, max_length=most)
 
     return evaluate(translate, pairs).in_form(translator.codec.reference_form)
 

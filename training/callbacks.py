@@ -21,6 +21,9 @@ from .evaluate import evaluate
 from .run_folder import RunFolder
 from .sections import TrainingConfig
 
+VALIDATION_ROWS = 256
+"""Held-out pairs in a batch at most."""
+
 
 class SeedNoise(keras.callbacks.Callback):
     """Seeds every epoch's dropout from the recipe's seed and the epoch alone.
@@ -90,7 +93,7 @@ class Validate(keras.callbacks.Callback):
 
     Args:
         translator: the model in training, with its tokenizers.
-        pairs: the held-out pairs.
+        pairs: the held-out pairs, those within the recipe's limits of length.
         metric: a name that `text_metrics.score` takes.
     """
 
@@ -111,7 +114,7 @@ class Validate(keras.callbacks.Callback):
             logs[f"val_{self.metric}"] = evaluation.score(self.metric).value
 
     def _translate(self, texts: Iterable[str]) -> list[Translation]:
-        return self.translator(texts, batch_size=256)
+        return self.translator(texts, batch_size=VALIDATION_ROWS)
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.translation import Translation
 
 from .data import Pair
@@ -13,7 +13,7 @@ from .metric_kinds import ExactMatch, Score
 from .significance import Comparison, compare
 from .text_metrics import score
 
-Translate = Callable[[Iterable[str]], list[Translation]]
+Translate = Callable[[Iterable[str]], Iterable[Translation]]
 Form = Callable[[str], str]
 Outcome = tuple[str, str, str]
 
@@ -147,11 +147,15 @@ def evaluate(translate: Translate, pairs: Sequence[Pair]) -> Evaluation:
 
     Raises:
         InputError: if there are no pairs.
+        TextError: if a source is too long for the translator.
     """
     if not pairs:
         raise InputError("expected at least one pair to evaluate on. Received: none.")
     by_length = sorted(range(len(pairs)), key=lambda n: len(pairs[n][0]))
-    decoded = translate([pairs[n][0] for n in by_length])
+    try:
+        decoded = list(translate([pairs[n][0] for n in by_length]))
+    except TextError as error:
+        raise error.at(by_length[error.position]) from None
     translations = dict(zip(by_length, decoded, strict=True))
     return Evaluation(
         tuple((*pair, translations[n].text) for n, pair in enumerate(pairs)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from keras_attention.translator import Translator
 from .data import Pair
 
 SHOWN = 4
+MOST_TOKENS = 80
+"""Rows and columns of a picture at most."""
 _DOTS_PER_INCH = 80
 
 
@@ -26,7 +29,7 @@ class ShowSamples(keras.callbacks.Callback):
 
     Args:
         translator: the model in training, with its tokenizers.
-        pairs: held-out pairs; the first few are shown.
+        pairs: held-out pairs; the first few short ones are shown.
         folder: where TensorBoard reads.
         steps: steps of one of fit's epochs.
     """
@@ -36,7 +39,7 @@ class ShowSamples(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.translator = translator
-        self.pairs = pairs[:SHOWN]
+        self.pairs = short_pairs(pairs)
         self.steps = steps
         self.writer = tf.summary.create_file_writer(str(folder))
 
@@ -55,6 +58,13 @@ class ShowSamples(keras.callbacks.Callback):
         self.writer.close()
 
 
+def short_pairs(pairs: Sequence[Pair]) -> list[Pair]:
+    """Returns the first few pairs of at most 80 characters a side; of longer ones the shortest."""
+    lengths = [max(map(len, pair)) for pair in pairs]
+    order = sorted(range(len(pairs)), key=lambda n: max(lengths[n], MOST_TOKENS))
+    return [pairs[n] for n in sorted(order[:SHOWN])]
+
+
 def as_table(translations: Sequence[Translation], targets: Sequence[str]) -> str:
     """A table in Markdown of what came in, what came out and what was expected."""
     rows = [["source", "output", "expected"], ["---", "---", "---"]]
@@ -65,10 +75,21 @@ def as_table(translations: Sequence[Translation], targets: Sequence[str]) -> str
 
 
 def draw_alignment(translation: Translation) -> Any:
-    """The picture as an array `[height, width, 4]` of bytes."""
+    """The picture of the first 80 tokens a side, as an array `[height, width, 4]` of bytes."""
     png = io.BytesIO()
     with warnings.catch_warnings():  # once a picture that a glyph is missing would be too often
         warnings.simplefilter("ignore", UserWarning)
-        figure = plot_alignment(translation)
+        figure = plot_alignment(_shortened(translation))
         figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, bbox_inches="tight")
     return tf.io.decode_png(png.getvalue(), channels=4).numpy()
+
+
+def _shortened(translation: Translation) -> Translation:
+    best = translation.hypotheses[0]
+    drawn = replace(
+        best,
+        tokens=best.tokens[:MOST_TOKENS],
+        alignment=best.alignment[:MOST_TOKENS, :MOST_TOKENS],
+    )
+    tokens = translation.source_tokens[:MOST_TOKENS]
+    return replace(translation, source_tokens=tokens, hypotheses=(drawn,))

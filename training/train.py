@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_attention.errors import InputError
+from keras_attention.grouping import BATCH_TOKENS
 from keras_attention.model_files import load_model
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import LEAST_ALLOWED
@@ -19,7 +21,14 @@ from keras_attention.translator import Translator
 from .averaging import with_average
 from .batches import PairBatches
 from .build import build_codec, build_model, make_fit_variables
-from .callbacks import Checkpoint, CountSteps, RaiseSampling, SeedNoise, Validate
+from .callbacks import (
+    VALIDATION_ROWS,
+    Checkpoint,
+    CountSteps,
+    RaiseSampling,
+    SeedNoise,
+    Validate,
+)
 from .data import Pair, split_pairs
 from .data_paths import with_absolute_paths
 from .divergence import StopDiverged, fit
@@ -83,7 +92,8 @@ def train(
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
     epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
-    translator = Translator(model, codec)
+    # It decodes the held-out pairs that are within the recipe's limits, whatever these are.
+    translator = Translator(model, codec, max_tokens=sys.maxsize)
     # Only now, when all that can be wrong has been looked for, does the folder change.
     run.start(recipe, epochs_done, overwrite=overwrite)
     _logger.info(
@@ -95,7 +105,8 @@ def train(
         batches.steps_per_epoch,
     )
     plan = Plan(recipe.training.epochs, batches.steps_per_epoch, stretch, stretches)
-    callbacks = _callbacks(recipe, run, translator, held_out, plan)
+    decoded = list(compress(held_out, validation.kept)) if validation else []
+    callbacks = _callbacks(recipe, run, translator, decoded, plan)
     callbacks.append(Stopwatch(run.path, batches.target_tokens / batches.steps_per_epoch, stretch))
     if any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
         return _finished(recipe, run, batches, plan)
@@ -117,7 +128,15 @@ def _validation_batches(recipe: Recipe, codec: TextCodec, held_out: list[Pair]) 
     """The held-out pairs, with the pointers of training; a guide would be taken for those."""
     guided = recipe.training.guided_alignment
     pointers = None if guided else find_pointers(recipe, codec, held_out)
-    return make_batches(recipe, codec, held_out, batch_size=256, pointers=pointers)
+    longest = max(recipe.data.max_source_length, recipe.data.max_target_length)
+    return make_batches(
+        recipe,
+        codec,
+        held_out,
+        batch_size=min(VALIDATION_ROWS, max(1, BATCH_TOKENS // longest)),
+        pointers=pointers,
+        noun="held-out pairs",
+    )
 
 
 def _finished(recipe: Recipe, run: RunFolder, batches: PairBatches, plan: Plan) -> Translator:

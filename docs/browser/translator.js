@@ -73,7 +73,9 @@ export class Translator {
   read(text) {
     const ids = this.source.encode(text);
     const limit = this.manifest.max_source_length;
-    if (ids.length > limit) throw new RangeError(`expected at most ${limit} tokens, got ${ids.length}`);
+    if (ids.length > limit) {
+      throw new RangeError(`expected at most ${limit} tokens with </s>. Received: ${ids.length}.`);
+    }
     return Int32Array.from({ length: limit }, (_, place) => ids[place] ?? PAD);
   }
 

@@ -43,6 +43,7 @@ class Wanted:
         reverse: a model from target to source, whose links are joined with the first's.
         symmetrize: how.
         gold: a Pharaoh file, or the name of a task of which the alignment is known.
+        max_tokens: tokens of a text at most, in place of the translators' own limit.
     """
 
     threshold: float | None = None
@@ -51,6 +52,7 @@ class Wanted:
     reverse: Path | None = None
     symmetrize: str | None = None
     gold: str | None = None
+    max_tokens: int | None = None
 
     def check(self) -> None:
         """Checks, before a model is loaded, what can be checked.
@@ -91,7 +93,7 @@ def run_align(model: Path, pairs: Sequence[Pair], wanted: Wanted) -> None:
             other tokens, or the gold is that of other pairs or tokens.
     """
     gold = _read_gold(wanted.gold, pairs)
-    translator = _load(model)
+    translator = _load(model, wanted.max_tokens)
     if wanted.soft:
         for aligned in align_pairs(translator, pairs):
             print(json.dumps(np.round(aligned.weights.astype(float), 4).tolist()))
@@ -125,8 +127,9 @@ def _read_gold(name: str | None, pairs: Sequence[Pair]) -> list[GoldAlignment]:
     return gold
 
 
-def _load(model: Path) -> Translator:
+def _load(model: Path, max_tokens: int | None) -> Translator:
     translator = Translator.load(model)
+    translator.max_tokens = max_tokens or translator.max_tokens
     if translator.single_model.decoder.cell.attention is None:
         raise InputError(f"{model}: expected a model with attention. Received: one without.")
     return translator
@@ -185,7 +188,7 @@ def _find_links(translator: Translator, pairs: Sequence[Pair], wanted: Wanted) -
     if not wanted.reverse:
         yield from forward
         return
-    other = _load(wanted.reverse)
+    other = _load(wanted.reverse, wanted.max_tokens)
     _check_same_units(pairs, (translator.codec, other.codec), wanted)
     turned = _links_of(other, [(target, source) for source, target in pairs], wanted)
     for links, back in zip(forward, turned, strict=True):

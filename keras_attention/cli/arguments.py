@@ -81,7 +81,19 @@ Words = Annotated[
 BatchSize = Annotated[
     int,
     typer.Option(
-        min=1, metavar="N", help="Lines searched together; a model sorts up to 16 times as many."
+        min=1,
+        metavar="N",
+        help="Lines searched together, fewer where they are long; a model sorts up to 16 times "
+        "as many.",
+    ),
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Tokens of a text at most; a longer one cannot be used.  [default: 1024, or "
+        "data.max_source_length if that is more]",
     ),
 ]
 Server = Annotated[

@@ -153,9 +153,12 @@ def short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str
     return [" + ".join([names[0], *map(name, others)]), *names[1:]]
 
 
-def run_score(model: Path, pairs: Sequence[Pair], *, as_json: bool) -> None:
+def run_score(
+    model: Path, pairs: Sequence[Pair], *, as_json: bool, max_tokens: int | None = None
+) -> None:
     """Prints how likely a model finds each pair, and on standard error the perplexity of all."""
     translator = Translator.load(model)
+    translator.max_tokens = max_tokens or translator.max_tokens
     scores = translator.score([source for source, _ in pairs], [target for _, target in pairs])
     for pair in scores:
         numbers = (pair.score, pair.per_token, pair.perplexity)

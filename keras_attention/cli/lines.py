@@ -4,18 +4,38 @@ import queue
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.errors import InputError
-from keras_attention.files import decode_lines, read_lines
+from keras_attention.files import decode_lines_or_errors, read_lines_or_errors
+
+Line = str | InputError
+"""A line, or what is wrong with it."""
+
+STANDARD_INPUT = "standard input"
+
+
+class OnError(str, Enum):
+    """What `translate` does with a line that cannot be used."""
+
+    STOP = "stop"
+    SKIP = "skip"
+    EMPTY = "empty"
 
 
 class Batch(NamedTuple):
     """Lines that were ready together, and their numbers, counted from 0."""
 
     numbers: list[int]
-    lines: list[str]
+    lines: list[Line]
+
+
+class _End(NamedTuple):
+    """The end of all lines, and what ended them early."""
+
+    error: Exception | None
 
 
 def open_lines(file: str) -> Iterator[str]:
@@ -24,13 +44,24 @@ def open_lines(file: str) -> Iterator[str]:
     Raises:
         InputError: if it cannot be read, or a line is not UTF-8.
     """
+    return map(_usable, open_lines_or_errors(file))
+
+
+def open_lines_or_errors(file: str) -> Iterator[Line]:
+    """The lines of a file, or of standard input where `file` is `-`.
+
+    In the place of a line that is not UTF-8 it yields an error, which says where it is.
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
     if file != "-":
-        return read_lines(file)
+        return read_lines_or_errors(file)
     if sys.stdin is None:
         raise InputError("standard input is closed; name a file.")
     # A buffer of its own: Python aborts at exit if a thread still waits in that of `sys.stdin`.
     stream = open(sys.stdin.fileno(), "rb", closefd=False)
-    return decode_lines(stream, "standard input")
+    return decode_lines_or_errors(stream, STANDARD_INPUT)
 
 
 def checked_text(text: str, name: str = "TEXT") -> str:
@@ -71,34 +102,40 @@ def plotted_lines(
     return list(open_lines(file))
 
 
-def available_batches(lines: Iterable[str], size: int) -> Iterator[Batch]:
+def available_batches(lines: Iterable[Line], size: int) -> Iterator[Batch]:
     """Batches of what has come so far: a lone line is not kept waiting for others.
 
     Args:
         lines: read on a thread of their own.
         size: lines in a batch at most.
     """
-    ready: queue.Queue[str | BaseException | None] = queue.Queue(maxsize=4 * size)
+    ready: queue.Queue[Line | _End] = queue.Queue(maxsize=4 * size)
     threading.Thread(target=_read, args=(lines, ready), daemon=True).start()
     first = 0
     while True:
         items = [ready.get()]
-        while isinstance(items[-1], str) and len(items) < size and not ready.empty():
+        while not isinstance(items[-1], _End) and len(items) < size and not ready.empty():
             items.append(ready.get())
-        batch = [item for item in items if isinstance(item, str)]
+        batch = [item for item in items if not isinstance(item, _End)]
         if batch:
             yield Batch(list(range(first, first + len(batch))), batch)
             first += len(batch)
-        if items[-1] is None:
+        if isinstance(items[-1], _End):
+            if items[-1].error:
+                raise items[-1].error
             return
-        if isinstance(items[-1], BaseException):
-            raise items[-1]
 
 
-def _read(lines: Iterable[str], ready: "queue.Queue[str | BaseException | None]") -> None:
+def _usable(line: Line) -> str:
+    if isinstance(line, InputError):
+        raise line
+    return line
+
+
+def _read(lines: Iterable[Line], ready: "queue.Queue[Line | _End]") -> None:
     try:
         for line in lines:
             ready.put(line)
-        ready.put(None)
+        ready.put(_End(None))
     except Exception as error:  # handed over to the thread that translates
-        ready.put(error)
+        ready.put(_End(error))

@@ -1,7 +1,8 @@
 """Which runtime a path asks for, and which pairs a model is judged on."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ _OPTIONS = {"beam_width": "--beam"}
 """The options that are not called as the library calls them."""
 
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
-"""Gives those before a text that cannot be used, and then raises an `InputError`."""
+"""Gives those before a text that cannot be used, and then raises a `TextError`."""
 
 
 def open_translator(
@@ -32,6 +33,8 @@ def open_translator(
     batch_size: int = 64,
     replace_unknown: bool = False,
     whole_vocabulary: bool = False,
+    max_tokens: int | None = None,
+    any_length: bool = False,
 ) -> Translate:
     """The translator behind a path: Keras folder or checkpoint, SavedModel folder or TFLite file.
 
@@ -43,6 +46,8 @@ def open_translator(
         batch_size: sources searched together; an export has its own.
         replace_unknown: whether source words stand in for `<unk>`; see `TextCodec`.
         whole_vocabulary: whether the model's short list is left aside, as exports leave it.
+        max_tokens: tokens of a text at most, in place of the translator's own limit.
+        any_length: whether a model's folder takes texts of any length; an export has its own limit.
 
     Raises:
         InputError: if there is none, or the search options do not fit it.
@@ -58,6 +63,11 @@ def open_translator(
             f"{path}: --replace-unknown needs the model's folder; an export does so where its "
             "model was trained with decoding.replace_unknown."
         )
+    if exports and max_tokens is not None:
+        raise InputError(
+            f"{path}: --max-tokens needs the model's folder; an export takes as many tokens as it "
+            f"was exported for. Received: --max-tokens {max_tokens}."
+        )
     if exports:
         return _open_export(path, search, nbest)
     with lean_imports():
@@ -66,16 +76,20 @@ def open_translator(
     translator = Translator.load_ensemble([path, *others])
     if whole_vocabulary:
         translator.short_list = None
+    if max_tokens is not None:
+        translator.max_tokens = max_tokens
+    if any_length:
+        translator.max_tokens = sys.maxsize
     options = _checked(translator, search, nbest)
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
 
     done = 0
 
-    def translate(texts: Iterable[str]) -> list[Translation]:
+    def translate(texts: Iterable[str]) -> Iterator[Translation]:
         nonlocal done  # lines come a few at a time, and a seed draws by their number
-        found = translator(list(texts), batch_size=batch_size, first=done, **options)
-        done += len(found)
-        return list(map(translator.codec.replace_unknown, found)) if replaces else found
+        for found in translator.stream(list(texts), batch_size=batch_size, first=done, **options):
+            done += 1
+            yield translator.codec.replace_unknown(found) if replaces else found
 
     return translate
 
@@ -84,7 +98,7 @@ def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
     """Lines worth waiting for: a model sorts them by length, unless it samples; no export does."""
     if sample or _is_export(path):
         return batch_size
-    from keras_attention.translator import SORTED_BATCHES
+    from keras_attention.grouping import SORTED_BATCHES
 
     return batch_size * SORTED_BATCHES
 
@@ -122,7 +136,7 @@ def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
             f"--nbest must not be over the beam width, {width or own}. Received: --nbest {nbest}."
         )
     beam = nbest > 1 or (width or 1) > 1
-    return lambda texts: (device(text, beam=beam) for text in texts)
+    return partial(device.translate_each, beam=beam)
 
 
 def _in_words(translate: Translate) -> Translate:

@@ -1,6 +1,6 @@
 """A model behind a server, for the commands that translate."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,8 @@ def open_server(
         alignments=alignments,
     )
 
-    def translate(texts: Iterable[str]) -> list[Translation]:
-        return client(texts, nbest=nbest, **search)
+    def translate(texts: Iterable[str]) -> Iterator[Translation]:
+        return client.stream(texts, nbest=nbest, **search)
 
     return translate
 

@@ -22,6 +22,7 @@ from keras_attention.decoding.hypotheses import (
     write_step,
 )
 from keras_attention.decoding.loop import run_steps
+from keras_attention.errors import check_positive
 from keras_attention.gathering import take_places
 from keras_attention.vocabulary import PAD_ID
 
@@ -82,6 +83,9 @@ def beam_search(
     Returns:
         `Hypotheses` with `K` hypotheses a source, best first; beyond a source's own width their
         scores are below `IMPOSSIBLE / 2` and their tokens nothing.
+
+    Raises:
+        ValueError: if a `beam_width` for all sources is not positive.
 
     Reference:
         https://arxiv.org/abs/1609.08144
@@ -161,6 +165,7 @@ def _of_each_source(
     if _has_rows(length_penalty):
         own["length_penalty"] = ops.expand_dims(length_penalty, 1)
     if not _has_rows(beam_width):
+        check_positive(beam_width=int(beam_width))
         return int(beam_width), own
     own["widths"] = ops.expand_dims(beam_width, 1)
     return ops.maximum(ops.max(beam_width, initial=1), 1), own

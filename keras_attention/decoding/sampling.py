@@ -17,6 +17,7 @@ from keras_attention.decoding.hypotheses import (
     Tensor,
     map_tensors,
 )
+from keras_attention.errors import check_positive
 from keras_attention.gathering import take_places
 
 
@@ -55,9 +56,13 @@ def sample_search(
         `Hypotheses` with `K` hypotheses a source in the order of drawing, not of score, so that
         each one is a fair draw.
 
+    Raises:
+        ValueError: if `samples` is not a positive integer.
+
     Reference:
         https://arxiv.org/abs/1904.09751
     """
+    check_positive(samples=samples)
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     state = map_tensors(lambda x: ops.repeat(x, samples, axis=0), state)
     if points is None:

@@ -6,13 +6,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from keras_attention.distribution import install_command
-from keras_attention.errors import InputError
-from keras_attention.served import OUTPUTS, check_answered, encode_texts, read_answer
+from keras_attention.errors import InputError, TextError, check_positive
+from keras_attention.grouping import batch_by_tokens
+from keras_attention.served import OUTPUTS, check_answered, encode_texts, read_answer, until_refused
 from keras_attention.serving.failures import Retries, ServingError
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
 from keras_attention.translation import PairScore, Translation
@@ -26,6 +27,8 @@ _OWN_WIDTH, _OWN_PENALTY = 0, -1.0  # by which the signature `beam` knows the mo
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+_Run: TypeAlias = Callable[..., list[Answer | TextError]]
+"""Asks for one batch; an error stands behind the answers to what comes before its text."""
 
 
 class ServingClient:
@@ -121,7 +124,9 @@ class ServingClient:
             nbest: hypotheses of each source, at most `beam_width`.
 
         Raises:
-            InputError: if an option or a text is not what the server takes, or no valid Unicode.
+            InputError: if an option is not what the server takes.
+            TextError: if a text is too long or no valid Unicode, once those before it have been
+                given.
             ServingError: if the server gives no answer, or one that cannot be used.
         """
         wide = 1 if beam_width is None else beam_width
@@ -139,18 +144,18 @@ class ServingClient:
                 ),
                 "nbest": np.int32(nbest),
             }
-        return self._in_order(_batches(texts, self.batch_size, len), self._translate, search)
+        return self._in_order(self._batches(texts, len), self._translate, search)
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
         """How likely the model finds given targets, as `Translator.score` has it.
 
         Raises:
-            InputError: if a text is not valid Unicode.
+            TextError: if a text is too long or no valid Unicode.
             ServingError: if the server gives no answer, or one that cannot be used.
             ValueError: if there are more of one than of the other.
         """
         pairs = zip(sources, targets, strict=True)
-        batches = _batches(pairs, self.batch_size, lambda pair: max(map(len, pair)))
+        batches = self._batches(pairs, lambda pair: max(map(len, pair)))
         return list(self._in_order(batches, self._score))
 
     def versions(self) -> dict[int, str]:
@@ -175,15 +180,31 @@ class ServingClient:
         """Closes it."""
         self.close()
 
+    def _batches(
+        self, items: Iterable[Item], length: Callable[[Item], int]
+    ) -> Iterator[list[Item]]:
+        return batch_by_tokens(items, length, rows=self.batch_size, tokens=CHARACTERS)
+
     def _in_order(
-        self, batches: Iterator[list[Item]], run: Callable[..., list[Answer]], *arguments: Any
+        self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
     ) -> Iterator[Answer]:
-        waiting: deque[Future[list[Answer]]] = deque()
+        """Yields the answers; one that is an error is raised behind those before it."""
+        position = 0
+        for answer in self._answers(batches, run, *arguments):
+            if isinstance(answer, TextError):
+                raise answer.at(position)
+            yield answer
+            position += 1
+
+    def _answers(
+        self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
+    ) -> Iterator[Answer | TextError]:
+        waiting: deque[Future[list[Answer | TextError]]] = deque()
         try:
             for batch in batches:
                 if self._closing.is_set():
                     raise ValueError(_CLOSED)
-                waiting.append(self._pool.submit(run, batch, *arguments))
+                waiting.append(self._pool.submit(until_refused, run, batch, *arguments))
                 if len(waiting) > self.parallel:
                     yield from waiting.popleft().result()
             while waiting:
@@ -192,26 +213,26 @@ class ServingClient:
             for future in waiting:
                 future.cancel()
 
-    def _translate(self, texts: list[str], search: dict[str, Any]) -> list[Translation]:
+    def _translate(self, texts: list[str], search: dict[str, Any]) -> list[Translation | TextError]:
         each = {name: np.full(len(texts), value) for name, value in search.items()}
         wanted = tuple(name for name in OUTPUTS if self.alignments or name != "alignment")
         signature = "beam" if search else "serving_default"
         inputs = {"text": encode_texts(texts), **each}
         call = Call(signature, inputs, wanted, everything=self.alignments)
-        found = self._read(call, lambda outputs: list(read_answer(texts, outputs)))
+        found = self._read(call, lambda outputs: until_refused(read_answer, texts, outputs))
         for translation in found:
-            if not translation.hypotheses:
+            if isinstance(translation, Translation) and not translation.hypotheses:
                 raise ServingError(
                     f"{self._address}: {self._model} gave no answer to one of the texts. "
                     f"Received: {translation.source[:40]!r}, {len(translation.source)} characters."
                 )
         return found
 
-    def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore]:
+    def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore | TextError]:
         sources, targets = zip(*pairs, strict=True)
         inputs = {"source": encode_texts(sources), "target": encode_texts(targets)}
         call = Call("score", inputs, ("score", "tokens", "log_probabilities", "error"))
-        return self._read(call, lambda outputs: _pair_scores(pairs, outputs))
+        return self._read(call, lambda outputs: until_refused(_pair_scores, pairs, outputs))
 
     def _read(self, call: Call, read: Callable[[Arrays], Answer]) -> Answer:
         def ask(seconds: float) -> Answer:
@@ -254,31 +275,14 @@ def _open(address: Address, model: ServedModel, credentials: Any) -> Transport:
     return GrpcTransport(address, model, credentials)
 
 
-def _batches(
-    items: Iterable[Item], size: int, length: Callable[[Item], int]
-) -> Iterator[list[Item]]:
-    """Items that follow each other, `size` at most and of `CHARACTERS` at most, one at least."""
-    batch: list[Item] = []
-    longest = 0
-    for item in items:
-        longest = max(longest, length(item))
-        if batch and (len(batch) == size or longest * (len(batch) + 1) > CHARACTERS):
-            yield batch
-            batch, longest = [], length(item)
-        batch.append(item)
-    if batch:
-        yield batch
-
-
-def _pair_scores(pairs: Sequence[tuple[str, str]], outputs: Arrays) -> list[PairScore]:
-    for (source, _), error in zip(pairs, outputs["error"], strict=True):
-        check_answered(source, error)
-    rows = zip(pairs, outputs["tokens"], outputs["log_probabilities"], strict=True)
-    found = []
-    for pair, row, values in rows:
+def _pair_scores(pairs: Sequence[tuple[str, str]], outputs: Arrays) -> Iterator[PairScore]:
+    names = "error", "tokens", "log_probabilities"
+    rows = zip(pairs, *(outputs[name] for name in names), strict=True)
+    for position, ((source, target), error, row, values) in enumerate(rows):
+        check_answered(error, position, "pair")
         tokens = tuple(token.decode() for token in row if token)
-        found.append(PairScore(*pair, tokens, tuple(values[: len(tokens)].astype(float).tolist())))
-    return found
+        log_probabilities = tuple(values[: len(tokens)].astype(float).tolist())
+        yield PairScore(source, target, tokens, log_probabilities)
 
 
 def _check_arguments(
@@ -295,9 +299,7 @@ def _check_arguments(
         raise ValueError(
             f"`deadline` must be a positive number of seconds. Received: deadline={deadline}."
         )
-    for name, value in {"batch_size": batch_size, "parallel": parallel}.items():
-        if value < 1:
-            raise ValueError(f"`{name}` must be positive. Received: {name}={value}.")
+    check_positive(batch_size=batch_size, parallel=parallel)
     if version is not None and label is not None:
         raise ValueError(
             "`version` and `label` must not both be given. "

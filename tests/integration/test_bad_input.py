@@ -172,7 +172,9 @@ DATA = {
         "translate model a.txt", "a.txt, line 2: expected UTF-8", {"a.txt": b"1/1/70\n\xe9\n"}
     ),
     "too long for TFLite": Case(
-        "translate model/dates.tflite a.txt", "takes at most 64 tokens", {"a.txt": b"1" * 64}
+        "translate model/dates.tflite a.txt",
+        "a.txt, line 1: expected at most 64 tokens with </s>. Received: 65.",
+        {"a.txt": b"1" * 64},
     ),
     "nothing to verify": Case("verify model a.txt", "at least one line", {"a.txt": b""}),
     "no line to verify": Case(

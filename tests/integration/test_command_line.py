@@ -101,6 +101,41 @@ def test_translate_and_evaluate_run_an_export(export, run, trained, translator):
     assert outcome.out.startswith("exact match  ") and "of 300 pairs" in outcome.out
 
 
+@pytest.mark.parametrize(("runtime", "limit"), [("", 1024), ("1", 1024), ("dates.tflite", 64)])
+def test_lines_of_any_length_and_bytes(runtime, limit, run, trained, translator, tmp_path):
+    lines = [LINES[0].encode(), b"1" * limit, b"\xff", LINES[2].encode(), b"1" * 20_000, b""]
+    (tmp_path / "in.txt").write_bytes(b"".join(line + b"\n" for line in lines))
+    arguments = "translate", trained / runtime, tmp_path / "in.txt"
+    first, last = (translator(LINES[n]).text for n in (0, 2))
+    problems = [
+        f"line 2: expected at most {limit} tokens with </s>. Received: {limit + 1}.",
+        "line 3: expected UTF-8 text. Received: byte 0xff at column 1 of the line.",
+        "line 5: expected at most 16384 bytes. Received: 20000.",
+    ]
+    problems = [f"{tmp_path / 'in.txt'}, {problem}" for problem in problems]
+    assert run(*arguments) == (2, f"{first}\n", f"error: {problems[0]}\n")
+    skipped = run(*arguments, "--on-error", "skip", "--batch-size", 2)
+    count = "skipped 3 lines that cannot be used."
+    assert skipped == (0, f"{first}\n{last}\n\n", "\n".join([*problems, count, ""]))
+    output = tmp_path / "out.txt"
+    emptied = run(*arguments, "--on-error", "empty", "--output", output)
+    assert (emptied.code, emptied.out) == (0, "")
+    assert output.read_text() == f"{first}\n\n\n{last}\n\n\n"
+    assert emptied.err.splitlines() == [*problems, "left empty 3 lines that cannot be used."]
+    assert run(*arguments, "--output", output).code == 2
+    assert output.read_text() == f"{first}\n\n\n{last}\n\n\n"
+
+
+def test_translate_takes_as_many_tokens_as_it_is_told(run, trained):
+    typed = b"1" * 1500 + b"\n"
+    assert run("translate", trained, "--max-tokens", 1501, stdin=typed).code == 0
+    refused = run("translate", trained, "--max-tokens", 1500, stdin=typed)
+    sentence = "line 1: expected at most 1500 tokens with </s>. Received: 1501."
+    assert (refused.code, refused.err) == (2, f"error: standard input, {sentence}\n")
+    export = run("translate", trained / "1", "--max-tokens", 9, stdin=typed)
+    assert export.code == 2 and "--max-tokens needs the model's folder" in export.err
+
+
 def test_translate_answers_before_its_input_ends_and_stops_at_ctrl_c(trained, translator):
     with started("translate", trained) as process:
         for line in ("march 27, 2016", "9/27/94"):

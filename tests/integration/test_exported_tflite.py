@@ -149,7 +149,7 @@ def test_holds_builtin_operators_only(tflite_file):
 
 def test_refuses_a_source_that_is_too_long(tflite_file):
     device = DeviceTranslator.load(tflite_file)
-    with pytest.raises(InputError, match=r"model\.tflite: takes at most 24 tokens with </s>\."):
+    with pytest.raises(InputError, match=r"^text 1: expected at most 24 tokens with </s>\. "):
         device([LONG])
 
 

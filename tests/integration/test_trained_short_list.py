@@ -36,12 +36,13 @@ def test_training_leaves_a_short_list_that_search_uses(folder):
     assert translator.short_list.by_source.shape == (len(translator.codec.source.vocabulary), 3)
     assert len(translator.short_list.allowed(source)) == 512
     found = translator("a5 b5")
-    assert open_translator(folder / "run")(["a5 b5"])[0].score == pytest.approx(found.score)
-    whole = open_translator(folder / "run", whole_vocabulary=True)(["a5 b5"])
+    (searched,) = open_translator(folder / "run")(["a5 b5"])
+    assert searched.score == pytest.approx(found.score)
+    (whole,) = open_translator(folder / "run", whole_vocabulary=True)(["a5 b5"])
     # One model's probabilities, shared by fewer tokens: each token's is larger.
-    assert found.score > whole[0].score
+    assert found.score > whole.score
     translator.short_list = None
-    assert whole[0].score == pytest.approx(translator("a5 b5").score)
+    assert whole.score == pytest.approx(translator("a5 b5").score)
 
 
 def test_what_looks_nowhere_is_nobodys_translation(folder, monkeypatch):

@@ -5,10 +5,16 @@ import numpy as np
 import pytest
 from runs import copy_after
 
+from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
+from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
+from keras_attention.grouping import BATCH_TOKENS
+from keras_attention.text.codec import TextCodec
+from keras_attention.training.callbacks import Validate
 from keras_attention.training.recipe import load_recipe
 from keras_attention.training.run_folder import RunFolder
-from keras_attention.training.train import train
+from keras_attention.training.samples import ShowSamples
+from keras_attention.training.train import _validation_batches, train
 
 TINY = [
     "size=300",
@@ -62,3 +68,36 @@ def test_what_watches_the_metric_needs_held_out_pairs(tmp_path, watching):
     with pytest.raises(InputError, match=f"{name}`='?{value}'? needs held-out pairs to watch"):
         train(load_recipe("dates", settings), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_held_out_pair_over_the_limits_is_not_decoded(tmp_path, monkeypatch, caplog):
+    pairs = [f"{number}\t{number * 7}" for number in range(40)]
+    dev = [*pairs[:5], f"{'1' * 5000}\t1", *pairs[5:8], f"1\t{'1' * 70}"]
+    for name, lines in (("train", pairs), ("dev", dev)):
+        (tmp_path / f"{name}.tsv").write_text("".join(f"{line}\n" for line in lines))
+    settings = [f"path={tmp_path}/train.tsv", f"validation_path={tmp_path}/dev.tsv"]
+    recipe = load_recipe("dates", [*TINY, "format=tsv", "held_out=0", *settings])
+    given = {}
+    monkeypatch.setattr(Seq2Seq, "fit", lambda model, data, **options: given.update(options))
+    monkeypatch.setattr("keras_attention.training.train._finished", lambda *_: None)
+    with caplog.at_level("WARNING", "keras_attention"):
+        train(recipe, tmp_path / "run")
+    (validate,) = [each for each in given["callbacks"] if isinstance(each, Validate)]
+    (samples,) = [each for each in given["callbacks"] if isinstance(each, ShowSamples)]
+    kept = [tuple(line.split("\t")) for line in pairs[:8]]
+    assert validate.pairs == kept and samples.pairs == kept[:4]
+    assert sum(len(batch[1]) for batch in given["validation_data"]) == 8
+    assert [record.message for record in caplog.records] == [
+        "dropped 2 of 10 held-out pairs: 1 sources over 64 tokens, 1 targets over 16 tokens"
+    ]
+
+
+def test_validation_batches_are_limited_by_tokens(tmp_path):
+    recipe = load_recipe("dates", [*TINY, "max_source_length=2000", "max_target_length=10"])
+    pairs = [("1" * 1900, "1"), *[("1", "1")] * 299]
+    tokenizer = CharacterTokenizer(Vocabulary("1"))
+    codec = TextCodec(tokenizer, tokenizer, SearchSettings(2000, 10))
+    batches = _validation_batches(recipe, codec, pairs)
+    shapes = [tuple(source.shape) for (source, *_), _ in batches.once()]
+    assert sum(rows for rows, _ in shapes) == 300
+    assert max(rows * steps for rows, steps in shapes) <= BATCH_TOKENS

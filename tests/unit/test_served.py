@@ -70,13 +70,13 @@ def test_a_refused_text_is_named_behind_those_before_it(outputs):
     outputs["error"][1] = b"expected less."
     answers = served.read_answer(["a", "b"], outputs)
     assert next(answers).text == "가b"
-    with pytest.raises(InputError, match=r"^'b': expected less\.$"):
+    with pytest.raises(InputError, match=r"^text 2: expected less\.$"):
         next(answers)
 
 
 def test_text_that_is_no_unicode():
     assert served.encode_texts(["가", ""]).tolist() == ["가".encode(), b""]
-    with pytest.raises(InputError, match="expected text of valid Unicode"):
+    with pytest.raises(InputError, match="^text 2: expected text of valid Unicode"):
         served.encode_texts(["a", "\ud800"])
 
 

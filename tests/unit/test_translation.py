@@ -49,6 +49,9 @@ def test_json_holds_plain_rounded_values(translation):
 def test_json_of_the_best_few(translation):
     texts = [hypothesis["text"] for hypothesis in translation.to_json(1)["hypotheses"]]
     assert texts == ["가b"]
+    for nbest in (0, -1):
+        with pytest.raises(ValueError, match=f"`nbest` must be a positive .* nbest={nbest}"):
+            translation.to_json(nbest)
 
 
 def test_can_neither_be_changed_nor_compared_by_value(translation):

@@ -36,8 +36,14 @@ def export(
         int, typer.Option(min=1, metavar="N", help="Texts that the SavedModel takes at once.")
     ] = 64,
     max_tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Tokens of a text that the SavedModel takes.")
-    ] = 1024,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Tokens of a text that the SavedModel takes.  [default: 1024, or "
+            "data.max_source_length if that is more]",
+        ),
+    ] = None,
     onnx: Annotated[
         bool,
         typer.Option("--onnx", help="Write the encoder and a step as ONNX into MODEL/onnx."),
@@ -65,7 +71,6 @@ def export(
 
     check_choice(tflite)
     check_compute(compute)
-    limits = Limits(max_batch, max_tokens)
     if onnx:
         import_converter()
     if serving:
@@ -77,7 +82,7 @@ def export(
         tflite=tflite,
         lines=lines,
         version=version,
-        limits=limits,
+        limits=Limits(max_batch, max_tokens or translator.max_tokens),
         compute=compute,
     )
     if onnx:

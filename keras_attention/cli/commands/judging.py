@@ -12,6 +12,7 @@ from keras_attention.cli.arguments import (
     DataSettings,
     KerasModel,
     LengthPenalty,
+    MaxTokens,
     MinLength,
     NoRepeatNgram,
     OtherModels,
@@ -122,6 +123,7 @@ def evaluate(
             others=together.get(model, ()),
             replace_unknown=replace_unknown,
             whole_vocabulary=whole_vocabulary,
+            any_length=True,
         )
         for name, model in zip(names, models, strict=True)
     }
@@ -137,6 +139,7 @@ def score(
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
+    max_tokens: MaxTokens = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, with every token.")
     ] = False,
@@ -151,7 +154,7 @@ def score(
     from keras_attention.cli.runtimes import evaluation_pairs
 
     pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
-    run_score(model, pairs, as_json=as_json)
+    run_score(model, pairs, as_json=as_json, max_tokens=max_tokens)
 
 
 def align(
@@ -166,6 +169,7 @@ def align(
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
+    max_tokens: MaxTokens = None,
     gold: Annotated[
         str | None,
         typer.Option(
@@ -209,7 +213,7 @@ def align(
     from keras_attention.cli.aligning import Wanted, run_align
     from keras_attention.cli.runtimes import evaluation_pairs
 
-    wanted = Wanted(threshold, words, soft, reverse, symmetrize, gold)
+    wanted = Wanted(threshold, words, soft, reverse, symmetrize, gold, max_tokens)
     wanted.check()
     pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
     run_align(model, pairs, wanted)

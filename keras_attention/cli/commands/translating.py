@@ -1,7 +1,5 @@
 """The commands that use a model: translate, and plot how it did."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +14,7 @@ from keras_attention.cli.arguments import (
     GroupDiversity,
     Groups,
     LengthPenalty,
+    MaxTokens,
     MinLength,
     NoRepeatNgram,
     OtherModels,
@@ -33,6 +32,7 @@ from keras_attention.cli.arguments import (
     Words,
     given,
 )
+from keras_attention.cli.lines import OnError
 
 _OUTPUT = "Output"
 
@@ -57,6 +57,25 @@ def translate(
     seed: Seed = None,
     prefix: Prefix = "",
     batch_size: BatchSize = 64,
+    max_tokens: MaxTokens = None,
+    on_error: Annotated[
+        OnError,
+        typer.Option(
+            help="What becomes of a line that cannot be used: stop there, skip it, which prints "
+            "fewer lines than there are, or print an empty line.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = OnError.STOP,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to a file, which is there once it is whole.  [default: print]",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     nbest: Annotated[
         int,
         typer.Option(
@@ -93,15 +112,21 @@ def translate(
     server: Server = None,
     deadline: Deadline = 30.0,
 ) -> None:
-    """Translate lines: one in, one out, as they come; those before an unusable one are printed.
+    """Translate lines: one in, one out, as they come.
+
+    At a line that cannot be used it stops with exit code 2, once those before it are printed. With
+    --on-error skip or empty it goes on, says on standard error which lines these are and how many,
+    and exits with 0.
+
+    Example: keras-attention translate saved_models/dates in.txt --output out.txt --on-error empty
 
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
     """
-    from keras_attention.cli.lines import available_batches, checked_text, open_lines
+    from keras_attention.cli.lines import checked_text
     from keras_attention.cli.links import link_finder
-    from keras_attention.cli.output import format_lines, note_missing_outputs
     from keras_attention.cli.runtimes import lines_at_once, open_translator
     from keras_attention.cli.servers import SERVED_AT_ONCE, open_server
+    from keras_attention.cli.translating import Printed, run_translate
 
     search = given(
         beam_width=beam,
@@ -121,7 +146,12 @@ def translate(
     )
     links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
     if server is not None:
-        refused = {"--with": others, "--replace-unknown": replace_unknown, "--words": words}
+        refused = {
+            "--with": others,
+            "--replace-unknown": replace_unknown,
+            "--words": words,
+            "--max-tokens": max_tokens,
+        }
         translator = open_server(
             server,
             model,
@@ -142,19 +172,11 @@ def translate(
             batch_size=batch_size,
             replace_unknown=replace_unknown,
             whole_vocabulary=whole_vocabulary,
+            max_tokens=max_tokens,
         )
         size = lines_at_once(model, batch_size, sample=bool(sample))
-    missing = 0
-    for batch in available_batches(open_lines(file), size):
-        for number, translation in zip(batch.numbers, translator(batch.lines), strict=True):
-            missing += not translation.hypotheses
-            if as_json:
-                print(json.dumps(translation.to_json(nbest), ensure_ascii=False))
-                continue
-            for line in format_lines(translation, number, nbest, scores, links):
-                print(line)
-        sys.stdout.flush()
-    note_missing_outputs(missing)
+    printed = Printed(nbest, scores=scores, links=links, as_json=as_json)
+    run_translate(translator, file, size, printed, on_error=on_error, output=output)
 
 
 def plot(

@@ -3,7 +3,12 @@ import threading
 
 import pytest
 
-from keras_attention.cli.lines import available_batches, checked_text, open_lines
+from keras_attention.cli.lines import (
+    available_batches,
+    checked_text,
+    open_lines,
+    open_lines_or_errors,
+)
 from keras_attention.errors import InputError
 
 
@@ -87,3 +92,16 @@ def test_an_argument_must_be_utf8():
     assert checked_text("날짜 😀") == "날짜 😀"
     with pytest.raises(InputError, match=r"TEXT: expected UTF-8. Received: '\\udcff'"):
         checked_text(os.fsdecode(b"\xff"))
+
+
+def test_a_line_of_other_bytes_does_not_end_a_file(tmp_path):
+    path = os.fspath(tmp_path / "lines.txt")
+    (tmp_path / "lines.txt").write_bytes("\ufeffa\r\n".encode() + b"\xff\nb\n\xe9")
+    first, second, third, fourth = open_lines_or_errors(path)
+    assert (first, third) == ("a", "b")
+    assert str(second).startswith(f"{path}, line 2: expected UTF-8 text. Received: byte 0xff")
+    assert str(fourth).startswith(f"{path}, line 4: expected UTF-8 text. Received: byte 0xe9")
+    batches = list(available_batches(open_lines_or_errors(path), 3))
+    assert [number for batch in batches for number in batch.numbers] == [0, 1, 2, 3]
+    with pytest.raises(InputError, match="none.txt: expected a file that can be read"):
+        list(available_batches(open_lines_or_errors(os.fspath(tmp_path / "none.txt")), 3))

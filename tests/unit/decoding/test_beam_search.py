@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import reference
@@ -20,6 +22,7 @@ from support import cases, tensorflow_only, to_numpy
 
 from keras_attention.decoding import beam_search as module
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, map_tensors
+from keras_attention.decoding.sampling import sample_search
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
 
 # Ended after one to four tokens, or cut: 1 + 3 + 9 + 27 + 81.
@@ -205,3 +208,12 @@ def test_stops_once_every_hypothesis_has_ended():
     tokens, _, _ = to_numpy(beam(model, SOURCE, 2, max_length=50))
     assert tokens.shape == (3, 2, 50)
     assert model.steps == 3
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_no_hypotheses_are_refused(number):
+    memory = SimpleNamespace(mask=np.ones((1, 2)))
+    with pytest.raises(ValueError, match=f"`beam_width` must be a positive .*={number}"):
+        module.beam_search(None, None, memory, beam_width=number, max_length=3)
+    with pytest.raises(ValueError, match=f"`samples` must be a positive .*={number}"):
+        sample_search(None, None, memory, samples=number, max_length=3)

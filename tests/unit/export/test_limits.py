@@ -7,7 +7,7 @@ from keras_attention.export.limits import Limits
 def test_the_models_own_beams_are_taken():
     assert Limits().with_beams_of(20).beam_width == 20
     assert Limits().with_beams_of(4) == Limits()
-    assert Limits(tokens=10).bytes == 160
+    assert Limits(tokens=10).text.tokens == 10
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.serving import ServingClient, ServingError, client
 from keras_attention.serving.failures import Retries
 
@@ -141,6 +141,25 @@ def test_an_error_ends_the_stream_and_what_waits(server):
         assert translate("a").text == "A"
 
 
+def test_a_refused_text_is_named_behind_those_before_it(server):
+    def refuse(outputs):
+        long = [len(text) > 4 for text in outputs["text"]]
+        return {**outputs, "error": np.where(long, b"expected less.", b"").astype(object)}
+
+    server.change = refuse
+    texts = ["a", "b", "c", "d", "longer", "e"]
+    for size in (1, 2, 3, 64):
+        with connect(batch_size=size) as translate:
+            stream = translate.stream(texts)
+            assert [next(stream).text for _ in range(4)] == ["A", "B", "C", "D"]
+            with pytest.raises(TextError, match=r"^text 5: expected less\.$"):
+                next(stream)
+            stream = translate.stream(["a", "b", "\ud800", "c"])
+            assert [next(stream).text for _ in range(2)] == ["A", "B"]
+            with pytest.raises(TextError, match="^text 3: expected text of valid Unicode"):
+                next(stream)
+
+
 def test_search_options_go_to_the_signature_beam(server):
     with connect() as translate:
         translate(["a", "b"], beam_width=4, length_penalty=0.5, nbest=2)
@@ -199,7 +218,7 @@ def test_answers_of_something_else(server, change, words):
 
 def test_a_text_that_is_refused(server):
     server.change = lambda outputs: {**outputs, "error": np.array([b"", b"too long."], object)}
-    with connect() as translate, pytest.raises(InputError, match=r"^'b': too long\.$"):
+    with connect() as translate, pytest.raises(InputError, match=r"^text 2: too long\.$"):
         translate(["a", "b"])
 
 

@@ -6,9 +6,15 @@ import tensorflow as tf
 
 from keras_attention import Seq2Seq, Vocabulary, WordTokenizer
 from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.plotting import plot_alignment
 from keras_attention.text.codec import TextCodec
 from keras_attention.training.callbacks import CountSteps, RaiseSampling, SeedNoise, Validate
-from keras_attention.training.samples import ShowSamples, as_table
+from keras_attention.training.samples import (
+    ShowSamples,
+    as_table,
+    draw_alignment,
+    short_pairs,
+)
 from keras_attention.training.sections import TrainingConfig
 from keras_attention.translation import Hypothesis, Translation
 
@@ -122,6 +128,21 @@ def test_samples_and_alignments_are_shown(tmp_path):
     show.on_train_end()
     tags = ["samples", *(f"alignment {n}" for n in range(3))]
     assert sorted(summaries(tmp_path)) == sorted((tag, step) for tag in tags for step in (50, 100))
+
+
+def test_short_pairs_are_shown_and_drawn_pictures_are_bounded(monkeypatch):
+    pairs = [("a" * 6000, "b"), *PAIRS, ("a", "b" * 99), ("a", "b"), ("c", "d")]
+    assert short_pairs(pairs) == [*PAIRS, ("a", "b")]
+    assert short_pairs(pairs[:1]) == pairs[:1]
+    drawn = []
+    monkeypatch.setattr(
+        "keras_attention.training.samples.plot_alignment",
+        lambda translation: drawn.append(translation) or plot_alignment(translation),
+    )
+    long = Hypothesis("x", -1.0, ("x",) * 3, np.ones((3, 6000), "float32"))
+    picture = draw_alignment(Translation("a", ("a",) * 6000, (long,)))
+    assert drawn[0].alignment.shape == (3, 80) and len(drawn[0].source_tokens) == 80
+    assert picture.shape[1] < 4000
 
 
 def test_a_model_without_attention_has_no_pictures(tmp_path):

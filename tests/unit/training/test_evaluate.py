@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.training.evaluate import Evaluation, evaluate
 from keras_attention.training.text_metrics import score
 from keras_attention.translation import Hypothesis, Translation
@@ -83,3 +83,12 @@ def test_two_evaluations_of_the_same_pairs_compare():
 def test_nothing_to_evaluate():
     with pytest.raises(InputError, match="at least one pair"):
         evaluate(translate, [])
+
+
+def test_a_source_that_is_refused_is_named_by_its_own_place():
+    def refuse(texts):
+        raise TextError("expected less.", [len(text) for text in texts].index(9))
+
+    pairs = [("a" * 9, "b"), ("a", "b"), ("aa", "b")]
+    with pytest.raises(TextError, match=r"^text 1: expected less\.$"):
+        evaluate(refuse, pairs)

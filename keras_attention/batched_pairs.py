@@ -1,0 +1,75 @@
+"""Pairs of texts in batches of similar length, for what reads both sides at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from keras_attention.errors import TextError
+from keras_attention.grouping import BATCH_TOKENS, SORTED_BATCHES, batch_by_tokens
+from keras_attention.text.codec import SIDES, TextCodec
+from keras_attention.text.text_limit import TextLimit
+
+Result = TypeVar("Result")
+
+
+class EncodedPair(NamedTuple):
+    """A source and a target, and the ids of each."""
+
+    texts: tuple[str, str]
+    source: list[int]
+    target: list[int]
+
+
+def map_pairs(
+    function: Callable[[Sequence[EncodedPair]], Iterable[Result]],
+    pairs: Iterable[tuple[str, str]],
+    codec: TextCodec,
+    max_tokens: int,
+    *,
+    batch_size: int,
+    tokens: int = BATCH_TOKENS,
+) -> Iterator[Result]:
+    """Yields what a function of batches gives for each pair, in the order of the pairs.
+
+    Args:
+        function: gives one result for each pair of a batch, whatever else is in the batch.
+        pairs: sources and targets.
+        codec: its tokenizers cut the pairs.
+        max_tokens: tokens of a text at most, on either side.
+        batch_size: pairs in a batch at most; up to 16 times as many are sorted by length.
+        tokens: padded tokens in a batch at most, on the longer side.
+
+    Raises:
+        TextError: if a text has more than `max_tokens` tokens, once what comes before its pair has
+            been given.
+    """
+    remaining, done = iter(pairs), 0
+    while window := list(islice(remaining, batch_size * SORTED_BATCHES)):
+        encoded, refused = _encode_pairs(window, codec, TextLimit(max_tokens))
+        lengths = [max(len(pair.source), len(pair.target)) for pair in encoded]
+        order = sorted(range(len(encoded)), key=lengths.__getitem__)
+        found: dict[int, Result] = {}
+        for places in batch_by_tokens(order, lengths.__getitem__, rows=batch_size, tokens=tokens):
+            found.update(zip(places, function([encoded[n] for n in places]), strict=True))
+        yield from (found[place] for place in range(len(encoded)))
+        if refused:
+            raise refused.at(done + refused.position)
+        done += len(window)
+
+
+def _encode_pairs(
+    pairs: Iterable[tuple[str, str]], codec: TextCodec, limit: TextLimit
+) -> tuple[list[EncodedPair], TextError | None]:
+    """The pairs before the first one with a text that is too long, and its error."""
+    encoded: list[EncodedPair] = []
+    for position, texts in enumerate(pairs):
+        ids = []
+        for side, tokenizer, text in zip(SIDES, (codec.source, codec.target), texts, strict=True):
+            try:
+                ids.append(limit.encode(text, tokenizer))
+            except TextError as error:
+                return encoded, TextError(f"{side}: {error.problem}", position, "pair")
+        encoded.append(EncodedPair(texts, *ids))
+    return encoded, None

@@ -1,0 +1,172 @@
+"""`translate`: a line out for each line in, whatever is in it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import TextIO
+
+from keras_attention.cli.lines import (
+    STANDARD_INPUT,
+    Batch,
+    Line,
+    OnError,
+    available_batches,
+    open_lines_or_errors,
+)
+from keras_attention.cli.output import FindLinks, format_lines, note_missing_outputs
+from keras_attention.cli.progress import Advance, show_progress
+from keras_attention.cli.runtimes import Translate
+from keras_attention.errors import InputError, TextError
+from keras_attention.files import write_atomically
+from keras_attention.translation import Translation
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What is printed of a translation.
+
+    Attributes:
+        nbest: hypotheses at most.
+        scores: whether log-probabilities are.
+        links: finds the links that are printed, if any are.
+        as_json: whether everything is, as JSON.
+    """
+
+    nbest: int = 1
+    scores: bool = False
+    links: FindLinks | None = None
+    as_json: bool = False
+
+    def lines(self, translation: Translation, number: int) -> Iterator[str]:
+        """The lines of a translation; `number` is its own, counted from 0."""
+        if self.as_json:
+            yield json.dumps(translation.to_json(self.nbest), ensure_ascii=False)
+        else:
+            yield from format_lines(translation, number, self.nbest, self.scores, self.links)
+
+    def empty_lines(self, line: Line, number: int, problem: str) -> Iterator[str]:
+        """What stands for a line that cannot be used: an empty line, or JSON with the problem."""
+        if self.as_json:
+            nothing = Translation("" if isinstance(line, InputError) else line, (), ())
+            yield json.dumps({**nothing.to_json(), "error": problem}, ensure_ascii=False)
+        else:
+            yield f"{number}\t" if self.nbest > 1 else ""
+
+
+def run_translate(
+    translate: Translate,
+    file: str,
+    size: int,
+    printed: Printed,
+    *,
+    on_error: OnError = OnError.STOP,
+    output: Path | None = None,
+) -> None:
+    """Translates the lines of a file as they come, and prints them or writes a file.
+
+    Args:
+        translate: the translator.
+        file: the file, or `-` for standard input.
+        size: lines translated together at most.
+        printed: what is printed.
+        on_error: what becomes of a line that cannot be used.
+        output: the file to write, which is there once it is whole; default standard output.
+
+    Raises:
+        InputError: if a file cannot be read or written; or, with `OnError.STOP`, a line cannot be
+            used, once those before it have been printed.
+    """
+    problems = _Problems(STANDARD_INPUT if file == "-" else file, on_error)
+    missing = 0
+    with _writer(output) as out, _progress(file, output) as advance:
+        for batch in available_batches(open_lines_or_errors(file), size):
+            for number, line, found in zip(*batch, translate_lines(translate, batch), strict=True):
+                if isinstance(found, Translation):
+                    missing += not found.hypotheses
+                    lines = printed.lines(found, number)
+                else:
+                    problem = problems.report(found, number)
+                    lines = printed.empty_lines(line, number, problem)
+                    if on_error is OnError.SKIP:
+                        continue
+                out.writelines(f"{each}\n" for each in lines)
+            out.flush()
+            advance(len(batch.lines))
+    problems.report_count()
+    note_missing_outputs(missing)
+
+
+def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation | InputError]:
+    """Yields a translation for each line of a batch, or what is wrong with the line."""
+    first = 0
+    while first < len(batch.lines):
+        line = batch.lines[first]
+        if isinstance(line, InputError):
+            yield line
+            first += 1
+            continue
+        rest = takewhile(lambda each: isinstance(each, str), batch.lines[first:])
+        texts = [str(each) for each in rest]
+        try:
+            for _, translation in zip(texts, translate(texts), strict=True):
+                yield translation
+                first += 1
+        except TextError as error:
+            yield error
+            first += 1
+
+
+@dataclass
+class _Problems:
+    """Says which lines cannot be used."""
+
+    name: str
+    on_error: OnError
+    count: int = 0
+
+    def report(self, error: InputError, number: int) -> str:
+        """Says what is wrong with a line; raises that if it is the end."""
+        problem = str(error)
+        if isinstance(error, TextError):
+            problem = f"{self.name}, line {number + 1}: {error.problem}"
+        if self.on_error is OnError.STOP:
+            raise InputError(problem)
+        self.count += 1
+        print(problem, file=sys.stderr)
+        return problem
+
+    def report_count(self) -> None:
+        """Says how many there were."""
+        if self.count:
+            done = "skipped" if self.on_error is OnError.SKIP else "left empty"
+            lines = "line that" if self.count == 1 else "lines that"
+            print(f"{done} {self.count} {lines} cannot be used.", file=sys.stderr)
+
+
+@contextmanager
+def _writer(output: Path | None) -> Iterator[TextIO]:
+    if output is None:
+        yield sys.stdout
+        return
+    with write_atomically(output) as beside, open(beside, "w", encoding="utf-8", newline="") as out:
+        yield out
+
+
+def _progress(file: str, output: Path | None) -> AbstractContextManager[Advance]:
+    """Progress on a terminal, unless the translations go there too."""
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    if not shown or (output is None and sys.stdout.isatty()):
+        return nullcontext(lambda count: None)
+    counted = file != "-" and Path(file).is_file()  # reading a pipe twice would empty it
+    total = _count(open_lines_or_errors(file)) if counted else None
+    return show_progress(total, unit="lines")
+
+
+def _count(lines: Iterable[Line]) -> int:
+    return sum(1 for _ in lines)

@@ -1,0 +1,91 @@
+"""How long a text may be: one rule and one sentence for every runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from keras_attention.errors import TextError, check_positive
+from keras_attention.text.tokenizer import Tokenizer
+
+MAX_TOKENS = 1024
+"""Tokens of a text that a model takes unless it is told otherwise, `</s>` included."""
+
+_BYTES_A_TOKEN = 16
+
+
+def default_limit(max_source_length: int) -> int:
+    """Returns the tokens that a model takes: `MAX_TOKENS`, or what it was trained on if more."""
+    return max(MAX_TOKENS, max_source_length)
+
+
+@dataclass(frozen=True)
+class TextLimit:
+    """The longest text that is taken, in tokens and, before it is cut into these, in bytes.
+
+    Args:
+        tokens: tokens at most, `</s>` included; a positive integer.
+
+    Raises:
+        ValueError: if the number is out of its range.
+
+    Example:
+        >>> limit = TextLimit(1024)
+        >>> limit.bytes, limit.expected_tokens
+        (16384, 'expected at most 1024 tokens with </s>.')
+    """
+
+    tokens: int = MAX_TOKENS
+
+    def __post_init__(self) -> None:
+        """Checks the number."""
+        check_positive(max_tokens=self.tokens)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of UTF-8 at most, 16 for each token and at least 16,384."""
+        return _BYTES_A_TOKEN * max(self.tokens, MAX_TOKENS)
+
+    @property
+    def expected_tokens(self) -> str:
+        """What is said of a text of more tokens."""
+        return f"expected at most {self.tokens} tokens with </s>."
+
+    @property
+    def expected_bytes(self) -> str:
+        """What is said of a text of more bytes."""
+        return f"expected at most {self.bytes} bytes."
+
+    def encode(self, text: str, tokenizer: Tokenizer) -> list[int]:
+        """Returns the ids of a text.
+
+        Raises:
+            TextError: if it is too long, at position 0.
+        """
+        size = len(text.encode(errors="surrogatepass"))
+        if size > self.bytes:
+            raise TextError(f"{self.expected_bytes} Received: {size}.")
+        ids = tokenizer.encode(text)
+        if len(ids) > self.tokens:
+            raise TextError(f"{self.expected_tokens} Received: {len(ids)}.")
+        return ids
+
+    def encode_until_refused(
+        self, texts: Iterable[str], tokenizer: Tokenizer
+    ) -> tuple[list[list[int]], TextError | None]:
+        """Returns the ids of the texts before the first one that is too long, and its error."""
+        encoded: list[list[int]] = []
+        for position, text in enumerate(texts):
+            try:
+                encoded.append(self.encode(text, tokenizer))
+            except TextError as error:
+                return encoded, error.at(position)
+        return encoded, None
+
+    def fits(self, text: str, tokenizer: Tokenizer) -> bool:
+        """Returns whether a text is short enough."""
+        try:
+            self.encode(text, tokenizer)
+        except TextError:
+            return False
+        return True

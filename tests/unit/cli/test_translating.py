@@ -1,0 +1,113 @@
+"""A line out for each line in, with a translator that is made here."""
+
+import io
+import json
+import os
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from keras_attention.cli.lines import Batch, OnError
+from keras_attention.cli.progress import show_progress
+from keras_attention.cli.translating import Printed, run_translate, translate_lines
+from keras_attention.errors import InputError, TextError
+from keras_attention.translation import Hypothesis, Translation
+
+LINES = b"one\n\xff\n\nlonger\nfive\n"
+WRONG = [
+    "{file}, line 2: expected UTF-8 text. Received: byte 0xff at column 1 of the line.",
+    "{file}, line 4: expected at most 5 letters. Received: 6.",
+]
+
+
+def translate(texts):
+    """Answer in capitals, to nothing without a hypothesis, and refuse what is long."""
+    for position, text in enumerate(texts):
+        if len(text) > 5:
+            raise TextError(f"expected at most 5 letters. Received: {len(text)}.", position)
+        hypothesis = Hypothesis(text.upper(), -1.0, (text, "</s>"), np.zeros((2, 1)))
+        yield Translation(text, (text,), (hypothesis,) if text else ())
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "in.txt").write_bytes(LINES)
+    return os.fspath(tmp_path / "in.txt")
+
+
+@pytest.mark.parametrize("size", [1, 2, 64])
+@pytest.mark.parametrize(
+    ("on_error", "expected", "count"),
+    [
+        (OnError.SKIP, "ONE\n\nFIVE\n", "skipped 2 lines that cannot be used."),
+        (OnError.EMPTY, "ONE\n\n\n\nFIVE\n", "left empty 2 lines that cannot be used."),
+    ],
+)
+def test_what_cannot_be_used_is_named_and_counted(file, capsys, size, on_error, expected, count):
+    run_translate(translate, file, size, Printed(), on_error=on_error)
+    out, err = capsys.readouterr()
+    assert out == expected
+    assert err.splitlines() == [*(line.format(file=file) for line in WRONG), count]
+
+
+@pytest.mark.parametrize("size", [1, 64])
+def test_it_stops_at_the_first_line_that_cannot_be_used(file, capsys, tmp_path, size):
+    with pytest.raises(InputError) as caught:
+        run_translate(translate, file, size, Printed())
+    assert str(caught.value) == WRONG[0].format(file=file)
+    (tmp_path / "in.txt").write_bytes(LINES.replace(b"\xff", b"two"))
+    with pytest.raises(InputError) as caught:
+        run_translate(translate, file, size, Printed())
+    assert str(caught.value) == WRONG[1].format(file=file)
+    assert capsys.readouterr() == ("ONE\nONE\nTWO\n\n", "")
+
+
+def test_a_file_is_written_whole_or_not_at_all(file, capsys, tmp_path):
+    path = tmp_path / "new" / "out.txt"
+    with pytest.raises(InputError):
+        run_translate(translate, file, 2, Printed(), output=path)
+    assert not path.parent.exists()
+    run_translate(translate, file, 2, Printed(), on_error=OnError.EMPTY, output=path)
+    assert path.read_bytes() == b"ONE\n\n\n\nFIVE\n"
+    assert os.listdir(path.parent) == ["out.txt"]
+    assert capsys.readouterr().out == ""
+
+
+def test_columns_of_a_line_that_cannot_be_used(file, capsys):
+    options = {"on_error": OnError.EMPTY}
+    run_translate(translate, file, 64, Printed(scores=True), **options)
+    assert capsys.readouterr().out == "-1.0000\tONE\n\n-inf\t\n\n-1.0000\tFIVE\n"
+    run_translate(translate, file, 64, Printed(nbest=2), **options)
+    assert capsys.readouterr().out == "0\tONE\n1\t\n2\t\n3\t\n4\tFIVE\n"
+    run_translate(translate, file, 64, Printed(as_json=True), **options)
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["source"] for each in found] == ["one", "", "", "longer", "five"]
+    assert [len(each["hypotheses"]) for each in found] == [1, 0, 0, 0, 1]
+    problems = [each["error"] for each in found if "error" in each]
+    assert problems == [line.format(file=file) for line in WRONG]
+
+
+def test_a_translator_must_answer_every_line():
+    batch = Batch([0, 1], ["a", "b"])
+    for answers in (1, 3):
+        with pytest.raises(ValueError, match="zip"):
+            list(translate_lines(lambda texts, n=answers: [*translate("aaa")][:n], batch))
+
+
+def test_progress_is_for_terminals(file, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    run_translate(translate, file, 2, Printed(), on_error=OnError.SKIP)
+    out, err = capsys.readouterr()
+    assert out == "ONE\n\nFIVE\n"
+    assert "5/5" in err and "lines/s" in err
+
+
+@pytest.mark.parametrize(("total", "shown"), [(4, "4/4"), (None, "4/?")])
+def test_progress_counts(total, shown):
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=100)
+    with show_progress(total, unit="lines", console=console) as advance:
+        advance(1)
+        advance(3)
+    assert shown in written.getvalue() and "lines" in written.getvalue()

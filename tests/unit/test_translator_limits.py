@@ -1,0 +1,174 @@
+"""Texts of any length: how much of them reaches the model at once, and which are refused."""
+
+import random
+
+import numpy as np
+import pytest
+
+from keras_attention import (
+    BahdanauAttention,
+    CharacterTokenizer,
+    Seq2Seq,
+    Translator,
+    Vocabulary,
+)
+from keras_attention.compiled import compile_aligner
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import TextError
+from keras_attention.forced_alignment import align_pairs
+from keras_attention.grouping import BATCH_TOKENS, batch_by_tokens
+from keras_attention.text.codec import TextCodec
+
+FEW = 40
+"""Padded tokens of a batch, where a test wants many batches."""
+
+
+@pytest.fixture(scope="module")
+def translator():
+    tokenizer = CharacterTokenizer(Vocabulary("abcd"))
+    model = Seq2Seq(8, 8, units=4, embedding=4, attention=BahdanauAttention(4))
+    model.build()
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
+    return Translator(model, TextCodec(tokenizer, tokenizer, SearchSettings(16, 6)))
+
+
+def texts(*lengths):
+    draw = random.Random(0)
+    return ["".join(draw.choices("abcd", k=length)) for length in lengths]
+
+
+@pytest.fixture
+def shapes(translator, monkeypatch):
+    """Record the shapes of what reaches the model, which answers with zeros."""
+    found = []
+
+    def search(ids, options, **_):
+        found.append(ids.shape)
+        rows, steps = ids.shape
+        return np.full((rows, 1, 6), 2), np.zeros((rows, 1)), np.zeros((rows, 1, 6, steps))
+
+    def scorer(source, target):
+        found.append((len(source), max(source.shape[1], target.shape[1])))
+        return np.zeros(target.shape)
+
+    def aligner(source, target):
+        found.append((len(source), max(source.shape[1], target.shape[1])))
+        return np.zeros((*target.shape, source.shape[1]))
+
+    monkeypatch.setattr(translator, "_search", search)
+    monkeypatch.setattr(translator, "_scorer", scorer)
+    monkeypatch.setitem(translator.__dict__, "aligner", aligner)
+    return found
+
+
+ONE_LONG = texts(*[5] * 100, 1000, *[7] * 155)
+USES = {
+    "list": lambda translator: translator(ONE_LONG, batch_size=256),
+    "iterator": lambda translator: list(translator.stream(iter(ONE_LONG), batch_size=256)),
+    "samples": lambda translator: translator(ONE_LONG, batch_size=256, sample=True),
+    "score": lambda translator: translator.score(ONE_LONG, ["a"] * 256, batch_size=256),
+    "score targets": lambda translator: translator.score(["a"] * 256, ONE_LONG, batch_size=256),
+    "align": lambda translator: list(
+        align_pairs(translator, [("a", text) for text in ONE_LONG], batch_size=256)
+    ),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_one_long_text_does_not_make_a_batch_large(use, translator, shapes):
+    found = use(translator)
+    assert len(found) == 256
+    assert sum(rows for rows, _ in shapes) == 256
+    assert max(rows * steps for rows, steps in shapes) <= BATCH_TOKENS
+    assert len(shapes) <= 18
+    sources = [(each.source, getattr(each, "target", "")) for each in found]
+    assert [max(pair, key=len) for pair in sources] == ONE_LONG
+
+
+def test_a_text_over_a_batchs_tokens_is_a_batch_of_its_own(translator, shapes, monkeypatch):
+    monkeypatch.setattr(translator, "max_tokens", 2 * BATCH_TOKENS)
+    assert len(translator([*"abc", "a" * (BATCH_TOKENS + 5), *"abc"])) == 7
+    assert sorted(shapes) == [(1, BATCH_TOKENS + 6), (6, 2)]
+
+
+def test_scores_need_no_more_logits_than_memory_allows(translator, shapes, monkeypatch):
+    monkeypatch.setattr("keras_attention.translator._SCORED_NUMBERS", 8 * 30)
+    translator.score(texts(*[4] * 12), texts(*[9] * 12))
+    assert shapes == [(3, 10)] * 4  # 30 tokens, of 8 in the vocabulary
+
+
+def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
+    sources, targets = texts(3, 25, 1, 12, 12, 7, 2), texts(2, 4, 20, 1, 3, 6, 1)
+    pairs = list(zip(sources, targets, strict=True))
+    used = []
+    monkeypatch.setattr("keras_attention.compiled.compile_ids", lambda function, _: function)
+    monkeypatch.setitem(translator.__dict__, "aligner", compile_aligner(translator.model))
+    monkeypatch.setattr(translator, "_scorer", None)
+
+    def small(items, length, *, rows=None, tokens=FEW):
+        for batch in batch_by_tokens(items, length, rows=rows, tokens=min(tokens, FEW)):
+            used.append(batch)
+            yield batch
+
+    def results():
+        found = [*translator(sources), *translator(sources, beam_width=3)]
+        numbers = [(each.score, each.alignment) for each in found]
+        scores = translator.score(sources, targets)
+        aligned = align_pairs(translator, pairs)
+        return (
+            [each.tokens for each in found],
+            [number for pair in numbers for number in pair]
+            + [np.array(each.log_probabilities) for each in scores]
+            + [each.weights for each in aligned],
+        )
+
+    tokens, numbers = results()
+    for module in ("translator", "batched_pairs"):
+        monkeypatch.setattr(f"keras_attention.{module}.batch_by_tokens", small)
+    fewer, again = results()
+    assert len(used) > 9
+    assert fewer == tokens
+    for one, other in zip(numbers, again, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_text_that_is_too_long_is_named_behind_those_before_it(translator, shapes, monkeypatch):
+    monkeypatch.setattr(translator, "max_tokens", 4)
+    for batch_size in (1, 2, 64):
+        for given in (["abc", "a", "abcd", "b"], iter(["abc", "a", "abcd", "b"])):
+            stream = translator.stream(given, batch_size=batch_size)
+            assert [next(stream).source, next(stream).source] == ["abc", "a"]
+            with pytest.raises(TextError) as caught:
+                next(stream)
+            assert str(caught.value) == (
+                "text 3: expected at most 4 tokens with </s>. Received: 5."
+            )
+    with pytest.raises(TextError, match="^pair 2: target: expected at most 4 tokens"):
+        translator.score(["a", "b"], ["a", "abcd"])
+    aligned = align_pairs(translator, [("a", "a"), ("abcd", "a")], batch_size=1)
+    assert next(aligned).source == "a"
+    with pytest.raises(TextError, match="^pair 2: source: expected at most 4 tokens"):
+        next(aligned)
+
+
+def test_a_model_takes_1024_tokens_or_as_many_as_it_was_trained_on(translator):
+    codec = translator.codec
+    long = TextCodec(codec.source, codec.target, SearchSettings(2000, 6))
+    assert translator.max_tokens == 1024
+    assert Translator(translator.model, long).max_tokens == 2000
+    assert Translator(translator.model, long, max_tokens=9).max_tokens == 9
+    with pytest.raises(ValueError, match="`max_tokens` must be a positive integer. Received: "):
+        Translator(translator.model, codec, max_tokens=0)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, None])
+def test_a_batch_size_is_a_positive_integer(translator, size):
+    for use in (
+        lambda: translator.stream(["a"], batch_size=size),
+        lambda: translator(["a", "b"], batch_size=size),
+        lambda: translator.score(["a"], ["b"], batch_size=size),
+        lambda: align_pairs(translator, [("a", "b")], batch_size=size),
+    ):
+        with pytest.raises(ValueError, match="^`batch_size` must be a positive integer. Received"):
+            use()
