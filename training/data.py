@@ -118,10 +118,8 @@ def read_table(path: _Path, layout: Layout) -> list[Pair]:
             empty in one, or the header does not name it.
     """
     name = os.fspath(path)
-    pairs = []
     notes: list[str] = []
-    for pair in table_pairs(read_lines(path), name, layout, notes):
-        pairs.append(pair)
+    pairs = list(table_pairs(read_lines(path), name, layout, notes))
     if layout.header:
         _logger.info("%s: 1 line skipped, the header; %d pairs", name, len(pairs))
     for note in notes:

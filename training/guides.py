@@ -12,6 +12,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import read_lines
 from keras_attention.schema import parse_json
 from keras_attention.text.codec import TextCodec
+from keras_attention.text.tokenizers import WordTokenizer
 
 from .data import Pair, split_rows
 from .data_paths import find_file
@@ -138,9 +139,10 @@ def _by_token(codec: TextCodec, pair: Pair, links: Links, where: str, *, words: 
                 places.setdefault(unit, []).append(place)
         beyond = sorted(link for link in links if link[side] not in places)
         if beyond:
+            counts_words = words or tokenizer.name == WordTokenizer.name
+            kind = "words between spaces" if counts_words else "tokens"
             raise InputError(
-                f"{where}: expected links to the {len(places)} {'words' if words else 'tokens'} "
-                f"of {text!r}, counted from 0, words between spaces. "
+                f"{where}: expected links to the {len(places)} {kind} of {text!r}, counted from 0. "
                 f"Received: {format_links(frozenset(beyond[:1]))}."
             )
         sides.append(places)

@@ -100,10 +100,10 @@ class DataConfig(Section):
 
     def _check_columns(self) -> None:
         """Checks that the settings of columns can be used, and have something to be used on."""
+        defaults = {known.key: known.default for known in self.settings()}
         for name, needs in _TABLE_SETTINGS.items():
             value = getattr(self, name)
-            default = type(self).__dataclass_fields__[name].default
-            if value != default and self.format not in needs:
+            if value != defaults[f"data.{name}"] and self.format not in needs:
                 raise InputError(
                     f"`data.{name}` is for data.format={' or '.join(map(repr, needs))}. "
                     f"Received: data.{name}={value!r}, data.format={self.format!r}."

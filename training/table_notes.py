@@ -39,7 +39,7 @@ class TableNotes:
     def __init__(self, name: str, layout: Layout, places: tuple[int, int]) -> None:
         self._name, self._layout, self._places = name, layout, places
         self._first: tuple[str, str] | None = None
-        self._rows = self._columns = self._quoted = self._doubled = 0
+        self._rows = self._further = self._quoted = self._doubled = 0
         self._numbers = self._line_feeds = 0
 
     def add(self, row: list[str], pair: tuple[str, str]) -> None:
@@ -47,7 +47,7 @@ class TableNotes:
         if self._first is None:
             self._first = pair
         self._rows += 1
-        self._columns = max(self._columns, len(row))
+        self._further += any(map(str.strip, row[2:]))
         self._numbers += pair[0].strip().isdecimal()
         if '"' in pair[0] or '"' in pair[1]:
             self._quoted += any(_QUOTED.fullmatch(text) for text in pair)
@@ -90,8 +90,10 @@ class TableNotes:
         if self._layout.chooses:
             return
         facts = []
-        if self._columns > 2:
-            facts.append(f"there are {self._columns} columns, of which the first two are read")
+        if self._further:
+            facts.append(
+                f"{self._further} of {self._rows} rows have more than the two columns that are read"
+            )
         if self._rows > 1 and self._numbers >= self._rows - 1:  # one may be a header
             facts.append(f"{self._numbers} of {self._rows} sources are numbers")
         if facts:

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from keras_attention.errors import InputError
 
@@ -76,7 +77,8 @@ class Layout:
 def _place(side: str, column: str, names: list[str], where: str) -> int:
     if column.isascii() and column.isdecimal():
         return int(column) - 1
-    stripped = [name.strip() for name in names]
+    stripped = [normalize("NFC", name.strip()) for name in names]
+    column = normalize("NFC", column)
     if stripped.count(column) != 1:
         raise InputError(
             f"{where}: expected one column with the name {column!r}, as data.{side}_column says. "
@@ -133,17 +135,19 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
         ValueError: If a column is missing, or one of the two is empty.
     """
     source, target = places
+    complete = len(row) > max(places)
+    if complete and row[source].strip() and row[target].strip():
+        return row[source], row[target]
     between = _NAMES.get(delimiter, repr(delimiter))
     expected = f"expected source, {between}, target"
     if places != (0, 1):
         expected = f"expected a source in column {source + 1} and a target in column {target + 1}"
-    if len(row) <= max(places):
-        columns = "one column" if len(row) == 1 else f"{len(row)} columns"
-        raise ValueError(f"{expected}. Received: {columns}.")
-    for side, place in zip(("source", "target"), places, strict=True):
-        if not row[place].strip():
-            raise ValueError(f"{expected}. Received: an empty {side}.")
-    return row[source], row[target]
+    if complete:
+        raise ValueError(
+            f"{expected}. Received: an empty {'target' if row[source].strip() else 'source'}."
+        )
+    columns = "one column" if len(row) == 1 else f"{len(row)} columns"
+    raise ValueError(f"{expected}. Received: {columns}.")
 
 
 def advice(row: Row, layout: Layout) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from keras_attention.encodings import open_unpacked
 from keras_attention.errors import InputError
-from keras_attention.files import not_readable, read_lines
+from keras_attention.files import decode_lines, not_readable
 
 Vector = npt.NDArray[np.float32]
 
@@ -73,10 +73,10 @@ def read_vectors(path: str, width: int) -> Iterator[Entry]:
         with open_unpacked(path) as stream:
             if _BINARY.match(stream.peek(_CHUNK)):
                 yield from _binary_entries(stream, path, width)
-                return
+            else:
+                yield from _text_entries(decode_lines(stream, path), path, width)
     except OSError as error:
         raise not_readable(path, error) from error
-    yield from _text_entries(path, width)
 
 
 def _binary_entries(stream: io.BufferedReader, path: str, width: int) -> Iterator[Entry]:
@@ -103,8 +103,8 @@ def _binary_entries(stream: io.BufferedReader, path: str, width: int) -> Iterato
         raise InputError(f"{path}: expected {promised} tokens, as line 1 says. Received: more.")
 
 
-def _text_entries(path: str, width: int) -> Iterator[Entry]:
-    lines = enumerate((line.rstrip(" ") for line in read_lines(path)), start=1)
+def _text_entries(texts: Iterator[str], path: str, width: int) -> Iterator[Entry]:
+    lines = enumerate((line.rstrip(" ") for line in texts), start=1)
     first = next(lines, (1, ""))
     promised = re.fullmatch("([0-9]+) ([0-9]+)", first[1])
     if promised:

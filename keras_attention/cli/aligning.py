@@ -146,6 +146,8 @@ def _check_gold(
             f"--gold {wanted.gold} counts {counted}s on both sides. "
             f"Received: links between {' and '.join(sorted(units))}s."
         )
+    names = {"word": "words between spaces"}
+    counting = " and ".join(names.get(unit, f"{unit}s") for unit in sorted(units))
     for number, (pair, right) in enumerate(zip(pairs, gold, strict=True), start=1):
         sources, targets = (
             set(places) - {None} for places in _positions(codec, pair, wanted, number)
@@ -154,8 +156,7 @@ def _check_gold(
         if beyond:
             raise InputError(
                 f"{wanted.gold}, line {number}: expected positions, counted from 0, in a source of "
-                f"{len(sources)} and a target of {len(targets)} "
-                f"{' or '.join(sorted(units))}s, of words those between spaces. "
+                f"{len(sources)} and a target of {len(targets)} {counting}. "
                 f"Received: {format_links(frozenset(beyond[:1]))}."
             )
 

@@ -185,7 +185,7 @@ def test_positions_are_those_of_a_pharaoh_file(run, models, tmp_path):
     gold.write_text("2-0\n0-0\n")
     refused = run("align", folder / "there", data, "--gold", gold)
     assert refused.code == 2
-    assert "line 1: expected positions, counted from 0, in a source of 2 and" in refused.err
+    assert "in a source of 2 and a target of 2 words between spaces. Received: 2-0" in refused.err
 
 
 def test_translate_prints_links_of_words_and_by_threshold(run, models):

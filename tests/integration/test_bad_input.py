@@ -1,5 +1,6 @@
 """Whatever cannot be used ends in one sentence, exit code 2, and folders as they were."""
 
+import gzip
 import pickle
 import shutil
 import zipfile
@@ -145,6 +146,21 @@ DATA = {
         f"{TSV}=a.tsv", "a.tsv, line 3: expected UTF-8 text. Received: byte 0xff at column 2",
         {"a.tsv": GOOD + b"a\xff\tb\n"},
     ),
+    "damaged gzip": Case(
+        f"{TSV}=a.tsv", "a.tsv: damaged gzip file", {"a.tsv": gzip.compress(GOOD)[:-5]}
+    ),
+    "spreadsheet": Case(
+        f"{TSV}=a.xlsx", "a.xlsx: expected UTF-8 text. Received: a ZIP archive or a spreadsheet",
+        {"a.xlsx": b"PK\x03\x04" + bytes(40)},
+    ),
+    "open quote": Case(
+        f"{TSV}=a.csv --set format=csv", "a.csv, line 2: expected a row of CSV, its quoted fields",
+        {"a.csv": b'a,b\nc,"d\n'},
+    ),
+    "no such column": Case(
+        f"{TSV}=a.tsv --set header=true --set source_column=x", "one column with the name 'x'",
+        {"a.tsv": GOOD},
+    ),
     "no date": Case(
         f"{TRAIN} --set data.path=a.txt --set held_out=0", "a.txt, line 1: expected a date",
         {"a.txt": b"1/1/70 1970-01-01\n"},
@@ -165,7 +181,7 @@ DATA = {
         "must have the same number of lines", {"a.txt": b"a\nb\n", "b.txt": b"a\n"},
     ),
     "to evaluate": Case("evaluate model --data none.tsv", "none.tsv: expected a file"),
-    "format": Case("evaluate model --data a.tsv --format csv", "--format must be one of tsv"),
+    "format": Case("evaluate model --data a.tsv --format xml", "--format must be one of tsv"),
     "to translate": Case("translate model none.txt", "none.txt: expected a file that can be"),
     "folder to translate": Case("translate model model", "model: expected a file that can be"),
     "line to translate": Case(

@@ -66,7 +66,7 @@ def test_words_of_a_file_stand_between_spaces_whatever_the_tokenizer_cuts_at(tmp
     guided = recipe(tmp_path, ["0-1 1-0"])
     (tmp_path / "pairs.tsv").write_text("\t".join(pairs[0]) + "\n", "utf-8")
     assert read_guides(guided, codec(), pairs) == [{(0, 1), (0, 2), (1, 1), (1, 2), (2, 0)}]
-    with pytest.raises(InputError, match=r"links, line 1: .* the 2 words? of|tokens of"):
+    with pytest.raises(InputError, match=r"links, line 1: .* the 2 words between spaces of"):
         read_guides(recipe(tmp_path, ["2-2"]), codec(), pairs)
 
 
@@ -125,8 +125,11 @@ def test_without_a_weight_there_are_none(tmp_path):
     "lines, message",
     [
         (LINES[:3], r"links: expected a line for each of the 4 pairs of .*\. Received: 3\."),
-        ([*LINES[:1], "0-7", *LINES[2:]], r"links, line 2: .* the 1 tokens of 'y', .*: 0-7\."),
-        (["5-0", *LINES[1:]], r"links, line 1: .* the 2 tokens of 'a b', .*: 5-0\."),
+        (
+            [*LINES[:1], "0-7", *LINES[2:]],
+            r"links, line 2: .* the 1 words between spaces of 'y', .*: 0-7\.",
+        ),
+        (["5-0", *LINES[1:]], r"links, line 1: .* the 2 words between spaces of 'a b', .*: 5-0\."),
         (["0=0", *LINES[1:]], r"links, line 1: "),
     ],
 )

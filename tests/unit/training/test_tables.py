@@ -184,6 +184,7 @@ def test_a_column_may_be_written_as_a_number(tmp_path):
         "3/4/05\t2005-03-04\n" * 9,
         "a\t1\nb\t2\nc\t3\n",
         "1\tone\nx\ta\nz\tb\n",
+        "a\tb\t\nc\td\t \n",
     ],
 )
 def test_ordinary_text_is_read_without_a_word(text, read):
@@ -199,9 +200,12 @@ def test_ordinary_text_is_read_without_a_word(text, read):
         ("source\ttarget\na\tb\n", ", line 1: 'source' and 'target' look like a header"),
         ("en\tde\na\tb\n", ", line 1: 'en' and 'de' look like a header"),
         ("Source text\tTarget_text\na\tb\n", ", line 1: .* look like a header"),
-        ("a\tb\tc\n", ": there are 3 columns, of which the first two are read; data.source_col"),
+        ("a\tb\tc\n", ": 1 of 1 rows have more than the two columns that are read; data.sourc"),
         ("1\ta\n2\tb\n3\tc\n", ": 3 of 3 sources are numbers; data.source_column and data.targ"),
-        ("id\tword\tid2\n1\ta\t3\n2\tb\t4\n", ": there are 3 columns, .*, and 2 of 3 sources are"),
+        (
+            "id\tword\tid2\n1\ta\t3\n2\tb\t4\n",
+            ": 3 of 3 rows have more than .*, and 2 of 3 sources are",
+        ),
     ],
 )
 def test_what_looks_wrong_is_said(text, note, read):
