@@ -12,10 +12,10 @@ import keras
 
 from keras_attention.errors import InputError
 from keras_attention.grouping import BATCH_TOKENS
-from keras_attention.model_files import load_model
+from keras_attention.model_files import load_codec, load_model
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import LEAST_ALLOWED
-from keras_attention.text.codec import TextCodec
+from keras_attention.text.codec import SETTINGS_FILE, TextCodec
 from keras_attention.translator import Translator
 
 from .averaging import with_average
@@ -76,6 +76,8 @@ def train(
     training, held_out = split_pairs(recipe.data, recipe.seed)
     _check_held_out(recipe, held_out)
     codec = build_codec(recipe, training)
+    if resume:
+        _check_same_codec(run.path, codec)
     _check_short_list(recipe, codec)
     report_references(recipe, codec, training, held_out)
     batches = make_batches(
@@ -122,6 +124,17 @@ def train(
         verbose=int(sys.stdout.isatty()),
     )
     return _finished(recipe, run, batches, plan)
+
+
+def _check_same_codec(folder: Path, codec: TextCodec) -> None:
+    """Refuses to go on with weights that belong to other tokens than the recipe gives now."""
+    begun = (folder / SETTINGS_FILE).is_file()
+    if begun and (side := load_codec(folder).differs_in(codec)):
+        raise InputError(
+            f"{folder}: the run has another {side} tokenizer than its recipe gives now: the "
+            "training pairs have changed, or another version of keras-attention began it. Begin "
+            "anew in another folder (train: with --overwrite)."
+        )
 
 
 def _validation_batches(recipe: Recipe, codec: TextCodec, held_out: list[Pair]) -> PairBatches:

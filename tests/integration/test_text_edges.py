@@ -1,11 +1,19 @@
 """What stands at the ends of a text changes no answer, in any runtime of a trained model."""
 
+import json
+import shutil
+
 import pytest
+from runs import contents
 from variants import assert_same
 
+from keras_attention.errors import InputError
 from keras_attention.export.device import DeviceTranslator
 from keras_attention.export.saved_model import SavedModelTranslator
+from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE
 from keras_attention.text.normalization import EDGES
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.train import train
 
 DATE = "march 27, 2016"
 
@@ -35,6 +43,19 @@ def test_a_text_of_nothing_else_has_the_empty_output(runtimes):
         found = runtime(texts)
         assert {(one.text, one.score, one.source_tokens) for one in found} == {("", 0, ("</s>",))}
         assert_same(found, runtimes[0](texts))
+
+
+def test_a_run_that_was_begun_without_stripping_is_not_resumed(trained, tmp_path):
+    for name in ("recipe.toml", *CODEC_FILES):
+        if (trained / name).is_file():
+            shutil.copy(trained / name, tmp_path)
+    settings = json.loads((tmp_path / SETTINGS_FILE).read_text())
+    del settings["source_strip"]
+    (tmp_path / SETTINGS_FILE).write_text(json.dumps(settings))
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="another source tokenizer than its recipe gives now"):
+        train(load_recipe(tmp_path / "recipe.toml"), tmp_path, resume=True)
+    assert contents(tmp_path) == before
 
 
 def test_translate_reads_lines_of_either_end(trained, run):

@@ -211,9 +211,10 @@ def zipped(content):
     ("file", "content", "verb"),
     [
         (SENTENCES, zipped(b"a\tb\n" * (1 << 10)), "unpacks to"),
-        (TRAIN, gzip.compress(b"a\n" * (1 << 11)), "unpacks to"),
+        (TRAIN, gzip.compress(b"a\n" * (1 << 11), mtime=0), "unpacks to"),
         (TEST, b"a\tb\n" * (1 << 10), "sends"),
     ],
+    ids=["archive", "gzip", "plain"],
 )
 def test_a_file_far_over_its_size_is_given_up(file, content, verb, mirror, tmp_path, monkeypatch):
     monkeypatch.setattr(fetching, "_LINE", 0)
