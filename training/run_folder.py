@@ -17,6 +17,9 @@ from .recipe import Recipe, load_recipe
 from .run_files import PACKAGE, RECIPE_FILE, VERSIONS_FILE, check_removable, is_run, remove_run
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)\.keras")
+_NONE = "NA"
+"""What Keras's CSVLogger writes for the validation metrics of a run without held-out pairs."""
+
 _PACKAGES = (PACKAGE, "keras", "tensorflow", "numpy", "sentencepiece")
 
 
@@ -143,7 +146,9 @@ class RunFolder:
         if rows and any(value in (None, "") for value in rows[-1].values()):
             rows.pop()  # the run was killed while it wrote
         try:
-            return [{name: float(value) for name, value in row.items()} for row in rows]
+            return [
+                {name: float(x) for name, x in row.items() if name and x != _NONE} for row in rows
+            ]
         except (TypeError, ValueError):
             raise InputError(f"{self.metrics_file}: damaged, expected numbers.") from None
 

@@ -27,7 +27,7 @@ from .guides import read_guides
 from .pointers import find_pointers
 from .pretrained import load_pretrained
 from .progress import Plan, describe_best, make_progress
-from .reachability import report_references
+from .reachability import check_metric, report_references
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .samples import ShowSamples
@@ -68,7 +68,7 @@ def train(
     _check_held_out(recipe, held_out)
     codec = build_codec(recipe, training)
     _check_short_list(recipe, codec)
-    report_references(recipe, codec, training, held_out)
+    check_metric(recipe, codec, held_out)
     batches = make_batches(
         recipe,
         codec,
@@ -94,6 +94,7 @@ def train(
         len(held_out),
         batches.steps_per_epoch,
     )
+    report_references(recipe, codec, training, held_out)
     plan = Plan(recipe.training.epochs, batches.steps_per_epoch, stretch, stretches)
     callbacks = _callbacks(recipe, run, translator, held_out, plan)
     callbacks.append(Stopwatch(run.path, batches.target_tokens / batches.steps_per_epoch, stretch))
