@@ -21,6 +21,8 @@ HINT_SHARE = 0.01
 _MOST_PAIRS = 10_000
 """Training pairs that are looked at where none are held out."""
 
+_SHORT = f"no held-out target has {BLEU_ORDER} tokens, which BLEU counts together"
+
 _logger = logging.getLogger(__name__)
 
 
@@ -41,19 +43,18 @@ def report_references(
 ) -> None:
     """Log which held-out targets no output can equal, and whether copying would help.
 
+    BLEU is 0 for every output where no held-out target has four tokens.
+
     Args:
         recipe: What is to be trained.
         codec: Its tokenizers.
         training: The training pairs, looked at where none are held out.
         held_out: The held-out pairs.
-
-    Raises:
-        InputError: If BLEU, which then is 0 for every output, is to stop the run or to lower its
-            step size, and no held-out target has four tokens.
     """
     if held_out:
-        _check_bleu(recipe, codec, held_out)
         _report_long(codec, held_out)
+        if not _is_bleu_reachable(recipe, codec, held_out):
+            _say(f"{_SHORT}: val_bleu is 0 for every output; training.metric='chrf' is not.")
     kind, pairs = ("held-out", held_out) if held_out else ("training", training[:_MOST_PAIRS])
     unknown = [found for pair in pairs if (found := find_unknown(codec, pair))]
     copies = codec.settings.replace_unknown
@@ -67,6 +68,26 @@ def report_references(
         )
     if not recipe.model.copying and _can_copy(recipe):
         _suggest_copying([found.copied for found in unknown if found.copied], kind, pairs)
+
+
+def check_metric(recipe: Recipe, codec: TextCodec, held_out: Sequence[Pair]) -> None:
+    """Check that the metric can rise above 0 where the run goes by it.
+
+    Raises:
+        InputError: If BLEU is to stop the run or to lower its step size, and no held-out target
+            has four tokens.
+    """
+    if _is_bleu_reachable(recipe, codec, held_out):
+        return
+    config = recipe.training
+    watching = {"patience": config.patience > 0, "schedule": config.schedule == "plateau"}
+    for name, watches in watching.items():
+        if watches:
+            raise InputError(
+                f"`training.{name}` cannot go by training.metric='bleu' here: {_SHORT}, so that it "
+                "is 0 for every output. Choose training.metric='chrf' or 'exact_match'. "
+                f"Received: training.{name}={getattr(config, name)!r}."
+            )
 
 
 def find_unknown(codec: TextCodec, pair: Pair) -> Unknown | None:
@@ -93,24 +114,10 @@ def find_unknown(codec: TextCodec, pair: Pair) -> Unknown | None:
     )
 
 
-def _check_bleu(recipe: Recipe, codec: TextCodec, held_out: Sequence[Pair]) -> None:
-    config = recipe.training
-    if config.metric != Bleu.name:
-        return
-    if Bleu().is_reachable([codec.reference_form(target) for _, target in held_out]):
-        return
-    short = f"no held-out target has {BLEU_ORDER} tokens, which BLEU counts together"
-    for name, watches in {
-        "patience": config.patience > 0,
-        "schedule": config.schedule == "plateau",
-    }.items():
-        if watches:
-            raise InputError(
-                f"`training.{name}` cannot go by training.metric='bleu' here: {short}, so that it "
-                "is 0 for every output. Choose training.metric='chrf' or 'exact_match'. "
-                f"Received: training.{name}={getattr(config, name)!r}."
-            )
-    _say(f"{short}: val_bleu is 0 for every output; training.metric='chrf' tells them apart.")
+def _is_bleu_reachable(recipe: Recipe, codec: TextCodec, held_out: Sequence[Pair]) -> bool:
+    if recipe.training.metric != Bleu.name or not held_out:
+        return True
+    return Bleu().is_reachable([codec.reference_form(target) for _, target in held_out])
 
 
 def _report_long(codec: TextCodec, held_out: Sequence[Pair]) -> None:

@@ -331,7 +331,11 @@ class TrainingConfig(Section):
     )
     bucket_width: int = setting(8, "lengths within this many tokens batch together", minimum=1)
     mixed_precision: bool = setting(False, "compute in 16 bits, keep weights in 32")
-    metric: str = setting("exact_match", "what the best model is kept by", choices=tuple(METRICS))
+    metric: str = setting(
+        "exact_match",
+        "what the best model is kept by; wer counts edits of words, g2p_wer wrong words to phones",
+        choices=tuple(METRICS),
+    )
     validate_every: int = setting(
         0, "steps before each validation (0 = an epoch); the last ones are all taken", minimum=0
     )

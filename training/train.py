@@ -36,7 +36,7 @@ from .guides import read_guides
 from .pointers import find_pointers
 from .pretrained import load_pretrained
 from .progress import Plan, describe_best, make_progress
-from .reachability import report_references
+from .reachability import check_metric, report_references
 from .recipe import Recipe
 from .run_folder import RunFolder
 from .samples import ShowSamples
@@ -79,7 +79,7 @@ def train(
     if resume:
         _check_same_codec(run.path, codec)
     _check_short_list(recipe, codec)
-    report_references(recipe, codec, training, held_out)
+    check_metric(recipe, codec, held_out)
     batches = make_batches(
         recipe,
         codec,
@@ -106,6 +106,7 @@ def train(
         len(held_out),
         batches.steps_per_epoch,
     )
+    report_references(recipe, codec, training, held_out)
     plan = Plan(recipe.training.epochs, batches.steps_per_epoch, stretch, stretches)
     decoded = list(compress(held_out, validation.kept)) if validation else []
     callbacks = _callbacks(recipe, run, translator, decoded, plan)

@@ -8,7 +8,7 @@ from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.text.codec import TextCodec
-from keras_attention.training.reachability import report_references
+from keras_attention.training.reachability import check_metric, report_references
 from keras_attention.training.recipe import Recipe
 from keras_attention.training.sections import ModelConfig, TextConfig, TrainingConfig
 
@@ -94,12 +94,14 @@ def test_targets_longer_than_outputs_are_counted(report):
 def test_bleu_of_short_targets_is_noted_and_nothing_may_go_by_it(report):
     for watching in ({"patience": 2}, {"schedule": "plateau"}):
         with pytest.raises(InputError, match=r"cannot go by .*'bleu' here: .*='chrf' or 'exact_ma"):
-            report(KNOWN, recipe(metric="bleu", **watching))
+            check_metric(recipe(metric="bleu", **watching), CODEC, KNOWN)
     told = report(KNOWN, recipe(metric="bleu"))
     assert len(told) == 1 and "val_bleu is 0 for every output" in told[0]
     long = [("my", "my name is my")]
-    assert report(long, recipe(metric="bleu", patience=2)) == []
-    assert report(KNOWN, recipe(metric="chrf", patience=2)) == []
+    assert report(long, recipe(metric="bleu")) == []
+    check_metric(recipe(metric="bleu", patience=2), CODEC, long)
+    check_metric(recipe(metric="bleu"), CODEC, KNOWN)
+    check_metric(recipe(metric="chrf", patience=2), CODEC, KNOWN)
 
 
 def test_characters_can_be_unknown_too(report):
