@@ -19,6 +19,10 @@ class MaskedCrossentropy(keras.losses.Loss):
     With label smoothing the target's distribution is `1 - label_smoothing` on the token and
     `label_smoothing / V` on every token (Szegedy et al. 2016, section 7).
 
+    Under a `tf.distribute` strategy each replica's loss is the mean over its own tokens, divided by
+    the number of replicas, as Keras's own losses are: Keras adds up the replicas' gradients and
+    shows the mean of their losses. Replicas count alike, whatever numbers of tokens they have.
+
     Args:
         label_smoothing: probability spread over all tokens, in [0, 1). Default 0.
         name: of the loss in the logs.
@@ -63,7 +67,8 @@ class MaskedCrossentropy(keras.losses.Loss):
         """The mean over real tokens, which Keras's mean over the batch would not give."""
         losses = self.call(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, losses.dtype)
-        return ops.divide_no_nan(ops.sum(losses * weights), ops.sum(weights))
+        mean = ops.divide_no_nan(ops.sum(losses * weights), ops.sum(weights))
+        return mean / _replicas()
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Cross-entropy of every position, `[B, T]`, padding included."""
@@ -84,3 +89,12 @@ def token_weights(y_true: Tensor, sample_weight: Tensor | None, dtype: Any) -> T
     if len(sample_weight.shape) == 1:
         sample_weight = ops.expand_dims(sample_weight, -1)
     return weights * sample_weight
+
+
+def _replicas() -> int:
+    """Return the number of replicas whose gradients Keras adds up, 1 without a strategy."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)

@@ -119,17 +119,22 @@ def draw_points(
 
 
 def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
-    """Logits `[N, V]` with all but the `top_k`, and of these the `top_p`, at minus infinity."""
+    """Logits `[N, V]` with all but the `top_k`, and of these the `top_p`, at minus infinity.
+
+    Of equally likely tokens the lower ids come first.
+    """
     if 0 < top_k < logits.shape[-1]:
         likeliest, _ = ops.top_k(logits, top_k)
-        logits = _at_least(logits, likeliest[:, -1:])
+        logits = _first_of(logits, likeliest[:, -1:], top_k)
     if top_p < 1:
         ordered, _ = ops.top_k(logits, logits.shape[-1])
         probabilities = ops.softmax(ordered, axis=-1)
         likelier = ops.cumsum(probabilities, axis=-1) - probabilities
         # The likeliest token stays, however little is asked for.
-        kept = ops.where(likelier < top_p, ordered, ordered[:, :1])
-        logits = _at_least(logits, ops.min(kept, axis=-1, keepdims=True))
+        kept = ops.logical_or(likelier < top_p, ops.arange(logits.shape[-1]) == 0)
+        least = ops.min(ops.where(kept, ordered, ordered[:, :1]), axis=-1, keepdims=True)
+        count = ops.sum(ops.cast(kept, "int32"), axis=-1, keepdims=True)
+        logits = _first_of(logits, least, count)
     return logits
 
 
@@ -141,5 +146,9 @@ def draw(logits: Tensor, points: Tensor) -> Tensor:
     return ops.sum(ops.cast(below <= points, "int32"), axis=-1)
 
 
-def _at_least(logits: Tensor, least: Tensor) -> Tensor:
-    return ops.where(logits >= least, logits, float("-inf"))
+def _first_of(logits: Tensor, least: Tensor, count: int | Tensor) -> Tensor:
+    """The first `count` logits that are not below `least`; the others at minus infinity."""
+    above, equal = logits > least, ops.cast(ops.equal(logits, least), "int32")
+    room = count - ops.sum(ops.cast(above, "int32"), axis=-1, keepdims=True)
+    chosen = ops.logical_and(equal > 0, ops.cumsum(equal, axis=-1) <= room)
+    return ops.where(ops.logical_or(above, chosen), logits, float("-inf"))

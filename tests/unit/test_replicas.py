@@ -1,0 +1,23 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import tensorflow_only
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """What `two_replicas.py` prints; logical devices can only be made in a new process."""
+    script = Path(__file__).with_name("two_replicas.py")
+    command = [sys.executable, script]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@tensorflow_only("tf.distribute")
+@pytest.mark.parametrize("settings", ["plain", "with other losses"])
+@pytest.mark.parametrize("what", ["evaluated", "logs", "weights"])
+def test_two_replicas_train_as_one(trained, settings, what):
+    one, two = (result[what] for result in trained[settings])
+    assert two == pytest.approx(one, rel=1e-4, abs=1e-6)
