@@ -68,7 +68,8 @@ class Searches:
         Returns:
             The arrays of `Hypotheses`.
         """
-        inputs, arrays = [_Input("source", (None, None))], [source]
+        inputs = [_Input("source", (None, None))]
+        arrays: list[npt.NDArray[Any]] = [source]
         if prefix:
             begin = np.asarray(prefix) if allowed is None else np.searchsorted(allowed, prefix)
             inputs.append(_Input("prefix", (None, None)))

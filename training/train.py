@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_attention.errors import InputError
+from keras_attention.files import errors_of_writing
 from keras_attention.model_files import load_model
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import LEAST_ALLOWED
@@ -81,7 +82,8 @@ def train(
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
     translator = Translator(model, codec)
     # Only now, when all that can be wrong has been looked for, does the folder change.
-    run.start(recipe, epochs_done, overwrite=overwrite)
+    with errors_of_writing(run.path):
+        run.start(recipe, epochs_done, overwrite=overwrite)
     _logger.info(
         "%s: %s parameters, %d training pairs, %d held out, %d steps an epoch",
         recipe.name,
@@ -94,16 +96,17 @@ def train(
     callbacks.append(Stopwatch(run.path, batches.target_tokens / batches.steps_per_epoch, stretch))
     if any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
         return _finished(recipe, run, batches)
-    model.fit(
-        batches.stream(first_step=epochs_done * stretch),
-        steps_per_epoch=stretch,
-        epochs=stretches,
-        initial_epoch=epochs_done,
-        validation_data=validation.once() if validation else None,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose="auto" if sys.stdout.isatty() else 2,
-    )
+    with errors_of_writing(run.path):
+        model.fit(
+            batches.stream(first_step=epochs_done * stretch),
+            steps_per_epoch=stretch,
+            epochs=stretches,
+            initial_epoch=epochs_done,
+            validation_data=validation.once() if validation else None,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose="auto" if sys.stdout.isatty() else 2,
+        )
     return _finished(recipe, run, batches)
 
 
