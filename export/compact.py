@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from .device import SIGNATURES
 from .flat_file import OPERATORS, TYPES, add_buffer, add_tensor, make_operator, pack_part
 
 LEAST_ZEROS = 1024
@@ -18,8 +19,10 @@ _NUMPY = {TYPES.FLOAT32: "float32", TYPES.INT32: "int32"}
 def compact(model: Any) -> None:
     """Leaves out what no runtime reads, and what stands there twice.
 
-    Names of tensors, empty fields, tensors and buffers that no operator reads, zeros, constants
-    that are equal, and loops that are: each signature brings its own copy of the encoder.
+    Long names of tensors, empty fields, tensors and buffers that no operator reads, zeros,
+    constants that are equal, and loops that are: each signature brings its own copy of the encoder.
+    Inputs and outputs are named as their signatures name them, all other tensors by their numbers.
+    The subgraph that runtimes without signatures run, the first, is that of `greedy`.
 
     Args:
         model: what `read_flat_file` gave; it is changed.
@@ -32,6 +35,8 @@ def compact(model: Any) -> None:
     _renumber_tensors(model)
     _share_loops(model)
     _drop_unread_buffers(model)
+    _order_signatures(model)
+    _name_tensors(model)
 
 
 def _entries(model: Any) -> list[Any]:
@@ -99,6 +104,19 @@ def _share_loops(model: Any) -> None:
     same = [first.setdefault(_packed(each), place) for place, each in enumerate(model.subgraphs)]
     kept = sorted(set(same))
     places = [kept.index(each) for each in same]
+    _move_subgraphs(model, kept, places)
+
+
+def _order_signatures(model: Any) -> None:
+    """Puts the signatures in their usual order, and their subgraphs in front of all others."""
+    model.signatureDefs.sort(key=lambda signature: SIGNATURES.index(_text(signature.signatureKey)))
+    entries = [signature.subgraphIndex for signature in model.signatureDefs]
+    kept = [*entries, *(place for place in range(len(model.subgraphs)) if place not in entries)]
+    _move_subgraphs(model, kept, [kept.index(place) for place in range(len(kept))])
+
+
+def _move_subgraphs(model: Any, kept: list[int], places: list[int]) -> None:
+    """Keeps these subgraphs, in this order; `places` says where each of the old ones is now."""
     for subgraph in model.subgraphs:
         for operator in subgraph.operators:
             loop = operator.builtinOptions
@@ -108,6 +126,26 @@ def _share_loops(model: Any) -> None:
     for signature in model.signatureDefs:
         signature.subgraphIndex = places[signature.subgraphIndex]
     model.subgraphs = [model.subgraphs[place] for place in kept]
+
+
+def _name_tensors(model: Any) -> None:
+    """Names every tensor: some tools refuse those without a name."""
+    for subgraph in model.subgraphs:
+        for place, tensor in enumerate(subgraph.tensors):
+            tensor.name = f"t{place}"
+    for signature in model.signatureDefs:
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+        key = _text(signature.signatureKey)
+        taken = {_text(named.name) for named in signature.inputs}
+        for named in signature.outputs:
+            name = _text(named.name)
+            tensors[named.tensorIndex].name = f"{key}/{'next_' * (name in taken)}{name}"
+        for named in signature.inputs:
+            tensors[named.tensorIndex].name = f"{key}/{_text(named.name)}"
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else name
 
 
 def _packed(subgraph: Any) -> bytes:

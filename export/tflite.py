@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_attention.errors import InputError
-from keras_attention.files import write_atomically
+from keras_attention.files import errors_of_writing, write_atomically
 from keras_attention.text.codec import TextCodec
 from keras_attention.translator import Translator
 
@@ -144,7 +144,7 @@ class Converted:
 def _convert(translator: Translator) -> bytes:
     graphs, holder = trace_graphs(translator), tf.Module()
     holder.weights = raw_variables(translator)
-    with tempfile.TemporaryDirectory() as folder:
+    with errors_of_writing(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(holder, folder, signatures=graphs)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(graphs))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

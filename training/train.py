@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from keras_attention.errors import InputError
+from keras_attention.files import errors_of_writing
 from keras_attention.grouping import BATCH_TOKENS
 from keras_attention.model_files import load_codec, load_model
 from keras_attention.models.seq2seq import Seq2Seq
@@ -97,7 +98,8 @@ def train(
     # It decodes the held-out pairs that are within the recipe's limits, whatever these are.
     translator = Translator(model, codec, max_tokens=sys.maxsize)
     # Only now, when all that can be wrong has been looked for, does the folder change.
-    run.start(recipe, epochs_done, overwrite=overwrite)
+    with errors_of_writing(run.path):
+        run.start(recipe, epochs_done, overwrite=overwrite)
     _logger.info(
         "%s: %s parameters, %d training pairs, %d held out, %d steps an epoch",
         recipe.name,
@@ -113,17 +115,18 @@ def train(
     callbacks.append(Stopwatch(run.path, batches.target_tokens / batches.steps_per_epoch, stretch))
     if any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
         return _finished(recipe, run, batches, plan)
-    fit(
-        model,
-        callbacks,
-        x=batches.stream(first_step=epochs_done * stretch),
-        steps_per_epoch=stretch,
-        epochs=stretches,
-        initial_epoch=epochs_done,
-        validation_data=validation.once() if validation else None,
-        shuffle=False,
-        verbose=int(sys.stdout.isatty()),
-    )
+    with errors_of_writing(run.path):
+        fit(
+            model,
+            callbacks,
+            x=batches.stream(first_step=epochs_done * stretch),
+            steps_per_epoch=stretch,
+            epochs=stretches,
+            initial_epoch=epochs_done,
+            validation_data=validation.once() if validation else None,
+            shuffle=False,
+            verbose=int(sys.stdout.isatty()),
+        )
     return _finished(recipe, run, batches, plan)
 
 

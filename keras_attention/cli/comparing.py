@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_attention.alignments import HIGH_ERROR
+from keras_attention.cli.stopping import advise_on_stop
 from keras_attention.errors import InputError
 from keras_attention.training.by_length import check_lengths, wanted_lengths
 from keras_attention.training.comparison import Run, is_complete, plan_runs, read_result
@@ -70,12 +71,8 @@ def run_compare(grid: Grid, plan: Plan) -> None:
         console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
     failures: list[Failure] = []
     if not plan.show:
-        try:
-            with hold_folder(plan.folder):
-                failures = _train(runs, plan, console)
-        except KeyboardInterrupt:
-            print("Stopped. The same command goes on from here.", file=sys.stderr)
-            raise
+        with advise_on_stop("The same command goes on from here."), hold_folder(plan.folder):
+            failures = _train(runs, plan, console)
     rows = make_rows(runs)
     if any(row.results for row in rows):
         _report(rows, _names_of_lengths(runs, plan), plan)

@@ -3,48 +3,100 @@
 import io
 import os
 import sys
+from contextlib import suppress
+from typing import Any
 
-import typer
-
+from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.threads import limit_threads
 from keras_attention.distribution import describe_conflict
 from keras_attention.errors import InputError
-
-UsageError = typer.BadParameter.__base__
-"""What typer raises for an unknown option or a missing argument."""
+from keras_attention.files import reason_not_written
 
 
 def main() -> None:
-    """Runs the command line and exits: 0 done, 1 exports disagree, 2 unusable input."""
-    _quiet_start()
-    _write_utf8()
-    if conflict := describe_conflict():
-        print(f"warning: {conflict}", file=sys.stderr)
+    """Runs the command line and exits.
+
+    The code is 0 for done, 1 where exports disagree, 2 for unusable input or a full disk, 130 for
+    Ctrl-C and 143 for SIGTERM.
+    """
+    with stop_on_signals():
+        try:
+            _open_streams()
+            _quiet_start()
+            _write_utf8()
+            if conflict := describe_conflict():
+                print(f"warning: {conflict}", file=sys.stderr)
+            code = _run()
+        except KeyboardInterrupt:
+            code = report_stop()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Runs the command and returns the exit code.
+
+    Raises:
+        KeyboardInterrupt: If a signal stops it.
+    """
+    import typer
+
     from keras_attention.cli.commands import app
 
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except (BrokenPipeError, SystemExit):  # typer turns most of the former into the latter
-        # The reader of our output has gone; Python must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except (InputError, UsageError) as error:  # type: ignore[misc]
-        code = _report(error)
-    except OSError as error:  # a full disk, say
-        code = _report(error)
-    sys.exit(code or 0)
+        _drop_output()
+        return 0
+    except Exception as error:
+        usage_error: Any = typer.BadParameter.__base__  # an unknown option or a missing argument
+        reason = reason_not_written(error)
+        if isinstance(error, (InputError, usage_error)):
+            return _report(error)
+        if isinstance(error, OSError) or reason:
+            return _report(_as_sentence(error, reason))
+        raise
+    return code or 0
+
+
+def _as_sentence(error: Exception, reason: str) -> Exception:
+    """An error of the system that names what could not be read or written."""
+    name = getattr(error, "filename", None)
+    reason = reason or getattr(error, "strerror", None) or str(error)
+    where = "standard output or a file" if name is None else os.fsdecode(name)
+    return InputError(f"{where}: expected to be read or written. Received: {reason}.")
 
 
 def _report(error: Exception) -> int:
     """One line on standard error."""
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
     if message:  # no arguments at all: typer has printed the help
         print("error: " + " ".join(message.split()), file=sys.stderr)
     return 2
+
+
+def _drop_output() -> None:
+    """Drops what is still to be printed: Python must not complain when it flushes at exit."""
+    with suppress(OSError, ValueError):  # no file is behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_streams() -> None:
+    """Opens what was closed when the program was started, so that no file of ours takes its place.
+
+    What is printed there is lost.
+    """
+    for number, name in enumerate(("stdout", "stderr"), start=1):
+        if getattr(sys, name) is None:
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
 
 
 def _write_utf8() -> None:

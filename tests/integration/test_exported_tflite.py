@@ -135,6 +135,32 @@ def test_the_graph_itself_invents_nothing_for_an_empty_source(variant, tflite_fi
     assert not outputs["alignment"][0, 1:].any()
 
 
+@one_variant
+def test_tensors_have_names_and_greedy_comes_first(tflite_file):
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite_file.read_bytes(), 0))
+    for subgraph in model.subgraphs:
+        names = [tensor.name for tensor in subgraph.tensors]
+        assert all(names) and len(set(names)) == len(names)
+    keys = [signature.signatureKey for signature in model.signatureDefs]
+    assert keys == [b"greedy", b"beam", b"encode", b"decode_step"]
+    assert [signature.subgraphIndex for signature in model.signatureDefs] == [0, 1, 2, 3]
+    # What knows no signatures runs greedy search.
+    interpreter = Interpreter(model_content=tflite_file.read_bytes())
+    interpreter.allocate_tensors()
+    (source,) = interpreter.get_input_details()
+    outputs = {detail["name"]: detail["index"] for detail in interpreter.get_output_details()}
+    assert source["name"] == "greedy/source"
+    assert set(outputs) == {"greedy/tokens", "greedy/score", "greedy/alignment"}
+    device = DeviceTranslator.load(tflite_file)
+    ids = [*device.codec.source.encode("abc")]
+    interpreter.set_tensor(source["index"], np.array([ids + [0] * (24 - len(ids))], "int32"))
+    interpreter.invoke()
+    tokens = interpreter.get_tensor(outputs["greedy/tokens"])[0]
+    assert device.codec.target.decode([int(token) for token in tokens if token]) == (
+        device("abc").text
+    )
+
+
 def test_holds_builtin_operators_only(tflite_file):
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite_file.read_bytes(), 0))
     names = {code: name for name, code in vars(schema.BuiltinOperator).items()}

@@ -1,12 +1,12 @@
 """The commands that make a model: quickstart, train, and data to train on."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keras_attention.cli.arguments import Overrides, Overwrite
+from keras_attention.cli.stopping import advise_on_stop
 
 
 def quickstart(
@@ -22,9 +22,10 @@ def quickstart(
 
     Example: keras-attention quickstart --set size=10000 --set epochs=2
     """
-    from keras_attention.cli.quickstart import run_quickstart
+    with advise_on_stop("The same command goes on after the last validation."):
+        from keras_attention.cli.quickstart import run_quickstart
 
-    run_quickstart(output, overrides or [], overwrite=overwrite)
+        run_quickstart(output, overrides or [], overwrite=overwrite)
 
 
 def train(
@@ -66,12 +67,8 @@ def train(
     begun = folder / "recipe.toml"
     if resume and not overrides and recipe in recipe_names() and begun.is_file():
         resolved = load_recipe(begun)
-    try:
+    with advise_on_stop("--resume goes on after the last validation.", begun.is_file):
         run(resolved, folder, resume=resume, overwrite=overwrite)
-    except KeyboardInterrupt:
-        if begun.is_file():
-            print("Stopped. --resume goes on after the last validation.", file=sys.stderr)
-        raise
     print(f"Trained. Next: keras-attention evaluate {folder}")
 
 

@@ -1,0 +1,89 @@
+"""Ends the program at Ctrl-C and at SIGTERM, which schedulers send: cleaned up, in one sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_received: list[int] = []
+_advice: list[str] = []
+
+_SWALLOWING = ("__del__", "_xla_gc_callback")
+"""Functions whose exceptions Python prints and drops: JAX's is called by the garbage collector."""
+
+_PATIENCE = 0.05
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[None]:
+    """Raise `KeyboardInterrupt` at SIGTERM as at Ctrl-C while this is entered.
+
+    A signal that the program was started to ignore stays ignored.
+    """
+    _received.clear()
+    _advice.clear()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []
+    for number in ours:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
+
+
+@contextmanager
+def advise_on_stop(advice: str, when: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Add a sentence to what the program says if it is stopped in the block.
+
+    Args:
+        advice: The sentence.
+        when: Returns whether it holds when the program is stopped.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _advice.extend([advice] * when())
+        raise
+
+
+def report_stop(*, always: bool = False) -> int:
+    """Say that the program was stopped; return its exit code.
+
+    Args:
+        always: Whether to say so where it was Ctrl-C and there is nothing to add.
+    """
+    number = _received[-1] if _received else signal.SIGINT
+    if always or _advice or number != signal.SIGINT:
+        by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        print(" ".join([f"Stopped{by}.", *_advice]), file=sys.stderr)
+    return 128 + number
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    names = set(_names(frame))
+    if "_find_and_load" in names:
+        # A module that is half imported raises what it likes, and nothing has been begun.
+        _received.append(number)
+        os._exit(report_stop(always=True))
+    if names & set(_SWALLOWING):
+        again = threading.Timer(_PATIENCE, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+        return
+    _received.append(number)
+    raise KeyboardInterrupt
+
+
+def _names(frame: FrameType | None) -> Iterator[str]:
+    while frame is not None:
+        yield frame.f_code.co_name
+        frame = frame.f_back

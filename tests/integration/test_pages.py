@@ -1,0 +1,58 @@
+"""The Python that the pages show runs as printed; `tests/unit/test_docs.py` runs the lessons'."""
+
+import re
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from loopback import Served, over_grpc
+
+ROOT = Path(__file__).parents[2]
+LESSONS = ("attention.md", "attention.ko.md")
+PAGES = [
+    page
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    if page.name not in LESSONS
+]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+SERVER = "localhost:8500"
+IDS = np.array([[5, 6, 2, 0], [4, 2, 0, 0]], "int32")
+GIVEN = {
+    "README.md": {"source_ids": IDS, "target_in_ids": IDS, "target_out_ids": IDS},
+    "serving.md": {"many_texts": ["march 27, 2016", "9/27/94"]},
+}
+"""What a page's reader has: variables by the page's name."""
+
+LEFT_OUT: dict[str, str] = {}
+"""Blocks that are not run: the first line of each, and the reason."""
+
+
+@pytest.fixture
+def here(trained, tmp_path, monkeypatch, eagerly):
+    """A working folder with the files that the pages name."""
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "dates").symlink_to(trained)
+    (tmp_path / "g2p.tflite").symlink_to(trained / "dates.tflite")
+    monkeypatch.chdir(tmp_path)
+
+
+def blocks(page):
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", list(filter(blocks, PAGES)), ids=lambda page: page.name)
+def test_the_python_of_a_page_runs(page, here, trained):
+    variables, server = dict(GIVEN.get(page.name, {})), nullcontext(SERVER)
+    if any(SERVER in code for code in blocks(page)):
+        server = over_grpc(Served(trained / "1"))
+    with server as address:
+        for code in blocks(page):
+            if code.split("\n")[0] not in LEFT_OUT:
+                exec(compile(code.replace(SERVER, address), str(page), "exec"), variables)
+
+
+def test_every_block_that_is_left_out_exists():
+    firsts = [code.split("\n")[0] for page in PAGES for code in blocks(page)]
+    assert set(LEFT_OUT) <= set(firsts)

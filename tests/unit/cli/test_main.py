@@ -1,0 +1,72 @@
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+import keras_attention.cli.main
+import keras_attention.cli.commands as commands
+module = sys.modules["keras_attention.cli.main"]
+
+def act(standalone_mode):
+    {}
+
+commands.app = act
+module._quiet_start = lambda: None
+module.main()
+"""
+
+
+def ran(act, **streams):
+    program = PROGRAM.format(act)
+    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, **streams)
+    return done.returncode, done.stderr.decode()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("act", ["print('x')", "print('x', flush=True)", "print('x' * 100_000)"])
+def test_output_that_cannot_be_written_is_one_sentence(act):
+    with open("/dev/full", "wb") as full:
+        assert ran(act, stdout=full) == (
+            2,
+            "error: standard output or a file: expected to be read or written. "
+            "Received: No space left on device.\n",
+        )
+
+
+def test_a_full_disk_names_its_file_whoever_found_it():
+    act = "raise OSError(28, 'No space left on device', 'metrics.csv')"
+    code, said = ran(act)
+    assert code == 2 and said.startswith("error: metrics.csv: ") and said.count("\n") == 1
+
+
+def test_other_errors_keep_their_traceback():
+    code, said = ran("raise TypeError('ours')")
+    assert code == 1 and "Traceback" in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_may_be_closed(tmp_path, closed):
+    """Files that are opened then must not take the place of the standard streams."""
+    act = "file = open('new', 'w'); print('lost'); print('lost', file=sys.stderr); file.close()"
+    (tmp_path / "program.py").write_text(PROGRAM.format(act))
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" program.py {closed}', sys.executable], cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "new").read_text() == ""
+
+
+def test_a_stop_before_any_work_is_quiet():
+    assert ran("raise KeyboardInterrupt") == (130, "")
+
+
+def test_streams_without_a_file_are_left_alone(monkeypatch):
+    from keras_attention.cli.main import _drop_output
+
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    _drop_output()

@@ -1,0 +1,73 @@
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+import weakref
+
+import pytest
+
+from keras_attention.cli.stopping import advise_on_stop, report_stop, stop_on_signals
+
+SIGNALS = {signal.SIGINT: "", signal.SIGTERM: " by SIGTERM"}
+
+
+@pytest.fixture(autouse=True)
+def heard(monkeypatch):
+    """Hear Ctrl-C, which a suite that runs in the background may ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_a_keyboard_interrupt_with_its_own_code(number, capsys):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), stop_on_signals():
+        with advise_on_stop("Goes on."), advise_on_stop("Never.", lambda: False):
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+    assert report_stop() == 128 + number
+    assert capsys.readouterr().err == f"Stopped{SIGNALS[number]}. Goes on.\n"
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stop_on_signals():
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_is_not_lost_where_python_drops_exceptions():
+    class Dying:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)  # the handler runs here
+
+    with pytest.raises(KeyboardInterrupt), stop_on_signals():
+        dying = Dying()
+        gone = weakref.ref(dying)
+        del dying
+        gc.collect()
+        assert gone() is None
+        time.sleep(5)
+
+
+def test_a_stop_while_a_module_is_imported_is_one_line(tmp_path):
+    (tmp_path / "slow.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(30)\n")
+    program = (
+        "import signal\nfrom keras_attention.cli.stopping import stop_on_signals\n"
+        "with stop_on_signals():\n"
+        "    try:\n        import slow\n    except BaseException:\n        pass"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=20) == (b"", b"Stopped by SIGTERM.\n")
+        assert process.returncode == 143
