@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_attention.decoding.options import LARGEST
+
 
 def _of_search(metavar: str | None, help: str, *names: str, **limits: Any) -> Any:
     """An option of search; where it is not given the model's own setting holds."""
@@ -72,7 +74,10 @@ Words = Annotated[
 BatchSize = Annotated[
     int,
     typer.Option(
-        min=1, metavar="N", help="Lines searched together; a model sorts up to 16 times as many."
+        min=1,
+        max=LARGEST,
+        metavar="N",
+        help="Lines searched together; a model sorts up to 16 times as many.",
     ),
 ]
 Server = Annotated[
