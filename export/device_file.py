@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.errors import InputError
+from keras_attention.files import parse_json
 from keras_attention.text.codec import TextCodec
 
 MANIFEST_FILE = "manifest.json"
@@ -93,7 +94,7 @@ def _checksum(content: bytes) -> str:
 
 def _read_manifest(content: bytes, name: str) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads(content)
+        manifest: dict[str, Any] = parse_json(content)
         version = manifest["format"]
     except (ValueError, KeyError, TypeError):
         raise InputError(

@@ -12,7 +12,7 @@ from typing import Any
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files import read_bytes
+from keras_attention.files import parse_json, read_bytes
 from keras_attention.text.codec import SIDES, TextCodec
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
@@ -86,7 +86,7 @@ def _read(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{folder}: not exported by us or incomplete, {MANIFEST_FILE} is missing.")
     try:
-        manifest: dict[str, Any] = json.loads(read_bytes(path))
+        manifest: dict[str, Any] = parse_json(read_bytes(path))
         version, parts = manifest["format"], [manifest[name] for name in _PARTS]
         whole = all(isinstance(part, dict) for part in parts)
     except (ValueError, KeyError, TypeError):

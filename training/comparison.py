@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.errors import InputError
-from keras_attention.files import write_atomically
+from keras_attention.files import parse_json, write_atomically
 
 from .by_length import wanted_lengths
 from .data_paths import with_absolute_paths
 from .recipe import Recipe, parse_recipe
+from .run_data import Fingerprint, changed_file, read_run_data
 from .run_folder import RunFolder
 from .variants import Variant
 
@@ -72,6 +73,7 @@ class Result:
         alignment: `aer`, `precision` and `recall`; empty where no alignment is known to be right;
             `None` until somebody measures.
         lengths: the length's name to `pairs`, `value` and `errors`; see `score_lengths`.
+        files: fingerprints of the files that it was trained with, as in `RunData`.
     """
 
     recipe: str
@@ -84,6 +86,7 @@ class Result:
     jobs: int = 1
     alignment: dict[str, float] | None = None
     lengths: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, Fingerprint] = field(default_factory=dict)
 
     def save(self, run: Run) -> None:
         """Writes it beside the run folder, complete or not at all."""
@@ -122,9 +125,10 @@ def read_result(run: Run) -> Result | None:
     if not run.result_file.is_file():
         return None
     try:
-        values = json.loads(run.result_file.read_text(encoding="utf-8"))
-        result = Result(**{**values, "curve": tuple(values["curve"])})
-    except (KeyError, TypeError, ValueError):
+        values = parse_json(run.result_file.read_bytes().decode())
+        files = {key: Fingerprint(**value) for key, value in values.get("files", {}).items()}
+        result = Result(**{**values, "curve": tuple(values["curve"]), "files": files})
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise InputError(
             f"{run.result_file}: damaged; remove it, and the run is measured again."
         ) from None
@@ -134,6 +138,18 @@ def read_result(run: Run) -> Result | None:
     except InputError:
         return None
     return result if same else None
+
+
+def other_data(run: Run) -> str:
+    """The path of a file that has changed since the run was started, or "" if none has.
+
+    Raises:
+        InputError: if a file of the run is damaged.
+    """
+    result, data = read_result(run), read_run_data(run.folder)
+    files = data.files if data else result.files if result else {}
+    known = data is not None or bool(files)
+    return changed_file(run.recipe, files) if known else ""
 
 
 def is_complete(run: Run, lengths: Sequence[int] = ()) -> bool:

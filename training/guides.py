@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from keras_attention.alignments import Links, format_links, read_links
 from keras_attention.errors import InputError
-from keras_attention.files import read_lines
+from keras_attention.files import parse_json, read_lines
 from keras_attention.text.codec import TextCodec
 
 from .data import Pair, split_rows
@@ -104,10 +103,10 @@ def _line(path: str, number: int) -> str:
 def _read_weights(path: str) -> Iterator[tuple[str, Weights]]:
     for number, line in enumerate(read_lines(path), start=1):
         try:
-            weights = np.array(json.loads(line), "float32")
+            weights = np.array(parse_json(line), "float32")
             if weights.ndim != 2 or not np.isfinite(weights).all() or weights.min() < 0:
                 raise ValueError
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise InputError(
                 f"{_line(path, number)}: expected a JSON matrix of weights, as `align --soft` "
                 f"prints them. Received: {line[:40]!r}."

@@ -13,6 +13,8 @@ import keras
 
 from keras_attention.errors import InputError
 
+from .number_table import read_table
+
 TIMES_FILE = "times.csv"
 _COLUMNS = ("epoch", "seconds", "tokens_per_second")
 _WARM_UP = 10
@@ -97,15 +99,11 @@ def read_times(folder: Path) -> Times | None:
     """
     path = folder / TIMES_FILE
     stretches: dict[float, tuple[float, float]] = {}
-    if not path.is_file():
-        return None
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                epoch, seconds, speed = (float(row[name]) for name in _COLUMNS)
-                stretches[epoch] = (seconds, speed)
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: damaged, expected numbers.") from None
+    for row in read_table(path)[1]:
+        if row.keys() != set(_COLUMNS):
+            raise InputError(f"{path}: damaged, expected {', '.join(_COLUMNS)}.")
+        epoch, seconds, speed = (row[name] for name in _COLUMNS)
+        stretches[epoch] = (seconds, speed)
     if not stretches:
         return None
     minutes = sum(seconds for seconds, _ in stretches.values()) / 60

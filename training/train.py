@@ -18,17 +18,20 @@ from keras_attention.translator import Translator
 
 from .averaging import with_average
 from .batches import PairBatches
-from .build import build_codec, build_model, make_fit_variables
+from .build import build_model, make_fit_variables
 from .callbacks import Checkpoint, CountSteps, RaiseSampling, SeedNoise, Validate
-from .data import Pair, split_pairs
+from .data import Pair
 from .data_paths import with_absolute_paths
+from .folder_lock import hold_folder
 from .guides import read_guides
 from .pointers import find_pointers
 from .pretrained import load_pretrained
 from .recipe import Recipe
+from .run_files import TRAIN_LOCK
 from .run_folder import RunFolder
 from .samples import ShowSamples
 from .short_list import learn_short_list
+from .start import new_start, resume_start
 from .stopwatch import Stopwatch
 from .text_metrics import higher_is_better
 from .watching import KeepBest, LowerOnPlateau, StopEarly
@@ -37,7 +40,12 @@ _logger = logging.getLogger(__name__)
 
 
 def train(
-    recipe: Recipe, folder: str | Path, *, resume: bool = False, overwrite: bool = False
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    changed_data: bool = False,
 ) -> Translator:
     """Trains a recipe through `model.fit`.
 
@@ -49,21 +57,42 @@ def train(
         folder: the run folder; see `RunFolder` for what it holds.
         resume: continue the run in `folder` after its last validation.
         overwrite: remove what stands in `folder` first.
+        changed_data: resume although the data has changed since the run was started. Tokenizers
+            and held-out pairs stay; held-out pairs are removed from the new training pairs.
 
     Returns:
         The best translator, by the recipe's metric.
 
     Raises:
-        InputError: if the data, the recipe or the folder cannot be used.
+        InputError: if the data, the recipe or the folder cannot be used, the data has changed
+            since the run was started, or another process trains in the folder.
     """
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
+    if changed_data and not resume:
+        raise InputError("--changed-data is for a run that goes on; give --resume too.")
+
+    def check_folder() -> None:
+        if resume:
+            run.check_same(recipe, overwrite=overwrite)
+        else:
+            run.check_free(overwrite=overwrite)
+
+    check_folder()
+    with hold_folder(run.path, TRAIN_LOCK):
+        check_folder()  # once more: another process may have been at work until now
+        return _train(recipe, run, resume=resume, overwrite=overwrite, changed_data=changed_data)
+
+
+def _train(
+    recipe: Recipe, run: RunFolder, *, resume: bool, overwrite: bool, changed_data: bool
+) -> Translator:
+    epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
     if resume:
-        run.check_same(recipe, overwrite=overwrite)
+        started = resume_start(recipe, run, is_new=not checkpoint, changed_data=changed_data)
     else:
-        run.check_free(overwrite=overwrite)
-    training, held_out = split_pairs(recipe.data, recipe.seed)
+        started = new_start(recipe)
+    training, held_out, codec = started.training, started.data.held_out, started.codec
     _check_held_out(recipe, held_out)
-    codec = build_codec(recipe, training)
     _check_short_list(recipe, codec)
     batches = make_batches(
         recipe,
@@ -77,11 +106,11 @@ def train(
     )
     validation = _validation_batches(recipe, codec, held_out) if held_out else None
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
-    epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
+    _check_updates(recipe, stretch * stretches)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
     translator = Translator(model, codec)
     # Only now, when all that can be wrong has been looked for, does the folder change.
-    run.start(recipe, epochs_done, overwrite=overwrite)
+    run.start(recipe, epochs_done, overwrite=overwrite, files=started.to_files())
     _logger.info(
         "%s: %s parameters, %d training pairs, %d held out, %d steps an epoch",
         recipe.name,
@@ -190,6 +219,27 @@ def _stretches(recipe: Recipe, steps_per_epoch: int) -> tuple[int, int]:
     return stretch, -(-steps // stretch)
 
 
+def _check_updates(recipe: Recipe, steps: int) -> None:
+    """Checks that weights change, and at the full step size in the end.
+
+    Args:
+        recipe: what is to be trained.
+        steps: batches of the whole run.
+    """
+    config = recipe.training
+    updates = steps // config.accumulate
+    if not updates:
+        raise InputError(
+            f"`training.accumulate` must be at most the number of all steps, {steps}, for one "
+            f"update. Received: training.accumulate={config.accumulate}."
+        )
+    if config.warmup >= updates:
+        raise InputError(
+            f"`training.warmup` must be below the number of all updates, {updates}, to come to an "
+            f"end. Received: training.warmup={config.warmup}."
+        )
+
+
 def _callbacks(
     recipe: Recipe, run: RunFolder, translator: Translator, held_out: list[Pair], stretch: int
 ) -> list[keras.callbacks.Callback]:
@@ -212,5 +262,5 @@ def _callbacks(
         *([StopEarly(run, monitor, config.patience, higher_is_better=more)] if early else []),
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
-        Checkpoint(run, keep=config.average_last),
+        Checkpoint(run, keep=config.average_last, codec=translator.codec),
     ]

@@ -15,7 +15,13 @@ from rich.text import Text
 from keras_attention.alignments import HIGH_ERROR
 from keras_attention.errors import InputError
 from keras_attention.training.by_length import check_lengths, wanted_lengths
-from keras_attention.training.comparison import Run, is_complete, plan_runs, read_result
+from keras_attention.training.comparison import (
+    Run,
+    is_complete,
+    other_data,
+    plan_runs,
+    read_result,
+)
 from keras_attention.training.comparison_plots import plot_comparison
 from keras_attention.training.comparison_table import (
     Row,
@@ -69,6 +75,7 @@ def run_compare(grid: Grid, plan: Plan) -> None:
     for reason, labels in _by_reason(grid.refused).items():
         console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
     failures: list[Failure] = []
+    _check_data(runs, plan)
     if not plan.show:
         try:
             with hold_folder(plan.folder):
@@ -98,6 +105,18 @@ def parse_lengths(text: str) -> tuple[int, ...]:
     if not all(word.isdecimal() and len(word) < 7 for word in words):
         raise InputError(f"--lengths must read like 10,20,40. Received: {text!r}.")
     return tuple(map(int, words))
+
+
+def _check_data(runs: Sequence[Run], plan: Plan) -> None:
+    """Refuse to train beside runs of other data, and say which those are that are shown."""
+    changed = {run.folder.name: path for run in runs if (path := other_data(run))}
+    if not changed:
+        return
+    path = next(iter(changed.values()))
+    said = f"{path} has changed since these runs were started: {', '.join(changed)}"
+    if not plan.show:
+        raise InputError(f"{said}; put the old file back, or compare in another folder (--output).")
+    print(f"note: {said}.", file=sys.stderr)
 
 
 def _by_reason(refused: Sequence[Refused]) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """Which runtime a path asks for, and which pairs a model is judged on."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
@@ -172,15 +173,17 @@ def evaluation_pairs(
 ) -> tuple[list[tuple[str, str]], set[str]]:
     """The pairs of a file, or those the model's own recipe held out.
 
+    A note on standard error says where the data has changed since the training.
+
     Returns:
-        The pairs, and the sources that the model was trained on (empty for a file).
+        The pairs, and those of their sources that the model was trained on (empty for a file).
 
     Raises:
         InputError: if the file cannot be used, or the model brings no recipe or held-out pairs.
     """
-    from keras_attention.training.data import read_pairs, split_pairs
+    from keras_attention.training.data import read_pairs
     from keras_attention.training.data_paths import literal
-    from keras_attention.training.recipe import load_recipe
+    from keras_attention.training.run_data import read_held_out
     from keras_attention.training.sections import DataConfig
 
     if data_format not in FORMATS:
@@ -200,8 +203,9 @@ def evaluation_pairs(
         folder = folder.parent
     if not (folder / "recipe.toml").is_file():
         raise InputError(f"{model}: brings no recipe.toml, so no held-out pairs; name a file.")
-    recipe = load_recipe(folder / "recipe.toml")
-    training, held_out = split_pairs(recipe.data, recipe.seed)
-    if not held_out:
+    held_out = read_held_out(folder)
+    if not held_out.pairs:
         raise InputError(f"{folder}: its recipe held no pairs out; name a file.")
-    return held_out, {source for source, _ in training}
+    if held_out.note:
+        print(f"note: {held_out.note}", file=sys.stderr)
+    return held_out.pairs, held_out.seen

@@ -63,6 +63,8 @@ def test_no_times_and_damaged_ones(tmp_path):
     assert read_times(tmp_path) is None
     (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n")
     assert read_times(tmp_path) is None
-    (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n0,2.5\n")
+    (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n0,2.5\n")  # just begun
+    assert read_times(tmp_path) is None
+    (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n0,2.5\n1,2.5,3\n")
     with pytest.raises(InputError, match=r"times.csv: damaged, expected numbers"):
         read_times(tmp_path)
