@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from keras_attention.alignments import HIGH_ERROR
 from keras_attention.errors import InputError
+from keras_attention.files import find_leftovers
 from keras_attention.training.by_length import check_lengths, wanted_lengths
 from keras_attention.training.comparison import (
     Run,
@@ -79,6 +81,8 @@ def run_compare(grid: Grid, plan: Plan) -> None:
     if not plan.show:
         try:
             with hold_folder(plan.folder):
+                for leftover in find_leftovers(plan.folder):
+                    shutil.rmtree(leftover)
                 failures = _train(runs, plan, console)
         except KeyboardInterrupt:
             print("Stopped. The same command goes on from here.", file=sys.stderr)

@@ -168,6 +168,20 @@ def test_a_run_without_held_out_pairs_is_resumed_and_compared(work, run):
     assert saved["files"]["data.path"]["path"] == str(work / "pairs.tsv")
 
 
+def test_a_comparison_is_of_one_data(work, run):
+    shutil.copytree(work / "run", work / "grid" / "units=4-seed1")
+    asked = ["compare", "words.toml", "--vary", "units=4", "--output", "grid"]
+    write(work, [*MORE, *PAIRS])
+    before = contents(work / "grid")
+    refused = run(*asked)
+    assert (refused.code, refused.out) == (2, "")
+    said = f"{work / 'pairs.tsv'} has changed since these runs were started: units=4-seed1"
+    assert refused.err.startswith(f"error: {said}; put the old file back, or compare in another")
+    shown = run(*asked, "--show")
+    assert shown.err.startswith(f"note: {said}.")
+    assert contents(work / "grid") == before
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
