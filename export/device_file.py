@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.artefacts import check_archive
-from keras_attention.decoding.search_settings import LONGEST, WIDEST_BEAM
+from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
 from keras_attention.errors import InputError
 from keras_attention.schema import JsonFile, dictionary_of, integer, nullable, optional, text
 from keras_attention.text.codec import SIDES, TextCodec

@@ -13,7 +13,7 @@ from typing import Any
 from keras_attention._version import __version__
 from keras_attention.artefacts import checksum_of, read_artefact
 from keras_attention.decoding.likeliest import WIDEST
-from keras_attention.decoding.search_settings import WIDEST_BEAM
+from keras_attention.decoding.options import WIDEST_BEAM
 from keras_attention.errors import InputError
 from keras_attention.schema import JsonFile, dictionary_of, integer, list_of, number, text
 from keras_attention.text.codec import SIDES, TextCodec

@@ -1,5 +1,6 @@
 """The files of a model's folder: the network, its tokenizers and its short list."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
 from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.schema import parse_json
 from keras_attention.short_list import ShortList
 from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE, TextCodec
 
@@ -57,10 +59,56 @@ def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
     return ShortList.from_bytes(content, str(path), sizes)
 
 
-def save_model(model: keras.Model, path: Path, *, include_optimizer: bool = False) -> None:
-    """Writes the model, in one piece; a run that is to be resumed needs the optimizer too."""
+def save_model(
+    model: keras.Model,
+    path: Path,
+    *,
+    include_optimizer: bool = False,
+    codec: TextCodec | None = None,
+) -> None:
+    """Writes the model, in one piece.
+
+    Args:
+        model: the model.
+        path: the file.
+        include_optimizer: whether a run is to be resumed from it.
+        codec: its tokenizers. The archive's comment keeps their fingerprint, for
+            `check_tokenizers`.
+    """
     with write_atomically(path) as beside:
         (model if include_optimizer else copy_for_inference(model)).save(beside)
+        if codec is not None:
+            with zipfile.ZipFile(beside, "a") as archive:
+                archive.comment = json.dumps(codec.fingerprint()).encode()
+
+
+def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
+    """Checks that a folder's tokenizers and search settings are those that a model was saved with.
+
+    A model that an older version saved does not name them, and passes.
+
+    Args:
+        path: the model's file.
+        folder: where the tokenizers are.
+        codec: what was read there.
+
+    Raises:
+        InputError: if one of their files is another, or the file is no archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            comment = archive.comment
+    except (OSError, zipfile.BadZipFile):
+        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.") from None
+    try:
+        expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
+    except InputError:
+        return  # there is no comment of ours
+    if name := codec.changed_file(expected):
+        raise InputError(
+            f"{folder / name}: expected what {path.name} was saved with. Received: other content, "
+            "with which the model gives other answers; put the old file back."
+        )
 
 
 def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras.Model:

@@ -19,6 +19,7 @@ from keras_attention.grouping import BATCH_TOKENS, SORTED_BATCHES, batch_by_toke
 from keras_attention.model_files import (
     MODEL_FILE,
     SHORT_LIST_FILE,
+    check_tokenizers,
     copy_for_inference,
     find_parts,
     is_narrow,
@@ -99,6 +100,7 @@ class Translator:
         folder, file = find_parts(Path(path))
         codec = load_codec(folder)
         model, short_list = load_model(file), load_short_list(folder, codec)
+        check_tokenizers(file, folder, codec)
         if is_narrow(model):  # a checkpoint trains on as it was trained
             model = copy_for_inference(model)
         try:
@@ -206,7 +208,7 @@ class Translator:
             with write_atomically(folder / name) as beside:
                 beside.write_bytes(content)
         self.save_short_list(folder)
-        save_model(model, folder / MODEL_FILE)
+        save_model(model, folder / MODEL_FILE, codec=self.codec)
 
     def save_short_list(self, folder: str | Path) -> None:
         """Writes the short list alone, where there is one, and removes another's."""

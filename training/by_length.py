@@ -12,7 +12,7 @@ from keras_attention.text.tokenizers import SubwordTokenizer, make_tokenizer
 from keras_attention.translation import Translation
 from keras_attention.vocabulary import Vocabulary
 
-from .data import Pair, split_pairs
+from .data import Pair
 from .evaluate import Evaluation, evaluate
 from .metric_kinds import edit_distance
 from .recipe import Recipe
@@ -79,6 +79,7 @@ def score_lengths(
     translator: Translator,
     recipe: Recipe,
     lengths: Sequence[int],
+    held_out: Sequence[Pair] = (),
     *,
     only: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
@@ -93,6 +94,7 @@ def score_lengths(
         translator: the model.
         recipe: its recipe, which names the data and the metric.
         lengths: rising numbers of source tokens, `</s>` not counted.
+        held_out: the held-out pairs; a task made in memory does without.
         only: names of `wanted_lengths`, where others need not be scored.
 
     Returns:
@@ -104,7 +106,7 @@ def score_lengths(
         InputError: if the data cannot be used.
     """
     made = recipe.data.format in TASKS
-    sets = _made(recipe, lengths) if made else _held_out(translator, recipe, lengths)
+    sets = _made(recipe, lengths) if made else _by_length(translator, held_out, lengths)
     named = zip(wanted_lengths(recipe, lengths), sets, strict=True)
     return {
         name: _score(translator, recipe, pairs)
@@ -118,9 +120,10 @@ def _made(recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:
     return [generate(name, PAIRS, _SEED + n, shortest=n, longest=n) for n in lengths]
 
 
-def _held_out(translator: Translator, recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:
-    """The held-out pairs, by their number of source tokens."""
-    _, pairs = split_pairs(recipe.data, recipe.seed)
+def _by_length(
+    translator: Translator, pairs: Sequence[Pair], lengths: Sequence[int]
+) -> list[list[Pair]]:
+    """The pairs by their number of source tokens."""
     tokens = [len(translator.codec.source.encode(source)) - 1 for source, _ in pairs]
     return [
         [pair for pair, count in zip(pairs, tokens, strict=True) if first <= count <= last]

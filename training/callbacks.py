@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_attention.model_files import save_model
+from keras_attention.text.codec import TextCodec
 from keras_attention.translation import Translation
 from keras_attention.translator import Translator
 
@@ -123,14 +124,17 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: the run folder.
         keep: how many checkpoints stay; what averages the last ones needs as many.
+        codec: the tokenizers, which the checkpoints name.
     """
 
-    def __init__(self, folder: RunFolder, keep: int = 1) -> None:
+    def __init__(self, folder: RunFolder, keep: int = 1, codec: TextCodec | None = None) -> None:
         super().__init__()
         self.folder = folder
         self.keep = keep
+        self.codec = codec
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the checkpoint in one piece, then drops what is too old."""
-        save_model(self.model, self.folder.checkpoint(epoch + 1), include_optimizer=True)
+        path = self.folder.checkpoint(epoch + 1)
+        save_model(self.model, path, include_optimizer=True, codec=self.codec)
         self.folder.drop_checkpoints(keep=self.keep)

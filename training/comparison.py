@@ -26,6 +26,7 @@ from keras_attention.schema import (
 from .by_length import wanted_lengths
 from .data_paths import with_absolute_paths
 from .recipe import Recipe, parse_recipe
+from .run_data import FINGERPRINT, Fingerprint, changed_file, read_run_data
 from .run_folder import RunFolder
 from .variants import Variant
 
@@ -83,6 +84,7 @@ class Result:
         alignment: `aer`, `precision` and `recall`; empty where no alignment is known to be right;
             `None` until somebody measures.
         lengths: the length's name to `pairs`, `value` and `errors`; see `score_lengths`.
+        files: fingerprints of the files that it was trained with, as in `RunData`.
     """
 
     recipe: str
@@ -95,6 +97,7 @@ class Result:
     jobs: int = 1
     alignment: dict[str, float] | None = None
     lengths: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, Fingerprint] = field(default_factory=dict)
 
     def save(self, run: Run) -> None:
         """Writes it beside the run folder, complete or not at all."""
@@ -116,6 +119,7 @@ _RESULT = JsonFile(
         "jobs": optional(integer(1)),
         "alignment": optional(nullable(dictionary_of(real()))),
         "lengths": optional(dictionary_of(dictionary_of(nullable(real())))),
+        "files": optional(dictionary_of(FINGERPRINT)),
     },
     finite=False,
 )
@@ -152,16 +156,29 @@ def read_result(run: Run) -> Result | None:
         return None
     try:
         values = _RESULT.parse(read_artefact(run.result_file), str(run.result_file))
-    except InputError as error:
+        files = {key: Fingerprint(**value) for key, value in values.get("files", {}).items()}
+    except (InputError, TypeError) as error:
         raise InputError(f"{error} Remove it, and the run is measured again.") from None
     known = {name: values[name] for name in _RESULT.keys if name in values}
-    result = Result(**{**known, "curve": tuple(values["curve"])})
+    result = Result(**{**known, "curve": tuple(values["curve"]), "files": files})
     try:
         # Not as texts: settings that are new since then have their defaults.
         same = parse_recipe(result.recipe, run.result_file) == run.recipe
     except InputError:
         return None
     return result if same else None
+
+
+def other_data(run: Run) -> str:
+    """The path of a file that has changed since the run was started, or "" if none has.
+
+    Raises:
+        InputError: if a file of the run is damaged.
+    """
+    result, data = read_result(run), read_run_data(run.folder)
+    files = data.files if data else result.files if result else {}
+    known = data is not None or bool(files)
+    return changed_file(run.recipe, files) if known else ""
 
 
 def is_complete(run: Run, lengths: Sequence[int] = ()) -> bool:

@@ -14,22 +14,36 @@ LOCK_FILE = "compare.lock"
 
 
 @contextmanager
-def hold_folder(folder: Path) -> Iterator[None]:
+def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
     """Keeps other processes out of a folder, which is made where it is missing.
 
-    `compare.lock` in it names the process and its machine. What a process left that was killed is
-    taken over, on its own machine and but for Windows, where nothing tells whether it still runs.
+    A file in it names the process and its machine. What a process left that was killed is taken
+    over, on its own machine and but for Windows, where nothing tells whether it still runs. Folders
+    that were made, and are empty at the end, are removed again.
+
+    Args:
+        folder: the folder.
+        name: the file's name.
 
     Raises:
-        InputError: if another process holds it.
+        InputError: if another process holds it, or it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / LOCK_FILE
-    _take(path)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    path = folder / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _take(path)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: expected a folder that can be written. Received: {error.strerror}."
+        ) from error
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder is in use now
+            for new in made:
+                new.rmdir()
 
 
 def _take(path: Path) -> None:

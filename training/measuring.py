@@ -11,9 +11,8 @@ from keras_attention.translator import Translator
 
 from .by_length import score_lengths, wanted_lengths
 from .comparison import Result, Run, read_result
-from .data import split_pairs
 from .known_alignments import KNOWN, known_alignments
-from .recipe import Recipe
+from .run_data import read_held_out, read_run_data
 from .run_folder import RunFolder
 from .sections import WITHOUT_ALIGNMENT
 from .stopwatch import read_times
@@ -43,10 +42,12 @@ def complete(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
         result = _of_training(run, translator, jobs)
         result.save(run)
     if result.alignment is None:
-        result = replace(result, alignment=_align(Translator.load(run.folder), run.recipe))
+        result = replace(result, alignment=_align(Translator.load(run.folder), run))
         result.save(run)
     if missing := set(wanted_lengths(run.recipe, lengths)) - set(result.lengths):
-        new = score_lengths(Translator.load(run.folder), run.recipe, lengths, only=missing)
+        pairs = read_held_out(run.folder, run.recipe).pairs
+        translator = Translator.load(run.folder)
+        new = score_lengths(translator, run.recipe, lengths, pairs, only=missing)
         result = replace(result, lengths={**result.lengths, **new})
         result.save(run)
     return result
@@ -55,6 +56,7 @@ def complete(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
 def _of_training(run: Run, translator: Translator, jobs: int) -> Result:
     metric, folder = run.recipe.training.metric, RunFolder(run.folder)
     curve, times = folder.values(f"val_{metric}"), read_times(run.folder)
+    data = read_run_data(run.folder)
     best = max if higher_is_better(metric) else min
     return Result(
         recipe=run.recipe.to_toml(),
@@ -65,21 +67,23 @@ def _of_training(run: Run, translator: Translator, jobs: int) -> Result:
         minutes=times and times.minutes,
         tokens_per_second=times and times.tokens_per_second,
         jobs=jobs,
+        files=data.files if data else {},
     )
 
 
-def _align(translator: Translator, recipe: Recipe) -> dict[str, float]:
+def _align(translator: Translator, run: Run) -> dict[str, float]:
     """How well the weights of given pairs say where their tokens come from.
 
     Returns:
         `aer`, `precision` and `recall` in [0, 1] over the first thousand held-out pairs; nothing
         where no alignment is known to be right, the model has none, or no pair is held out.
     """
+    recipe = run.recipe
     tokenizers = {translator.codec.source.name, translator.codec.target.name}
     aligns = recipe.model.attention not in WITHOUT_ALIGNMENT
     if not aligns or {KNOWN.get(recipe.data.format)} != tokenizers:
         return {}
-    pairs = split_pairs(recipe.data, recipe.seed)[1][:_ALIGNED]
+    pairs = read_held_out(run.folder, recipe).pairs[:_ALIGNED]
     if not pairs:
         return {}
     gold = known_alignments(recipe.data.format, pairs)

@@ -32,6 +32,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_TOO_MUCH = "a number has too many digits, or brackets are nested too deeply"
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 
 
@@ -49,7 +50,7 @@ class Recipe(Section):
     """
 
     name: str = setting("recipe", "name of the run, a file name without a folder")
-    seed: int = setting(1, "seed of split, weights and shuffle", minimum=0, below=2**32)
+    seed: int = setting(1, "seed of split, weights and shuffle, of 32 bits", minimum=0, below=2**32)
     data: DataConfig = DataConfig()
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()
@@ -191,8 +192,9 @@ def _read(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     """Yields the dotted key and the checked value of everything that stands in a recipe file."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: this is not TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:  # also of thousands of digits, or of brackets
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else _TOO_MUCH
+        raise InputError(f"{path}: this is not TOML: {reason}.") from None
     for key, value in _flatten(table, path):
         if key not in SETTINGS:
             raise InputError(f"{path}: {_unknown(key)}")
@@ -242,7 +244,7 @@ def _parse_value(text: str, *, as_text: bool) -> Any:
     """Reads a TOML value; where a string is due, all but a quoted string stands for itself."""
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
     alone = len(table) == 1 and (isinstance(table["value"], str) or not as_text)
     return table["value"] if alone else text

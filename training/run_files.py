@@ -15,6 +15,16 @@ RECIPE_FILE = "recipe.toml"
 VERSIONS_FILE = "versions.json"
 """Written when a run starts; a folder without it is no run of ours."""
 
+DATA_FILE = "data.json"
+HELD_OUT_FILE = "held_out.jsonl"
+"""Of `run_data`."""
+
+TRAIN_LOCK = "train.lock"
+"""Names the process that trains here."""
+
+MODEL_FILE = "model.keras"
+"""The same as in `keras_attention.model_files`, which would bring Keras in."""
+
 PACKAGE = "keras-attention"
 """Our key in VERSIONS_FILE, which outlives a new name of the distribution."""
 
@@ -24,7 +34,8 @@ _VERSION = "VERSION"
 _TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
 _OURS = (
-    *("metrics.csv", "times.csv", "model.keras", "short_list.npz", *_TOKENIZERS),
+    *("metrics.csv", "times.csv", MODEL_FILE, "short_list.npz", *_TOKENIZERS),
+    *(DATA_FILE, HELD_OUT_FILE, TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # of quickstart
     *(f"{_VERSION}/{name}" for name in _SAVED_MODEL),
@@ -78,14 +89,23 @@ def check_removable(folder: Path) -> None:
 def remove_run(folder: Path) -> None:
     """Remove a run that `check_removable` accepts, and leave the empty folder.
 
-    The files that make it a run go last: a removal that is stopped half-way can be repeated.
+    The recipe goes first and the file that makes the folder a run goes last: what a removal that
+    is stopped half-way leaves is not resumed, and a new run may start there. The lock stays.
     """
-    last = [folder / RECIPE_FILE, folder / VERSIONS_FILE]
-    for path in [*(path for path in _files(folder) if path not in last), *last]:
+    first, last = folder / RECIPE_FILE, folder / VERSIONS_FILE
+    first.unlink(missing_ok=True)
+    kept = {last, folder / TRAIN_LOCK}
+    for path in [path for path in _files(folder) if path not in kept]:
         path.unlink(missing_ok=True)
     for root, _, _ in os.walk(folder, topdown=False):
         if Path(root) != folder:
             os.rmdir(root)
+    last.unlink(missing_ok=True)
+
+
+def find_locks(folder: Path) -> list[Path]:
+    """Return the files by which training processes keep others out of the folder."""
+    return [folder / TRAIN_LOCK, *folder.glob(f"{TRAIN_LOCK}.*")]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import platform
 import re
 import shutil
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
 from keras_attention.workspaces import find_leftovers
 
-from .number_tables import read_numbers
-from .recipe import Recipe, load_recipe
-from .run_files import PACKAGE, RECIPE_FILE, VERSIONS_FILE, check_removable, is_run, remove_run
+from .number_table import COUNTS, MISSING, read_table
+from .recipe import Recipe
+from .run_data import is_free, load_run_recipe, read_run_data
+from .run_files import (
+    MODEL_FILE,
+    PACKAGE,
+    RECIPE_FILE,
+    VERSIONS_FILE,
+    check_removable,
+    find_locks,
+    is_run,
+    remove_run,
+)
 
 _CHECKPOINT = re.compile(r"epoch-(\d+)\.keras")
 _PACKAGES = ("keras", "tensorflow", "numpy", "sentencepiece")
@@ -28,8 +41,8 @@ class RunFolder:
 
     Beside the trained model (`model.keras`, its tokenizers and, where the recipe wants one, at the
     end its `short_list.npz`: the best epoch so far) stand
-    `recipe.toml` (resolved), `versions.json`, `metrics.csv`, `times.csv` (see `Stopwatch`), `logs/`
-    for TensorBoard and
+    `recipe.toml` (resolved), `versions.json`, `data.json` and `held_out.jsonl` (see `RunData`),
+    `metrics.csv`, `times.csv` (see `Stopwatch`), `logs/` for TensorBoard and
     `checkpoints/epoch-NNNN.keras` (with the optimizer: the last epoch, or as many as the recipe
     averages). Where the recipe validates every so many steps, these steps are what counts as an
     epoch here; `metrics.csv` has both.
@@ -57,15 +70,13 @@ class RunFolder:
                 holds anything that is not part of a run of ours.
         """
         if is_run(self.path) or (overwrite and self.recipe_file.is_file()):
-            if not overwrite:
-                raise InputError(
-                    f"{self.path}: holds a run already; continue it with --resume, or begin anew "
-                    "with --overwrite."
-                )
+            if not (overwrite or self._never_began()):
+                holds = f"without its {RECIPE_FILE};"
+                if self.recipe_file.is_file():
+                    holds = "already; continue it with --resume, or"
+                raise InputError(f"{self.path}: holds a run {holds} begin anew with --overwrite.")
             check_removable(self.path)
-        elif self.path.is_file() or (
-            self.path.is_dir() and set(self.path.iterdir()) - set(find_leftovers(self.path))
-        ):
+        elif self.path.is_file() or (self.path.is_dir() and self._other_files()):
             raise InputError(f"{self.path}: expected a new or empty folder for the run.")
 
     def check_same(self, recipe: Recipe, *, overwrite: bool = False) -> None:
@@ -83,11 +94,14 @@ class RunFolder:
             raise InputError("--resume keeps a run and --overwrite removes it; choose one of them.")
         if not self.recipe_file.is_file():
             raise InputError(f"{self.path}: holds no run to resume; start one without --resume.")
-        before, now = _lines(load_recipe(self.recipe_file)), _lines(recipe)
+        before, now = _lines(load_run_recipe(self.path)), _lines(recipe)
         ends = recipe.training.schedule == "cosine"
+        knows_files = read_run_data(self.path) is not None
         for old, new in zip(before, now, strict=True):
             more = new.startswith("epochs = ")
-            if old != new and (ends or not more):
+            same_kind = old.endswith('""') == new.endswith('""')  # a file each, or none
+            moved = knows_files and is_free(old) and same_kind
+            if old != new and not moved and (ends or not more):
                 why = ", and a cosine schedule ends with its last epoch" if more else ""
                 raise InputError(
                     f"{self.recipe_file}: the run was started with `{old}`{why}; give the same "
@@ -95,31 +109,43 @@ class RunFolder:
                     f"Received: `{new}`."
                 )
 
-    def start(self, recipe: Recipe, epochs_done: int = 0, *, overwrite: bool = False) -> None:
+    def start(
+        self,
+        recipe: Recipe,
+        epochs_done: int = 0,
+        *,
+        overwrite: bool = False,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         """Writes what is known before the first step, or before the run goes on.
+
+        The recipe comes last: where it is missing, nothing was trained.
 
         Args:
             recipe: what is to be trained.
             epochs_done: epochs before the last checkpoint; what came after them is trained again.
             overwrite: remove the run that stands here first.
+            files: names and contents of what the run needs besides to go on: its data and its
+                tokenizers.
 
         Raises:
             InputError: if the folder cannot be written.
         """
-        if overwrite and is_run(self.path):
+        if is_run(self.path) and (overwrite or self._never_began()):
             check_removable(self.path)
             remove_run(self.path)
-        for path in [*find_leftovers(self.path), *find_leftovers(self.checkpoints)]:
-            shutil.rmtree(path)
-        recipe.save(self.recipe_file)
+        self._remove_leftovers()
         if not self.versions_file.exists():
             versions = {
                 PACKAGE: __version__,
                 **{name: metadata.version(name) for name in _PACKAGES},
                 "python": platform.python_version(),
             }
-            with write_atomically(self.versions_file) as beside:
-                beside.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+            content = json.dumps(versions, indent=2) + "\n"
+            _write(self.versions_file, content.encode())
+        for name, content_ in files.items():
+            _write(self.path / name, content_)
+        recipe.save(self.recipe_file)
         self._trim_metrics(epochs_done)
 
     def last_checkpoint(self) -> tuple[int, Path | None]:
@@ -141,31 +167,55 @@ class RunFolder:
             path.unlink()
 
     def metrics(self) -> list[dict[str, float]]:
-        """The rows of `metrics.csv`, one an epoch."""
-        if not self.metrics_file.exists():
-            return []
-        return read_numbers(self.metrics_file)
+        """The rows of `metrics.csv`, one an epoch, without the metrics that an epoch lacks.
+
+        Raises:
+            InputError: if the file is damaged.
+        """
+        return read_table(self.metrics_file)[1]
 
     def values(self, metric: str) -> list[float]:
         """A metric's values so far, in the order of time; none where it was not computed."""
         return [row[metric] for row in self.metrics() if metric in row]
 
+    def _never_began(self) -> bool:
+        """Whether nothing is trained here: a start or a removal was killed, or all is gone."""
+        trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
+        return not (trained or self.recipe_file.is_file())
+
+    def _other_files(self) -> set[Path]:
+        """What is in the folder but for what killed processes have left."""
+        ours = {*find_leftovers(self.path), *find_locks(self.path)}
+        return set(self.path.iterdir()) - ours
+
+    def _remove_leftovers(self) -> None:
+        """Removes what killed processes have left in the folder and those in it."""
+        for root, folders, _ in os.walk(self.path):
+            for path in find_leftovers(root):
+                shutil.rmtree(path)
+                folders.remove(path.name)
+
     def _trim_metrics(self, epochs_done: int) -> None:
         """Drops the rows of epochs after the last checkpoint, which will be trained again."""
-        rows = self.metrics()[:epochs_done]
+        names, rows = read_table(self.metrics_file)[0], self.metrics()[:epochs_done]
         if not rows:
             self.metrics_file.unlink(missing_ok=True)
             return
         with write_atomically(self.metrics_file) as beside:
             with open(beside, "w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+                writer = csv.DictWriter(file, fieldnames=names, restval=MISSING)
                 writer.writeheader()
                 writer.writerows(map(_as_logged, rows))
 
 
 def _as_logged(row: dict[str, float]) -> dict[str, float]:
     """The row as it was written first: two of its numbers are counts."""
-    return {name: int(x) if name in ("epoch", "step") else x for name, x in row.items()}
+    return {name: int(x) if name in COUNTS else x for name, x in row.items()}
+
+
+def _write(path: Path, content: bytes) -> None:
+    with write_atomically(path) as beside:
+        beside.write_bytes(content)
 
 
 def _lines(recipe: Recipe) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
 from keras_attention.errors import InputError
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.subword_learning import MODEL_TYPES
@@ -31,6 +32,9 @@ ATTENTIONS = (
 TABLES = ("tsv", "csv")
 """Values of `data.format` that are tables of columns."""
 WITHOUT_ALIGNMENT = ("peeky", "none")
+_WIDTH = 16_384
+"""Of a layer; its matrices have the square of it."""
+
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
 _TABLE_SETTINGS = {
@@ -71,18 +75,27 @@ class DataConfig(Section):
         "what training.guided_alignment goes by: a Pharaoh file, i-j for linked tokens of each "
         "training pair (subwords: words), or .jsonl of align --soft; empty: what the task knows",
     )
-    size: int = setting(50000, "pairs to make in memory when there is no path", minimum=1)
+    size: int = setting(
+        50000, "pairs to make in memory when there is no path", minimum=1, maximum=10_000_000
+    )
     shortest: int = setting(
         4,
         "tokens of the shortest source of copy, reverse and date-sentences, without </s>",
         minimum=1,
+        maximum=LONGEST,
     )
-    longest: int = setting(10, "tokens of their longest source, without </s>", minimum=1)
+    longest: int = setting(
+        10, "tokens of their longest source, without </s>", minimum=1, maximum=LONGEST
+    )
     held_out: int = setting(
         5000, "pairs held out after a seeded shuffle when there is no validation_path", minimum=0
     )
-    max_source_length: int = setting(64, "tokens with </s>; longer sources are dropped", minimum=1)
-    max_target_length: int = setting(64, "tokens with </s>; longer targets are dropped", minimum=1)
+    max_source_length: int = setting(
+        64, "tokens with </s>; longer sources are dropped", minimum=1, maximum=LONGEST
+    )
+    max_target_length: int = setting(
+        64, "tokens with </s>; longer targets are dropped", minimum=1, maximum=LONGEST
+    )
 
     def __post_init__(self) -> None:
         """Checks the values, then how they go together."""
@@ -199,7 +212,10 @@ class ModelConfig(Section):
         "softmax", "from scores to weights", choices=("softmax", "sparsemax", "entmax15")
     )
     window: int = setting(
-        5, "source tokens on either side that local attention sees; a chunk's in all", minimum=1
+        5,
+        "source tokens on either side that local attention sees; a chunk's in all",
+        minimum=1,
+        maximum=LONGEST,
     )
     encoder: str = setting(
         "bilstm", "what reads the source", choices=("bilstm", "gnmt", "transformer")
@@ -207,9 +223,14 @@ class ModelConfig(Section):
     decoder: str = setting(
         "lstm", "what writes the target", choices=("lstm", "gnmt", "transformer")
     )
-    heads: int = setting(4, "heads of multi-head attention and of Transformers", minimum=1)
+    heads: int = setting(
+        4, "heads of multi-head attention and of Transformers", minimum=1, maximum=1_000
+    )
     feed_forward: int = setting(
-        0, "width of a Transformer's feed-forward layers (0 = 4 * units)", minimum=0
+        0,
+        "width of a Transformer's feed-forward layers (0 = 4 * units)",
+        minimum=0,
+        maximum=4 * _WIDTH,
     )
     copying: bool = setting(
         False, "copy source tokens from where the decoder looks (pointer-generator)"
@@ -218,10 +239,12 @@ class ModelConfig(Section):
         "before", "attend before the LSTM or after it (decoder lstm)", choices=("before", "after")
     )
     input_feeding: bool = setting(False, "feed the attentional vector back (placement after only)")
-    embedding: int = setting(256, "width of a token's embedding", minimum=1)
-    units: int = setting(512, "width of an LSTM's state, or of a Transformer", minimum=1)
-    encoder_layers: int = setting(1, "stacked encoder layers", minimum=1)
-    decoder_layers: int = setting(1, "stacked decoder layers", minimum=1)
+    embedding: int = setting(256, "width of a token's embedding", minimum=1, maximum=_WIDTH)
+    units: int = setting(
+        512, "width of an LSTM's state, or of a Transformer", minimum=1, maximum=_WIDTH
+    )
+    encoder_layers: int = setting(1, "stacked encoder layers", minimum=1, maximum=100)
+    decoder_layers: int = setting(1, "stacked decoder layers", minimum=1, maximum=100)
     merge: str = setting("concat", "how both directions join", choices=("concat", "sum"))
     bridge: str = setting(
         "dense", "how the decoder's state starts", choices=("dense", "copy", "zero")
@@ -247,7 +270,10 @@ class ModelConfig(Section):
         choices=("none", "target", "all"),
     )
     attention_units: int = setting(
-        0, "width of the additive score and of the attentional vector (0 = units)", minimum=0
+        0,
+        "width of the additive score and of the attentional vector (0 = units)",
+        minimum=0,
+        maximum=_WIDTH,
     )
     source_embeddings: str = setting(
         "", "word2vec, fastText or GloVe file that the sources' embeddings begin with; empty: none"
@@ -329,7 +355,9 @@ class TrainingConfig(Section):
     scheduled_sampling_steps: int = setting(
         0, "steps in which that share grows from 0 (0 = at once)", minimum=0
     )
-    bucket_width: int = setting(8, "lengths within this many tokens batch together", minimum=1)
+    bucket_width: int = setting(
+        8, "lengths within this many tokens batch together", minimum=1, maximum=LONGEST
+    )
     mixed_precision: bool = setting(False, "compute in 16 bits, keep weights in 32")
     metric: str = setting(
         "exact_match",
@@ -349,13 +377,17 @@ class TrainingConfig(Section):
         below=1,
     )
     average_last: int = setting(
-        1, "validate and keep the mean of the weights at so many last validations", minimum=1
+        1,
+        "validate and keep the mean of the weights at so many last validations",
+        minimum=1,
+        maximum=1_000,
     )
     short_list: int = setting(
         0,
         "likeliest target tokens of each source token, which search looks at beside the ten times "
         "as many most frequent ones; for target vocabularies over 1023 (0 = search all)",
         minimum=0,
+        maximum=1_000,
     )
 
     def __post_init__(self) -> None:
@@ -378,16 +410,23 @@ class DecodingConfig(Section):
     """How the model searches unless it is told otherwise: held-out sources, and its exports."""
 
     section = "decoding"
-    beam_width: int = setting(1, "hypotheses kept a step (1 = greedy)", minimum=1)
+    beam_width: int = setting(
+        1, "hypotheses kept a step (1 = greedy)", minimum=1, maximum=WIDEST_BEAM
+    )
     length_penalty: float = setting(0.0, "GNMT's alpha, of beams", minimum=0)
     coverage_penalty: float = setting(0.0, "GNMT's beta, of beams", minimum=0)
-    max_length: int = setting(0, "longest output (0 = data.max_target_length)", minimum=0)
-    min_length: int = setting(0, "shortest output in tokens, with </s>", minimum=0)
+    max_length: int = setting(
+        0, "longest output (0 = data.max_target_length)", minimum=0, maximum=LONGEST
+    )
+    min_length: int = setting(0, "shortest output in tokens, with </s>", minimum=0, maximum=LONGEST)
     repetition_penalty: float = setting(
         1.0, "factor on the log-probability of a token that was said before", minimum=1
     )
     no_repeat_ngram: int = setting(
-        0, "size of the n-grams that no output holds twice (0 = all may come)", minimum=0
+        0,
+        "size of the n-grams that no output holds twice (0 = all may come)",
+        minimum=0,
+        maximum=LONGEST,
     )
     replace_unknown: bool = setting(
         False,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+from keras_attention.decoding.options import LARGEST
 from keras_attention.errors import InputError
 
 _KINDS = {
@@ -28,6 +29,10 @@ class Setting:
     Example:
         >>> Setting("training.epochs", 3, "passes over the training pairs", minimum=1).expected
         'an integer of at least 1'
+        >>> Setting("model.units", 512, "width of a state", minimum=1, maximum=9).expected
+        'an integer of at least 1 and at most 9'
+
+    An integer without a `maximum` of its own is at most 2,147,483,647.
     """
 
     key: str
@@ -35,6 +40,7 @@ class Setting:
     doc: str
     choices: tuple[str, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     above: float | None = None
     below: float | None = None
     numbers: bool = False
@@ -44,7 +50,15 @@ class Setting:
         """What is accepted, in words."""
         if self.choices:
             return "one of " + ", ".join(map(repr, self.choices))
-        limits = {"of at least": self.minimum, "above": self.above, "below": self.below}
+        return self._describe(self.maximum)
+
+    def _describe(self, maximum: float | None) -> str:
+        limits = {
+            "of at least": self.minimum,
+            "above": self.above,
+            "at most": maximum,
+            "below": self.below,
+        }
         words = [f"{word} {limit}" for word, limit in limits.items() if limit is not None]
         return " ".join([_KINDS[type(self.default)], " and ".join(words)]).rstrip()
 
@@ -61,7 +75,12 @@ class Setting:
         # `type`, not `isinstance`: true is no integer here.
         if type(accepted) is not kind or not self._in_range(accepted):
             raise InputError(
-                f"`{self.key}` must be {self.expected}. Received: {self.key}={value!r}."
+                f"`{self.key}` must be {self.expected}. Received: {self.key}={_shown(value)}."
+            )
+        if type(accepted) is int and self.below is None and accepted > LARGEST:
+            raise InputError(
+                f"`{self.key}` must be {self._describe(LARGEST)}. "
+                f"Received: {self.key}={_shown(value)}."
             )
         return accepted
 
@@ -71,6 +90,7 @@ class Setting:
         return (
             (isinstance(value, int) or math.isfinite(value))
             and (self.minimum is None or value >= self.minimum)
+            and (self.maximum is None or value <= self.maximum)
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
         )
@@ -137,6 +157,14 @@ def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
 
 def _ratio(first: str, second: str) -> float:
     return difflib.SequenceMatcher(None, first, second).ratio()
+
+
+def _shown(value: object) -> str:
+    """Returns a value as it is written; Python refuses to write thousands of digits."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "an integer of thousands of digits"
 
 
 def _as_float(value: object) -> object:

@@ -13,15 +13,15 @@ import keras
 from keras_attention.errors import InputError
 from keras_attention.files import errors_of_writing
 from keras_attention.grouping import BATCH_TOKENS
-from keras_attention.model_files import load_codec, load_model
+from keras_attention.model_files import load_model
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import LEAST_ALLOWED
-from keras_attention.text.codec import SETTINGS_FILE, TextCodec
+from keras_attention.text.codec import TextCodec
 from keras_attention.translator import Translator
 
 from .averaging import with_average
 from .batches import PairBatches
-from .build import build_codec, build_model, make_fit_variables
+from .build import build_model, make_fit_variables
 from .callbacks import (
     VALIDATION_ROWS,
     Checkpoint,
@@ -30,18 +30,21 @@ from .callbacks import (
     SeedNoise,
     Validate,
 )
-from .data import Pair, split_pairs
+from .data import Pair
 from .data_paths import with_absolute_paths
 from .divergence import StopDiverged, fit
+from .folder_lock import hold_folder
 from .guides import read_guides
 from .pointers import find_pointers
 from .pretrained import load_pretrained
 from .progress import Plan, describe_best, make_progress
 from .reachability import check_metric, report_references
 from .recipe import Recipe
+from .run_files import TRAIN_LOCK
 from .run_folder import RunFolder
 from .samples import ShowSamples
 from .short_list import learn_short_list
+from .start import new_start, resume_start
 from .stopwatch import Stopwatch
 from .text_metrics import higher_is_better
 from .watching import KeepBest, LowerOnPlateau, StopEarly
@@ -50,7 +53,12 @@ _logger = logging.getLogger(__name__)
 
 
 def train(
-    recipe: Recipe, folder: str | Path, *, resume: bool = False, overwrite: bool = False
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    changed_data: bool = False,
 ) -> Translator:
     """Trains a recipe through `model.fit`.
 
@@ -62,23 +70,42 @@ def train(
         folder: the run folder; see `RunFolder` for what it holds.
         resume: continue the run in `folder` after its last validation.
         overwrite: remove what stands in `folder` first.
+        changed_data: resume although the data has changed since the run was started. Tokenizers
+            and held-out pairs stay; held-out pairs are removed from the new training pairs.
 
     Returns:
         The best translator, by the recipe's metric.
 
     Raises:
-        InputError: if the data, the recipe or the folder cannot be used.
+        InputError: if the data, the recipe or the folder cannot be used, the data has changed
+            since the run was started, or another process trains in the folder.
     """
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
+    if changed_data and not resume:
+        raise InputError("--changed-data is for a run that goes on; give --resume too.")
+
+    def check_folder() -> None:
+        if resume:
+            run.check_same(recipe, overwrite=overwrite)
+        else:
+            run.check_free(overwrite=overwrite)
+
+    check_folder()
+    with hold_folder(run.path, TRAIN_LOCK):
+        check_folder()  # once more: another process may have been at work until now
+        return _train(recipe, run, resume=resume, overwrite=overwrite, changed_data=changed_data)
+
+
+def _train(
+    recipe: Recipe, run: RunFolder, *, resume: bool, overwrite: bool, changed_data: bool
+) -> Translator:
+    epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
     if resume:
-        run.check_same(recipe, overwrite=overwrite)
+        started = resume_start(recipe, run, is_new=not checkpoint, changed_data=changed_data)
     else:
-        run.check_free(overwrite=overwrite)
-    training, held_out = split_pairs(recipe.data, recipe.seed)
+        started = new_start(recipe)
+    training, held_out, codec = started.training, started.data.held_out, started.codec
     _check_held_out(recipe, held_out)
-    codec = build_codec(recipe, training)
-    if resume:
-        _check_same_codec(run.path, codec)
     _check_short_list(recipe, codec)
     check_metric(recipe, codec, held_out)
     batches = make_batches(
@@ -93,13 +120,13 @@ def train(
     )
     validation = _validation_batches(recipe, codec, held_out) if held_out else None
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
-    epochs_done, checkpoint = run.last_checkpoint() if resume else (0, None)
+    _check_updates(recipe, stretch * stretches)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
     # It decodes the held-out pairs that are within the recipe's limits, whatever these are.
     translator = Translator(model, codec, max_tokens=sys.maxsize)
     # Only now, when all that can be wrong has been looked for, does the folder change.
     with errors_of_writing(run.path):
-        run.start(recipe, epochs_done, overwrite=overwrite)
+        run.start(recipe, epochs_done, overwrite=overwrite, files=started.to_files())
     _logger.info(
         "%s: %s parameters, %d training pairs, %d held out, %d steps an epoch",
         recipe.name,
@@ -128,17 +155,6 @@ def train(
             verbose=int(sys.stdout.isatty()),
         )
     return _finished(recipe, run, batches, plan)
-
-
-def _check_same_codec(folder: Path, codec: TextCodec) -> None:
-    """Refuses to go on with weights that belong to other tokens than the recipe gives now."""
-    begun = (folder / SETTINGS_FILE).is_file()
-    if begun and (side := load_codec(folder).differs_in(codec)):
-        raise InputError(
-            f"{folder}: the run has another {side} tokenizer than its recipe gives now: the "
-            "training pairs have changed, or another version of keras-attention began it. Begin "
-            "anew in another folder (train: with --overwrite)."
-        )
 
 
 def _validation_batches(recipe: Recipe, codec: TextCodec, held_out: list[Pair]) -> PairBatches:
@@ -233,6 +249,27 @@ def _stretches(recipe: Recipe, steps_per_epoch: int) -> tuple[int, int]:
     return stretch, -(-steps // stretch)
 
 
+def _check_updates(recipe: Recipe, steps: int) -> None:
+    """Checks that weights change, and at the full step size in the end.
+
+    Args:
+        recipe: what is to be trained.
+        steps: batches of the whole run.
+    """
+    config = recipe.training
+    updates = steps // config.accumulate
+    if not updates:
+        raise InputError(
+            f"`training.accumulate` must be at most the number of all steps, {steps}, for one "
+            f"update. Received: training.accumulate={config.accumulate}."
+        )
+    if config.warmup >= updates:
+        raise InputError(
+            f"`training.warmup` must be below the number of all updates, {updates}, to come to an "
+            f"end. Received: training.warmup={config.warmup}."
+        )
+
+
 def _callbacks(
     recipe: Recipe, run: RunFolder, translator: Translator, held_out: list[Pair], plan: Plan
 ) -> list[keras.callbacks.Callback]:
@@ -257,6 +294,6 @@ def _callbacks(
         *([StopEarly(run, monitor, config.patience, higher_is_better=more)] if early else []),
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
-        Checkpoint(run, keep=config.average_last),
+        Checkpoint(run, keep=config.average_last, codec=translator.codec),
         make_progress(plan),
     ]

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_attention.decoding.options import LARGEST
+
 
 def _of_search(metavar: str | None, help: str, *names: str, **limits: Any) -> Any:
     """An option of search; where it is not given the model's own setting holds."""
@@ -82,6 +84,7 @@ BatchSize = Annotated[
     int,
     typer.Option(
         min=1,
+        max=LARGEST,
         metavar="N",
         help="Lines searched together, fewer where they are long; a model sorts up to 16 times "
         "as many.",
@@ -91,6 +94,7 @@ MaxTokens = Annotated[
     int | None,
     typer.Option(
         min=1,
+        max=LARGEST,
         metavar="N",
         help="Tokens of a text at most; a longer one cannot be used.  [default: 1024, or "
         "data.max_source_length if that is more]",

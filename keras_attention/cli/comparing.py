@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,13 @@ from keras_attention.alignments import HIGH_ERROR
 from keras_attention.cli.stopping import advise_on_stop
 from keras_attention.errors import InputError
 from keras_attention.training.by_length import check_lengths, wanted_lengths
-from keras_attention.training.comparison import Run, is_complete, plan_runs, read_result
+from keras_attention.training.comparison import (
+    Run,
+    is_complete,
+    other_data,
+    plan_runs,
+    read_result,
+)
 from keras_attention.training.comparison_plots import plot_comparison
 from keras_attention.training.comparison_table import (
     Row,
@@ -30,6 +37,7 @@ from keras_attention.training.jobs import Failure, run_all
 from keras_attention.training.metric_kinds import format_value
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.variants import Grid, Refused
+from keras_attention.workspaces import find_leftovers
 
 _WIDTH = 160
 """Columns of a table where no terminal says how many it has."""
@@ -70,8 +78,11 @@ def run_compare(grid: Grid, plan: Plan) -> None:
     for reason, labels in _by_reason(grid.refused).items():
         console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
     failures: list[Failure] = []
+    _check_data(runs, plan)
     if not plan.show:
         with advise_on_stop("The same command goes on from here."), hold_folder(plan.folder):
+            for leftover in find_leftovers(plan.folder):
+                shutil.rmtree(leftover)
             failures = _train(runs, plan, console)
     rows = make_rows(runs)
     if any(row.results for row in rows):
@@ -95,6 +106,18 @@ def parse_lengths(text: str) -> tuple[int, ...]:
     if not all(word.isdecimal() and len(word) < 7 for word in words):
         raise InputError(f"--lengths must read like 10,20,40. Received: {text!r}.")
     return tuple(map(int, words))
+
+
+def _check_data(runs: Sequence[Run], plan: Plan) -> None:
+    """Refuse to train beside runs of other data, and say which those are that are shown."""
+    changed = {run.folder.name: path for run in runs if (path := other_data(run))}
+    if not changed:
+        return
+    path = next(iter(changed.values()))
+    said = f"{path} has changed since these runs were started: {', '.join(changed)}"
+    if not plan.show:
+        raise InputError(f"{said}; put the old file back, or compare in another folder (--output).")
+    print(f"note: {said}.", file=sys.stderr)
 
 
 def _by_reason(refused: Sequence[Refused]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from keras_attention.errors import InputError
 from keras_attention.export.quality_gate import Gate, Quality, measure_variants
 from keras_attention.export.tflite import PRECISIONS, Converted
 from keras_attention.training.metric_kinds import ExactMatch
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_data import load_run_recipe
 from keras_attention.training.text_metrics import higher_is_better, score
 from keras_attention.translator import Translator
 
@@ -86,7 +86,7 @@ def variants_file(folder: Path) -> Path:
 
 def _quality(folder: Path) -> Quality:
     """The metric by which the recipe kept the best model, in hundredths."""
-    metric = load_recipe(folder / "recipe.toml").training.metric
+    metric = load_run_recipe(folder).training.metric
     scale = 100 if metric == ExactMatch.name else 1
 
     def judge(outputs: Sequence[str], targets: Sequence[str], sources: Sequence[str]) -> float:

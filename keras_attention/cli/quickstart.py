@@ -11,9 +11,10 @@ from keras_attention.cli.output import log_to_console, print_agreements, print_e
 from keras_attention.errors import InputError
 from keras_attention.export.verify import verify
 from keras_attention.plotting import plot_alignment, plot_curves
-from keras_attention.training.data import Pair, split_pairs
+from keras_attention.training.data import Pair
 from keras_attention.training.evaluate import evaluate
 from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_data import read_held_out
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.train import train
 from keras_attention.translator import Translator
@@ -62,10 +63,10 @@ def _train(folder: Path, overrides: Sequence[str], overwrite: bool) -> Translato
 
 def _show(translator: Translator, folder: Path, plain: Path) -> list[Pair]:
     """Accuracy, alignments in words and in pictures; returns the held-out pairs."""
-    recipe = load_recipe(folder / "recipe.toml")
-    training, held_out = split_pairs(recipe.data, recipe.seed)
+    kept = read_held_out(folder)
+    held_out = kept.pairs
     evaluation = evaluate(translator, held_out).in_form(translator.codec.reference_form)
-    print_evaluation(evaluation, {source for source, _ in training}, 0)
+    print_evaluation(evaluation, kept.seen, 0)
     if evaluation.exact_match < LEARNT:
         print("note: trained too little to know dates; a larger size or more epochs teach them.")
     translations = translator([source for source, _ in held_out[:SHOWN]])

@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_attention.cli.imports import lean_imports
 from keras_attention.decoding.options import SearchOptions
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.translation import Translation
 
 FORMATS = ("tsv", "csv", "dates", "parallel")
@@ -87,9 +87,14 @@ def open_translator(
 
     def translate(texts: Iterable[str]) -> Iterator[Translation]:
         nonlocal done  # lines come a few at a time, and a seed draws by their number
-        for found in translator.stream(list(texts), batch_size=batch_size, first=done, **options):
+        found = translator.stream(list(texts), batch_size=batch_size, first=done, **options)
+        try:
+            for each in found:
+                done += 1
+                yield translator.codec.replace_unknown(each) if replaces else each
+        except TextError:
             done += 1
-            yield translator.codec.replace_unknown(found) if replaces else found
+            raise
 
     return translate
 
@@ -188,6 +193,8 @@ def evaluation_pairs(
 ) -> tuple[list[tuple[str, str]], set[str]]:
     """The pairs of a file, or those the model's own recipe held out.
 
+    A note on standard error says where the data has changed since the training.
+
     Args:
         model: a model's folder, or a checkpoint in it.
         data: the file.
@@ -196,14 +203,14 @@ def evaluation_pairs(
         settings: texts "key=value" of settings of `data` that say how the file holds pairs.
 
     Returns:
-        The pairs, and the sources that the model was trained on (empty for a file).
+        The pairs, and those of their sources that the model was trained on (empty for a file).
 
     Raises:
         InputError: if the file cannot be used, or the model brings no recipe or held-out pairs.
     """
-    from keras_attention.training.data import read_pairs, split_pairs
+    from keras_attention.training.data import read_pairs
     from keras_attention.training.data_paths import literal
-    from keras_attention.training.recipe import load_recipe
+    from keras_attention.training.run_data import read_held_out
     from keras_attention.training.sections import DataConfig
 
     if data_format not in FORMATS:
@@ -226,11 +233,12 @@ def evaluation_pairs(
         folder = folder.parent
     if not (folder / "recipe.toml").is_file():
         raise InputError(f"{model}: brings no recipe.toml, so no held-out pairs; name a file.")
-    recipe = load_recipe(folder / "recipe.toml")
-    training, held_out = split_pairs(recipe.data, recipe.seed)
-    if not held_out:
+    held_out = read_held_out(folder)
+    if not held_out.pairs:
         raise InputError(f"{folder}: its recipe held no pairs out; name a file.")
-    return held_out, {source for source, _ in training}
+    if held_out.note:
+        print(f"note: {held_out.note}", file=sys.stderr)
+    return held_out.pairs, held_out.seen
 
 
 def _reading_setting(text: str) -> tuple[str, Any]:

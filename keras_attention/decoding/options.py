@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 LEAST_TEMPERATURE = 1e-6
 """Log-probabilities divided by less may exceed float32."""
 
+LONGEST = 65_536
+"""Target tokens that an output may have at most; arrays of this length are allocated."""
+
+WIDEST_BEAM = 10_000
+"""Hypotheses of a source at most."""
+
+LARGEST = 2**31 - 1
+"""The largest of any other integer: what TensorFlow's 32 bits hold."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
@@ -22,8 +31,8 @@ class SearchOptions:
     decides which hypotheses are kept, and in which order. Lengths count the end token.
 
     Attributes:
-        max_length: target steps at most; a positive integer.
-        beam_width: hypotheses a source; 1 is greedy search. Default 1.
+        max_length: target steps at most; from 1 to 65,536.
+        beam_width: hypotheses a source, from 1 to 10,000; 1 is greedy search. Default 1.
         length_penalty: exponent of the length penalty that ranks beams (Wu et al. 2016, eq. 14).
             Default 0.
         coverage_penalty: weight of the coverage penalty that ranks beams (Wu et al. 2016,
@@ -79,12 +88,14 @@ class SearchOptions:
         """Checks each option alone, then those that belong together."""
         for name in ("max_length", "beam_width", "groups", "min_length", "no_repeat_ngram"):
             _check_integer(name, getattr(self, name))
+            _check_most(name, getattr(self, name), _MOST[name])
         if self.beam_width < 1 or self.max_length < 1:
             raise ValueError(
                 "`beam_width` and `max_length` must be positive. "
                 f"Received: beam_width={self.beam_width}, max_length={self.max_length}."
             )
         _check_integer("top_k", self.top_k)
+        _check_most("top_k", self.top_k, LARGEST)
         for name in ("min_length", "no_repeat_ngram", "top_k"):
             _check_least(name, getattr(self, name), 0)
         _check_number("length_penalty", self.length_penalty)
@@ -140,14 +151,36 @@ class SearchOptions:
                 raise ValueError(f"`{name}` wants `sample=True`. Received: {name}={value}.")
 
 
+_MOST = {
+    "max_length": LONGEST,
+    "beam_width": WIDEST_BEAM,
+    "groups": WIDEST_BEAM,
+    "min_length": LONGEST,
+    "no_repeat_ngram": LONGEST,
+}
+
+
+def _check_most(name: str, value: int, most: int) -> None:
+    if value > most:
+        received = value if value <= LARGEST else "an integer of more than 31 bits"
+        raise ValueError(f"`{name}` must be at most {most}. Received: {name}={received}.")
+
+
 def _check_integer(name: str, value: object) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise ValueError(f"`{name}` must be an integer. Received: {name}={value!r}.")
 
 
 def _check_number(name: str, value: object) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value):
         raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}.")
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return False
 
 
 def _check_least(name: str, value: float, least: float) -> None:

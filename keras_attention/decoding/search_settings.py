@@ -3,13 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from keras_attention.decoding.options import SearchOptions
-
-LONGEST = 1_000_000
-"""Tokens of the longest source and the longest output that a model may be set to."""
-
-WIDEST_BEAM = 10_000
-"""Hypotheses of the widest beam that a model may be set to."""
+from keras_attention.decoding.options import LONGEST, WIDEST_BEAM, SearchOptions
 
 
 @dataclass(frozen=True)
@@ -40,10 +34,11 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         """Checks the values by making options of them."""
-        if type(self.max_source_length) is not int or self.max_source_length < 1:
+        length = self.max_source_length
+        if type(length) is not int or not 1 <= length <= LONGEST:
             raise ValueError(
-                "`max_source_length` must be a positive integer. "
-                f"Received: max_source_length={self.max_source_length!r}."
+                f"`max_source_length` must be an integer from 1 to {LONGEST}. "
+                f"Received: max_source_length={length!r}."
             )
         if type(self.replace_unknown) is not bool:
             raise ValueError(

@@ -1,5 +1,6 @@
 """Text to ids and back, the same in Python, in every export and on the device."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -9,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.alignments import Links, link_words
-from keras_attention.decoding.search_settings import LONGEST, WIDEST_BEAM, SearchSettings
+from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
+from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.schema import JsonFile, Keys, flag, integer, number, optional, text
 from keras_attention.text.normalization import FORMS
@@ -273,6 +275,26 @@ class TextCodec:
                 files[f"{side}.{tokenizer.file}"] = tokenizer.to_bytes()
         settings |= {"joint_vocabulary": self.joint_vocabulary, **asdict(self.settings)}
         return {SETTINGS_FILE: (json.dumps(settings, indent=2) + "\n").encode(), **files}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this codec from another: the settings, and a digest of each other file."""
+        files = self.to_files()
+        settings = json.loads(files.pop(SETTINGS_FILE))
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        return {SETTINGS_FILE: settings, **digests}
+
+    def changed_file(self, fingerprint: Any) -> str:
+        """The name of a file that another fingerprint, which may be older, tells apart, or ""."""
+        own = self.fingerprint()
+        if not isinstance(fingerprint, dict) or not isinstance(
+            fingerprint.get(SETTINGS_FILE), dict
+        ):
+            return ""
+        expected = {**fingerprint}
+        expected[SETTINGS_FILE] = {**_DEFAULTS, **fingerprint[SETTINGS_FILE]}
+        # The settings come last: another kind of tokenizer is another file too.
+        names = sorted({*own, *expected}, key=lambda name: (name == SETTINGS_FILE, name))
+        return next((name for name in names if own.get(name) != expected.get(name)), "")
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], where: str) -> "TextCodec":

@@ -162,7 +162,10 @@ def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):
     ("options", "message"),
     [
         (["--vary", "atention=none"], "error: Unknown key `atention`; the nearest is"),
-        (["--vary", "units=8,none"], "error: `model.units` must be an integer of at least 1."),
+        (
+            ["--vary", "units=8,none"],
+            "error: `model.units` must be an integer of at least 1 and at most 16384.",
+        ),
         (["--vary", "units=8", "--lengths", "10,x"], "error: --lengths must read like 10,20,40."),
         (["--vary", "units=8", "--lengths", "9,9"], "error: --lengths must be rising numbers"),
         (["--vary", "units=8", "--show"], "no run of this comparison has ended yet."),

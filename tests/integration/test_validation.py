@@ -78,7 +78,7 @@ def test_a_held_out_pair_over_the_limits_is_not_decoded(tmp_path, monkeypatch, c
     settings = [f"path={tmp_path}/train.tsv", f"validation_path={tmp_path}/dev.tsv"]
     recipe = load_recipe("dates", [*TINY, "format=tsv", "held_out=0", *settings])
     given = {}
-    monkeypatch.setattr(Seq2Seq, "fit", lambda model, data, **options: given.update(options))
+    monkeypatch.setattr(Seq2Seq, "fit", lambda model, **options: given.update(options))
     monkeypatch.setattr("keras_attention.training.train._finished", lambda *_: None)
     with caplog.at_level("WARNING", "keras_attention"):
         train(recipe, tmp_path / "run")

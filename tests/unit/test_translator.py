@@ -14,6 +14,7 @@ from keras_attention import (
     Vocabulary,
 )
 from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.model_files import save_model
 from keras_attention.text.codec import TextCodec
 
 TEXTS = ["abc", "", "한 b", "cc", "a", "bca", "b"]
@@ -154,6 +155,33 @@ def test_saved_and_loaded_it_gives_the_same_answers(translator, tmp_path):
     for one, other in zip(loaded(TEXTS), translator(TEXTS), strict=True):
         assert (one.text, one.tokens) == (other.text, other.tokens)
         np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-6)
+
+
+def test_other_tokenizers_than_those_it_was_saved_with_are_refused(translator, tmp_path):
+    translator.save(tmp_path)
+    checkpoint = tmp_path / "checkpoints" / "epoch-0001.keras"
+    save_model(translator.model, checkpoint, codec=translator.codec)
+    for path in (tmp_path, checkpoint):
+        assert Translator.load(path)("abc").text == translator("abc").text
+    vocabulary = tmp_path / "source.vocabulary.txt"
+    vocabulary.write_text(vocabulary.read_text().replace("a\nb\n", "b\na\n"))
+    for path, name in ((tmp_path, "model.keras"), (checkpoint, "epoch-0001.keras")):
+        with pytest.raises(InputError, match=f"vocabulary.txt: expected what {name} was saved wi"):
+            Translator.load(path)
+
+
+def test_other_search_settings_than_those_it_was_saved_with_are_refused(translator, tmp_path):
+    translator.save(tmp_path)
+    settings = tmp_path / "translator.json"
+    settings.write_text(settings.read_text().replace('"beam_width": 1', '"beam_width": 2'))
+    with pytest.raises(InputError, match=r"translator.json: expected what model.keras was saved"):
+        Translator.load(tmp_path)
+
+
+def test_a_model_of_an_older_version_does_not_name_its_tokenizers(translator, tmp_path):
+    translator.save(tmp_path)
+    save_model(translator.model, tmp_path / "model.keras")
+    assert Translator.load(tmp_path)("abc").text == translator("abc").text
 
 
 def test_the_optimizer_is_not_saved(translator, tmp_path):

@@ -27,7 +27,10 @@ def compare(
         ),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Runs of each, from the recipe's seed on.")
+        int,
+        typer.Option(
+            min=1, max=1_000, metavar="N", help="Runs of each, from the recipe's seed on."
+        ),
     ] = 1,
     overrides: Overrides = None,
     lengths: Annotated[

@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from keras_attention.cli.arguments import ModelFolder
+from keras_attention.decoding.options import LARGEST
 
 
 def export(
     model: ModelFolder,
     version: Annotated[
-        int, typer.Option(min=1, metavar="N", help="TensorFlow Serving's version folder.")
+        int,
+        typer.Option(min=1, max=LARGEST, metavar="N", help="TensorFlow Serving's version folder."),
     ] = 1,
     tflite: Annotated[
         str,
@@ -22,7 +24,10 @@ def export(
         ),
     ] = "float32",
     lines: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Pairs that precisions are measured on.")
+        int,
+        typer.Option(
+            min=1, max=LARGEST, metavar="N", help="Pairs that precisions are measured on."
+        ),
     ] = 500,
     compute: Annotated[
         str,
@@ -33,12 +38,16 @@ def export(
         ),
     ] = "float32",
     max_batch: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Texts that the SavedModel takes at once.")
+        int,
+        typer.Option(
+            min=1, max=LARGEST, metavar="N", help="Texts that the SavedModel takes at once."
+        ),
     ] = 64,
     max_tokens: Annotated[
         int | None,
         typer.Option(
             min=1,
+            max=LARGEST,
             metavar="N",
             help="Tokens of a text that the SavedModel takes.  [default: 1024, or "
             "data.max_source_length if that is more]",
@@ -101,7 +110,9 @@ def verify(
         str | None,
         typer.Argument(metavar="FILE", help="Lines, or -.  [default: sources held out]"),
     ] = None,
-    lines: Annotated[int, typer.Option(min=1, metavar="N", help="Lines compared at most.")] = 500,
+    lines: Annotated[
+        int, typer.Option(min=1, max=LARGEST, metavar="N", help="Lines compared at most.")
+    ] = 500,
 ) -> None:
     """Check that every export gives the Keras model's answers; exit code 1 where one does not.
 

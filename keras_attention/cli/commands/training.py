@@ -44,6 +44,14 @@ def train(
             help="Continue a killed run by its own recipe, or with --set epochs=N for longer.",
         ),
     ] = False,
+    changed_data: Annotated[
+        bool,
+        typer.Option(
+            "--changed-data",
+            help="With --resume: go on although the data has changed since the run was started. "
+            "The tokenizers and the held-out pairs stay, and held-out pairs are not trained on.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     show: Annotated[
         bool, typer.Option("--show", help="Print the resolved recipe, explained; train nothing.")
@@ -60,15 +68,16 @@ def train(
     if show:
         print(describe_recipe(resolved))
         return
+    from keras_attention.training.run_data import load_run_recipe
     from keras_attention.training.train import train as run
 
     log_to_console()
     folder = output or Path("saved_models") / resolved.name
     begun = folder / "recipe.toml"
     if resume and not overrides and recipe in recipe_names() and begun.is_file():
-        resolved = load_recipe(begun)
+        resolved = load_run_recipe(folder)
     with advise_on_stop("--resume goes on after the last validation.", begun.is_file):
-        run(resolved, folder, resume=resume, overwrite=overwrite)
+        run(resolved, folder, resume=resume, overwrite=overwrite, changed_data=changed_data)
     print(f"Trained. Next: keras-attention evaluate {folder}")
 
 

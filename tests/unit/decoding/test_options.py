@@ -272,6 +272,10 @@ def test_options_and_overrides_are_one_interface():
         ({"coverage_penalty": -0.1}, "`coverage_penalty` must be at least 0."),
         ({"repetition_penalty": 0.9}, "`repetition_penalty` must be at least 1."),
         ({"repetition_penalty": "1"}, "`repetition_penalty` must be a finite number."),
+        ({"length_penalty": 10**400}, "`length_penalty` must be a finite number."),
+        ({"beam_width": 1_000_000}, "`beam_width` must be at most 10000. Received: beam_width=1"),
+        ({"max_length": 10**12}, "`max_length` must be at most 65536. Received: max_length=an i"),
+        ({"sample": True, "top_k": 10**5000}, "`top_k` must be at most 2147483647. Received: "),
         ({"no_repeat_ngram": -2}, "`no_repeat_ngram` must be at least 0."),
         (
             {"beam_width": 4, "groups": 3},

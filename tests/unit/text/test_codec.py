@@ -39,7 +39,7 @@ def test_settings_become_options():
         settings.options(groups=3)
     with pytest.raises(ValueError, match="`min_length` must not be above `max_length`"):
         SearchSettings(5, 7, min_length=8)
-    with pytest.raises(ValueError, match="`max_source_length` must be a positive integer"):
+    with pytest.raises(ValueError, match="`max_source_length` must be an integer from 1 to 65536"):
         SearchSettings(0, 7)
     with pytest.raises(ValueError, match="`replace_unknown` must be True or False"):
         SearchSettings(5, 7, replace_unknown=1)
@@ -259,6 +259,33 @@ def test_damaged_settings(codec, change):
 def test_settings_that_are_none(codec, text):
     with pytest.raises(InputError, match=r"translator\.json: damaged"):
         TextCodec.from_files({**codec.to_files(), SETTINGS_FILE: text.encode()}, "somewhere")
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5000, f"1{'0' * 400}"])
+def test_settings_that_no_reader_can_hold(codec, value):
+    files = codec.to_files()
+    files[SETTINGS_FILE] = files[SETTINGS_FILE].replace(b"0.5", value.encode())
+    with pytest.raises(InputError, match=r"translator\.json: damaged"):
+        TextCodec.from_files(files, "somewhere")
+
+
+def test_a_fingerprint_tells_which_file_is_another(codec):
+    fingerprint = json.loads(json.dumps(codec.fingerprint()))
+    assert codec.changed_file(fingerprint) == ""
+    older = {**fingerprint, SETTINGS_FILE: dict(fingerprint[SETTINGS_FILE])}
+    del older[SETTINGS_FILE]["no_repeat_ngram"]  # not a setting then; the default is meant
+    assert codec.changed_file(older) == ""
+    source = WordTokenizer(Vocabulary(["words", "two"]))
+    other = TextCodec(source, codec.target, codec.settings)
+    assert other.changed_file(fingerprint) == "source.vocabulary.txt"
+    characters = TextCodec(CharacterTokenizer(source.vocabulary), codec.target, codec.settings)
+    assert characters.changed_file(codec.fingerprint()) == "source.vocabulary.txt"
+    wider = TextCodec(codec.source, codec.target, replace(codec.settings, beam_width=3))
+    assert wider.changed_file(fingerprint) == SETTINGS_FILE
+    subwords = SubwordTokenizer(learn_subwords(["low lower lowest", "new newer newest"], 18))
+    assert TextCodec(subwords, codec.target, codec.settings).changed_file(fingerprint)
+    for none in (None, 3, [], {}, {SETTINGS_FILE: 3}):
+        assert codec.changed_file(none) == ""
 
 
 def test_a_whole_number_is_a_length_penalty_too(codec):

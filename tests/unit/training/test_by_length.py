@@ -68,7 +68,9 @@ def test_other_data_is_tested_on_what_was_held_out(tmp_path):
     recipe = load_recipe("copy", settings)
     assert wanted_lengths(recipe, [2, 6, 7, 9]) == ["1–2", "3–6", "7–7", "8–9"]
     translator = Copier(most=5, max_length=100)
-    assert score_lengths(translator, recipe, [2, 6, 7, 9]) == {
+    assert score_lengths(
+        translator, recipe, [2, 6, 7, 9], split_pairs(recipe.data, recipe.seed)[1]
+    ) == {
         "1–2": {"pairs": 1, "value": 1.0, "errors": 0.0},
         "3–6": {"pairs": 2, "value": 0.5, "errors": 1 / 9},
         "7–7": {"pairs": 1, "value": 0.0, "errors": 2 / 7},
@@ -111,7 +113,7 @@ def test_a_transformer_writes_as_far_as_it_has_room(tmp_path):
     check_lengths(recipe, [5, 10])
     codec = build_codec(recipe, split_pairs(recipe.data, recipe.seed)[0])
     translator = Translator(build_model(recipe, codec), codec)
-    scores = score_lengths(translator, recipe, [5, 10])
+    scores = score_lengths(translator, recipe, [5, 10], split_pairs(recipe.data, recipe.seed)[1])
     assert [(score["pairs"], score["value"]) for score in scores.values()] == [(1, 0), (2, 0)]
 
 

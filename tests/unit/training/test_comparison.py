@@ -1,11 +1,18 @@
 import csv
 import json
+import os
 from dataclasses import replace
 
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.training.comparison import Result, is_complete, plan_runs, read_result
+from keras_attention.training.comparison import (
+    Result,
+    is_complete,
+    other_data,
+    plan_runs,
+    read_result,
+)
 from keras_attention.training.comparison_table import (
     Spread,
     format_tables,
@@ -13,6 +20,8 @@ from keras_attention.training.comparison_table import (
     poorly_aligned,
     save_table,
 )
+from keras_attention.training.run_data import Fingerprint, RunData
+from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.variants import expand_grid
 
 
@@ -108,6 +117,29 @@ def test_a_result_is_read_back_for_its_own_recipe_alone(tmp_path):
     run.result_file.write_text('{"recipe": 3')
     with pytest.raises(InputError, match=r"units=8-seed1.json: damaged, .* Remove it"):
         read_result(run)
+
+
+def test_runs_of_other_data_are_told(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a\tb\n" * 9)
+    (run,) = planned(tmp_path / "grid", "units=8", overrides=["format=tsv", f"data.path={path}"])
+    assert other_data(run) == ""
+    files = {"data.path": Fingerprint.of(path)}
+    result = end(run, files=files)
+    assert read_result(run) == result
+    assert other_data(run) == ""
+    path.write_text("b\ta\n" * 9)
+    os.utime(path, ns=(1, 1))
+    assert other_data(run) == str(path)
+    run.result_file.unlink()
+    assert other_data(run) == ""
+    data = RunData(run.recipe.to_toml(), files, "", [])
+    RunFolder(run.folder).start(run.recipe, files=data.to_files())
+    assert other_data(run) == str(path)
+    path.unlink()
+    assert other_data(run) == ""
+    end(run)  # of an older version, which knows no files
+    assert is_complete(run)
 
 
 def test_a_run_is_complete_with_everything_that_is_wanted(tmp_path):

@@ -41,7 +41,20 @@ def test_a_folder_is_held_and_given_back(tmp_path):
     assert hold(folder) == f"{os.getpid()} on {platform.node()}"
     with pytest.raises(KeyboardInterrupt), hold_folder(folder):
         raise KeyboardInterrupt
-    assert list(folder.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []  # as before: what was made is removed
+
+
+def test_a_folder_with_something_in_it_stays(tmp_path):
+    with hold_folder(tmp_path / "new" / "run", "train.lock"):
+        assert (tmp_path / "new" / "run" / "train.lock").is_file()
+        (tmp_path / "new" / "run" / "model.keras").touch()
+    assert [path.name for path in (tmp_path / "new" / "run").iterdir()] == ["model.keras"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="run: expected a folder that can be written"):
+        hold(tmp_path / "file" / "run")
 
 
 def test_what_another_process_holds_is_refused_until_it_ends(tmp_path, holder):

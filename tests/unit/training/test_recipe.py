@@ -144,6 +144,18 @@ def test_overrides_can_mend_a_contradiction_in_pieces():
             "model.embedding. Received: model.embedding=64 and outputs of 128.",
         ),
         ("schedule=linear", "`training.schedule` must be one of 'constant', 'inverse_square_root'"),
+        ("epochs=1000000000000", "an integer of at least 1 and at most 2147483647. Received: "),
+        ("units=1000000000", "`model.units` must be an integer of at least 1 and at most 16384."),
+        ("beam_width=1000000", "`decoding.beam_width` must be an integer of at least 1 and at mo"),
+        ("max_target_length=1000000000000", "of at least 1 and at most 65536. Received: data."),
+        ("bucket_width=100000000000000000000", "of at least 1 and at most 65536. Received: tra"),
+        (
+            "seed=18446744073709551616",
+            "`seed` must be an integer of at least 0 and below 4294967296",
+        ),
+        (f"units={'9' * 5000}", "`model.units` must be an integer of at least 1 and at most 16384"),
+        (f"units=0x{'f' * 5000}", "Received: model.units=an integer of thousands of digits."),
+        (f"units={'[' * 5000}", "`model.units` must be an integer of at least 1 and at most 16384"),
         ("batch_tokens=-1", "`training.batch_tokens` must be an integer of at least 0"),
         ("embedding_dropout=-0.5", "`model.embedding_dropout` must be -1 or at least 0."),
     ],
@@ -227,11 +239,23 @@ def test_a_bare_key_of_two_sections_must_be_dotted(monkeypatch):
         ("[optimizer]", "unknown table [optimizer]; the tables are [data], [text], [model], [tr"),
         ("model = 3", "`model` must be a table. Received: model=3."),
         ("[name]", "`name` must be a string of valid Unicode. Received: name={}."),
-        ("[model.units]\nx = 1", "`model.units` must be an integer of at least 1."),
-        ("[model]\nunits = [3]", "`model.units` must be an integer of at least 1."),
-        ("[model]\nunits = 1979-05-27", "`model.units` must be an integer of at least 1."),
+        (
+            "[model.units]\nx = 1",
+            "`model.units` must be an integer of at least 1 and at most 16384.",
+        ),
+        (
+            "[model]\nunits = [3]",
+            "`model.units` must be an integer of at least 1 and at most 16384.",
+        ),
+        (
+            "[model]\nunits = 1979-05-27",
+            "`model.units` must be an integer of at least 1 and at most 16384.",
+        ),
         ("[model\n", "this is not TOML: "),
         ("a = 1\na = 2", "this is not TOML: "),
+        (f"seed = {'9' * 5000}", "this is not TOML: a number has too many digits, or brackets are"),
+        (f"seed = {'[' * 5000}", "this is not TOML: a number has too many digits, or brackets are"),
+        (f"seed = 0x{'f' * 5000}", "Received: seed=an integer of thousands of digits."),
         ("[model]\ninput_feeding = true", "`model.input_feeding` needs model.placement='after'"),
     ],
 )
@@ -241,6 +265,13 @@ def test_bad_file(write, text, message):
         load_recipe(path)
     assert str(error.value).startswith(f"{path}: ")
     assert message in str(error.value)
+
+
+def test_every_integer_has_an_upper_bound():
+    for known in SETTINGS.values():
+        if type(known.default) is int:
+            with pytest.raises(InputError, match=f"`{known.key}` must be .*(at most|below) [0-9]+"):
+                known.check(2**63)
 
 
 def test_no_such_recipe_names_the_nearest_and_all():

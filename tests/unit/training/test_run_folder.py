@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -226,3 +229,135 @@ def test_damaged_metrics(started, rows):
     write_metrics(started, "0,1.5", *rows)
     with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected numbers"):
         started.metrics()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"epoch,loss\n0,\xff\n", b"epoch,loss\n0," + b"1" * 200_000 + b"\n", b"epoch,loss\ninf,1\n"],
+)
+def test_metrics_that_are_no_text_or_no_numbers(started, content):
+    started.metrics_file.write_bytes(content)
+    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected numbers"):
+        started.metrics()
+
+
+def test_a_metric_that_was_not_computed_is_no_damage(started, recipe):
+    text = "epoch,loss,val_loss\n0,1.5,NA\n1,1.25,0.5\n2,1.0,NA\n"
+    started.metrics_file.write_text(text)
+    assert started.values("val_loss") == [0.5]
+    assert started.values("loss") == [1.5, 1.25, 1.0]
+    started.start(recipe, 2)
+    assert started.metrics_file.read_text().split() == text.split()[:3]
+    started.start(recipe, 1)
+    assert started.metrics_file.read_text().split() == text.split()[:2]
+
+
+def test_a_row_without_its_end_is_left_out(started):
+    started.metrics_file.write_text("epoch,loss\n0,1.5\n1,1.2")
+    assert started.values("loss") == [1.5]
+
+
+def test_files_of_a_start_are_whole_and_known(started, recipe):
+    files = {"data.json": b"{}", "held_out.jsonl": b"", "translator.json": b"1"}
+    started.start(recipe, files=files)
+    assert {name: (started.path / name).read_bytes() for name in files} == files
+    for name in ("train.lock", "train.lock.123"):
+        (started.path / name).touch()
+    started.check_free(overwrite=True)
+    started.start(recipe, overwrite=True)
+    left = sorted(path.name for path in started.path.iterdir())
+    assert left == ["recipe.toml", "train.lock", "versions.json"]  # whoever holds it removes it
+
+
+def test_a_locked_folder_is_empty_otherwise(tmp_path):
+    for name in ("train.lock", "train.lock.123"):
+        (tmp_path / name).touch()
+    RunFolder(tmp_path).check_free()
+
+
+def test_a_run_without_its_recipe_is_not_taken_for_a_start_that_was_killed(started):
+    add_checkpoints(started, "epoch-0001.keras")
+    started.recipe_file.unlink()
+    with pytest.raises(
+        InputError, match="holds a run without its recipe.toml; begin anew with --o"
+    ):
+        started.check_free()
+    started.check_free(overwrite=True)
+
+
+def test_what_killed_exports_left_is_removed(started, recipe):
+    for folder in ("onnx", "serving"):
+        (started.path / folder / ".encode.onnx.unfinished-abcdefgh").mkdir(parents=True)
+    started.start(recipe)
+    assert sorted(path.name for path in started.path.rglob("*")) == [
+        "onnx", "recipe.toml", "serving", "versions.json",
+    ]  # fmt: skip
+
+
+KILLED = """
+import os
+import shutil
+import sys
+from pathlib import Path
+from keras_attention.errors import InputError
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_folder import RunFolder
+
+run, recipe = RunFolder(sys.argv[1]), load_recipe("dates")
+files = {"held_out.jsonl": b"", "translator.json": b"1"}
+calls = {name: getattr(os, name) for name in ("unlink", "rmdir", "replace", "mkdir", "rename")}
+
+def kill_at(call):
+    def count(function):
+        def counted(*arguments, **options):
+            if not left:
+                os._exit(9)
+            left.pop()
+            return function(*arguments, **options)
+        return counted
+    left = [None] * call
+    for name, function in calls.items():
+        setattr(os, name, count(function))
+
+def can(check):
+    try:
+        check()
+    except InputError:
+        return False
+    return True
+
+for call in range(1000):
+    shutil.rmtree(run.path, ignore_errors=True)
+    run.start(recipe, files=files)
+    run.checkpoints.mkdir()
+    run.checkpoint(1).touch()
+    (run.path / "logs" / "train").mkdir(parents=True)
+    (run.path / "logs" / "train" / "events.out.tfevents.1").touch()
+    run.metrics_file.write_text("epoch,loss\\n0,1.5\\n")
+    child = os.fork()
+    if not child:
+        kill_at(call)
+        run.start(recipe, overwrite=True, files=files)
+        os._exit(0)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert can(lambda: run.check_free(overwrite=True)), (call, sorted(run.path.rglob("*")))
+    if not any(run.checkpoints.glob("*")):  # nothing to resume, so nothing to lose
+        resumes = run.recipe_file.is_file() and can(lambda: run.check_same(recipe))
+        assert resumes or can(run.check_free), (call, sorted(run.path.rglob("*")))
+    run.start(recipe, overwrite=True, files=files)
+    assert sorted(path.name for path in run.path.rglob("*")) == [
+        "held_out.jsonl", "recipe.toml", "translator.json", "versions.json"
+    ], (call, sorted(run.path.rglob("*")))
+    if not ended:
+        print(call)
+        break
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_removal_can_be_killed_at_any_moment(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path / "run"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 15

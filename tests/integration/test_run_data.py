@@ -1,0 +1,197 @@
+"""A run folder knows its data and itself: what has changed since is kept out, or told."""
+
+import json
+import os
+import platform
+import shutil
+
+import pytest
+from runs import contents, overrides, train_eagerly
+
+from keras_attention.model_files import load_codec
+from keras_attention.training.comparison import Run
+from keras_attention.training.measuring import complete
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_data import read_held_out
+from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.train import train
+
+RECIPE = """
+[data]
+format = "tsv"
+path = "pairs.tsv"
+held_out = 4
+[model]
+units = 4
+embedding = 4
+[training]
+epochs = 1
+batch_size = 8
+"""
+PAIRS = [(one + two, two + one) for one in "abcd" for two in "abcdef"]
+MORE = [("fff", letter) for letter in "abcdef"]
+
+
+def write(folder, pairs):
+    (folder / "pairs.tsv").write_text("".join(f"{one}\t{two}\n" for one, two in pairs))
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A folder with a recipe, its data and a run of one epoch; not to be changed."""
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "words.toml").write_text(RECIPE)
+    write(folder, PAIRS)
+    with pytest.MonkeyPatch.context() as patch:
+        train_eagerly(patch)
+        patch.chdir(folder)
+        train(load_recipe("words.toml"), "run")
+    return folder
+
+
+@pytest.fixture
+def work(first, tmp_path, monkeypatch, eagerly):
+    """A copy of all that, which is the working folder."""
+    folder = shutil.copytree(first, tmp_path / "work")
+    recipe = folder / "run" / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace(str(first), str(folder)))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_run_whose_data_grew_is_not_resumed(work, run):
+    before = contents(work / "run")
+    write(work, [*PAIRS, *MORE])
+    refused = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
+    assert (refused.code, refused.out) == (2, "")
+    assert f"{work / 'pairs.tsv'}: changed since the run was started; put the old" in refused.err
+    assert refused.err.count("\n") == 1
+    assert contents(work / "run") == before
+
+
+def test_a_run_goes_on_with_changed_data_where_it_is_told_so(work, run, monkeypatch):
+    codec, held_out = load_codec(work / "run"), read_held_out(work / "run").pairs
+    write(work, [*MORE * 3, *PAIRS])
+    trained = []
+    monkeypatch.setattr(
+        "keras_attention.training.train.PairBatches",
+        lambda pairs, *rest, **options: (
+            trained.append(pairs) or PairBatches(pairs, *rest, **options)
+        ),
+    )
+    from keras_attention.training.batches import PairBatches
+
+    asked = ["train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2"]
+    assert run(*asked, "--changed-data").code == 0
+    assert trained[0] == [pair for pair in [*MORE * 3, *PAIRS] if pair not in held_out]
+    assert trained[1] == held_out
+    assert load_codec(work / "run").differs_in(codec) == ""
+    assert read_held_out(work / "run").pairs == held_out
+    assert len(RunFolder(work / "run").metrics()) == 2
+    assert run(*asked).code == 0  # it is the run's data now
+
+
+def test_changed_data_is_of_a_run_that_goes_on(work, run):
+    refused = run("train", "words.toml", "--output", "new", "--changed-data")
+    assert (refused.code, refused.out) == (2, "")
+    assert "error: --changed-data is for a run that goes on; give --resume too." in refused.err
+    assert not (work / "new").exists()
+
+
+def test_evaluation_is_on_what_was_held_out(work, run):
+    asked = ["evaluate", "run", "--errors", "0"]
+    before = run(*asked)
+    assert (before.code, before.err) == (0, "")
+    write(work, [*MORE, *PAIRS[::-1]])
+    after = run(*asked)
+    assert after.out == before.out
+    assert after.err.startswith(f"note: {work / 'pairs.tsv'}: changed since the run was started; ")
+    (work / "pairs.tsv").unlink()
+    assert run(*asked) == before
+    aligned = run("align", "run")
+    assert aligned.out.count("\n") == 4
+
+
+def test_a_folder_of_an_older_version_is_evaluated_with_a_note(work, run):
+    for name in ("data.json", "held_out.jsonl"):
+        (work / "run" / name).unlink()
+    outcome = run("evaluate", "run", "--errors", "0")
+    assert outcome.code == 0
+    assert outcome.err.startswith("note: run: this run has no data.json, so its held-out pairs")
+    write(work, [*MORE * 3, *PAIRS])
+    refused = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
+    assert refused.code == 2
+    assert "run: the data has changed since the run was started, because it gives" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("source.vocabulary.txt", lambda text: text.replace("a\nb", "b\na"), "expected what model"),
+        ("recipe.toml", lambda text: "", "expected the recipe that the run was started with"),
+        ("held_out.jsonl", lambda text: text * 2, "expected the pairs that the run was started"),
+    ],
+)
+def test_a_file_of_another_run_is_refused(name, change, message, work, run):
+    path = work / "run" / name
+    text = path.read_text()
+    path.write_text(change(text))
+    if path.read_text() == text:  # the vocabulary is in another order
+        path.write_text("\n".join([*text.split("\n")[:4], *reversed(text.split()[4:]), ""]))
+    outcome = run("evaluate", "run")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"{name}: {message}" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--resume"], ["--overwrite"]])
+def test_a_folder_in_which_another_process_trains_is_left(options, work, run):
+    folder = "run" if options else "new"
+    (work / folder).mkdir(exist_ok=True)
+    (work / folder / "train.lock").write_text(f"{os.getppid()} on {platform.node()}")
+    before = contents(work / folder)
+    refused = run("train", "words.toml", "--output", folder, *options)
+    assert (refused.code, refused.out) == (2, "")
+    assert f"error: {folder}: process {os.getppid()} on " in refused.err
+    assert contents(work / folder) == before
+
+
+def test_a_run_without_held_out_pairs_is_resumed_and_compared(work, run):
+    asked = ["train", "words.toml", "--output", "new", *overrides("held_out=0")]
+    assert run(*asked).code == 0
+    assert run(*asked, "--resume", "--set", "epochs=2").code == 0
+    assert len(RunFolder(work / "new").values("loss")) == 2
+    recipe = load_recipe(work / "new" / "recipe.toml")
+    result = complete(Run("new", recipe, work / "new"))
+    assert (result.value, result.curve, result.alignment) == (None, (), {})
+    saved = json.loads((work / "new.json").read_text())
+    assert saved["files"]["data.path"]["path"] == str(work / "pairs.tsv")
+
+
+def test_a_comparison_is_of_one_data(work, run):
+    shutil.copytree(work / "run", work / "grid" / "units=4-seed1")
+    asked = ["compare", "words.toml", "--vary", "units=4", "--output", "grid"]
+    write(work, [*MORE, *PAIRS])
+    before = contents(work / "grid")
+    refused = run(*asked)
+    assert (refused.code, refused.out) == (2, "")
+    said = f"{work / 'pairs.tsv'} has changed since these runs were started: units=4-seed1"
+    assert refused.err.startswith(f"error: {said}; put the old file back, or compare in another")
+    shown = run(*asked, "--show")
+    assert shown.err.startswith(f"note: {said}.")
+    assert contents(work / "grid") == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["accumulate=4"], "`training.accumulate` must be at most the number of all steps, 3,"),
+        (["warmup=3"], "`training.warmup` must be below the number of all updates, 3, to come to"),
+        (["warmup=1", "accumulate=2"], "`training.warmup` must be below the number of all updat"),
+    ],
+)
+def test_what_would_train_nothing_is_refused(settings, message, work, run):
+    refused = run("train", "words.toml", "--output", "new", *overrides(*settings))
+    assert (refused.code, refused.out) == (2, "")
+    assert message in refused.err
+    assert not (work / "new").exists()

@@ -1,0 +1,88 @@
+"""What a run begins with, or goes on with: its training pairs, its data and its tokenizers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from keras_attention.errors import InputError
+from keras_attention.model_files import check_tokenizers, load_codec
+from keras_attention.text.codec import SETTINGS_FILE, TextCodec
+
+from .build import build_codec
+from .data import Pair, split_pairs
+from .recipe import Recipe
+from .run_data import RunData, read_run_data, split_again
+from .run_folder import RunFolder
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the first step of a run, or the next one, needs to know.
+
+    Attributes:
+        training: the pairs to train on.
+        data: what the run folder keeps of the data, with the held-out pairs.
+        codec: the tokenizers.
+    """
+
+    training: list[Pair]
+    data: RunData
+    codec: TextCodec
+
+    def to_files(self) -> dict[str, bytes]:
+        """Returns names and contents of the files that a resumed run reads; the data comes last."""
+        return {**self.codec.to_files(), **self.data.to_files()}
+
+
+def new_start(recipe: Recipe) -> Start:
+    """Reads the data of a new run, and learns its tokenizers.
+
+    Raises:
+        InputError: if the data or the recipe cannot be used.
+    """
+    training, held_out = split_pairs(recipe.data, recipe.seed)
+    codec = build_codec(recipe, training)
+    return Start(training, RunData.of(recipe, training, held_out), codec)
+
+
+def resume_start(
+    recipe: Recipe, run: RunFolder, *, is_new: bool = False, changed_data: bool = False
+) -> Start:
+    """Reads the data of a run that goes on; its tokenizers and held-out pairs are the stored ones.
+
+    Args:
+        recipe: what is trained.
+        run: the run folder.
+        is_new: whether there is no checkpoint yet.
+        changed_data: whether the data may have changed.
+
+    Raises:
+        InputError: if the data has changed, or a file cannot be used.
+    """
+    data = read_run_data(run.path)
+    if data is None:
+        return _resume_older(recipe, run)
+    codec = load_codec(run.path)
+    for _, checkpoint in run.all_checkpoints():
+        check_tokenizers(checkpoint, run.path, codec)
+    training, data = split_again(recipe, data, accept_changes=changed_data, with_embeddings=is_new)
+    return Start(training, data, codec)
+
+
+def _resume_older(recipe: Recipe, run: RunFolder) -> Start:
+    """Starts again where an older version stored no data: it is what the files hold now."""
+    start = new_start(recipe)
+    if (run.path / SETTINGS_FILE).is_file() and start.codec.differs_in(load_codec(run.path)):
+        raise InputError(
+            f"{run.path}: the data has changed since the run was started, because it gives other "
+            "tokenizers; put the old data back, or start a new run in another folder."
+        )
+    _logger.info(
+        "%s: this run does not say with which data it was started; it goes on with the data as it "
+        "is now.",
+        run.path,
+    )
+    return start
