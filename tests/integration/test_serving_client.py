@@ -300,7 +300,7 @@ class TestOtherSignatures:
 
     def test_what_the_server_refuses(self, connect):
         with pytest.raises(
-            InputError, match="^'x': beam_width: expected 1 to 16, or 0[.] Received: 100000[.]$"
+            InputError, match="^text 1: beam_width: expected 1 to 16, or 0[.] Received: 100000[.]$"
         ):
             connect()("x", beam_width=100_000, length_penalty=1.0)
 

