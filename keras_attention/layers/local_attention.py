@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
 from keras_attention.layers.content_attention import ContentAttention
+from keras_attention.layers.dense import Dense
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -73,13 +74,12 @@ class LocalAttention(ContentAttention):
         """Makes the score's weights, and `W` and `v` of a predicted position."""
         if self.predictive:
             units = query_shape[-1]
-            self.hidden = self._dense(units, "tanh", "position_hidden", units)
-            self.position = self._dense(1, "sigmoid", "position", units)
+            self.hidden = self._built(units, "tanh", "position_hidden", units)
+            self.position = self._built(1, "sigmoid", "position", units)
         super().build(query_shape, memory_shape)
 
-    @staticmethod
-    def _dense(units: int, activation: str, name: str, width: int) -> keras.layers.Dense:
-        layer = keras.layers.Dense(units, activation, use_bias=False, dtype="float32", name=name)
+    def _built(self, units: int, activation: str, name: str, width: int) -> Dense:
+        layer = self._dense(units, name, activation=activation, dtype="float32")
         layer.build((None, width))
         return layer
 
