@@ -167,6 +167,12 @@ def _squares(x: Tensor) -> Tensor:
     return ops.sum(ops.square(x), axis=-1)
 
 
+def _first(real: Tensor) -> Tensor:
+    """1 at the first real slot, which comes after padding or after nothing; else 0."""
+    preceding = ops.concatenate([ops.zeros_like(real[..., :1]), real[..., :-1]], -1)
+    return real * (1 - preceding)
+
+
 def _last(real: Tensor) -> Tensor:
     """1 at the last real slot, which is followed by padding or by nothing; else 0."""
     following = ops.concatenate([real[..., 1:], ops.zeros_like(real[..., :1])], -1)
@@ -177,7 +183,7 @@ def _one_ahead(weights: Tensor, real: Tensor) -> Tensor:
     """Each weight one slot on; that of the last real slot is the first's."""
     rolled = ops.concatenate([weights[..., -1:], weights[..., :-1]], -1)
     beyond = ops.sum(rolled * (1 - real), axis=-1, keepdims=True)
-    return ops.concatenate([rolled[..., :1] + beyond, rolled[..., 1:]], -1) * real
+    return rolled * real + beyond * _first(real)
 
 
 def _one_back(weights: Tensor, real: Tensor) -> Tensor:

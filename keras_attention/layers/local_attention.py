@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
 from keras_attention.layers.content_attention import ContentAttention
 from keras_attention.layers.dense import Dense
+from keras_attention.masking import token_places
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -30,8 +31,8 @@ class LocalAttention(ContentAttention):
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
-        memory_mask: boolean tensor `[B, S]`, True where the token is real, padding behind them;
-            taken from Keras's mask propagation when it is not given.
+        memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
+            mask propagation when it is not given. Positions count real tokens.
         keys: `project(memory)` of an earlier call.
         state: where it is monotonic, the number of the step, float32 `[B, 1]`.
         return_state: whether the next state is returned too. Default `False`.
@@ -106,7 +107,8 @@ class LocalAttention(ContentAttention):
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
         places = self._predicted(query, memory, mask) if self.predictive else state
-        distance = ops.cast(ops.arange(ops.shape(memory)[1]), "float32") - places
+        tokens = ops.arange(ops.shape(memory)[1]) if mask is None else token_places(mask)
+        distance = ops.cast(tokens, "float32") - places
         near, visible = ops.abs(distance) <= self.window, self._visible(memory, mask)
         near = near if visible is None else ops.logical_and(near, visible)
         alignment = self._weigh(self._score(query, keys), near)
