@@ -22,6 +22,24 @@ def real_tokens(ids: Tensor) -> Tensor:
     return ops.not_equal(ids, PAD_ID)
 
 
+def token_places(mask: Tensor) -> Tensor:
+    """Return which real token of its row each one is, counted from 0, wherever padding stands.
+
+    Args:
+        mask: boolean tensor `[..., S]`, True where the token is real.
+
+    Returns:
+        Int32 `[..., S]`; padding has the number of the token before it, or 0.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.masking import token_places
+    >>> np.asarray(token_places(np.array([[False, True, True]]))).tolist()
+    [[0, 0, 1]]
+    """
+    return ops.maximum(ops.cumsum(ops.cast(mask, "int32"), axis=-1) - 1, 0)
+
+
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     """Softmax over the last axis that gives masked positions a weight of exactly zero.
 

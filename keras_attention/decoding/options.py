@@ -51,7 +51,7 @@ class SearchOptions:
             tokens; less is nearer to greedy search. Default 1.
         top_k: draw from that many likeliest tokens only; 0 draws from all. Default 0.
         top_p: draw from the fewest likeliest tokens that have that probability together, in
-            (0, 1]. Default 1.
+            (0, 1]; of equally likely ones `top_k` and `top_p` keep the lower ids. Default 1.
         seed: of sampling: an integer in [0, 2 ** 31), which draws the same each time, or a
             `keras.random.SeedGenerator`. Default 0.
 

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.layers.dense import Dense
 from keras_attention.layers.time_loop import time_loop
 from keras_attention.mappings import MAPPINGS
 from keras_attention.masking import Tensor as Tensor
@@ -26,6 +27,11 @@ class AttentionMechanism(keras.layers.Layer):
         mapping: from scores to weights: `"softmax"`, or one of those that give many positions
             exactly nothing, `"sparsemax"` (Martins and Astudillo 2016) and `"entmax15"`
             (1.5-entmax, Peters et al. 2019). Default `"softmax"`.
+        kernel_initializer: how the matrices start, where there are any, as Keras's layers take
+            it. Default `"glorot_uniform"`.
+        bias_initializer: how the biases start, where there are any. Default `"zeros"`.
+        kernel_regularizer: what Keras adds to the loss for the matrices. Default `None`.
+        bias_regularizer: what Keras adds to the loss for the biases. Default `None`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`. One step may be that of
@@ -55,10 +61,56 @@ class AttentionMechanism(keras.layers.Layer):
     recurrent = False
     """Whether the weights of a step depend on the steps before."""
 
-    def __init__(self, *, mapping: str = "softmax", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        mapping: str = "softmax",
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)  # a cast would narrow the state too
         self.mapping = checked_choice(mapping, "mapping", tuple(MAPPINGS))
+        self.kernel_initializer = _checked_initializer(kernel_initializer)
+        self.bias_initializer = _checked_initializer(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.supports_masking = True
+
+    def _dense(
+        self,
+        units: int,
+        name: str,
+        *,
+        use_bias: bool = False,
+        activation: str | None = None,
+        dtype: Any = None,
+    ) -> Dense:
+        """A projection, which starts and is regularized as this layer says."""
+        return Dense(
+            units,
+            activation,
+            use_bias=use_bias,
+            kernel_initializer=_own(self.kernel_initializer),
+            bias_initializer=_own(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            dtype=self.dtype_policy if dtype is None else dtype,
+            name=name,
+        )
+
+    def _vector(self, units: int, name: str) -> Any:
+        """A weight `[units]` that starts and is regularized as the matrix `[units, 1]` it is."""
+        initializer = keras.initializers.get(_own(self.kernel_initializer))
+
+        def start(shape: Any, dtype: Any = None) -> Tensor:
+            return ops.reshape(initializer((*shape, 1), dtype=dtype), shape)
+
+        return self.add_weight(
+            shape=(units,), initializer=start, regularizer=self.kernel_regularizer, name=name
+        )
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
         """Makes the weights from the shapes `[..., D]` of the query and `[B, S, M]` of memory."""
@@ -187,18 +239,76 @@ class AttentionMechanism(keras.layers.Layer):
         steps = tuple(query_shape[:-1])
         return (*steps, self.context_width(memory_shape[-1])), (*steps, memory_shape[1])
 
+    def compute_output_spec(
+        self,
+        query: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None = None,
+        keys: Tensor | None = None,
+        state: Any = None,
+        training: bool = False,
+        return_state: bool = False,
+    ) -> tuple[Any, ...]:
+        """What a call returns in a functional model, the next state too where it is asked for."""
+        shapes = self.compute_output_shape(query.shape, memory.shape)
+        seen = tuple(keras.KerasTensor(shape, self.compute_dtype) for shape in shapes)
+        if not return_state:
+            return seen
+        if state is None:
+            state = _InitialState(self).compute_output_spec(memory, memory_mask)
+        rows = query.shape[0]
+        spec = map_state(lambda x: keras.KerasTensor((rows, *x.shape[1:]), "float32"), state)
+        return (*seen, spec)
+
     def context_width(self, memory_width: int) -> int:
         """Width of the context over a memory `memory_width` wide."""
         return memory_width
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this layer."""
-        return {**super().get_config(), "mapping": self.mapping}
+        return {
+            **super().get_config(),
+            "mapping": self.mapping,
+            "kernel_initializer": _serialized(self.kernel_initializer),
+            "bias_initializer": _serialized(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+        }
+
+
+class _InitialState(keras.Operation):
+    """A mechanism's `initial_state` as an operation, of which Keras tells the shapes."""
+
+    def __init__(self, mechanism: AttentionMechanism) -> None:
+        super().__init__()
+        self.mechanism = mechanism
+
+    def call(self, memory: Tensor, memory_mask: Tensor | None = None) -> Any:
+        """The first step's state."""
+        return self.mechanism.initial_state(memory, memory_mask)
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: Any) -> Any:
     """Applies `function` to every tensor of a nested state, of which there may be none."""
     return keras.tree.map_structure(function, state) if keras.tree.flatten(state) else state
+
+
+def _checked_initializer(initializer: Any) -> Any:
+    """The initializer; a default's name stays a name, so that it draws no seed before its use."""
+    if initializer in ("glorot_uniform", "zeros"):
+        return initializer
+    return keras.initializers.get(initializer)
+
+
+def _own(initializer: Any) -> Any:
+    """A copy for one weight: Keras's initializers give the same values again."""
+    return initializer.clone() if hasattr(initializer, "clone") else initializer
+
+
+def _serialized(initializer: Any) -> Any:
+    if isinstance(initializer, str):
+        return initializer
+    return keras.initializers.serialize(initializer)
 
 
 def _one_each(query: Tensor, memory: Tensor) -> bool:

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
+from keras_attention.layers.dense import times_vector
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -51,24 +52,23 @@ class BahdanauAttention(AttentionMechanism):
         super().__init__(**kwargs)
         self.units = checked_units(units)
         self.normalize = normalize
-        self.query_projection = keras.layers.Dense(
-            units, use_bias=False, dtype=self.dtype_policy, name="query_projection"
-        )
-        self.key_projection = keras.layers.Dense(
-            units, use_bias=False, dtype=self.dtype_policy, name="key_projection"
-        )
+        self.query_projection = self._dense(units, "query_projection")
+        self.key_projection = self._dense(units, "key_projection")
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
         """Makes `W`, `U`, `v` and, where normed, `g` and `b`."""
         self.query_projection.build(query_shape)
         self.key_projection.build(memory_shape)
-        self.v = self.add_weight(
-            shape=(self.units,), initializer=_glorot_column(self.units), name="v"
-        )
+        self.v = self._vector(self.units, "v")
         if self.normalize:
             scale = keras.initializers.Constant(self.units**-0.5)
             self.g = self.add_weight(shape=(), initializer=scale, name="g")
-            self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+            self.b = self.add_weight(
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                name="b",
+            )
         self.built = True
 
     def project(self, memory: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class BahdanauAttention(AttentionMechanism):
     def _read(self, summed: Tensor) -> Tensor:
         """Scores `[B, T, S]` of such sums."""
         hidden = ops.tanh(summed)
-        return ops.matmul(hidden, ops.cast(self._direction(), hidden.dtype))
+        return times_vector(hidden, ops.cast(self._direction(), hidden.dtype))
 
     def _direction(self) -> Tensor:
         """The vector that reads the score off the hidden layer, `[units]`."""
@@ -101,9 +101,3 @@ class BahdanauAttention(AttentionMechanism):
     def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this layer."""
         return {**super().get_config(), "units": self.units, "normalize": self.normalize}
-
-
-def _glorot_column(units: int) -> keras.initializers.Initializer:
-    """Glorot's range for a `[units, 1]` matrix, which is what `v` is."""
-    limit = (6.0 / (units + 1)) ** 0.5
-    return keras.initializers.RandomUniform(-limit, limit)

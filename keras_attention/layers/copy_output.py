@@ -110,7 +110,7 @@ class CopyOutput(keras.layers.Layer):
 
     def target_ids(self, source: Tensor) -> Tensor:
         """What source ids `[B, S]` are when they are copied: target ids `[B, S]`."""
-        return ops.take(self.targets, source, axis=0)
+        return ops.take(self.targets, ops.cast(source, "int32"), axis=0)
 
     def call(
         self,
@@ -146,7 +146,14 @@ class CopyOutput(keras.layers.Layer):
         by_source = ops.reshape(ops.cast(alignment, "float32"), (sources, rows, steps))
         return ops.matmul(by_source, ops.one_hot(copies, self.target_vocabulary_size))
 
-    def compute_output_shape(self, logits_shape: Any, *_: Any) -> Any:
+    def compute_output_shape(
+        self,
+        logits_shape: Any,
+        outputs_shape: Any,
+        alignment_shape: Any = None,
+        copies_shape: Any = None,
+        pointers_shape: Any = None,
+    ) -> Any:
         """The shape of the logits."""
         return logits_shape
 

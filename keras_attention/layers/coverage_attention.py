@@ -61,9 +61,7 @@ class CoverageAttention(HistoryAttention):
             )
         self.fertility = fertility
         if fertility is not None:
-            self.fertility_projection = keras.layers.Dense(
-                1, use_bias=False, dtype=self.dtype_policy, name="fertility_projection"
-            )
+            self.fertility_projection = self._dense(1, "fertility_projection")
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
         """Makes the weights of the fertility, where it is wanted, beside the small network."""

@@ -11,6 +11,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_units,
     map_state,
 )
+from keras_attention.layers.dense import Dense
 
 TINY = 1e-12
 """A weight, or a squared length, that counts as none."""
@@ -80,13 +81,13 @@ class ExternalMemoryAttention(AttentionMechanism):
     def build(self, query_shape: Any, memory_shape: Any) -> None:
         """Makes the projection of the first slots, and the heads."""
         addressed = self.width + 3 + 2 * self.reach + 1
-        self.slot_projection = self._dense(self.width, "slot_projection", memory_shape)
-        self.read_head = self._dense(addressed, "read_head", query_shape)
-        self.write_head = self._dense(addressed + 2 * self.width, "write_head", query_shape)
+        self.slot_projection = self._built(self.width, "slot_projection", memory_shape)
+        self.read_head = self._built(addressed, "read_head", query_shape)
+        self.write_head = self._built(addressed + 2 * self.width, "write_head", query_shape)
         self.built = True
 
-    def _dense(self, units: int, name: str, shape: Any) -> keras.layers.Dense:
-        layer = keras.layers.Dense(units, dtype=self.dtype_policy, name=name)
+    def _built(self, units: int, name: str, shape: Any) -> Dense:
+        layer = self._dense(units, name, use_bias=True)
         layer.build((None, None, shape[-1]))
         return layer
 
@@ -166,6 +167,12 @@ def _squares(x: Tensor) -> Tensor:
     return ops.sum(ops.square(x), axis=-1)
 
 
+def _first(real: Tensor) -> Tensor:
+    """1 at the first real slot, which comes after padding or after nothing; else 0."""
+    preceding = ops.concatenate([ops.zeros_like(real[..., :1]), real[..., :-1]], -1)
+    return real * (1 - preceding)
+
+
 def _last(real: Tensor) -> Tensor:
     """1 at the last real slot, which is followed by padding or by nothing; else 0."""
     following = ops.concatenate([real[..., 1:], ops.zeros_like(real[..., :1])], -1)
@@ -176,7 +183,7 @@ def _one_ahead(weights: Tensor, real: Tensor) -> Tensor:
     """Each weight one slot on; that of the last real slot is the first's."""
     rolled = ops.concatenate([weights[..., -1:], weights[..., :-1]], -1)
     beyond = ops.sum(rolled * (1 - real), axis=-1, keepdims=True)
-    return ops.concatenate([rolled[..., :1] + beyond, rolled[..., 1:]], -1) * real
+    return rolled * real + beyond * _first(real)
 
 
 def _one_back(weights: Tensor, real: Tensor) -> Tensor:

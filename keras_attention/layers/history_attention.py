@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_attention.layers.attention_mechanism import Tensor
@@ -27,8 +26,8 @@ class HistoryAttention(BahdanauAttention):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         # Where the score is normed, it has its own `b`.
-        self.history_projection = keras.layers.Dense(
-            units, use_bias=not self.normalize, dtype=self.dtype_policy, name="history_projection"
+        self.history_projection = self._dense(
+            units, "history_projection", use_bias=not self.normalize
         )
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:

@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
 from keras_attention.layers.content_attention import ContentAttention
+from keras_attention.layers.dense import Dense
+from keras_attention.masking import token_places
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -29,8 +31,8 @@ class LocalAttention(ContentAttention):
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
-        memory_mask: boolean tensor `[B, S]`, True where the token is real, padding behind them;
-            taken from Keras's mask propagation when it is not given.
+        memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
+            mask propagation when it is not given. Positions count real tokens.
         keys: `project(memory)` of an earlier call.
         state: where it is monotonic, the number of the step, float32 `[B, 1]`.
         return_state: whether the next state is returned too. Default `False`.
@@ -73,13 +75,12 @@ class LocalAttention(ContentAttention):
         """Makes the score's weights, and `W` and `v` of a predicted position."""
         if self.predictive:
             units = query_shape[-1]
-            self.hidden = self._dense(units, "tanh", "position_hidden", units)
-            self.position = self._dense(1, "sigmoid", "position", units)
+            self.hidden = self._built(units, "tanh", "position_hidden", units)
+            self.position = self._built(1, "sigmoid", "position", units)
         super().build(query_shape, memory_shape)
 
-    @staticmethod
-    def _dense(units: int, activation: str, name: str, width: int) -> keras.layers.Dense:
-        layer = keras.layers.Dense(units, activation, use_bias=False, dtype="float32", name=name)
+    def _built(self, units: int, activation: str, name: str, width: int) -> Dense:
+        layer = self._dense(units, name, activation=activation, dtype="float32")
         layer.build((None, width))
         return layer
 
@@ -106,7 +107,8 @@ class LocalAttention(ContentAttention):
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
         places = self._predicted(query, memory, mask) if self.predictive else state
-        distance = ops.cast(ops.arange(ops.shape(memory)[1]), "float32") - places
+        tokens = ops.arange(ops.shape(memory)[1]) if mask is None else token_places(mask)
+        distance = ops.cast(tokens, "float32") - places
         near, visible = ops.abs(distance) <= self.window, self._visible(memory, mask)
         near = near if visible is None else ops.logical_and(near, visible)
         alignment = self._weigh(self._score(query, keys), near)

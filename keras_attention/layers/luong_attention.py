@@ -11,6 +11,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_choice,
     checked_units,
 )
+from keras_attention.layers.dense import Dense
 
 SCORES = ("dot", "general", "concat", "location")
 
@@ -24,7 +25,7 @@ class LuongAttention(AttentionMechanism):
     - `"concat"`: `v . tanh(W [h; k])`.
     - `"location"`: row `s` of `W h`, from the query alone. `W` has `max_source_length` rows: a
       shorter source uses the first of them, and what stands beyond them in a longer one gets
-      a weight of zero, as in the paper.
+      a weight of zero, as in the paper. Padding must stand behind the tokens.
 
     Args:
         score: which of them. Default `"general"`.
@@ -90,14 +91,14 @@ class LuongAttention(AttentionMechanism):
                 f"Received: query width {query_width}, memory width {memory_width}."
             )
         if self.score == "general":
-            self.key_projection = self._dense(query_width, "key_projection", memory_shape)
+            self.key_projection = self._built(query_width, "key_projection", memory_shape)
         elif self.score == "concat":
             units = self.units or query_width
-            self.query_projection = self._dense(units, "query_projection", query_shape)
-            self.key_projection = self._dense(units, "key_projection", memory_shape)
-            self.v = self._dense(1, "v", (None, units))
+            self.query_projection = self._built(units, "query_projection", query_shape)
+            self.key_projection = self._built(units, "key_projection", memory_shape)
+            self.v = self._built(1, "v", (None, units))
         elif self.score == "location":
-            self.query_projection = self._dense(
+            self.query_projection = self._built(
                 self.max_source_length, "query_projection", query_shape
             )
         if self.scale:
@@ -137,8 +138,8 @@ class LuongAttention(AttentionMechanism):
         reach = (ops.arange(ops.shape(memory)[1]) < self.max_source_length)[None, None]
         return reach if mask is None else ops.logical_and(mask, reach)
 
-    def _dense(self, units: int | None, name: str, shape: Any) -> keras.layers.Dense:
-        layer = keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name)
+    def _built(self, units: int, name: str, shape: Any) -> Dense:
+        layer = self._dense(units, name)
         layer.build(shape)
         return layer
 

@@ -154,5 +154,7 @@ def _expected(stops: Tensor, previous: Tensor) -> Tensor:
         while loop[0] < size:
             loop = double(*loop)
     else:
-        loop = ops.while_loop(lambda by, *_: by < size, double, loop)
+        # XLA needs to know how often the loop may run, to keep what its gradient reads.
+        doublings = ops.sum(ops.cast(2 ** ops.arange(31) < size, "int32"))
+        loop = ops.while_loop(lambda by, *_: by < size, double, loop, maximum_iterations=doublings)
     return stops * loop[1]

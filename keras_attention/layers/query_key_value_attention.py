@@ -73,15 +73,13 @@ class QueryKeyValueAttention(ContentAttention):
         self.value_units = checked_units(value_units or key_units, "value_units")
         self.output_units = output_units
         self.use_bias = use_bias
-        self.query_projection = self._dense(heads * self.key_units, "query_projection")
-        self.key_projection = self._dense(heads * self.key_units, "key_projection")
-        self.value_projection = self._dense(heads * self.value_units, "value_projection")
+        keys, values = heads * self.key_units, heads * self.value_units
+        self.query_projection = self._dense(keys, "query_projection", use_bias=use_bias)
+        self.key_projection = self._dense(keys, "key_projection", use_bias=use_bias)
+        self.value_projection = self._dense(values, "value_projection", use_bias=use_bias)
         if output_units is not None:
             units = checked_units(output_units, "output_units")
-            self.output_projection = self._dense(units, "output_projection")
-
-    def _dense(self, units: int, name: str) -> keras.layers.Dense:
-        return keras.layers.Dense(units, use_bias=self.use_bias, dtype=self.dtype_policy, name=name)
+            self.output_projection = self._dense(units, "output_projection", use_bias=use_bias)
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
         """Makes the projections, and the score's weights over a head's widths."""

@@ -16,7 +16,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_units,
 )
 from keras_attention.layers.sinusoids import sinusoids
-from keras_attention.masking import masked_softmax
+from keras_attention.masking import masked_softmax, token_places
 
 EPSILON = 1e-6
 
@@ -177,11 +177,15 @@ class PositionedInput(keras.layers.Layer):
             self.projection.build(input_shape)
         self.built = True
 
-    def call(self, x: Tensor, positions: Tensor) -> Tensor:
-        """`[..., units]` of `[..., E]` at `positions`, int32 of a shape that broadcasts."""
+    def call(self, x: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Place `x` `[..., E]` at `positions`, int32 of a shape that broadcasts: `[..., units]`.
+
+        With a mask `[B, S]` the positions `[S]` are those of the real tokens, in order.
+        """
         x = x * float(x.shape[-1]) ** 0.5
         x = self.projection(x) if self.projects else x
         places = sinusoids(ops.cast(positions, "float32"), self.units)
+        places = places if mask is None else ops.take(places, token_places(mask), axis=0)
         return ops.add(x, ops.cast(places, x.dtype))
 
 

@@ -95,7 +95,7 @@ class TransformerEncoder(keras.layers.Layer):
         self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
     ) -> tuple[Tensor, tuple[tuple[Tensor, Tensor]]]:
         """Reads the whole source; see the class for shapes."""
-        x = self.positioned(inputs, ops.arange(ops.shape(inputs)[1]))
+        x = self.positioned(inputs, ops.arange(ops.shape(inputs)[1]), mask)
         for attention, feed_forward in zip(self.attentions, self.feed_forwards, strict=True):
             x = feed_forward(attention(x, seen=mask, training=training), training=training)
         memory = self.norm(x)

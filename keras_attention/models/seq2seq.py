@@ -1,5 +1,6 @@
 """The model: source ids and shifted target ids in, logits out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from keras_attention.models.architectures import make_bridge, make_decoder, make
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 from keras_attention.models.settings import check_ties, checked_settings
+from keras_attention.packing import pack_steps
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -22,7 +24,9 @@ class Seq2Seq(keras.Model):
 
     `fit` sees `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
     right by one behind the start token (teacher forcing). `encode` and `step` are the same
-    network a token at a time, which is what search and the exports run. Ids of 0 are padding.
+    network a token at a time, which is what search and the exports run. Ids of 0 are padding,
+    behind the tokens or in front of them (which `LuongAttention("location")` does not take in a
+    source); where `target_in` is padding, `target_out` must be too.
 
     Args:
         source_vocabulary_size: number of source ids.
@@ -218,20 +222,26 @@ class Seq2Seq(keras.Model):
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Logits of the target under teacher forcing; see the class for shapes."""
         source, target, *given = inputs
-        settings, real = self.settings, real_tokens(target)
+        source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
+        settings, (packed, unpack) = self.settings, pack_steps(target)
         guide = given.pop() if settings["guided_alignment"] and given else None
         pointers = given.pop() if settings["copying"] and given else None
         if training and settings["l2"]:
             self.add_loss(settings["l2"] * self._squared_norm())
         if training and settings["scheduled_sampling"]:
-            logits, _ = self.teacher_forced(source, target, return_alignment=False)
-            target = self.sampler(target, logits)
+            logits, _ = self.teacher_forced(source, packed, return_alignment=False)
+            packed = self.sampler(packed, logits)
         judged = training and (settings["coverage_loss"] or settings["guided_alignment"])
         logits, alignment = self.teacher_forced(
-            source, target, training=training, return_alignment=bool(judged), pointers=pointers
+            source,
+            packed,
+            training=training,
+            return_alignment=bool(judged),
+            pointers=pointers,
+            unpack=unpack,
         )
         if judged:
-            self._add_alignment_losses(alignment, real, guide)
+            self._add_alignment_losses(alignment, real_tokens(target), guide)
         return logits
 
     def _add_alignment_losses(self, alignment: Tensor, real: Tensor, guide: Tensor | None) -> None:
@@ -258,10 +268,17 @@ class Seq2Seq(keras.Model):
         training: bool = False,
         return_alignment: bool = True,
         pointers: Tensor | None = None,
+        unpack: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Logits `[B, T, V]` and, where it is wanted, alignment `[B, T, S]` of a given target.
 
-        `pointers` are those of `CopyOutput`.
+        Args:
+            source: ids `[B, S]`.
+            target: ids `[B, T]`, padding behind the tokens.
+            training: whether dropout is active.
+            return_alignment: whether the alignment is wanted.
+            pointers: those of `CopyOutput`.
+            unpack: where `target` is packed by `pack_steps`, what that returned with it.
         """
         memory, state = self.encode(source, training=training)
         embedded = self.embedding_dropout(self.target_embedding(target), training=training)
@@ -273,6 +290,9 @@ class Seq2Seq(keras.Model):
             training=training,
             return_alignment=return_alignment or self.settings["copying"],
         )
+        if unpack is not None:
+            outputs = unpack(outputs)
+            alignment = alignment if alignment is None else unpack(alignment)
         outputs = self.output_dropout(outputs, training=training)
         logits = self._predict(outputs, alignment, memory, pointers=pointers)
         return logits, alignment if return_alignment else None

@@ -238,6 +238,56 @@ def test_mask_comes_from_keras_in_a_functional_model(name, tmp_path):
     assert_close(tuple(keras.saving.load_model(tmp_path / "model.keras")([ids, QUERY])), expected)
 
 
+@few_mechanisms_on_jax
+def test_a_functional_model_hands_the_state_on(name, tmp_path):
+    query, memory = keras.Input((4,)), keras.Input((5, 4))
+    attention = MECHANISMS[name]()
+    *_, state = attention(query, memory, return_state=True)
+    outputs = attention(query, memory, state=state, return_state=True)
+    model = keras.Model([query, memory], outputs)
+    randomize(model)
+    *_, state = attention(QUERY[:, 0], MEMORY, return_state=True)
+    expected = attention(QUERY[:, 0], MEMORY, state=state, return_state=True)
+    assert_close(keras.tree.flatten(model([QUERY[:, 0], MEMORY])), keras.tree.flatten(expected))
+    for spec, given in zip(keras.tree.flatten(outputs), keras.tree.flatten(expected), strict=True):
+        assert spec.shape[1:] == tuple(given.shape[1:])
+        assert spec.dtype == keras.backend.standardize_dtype(given.dtype)
+
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")([QUERY[:, 0], MEMORY])
+    assert_close(keras.tree.flatten(loaded), keras.tree.flatten(expected))
+
+
+@few_mechanisms_on_jax
+def test_matrices_and_biases_start_and_are_regularized_as_they_are_told_to(name):
+    given = {
+        "kernel_initializer": keras.initializers.Constant(0.5),
+        "bias_initializer": "ones",
+        "kernel_regularizer": keras.regularizers.L2(0.1),
+        "bias_regularizer": keras.regularizers.L1(0.2),
+    }
+    layer = MECHANISMS[name](**given)
+    layer = type(layer).from_config(layer.get_config())
+    layer.build(QUERY.shape, MEMORY.shape)
+    # The learnt factors `g` and `r` are neither, and Keras regularizes its own `Conv1D`.
+    weights = {w.path: to_numpy(w.value) for w in layer.trainable_weights if w.shape != ()}
+    weights = {path: value for path, value in weights.items() if "convolution" not in path}
+    biases = [value for path, value in weights.items() if path.endswith(("/bias", "/b"))]
+    kernels = [value for path, value in weights.items() if not path.endswith(("/bias", "/b"))]
+    assert all((bias == 1).all() for bias in biases)
+    assert all((kernel == 0.5).all() for kernel in kernels)
+    expected = 0.1 * sum((kernel**2).sum() for kernel in kernels) + 0.2 * sum(map(np.sum, biases))
+    assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_random_initializer_draws_each_matrix_anew():
+    initializer = keras.initializers.RandomNormal()
+    layer = MECHANISMS["bahdanau"](kernel_initializer=initializer)
+    layer.build(QUERY.shape, MEMORY.shape)
+    query, memory = (to_numpy(w.value) for w in layer.trainable_weights if len(w.shape) == 2)
+    assert (query != memory).all()
+
+
 def test_a_given_mask_is_taken_before_kerass():
     layer = built("general")
     ids = np.array([[4, 7, 2, 0, 0], [5, 3, 6, 8, 2]])

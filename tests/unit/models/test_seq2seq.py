@@ -311,3 +311,75 @@ def test_weights_are_stored_where_they_ever_were(tmp_path, layer_norm, kind):
         places = (stored["decoder/cell/lstms"][kind], *encoder.values())
         cells = [place["cell/vars/0"].shape for place in places if "cell" in place]
     assert cells == [(3, 16), (4, 8), (4, 8)]
+
+
+# One of each way over the target: all steps at once, step by step, a Transformer's.
+PADDED = {
+    "after": {},
+    "before": {"placement": "before", "decoder_layers": 2},
+    "transformer": {"decoder": "transformer", "heads": 2, "max_target_length": 9},
+}
+
+
+def in_front(ids, longer=0):
+    """The same rows with their padding before the tokens, `longer` steps more of it."""
+    rows = [np.concatenate([np.zeros(longer, int), row[row == 0], row[row != 0]]) for row in ids]
+    return np.stack(rows).astype("int32")
+
+
+@cases("name", list(PADDED), on_jax=["before"])
+def test_targets_padded_in_front_get_the_logits_of_their_tokens(name):
+    model = built(**PADDED[name])
+    padded = in_front(TARGET_IN, longer=2)
+    logits, expected = (to_numpy(model((SOURCE, target))) for target in (padded, TARGET_IN))
+    assert_close(logits[padded != 0], expected[TARGET_IN != 0])
+
+
+@cases("score", [name for name in MECHANISMS if name != "location"], on_jax=["external-memory"])
+def test_sources_padded_in_front_give_the_same_logits(score):
+    model = built(score)
+    assert_close(model((in_front(SOURCE, longer=2), TARGET_IN)), model(INPUTS), atol=1e-5)
+
+
+def test_a_transformer_counts_positions_from_the_first_token():
+    model = built(encoder="transformer", heads=2, placement="before")
+    assert_close(model((in_front(SOURCE, longer=2), TARGET_IN)), model(INPUTS), atol=1e-5)
+
+
+def test_targets_padded_in_front_train_the_same_model():
+    losses, norms = [], []
+    for change in (lambda ids: ids, lambda ids: in_front(ids, longer=1)):
+        keras.utils.set_random_seed(0)
+        model = compile_model(make(copying=True, coverage_loss=0.5), run_eagerly=True)
+        model.fit((SOURCE, change(TARGET_IN)), change(TARGET_OUT), epochs=2, verbose=0)
+        losses.append(model.history.history["loss"])
+        norms.append([np.linalg.norm(weight) for weight in model.get_weights()])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    np.testing.assert_allclose(norms[1], norms[0], rtol=1e-3)
+
+
+def test_float_ids_are_ids():
+    model = built(copying=True)
+    assert_close(model([x.astype("float32") for x in INPUTS]), model(INPUTS))
+
+
+@pytest.mark.parametrize("options", [{"copying": True}, {"scheduled_sampling": True}])
+def test_a_summary_counts_the_weights(options):
+    lines = []
+    model = make(**options)
+    model(INPUTS)
+    model.summary(print_fn=lines.append)
+    assert f"{model.count_params():,}" in "\n".join(lines)
+
+
+@tensorflow_only("Keras's export to a SavedModel")
+def test_keras_exports_a_model_that_copies(tmp_path):
+    import tensorflow as tf
+
+    model = make(copying=True)
+    model(INPUTS)
+    model.export(tmp_path / "saved", verbose=False)
+    served = tf.saved_model.load(tmp_path / "saved").serve(
+        tuple(tf.cast(x, "float32") for x in INPUTS)
+    )
+    assert_close(served, model(INPUTS))

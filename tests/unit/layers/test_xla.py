@@ -1,0 +1,80 @@
+"""Whether XLA, by which Keras trains on one GPU, compiles each mechanism's gradient in a loop."""
+
+import numpy as np
+import pytest
+from keras import ops
+from support import MECHANISMS, normal, randomize, tensorflow_only, to_numpy
+
+from keras_attention.layers.time_loop import time_loop
+
+QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
+MASK = np.arange(5) < np.array([[5], [3]])
+# XLA takes seconds for each. The mechanisms that are left out have no operation of their own.
+NAMES = [
+    "bahdanau",
+    "general",
+    "concat",
+    "location",
+    "location-aware",
+    "fertility",
+    "local-m",
+    "local-p",
+    "heads",
+    "chunkwise",
+    "external-memory",
+    "peeky",
+]
+
+
+def looped(layer, query, memory, mask):
+    """Sum of what a decoder's loop over the mechanism gives, one step `[B, D]` at a time."""
+    keys = layer.project(memory)
+
+    def step(x, state):
+        *seen, state = layer(
+            x, memory, memory_mask=mask, keys=keys, state=state, training=True, return_state=True
+        )
+        return tuple(seen), state
+
+    widths = layer.context_width(memory.shape[-1]), None
+    seen, _ = time_loop(step, layer.initial_state(memory, mask), query, widths)
+    return sum(ops.sum(ops.square(each)) for each in seen)
+
+
+def gradient_of_a_loop(layer, query, memory, mask):
+    """The value of `looped` and its gradients by the weights, the query and the memory."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch([query, memory])
+        value = looped(layer, query, memory, mask)
+    watched = [*(weight.value for weight in layer.trainable_weights), query, memory]
+    return value, tape.gradient(value, watched, unconnected_gradients="zero")
+
+
+def by_xla(layer):
+    """The same, compiled for unknown sizes, as `fit` has them."""
+    import tensorflow as tf
+
+    floats = tf.TensorSpec((None, None, 4), "float32")
+    return tf.function(
+        lambda *arrays: gradient_of_a_loop(layer, *arrays),
+        input_signature=[floats, floats, tf.TensorSpec((None, None), "bool")],
+        jit_compile=True,
+        autograph=False,
+    )
+
+
+@tensorflow_only("JAX knows no other compiler")
+@pytest.mark.parametrize("name", NAMES)
+def test_xla_compiles_the_gradient_of_a_loop_over_a_mechanism(name):
+    layer = MECHANISMS[name]()
+    layer.noise = 0  # XLA draws other numbers
+    layer.build(QUERY.shape, MEMORY.shape)
+    randomize(layer)
+    arrays = [ops.convert_to_tensor(x) for x in (QUERY, MEMORY, MASK)]
+    value, gradients = to_numpy(gradient_of_a_loop(layer, *arrays))
+    compiled, by_weight = to_numpy(by_xla(layer)(*arrays))
+    assert compiled == pytest.approx(value, rel=1e-5)
+    for actual, expected in zip(by_weight, gradients, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)

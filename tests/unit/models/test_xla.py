@@ -1,0 +1,87 @@
+"""Whether models train by XLA, which Keras chooses on a machine with one GPU, as without it."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from support import MECHANISMS, tensorflow_only
+
+from keras_attention import MaskedAccuracy, MaskedCrossentropy, Seq2Seq
+from keras_attention.fused_adam import FusedAdam
+
+SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
+TARGET_IN = np.array([[1, 4, 5], [1, 3, 0], [1, 5, 5]], "int32")
+TARGET_OUT = np.array([[4, 5, 2], [3, 2, 0], [5, 5, 2]], "int32")
+
+# On a GPU Keras does not choose XLA for its own LSTM, for which cuDNN has a kernel.
+MODELS = {
+    # The settings of the recipes `eng-kor`, `g2p` and `multi30k-en-de`, without their noise.
+    "recipe": {
+        "layer_norm": True,
+        "input_feeding": True,
+        "deep_output": True,
+        "attention_units": 4,
+        "tie_embeddings": "target",
+    },
+    "gnmt over a transformer": {
+        "encoder": "transformer",
+        "heads": 2,
+        "decoder": "gnmt",
+        "layer_norm": True,
+    },
+    "transformer over gnmt": {
+        "encoder": "gnmt",
+        "layer_norm": True,
+        "decoder": "transformer",
+        "heads": 2,
+        "max_target_length": 5,
+    },
+}
+
+
+@pytest.fixture
+def one_gpu(monkeypatch):
+    """Make TensorFlow list a GPU too, which is all that Keras asks before it chooses XLA."""
+    import tensorflow as tf
+
+    listed, gpu = tf.config.list_physical_devices, SimpleNamespace(device_type="GPU", name="GPU:0")
+    monkeypatch.setattr(
+        tf.config,
+        "list_physical_devices",
+        lambda kind=None: listed(kind) if kind else [*listed(), gpu],
+    )
+
+
+def batches():
+    """One batch, of unknown sizes to the graph."""
+    import tensorflow as tf
+
+    ids = tf.TensorSpec((None, None), "int32")
+    return tf.data.Dataset.from_generator(
+        lambda: iter([((SOURCE, TARGET_IN), TARGET_OUT)]), output_signature=((ids, ids), ids)
+    ).repeat()
+
+
+def trained(settings, **options):
+    keras.utils.set_random_seed(1)
+    mechanism = "coverage" if settings.get("decoder") == "transformer" else "bahdanau"
+    model = Seq2Seq(7, 6, units=8, embedding=4, attention=MECHANISMS[mechanism](), **settings)
+    model.build()
+    # With a small epsilon, the first step of Adam makes large differences of small ones.
+    optimizer = FusedAdam(0.1, epsilon=1.0, global_clipnorm=1.0, use_ema=True)
+    loss = MaskedCrossentropy(label_smoothing=0.1)
+    model.compile(optimizer, loss, metrics=[MaskedAccuracy()], **options)
+    history = model.fit(batches(), steps_per_epoch=1, verbose=0, shuffle=False).history
+    return model, history["loss"][0]
+
+
+@tensorflow_only("JAX knows no other compiler")
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_trains_on_one_gpu_by_xla_as_without(name, one_gpu):
+    plain, expected = trained(MODELS[name], jit_compile=False)
+    model, loss = trained(MODELS[name])
+    assert model.jit_compile and not plain.jit_compile
+    assert loss == pytest.approx(expected, rel=1e-5)
+    for actual, wanted in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-3, atol=1e-4)
