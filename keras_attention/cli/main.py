@@ -11,6 +11,9 @@ from keras_attention.cli.threads import limit_threads
 from keras_attention.errors import InputError
 from keras_attention.files import reason_not_written
 
+_INTERRUPTED = 130
+"""What typer returns where a command raised `KeyboardInterrupt`; older versions raise `Abort`."""
+
 
 def main() -> None:
     """Runs the command line and exits.
@@ -55,6 +58,8 @@ def _run() -> int:
         if isinstance(error, OSError) or reason:
             return _report(_as_sentence(error, reason))
         raise
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
     return code or 0
 
 
