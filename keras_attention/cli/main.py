@@ -12,6 +12,9 @@ from keras_attention.distribution import describe_conflict
 from keras_attention.errors import InputError
 from keras_attention.files import reason_not_written
 
+_INTERRUPTED = 130
+"""What typer returns where a command raised `KeyboardInterrupt`; older versions raise `Abort`."""
+
 
 def main() -> None:
     """Runs the command line and exits.
@@ -58,6 +61,8 @@ def _run() -> int:
         if isinstance(error, OSError) or reason:
             return _report(_as_sentence(error, reason))
         raise
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
     return code or 0
 
 

@@ -1,7 +1,6 @@
 """The one search interface: source ids in, hypotheses out."""
 
 import dataclasses
-from numbers import Integral
 from typing import Any
 
 import keras
@@ -12,7 +11,7 @@ from keras_attention.decoding.constraints import make_constraints
 from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
-from keras_attention.decoding.sampling import draw_points, sample_search
+from keras_attention.decoding.sampling import sample_search
 from keras_attention.errors import InputError
 from keras_attention.models.kinds import describe_other
 
@@ -33,12 +32,11 @@ def search(
             of `B * beam_width` hypotheses and the memory of `B` sources. In graphs of any batch
             size sources are dropped as they end, where the memory has `take` as `Memory` has.
         source: integer ids `[B, S]`, closed by the end token and padded with 0.
-        options: how to search; without them `max_length` must be among the overrides. An integer
-            seed draws for each source by its row, but in a graph of any batch size by the batch.
+        options: how to search; without them `max_length` must be among the overrides.
         prefix: target ids `[B, P]` that every hypothesis must begin with whatever the options
             say, padded with 0 where the model chooses; or None.
-        points: for samples, the numbers that `draw_points` returns, in place of the seed's; or
-            None.
+        points: for samples, the numbers that `draw_points` returns, by which a `Translator` draws;
+            or None for the seed's, which depend on the size of the batch.
         **overrides: fields of `SearchOptions`, in place of those of `options`.
 
     Returns:
@@ -70,9 +68,6 @@ def search(
     width, max_length = options.beam_width, options.max_length
     constraints = make_constraints(options, prefix, width)
     if options.sample:
-        rows = source.shape[0]
-        if points is None and rows is not None and isinstance(options.seed, Integral):
-            points = draw_points(int(options.seed), range(rows), width, max_length)
         return sample_search(
             model.step,
             state,

@@ -136,14 +136,17 @@ def test_translate_takes_as_many_tokens_as_it_is_told(run, trained):
     assert export.code == 2 and "--max-tokens needs the model's folder" in export.err
 
 
-def test_translate_answers_before_its_input_ends_and_stops_at_ctrl_c(trained, translator):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_translate_answers_before_its_input_ends_and_stops(trained, translator, number):
     with started("translate", trained) as process:
         for line in ("march 27, 2016", "9/27/94"):
             process.stdin.write(f"{line}\n".encode())
             process.stdin.flush()
             assert process.stdout.readline().decode() == translator(line).text + "\n"
-        process.send_signal(signal.SIGINT)
-        assert (*process.communicate(timeout=60), process.returncode) == (b"", b"", 130)
+        process.send_signal(number)
+        said = b"Stopped by SIGTERM.\n" if number == signal.SIGTERM else b""
+        expected = (b"", said, 128 + number)
+        assert (*process.communicate(timeout=60), process.returncode) == expected
 
 
 def test_translate_ends_quietly_when_its_reader_has_gone(trained, tmp_path):

@@ -13,6 +13,7 @@ from keras_attention import (
     Vocabulary,
     search,
 )
+from keras_attention.decoding.sampling import draw_points
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.codec import TextCodec
 from keras_attention.vocabulary import END, END_ID
@@ -60,7 +61,11 @@ def said(translations):
 
 
 def searched(translator, texts, **options):
-    found = search(translator.model, translator.codec.encode(texts), **{"max_length": 6, **options})
+    ids, options = translator.codec.encode(texts), {"max_length": 6, **options}
+    if options.get("sample"):
+        drawn = options.get("seed", 0), range(len(texts)), options.get("beam_width", 1)
+        options["points"] = draw_points(*drawn, options["max_length"])
+    found = search(translator.model, ids, **options)
     return translator.codec.translations(texts, *map(keras.ops.convert_to_numpy, found))
 
 
