@@ -147,7 +147,8 @@ class RunFolder:
             rows.pop()  # the run was killed while it wrote
         try:
             return [
-                {name: float(x) for name, x in row.items() if name and x != _NONE} for row in rows
+                {name: float(value) for name, value in row.items() if not _is_missing(value)}
+                for row in rows
             ]
         except (TypeError, ValueError):
             raise InputError(f"{self.metrics_file}: damaged, expected numbers.") from None
@@ -167,6 +168,11 @@ class RunFolder:
                 writer = csv.DictWriter(file, fieldnames=list(rows[0]))
                 writer.writeheader()
                 writer.writerows(map(_as_logged, rows))
+
+
+def _is_missing(value: str | list[str]) -> bool:
+    """Whether a column, or all columns that have no name, hold no number."""
+    return set(value if isinstance(value, list) else [value]) == {_NONE}
 
 
 def _as_logged(row: dict[str, float]) -> dict[str, float]:

@@ -58,6 +58,7 @@ def train(
 
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.
+        DivergedError: if training diverges; see `StopDiverged`.
     """
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
     if resume:
