@@ -52,9 +52,10 @@ def _is_whole(row: Sequence[str], names: Sequence[str], text: str) -> bool:
 
 
 def _numbers(names: Sequence[str], row: Sequence[str]) -> dict[str, float]:
-    values = {
-        name: float(value) for name, value in zip(names, row, strict=True) if value != MISSING
-    }
+    named, unnamed = row[: len(names)], row[len(names) :]
+    if len(named) < len(names) or any(value != MISSING for value in unnamed):
+        raise ValueError
+    values = {name: float(x) for name, x in zip(names, named, strict=True) if x != MISSING}
     if not all(math.isfinite(values[name]) for name in COUNTS if name in names and name in values):
         raise ValueError
     return values

@@ -79,6 +79,7 @@ def train(
     Raises:
         InputError: if the data, the recipe or the folder cannot be used, the data has changed
             since the run was started, or another process trains in the folder.
+        DivergedError: if training diverges; see `StopDiverged`.
     """
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
     if changed_data and not resume:

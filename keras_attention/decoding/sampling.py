@@ -43,7 +43,7 @@ def sample_search(
         memory: what `step` attends to, a `Memory` of `B` sources of `S` steps.
         samples: independent hypotheses `K` a source, a positive integer.
         max_length: steps at most, the end token included; a positive integer.
-        temperature: logits are divided by it; positive.
+        temperature: logits are divided by it; at least 1e-6.
         top_k: draw from that many likeliest tokens; 0 draws from all.
         top_p: draw from the fewest likeliest tokens with that probability together.
         seed: an integer or a `keras.random.SeedGenerator`; an integer draws the same for the same

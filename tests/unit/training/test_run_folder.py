@@ -224,6 +224,15 @@ def test_a_row_that_a_killed_run_has_begun_is_left_out(started, row):
     assert started.values("loss") == [1.5]
 
 
+def test_a_run_without_held_out_pairs_has_no_validation_metrics(started, recipe):
+    started.metrics_file.write_text("epoch,loss,val_loss\n0,1.5,NA\n")
+    assert started.metrics() == [{"epoch": 0.0, "loss": 1.5}]
+    started.start(recipe, 1)
+    with open(started.metrics_file, "a") as file:
+        file.write("1,1.25,NA\n")  # CSVLogger goes on with all of its columns
+    assert started.values("loss") == [1.5, 1.25] and started.values("val_loss") == []
+
+
 @pytest.mark.parametrize("rows", [["1", "2,1.0"], ["1,many"], ["1,1.0,2.0"]])
 def test_damaged_metrics(started, rows):
     write_metrics(started, "0,1.5", *rows)
