@@ -1,6 +1,7 @@
 """Whatever cannot be used ends in one sentence, exit code 2, and folders as they were."""
 
 import gzip
+import os
 import pickle
 import shutil
 import zipfile
@@ -87,6 +88,22 @@ def other_tflite(folder: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         size = min(item.header_offset for item in archive.infolist())
     path.write_bytes(path.read_bytes()[:size])
+
+
+def pipe(name: str) -> Callable[[Path], object]:
+    return lambda folder: ((folder / name).unlink(), os.mkfifo(folder / name))
+
+
+def endless(name: str) -> Callable[[Path], object]:
+    return lambda folder: ((folder / name).unlink(), (folder / name).symlink_to("/dev/zero"))
+
+
+def bomb(folder: Path) -> None:
+    """A model whose settings unpack to more than any model's are."""
+    with zipfile.ZipFile(folder / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("config.json", "w") as file:
+            for _ in range(65):
+                file.write(b" " * (1 << 20))
 
 
 USAGE = {
@@ -233,6 +250,23 @@ MODELS = {
     "pickle": Case(
         "export model", "cannot be read", damage=write("model.keras", pickle.dumps({"a": 1}))
     ),
+    "a pipe": Case(
+        "translate model", "model.keras: expected a file that can be read",
+        damage=pipe("model.keras"),
+    ),
+    "an endless device": Case(
+        "translate model", "translator.json: expected a file that can be read",
+        damage=endless("translator.json"),
+    ),
+    "a bomb": Case(
+        "translate model", "expected at most 67108864 bytes of config.json", damage=bomb
+    ),
+    "checkpoint without optimizer": Case(
+        RESUME, "expected a checkpoint of training",
+        damage=lambda folder: shutil.copy(
+            folder / "model.keras", folder / "checkpoints" / "epoch-0002.keras"
+        ),
+    ),
     "another Keras model": Case(
         "export model", "expected a Seq2Seq model", damage=other_keras_model("model.keras")
     ),
@@ -318,6 +352,14 @@ EXPORTS = {
     ),
     "SavedModel's manifest": Case(
         "verify model", "manifest.json: damaged", damage=write(f"1/{MANIFEST_FILE}", b"[]")
+    ),
+    "pipe as TFLite": Case(
+        "translate model/dates.tflite", "expected a file that can be read",
+        damage=pipe("dates.tflite"),
+    ),
+    "SavedModel's limits": Case(
+        "translate model/1", "`limits.batch` as an integer of at least 1. Received: null.",
+        damage=change(f"1/{MANIFEST_FILE}", '"batch": 64', '"batch": null'),
     ),
     "file too many": Case(
         "verify model", "is none of the files that were exported", damage=write("1/more", b"")
