@@ -35,7 +35,7 @@ def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
         _take(path)
     except OSError as error:
         raise InputError(
-            f"{folder}: expected a folder that can be written. Received: {error.strerror}."
+            f"{folder}: expected a place that can be written. Received: {error.strerror}."
         ) from error
     try:
         yield

@@ -53,7 +53,7 @@ def test_a_folder_with_something_in_it_stays(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="run: expected a folder that can be written"):
+    with pytest.raises(InputError, match="run: expected a place that can be written"):
         hold(tmp_path / "file" / "run")
 
 
