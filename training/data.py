@@ -16,6 +16,7 @@ import numpy as np
 
 from keras_attention.errors import InputError
 from keras_attention.files import read_lines
+from keras_attention.text.normalization import is_blank
 
 from .data_paths import find_file
 from .dates import generate_dates
@@ -200,7 +201,7 @@ def filled_lines(lines: Iterable[str], name: str) -> Iterator[str]:
     """
     number = 0
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        if is_blank(line):
             raise InputError(f"{name}, line {number}: expected text, the line is empty.")
         yield line
     if not number:

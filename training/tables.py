@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from unicodedata import normalize
 
 from keras_attention.errors import InputError
+from keras_attention.text.normalization import is_blank
 
 from .sections import DataConfig
 
@@ -118,7 +119,7 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
             ) from None
         if row is None:
             return
-        if not any(field.strip() for field in row):
+        if all(map(is_blank, row)):
             raise InputError(f"{where}: expected text, the line is empty.")
         yield number, row
 
@@ -136,7 +137,7 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
     """
     source, target = places
     complete = len(row) > max(places)
-    if complete and row[source].strip() and row[target].strip():
+    if complete and not (is_blank(row[source]) or is_blank(row[target])):
         return row[source], row[target]
     between = _NAMES.get(delimiter, repr(delimiter))
     expected = f"expected source, {between}, target"
@@ -144,7 +145,7 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
         expected = f"expected a source in column {source + 1} and a target in column {target + 1}"
     if complete:
         raise ValueError(
-            f"{expected}. Received: an empty {'target' if row[source].strip() else 'source'}."
+            f"{expected}. Received: an empty {'source' if is_blank(row[source]) else 'target'}."
         )
     columns = "one column" if len(row) == 1 else f"{len(row)} columns"
     raise ValueError(f"{expected}. Received: {columns}.")

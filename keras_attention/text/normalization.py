@@ -79,6 +79,16 @@ class Normalizer:
         return text.lstrip(EDGES) if self.strip else text
 
 
+def is_blank(text: str) -> bool:
+    r"""Returns whether a text holds nothing but white space and the characters of `EDGES`.
+
+    Example:
+        >>> is_blank(" \u200b\u00a0"), is_blank("\u200ba")
+        (True, False)
+    """
+    return not text.strip(EDGES).strip()
+
+
 def normalize(text: str, form: str) -> str:
     """Returns the text in the normal form "nfc", "nfd" or "nfkc" of Unicode 13.0.
 

@@ -97,9 +97,10 @@ def test_parallel_files_of_different_length(write):
         read_parallel(short, long)
 
 
-def test_empty_line_in_a_parallel_file(write):
-    with pytest.raises(InputError, match="x.de, line 2: expected text, the line is empty."):
-        read_parallel(write("a\nb\nc\n", "x.en"), write("c\n\ne\n", "x.de"))
+@pytest.mark.parametrize("blank", ["", " \t", "\u00a0", "\u200b\ufeff", "\x1c"])
+def test_empty_line_in_a_parallel_file(write, blank):
+    with pytest.raises(InputError, match=r"x.de, line 2: expected text, the line is empty."):
+        read_parallel(write("a\nb\nc\n", "x.en"), write(f"c\n{blank}\ne\n", "x.de"))
 
 
 def test_read_pairs_follows_the_format(write):
