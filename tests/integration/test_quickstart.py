@@ -26,7 +26,7 @@ def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monke
     first = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert first.code == 0
     assert MADE <= contents(tmp_path / "models" / "dates").keys()
-    assert first.out.count("12/12 - ") == 2  # one epoch of each model
+    assert first.out.count("epoch 1 of 1  step 12 of 12  loss ") == 2  # one epoch of each model
     assert "exact match" in first.out and "of 40 pairs" in first.out
     assert first.out.count("(score -") == 5
     assert first.out.count("agrees") == 2 and first.out.count("100.00%") >= 2
@@ -45,7 +45,7 @@ def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monke
     monkeypatch.setattr("keras_attention.cli.quickstart.export_all", lambda *_: [])
     again = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert again.code == 0
-    assert "12/12 - " not in again.out
+    assert "step 12 of 12" not in again.out
     assert (tmp_path / "models" / "dates" / "model.keras").stat() == weights
     assert len(verify.find_exports(tmp_path / "models" / "dates")) == 2
     check_removable(tmp_path / "models" / "dates")  # --overwrite knows every file that we write
