@@ -97,7 +97,7 @@ class LuongAttention(AttentionMechanism):
             self.query_projection = self._built(units, "query_projection", query_shape)
             self.key_projection = self._built(units, "key_projection", memory_shape)
             self.v = self._built(1, "v", (None, units))
-        elif self.score == "location":
+        elif self.max_source_length is not None:
             self.query_projection = self._built(
                 self.max_source_length, "query_projection", query_shape
             )

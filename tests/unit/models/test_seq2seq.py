@@ -379,7 +379,6 @@ def test_keras_exports_a_model_that_copies(tmp_path):
     model = make(copying=True)
     model(INPUTS)
     model.export(tmp_path / "saved", verbose=False)
-    served = tf.saved_model.load(tmp_path / "saved").serve(
-        tuple(tf.cast(x, "float32") for x in INPUTS)
-    )
+    loaded = tf.saved_model.load(tmp_path / "saved")
+    served = loaded.serve(tuple(tf.cast(x, "float32") for x in INPUTS))
     assert_close(served, model(INPUTS))
