@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,15 @@ def test_gives_the_translators_answers(variant, served):
     assert_same(served([*TEXTS, LONG], batch_size=1), expected)
     assert served([]) == []
     assert_same([served("abc")], [variant("abc")])
+
+
+@pytest.mark.parametrize("variant_name", ["words"], indirect=True, scope="session")
+def test_eight_threads_get_what_one_gets(served):
+    expected = {width: served(TEXTS, beam_width=width) for width in (1, 4)}
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda width: (width, served(TEXTS, beam_width=width)), [1, 4] * 8)
+        for width, translations in found:
+            assert_same(translations, expected[width])
 
 
 def ask(signature, **inputs):
