@@ -89,9 +89,8 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
     """
     if not lines:
         raise InputError("expected at least one line to compare on. Received: none.")
-    # Exports search the whole vocabulary.
-    translator = Translator(translator.model, translator.codec)
-    translator.max_tokens = sys.maxsize  # each export has its own limit
+    # Exports search the whole vocabulary, and each has its own limit.
+    translator = Translator(translator.model, translator.codec, max_tokens=sys.maxsize)
     agreements = []
     for path in find_exports(folder):
         if path.is_dir():

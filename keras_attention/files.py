@@ -146,14 +146,14 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
             target.parent.mkdir(parents=True, exist_ok=True)
             workspace = stack.enter_context(make_workspace(target))
         except OSError as error:
-            raise _not_writable(path, error) from error
+            raise not_writable(path, error) from error
         yield workspace / target.name
         try:
             _flush(workspace / target.name)
             _replace(target, workspace / target.name, workspace / REPLACED)
             _flush_to_disk(target.parent)
         except OSError as error:
-            raise _not_writable(path, error) from error
+            raise not_writable(path, error) from error
 
 
 @contextmanager
@@ -186,9 +186,7 @@ def errors_of_writing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except Exception as error:
         if reason := reason_not_written(error):
-            raise InputError(
-                f"{os.fspath(path)}: expected a place that can be written. Received: {reason}."
-            ) from error
+            raise not_writable(path, reason) from error
         raise
 
 
@@ -222,11 +220,22 @@ def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
         raise not_readable(path, error) from error
 
 
-def not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
-    """Returns the error to raise for a file that the system does not let us read."""
+def not_readable(path: str | os.PathLike[str], reason: OSError | str) -> InputError:
+    """Return the error for a file that cannot be read."""
     return InputError(
-        f"{os.fspath(path)}: expected a file that can be read. Received: {error.strerror}."
+        f"{os.fspath(path)}: expected a file that can be read. Received: {_in_words(reason)}."
     )
+
+
+def not_writable(path: str | os.PathLike[str], reason: OSError | str) -> InputError:
+    """Return the error for a file or folder that cannot be written."""
+    return InputError(
+        f"{os.fspath(path)}: expected a place that can be written. Received: {_in_words(reason)}."
+    )
+
+
+def _in_words(reason: OSError | str) -> str:
+    return reason if isinstance(reason, str) else reason.strerror or str(reason)
 
 
 def _decode_all(stream: Iterable[bytes], name: str) -> Iterator[str]:
@@ -323,9 +332,3 @@ def _flush_to_disk(path: Path) -> None:
     except OSError as error:
         if error.errno in _NO_WRITING:
             raise
-
-
-def _not_writable(path: str | os.PathLike[str], error: OSError) -> InputError:
-    return InputError(
-        f"{os.fspath(path)}: expected a place that can be written. Received: {error.strerror}."
-    )

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keras_attention.errors import InputError
+from keras_attention.files import not_writable
 
 LOCK_FILE = "compare.lock"
 
@@ -34,9 +35,7 @@ def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         _take(path)
     except OSError as error:
-        raise InputError(
-            f"{folder}: expected a place that can be written. Received: {error.strerror}."
-        ) from error
+        raise not_writable(folder, error) from error
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
-from keras_attention.artefacts import LARGEST_MODEL, read_artefact
+from keras_attention.artefacts import LARGEST_MODEL, checksum_of, read_artefact
 from keras_attention.errors import InputError
 from keras_attention.schema import (
     JsonFile,
@@ -50,7 +50,6 @@ _DATA = JsonFile(
     },
     _FORMAT,
 )
-_BLOCK = 2**20
 _FREE = ("epochs", "folder", *PATH_KEYS, *EMBEDDING_KEYS)
 """Settings that may differ from those of the start; of files, the content must be the same."""
 
@@ -76,17 +75,8 @@ class Fingerprint:
         Raises:
             InputError: If it cannot be read.
         """
-        digest, size = hashlib.sha256(), 0
-        try:
-            with open(path, "rb") as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-                    size += len(block)
-        except OSError as error:
-            raise InputError(
-                f"{os.fspath(path)}: expected a file that can be read. Received: {error.strerror}."
-            ) from error
-        return cls(os.fspath(path), size, digest.hexdigest())
+        sha256 = checksum_of(Path(path))
+        return cls(os.fspath(path), os.path.getsize(path), sha256)
 
     def matches(self, path: str) -> bool:
         """Return whether a file has the same content; it is only read if its size is the same."""
@@ -356,7 +346,7 @@ def _existing_files(recipe: Recipe) -> dict[str, str]:
 @lru_cache(maxsize=64)
 def _sha256(path: str, changed: int) -> str:
     """Return the digest of a file that was last changed then: many runs may share one file."""
-    return Fingerprint.of(path).sha256
+    return checksum_of(Path(path))
 
 
 def _digest(pairs: Iterable[Pair]) -> str:

@@ -18,7 +18,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
 from keras_attention.workspaces import find_leftovers
 
-from .number_table import COUNTS, MISSING, read_table
+from .number_table import COUNTS, MISSING, read_numbers
 from .recipe import Recipe
 from .run_data import is_free, load_run_recipe, read_run_data
 from .run_files import (
@@ -141,10 +141,10 @@ class RunFolder:
                 **{name: metadata.version(name) for name in _PACKAGES},
                 "python": platform.python_version(),
             }
-            content = json.dumps(versions, indent=2) + "\n"
-            _write(self.versions_file, content.encode())
-        for name, content_ in files.items():
-            _write(self.path / name, content_)
+            text = json.dumps(versions, indent=2) + "\n"
+            _write(self.versions_file, text.encode())
+        for name, content in files.items():
+            _write(self.path / name, content)
         recipe.save(self.recipe_file)
         self._trim_metrics(epochs_done)
 
@@ -172,7 +172,7 @@ class RunFolder:
         Raises:
             InputError: if the file is damaged.
         """
-        return read_table(self.metrics_file)[1]
+        return read_numbers(self.metrics_file)[1]
 
     def values(self, metric: str) -> list[float]:
         """A metric's values so far, in the order of time; none where it was not computed."""
@@ -197,7 +197,7 @@ class RunFolder:
 
     def _trim_metrics(self, epochs_done: int) -> None:
         """Drops the rows of epochs after the last checkpoint, which will be trained again."""
-        names, rows = read_table(self.metrics_file)[0], self.metrics()[:epochs_done]
+        names, rows = read_numbers(self.metrics_file)[0], self.metrics()[:epochs_done]
         if not rows:
             self.metrics_file.unlink(missing_ok=True)
             return

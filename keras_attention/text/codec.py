@@ -47,7 +47,7 @@ _DEFAULTS = {
 }
 """What a file says that was written before there was a choice."""
 
-SEARCH_KEYS: Keys = {
+_SEARCH_KEYS: Keys = {
     "max_source_length": integer(1, LONGEST),
     "max_length": integer(1, LONGEST),
     "beam_width": integer(1, WIDEST_BEAM),
@@ -70,7 +70,7 @@ _SETTINGS = JsonFile(
         **{f"{side}_{name}": optional(flag()) for side in SIDES for name in ("lowercase", "strip")},
         "unicode": optional(text()),
         "joint_vocabulary": optional(flag()),
-        **SEARCH_KEYS,
+        **_SEARCH_KEYS,
     },
     FORMAT,
 )
