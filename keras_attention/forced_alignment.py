@@ -58,12 +58,12 @@ def align_pairs(
             Up to 16 times as many are sorted by length.
 
     Returns:
-        A `PairAlignment` a pair, in order, as they are asked for.
+        An iterator over a `PairAlignment` for each pair, in order.
 
     Raises:
         ValueError: if `batch_size` is out of its range.
-        TextError: if a text has more than the translator's `max_tokens` tokens, once what comes
-            before its pair has been given.
+        TextError: if a text has more than the translator's `max_tokens` tokens, after the results
+            of all pairs before it.
 
     Example:
         translator = Translator.load("saved_models/dates")

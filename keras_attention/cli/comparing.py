@@ -109,7 +109,7 @@ def parse_lengths(text: str) -> tuple[int, ...]:
 
 
 def _check_data(runs: Sequence[Run], plan: Plan) -> None:
-    """Refuse to train beside runs of other data, and say which those are that are shown."""
+    """Refuse to add runs to those of other data; where nothing is trained, print a note."""
     changed = {run.folder.name: path for run in runs if (path := other_data(run))}
     if not changed:
         return

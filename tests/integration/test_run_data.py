@@ -127,7 +127,7 @@ def test_a_folder_of_an_older_version_is_evaluated_with_a_note(work, run):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("source.vocabulary.txt", lambda text: text.replace("a\nb", "b\na"), "expected what model"),
+        ("source.vocabulary.txt", lambda text: text.replace("a\nb", "b\na"), "expected the file"),
         ("recipe.toml", lambda text: "", "expected the recipe that the run was started with"),
         ("held_out.jsonl", lambda text: text * 2, "expected the pairs that the run was started"),
     ],

@@ -48,8 +48,8 @@ def train(
         bool,
         typer.Option(
             "--changed-data",
-            help="With --resume: go on although the data has changed since the run was started. "
-            "The tokenizers and the held-out pairs stay, and held-out pairs are not trained on.",
+            help="With --resume, continue although the data has changed since the run was started. "
+            "Tokenizers and held-out pairs stay the same; held-out pairs are not trained on.",
         ),
     ] = False,
     overwrite: Overwrite = False,
