@@ -54,8 +54,8 @@ def align_pairs(
     Args:
         translator: a translator of a model with attention, or of an ensemble: the mean of weights.
         pairs: sources and targets.
-        batch_size: pairs aligned together at most, a positive integer; fewer where they are long.
-            Up to 16 times as many are sorted by length.
+        batch_size: largest number of pairs aligned together, a positive integer. Batches of long
+            pairs are smaller. Up to 16 times as many are sorted by length.
 
     Returns:
         An iterator over a `PairAlignment` for each pair, in order.

@@ -94,7 +94,7 @@ def score_lengths(
         translator: the model.
         recipe: its recipe, which names the data and the metric.
         lengths: rising numbers of source tokens, `</s>` not counted.
-        held_out: the held-out pairs; a task made in memory does without.
+        held_out: the held-out pairs; not needed for a task made in memory.
         only: names of `wanted_lengths`, where others need not be scored.
 
     Returns:
@@ -123,7 +123,7 @@ def _made(recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:
 def _by_length(
     translator: Translator, pairs: Sequence[Pair], lengths: Sequence[int]
 ) -> list[list[Pair]]:
-    """The pairs by their number of source tokens."""
+    """Group the pairs by their numbers of source tokens."""
     tokens = [len(translator.codec.source.encode(source)) - 1 for source, _ in pairs]
     return [
         [pair for pair, count in zip(pairs, tokens, strict=True) if first <= count <= last]

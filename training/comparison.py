@@ -170,7 +170,7 @@ def read_result(run: Run) -> Result | None:
 
 
 def other_data(run: Run) -> str:
-    """The path of a file that has changed since the run was started, or "" if none has.
+    """Return the path of a file that has changed since the run was started, or "" if none has.
 
     Raises:
         InputError: if a file of the run is damaged.
