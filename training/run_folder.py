@@ -125,8 +125,8 @@ class RunFolder:
             recipe: what is to be trained.
             epochs_done: epochs before the last checkpoint; what came after them is trained again.
             overwrite: remove the run that stands here first.
-            files: names and contents of what the run needs besides to go on: its data and its
-                tokenizers.
+            files: names and contents of the other files that a resumed run needs: its data and
+                its tokenizers.
 
         Raises:
             InputError: if the folder cannot be written.
@@ -179,17 +179,17 @@ class RunFolder:
         return [row[metric] for row in self.metrics() if metric in row]
 
     def _never_began(self) -> bool:
-        """Whether nothing is trained here: a start or a removal was killed, or all is gone."""
+        """Return whether nothing is trained here, since a start or a removal was killed, say."""
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
         return not (trained or self.recipe_file.is_file())
 
     def _other_files(self) -> set[Path]:
-        """What is in the folder but for what killed processes have left."""
+        """Return the files in the folder but for locks and what killed processes have left."""
         ours = {*find_leftovers(self.path), *find_locks(self.path)}
         return set(self.path.iterdir()) - ours
 
     def _remove_leftovers(self) -> None:
-        """Removes what killed processes have left in the folder and those in it."""
+        """Removes what killed processes have left in the folder and its subfolders."""
         for root, folders, _ in os.walk(self.path):
             for path in find_leftovers(root):
                 shutil.rmtree(path)

@@ -63,7 +63,7 @@ class Setting:
         return " ".join([_KINDS[type(self.default)], " and ".join(words)]).rstrip()
 
     def check(self, value: object) -> Any:
-        """Returns the value, an integer made a float, or the text of a number, where one is due.
+        """Returns the value, with an integer converted to the float or text that the setting needs.
 
         Raises:
             InputError: If the value has another type or is out of range.
@@ -160,7 +160,7 @@ def _ratio(first: str, second: str) -> float:
 
 
 def _shown(value: object) -> str:
-    """Returns a value as it is written; Python refuses to write thousands of digits."""
+    """Returns a value as text; Python refuses to write thousands of digits."""
     try:
         return repr(value)
     except ValueError:

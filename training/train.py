@@ -83,7 +83,7 @@ def train(
     """
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
     if changed_data and not resume:
-        raise InputError("--changed-data is for a run that goes on; give --resume too.")
+        raise InputError("--changed-data requires --resume.")
 
     def check_folder() -> None:
         if resume:
@@ -123,7 +123,7 @@ def _train(
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
     _check_updates(recipe, stretch * stretches)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
-    # It decodes the held-out pairs that are within the recipe's limits, whatever these are.
+    # No limit of its own: it decodes the held-out pairs that are within the recipe's limits.
     translator = Translator(model, codec, max_tokens=sys.maxsize)
     # Only now, when all that can be wrong has been looked for, does the folder change.
     with errors_of_writing(run.path):
@@ -251,7 +251,7 @@ def _stretches(recipe: Recipe, steps_per_epoch: int) -> tuple[int, int]:
 
 
 def _check_updates(recipe: Recipe, steps: int) -> None:
-    """Checks that weights change, and at the full step size in the end.
+    """Checks that the run updates its weights, and that the warm-up ends.
 
     Args:
         recipe: what is to be trained.
