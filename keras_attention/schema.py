@@ -158,7 +158,7 @@ def flag() -> Kind:
 
 
 def text(choices: Collection[str] = ()) -> Kind:
-    """Return the kind of strings, of which only the choices fit if there are any."""
+    """Return the kind of strings, or of the choices only if there are any."""
     expected = f"one of {', '.join(map(repr, choices))}" if choices else "a string"
     return Kind(expected, lambda value: type(value) is str and (not choices or value in choices))
 

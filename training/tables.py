@@ -24,7 +24,7 @@ class Layout:
     """How a file holds pairs in columns.
 
     Attributes:
-        delimiter: what stands between columns.
+        delimiter: the character between columns.
         quoted: whether fields may stand in double quotes, which then hold delimiters, line feeds
             and doubled quotes.
         header: whether the first row has the names of the columns.
@@ -130,7 +130,7 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
     Args:
         row: its fields.
         places: the columns of both, counted from 0.
-        delimiter: what stands between the fields.
+        delimiter: the character between the fields.
 
     Raises:
         ValueError: If a column is missing, or one of the two is empty.

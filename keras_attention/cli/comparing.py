@@ -80,7 +80,7 @@ def run_compare(grid: Grid, plan: Plan) -> None:
     failures: list[Failure] = []
     _check_data(runs, plan)
     if not plan.show:
-        with advise_on_stop("The same command goes on from here."), hold_folder(plan.folder):
+        with advise_on_stop("Run the same command again to continue."), hold_folder(plan.folder):
             for leftover in find_leftovers(plan.folder):
                 shutil.rmtree(leftover)
             failures = _train(runs, plan, console)
