@@ -26,13 +26,14 @@ _NEAR = 0.6
 class Setting:
     """One value of a recipe: its dotted key, its default, and what it may be.
 
+    An integer without a `maximum` of its own is at most 2,147,483,647. Where `numbers` is true, a
+    string may be written as an integer.
+
     Example:
         >>> Setting("training.epochs", 3, "passes over the training pairs", minimum=1).expected
         'an integer of at least 1'
         >>> Setting("model.units", 512, "width of a state", minimum=1, maximum=9).expected
         'an integer of at least 1 and at most 9'
-
-    An integer without a `maximum` of its own is at most 2,147,483,647.
     """
 
     key: str

@@ -242,7 +242,7 @@ def evaluation_pairs(
 
 
 def _reading_setting(text: str) -> tuple[str, Any]:
-    """The name, without its section, and the value of one of `_READING`."""
+    """Return the name, without its section, and the value of one of `_READING`."""
     from keras_attention.training.recipe import parse_override
 
     key, value = parse_override(text)
