@@ -45,8 +45,8 @@ def note_missing_outputs(count: int) -> None:
     """Report on standard error how many lines have no output, if any."""
     if count:
         print(
-            f"note: lines that are empty because no output had a finite score: {count}; the model's "
-            "weights may be damaged.",
+            f"note: lines that are empty because no output had a finite score: {count}; the "
+            "model's weights may be damaged.",
             file=sys.stderr,
         )
 
