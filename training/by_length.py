@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from keras_attention.errors import InputError
+from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.text.tokenizers import SubwordTokenizer, make_tokenizer
 from keras_attention.translation import Translation
 from keras_attention.vocabulary import Vocabulary
@@ -151,7 +151,7 @@ def _evaluate(translator: Translator, pairs: Sequence[Pair]) -> Evaluation:
         most = min(most, room)
 
     unlimited = copy(translator)
-    unlimited.max_tokens = sys.maxsize
+    unlimited.max_tokens = UNLIMITED
 
     def translate(texts: Iterable[str]) -> list[Translation]:
         return unlimited(texts, max_length=most)

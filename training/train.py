@@ -17,6 +17,7 @@ from keras_attention.model_files import load_model
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import LEAST_ALLOWED
 from keras_attention.text.codec import TextCodec
+from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.translator import Translator
 
 from .averaging import with_average
@@ -124,7 +125,7 @@ def _train(
     _check_updates(recipe, stretch * stretches)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
     # No limit of its own: it decodes the held-out pairs that are within the recipe's limits.
-    translator = Translator(model, codec, max_tokens=sys.maxsize)
+    translator = Translator(model, codec, max_tokens=UNLIMITED)
     # Only now, when all that can be wrong has been looked for, does the folder change.
     with errors_of_writing(run.path):
         run.start(recipe, epochs_done, overwrite=overwrite, files=started.to_files())

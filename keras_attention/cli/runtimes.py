@@ -71,6 +71,7 @@ def open_translator(
     if exports:
         return _open_export(path, search, nbest)
     with lean_imports():
+        from keras_attention.text.text_limit import UNLIMITED
         from keras_attention.translator import Translator
 
     translator = Translator.load_ensemble([path, *others])
@@ -79,7 +80,7 @@ def open_translator(
     if max_tokens is not None:
         translator.max_tokens = max_tokens
     if any_length:
-        translator.max_tokens = sys.maxsize
+        translator.max_tokens = UNLIMITED
     options = _checked(translator, search, nbest)
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from keras_attention.text.tokenizer import Tokenizer
 
 MAX_TOKENS = 1024
 """Default for the largest number of tokens of a text, `</s>` included."""
+
+UNLIMITED = sys.maxsize
+"""A limit that no text exceeds."""
 
 _BYTES_A_TOKEN = 16
 
