@@ -109,7 +109,8 @@ def _share_loops(model: Any) -> None:
 
 def _order_signatures(model: Any) -> None:
     """Puts the signatures in their usual order, and their subgraphs in front of all others."""
-    model.signatureDefs.sort(key=lambda signature: SIGNATURES.index(_text(signature.signatureKey)))
+    usual = {name: place for place, name in enumerate(SIGNATURES)}
+    model.signatureDefs.sort(key=lambda each: usual.get(_text(each.signatureKey), len(usual)))
     entries = [signature.subgraphIndex for signature in model.signatureDefs]
     kept = [*entries, *(place for place in range(len(model.subgraphs)) if place not in entries)]
     _move_subgraphs(model, kept, [kept.index(place) for place in range(len(kept))])

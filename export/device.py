@@ -108,8 +108,8 @@ class DeviceTranslator:
         """Translates texts one at a time, as they come; see the object's own call.
 
         Raises:
-            TextError: if a text has more tokens than the file takes, once those before it have
-                been given.
+            TextError: if a text has more tokens than the file takes, after the translations of
+                those before it.
         """
         for position, text in enumerate(texts):
             try:

@@ -12,7 +12,7 @@ from keras_attention.text.codec import TextCodec
 def check_graph(
     runner: Any, signature: str, codec: TextCodec, manifest: Mapping[str, Any], name: str
 ) -> None:
-    """Check the shapes of a signature's inputs and outputs.
+    """Check the shapes of the inputs and outputs of a signature.
 
     Args:
         runner: the runtime's runner of the signature.

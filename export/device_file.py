@@ -116,7 +116,7 @@ def _read_archive(content: bytes, name: str) -> tuple[dict[str, bytes], int]:
 
 
 def _check_codec(codec: TextCodec, manifest: Mapping[str, Any], name: str) -> None:
-    """Check that the manifest says of the tokenizers and the settings what they are."""
+    """Check that the manifest agrees with the tokenizers and the search settings."""
     said = [manifest["vocabulary"][side]["tokens"] for side in SIDES]
     said += [manifest[length] for length in ("max_source_length", "max_length")]
     settings = codec.settings

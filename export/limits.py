@@ -40,7 +40,7 @@ class Limits:
 
     @property
     def text(self) -> TextLimit:
-        """The longest text."""
+        """The limit of one text."""
         return TextLimit(self.tokens)
 
     def with_beams_of(self, width: int) -> Limits:

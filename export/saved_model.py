@@ -174,8 +174,8 @@ class SavedModelTranslator:
 
         Raises:
             InputError: if an option is not what the export takes.
-            TextError: if a text is too long or no valid Unicode, once those before it have been
-                given.
+            TextError: if a text is too long or not valid Unicode, after the translations of those
+                before it.
         """
         if batch_size < 1:
             raise InputError(f"`batch_size` must be positive. Received: {batch_size}.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from keras_attention.errors import InputError
+from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.translation import Translation
 from keras_attention.translator import Translator
 
@@ -89,9 +89,8 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
     """
     if not lines:
         raise InputError("expected at least one line to compare on. Received: none.")
-    # Exports search the whole vocabulary.
-    translator = Translator(translator.model, translator.codec)
-    translator.max_tokens = sys.maxsize  # each export has its own limit
+    # Exports search the whole vocabulary, and each has its own limit.
+    translator = Translator(translator.model, translator.codec, max_tokens=UNLIMITED)
     agreements = []
     for path in find_exports(folder):
         if path.is_dir():

@@ -15,7 +15,7 @@ from keras_attention.translation import Translation
 
 NO_ATTENTION = "no attention: every weight is 0"
 _LABEL_COLUMNS = 24
-_ROUNDING = 0.01  # of weights in 16 bits
+_ROUNDING = 0.01  # error of weights in 16 bits
 
 _SHADES = np.array(list(" ░▒▓█"))
 _SHADE_LIMITS = (0.05, 0.25, 0.5, 0.75)
@@ -147,7 +147,7 @@ class AlignmentMatrix:
 
 
 def _checked_weights(alignment: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return weights as an array; scores before the softmax would be drawn as if they were 1."""
+    """Return weights as an array; refuse scores, which would be drawn as weights of 1."""
     try:
         weights = np.asarray(alignment, float)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Reads the files of models and exports: regular files only, of a size that is checked first."""
+"""Reads the files of models and exports: regular files only, whose sizes are checked first."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from keras_attention.errors import InputError
+from keras_attention.files import not_readable
 
 Read = TypeVar("Read")
 
@@ -26,7 +27,7 @@ LARGEST_SHORT_LIST = 1024 * MEBIBYTE
 """Bytes of the largest short list that is read, unpacked."""
 
 _RATIO = 100
-"""Times that what an archive holds may be larger than the archive; ours are not compressed."""
+"""How many times larger unpacked files may be than the archive; ours are not compressed."""
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -35,19 +36,19 @@ def open_artefact(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file of a model for reading; a symbolic link is followed.
 
     Raises:
-        InputError: If the file is missing, unreadable, or no regular file: a folder, a device, or
-            a pipe, which would be waited for.
+        InputError: If the file is missing, unreadable, or not a regular file, such as a folder, a
+            device or a pipe.
     """
     try:
-        # Without waiting: to open a pipe waits for a writer.
+        # Without O_NONBLOCK, opening a pipe waits for a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     except OSError as error:
-        raise _not_readable(path, error.strerror or str(error)) from error
+        raise not_readable(path, error) from error
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
         found = "Is a directory" if stat.S_ISDIR(mode) else "A device or a pipe"
-        raise _not_readable(path, found)
+        raise not_readable(path, found)
     return os.fdopen(descriptor, "rb")
 
 
@@ -56,17 +57,17 @@ def read_artefact(path: str | os.PathLike[str], *, largest: int = LARGEST_TEXT) 
 
     Args:
         path: The file; a symbolic link is followed.
-        largest: Bytes that the file may have.
+        largest: Largest size of the file in bytes.
 
     Raises:
-        InputError: If the file is missing, unreadable, no regular file, or too large.
+        InputError: If the file is missing, unreadable, not a regular file, or too large.
     """
     try:
         with open_artefact(path) as file:
             size = os.fstat(file.fileno()).st_size
             content = file.read() if size <= largest else b""
     except OSError as error:
-        raise _not_readable(path, error.strerror or str(error)) from error
+        raise not_readable(path, error) from error
     if size > largest:
         raise InputError(
             f"{os.fspath(path)}: expected a file of at most {largest} bytes. Received: {size}."
@@ -75,10 +76,10 @@ def read_artefact(path: str | os.PathLike[str], *, largest: int = LARGEST_TEXT) 
 
 
 def checksum_of(path: Path) -> str:
-    """Return the SHA-256 of a file of a model, which is never read as a whole.
+    """Return the SHA-256 of a file, which is read in pieces.
 
     Raises:
-        InputError: If the file is missing, unreadable or no regular file.
+        InputError: If the file is missing, unreadable or not a regular file.
     """
     digest = hashlib.sha256()
     try:
@@ -86,16 +87,16 @@ def checksum_of(path: Path) -> str:
             while chunk := file.read(MEBIBYTE):
                 digest.update(chunk)
     except OSError as error:
-        raise _not_readable(path, error.strerror or str(error)) from error
+        raise not_readable(path, error) from error
     return digest.hexdigest()
 
 
 def read_unchanged(folder: Path, read: Callable[[Path], Read]) -> Read:
-    """Return what `read` makes of a folder, which another process may replace meanwhile.
+    """Read a folder, and read it once more if another process replaced it meanwhile.
 
     Args:
         folder: The folder.
-        read: Reads the folder; it is called once more if the folder was replaced while it read.
+        read: Reads the folder and returns the result.
 
     Raises:
         InputError: If `read` raises it for a folder that stayed the same.
@@ -121,13 +122,13 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 def check_archive(
     archive: zipfile.ZipFile, where: str, *, largest: int | None = LARGEST_TEXT
 ) -> None:
-    """Check what an archive says of the sizes of its files, before anything is unpacked.
+    """Check the sizes that an archive declares for its files, before anything is unpacked.
 
     Args:
-        archive: The archive; what `zipfile` unpacks is never more than the archive says.
+        archive: The archive; `zipfile` never unpacks more than the declared sizes.
         where: What an error calls it.
-        largest: Bytes that all its files may have together, unpacked; by default `LARGEST_TEXT`.
-            None for 100 times the bytes that they take in the archive.
+        largest: Largest total size of the unpacked files in bytes, by default `LARGEST_TEXT`;
+            None for `LARGEST_TEXT` and 100 times their size in the archive.
 
     Raises:
         InputError: If they are too large.
@@ -141,7 +142,3 @@ def check_archive(
             f"{where}: damaged, expected files of at most {largest} bytes in this archive. "
             f"Received: {size} bytes."
         )
-
-
-def _not_readable(path: str | os.PathLike[str], reason: str) -> InputError:
-    return InputError(f"{os.fspath(path)}: expected a file that can be read. Received: {reason}.")

@@ -1,4 +1,4 @@
-"""Pairs of texts in batches of similar length, for what reads both sides at once."""
+"""Batches of pairs of texts of similar length, for models that read both sides at once."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def map_pairs(
     batch_size: int,
     tokens: int = BATCH_TOKENS,
 ) -> Iterator[Result]:
-    """Yields what a function of batches gives for each pair, in the order of the pairs.
+    """Apply a function to batches of pairs, and yield its results in the order of the pairs.
 
     Args:
         function: gives one result for each pair of a batch, whatever else is in the batch.
         pairs: sources and targets.
-        codec: its tokenizers cut the pairs.
-        max_tokens: tokens of a text at most, on either side.
-        batch_size: pairs in a batch at most; up to 16 times as many are sorted by length.
-        tokens: padded tokens in a batch at most, on the longer side.
+        codec: its tokenizers encode the pairs.
+        max_tokens: largest number of tokens of a text, on either side.
+        batch_size: largest number of pairs in a batch; 16 times as many are sorted by length.
+        tokens: largest number of padded tokens in a batch, on the longer side.
 
     Raises:
-        TextError: if a text has more than `max_tokens` tokens, once what comes before its pair has
-            been given.
+        TextError: if a text has more than `max_tokens` tokens, after the results of all pairs
+            before it.
     """
     remaining, done = iter(pairs), 0
     while window := list(islice(remaining, batch_size * SORTED_BATCHES)):
@@ -62,7 +62,7 @@ def map_pairs(
 def _encode_pairs(
     pairs: Iterable[tuple[str, str]], codec: TextCodec, limit: TextLimit
 ) -> tuple[list[EncodedPair], TextError | None]:
-    """The pairs before the first one with a text that is too long, and its error."""
+    """Return the pairs before the first one with a text that is too long, and its error."""
     encoded: list[EncodedPair] = []
     for position, texts in enumerate(pairs):
         ids = []

@@ -15,7 +15,7 @@ from keras_attention.text.tokenizer import Tokenizer
 
 
 def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
-    """Check that a model has the numbers of tokens of the vocabularies.
+    """Check that the vocabulary sizes of a model are those of its tokenizers.
 
     Raises:
         InputError: If the model is not one of ours, or a number differs.
@@ -43,8 +43,8 @@ def make_codec(
             copies.
 
     Raises:
-        InputError: If something is of another class, a setting is unknown or out of its range, or
-            the model copies other tokens than those that both vocabularies have.
+        InputError: If an argument has another class, a setting is unknown or out of its range, or
+            the model was built to copy other tokens than those that both vocabularies have.
     """
     check_kind(model, Seq2Seq)
     for side, tokenizer in zip(SIDES, (source_tokenizer, target_tokenizer), strict=True):

@@ -60,8 +60,8 @@ class Searches:
             source: ids `[B, S]`.
             options: how to search.
             prefix: target ids that every hypothesis must begin with.
-            first: the number of the first source, with which an integer seed gives each source
-                other draws.
+            first: the number of the first source; an integer seed draws by the number of each
+                source.
             allowed: the target ids to choose among, in order, the special ones first, those of
                 the prefix among them; default all. A graph serves one number of them.
 
@@ -90,7 +90,7 @@ class Searches:
         return [tokens if allowed is None else allowed[tokens], *others]
 
     def _function(self, options: SearchOptions, inputs: tuple[_Input, ...]) -> Callable[..., Any]:
-        """The search by these options, as a function of these inputs."""
+        """Return the compiled search by these options, a function of these inputs."""
         key = options, inputs
         with self._compiling:
             if key not in self._compiled:
@@ -130,7 +130,7 @@ def compile_aligner(model: Any) -> Callable[[Any, Any], Any]:
 
 
 def compile_arrays(function: Callable[..., Any], inputs: Sequence[_Input]) -> Callable[..., Any]:
-    """A function of such arrays; under TensorFlow one graph for all of them."""
+    """Compile a function of such arrays; under TensorFlow one graph serves all their shapes."""
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf

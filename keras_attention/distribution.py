@@ -19,8 +19,7 @@ def describe_conflict() -> str:
     """Return a sentence about another package with our import name, "" if it is not installed.
 
     The package index has another project named `keras-attention`, whose files go into the same
-    folder as ours. Before our distribution had a name of its own it was named so too: an
-    installation of ours is no conflict.
+    folder as ours. Our own distribution had that name in earlier versions, which are no conflict.
     """
     if not any(_is_in(folder) for folder in sys.path):
         return ""

@@ -18,16 +18,16 @@ from keras_attention.errors import InputError
 Readable = io.BufferedIOBase | BinaryIO
 
 MAX_RATIO = 200
-"""How many times its packed size a gzip file may have, once it is over `FREE_SIZE`.
+"""Largest ratio of unpacked to packed size of a gzip file that unpacks to over `FREE_SIZE`.
 
-Text shrinks to a half or a tenth; a file of one byte repeated to a thousandth.
+Text shrinks to between a half and a tenth, one repeated byte to a thousandth.
 """
 FREE_SIZE = 1 << 26
 """Bytes that a gzip file may unpack to, whatever its packed size."""
 
 _CHUNK = 1 << 16
 _GZIP = b"\x1f\x8b"
-_MARKS = {  # UTF-32's first: the mark of UTF-16-LE begins it
+_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16-LE
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -45,12 +45,12 @@ _OTHERS = {
 }
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f\v\x1b")
 _LEAST = 8
-"""Bytes from which on it is told by the share of control characters what a file is."""
+"""Fewest bytes whose share of control characters shows that a file is binary."""
 
 
 @contextmanager
 def open_unpacked(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
-    """Opens a file for reading bytes, those that gzip packed where it did.
+    """Opens a file for reading bytes, unpacked if it is a gzip file.
 
     Raises:
         InputError: While reading, if what gzip packed is damaged or unreasonably large.
@@ -61,7 +61,7 @@ def open_unpacked(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
 
 
 def unpacked(stream: Readable, name: str) -> io.BufferedReader:
-    """Returns a stream of the bytes that gzip packed, or of those of a stream it did not.
+    """Returns a stream of the unpacked bytes of a gzip stream, or of the bytes of another one.
 
     Args:
         stream: An open binary stream at its start; a pipe will do.
@@ -77,10 +77,10 @@ def unpacked(stream: Readable, name: str) -> io.BufferedReader:
 
 
 def as_utf8(stream: Readable, name: str) -> io.BufferedReader:
-    """Returns a stream of the same text in UTF-8, out of gzip, UTF-16 or UTF-32.
+    """Returns a stream of the same text as UTF-8, converted from gzip, UTF-16 or UTF-32.
 
-    UTF-16 and UTF-32 are told by their byte order mark, which stays in the text, and everything
-    else is taken for UTF-8 and not checked.
+    UTF-16 and UTF-32 are recognised by their byte order mark, which stays in the text. Everything
+    else is assumed to be UTF-8 and is not checked.
 
     Args:
         stream: An open binary stream at its start; a pipe will do.
@@ -119,7 +119,7 @@ def _buffered(stream: Readable) -> io.BufferedReader:
 
 
 class _Converted(io.RawIOBase):
-    """A stream of bytes that are made from those of another one."""
+    """A stream whose bytes are converted from another stream."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class _Converted(io.RawIOBase):
 
     @abstractmethod
     def _next(self) -> bytes:
-        """Some bytes, or none at the end."""
+        """Return the next bytes, or none at the end."""
 
     def readable(self) -> bool:
         return True
@@ -141,7 +141,7 @@ class _Converted(io.RawIOBase):
 
 
 class _Unpacked(_Converted):
-    """What gzip packed."""
+    """The unpacked bytes of a gzip stream."""
 
     def __init__(self, stream: io.BufferedReader, name: str) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class _Unpacked(_Converted):
 
 
 class _Recoded(_Converted):
-    """The UTF-8 of text in another encoding."""
+    """A stream of text in another encoding, as UTF-8."""
 
     def __init__(self, stream: io.BufferedReader, encoding: str, name: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The errors that mean: what the user gave cannot be used."""
+"""The errors about input that cannot be used."""
 
 from numbers import Integral
 
@@ -18,10 +18,10 @@ class InputError(ValueError):
 
 
 class TextError(InputError):
-    """One of several texts, or pairs of texts, cannot be used.
+    """An error about one of several texts, or pairs of texts, that cannot be used.
 
     Args:
-        problem: what was expected and what came.
+        problem: what was expected and what was received.
         position: the place of the text among those that were given, counted from 0.
         noun: what the message calls it.
 
@@ -40,7 +40,7 @@ class TextError(InputError):
         self.problem, self.position, self.noun = problem, position, noun
 
     def __str__(self) -> str:
-        """The sentence."""
+        """Return the message, which counts positions from 1."""
         return f"{self.noun} {self.position + 1}: {self.problem}"
 
     def at(self, position: int) -> "TextError":

@@ -23,18 +23,18 @@ _NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields the lines of a text file, without their ends.
 
-    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32; gzip may have packed it.
+    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32; it may be packed by gzip.
 
-    A line ends at a line feed, with any carriage returns before it. In a file without a line feed,
-    as old programs on the Mac write it, it ends at a carriage return. All else is text, whatever
-    `str.splitlines` cuts at: a carriage return inside a line, too. The file is read as the lines
-    are asked for; one without a line feed is read whole.
+    A line ends at a line feed, with any carriage returns before it. In a file without line feeds,
+    as old Mac programs write it, a line ends at a carriage return. Everything else is text: other
+    characters at which `str.splitlines` cuts, and a carriage return inside a line. The file is
+    read as the lines are asked for; one without a line feed is read whole.
 
     Args:
         path: The file. Byte order marks at its start are dropped.
 
     Raises:
-        InputError: If the file is missing, a folder, unreadable or no such text.
+        InputError: If the file is missing, a folder, unreadable or not such text.
     """
     for line in _decoded_lines(path):
         yield _without_end(line)
@@ -48,14 +48,14 @@ def decode_lines(stream: Readable, name: str) -> Iterator[str]:
         name: What to call it in errors.
 
     Raises:
-        InputError: If it is no such text.
+        InputError: If it is not such text.
     """
     for line in _decode_all(as_utf8(stream, name), name):
         yield _without_end(line)
 
 
 def read_lines_or_errors(path: str | os.PathLike[str]) -> Iterator[str | InputError]:
-    """Yields the lines as `read_lines` does, and in the place of one that is not UTF-8 its error.
+    """Yields lines as `read_lines` does, but an error in place of a line that is not UTF-8.
 
     Args:
         path: The file.
@@ -71,14 +71,14 @@ def read_lines_or_errors(path: str | os.PathLike[str]) -> Iterator[str | InputEr
 
 
 def decode_lines_or_errors(stream: Readable, name: str) -> Iterator[str | InputError]:
-    """Yields the lines as `decode_lines` does, and in the place of one that is not UTF-8 its error.
+    """Yields lines as `decode_lines` does, but an error in place of a line that is not UTF-8.
 
     Args:
         stream: The stream.
         name: What to call it in errors.
 
     Raises:
-        InputError: If the stream as a whole is no text.
+        InputError: If the stream as a whole is not text.
     """
     for line in _texts_or_errors(as_utf8(stream, name), name):
         yield line if isinstance(line, InputError) else _without_end(line)
@@ -92,7 +92,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
             dropped.
 
     Raises:
-        InputError: If the file is missing, a folder, unreadable or no such text.
+        InputError: If the file is missing, a folder, unreadable or not such text.
     """
     return "".join(_decoded_lines(path))
 
@@ -115,11 +115,11 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
     """Gives a temporary path, and puts what was written there in place once the block succeeds.
 
     The block writes a file or a folder; where it raises, what it wrote is removed and what stood at
-    `path` before stays. A file replaces a file, a folder replaces the whole of a folder, and never
-    one the other, which is refused before the block begins. Missing parent folders are made, and
-    removed again on failure. The temporary path has the name of `path`, for writers that look at
-    the suffix, and lies in a hidden folder beside it: the move is a rename, of
-    what was flushed to the disk. What dead processes left there of the same target is removed.
+    `path` before stays. A file can replace only a file, and a folder only a whole folder; anything
+    else is refused before the block begins. Missing parent folders are made, and removed again on
+    failure. The temporary path has the name of `path`, for writers that look at the suffix, and
+    lies in a hidden folder beside it. What was written is flushed to the disk and then moved by a
+    rename. What killed processes left there for the same target is removed.
 
     Args:
         path: Where the file or folder is to be; a symbolic link is followed.
@@ -146,24 +146,24 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
             target.parent.mkdir(parents=True, exist_ok=True)
             workspace = stack.enter_context(make_workspace(target))
         except OSError as error:
-            raise _not_writable(path, error) from error
+            raise not_writable(path, error) from error
         yield workspace / target.name
         try:
             _flush(workspace / target.name)
             _replace(target, workspace / target.name, workspace / REPLACED)
             _flush_to_disk(target.parent)
         except OSError as error:
-            raise _not_writable(path, error) from error
+            raise not_writable(path, error) from error
 
 
 @contextmanager
 def _remove_parents(target: Path) -> Iterator[None]:
-    """Remove the folders above a target that the block makes, if it fails."""
+    """Remove the parent folders that the block makes, if it fails."""
     missing = [parent for parent in target.parents if not parent.exists()]
     try:
         yield
     except BaseException:
-        with suppress(OSError):  # somebody else has put something there
+        with suppress(OSError):  # another process has put something there
             for parent in missing:
                 parent.rmdir()
         raise
@@ -171,7 +171,7 @@ def _remove_parents(target: Path) -> Iterator[None]:
 
 @contextmanager
 def errors_of_writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what the block raises where it cannot write into one sentence that names a file.
+    """Convert the block's errors about a full or read-only disk into an `InputError`.
 
     Args:
         path: The file or folder that the block writes.
@@ -186,9 +186,7 @@ def errors_of_writing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except Exception as error:
         if reason := reason_not_written(error):
-            raise InputError(
-                f"{os.fspath(path)}: expected a place that can be written. Received: {reason}."
-            ) from error
+            raise not_writable(path, reason) from error
         raise
 
 
@@ -222,11 +220,22 @@ def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
         raise not_readable(path, error) from error
 
 
-def not_readable(path: str | os.PathLike[str], error: OSError) -> InputError:
-    """Returns the error to raise for a file that the system does not let us read."""
+def not_readable(path: str | os.PathLike[str], reason: OSError | str) -> InputError:
+    """Return the error for a file that cannot be read."""
     return InputError(
-        f"{os.fspath(path)}: expected a file that can be read. Received: {error.strerror}."
+        f"{os.fspath(path)}: expected a file that can be read. Received: {_in_words(reason)}."
     )
+
+
+def not_writable(path: str | os.PathLike[str], reason: OSError | str) -> InputError:
+    """Return the error for a file or folder that cannot be written."""
+    return InputError(
+        f"{os.fspath(path)}: expected a place that can be written. Received: {_in_words(reason)}."
+    )
+
+
+def _in_words(reason: OSError | str) -> str:
+    return reason if isinstance(reason, str) else reason.strerror or str(reason)
 
 
 def _decode_all(stream: Iterable[bytes], name: str) -> Iterator[str]:
@@ -250,7 +259,7 @@ def _texts_or_errors(stream: Iterable[bytes], name: str) -> Iterator[str | Input
 
 
 def _cut_lines(stream: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields lines with their ends, of a stream that yields what ends at each line feed."""
+    """Yields lines with their ends; a stream without line feeds is cut at carriage returns."""
     for number, line in enumerate(stream):
         if number == 0 and not line.endswith(b"\n"):
             yield from filter(None, re.split(rb"(?<=\r)", line))
@@ -323,9 +332,3 @@ def _flush_to_disk(path: Path) -> None:
     except OSError as error:
         if error.errno in _NO_WRITING:
             raise
-
-
-def _not_writable(path: str | os.PathLike[str], error: OSError) -> InputError:
-    return InputError(
-        f"{os.fspath(path)}: expected a place that can be written. Received: {error.strerror}."
-    )

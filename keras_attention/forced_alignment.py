@@ -54,16 +54,16 @@ def align_pairs(
     Args:
         translator: a translator of a model with attention, or of an ensemble: the mean of weights.
         pairs: sources and targets.
-        batch_size: pairs aligned together at most, a positive integer; fewer where they are long.
-            Up to 16 times as many are sorted by length.
+        batch_size: largest number of pairs aligned together, a positive integer. Batches of long
+            pairs are smaller. Up to 16 times as many are sorted by length.
 
     Returns:
-        A `PairAlignment` a pair, in order, as they are asked for.
+        An iterator over a `PairAlignment` for each pair, in order.
 
     Raises:
         ValueError: if `batch_size` is out of its range.
-        TextError: if a text has more than the translator's `max_tokens` tokens, once what comes
-            before its pair has been given.
+        TextError: if a text has more than the translator's `max_tokens` tokens, after the results
+            of all pairs before it.
 
     Example:
         translator = Translator.load("saved_models/dates")

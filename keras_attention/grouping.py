@@ -1,4 +1,4 @@
-"""Batches of limited padded size: the memory of a batch goes with its rows times its longest."""
+"""Batches of limited padded size: memory grows with a batch's rows times its longest text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 BATCH_TOKENS = 16_384
-"""Padded tokens in a batch at most: 64 texts of 256 tokens, or 16 of 1,024."""
+"""Largest number of padded tokens in a batch: 64 texts of 256 tokens, or 16 of 1,024."""
 
 SORTED_BATCHES = 16
 """Batches whose texts are sorted by length together."""
@@ -21,14 +21,14 @@ def batch_by_tokens(
     rows: int | None = None,
     tokens: int = BATCH_TOKENS,
 ) -> Iterator[list[Item]]:
-    """Cuts items that follow each other into batches of limited rows and padded tokens.
+    """Cut a sequence of items into batches with limited rows and padded tokens.
 
-    Sorted items waste the least. No more than one item is read ahead.
+    Sorted items need the least padding. At most one item is read ahead.
 
     Args:
         items: what to batch, in order.
         length: tokens of an item.
-        rows: items in a batch at most; default any number.
+        rows: largest number of items in a batch; default no limit.
         tokens: largest product of a batch's items and its longest one's length; an item beyond it
             is a batch of its own.
 

@@ -21,7 +21,7 @@ class MaskedCrossentropy(keras.losses.Loss):
 
     Under a `tf.distribute` strategy each replica's loss is the mean over its own tokens, divided by
     the number of replicas, as Keras's own losses are: Keras adds up the replicas' gradients and
-    shows the mean of their losses. Replicas count alike, whatever numbers of tokens they have.
+    shows the mean of their losses. All replicas weigh the same, however many tokens each has.
 
     Args:
         label_smoothing: probability spread over all tokens, in [0, 1). Default 0.

@@ -23,7 +23,7 @@ def real_tokens(ids: Tensor) -> Tensor:
 
 
 def token_places(mask: Tensor) -> Tensor:
-    """Return which real token of its row each one is, counted from 0, wherever padding stands.
+    """Return the position of each real token among those of its row, counted from 0.
 
     Args:
         mask: boolean tensor `[..., S]`, True where the token is real.

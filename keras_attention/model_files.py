@@ -71,7 +71,7 @@ def save_model(
     Args:
         model: the model.
         path: the file.
-        include_optimizer: whether a run is to be resumed from it.
+        include_optimizer: whether to keep the optimizer, so that a run can be resumed.
         codec: its tokenizers. The archive's comment keeps their fingerprint, for
             `check_tokenizers`.
     """
@@ -93,7 +93,7 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
         codec: what was read there.
 
     Raises:
-        InputError: if one of their files is another, or the file is no archive.
+        InputError: if one of the files differs, or the model's file is not an archive.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -103,11 +103,11 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
     try:
         expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
     except InputError:
-        return  # there is no comment of ours
+        return  # an older version wrote no comment
     if name := codec.changed_file(expected):
         raise InputError(
-            f"{folder / name}: expected what {path.name} was saved with. Received: other content, "
-            "with which the model gives other answers; put the old file back."
+            f"{folder / name}: expected the file that {path.name} was saved with. Received: a "
+            "changed file, with which the model gives other answers; put the old one back."
         )
 
 
@@ -157,14 +157,14 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
         )
     if not has_finite_weights(model):
         raise InputError(
-            f"{path}: holds weights that are not finite numbers, so that its training diverged; "
-            "train it anew with a lower training.learning_rate."
+            f"{path}: holds weights that are not finite numbers, because its training diverged; "
+            "train again with a lower training.learning_rate."
         )
     return model
 
 
 def _check_sizes(path: Path) -> None:
-    """Check the sizes of an archive's files, which Keras unpacks whatever they are."""
+    """Check the sizes of an archive's files, since Keras unpacks files of any size."""
     try:
         with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
             check_archive(archive, str(path), largest=None)

@@ -1,4 +1,4 @@
-"""Rows of ids whose padding stands in front, as Keras's `pad_sequences` leaves it by default."""
+"""Moves padding from the front of rows, where Keras's `pad_sequences` puts it, to their end."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,9 @@ def pack_steps(ids: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         ids: integer tensor `[B, T]`, 0 for padding.
 
     Returns:
-        `(packed, unpack)`: ids `[B, T]`, every token before all padding, in the same order; and a
-        function of what is computed for them, `[B, T, D]`, that moves it to where the tokens stood
-        in `ids`. Where no padding stood before a token, both leave everything as it is; otherwise
-        the results of padding are zeros.
+        `(packed, unpack)`: ids `[B, T]` with every token before all padding, in the same order; and
+        a function that moves results `[B, T, D]` for them to the places of the tokens in `ids`. If
+        no padding precedes a token, both change nothing; otherwise results for padding are zeros.
     """
     real = real_tokens(ids)
     scattered = ops.any(ops.logical_and(real[:, 1:], ops.logical_not(real[:, :-1])))

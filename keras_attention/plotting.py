@@ -61,7 +61,7 @@ def plot_alignment(
         axes: where to draw. Default: a new figure that grows with the tokens.
 
     Returns:
-        The figure. As the last line of a notebook's cell a new one is shown.
+        The figure. A notebook displays a new figure if it is the last line of a cell.
 
     Raises:
         InputError: if `path` has another suffix or cannot be written.
@@ -145,7 +145,7 @@ def plot_curves(
 
 
 def _set_title(axes: Axes, texts: Sequence[str], lettering: Lettering) -> None:
-    """Puts the source and the output above, each on a line as long as the picture allows."""
+    """Set the title: source and output, each on a line as long as the picture allows."""
     width = axes.get_window_extent().width / axes.figure.dpi
     source, target = (shorten(lettering.drawn(text), max(50, int(10 * width))) for text in texts)
     axes.set_title(f"{source}\n→ {target}", fontsize=11, **lettering.style)

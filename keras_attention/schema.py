@@ -67,7 +67,7 @@ integer of at least 1. Received: 0.
             where: What an error calls the file.
 
         Raises:
-            InputError: If it is no JSON object, has another format, or lacks a key, or a value is
+            InputError: If it is not a JSON object, has another format, lacks a key, or has a value
                 of another kind.
         """
         value = parse_json(content, where, self.name, finite=self.finite)
@@ -113,7 +113,7 @@ def parse_json(content: bytes | str, where: str, expected: str, *, finite: bool 
         finite: Whether NaN and the infinities are refused.
 
     Raises:
-        InputError: If it is no JSON in UTF-8, has an integer of thousands of digits, or is nested
+        InputError: If it is not JSON in UTF-8, has an integer of thousands of digits, or is nested
             too deeply.
     """
     try:
@@ -124,7 +124,7 @@ def parse_json(content: bytes | str, where: str, expected: str, *, finite: bool 
     except UnicodeDecodeError:
         reason = "bytes that are not UTF-8"
     except json.JSONDecodeError as error:
-        found = f"what is not JSON at line {error.lineno}, column {error.colno}"
+        found = f"text that is not JSON at line {error.lineno}, column {error.colno}"
         reason = found if content else "an empty file"
     except ValueError:
         reason = "a number that JSON does not have or that is too long"
@@ -132,7 +132,7 @@ def parse_json(content: bytes | str, where: str, expected: str, *, finite: bool 
 
 
 def integer(least: int | None = None, most: int | None = None) -> Kind:
-    """Return the kind of integers in a range; true and 1.0 are none."""
+    """Return the kind of integers in a range; true and 1.0 do not fit."""
     return Kind(
         "an integer" + _range(least, most),
         lambda value: type(value) is int and _within(value, least, most),
@@ -140,7 +140,7 @@ def integer(least: int | None = None, most: int | None = None) -> Kind:
 
 
 def real() -> Kind:
-    """Return the kind of all numbers, NaN and the infinities among them."""
+    """Return the kind of all numbers, including NaN and the infinities."""
     return Kind("a number", lambda value: type(value) in (int, float))
 
 
@@ -158,7 +158,7 @@ def flag() -> Kind:
 
 
 def text(choices: Collection[str] = ()) -> Kind:
-    """Return the kind of strings, of which only the choices fit if there are any."""
+    """Return the kind of strings, or of the choices only if there are any."""
     expected = f"one of {', '.join(map(repr, choices))}" if choices else "a string"
     return Kind(expected, lambda value: type(value) is str and (not choices or value in choices))
 
@@ -180,7 +180,7 @@ def dictionary_of(kind: Kind) -> Kind:
 
 
 def nullable(kind: Kind) -> Kind:
-    """Return the kind of what is of a kind or null."""
+    """Return a kind that accepts null too."""
     return Kind(
         f"{kind.expected}, or null",
         lambda value: value is None or kind.fits(value),

@@ -76,12 +76,12 @@ def check_answered(error: bytes, position: int, noun: str = "text") -> None:
 def until_refused(
     answer: Callable[..., Iterable[Answer]], batch: Sequence[Item], *arguments: Any
 ) -> list[Answer | TextError]:
-    """Returns the answers to a batch; if one is refused, those before it and then its error.
+    """Returns the answers to a batch, up to the first item that is refused and its error.
 
     Args:
-        answer: gives an answer to each item, or raises a `TextError` for the first that it refuses;
-            called with `batch` and `arguments`, and again with fewer items if it raised before it
-            gave the answers to those before.
+        answer: called with `batch` and `arguments`; returns an answer to each item, or raises a
+            `TextError` for the first one that it refuses. If it raises before it has given the
+            answers to the items before that, it is called again with only these.
         batch: the items.
         *arguments: the other arguments.
     """

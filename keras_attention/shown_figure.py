@@ -1,4 +1,4 @@
-"""A figure that notebooks show; imported by what draws, as matplotlib is."""
+"""A figure that notebooks display; imported only to draw, because it imports matplotlib."""
 
 from io import BytesIO
 
@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 
 
 class ShownFigure(Figure):
-    """A figure that is shown as the last line of a notebook's cell.
+    """A figure that a notebook displays if it is the last line of a cell.
 
-    IPython shows a plain `Figure` only once `matplotlib.pyplot` is imported, which keeps every
+    IPython displays a plain `Figure` only once `matplotlib.pyplot` is imported, which keeps every
     figure that it makes in a global list.
     """
 

@@ -17,7 +17,7 @@ LEAST_SCORE = -5e8
 
 
 def is_hypothesis(score: float) -> bool:
-    """Return whether a search's score is that of a hypothesis: finite, and no filling."""
+    """Return whether a search's score is that of a hypothesis: finite, and not a filling."""
     return LEAST_SCORE < score < math.inf
 
 

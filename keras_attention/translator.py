@@ -37,7 +37,7 @@ from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation import PairScore, Translation
 
 _SCORED_NUMBERS = 2**27
-"""Logits in a batch that is scored at most: 512 MiB of float32."""
+"""Largest number of logits in a batch that is scored: 512 MiB of float32."""
 
 
 class Translator:
@@ -51,12 +51,12 @@ class Translator:
         codec: its tokenizers and search settings.
         short_list: what searches choose among; default all of the vocabulary. An attribute too.
             An ensemble has no use for one.
-        max_tokens: tokens of a text at most, `</s>` included; a longer one is refused, and so is
-            one of more than 16 bytes for each of them (and more than 16,384). An attribute too.
-            Default: 1024, or the `max_source_length` of the codec's settings if that is more.
+        max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are refused,
+            and so are texts of more than 16 bytes a token, if these are over 16,384. An attribute
+            too. Default: 1024, or the `max_source_length` of the codec's settings if that is more.
 
     Raises:
-        InputError: if the model is no `Seq2Seq` or `Ensemble`, has other numbers of tokens than
+        InputError: if the model is not a `Seq2Seq` or `Ensemble`, has other numbers of tokens than
             the codec's vocabularies, or no room for outputs as long as the codec's settings allow.
         ValueError: if `max_tokens` is not a positive integer.
 
@@ -121,8 +121,8 @@ class Translator:
     ) -> "Translator":
         """Joins a model that you trained yourself and the tokenizers that made its arrays.
 
-        The translator saves and exports as one that `load` returns. Like that one it computes in
-        float32: of a model in mixed precision it keeps a copy.
+        The translator saves and exports as one that `load` returns does. It computes in float32, so
+        it keeps a float32 copy of a model in mixed precision.
 
         Args:
             model: a trained `Seq2Seq`.
@@ -256,8 +256,8 @@ class Translator:
             texts: any iterable of strings. A list or tuple is searched 16 batches at a time, texts
                 of similar length together, which ends sooner; samples keep the order of texts.
             prefix: what every output must begin with.
-            batch_size: sources searched together at most, a positive integer; fewer where they are
-                long, so that a batch has no more than 16,384 padded tokens.
+            batch_size: largest number of sources searched together, a positive integer. Batches of
+                long sources are smaller: they have at most 16,384 padded tokens.
             first: number of the first text. An integer seed draws each sample by the number of
                 its text, so that calls for parts of a file sample as one call for all of it.
             **options: fields of `SearchOptions`, in place of the model's own settings. Samples
@@ -265,8 +265,8 @@ class Translator:
 
         Raises:
             ValueError: if an option is out of its range, or the prefix cannot be said.
-            TextError: if a text has more than `max_tokens` tokens, once those before it have been
-                given.
+            TextError: if a text has more than `max_tokens` tokens, after the translations of those
+                before it.
         """
         check_positive(batch_size=batch_size)
         chosen = self.codec.settings.options(**options)
@@ -333,8 +333,8 @@ class Translator:
         Args:
             sources: any iterable of strings.
             targets: a target for each of them.
-            batch_size: pairs scored together at most, a positive integer; fewer where they are
-                long. Up to 16 times as many are sorted by length.
+            batch_size: largest number of pairs scored together, a positive integer. Batches of
+                long pairs are smaller. Up to 16 times as many are sorted by length.
 
         Returns:
             A `PairScore` a pair, in order; `perplexity` of them all is the model's.

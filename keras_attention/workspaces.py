@@ -17,7 +17,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 REPLACED = "replaced"
-"""The name in a workspace of the folder that stood at the target."""
+"""The name, in a workspace, of the folder that was at the target before."""
 
 _MARK = ".unfinished-"
 _WORKSPACE = re.compile(rf"\..+{re.escape(_MARK)}[a-z0-9_]{{8}}", re.DOTALL)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from keras_attention.errors import InputError
+from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.text.tokenizers import SubwordTokenizer, make_tokenizer
 from keras_attention.translation import Translation
 from keras_attention.vocabulary import Vocabulary
@@ -94,7 +94,7 @@ def score_lengths(
         translator: the model.
         recipe: its recipe, which names the data and the metric.
         lengths: rising numbers of source tokens, `</s>` not counted.
-        held_out: the held-out pairs; a task made in memory does without.
+        held_out: the held-out pairs; not needed for a task made in memory.
         only: names of `wanted_lengths`, where others need not be scored.
 
     Returns:
@@ -123,7 +123,7 @@ def _made(recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:
 def _by_length(
     translator: Translator, pairs: Sequence[Pair], lengths: Sequence[int]
 ) -> list[list[Pair]]:
-    """The pairs by their number of source tokens."""
+    """Group the pairs by their numbers of source tokens."""
     tokens = [len(translator.codec.source.encode(source)) - 1 for source, _ in pairs]
     return [
         [pair for pair, count in zip(pairs, tokens, strict=True) if first <= count <= last]
@@ -151,7 +151,7 @@ def _evaluate(translator: Translator, pairs: Sequence[Pair]) -> Evaluation:
         most = min(most, room)
 
     unlimited = copy(translator)
-    unlimited.max_tokens = sys.maxsize
+    unlimited.max_tokens = UNLIMITED
 
     def translate(texts: Iterable[str]) -> list[Translation]:
         return unlimited(texts, max_length=most)

@@ -23,7 +23,7 @@ from .run_folder import RunFolder
 from .sections import TrainingConfig
 
 VALIDATION_ROWS = 256
-"""Held-out pairs in a batch at most."""
+"""Largest number of held-out pairs in a batch."""
 
 
 class SeedNoise(keras.callbacks.Callback):
@@ -124,7 +124,7 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: the run folder.
         keep: how many checkpoints stay; what averages the last ones needs as many.
-        codec: the tokenizers, which the checkpoints name.
+        codec: the tokenizers, whose fingerprint the checkpoints keep.
     """
 
     def __init__(self, folder: RunFolder, keep: int = 1, codec: TextCodec | None = None) -> None:

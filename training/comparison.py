@@ -157,7 +157,7 @@ def read_result(run: Run) -> Result | None:
     try:
         values = _RESULT.parse(read_artefact(run.result_file), str(run.result_file))
         files = {key: Fingerprint(**value) for key, value in values.get("files", {}).items()}
-    except (InputError, TypeError) as error:
+    except InputError as error:
         raise InputError(f"{error} Remove it, and the run is measured again.") from None
     known = {name: values[name] for name in _RESULT.keys if name in values}
     result = Result(**{**known, "curve": tuple(values["curve"]), "files": files})
@@ -170,7 +170,7 @@ def read_result(run: Run) -> Result | None:
 
 
 def other_data(run: Run) -> str:
-    """The path of a file that has changed since the run was started, or "" if none has.
+    """Return the path of a file that has changed since the run was started, or "" if none has.
 
     Raises:
         InputError: if a file of the run is damaged.

@@ -108,11 +108,11 @@ def read_dates_file(path: _Path) -> list[Pair]:
 
 
 def read_table(path: _Path, layout: Layout) -> list[Pair]:
-    """Reads the pairs of a table, and logs what looks as if it were read wrongly.
+    """Reads the pairs of a table, and logs signs that it is read wrongly.
 
     Args:
         path: The file.
-        layout: How it holds pairs.
+        layout: Its columns.
 
     Raises:
         InputError: If the file is missing or empty, a row is malformed, a column is missing or
@@ -136,8 +136,8 @@ def table_pairs(
     Args:
         lines: The lines, without their ends.
         name: What to call the file in errors.
-        layout: How it holds pairs.
-        notes: Gets a sentence for each thing that looks wrong, once all rows are read.
+        layout: Its columns.
+        notes: A list to which a sentence is added for each thing that looks wrong, at the end.
 
     Raises:
         InputError: As `read_table`.

@@ -16,18 +16,18 @@ from .run_folder import RunFolder
 from .sections import TrainingConfig
 
 EXPLODED = 5.0
-"""A mean loss over so many times that of a model that finds all tokens equally likely."""
+"""Factor on the loss of uniform predictions above which a mean loss means divergence."""
 
 
 class DivergedError(InputError):
-    """A training run whose loss or weights are no longer of use."""
+    """An error about a training run whose loss or weights have become useless."""
 
 
 def fit(model: keras.Model, callbacks: list[keras.callbacks.Callback], **options: Any) -> None:
-    """Calls `model.fit`, and closes what callbacks hold open where training diverges.
+    """Calls `model.fit`, and lets the callbacks close their files if training diverges.
 
     Raises:
-        DivergedError: If it does.
+        DivergedError: If training diverges.
     """
     try:
         model.fit(callbacks=callbacks, **options)
@@ -41,18 +41,18 @@ class StopDiverged(keras.callbacks.Callback):
     """Raises an error as soon as training diverges; what was kept before stays as it is.
 
     Training has diverged where the loss of a step or a weight before validation is not a finite
-    number, or where the mean loss of a whole stretch of training exceeds five times `log V`, the
+    number, or where the mean loss between two validations exceeds five times `log V`, the
     cross-entropy of a model that finds all `V` target tokens equally likely. Regularisation is
     allowed for: the squared norm under `training.l2`, and as much again for each unit of
     `training.guided_alignment` and `training.coverage_loss`.
 
-    It stands before all callbacks that validate, save or log.
+    It must come before all callbacks that validate, save or log.
 
     Args:
         run: The run folder.
         config: The recipe's training section.
         vocabulary_size: Number of target tokens `V`.
-        plan: How long the run is.
+        plan: The length of the run.
 
     Raises:
         DivergedError: If training has diverged.
@@ -74,7 +74,7 @@ class StopDiverged(keras.callbacks.Callback):
         self._norm = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes how large the weights are, where the loss counts that."""
+        """Computes the squared norm of the weights, if the loss includes it."""
         self._first = epoch * self.plan.stretch
         self._norm = self._squared_norm()
 

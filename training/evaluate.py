@@ -109,10 +109,10 @@ class Evaluation:
         )
 
     def in_form(self, form: Form) -> Evaluation:
-        """The same with references and outputs in one form, in which they are then compared.
+        """Return the same with references and outputs in one form, in which they are compared.
 
         Args:
-            form: what a text becomes, such as `TextCodec.reference_form`.
+            form: converts a text to the form, as `TextCodec.reference_form` does.
 
         Example:
             >>> Evaluation((("a b", "Dos  Siete ", "dos siete"),)).in_form(

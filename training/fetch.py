@@ -27,7 +27,7 @@ TIMEOUT = 30.0
 
 _CHUNK = 1 << 16
 _LINE, _REST = 1 << 12, 1 << 20
-"""Bytes that a file may have for each of its lines, and beside them."""
+"""Bytes that a file may have for each of its lines, and in addition."""
 _BROKEN = (
     *(OSError, EOFError, zlib.error, LZMAError, zipfile.BadZipFile, struct.error),
     *(KeyError, ValueError),  # no such member, or a name that cannot be decoded
@@ -82,7 +82,7 @@ def _download(file: DataFile, opener: Opener, advance: Callable[[int], object]) 
             while piece := response.read(_CHUNK):
                 pieces.write(piece)
                 advance(len(piece))
-                _check_size(file, pieces.tell(), "sends")
+                _check_size(file, pieces.tell(), "has")
     except (OSError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         status = f"{error.code} " if hasattr(error, "code") else ""
@@ -96,7 +96,7 @@ def _download(file: DataFile, opener: Opener, advance: Callable[[int], object]) 
 
 
 def _check_length(url: str, received: int, promised: str) -> None:
-    """Checks that all has come: where a connection ends early, reading in pieces raises nothing."""
+    """Checks that all bytes have come: reading in pieces does not raise if a connection ends."""
     if not (promised.isascii() and promised.isdecimal()):
         raise InputError(
             f"{url}: expected a number of bytes as Content-Length. Received: {promised[:40]!r}."

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keras_attention.errors import InputError
+from keras_attention.files import not_writable
 
 LOCK_FILE = "compare.lock"
 
@@ -17,9 +18,9 @@ LOCK_FILE = "compare.lock"
 def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
     """Keeps other processes out of a folder, which is made where it is missing.
 
-    A file in it names the process and its machine. What a process left that was killed is taken
-    over, on its own machine and but for Windows, where nothing tells whether it still runs. Folders
-    that were made, and are empty at the end, are removed again.
+    A file in it names the process and its machine. The file of a killed process is taken over on
+    the same machine, but not on Windows, where we cannot tell whether a process still runs. Folders
+    that were made here are removed again if they are empty at the end.
 
     Args:
         folder: the folder.
@@ -34,9 +35,7 @@ def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         _take(path)
     except OSError as error:
-        raise InputError(
-            f"{folder}: expected a place that can be written. Received: {error.strerror}."
-        ) from error
+        raise not_writable(folder, error) from error
     try:
         yield
     finally:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as SacrebleuMetric
 
 BLEU_ORDER = 4
-"""Longest n-grams that BLEU counts; without a match of this length the score is 0."""
+"""Length of the longest n-grams that BLEU counts; without a match of it the score is 0."""
 
 Texts = Sequence[str]
 Floats = npt.NDArray[np.float64]
@@ -117,7 +117,7 @@ class Ratio(Metric):
     ) -> tuple[list[list[str]], list[float]]:
         if sources is None or not self.pools_sources:
             return references, [1.0] * len(references)
-        # To a model a source is one word in either normal form, with or without space around it.
+        # Normal form and surrounding white space do not make another word of a source.
         sources = [unicodedata.normalize("NFC", source).strip() for source in sources]
         accepted: dict[str, dict[str, None]] = defaultdict(dict)  # a set that keeps its order
         for source, line in zip(sources, references, strict=True):
@@ -143,7 +143,7 @@ class ExactMatch(Ratio):
 
 
 class WrongWords(Ratio):
-    """100 times the share of words of which a phone is wrong: the WER of SIGMORPHON's G2P tasks."""
+    """100 times the share of words with a wrong phone: the WER of SIGMORPHON's G2P tasks."""
 
     name = "g2p_wer"
     higher_is_better = False
@@ -155,13 +155,13 @@ class WrongWords(Ratio):
 
 
 class EditRate(Ratio):
-    """100 times the edits to the nearest reference, over the tokens between its white space."""
+    """100 times the edits to the nearest reference, over its tokens between white space."""
 
     higher_is_better = False
     scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Edits, of the tokens of the nearest reference; of two as near, the shorter."""
+        """Count the edits to the nearest reference, the shorter of two, and its tokens."""
         tokens = [line.split() for line in references]
         return min((edit_distance(hypothesis.split(), line), len(line)) for line in tokens)
 

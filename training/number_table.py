@@ -17,7 +17,7 @@ COUNTS = ("epoch", "step")
 """Columns that hold whole numbers in every row."""
 
 
-def read_table(path: Path) -> tuple[list[str], list[dict[str, float]]]:
+def read_numbers(path: Path) -> tuple[list[str], list[dict[str, float]]]:
     """Read a table of numbers.
 
     Args:

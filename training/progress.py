@@ -1,4 +1,4 @@
-"""What a run says while it trains: how far it is, how long it still takes, which epoch won."""
+"""Shows the progress of training: the current step, the time left and the best epoch."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .run_folder import RunFolder
 from .text_metrics import higher_is_better
 
 REPORT_EVERY = 60.0
-"""Seconds after which a long stretch of training prints a line, where there is no terminal."""
+"""Seconds between the lines that are printed between validations, if there is no terminal."""
 
 
 class Plan(NamedTuple):
-    """How long a run is.
+    """The length of a run.
 
     Attributes:
         epochs: Passes over the training pairs.
@@ -39,7 +39,7 @@ class Plan(NamedTuple):
         return self.stretch * self.stretches
 
     def epoch(self, step: float) -> str:
-        """Return how many epochs there are in so many steps.
+        """Return the number of epochs in a number of steps, as text.
 
         Example:
             >>> plan = Plan(epochs=12, steps_per_epoch=100, stretch=250, stretches=5)
@@ -50,15 +50,15 @@ class Plan(NamedTuple):
         return f"{epochs:.0f}" if epochs == int(epochs) else f"{epochs:.1f}"
 
     def place(self, step: int) -> str:
-        """Return where in the run a step is, in words."""
+        """Return the place of a step in the run, in words."""
         return f"epoch {self.epoch(step)} of {self.epochs}  step {step:,} of {self.steps:,}"
 
 
 class TimeLeft:
-    """Estimates how long a run still takes, from how long its steps took so far.
+    """An estimate of the time left, from the time of the steps so far.
 
     Args:
-        plan: How long the run is.
+        plan: The length of the run.
         clock: Tells the time in seconds.
     """
 
@@ -69,7 +69,7 @@ class TimeLeft:
         self._begun: float | None = None
 
     def start(self, step: int) -> None:
-        """Starts to count, unless that was done before.
+        """Starts the clock, unless it was started before.
 
         Args:
             step: Steps that an earlier session has taken.
@@ -91,10 +91,10 @@ class TimeLeft:
 
 
 class LogProgress(keras.callbacks.Callback):
-    """Prints a line after every validation, and within long stretches one a minute.
+    """Prints a line after every validation, and one a minute between validations.
 
     Args:
-        plan: How long the run is.
+        plan: The length of the run.
         clock: Tells the time in seconds.
     """
 
@@ -133,10 +133,10 @@ class LogProgress(keras.callbacks.Callback):
 
 
 class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
-    """Keras's progress bar of a terminal, which counts the recipe's epochs and not fit's.
+    """Keras's progress bar for a terminal, which counts the recipe's epochs and not fit's.
 
     Args:
-        plan: How long the run is.
+        plan: The length of the run.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -156,7 +156,7 @@ class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
 
 
 def make_progress(plan: Plan) -> keras.callbacks.Callback:
-    """Return what shows progress: a bar on a terminal, else lines."""
+    """Return the callback that shows progress: a bar on a terminal, else lines."""
     return ShowProgress(plan) if sys.stdout.isatty() else LogProgress(plan)
 
 
@@ -179,7 +179,7 @@ def describe_best(recipe: Recipe, run: RunFolder, plan: Plan) -> str:
     Args:
         recipe: What was trained.
         run: The run folder.
-        plan: How long the run was to be.
+        plan: The planned length of the run.
     """
     metric = recipe.training.metric
     monitor, sign = f"val_{metric}", 1 if higher_is_better(metric) else -1
@@ -188,12 +188,12 @@ def describe_best(recipe: Recipe, run: RunFolder, plan: Plan) -> str:
         return "No pairs are held out: the model after the last epoch is kept."
     best = max(rows, key=lambda row: (sign * row[monitor], -row.get("val_loss", 0.0)))
     value, when = format_value(metric, best[monitor]), plan.epoch(_step(best, plan))
-    said = f"The best {monitor}, {value}, was that after epoch {when}; this model is kept."
+    said = f"The best {monitor}, {value}, was reached after epoch {when}; this model is kept."
     last = plan.epoch(_step(rows[-1], plan))
     if len(rows) < plan.stretches:
         said += (
             f" Training stopped after epoch {last} of {plan.epochs}: "
-            f"training.patience={recipe.training.patience} validations without a better one."
+            f"training.patience={recipe.training.patience} validations without a better value."
         )
     return said
 

@@ -1,4 +1,4 @@
-"""What a run says before its first step: which references no output can equal, and what helps."""
+"""Warns before the first step about references that no output can equal, and says what helps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .recipe import Recipe
 from .sections import WITHOUT_ALIGNMENT
 
 HINT_SHARE = 0.01
-"""Share of pairs with a token to copy from which `model.copying` is suggested."""
+"""Smallest share of pairs with a token to copy for which `model.copying` is suggested."""
 
 _MOST_PAIRS = 10_000
 """Training pairs that are looked at where none are held out."""
 
-_SHORT = f"no held-out target has {BLEU_ORDER} tokens, which BLEU counts together"
+_SHORT = f"no held-out target has {BLEU_ORDER} tokens, the length of BLEU's longest n-grams"
 
 _logger = logging.getLogger(__name__)
 

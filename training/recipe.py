@@ -192,7 +192,7 @@ def _read(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     """Yields the dotted key and the checked value of everything that stands in a recipe file."""
     try:
         table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also of thousands of digits, or of brackets
+    except (ValueError, RecursionError) as error:  # or too many digits or brackets
         reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else _TOO_MUCH
         raise InputError(f"{path}: this is not TOML: {reason}.") from None
     for key, value in _flatten(table, path):

@@ -1,4 +1,4 @@
-"""What a run was started with: fingerprints of its files, and the pairs that it holds out."""
+"""The data that a run was started with: fingerprints of its files, and its held-out pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
-from keras_attention.artefacts import LARGEST_MODEL, read_artefact
+from keras_attention.artefacts import LARGEST_MODEL, checksum_of, read_artefact
 from keras_attention.errors import InputError
 from keras_attention.schema import (
     JsonFile,
@@ -50,14 +50,13 @@ _DATA = JsonFile(
     },
     _FORMAT,
 )
-_BLOCK = 2**20
 _FREE = ("epochs", "folder", *PATH_KEYS, *EMBEDDING_KEYS)
 """Settings that may differ from those of the start; of files, the content must be the same."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What tells whether a file has changed.
+    """The path, size and digest of a file, which show whether it has changed.
 
     Attributes:
         path: where the file was.
@@ -76,17 +75,8 @@ class Fingerprint:
         Raises:
             InputError: If it cannot be read.
         """
-        digest, size = hashlib.sha256(), 0
-        try:
-            with open(path, "rb") as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-                    size += len(block)
-        except OSError as error:
-            raise InputError(
-                f"{os.fspath(path)}: expected a file that can be read. Received: {error.strerror}."
-            ) from error
-        return cls(os.fspath(path), size, digest.hexdigest())
+        sha256 = checksum_of(Path(path))
+        return cls(os.fspath(path), os.path.getsize(path), sha256)
 
     def matches(self, path: str) -> bool:
         """Return whether a file has the same content; it is only read if its size is the same."""
@@ -96,7 +86,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class RunData:
-    """What a run was started with; `data.json` and `held_out.jsonl` in the run folder.
+    """The data that a run was started with: `data.json` and `held_out.jsonl` in the run folder.
 
     Attributes:
         recipe: the recipe, as TOML.
@@ -104,7 +94,7 @@ class RunData:
         training: digest of the training pairs in their order.
         held_out: the held-out pairs.
         seen: places of the held-out pairs whose source is a source of training too.
-        changed: whether the run went on with other files than it was started with.
+        changed: whether the run was resumed with other files than it was started with.
     """
 
     recipe: str
@@ -168,7 +158,7 @@ class HeldOut:
     Attributes:
         pairs: sources and targets.
         seen: those of their sources that are sources of training too.
-        note: a sentence on what the reader should know of them, or "".
+        note: a sentence for the user about the pairs, or "".
     """
 
     pairs: list[Pair]
@@ -177,16 +167,16 @@ class HeldOut:
 
 
 def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) -> HeldOut:
-    """Return the pairs that a run holds out, whatever has become of its files.
+    """Return the pairs that a run holds out, even if its files have changed.
 
-    A folder of an older version does not store them: they are drawn anew, as they were then.
+    A folder of an older version does not store them, so they are drawn from the files again.
 
     Args:
         folder: The run folder.
         recipe: Its recipe; default the one in the folder.
 
     Raises:
-        InputError: If a file of the run folder is damaged, or pairs cannot be drawn anew.
+        InputError: If a file of the run folder is damaged, or the pairs cannot be drawn again.
     """
     data = read_run_data(folder)
     recipe = load_run_recipe(folder) if recipe is None else recipe
@@ -195,7 +185,7 @@ def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) 
         kept = {source for source, _ in pairs}
         note = (
             f"{os.fspath(folder)}: this run has no {DATA_FILE}, so its held-out pairs are drawn "
-            "anew from the data as they are now."
+            "again from the data as it is now."
         )
         return HeldOut(pairs, {source for source, _ in training} & kept, note)
     seen = {data.held_out[place][0] for place in data.seen}
@@ -207,7 +197,7 @@ def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) 
 
 
 def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
-    """Read what a run was started with, or return `None` if an older version started it.
+    """Read the data that a run was started with; return `None` if an older version started it.
 
     Args:
         folder: The run folder.
@@ -233,7 +223,7 @@ def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
 
 
 def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
-    """Read the recipe of a run folder, and check that it is the one that the run was started with.
+    """Read the recipe of a run folder, and check that it has not changed since the start.
 
     The number of epochs and the paths of files may have changed.
 
@@ -241,7 +231,7 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
         folder: The run folder.
 
     Raises:
-        InputError: If there is no recipe, or it is another.
+        InputError: If there is no recipe, or it has changed.
     """
     path, data = Path(folder, RECIPE_FILE), read_run_data(folder)
     recipe = load_recipe(path)
@@ -266,7 +256,7 @@ def is_free(line: str) -> bool:
 def split_again(
     recipe: Recipe, data: RunData, *, accept_changes: bool, with_embeddings: bool
 ) -> tuple[list[Pair], RunData]:
-    """Return the training pairs of a run that goes on, and its data as they are now.
+    """Return the training pairs of a resumed run, and its data as it is now.
 
     Args:
         recipe: The recipe.
@@ -297,7 +287,7 @@ def split_again(
 
 
 def _split_as_before(recipe: Recipe, data: RunData) -> list[Pair] | None:
-    """Return the training pairs, or `None` if they or the held-out pairs are others."""
+    """Return the training pairs, or `None` if they or the held-out pairs have changed."""
     if data.changed:
         training = _without(read_pairs(recipe.data, recipe.seed), data.held_out)
         same = True
@@ -310,13 +300,13 @@ def _split_as_before(recipe: Recipe, data: RunData) -> list[Pair] | None:
 def _other_data(what: str) -> InputError:
     return InputError(
         f"{what}: changed since the run was started; put the old data back, or start a new run in "
-        "another folder (train: --resume --changed-data trains on with the new data, and keeps "
-        "tokenizers and held-out pairs)."
+        "another folder (train --resume --changed-data continues with the new data, and keeps the "
+        "tokenizers and the held-out pairs)."
     )
 
 
 def _check_changes(recipe: Recipe) -> None:
-    """Refuse to go on with other pairs where something else depends on which they are."""
+    """Refuse other pairs where another setting depends on the old ones."""
     if recipe.training.schedule == "cosine":
         raise InputError(
             "--changed-data needs another schedule than 'cosine', which ends with the last step "
@@ -355,8 +345,8 @@ def _existing_files(recipe: Recipe) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _sha256(path: str, changed: int) -> str:
-    """Return the digest of a file that was last changed then: many runs may share one file."""
-    return Fingerprint.of(path).sha256
+    """Return the digest of a file, cached by its time of change: runs may share a file."""
+    return checksum_of(Path(path))
 
 
 def _digest(pairs: Iterable[Pair]) -> str:

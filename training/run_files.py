@@ -17,16 +17,16 @@ VERSIONS_FILE = "versions.json"
 
 DATA_FILE = "data.json"
 HELD_OUT_FILE = "held_out.jsonl"
-"""Of `run_data`."""
+"""The files that `run_data` reads."""
 
 TRAIN_LOCK = "train.lock"
 """Names the process that trains here."""
 
 MODEL_FILE = "model.keras"
-"""The same as in `keras_attention.model_files`, which would bring Keras in."""
+"""The same as in `keras_attention.model_files`, which is not imported: it imports Keras."""
 
 PACKAGE = "keras-attention"
-"""Our key in VERSIONS_FILE, which outlives a new name of the distribution."""
+"""Our key in VERSIONS_FILE; it stays when the distribution gets another name."""
 
 _VERSION = "VERSION"
 """Stands for the number of a SavedModel's version folder."""
@@ -89,8 +89,8 @@ def check_removable(folder: Path) -> None:
 def remove_run(folder: Path) -> None:
     """Remove a run that `check_removable` accepts, and leave the empty folder.
 
-    The recipe goes first and the file that makes the folder a run goes last: what a removal that
-    is stopped half-way leaves is not resumed, and a new run may start there. The lock stays.
+    The recipe is removed first and the file that makes the folder a run last. After a removal that
+    was stopped half-way, the rest is not resumed, and a new run may start there. The lock stays.
     """
     first, last = folder / RECIPE_FILE, folder / VERSIONS_FILE
     first.unlink(missing_ok=True)

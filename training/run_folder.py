@@ -18,7 +18,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import write_atomically
 from keras_attention.workspaces import find_leftovers
 
-from .number_table import COUNTS, MISSING, read_table
+from .number_table import COUNTS, MISSING, read_numbers
 from .recipe import Recipe
 from .run_data import is_free, load_run_recipe, read_run_data
 from .run_files import (
@@ -125,8 +125,8 @@ class RunFolder:
             recipe: what is to be trained.
             epochs_done: epochs before the last checkpoint; what came after them is trained again.
             overwrite: remove the run that stands here first.
-            files: names and contents of what the run needs besides to go on: its data and its
-                tokenizers.
+            files: names and contents of the other files that a resumed run needs: its data and
+                its tokenizers.
 
         Raises:
             InputError: if the folder cannot be written.
@@ -141,10 +141,10 @@ class RunFolder:
                 **{name: metadata.version(name) for name in _PACKAGES},
                 "python": platform.python_version(),
             }
-            content = json.dumps(versions, indent=2) + "\n"
-            _write(self.versions_file, content.encode())
-        for name, content_ in files.items():
-            _write(self.path / name, content_)
+            text = json.dumps(versions, indent=2) + "\n"
+            _write(self.versions_file, text.encode())
+        for name, content in files.items():
+            _write(self.path / name, content)
         recipe.save(self.recipe_file)
         self._trim_metrics(epochs_done)
 
@@ -172,24 +172,24 @@ class RunFolder:
         Raises:
             InputError: if the file is damaged.
         """
-        return read_table(self.metrics_file)[1]
+        return read_numbers(self.metrics_file)[1]
 
     def values(self, metric: str) -> list[float]:
         """A metric's values so far, in the order of time; none where it was not computed."""
         return [row[metric] for row in self.metrics() if metric in row]
 
     def _never_began(self) -> bool:
-        """Whether nothing is trained here: a start or a removal was killed, or all is gone."""
+        """Return whether nothing is trained here, since a start or a removal was killed, say."""
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
         return not (trained or self.recipe_file.is_file())
 
     def _other_files(self) -> set[Path]:
-        """What is in the folder but for what killed processes have left."""
+        """Return the files in the folder but for locks and what killed processes have left."""
         ours = {*find_leftovers(self.path), *find_locks(self.path)}
         return set(self.path.iterdir()) - ours
 
     def _remove_leftovers(self) -> None:
-        """Removes what killed processes have left in the folder and those in it."""
+        """Removes what killed processes have left in the folder and its subfolders."""
         for root, folders, _ in os.walk(self.path):
             for path in find_leftovers(root):
                 shutil.rmtree(path)
@@ -197,7 +197,7 @@ class RunFolder:
 
     def _trim_metrics(self, epochs_done: int) -> None:
         """Drops the rows of epochs after the last checkpoint, which will be trained again."""
-        names, rows = read_table(self.metrics_file)[0], self.metrics()[:epochs_done]
+        names, rows = read_numbers(self.metrics_file)[0], self.metrics()[:epochs_done]
         if not rows:
             self.metrics_file.unlink(missing_ok=True)
             return

@@ -20,7 +20,7 @@ from .data import Pair
 
 SHOWN = 4
 MOST_TOKENS = 80
-"""Rows and columns of a picture at most."""
+"""Largest number of rows and of columns of a picture."""
 _DOTS_PER_INCH = 80
 
 
@@ -59,7 +59,7 @@ class ShowSamples(keras.callbacks.Callback):
 
 
 def short_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Returns the first few pairs of at most 80 characters a side; of longer ones the shortest."""
+    """Returns the first few pairs of at most 80 characters a side, else the shortest pairs."""
     lengths = [max(map(len, pair)) for pair in pairs]
     order = sorted(range(len(pairs)), key=lambda n: max(lengths[n], MOST_TOKENS))
     return [pairs[n] for n in sorted(order[:SHOWN])]

@@ -33,7 +33,7 @@ TABLES = ("tsv", "csv")
 """Values of `data.format` that are tables of columns."""
 WITHOUT_ALIGNMENT = ("peeky", "none")
 _WIDTH = 16_384
-"""Of a layer; its matrices have the square of it."""
+"""Largest width of a layer, whose matrices have the square of it."""
 
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
@@ -57,7 +57,7 @@ class DataConfig(Section):
         "copied or reversed, sentences with a date",
         choices=("dates", *TABLES, "parallel", *TASKS),
     )
-    delimiter: str = setting(",", 'what stands between the columns of csv, such as ";" or "\\t"')
+    delimiter: str = setting(",", 'character between the columns of csv, such as ";" or "\\t"')
     header: bool = setting(False, "the first row of tsv or csv has the names of its columns")
     source_column: str = setting(
         "", "column of sources: a number from 1, or a name of the header; empty: 1", numbers=True
@@ -112,13 +112,13 @@ class DataConfig(Section):
             )
 
     def _check_columns(self) -> None:
-        """Checks that the settings of columns can be used, and have something to be used on."""
+        """Checks the settings of columns, and that the format has columns."""
         defaults = {known.key: known.default for known in self.settings()}
         for name, needs in _TABLE_SETTINGS.items():
             value = getattr(self, name)
             if value != defaults[f"data.{name}"] and self.format not in needs:
                 raise InputError(
-                    f"`data.{name}` is for data.format={' or '.join(map(repr, needs))}. "
+                    f"`data.{name}` requires data.format={' or '.join(map(repr, needs))}. "
                     f"Received: data.{name}={value!r}, data.format={self.format!r}."
                 )
         if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
@@ -361,7 +361,8 @@ class TrainingConfig(Section):
     mixed_precision: bool = setting(False, "compute in 16 bits, keep weights in 32")
     metric: str = setting(
         "exact_match",
-        "what the best model is kept by; wer counts edits of words, g2p_wer wrong words to phones",
+        "what the best model is kept by; wer is the word error rate, g2p_wer the share of words "
+        "with a wrong phone",
         choices=tuple(METRICS),
     )
     validate_every: int = setting(

@@ -26,13 +26,14 @@ _NEAR = 0.6
 class Setting:
     """One value of a recipe: its dotted key, its default, and what it may be.
 
+    An integer without a `maximum` of its own is at most 2,147,483,647. Where `numbers` is true, a
+    string may be written as an integer.
+
     Example:
         >>> Setting("training.epochs", 3, "passes over the training pairs", minimum=1).expected
         'an integer of at least 1'
         >>> Setting("model.units", 512, "width of a state", minimum=1, maximum=9).expected
         'an integer of at least 1 and at most 9'
-
-    An integer without a `maximum` of its own is at most 2,147,483,647.
     """
 
     key: str
@@ -63,7 +64,7 @@ class Setting:
         return " ".join([_KINDS[type(self.default)], " and ".join(words)]).rstrip()
 
     def check(self, value: object) -> Any:
-        """Returns the value, an integer made a float, or the text of a number, where one is due.
+        """Returns the value, with an integer converted to the float or text that the setting needs.
 
         Raises:
             InputError: If the value has another type or is out of range.
@@ -160,7 +161,7 @@ def _ratio(first: str, second: str) -> float:
 
 
 def _shown(value: object) -> str:
-    """Returns a value as it is written; Python refuses to write thousands of digits."""
+    """Returns a value as text; Python refuses to write thousands of digits."""
     try:
         return repr(value)
     except ValueError:

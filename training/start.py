@@ -1,4 +1,4 @@
-"""What a run begins with, or goes on with: its training pairs, its data and its tokenizers."""
+"""Reads what a run starts or resumes with: its training pairs, its data and its tokenizers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Start:
-    """What the first step of a run, or the next one, needs to know.
+    """The training pairs, the data and the tokenizers of a run that starts or is resumed.
 
     Attributes:
         training: the pairs to train on.
@@ -51,7 +51,7 @@ def new_start(recipe: Recipe) -> Start:
 def resume_start(
     recipe: Recipe, run: RunFolder, *, is_new: bool = False, changed_data: bool = False
 ) -> Start:
-    """Reads the data of a run that goes on; its tokenizers and held-out pairs are the stored ones.
+    """Reads the data of a resumed run, and its stored tokenizers and held-out pairs.
 
     Args:
         recipe: what is trained.
@@ -73,16 +73,17 @@ def resume_start(
 
 
 def _resume_older(recipe: Recipe, run: RunFolder) -> Start:
-    """Starts again where an older version stored no data: it is what the files hold now."""
+    """Resumes a run of an older version, which stored no data, with the files as they are now."""
     start = new_start(recipe)
     if (run.path / SETTINGS_FILE).is_file() and start.codec.differs_in(load_codec(run.path)):
         raise InputError(
-            f"{run.path}: the data has changed since the run was started, because it gives other "
-            "tokenizers; put the old data back, or start a new run in another folder."
+            f"{run.path}: the tokenizers that the data gives now are not those of the run: the data "
+            "has changed, or an older version of keras-attention normalized text otherwise; put "
+            "the old data back, or start a new run in another folder."
         )
     _logger.info(
-        "%s: this run does not say with which data it was started; it goes on with the data as it "
-        "is now.",
+        "%s: this run did not store the data that it was started with; it continues with the data "
+        "as it is now.",
         run.path,
     )
     return start

@@ -13,7 +13,7 @@ import keras
 
 from keras_attention.errors import InputError
 
-from .number_table import read_table
+from .number_table import read_numbers
 
 TIMES_FILE = "times.csv"
 _COLUMNS = ("epoch", "seconds", "tokens_per_second")
@@ -99,7 +99,7 @@ def read_times(folder: Path) -> Times | None:
     """
     path = folder / TIMES_FILE
     stretches: dict[float, tuple[float, float]] = {}
-    for row in read_table(path)[1]:
+    for row in read_numbers(path)[1]:
         if not row.keys() >= set(_COLUMNS):
             raise InputError(f"{path}: damaged, expected the columns {', '.join(_COLUMNS)}.")
         epoch, seconds, speed = (row[name] for name in _COLUMNS)

@@ -1,4 +1,4 @@
-"""What in a table of pairs looks as if it were read wrongly, said in a line each."""
+"""Notes about signs that a table of pairs is read wrongly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLUMN_NAMES = frozenset((*_ROLES.split(), *_LANGUAGES.split()))
 
 
 class TableNotes:
-    """Looks at each pair as it is read, and says at the end what is suspicious.
+    """Counts signs of wrong reading in each row, and describes them at the end.
 
     Args:
         name: what to call the file.
@@ -43,7 +43,7 @@ class TableNotes:
         self._numbers = self._line_feeds = 0
 
     def add(self, row: list[str], pair: tuple[str, str]) -> None:
-        """Counts one row, of which a pair was read."""
+        """Counts the signs in one row and in the pair that was read from it."""
         if self._first is None:
             self._first = pair
         self._rows += 1
@@ -98,8 +98,8 @@ class TableNotes:
             facts.append(f"{self._numbers} of {self._rows} sources are numbers")
         if facts:
             yield (
-                f"{self._name}: {', and '.join(facts)}; data.source_column and data.target_column "
-                "choose others, or 1 and 2 if these are right."
+                f"{self._name}: {', and '.join(facts)}; set data.source_column and "
+                "data.target_column to choose others, or to 1 and 2 if these are right."
             )
 
 

@@ -1,4 +1,4 @@
-"""Tables of pairs, tab-separated or CSV: which columns are read, and what looks read wrongly."""
+"""Reads the rows of tables of pairs, tab-separated or CSV, and chooses their columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Layout:
     """How a file holds pairs in columns.
 
     Attributes:
-        delimiter: what stands between columns.
+        delimiter: the character between columns.
         quoted: whether fields may stand in double quotes, which then hold delimiters, line feeds
             and doubled quotes.
         header: whether the first row has the names of the columns.
@@ -52,14 +52,14 @@ class Layout:
 
     @property
     def chooses(self) -> bool:
-        """Whether somebody has said which columns to read."""
+        """Whether the recipe sets which columns to read."""
         return bool(self.source or self.target)
 
     def places(self, names: list[str], where: str) -> tuple[int, int]:
         """Returns the columns of source and target, counted from 0.
 
         Args:
-            names: the fields of the header; not read where the columns have numbers.
+            names: the fields of the header; not used if the columns are given by number.
             where: what to call the header in errors.
 
         Raises:
@@ -95,7 +95,7 @@ def tsv_rows(lines: Iterable[str]) -> Iterator[Row]:
 
 
 def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
-    """Yields the rows of CSV, of which a quoted field may go on over several lines.
+    """Yields the rows of CSV, whose quoted fields may extend over several lines.
 
     Args:
         lines: the lines, without their ends.
@@ -130,7 +130,7 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
     Args:
         row: its fields.
         places: the columns of both, counted from 0.
-        delimiter: what stands between the fields.
+        delimiter: the character between the fields.
 
     Raises:
         ValueError: If a column is missing, or one of the two is empty.
@@ -152,7 +152,7 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
 
 
 def advice(row: Row, layout: Layout) -> str:
-    """Returns what may help where a row has too few columns, with a space before it; or ""."""
+    """Returns advice about a row with too few columns, after a space, or "" if there is none."""
     number, fields = row
     text = "".join(fields)
     if not layout.quoted and text.count('"') % 2:

@@ -17,6 +17,7 @@ from keras_attention.model_files import load_model
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.short_list import LEAST_ALLOWED
 from keras_attention.text.codec import TextCodec
+from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.translator import Translator
 
 from .averaging import with_average
@@ -83,7 +84,7 @@ def train(
     """
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
     if changed_data and not resume:
-        raise InputError("--changed-data is for a run that goes on; give --resume too.")
+        raise InputError("--changed-data requires --resume.")
 
     def check_folder() -> None:
         if resume:
@@ -123,8 +124,8 @@ def _train(
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
     _check_updates(recipe, stretch * stretches)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
-    # It decodes the held-out pairs that are within the recipe's limits, whatever these are.
-    translator = Translator(model, codec, max_tokens=sys.maxsize)
+    # No limit of its own: it decodes the held-out pairs that are within the recipe's limits.
+    translator = Translator(model, codec, max_tokens=UNLIMITED)
     # Only now, when all that can be wrong has been looked for, does the folder change.
     with errors_of_writing(run.path):
         run.start(recipe, epochs_done, overwrite=overwrite, files=started.to_files())
@@ -251,7 +252,7 @@ def _stretches(recipe: Recipe, steps_per_epoch: int) -> tuple[int, int]:
 
 
 def _check_updates(recipe: Recipe, steps: int) -> None:
-    """Checks that weights change, and at the full step size in the end.
+    """Checks that the run updates its weights, and that the warm-up ends.
 
     Args:
         recipe: what is to be trained.

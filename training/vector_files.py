@@ -20,7 +20,7 @@ Vector = npt.NDArray[np.float32]
 
 _CHUNK = 1 << 20
 _BINARY = re.compile(rb"[0-9]+ [0-9]+\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
-"""The header of a file that has a control character behind it, which no text has."""
+"""The header of a binary file: a control character follows it, which text does not have."""
 
 
 class Entry(NamedTuple):
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
         """Returns the vector.
 
         Raises:
-            InputError: if a number is none, or not finite.
+            InputError: if an item is not a finite number.
         """
         for number in self.numbers:
             try:

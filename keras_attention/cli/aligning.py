@@ -43,7 +43,7 @@ class Wanted:
         reverse: a model from target to source, whose links are joined with the first's.
         symmetrize: how.
         gold: a Pharaoh file, or the name of a task of which the alignment is known.
-        max_tokens: tokens of a text at most, in place of the translators' own limit.
+        max_tokens: largest number of tokens of a text; default the translators' own limit.
     """
 
     threshold: float | None = None
@@ -164,7 +164,7 @@ def _check_gold(
 def _positions(
     codec: TextCodec, pair: Pair, wanted: Wanted, number: int
 ) -> list[Sequence[int | None]]:
-    """For each side the position of its tokens in a Pharaoh file."""
+    """Return, for each side, the positions of its tokens in a Pharaoh file."""
     try:
         return [
             tokenizer.positions(text, words=wanted.words)

@@ -52,8 +52,8 @@ DataSettings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Set how FILE holds pairs, as a recipe's [data] does: header=true, source_column=2, "
-        "target_column=NAME or delimiter=';'; repeatable.",
+        help="Set how pairs are read from FILE, as in a recipe's [data]: header=true, "
+        "source_column=2, target_column=NAME or delimiter=';'; repeatable.",
     ),
 ]
 TargetFile = Annotated[
@@ -86,8 +86,8 @@ BatchSize = Annotated[
         min=1,
         max=LARGEST,
         metavar="N",
-        help="Lines searched together, fewer where they are long; a model sorts up to 16 times "
-        "as many.",
+        help="Largest number of lines searched together; long lines are searched in smaller "
+        "batches. A model sorts up to 16 times as many lines by length.",
     ),
 ]
 MaxTokens = Annotated[
@@ -96,8 +96,8 @@ MaxTokens = Annotated[
         min=1,
         max=LARGEST,
         metavar="N",
-        help="Tokens of a text at most; a longer one cannot be used.  [default: 1024, or "
-        "data.max_source_length if that is more]",
+        help="Largest number of tokens of a text; a longer text cannot be used.  [default: 1024, "
+        "or data.max_source_length if that is more]",
     ),
 ]
 Server = Annotated[

@@ -80,7 +80,7 @@ def run_compare(grid: Grid, plan: Plan) -> None:
     failures: list[Failure] = []
     _check_data(runs, plan)
     if not plan.show:
-        with advise_on_stop("The same command goes on from here."), hold_folder(plan.folder):
+        with advise_on_stop("Run the same command again to continue."), hold_folder(plan.folder):
             for leftover in find_leftovers(plan.folder):
                 shutil.rmtree(leftover)
             failures = _train(runs, plan, console)
@@ -109,7 +109,7 @@ def parse_lengths(text: str) -> tuple[int, ...]:
 
 
 def _check_data(runs: Sequence[Run], plan: Plan) -> None:
-    """Refuse to train beside runs of other data, and say which those are that are shown."""
+    """Refuse to add runs to those of other data; where nothing is trained, print a note."""
     changed = {run.folder.name: path for run in runs if (path := other_data(run))}
     if not changed:
         return

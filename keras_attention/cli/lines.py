@@ -12,7 +12,7 @@ from keras_attention.errors import InputError
 from keras_attention.files import decode_lines_or_errors, read_lines_or_errors
 
 Line = str | InputError
-"""A line, or what is wrong with it."""
+"""A line, or the error that says why it cannot be used."""
 
 STANDARD_INPUT = "standard input"
 
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
 
 class _End(NamedTuple):
-    """The end of all lines, and what ended them early."""
+    """The end of all lines, and the error that ended them early, if any."""
 
     error: Exception | None
 
@@ -48,9 +48,9 @@ def open_lines(file: str) -> Iterator[str]:
 
 
 def open_lines_or_errors(file: str) -> Iterator[Line]:
-    """The lines of a file, or of standard input where `file` is `-`.
+    """Yield the lines of a file, or of standard input where `file` is `-`.
 
-    In the place of a line that is not UTF-8 it yields an error, which says where it is.
+    A line that is not UTF-8 is replaced by an error that says where it is.
 
     Raises:
         InputError: if the file cannot be read.

@@ -19,8 +19,8 @@ _INTERRUPTED = 130
 def main() -> None:
     """Runs the command line and exits.
 
-    The code is 0 for done, 1 where exports disagree, 2 for unusable input or a full disk, 130 for
-    Ctrl-C and 143 for SIGTERM.
+    The exit code is 0 on success, 1 if exports disagree, 2 for unusable input or a full disk, 130
+    for Ctrl-C and 143 for SIGTERM.
     """
     with stop_on_signals():
         try:
@@ -67,11 +67,11 @@ def _run() -> int:
 
 
 def _as_sentence(error: Exception, reason: str) -> Exception:
-    """An error of the system that names what could not be read or written."""
+    """Return an error that names the file that could not be read or written."""
     name = getattr(error, "filename", None)
     reason = reason or getattr(error, "strerror", None) or str(error)
     where = "standard output or a file" if name is None else os.fsdecode(name)
-    return InputError(f"{where}: expected to be read or written. Received: {reason}.")
+    return InputError(f"{where}: cannot be read or written. Received: {reason}.")
 
 
 def _report(error: Exception) -> int:
@@ -87,15 +87,15 @@ def _report(error: Exception) -> int:
 
 
 def _drop_output() -> None:
-    """Drops what is still to be printed: Python must not complain when it flushes at exit."""
-    with suppress(OSError, ValueError):  # no file is behind it
+    """Discard unprinted output, so that Python does not fail when it flushes it at exit."""
+    with suppress(OSError, ValueError):  # standard output has no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_streams() -> None:
-    """Opens what was closed when the program was started, so that no file of ours takes its place.
+    """Open standard output and error on the null device if they were closed at the start.
 
-    What is printed there is lost.
+    Otherwise the next file that is opened would get their descriptors.
     """
     for number, name in enumerate(("stdout", "stderr"), start=1):
         if getattr(sys, name) is None:

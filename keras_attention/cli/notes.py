@@ -1,4 +1,4 @@
-"""In which form `evaluate` compares references, and what it says of them on standard error."""
+"""The form in which `evaluate` compares references, and its notes on standard error."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _TOKENIZED = 100
 def compared_form(models: Sequence[Path]) -> Form:
     """Return the form in which references and the outputs of all models are compared.
 
-    It is the form in which the models write: a model of lower-cased text, say, cannot write
-    capitals. Several models that write different forms are compared in all of them, one after the
-    other, so that none gains by it. A SavedModel that stands alone does not say its form.
+    It is the form in which the models write: a model of lower-cased text, for example, cannot write
+    capitals. If models write different forms, all of these are applied in turn, so that no model
+    has an advantage. A SavedModel outside a model's folder does not say its form.
     """
     tokenizers = _target_tokenizers(models)
 
@@ -68,13 +68,13 @@ def _describe(tokenizer: Tokenizer) -> str:
 
 
 def _target_tokenizers(models: Sequence[Path]) -> list[Tokenizer]:
-    """The target tokenizers of the models, one of each form."""
+    """Return the target tokenizers of the models, one for each form."""
     found = filter(None, map(_target_tokenizer, models))
     return list({(each.name, each.normalizer): each for each in found}.values())
 
 
 def _target_tokenizer(model: Path) -> Tokenizer | None:
-    """A model's target tokenizer; None for a SavedModel that stands alone."""
+    """Return a model's target tokenizer; None for a SavedModel outside a model's folder."""
     for folder in (model, *model.absolute().parents[:2]):
         if (folder / SETTINGS_FILE).is_file():
             return load_codec(folder).target
@@ -98,8 +98,8 @@ def _of_bleu(targets: Sequence[str], report: Report) -> Iterator[str]:
         return
     if not Bleu(report.tokenize).is_reachable(targets):
         yield (
-            "no reference has four tokens, which BLEU counts together: it is 0 even for perfect "
-            "outputs; chrf and exact_match tell them apart."
+            "no reference has four tokens, the length of BLEU's longest n-grams: it is 0 even for "
+            "perfect outputs; use chrf or exact_match."
         )
     periods = sum(target.endswith(" .") for target in targets)
     if not report.tokenize and periods >= _TOKENIZED:

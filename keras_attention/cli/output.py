@@ -31,7 +31,7 @@ def format_lines(
 ) -> Iterator[str]:
     """Lines of `translate`: the text, with the columns that were asked for, tabs between.
 
-    There is a line at least: an empty text where no hypothesis has a finite score.
+    At least one line is yielded: an empty text if no hypothesis has a finite score.
     """
     for hypothesis in translation.hypotheses[:nbest] or [translation.best]:
         columns = [str(number)] if nbest > 1 else []
@@ -42,11 +42,11 @@ def format_lines(
 
 
 def note_missing_outputs(count: int) -> None:
-    """Says on standard error that lines have no output, where there are some."""
+    """Report on standard error how many lines have no output, if any."""
     if count:
         print(
-            f"note: {count} of the lines above are empty because the model gave no output a finite "
-            "score; its weights may be damaged.",
+            f"note: lines that are empty because no output had a finite score: {count}; the "
+            "model's weights may be damaged.",
             file=sys.stderr,
         )
 

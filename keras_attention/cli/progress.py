@@ -1,4 +1,4 @@
-"""How far long work is, on standard error."""
+"""Shows the progress of long work on standard error."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rich.progress import (
 from rich.text import Text
 
 Advance = Callable[[int], None]
-"""Says that so many more are done."""
+"""A function that is called with the number of items finished since its last call."""
 
 
 class RateColumn(ProgressColumn):
-    """How many are done in a second.
+    """A column with the number of items finished per second.
 
     Args:
-        unit: what is counted.
+        unit: name of the items, in the plural.
     """
 
     def __init__(self, unit: str) -> None:
@@ -33,7 +33,7 @@ class RateColumn(ProgressColumn):
         self.unit = unit
 
     def render(self, task: Task) -> Text:
-        """Returns the rate, once there is one."""
+        """Return the rate, once it is known."""
         rate = task.finished_speed or task.speed
         return Text("" if rate is None else f"{rate:,.1f} {self.unit}/s")
 
@@ -42,15 +42,15 @@ class RateColumn(ProgressColumn):
 def show_progress(
     total: int | None, *, unit: str, console: Console | None = None
 ) -> Iterator[Advance]:
-    """Shows how many are done, how fast and, where the total is known, the time that is left.
+    """Show the number of finished items, the rate and, if the total is known, the time left.
 
     Args:
-        total: how many there are, if that is known.
-        unit: what they are called, in the plural.
-        console: where to; default standard error.
+        total: number of items, if that is known.
+        unit: name of the items, in the plural.
+        console: where to draw; default standard error.
 
     Yields:
-        A function that is told how many more are done.
+        A function to call with the number of items finished since its last call.
     """
     columns = [
         BarColumn(),
@@ -60,7 +60,7 @@ def show_progress(
         TimeRemainingColumn(),
     ]
     console = console or Console(stderr=True)
-    # What is printed meanwhile on standard output may be piped, and must not go elsewhere.
+    # Standard output may be piped, so rich must not redirect what is printed there.
     with Progress(*columns, console=console, redirect_stdout=False) as progress:
         task = progress.add_task("", total=total)
         yield lambda count: progress.advance(task, count)

@@ -16,12 +16,12 @@ from keras_attention.translation import Translation
 
 FORMATS = ("tsv", "csv", "dates", "parallel")
 _READING = ("delimiter", "header", "source_column", "target_column")
-"""Settings of `data` that say how a file holds pairs."""
+"""Settings of `data` that say how to read a file of pairs."""
 _OPTIONS = {"beam_width": "--beam"}
 """The options that are not called as the library calls them."""
 
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
-"""Gives those before a text that cannot be used, and then raises a `TextError`."""
+"""Yields translations in order, and raises a `TextError` at a text that cannot be used."""
 
 
 def open_translator(
@@ -46,7 +46,7 @@ def open_translator(
         batch_size: sources searched together; an export has its own.
         replace_unknown: whether source words stand in for `<unk>`; see `TextCodec`.
         whole_vocabulary: whether the model's short list is left aside, as exports leave it.
-        max_tokens: tokens of a text at most, in place of the translator's own limit.
+        max_tokens: largest number of tokens of a text; default the translator's own limit.
         any_length: whether a model's folder takes texts of any length; an export has its own limit.
 
     Raises:
@@ -71,6 +71,7 @@ def open_translator(
     if exports:
         return _open_export(path, search, nbest)
     with lean_imports():
+        from keras_attention.text.text_limit import UNLIMITED
         from keras_attention.translator import Translator
 
     translator = Translator.load_ensemble([path, *others])
@@ -79,14 +80,14 @@ def open_translator(
     if max_tokens is not None:
         translator.max_tokens = max_tokens
     if any_length:
-        translator.max_tokens = sys.maxsize
+        translator.max_tokens = UNLIMITED
     options = _checked(translator, search, nbest)
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
 
     done = 0
 
     def translate(texts: Iterable[str]) -> Iterator[Translation]:
-        nonlocal done  # lines come a few at a time, and a seed draws by their number
+        nonlocal done  # the number of lines of earlier calls: a seed draws by a line's number
         found = translator.stream(list(texts), batch_size=batch_size, first=done, **options)
         try:
             for each in found:
@@ -200,7 +201,7 @@ def evaluation_pairs(
         data: the file.
         data_format: one of `FORMATS`.
         target: the file of the targets, with "parallel".
-        settings: texts "key=value" of settings of `data` that say how the file holds pairs.
+        settings: texts "key=value" of settings of `data` that say how to read the file.
 
     Returns:
         The pairs, and those of their sources that the model was trained on (empty for a file).
@@ -227,7 +228,7 @@ def evaluation_pairs(
         options = dict(map(_reading_setting, settings))
         return read_pairs(DataConfig(format=data_format, **options, **paths)), set()
     if settings:
-        raise InputError(f"--set is for the pairs of a file. Received: --set {settings[0]} alone.")
+        raise InputError(f"--set requires a file of pairs. Received: --set {settings[0]} alone.")
     folder = model if model.is_dir() else model.parent
     if not (folder / "recipe.toml").is_file():
         folder = folder.parent
@@ -242,7 +243,7 @@ def evaluation_pairs(
 
 
 def _reading_setting(text: str) -> tuple[str, Any]:
-    """The name, without its section, and the value of one of `_READING`."""
+    """Return the name, without its section, and the value of one of `_READING`."""
     from keras_attention.training.recipe import parse_override
 
     key, value = parse_override(text)

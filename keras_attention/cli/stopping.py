@@ -1,4 +1,4 @@
-"""Ends the program at Ctrl-C and at SIGTERM, which schedulers send: cleaned up, in one sentence."""
+"""Ends the program cleanly at Ctrl-C and at SIGTERM, which schedulers send."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from types import FrameType
 _received: list[int] = []
 _advice: list[str] = []
 
-_SWALLOWING = ("__del__", "_xla_gc_callback")
-"""Functions whose exceptions Python prints and drops: JAX's is called by the garbage collector."""
+_SWALLOWING = ("__del__", "_remove", "remove", "_xla_gc_callback")
+"""Functions whose exceptions Python prints and ignores; the garbage collector calls JAX's."""
 
 _PATIENCE = 0.05
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at SIGTERM as at Ctrl-C while this is entered.
+    """Raise `KeyboardInterrupt` at SIGTERM as at Ctrl-C inside the block.
 
     A signal that the program was started to ignore stays ignored.
     """
@@ -42,11 +42,11 @@ def stop_on_signals() -> Iterator[None]:
 
 @contextmanager
 def advise_on_stop(advice: str, when: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Add a sentence to what the program says if it is stopped in the block.
+    """Add a sentence to the message of `report_stop` if the block is stopped.
 
     Args:
         advice: The sentence.
-        when: Returns whether it holds when the program is stopped.
+        when: Called when the program is stopped; returns whether to add the sentence.
     """
     try:
         yield
@@ -56,10 +56,10 @@ def advise_on_stop(advice: str, when: Callable[[], bool] = lambda: True) -> Iter
 
 
 def report_stop(*, always: bool = False) -> int:
-    """Say that the program was stopped; return its exit code.
+    """Print that the program was stopped, and return its exit code.
 
     Args:
-        always: Whether to say so where it was Ctrl-C and there is nothing to add.
+        always: Whether to print it even for Ctrl-C without a sentence to add.
     """
     number = _received[-1] if _received else signal.SIGINT
     if always or _advice or number != signal.SIGINT:
@@ -71,7 +71,7 @@ def report_stop(*, always: bool = False) -> int:
 def _stop(number: int, frame: FrameType | None) -> None:
     names = set(_names(frame))
     if "_find_and_load" in names:
-        # A module that is half imported raises what it likes, and nothing has been begun.
+        # An import may replace or swallow the exception, and no work has begun yet.
         _received.append(number)
         os._exit(report_stop(always=True))
     if names & set(_SWALLOWING):

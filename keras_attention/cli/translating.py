@@ -1,4 +1,4 @@
-"""`translate`: a line out for each line in, whatever is in it."""
+"""The command `translate`: one line of output for each line of input."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from keras_attention.translation import Translation
 
 @dataclass(frozen=True)
 class Printed:
-    """What is printed of a translation.
+    """Which parts of a translation are printed, and how.
 
     Attributes:
-        nbest: hypotheses at most.
-        scores: whether log-probabilities are.
-        links: finds the links that are printed, if any are.
-        as_json: whether everything is, as JSON.
+        nbest: largest number of hypotheses.
+        scores: whether log-probabilities are printed.
+        links: finds the links to print; None to print none.
+        as_json: whether everything is printed, as JSON.
     """
 
     nbest: int = 1
@@ -44,14 +44,14 @@ class Printed:
     as_json: bool = False
 
     def lines(self, translation: Translation, number: int) -> Iterator[str]:
-        """The lines of a translation; `number` is its own, counted from 0."""
+        """Yield the lines of a translation; `number` is that of its source, counted from 0."""
         if self.as_json:
             yield json.dumps(translation.to_json(self.nbest), ensure_ascii=False)
         else:
             yield from format_lines(translation, number, self.nbest, self.scores, self.links)
 
     def empty_lines(self, line: Line, number: int, problem: str) -> Iterator[str]:
-        """What stands for a line that cannot be used: an empty line, or JSON with the problem."""
+        """Yield what replaces an unusable line: an empty line, or JSON with the problem."""
         if self.as_json:
             nothing = Translation("" if isinstance(line, InputError) else line, (), ())
             yield json.dumps({**nothing.to_json(), "error": problem}, ensure_ascii=False)
@@ -73,14 +73,14 @@ def run_translate(
     Args:
         translate: the translator.
         file: the file, or `-` for standard input.
-        size: lines translated together at most.
-        printed: what is printed.
-        on_error: what becomes of a line that cannot be used.
-        output: the file to write, which is there once it is whole; default standard output.
+        size: largest number of lines translated together.
+        printed: which parts of each translation are printed.
+        on_error: what to do with a line that cannot be used.
+        output: the file to write, which appears once it is complete; default standard output.
 
     Raises:
         InputError: if a file cannot be read or written; or, with `OnError.STOP`, a line cannot be
-            used, once those before it have been printed.
+            used, after those before it have been printed.
     """
     problems = _Problems(STANDARD_INPUT if file == "-" else file, on_error)
     missing = 0
@@ -103,7 +103,7 @@ def run_translate(
 
 
 def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation | InputError]:
-    """Yields a translation for each line of a batch, or what is wrong with the line."""
+    """Yield a translation for each line of a batch, or the error of a line without one."""
     first = 0
     while first < len(batch.lines):
         line = batch.lines[first]
@@ -124,14 +124,14 @@ def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation 
 
 @dataclass
 class _Problems:
-    """Says which lines cannot be used."""
+    """Reports the lines that cannot be used, and counts them."""
 
     name: str
     on_error: OnError
     count: int = 0
 
     def report(self, error: InputError, number: int) -> str:
-        """Says what is wrong with a line; raises that if it is the end."""
+        """Print what is wrong with a line and return it, or raise it with `OnError.STOP`."""
         problem = str(error)
         if isinstance(error, TextError):
             problem = f"{self.name}, line {number + 1}: {error.problem}"
@@ -142,7 +142,7 @@ class _Problems:
         return problem
 
     def report_count(self) -> None:
-        """Says how many there were."""
+        """Print the number of these lines, if there are any."""
         if self.count:
             done = "skipped" if self.on_error is OnError.SKIP else "left empty"
             lines = "line that" if self.count == 1 else "lines that"
@@ -159,7 +159,7 @@ def _writer(output: Path | None) -> Iterator[TextIO]:
 
 
 def _progress(file: str, output: Path | None) -> AbstractContextManager[Advance]:
-    """Progress on a terminal, unless the translations go there too."""
+    """Show progress on a terminal, unless translations are printed there too."""
     shown = sys.stderr is not None and sys.stderr.isatty()
     if not shown or (output is None and sys.stdout.isatty()):
         return nullcontext(lambda count: None)

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     import keras
 
 LEAST_TEMPERATURE = 1e-6
-"""Log-probabilities divided by less may exceed float32."""
+"""The lowest temperature; log-probabilities divided by less may overflow float32."""
 
 LONGEST = 65_536
-"""Target tokens that an output may have at most; arrays of this length are allocated."""
+"""The largest number of target tokens of an output; arrays of this length are allocated."""
 
 WIDEST_BEAM = 10_000
-"""Hypotheses of a source at most."""
+"""The largest number of hypotheses of a source."""
 
 LARGEST = 2**31 - 1
-"""The largest of any other integer: what TensorFlow's 32 bits hold."""
+"""The largest value of any other integer option, the largest int32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,11 @@ class SearchOptions:
         group_diversity: what a token loses for each hypothesis of an earlier group that says it
             at the same step, at least 0; wants several `groups`. Default 0.
         sample: draw `beam_width` independent hypotheses rather than search. Default false.
-        temperature: of sampling; at least 1e-6, where it is greedy search but for equally likely
-            tokens; less is nearer to greedy search. Default 1.
+        temperature: of sampling, at least 1e-6; lower values are nearer to greedy search. Default
+            1.
         top_k: draw from that many likeliest tokens only; 0 draws from all. Default 0.
         top_p: draw from the fewest likeliest tokens that have that probability together, in
-            (0, 1]; of equally likely ones `top_k` and `top_p` keep the lower ids. Default 1.
+            (0, 1]. `top_k` and `top_p` keep the lower ids of equally likely tokens. Default 1.
         seed: of sampling: an integer in [0, 2 ** 31), which draws the same each time, or a
             `keras.random.SeedGenerator`. Default 0.
 

@@ -48,8 +48,8 @@ def sample_search(
         top_p: draw from the fewest likeliest tokens with that probability together.
         seed: an integer or a `keras.random.SeedGenerator`; an integer draws the same for the same
             batch each time.
-        points: what is drawn, in place of the seed's: numbers in [0, 1) `[max_length, B * K]`, as
-            `draw_points` returns them; or None.
+        points: numbers in [0, 1) `[max_length, B * K]` that decide the draws in place of the seed,
+            as `draw_points` returns them; or None.
         constraints: of `B * K` hypotheses, applied before the temperature; or None.
 
     Returns:
@@ -70,7 +70,7 @@ def sample_search(
         points = keras.random.uniform((max_length, batch * samples), seed=seed)
 
     def choose(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
-        # What is ruled out stays so at any temperature.
+        # An impossible token stays impossible at any temperature.
         scaled = ops.where(adjusted > IMPOSSIBLE / 2, adjusted / temperature, float("-inf"))
         scaled = likely_only(scaled, top_k, top_p)
         tokens = ops.expand_dims(draw(scaled, ops.take(points, t, axis=0)), -1)
@@ -147,7 +147,7 @@ def draw(logits: Tensor, points: Tensor) -> Tensor:
 
 
 def _first_of(logits: Tensor, least: Tensor, count: int | Tensor) -> Tensor:
-    """The first `count` logits that are not below `least`; the others at minus infinity."""
+    """Keep the first `count` logits that are not below `least`; set others to minus infinity."""
     above, equal = logits > least, ops.cast(ops.equal(logits, least), "int32")
     room = count - ops.sum(ops.cast(above, "int32"), axis=-1, keepdims=True)
     chosen = ops.logical_and(equal > 0, ops.cumsum(equal, axis=-1) <= room)

@@ -35,8 +35,8 @@ def search(
         options: how to search; without them `max_length` must be among the overrides.
         prefix: target ids `[B, P]` that every hypothesis must begin with whatever the options
             say, padded with 0 where the model chooses; or None.
-        points: for samples, the numbers that `draw_points` returns, by which a `Translator` draws;
-            or None for the seed's, which depend on the size of the batch.
+        points: for samples, the numbers that `draw_points` returns, as a `Translator` uses them;
+            or None to draw by the seed, which then depends on the batch size.
         **overrides: fields of `SearchOptions`, in place of those of `options`.
 
     Returns:

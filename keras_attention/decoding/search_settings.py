@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from keras_attention.decoding.options import LONGEST, WIDEST_BEAM, SearchOptions
+from keras_attention.decoding.options import LONGEST, SearchOptions
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,6 @@ class SearchSettings:
                 f"Received: replace_unknown={self.replace_unknown!r}."
             )
         self.options()
-        for name, most in (
-            ("max_source_length", LONGEST),
-            ("max_length", LONGEST),
-            ("beam_width", WIDEST_BEAM),
-        ):
-            if getattr(self, name) > most:
-                raise ValueError(
-                    f"`{name}` must be at most {most}. Received: {name}={getattr(self, name)}."
-                )
 
     def options(self, **overrides: Any) -> SearchOptions:
         """The options of a search.

@@ -27,11 +27,11 @@ class AttentionMechanism(keras.layers.Layer):
         mapping: from scores to weights: `"softmax"`, or one of those that give many positions
             exactly nothing, `"sparsemax"` (Martins and Astudillo 2016) and `"entmax15"`
             (1.5-entmax, Peters et al. 2019). Default `"softmax"`.
-        kernel_initializer: how the matrices start, where there are any, as Keras's layers take
+        kernel_initializer: initializer of the matrices, if there are any, as Keras's layers take
             it. Default `"glorot_uniform"`.
-        bias_initializer: how the biases start, where there are any. Default `"zeros"`.
-        kernel_regularizer: what Keras adds to the loss for the matrices. Default `None`.
-        bias_regularizer: what Keras adds to the loss for the biases. Default `None`.
+        bias_initializer: initializer of the biases, if there are any. Default `"zeros"`.
+        kernel_regularizer: regularizer of the matrices. Default `None`.
+        bias_regularizer: regularizer of the biases. Default `None`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`. One step may be that of
@@ -88,7 +88,7 @@ class AttentionMechanism(keras.layers.Layer):
         activation: str | None = None,
         dtype: Any = None,
     ) -> Dense:
-        """A projection, which starts and is regularized as this layer says."""
+        """Return a projection with the initializers and regularizers of this layer."""
         return Dense(
             units,
             activation,
@@ -102,7 +102,7 @@ class AttentionMechanism(keras.layers.Layer):
         )
 
     def _vector(self, units: int, name: str) -> Any:
-        """A weight `[units]` that starts and is regularized as the matrix `[units, 1]` it is."""
+        """Add a weight `[units]`, initialized and regularized as a matrix `[units, 1]`."""
         initializer = keras.initializers.get(_own(self.kernel_initializer))
 
         def start(shape: Any, dtype: Any = None) -> Tensor:
@@ -249,7 +249,7 @@ class AttentionMechanism(keras.layers.Layer):
         training: bool = False,
         return_state: bool = False,
     ) -> tuple[Any, ...]:
-        """What a call returns in a functional model, the next state too where it is asked for."""
+        """Return the specs of a call's outputs, with the next state if `return_state` is true."""
         shapes = self.compute_output_shape(query.shape, memory.shape)
         seen = tuple(keras.KerasTensor(shape, self.compute_dtype) for shape in shapes)
         if not return_state:
@@ -277,14 +277,14 @@ class AttentionMechanism(keras.layers.Layer):
 
 
 class _InitialState(keras.Operation):
-    """A mechanism's `initial_state` as an operation, of which Keras tells the shapes."""
+    """A mechanism's `initial_state` as an operation whose output shapes Keras can infer."""
 
     def __init__(self, mechanism: AttentionMechanism) -> None:
         super().__init__()
         self.mechanism = mechanism
 
     def call(self, memory: Tensor, memory_mask: Tensor | None = None) -> Any:
-        """The first step's state."""
+        """Return the state before the first step."""
         return self.mechanism.initial_state(memory, memory_mask)
 
 
@@ -294,14 +294,14 @@ def map_state(function: Callable[[Tensor], Tensor], state: Any) -> Any:
 
 
 def _checked_initializer(initializer: Any) -> Any:
-    """The initializer; a default's name stays a name, so that it draws no seed before its use."""
+    """Return an initializer; names of defaults stay names, so that they draw no seed too early."""
     if initializer in ("glorot_uniform", "zeros"):
         return initializer
     return keras.initializers.get(initializer)
 
 
 def _own(initializer: Any) -> Any:
-    """A copy for one weight: Keras's initializers give the same values again."""
+    """Copy an initializer for one weight, since one of Keras's repeats its values."""
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 

@@ -1,8 +1,8 @@
-"""Products with a matrix, of tensors of any rank, that XLA can differentiate inside a loop.
+"""Matrix products of tensors of any rank that XLA can differentiate inside a loop.
 
-Keras makes a product of rank 3 or more with `tf.tensordot`. Where a dimension is unknown, that
-computes the order of its axes in the graph. A loop's gradient keeps it step by step, so XLA no
-longer knows it as the constant that it must be.
+Keras computes a product of rank 3 or more with `tf.tensordot`, which computes the order of the axes
+in the graph if a dimension is unknown. A loop's gradient stores that order at each step, so XLA no
+longer sees the constant that it requires.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from keras_attention.masking import Tensor
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Dense(keras.layers.Dense):
-    """`keras.layers.Dense`, whose input has the rank 2 inside.
+    """A `keras.layers.Dense` that multiplies its input as a matrix of rank 2.
 
     Args:
         units: width of the output, a positive integer.

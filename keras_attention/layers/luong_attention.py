@@ -25,7 +25,7 @@ class LuongAttention(AttentionMechanism):
     - `"concat"`: `v . tanh(W [h; k])`.
     - `"location"`: row `s` of `W h`, from the query alone. `W` has `max_source_length` rows: a
       shorter source uses the first of them, and what stands beyond them in a longer one gets
-      a weight of zero, as in the paper. Padding must stand behind the tokens.
+      a weight of zero, as in the paper. Padding must follow the tokens.
 
     Args:
         score: which of them. Default `"general"`.

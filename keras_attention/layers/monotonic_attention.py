@@ -154,7 +154,7 @@ def _expected(stops: Tensor, previous: Tensor) -> Tensor:
         while loop[0] < size:
             loop = double(*loop)
     else:
-        # XLA needs to know how often the loop may run, to keep what its gradient reads.
+        # XLA needs a limit of iterations, to store what the gradient reads.
         doublings = ops.sum(ops.cast(2 ** ops.arange(31) < size, "int32"))
         loop = ops.while_loop(lambda by, *_: by < size, double, loop, maximum_iterations=doublings)
     return stops * loop[1]

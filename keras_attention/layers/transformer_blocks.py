@@ -178,7 +178,7 @@ class PositionedInput(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Place `x` `[..., E]` at `positions`, int32 of a shape that broadcasts: `[..., units]`.
+        """Add `positions`, int32 that broadcast, to `x` `[..., E]`, and return `[..., units]`.
 
         With a mask `[B, S]` the positions `[S]` are those of the real tokens, in order.
         """

@@ -22,7 +22,7 @@ def check_kind(model: Any, *kinds: type) -> None:
 
 
 def describe_other(model: Any) -> str:
-    """Return what came in place of a `Seq2Seq`, and what to do where it is a Keras model."""
+    """Describe what was received in place of a `Seq2Seq`, with advice for a Keras model."""
     received = f"Received: {type(model).__name__}."
     if not isinstance(model, keras.Model):
         return received

@@ -24,9 +24,9 @@ class Seq2Seq(keras.Model):
 
     `fit` sees `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
     right by one behind the start token (teacher forcing). `encode` and `step` are the same
-    network a token at a time, which is what search and the exports run. Ids of 0 are padding,
-    behind the tokens or in front of them (which `LuongAttention("location")` does not take in a
-    source); where `target_in` is padding, `target_out` must be too.
+    network a token at a time, which is what search and the exports run. Ids of 0 are padding, after
+    the tokens or before them; with `LuongAttention("location")` a source's padding must follow its
+    tokens. `target_out` must be padding wherever `target_in` is.
 
     Args:
         source_vocabulary_size: number of source ids.
@@ -278,7 +278,7 @@ class Seq2Seq(keras.Model):
             training: whether dropout is active.
             return_alignment: whether the alignment is wanted.
             pointers: those of `CopyOutput`.
-            unpack: where `target` is packed by `pack_steps`, what that returned with it.
+            unpack: the function that `pack_steps` returned, if it packed `target`.
         """
         memory, state = self.encode(source, training=training)
         embedded = self.embedding_dropout(self.target_embedding(target), training=training)

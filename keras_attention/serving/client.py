@@ -28,7 +28,7 @@ _OWN_WIDTH, _OWN_PENALTY = 0, -1.0  # by which the signature `beam` knows the mo
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 _Run: TypeAlias = Callable[..., list[Answer | TextError]]
-"""Asks for one batch; an error stands behind the answers to what comes before its text."""
+"""Requests one batch; an error follows the answers to the items before the refused one."""
 
 
 class ServingClient:
@@ -125,8 +125,8 @@ class ServingClient:
 
         Raises:
             InputError: if an option is not what the server takes.
-            TextError: if a text is too long or no valid Unicode, once those before it have been
-                given.
+            TextError: if a text is too long or not valid Unicode, after the answers to those
+                before it.
             ServingError: if the server gives no answer, or one that cannot be used.
         """
         wide = 1 if beam_width is None else beam_width
@@ -150,7 +150,7 @@ class ServingClient:
         """How likely the model finds given targets, as `Translator.score` has it.
 
         Raises:
-            TextError: if a text is too long or no valid Unicode.
+            TextError: if a text is too long or not valid Unicode.
             ServingError: if the server gives no answer, or one that cannot be used.
             ValueError: if there are more of one than of the other.
         """
@@ -188,7 +188,7 @@ class ServingClient:
     def _in_order(
         self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
     ) -> Iterator[Answer]:
-        """Yields the answers; one that is an error is raised behind those before it."""
+        """Yields the answers, and raises an error after the answers before it."""
         position = 0
         for answer in self._answers(batches, run, *arguments):
             if isinstance(answer, TextError):

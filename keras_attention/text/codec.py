@@ -47,7 +47,7 @@ _DEFAULTS = {
 }
 """What a file says that was written before there was a choice."""
 
-SEARCH_KEYS: Keys = {
+_SEARCH_KEYS: Keys = {
     "max_source_length": integer(1, LONGEST),
     "max_length": integer(1, LONGEST),
     "beam_width": integer(1, WIDEST_BEAM),
@@ -70,7 +70,7 @@ _SETTINGS = JsonFile(
         **{f"{side}_{name}": optional(flag()) for side in SIDES for name in ("lowercase", "strip")},
         "unicode": optional(text()),
         "joint_vocabulary": optional(flag()),
-        **SEARCH_KEYS,
+        **_SEARCH_KEYS,
     },
     FORMAT,
 )
@@ -95,10 +95,10 @@ class TextCodec:
         return pad([self.source.encode(text) for text in texts])
 
     def reference_form(self, text: str) -> str:
-        """Returns a reference in the form in which the model writes: references are compared so.
+        """Returns a reference in the form in which the model writes, to compare it with outputs.
 
         Normal form, case and white space become those of outputs. Tokens that the vocabulary
-        lacks stay as they are, so that no output counts as right that is wrong.
+        lacks stay as they are, so that no wrong output counts as right.
 
         Example:
             >>> from keras_attention import Vocabulary, WordTokenizer
@@ -277,14 +277,14 @@ class TextCodec:
         return {SETTINGS_FILE: (json.dumps(settings, indent=2) + "\n").encode(), **files}
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this codec from another: the settings, and a digest of each other file."""
+        """Return what identifies this codec: its settings, and a digest of each other file."""
         files = self.to_files()
         settings = json.loads(files.pop(SETTINGS_FILE))
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         return {SETTINGS_FILE: settings, **digests}
 
     def changed_file(self, fingerprint: Any) -> str:
-        """The name of a file that another fingerprint, which may be older, tells apart, or ""."""
+        """Return a file that differs from a fingerprint, which may be older, or "" if none does."""
         own = self.fingerprint()
         if not isinstance(fingerprint, dict) or not isinstance(
             fingerprint.get(SETTINGS_FILE), dict
@@ -339,7 +339,7 @@ class TextCodec:
 
 
 def _read_settings(content: bytes, where: str) -> dict[str, Any]:
-    """The settings that a file holds, with the defaults for what it does not say.
+    """Return the settings of a file, with defaults for those that it lacks.
 
     A key that is not known is refused: it may change what the model answers.
     """
@@ -349,8 +349,8 @@ def _read_settings(content: bytes, where: str) -> dict[str, Any]:
         raise InputError(f"{damaged}, without other keys. Received: `{min(unknown)}`.")
     if (unicode := settings.pop("unicode", UNICODE)) != UNICODE:
         raise InputError(
-            f"{where}: its text is normalised as Unicode {unicode} says; this version of the "
-            f"package knows {UNICODE}."
+            f"{where}: expected text normalised by Unicode {UNICODE}, the version that this "
+            f"package knows. Received: {unicode}."
         )
     settings = {**_DEFAULTS, **settings}
     del settings["format"]

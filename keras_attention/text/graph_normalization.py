@@ -1,4 +1,4 @@
-"""Normal forms, lower case and bare ends in a TensorFlow graph, from core operations alone.
+"""Normal forms, lower case and stripping in a TensorFlow graph, from core operations alone.
 
 Functions carry the names of the algorithm's steps: https://www.unicode.org/reports/tr15/ and, for
 Hangul, section 3.12 of the Unicode Standard. A batch is worked on as one flat list of code points.

@@ -32,7 +32,7 @@ _MAPPED = re.compile(f"[{MAPPED}]+")
 
 @dataclass(frozen=True)
 class Normalizer:
-    """A Unicode normal form (https://www.unicode.org/reports/tr15/), lower case and bare ends.
+    """A Unicode normal form (https://www.unicode.org/reports/tr15/), lower case and stripping.
 
     Equal-looking texts become equal: "nfc" composes letters and their marks, "nfd" takes them
     apart (a Hangul syllable becomes its letters), "nfkc" also replaces what is a letter's other
@@ -72,7 +72,7 @@ class Normalizer:
         return text.rstrip(EDGES) if self.strip else text
 
     def normalize_beginning(self, text: str) -> str:
-        """Returns in the form what a longer text begins with: a space at its end is inside that."""
+        """Returns the beginning of a longer text in the form, without stripping its end."""
         text = normalize(text, self.form)
         if self.lowercase:
             text = normalize(lower_points(text), self.form)

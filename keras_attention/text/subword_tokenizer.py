@@ -41,7 +41,7 @@ class SubwordTokenizer(Tokenizer):
             `</s>` and `<unk>`, without normalization of its own.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
-        strip: Whether invisible characters at both ends of a text are removed; see `Normalizer`.
+        strip: Whether white space at both ends of a text is removed; see `Normalizer`.
 
     Raises:
         InputError: If the model cannot be used.

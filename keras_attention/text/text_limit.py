@@ -1,7 +1,8 @@
-"""How long a text may be: one rule and one sentence for every runtime."""
+"""The limit of a text's length, one rule and one message for every runtime."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,22 +10,25 @@ from keras_attention.errors import TextError, check_positive
 from keras_attention.text.tokenizer import Tokenizer
 
 MAX_TOKENS = 1024
-"""Tokens of a text that a model takes unless it is told otherwise, `</s>` included."""
+"""Default for the largest number of tokens of a text, `</s>` included."""
+
+UNLIMITED = sys.maxsize
+"""A limit that no text exceeds."""
 
 _BYTES_A_TOKEN = 16
 
 
 def default_limit(max_source_length: int) -> int:
-    """Returns the tokens that a model takes: `MAX_TOKENS`, or what it was trained on if more."""
+    """Returns a model's default limit: `MAX_TOKENS`, or `max_source_length` if that is more."""
     return max(MAX_TOKENS, max_source_length)
 
 
 @dataclass(frozen=True)
 class TextLimit:
-    """The longest text that is taken, in tokens and, before it is cut into these, in bytes.
+    """The length of the longest text, in tokens and, checked before tokenization, in bytes.
 
     Args:
-        tokens: tokens at most, `</s>` included; a positive integer.
+        tokens: largest number of tokens, `</s>` included; a positive integer.
 
     Raises:
         ValueError: if the number is out of its range.
@@ -43,17 +47,17 @@ class TextLimit:
 
     @property
     def bytes(self) -> int:
-        """Bytes of UTF-8 at most, 16 for each token and at least 16,384."""
+        """Largest number of bytes of UTF-8: 16 for each token, and at least 16,384."""
         return _BYTES_A_TOKEN * max(self.tokens, MAX_TOKENS)
 
     @property
     def expected_tokens(self) -> str:
-        """What is said of a text of more tokens."""
+        """The start of the error about a text of more tokens."""
         return f"expected at most {self.tokens} tokens with </s>."
 
     @property
     def expected_bytes(self) -> str:
-        """What is said of a text of more bytes."""
+        """The start of the error about a text of more bytes."""
         return f"expected at most {self.bytes} bytes."
 
     def encode(self, text: str, tokenizer: Tokenizer) -> list[int]:

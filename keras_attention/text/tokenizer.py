@@ -59,7 +59,7 @@ class Tokenizer(ABC):
         self.normalizer = Normalizer(normalization, lowercase, strip)
 
     def normalize(self, text: str) -> str:
-        """Returns what the tokenizer's `Normalizer` makes of the text."""
+        """Returns the text normalized by the tokenizer's `Normalizer`."""
         return self.normalizer(text)
 
     @abstractmethod
@@ -80,8 +80,8 @@ class Tokenizer(ABC):
     def positions(self, text: str, *, words: bool = False) -> Sequence[int | None]:
         """Returns the position that each token of a text has in a Pharaoh file.
 
-        Such a file counts what stands between spaces and tabs, as fast_align does. Other white
-        space, such as U+00A0, stands inside one of its words, which then is several of ours.
+        Such a file counts the words between spaces and tabs, as fast_align does. Other white space,
+        such as U+00A0, does not end a word there, so that one of its words may be several of ours.
 
         Args:
             text: What is cut into tokens.
@@ -91,7 +91,7 @@ class Tokenizer(ABC):
             A position for each token of `split`, counted from 0; `None` for white space.
 
         Raises:
-            InputError: If the text has other words than its parts between spaces have.
+            InputError: If its parts between spaces, cut alone, have another number of words.
 
         Example:
             >>> from keras_attention.text import WordTokenizer

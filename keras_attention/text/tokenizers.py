@@ -14,7 +14,6 @@ from keras_attention.vocabulary import Vocabulary
 
 __all__ = [
     "TOKENIZERS",
-    "WHITE_SPACE",
     "CharacterTokenizer",
     "SubwordTokenizer",
     "Tokenizer",

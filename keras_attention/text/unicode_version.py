@@ -1,4 +1,4 @@
-"""The one version of Unicode whose data texts are normalised and lower-cased by.
+"""The one version of Unicode by whose data texts are normalised and lower-cased.
 
 It is that of the oldest Python that this package supports. A newer Python, a browser and a graph
 know later characters; these stay as they are, so that every runtime reads a text alike. Unicode

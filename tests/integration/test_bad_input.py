@@ -271,7 +271,7 @@ MODELS = {
         "export model", "expected a Seq2Seq model", damage=other_keras_model("model.keras")
     ),
     "vocabulary of another": Case(
-        "translate model", "source.vocabulary.txt: expected what model.keras was saved with",
+        "translate model", "source.vocabulary.txt: expected the file that model.keras was",
         damage=change("source.vocabulary.txt", "\n9\n", "\n9\n한\n"),
     ),
     "vocabulary with a line twice": Case(

@@ -218,7 +218,7 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr("keras_attention.training.train.train", stopped)
     outcome = run("train", "dates", "--output", tmp_path / "run")
-    told = "Stopped. --resume goes on after the last validation.\n"
+    told = "Stopped. Use --resume to continue after the last validation.\n"
     assert (outcome.code, outcome.err) == (130, told)
 
 

@@ -134,8 +134,8 @@ def test_references_are_compared_in_the_form_that_the_model_writes(run, tmp_path
     assert outcome.err == (
         "note: 1 of 2 references have another form than the model writes, nfc in lower case with "
         "single spaces; references and outputs are compared in that form.\n"
-        "note: no reference has four tokens, which BLEU counts together: it is 0 even for perfect "
-        "outputs; chrf and exact_match tell them apart.\n"
+        "note: no reference has four tokens, the length of BLEU's longest n-grams: it is 0 even "
+        "for perfect outputs; use chrf or exact_match.\n"
     )
     assert "50.00%" in outcome.out and "wrong        'Rom' gave 'a a a'" in outcome.out
     assert output.read_text() == "a a a\n" * 2
@@ -168,8 +168,8 @@ def test_unknown_words_are_replaced_by_source_words(run, unknowing):
         ("score {m} {pairs} --set units=3", "--set takes delimiter, header, source_column, target"),
         ("score {m} {pairs} --set heade=true", "Unknown key `heade`; the nearest is"),
         ("score {m} {pairs} --set source_column=en", "or a name where data.header=true. Received"),
-        ("evaluate {m} --set header=true", "--set is for the pairs of a file"),
-        ("align {m} --set header=true", "--set is for the pairs of a file"),
+        ("evaluate {m} --set header=true", "--set requires a file of pairs"),
+        ("align {m} --set header=true", "--set requires a file of pairs"),
         ("align {m} {pairs} --format cvs", "--format must be one of tsv, csv, dates, parallel"),
         ("score {m}/1 {pairs}", "not a trained model of keras-attention"),
     ],

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from loopback import Served, over_grpc
 
+from keras_attention import Vocabulary, WordTokenizer
+
 ROOT = Path(__file__).parents[2]
 LESSONS = ("attention.md", "attention.ko.md")
 PAGES = [
@@ -19,8 +21,12 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 SERVER = "localhost:8500"
 IDS = np.array([[5, 6, 2, 0], [4, 2, 0, 0]], "int32")
+WORDS = WordTokenizer(Vocabulary(map(str, range(8000 - 4))))
 GIVEN = {
-    "README.md": {"source_ids": IDS, "target_in_ids": IDS, "target_out_ids": IDS},
+    "README.md": {
+        **{f"{name}_ids": IDS for name in ("source", "target_in", "target_out")},
+        **{f"{side}_tokenizer": WORDS for side in ("source", "target")},
+    },
     "serving.md": {"many_texts": ["march 27, 2016", "9/27/94"]},
 }
 """What a page's reader has: variables by the page's name."""

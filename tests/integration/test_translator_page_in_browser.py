@@ -73,7 +73,7 @@ def write_model(path, without=""):
 def site(tmp_path_factory):
     """Serve the page and the runtime; yield the folder and its address."""
     folder = tmp_path_factory.mktemp("site")
-    for name in ("index.html", "translator.js"):
+    for name in ("index.html", "translator.js", "tokenizer.js"):
         shutil.copy(PAGE / name, folder)
     runtime = folder / "node_modules/@litertjs/core/dist/index.js"
     runtime.parent.mkdir(parents=True)

@@ -30,7 +30,7 @@ def refusal(content, file=NOTES):
     ("content", "reason"),
     [
         (b"", "an empty file"),
-        (b"{", "what is not JSON at line 1, column 2"),
+        (b"{", "text that is not JSON at line 1, column 2"),
         (b"\xff", "bytes that are not UTF-8"),
         (b"[" * 100_000, "JSON that is nested too deeply"),
         (b'{"a":' * 100_000, "JSON that is nested too deeply"),

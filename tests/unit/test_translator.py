@@ -166,7 +166,7 @@ def test_other_tokenizers_than_those_it_was_saved_with_are_refused(translator, t
     vocabulary = tmp_path / "source.vocabulary.txt"
     vocabulary.write_text(vocabulary.read_text().replace("a\nb\n", "b\na\n"))
     for path, name in ((tmp_path, "model.keras"), (checkpoint, "epoch-0001.keras")):
-        with pytest.raises(InputError, match=f"vocabulary.txt: expected what {name} was saved wi"):
+        with pytest.raises(InputError, match=f"vocabulary.txt: expected the file that {name}"):
             Translator.load(path)
 
 
@@ -174,7 +174,7 @@ def test_other_search_settings_than_those_it_was_saved_with_are_refused(translat
     translator.save(tmp_path)
     settings = tmp_path / "translator.json"
     settings.write_text(settings.read_text().replace('"beam_width": 1', '"beam_width": 2'))
-    with pytest.raises(InputError, match=r"translator.json: expected what model.keras was saved"):
+    with pytest.raises(InputError, match=r"translator.json: expected the file that model"):
         Translator.load(tmp_path)
 
 

@@ -102,7 +102,7 @@ def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
     sources, targets = texts(3, 21, 1, 12, 12, 2), texts(2, 4, 19, 1, 3, 1)
     pairs = list(zip(sources, targets, strict=True))
     used = []
-    monkeypatch.setattr("keras_attention.compiled.compile_ids", lambda function, _: function)
+    monkeypatch.setattr("keras_attention.compiled.compile_arrays", lambda function, _: function)
     monkeypatch.setitem(translator.__dict__, "aligner", compile_aligner(translator.model))
     monkeypatch.setattr(translator, "_scorer", None)
 

@@ -46,8 +46,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Of exact_match (the default), bleu, chrf, ter, wer, per and g2p_wer; commas "
-            "between.",
+            help="Metrics, separated by commas: exact_match (the default), bleu, chrf, ter, wer, "
+            "per, g2p_wer.",
         ),
     ] = "",
     tokenize: Annotated[
@@ -134,7 +134,7 @@ def evaluate(
 def score(
     model: KerasModel,
     data: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Pairs; tsv: source, tab, target, one a line.")
+        Path, typer.Argument(metavar="FILE", help="A file of pairs; tsv: source, tab, target.")
     ],
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
@@ -163,7 +163,7 @@ def align(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="Pairs; tsv: source, tab, target, one a line.  [default: those held out]",
+            help="A file of pairs; tsv: source, tab, target.  [default: the held-out pairs]",
         ),
     ] = None,
     data_format: DataFormat = "tsv",

@@ -22,7 +22,7 @@ def quickstart(
 
     Example: keras-attention quickstart --set size=10000 --set epochs=2
     """
-    with advise_on_stop("The same command goes on after the last validation."):
+    with advise_on_stop("Run the same command again to continue after the last validation."):
         from keras_attention.cli.quickstart import run_quickstart
 
         run_quickstart(output, overrides or [], overwrite=overwrite)
@@ -48,8 +48,8 @@ def train(
         bool,
         typer.Option(
             "--changed-data",
-            help="With --resume: go on although the data has changed since the run was started. "
-            "The tokenizers and the held-out pairs stay, and held-out pairs are not trained on.",
+            help="With --resume, continue although the data has changed since the run was started. "
+            "Tokenizers and held-out pairs stay the same; held-out pairs are not trained on.",
         ),
     ] = False,
     overwrite: Overwrite = False,
@@ -76,7 +76,7 @@ def train(
     begun = folder / "recipe.toml"
     if resume and not overrides and recipe in recipe_names() and begun.is_file():
         resolved = load_run_recipe(folder)
-    with advise_on_stop("--resume goes on after the last validation.", begun.is_file):
+    with advise_on_stop("Use --resume to continue after the last validation.", begun.is_file):
         run(resolved, folder, resume=resume, overwrite=overwrite, changed_data=changed_data)
     print(f"Trained. Next: keras-attention evaluate {folder}")
 

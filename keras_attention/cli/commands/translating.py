@@ -61,8 +61,8 @@ def translate(
     on_error: Annotated[
         OnError,
         typer.Option(
-            help="What becomes of a line that cannot be used: stop there, skip it, which prints "
-            "fewer lines than there are, or print an empty line.",
+            help="What to do with a line that cannot be used: stop there, skip it (the output "
+            "then has fewer lines than the input), or print an empty line.",
             rich_help_panel=_OUTPUT,
         ),
     ] = OnError.STOP,
@@ -72,7 +72,7 @@ def translate(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to a file, which is there once it is whole.  [default: print]",
+            help="Write to this file, which appears once it is complete.  [default: print]",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -114,9 +114,9 @@ def translate(
 ) -> None:
     """Translate lines: one in, one out, as they come.
 
-    At a line that cannot be used it stops with exit code 2, once those before it are printed. With
-    --on-error skip or empty it goes on, says on standard error which lines these are and how many,
-    and exits with 0.
+    At a line that cannot be used, the command prints the lines before it and stops with exit code
+    2. With --on-error skip or empty it continues, reports these lines and their number on standard
+    error, and exits with 0.
 
     Example: keras-attention translate saved_models/dates in.txt --output out.txt --on-error empty
 

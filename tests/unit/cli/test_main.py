@@ -32,7 +32,7 @@ def test_output_that_cannot_be_written_is_one_sentence(act):
     with open("/dev/full", "wb") as full:
         assert ran(act, stdout=full) == (
             2,
-            "error: standard output or a file: expected to be read or written. "
+            "error: standard output or a file: cannot be read or written. "
             "Received: No space left on device.\n",
         )
 

@@ -86,6 +86,6 @@ def test_references_that_look_tokenized_are_noted_for_bleu_by_its_default(make, 
 
 def test_bleu_of_references_without_four_tokens_is_noted(make, capsys):
     print_notes([make("model")], [("s", "a b c")], Report(metrics="bleu", tokenize="char"))
-    assert capsys.readouterr().err.startswith("note: no reference has four tokens, which BLEU")
+    assert capsys.readouterr().err.startswith("note: no reference has four tokens, the length")
     print_notes([make("other")], [("s", "a b c d")], Report(metrics="bleu"))
     assert capsys.readouterr().err == ""

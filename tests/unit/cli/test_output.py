@@ -55,7 +55,9 @@ def test_lines_without_hypotheses_are_counted(capsys):
     note_missing_outputs(0)
     assert capsys.readouterr().err == ""
     note_missing_outputs(2)
-    assert capsys.readouterr().err.startswith("note: 2 of the lines above are empty because")
+    assert capsys.readouterr().err.startswith(
+        "note: lines that are empty because no output had a finite score: 2"
+    )
 
 
 def test_recipe_is_explained_and_still_toml(tmp_path):

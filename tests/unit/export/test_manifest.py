@@ -95,10 +95,11 @@ def test_every_damage_of_the_manifest_is_one_sentence(folder):
     of_sides = {
         f"vocabulary.{side}.{name}"
         for side in ("source", "target")
-        for name in ("tokenizer", "sha256", "tokens")
+        for name in ("tokenizer", "normalization", "lowercase", "strip", "sha256", "tokens")
     }
     other = {
         "compute",
+        "unicode",
         "versions",
         "operators",
         "operators.TensorFlow",

@@ -212,7 +212,7 @@ def zipped(content):
     [
         (SENTENCES, zipped(b"a\tb\n" * (1 << 10)), "unpacks to"),
         (TRAIN, gzip.compress(b"a\n" * (1 << 11), mtime=0), "unpacks to"),
-        (TEST, b"a\tb\n" * (1 << 10), "sends"),
+        (TEST, b"a\tb\n" * (1 << 10), "has"),
     ],
     ids=["archive", "gzip", "plain"],
 )

@@ -70,12 +70,13 @@ def test_the_best_epoch_is_told(tmp_path):
     head = "epoch,step,val_exact_match,val_loss\n"
     rows = "0,50,0.25,1.0\n1,100,0.75,2.0\n2,150,0.75,1.5\n3,200,0.5,1.0\n"
     assert best_of(tmp_path, head + rows, patience=1) == (
-        "The best val_exact_match, 75.00%, was that after epoch 1.5; this model is kept. Training "
-        "stopped after epoch 2 of 3: training.patience=1 validations without a better one."
+        "The best val_exact_match, 75.00%, was reached after epoch 1.5; this model is kept. "
+        "Training stopped after epoch 2 of 3: training.patience=1 validations without a better "
+        "value."
     )
     full = "".join(f"{n},{50 * n + 50},{30 - n}\n" for n in range(6))
     assert best_of(tmp_path, "epoch,step,val_wer\n" + full, metric="wer") == (
-        "The best val_wer, 25.00, was that after epoch 3; this model is kept."
+        "The best val_wer, 25.00, was reached after epoch 3; this model is kept."
     )
 
 

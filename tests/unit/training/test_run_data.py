@@ -127,8 +127,8 @@ def test_changed_data_is_refused(pairs, run, recipe, tmp_path):
         again(run, recipe)
     assert str(error.value) == (
         f"{tmp_path / 'pairs.tsv'}: changed since the run was started; put the old data back, or "
-        "start a new run in another folder (train: --resume --changed-data trains on with the new "
-        "data, and keeps tokenizers and held-out pairs)."
+        "start a new run in another folder (train --resume --changed-data continues with the new "
+        "data, and keeps the tokenizers and the held-out pairs)."
     )
 
 

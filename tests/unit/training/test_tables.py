@@ -152,11 +152,11 @@ def test_columns_that_cannot_be_found(settings, message, write):
     [
         ({"source_column": "en"}, "a number from 1, or a name where data.header=true. Received: "),
         ({"target_column": "0", "header": True}, "must be a number from 1"),
-        ({"delimiter": ";"}, r"`data\.delimiter` is for data\.format='csv'"),
+        ({"delimiter": ";"}, r"`data\.delimiter` requires data\.format='csv'"),
         ({"format": "csv", "delimiter": ""}, "must be one character"),
         ({"format": "csv", "delimiter": '"'}, "must be one character"),
-        ({"format": "parallel", "header": True}, r"`data\.header` is for data\.format='tsv' or"),
-        ({"format": "dates", "source_column": "1"}, r"is for data\.format='tsv' or 'csv'"),
+        ({"format": "parallel", "header": True}, r"`data\.header` requires data\.format='tsv' or"),
+        ({"format": "dates", "source_column": "1"}, r"requires data\.format='tsv' or 'csv'"),
     ],
 )
 def test_settings_that_do_not_fit(settings, message):
@@ -200,8 +200,8 @@ def test_ordinary_text_is_read_without_a_word(text, read):
         ("source\ttarget\na\tb\n", ", line 1: 'source' and 'target' look like a header"),
         ("en\tde\na\tb\n", ", line 1: 'en' and 'de' look like a header"),
         ("Source text\tTarget_text\na\tb\n", ", line 1: .* look like a header"),
-        ("a\tb\tc\n", ": 1 of 1 rows have more than the two columns that are read; data.sourc"),
-        ("1\ta\n2\tb\n3\tc\n", ": 3 of 3 sources are numbers; data.source_column and data.targ"),
+        ("a\tb\tc\n", ": 1 of 1 rows have more than the two columns that are read; set data."),
+        ("1\ta\n2\tb\n3\tc\n", ": 3 of 3 sources are numbers; set data.source_column and data."),
         (
             "id\tword\tid2\n1\ta\t3\n2\tb\t4\n",
             ": 3 of 3 rows have more than .*, and 2 of 3 sources are",
