@@ -1,4 +1,4 @@
-"""A run folder knows its data and itself: what has changed since is kept out, or told."""
+"""A run folder stores its data, and changes of its files are refused or reported."""
 
 import json
 import os

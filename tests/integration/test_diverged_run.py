@@ -1,4 +1,4 @@
-"""Training that diverges ends with a sentence, and nothing of it is taken for a model."""
+"""Training that diverges ends with an error, and leaves nothing that is taken for a model."""
 
 import pytest
 from runs import overrides

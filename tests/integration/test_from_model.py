@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(folder):
-    """What the code of the page leaves behind, run in an empty folder."""
+    """Run the code of the page in an empty folder, and return its variables."""
     variables = {}
     code = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     with pytest.MonkeyPatch.context() as patch:

@@ -20,7 +20,7 @@ from keras_attention.export.limits import Limits
 folder, deadly, end = sys.argv[1:]
 
 class Echo(tf.Module):
-    """In the place of the model's graphs, which take seconds to trace."""
+    """A stub for the model's graphs, which take seconds to trace."""
     def __init__(self, translator, limits):
         texts = tf.TensorSpec([None], tf.string)
         self.limits, self.echo = Limits(), tf.function(lambda text: text, input_signature=[texts])

@@ -29,7 +29,7 @@ GIVEN = {
     },
     "serving.md": {"many_texts": ["march 27, 2016", "9/27/94"]},
 }
-"""What a page's reader has: variables by the page's name."""
+"""The variables that a reader of each page has, by the page's name."""
 
 LEFT_OUT: dict[str, str] = {}
 """Blocks that are not run: the first line of each, and the reason."""

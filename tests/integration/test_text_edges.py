@@ -1,4 +1,4 @@
-"""What stands at the ends of a text changes no answer, in any runtime of a trained model."""
+"""White space at the ends of a text changes no answer, in any runtime of a trained model."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Files of other encodings, packed files, and files that are no text."""
+"""Files of other encodings, packed files, and files that are not text."""
 
 import gzip
 import io

@@ -229,7 +229,7 @@ FULL = OSError(28, "No space left on device")
 
 
 class ResourceExhaustedError(Exception):
-    """Stands for TensorFlow's."""
+    """A stub for TensorFlow's error."""
 
 
 ResourceExhaustedError.__module__ = "tensorflow.python.framework.errors_impl"

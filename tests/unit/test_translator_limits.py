@@ -1,4 +1,4 @@
-"""Texts of any length: how much of them reaches the model at once, and which are refused."""
+"""Texts of any length: the sizes of batches, and which texts are refused."""
 
 import random
 
@@ -20,7 +20,7 @@ from keras_attention.grouping import BATCH_TOKENS, batch_by_tokens
 from keras_attention.text.codec import TextCodec
 
 FEW = 40
-"""Padded tokens of a batch, where a test wants many batches."""
+"""Padded tokens of a batch, so few that a test gets many batches."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def texts(*lengths):
 
 @pytest.fixture
 def shapes(translator, monkeypatch):
-    """Record the shapes of what reaches the model, which answers with zeros."""
+    """Record the shapes of the model's inputs; the model answers with zeros."""
     found = []
 
     def search(ids, options, **_):

@@ -37,7 +37,7 @@ with write_atomically(path, folder=folder) as temporary:
 
 
 def killed_writer(path, kind):
-    """Leave what a writer leaves that is killed before the last rename."""
+    """Leave the files of a writer that is killed before the last rename."""
     done = subprocess.run([sys.executable, "-c", DIE, str(path), kind], check=False)
     assert done.returncode == -signal.SIGKILL
 

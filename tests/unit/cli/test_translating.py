@@ -1,4 +1,4 @@
-"""A line out for each line in, with a translator that is made here."""
+"""`translate` prints one line for each line of input, with a stub translator."""
 
 import io
 import json

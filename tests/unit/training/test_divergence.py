@@ -1,4 +1,4 @@
-"""A run that diverges is stopped with a sentence, and nothing of it is kept."""
+"""A run that diverges stops with an error, and nothing of it is kept."""
 
 import math
 

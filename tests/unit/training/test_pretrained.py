@@ -66,7 +66,7 @@ def test_files_that_are_no_vectors(write, text, message):
 
 
 def binary(vectors, end=b"\n"):
-    """What word2vec writes with `-binary 1`."""
+    """Return a file as word2vec writes it with `-binary 1`."""
     width = len(next(iter(vectors.values())))
     rows = (token + b" " + struct.pack(f"<{width}f", *row) + end for token, row in vectors.items())
     return f"{len(vectors)} {width}\n".encode() + b"".join(rows)

@@ -1,4 +1,4 @@
-"""What is said, before training, of references that no output can equal."""
+"""Warnings before training about references that no output can equal."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a run folder keeps of its data: fingerprints, held-out pairs and the recipe."""
+"""A run folder keeps fingerprints of its data, its held-out pairs and the recipe."""
 
 import json
 import os

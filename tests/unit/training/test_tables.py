@@ -1,4 +1,4 @@
-"""Tables: columns, headers, quotes, and what is said of a table that looks read wrongly."""
+"""Tables: columns, headers, quotes, and notes about tables that seem to be read wrongly."""
 
 import csv
 import gzip
@@ -32,7 +32,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def read(write, caplog):
-    """`read(text, **settings)`: the pairs, and what was said of them."""
+    """Return `read(text, **settings)`, which returns the pairs and the notes about them."""
 
     def read(text, **settings):
         caplog.clear()
