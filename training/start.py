@@ -77,9 +77,9 @@ def _resume_older(recipe: Recipe, run: RunFolder) -> Start:
     start = new_start(recipe)
     if (run.path / SETTINGS_FILE).is_file() and start.codec.differs_in(load_codec(run.path)):
         raise InputError(
-            f"{run.path}: the tokenizers that the data gives now are not those of the run: the data "
-            "has changed, or an older version of keras-attention normalized text otherwise; put "
-            "the old data back, or start a new run in another folder."
+            f"{run.path}: the tokenizers that the data gives now are not those of the run: the "
+            "data has changed, or an older version of keras-attention normalized text otherwise; "
+            "put the old data back, or start a new run in another folder."
         )
     _logger.info(
         "%s: this run did not store the data that it was started with; it continues with the data "

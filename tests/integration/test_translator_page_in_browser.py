@@ -120,7 +120,7 @@ def test_the_page_shows_an_answer(page):
     ("unusable", "status"),
     [
         ("", "The output is empty."),
-        ("a" * LIMIT, f"Error: expected at most {LIMIT} tokens, got {LIMIT + 1}"),
+        ("a" * LIMIT, f"Error: expected at most {LIMIT} tokens with </s>. Received: {LIMIT + 1}."),
     ],
 )
 def test_an_unusable_text_leaves_no_earlier_answer(page, unusable, status):
