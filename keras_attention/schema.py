@@ -74,7 +74,7 @@ integer of at least 1. Received: 0.
         if not isinstance(value, dict):
             raise InputError(f"{where}: damaged, expected {self.name}. Received: {_show(value)}.")
         if self.version is not None:
-            self._check({"format": value.get("format")}, {"format": integer()}, where)
+            self._check(value, {"format": integer()}, where)
             if value["format"] != self.version:
                 raise InputError(
                     f"{where}: format {value['format']} is not known to this version, which reads "

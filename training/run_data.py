@@ -299,9 +299,9 @@ def _split_as_before(recipe: Recipe, data: RunData) -> list[Pair] | None:
 
 def _other_data(what: str) -> InputError:
     return InputError(
-        f"{what}: changed since the run was started; put the old data back, or start a new run in "
-        "another folder (train --resume --changed-data continues with the new data, and keeps the "
-        "tokenizers and the held-out pairs)."
+        f"{what}: changed since the run was started; put the old data back, start a new run in "
+        "another folder, or continue with the new data by `train --resume --changed-data`, which "
+        "keeps the tokenizers and the held-out pairs."
     )
 
 

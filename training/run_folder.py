@@ -105,8 +105,8 @@ class RunFolder:
                 why = ", and a cosine schedule ends with its last epoch" if more else ""
                 raise InputError(
                     f"{self.recipe_file}: the run was started with `{old}`{why}; give the same "
-                    "settings again, or begin anew in another folder (train: with --overwrite). "
-                    f"Received: `{new}`."
+                    "settings again or train this recipe.toml with --resume, or start a new run in "
+                    f"another folder. Received: `{new}`."
                 )
 
     def start(

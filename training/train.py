@@ -92,6 +92,9 @@ def train(
         else:
             run.check_free(overwrite=overwrite)
 
+    if (run.path / TRAIN_LOCK).exists():
+        with hold_folder(run.path, TRAIN_LOCK):  # says so if another process trains here
+            pass
     check_folder()
     with hold_folder(run.path, TRAIN_LOCK):
         check_folder()  # once more: another process may have been at work until now
@@ -122,6 +125,12 @@ def _train(
     )
     validation = _validation_batches(recipe, codec, held_out) if held_out else None
     stretch, stretches = _stretches(recipe, batches.steps_per_epoch)
+    if epochs_done > stretches:
+        raise InputError(
+            f"{run.path}: the run has been validated {epochs_done} times already; set "
+            f"`training.epochs` for as many validations or more. Received: "
+            f"training.epochs={recipe.training.epochs}, {stretches} validations."
+        )
     _check_updates(recipe, stretch * stretches)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
     # No limit of its own: it decodes the held-out pairs that are within the recipe's limits.

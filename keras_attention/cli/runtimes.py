@@ -229,6 +229,8 @@ def evaluation_pairs(
         return read_pairs(DataConfig(format=data_format, **options, **paths)), set()
     if settings:
         raise InputError(f"--set requires a file of pairs. Received: --set {settings[0]} alone.")
+    if not model.exists():
+        raise InputError(f"{model}: no such folder; expected a trained model's.")
     folder = model if model.is_dir() else model.parent
     if not (folder / "recipe.toml").is_file():
         folder = folder.parent

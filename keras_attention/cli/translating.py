@@ -82,6 +82,10 @@ def run_translate(
         InputError: if a file cannot be read or written; or, with `OnError.STOP`, a line cannot be
             used, after those before it have been printed.
     """
+    if output is not None and output.exists() and file != "-" and output.samefile(file):
+        raise InputError(
+            f"--output must be another file than the one to translate. Received: {output}."
+        )
     problems = _Problems(STANDARD_INPUT if file == "-" else file, on_error)
     missing = 0
     with _writer(output) as out, _progress(file, output) as advance:

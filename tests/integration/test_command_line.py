@@ -282,6 +282,10 @@ def test_run_that_is_done_resumes_to_more_epochs(run, copied):
     arguments = ["train", "dates", "--output", copied, "--resume", *overrides(*SETTINGS)]
     assert run(*arguments).code == 0
     assert (copied / "model.keras").read_bytes() == weights
+    fewer = run(*arguments, *overrides("epochs=1"))
+    assert fewer.code == 2
+    assert "the run has been validated 2 times already; set `training.epochs`" in fewer.err
+    assert "epochs = 2" in (copied / "recipe.toml").read_text()
     assert run(*arguments, *overrides("epochs=3")).code == 0
     assert (copied / "metrics.csv").read_text().count("\n") == 4
     assert "epochs = 3" in (copied / "recipe.toml").read_text()

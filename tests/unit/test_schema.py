@@ -61,7 +61,7 @@ def test_unknown_keys_are_ignored():
     ("content", "message"),
     [
         (b"[]", "damaged, expected notes. Received: a list that is empty."),
-        (b"{}", "damaged, expected notes with `format` as an integer. Received: null."),
+        (b"{}", "damaged, expected notes with `format` as an integer. Received: no such key."),
         (b'{"format": 2}', "format 2 is not known to this version, which reads 1."),
         (
             b'{"format": 1}',

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,12 @@ def translate(texts):
             raise TextError(f"expected at most 5 letters. Received: {len(text)}.", position)
         hypothesis = Hypothesis(text.upper(), -1.0, (text, "</s>"), np.zeros((2, 1)))
         yield Translation(text, (text,), (hypothesis,) if text else ())
+
+
+def test_the_input_is_not_replaced(file):
+    with pytest.raises(InputError, match="--output must be another file"):
+        run_translate(translate, file, 2, Printed(), output=Path(file))
+    assert Path(file).read_bytes() == LINES
 
 
 @pytest.fixture

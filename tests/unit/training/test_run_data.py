@@ -126,9 +126,9 @@ def test_changed_data_is_refused(pairs, run, recipe, tmp_path):
     with pytest.raises(InputError) as error:
         again(run, recipe)
     assert str(error.value) == (
-        f"{tmp_path / 'pairs.tsv'}: changed since the run was started; put the old data back, or "
-        "start a new run in another folder (train --resume --changed-data continues with the new "
-        "data, and keeps the tokenizers and the held-out pairs)."
+        f"{tmp_path / 'pairs.tsv'}: changed since the run was started; put the old data back, "
+        "start a new run in another folder, or continue with the new data by `train --resume "
+        "--changed-data`, which keeps the tokenizers and the held-out pairs."
     )
 
 

@@ -159,7 +159,8 @@ def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
         started.check_same(other)
     assert str(error.value) == (
         f"{started.recipe_file}: the run was started with `units = 128`; give the same settings "
-        "again, or begin anew in another folder (train: with --overwrite). Received: `units = 7`."
+        "again or train this recipe.toml with --resume, or start a new run in another folder. "
+        "Received: `units = 7`."
     )
 
 
