@@ -1,4 +1,4 @@
-"""The Python that the pages show runs as printed; `tests/unit/test_docs.py` runs the lessons'."""
+"""The Python that the pages show runs as printed; other files run that of `ELSEWHERE`."""
 
 import re
 from contextlib import nullcontext
@@ -11,11 +11,12 @@ from loopback import Served, over_grpc
 from keras_attention import Vocabulary, WordTokenizer
 
 ROOT = Path(__file__).parents[2]
-LESSONS = ("attention.md", "attention.ko.md")
+ELSEWHERE = ("attention.md", "attention.ko.md", "python.md")
+"""Pages that `tests/unit/test_docs.py` and `test_from_model.py` run."""
 PAGES = [
     page
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    if page.name not in LESSONS
+    if page.name not in ELSEWHERE
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
