@@ -87,14 +87,22 @@ def put_back_replaced(folder: Path) -> None:
 
 
 def find_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return what killed writers have left in a folder, if nothing else writes there now.
+    """Return what killed writers have left in a folder.
 
-    A workspace that holds what was to be replaced is left out: it may be the only copy.
+    What a living writer holds is left out, where the system has file locks; so is a workspace that
+    holds what was to be replaced: it may be the only copy.
 
     Args:
         folder: Where `write_atomically` put files; it need not exist.
     """
-    return sorted(path for path in _find(Path(folder)) if not (path / REPLACED).exists())
+    left = [path for path in _find(Path(folder)) if not (path / REPLACED).exists()]
+    return sorted(path for path in left if not _is_held(path))
+
+
+def _is_held(workspace: Path) -> bool:
+    lock = _lock(workspace, wait=False)
+    _close(lock)
+    return fcntl is not None and lock is None
 
 
 def _find(folder: Path) -> list[Path]:

@@ -121,7 +121,8 @@ class DataConfig(Section):
                     f"`data.{name}` requires data.format={' or '.join(map(repr, needs))}. "
                     f"Received: data.{name}={value!r}, data.format={self.format!r}."
                 )
-        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+        typed_tab = self.delimiter == r"\t"  # as a shell, and a TOML string in ' ', pass it on
+        if not typed_tab and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise InputError(
                 "`data.delimiter` must be one character, no quote and no line end. "
                 f"Received: data.delimiter={self.delimiter!r}."

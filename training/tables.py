@@ -43,7 +43,7 @@ class Layout:
         """The layout that a recipe gives."""
         quoted = config.format == "csv"
         return cls(
-            delimiter=config.delimiter if quoted else "\t",
+            delimiter=config.delimiter.replace(r"\t", "\t") if quoted else "\t",
             quoted=quoted,
             header=config.header,
             source=config.source_column,

@@ -77,9 +77,12 @@ def test_leftovers_are_what_a_killed_writer_leaves(tmp_path):
     assert find_leftovers(tmp_path / "missing") == []
     with write_atomically(tmp_path / "text") as temporary:
         temporary.write_text("half")
-        assert find_leftovers(tmp_path) == [temporary.parent]
-        (temporary.parent / REPLACED).touch()  # perhaps the only copy
         assert find_leftovers(tmp_path) == []
+    left = tmp_path / ".text.unfinished-abcdefgh"
+    left.mkdir()
+    assert find_leftovers(tmp_path) == [left]
+    (left / REPLACED).touch()  # perhaps the only copy
+    assert find_leftovers(tmp_path) == []
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".a.file").touch()
     (tmp_path / ".a.unfinished-abcdefgh").touch()

@@ -256,3 +256,7 @@ def test_packed_and_other_encodings_serve_every_file_of_a_recipe(write):
         validation_target_path=source,
     )
     assert split_pairs(config, 1) == ([("a", "x"), ("b", "y")], [("x", "a"), ("y", "b")])
+
+
+def test_a_tab_may_be_typed(read):
+    assert read('"a b"\tc\n', format="csv", delimiter=r"\t") == read('"a b"\tc\n', **QUOTED)
