@@ -294,14 +294,14 @@ def map_state(function: Callable[[Tensor], Tensor], state: Any) -> Any:
 
 
 def _checked_initializer(initializer: Any) -> Any:
-    """Return an initializer; names of defaults stay names, so that they draw no seed too early."""
+    """Return an initializer; default names stay strings, so that each weight draws its own seed."""
     if initializer in ("glorot_uniform", "zeros"):
         return initializer
     return keras.initializers.get(initializer)
 
 
 def _own(initializer: Any) -> Any:
-    """Copy an initializer for one weight, since one of Keras's repeats its values."""
+    """Copy an initializer for one weight: called again, a Keras initializer repeats its values."""
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 
