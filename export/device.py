@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.artefacts import LARGEST_MODEL, read_artefact
-from keras_attention.errors import InputError, TextError
+from keras_attention.errors import InputError, TextError, check_texts
 from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation import Translation
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
@@ -99,6 +99,7 @@ class DeviceTranslator:
 
         Raises:
             TextError: if a text has more tokens than the file takes.
+            TypeError: if `texts` is something else.
         """
         if isinstance(texts, str):
             return self._translate(texts, beam)
@@ -111,7 +112,7 @@ class DeviceTranslator:
             TextError: if a text has more tokens than the file takes, after the translations of
                 those before it.
         """
-        for position, text in enumerate(texts):
+        for position, text in enumerate(check_texts(texts)):
             try:
                 translation = self._translate(text, beam)
             except TextError as error:

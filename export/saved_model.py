@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_attention.artefacts import read_unchanged
-from keras_attention.errors import InputError, TextError
+from keras_attention.errors import InputError, TextError, check_text, check_texts
 from keras_attention.files import write_atomically
 from keras_attention.grouping import batch_by_tokens
 from keras_attention.served import encode_texts, read_answer, until_refused
@@ -176,7 +176,9 @@ class SavedModelTranslator:
             InputError: if an option is not what the export takes.
             TextError: if a text is too long or not valid Unicode, after the translations of those
                 before it.
+            TypeError: if `texts` is not an iterable of strings.
         """
+        check_texts(texts)
         if batch_size < 1:
             raise InputError(f"`batch_size` must be positive. Received: {batch_size}.")
         search = self._search(beam_width, length_penalty, nbest)
@@ -194,7 +196,9 @@ class SavedModelTranslator:
 
         done = 0
         # Code points stand in for tokens, which only the graph counts.
-        for batch in batch_by_tokens(texts, lambda text: len(text) + 1, rows=batch_size):
+        for batch in batch_by_tokens(
+            texts, lambda text: len(check_text(text)) + 1, rows=batch_size
+        ):
             for answer in until_refused(search_batch, batch):
                 if isinstance(answer, TextError):
                     raise answer.at(done)

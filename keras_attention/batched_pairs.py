@@ -44,6 +44,7 @@ def map_pairs(
     Raises:
         TextError: if a text has more than `max_tokens` tokens, after the results of all pairs
             before it.
+        TypeError: if a pair is not two strings.
     """
     remaining, done = iter(pairs), 0
     while window := list(islice(remaining, batch_size * SORTED_BATCHES)):
@@ -65,6 +66,10 @@ def _encode_pairs(
     """Return the pairs before the first one with a text that is too long, and its error."""
     encoded: list[EncodedPair] = []
     for position, texts in enumerate(pairs):
+        if not isinstance(texts, (tuple, list)) or len(texts) != len(SIDES):
+            raise TypeError(
+                f"`pairs` must hold a source and a target each. Received: {texts!r:.60}."
+            )
         ids = []
         for side, tokenizer, text in zip(SIDES, (codec.source, codec.target), texts, strict=True):
             try:

@@ -1,5 +1,6 @@
 """The errors about input that cannot be used."""
 
+from collections.abc import Iterable
 from numbers import Integral
 
 
@@ -66,3 +67,49 @@ def check_positive(**values: object) -> None:
     for name, value in values.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
+
+
+def check_text(text: object, name: str = "texts") -> str:
+    """Returns a text that is a string, one of several that an argument holds.
+
+    Args:
+        text: what came in the place of a text.
+        name: the argument's name, for the error.
+
+    Raises:
+        TypeError: if it is not a string.
+
+    Example:
+        >>> check_text(b"x")
+        Traceback (most recent call last):
+        ...
+        TypeError: `texts` must hold strings alone. Received: b'x', of type bytes.
+    """
+    if isinstance(text, str):
+        return text
+    raise TypeError(f"`{name}` must hold strings alone. Received: {_describe(text)}.")
+
+
+def check_texts(texts: object, name: str = "texts") -> Iterable[str]:
+    """Returns an argument that is an iterable of texts, and not itself a text or bytes.
+
+    Args:
+        texts: the argument. Its items are not looked at; `check_text` checks each as it comes.
+        name: the argument's name, for the error.
+
+    Raises:
+        TypeError: if it is something else.
+
+    Example:
+        >>> check_texts(None)
+        Traceback (most recent call last):
+        ...
+        TypeError: `texts` must be an iterable of strings. Received: None, of type NoneType.
+    """
+    if isinstance(texts, Iterable) and not isinstance(texts, (str, bytes, bytearray, memoryview)):
+        return texts
+    raise TypeError(f"`{name}` must be an iterable of strings. Received: {_describe(texts)}.")
+
+
+def _describe(value: object) -> str:
+    return f"{value!r:.60}, of type {type(value).__name__}"

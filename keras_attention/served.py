@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.errors import TextError
+from keras_attention.errors import TextError, check_text
 from keras_attention.translation import Hypothesis, Translation, is_hypothesis
 
 Item = TypeVar("Item")
@@ -21,11 +21,12 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
 
     Raises:
         TextError: if one is no valid Unicode.
+        TypeError: if one is not a string.
     """
     encoded = []
     for position, text in enumerate(texts):
         try:
-            encoded.append(text.encode())
+            encoded.append(check_text(text).encode())
         except UnicodeEncodeError:
             problem = f"expected text of valid Unicode. Received: {text[:40]!r}."
             raise TextError(problem, position) from None

@@ -13,7 +13,7 @@ from keras_attention.compatibility import check_sizes, make_codec
 from keras_attention.compiled import Searches, compile_aligner, compile_scorer
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
-from keras_attention.errors import InputError, check_positive
+from keras_attention.errors import InputError, check_positive, check_text, check_texts
 from keras_attention.files import write_atomically
 from keras_attention.grouping import BATCH_TOKENS, SORTED_BATCHES, batch_by_tokens
 from keras_attention.model_files import (
@@ -236,10 +236,11 @@ class Translator:
 
         Raises:
             TextError: if a text has more than `max_tokens` tokens.
+            TypeError: if `texts` is something else.
         """
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
-        return list(self.stream(list(texts), **options))
+        return list(self.stream(list(check_texts(texts)), **options))
 
     def stream(
         self,
@@ -267,10 +268,12 @@ class Translator:
             ValueError: if an option is out of its range, or the prefix cannot be said.
             TextError: if a text has more than `max_tokens` tokens, after the translations of those
                 before it.
+            TypeError: if `texts` is not an iterable of strings.
         """
         check_positive(batch_size=batch_size)
+        check_texts(texts)
         chosen = self.codec.settings.options(**options)
-        begin = self.codec.encode_prefix(prefix)
+        begin = self.codec.encode_prefix(check_text(prefix, "prefix"))
         if len(begin) > chosen.max_length:
             raise InputError(
                 f"`prefix` must not be longer than `max_length`, {chosen.max_length} tokens. "
@@ -343,13 +346,15 @@ class Translator:
             ValueError: if there are more of one than of the other, or `batch_size` is out of its
                 range.
             TextError: if a text of a pair has more than `max_tokens` tokens.
+            TypeError: if `sources` or `targets` is not an iterable of strings.
         """
         check_positive(batch_size=batch_size)
+        pairs = zip(check_texts(sources, "sources"), check_texts(targets, "targets"), strict=True)
         vocabulary = len(self.codec.target.vocabulary)
         return list(
             map_pairs(
                 self._score_batch,
-                zip(sources, targets, strict=True),
+                pairs,
                 self.codec,
                 self.max_tokens,
                 batch_size=batch_size,

@@ -11,7 +11,13 @@ from typing import Any, TypeAlias, TypeVar, overload
 import numpy as np
 
 from keras_attention.distribution import install_command
-from keras_attention.errors import InputError, TextError, check_positive
+from keras_attention.errors import (
+    InputError,
+    TextError,
+    check_positive,
+    check_text,
+    check_texts,
+)
 from keras_attention.grouping import batch_by_tokens
 from keras_attention.served import OUTPUTS, check_answered, encode_texts, read_answer, until_refused
 from keras_attention.serving.failures import Retries, ServingError
@@ -128,6 +134,7 @@ class ServingClient:
             TextError: if a text is too long or not valid Unicode, after the answers to those
                 before it.
             ServingError: if the server gives no answer, or one that cannot be used.
+            TypeError: if `texts` is not an iterable of strings.
         """
         wide = 1 if beam_width is None else beam_width
         if not 1 <= wide < 2**31 or not 1 <= nbest < 2**31 or (length_penalty or 0) < 0:
@@ -144,7 +151,8 @@ class ServingClient:
                 ),
                 "nbest": np.int32(nbest),
             }
-        return self._in_order(self._batches(texts, len), self._translate, search)
+        batches = self._batches(check_texts(texts), lambda text: len(check_text(text)))
+        return self._in_order(batches, self._translate, search)
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
         """How likely the model finds given targets, as `Translator.score` has it.
@@ -153,9 +161,11 @@ class ServingClient:
             TextError: if a text is too long or not valid Unicode.
             ServingError: if the server gives no answer, or one that cannot be used.
             ValueError: if there are more of one than of the other.
+            TypeError: if `sources` or `targets` is not an iterable of strings.
         """
-        pairs = zip(sources, targets, strict=True)
-        batches = self._batches(pairs, lambda pair: max(map(len, pair)))
+        each = check_texts(sources, "sources"), check_texts(targets, "targets")
+        pairs = zip(*each, strict=True)
+        batches = self._batches(pairs, lambda pair: max(len(check_text(text)) for text in pair))
         return list(self._in_order(batches, self._score))
 
     def versions(self) -> dict[int, str]:

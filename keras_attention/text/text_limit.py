@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from keras_attention.errors import TextError, check_positive
+from keras_attention.errors import TextError, check_positive, check_text
 from keras_attention.text.tokenizer import Tokenizer
 
 MAX_TOKENS = 1024
@@ -65,8 +65,9 @@ class TextLimit:
 
         Raises:
             TextError: if it is too long, at position 0.
+            TypeError: if it is not a string.
         """
-        size = len(text.encode(errors="surrogatepass"))
+        size = len(check_text(text).encode(errors="surrogatepass"))
         if size > self.bytes:
             raise TextError(f"{self.expected_bytes} Received: {size}.")
         ids = tokenizer.encode(text)

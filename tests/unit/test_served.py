@@ -80,6 +80,11 @@ def test_text_that_is_no_unicode():
         served.encode_texts(["a", "\ud800"])
 
 
+def test_text_that_is_no_string():
+    with pytest.raises(TypeError, match="`texts` must hold strings alone. Received: b'a', of type"):
+        served.encode_texts(["a", b"a"])
+
+
 def test_hypotheses_that_do_not_exist_are_left_out(outputs):
     outputs["score"][0] = -1e9
     assert read_answer(["a", ""], outputs)[0].hypotheses == ()

@@ -12,6 +12,7 @@ from keras_attention import (
     Seq2Seq,
     Translator,
     Vocabulary,
+    align_pairs,
 )
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.model_files import save_model
@@ -56,6 +57,25 @@ def test_weights_that_are_no_numbers_are_not_loaded(tmp_path):
     translator.save(tmp_path)
     with pytest.raises(InputError, match=r"model\.keras: holds weights that are not finite"):
         Translator.load(tmp_path)
+
+
+@pytest.mark.parametrize("texts", [None, 3, b"ab", ["a", None], ["a", b"b"], [1.5]])
+def test_what_is_no_text_is_named(translator, texts):
+    sentence = "`texts` must (be an iterable of strings|hold strings alone). Received: .*, of type"
+    for call in (translator, lambda texts: translator.score(texts, texts)):
+        with pytest.raises(TypeError, match=sentence.replace("texts", "(texts|sources)")):
+            call(texts)
+
+
+def test_one_string_is_not_taken_for_many(translator):
+    with pytest.raises(TypeError, match="`texts` must be an iterable of strings. Received: 'ab'"):
+        translator.stream("ab")
+    with pytest.raises(TypeError, match="`targets` must be an iterable of strings"):
+        translator.score(["a", "b"], "ab")
+    with pytest.raises(TypeError, match="`pairs` must hold a source and a target each"):
+        list(align_pairs(translator, ["ab"]))
+    with pytest.raises(TypeError, match="`prefix` must hold strings alone. Received: b'a'"):
+        translator("a", prefix=b"a")
 
 
 def test_empty_texts_and_no_texts(translator):

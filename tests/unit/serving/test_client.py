@@ -265,3 +265,12 @@ def test_versions(server):
 def test_arguments_out_of_their_range(server, arguments):
     with pytest.raises(ValueError, match=f"`{next(iter(arguments))}`.*Received"):
         connect(**arguments)
+
+
+@pytest.mark.parametrize("texts", [None, 3, b"ab", ["a", None], ["a", b"b"]])
+def test_what_is_no_text_is_named_and_not_sent(server, texts):
+    with connect() as translate, pytest.raises(TypeError, match="`texts` must .*of type"):
+        translate(texts)
+    with connect() as translate, pytest.raises(TypeError, match="must .*of type"):
+        translate.score(texts, ["a", "b"])
+    assert not server.calls

@@ -45,3 +45,9 @@ def test_a_model_takes_what_it_was_trained_on():
 def test_a_limit_is_a_positive_integer(number):
     with pytest.raises(ValueError, match=f"`max_tokens` must be a positive .*{number}"):
         TextLimit(number)
+
+
+@pytest.mark.parametrize("text", [b"ab", None, 3])
+def test_a_text_is_a_string(text):
+    with pytest.raises(TypeError, match="`texts` must hold strings alone. Received: .*, of type"):
+        TextLimit(4).encode(text, LETTERS)
