@@ -15,9 +15,26 @@ from keras_attention.artefacts import checksum_of, read_artefact
 from keras_attention.decoding.likeliest import WIDEST
 from keras_attention.decoding.options import WIDEST_BEAM
 from keras_attention.errors import InputError
-from keras_attention.schema import JsonFile, dictionary_of, integer, list_of, number, text
+from keras_attention.schema import (
+    JsonFile,
+    dictionary_of,
+    flag,
+    integer,
+    list_of,
+    number,
+    optional,
+    text,
+)
 from keras_attention.text.codec import SIDES, TextCodec
+from keras_attention.text.normalization import FORMS
+from keras_attention.text.tokenizers import (
+    TOKENIZERS,
+    CharacterTokenizer,
+    Tokenizer,
+    WordTokenizer,
+)
 from keras_attention.text.unicode_version import UNICODE
+from keras_attention.vocabulary import Vocabulary
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 """Where servers look for nothing but warm-up requests, and leave the rest alone."""
@@ -25,11 +42,19 @@ MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 FORMAT = 1
 """Version of the signatures and of the manifest; a reader refuses a newer one."""
 
+_TEXT = {
+    "tokenizer": optional(text(TOKENIZERS)),
+    "normalization": optional(text(FORMS)),
+    "lowercase": optional(flag()),
+    "strip": optional(flag()),
+}
+"""How a side's text is read and written; older manifests lack some of it."""
+
 _MANIFEST = JsonFile(
     "the manifest that `export` writes",
     {
         "files": dictionary_of(text()),
-        "vocabulary": {side: {"tokens": integer(1)} for side in SIDES},
+        "vocabulary": {side: {"tokens": integer(1), **_TEXT} for side in SIDES},
         "versions": dictionary_of(text()),
         "compute": text(),
         "search": {"beam_width": integer(1, WIDEST_BEAM), "length_penalty": number(0)},
@@ -103,6 +128,32 @@ def check_manifest(folder: Path) -> dict[str, Any]:
                 f"{MANIFEST_FILE}."
             )
     return manifest
+
+
+def read_target_form(folder: Path) -> Tokenizer | None:
+    """Returns a tokenizer without a vocabulary, whose `written_form` is that of an export.
+
+    Subwords are written as words are, with single spaces between them.
+
+    Args:
+        folder: a SavedModel's version folder.
+
+    Returns:
+        The tokenizer, or None if an older version wrote the manifest, without the form.
+
+    Raises:
+        InputError: if the manifest is missing or damaged.
+    """
+    target = _read(folder)["vocabulary"]["target"]
+    if not target.keys() >= _TEXT.keys():
+        return None
+    kind = CharacterTokenizer if target["tokenizer"] == CharacterTokenizer.name else WordTokenizer
+    return kind(
+        Vocabulary([]),
+        normalization=target["normalization"],
+        lowercase=target["lowercase"],
+        strip=target["strip"],
+    )
 
 
 def _read(folder: Path) -> dict[str, Any]:

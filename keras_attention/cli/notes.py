@@ -27,7 +27,7 @@ def compared_form(models: Sequence[Path]) -> Form:
 
     It is the form in which the models write: a model of lower-cased text, for example, cannot write
     capitals. If models write different forms, all of these are applied in turn, so that no model
-    has an advantage. A SavedModel outside a model's folder does not say its form.
+    has an advantage. A SavedModel of an older version, outside a model's folder, has none.
     """
     tokenizers = _target_tokenizers(models)
 
@@ -74,15 +74,23 @@ def _target_tokenizers(models: Sequence[Path]) -> list[Tokenizer]:
 
 
 def _target_tokenizer(model: Path) -> Tokenizer | None:
-    """Return a model's target tokenizer; None for a SavedModel outside a model's folder."""
-    for folder in (model, *model.absolute().parents[:2]):
-        if (folder / SETTINGS_FILE).is_file():
-            return load_codec(folder).target
+    """Return what writes as a model does: its target tokenizer, or one of the same form.
+
+    An export says its form itself; the folder that it stands in may be another model's.
+    """
     if model.suffix == ".tflite" and model.is_file():
         from keras_attention.export.device_file import read_device_file
 
         content = read_artefact(model, largest=LARGEST_MODEL)
         return read_device_file(content, str(model)).codec.target
+    if (model / "saved_model.pb").is_file():
+        from keras_attention.export.manifest import read_target_form
+
+        if form := read_target_form(model):
+            return form
+    for folder in (model, *model.absolute().parents[:2]):
+        if (folder / SETTINGS_FILE).is_file():
+            return load_codec(folder).target
     return None
 
 

@@ -1,11 +1,14 @@
 """What is said of references that a model cannot write, or that look tokenized."""
 
+import json
+
 import pytest
 
-from keras_attention import CharacterTokenizer, Vocabulary
+from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
 from keras_attention.cli.evaluation import Report
 from keras_attention.cli.notes import compared_form, print_notes
 from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.export.manifest import MANIFEST_FILE, describe, write_manifest
 from keras_attention.text.codec import TextCodec
 
 PAIRS = [("s", "A cat"), ("s", "\ufb01ne"), ("s", "e\u0301"), ("s", "a cat")]
@@ -60,6 +63,31 @@ def test_several_models_are_compared_in_the_forms_of_all(make):
     assert compared_form([compatible])(text) == "fiÉ "
     assert compared_form([lower, compatible])(text) == "fié "
     assert compared_form([lower.parent / "alone"])(text) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"), [(CharacterTokenizer, "fi é  a"), (WordTokenizer, "fi é a")]
+)
+def test_a_lone_saved_model_is_compared_in_the_form_that_it_writes(kind, form, make, capsys):
+    target = kind(Vocabulary(["a"]), normalization="nfkc", lowercase=True, strip=True)
+    codec = TextCodec(CharacterTokenizer(Vocabulary("a")), target, SearchSettings(5, 7))
+    version = make("another model") / "1"
+    version.mkdir()
+    (version / "saved_model.pb").write_bytes(b"")
+    told = {"batch": 1, "tokens": 1, "beam_width": 1}
+    search = {"beam_width": 1, "length_penalty": 0.0}
+    write_manifest(
+        version, describe(codec, compute="float32", search=search, limits=told, operators={})
+    )
+    text = " \ufb01 E\u0301  A "
+    assert compared_form([version])(text) == target.written_form(text) == form
+    print_notes([version], PAIRS, Report())
+    assert " in lower case" in capsys.readouterr().err
+
+    changed = json.loads((version / MANIFEST_FILE).read_text())
+    del changed["vocabulary"]["target"]["lowercase"]
+    (version / MANIFEST_FILE).write_text(json.dumps(changed))
+    assert compared_form([version])(text) == " \ufb01 É  A "  # the folder's
 
 
 def test_exports_and_checkpoints_are_of_the_model_in_whose_folder_they_stand(make, capsys):
