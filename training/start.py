@@ -11,8 +11,10 @@ from keras_attention.text.codec import SETTINGS_FILE, TextCodec
 
 from .build import build_codec
 from .data import Pair, split_pairs
+from .metric_kinds import WordErrorRate
 from .recipe import Recipe
 from .run_data import RunData, read_run_data, split_again
+from .run_files import RECIPE_FILE
 from .run_folder import RunFolder
 
 _logger = logging.getLogger(__name__)
@@ -60,7 +62,8 @@ def resume_start(
         changed_data: whether the data may have changed.
 
     Raises:
-        InputError: if the data has changed, or a file cannot be used.
+        InputError: if the data has changed, a file cannot be used, or an older version computed
+            another metric under the same name.
     """
     data = read_run_data(run.path)
     if data is None:
@@ -74,6 +77,14 @@ def resume_start(
 
 def _resume_older(recipe: Recipe, run: RunFolder) -> Start:
     """Resumes a run of an older version, which stored no data, with the files as they are now."""
+    metric = recipe.training.metric
+    if metric == WordErrorRate.name and run.values(f"val_{metric}"):
+        raise InputError(
+            f"{run.metrics_file}: expected values of the metric that training.metric='wer' means "
+            "now, the word error rate. Received: those of an older version, where it meant "
+            "g2p_wer; start a new run in another folder, or, to continue this one, write g2p_wer "
+            f"for wer in its {RECIPE_FILE} and val_g2p_wer for val_wer in its metrics.csv."
+        )
     start = new_start(recipe)
     if (run.path / SETTINGS_FILE).is_file() and start.codec.differs_in(load_codec(run.path)):
         raise InputError(

@@ -23,6 +23,7 @@ from keras_attention.training.run_data import (
     split_again,
 )
 from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.start import resume_start
 
 PAIRS = [(f"source {number}", f"target {number % 5}") for number in range(20)]
 
@@ -105,6 +106,19 @@ def test_an_older_run_draws_its_pairs_anew(run, recipe):
     assert kept.pairs == split_pairs(recipe.data, recipe.seed)[1]
     assert kept.seen == {"source 3"}
     assert f"{run.path}: this run has no data.json, so its held-out pairs are drawn" in kept.note
+
+
+def test_a_metric_that_had_another_meaning_is_not_continued(run, recipe):
+    recipe = replace(recipe, training=replace(recipe.training, metric="wer"))
+    run.metrics_file.write_text("epoch,val_wer\n0,50.0\n")
+    (run.path / "data.json").unlink()
+    with pytest.raises(
+        InputError, match=r"metrics\.csv: expected values .* it meant g2p_wer; start"
+    ):
+        resume_start(recipe, run)
+    run.metrics_file.write_text("epoch,val_g2p_wer\n0,50.0\n")
+    recipe = replace(recipe, training=replace(recipe.training, metric="g2p_wer"))
+    assert resume_start(recipe, run).training == split_pairs(recipe.data, recipe.seed)[0]
 
 
 def test_going_on_with_the_same_data_gives_the_same_pairs(run, recipe):
