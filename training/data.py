@@ -22,8 +22,16 @@ from .data_paths import find_file
 from .dates import generate_dates
 from .sections import DataConfig
 from .synthetic import TASKS, generate
-from .table_notes import TableNotes
-from .tables import Layout, advice, choose, csv_rows, one_line, tsv_rows
+from .table_notes import TableNotes, note_of_returns
+from .tables import (
+    Layout,
+    advice,
+    choose,
+    csv_rows,
+    one_line,
+    tsv_rows,
+    without_separator_line,
+)
 
 Pair = tuple[str, str]
 _Path = str | os.PathLike[str]
@@ -143,18 +151,18 @@ def table_pairs(
         InputError: As `read_table`.
     """
     if layout.quoted:
-        rows = csv_rows(lines, name, layout.delimiter)
+        rows = csv_rows(without_separator_line(lines, name), name, layout.delimiter)
     else:
-        rows = tsv_rows(filled_lines(lines, name))
+        rows = tsv_rows(filled_lines(lines, name), name)
     names = next(rows, (1, []))[1] if layout.header else []
     places = layout.places(names, f"{name}, line 1")
-    seen, pair = TableNotes(name, layout, places), None
+    seen, pair = TableNotes(name, layout, places, names), None
     for row in rows:
         try:
             pair = choose(row[1], places, layout.delimiter)
         except ValueError as error:
             raise InputError(f"{name}, line {row[0]}: {error}{advice(row, layout)}") from None
-        seen.add(row[1], pair)
+        seen.add(row[1], pair, row[0])
         yield (one_line(pair[0]), one_line(pair[1])) if layout.quoted else pair
     if pair is None:
         found = "the header alone" if names else "an empty file"
@@ -173,6 +181,9 @@ def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
         list(filled_lines(read_lines(path), os.fspath(path))) for path in (source_path, target_path)
     )
     check_parallel((source_path, len(sources)), (target_path, len(targets)))
+    for path, lines in {source_path: sources, target_path: targets}.items():
+        if count := sum("\r" in line for line in lines):
+            _logger.warning("%s", note_of_returns(os.fspath(path), count))
     return list(zip(sources, targets, strict=True))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from .tables import Layout
+from .tables import NAMES, Layout
 
 _NEARLY_ALL = 0.9
 _QUOTED = re.compile(r'\s*"(?:[^"]|"")*"\s*', re.DOTALL)
+_SPACED = re.compile(r'\s+"')
 _DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 _SEPARATORS = re.compile(r"[\s_()-]+")
 
@@ -34,16 +35,21 @@ class TableNotes:
         name: what to call the file.
         layout: how it is read.
         places: the columns of source and target, counted from 0.
+        names: the fields of the header, if there is one.
     """
 
-    def __init__(self, name: str, layout: Layout, places: tuple[int, int]) -> None:
-        self._name, self._layout, self._places = name, layout, places
+    def __init__(
+        self, name: str, layout: Layout, places: tuple[int, int], names: Sequence[str] = ()
+    ) -> None:
+        self._name, self._layout, self._places, self._names = name, layout, places, names
         self._first: tuple[str, str] | None = None
         self._rows = self._further = self._quoted = self._doubled = 0
-        self._numbers = self._line_feeds = 0
+        self._numbers = self._line_feeds = self._returns = self._spaced = self._longer = 0
+        self._first_longer = 0
+        self._marks = {mark: set[int]() for mark in "\t;" if mark != layout.delimiter}
 
-    def add(self, row: list[str], pair: tuple[str, str]) -> None:
-        """Counts the signs in one row and in the pair that was read from it."""
+    def add(self, row: list[str], pair: tuple[str, str], line: int) -> None:
+        """Counts the signs in the row that begins on a line, and in the pair read from it."""
         if self._first is None:
             self._first = pair
         self._rows += 1
@@ -52,18 +58,33 @@ class TableNotes:
         if '"' in pair[0] or '"' in pair[1]:
             self._quoted += any(_QUOTED.fullmatch(text) for text in pair)
             self._doubled += any(_DOUBLED.fullmatch(text) for text in pair)
+        self._returns += "\r" in pair[0] or "\r" in pair[1]
+        if self._names and any(map(str.strip, row[len(self._names) :])):
+            self._longer += 1
+            self._first_longer = self._first_longer or line
         if self._layout.quoted:
             self._line_feeds += sum("\n" in row[place] for place in self._places)
+            self._spaced += any(map(_SPACED.match, row))
+            for mark, counts in self._marks.items():
+                counts.add(sum(field.count(mark) for field in row))
 
     def lines(self) -> Iterator[str]:
         """Yields each note, a sentence that names the file."""
         yield from self._of_quotes()
         yield from self._of_header()
         yield from self._of_columns()
+        yield from self._of_delimiter()
         if self._line_feeds:
             yield f"{self._name}: {self._line_feeds} fields hold line feeds, read as spaces."
+        if self._returns and not self._layout.quoted:
+            yield note_of_returns(self._name, self._returns)
 
     def _of_quotes(self) -> Iterator[str]:
+        if self._spaced and not self._quoted:
+            yield (
+                f"{self._name}: {self._spaced} of {self._rows} rows have a space before a quote, "
+                "which therefore opens no quoted field; remove such spaces."
+            )
         nearly_all = self._rows and self._quoted >= _NEARLY_ALL * self._rows
         if not nearly_all and (self._layout.quoted or not self._doubled):
             return
@@ -80,10 +101,30 @@ class TableNotes:
         if self._layout.header or self._first is None:
             return
         source, target = self._first
+        if source.startswith("#"):
+            yield (
+                f"{self._name}, line 1: begins with '#' and is read as a pair; if it is a comment, "
+                "remove it."
+            )
         if _names_column(source) and _names_column(target) and source != target:
             yield (
                 f"{self._name}, line 1: {source!r} and {target!r} look like a header and are read "
                 "as a pair; data.header=true skips it."
+            )
+
+    def _of_delimiter(self) -> Iterator[str]:
+        between = NAMES.get(self._layout.delimiter, repr(self._layout.delimiter))
+        for mark, counts in self._marks.items():
+            if self._rows > 1 and len(counts) == 1 and min(counts):
+                yield (
+                    f"{self._name}: every row has as many {NAMES[mark]}s, {min(counts)}; set "
+                    f"data.delimiter={mark!r} if they stand between the columns."
+                )
+        if self._longer:
+            yield (
+                f"{self._name}: {self._longer} of {self._rows} rows have more fields than the "
+                f"header, first line {self._first_longer}; a {between} inside a field moves the "
+                "fields behind it."
             )
 
     def _of_columns(self) -> Iterator[str]:
@@ -101,6 +142,14 @@ class TableNotes:
                 f"{self._name}: {', and '.join(facts)}; set data.source_column and "
                 "data.target_column to choose others, or to 1 and 2 if these are right."
             )
+
+
+def note_of_returns(name: str, count: int) -> str:
+    """Returns a sentence about lines of a file that hold carriage returns inside."""
+    return (
+        f"{name}: lines with carriage returns inside, {count}: they are read as text; if they end "
+        "lines, convert all line ends to line feeds."
+    )
 
 
 def _names_column(text: str) -> bool:

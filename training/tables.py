@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from unicodedata import normalize
 
 from keras_attention.errors import InputError
-from keras_attention.text.normalization import is_blank
+from keras_attention.text.normalization import EDGES, is_blank
 
 from .sections import DataConfig
 
 Row = tuple[int, list[str]]
 """The number of the line where a row begins, counted from 1, and its fields."""
 
-_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon"}
+NAMES = {"\t": "tab", ",": "comma", ";": "semicolon"}
+"""Words for the usual delimiters."""
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\W*', re.IGNORECASE)
+"""The line in front of the rows by which Excel is told the delimiter."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ class Layout:
 def _place(side: str, column: str, names: list[str], where: str) -> int:
     if column.isascii() and column.isdecimal():
         return int(column) - 1
-    stripped = [normalize("NFC", name.strip()) for name in names]
-    column = normalize("NFC", column)
+    stripped = [normalize("NFC", name.strip(EDGES)) for name in names]
+    column = normalize("NFC", column.strip(EDGES))
     if stripped.count(column) != 1:
         raise InputError(
             f"{where}: expected one column with the name {column!r}, as data.{side}_column says. "
@@ -88,10 +92,39 @@ def _place(side: str, column: str, names: list[str], where: str) -> int:
     return stripped.index(column)
 
 
-def tsv_rows(lines: Iterable[str]) -> Iterator[Row]:
-    """Yields the rows of lines with tabs; a quote is a character like any other."""
+def tsv_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
+    """Yields the rows of lines with tabs; a quote is a character like any other.
+
+    Args:
+        lines: the lines, without their ends.
+        name: what to call the file in errors.
+
+    Raises:
+        InputError: if a line is several rows with carriage returns between them.
+    """
     for number, line in enumerate(lines, start=1):
+        rows = list(filter(None, line.split("\r"))) if "\r" in line else [line]
+        if len(rows) > 1 and all("\t" in row for row in rows):
+            raise InputError(
+                f"{name}, line {number}: expected one row. Received: {len(rows)} rows with "
+                "carriage returns between them; convert all line ends to line feeds."
+            )
         yield number, line.split("\t")
+
+
+def without_separator_line(lines: Iterable[str], name: str) -> Iterator[str]:
+    """Yields the lines of CSV, and checks that the first is none that names the delimiter.
+
+    Raises:
+        InputError: if it is.
+    """
+    for number, line in enumerate(lines):
+        if number == 0 and (match := _SEPARATOR_LINE.fullmatch(line)):
+            raise InputError(
+                f"{name}, line 1: expected a row of CSV. Received: {line!r}, which tells Excel the "
+                f"delimiter; remove the line, and set data.delimiter={match[1]!r}."
+            )
+        yield line
 
 
 def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
@@ -139,7 +172,7 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
     complete = len(row) > max(places)
     if complete and not (is_blank(row[source]) or is_blank(row[target])):
         return row[source], row[target]
-    between = _NAMES.get(delimiter, repr(delimiter))
+    between = NAMES.get(delimiter, repr(delimiter))
     expected = f"expected source, {between}, target"
     if places != (0, 1):
         expected = f"expected a source in column {source + 1} and a target in column {target + 1}"
@@ -159,11 +192,11 @@ def advice(row: Row, layout: Layout) -> str:
         return " Quoted fields with line feeds inside need data.format='csv', data.delimiter='\\t'."
     if number > 1 or len(fields) > 1:
         return ""
-    for other in (mark for mark in _NAMES if mark in text):
+    for other in (mark for mark in NAMES if mark in text):
         if other == "\t":
             return " It has tabs; set data.format='tsv' (or --format tsv), or data.delimiter='\\t'."
         which = "" if other == "," else f" and data.delimiter={other!r}"
-        return f" It has {_NAMES[other]}s; set data.format='csv' (or --format csv){which}."
+        return f" It has {NAMES[other]}s; set data.format='csv' (or --format csv){which}."
     return ""
 
 

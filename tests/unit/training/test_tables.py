@@ -213,6 +213,54 @@ def test_what_looks_wrong_is_said(text, note, read):
     assert any(re.match(note, said) for said in notes), notes
 
 
+@pytest.mark.parametrize(
+    ("text", "note", "settings"),
+    [
+        ("1,5;one\n2,5;two\n", ": every row has as many semicolons, 1; set data.delimiter=';'", {}),
+        ('a, "b, c"\nd,e\n', ": 1 of 2 rows have a space before a quote, which therefore", {}),
+        ("# a comment, here\na,b\n", ", line 1: begins with '#' and is read as a pair", {}),
+        (
+            "s,t\na,b\nyes, no,oui\n",
+            ": 1 of 2 rows have more fields than the header, first line 3; a comma inside",
+            {"header": True, "source_column": "s", "target_column": "t"},
+        ),
+    ],
+)
+def test_what_looks_wrong_in_csv_is_said(text, note, settings, read):
+    notes = read(text, format="csv", **settings)[1]
+    assert any(re.match(note, said) for said in notes), notes
+    assert not read("a; b,c\nd,e;\nf,g\n", format="csv")[1]
+
+
+@pytest.mark.parametrize("text", ["a\tb\rc\td\n", "e\tf\na\tb\r\rc\td\r\n"])
+def test_rows_with_carriage_returns_between_them_are_no_text(text, read):
+    line = text.count("\n")
+    message = f", line {line}: expected one row. Received: 2 rows with carriage returns between"
+    assert problem(read, text).startswith(message)
+
+
+def test_carriage_returns_in_text_are_counted(read, write, caplog):
+    pairs, (note,) = read("a\rx\tb\nc\td\n")
+    assert pairs == [("a\rx", "b"), ("c", "d")]
+    assert note.startswith(": lines with carriage returns inside, 1: they are read as text; if")
+    source, target = write(b"a\rb\nc\n", "s"), write(b"x\ny\n", "t")
+    config = DataConfig(format="parallel", path=source, target_path=target)
+    assert read_pairs(config) == [("a\rb", "x"), ("c", "y")]
+    assert f"{source}: lines with carriage returns inside, 1:" in caplog.text
+
+
+@pytest.mark.parametrize("header", [False, True])
+def test_the_line_that_tells_excel_the_delimiter_is_no_row(header, read):
+    message = problem(read, "sep=;\na;b\n", format="csv", delimiter=";", header=header)
+    assert message.startswith(", line 1: expected a row of CSV. Received: 'sep=;', which tells")
+    assert message.endswith("remove the line, and set data.delimiter=';'.")
+
+
+def test_marks_of_direction_are_no_part_of_a_columns_name(read):
+    text = "\u200fs\u200f\tt\na\tb\n"
+    assert read(text, header=True, source_column="s", target_column="t")[0] == [("a", "b")]
+
+
 def test_a_space_before_a_quote_is_said_of_csv(read):
     notes = read('a, "b"\nc, "d"\n', format="csv")[1]
     assert notes[0].endswith("read as text; no space may stand before a quote that opens a field.")
