@@ -200,7 +200,7 @@ def parse_links(line: str) -> GoldAlignment:
         if not match:
             raise ValueError(
                 "expected links such as 0-2, or 0p2 where one is possible only. "
-                f"Received: {text!r}."
+                f"Received: {text[:40]!r}."
             )
         source, kind, target = match.groups()
         links[kind == "-"].add((int(source), int(target)))

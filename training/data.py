@@ -262,7 +262,7 @@ def _parse_date_line(line: str) -> Pair:
     source, mark, target = line.rpartition("_")
     source = source.rstrip(" ")
     if not (mark and source and _is_iso(target)):
-        raise ValueError(f"expected a date, `_` and its ISO date. Received: {line!r}.")
+        raise ValueError(f"expected a date, `_` and its ISO date. Received: {line[:80]!r}.")
     return source, target
 
 

@@ -84,6 +84,22 @@ def check_model(config: ModelConfig) -> None:
     _check_unread(config)
 
 
+def least_parameters(config: ModelConfig, source_tokens: int, target_tokens: int) -> int:
+    """Returns a number of weights that the model exceeds, without building it.
+
+    It counts embeddings and the matrices that every kind of layer has at least: those of the LSTM's
+    recurrence, or of a Transformer's attention.
+
+    Args:
+        config: the model.
+        source_tokens: size of the source vocabulary.
+        target_tokens: size of the target vocabulary.
+    """
+    layers = 2 * config.encoder_layers + 4 * config.decoder_layers
+    tokens = target_tokens + (0 if config.tie_embeddings == "all" else source_tokens)
+    return layers * config.units**2 + tokens * config.embedding
+
+
 def _read_by_layers(config: ModelConfig) -> frozenset[str]:
     """The names of the settings that the encoder, the bridge and the decoder's cell are made of."""
     kinds = config.encoder, config.decoder

@@ -187,13 +187,20 @@ def describe_best(recipe: Recipe, run: RunFolder, plan: Plan) -> str:
     if not rows:
         return "No pairs are held out: the model after the last epoch is kept."
     best = max(rows, key=lambda row: (sign * row[monitor], -row.get("val_loss", 0.0)))
-    value, when = format_value(metric, best[monitor]), plan.epoch(_step(best, plan))
-    said = f"The best {monitor}, {value}, was reached after epoch {when}; this model is kept."
-    last = plan.epoch(_step(rows[-1], plan))
+    first = next(row for row in rows if row[monitor] == best[monitor])
+    value = format_value(metric, best[monitor])
+    begun, when, last = (plan.epoch(_step(row, plan)) for row in (first, best, rows[-1]))
+    said = f"The best {monitor}, {value}, was reached after epoch {begun}; this model is kept."
+    if best is not first:
+        said = (
+            f"The best {monitor}, {value}, was reached first after epoch {begun}; the model after "
+            f"epoch {when} is kept, which reached it too and has a lower held-out loss."
+        )
     if len(rows) < plan.stretches:
         said += (
             f" Training stopped after epoch {last} of {plan.epochs}: "
-            f"training.patience={recipe.training.patience} validations without a better value."
+            f"training.patience={recipe.training.patience} validations after epoch {begun} without "
+            "a better value; an equal one is not better."
         )
     return said
 

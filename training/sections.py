@@ -370,7 +370,9 @@ class TrainingConfig(Section):
         0, "steps before each validation (0 = an epoch); the last ones are all taken", minimum=0
     )
     patience: int = setting(
-        0, "stop after so many validations without a new best (0 = never)", minimum=0
+        0,
+        "stop after so many validations without a better value than the best (0 = never)",
+        minimum=0,
     )
     ema: float = setting(
         0.0,

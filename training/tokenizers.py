@@ -67,4 +67,5 @@ def _learn(side: str, text: TextConfig, sentences: list[str], seed: int) -> Voca
             seed=seed,
         )
     except InputError as error:
-        raise InputError(f"`text.{key}`: {error}") from None
+        meant = "" if size else f" text.{key}=0, the default, means {DEFAULT_SUBWORDS}."
+        raise InputError(f"`text.{key}`: {error}{meant}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from itertools import compress
 from pathlib import Path
@@ -36,6 +37,7 @@ from .data_paths import with_absolute_paths
 from .divergence import StopDiverged, fit
 from .folder_lock import hold_folder
 from .guides import read_guides
+from .model_checks import least_parameters
 from .pointers import find_pointers
 from .pretrained import load_pretrained
 from .progress import Plan, describe_best, make_progress
@@ -49,6 +51,10 @@ from .start import new_start, resume_start
 from .stopwatch import Stopwatch
 from .text_metrics import higher_is_better
 from .watching import KeepBest, LowerOnPlateau, StopEarly
+
+_WEIGHT_BYTES = 4
+_TRAINED_BYTES = 4 * _WEIGHT_BYTES
+"""A weight, its gradient and Adam's two moments."""
 
 _logger = logging.getLogger(__name__)
 
@@ -132,6 +138,7 @@ def _train(
             f"training.epochs={recipe.training.epochs}, {stretches} validations."
         )
     _check_updates(recipe, stretch * stretches)
+    _warn_of_memory(recipe, codec)
     model = _make_model(recipe, codec, checkpoint, stretch * stretches)
     # No limit of its own: it decodes the held-out pairs that are within the recipe's limits.
     translator = Translator(model, codec, max_tokens=UNLIMITED)
@@ -139,9 +146,10 @@ def _train(
     with errors_of_writing(run.path):
         run.start(recipe, epochs_done, overwrite=overwrite, files=started.to_files())
     _logger.info(
-        "%s: %s parameters, %d training pairs, %d held out, %d steps an epoch",
+        "%s: %s parameters (%.1f MB), %d training pairs, %d held out, %d steps an epoch",
         recipe.name,
         f"{model.count_params():,}",
+        model.count_params() * _WEIGHT_BYTES / 1e6,
         len(training),
         len(held_out),
         batches.steps_per_epoch,
@@ -204,6 +212,25 @@ def _make_model(
         load_pretrained(recipe.model, model, codec)
     make_fit_variables(model, len(codec.target.vocabulary))
     return model
+
+
+def _warn_of_memory(recipe: Recipe, codec: TextCodec) -> None:
+    """Warns of a model that is larger than the machine's memory, before it is built."""
+    if not hasattr(os, "sysconf"):
+        return
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    least = least_parameters(
+        recipe.model, len(codec.source.vocabulary), len(codec.target.vocabulary)
+    )
+    if least * _TRAINED_BYTES > there:
+        _logger.warning(
+            "%s: over %.1f billion parameters, which take over %.0f GB in training; this machine "
+            "has %.0f GB of memory.",
+            recipe.name,
+            least / 1e9,
+            least * _TRAINED_BYTES / 1e9,
+            there / 1e9,
+        )
 
 
 def _check_held_out(recipe: Recipe, held_out: list[Pair]) -> None:

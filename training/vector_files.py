@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from keras_attention.files import decode_lines, not_readable
 Vector = npt.NDArray[np.float32]
 
 _CHUNK = 1 << 20
+_LARGEST = float(np.finfo("float32").max)
 _BINARY = re.compile(rb"[0-9]+ [0-9]+\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
 """The header of a binary file: a control character follows it, which text does not have."""
 
@@ -40,18 +40,23 @@ class Entry(NamedTuple):
         """Returns the vector.
 
         Raises:
-            InputError: if an item is not a finite number.
+            InputError: if an item is not a finite number of 32 bits.
         """
         for number in self.numbers:
-            try:
-                finite = math.isfinite(float(number))
-            except ValueError:
-                finite = False
-            if not finite:
+            if not _is_finite(number):
                 raise InputError(
                     f"{self.where}: expected finite numbers. Received: {str(number)[:40]!r}."
                 )
         return np.array(self.numbers, dtype="float64").astype("float32")
+
+
+def _is_finite(number: str | float) -> bool:
+    """Return whether float32 can hold a number, written as C writes it."""
+    text = str(number)
+    try:
+        return text.isascii() and "_" not in text and abs(float(text)) <= _LARGEST
+    except ValueError:
+        return False
 
 
 def read_vectors(path: str, width: int) -> Iterator[Entry]:

@@ -95,6 +95,8 @@ def test_min_count_is_of_characters_for_subwords():
 def test_a_size_that_the_text_does_not_give_names_its_key():
     with pytest.raises(InputError, match=r"^`text.source_vocabulary_size`: expected at most \d+"):
         learn(source_tokenizer="subword")  # 8000 of them
+    with pytest.raises(InputError, match=r"Received: 8000. text.target_vocabulary_size=0, the de"):
+        learn(target_tokenizer="subword")
     with pytest.raises(InputError, match=r"^`text.target_vocabulary_size`: expected at least \d+"):
         learn(target_tokenizer="subword", target_vocabulary_size=5)
 

@@ -6,9 +6,14 @@ import pytest
 
 from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.training import train
 from keras_attention.training.build import _untrained, build_codec
 from keras_attention.training.mechanisms import build_attention
-from keras_attention.training.model_checks import ignored_settings, read_by_attention
+from keras_attention.training.model_checks import (
+    ignored_settings,
+    least_parameters,
+    read_by_attention,
+)
 from keras_attention.training.recipe import load_recipe
 from keras_attention.training.sections import ATTENTIONS, ModelConfig
 from keras_attention.training.variants import expand_grid
@@ -131,3 +136,34 @@ def test_what_is_no_model_is_refused_before_data_is_read(settings):
     also = [settings.replace(" ", ",")]
     grid = expand_grid("copy", ["units=8"], vary=["attention=luong"], also=also)
     assert len(grid.variants) == len(grid.refused) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["merge=sum", "bridge=zero", "attention=none"],
+        ["encoder_layers=2", "decoder_layers=2", "attention=luong", "placement=after"],
+        ["encoder=gnmt", "decoder=gnmt", "encoder_layers=2", "decoder_layers=2"],
+        ["encoder=transformer", "decoder=transformer", "feed_forward=1", "attention=multi-head"],
+        ["tie_embeddings=all", "joint_vocabulary=true", "embedding=32", "attention=none"],
+    ],
+)
+def test_no_model_has_fewer_parameters_than_are_counted_before_it_is_built(settings):
+    recipe = load_recipe("copy", ["size=20", "held_out=1", "units=32", "embedding=2", *settings])
+    codec = build_codec(recipe, [("ab", "ba")])
+    sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
+    model = _untrained(recipe, codec)
+    assert model.count_params() / 4 < least_parameters(recipe.model, *sizes) < model.count_params()
+
+
+def test_a_model_larger_than_the_memory_is_warned_of(monkeypatch, caplog):
+    recipe = load_recipe("copy", ["size=20", "held_out=1", "units=16384"])
+    codec = build_codec(recipe, [("ab", "ba")])
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 6_000_000, "SC_PAGE_SIZE": 4096}.get)
+    train._warn_of_memory(recipe, codec)
+    assert caplog.messages == [
+        "copy: over 1.6 billion parameters, which take over 26 GB in training; this machine has "
+        "25 GB of memory."
+    ]
+    train._warn_of_memory(load_recipe("copy"), codec)
+    assert len(caplog.messages) == 1

@@ -70,9 +70,10 @@ def test_the_best_epoch_is_told(tmp_path):
     head = "epoch,step,val_exact_match,val_loss\n"
     rows = "0,50,0.25,1.0\n1,100,0.75,2.0\n2,150,0.75,1.5\n3,200,0.5,1.0\n"
     assert best_of(tmp_path, head + rows, patience=1) == (
-        "The best val_exact_match, 75.00%, was reached after epoch 1.5; this model is kept. "
-        "Training stopped after epoch 2 of 3: training.patience=1 validations without a better "
-        "value."
+        "The best val_exact_match, 75.00%, was reached first after epoch 1; the model after epoch "
+        "1.5 is kept, which reached it too and has a lower held-out loss. Training stopped after "
+        "epoch 2 of 3: training.patience=1 validations after epoch 1 without a better value; an "
+        "equal one is not better."
     )
     full = "".join(f"{n},{50 * n + 50},{30 - n}\n" for n in range(6))
     assert best_of(tmp_path, "epoch,step,val_wer\n" + full, metric="wer") == (
