@@ -90,6 +90,31 @@ def check_text(text: object, name: str = "texts") -> str:
     raise TypeError(f"`{name}` must hold strings alone. Received: {_describe(text)}.")
 
 
+def encode_text(text: object) -> bytes:
+    r"""Returns the UTF-8 bytes of one of several texts.
+
+    Args:
+        text: what came in the place of a text.
+
+    Raises:
+        TextError: if it holds lone surrogates, as text has that was read with
+            `errors="surrogateescape"`; at position 0.
+        TypeError: if it is not a string.
+
+    Example:
+        >>> encode_text("t\udce9")
+        Traceback (most recent call last):
+        ...
+        keras_attention.errors.TextError: text 1: expected text of valid Unicode. Received: 't\udce9'.
+    """
+    checked = check_text(text)
+    try:
+        return checked.encode()
+    except UnicodeEncodeError:
+        problem = f"expected text of valid Unicode. Received: {checked[:40]!r}."
+        raise TextError(problem) from None
+
+
 def check_texts(texts: object, name: str = "texts") -> Iterable[str]:
     """Returns an argument that is an iterable of texts, and not itself a text or bytes.
 

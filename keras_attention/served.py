@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.errors import TextError, check_text
+from keras_attention.errors import TextError, encode_text
 from keras_attention.translation import Hypothesis, Translation, is_hypothesis
 
 Item = TypeVar("Item")
@@ -26,10 +26,9 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
     encoded = []
     for position, text in enumerate(texts):
         try:
-            encoded.append(check_text(text).encode())
-        except UnicodeEncodeError:
-            problem = f"expected text of valid Unicode. Received: {text[:40]!r}."
-            raise TextError(problem, position) from None
+            encoded.append(encode_text(text))
+        except TextError as error:
+            raise error.at(position) from None
     return np.array(encoded, object)
 
 

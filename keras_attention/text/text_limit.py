@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from keras_attention.errors import TextError, check_positive, check_text
+from keras_attention.errors import TextError, check_positive, encode_text
 from keras_attention.text.tokenizer import Tokenizer
 
 MAX_TOKENS = 1024
@@ -64,10 +64,10 @@ class TextLimit:
         """Returns the ids of a text.
 
         Raises:
-            TextError: if it is too long, at position 0.
+            TextError: if it is too long or not valid Unicode, at position 0.
             TypeError: if it is not a string.
         """
-        size = len(check_text(text).encode(errors="surrogatepass"))
+        size = len(encode_text(text))
         if size > self.bytes:
             raise TextError(f"{self.expected_bytes} Received: {size}.")
         ids = tokenizer.encode(text)

@@ -41,7 +41,9 @@ def make_texts():
     later = [chr(point) for point in (0x10570, 0x10781, 0x898, 0xC3C, 0x1E030, 0x105C9, 0x1E08F)]
     pool = [*EDGES, *later * 4, *"aÉﬁΣΟİ한\u0301\u0323\u200d", *map(chr, MAPPED_POINTS[::97])]
     words = ("".join(generator.choices(pool, k=8)) for _ in range(2000))
-    return ["", *edges, *later, *map(chr, MAPPED_POINTS[::7]), *words]
+    joined = ["👩\u200d👧\ufe0f", "\u202ea b\u202c", "a\u2066b\u2069 ", "\u180ea\x1cb\x1f", "a\0b"]
+    broken = ["a\ud800b", "\udc00", "\ufffe\U000e0061 \U0010ffff"]
+    return ["", *joined, *broken, *edges, *later, *map(chr, MAPPED_POINTS[::7]), *words]
 
 
 def test_it_holds_the_same_ranges():

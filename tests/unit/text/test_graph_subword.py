@@ -74,6 +74,7 @@ def test_random_texts(tokenizer, exported):
     generator = random.Random(1)
     pieces = [*tokenizer.vocabulary.tokens, *WORDS, "漢", "字", "x", "X", "漢字語", "😀", "👍🏽"]
     pieces += list(" ▁\t\n\r\x0b\x1c\u0085\u00a0\u2000\u2003\u3000\u200b\0\ufeff")
+    pieces += list("\u2028\u180e\u200d\u200e\u200f\u202e\u2066\ufe0f\ufffe\U000e0061")
     pieces += ["e\u0301", "\u0323", "\u1112", "\u1161", "\u11ab", "\u212b", "\U0001f468\u200d", "ﬁ"]
     texts = ["".join(generator.choices(pieces, k=generator.randint(0, 20))) for _ in range(3000)]
     check(tokenizer, exported, texts)

@@ -47,6 +47,12 @@ def test_a_limit_is_a_positive_integer(number):
         TextLimit(number)
 
 
+def test_a_text_is_valid_unicode_as_exports_require():
+    read = b"caf\xe9".decode(errors="surrogateescape")
+    with pytest.raises(TextError, match="^text 2: expected text of valid Unicode. Received: 'caf"):
+        raise TextLimit(9).encode_until_refused(["ab", read], LETTERS)[1]
+
+
 @pytest.mark.parametrize("text", [b"ab", None, 3])
 def test_a_text_is_a_string(text):
     with pytest.raises(TypeError, match="`texts` must hold strings alone. Received: .*, of type"):
