@@ -91,7 +91,7 @@ def check_text(text: object, name: str = "texts") -> str:
 
 
 def encode_text(text: object) -> bytes:
-    r"""Returns the UTF-8 bytes of one of several texts.
+    """Returns the UTF-8 bytes of one of several texts.
 
     Args:
         text: what came in the place of a text.
@@ -100,12 +100,6 @@ def encode_text(text: object) -> bytes:
         TextError: if it holds lone surrogates, as text has that was read with
             `errors="surrogateescape"`; at position 0.
         TypeError: if it is not a string.
-
-    Example:
-        >>> encode_text("t\udce9")
-        Traceback (most recent call last):
-        ...
-        keras_attention.errors.TextError: text 1: expected text of valid Unicode. Received: 't\udce9'.
     """
     checked = check_text(text)
     try:
