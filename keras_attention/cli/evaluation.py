@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -162,7 +163,8 @@ def run_score(
     scores = translator.score([source for source, _ in pairs], [target for _, target in pairs])
     for pair in scores:
         numbers = (pair.score, pair.per_token, pair.perplexity)
-        columns = [*(f"{number:.4f}" for number in numbers), pair.source, pair.target]
+        texts = (re.sub("[\t\r]", " ", text) for text in (pair.source, pair.target))
+        columns = [*(f"{number:.4f}" for number in numbers), *texts]
         print(json.dumps(pair.to_json(), ensure_ascii=False) if as_json else "\t".join(columns))
     tokens = sum(len(pair.tokens) for pair in scores)
     total = sum(pair.score for pair in scores)

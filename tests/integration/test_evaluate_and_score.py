@@ -93,6 +93,15 @@ def test_score_prints_a_line_a_pair_and_the_perplexity_of_all(run, trained, tran
     assert json.loads(as_json.out.split("\n")[0])["tokens"] == [*"2016-03-27", "</s>"]
 
 
+def test_a_tab_in_a_field_makes_no_column(run, trained, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(b'"march\t27, 2016","2016-03\r-27"\n')
+    outcome = run("score", trained, path, "--format", "csv")
+    assert outcome.out.split("\t")[3:] == ["march 27, 2016", "2016-03 -27\n"]
+    found = json.loads(run("score", trained, path, "--format", "csv", "--json").out)
+    assert found["source"] == "march\t27, 2016"
+
+
 def test_tables_are_read_by_the_settings_of_recipes(run, trained, pairs, tmp_path):
     sheet = tmp_path / "sheet.csv"
     rows = [("id", "iso", "free"), *((n, t, s) for n, (s, t) in enumerate(PAIRS))]
