@@ -1,6 +1,7 @@
 """White space at the ends of a text changes no answer, in any runtime of a trained model."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -43,6 +44,25 @@ def test_a_text_of_nothing_else_has_the_empty_output(runtimes):
         found = runtime(texts)
         assert {(one.text, one.score, one.source_tokens) for one in found} == {("", 0, ("</s>",))}
         assert_same(found, runtimes[0](texts))
+
+
+def test_what_is_no_text_has_one_error_in_every_runtime(runtimes):
+    def message(runtime, texts, kind):
+        with pytest.raises(kind) as caught:
+            runtime(texts)
+        return str(caught.value)
+
+    broken = b"caf\xe9".decode(errors="surrogateescape")
+    for texts, kind in (
+        (None, TypeError),
+        (b"x", TypeError),
+        (3, TypeError),
+        (["a", None], TypeError),
+        (["a", b"x"], TypeError),
+        (["a", broken], InputError),
+    ):
+        (said,) = {message(runtime, texts, kind) for runtime in runtimes}
+        assert re.search("`texts` must .*, of type|^text 2: expected text of valid Unicode", said)
 
 
 def test_a_run_that_was_begun_without_stripping_is_not_resumed(trained, tmp_path):

@@ -146,7 +146,8 @@ def score(
 ) -> None:
     """Print how likely the model finds given targets; the perplexity of all goes to stderr.
 
-    A line: the natural log-probability, the same per token, the perplexity, source, target, tabs in them as spaces.
+    A line: the natural log-probability, the same per token, the perplexity, source, target. A tab
+    in a text is written as a space.
 
     Example: keras-attention score saved_models/dates pairs.tsv
     """
