@@ -27,8 +27,9 @@ class Seq2Seq(keras.Model):
     `fit` sees `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
     right by one behind the start token (teacher forcing). `encode` and `step` are the same
     network a token at a time, which is what search and the exports run. Ids of 0 are padding, after
-    the tokens or before them; with `LuongAttention("location")` a source's padding must follow its
-    tokens. `target_out` must be padding wherever `target_in` is.
+    the tokens or before them; on a GPU cuDNN's LSTM, which Keras chooses where `layer_norm` and
+    `recurrent_dropout` are off, refuses sources with padding before them. `target_out` must be
+    padding wherever `target_in` is.
 
     Args:
         source_vocabulary_size: number of source ids.
