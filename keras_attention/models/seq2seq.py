@@ -258,7 +258,8 @@ class Seq2Seq(keras.Model):
         """Return the loss of a batch, or of a replica's part of it, for `fit` and `evaluate`.
 
         Under a `tf.distribute` strategy replicas weigh by their tokens if the loss is a
-        `MaskedCrossentropy`, so that a step is that of one replica with the whole batch.
+        `MaskedCrossentropy`, so that a step is that of one replica with the whole batch. Keras
+        clips gradients in each replica, before it adds them up.
 
         Args:
             x: as `call` takes them.
