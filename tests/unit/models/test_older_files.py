@@ -5,8 +5,7 @@ import zipfile
 
 import keras
 import numpy as np
-import pytest
-from support import MECHANISMS, assert_close, randomize
+from support import MECHANISMS, assert_close, cases, randomize
 
 from keras_attention import Seq2Seq
 
@@ -32,7 +31,7 @@ def rewrite_config(old, new):
             written.writestr(name, content)
 
 
-@pytest.mark.parametrize("name", MECHANISMS)
+@cases("name", list(MECHANISMS), on_jax=["bahdanau"])
 def test_a_file_without_initializers_and_regularizers_gives_the_same_logits(name, tmp_path):
     model = Seq2Seq(7, 6, units=4, embedding=3, attention=MECHANISMS[name]())
     model.build()
