@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.crossentropy import crossentropy
 from keras_attention.masking import Tensor, real_tokens
+from keras_attention.replicas import replica_count
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -21,7 +22,8 @@ class MaskedCrossentropy(keras.losses.Loss):
 
     Under a `tf.distribute` strategy each replica's loss is the mean over its own tokens, divided by
     the number of replicas, as Keras's own losses are: Keras adds up the replicas' gradients and
-    shows the mean of their losses. All replicas weigh the same, however many tokens each has.
+    shows the mean of their losses. `Seq2Seq` then weighs each replica by its tokens; in any other
+    model all replicas weigh the same, however many tokens each has.
 
     Args:
         label_smoothing: probability spread over all tokens, in [0, 1). Default 0.
@@ -68,7 +70,7 @@ class MaskedCrossentropy(keras.losses.Loss):
         losses = self.call(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, losses.dtype)
         mean = ops.divide_no_nan(ops.sum(losses * weights), ops.sum(weights))
-        return mean / _replicas()
+        return mean / replica_count()
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Cross-entropy of every position, `[B, T]`, padding included."""
@@ -89,12 +91,3 @@ def token_weights(y_true: Tensor, sample_weight: Tensor | None, dtype: Any) -> T
     if len(sample_weight.shape) == 1:
         sample_weight = ops.expand_dims(sample_weight, -1)
     return weights * sample_weight
-
-
-def _replicas() -> int:
-    """Return the number of replicas whose gradients Keras adds up, 1 without a strategy."""
-    if keras.backend.backend() != "tensorflow":
-        return 1
-    import tensorflow as tf
-
-    return int(tf.distribute.get_strategy().num_replicas_in_sync)

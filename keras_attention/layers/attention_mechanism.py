@@ -205,7 +205,7 @@ class AttentionMechanism(keras.layers.Layer):
             state: nested `[B, N, ...]`.
             training: whether this is training.
         """
-        alignment = self._weigh(self._score(query, keys), self._visible(memory, mask))
+        alignment = self._weigh(self._scores(query, keys, mask), self._visible(memory, mask))
         return ops.matmul(alignment, memory), alignment, state
 
     def _visible(self, memory: Tensor, mask: Tensor | None) -> Tensor | None:
@@ -223,6 +223,10 @@ class AttentionMechanism(keras.layers.Layer):
                 f"`project` needs the weights of {self.name!r}: call the layer on a query and a "
                 "memory first, or `build(query_shape, memory_shape)`."
             )
+
+    def _scores(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+        """Scores `[B, T, S]` of a source whose mask is `[B, 1, S]`; by default without it."""
+        return self._score(query, keys)
 
     def _score(self, query: Tensor, keys: Tensor) -> Tensor:
         """Scores `[B, T, S]` of queries `[B, T, D]` against keys `[B, S, U]`."""

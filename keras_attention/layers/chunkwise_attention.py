@@ -86,13 +86,13 @@ class ChunkwiseAttention(MonotonicAttention):
         keys = super().project(memory), self.chunk_content.project(memory)
         return ops.concatenate(keys, axis=-1)
 
-    def _score(self, query: Tensor, keys: Tensor) -> Tensor:
-        return super()._score(query, keys[..., : self._key_width])
+    def _scores(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+        return super()._scores(query, keys[..., : self._key_width], mask)
 
     def _spread(
         self, stopped: Tensor, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor | None
     ) -> Tensor:
-        scores = self.chunk_content._score(query, keys[..., self._key_width :])
+        scores = self.chunk_content._scores(query, keys[..., self._key_width :], mask)
         visible = self.chunk_content._visible(memory, mask)
         visible = ops.ones_like(memory[:, None, :, 0]) if visible is None else visible
         inside = self._chunks(ops.cast(visible, "float32")) > 0

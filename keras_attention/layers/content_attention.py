@@ -50,8 +50,8 @@ class ContentAttention(AttentionMechanism):
         self._check_built()
         return self.content.project(memory)
 
-    def _score(self, query: Tensor, keys: Tensor) -> Tensor:
-        return self.content._score(query, keys)
+    def _scores(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+        return self.content._scores(query, keys, mask)
 
     def _visible(self, memory: Tensor, mask: Tensor | None) -> Tensor | None:
         return self.content._visible(memory, mask)

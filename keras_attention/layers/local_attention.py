@@ -111,7 +111,7 @@ class LocalAttention(ContentAttention):
         distance = ops.cast(tokens, "float32") - places
         near, visible = ops.abs(distance) <= self.window, self._visible(memory, mask)
         near = near if visible is None else ops.logical_and(near, visible)
-        alignment = self._weigh(self._score(query, keys), near)
+        alignment = self._weigh(self._scores(query, keys, mask), near)
         if self.predictive:
             bell = ops.exp(-2.0 * ops.square(distance / self.window))  # sigma is half the window
             alignment = alignment * ops.cast(bell, alignment.dtype)

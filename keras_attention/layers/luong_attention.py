@@ -12,6 +12,7 @@ from keras_attention.layers.attention_mechanism import (
     checked_units,
 )
 from keras_attention.layers.dense import Dense
+from keras_attention.masking import token_places
 
 SCORES = ("dot", "general", "concat", "location")
 
@@ -23,9 +24,9 @@ class LuongAttention(AttentionMechanism):
     - `"dot"`: `h . k`; query and memory must have the same width.
     - `"general"`: `h . (W k)`.
     - `"concat"`: `v . tanh(W [h; k])`.
-    - `"location"`: row `s` of `W h`, from the query alone. `W` has `max_source_length` rows: a
-      shorter source uses the first of them, and what stands beyond them in a longer one gets
-      a weight of zero, as in the paper. Padding must follow the tokens.
+    - `"location"`: row `s` of `W h`, from the query alone; `s` counts real tokens. `W` has
+      `max_source_length` rows: a shorter source uses the first of them, and tokens beyond them in a
+      longer one get a weight of zero, as in the paper.
 
     Args:
         score: which of them. Default `"general"`.
@@ -112,8 +113,12 @@ class LuongAttention(AttentionMechanism):
             return self.key_projection(memory)
         return super().project(memory)
 
-    def _score(self, query: Tensor, keys: Tensor) -> Tensor:
-        scores = getattr(self, f"_{self.score}")(query, keys)
+    def _scores(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+        if self.score == "location":
+            places = _places(keys, mask)[:, 0, :, None]
+            scores = self._location(query, places)
+        else:
+            scores = getattr(self, f"_{self.score}")(query, keys)
         return scores * ops.cast(self.g, scores.dtype) if self.scale else scores
 
     def _dot(self, query: Tensor, keys: Tensor) -> Tensor:
@@ -125,17 +130,17 @@ class LuongAttention(AttentionMechanism):
         projected = ops.expand_dims(self.query_projection(query), 2)
         return ops.squeeze(self.v(ops.tanh(projected + ops.expand_dims(keys, 1))), -1)
 
-    def _location(self, query: Tensor, keys: Tensor) -> Tensor:
+    def _location(self, query: Tensor, places: Tensor) -> Tensor:
+        """Scores of the places `[B, S, 1]`; 0 beyond `max_source_length`."""
         scores = self.query_projection(query)
-        steps = ops.shape(keys)[1]
-        positions = ops.minimum(ops.arange(steps), ops.shape(scores)[-1] - 1)
-        return ops.take(scores, positions, axis=-1)
+        chosen = ops.equal(places, ops.arange(scores.shape[-1], dtype=places.dtype))
+        return ops.matmul(scores, ops.transpose(ops.cast(chosen, scores.dtype), (0, 2, 1)))
 
     def _visible(self, memory: Tensor, mask: Tensor | None) -> Tensor | None:
         """Leaves out what stands beyond `max_source_length`."""
         if self.score != "location":
             return mask
-        reach = (ops.arange(ops.shape(memory)[1]) < self.max_source_length)[None, None]
+        reach = _places(memory, mask) < self.max_source_length
         return reach if mask is None else ops.logical_and(mask, reach)
 
     def _built(self, units: int, name: str, shape: Any) -> Dense:
@@ -152,6 +157,13 @@ class LuongAttention(AttentionMechanism):
             "units": self.units,
             "max_source_length": self.max_source_length,
         }
+
+
+def _places(memory: Tensor, mask: Tensor | None) -> Tensor:
+    """The place of each token among the real ones, int32 `[B, 1, S]`, or `[1, 1, S]`."""
+    if mask is None:
+        return ops.arange(ops.shape(memory)[1], dtype="int32")[None, None]
+    return token_places(mask)
 
 
 def _only_for(owner: str, score: str, name: str, value: int | None) -> int | None:

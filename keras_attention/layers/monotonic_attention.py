@@ -111,7 +111,8 @@ class MonotonicAttention(ContentAttention):
 
     def _stops(self, query: Tensor, keys: Tensor, mask: Tensor | None, training: bool) -> Tensor:
         """Float32 `[B, N, S]`: probabilities of stopping in training, otherwise zeros and ones."""
-        energy = ops.cast(self._score(query, keys), "float32") + ops.cast(self.r, "float32")
+        scores = self._scores(query, keys, mask)
+        energy = ops.cast(scores, "float32") + ops.cast(self.r, "float32")
         if training and self.noise:
             shape = ops.shape(energy)
             energy += self.noise * keras.random.normal(shape, seed=self.seed_generator)

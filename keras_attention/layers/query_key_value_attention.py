@@ -104,7 +104,7 @@ class QueryKeyValueAttention(ContentAttention):
         queries = self._fold(self.query_projection(query))
         keys, values = (self._fold(x) for x in ops.split(keys, [self._keys_end], axis=-1))
         shared = None if mask is None else ops.repeat(mask, self.heads, axis=0)
-        weights = self._weigh(self._score(queries, keys), self._visible(values, shared))
+        weights = self._weigh(self._scores(queries, keys, shared), self._visible(values, shared))
         context = self._unfold(ops.matmul(weights, values))
         if self.output_units is not None:
             context = self._without_padding(self.output_projection(context), mask)

@@ -10,12 +10,14 @@ from keras_attention import alignment_losses
 from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_rate
 from keras_attention.layers.copy_output import CopyOutput
 from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.losses import MaskedCrossentropy, token_weights
 from keras_attention.masking import real_tokens
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 from keras_attention.models.settings import check_ties, checked_settings
 from keras_attention.packing import pack_steps
+from keras_attention.replicas import replica_count, weigh_replica
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -25,8 +27,9 @@ class Seq2Seq(keras.Model):
     `fit` sees `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
     right by one behind the start token (teacher forcing). `encode` and `step` are the same
     network a token at a time, which is what search and the exports run. Ids of 0 are padding, after
-    the tokens or before them; with `LuongAttention("location")` a source's padding must follow its
-    tokens. `target_out` must be padding wherever `target_in` is.
+    the tokens or before them; on a GPU cuDNN's LSTM, which Keras chooses where `layer_norm` and
+    `recurrent_dropout` are off, refuses sources with padding before them. `target_out` must be
+    padding wherever `target_in` is.
 
     Args:
         source_vocabulary_size: number of source ids.
@@ -243,6 +246,35 @@ class Seq2Seq(keras.Model):
         if judged:
             self._add_alignment_losses(alignment, real_tokens(target), guide)
         return logits
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor | None = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Return the loss of a batch, or of a replica's part of it, for `fit` and `evaluate`.
+
+        Under a `tf.distribute` strategy replicas weigh by their tokens if the loss is a
+        `MaskedCrossentropy`, so that a step is that of one replica with the whole batch. Keras
+        clips gradients in each replica, before it adds them up.
+
+        Args:
+            x: as `call` takes them.
+            y: target ids `[B, T]`.
+            y_pred: logits `[B, T, V]`.
+            sample_weight: as the loss takes it.
+            training: whether this is for `fit`.
+
+        Returns:
+            A float32 scalar.
+        """
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if replica_count() == 1 or not isinstance(self.loss, MaskedCrossentropy):
+            return loss
+        return weigh_replica(loss, ops.sum(token_weights(y, sample_weight, "float32")))
 
     def _add_alignment_losses(self, alignment: Tensor, real: Tensor, guide: Tensor | None) -> None:
         coverage, guidance = (self.settings[key] for key in ("coverage_loss", "guided_alignment"))

@@ -19,7 +19,12 @@ from support import (
     to_numpy,
 )
 
-from keras_attention import AttentionMechanism
+from keras_attention import (
+    AttentionMechanism,
+    ChunkwiseAttention,
+    LocalAttention,
+    QueryKeyValueAttention,
+)
 from keras_attention.layers.attention_mechanism import checked_choice, checked_units
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
@@ -185,6 +190,35 @@ def test_more_padding_changes_nothing(name):
     padded_context, padded_alignment = layer(QUERY, padded, memory_mask=mask)
     assert_close(padded_context, context)
     assert_close(padded_alignment, np.pad(alignment, ((0, 0), (0, 0), (0, 2))))
+
+
+# Two that score by location in another mechanism's window or heads.
+AROUND_LOCATION = {
+    "local-m of location": lambda: LocalAttention(MECHANISMS["location"](), 2),
+    "chunkwise of location": lambda: ChunkwiseAttention(MECHANISMS["location"](), 3),
+    "heads of location": lambda: QueryKeyValueAttention(
+        3, heads=2, content=MECHANISMS["location"]()
+    ),
+}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@cases("name", [*MECHANISMS, *AROUND_LOCATION], on_jax=["monotonic", "local-m of location"])
+def test_padding_in_front_gives_what_padding_behind_gives(name, training):
+    layer = {**MECHANISMS, **AROUND_LOCATION}[name]()
+    layer.noise = 0  # noise differs from call to call
+    layer.build(QUERY.shape, MEMORY.shape)
+    randomize(layer)
+    wide = [
+        np.pad(MEMORY, ((0, 0), (0, 6), (0, 0)), constant_values=9.0),
+        np.pad(MASK, [(0, 0), (0, 6)]),
+    ]
+    turn = np.stack([np.roll(np.arange(11), 11 - length) for length in MASK.sum(1)])
+    memory, mask = wide[0][np.arange(2)[:, None], turn], wide[1][np.arange(2)[:, None], turn]
+    assert mask[:, -1].all() and not mask[:, 0].any()
+    context, alignment = to_numpy(layer(QUERY, wide[0], memory_mask=wide[1], training=training))
+    turned = np.stack([row[:, places] for row, places in zip(alignment, turn, strict=True)])
+    assert_close(layer(QUERY, memory, memory_mask=mask, training=training), (context, turned))
 
 
 @every_mechanism

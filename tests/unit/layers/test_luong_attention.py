@@ -93,16 +93,17 @@ def test_location_gives_nothing_to_what_stands_beyond_its_rows():
     assert_close(alignment, np.pad(near_alignment, ((0, 0), (0, 0), (0, 2))))
 
 
-def test_location_keeps_the_mask_and_its_reach_together():
+def test_location_counts_real_tokens_up_to_its_reach():
     layer = built("location", max_source_length=3)
     mask = np.array([[True, True, False, True, True], [False, False, False, True, True]])
     _, alignment = layer(QUERY["location"], MEMORY, memory_mask=mask)
     equation = paper_score("location", False, doubles(*weights_of(layer)))
-    reach = mask & (np.arange(5) < 3)
-    # Three rows cannot score five positions: the reference pads them with what the mask hides.
-    padded = lambda h, k, s: equation(h, k, min(s, 2))  # noqa: E731
-    assert_close(alignment, attend(padded, QUERY["location"], MEMORY, reach)[1])
-    assert not np.any(alignment[1])
+    expected = np.zeros((2, 3, 5))
+    for row, places in enumerate(([0, 1, 3], [3, 4])):
+        one = slice(row, row + 1)
+        _, weights = attend(equation, QUERY["location"][one], MEMORY[one, places])
+        expected[row][:, places] = weights[0]
+    assert_close(alignment, expected)
 
 
 def test_concat_is_as_wide_as_the_query_unless_told():

@@ -335,14 +335,17 @@ def test_targets_padded_in_front_get_the_logits_of_their_tokens(name):
     assert_close(logits[padded != 0], expected[TARGET_IN != 0])
 
 
-@cases("score", [name for name in MECHANISMS if name != "location"], on_jax=["external-memory"])
+@cases("score", list(MECHANISMS), on_jax=["external-memory", "location"])
 def test_sources_padded_in_front_give_the_same_logits(score):
     model = built(score)
-    assert_close(model((in_front(SOURCE, longer=2), TARGET_IN)), model(INPUTS), atol=1e-5)
+    assert_close(model((in_front(SOURCE, longer=7), TARGET_IN)), model(INPUTS), atol=1e-5)
 
 
-def test_a_transformer_counts_positions_from_the_first_token():
-    model = built(encoder="transformer", heads=2, placement="before")
+@cases("encoder", ["gnmt", "transformer"], on_jax=["gnmt"])
+@cases("decoder", ["gnmt", "transformer"], on_jax=["transformer"])
+def test_every_encoder_and_decoder_counts_from_the_first_token(encoder, decoder):
+    decoder = {"decoder": decoder, "heads": 2, "max_target_length": 5, "copying": True}
+    model = built("location-aware", encoder=encoder, layer_norm=encoder == "gnmt", **decoder)
     assert_close(model((in_front(SOURCE, longer=2), TARGET_IN)), model(INPUTS), atol=1e-5)
 
 

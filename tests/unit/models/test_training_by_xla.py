@@ -14,6 +14,8 @@ SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 TARGET_IN = np.array([[1, 4, 5], [1, 3, 0], [1, 5, 5]], "int32")
 TARGET_OUT = np.array([[4, 5, 2], [3, 2, 0], [5, 5, 2]], "int32")
 
+POINTERS, GUIDE = (np.random.default_rng(n).random((3, 3, 4)).astype("float32") for n in range(2))
+
 # On a GPU Keras does not choose XLA for its own LSTM, for which cuDNN has a kernel.
 MODELS = {
     # The settings of the recipes `eng-kor`, `g2p` and `multi30k-en-de`, without their noise.
@@ -37,6 +39,13 @@ MODELS = {
         "heads": 2,
         "max_target_length": 5,
     },
+    "copying with alignment losses": {
+        "layer_norm": True,
+        "copying": True,
+        "input_feeding": True,
+        "coverage_loss": 0.7,
+        "guided_alignment": 0.3,
+    },
 }
 
 
@@ -53,13 +62,16 @@ def one_gpu(monkeypatch):
     )
 
 
-def batches():
+def batches(settings):
     """One batch, of unknown sizes to the graph."""
     import tensorflow as tf
 
-    ids = tf.TensorSpec((None, None), "int32")
+    ids, floats = tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None,) * 3, "float32")
+    names = "copying", "guided_alignment"
+    given = [x for x, name in zip((POINTERS, GUIDE), names, strict=True) if settings.get(name)]
     return tf.data.Dataset.from_generator(
-        lambda: iter([((SOURCE, TARGET_IN), TARGET_OUT)]), output_signature=((ids, ids), ids)
+        lambda: iter([((SOURCE, TARGET_IN, *given), TARGET_OUT)]),
+        output_signature=((ids, ids, *(floats for _ in given)), ids),
     ).repeat()
 
 
@@ -68,13 +80,15 @@ def trained(settings, **options):
     mechanism = "coverage" if settings.get("decoder") == "transformer" else "bahdanau"
     model = Seq2Seq(7, 6, units=8, embedding=4, attention=MECHANISMS[mechanism](), **settings)
     model.build()
+    if settings.get("copying"):
+        model.copy_output.set_targets([0, 1, 2, 3, 4, 5, 3])
     optimizer = keras.optimizers.SGD(0.5)
     if settings is MODELS["recipe"]:
         # As recipes have it; with a small epsilon it makes large steps of tiny differences.
         optimizer = FusedAdam(0.1, epsilon=1.0, global_clipnorm=1.0, use_ema=True)
     loss = MaskedCrossentropy(label_smoothing=0.1)
     model.compile(optimizer, loss, metrics=[MaskedAccuracy()], **options)
-    history = model.fit(batches(), steps_per_epoch=1, verbose=0, shuffle=False).history
+    history = model.fit(batches(settings), steps_per_epoch=1, verbose=0, shuffle=False).history
     return model, history["loss"][0]
 
 
