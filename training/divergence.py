@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -24,16 +25,18 @@ class DivergedError(InputError):
 
 
 def fit(model: keras.Model, callbacks: list[keras.callbacks.Callback], **options: Any) -> None:
-    """Calls `model.fit`, and lets the callbacks close their files if training diverges.
+    """Calls `model.fit`, and lets the callbacks close their files if training fails.
 
     Raises:
         DivergedError: If training diverges.
+        InputError: If a file cannot be written.
     """
     try:
         model.fit(callbacks=callbacks, **options)
-    except DivergedError:
+    except InputError:
         for callback in callbacks:
-            callback.on_train_end()
+            with suppress(Exception):  # on a full disk, closing a file fails as well
+                callback.on_train_end()
         raise
 
 
