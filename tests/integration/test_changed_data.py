@@ -91,11 +91,29 @@ def test_a_run_goes_on_with_changed_data_where_it_is_told_so(work, run, monkeypa
     assert run(*asked).code == 0  # it is the run's data now
 
 
+def test_a_run_that_lost_its_metrics_says_so_and_goes_on(work, run):
+    (work / "run" / "metrics.csv").unlink()
+    resumed = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
+    assert resumed.code == 0
+    assert "metrics.csv: holds 0 of the run's 1 validations" in resumed.err
+    assert [row["epoch"] for row in RunFolder(work / "run").metrics()] == [1]
+
+
 def test_changed_data_is_of_a_run_that_goes_on(work, run):
     refused = run("train", "words.toml", "--output", "new", "--changed-data")
     assert (refused.code, refused.out) == (2, "")
     assert "error: --changed-data requires --resume." in refused.err
     assert not (work / "new").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "align", "export"])
+def test_a_recipe_that_was_edited_is_refused(command, work, run):
+    path = work / "run" / "recipe.toml"
+    path.write_text(path.read_text().replace("units = 4", "units = 8"))
+    refused = run(command, "run")
+    assert (refused.code, refused.out) == (2, "")
+    assert "expected the recipe that the run was started with, with `units = 4`" in refused.err
+    assert not (work / "run" / "1").exists()
 
 
 def test_evaluation_is_on_what_was_held_out(work, run):
