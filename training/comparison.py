@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from keras_attention.artefacts import read_artefact
 from keras_attention.errors import InputError
-from keras_attention.files import write_atomically
+from keras_attention.files import not_writable, write_atomically
 from keras_attention.schema import (
     JsonFile,
     dictionary_of,
@@ -25,8 +26,10 @@ from keras_attention.schema import (
 
 from .by_length import wanted_lengths
 from .data_paths import with_absolute_paths
+from .folder_lock import hold_folder
 from .recipe import Recipe, parse_recipe
 from .run_data import FINGERPRINT, Fingerprint, changed_file, read_run_data
+from .run_files import DATA_FILE, TRAIN_LOCK
 from .run_folder import RunFolder
 from .variants import Variant
 
@@ -62,6 +65,11 @@ class Run:
     def log_file(self) -> Path:
         """What the run printed."""
         return self._beside(".log")
+
+    @property
+    def all_files(self) -> tuple[Path, ...]:
+        """These files and the run folder."""
+        return self.result_file, self.recipe_file, self.log_file, self.folder
 
     def _beside(self, suffix: str) -> Path:
         return self.folder.with_name(self.folder.name + suffix)
@@ -172,13 +180,45 @@ def read_result(run: Run) -> Result | None:
 def other_data(run: Run) -> str:
     """Return the path of a file that has changed since the run was started, or "" if none has.
 
+    A run that was resumed with changed data counts as changed even if the files are the same now.
+
     Raises:
         InputError: if a file of the run is damaged.
     """
     result, data = read_result(run), read_run_data(run.folder)
     files = data.files if data else result.files if result else {}
+    if data is not None and data.changed:
+        return next((known.path for known in files.values()), DATA_FILE)
     known = data is not None or bool(files)
     return changed_file(run.recipe, files) if known else ""
+
+
+def set_aside(runs: Sequence[Run], folder: Path) -> Path:
+    """Move runs with all their files into a new folder `other-data-N`, laid out like this one.
+
+    Args:
+        runs: the runs, one or more.
+        folder: the folder of the comparison.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        InputError: if another process trains one of the runs, or the folder cannot be written.
+    """
+    for run in runs:
+        if (run.folder / TRAIN_LOCK).exists():
+            with hold_folder(run.folder, TRAIN_LOCK):  # raises if another process trains there
+                pass
+    numbers = (folder / f"other-data-{number}" for number in itertools.count(1))
+    new = next(path for path in numbers if not path.exists())
+    try:
+        new.mkdir()
+        for path in [path for run in runs for path in run.all_files if path.exists()]:
+            path.rename(new / path.name)
+    except OSError as error:
+        raise not_writable(new, error) from error
+    return new
 
 
 def is_complete(run: Run, lengths: Sequence[int] = ()) -> bool:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from keras_attention.alignments import HIGH_ERROR
 from keras_attention.files import write_atomically
 
-from .comparison import Result, Run, read_result
+from .comparison import Result, Run, other_data, read_result
 from .metric_kinds import ExactMatch
 
 EMPTY = "–"
@@ -63,7 +63,7 @@ class Row:
     """A variant's runs together; `None` where no run has the number.
 
     Attributes:
-        label: the variant's.
+        label: the variant's, marked if the runs are of other data.
         runs: how many were planned.
         results: what came of those that have ended.
     """
@@ -82,16 +82,19 @@ class Row:
 
 
 def make_rows(runs: Sequence[Run]) -> list[Row]:
-    """A row a variant, in the order of the runs.
+    """A row a variant, in the order of the runs; runs of other data have a marked row of their own.
 
     Raises:
         InputError: if a result's file is damaged.
     """
+    labelled: dict[str, list[Run]] = {}
+    for run in runs:
+        label = run.label + (" (other data)" if other_data(run) else "")
+        labelled.setdefault(label, []).append(run)
     rows = []
-    for label in dict.fromkeys(run.label for run in runs):
-        of_variant = [run for run in runs if run.label == label]
-        results = [result for result in map(read_result, of_variant) if result is not None]
-        rows.append(Row(label, len(of_variant), tuple(results)))
+    for label, of_row in labelled.items():
+        results = [result for result in map(read_result, of_row) if result is not None]
+        rows.append(Row(label, len(of_row), tuple(results)))
     return rows
 
 
@@ -181,7 +184,7 @@ def _of_lengths(
 
 def _as_json(row: Row) -> dict[str, Any]:
     seeds = [
-        {key: value for key, value in vars(result).items() if key != "recipe"}
+        {key: value for key, value in asdict(result).items() if key != "recipe"}
         for result in row.results
     ]
     means = {name: spread.mean for name in _NUMBERS if (spread := row.spread(name))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -24,16 +25,18 @@ class DivergedError(InputError):
 
 
 def fit(model: keras.Model, callbacks: list[keras.callbacks.Callback], **options: Any) -> None:
-    """Calls `model.fit`, and lets the callbacks close their files if training diverges.
+    """Calls `model.fit`, and lets the callbacks close their files if training fails.
 
     Raises:
         DivergedError: If training diverges.
+        InputError: If a file cannot be written.
     """
     try:
         model.fit(callbacks=callbacks, **options)
-    except DivergedError:
+    except InputError:
         for callback in callbacks:
-            callback.on_train_end()
+            with suppress(Exception):  # on a full disk, closing a file fails as well
+                callback.on_train_end()
         raise
 
 
@@ -107,13 +110,18 @@ class StopDiverged(keras.callbacks.Callback):
         return float(sum(np.sum(np.square(array, dtype="float64")) for array in arrays))
 
     def _fail(self, what: str) -> None:
-        config, epoch = self.config, (self._step - 1) // self.plan.steps_per_epoch + 1
-        clip = "" if config.clip_norm else " or set training.clip_norm (now 0, no limit)"
-        if (self.run.path / MODEL_FILE).is_file():
-            kept = f"The best model before that is kept in {self.run.path}."
-        else:
-            kept = f"There is no model yet; start again with --overwrite ({self.run.path})."
+        epoch = (self._step - 1) // self.plan.steps_per_epoch + 1
         raise DivergedError(
-            f"training diverged in epoch {epoch}, step {self._step}: {what}. Lower "
-            f"training.learning_rate (now {config.learning_rate:g}){clip}. {kept}"
+            f"training diverged in epoch {epoch}, step {self._step}: {what}. {self._advice()}"
         )
+
+    def _advice(self) -> str:
+        config, path = self.config, self.run.path
+        clip = "" if config.clip_norm else " or set training.clip_norm (now 0, no limit)"
+        lower = f"Lower training.learning_rate (now {config.learning_rate:g}){clip}"
+        if (path / MODEL_FILE).is_file():
+            return (
+                f"The best model before that is kept in {path}; --resume keeps the settings, and "
+                f"would diverge again. {lower}, and start a new run in another folder."
+            )
+        return f"There is no model yet. {lower}, and start again with --overwrite ({path})."

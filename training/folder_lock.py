@@ -20,7 +20,8 @@ def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
 
     A file in it names the process and its machine. The file of a killed process is taken over on
     the same machine, but not on Windows, where we cannot tell whether a process still runs. Folders
-    that were made here are removed again if they are empty at the end.
+    that were made here are removed again if they are empty at the end, or if the lock cannot be
+    taken.
 
     Args:
         folder: the folder.
@@ -32,16 +33,18 @@ def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     path = folder / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _take(path)
-    except OSError as error:
-        raise not_writable(folder, error) from error
-    try:
-        yield
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _take(path)
+        except OSError as error:
+            raise not_writable(folder, error) from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
     finally:
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # the folder is in use now
-            for new in made:
+        for new in made:
+            with suppress(OSError):  # the folder is in use now, or was not made
                 new.rmdir()
 
 
@@ -66,8 +69,12 @@ def _create(path: Path) -> bool:
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     except FileExistsError:
         return False
-    with os.fdopen(file, "w", encoding="utf-8") as opened:
-        opened.write(f"{os.getpid()} on {platform.node()}")
+    try:
+        with os.fdopen(file, "w", encoding="utf-8") as opened:
+            opened.write(f"{os.getpid()} on {platform.node()}")
+    except BaseException:  # a full disk, perhaps
+        path.unlink()
+        raise
     return True
 
 

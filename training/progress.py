@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import keras
 
+from keras_attention.files import errors_of_writing
+
 from .metric_kinds import format_value
 from .recipe import Recipe
 from .run_folder import RunFolder
@@ -128,7 +130,7 @@ class LogProgress(keras.callbacks.Callback):
     def _print(self, step: int, values: Mapping[str, float], *more: str) -> None:
         numbers = [f"{name} {value:.4f}" for name, value in values.items()]
         parts = [self.plan.place(step), *numbers, *more, self.left.words(step)]
-        print("  ".join(filter(None, parts)), flush=True)
+        _print_line("  ".join(filter(None, parts)))
         self._last = self._clock()
 
 
@@ -150,7 +152,7 @@ class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
         self.left.start(done)
         now = self.plan.epoch(done + self.plan.stretch)
         heading = f"to epoch {now} of {self.plan.epochs}, step {done + self.plan.stretch:,}"
-        print(", ".join(filter(None, (heading, self.left.words(done)))), flush=True)
+        _print_line(", ".join(filter(None, (heading, self.left.words(done)))))
         self.epochs = 1  # with more of them Keras prints a heading of its own
         super().on_epoch_begin(epoch, logs)
 
@@ -207,3 +209,9 @@ def describe_best(recipe: Recipe, run: RunFolder, plan: Plan) -> str:
 
 def _step(row: Mapping[str, float], plan: Plan) -> float:
     return row.get("step", (row["epoch"] + 1) * plan.stretch)
+
+
+def _print_line(line: str) -> None:
+    """Print a line; an error names standard output, not the run folder."""
+    with errors_of_writing("standard output"):
+        print(line, flush=True)

@@ -81,7 +81,9 @@ class Fingerprint:
     def matches(self, path: str) -> bool:
         """Return whether a file has the same content; it is only read if its size is the same."""
         found = os.stat(path)
-        return found.st_size == self.size and _sha256(path, found.st_mtime_ns) == self.sha256
+        if found.st_size != self.size:
+            return False
+        return _sha256(path, found.st_mtime_ns, found.st_ino) == self.sha256
 
 
 @dataclass(frozen=True)
@@ -344,8 +346,8 @@ def _existing_files(recipe: Recipe) -> dict[str, str]:
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: str, changed: int) -> str:
-    """Return the digest of a file, cached by its time of change: runs may share a file."""
+def _sha256(path: str, changed: int, number: int) -> str:
+    """Return the digest of a file, cached by its time and inode number: runs may share a file."""
     return checksum_of(Path(path))
 
 

@@ -104,10 +104,18 @@ class RunFolder:
             if old != new and not moved and (ends or not more):
                 why = ", and a cosine schedule ends with its last epoch" if more else ""
                 raise InputError(
-                    f"{self.recipe_file}: the run was started with `{old}`{why}; give the same "
-                    "settings again or train this recipe.toml with --resume, or start a new run in "
-                    f"another folder. Received: `{new}`."
+                    f"{self.recipe_file}: the run was started with `{old}`{why}; "
+                    f"{self._other_settings()}. Received: `{new}`."
                 )
+
+    def _other_settings(self) -> str:
+        """Return what to do about settings that are not those of the run."""
+        if not self.all_checkpoints():
+            return "nothing is trained yet, so begin anew with --overwrite, or in another folder"
+        return (
+            "give the same settings again or train this recipe.toml with --resume, or start a new "
+            "run in another folder"
+        )
 
     def start(
         self,

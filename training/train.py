@@ -145,6 +145,14 @@ def _train(
     # Only now, when all that can be wrong has been looked for, does the folder change.
     with errors_of_writing(run.path):
         run.start(recipe, epochs_done, overwrite=overwrite, files=started.to_files())
+    if (known := len(run.metrics())) < epochs_done:
+        _logger.warning(
+            "%s: holds %d of the run's %d validations, perhaps since a file was removed or the "
+            "power failed; the best model is chosen among these and those that follow.",
+            run.metrics_file,
+            known,
+            epochs_done,
+        )
     _logger.info(
         "%s: %s parameters (%.1f MB), %d training pairs, %d held out, %d steps an epoch",
         recipe.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from keras_attention.training.comparison import (
     other_data,
     plan_runs,
     read_result,
+    set_aside,
 )
 from keras_attention.training.comparison_plots import plot_comparison
 from keras_attention.training.comparison_table import (
@@ -65,7 +66,9 @@ class Plan:
 def run_compare(grid: Grid, plan: Plan) -> None:
     """Trains what is missing, then prints and saves the table and the pictures.
 
-    While it trains, no other process can train in the same folder.
+    While it trains, no other process can train in the same folder. Runs of other data are moved
+    into a subfolder and trained again; where nothing is trained, and for data that changes
+    meanwhile, their rows are marked.
 
     Raises:
         InputError: before anything is trained, if something cannot be used; behind the table, if
@@ -78,12 +81,14 @@ def run_compare(grid: Grid, plan: Plan) -> None:
     for reason, labels in _by_reason(grid.refused).items():
         console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
     failures: list[Failure] = []
-    _check_data(runs, plan)
     if not plan.show:
         with advise_on_stop("Run the same command again to continue."), hold_folder(plan.folder):
             for leftover in find_leftovers(plan.folder):
                 shutil.rmtree(leftover)
+            _set_aside(_other_data(runs), plan.folder, console)
             failures = _train(runs, plan, console)
+    if changed := _other_data(runs):
+        print(f"note: {_describe(changed)}; their rows are marked.", file=sys.stderr)
     rows = make_rows(runs)
     if any(row.results for row in rows):
         _report(rows, _names_of_lengths(runs, plan), plan)
@@ -108,16 +113,21 @@ def parse_lengths(text: str) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
-def _check_data(runs: Sequence[Run], plan: Plan) -> None:
-    """Refuse to add runs to those of other data; where nothing is trained, print a note."""
-    changed = {run.folder.name: path for run in runs if (path := other_data(run))}
-    if not changed:
-        return
-    path = next(iter(changed.values()))
-    said = f"{path} has changed since these runs were started: {', '.join(changed)}"
-    if not plan.show:
-        raise InputError(f"{said}; put the old file back, or compare in another folder (--output).")
-    print(f"note: {said}.", file=sys.stderr)
+def _other_data(runs: Sequence[Run]) -> dict[Run, str]:
+    """The runs of other data, with a file that has changed."""
+    return {run: path for run in runs if (path := other_data(run))}
+
+
+def _describe(changed: Mapping[Run, str]) -> str:
+    path, names = next(iter(changed.values())), ", ".join(run.folder.name for run in changed)
+    return f"{path} has changed since these runs were started: {names}"
+
+
+def _set_aside(changed: Mapping[Run, str], folder: Path, console: Console) -> None:
+    if changed:
+        new = set_aside(list(changed), folder)
+        said = f"{_describe(changed)}; they are trained again, and the old ones are in {new}."
+        console.print(said, markup=False)
 
 
 def _by_reason(refused: Sequence[Refused]) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from keras_attention.cli.output import print_evaluation, print_wrong
 from keras_attention.cli.runtimes import Translate, evaluation_pairs
+from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
 from keras_attention.figures import check_picture
 from keras_attention.files import write_atomically
@@ -93,10 +95,11 @@ def run_evaluate(
         form: the form in which references and outputs are compared; outputs are written as they
             are.
     """
-    evaluations = {name: evaluate(translate, pairs) for name, translate in translators.items()}
-    if report.output:
-        with write_atomically(report.output) as beside:
-            lines = [f"{output}\n" for output in next(iter(evaluations.values())).outputs]
+    output = report.output
+    with advise_on_output(output), write_atomically(output) if output else nullcontext() as beside:
+        evaluations = {name: evaluate(translate, pairs) for name, translate in translators.items()}
+        if beside:
+            lines = [f"{text}\n" for text in next(iter(evaluations.values())).outputs]
             beside.write_text("".join(lines), encoding="utf-8", newline="\n")
     evaluations = {name: each.in_form(form) for name, each in evaluations.items()}
     if report.metrics:

@@ -12,7 +12,7 @@ from keras_attention.cli.device_export import export_measured, remove_measured
 from keras_attention.export.manifest import check_manifest
 from keras_attention.export.saved_model import export_saved_model
 from keras_attention.export.tflite import export_tflite
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_data import load_run_recipe
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.text_metrics import higher_is_better
 from keras_attention.translator import Translator
@@ -58,7 +58,7 @@ def about_run(folder: Path) -> dict[str, Any]:
     run = RunFolder(folder)
     if not run.recipe_file.is_file():
         return {}
-    recipe = load_recipe(run.recipe_file)
+    recipe = load_run_recipe(folder)
     checksum = hashlib.sha256(run.recipe_file.read_bytes()).hexdigest()
     name = recipe.training.metric
     values = run.values(f"val_{name}")

@@ -1,5 +1,6 @@
 """Lines from a file or from standard input, translated as they come."""
 
+import os
 import queue
 import sys
 import threading
@@ -62,6 +63,21 @@ def open_lines_or_errors(file: str) -> Iterator[Line]:
     # A buffer of its own: Python aborts at exit if a thread still waits in that of `sys.stdin`.
     stream = open(sys.stdin.fileno(), "rb", closefd=False)
     return decode_lines_or_errors(stream, STANDARD_INPUT)
+
+
+def check_output(output: Path | None, *inputs: str | os.PathLike[str] | None) -> None:
+    """Refuse to write over a file that is read.
+
+    Raises:
+        InputError: if the output is one of the inputs.
+    """
+    if output is None or not output.exists():
+        return
+    for path in inputs:
+        if path not in (None, "-") and os.path.exists(path) and output.samefile(path):
+            raise InputError(
+                f"--output must be another file than the one to read. Received: {output}."
+            )
 
 
 def checked_text(text: str, name: str = "TEXT") -> str:

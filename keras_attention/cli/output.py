@@ -73,7 +73,9 @@ def print_evaluation(evaluation: Any, seen: set[str], errors: int) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"exact match  {evaluation.exact_match:.2%}  of {evaluation.pairs} pairs")
     unseen = evaluation.without(seen)
-    if seen and unseen.pairs < evaluation.pairs:
+    if seen and not unseen.pairs:
+        console.print("             the source of each of them is in the training pairs too")
+    elif seen and unseen.pairs < evaluation.pairs:
         console.print(
             f"             {unseen.exact_match:.2%}  of the {unseen.pairs} whose source does not "
             "stand in the training pairs too"

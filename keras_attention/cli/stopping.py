@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from types import FrameType
 
 _received: list[int] = []
@@ -53,6 +54,15 @@ def advise_on_stop(advice: str, when: Callable[[], bool] = lambda: True) -> Iter
     except KeyboardInterrupt:
         _advice.extend([advice] * when())
         raise
+
+
+def advise_on_output(path: Path | None) -> AbstractContextManager[None]:
+    """Say that a file was not written if the block, which writes it in one piece, is stopped.
+
+    Args:
+        path: The file; None if there is none.
+    """
+    return advise_on_stop(f"Nothing was written to {path}.", lambda: path is not None)
 
 
 def report_stop(*, always: bool = False) -> int:

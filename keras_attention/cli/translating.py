@@ -17,11 +17,13 @@ from keras_attention.cli.lines import (
     Line,
     OnError,
     available_batches,
+    check_output,
     open_lines_or_errors,
 )
 from keras_attention.cli.output import FindLinks, format_lines, note_missing_outputs
 from keras_attention.cli.progress import Advance, show_progress
 from keras_attention.cli.runtimes import Translate
+from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError, TextError
 from keras_attention.files import write_atomically
 from keras_attention.translation import Translation
@@ -82,10 +84,7 @@ def run_translate(
         InputError: if a file cannot be read or written; or, with `OnError.STOP`, a line cannot be
             used, after those before it have been printed.
     """
-    if output is not None and output.exists() and file != "-" and output.samefile(file):
-        raise InputError(
-            f"--output must be another file than the one to translate. Received: {output}."
-        )
+    check_output(output, file)
     problems = _Problems(STANDARD_INPUT if file == "-" else file, on_error)
     missing = 0
     with _writer(output) as out, _progress(file, output) as advance:
@@ -158,8 +157,9 @@ def _writer(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    with write_atomically(output) as beside, open(beside, "w", encoding="utf-8", newline="") as out:
-        yield out
+    with advise_on_output(output), write_atomically(output) as beside:
+        with open(beside, "w", encoding="utf-8", newline="") as out:
+            yield out
 
 
 def _progress(file: str, output: Path | None) -> AbstractContextManager[Advance]:

@@ -9,10 +9,10 @@ import pytest
 from runs import contents, overrides, train_eagerly
 
 from keras_attention.model_files import load_codec
-from keras_attention.training.comparison import Run
+from keras_attention.training.comparison import Result, Run
 from keras_attention.training.measuring import complete
 from keras_attention.training.recipe import load_recipe
-from keras_attention.training.run_data import read_held_out
+from keras_attention.training.run_data import Fingerprint, RunData, read_held_out
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.train import train
 
@@ -91,11 +91,29 @@ def test_a_run_goes_on_with_changed_data_where_it_is_told_so(work, run, monkeypa
     assert run(*asked).code == 0  # it is the run's data now
 
 
+def test_a_run_that_lost_its_metrics_says_so_and_goes_on(work, run):
+    (work / "run" / "metrics.csv").unlink()
+    resumed = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
+    assert resumed.code == 0
+    assert "metrics.csv: holds 0 of the run's 1 validations" in resumed.err
+    assert [row["epoch"] for row in RunFolder(work / "run").metrics()] == [1]
+
+
 def test_changed_data_is_of_a_run_that_goes_on(work, run):
     refused = run("train", "words.toml", "--output", "new", "--changed-data")
     assert (refused.code, refused.out) == (2, "")
     assert "error: --changed-data requires --resume." in refused.err
     assert not (work / "new").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "align", "export"])
+def test_a_recipe_that_was_edited_is_refused(command, work, run):
+    path = work / "run" / "recipe.toml"
+    path.write_text(path.read_text().replace("units = 4", "units = 8"))
+    refused = run(command, "run")
+    assert (refused.code, refused.out) == (2, "")
+    assert "expected the recipe that the run was started with, with `units = 4`" in refused.err
+    assert not (work / "run" / "1").exists()
 
 
 def test_evaluation_is_on_what_was_held_out(work, run):
@@ -168,18 +186,42 @@ def test_a_run_without_held_out_pairs_is_resumed_and_compared(work, run):
     assert saved["files"]["data.path"]["path"] == str(work / "pairs.tsv")
 
 
-def test_a_comparison_is_of_one_data(work, run):
-    shutil.copytree(work / "run", work / "grid" / "units=4-seed1")
+def test_a_comparison_is_of_one_data(work, run, monkeypatch):
+    monkeypatch.setattr(
+        "keras_attention.cli.comparing.run_all", lambda runs, **_: [*map(end, runs)]
+    )
+    grid, name = work / "grid", "units=4-seed1"
     asked = ["compare", "words.toml", "--vary", "units=4", "--output", "grid"]
+    shutil.copytree(work / "run", grid / name)
+    end(Run("units=4", load_recipe(work / "run" / "recipe.toml"), grid / name))
+    old = contents(grid)
     write(work, [*MORE, *PAIRS])
-    before = contents(work / "grid")
-    refused = run(*asked)
-    assert (refused.code, refused.out) == (2, "")
-    said = f"{work / 'pairs.tsv'} has changed since these runs were started: units=4-seed1"
-    assert refused.err.startswith(f"error: {said}; put the old file back, or compare in another")
+    said = f"{work / 'pairs.tsv'} has changed since these runs were started: {name}"
     shown = run(*asked, "--show")
-    assert shown.err.startswith(f"note: {said}.")
-    assert contents(work / "grid") == before
+    assert shown.err == f"note: {said}; their rows are marked.\n"
+    assert "│ units=4 (other data) │" in shown.out
+    assert "units=4 (other data)" in (grid / "comparison.csv").read_text()
+    again = run(*asked)
+    kept = grid / "other-data-1"
+    assert again.out.startswith(f"{said}; they are trained again, and the old ones are in grid/oth")
+    assert "(other data)" not in again.out
+    assert contents(kept) == old
+    (row,) = json.loads((grid / "comparison.json").read_text())
+    assert row["seeds"][0]["files"]["data.path"]["path"] == str(work / "pairs.tsv")
+    assert "are trained again" not in run(*asked).out
+    assert sorted(path.name for path in grid.iterdir() if path.is_dir()) == [kept.name, name]
+    assert "(other data)" in run(*asked[:-1], kept, "--show").out
+
+
+def end(run):
+    """Save a result of a run, with the files as they are now, instead of training it."""
+    files = {"data.path": Fingerprint.of(run.recipe.data.path)}
+    Result(run.recipe.to_toml(), "exact_match", 0.5, (0.5,), 9, 1.0, 9.0, 1, {}, {}, files).save(
+        run
+    )
+    if not run.folder.exists():
+        data = RunData(run.recipe.to_toml(), files, "", [])
+        RunFolder(run.folder).start(run.recipe, files=data.to_files())
 
 
 @pytest.mark.parametrize(

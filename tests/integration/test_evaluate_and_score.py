@@ -48,6 +48,20 @@ def test_metrics_come_with_their_signatures(run, trained, translator, pairs, tmp
     assert outcome.out.startswith("20 pairs") and outcome.out.count("wrong ") == 2
 
 
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_decoded(
+    run, trained, pairs, monkeypatch
+):
+    monkeypatch.setattr("keras_attention.cli.evaluation.evaluate", lambda *_: 1 / 0)
+    before = pairs.read_bytes()
+    refused = run("evaluate", trained, "--data", pairs, "--output", pairs)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error: --output must be another file than the one to read. ")
+    assert pairs.read_bytes() == before
+    refused = run("evaluate", trained, "--data", pairs, "--output", pairs.parent)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.endswith("expected a file to write. Received: a folder.\n")
+
+
 def test_sources_that_were_trained_on_are_counted_apart(run, trained):
     outcome = run("evaluate", trained, "--metrics", "g2p_wer", "--errors", 0)
     assert outcome.code == 0

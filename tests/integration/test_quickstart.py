@@ -5,6 +5,11 @@ from runs import contents, overrides
 from keras_attention.export import verify
 from keras_attention.training.run_files import check_removable
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 TINY = overrides("size=400", "held_out=40", "epochs=1", "units=16", "embedding=8", "batch_size=32")
 MADE = {
     "1/saved_model.pb",
@@ -22,7 +27,24 @@ MADE = {
 }
 
 
+def check_full_disk(run, folder):
+    """What a full disk stops is one sentence, and leaves nothing half-written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        full = run("quickstart", "--output", folder, *TINY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert full.code == 2
+    said = f"error: {folder / 'dates' / 'model.keras'}: expected a place that can be written. "
+    assert full.err.endswith(f"{said}Received: File too large.\n")
+    ends = (".keras", ".lock")
+    assert not [name for name in contents(folder) if name.endswith(ends) or "unfinished" in name]
+
+
 def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monkeypatch):
+    if resource is not None:  # Unix
+        check_full_disk(run, tmp_path / "models")
     first = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert first.code == 0
     assert MADE <= contents(tmp_path / "models" / "dates").keys()

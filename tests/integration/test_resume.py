@@ -1,6 +1,7 @@
 """A killed run, continued, ends at the weights of a run that nobody disturbed."""
 
 import itertools
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 from runs import SETTINGS, copy_after, overrides
 
 from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_files import TRAIN_LOCK
 from keras_attention.training.run_folder import RunFolder
 from keras_attention.training.train import train
 
@@ -53,8 +55,8 @@ def assert_same_runs(first, second, *, epochs):
     assert (first / "recipe.toml").read_text() == (second / "recipe.toml").read_text()
 
 
-def kill_in_second_epoch(folder, settings):
-    """Trains in a process of its own, ended without warning once the first epoch is saved."""
+def stop_in_second_epoch(folder, settings):
+    """Trains in a process of its own, which SIGTERM ends once the first epoch is saved."""
     arguments = ["train", "dates", "--output", folder, *overrides(*settings)]
     program = [sys.executable, "-c", "from keras_attention.cli import main; main()"]
     process = subprocess.Popen(
@@ -63,14 +65,21 @@ def kill_in_second_epoch(folder, settings):
     checkpoint, deadline = RunFolder(folder).checkpoint(1), time.monotonic() + DEADLINE
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.kill()
-    _, errors = process.communicate()
+    process.terminate()
+    try:
+        _, errors = process.communicate(timeout=DEADLINE)
+    finally:
+        process.kill()
     assert checkpoint.exists(), errors.decode()  # the second epoch's would have replaced it
-    assert process.returncode == -9
+    assert process.returncode == 143
+    said = errors.decode().splitlines()[-1]
+    assert said == "Stopped by SIGTERM. Use --resume to continue after the last validation."
+    assert not (folder / TRAIN_LOCK).exists()
 
 
-def test_killed_run_resumes_to_the_same_weights(trained, tmp_path):
-    kill_in_second_epoch(tmp_path, SETTINGS)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program can catch")
+def test_stopped_run_resumes_to_the_same_weights(trained, tmp_path):
+    stop_in_second_epoch(tmp_path, SETTINGS)
     train(load_recipe("dates", SETTINGS), tmp_path, resume=True)
     assert_same_runs(tmp_path, trained, epochs=2)
     assert any((tmp_path / "logs" / "samples").iterdir())

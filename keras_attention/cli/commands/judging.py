@@ -87,6 +87,7 @@ def evaluate(
     Example: keras-attention evaluate saved_models/dates --metrics bleu,chrf --beam 4
     """
     from keras_attention.cli.evaluation import Report, run_evaluate, shared_pairs, short_names
+    from keras_attention.cli.lines import check_output
     from keras_attention.cli.notes import compared_form, print_notes
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
 
@@ -110,6 +111,7 @@ def evaluate(
         errors=errors,
     )
     report.check(models)
+    check_output(output, data, target)
     names = short_names(models, members)
     if data is None and not settings:
         pairs, seen = shared_pairs([*models, *members])

@@ -81,6 +81,14 @@ def test_evaluation(capsys):
     assert capsys.readouterr().out == "exact match  33.33%  of 3 pairs\n"
 
 
+def test_sources_that_are_all_in_the_training_pairs_have_no_share_of_their_own(capsys):
+    print_evaluation(Evaluation((("a", "x", "x"),)), {"a"}, 0)
+    assert capsys.readouterr().out.splitlines() == [
+        "exact match  100.00%  of 1 pairs",
+        "             the source of each of them is in the training pairs too",
+    ]
+
+
 def test_agreements(capsys):
     good = Agreement("1", 20, 1.0, 2e-6, 0.0)
     assert print_agreements([good]) is True

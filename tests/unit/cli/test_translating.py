@@ -11,6 +11,7 @@ from rich.console import Console
 
 from keras_attention.cli.lines import Batch, OnError
 from keras_attention.cli.progress import show_progress
+from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.translating import Printed, run_translate, translate_lines
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation import Hypothesis, Translation
@@ -83,6 +84,23 @@ def test_a_file_is_written_whole_or_not_at_all(file, capsys, tmp_path):
     assert path.read_bytes() == b"ONE\n\n\n\nFIVE\n"
     assert os.listdir(path.parent) == ["out.txt"]
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("output", ["out.txt", None])
+def test_a_stop_says_that_the_output_is_not_written(output, file, capsys, tmp_path):
+    path = output and tmp_path / output
+    if path:
+        path.write_text("old")
+
+    def stopped(texts):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), stop_on_signals():
+        run_translate(stopped, file, 2, Printed(), output=path)
+    assert report_stop() == 130
+    said = f"Stopped. Nothing was written to {path}.\n" if path else ""
+    assert capsys.readouterr().err == said
+    assert path is None or (path.read_text(), len(os.listdir(tmp_path))) == ("old", 2)
 
 
 def test_columns_of_a_line_that_cannot_be_used(file, capsys):

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import platform
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from keras_attention.training.comparison import (
     other_data,
     plan_runs,
     read_result,
+    set_aside,
 )
 from keras_attention.training.comparison_table import (
     Spread,
@@ -140,6 +142,40 @@ def test_runs_of_other_data_are_told(tmp_path):
     assert other_data(run) == ""
     end(run)  # of an older version, which knows no files
     assert is_complete(run)
+
+
+def test_runs_that_were_resumed_with_changed_data_are_not_mixed_with_others(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a\tb\n" * 9)
+    overrides = ["format=tsv", f"data.path={path}"]
+    runs = planned(tmp_path / "grid", "units=8", seeds=2, overrides=overrides)
+    files = {"data.path": Fingerprint.of(path)}
+    for changed, run in enumerate(runs):
+        data = RunData(run.recipe.to_toml(), files, "", [], changed=bool(changed))
+        RunFolder(run.folder).start(run.recipe, files=data.to_files())
+        end(run, value=float(changed))
+    assert [other_data(run) for run in runs] == ["", str(path)]
+    one, other = make_rows(runs)
+    assert (one.label, one.spread("value").values) == ("units=8", (0.0,))
+    assert (other.label, other.spread("value").values) == ("units=8 (other data)", (1.0,))
+
+
+def test_a_run_that_is_being_trained_is_not_set_aside(tmp_path):
+    first, second = planned(tmp_path, "units=8,9")
+    for run in (first, second):
+        run.folder.mkdir()
+        end(run)
+    lock = second.folder / "train.lock"
+    lock.write_text(f"{os.getppid()} on {platform.node()}")
+    with pytest.raises(InputError, match="is at work here"):
+        set_aside([first, second], tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        path.name for run in (first, second) for path in (run.folder, run.result_file)
+    }
+    lock.unlink()
+    (tmp_path / "other-data-1").mkdir()
+    assert set_aside([first, second], tmp_path) == tmp_path / "other-data-2"
+    assert len(list((tmp_path / "other-data-2").iterdir())) == 4
 
 
 def test_a_run_is_complete_with_everything_that_is_wanted(tmp_path):

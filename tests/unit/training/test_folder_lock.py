@@ -1,5 +1,6 @@
 """Processes that want one folder: a live one keeps it, a dead one does not."""
 
+import errno
 import os
 import platform
 import subprocess
@@ -55,6 +56,25 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="run: expected a place that can be written"):
         hold(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize("call", ["open", "getpid"])
+def test_a_lock_that_cannot_be_written_leaves_nothing(call, tmp_path, monkeypatch):
+    """Either the file cannot be made, or it is made and its content does not fit."""
+
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(f"keras_attention.training.folder_lock.os.{call}", fail)
+    with pytest.raises(InputError, match="grid: .* Received: No space left on device"):
+        hold(tmp_path / "new" / "grid")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_cannot_all_be_made_are_removed(tmp_path):
+    with pytest.raises(InputError, match="File name too long"):
+        hold(tmp_path / "new" / ("x" * 300))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_another_process_holds_is_refused_until_it_ends(tmp_path, holder):

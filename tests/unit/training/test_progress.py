@@ -1,11 +1,17 @@
+import io
+import os
+
 import pytest
 
+from keras_attention.errors import InputError
+from keras_attention.files import errors_of_writing
 from keras_attention.training.progress import (
     REPORT_EVERY,
     LogProgress,
     Plan,
     ShowProgress,
     TimeLeft,
+    _print_line,
     describe_best,
     make_progress,
 )
@@ -84,3 +90,12 @@ def test_the_best_epoch_is_told(tmp_path):
 def test_a_run_without_held_out_pairs_keeps_the_last(tmp_path):
     told = best_of(tmp_path, "epoch,step,loss\n0,50,1.0\n")
     assert told == "No pairs are held out: the model after the last epoch is kept."
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_full_output_is_not_taken_for_a_full_run_folder(monkeypatch):
+    with open("/dev/full", "wb", buffering=0) as full:
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(full, write_through=True))
+        with pytest.raises(InputError, match="standard output: .* No space left on device"):
+            with errors_of_writing("run"):
+                _print_line("epoch 1")

@@ -155,6 +155,9 @@ def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
     with pytest.raises(InputError, match="`epochs = 3`, and a cosine schedule ends with"):
         run.check_same(replace(cosine, training=replace(cosine.training, epochs=99)))
     other = replace(recipe, model=replace(recipe.model, units=7))
+    with pytest.raises(InputError, match="nothing is trained yet, so begin anew with --overwrite"):
+        started.check_same(other)
+    add_checkpoints(started, "epoch-0001.keras")
     with pytest.raises(InputError) as error:
         started.check_same(other)
     assert str(error.value) == (
