@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.artefacts import LARGEST_MODEL, read_artefact
-from keras_attention.errors import InputError, TextError
+from keras_attention.errors import InputError, TextError, check_texts
 from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation import Translation
 from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
@@ -111,6 +111,10 @@ class DeviceTranslator:
             TextError: if a text has more tokens than the file takes, after the translations of
                 those before it.
         """
+        check_texts(texts=texts)
+        return self._translate_each(texts, beam)
+
+    def _translate_each(self, texts: Iterable[str], beam: bool) -> Iterator[Translation]:
         for position, text in enumerate(texts):
             try:
                 translation = self._translate(text, beam)

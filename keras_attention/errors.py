@@ -48,6 +48,44 @@ class TextError(InputError):
         return TextError(self.problem, position, self.noun)
 
 
+def check_texts(**values: object) -> None:
+    """Checks that arguments hold several texts: one string would be read letter by letter.
+
+    Args:
+        **values: the arguments by name.
+
+    Raises:
+        InputError: if one is a string or bytes.
+
+    Example:
+        >>> check_texts(sources="march 27, 2016")
+        Traceback (most recent call last):
+        ...
+        keras_attention.errors.InputError: `sources` must be an iterable of strings, such as a \
+list. Received: sources='march 27, 2016'.
+    """
+    for name, value in values.items():
+        if isinstance(value, str | bytes | bytearray):
+            raise InputError(
+                f"`{name}` must be an iterable of strings, such as a list. "
+                f"Received: {name}={value[:40]!r}."
+            )
+
+
+def encode_text(text: object) -> bytes:
+    """Returns the UTF-8 bytes of one of several texts.
+
+    Raises:
+        TextError: if it is not a string, or not valid Unicode, at position 0.
+    """
+    if not isinstance(text, str):
+        raise TextError(f"expected a string. Received: {type(text).__name__} {repr(text)[:40]}.")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise TextError(f"expected text of valid Unicode. Received: {text[:40]!r}.") from None
+
+
 def check_positive(**values: object) -> None:
     """Checks that arguments are positive integers.
 

@@ -1,8 +1,10 @@
 """The Translator: text in; text, score, tokens and alignment out."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,9 +15,9 @@ from keras_attention.compatibility import check_sizes, make_codec
 from keras_attention.compiled import Searches, compile_aligner, compile_scorer
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
-from keras_attention.errors import InputError, check_positive
+from keras_attention.errors import InputError, check_positive, check_texts
 from keras_attention.files import write_atomically
-from keras_attention.grouping import BATCH_TOKENS, SORTED_BATCHES, batch_by_tokens
+from keras_attention.grouping import BATCH_NUMBERS, BATCH_TOKENS, SORTED_BATCHES, batch_by_tokens
 from keras_attention.model_files import (
     MODEL_FILE,
     SHORT_LIST_FILE,
@@ -35,9 +37,6 @@ from keras_attention.text.codec import TextCodec, pad
 from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation import PairScore, Translation
-
-_SCORED_NUMBERS = 2**27
-"""Largest number of logits in a batch that is scored: 512 MiB of float32."""
 
 
 class Translator:
@@ -235,8 +234,9 @@ class Translator:
             One `Translation` for a string, a list in the same order for an iterable.
 
         Raises:
-            TextError: if a text has more than `max_tokens` tokens.
+            TextError: if a text has more than `max_tokens` tokens or is not a string.
         """
+        check_texts(texts=[] if isinstance(texts, str) else texts)
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
         return list(self.stream(list(texts), **options))
@@ -257,18 +257,24 @@ class Translator:
                 of similar length together, which ends sooner; samples keep the order of texts.
             prefix: what every output must begin with.
             batch_size: largest number of sources searched together, a positive integer. Batches of
-                long sources are smaller: they have at most 16,384 padded tokens.
-            first: number of the first text. An integer seed draws each sample by the number of
-                its text, so that calls for parts of a file sample as one call for all of it.
+                long sources are smaller: they have at most 16,384 padded tokens. Batches of wide
+                beams are smaller too: they have at most 134,217,728 logits a step, and as many
+                weights of alignments.
+            first: number of the first text, from 0 to 2 ** 62. An integer seed draws each sample
+                by the number of its text, so that calls for parts of a file sample as one call
+                for all of it.
             **options: fields of `SearchOptions`, in place of the model's own settings. Samples
                 are the same for the same seed and texts, whatever the batch size and the thread.
 
         Raises:
             ValueError: if an option is out of its range, or the prefix cannot be said.
-            TextError: if a text has more than `max_tokens` tokens, after the translations of those
-                before it.
+            TextError: if a text has more than `max_tokens` tokens or is not a string, after the
+                translations of those before it.
         """
+        check_texts(texts=texts)
         check_positive(batch_size=batch_size)
+        if not isinstance(first, Integral) or not 0 <= first <= 2**62:
+            raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
@@ -290,15 +296,16 @@ class Translator:
         # What is drawn depends on the number of a text: samples keep the order of texts.
         sorts = not options.sample
         together = batch_size * (SORTED_BATCHES if sorts and isinstance(texts, Sequence) else 1)
+        rows, tokens = self._batch_limits(options, batch_size)
         limit, tokenizer = TextLimit(self.max_tokens), self.codec.source
-        while window := list(islice(remaining, together)):
+        while window := list(islice(remaining, min(together, sys.maxsize))):
             ids, refused = limit.encode_until_refused(window, tokenizer)
             lengths = [len(each) for each in ids]
             order: Sequence[int] = range(len(ids))
             if sorts:
                 order = sorted(order, key=lengths.__getitem__)
             found: dict[int, Translation] = {}
-            for places in batch_by_tokens(order, lengths.__getitem__, rows=batch_size):
+            for places in batch_by_tokens(order, lengths.__getitem__, rows=rows, tokens=tokens):
                 padded = pad([ids[place] for place in places])
                 allowed = self._allowed(padded, prefix)
                 arrays = self._search(
@@ -315,6 +322,13 @@ class Translator:
             if refused:
                 raise refused.at(done + refused.position)
             done += len(window)
+
+    def _batch_limits(self, options: SearchOptions, batch_size: int) -> tuple[int, int]:
+        """Return the largest numbers of sources and of padded tokens that are searched together."""
+        width, vocabulary = options.beam_width, len(self.codec.target.vocabulary)
+        rows = max(1, BATCH_NUMBERS // (width * vocabulary))
+        tokens = BATCH_NUMBERS // (width * options.max_length)
+        return min(batch_size, rows), min(BATCH_TOKENS, tokens)
 
     def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
         if self.short_list is None or isinstance(self.model, Ensemble):
@@ -342,8 +356,9 @@ class Translator:
         Raises:
             ValueError: if there are more of one than of the other, or `batch_size` is out of its
                 range.
-            TextError: if a text of a pair has more than `max_tokens` tokens.
+            TextError: if a text of a pair has more than `max_tokens` tokens or is not a string.
         """
+        check_texts(sources=sources, targets=targets)
         check_positive(batch_size=batch_size)
         vocabulary = len(self.codec.target.vocabulary)
         return list(
@@ -353,7 +368,7 @@ class Translator:
                 self.codec,
                 self.max_tokens,
                 batch_size=batch_size,
-                tokens=min(BATCH_TOKENS, _SCORED_NUMBERS // vocabulary),
+                tokens=min(BATCH_TOKENS, BATCH_NUMBERS // vocabulary),
             )
         )
 

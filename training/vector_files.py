@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from keras_attention.files import decode_lines, not_readable
 Vector = npt.NDArray[np.float32]
 
 _CHUNK = 1 << 20
+_LARGEST = float(np.finfo("float32").max)
 _BINARY = re.compile(rb"[0-9]+ [0-9]+\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
 """The header of a binary file: a control character follows it, which text does not have."""
 
@@ -40,11 +40,11 @@ class Entry(NamedTuple):
         """Returns the vector.
 
         Raises:
-            InputError: if an item is not a finite number.
+            InputError: if an item is not a finite number, or too large for a float32.
         """
         for number in self.numbers:
             try:
-                finite = math.isfinite(float(number))
+                finite = abs(float(number)) <= _LARGEST
             except ValueError:
                 finite = False
             if not finite:

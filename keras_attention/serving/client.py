@@ -11,9 +11,17 @@ from typing import Any, TypeAlias, TypeVar, overload
 import numpy as np
 
 from keras_attention.distribution import install_command
-from keras_attention.errors import InputError, TextError, check_positive
+from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.grouping import batch_by_tokens
-from keras_attention.served import OUTPUTS, check_answered, encode_texts, read_answer, until_refused
+from keras_attention.served import (
+    OUTPUTS,
+    check_answered,
+    check_search,
+    count_characters,
+    encode_texts,
+    read_answer,
+    until_refused,
+)
 from keras_attention.serving.failures import Retries, ServingError
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
 from keras_attention.translation import PairScore, Translation
@@ -120,7 +128,7 @@ class ServingClient:
             texts: any iterable of strings.
             beam_width: hypotheses that are searched together, a positive integer; default the
                 model's own.
-            length_penalty: exponent of the length penalty, at least 0; default the model's own.
+            length_penalty: exponent of the length penalty, from 0 to 8; default the model's own.
             nbest: hypotheses of each source, at most `beam_width`.
 
         Raises:
@@ -129,12 +137,8 @@ class ServingClient:
                 before it.
             ServingError: if the server gives no answer, or one that cannot be used.
         """
-        wide = 1 if beam_width is None else beam_width
-        if not 1 <= wide < 2**31 or not 1 <= nbest < 2**31 or (length_penalty or 0) < 0:
-            raise InputError(
-                "`beam_width` and `nbest` must be positive and `length_penalty` at least 0. "
-                f"Received: {beam_width}, {nbest} and {length_penalty}."
-            )
+        check_texts(texts=texts)
+        check_search(beam_width=beam_width, length_penalty=length_penalty, nbest=nbest)
         search = {}
         if beam_width is not None or length_penalty is not None or nbest != 1:
             search = {
@@ -144,7 +148,7 @@ class ServingClient:
                 ),
                 "nbest": np.int32(nbest),
             }
-        return self._in_order(self._batches(texts, len), self._translate, search)
+        return self._in_order(self._batches(texts, count_characters), self._translate, search)
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
         """How likely the model finds given targets, as `Translator.score` has it.
@@ -154,8 +158,9 @@ class ServingClient:
             ServingError: if the server gives no answer, or one that cannot be used.
             ValueError: if there are more of one than of the other.
         """
+        check_texts(sources=sources, targets=targets)
         pairs = zip(sources, targets, strict=True)
-        batches = self._batches(pairs, lambda pair: max(map(len, pair)))
+        batches = self._batches(pairs, lambda pair: max(map(count_characters, pair)))
         return list(self._in_order(batches, self._score))
 
     def versions(self) -> dict[int, str]:

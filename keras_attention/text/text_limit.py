@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from keras_attention.errors import TextError, check_positive
+from keras_attention.errors import TextError, check_positive, encode_text
 from keras_attention.text.tokenizer import Tokenizer
 
 MAX_TOKENS = 1024
@@ -64,9 +64,9 @@ class TextLimit:
         """Returns the ids of a text.
 
         Raises:
-            TextError: if it is too long, at position 0.
+            TextError: if it is too long, not a string or not valid Unicode, at position 0.
         """
-        size = len(text.encode(errors="surrogatepass"))
+        size = len(encode_text(text))
         if size > self.bytes:
             raise TextError(f"{self.expected_bytes} Received: {size}.")
         ids = tokenizer.encode(text)

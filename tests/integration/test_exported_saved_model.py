@@ -201,7 +201,7 @@ def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected)
         ("beam", {**BEAM, "beam_width": [17]}, "beam_width: expected 1 to 16, or 0. Received: 17."),
         ("beam", {**BEAM, "nbest": [2]}, "nbest: expected 1 to the width. Received: 2."),
         ("beam", {**BEAM, "nbest": [0]}, "nbest: expected 1 to the width. Received: 0."),
-        ("beam", {**BEAM, "length_penalty": [np.nan]}, "length_penalty: expected a finite number"),
+        ("beam", {**BEAM, "length_penalty": [np.nan]}, "length_penalty: expected 0 to 8"),
     ],
 )
 def test_a_row_that_is_refused_says_why(signatures, name, inputs, expected):

@@ -160,6 +160,20 @@ def test_a_refused_text_is_named_behind_those_before_it(server):
                 next(stream)
 
 
+def test_what_is_no_text_or_option_is_not_sent(server):
+    with connect() as translate:
+        for use in (
+            lambda: translate.stream("abc"),
+            lambda: translate.score("abc", ["a", "b", "c"]),
+            lambda: translate([None, "a"]),
+            lambda: translate(["a"], beam_width=2.5),
+            lambda: translate(["a"], length_penalty=float("nan")),
+        ):
+            with pytest.raises(InputError, match="Received: "):
+                use()
+    assert server.calls == []
+
+
 def test_search_options_go_to_the_signature_beam(server):
     with connect() as translate:
         translate(["a", "b"], beam_width=4, length_penalty=0.5, nbest=2)
