@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import tensorflow as tf
 
@@ -14,6 +14,7 @@ from keras_attention.artefacts import read_unchanged
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.files import write_atomically
 from keras_attention.grouping import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens
+from keras_attention.processes import LoadedModel, refuse_pickling
 from keras_attention.served import (
     check_search,
     count_characters,
@@ -119,6 +120,15 @@ class SavedModelTranslator:
     def __init__(self, signatures: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         self._signatures = signatures
         self.manifest = manifest
+        self._mark = LoadedModel("a SavedModelTranslator")
+
+    def __reduce__(self) -> NoReturn:
+        """Refuses to be pickled: TensorFlow's graphs cannot be.
+
+        Raises:
+            TypeError: always.
+        """
+        refuse_pickling("a SavedModelTranslator")
 
     @classmethod
     def load(cls, path: str | Path) -> SavedModelTranslator:
@@ -185,6 +195,7 @@ class SavedModelTranslator:
                 before it.
         """
         check_texts(texts=texts)
+        self._mark.check_process()
         check_positive(batch_size=batch_size)
         check_search(beam_width=beam_width, length_penalty=length_penalty, nbest=nbest)
         search = self._search(beam_width, length_penalty, nbest)
@@ -241,4 +252,8 @@ class SavedModelTranslator:
                 f"`nbest` must be from 1 to the beam width, {width}. Received: {nbest}."
             )
         penalty = own["length_penalty"] if length_penalty is None else length_penalty
-        return {"beam_width": width, "length_penalty": float(penalty), "nbest": nbest}
+        return {
+            "beam_width": int(width),
+            "length_penalty": float(penalty),
+            "nbest": int(nbest),
+        }

@@ -84,7 +84,7 @@ def align_pairs(
 def _align_batch(translator: Translator, pairs: Sequence[EncodedPair]) -> Iterator[PairAlignment]:
     codec, source = translator.codec, pad([pair.source for pair in pairs])
     target_in = pad([[START_ID, *pair.target[:-1]] for pair in pairs])
-    weights = keras.ops.convert_to_numpy(translator.aligner(source, target_in))
+    weights = keras.ops.convert_to_numpy(translator.align(source, target_in))
     for pair, rows in zip(pairs, weights, strict=True):
         sources, targets = (
             tokenizer.tokens(text)

@@ -32,6 +32,7 @@ from keras_attention.model_files import (
 )
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.processes import LoadedModel
 from keras_attention.short_list import Ids, ShortList
 from keras_attention.text.codec import TextCodec, pad
 from keras_attention.text.text_limit import TextLimit, default_limit
@@ -43,7 +44,8 @@ class Translator:
     """A trained model and its tokenizers.
 
     Several threads may call one object at the same time. What a `SeedGenerator` draws then depends
-    on which thread is first; an integer seed draws the same everywhere.
+    on which thread is first; an integer seed draws the same everywhere. An object can be pickled,
+    and so be given to processes that `multiprocessing` spawns; forked ones cannot use it.
 
     Args:
         model: a `Seq2Seq`, or an `Ensemble` of several.
@@ -73,6 +75,7 @@ class Translator:
         *,
         max_tokens: int | None = None,
     ) -> None:
+        self._mark = LoadedModel("a Translator")
         check_sizes(model, codec)
         if max_tokens is None:
             max_tokens = default_limit(codec.settings.max_source_length)
@@ -84,6 +87,11 @@ class Translator:
         self.max_tokens = max_tokens
         self._search = Searches(model)
         self._scorer: Callable[[Any, Any], Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Returns what makes an equal translator, without its compiled functions."""
+        # The mark comes first: in a forked process, unpickling the model would never end.
+        return _remake, (self._mark, self.model, self.codec, self.short_list, self.max_tokens)
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
@@ -272,6 +280,7 @@ class Translator:
                 translations of those before it.
         """
         check_texts(texts=texts)
+        self._mark.check_process()
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
@@ -359,6 +368,7 @@ class Translator:
             TextError: if a text of a pair has more than `max_tokens` tokens or is not a string.
         """
         check_texts(sources=sources, targets=targets)
+        self._mark.check_process()
         check_positive(batch_size=batch_size)
         vocabulary = len(self.codec.target.vocabulary)
         return list(
@@ -371,6 +381,16 @@ class Translator:
                 tokens=min(BATCH_TOKENS, BATCH_NUMBERS // vocabulary),
             )
         )
+
+    def align(self, source: Any, target_in: Any) -> Any:
+        """Returns the weights `[B, T, S]` of given targets, as `compile_aligner` computes them.
+
+        Args:
+            source: ids `[B, S]`.
+            target_in: ids `[B, T]`, shifted right by one behind the start token.
+        """
+        self._mark.check_process()
+        return self.aligner(source, target_in)
 
     @cached_property
     def aligner(self) -> Callable[[Any, Any], Any]:
@@ -390,3 +410,14 @@ class Translator:
             )
             for pair, row in zip(pairs, values, strict=True)
         ]
+
+
+def _remake(
+    _: LoadedModel,
+    model: Seq2Seq | Ensemble,
+    codec: TextCodec,
+    short_list: ShortList | None,
+    max_tokens: int,
+) -> Translator:
+    """Make a translator from what was pickled."""
+    return Translator(model, codec, short_list, max_tokens=max_tokens)

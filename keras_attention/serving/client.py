@@ -6,13 +6,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, NoReturn, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from keras_attention.distribution import install_command
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.grouping import batch_by_tokens
+from keras_attention.processes import refuse_pickling
 from keras_attention.served import (
     OUTPUTS,
     check_answered,
@@ -93,6 +94,14 @@ class ServingClient:
         self._transport = _open(self._address, self._model, credentials)
         self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="serving-client")
+
+    def __reduce__(self) -> NoReturn:
+        """Refuses to be pickled: a connection cannot be.
+
+        Raises:
+            TypeError: always.
+        """
+        refuse_pickling("a ServingClient")
 
     @overload
     def __call__(self, texts: str, **options: Any) -> Translation: ...

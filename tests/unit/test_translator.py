@@ -1,3 +1,4 @@
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -14,6 +15,7 @@ from keras_attention import (
     Vocabulary,
 )
 from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.forced_alignment import align_pairs
 from keras_attention.model_files import save_model
 from keras_attention.text.codec import TextCodec
 
@@ -146,6 +148,32 @@ def test_eight_threads_get_what_one_gets(translator):
     assert len(set(map(tuple, expected))) == 4
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(sampled, seeds)) == expected * 4
+
+
+def test_pickled_it_gives_the_same_answers(translator):
+    translator("a")  # compiles what cannot be pickled
+    other = pickle.loads(pickle.dumps(translator))
+    assert other.max_tokens == translator.max_tokens
+    assert texts_of(other(TEXTS)) == texts_of(translator(TEXTS))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda translator: translator("a"),
+        lambda translator: translator.score(["a"], ["b"]),
+        lambda translator: list(align_pairs(translator, [("a", "b")])),
+    ],
+    ids=["translate", "score", "align"],
+)
+def test_a_forked_process_is_told_to_spawn(translator, monkeypatch, use):
+    pickled = pickle.dumps(translator)
+    monkeypatch.setattr("keras_attention.processes._forked", True)
+    message = "^a Translator cannot be used in a process forked from one that had loaded a model"
+    with pytest.raises(InputError, match=message):
+        use(translator)
+    with pytest.raises(InputError, match=message):
+        pickle.loads(pickled)
 
 
 def test_saved_and_loaded_it_gives_the_same_answers(translator, tmp_path):

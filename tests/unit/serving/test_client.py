@@ -1,5 +1,6 @@
 """The client with a server's answers made here; over real ones in `tests/integration`."""
 
+import pickle
 import threading
 import time
 
@@ -172,6 +173,11 @@ def test_what_is_no_text_or_option_is_not_sent(server):
             with pytest.raises(InputError, match="Received: "):
                 use()
     assert server.calls == []
+
+
+def test_a_client_is_not_pickled(server):
+    with connect() as translate, pytest.raises(TypeError, match="^a ServingClient cannot be pick"):
+        pickle.dumps(translate)
 
 
 def test_search_options_go_to_the_signature_beam(server):
