@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.decoding.options import MOST_LENGTH_PENALTY
+from keras_attention.decoding.options import LARGEST, MOST_LENGTH_PENALTY
 from keras_attention.errors import InputError, TextError, encode_text
 from keras_attention.translation import Hypothesis, Translation, is_hypothesis
 
@@ -51,7 +51,8 @@ def check_search(**options: Any) -> None:
         if value is None:
             continue
         penalty = name == "length_penalty"
-        kind, least, most = (Real, 0, MOST_LENGTH_PENALTY) if penalty else (Integral, 1, 2**31 - 1)
+        kind: Any = Real if penalty else Integral
+        least, most = (0, MOST_LENGTH_PENALTY) if penalty else (1, LARGEST)
         if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
             noun = "a number" if penalty else "an integer"
             raise InputError(

@@ -21,6 +21,7 @@ from keras_attention.grouping import BATCH_NUMBERS, BATCH_TOKENS, SORTED_BATCHES
 from keras_attention.model_files import (
     MODEL_FILE,
     SHORT_LIST_FILE,
+    check_finite_weights,
     check_tokenizers,
     copy_for_inference,
     find_parts,
@@ -143,8 +144,9 @@ class Translator:
                 takes the place of `<unk>` (default: whether the model copies).
 
         Raises:
-            InputError: if the model is not a `Seq2Seq`, its vocabulary sizes are not those of the
-                tokenizers, or a setting is unknown or out of its range.
+            InputError: if the model is not a `Seq2Seq`, a weight is not a finite number, its
+                vocabulary sizes are not those of the tokenizers, or a setting is unknown or out of
+                its range.
 
         Example:
             >>> from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
@@ -166,6 +168,7 @@ class Translator:
         )
         if not model.built:
             model.build()
+        check_finite_weights(model)
         return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
 
     @classmethod
@@ -178,6 +181,8 @@ class Translator:
         Raises:
             InputError: if one cannot be loaded, or their tokenizers differ.
         """
+        if isinstance(paths, str | Path):
+            raise InputError(f"expected several paths, such as a list. Received: {paths}.")
         loaded = [(path, cls.load(path)) for path in paths]
         if not loaded:
             raise InputError("expected at least one model. Received: none.")

@@ -18,7 +18,7 @@ from keras_attention.decoding.options import (
     WIDEST_BEAM,
 )
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, check_texts
 from keras_attention.schema import JsonFile, Keys, flag, integer, number, optional, text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
@@ -97,7 +97,12 @@ class TextCodec:
         self.settings = settings
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0."""
+        """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0.
+
+        Raises:
+            InputError: if the texts are one string.
+        """
+        check_texts(texts=texts)
         return pad([self.source.encode(text) for text in texts])
 
     def reference_form(self, text: str) -> str:
