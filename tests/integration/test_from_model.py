@@ -22,11 +22,11 @@ from keras_attention import (
 from keras_attention.export.device import DeviceTranslator
 from keras_attention.export.portable import portable_copy
 from keras_attention.export.saved_model import SavedModelTranslator
+from keras_attention.export.tflite import export_tflite
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 TEXTS = ["one", "two one", "three", "", "four"]
 LENGTHS = {"max_source_length": 9, "max_length": 5}
-from keras_attention.export.tflite import export_tflite
 
 
 @pytest.fixture(scope="module")
