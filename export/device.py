@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,18 @@ class DeviceTranslator:
         if type(threads) is not int or threads < 1:
             raise ValueError(f"`threads` must be a positive integer. Received: threads={threads}.")
         self.name = name
+        self._arguments = content, name, threads
         file = read_device_file(content, name)
         self.codec, self.manifest = file.codec, file.manifest
         self._limit = TextLimit(self.codec.settings.max_source_length)
         self._interpreter = _make_interpreter(content, name, threads)
         self._runners: dict[str, tuple[Any, list[str]]] = {}
         self._turn = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Returns what makes an equal object of the same file."""
+        content, name, threads = self._arguments
+        return partial(DeviceTranslator, threads=threads), (content, name)
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1) -> DeviceTranslator:
@@ -112,7 +119,10 @@ class DeviceTranslator:
             TextError: if a text has more tokens than the file takes, after the translations of
                 those before it.
         """
-        for position, text in enumerate(check_texts(texts)):
+        return self._translate_each(check_texts(texts), beam)
+
+    def _translate_each(self, texts: Iterable[str], beam: bool) -> Iterator[Translation]:
+        for position, text in enumerate(texts):
             try:
                 translation = self._translate(text, beam)
             except TextError as error:

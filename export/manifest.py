@@ -13,7 +13,7 @@ from typing import Any
 from keras_attention._version import __version__
 from keras_attention.artefacts import checksum_of, read_artefact
 from keras_attention.decoding.likeliest import WIDEST
-from keras_attention.decoding.options import WIDEST_BEAM
+from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
 from keras_attention.errors import InputError
 from keras_attention.schema import (
     JsonFile,
@@ -57,7 +57,11 @@ _MANIFEST = JsonFile(
         "vocabulary": {side: {"tokens": integer(1), **_TEXT} for side in SIDES},
         "versions": dictionary_of(text()),
         "compute": text(),
-        "search": {"beam_width": integer(1, WIDEST_BEAM), "length_penalty": number(0)},
+        "search": {
+            "beam_width": integer(1, WIDEST_BEAM),
+            "length_penalty": number(0),
+            "max_length": optional(integer(1, LONGEST)),
+        },
         "limits": {
             "batch": integer(1),
             "tokens": integer(1),

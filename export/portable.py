@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from keras_attention.errors import InputError
-from keras_attention.model_files import copy_for_inference
+from keras_attention.model_files import check_finite_weights, copy_for_inference
 from keras_attention.translator import Translator
 
 COMPUTE = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -22,7 +22,8 @@ def portable_copy(translator: Translator, compute: str = "float32") -> Translato
         compute: the dtype policy of the copy.
 
     Raises:
-        InputError: if there is no such policy, or the translator is an ensemble or something else.
+        InputError: if there is no such policy, the translator is an ensemble or something else, or
+            a weight is not a finite number.
     """
     check_compute(compute)
     if not isinstance(translator, Translator):
@@ -30,6 +31,7 @@ def portable_copy(translator: Translator, compute: str = "float32") -> Translato
             "expected a Translator, which `Translator.from_model` makes of a Seq2Seq and its "
             f"tokenizers. Received: {type(translator).__name__}."
         )
+    check_finite_weights(translator.single_model)
     model = copy_for_inference(translator.single_model, dtype=compute)
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.LSTM):

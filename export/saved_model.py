@@ -6,15 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import tensorflow as tf
 
 from keras_attention.artefacts import read_unchanged
-from keras_attention.errors import InputError, TextError, check_text, check_texts
+from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.files import write_atomically
-from keras_attention.grouping import batch_by_tokens
-from keras_attention.served import encode_texts, read_answer, until_refused
+from keras_attention.grouping import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens
+from keras_attention.processes import LoadedModel, refuse_pickling
+from keras_attention.served import (
+    check_search,
+    count_characters,
+    encode_texts,
+    read_answer,
+    until_refused,
+)
 from keras_attention.text.codec import TextCodec
 from keras_attention.text.graph_tokenizer import import_tensorflow_text
 from keras_attention.translation import Translation
@@ -113,6 +120,15 @@ class SavedModelTranslator:
     def __init__(self, signatures: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         self._signatures = signatures
         self.manifest = manifest
+        self._mark = LoadedModel("a SavedModelTranslator")
+
+    def __reduce__(self) -> NoReturn:
+        """Refuses to be pickled: TensorFlow's graphs cannot be.
+
+        Raises:
+            TypeError: always.
+        """
+        refuse_pickling("a SavedModelTranslator")
 
     @classmethod
     def load(cls, path: str | Path) -> SavedModelTranslator:
@@ -169,18 +185,20 @@ class SavedModelTranslator:
             texts: any iterable of strings.
             batch_size: texts searched together, a positive integer; no more than the export takes.
             beam_width: hypotheses carried along; default the model's own.
-            length_penalty: exponent; default the model's own.
+            length_penalty: exponent, from 0 to 8; default the model's own.
             nbest: hypotheses wanted.
 
         Raises:
+            ValueError: if `batch_size` is out of its range.
             InputError: if an option is not what the export takes.
             TextError: if a text is too long or not valid Unicode, after the translations of those
                 before it.
             TypeError: if `texts` is not an iterable of strings.
         """
         check_texts(texts)
-        if batch_size < 1:
-            raise InputError(f"`batch_size` must be positive. Received: {batch_size}.")
+        self._mark.check_process()
+        check_positive(batch_size=batch_size)
+        check_search(beam_width=beam_width, length_penalty=length_penalty, nbest=nbest)
         search = self._search(beam_width, length_penalty, nbest)
         return self._stream(texts, min(batch_size, self.manifest["limits"]["batch"]), search)
 
@@ -196,8 +214,15 @@ class SavedModelTranslator:
 
         done = 0
         # Code points stand in for tokens, which only the graph counts.
+        own = self.manifest["search"]
+        numbers = BATCH_NUMBERS // (
+            search.get("beam_width", own["beam_width"]) * own.get("max_length", 1)
+        )
         for batch in batch_by_tokens(
-            texts, lambda text: len(check_text(text)) + 1, rows=batch_size
+            texts,
+            lambda text: count_characters(text) + 1,
+            rows=batch_size,
+            tokens=min(BATCH_TOKENS, numbers),
         ):
             for answer in until_refused(search_batch, batch):
                 if isinstance(answer, TextError):
@@ -228,8 +253,8 @@ class SavedModelTranslator:
                 f"`nbest` must be from 1 to the beam width, {width}. Received: {nbest}."
             )
         penalty = own["length_penalty"] if length_penalty is None else length_penalty
-        if penalty < 0:
-            raise InputError(
-                f"`length_penalty` must be at least 0 for an export. Received: {penalty}."
-            )
-        return {"beam_width": width, "length_penalty": float(penalty), "nbest": nbest}
+        return {
+            "beam_width": int(width),
+            "length_penalty": float(penalty),
+            "nbest": int(nbest),
+        }

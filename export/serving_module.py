@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
+from keras_attention.decoding.options import MOST_LENGTH_PENALTY
 from keras_attention.text.graph_tokenizer import GraphTokenizer, make_graph_tokenizer
 from keras_attention.translator import Translator
 from keras_attention.vocabulary import END_ID, PAD_ID
@@ -115,7 +116,9 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             _sentence(fits, f"beam_width: expected 1 to {widest}, or 0.", width),
             _sentence((nbest >= 1) & (nbest <= width), "nbest: expected 1 to the width.", nbest),
             _sentence(
-                tf.math.is_finite(penalty), "length_penalty: expected a finite number.", penalty
+                penalty <= MOST_LENGTH_PENALTY,
+                f"length_penalty: expected 0 to {MOST_LENGTH_PENALTY}.",
+                penalty,
             ),
         )
 

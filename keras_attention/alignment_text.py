@@ -6,6 +6,7 @@ import shutil
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +99,16 @@ class AlignmentMatrix:
         target_tokens: Sequence[str] | None = None,
     ) -> AlignmentMatrix:
         """Return the matrix of one hypothesis, or of weights and their labels."""
+        if not isinstance(hypothesis, Integral) or isinstance(hypothesis, bool):
+            raise ValueError(
+                f"`hypothesis` must be an integer. Received: hypothesis={hypothesis!r}."
+            )
         if not isinstance(alignment, Translation):
+            if hypothesis:
+                raise ValueError(
+                    "`hypothesis` is for a Translation; a matrix of weights has one. "
+                    f"Received: hypothesis={hypothesis}."
+                )
             if source_tokens is None or target_tokens is None:
                 raise ValueError(
                     "a matrix of weights needs `source_tokens` and `target_tokens`. "

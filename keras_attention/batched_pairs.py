@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
@@ -42,12 +43,11 @@ def map_pairs(
         tokens: largest number of padded tokens in a batch, on the longer side.
 
     Raises:
-        TextError: if a text has more than `max_tokens` tokens, after the results of all pairs
-            before it.
-        TypeError: if a pair is not two strings.
+        TextError: if a text has more than `max_tokens` tokens or is not a string, or a pair is not
+            two texts, after the results of all pairs before it.
     """
     remaining, done = iter(pairs), 0
-    while window := list(islice(remaining, batch_size * SORTED_BATCHES)):
+    while window := list(islice(remaining, min(batch_size * SORTED_BATCHES, sys.maxsize))):
         encoded, refused = _encode_pairs(window, codec, TextLimit(max_tokens))
         lengths = [max(len(pair.source), len(pair.target)) for pair in encoded]
         order = sorted(range(len(encoded)), key=lengths.__getitem__)
@@ -66,10 +66,9 @@ def _encode_pairs(
     """Return the pairs before the first one with a text that is too long, and its error."""
     encoded: list[EncodedPair] = []
     for position, texts in enumerate(pairs):
-        if not isinstance(texts, (tuple, list)) or len(texts) != len(SIDES):
-            raise TypeError(
-                f"`pairs` must hold a source and a target each. Received: {texts!r:.60}."
-            )
+        if isinstance(texts, str | bytes) or len(texts) != len(SIDES):
+            problem = f"expected a source and a target. Received: {texts!r:.60}."
+            return encoded, TextError(problem, position, "pair")
         ids = []
         for side, tokenizer, text in zip(SIDES, (codec.source, codec.target), texts, strict=True):
             try:

@@ -69,51 +69,26 @@ def check_positive(**values: object) -> None:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
 
 
-def check_text(text: object, name: str = "texts") -> str:
-    """Returns a text that is a string, one of several that an argument holds.
-
-    Args:
-        text: what came in the place of a text.
-        name: the argument's name, for the error.
-
-    Raises:
-        TypeError: if it is not a string.
-
-    Example:
-        >>> check_text(b"x")
-        Traceback (most recent call last):
-        ...
-        TypeError: `texts` must hold strings alone. Received: b'x', of type bytes.
-    """
-    if isinstance(text, str):
-        return text
-    raise TypeError(f"`{name}` must hold strings alone. Received: {_describe(text)}.")
-
-
 def encode_text(text: object) -> bytes:
     """Returns the UTF-8 bytes of one of several texts.
 
-    Args:
-        text: what came in the place of a text.
-
     Raises:
-        TextError: if it holds lone surrogates, as text has that was read with
+        TextError: if it is not a string, or holds lone surrogates, as text has that was read with
             `errors="surrogateescape"`; at position 0.
-        TypeError: if it is not a string.
     """
-    checked = check_text(text)
+    if not isinstance(text, str):
+        raise TextError(f"expected a string. Received: {_describe(text)}.")
     try:
-        return checked.encode()
+        return text.encode()
     except UnicodeEncodeError:
-        problem = f"expected text of valid Unicode. Received: {checked[:40]!r}."
-        raise TextError(problem) from None
+        raise TextError(f"expected text of valid Unicode. Received: {text[:40]!r}.") from None
 
 
 def check_texts(texts: object, name: str = "texts") -> Iterable[str]:
     """Returns an argument that is an iterable of texts, and not itself a text or bytes.
 
     Args:
-        texts: the argument. Its items are not looked at; `check_text` checks each as it comes.
+        texts: the argument. Its items are not looked at; `encode_text` checks each as it comes.
         name: the argument's name, for the error.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from keras_attention.alignments import Links, hard_links
 from keras_attention.batched_pairs import EncodedPair, map_pairs
-from keras_attention.errors import check_positive
+from keras_attention.errors import check_positive, check_texts
 from keras_attention.text.codec import pad
 from keras_attention.translator import Translator
 from keras_attention.vocabulary import START_ID
@@ -70,6 +70,7 @@ def align_pairs(
         (aligned,) = align_pairs(translator, [("3/5/03", "2003-03-05")])
         aligned.weights.shape, sorted(aligned.links())
     """
+    check_texts(pairs, "pairs")
     check_positive(batch_size=batch_size)
     return map_pairs(
         partial(_align_batch, translator),
@@ -83,7 +84,7 @@ def align_pairs(
 def _align_batch(translator: Translator, pairs: Sequence[EncodedPair]) -> Iterator[PairAlignment]:
     codec, source = translator.codec, pad([pair.source for pair in pairs])
     target_in = pad([[START_ID, *pair.target[:-1]] for pair in pairs])
-    weights = keras.ops.convert_to_numpy(translator.aligner(source, target_in))
+    weights = keras.ops.convert_to_numpy(translator.align(source, target_in))
     for pair, rows in zip(pairs, weights, strict=True):
         sources, targets = (
             tokenizer.tokens(text)

@@ -8,6 +8,9 @@ from typing import TypeVar
 BATCH_TOKENS = 16_384
 """Largest number of padded tokens in a batch: 64 texts of 256 tokens, or 16 of 1,024."""
 
+BATCH_NUMBERS = 2**27
+"""Largest number of logits, or of weights of alignments, in a batch: 512 MiB of float32."""
+
 SORTED_BATCHES = 16
 """Batches whose texts are sorted by length together."""
 

@@ -180,6 +180,19 @@ def _check_sizes(path: Path) -> None:
         raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.") from error
 
 
+def check_finite_weights(model: keras.Model) -> None:
+    """Checks that every weight is a finite number.
+
+    Raises:
+        InputError: if one is not.
+    """
+    if not has_finite_weights(model):
+        raise InputError(
+            "expected a model whose weights are finite numbers. Received: one with others, because "
+            "its training diverged; train again with a lower learning rate."
+        )
+
+
 def has_finite_weights(model: keras.Model) -> bool:
     """Return whether every weight is a finite number."""
     floats = [w for w in model.weights if "float" in keras.backend.standardize_dtype(w.dtype)]

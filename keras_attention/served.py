@@ -1,12 +1,14 @@
 """What an exported SavedModel answers, as translations: in this process or from a server."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.errors import TextError, encode_text
+from keras_attention.decoding.options import LARGEST, MOST_LENGTH_PENALTY
+from keras_attention.errors import InputError, TextError, encode_text
 from keras_attention.translation import Hypothesis, Translation, is_hypothesis
 
 Item = TypeVar("Item")
@@ -20,8 +22,7 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
     """Texts as UTF-8 bytes.
 
     Raises:
-        TextError: if one is no valid Unicode.
-        TypeError: if one is not a string.
+        TextError: if one is not a string, or not valid Unicode.
     """
     encoded = []
     for position, text in enumerate(texts):
@@ -30,6 +31,33 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
         except TextError as error:
             raise error.at(position) from None
     return np.array(encoded, object)
+
+
+def count_characters(text: object) -> int:
+    """Returns the number of characters of a text; 0 if it is not a string, which is refused."""
+    return len(text) if isinstance(text, str) else 0
+
+
+def check_search(**options: Any) -> None:
+    """Checks the options of the signature `beam`, each None where the model's own is meant.
+
+    Args:
+        **options: `beam_width`, `length_penalty` and `nbest`.
+
+    Raises:
+        InputError: if one is out of its range.
+    """
+    for name, value in options.items():
+        if value is None:
+            continue
+        penalty = name == "length_penalty"
+        kind: Any = Real if penalty else Integral
+        least, most = (0, MOST_LENGTH_PENALTY) if penalty else (1, LARGEST)
+        if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
+            noun = "a number" if penalty else "an integer"
+            raise InputError(
+                f"`{name}` must be {noun} from {least} to {most}. Received: {name}={value!r}."
+            )
 
 
 def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Translation]:

@@ -1,8 +1,10 @@
 """The Translator: text in; text, score, tokens and alignment out."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,12 +15,13 @@ from keras_attention.compatibility import check_sizes, make_codec
 from keras_attention.compiled import Searches, compile_aligner, compile_scorer
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
-from keras_attention.errors import InputError, check_positive, check_text, check_texts
+from keras_attention.errors import InputError, check_positive, check_texts
 from keras_attention.files import write_atomically
-from keras_attention.grouping import BATCH_TOKENS, SORTED_BATCHES, batch_by_tokens
+from keras_attention.grouping import BATCH_NUMBERS, BATCH_TOKENS, SORTED_BATCHES, batch_by_tokens
 from keras_attention.model_files import (
     MODEL_FILE,
     SHORT_LIST_FILE,
+    check_finite_weights,
     check_tokenizers,
     copy_for_inference,
     find_parts,
@@ -30,21 +33,20 @@ from keras_attention.model_files import (
 )
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.processes import LoadedModel
 from keras_attention.short_list import Ids, ShortList
 from keras_attention.text.codec import TextCodec, pad
 from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation import PairScore, Translation
 
-_SCORED_NUMBERS = 2**27
-"""Largest number of logits in a batch that is scored: 512 MiB of float32."""
-
 
 class Translator:
     """A trained model and its tokenizers.
 
     Several threads may call one object at the same time. What a `SeedGenerator` draws then depends
-    on which thread is first; an integer seed draws the same everywhere.
+    on which thread is first; an integer seed draws the same everywhere. An object can be pickled,
+    and so be given to processes that `multiprocessing` spawns; forked ones cannot use it.
 
     Args:
         model: a `Seq2Seq`, or an `Ensemble` of several.
@@ -74,6 +76,7 @@ class Translator:
         *,
         max_tokens: int | None = None,
     ) -> None:
+        self._mark = LoadedModel("a Translator")
         check_sizes(model, codec)
         if max_tokens is None:
             max_tokens = default_limit(codec.settings.max_source_length)
@@ -85,6 +88,11 @@ class Translator:
         self.max_tokens = max_tokens
         self._search = Searches(model)
         self._scorer: Callable[[Any, Any], Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Returns what makes an equal translator, without its compiled functions."""
+        # The mark comes first: in a forked process, unpickling the model would never end.
+        return _remake, (self._mark, self.model, self.codec, self.short_list, self.max_tokens)
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
@@ -136,8 +144,9 @@ class Translator:
                 takes the place of `<unk>` (default: whether the model copies).
 
         Raises:
-            InputError: if the model is not a `Seq2Seq`, its vocabulary sizes are not those of the
-                tokenizers, or a setting is unknown or out of its range.
+            InputError: if the model is not a `Seq2Seq`, a weight is not a finite number, its
+                vocabulary sizes are not those of the tokenizers, or a setting is unknown or out of
+                its range.
 
         Example:
             >>> from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
@@ -159,6 +168,7 @@ class Translator:
         )
         if not model.built:
             model.build()
+        check_finite_weights(model)
         return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
 
     @classmethod
@@ -171,6 +181,8 @@ class Translator:
         Raises:
             InputError: if one cannot be loaded, or their tokenizers differ.
         """
+        if isinstance(paths, str | Path):
+            raise InputError(f"expected several paths, such as a list. Received: {paths}.")
         loaded = [(path, cls.load(path)) for path in paths]
         if not loaded:
             raise InputError("expected at least one model. Received: none.")
@@ -258,9 +270,12 @@ class Translator:
                 of similar length together, which ends sooner; samples keep the order of texts.
             prefix: what every output must begin with.
             batch_size: largest number of sources searched together, a positive integer. Batches of
-                long sources are smaller: they have at most 16,384 padded tokens.
-            first: number of the first text. An integer seed draws each sample by the number of
-                its text, so that calls for parts of a file sample as one call for all of it.
+                long sources are smaller: they have at most 16,384 padded tokens. Batches of wide
+                beams are smaller too: they have at most 134,217,728 logits a step, and as many
+                weights of alignments.
+            first: number of the first text, from 0 to 2 ** 62. An integer seed draws each sample
+                by the number of its text, so that calls for parts of a file sample as one call
+                for all of it.
             **options: fields of `SearchOptions`, in place of the model's own settings. Samples
                 are the same for the same seed and texts, whatever the batch size and the thread.
 
@@ -270,10 +285,13 @@ class Translator:
                 before it.
             TypeError: if `texts` is not an iterable of strings.
         """
-        check_positive(batch_size=batch_size)
         check_texts(texts)
+        self._mark.check_process()
+        check_positive(batch_size=batch_size)
+        if not isinstance(first, Integral) or not 0 <= first <= 2**62:
+            raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
         chosen = self.codec.settings.options(**options)
-        begin = self.codec.encode_prefix(check_text(prefix, "prefix"))
+        begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
             raise InputError(
                 f"`prefix` must not be longer than `max_length`, {chosen.max_length} tokens. "
@@ -293,15 +311,16 @@ class Translator:
         # What is drawn depends on the number of a text: samples keep the order of texts.
         sorts = not options.sample
         together = batch_size * (SORTED_BATCHES if sorts and isinstance(texts, Sequence) else 1)
+        rows, tokens = self._batch_limits(options, batch_size)
         limit, tokenizer = TextLimit(self.max_tokens), self.codec.source
-        while window := list(islice(remaining, together)):
+        while window := list(islice(remaining, min(together, sys.maxsize))):
             ids, refused = limit.encode_until_refused(window, tokenizer)
             lengths = [len(each) for each in ids]
             order: Sequence[int] = range(len(ids))
             if sorts:
                 order = sorted(order, key=lengths.__getitem__)
             found: dict[int, Translation] = {}
-            for places in batch_by_tokens(order, lengths.__getitem__, rows=batch_size):
+            for places in batch_by_tokens(order, lengths.__getitem__, rows=rows, tokens=tokens):
                 padded = pad([ids[place] for place in places])
                 allowed = self._allowed(padded, prefix)
                 arrays = self._search(
@@ -318,6 +337,13 @@ class Translator:
             if refused:
                 raise refused.at(done + refused.position)
             done += len(window)
+
+    def _batch_limits(self, options: SearchOptions, batch_size: int) -> tuple[int, int]:
+        """Return the largest numbers of sources and of padded tokens that are searched together."""
+        width, vocabulary = options.beam_width, len(self.codec.target.vocabulary)
+        rows = max(1, BATCH_NUMBERS // (width * vocabulary))
+        tokens = BATCH_NUMBERS // (width * options.max_length)
+        return min(batch_size, rows), min(BATCH_TOKENS, tokens)
 
     def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
         if self.short_list is None or isinstance(self.model, Ensemble):
@@ -348,6 +374,7 @@ class Translator:
             TextError: if a text of a pair has more than `max_tokens` tokens.
             TypeError: if `sources` or `targets` is not an iterable of strings.
         """
+        self._mark.check_process()
         check_positive(batch_size=batch_size)
         pairs = zip(check_texts(sources, "sources"), check_texts(targets, "targets"), strict=True)
         vocabulary = len(self.codec.target.vocabulary)
@@ -358,9 +385,19 @@ class Translator:
                 self.codec,
                 self.max_tokens,
                 batch_size=batch_size,
-                tokens=min(BATCH_TOKENS, _SCORED_NUMBERS // vocabulary),
+                tokens=min(BATCH_TOKENS, BATCH_NUMBERS // vocabulary),
             )
         )
+
+    def align(self, source: Any, target_in: Any) -> Any:
+        """Returns the weights `[B, T, S]` of given targets, as `compile_aligner` computes them.
+
+        Args:
+            source: ids `[B, S]`.
+            target_in: ids `[B, T]`, shifted right by one behind the start token.
+        """
+        self._mark.check_process()
+        return self.aligner(source, target_in)
 
     @cached_property
     def aligner(self) -> Callable[[Any, Any], Any]:
@@ -380,3 +417,14 @@ class Translator:
             )
             for pair, row in zip(pairs, values, strict=True)
         ]
+
+
+def _remake(
+    _: LoadedModel,
+    model: Seq2Seq | Ensemble,
+    codec: TextCodec,
+    short_list: ShortList | None,
+    max_tokens: int,
+) -> Translator:
+    """Make a translator from what was pickled."""
+    return Translator(model, codec, short_list, max_tokens=max_tokens)

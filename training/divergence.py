@@ -44,10 +44,10 @@ class StopDiverged(keras.callbacks.Callback):
     """Raises an error as soon as training diverges; what was kept before stays as it is.
 
     Training has diverged where the loss of a step or a weight before validation is not a finite
-    number, or where the mean loss between two validations exceeds five times `log V`, the
-    cross-entropy of a model that finds all `V` target tokens equally likely. Regularisation is
-    allowed for: the squared norm under `training.l2`, and as much again for each unit of
-    `training.guided_alignment` and `training.coverage_loss`.
+    number, where the held-out loss is NaN, or where the mean loss between two validations exceeds
+    five times `log V`, the cross-entropy of a model that finds all `V` target tokens equally
+    likely. Regularisation is allowed for: the squared norm under `training.l2`, and as much again
+    for each unit of `training.guided_alignment` and `training.coverage_loss`.
 
     It must come before all callbacks that validate, save or log.
 
@@ -92,6 +92,8 @@ class StopDiverged(keras.callbacks.Callback):
         """Checks the weights and the mean loss of the stretch."""
         if not has_finite_weights(self.model):
             self._fail("a weight of the model is not a finite number")
+        if math.isnan((logs or {}).get("val_loss", 0.0)):
+            self._fail("the held-out loss is not a number (nan)")
         loss = float((logs or {}).get("loss", 0.0))
         weight = 1 + self.config.guided_alignment + self.config.coverage_loss
         most = EXPLODED * weight * self.uniform

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
+from keras_attention.decoding.options import (
+    LONGEST,
+    MOST_COVERAGE_PENALTY,
+    MOST_LENGTH_PENALTY,
+    MOST_REPETITION_PENALTY,
+    WIDEST_BEAM,
+)
 from keras_attention.errors import InputError
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.subword_learning import MODEL_TYPES
@@ -417,14 +423,21 @@ class DecodingConfig(Section):
     beam_width: int = setting(
         1, "hypotheses kept a step (1 = greedy)", minimum=1, maximum=WIDEST_BEAM
     )
-    length_penalty: float = setting(0.0, "GNMT's alpha, of beams", minimum=0)
-    coverage_penalty: float = setting(0.0, "GNMT's beta, of beams", minimum=0)
+    length_penalty: float = setting(
+        0.0, "GNMT's alpha, of beams", minimum=0, maximum=MOST_LENGTH_PENALTY
+    )
+    coverage_penalty: float = setting(
+        0.0, "GNMT's beta, of beams", minimum=0, maximum=MOST_COVERAGE_PENALTY
+    )
     max_length: int = setting(
         0, "longest output (0 = data.max_target_length)", minimum=0, maximum=LONGEST
     )
     min_length: int = setting(0, "shortest output in tokens, with </s>", minimum=0, maximum=LONGEST)
     repetition_penalty: float = setting(
-        1.0, "factor on the log-probability of a token that was said before", minimum=1
+        1.0,
+        "factor on the log-probability of a token that was said before",
+        minimum=1,
+        maximum=MOST_REPETITION_PENALTY,
     )
     no_repeat_ngram: int = setting(
         0,

@@ -30,7 +30,7 @@ def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) 
     sizes = len(translator.codec.source.vocabulary), len(translator.codec.target.vocabulary)
     links: list[npt.NDArray[np.int64]] = []
     for (source, target_in, *_), target_out in batches:
-        weights, target = np.asarray(translator.aligner(source, target_in)), np.asarray(target_out)
+        weights, target = np.asarray(translator.align(source, target_in)), np.asarray(target_out)
         attended = weights.argmax(axis=-1)
         origins = np.take_along_axis(np.asarray(source), attended, axis=1).astype("int64")
         # Monotonic attention may look nowhere.

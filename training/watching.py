@@ -6,6 +6,8 @@ one; Keras's own callbacks forget what they have seen when a run is killed.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -29,13 +31,17 @@ class Watcher(keras.callbacks.Callback):
         super().__init__()
         self.monitor = monitor
         self._sign = 1 if higher_is_better else -1
-        self.values = [self._sign * value for value in run.values(monitor)]
+        self.values = [self._signed(value) for value in run.values(monitor)]
+
+    def _signed(self, value: float) -> float:
+        # NaN compares as neither better nor worse, and would stay the best for ever.
+        return float("-inf") if math.isnan(value) else self._sign * value
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes note of the metric, where something is held out."""
         value = (logs or {}).get(self.monitor)
         if value is not None:
-            self.values.append(self._sign * value)
+            self.values.append(self._signed(value))
 
 
 class KeepBest(Watcher):
@@ -62,20 +68,26 @@ class KeepBest(Watcher):
         super().__init__(run, monitor, higher_is_better=higher_is_better)
         self.folder = run.path
         self.translator = translator
-        self._losses = [row.get("val_loss", 0.0) for row in run.metrics() if monitor in row]
+        self._losses = [_loss_of(row) for row in run.metrics() if monitor in row]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves if this epoch is the best; every epoch is, where nothing is held out."""
         before = self._best()
         super().on_epoch_end(epoch, logs)
         if self.values:
-            self._losses.append((logs or {}).get("val_loss", 0.0))
+            self._losses.append(_loss_of(logs or {}))
         if not self.values or self._best() > before:
             self.translator.save(self.folder)
 
     def _best(self) -> tuple[float, float]:
         negated = (-loss for loss in self._losses)
         return max(zip(self.values, negated, strict=True), default=(float("-inf"), 0.0))
+
+
+def _loss_of(logs: Mapping[str, float]) -> float:
+    """The held-out loss, 0 where there is none, and infinite where it is not a number."""
+    loss = logs.get("val_loss", 0.0)
+    return float("inf") if math.isnan(loss) else loss
 
 
 class StopEarly(Watcher):

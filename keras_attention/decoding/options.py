@@ -22,6 +22,14 @@ WIDEST_BEAM = 10_000
 LARGEST = 2**31 - 1
 """The largest value of any other integer option, the largest int32."""
 
+MOST_LENGTH_PENALTY = 8
+"""The largest length penalty: the penalty of the longest output must be a float32."""
+
+MOST_COVERAGE_PENALTY = 10_000
+MOST_REPETITION_PENALTY = 1_000
+MOST_DIVERSITY = 10_000
+"""The largest weights: with more of them, an output ranks like one that does not exist."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
@@ -33,19 +41,19 @@ class SearchOptions:
     Attributes:
         max_length: target steps at most; from 1 to 65,536.
         beam_width: hypotheses a source, from 1 to 10,000; 1 is greedy search. Default 1.
-        length_penalty: exponent of the length penalty that ranks beams (Wu et al. 2016, eq. 14).
-            Default 0.
+        length_penalty: exponent of the length penalty that ranks beams (Wu et al. 2016, eq. 14),
+            from 0 to 8. Default 0.
         coverage_penalty: weight of the coverage penalty that ranks beams (Wu et al. 2016,
-            eq. 14), at least 0. Default 0.
+            eq. 14), from 0 to 10,000. Default 0.
         min_length: target steps at least. Default 0.
-        repetition_penalty: factor, at least 1, on the log-probability of what was said before
+        repetition_penalty: factor, from 1 to 1,000, on the log-probability of what was said before
             (after Keskar et al. 2019, 4.1). Default 1.
         no_repeat_ngram: size of the n-grams that no hypothesis may hold twice; 0 allows all.
             Default 0.
         groups: groups of beams that are kept apart (Vijayakumar et al. 2018), a divisor of
             `beam_width`. Default 1.
         group_diversity: what a token loses for each hypothesis of an earlier group that says it
-            at the same step, at least 0; wants several `groups`. Default 0.
+            at the same step, from 0 to 10,000; wants several `groups`. Default 0.
         sample: draw `beam_width` independent hypotheses rather than search. Default false.
         temperature: of sampling, at least 1e-6; lower values are nearer to greedy search. Default
             1.
@@ -98,14 +106,10 @@ class SearchOptions:
         _check_most("top_k", self.top_k, LARGEST)
         for name in ("min_length", "no_repeat_ngram", "top_k"):
             _check_least(name, getattr(self, name), 0)
-        _check_number("length_penalty", self.length_penalty)
-        for name, least in (
-            ("coverage_penalty", 0),
-            ("repetition_penalty", 1),
-            ("group_diversity", 0),
-        ):
+        for name, (least, most) in _RANGES.items():
             _check_number(name, getattr(self, name))
             _check_least(name, getattr(self, name), least)
+            _check_most(name, getattr(self, name), most)
         self._check_lengths_and_groups()
         self._check_sampling()
 
@@ -127,6 +131,8 @@ class SearchOptions:
             )
 
     def _check_sampling(self) -> None:
+        if not isinstance(self.sample, bool):
+            raise ValueError(f"`sample` must be True or False. Received: sample={self.sample!r}.")
         _check_number("temperature", self.temperature)
         _check_number("top_p", self.top_p)
         _check_least("temperature", self.temperature, LEAST_TEMPERATURE)
@@ -160,9 +166,18 @@ _MOST = {
 }
 
 
-def _check_most(name: str, value: int, most: int) -> None:
+_RANGES = {
+    "length_penalty": (0, MOST_LENGTH_PENALTY),
+    "coverage_penalty": (0, MOST_COVERAGE_PENALTY),
+    "repetition_penalty": (1, MOST_REPETITION_PENALTY),
+    "group_diversity": (0, MOST_DIVERSITY),
+}
+
+
+def _check_most(name: str, value: float, most: int) -> None:
     if value > most:
-        received = value if value <= LARGEST else "an integer of more than 31 bits"
+        short = value <= LARGEST or not isinstance(value, Integral)
+        received = value if short else "an integer of more than 31 bits"
         raise ValueError(f"`{name}` must be at most {most}. Received: {name}={received}.")
 
 

@@ -44,8 +44,8 @@ def search(
         drawing.
 
     Raises:
-        ValueError: if an option is out of its range, the prefix does not fit, or the model's
-            decoder has no room for `max_length` steps.
+        ValueError: if an option is out of its range, the source is not a matrix of ids, the prefix
+            does not fit, or the model's decoder has no room for `max_length` steps.
 
     Example:
         >>> import numpy as np
@@ -62,6 +62,7 @@ def search(
     if not hasattr(model, "encode"):
         raise InputError(f"expected a Seq2Seq. {describe_other(model)}")
     check_room(model, options.max_length)
+    source = _checked_source(source)
     if prefix is not None:
         prefix = _checked_prefix(prefix, source, options.max_length)
     memory, state = model.encode(source)
@@ -111,6 +112,17 @@ def check_room(model: Any, max_length: int) -> None:
             f"`max_length` must be at most {longest}, the steps that this model's decoder has room "
             f"for. Received: max_length={max_length}."
         )
+
+
+def _checked_source(source: Tensor) -> Tensor:
+    source = ops.convert_to_tensor(source)
+    shape = tuple(source.shape)
+    if len(shape) != 2 or shape[1] == 0:
+        raise ValueError(
+            "`source` must be ids [B, S], each row closed by the end token. "
+            f"Received: shape {shape} of {keras.backend.standardize_dtype(source.dtype)}."
+        )
+    return ops.cast(source, "int32")
 
 
 def _checked_prefix(prefix: Tensor, source: Tensor, max_length: int) -> Tensor:

@@ -1,7 +1,9 @@
 """What a trained model keeps of its search options."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from keras_attention.decoding.options import LONGEST, SearchOptions
 
@@ -33,7 +35,11 @@ class SearchSettings:
     replace_unknown: bool = False
 
     def __post_init__(self) -> None:
-        """Checks the values by making options of them."""
+        """Checks the values by making options of them; NumPy's numbers become plain ones."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.integer | np.floating):
+                object.__setattr__(self, field.name, value.item())
         length = self.max_source_length
         if type(length) is not int or not 1 <= length <= LONGEST:
             raise ValueError(

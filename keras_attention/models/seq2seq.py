@@ -222,6 +222,10 @@ class Seq2Seq(keras.Model):
             self.copy_output.build((None, self.settings["target_vocabulary_size"]), (None, width))
         self.built = True
 
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Returns the shape of the logits, `[B, T, V]`."""
+        return (*input_shape[1], self.settings["target_vocabulary_size"])
+
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Logits of the target under teacher forcing; see the class for shapes."""
         source, target, *given = inputs
@@ -292,6 +296,25 @@ class Seq2Seq(keras.Model):
     def _squared_norm(self) -> Tensor:
         matrices = [weight for weight in self.trainable_weights if len(weight.shape) > 1]
         return sum(ops.sum(ops.square(ops.cast(matrix, "float32"))) for matrix in matrices)
+
+    def fit(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
+        """Trains the model as `keras.Model.fit` does, without `class_weight`.
+
+        Raises:
+            ValueError: if `class_weight` is given: Keras would read ids `[B, T]` as one-hot rows
+                of `T` classes.
+        """
+        _refuse_class_weight(class_weight)
+        return super().fit(*args, **kwargs)
+
+    def train_on_batch(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
+        """Trains on one batch as `keras.Model.train_on_batch` does, without `class_weight`.
+
+        Raises:
+            ValueError: if `class_weight` is given, as `fit` says.
+        """
+        _refuse_class_weight(class_weight)
+        return super().train_on_batch(*args, **kwargs)
 
     def teacher_forced(
         self,
@@ -426,3 +449,11 @@ class Seq2Seq(keras.Model):
             config["attention"], custom_objects=custom_objects
         )
         return cls(**{**config, "attention": attention})
+
+
+def _refuse_class_weight(class_weight: Any) -> None:
+    if class_weight is not None:
+        raise ValueError(
+            "`class_weight` must be None for a Seq2Seq; weigh tokens by a `sample_weight` [B, T]. "
+            f"Received: class_weight={class_weight!r}."
+        )

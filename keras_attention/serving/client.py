@@ -6,20 +6,23 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, NoReturn, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from keras_attention.distribution import install_command
-from keras_attention.errors import (
-    InputError,
-    TextError,
-    check_positive,
-    check_text,
-    check_texts,
-)
+from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.grouping import batch_by_tokens
-from keras_attention.served import OUTPUTS, check_answered, encode_texts, read_answer, until_refused
+from keras_attention.processes import refuse_pickling
+from keras_attention.served import (
+    OUTPUTS,
+    check_answered,
+    check_search,
+    count_characters,
+    encode_texts,
+    read_answer,
+    until_refused,
+)
 from keras_attention.serving.failures import Retries, ServingError
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
 from keras_attention.translation import PairScore, Translation
@@ -92,6 +95,14 @@ class ServingClient:
         self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="serving-client")
 
+    def __reduce__(self) -> NoReturn:
+        """Refuses to be pickled: a connection cannot be.
+
+        Raises:
+            TypeError: always.
+        """
+        refuse_pickling("a ServingClient")
+
     @overload
     def __call__(self, texts: str, **options: Any) -> Translation: ...
     @overload
@@ -126,7 +137,7 @@ class ServingClient:
             texts: any iterable of strings.
             beam_width: hypotheses that are searched together, a positive integer; default the
                 model's own.
-            length_penalty: exponent of the length penalty, at least 0; default the model's own.
+            length_penalty: exponent of the length penalty, from 0 to 8; default the model's own.
             nbest: hypotheses of each source, at most `beam_width`.
 
         Raises:
@@ -136,12 +147,8 @@ class ServingClient:
             ServingError: if the server gives no answer, or one that cannot be used.
             TypeError: if `texts` is not an iterable of strings.
         """
-        wide = 1 if beam_width is None else beam_width
-        if not 1 <= wide < 2**31 or not 1 <= nbest < 2**31 or (length_penalty or 0) < 0:
-            raise InputError(
-                "`beam_width` and `nbest` must be positive and `length_penalty` at least 0. "
-                f"Received: {beam_width}, {nbest} and {length_penalty}."
-            )
+        check_texts(texts)
+        check_search(beam_width=beam_width, length_penalty=length_penalty, nbest=nbest)
         search = {}
         if beam_width is not None or length_penalty is not None or nbest != 1:
             search = {
@@ -151,7 +158,7 @@ class ServingClient:
                 ),
                 "nbest": np.int32(nbest),
             }
-        batches = self._batches(check_texts(texts), lambda text: len(check_text(text)))
+        batches = self._batches(texts, count_characters)
         return self._in_order(batches, self._translate, search)
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
@@ -163,9 +170,10 @@ class ServingClient:
             ValueError: if there are more of one than of the other.
             TypeError: if `sources` or `targets` is not an iterable of strings.
         """
-        each = check_texts(sources, "sources"), check_texts(targets, "targets")
-        pairs = zip(*each, strict=True)
-        batches = self._batches(pairs, lambda pair: max(len(check_text(text)) for text in pair))
+        check_texts(sources, "sources")
+        check_texts(targets, "targets")
+        pairs = zip(sources, targets, strict=True)
+        batches = self._batches(pairs, lambda pair: max(map(count_characters, pair)))
         return list(self._in_order(batches, self._score))
 
     def versions(self) -> dict[int, str]:

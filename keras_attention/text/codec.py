@@ -10,9 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.alignments import Links, link_words
-from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
+from keras_attention.decoding.options import (
+    LONGEST,
+    MOST_COVERAGE_PENALTY,
+    MOST_LENGTH_PENALTY,
+    MOST_REPETITION_PENALTY,
+    WIDEST_BEAM,
+)
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, check_texts
 from keras_attention.schema import JsonFile, Keys, flag, integer, number, optional, text
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
@@ -51,10 +57,10 @@ _SEARCH_KEYS: Keys = {
     "max_source_length": integer(1, LONGEST),
     "max_length": integer(1, LONGEST),
     "beam_width": integer(1, WIDEST_BEAM),
-    "length_penalty": number(0),
-    "coverage_penalty": optional(number(0)),
+    "length_penalty": number(0, MOST_LENGTH_PENALTY),
+    "coverage_penalty": optional(number(0, MOST_COVERAGE_PENALTY)),
     "min_length": optional(integer(0)),
-    "repetition_penalty": optional(number(1)),
+    "repetition_penalty": optional(number(1, MOST_REPETITION_PENALTY)),
     "no_repeat_ngram": optional(integer(0)),
     "replace_unknown": optional(flag()),
 }
@@ -91,7 +97,12 @@ class TextCodec:
         self.settings = settings
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0."""
+        """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0.
+
+        Raises:
+            InputError: if the texts are one string.
+        """
+        check_texts(texts)
         return pad([self.source.encode(text) for text in texts])
 
     def reference_form(self, text: str) -> str:
@@ -119,8 +130,10 @@ class TextCodec:
         """Target ids that an output which begins with `text` begins with.
 
         Raises:
-            InputError: if the target vocabulary lacks some of it.
+            InputError: if it is not a string, or the target vocabulary lacks some of it.
         """
+        if not isinstance(text, str):
+            raise InputError(f"`prefix` must be a string. Received: prefix={text!r}.")
         tokens = self.target.cut(self.target.normalizer.normalize_beginning(text))
         ids = self.target.vocabulary.encode(tokens)
         if UNKNOWN_ID in ids:

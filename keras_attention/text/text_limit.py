@@ -64,8 +64,7 @@ class TextLimit:
         """Returns the ids of a text.
 
         Raises:
-            TextError: if it is too long or not valid Unicode, at position 0.
-            TypeError: if it is not a string.
+            TextError: if it is too long, not a string or not valid Unicode, at position 0.
         """
         size = len(encode_text(text))
         if size > self.bytes:

@@ -1,3 +1,4 @@
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from support import live_graphs
 from tensorflow.core.protobuf import saved_model_pb2
 from variants import FEW, LONG, TEXTS, VARIANTS, assert_same, few_variants
 
-from keras_attention import Translator
+from keras_attention import InputError, Translator
 from keras_attention.export.manifest import check_manifest
 from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
 from keras_attention.export.serving_module import SIGNATURES
@@ -25,6 +26,21 @@ def test_gives_the_translators_answers(variant, served):
     assert_same(served([*TEXTS, LONG], batch_size=1), expected)
     assert served([]) == []
     assert_same([served("abc")], [variant("abc")])
+
+
+@few_variants
+def test_other_processes_must_load_it(served, monkeypatch):
+    with pytest.raises(TypeError, match="^a SavedModelTranslator cannot be pickled; make one in"):
+        pickle.dumps(served)
+    monkeypatch.setattr("keras_attention.processes._forked", True)
+    with pytest.raises(InputError, match="^a SavedModelTranslator cannot be used in a process for"):
+        served("abc")
+
+
+@few_variants
+def test_options_may_be_numpys(served):
+    (found,) = served(["abc"], beam_width=np.int64(3), nbest=np.int64(2))
+    assert len(found.hypotheses) == 2
 
 
 @pytest.mark.parametrize("variant_name", ["words"], indirect=True, scope="session")
@@ -201,7 +217,7 @@ def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected)
         ("beam", {**BEAM, "beam_width": [17]}, "beam_width: expected 1 to 16, or 0. Received: 17."),
         ("beam", {**BEAM, "nbest": [2]}, "nbest: expected 1 to the width. Received: 2."),
         ("beam", {**BEAM, "nbest": [0]}, "nbest: expected 1 to the width. Received: 0."),
-        ("beam", {**BEAM, "length_penalty": [np.nan]}, "length_penalty: expected a finite number"),
+        ("beam", {**BEAM, "length_penalty": [np.nan]}, "length_penalty: expected 0 to 8"),
     ],
 )
 def test_a_row_that_is_refused_says_why(signatures, name, inputs, expected):

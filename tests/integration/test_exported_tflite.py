@@ -1,4 +1,5 @@
 import json
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -61,6 +62,13 @@ def test_streams_the_greedy_answer_a_token_at_a_time(variant, tflite_file):
 
 
 one_variant = pytest.mark.parametrize("variant_name", ["bahdanau"], indirect=True, scope="session")
+
+
+@one_variant
+def test_pickled_it_gives_the_same_answers(tflite_file):
+    device = DeviceTranslator.load(tflite_file)
+    other = pickle.loads(pickle.dumps(device))
+    assert (other.name, other("abc").tokens) == (device.name, device("abc").tokens)
 
 
 @one_variant

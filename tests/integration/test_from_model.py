@@ -22,6 +22,7 @@ from keras_attention import (
 from keras_attention.export.device import DeviceTranslator
 from keras_attention.export.portable import portable_copy
 from keras_attention.export.saved_model import SavedModelTranslator
+from keras_attention.export.tflite import export_tflite
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 TEXTS = ["one", "two one", "three", "", "four"]
@@ -97,6 +98,17 @@ def functional_model():
 def test_what_does_not_fit_is_refused_in_a_sentence(model, more, message):
     with pytest.raises(InputError, match=message):
         Translator.from_model(model(), *tokenizers(), **{**LENGTHS, **more})
+
+
+def test_weights_that_are_no_numbers_are_neither_taken_nor_exported(tmp_path):
+    model = small()
+    translator = Translator.from_model(model, *tokenizers(), **LENGTHS)
+    translator.model.weights[-1].assign(np.full(translator.model.weights[-1].shape, np.nan))
+    with pytest.raises(InputError, match="^expected a model whose weights are finite numbers. R"):
+        Translator.from_model(model, *tokenizers(), **LENGTHS)
+    with pytest.raises(InputError, match="^expected a model whose weights are finite numbers. R"):
+        export_tflite(translator, tmp_path / "model.tflite")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_vocabulary_is_no_tokenizer():

@@ -57,12 +57,14 @@ def test_what_is_no_text_has_one_error_in_every_runtime(runtimes):
         (None, TypeError),
         (b"x", TypeError),
         (3, TypeError),
-        (["a", None], TypeError),
-        (["a", b"x"], TypeError),
+        (["a", None], InputError),
+        (["a", b"x"], InputError),
         (["a", broken], InputError),
     ):
         (said,) = {message(runtime, texts, kind) for runtime in runtimes}
-        assert re.search("`texts` must .*, of type|^text 2: expected text of valid Unicode", said)
+        assert re.search(
+            "`texts` must .*, of type|^text 2: expected (text of valid|a string)", said
+        )
 
 
 def test_a_run_that_was_begun_without_stripping_is_not_resumed(trained, tmp_path):

@@ -82,6 +82,15 @@ def test_no_such_hypothesis(draw, hypothesis):
 
 
 @pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
+def test_a_hypothesis_is_a_number_of_a_translation(draw):
+    for other in (True, 0.0, "0", None):
+        with pytest.raises(ValueError, match="^`hypothesis` must be an integer. Received: "):
+            draw(translation("a", "b"), hypothesis=other)
+    with pytest.raises(ValueError, match="^`hypothesis` is for a Translation; a matrix of weight"):
+        draw(np.eye(1), hypothesis=1, source_tokens="a", target_tokens="b")
+
+
+@pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
 @pytest.mark.parametrize("shape", [(2, 3), (2,), (0, 2)])
 def test_alignment_of_another_shape(draw, shape):
     with pytest.raises(ValueError, match=r"2 target tokens .* 2 source tokens"):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -78,11 +80,32 @@ def test_text_that_is_no_unicode():
     assert served.encode_texts(["가", ""]).tolist() == ["가".encode(), b""]
     with pytest.raises(InputError, match="^text 2: expected text of valid Unicode"):
         served.encode_texts(["a", "\ud800"])
+    with pytest.raises(
+        InputError, match="^text 2: expected a string. Received: nan, of type float"
+    ):
+        served.encode_texts(["a", float("nan")])
 
 
-def test_text_that_is_no_string():
-    with pytest.raises(TypeError, match="`texts` must hold strings alone. Received: b'a', of type"):
-        served.encode_texts(["a", b"a"])
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("beam_width", 2.5, "an integer from 1 to 2147483647"),
+        ("beam_width", True, "an integer from 1 to 2147483647"),
+        ("nbest", 0, "an integer from 1 to 2147483647"),
+        ("nbest", "3", "an integer from 1 to 2147483647"),
+        ("length_penalty", float("nan"), "a number from 0 to 8"),
+        ("length_penalty", float("inf"), "a number from 0 to 8"),
+        ("length_penalty", -1, "a number from 0 to 8"),
+    ],
+)
+def test_options_that_no_export_takes_are_refused(name, value, expected):
+    message = f"`{name}` must be {expected}. Received: {name}={value!r}."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        served.check_search(**{"beam_width": 4, "length_penalty": None, "nbest": 1, name: value})
+
+
+def test_options_may_be_numpys():
+    served.check_search(beam_width=np.int64(4), length_penalty=np.float32(0.5), nbest=np.int8(2))
 
 
 def test_hypotheses_that_do_not_exist_are_left_out(outputs):

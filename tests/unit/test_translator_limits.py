@@ -1,6 +1,7 @@
 """Texts of any length: the sizes of batches, and which texts are refused."""
 
 import random
+import re
 
 import numpy as np
 import pytest
@@ -93,9 +94,63 @@ def test_a_text_over_a_batchs_tokens_is_a_batch_of_its_own(translator, shapes, m
 
 
 def test_scores_need_no_more_logits_than_memory_allows(translator, shapes, monkeypatch):
-    monkeypatch.setattr("keras_attention.translator._SCORED_NUMBERS", 8 * 30)
+    monkeypatch.setattr("keras_attention.translator.BATCH_NUMBERS", 8 * 30)
     translator.score(texts(*[4] * 12), texts(*[9] * 12))
     assert shapes == [(3, 10)] * 4  # 30 tokens, of 8 in the vocabulary
+
+
+def test_wide_beams_make_batches_small(translator, shapes, monkeypatch):
+    sources = texts(*[4] * 12)
+    monkeypatch.setattr("keras_attention.translator.BATCH_NUMBERS", 8 * 30)
+    for options in ({"beam_width": 10}, {"beam_width": 10, "sample": True}):
+        shapes.clear()
+        translator(sources, max_length=1, **options)
+        assert shapes == [(3, 5)] * 4  # 30 hypotheses, of 8 logits each
+    shapes.clear()
+    translator(sources, max_length=6, beam_width=2)
+    assert shapes == [(4, 5)] * 3  # 8 hypotheses, of 6 x 5 weights each
+    shapes.clear()
+    translator(sources[:2], beam_width=1000)
+    assert shapes == [(1, 5)] * 2
+
+
+@pytest.mark.parametrize("other", [None, float("nan"), b"ab", ["a"]], ids=repr)
+def test_what_is_no_string_is_named_behind_those_before_it(translator, shapes, other):
+    stream = translator.stream(["abc", other])
+    assert next(stream).source == "abc"
+    message = f"expected a string. Received: {re.escape(repr(other))}, of type "
+    with pytest.raises(TextError, match=f"^text 2: {message}"):
+        next(stream)
+    with pytest.raises(TextError, match=f"^pair 2: target: {message}"):
+        translator.score(["a", "b"], ["a", other])
+    with pytest.raises(TextError, match=f"^pair 1: source: {message}"):
+        list(align_pairs(translator, [(other, "a")]))
+
+
+def test_a_lone_surrogate_is_no_text(translator):
+    with pytest.raises(TextError, match="^text 2: expected text of valid Unicode. Received: .*ud"):
+        translator(["a", "\ud800"])
+
+
+def test_one_string_is_not_read_letter_by_letter(translator):
+    for use in (
+        lambda: translator.stream("abc"),
+        lambda: translator(b"abc"),
+        lambda: translator.score("abc", ["a", "b", "c"]),
+        lambda: translator.score(["a", "b", "c"], "abc"),
+        lambda: list(align_pairs(translator, "ab")),
+    ):
+        with pytest.raises(TypeError, match="must be an iterable of strings. Received: "):
+            use()
+    for pair in ("ab", ("a",), ("a", "b", "c")):
+        with pytest.raises(TextError, match="^pair 1: expected a source and a target. Received: "):
+            list(align_pairs(translator, [pair]))
+
+
+@pytest.mark.parametrize("first", [-1, 0.5, 2**64, "a"])
+def test_the_number_of_the_first_text_is_an_index(translator, first):
+    with pytest.raises(ValueError, match="^`first` must be an integer from 0 to 2 .. 62. Receive"):
+        translator.stream(["a"], first=first)
 
 
 def test_results_do_not_depend_on_the_batches(translator, monkeypatch):

@@ -10,7 +10,13 @@ from support import cases, tensorflow_only, to_numpy
 
 from keras_attention import search
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
-from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.options import (
+    MOST_COVERAGE_PENALTY,
+    MOST_DIVERSITY,
+    MOST_LENGTH_PENALTY,
+    MOST_REPETITION_PENALTY,
+    SearchOptions,
+)
 from keras_attention.vocabulary import END_ID, PAD_ID
 
 SEEDS = range(3)
@@ -272,6 +278,12 @@ def test_options_and_overrides_are_one_interface():
         ({"coverage_penalty": -0.1}, "`coverage_penalty` must be at least 0."),
         ({"repetition_penalty": 0.9}, "`repetition_penalty` must be at least 1."),
         ({"repetition_penalty": "1"}, "`repetition_penalty` must be a finite number."),
+        ({"length_penalty": -0.1}, "`length_penalty` must be at least 0."),
+        ({"length_penalty": 8.5}, "`length_penalty` must be at most 8. Received: length_penalty=8"),
+        ({"coverage_penalty": 1e300}, "`coverage_penalty` must be at most 10000. Received: cov"),
+        ({"repetition_penalty": 1e10}, "`repetition_penalty` must be at most 1000. Received: rep"),
+        ({"groups": 2, "beam_width": 2, "group_diversity": 1e38}, "`group_diversity` must be at m"),
+        ({"sample": "no"}, "`sample` must be True or False. Received: sample='no'."),
         ({"length_penalty": 10**400}, "`length_penalty` must be a finite number."),
         ({"beam_width": 1_000_000}, "`beam_width` must be at most 10000. Received: beam_width=1"),
         ({"max_length": 10**12}, "`max_length` must be at most 65536. Received: max_length=an i"),
@@ -300,6 +312,28 @@ def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(ValueError) as caught:
         SearchOptions(**{"max_length": 8, **options})
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "largest",
+    [
+        {"length_penalty": MOST_LENGTH_PENALTY},
+        {"coverage_penalty": MOST_COVERAGE_PENALTY},
+        {"repetition_penalty": MOST_REPETITION_PENALTY},
+        {"groups": 2, "group_diversity": MOST_DIVERSITY},
+    ],
+    ids=lambda options: list(options)[-1],
+)
+def test_the_largest_weights_lose_no_hypothesis(largest):
+    plain, found = (to_numpy(run(1, beam_width=4, **options)) for options in ({}, largest))
+    assert (plain.scores > IMPOSSIBLE / 2).all()
+    assert (found.scores > IMPOSSIBLE / 2).all()
+
+
+@pytest.mark.parametrize("source", [[4, 5, 2], [[[4, 2]]], np.zeros((2, 0), "int32")])
+def test_a_source_must_be_a_matrix(source):
+    with pytest.raises(ValueError, match="^`source` must be ids .B, S., each row closed by"):
+        search(TableModel(1), source, max_length=2)
 
 
 @pytest.mark.parametrize(

@@ -375,6 +375,20 @@ def test_a_summary_counts_the_weights(options):
     assert f"{model.count_params():,}" in "\n".join(lines)
 
 
+def test_class_weights_are_refused():
+    model = built()
+    model.compile("sgd", loss=MaskedCrossentropy())
+    for train in (model.fit, model.train_on_batch):
+        with pytest.raises(ValueError, match="^`class_weight` must be None for a Seq2Seq; weigh"):
+            train(INPUTS, INPUTS[1], class_weight={4: 2.0})
+
+
+def test_it_tells_the_shape_of_its_logits():
+    model = built()
+    shapes = [np.shape(x) for x in INPUTS]
+    assert model.compute_output_shape(shapes) == tuple(model(INPUTS).shape)
+
+
 @tensorflow_only("Keras's export to a SavedModel")
 def test_keras_exports_a_model_that_copies(tmp_path):
     import tensorflow as tf

@@ -1,5 +1,6 @@
 """The client with a server's answers made here; over real ones in `tests/integration`."""
 
+import pickle
 import threading
 import time
 
@@ -160,6 +161,24 @@ def test_a_refused_text_is_named_behind_those_before_it(server):
                 next(stream)
 
 
+def test_what_is_not_a_text_or_an_option_is_not_sent(server):
+    with connect() as translate:
+        for use in (
+            lambda: translate([None, "a"]),
+            lambda: translate([b"b", "a"]),
+            lambda: translate(["a"], beam_width=2.5),
+            lambda: translate(["a"], length_penalty=float("nan")),
+        ):
+            with pytest.raises(InputError, match="Received: "):
+                use()
+    assert server.calls == []
+
+
+def test_a_client_is_not_pickled(server):
+    with connect() as translate, pytest.raises(TypeError, match="^a ServingClient cannot be pick"):
+        pickle.dumps(translate)
+
+
 def test_search_options_go_to_the_signature_beam(server):
     with connect() as translate:
         translate(["a", "b"], beam_width=4, length_penalty=0.5, nbest=2)
@@ -267,10 +286,10 @@ def test_arguments_out_of_their_range(server, arguments):
         connect(**arguments)
 
 
-@pytest.mark.parametrize("texts", [None, 3, b"ab", ["a", None], ["a", b"b"]])
-def test_what_is_no_text_is_named_and_not_sent(server, texts):
+@pytest.mark.parametrize("texts", [None, 3, b"ab", "abc"])
+def test_what_is_not_several_texts_is_not_sent(server, texts):
     with connect() as translate, pytest.raises(TypeError, match="`texts` must .*of type"):
-        translate(texts)
+        translate.stream(texts)
     with connect() as translate, pytest.raises(TypeError, match="must .*of type"):
         translate.score(texts, ["a", "b"])
     assert not server.calls

@@ -87,6 +87,19 @@ def test_which_codecs_read_alike(codec):
     assert codec.differs_in(TextCodec(codec.source, lower, codec.settings)) == "target"
 
 
+def test_numbers_of_numpy_are_stored_as_plain_ones(codec):
+    settings = SearchSettings(
+        np.int64(9), np.int32(7), beam_width=np.int64(2), length_penalty=np.float32(0.5)
+    )
+    files = TextCodec(codec.source, codec.target, settings).to_files()
+    assert TextCodec.from_files(files, "somewhere").settings == settings
+
+
+def test_encode_takes_several_texts(codec):
+    with pytest.raises(TypeError, match="^`texts` must be an iterable of strings"):
+        codec.encode("ab")
+
+
 def test_encode_closes_and_pads(codec):
     ids = codec.encode(["two words", "", "two unknown words"])
     assert ids.dtype == np.int32

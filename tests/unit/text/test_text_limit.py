@@ -55,5 +55,5 @@ def test_a_text_is_valid_unicode_as_exports_require():
 
 @pytest.mark.parametrize("text", [b"ab", None, 3])
 def test_a_text_is_a_string(text):
-    with pytest.raises(TypeError, match="`texts` must hold strings alone. Received: .*, of type"):
+    with pytest.raises(TextError, match="expected a string. Received: .*, of type"):
         TextLimit(4).encode(text, LETTERS)

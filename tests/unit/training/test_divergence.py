@@ -55,6 +55,12 @@ def test_a_weight_that_is_no_number_stops_before_validation(watch, tmp_path):
         callback.on_epoch_end(2, {"loss": 1.0})
 
 
+def test_a_held_out_loss_that_is_no_number_stops(watch):
+    watch().on_epoch_end(2, {"loss": 1.0, "val_loss": math.inf})
+    with pytest.raises(DivergedError, match="the held-out loss is not a number .nan.. Lower train"):
+        watch().on_epoch_end(2, {"loss": 1.0, "val_loss": math.nan})
+
+
 def test_a_mean_loss_far_above_that_of_knowing_nothing_stops(watch):
     most = EXPLODED * math.log(100)
     watch().on_epoch_end(2, {"loss": most - 0.01})

@@ -57,6 +57,7 @@ def test_the_token_itself_goes_before_its_other_forms_and_those_by_their_order(w
         ("1 2\nthe 1e39 2\n", "line 2: expected finite numbers. Received: '1e39'."),
         ("1 2\nthe 1_0 2\n", "line 2: expected finite numbers. Received: '1_0'."),
         ("1 2\nthe \u0661 2\n", "line 2: expected finite numbers. Received: '\u0661'."),
+        ("1 2\nthe 1 -1e39\n", "line 2: expected finite numbers. Received: '-1e39'."),
         ("1 2\n\n", "line 2: expected a token and its numbers, .* Received: ''."),
         ("1 2\n  1 2\n", "line 2: expected a token and its numbers, .* Received: '  1 2'."),
         ("3 2\nthe 1 2\n", "vectors.vec: expected 3 tokens, as line 1 says. Received: 1."),

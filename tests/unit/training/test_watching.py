@@ -48,6 +48,21 @@ def test_of_equal_values_that_of_the_lowest_loss_is_kept(tmp_path):
     assert found == [1, 1, 2, 3, 4]
 
 
+def test_what_is_no_number_is_never_the_best(tmp_path):
+    nan = float("nan")
+    for more in (True, False):
+        stub = Stub()
+        keep = KeepBest(RunFolder(tmp_path), "val_x", stub, higher_is_better=more)
+        for epoch, value in enumerate([nan, 5.0, nan]):
+            keep.on_epoch_end(epoch, {"val_x": value, "val_loss": 1.0})
+        assert (stub.saved, max(keep.values)) == (1, 5.0 if more else -5.0)
+    stub = Stub()
+    keep = KeepBest(RunFolder(tmp_path), "val_x", stub)
+    for epoch, loss in enumerate([nan, 2.0, nan, 1.0]):
+        keep.on_epoch_end(epoch, {"val_x": 0.0, "val_loss": loss})
+    assert stub.saved == 3
+
+
 def test_a_resumed_run_knows_its_best(tmp_path):
     stub, run = Stub(), folder_with(tmp_path, "val_wer", [30.0, 20.0, 25.0])
     keep = KeepBest(run, "val_wer", stub, higher_is_better=False)
