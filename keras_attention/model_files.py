@@ -97,10 +97,12 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
         InputError: if one of the files differs, or the model's file is not an archive.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
             comment = archive.comment
-    except (OSError, zipfile.BadZipFile):
-        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.") from None
+    except InputError:
+        raise
+    except Exception as error:  # zipfile raises whatever the damage causes
+        raise _not_keras(path, error) from error
     try:
         expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
     except InputError:

@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import os
 import zipfile
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ import pytest
 from support import MECHANISMS
 
 from keras_attention import BahdanauAttention, InputError, Seq2Seq
-from keras_attention.model_files import load_model, save_model
+from keras_attention.model_files import check_tokenizers, load_model, save_model
 from keras_attention.stored_weights import CONFIG_FILE, WEIGHTS_FILE
 
 resource = pytest.importorskip("resource", reason="measures memory as Unix does")
@@ -111,6 +112,14 @@ def test_a_shape_without_values(files, tmp_path):
     path = write(tmp_path / "model.keras", {**files, WEIGHTS_FILE: content.getvalue()})
     with without_memory(), pytest.raises(InputError, match=r"bytes of layers/more\. Received: 0"):
         load_model(path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_tokenizers_are_not_compared_with_an_endless_file(kind, tmp_path):
+    path = tmp_path / "model.keras"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=r"model\.keras: expected a file that can be read"):
+        check_tokenizers(path, tmp_path, None)
 
 
 def test_a_layer_to_be_compiled_with(files, tmp_path):
