@@ -113,6 +113,9 @@ def _described_shapes(config: Mapping[str, Any]) -> Shapes:
             model = keras.saving.deserialize_keras_object(config)
             if not model.built:
                 model.build()
+        for layer in (model, model.decoder.cell.attention or model):
+            if not isinstance(layer.dtype_policy, keras.DTypePolicy):
+                raise ValueError("the `dtype` of its config is no dtype policy")
         return Counter(tuple(weight.shape) for weight in model.weights)
 
     # Keras keeps a list of weights without values for each thread, and fills them in later.

@@ -144,3 +144,11 @@ def test_another_model_is_not_built(tmp_path):
     path = write(tmp_path / "model.keras", files, config)
     with without_memory(), pytest.raises(InputError, match="Received: Sequential. Only a Seq2Seq"):
         load_model(path)
+
+
+@pytest.mark.parametrize("place", [(), ("attention", "config")], ids=["model", "attention"])
+def test_a_dtype_that_is_no_policy(place, files, tmp_path):
+    where = ("config", *place, "dtype", "class_name")
+    config = changed(json.loads(files[CONFIG_FILE]), where, None)
+    with pytest.raises(InputError, match=r"model\.keras: cannot be read as a Keras model"):
+        load_model(write(tmp_path / "model.keras", files, config))
