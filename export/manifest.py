@@ -54,6 +54,7 @@ _MANIFEST = JsonFile(
     "the manifest that `export` writes",
     {
         "files": dictionary_of(text()),
+        "sizes": optional(dictionary_of(integer(0))),
         "vocabulary": {side: {"tokens": integer(1), **_TEXT} for side in SIDES},
         "versions": dictionary_of(text()),
         "compute": text(),
@@ -105,10 +106,15 @@ def describe(codec: TextCodec, **more: Any) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path, described: Mapping[str, Any]) -> None:
-    """Writes the manifest of all files that stand in `folder`, each with its checksum."""
+    """Write the manifest of all files in `folder`, each with its checksum and its size."""
     path = folder / MANIFEST_FILE
     path.parent.mkdir(exist_ok=True)
-    content = {**described, "files": _checksums(folder)}
+    files = _files(folder)
+    content = {
+        **described,
+        "files": {name: checksum_of(file) for name, file in files.items()},
+        "sizes": {name: file.stat().st_size for name, file in files.items()},
+    }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -120,15 +126,17 @@ def check_manifest(folder: Path) -> dict[str, Any]:
             or not named in it.
     """
     manifest = _read(folder)
-    expected, found = manifest["files"], _checksums(folder)
+    expected, found = manifest["files"], _files(folder)
+    sizes = manifest.get("sizes", {})  # older versions wrote none
     for name in sorted({*expected, *found}):
         if name not in found:
             raise InputError(f"{folder}: {name} is missing; {MANIFEST_FILE} names it.")
         if name not in expected:
             raise InputError(f"{folder}: {name} is none of the files that were exported.")
-        if expected[name] != found[name]:
+        size = found[name].stat().st_size
+        if sizes.get(name, size) != size or expected[name] != checksum_of(found[name]):
             raise InputError(
-                f"{folder / name}: damaged or changed, its checksum is another than in "
+                f"{folder / name}: damaged or changed, its checksum or its size is another than in "
                 f"{MANIFEST_FILE}."
             )
     return manifest
@@ -167,11 +175,11 @@ def _read(folder: Path) -> dict[str, Any]:
     return _MANIFEST.parse(read_artefact(path), str(path))
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file but the manifest, by its path in the folder."""
+def _files(folder: Path) -> dict[str, Path]:
+    """Return every file but the manifest, by its path in the folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
-        path.relative_to(folder).as_posix(): checksum_of(path)
+        path.relative_to(folder).as_posix(): path
         for path in files
         if path != folder / MANIFEST_FILE
     }

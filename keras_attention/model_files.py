@@ -19,6 +19,7 @@ from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.schema import parse_json
 from keras_attention.short_list import ShortList
+from keras_attention.stored_weights import check_weights
 from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE, TextCodec
 
 MODEL_FILE = "model.keras"
@@ -96,10 +97,12 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
         InputError: if one of the files differs, or the model's file is not an archive.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
             comment = archive.comment
-    except (OSError, zipfile.BadZipFile):
-        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.") from None
+    except InputError:
+        raise
+    except Exception as error:  # zipfile raises whatever the damage causes
+        raise _not_keras(path, error) from error
     try:
         expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
     except InputError:
@@ -143,12 +146,11 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; expected a trained model.")
-    _check_sizes(path)
+    _check_archive(path, include_optimizer)
     try:
         model = keras.models.load_model(path, compile=include_optimizer)
     except Exception as error:  # Keras raises whatever the damage causes
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
+        raise _not_keras(path, error) from error
     if not isinstance(model, Seq2Seq):
         raise InputError(f"{path}: expected a Seq2Seq model. {describe_other(model)}")
     if include_optimizer and not model.compiled:
@@ -163,8 +165,8 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     return model
 
 
-def _check_sizes(path: Path) -> None:
-    """Check the sizes of an archive's files, since Keras unpacks files of any size."""
+def _check_archive(path: Path, with_optimizer: bool) -> None:
+    """Check sizes and weights before Keras reads the file, which it does whatever they are."""
     try:
         with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
             check_archive(archive, str(path), largest=None)
@@ -174,10 +176,16 @@ def _check_sizes(path: Path) -> None:
                         f"{path}: damaged, expected at most {LARGEST_TEXT} bytes of "
                         f"{item.filename}. Received: {item.file_size}."
                     )
+            check_weights(archive, str(path), with_optimizer=with_optimizer)
     except InputError:
         raise
-    except Exception as error:  # zipfile raises whatever the damage causes
-        raise InputError(f"{path}: cannot be read as a Keras model: no .keras archive.") from error
+    except Exception as error:  # zipfile, h5py and Keras raise whatever the damage causes
+        raise _not_keras(path, error) from error
+
+
+def _not_keras(path: Path, error: Exception) -> InputError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return InputError(f"{path}: cannot be read as a Keras model: {reason}")
 
 
 def check_finite_weights(model: keras.Model) -> None:

@@ -80,8 +80,16 @@ integer of at least 1. Received: 0.
                     f"{where}: format {value['format']} is not known to this version, which reads "
                     f"{self.version}."
                 )
-        self._check(value, self.keys, where)
+        self.check(value, where)
         return value
+
+    def check(self, value: Mapping[str, Any], where: str) -> None:
+        """Check the keys of an object that was parsed before.
+
+        Raises:
+            InputError: If it lacks a key, or has a value of another kind.
+        """
+        self._check(value, self.keys, where)
 
     def _check(self, value: Mapping[str, Any], keys: Keys, where: str, prefix: str = "") -> None:
         for name, kind in keys.items():

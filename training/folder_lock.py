@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from keras_attention.artefacts import read_artefact
 from keras_attention.errors import InputError
 from keras_attention.files import not_writable
 
@@ -80,8 +81,8 @@ def _create(path: Path) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+        return read_artefact(path).decode(errors="replace")
+    except InputError:  # it was removed meanwhile, or is not a file
         return ""
 
 

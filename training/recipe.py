@@ -6,6 +6,7 @@ messages and the command line's help are read from there, so a new setting is on
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_attention.artefacts import read_artefact
 from keras_attention.errors import InputError
-from keras_attention.files import read_lines, write_atomically
+from keras_attention.files import decode_lines, read_lines, write_atomically
 
 from .sections import (
     WITHOUT_ALIGNMENT,
@@ -141,7 +143,7 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
     """
     path = _locate(os.fspath(name_or_path))
     values: dict[str, Any] = {"name": path.stem}
-    values.update(_read("\n".join(read_lines(path)), path))
+    values.update(_read(_read_text(path), path))
     values.update(map(parse_override, overrides))
     return _make(values, path)
 
@@ -186,6 +188,13 @@ def _locate(name_or_path: str) -> Path:
             f"A recipe is the path of a .toml file or one of: {', '.join(names)}."
         )
     return RECIPES_FOLDER / f"{name_or_path}.toml"
+
+
+def _read_text(path: Path) -> str:
+    """Return the text of a recipe, which may come through the pipe of a shell's `<(...)`."""
+    if path.suffix != ".toml" and path.is_fifo():
+        return "\n".join(read_lines(path))
+    return "\n".join(decode_lines(io.BytesIO(read_artefact(path)), str(path)))
 
 
 def _read(text: str, path: Path) -> Iterator[tuple[str, Any]]:

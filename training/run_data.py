@@ -50,6 +50,7 @@ _DATA = JsonFile(
     },
     _FORMAT,
 )
+_PAIRS = "a source and a target on every line"
 _FREE = ("epochs", "folder", *PATH_KEYS, *EMBEDDING_KEYS)
 """Settings that may differ from those of the start; of files, the content must be the same."""
 
@@ -216,7 +217,7 @@ def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
         raise InputError(
             f"{pairs_path}: expected the pairs that the run was started with. Received: others."
         )
-    held_out = [_pair(line, pairs_path) for line in _lines(pairs)]
+    held_out = [_pair(line, pairs_path) for line in _lines(pairs, pairs_path)]
     if any(place >= len(held_out) for place in values["seen"]):
         raise InputError(f"{path}: damaged, expected places of held-out pairs in `seen`.")
     known = {item.name: values[item.name] for item in fields(RunData) if item.name in values}
@@ -359,9 +360,16 @@ def _digest(pairs: Iterable[Pair]) -> str:
 
 
 def _pair(line: str, path: Path) -> Pair:
-    source, target = parse_json(line, str(path), "a pair")
-    return str(source), str(target)
+    pair = parse_json(line, str(path), _PAIRS)
+    if not (list_of(text()).fits(pair) and len(pair) == 2):
+        raise InputError(f"{path}: damaged, expected {_PAIRS}. Received: another line.")
+    return pair[0], pair[1]
 
 
-def _lines(content: bytes) -> list[str]:
-    return [line for line in content.decode().split("\n") if line]
+def _lines(content: bytes, path: Path) -> list[str]:
+    try:
+        return [line for line in content.decode().split("\n") if line]
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: damaged, expected {_PAIRS}. Received: bytes that are not UTF-8."
+        ) from None

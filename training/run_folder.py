@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files import write_atomically
+from keras_attention.files import not_writable, write_atomically
 from keras_attention.workspaces import find_leftovers
 
 from .number_table import COUNTS, MISSING, read_numbers
@@ -142,6 +142,7 @@ class RunFolder:
         if is_run(self.path) and (overwrite or self._never_began()):
             check_removable(self.path)
             remove_run(self.path)
+        self._check_folders()
         self._remove_leftovers()
         if not self.versions_file.exists():
             versions = {
@@ -190,6 +191,13 @@ class RunFolder:
         """Return whether nothing is trained here, since a start or a removal was killed, say."""
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
         return not (trained or self.recipe_file.is_file())
+
+    def _check_folders(self) -> None:
+        """Check that nothing else has taken the place of a folder."""
+        logs = (self.logs / name for name in ("train", "validation", "samples"))
+        for path in (self.checkpoints, self.logs, *logs):
+            if os.path.lexists(path) and not path.is_dir():
+                raise not_writable(path, "Not a directory")
 
     def _other_files(self) -> set[Path]:
         """Return the files in the folder but for locks and what killed processes have left."""

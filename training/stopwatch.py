@@ -32,6 +32,9 @@ class Stopwatch(keras.callbacks.Callback):
         tokens_per_step: target tokens of a batch, `</s>` included and padding not, on average.
         steps: steps of one of fit's epochs.
         clock: tells the time in seconds.
+
+    Raises:
+        InputError: if the folder's `times.csv` is damaged.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Stopwatch(keras.callbacks.Callback):
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
+        read_times(folder)  # refuse a damaged file before the first step
         self.path = folder / TIMES_FILE
         self.tokens_per_step = tokens_per_step
         self.skipped = min(_WARM_UP, steps // 2)

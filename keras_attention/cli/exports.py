@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from keras_attention.artefacts import read_artefact
 from keras_attention.cli.device_export import export_measured, remove_measured
 from keras_attention.export.manifest import check_manifest
 from keras_attention.export.saved_model import export_saved_model
@@ -59,7 +60,7 @@ def about_run(folder: Path) -> dict[str, Any]:
     if not run.recipe_file.is_file():
         return {}
     recipe = load_run_recipe(folder)
-    checksum = hashlib.sha256(run.recipe_file.read_bytes()).hexdigest()
+    checksum = hashlib.sha256(read_artefact(run.recipe_file)).hexdigest()
     name = recipe.training.metric
     values = run.values(f"val_{name}")
     best = (max if higher_is_better(name) else min)(values) if values else None

@@ -6,6 +6,9 @@ import keras
 
 from keras_attention.errors import InputError
 
+_SHOWN = 40
+"""Characters of a class's name that an error shows."""
+
 
 def check_kind(model: Any, *kinds: type) -> None:
     """Check that a model has the encoder and the single decoder steps that search runs.
@@ -23,12 +26,16 @@ def check_kind(model: Any, *kinds: type) -> None:
 
 def describe_other(model: Any) -> str:
     """Describe what was received in place of a `Seq2Seq`, with advice for a Keras model."""
-    received = f"Received: {type(model).__name__}."
     if not isinstance(model, keras.Model):
-        return received
+        return f"Received: {type(model).__name__}."
+    return describe_class(type(model).__name__)
+
+
+def describe_class(name: str) -> str:
+    """Describe the Keras model that was received in place of a `Seq2Seq` by its class's name."""
     return (
-        f"{received} Only a Seq2Seq can search and be exported; docs/python.md, 'From a functional "
-        "model', shows how one takes over the weights."
+        f"Received: {name[:_SHOWN]}. Only a Seq2Seq can search and be exported; docs/python.md, "
+        "'From a functional model', shows how one takes over the weights."
     )
 
 

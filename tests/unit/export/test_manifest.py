@@ -91,6 +91,7 @@ def test_every_damage_of_the_manifest_is_one_sentence(folder):
 
     accepted = check_damages(read, {**manifest, "newer": {}})
     read_by_nobody = {"keras_attention", "recipe", "newer", "search.max_length"}
+    of_older_versions = {"sizes", "sizes.graph.pb", "sizes.variables/weights"}
     of_packages = {f"versions.{name}" for name in manifest["versions"]}
     of_sides = {
         f"vocabulary.{side}.{name}"
@@ -109,10 +110,25 @@ def test_every_damage_of_the_manifest_is_one_sentence(folder):
         "limits.tokens",
         "limits.beam_width",
     }
-    assert set(accepted) <= read_by_nobody | of_packages | of_sides | other
+    assert set(accepted) <= read_by_nobody | of_older_versions | of_packages | of_sides | other
     assert accepted["limits.batch"] == accepted["limits.tokens"] == 1  # a billion
     assert accepted["search.length_penalty"] == 2  # the same, twice
     assert not {"search.beam_width", "limits.beam_width"} & set(accepted)
+
+
+def test_a_file_of_another_size_is_not_read(folder):
+    with open(folder / "graph.pb", "ab") as file:
+        file.truncate(1 << 40)  # to hash it would take half an hour
+    with pytest.raises(InputError, match="graph.pb: damaged or changed, its checksum or its size"):
+        check_manifest(folder)
+
+
+def test_an_older_version_wrote_no_sizes(folder):
+    path = folder / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+    assert manifest.pop("sizes") == {"graph.pb": 5, "variables/weights": 7}
+    path.write_text(json.dumps(manifest))
+    assert check_manifest(folder) == manifest
 
 
 def test_a_newer_format(folder):

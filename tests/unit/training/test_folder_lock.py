@@ -127,3 +127,17 @@ def test_of_two_that_take_over_the_second_is_refused(tmp_path, monkeypatch):
         hold(tmp_path)
     assert path.read_text() == other
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and devices of Unix")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "link to nothing"])
+def test_a_lock_that_is_no_file_is_not_read(kind, tmp_path):
+    path = tmp_path / LOCK_FILE
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else tmp_path / "nothing")
+    with pytest.raises(InputError, match="another process is at work here; wait"):
+        hold(tmp_path)

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import os
 
 import pytest
 
@@ -320,3 +321,27 @@ def test_every_field_is_explained_and_every_default_is_accepted():
 
 def _parts():
     return ("data", "text", "model", "training", "decoding")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and devices of Unix")
+def test_a_recipe_is_a_regular_file_or_a_shell_s_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "device.toml").symlink_to("/dev/zero")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name in ("pipe.toml", "device.toml", "device"):
+        with pytest.raises(InputError, match=f"{name}: expected a file that can be read"):
+            load_recipe(tmp_path / name)
+    reading, writing = os.pipe()
+    os.write(writing, b"seed = 7\n")
+    os.close(writing)
+    try:
+        assert load_recipe(f"/dev/fd/{reading}").seed == 7
+    finally:
+        os.close(reading)
+
+
+def test_the_size_of_a_recipe_is_checked_before_reading(tmp_path):
+    with open(tmp_path / "sparse.toml", "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match=r"sparse\.toml: expected a file of at most"):
+        load_recipe(tmp_path / "sparse.toml")

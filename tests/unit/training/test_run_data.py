@@ -1,5 +1,6 @@
 """A run folder keeps fingerprints of its data, its held-out pairs and the recipe."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -264,4 +265,20 @@ def test_files_that_are_not_those_that_were_written(run):
         read_run_data(run.path)
     (run.path / HELD_OUT_FILE).unlink()
     with pytest.raises(InputError, match=r"held_out\.jsonl: expected a file that can be read"):
+        read_run_data(run.path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'["a"]\n', b'["a", "b", "c"]\n', b"[1, 2]\n", b'{"a": 1, "b": 2}\n', b'"ab"\n', b"3\n"]
+    + [b"null\n", b"a\n", b"[" * 100_000, b'["\xff", "b"]\n'],
+    ids=range(10),
+)
+def test_held_out_lines_that_are_no_pairs(content, run):
+    """A digest that fits them does not make them pairs."""
+    path = run.path / DATA_FILE
+    (run.path / HELD_OUT_FILE).write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "held_out": digest, "seen": []}))
+    with pytest.raises(InputError, match=r"held_out\.jsonl: damaged, expected a source and a"):
         read_run_data(run.path)

@@ -374,3 +374,13 @@ def test_a_removal_can_be_killed_at_any_moment(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 15
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "logs", "logs/train"])
+@pytest.mark.parametrize("kind", ["file", "link to nothing"])
+def test_a_file_in_place_of_a_folder_is_refused_before_training(name, kind, started, recipe):
+    path = started.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch() if kind == "file" else path.symlink_to("nothing")
+    with pytest.raises(InputError, match=f"{name}: expected a place .*Received: Not a directory"):
+        started.start(recipe, 2)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from keras_attention.errors import InputError
@@ -74,3 +76,13 @@ def test_no_times_and_damaged_ones(tmp_path):
         (tmp_path / TIMES_FILE).write_bytes(content)
         with pytest.raises(InputError, match=rf"times.csv: damaged, expected {words}"):
             read_times(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of Unix")
+@pytest.mark.parametrize(
+    "damage", [getattr(os, "mkfifo", None), os.mkdir, lambda path: path.write_text("a\nb\n")]
+)
+def test_a_damaged_file_is_refused_before_the_first_step(damage, tmp_path):
+    damage(tmp_path / TIMES_FILE)
+    with pytest.raises(InputError, match=TIMES_FILE):
+        Stopwatch(tmp_path, tokens_per_step=60.0, steps=30)
