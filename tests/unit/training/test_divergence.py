@@ -57,7 +57,7 @@ def test_a_weight_that_is_no_number_stops_before_validation(watch, tmp_path):
 
 def test_a_held_out_loss_that_is_no_number_stops(watch):
     watch().on_epoch_end(2, {"loss": 1.0, "val_loss": math.inf})
-    with pytest.raises(DivergedError, match="the held-out loss is not a number .nan.. Lower train"):
+    with pytest.raises(DivergedError, match="the held-out loss is not a number .nan.. There is"):
         watch().on_epoch_end(2, {"loss": 1.0, "val_loss": math.nan})
 
 
