@@ -19,10 +19,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keras_attention.figures import add_legend, line_style, open_up, save_figure
-from keras_attention.files import write_atomically
-from keras_attention.fonts import lettering_for
-from keras_attention.training.comparison_table import EMPTY, as_markdown
+from keras_attention.files.text_files import write_atomically
+from keras_attention.training.compare.comparison_table import EMPTY, as_markdown
+from keras_attention.visualization.figures import add_legend, line_style, open_up, save_figure
+from keras_attention.visualization.fonts import lettering_for
 
 HERE = Path(__file__).parent
 PLACES = ("before", "after", "fed")

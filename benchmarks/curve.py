@@ -13,9 +13,15 @@ from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
-from keras_attention.figures import add_legend, check_picture, line_style, open_up, save_figure
-from keras_attention.fonts import lettering_for
-from keras_attention.training.text_metrics import higher_is_better
+from keras_attention.training.metrics.text_metrics import higher_is_better
+from keras_attention.visualization.figures import (
+    add_legend,
+    check_picture,
+    line_style,
+    open_up,
+    save_figure,
+)
+from keras_attention.visualization.fonts import lettering_for
 
 MARKS = (5, 10, 20, 30, 45, 60, 90, 120, 150)
 

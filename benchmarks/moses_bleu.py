@@ -15,7 +15,7 @@ from pathlib import Path
 from sacrebleu.metrics.bleu import BLEU
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
-from keras_attention.files import read_lines
+from keras_attention.files.text_files import read_lines
 
 
 def moses_tokens(lines: list[str], language: str) -> list[str]:

@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 from keras_attention.cli.runtimes import evaluation_pairs
-from keras_attention.export.device import DeviceTranslator
-from keras_attention.export.tflite import RULES, Converted
+from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.tflite.conversion import RULES, Converted
 from keras_attention.export.verify import compare
-from keras_attention.translator import Translator
+from keras_attention.translation.translator import Translator
 
 PARTS = (
     "source_embedding",

@@ -22,8 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from keras_attention.figures import add_legend, line_style, open_up, save_figure
-from keras_attention.fonts import lettering_for
+from keras_attention.visualization.figures import add_legend, line_style, open_up, save_figure
+from keras_attention.visualization.fonts import lettering_for
 
 HERE = Path(__file__).parent
 COLOURS = "magma_r"
@@ -92,7 +92,7 @@ def one_step(page: Page) -> Figure:
 
 def mappings(page: Page) -> Figure:
     """Weights of the page's scores, and of two positions by the difference of their scores."""
-    from keras_attention.mappings import MAPPINGS
+    from keras_attention.ops.mappings import MAPPINGS
 
     figure = Figure(figsize=(7.4, 2.9), layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -9,12 +9,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from keras_attention import align_pairs, measure_alignments, plot_alignment
-from keras_attention.training.data import split_pairs
-from keras_attention.training.evaluate import evaluate
-from keras_attention.training.known_alignments import known_alignments
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.data.pairs import split_pairs
+from keras_attention.training.evaluation.evaluate import evaluate
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.tasks.known_alignments import known_alignments
 from keras_attention.training.train import train
-from keras_attention.translator import Translator
+from keras_attention.translation.translator import Translator
 
 DATE = "September 27, 1994"
 SMALL = ("size=16000", "held_out=500", "epochs=3", "batch_size=64", "embedding=32", "units=64")

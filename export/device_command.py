@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from keras_attention.errors import InputError, TextError
-from keras_attention.files import decode_lines
+from keras_attention.files.text_files import decode_lines
 
-from .device import DeviceTranslator
+from .device.device_translator import DeviceTranslator
 
 _NAME = "python -m keras_attention.export.device_command"
 _INPUT = "standard input"

@@ -13,13 +13,13 @@ import tensorflow as tf
 
 from keras_attention.distribution import install_command
 from keras_attention.errors import InputError
-from keras_attention.files import write_atomically
-from keras_attention.translator import Translator
+from keras_attention.files.text_files import write_atomically
+from keras_attention.translation.translator import Translator
 
-from . import steps
-from .portable import portable_copy
-from .searches import raw_variables
-from .steps import STATE, Named
+from .graphs import steps
+from .graphs.portable import portable_copy
+from .graphs.searches import raw_variables
+from .graphs.steps import STATE, Named
 
 ENCODE_FILE, STEP_FILE = "encode.onnx", "step.onnx"
 OPSET = 18

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.text.text_limit import UNLIMITED
-from keras_attention.translation import Translation
-from keras_attention.translator import Translator
+from keras_attention.translation.result import Translation
+from keras_attention.translation.translator import Translator
 
-from .device import DeviceTranslator
-from .saved_model import SavedModelTranslator
-from .serving_files import find_versions
+from .device.device_translator import DeviceTranslator
+from .saved_model.saved_model import SavedModelTranslator
+from .saved_model.serving_files import find_versions
 
 SCORE_TOLERANCE = 1e-3
 """Largest difference of a score, in nats, that rounding in another runtime explains."""

@@ -11,20 +11,25 @@ from typing import Any
 
 import keras
 
+from keras_attention.decoding.short_list import LEAST_ALLOWED
 from keras_attention.errors import InputError
-from keras_attention.files import errors_of_writing
-from keras_attention.grouping import BATCH_TOKENS
-from keras_attention.model_files import load_model
+from keras_attention.files.folder_lock import hold_folder
+from keras_attention.files.text_files import errors_of_writing
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.short_list import LEAST_ALLOWED
-from keras_attention.text.codec import TextCodec
+from keras_attention.text.padded_batches import BATCH_TOKENS
 from keras_attention.text.text_limit import UNLIMITED
-from keras_attention.translator import Translator
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.model_files import load_model
+from keras_attention.translation.translator import Translator
 
-from .averaging import with_average
-from .batches import PairBatches
-from .build import build_model, make_fit_variables
-from .callbacks import (
+from .assembly.build import build_model, make_fit_variables
+from .assembly.pretrained import load_pretrained
+from .assembly.short_list import learn_short_list
+from .batches.batches import PairBatches
+from .batches.guides import read_guides
+from .batches.pointers import find_pointers
+from .callbacks.averaging import with_average
+from .callbacks.callbacks import (
     VALIDATION_ROWS,
     Checkpoint,
     CountSteps,
@@ -32,25 +37,20 @@ from .callbacks import (
     SeedNoise,
     Validate,
 )
-from .data import Pair
-from .data_paths import with_absolute_paths
-from .divergence import StopDiverged, fit
-from .folder_lock import hold_folder
-from .guides import read_guides
-from .model_checks import least_parameters
-from .pointers import find_pointers
-from .pretrained import load_pretrained
-from .progress import Plan, describe_best, make_progress
-from .reachability import check_metric, report_references
-from .recipe import Recipe
-from .run_files import TRAIN_LOCK
-from .run_folder import RunFolder
-from .samples import ShowSamples
-from .short_list import learn_short_list
-from .start import new_start, resume_start
-from .stopwatch import Stopwatch
-from .text_metrics import higher_is_better
-from .watching import KeepBest, LowerOnPlateau, StopEarly
+from .callbacks.divergence import StopDiverged, fit
+from .callbacks.progress import Plan, describe_best, make_progress
+from .callbacks.samples import ShowSamples
+from .callbacks.stopwatch import Stopwatch
+from .callbacks.watching import KeepBest, LowerOnPlateau, StopEarly
+from .data.data_paths import with_absolute_paths
+from .data.pairs import Pair
+from .evaluation.reachability import check_metric, report_references
+from .metrics.text_metrics import higher_is_better
+from .recipe.model_checks import least_parameters
+from .recipe.recipe import Recipe
+from .run.run_files import TRAIN_LOCK
+from .run.run_folder import RunFolder
+from .run.start import new_start, resume_start
 
 _WEIGHT_BYTES = 4
 _TRAINED_BYTES = 4 * _WEIGHT_BYTES

@@ -17,8 +17,14 @@ import report
 from driver import CORES, FULL, TINY, Run, Worker, parser, pin, versions_of
 from matplotlib.figure import Figure
 
-from keras_attention.figures import add_legend, check_picture, line_style, open_up, save_figure
-from keras_attention.fonts import lettering_for
+from keras_attention.visualization.figures import (
+    add_legend,
+    check_picture,
+    line_style,
+    open_up,
+    save_figure,
+)
+from keras_attention.visualization.fonts import lettering_for
 
 BASE = {"source": 16, "target": 16, "batch": 16, "vocabulary": 8000}
 SWEEPS = {

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from keras_attention.errors import InputError
-from keras_attention.files import read_lines
-from keras_attention.training.build import build_codec
-from keras_attention.training.data import split_pairs
-from keras_attention.training.recipe import Recipe, load_recipe
+from keras_attention.files.text_files import read_lines
+from keras_attention.training.assembly.build import build_codec
+from keras_attention.training.data.pairs import split_pairs
+from keras_attention.training.recipe.recipe import Recipe, load_recipe
 from keras_attention.training.train import make_batches
 
 Batch = tuple[np.ndarray, np.ndarray]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_attention.alignments import (
+from keras_attention.alignment.links import (
     HIGH_ERROR,
     AlignmentQuality,
     GoldAlignment,
@@ -22,14 +22,14 @@ from keras_attention.alignments import (
     measure_alignments,
     read_links,
 )
+from keras_attention.alignment.symmetrization import DEFAULT_METHOD, symmetrize
 from keras_attention.errors import InputError
-from keras_attention.forced_alignment import align_pairs
-from keras_attention.symmetrization import DEFAULT_METHOD, symmetrize
-from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizer import Tokenizer
-from keras_attention.training.data import Pair
-from keras_attention.training.known_alignments import KNOWN, known_alignments
-from keras_attention.translator import Translator
+from keras_attention.training.data.pairs import Pair
+from keras_attention.training.tasks.known_alignments import KNOWN, known_alignments
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.forced_alignment import align_pairs
+from keras_attention.translation.translator import Translator
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from keras_attention.alignments import HIGH_ERROR
+from keras_attention.alignment.links import HIGH_ERROR
 from keras_attention.cli.stopping import advise_on_stop
 from keras_attention.errors import InputError
-from keras_attention.training.by_length import check_lengths, wanted_lengths
-from keras_attention.training.comparison import (
+from keras_attention.files.folder_lock import hold_folder
+from keras_attention.files.workspaces import find_leftovers
+from keras_attention.training.compare.comparison import (
     Run,
     is_complete,
     other_data,
@@ -25,20 +26,19 @@ from keras_attention.training.comparison import (
     read_result,
     set_aside,
 )
-from keras_attention.training.comparison_plots import plot_comparison
-from keras_attention.training.comparison_table import (
+from keras_attention.training.compare.comparison_plots import plot_comparison
+from keras_attention.training.compare.comparison_table import (
     Row,
     format_tables,
     make_rows,
     poorly_aligned,
     save_table,
 )
-from keras_attention.training.folder_lock import hold_folder
-from keras_attention.training.jobs import Failure, run_all
-from keras_attention.training.metric_kinds import format_value
-from keras_attention.training.run_folder import RunFolder
-from keras_attention.training.variants import Grid, Refused
-from keras_attention.workspaces import find_leftovers
+from keras_attention.training.compare.jobs import Failure, run_all
+from keras_attention.training.compare.variants import Grid, Refused
+from keras_attention.training.evaluation.by_length import check_lengths, wanted_lengths
+from keras_attention.training.metrics.metric_kinds import format_value
+from keras_attention.training.run.run_folder import RunFolder
 
 _WIDTH = 160
 """Columns of a table where no terminal says how many it has."""

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from keras_attention.errors import InputError
-from keras_attention.training.dataset_folder import Report, check_folder
-from keras_attention.training.datasets import DataFile, Dataset, find_dataset
-from keras_attention.training.fetch import Opener, fetch_file, open_url
+from keras_attention.training.data.dataset_folder import Report, check_folder
+from keras_attention.training.data.datasets import DataFile, Dataset, find_dataset
+from keras_attention.training.data.fetch import Opener, fetch_file, open_url
 
 
 def run_data(

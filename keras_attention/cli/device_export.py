@@ -11,12 +11,12 @@ from rich.table import Table
 
 from keras_attention.cli.runtimes import evaluation_pairs
 from keras_attention.errors import InputError
-from keras_attention.export.quality_gate import Gate, Quality, measure_variants
-from keras_attention.export.tflite import PRECISIONS, Converted
-from keras_attention.training.metric_kinds import ExactMatch
-from keras_attention.training.run_data import load_run_recipe
-from keras_attention.training.text_metrics import higher_is_better, score
-from keras_attention.translator import Translator
+from keras_attention.export.tflite.conversion import PRECISIONS, Converted
+from keras_attention.export.tflite.quality_gate import Gate, Quality, measure_variants
+from keras_attention.training.metrics.metric_kinds import ExactMatch
+from keras_attention.training.metrics.text_metrics import higher_is_better, score
+from keras_attention.training.run.run_data import load_run_recipe
+from keras_attention.translation.translator import Translator
 
 BEST, ALL = "best", "all"
 CHOICES = (*PRECISIONS, BEST, ALL)

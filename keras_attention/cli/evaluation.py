@@ -18,15 +18,15 @@ from keras_attention.cli.output import print_evaluation, print_wrong
 from keras_attention.cli.runtimes import Translate, evaluation_pairs
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
-from keras_attention.figures import check_picture
-from keras_attention.files import write_atomically
-from keras_attention.training.data import Pair
-from keras_attention.training.evaluate import Evaluation, Form, evaluate
-from keras_attention.training.length_report import plot_by_length, rows_by_length
-from keras_attention.training.metric_kinds import Score, format_value
-from keras_attention.training.text_metrics import make_metric
-from keras_attention.translation import perplexity
-from keras_attention.translator import Translator
+from keras_attention.files.text_files import write_atomically
+from keras_attention.training.data.pairs import Pair
+from keras_attention.training.evaluation.evaluate import Evaluation, Form, evaluate
+from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
+from keras_attention.training.metrics.metric_kinds import Score, format_value
+from keras_attention.training.metrics.text_metrics import make_metric
+from keras_attention.translation.result import perplexity
+from keras_attention.translation.translator import Translator
+from keras_attention.visualization.figures import check_picture
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from keras_attention.artefacts import read_artefact
 from keras_attention.cli.device_export import export_measured, remove_measured
-from keras_attention.export.manifest import check_manifest
-from keras_attention.export.saved_model import export_saved_model
-from keras_attention.export.tflite import export_tflite
-from keras_attention.training.run_data import load_run_recipe
-from keras_attention.training.run_folder import RunFolder
-from keras_attention.training.text_metrics import higher_is_better
-from keras_attention.translator import Translator
+from keras_attention.export.saved_model.manifest import check_manifest
+from keras_attention.export.saved_model.saved_model import export_saved_model
+from keras_attention.export.tflite.conversion import export_tflite
+from keras_attention.files.artefacts import read_artefact
+from keras_attention.training.metrics.text_metrics import higher_is_better
+from keras_attention.training.run.run_data import load_run_recipe
+from keras_attention.training.run.run_folder import RunFolder
+from keras_attention.translation.translator import Translator
 
 REPORT_WIDTH = 100
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.errors import InputError
-from keras_attention.files import decode_lines_or_errors, read_lines_or_errors
+from keras_attention.files.text_files import decode_lines_or_errors, read_lines_or_errors
 
 Line = str | InputError
 """A line, or the error that says why it cannot be used."""

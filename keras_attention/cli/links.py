@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_attention.alignments import check_threshold
+from keras_attention.alignment.links import check_threshold
 from keras_attention.cli.output import FindLinks
 from keras_attention.errors import InputError
 
@@ -30,7 +30,7 @@ def link_finder(
         return None
     if not words:
         return lambda translation, hypothesis: hypothesis.links(threshold)
-    from keras_attention.model_files import find_parts, load_codec
+    from keras_attention.translation.model_files import find_parts, load_codec
 
     try:
         codec = load_codec(find_parts(model)[0])

@@ -10,7 +10,7 @@ from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.threads import limit_threads
 from keras_attention.distribution import describe_conflict
 from keras_attention.errors import InputError
-from keras_attention.files import reason_not_written
+from keras_attention.files.text_files import reason_not_written
 
 _INTERRUPTED = 130
 """What typer returns where a command raised `KeyboardInterrupt`; older versions raise `Abort`."""

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 
-from keras_attention.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.cli.evaluation import Report
-from keras_attention.model_files import load_codec
-from keras_attention.text.codec import SETTINGS_FILE
+from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.text.normalization import normalize
 from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
-from keras_attention.training.data import Pair
-from keras_attention.training.evaluate import Form
-from keras_attention.training.metric_kinds import Bleu, Sacrebleu
-from keras_attention.training.text_metrics import METRICS
+from keras_attention.training.data.pairs import Pair
+from keras_attention.training.evaluation.evaluate import Form
+from keras_attention.training.metrics.metric_kinds import Bleu, Sacrebleu
+from keras_attention.training.metrics.text_metrics import METRICS
+from keras_attention.translation.codec import SETTINGS_FILE
+from keras_attention.translation.model_files import load_codec
 
 _TOKENIZED = 100
 """From so many lines with a tokenized period at their end sacrebleu takes a text for tokenized."""
@@ -79,12 +79,12 @@ def _target_tokenizer(model: Path) -> Tokenizer | None:
     An export says its form itself; the folder that it stands in may be another model's.
     """
     if model.suffix == ".tflite" and model.is_file():
-        from keras_attention.export.device_file import read_device_file
+        from keras_attention.export.device.device_file import read_device_file
 
         content = read_artefact(model, largest=LARGEST_MODEL)
         return read_device_file(content, str(model)).codec.target
     if (model / "saved_model.pb").is_file():
-        from keras_attention.export.manifest import read_target_form
+        from keras_attention.export.saved_model.manifest import read_target_form
 
         if form := read_target_form(model):
             return form

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from keras_attention.alignments import Links, format_links
-from keras_attention.translation import Hypothesis, Translation
+from keras_attention.alignment.links import Links, format_links
+from keras_attention.translation.result import Hypothesis, Translation
 
 if TYPE_CHECKING:
     from keras_attention.export.verify import Agreement
@@ -53,7 +53,7 @@ def note_missing_outputs(count: int) -> None:
 
 def describe_recipe(recipe: Any) -> str:
     """The recipe as TOML, each setting explained above it."""
-    from keras_attention.training.recipe import SETTINGS
+    from keras_attention.training.recipe.recipe import SETTINGS
 
     lines, section = [], ""
     for line in recipe.to_toml().splitlines():

@@ -5,19 +5,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from keras_attention.alignment_text import format_alignment
 from keras_attention.cli.exports import export_all
 from keras_attention.cli.output import log_to_console, print_agreements, print_evaluation
 from keras_attention.errors import InputError
 from keras_attention.export.verify import verify
-from keras_attention.plotting import plot_alignment, plot_curves
-from keras_attention.training.data import Pair
-from keras_attention.training.evaluate import evaluate
-from keras_attention.training.recipe import load_recipe
-from keras_attention.training.run_data import read_held_out
-from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.data.pairs import Pair
+from keras_attention.training.evaluation.evaluate import evaluate
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.run.run_data import read_held_out
+from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
-from keras_attention.translator import Translator
+from keras_attention.translation.translator import Translator
+from keras_attention.visualization.alignment_text import format_alignment
+from keras_attention.visualization.plotting import plot_alignment, plot_curves
 
 RECIPE = "dates"
 SHOWN = 5

@@ -12,7 +12,7 @@ from typing import Any
 from keras_attention.cli.imports import lean_imports
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError, TextError
-from keras_attention.translation import Translation
+from keras_attention.translation.result import Translation
 
 FORMATS = ("tsv", "csv", "dates", "parallel")
 _READING = ("delimiter", "header", "source_column", "target_column")
@@ -72,7 +72,7 @@ def open_translator(
         return _open_export(path, search, nbest)
     with lean_imports():
         from keras_attention.text.text_limit import UNLIMITED
-        from keras_attention.translator import Translator
+        from keras_attention.translation.translator import Translator
 
     translator = Translator.load_ensemble([path, *others])
     if whole_vocabulary:
@@ -104,7 +104,7 @@ def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
     """Lines worth waiting for: a model sorts them by length, unless it samples; no export does."""
     if sample or _is_export(path):
         return batch_size
-    from keras_attention.grouping import SORTED_BATCHES
+    from keras_attention.text.padded_batches import SORTED_BATCHES
 
     return batch_size * SORTED_BATCHES
 
@@ -124,14 +124,14 @@ def _open_export(path: Path, search: Mapping[str, Any], nbest: int) -> Translate
     if path.suffix == ".tflite":
         return _open_tflite(path, search.get("beam_width"), nbest)
     with lean_imports():
-        from keras_attention.export.saved_model import SavedModelTranslator
+        from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
     return _in_words(partial(saved.stream, nbest=nbest, **search))
 
 
 def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
-    from keras_attention.export.device import DeviceTranslator
+    from keras_attention.export.device.device_translator import DeviceTranslator
 
     device = DeviceTranslator.load(path)
     own = device.manifest["beam_width"]
@@ -209,10 +209,10 @@ def evaluation_pairs(
     Raises:
         InputError: if the file cannot be used, or the model brings no recipe or held-out pairs.
     """
-    from keras_attention.training.data import read_pairs
-    from keras_attention.training.data_paths import literal
-    from keras_attention.training.run_data import read_held_out
-    from keras_attention.training.sections import DataConfig
+    from keras_attention.training.data.data_paths import literal
+    from keras_attention.training.data.pairs import read_pairs
+    from keras_attention.training.recipe.sections import DataConfig
+    from keras_attention.training.run.run_data import read_held_out
 
     if data_format not in FORMATS:
         raise InputError(
@@ -246,7 +246,7 @@ def evaluation_pairs(
 
 def _reading_setting(text: str) -> tuple[str, Any]:
     """Return the name, without its section, and the value of one of `_READING`."""
-    from keras_attention.training.recipe import parse_override
+    from keras_attention.training.recipe.recipe import parse_override
 
     key, value = parse_override(text)
     section, _, name = key.partition(".")

@@ -7,7 +7,7 @@ from typing import Any
 from keras_attention.cli.runtimes import Translate, option_of
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient
-from keras_attention.translation import Translation
+from keras_attention.translation.result import Translation
 
 SERVED_AT_ONCE = 4
 """Requests under way at most."""

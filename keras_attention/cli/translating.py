@@ -25,8 +25,8 @@ from keras_attention.cli.progress import Advance, show_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError, TextError
-from keras_attention.files import write_atomically
-from keras_attention.translation import Translation
+from keras_attention.files.text_files import write_atomically
+from keras_attention.translation.result import Translation
 
 
 @dataclass(frozen=True)

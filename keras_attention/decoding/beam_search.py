@@ -14,17 +14,11 @@ from keras_attention.decoding.beams import (
     first_beams,
 )
 from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
-from keras_attention.decoding.hypotheses import (
-    Hypotheses,
-    Step,
-    Tensor,
-    map_tensors,
-    write_step,
-)
+from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, map_tensors, write_step
 from keras_attention.decoding.loop import run_steps
 from keras_attention.errors import check_positive
-from keras_attention.gathering import take_places
-from keras_attention.vocabulary import PAD_ID
+from keras_attention.ops.gathering import take_places
+from keras_attention.special_tokens import PAD_ID
 
 
 class _History(NamedTuple):

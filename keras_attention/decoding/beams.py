@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
-from keras_attention.decoding.likeliest import at_most, likeliest, top_k
-from keras_attention.gathering import flat, take_places
-from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+from keras_attention.decoding.top_tokens import at_most, likeliest, top_k
+from keras_attention.ops.gathering import flat, take_places
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 LEAST_COVERAGE = 1e-6
 """What a source position counts that no step attends to: its logarithm must be finite."""

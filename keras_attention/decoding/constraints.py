@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, log_probabilities
 from keras_attention.decoding.options import SearchOptions
-from keras_attention.vocabulary import END_ID, PAD_ID
+from keras_attention.special_tokens import END_ID, PAD_ID
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,11 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
-from keras_attention.decoding.hypotheses import (
-    Hypotheses,
-    Step,
-    Tensor,
-    write_step,
-)
-from keras_attention.decoding.likeliest import likeliest
+from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, write_step
 from keras_attention.decoding.loop import run_steps
-from keras_attention.gathering import take_places
-from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+from keras_attention.decoding.top_tokens import likeliest
+from keras_attention.ops.gathering import take_places
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """`gains, tokens = choose(t, plain, adjusted)`, of `[B, V]` two of `[B, 1]`."""

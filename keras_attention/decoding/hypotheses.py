@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_attention.gathering import take_places
-from keras_attention.vocabulary import PAD_ID, START_ID
+from keras_attention.ops.gathering import take_places
+from keras_attention.special_tokens import PAD_ID, START_ID
 
 Tensor = Any
 Step = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Tensor]]

@@ -10,15 +10,9 @@ from keras import ops
 
 from keras_attention.decoding.constraints import Constraints
 from keras_attention.decoding.greedy import extend
-from keras_attention.decoding.hypotheses import (
-    IMPOSSIBLE,
-    Hypotheses,
-    Step,
-    Tensor,
-    map_tensors,
-)
+from keras_attention.decoding.hypotheses import IMPOSSIBLE, Hypotheses, Step, Tensor, map_tensors
 from keras_attention.errors import check_positive
-from keras_attention.gathering import take_places
+from keras_attention.ops.gathering import take_places
 
 
 def sample_search(

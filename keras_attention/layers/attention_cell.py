@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_mechanism import (
+from keras_attention.attention.base.attention_mechanism import (
     AttentionMechanism,
     Tensor,
     checked_choice,
     checked_units,
     map_state,
 )
+from keras_attention.fast.hoisted_lstm import make_lstm
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
-from keras_attention.layers.hoisted_lstm import make_lstm
 
 PLACEMENTS = ("before", "after")
 

@@ -5,13 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_mechanism import (
+from keras_attention.attention.base.attention_mechanism import (
     Tensor,
     checked_choice,
     checked_rate,
     checked_units,
 )
-from keras_attention.layers.hoisted_lstm import make_lstm
+from keras_attention.fast.hoisted_lstm import make_lstm
 
 MERGES = ("concat", "sum")
 

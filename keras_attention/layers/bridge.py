@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_mechanism import Tensor, checked_choice, checked_units
+from keras_attention.attention.base.attention_mechanism import Tensor, checked_choice, checked_units
 
 KINDS = ("dense", "copy", "zero")
 

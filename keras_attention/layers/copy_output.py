@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.masking import Tensor
-from keras_attention.vocabulary import PAD_ID, UNKNOWN_ID
+from keras_attention.ops.masking import Tensor
+from keras_attention.special_tokens import PAD_ID, UNKNOWN_ID
 
 _LEAST = 1e-9
 """The smallest probability of a copied token whose logarithm is taken."""

@@ -4,7 +4,11 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_units
+from keras_attention.attention.base.attention_mechanism import (
+    AttentionMechanism,
+    Tensor,
+    checked_units,
+)
 
 
 class StepNoise(NamedTuple):

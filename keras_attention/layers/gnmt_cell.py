@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_attention.attention.base.attention_mechanism import AttentionMechanism
 from keras_attention.layers.attention_cell import AttentionCell
-from keras_attention.layers.attention_mechanism import AttentionMechanism
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

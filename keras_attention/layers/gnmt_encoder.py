@@ -5,14 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_mechanism import (
+from keras_attention.attention.base.attention_mechanism import (
     Tensor,
     checked_choice,
     checked_rate,
     checked_units,
 )
+from keras_attention.fast.hoisted_lstm import make_lstm
 from keras_attention.layers.bilstm_encoder import MERGES, direction_units
-from keras_attention.layers.hoisted_lstm import make_lstm
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.attention_mechanism import Tensor
+from keras_attention.attention.base.attention_mechanism import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -5,16 +5,16 @@ from typing import Any
 
 import keras
 
+from keras_attention.attention.base.attention_mechanism import AttentionMechanism
 from keras_attention.layers.attention_cell import AttentionCell
 from keras_attention.layers.attention_decoder import AttentionDecoder
-from keras_attention.layers.attention_mechanism import AttentionMechanism
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder, direction_units
 from keras_attention.layers.bridge import Bridge
 from keras_attention.layers.decoder_cell import DecoderCell
 from keras_attention.layers.gnmt_cell import GNMTCell
 from keras_attention.layers.gnmt_encoder import GNMTEncoder
-from keras_attention.layers.transformer_cell import TransformerCell
-from keras_attention.layers.transformer_encoder import TransformerEncoder
+from keras_attention.layers.transformer.transformer_cell import TransformerCell
+from keras_attention.layers.transformer.transformer_encoder import TransformerEncoder
 
 ENCODERS = ("bilstm", "gnmt", "transformer")
 DECODERS = ("lstm", "gnmt", "transformer")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.layers.attention_mechanism import Tensor
+from keras_attention.attention.base.attention_mechanism import Tensor
 from keras_attention.models.kinds import check_kind
 from keras_attention.models.memory import Memory
 from keras_attention.models.seq2seq import Seq2Seq

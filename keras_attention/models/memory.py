@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from keras import ops
 
-from keras_attention.masking import Tensor
+from keras_attention.ops.masking import Tensor
 
 
 class Memory(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.masking import Tensor, real_tokens
+from keras_attention.ops.masking import Tensor, real_tokens
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

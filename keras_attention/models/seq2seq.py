@@ -6,18 +6,22 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention import alignment_losses
-from keras_attention.layers.attention_mechanism import AttentionMechanism, Tensor, checked_rate
+from keras_attention.attention.base.attention_mechanism import (
+    AttentionMechanism,
+    Tensor,
+    checked_rate,
+)
 from keras_attention.layers.copy_output import CopyOutput
 from keras_attention.layers.token_embedding import TokenEmbedding
-from keras_attention.losses import MaskedCrossentropy, token_weights
-from keras_attention.masking import real_tokens
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 from keras_attention.models.settings import check_ties, checked_settings
-from keras_attention.packing import pack_steps
-from keras_attention.replicas import replica_count, weigh_replica
+from keras_attention.objectives import alignment_losses
+from keras_attention.objectives.losses import MaskedCrossentropy, token_weights
+from keras_attention.objectives.replicas import replica_count, weigh_replica
+from keras_attention.ops.masking import real_tokens
+from keras_attention.ops.packing import pack_steps
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_attention.layers.attention_mechanism import (
+from keras_attention.attention.base.attention_mechanism import (
     AttentionMechanism,
     checked_choice,
     checked_rate,

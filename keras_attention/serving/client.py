@@ -12,9 +12,12 @@ import numpy as np
 
 from keras_attention.distribution import install_command
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
-from keras_attention.grouping import batch_by_tokens
-from keras_attention.processes import refuse_pickling
-from keras_attention.served import (
+from keras_attention.serving.failures import Retries, ServingError
+from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
+from keras_attention.text.padded_batches import batch_by_tokens
+from keras_attention.translation.processes import refuse_pickling
+from keras_attention.translation.result import PairScore, Translation
+from keras_attention.translation.served_answers import (
     OUTPUTS,
     check_answered,
     check_search,
@@ -23,9 +26,6 @@ from keras_attention.served import (
     read_answer,
     until_refused,
 )
-from keras_attention.serving.failures import Retries, ServingError
-from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
-from keras_attention.translation import PairScore, Translation
 
 CHARACTERS = 65_536
 """Characters of a request at most, each text counted as the longest: servers pad to that."""

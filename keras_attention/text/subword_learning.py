@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from keras_attention.errors import InputError
-from keras_attention.text.subword_tokenizer import even_spaces, import_sentencepiece
-from keras_attention.vocabulary import (
+from keras_attention.special_tokens import (
     END,
     END_ID,
     PAD,
@@ -22,6 +21,7 @@ from keras_attention.vocabulary import (
     UNKNOWN,
     UNKNOWN_ID,
 )
+from keras_attention.text.subword_tokenizer import even_spaces, import_sentencepiece
 
 MODEL_TYPES = ("unigram", "bpe")
 

@@ -11,9 +11,10 @@ from types import ModuleType
 from typing import Any
 
 from keras_attention.errors import InputError
+from keras_attention.special_tokens import END_ID, SPECIAL_TOKENS
 from keras_attention.text.normalization import WHITE_SPACE, normalize
 from keras_attention.text.tokenizer import Tokenizer
-from keras_attention.vocabulary import END_ID, SPECIAL_TOKENS, Vocabulary
+from keras_attention.text.vocabulary import Vocabulary
 
 SPACE = "▁"
 """How a piece writes the space before a word, U+2581."""

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from keras_attention.errors import InputError
-from keras_attention.files import decode_text
+from keras_attention.files.text_files import decode_text
+from keras_attention.special_tokens import END, END_ID, PAD_ID, START_ID
 from keras_attention.text.normalization import Normalizer, normalize
-from keras_attention.vocabulary import END, END_ID, PAD_ID, START_ID, Vocabulary
+from keras_attention.text.vocabulary import Vocabulary
 
 
 class Tokenizer(ABC):

@@ -10,7 +10,7 @@ from keras_attention.errors import InputError
 from keras_attention.text.normalization import WHITE_SPACE
 from keras_attention.text.subword_tokenizer import SubwordTokenizer
 from keras_attention.text.tokenizer import Tokenizer
-from keras_attention.vocabulary import Vocabulary
+from keras_attention.text.vocabulary import Vocabulary
 
 __all__ = [
     "TOKENIZERS",

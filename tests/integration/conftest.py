@@ -32,7 +32,7 @@ def trained(build):
 
     def train_and_export(folder):
         from keras_attention.cli.exports import export_all
-        from keras_attention.training.recipe import load_recipe
+        from keras_attention.training.recipe.recipe import load_recipe
         from keras_attention.training.train import train
 
         export_all(train(load_recipe("dates", SETTINGS), folder), folder)
@@ -68,7 +68,7 @@ def variant(variant_name):
 @pytest.fixture(scope="session")
 def saved_model(variant, variant_name, build):
     """Export the variant as a SavedModel; do not change its version folder."""
-    from keras_attention.export.saved_model import export_saved_model
+    from keras_attention.export.saved_model.saved_model import export_saved_model
 
     folder = build(f"SavedModel of {variant_name}", partial(export_saved_model, variant))
     return folder / "1"
@@ -77,7 +77,7 @@ def saved_model(variant, variant_name, build):
 @pytest.fixture(scope="session")
 def served(saved_model):
     """Load the variant's SavedModel."""
-    from keras_attention.export.saved_model import SavedModelTranslator
+    from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
     return SavedModelTranslator.load(saved_model)
 
@@ -91,7 +91,7 @@ def signatures(served):
 @pytest.fixture(scope="session")
 def tflite_file(variant, variant_name, build):
     """Export the variant to TFLite; do not change the file."""
-    from keras_attention.export.tflite import export_tflite
+    from keras_attention.export.tflite.conversion import export_tflite
 
     folder = build(f"TFLite of {variant_name}", lambda new: export_tflite(variant, new / FILE))
     return folder / FILE

@@ -31,7 +31,7 @@ def contents(folder):
 
 def copy_after(stretches, folder, monkeypatch):
     """Keeps a run as it stands after so many validations: what a kill would have left."""
-    from keras_attention.training.callbacks import Checkpoint
+    from keras_attention.training.callbacks.callbacks import Checkpoint
 
     write = Checkpoint.on_epoch_end
 
@@ -46,7 +46,7 @@ def copy_after(stretches, folder, monkeypatch):
 def train_eagerly(patch):
     """Train without a graph and without pictures: either takes longer than a few steps."""
     from keras_attention.models.seq2seq import Seq2Seq
-    from keras_attention.training.samples import ShowSamples
+    from keras_attention.training.callbacks.samples import ShowSamples
 
     patch.setattr(Seq2Seq, "run_eagerly", property(lambda model: True, lambda model, value: None))
     patch.setattr(ShowSamples, "on_epoch_end", lambda *arguments: None)

@@ -15,12 +15,17 @@ from keras_attention import (
     WordTokenizer,
     learn_subwords,
 )
-from keras_attention.alignments import HIGH_ERROR, format_links, measure_alignments, parse_links
+from keras_attention.alignment.links import (
+    HIGH_ERROR,
+    format_links,
+    measure_alignments,
+    parse_links,
+)
+from keras_attention.alignment.symmetrization import symmetrize
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.forced_alignment import align_pairs
-from keras_attention.symmetrization import symmetrize
-from keras_attention.text.codec import TextCodec
-from keras_attention.training.date_links import date_links
+from keras_attention.training.tasks.date_links import date_links
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.forced_alignment import align_pairs
 
 DATES = [("march 27, 2016", "2016-03-27"), ("9/27/94", "1994-09-27"), ("1/1/70", "1970-01-01")]
 SENTENCES = [("the low tower", "low newer"), ("newest", "the newest low")]

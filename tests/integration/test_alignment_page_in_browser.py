@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention import write_alignment_page
-from keras_attention.translation import Hypothesis, Translation
+from keras_attention.translation.result import Hypothesis, Translation
 
 
 def translation(source, *outputs):

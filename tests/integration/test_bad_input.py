@@ -13,7 +13,7 @@ import keras
 import pytest
 from runs import SETTINGS, contents, overrides
 
-from keras_attention.export.manifest import MANIFEST_FILE
+from keras_attention.export.saved_model.manifest import MANIFEST_FILE
 
 GOOD = b"a\tb\nc\td\n"
 TRAIN = "train dates --output new"

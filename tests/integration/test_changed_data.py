@@ -8,13 +8,13 @@ import shutil
 import pytest
 from runs import contents, overrides, train_eagerly
 
-from keras_attention.model_files import load_codec
-from keras_attention.training.comparison import Result, Run
-from keras_attention.training.measuring import complete
-from keras_attention.training.recipe import load_recipe
-from keras_attention.training.run_data import Fingerprint, RunData, read_held_out
-from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.compare.comparison import Result, Run
+from keras_attention.training.compare.measuring import complete
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.run.run_data import Fingerprint, RunData, read_held_out
+from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
+from keras_attention.translation.model_files import load_codec
 
 RECIPE = """
 [data]
@@ -79,7 +79,7 @@ def test_a_run_goes_on_with_changed_data_where_it_is_told_so(work, run, monkeypa
             trained.append(pairs) or PairBatches(pairs, *rest, **options)
         ),
     )
-    from keras_attention.training.batches import PairBatches
+    from keras_attention.training.batches.batches import PairBatches
 
     asked = ["train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2"]
     assert run(*asked, "--changed-data").code == 0

@@ -13,8 +13,8 @@ import pytest
 from runs import SETTINGS, overrides
 
 from keras_attention import Translator
-from keras_attention.export.tflite import export_tflite
-from keras_attention.training.run_folder import RunFolder
+from keras_attention.export.tflite.conversion import export_tflite
+from keras_attention.training.run.run_folder import RunFolder
 
 PROGRAM = Path(sys.executable).with_name("keras-attention")
 LINES = ["march 27, 2016", "", "9/27/94", "Tuesday, September 27, 1994"]

@@ -11,27 +11,27 @@ import keras
 import pytest
 from runs import contents, overrides, train_eagerly
 
-from keras_attention.training import jobs
-from keras_attention.training.comparison import plan_runs, read_result
-from keras_attention.training.folder_lock import LOCK_FILE
-from keras_attention.training.measuring import complete
-from keras_attention.training.run_folder import RunFolder
-from keras_attention.training.stopwatch import TIMES_FILE
-from keras_attention.training.variants import expand_grid
+from keras_attention.files.folder_lock import LOCK_FILE
+from keras_attention.training.callbacks.stopwatch import TIMES_FILE
+from keras_attention.training.compare import jobs
+from keras_attention.training.compare.comparison import plan_runs, read_result
+from keras_attention.training.compare.measuring import complete
+from keras_attention.training.compare.variants import expand_grid
+from keras_attention.training.run.run_folder import RunFolder
 
 TINY = ["size=300", "held_out=50", "longest=4", "units=16", "embedding=8", "epochs=2"]
 # Tracing a step's graph takes longer than these few steps take.
 EAGER_WORKER = """
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.training.samples import ShowSamples
-from keras_attention.training.worker import main
+from keras_attention.training.callbacks.samples import ShowSamples
+from keras_attention.training.compare.worker import main
 Seq2Seq.run_eagerly = property(lambda model: True, lambda model, value: None)
 ShowSamples.on_epoch_end = lambda *arguments: None
 """
 # After the first step behind a checkpoint it waits until it is killed.
 WAITING_WORKER = """
 import time
-from keras_attention.training.callbacks import Checkpoint
+from keras_attention.training.callbacks.callbacks import Checkpoint
 def wait(checkpoint, batch, logs=None):
     time.sleep(60 if checkpoint.folder.last_checkpoint()[0] else 0)
 Checkpoint.on_train_batch_end = wait

@@ -9,11 +9,11 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from variants import assert_same, make_translator
 
 from keras_attention import BahdanauAttention, InputError
-from keras_attention.export.device import DeviceTranslator
-from keras_attention.export.device_file import write_device_file
-from keras_attention.export.quality_gate import MOST_LOST, Quality, measure_variants
-from keras_attention.export.tflite import PRECISIONS, Converted
-from keras_attention.training.text_metrics import score
+from keras_attention.export.device.device_file import write_device_file
+from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.tflite.conversion import PRECISIONS, Converted
+from keras_attention.export.tflite.quality_gate import MOST_LOST, Quality, measure_variants
+from keras_attention.training.metrics.text_metrics import score
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 TEXTS = ["the cat sat on", "", "a quick brown fox", "zzz", "jumps over the lazy"]
@@ -165,7 +165,7 @@ def test_a_file_of_a_newer_format(files, tmp_path, monkeypatch):
     with zipfile.ZipFile(files["int8"]) as archive:
         size = min(item.header_offset for item in archive.infolist())
     codec, newer = DeviceTranslator.load(files["int8"]).codec, tmp_path / "newer.tflite"
-    monkeypatch.setattr("keras_attention.export.device_file.FORMAT", 2)
+    monkeypatch.setattr("keras_attention.export.device.device_file.FORMAT", 2)
     write_device_file(newer, files["int8"].read_bytes()[:size], codec, {})
     monkeypatch.undo()
     with pytest.raises(InputError, match=r"newer\.tflite: format 2 is not known to this version"):

@@ -3,7 +3,7 @@
 import pytest
 from runs import overrides
 
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.train import train
 
 SMALL = (
@@ -38,7 +38,7 @@ def test_a_run_that_diverges_later_keeps_its_best_model(run, tmp_path, eagerly, 
     train(load_recipe("dates", [*SMALL, "epochs=1"]), folder)
     before = (folder / "model.keras").read_bytes()
     again = ("train", "dates", "--output", folder, *overrides(*SMALL, "epochs=3"), "--resume")
-    monkeypatch.setattr("keras_attention.training.divergence.EXPLODED", 0.0)
+    monkeypatch.setattr("keras_attention.training.callbacks.divergence.EXPLODED", 0.0)
     outcome = run(*again)
     assert outcome.code == 2 and "training diverged in epoch 2, step 8" in outcome.err
     assert f". The best model before that is kept in {folder}; --resume keeps the " in outcome.err

@@ -10,8 +10,8 @@ import sacrebleu
 
 from keras_attention import LuongAttention, Seq2Seq, Translator, Vocabulary, WordTokenizer
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.text.codec import TextCodec
-from keras_attention.vocabulary import UNKNOWN_ID
+from keras_attention.special_tokens import UNKNOWN_ID
+from keras_attention.translation.codec import TextCodec
 
 PAIRS = [
     ("march 27, 2016", "2016-03-27"),

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
-from keras_attention.export import quality_gate, tflite
-from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.tflite import conversion as tflite
+from keras_attention.export.tflite import quality_gate
 
 
 @pytest.fixture(scope="module")

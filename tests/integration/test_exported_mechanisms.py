@@ -12,8 +12,10 @@ import tensorflow as tf
 from support import MECHANISMS, assert_close
 from variants import TEXTS, assert_same, make_translator
 
-from keras_attention.export import device, steps, tflite
-from keras_attention.export.searches import raw_variables
+from keras_attention.export.device import device_translator as device
+from keras_attention.export.graphs import steps
+from keras_attention.export.graphs.searches import raw_variables
+from keras_attention.export.tflite import conversion as tflite
 
 BEFORE, AFTER = {"placement": "before"}, {"placement": "after"}
 FEEDING = {**AFTER, "input_feeding": True}

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from keras_attention import InputError
-from keras_attention.export import steps
+from keras_attention.export.graphs import steps
 from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
-from keras_attention.text.codec import TextCodec
+from keras_attention.translation.codec import TextCodec
 
 # One for each state that a step hands on, and none of them with text in its graphs.
 STATES = ("bahdanau", "gnmt over a memory", "transformer")

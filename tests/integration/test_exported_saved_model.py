@@ -10,11 +10,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 from variants import FEW, LONG, TEXTS, VARIANTS, assert_same, few_variants
 
 from keras_attention import InputError, Translator
-from keras_attention.export.manifest import check_manifest
-from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
-from keras_attention.export.serving_module import SIGNATURES
-from keras_attention.served import read_answer
-from keras_attention.text.codec import TextCodec
+from keras_attention.export.saved_model.manifest import check_manifest
+from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.saved_model.serving_module import SIGNATURES
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.served_answers import read_answer
 
 # A width and a penalty that several tests use: the Keras model is traced once for each pair.
 BEAMS = {"beam_width": 4, "length_penalty": 0.8}
@@ -32,7 +32,7 @@ def test_gives_the_translators_answers(variant, served):
 def test_other_processes_must_load_it(served, monkeypatch):
     with pytest.raises(TypeError, match="^a SavedModelTranslator cannot be pickled; make one in"):
         pickle.dumps(served)
-    monkeypatch.setattr("keras_attention.processes._forked", True)
+    monkeypatch.setattr("keras_attention.translation.processes._forked", True)
     with pytest.raises(InputError, match="^a SavedModelTranslator cannot be used in a process for"):
         served("abc")
 

@@ -14,10 +14,10 @@ from variants import LONG, TEXTS, assert_same
 
 from keras_attention import CharacterTokenizer, InputError, Vocabulary
 from keras_attention.cli.exports import about_run
-from keras_attention.export.device import DeviceTranslator
-from keras_attention.export.device_file import read_device_file, write_device_file
-from keras_attention.export.tflite import export_tflite
-from keras_attention.text.codec import TextCodec
+from keras_attention.export.device.device_file import read_device_file, write_device_file
+from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.tflite.conversion import export_tflite
+from keras_attention.translation.codec import TextCodec
 
 
 def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, tflite_file):
@@ -210,7 +210,7 @@ WITHOUT_TENSORFLOW = """
 import json, sys
 for name in ("tensorflow", "keras", "jax", "torch", "sentencepiece", "typer", "matplotlib"):
     sys.modules[name] = None
-from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.device.device_translator import DeviceTranslator
 translations = DeviceTranslator.load(sys.argv[1])(json.loads(sys.argv[2]))
 loaded = [name for name, module in sys.modules.items() if module is not None]
 print(json.dumps({

@@ -19,10 +19,10 @@ from keras_attention import (
     WordTokenizer,
     search,
 )
-from keras_attention.export.device import DeviceTranslator
-from keras_attention.export.portable import portable_copy
-from keras_attention.export.saved_model import SavedModelTranslator
-from keras_attention.export.tflite import export_tflite
+from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.graphs.portable import portable_copy
+from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+from keras_attention.export.tflite.conversion import export_tflite
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 TEXTS = ["one", "two one", "three", "", "four"]

@@ -6,16 +6,16 @@ import sys
 
 import pytest
 
-from keras_attention.export.manifest import check_manifest
-from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.saved_model.manifest import check_manifest
+from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
 
 EXPORT = '''
 import os, signal, sys
 import tensorflow as tf
 from types import SimpleNamespace
 from keras_attention import Translator
-from keras_attention.export import saved_model
-from keras_attention.export.limits import Limits
+from keras_attention.export.saved_model import saved_model
+from keras_attention.export.saved_model.limits import Limits
 
 folder, deadly, end = sys.argv[1:]
 

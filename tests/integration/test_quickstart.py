@@ -3,7 +3,7 @@
 from runs import contents, overrides
 
 from keras_attention.export import verify
-from keras_attention.training.run_files import check_removable
+from keras_attention.training.run.run_files import check_removable
 
 try:
     import resource

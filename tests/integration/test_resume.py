@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from runs import SETTINGS, copy_after, overrides
 
-from keras_attention.training.recipe import load_recipe
-from keras_attention.training.run_files import TRAIN_LOCK
-from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.run.run_files import TRAIN_LOCK
+from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
 
 DEADLINE = 120

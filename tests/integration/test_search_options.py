@@ -3,10 +3,10 @@
 import pytest
 
 from keras_attention import InputError, Translator
-from keras_attention.export.saved_model import export_saved_model
-from keras_attention.export.tflite import export_tflite
-from keras_attention.training.build import build_codec
-from keras_attention.training.recipe import load_recipe
+from keras_attention.export.saved_model.saved_model import export_saved_model
+from keras_attention.export.tflite.conversion import export_tflite
+from keras_attention.training.assembly.build import build_codec
+from keras_attention.training.recipe.recipe import load_recipe
 
 TYPED = b"march 27, 2016\n9/27/94\n"
 LINES = TYPED.decode().split("\n")[:-1]

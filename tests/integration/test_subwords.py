@@ -14,15 +14,15 @@ from variants import TEXTS, assert_same
 
 from keras_attention import InputError, LuongAttention, Seq2Seq, Translator
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.export.device import DeviceTranslator
-from keras_attention.export.saved_model import SavedModelTranslator, export_saved_model
-from keras_attention.export.tflite import export_tflite
+from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.tflite.conversion import export_tflite
 from keras_attention.export.verify import verify
-from keras_attention.text.codec import TextCodec
-from keras_attention.training.recipe import load_recipe
-from keras_attention.training.sections import TextConfig
-from keras_attention.training.tokenizers import learn_tokenizers
+from keras_attention.training.assembly.tokenizers import learn_tokenizers
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.recipe.sections import TextConfig
 from keras_attention.training.train import train
+from keras_attention.translation.codec import TextCodec
 
 BOTH = {"source_tokenizer": "subword", "target_tokenizer": "subword"}
 VARIANTS = {
@@ -156,14 +156,14 @@ def test_each_side_and_each_model_keeps_its_own_subwords(build):
 
 SAVED_MODEL = """
 import json, sys
-from keras_attention.export.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 translations = SavedModelTranslator.load(sys.argv[1] + "/1")(json.loads(sys.argv[2]))
 """
 DEVICE = """
 import json, sys
 for name in ("tensorflow", "tensorflow_text", "keras", "sentencepiece"):
     sys.modules[name] = None
-from keras_attention.export.device import DeviceTranslator
+from keras_attention.export.device.device_translator import DeviceTranslator
 translations = DeviceTranslator.load(sys.argv[1] + "/model.tflite")(json.loads(sys.argv[2]))
 """
 SHOW = "\nprint(json.dumps([(t.source_tokens, t.tokens, t.text) for t in translations]))"

@@ -9,12 +9,12 @@ from runs import contents
 from variants import assert_same
 
 from keras_attention.errors import InputError
-from keras_attention.export.device import DeviceTranslator
-from keras_attention.export.saved_model import SavedModelTranslator
-from keras_attention.text.codec import CODEC_FILES, SETTINGS_FILE
+from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 from keras_attention.text.normalization import EDGES
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.train import train
+from keras_attention.translation.codec import CODEC_FILES, SETTINGS_FILE
 
 DATE = "march 27, 2016"
 

@@ -7,8 +7,8 @@ from runs import train_eagerly
 from keras_attention import Translator
 from keras_attention.cli.runtimes import lines_at_once, open_translator
 from keras_attention.errors import InputError
-from keras_attention.training.recipe import load_recipe
-from keras_attention.training.short_list import learn_short_list
+from keras_attention.training.assembly.short_list import learn_short_list
+from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.train import train
 
 SETTINGS = [

@@ -12,7 +12,7 @@ import pytest
 
 from keras_attention import CharacterTokenizer, Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.text.codec import TextCodec
+from keras_attention.translation.codec import TextCodec
 
 PAGE = Path(__file__).parents[2] / "docs" / "browser"
 LIMIT = 12

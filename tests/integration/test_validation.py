@@ -8,13 +8,13 @@ from runs import copy_after
 from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
-from keras_attention.grouping import BATCH_TOKENS
-from keras_attention.text.codec import TextCodec
-from keras_attention.training.callbacks import Validate
-from keras_attention.training.recipe import load_recipe
-from keras_attention.training.run_folder import RunFolder
-from keras_attention.training.samples import ShowSamples
+from keras_attention.text.padded_batches import BATCH_TOKENS
+from keras_attention.training.callbacks.callbacks import Validate
+from keras_attention.training.callbacks.samples import ShowSamples
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import _validation_batches, train
+from keras_attention.translation.codec import TextCodec
 
 TINY = [
     "size=300",

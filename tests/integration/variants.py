@@ -13,8 +13,8 @@ from keras_attention import (
     learn_subwords,
 )
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import make_tokenizer
+from keras_attention.translation.codec import TextCodec
 
 HANGUL = "가나다라마바사아자차한국어 é😀"
 

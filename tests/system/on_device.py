@@ -15,15 +15,15 @@ from pathlib import Path
 ABSENT = ("tensorflow", "tensorflow_text", "keras", "jax", "torch", "sentencepiece", "typer")
 NOT_OURS = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
 
-ONE = "from keras_attention.export.device import DeviceTranslator as D; import sys; "
-ONE += "print(D.load(sys.argv[1])(sys.argv[2:])[0].text)"
+ONE = "from keras_attention.export.device.device_translator import DeviceTranslator as D; "
+ONE += "import sys; print(D.load(sys.argv[1])(sys.argv[2:])[0].text)"
 
 
 def main(path: str) -> None:
     """Translates in every way, and says how large and how fast all of it is."""
     found = [name for name in ABSENT if importlib.util.find_spec(name)]
     expect(not found, f"a device without {', '.join(found)}")
-    from keras_attention.export.device import DeviceTranslator
+    from keras_attention.export.device.device_translator import DeviceTranslator
 
     translator, lines = DeviceTranslator.load(path, threads=2), sys.stdin.read().splitlines()
     for line, translation in zip(lines, translator(lines), strict=True):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from keras_attention.training.data import split_pairs
-from keras_attention.training.evaluate import evaluate
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.data.pairs import split_pairs
+from keras_attention.training.evaluation.evaluate import evaluate
+from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.train import train
 
 PATTERNS = (

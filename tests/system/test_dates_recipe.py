@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from keras_attention.training.data import split_pairs
-from keras_attention.training.evaluate import evaluate
-from keras_attention.training.recipe import load_recipe
-from keras_attention.training.run_folder import RunFolder
+from keras_attention.training.data.pairs import split_pairs
+from keras_attention.training.evaluation.evaluate import evaluate
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
 
 DATES = Path(__file__).parents[2] / "../shared/data/dates/date.txt"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.recipe.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
 LESSONS = [ROOT / "docs" / name for name in ("attention.md", "attention.ko.md")]

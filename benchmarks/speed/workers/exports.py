@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_attention.export.tflite import FLOAT32, INT8, Converted
-from keras_attention.translator import Translator
+from keras_attention.export.tflite.conversion import FLOAT32, INT8, Converted
+from keras_attention.translation.translator import Translator
 
 
 def write_all(translator: Translator, folder: Path) -> list[str]:

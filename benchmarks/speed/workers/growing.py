@@ -13,10 +13,10 @@ from ours import rig
 from protocol import Reply, measured
 
 from keras_attention import BahdanauAttention, LuongAttention, MaskedAccuracy, MaskedCrossentropy
-from keras_attention.compiled import Searches
 from keras_attention.decoding.options import SearchOptions
-from keras_attention.fused_adam import FusedAdam
+from keras_attention.fast.fused_adam import FusedAdam
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.translation.compiled_search import Searches
 
 
 class Growing:

@@ -15,10 +15,10 @@ from keras import ops
 from protocol import Reply, measured
 
 from keras_attention import MaskedAccuracy, MaskedCrossentropy
-from keras_attention.decoding.likeliest import likeliest
-from keras_attention.fused_adam import FusedAdam
-from keras_attention.layers.hoisted_lstm import LSTM
-from keras_attention.vocabulary import PAD_ID, START_ID
+from keras_attention.decoding.top_tokens import likeliest
+from keras_attention.fast.fused_adam import FusedAdam
+from keras_attention.fast.hoisted_lstm import LSTM
+from keras_attention.special_tokens import PAD_ID, START_ID
 
 
 class Parts:

@@ -61,7 +61,7 @@ def compare(
     Example: keras-attention compare copy --vary attention=bahdanau,luong,none --seeds 3
     """
     from keras_attention.cli.comparing import Plan, parse_lengths, run_compare
-    from keras_attention.training.variants import expand_grid
+    from keras_attention.training.compare.variants import expand_grid
 
     wanted = parse_lengths(lengths)
     grid = expand_grid(recipe, overrides or [], vary=vary or [], also=also or [])

@@ -72,11 +72,11 @@ def export(
     """
     from keras_attention.cli.device_export import check_choice
     from keras_attention.cli.exports import export_all, print_operators
-    from keras_attention.export.limits import Limits
+    from keras_attention.export.graphs.portable import check_compute
     from keras_attention.export.onnx import export_onnx, import_converter
-    from keras_attention.export.portable import check_compute
-    from keras_attention.export.serving_files import checked_name, write_serving_files
-    from keras_attention.translator import Translator
+    from keras_attention.export.saved_model.limits import Limits
+    from keras_attention.export.saved_model.serving_files import checked_name, write_serving_files
+    from keras_attention.translation.translator import Translator
 
     check_choice(tflite)
     check_compute(compute)
@@ -124,7 +124,7 @@ def verify(
     from keras_attention.cli.output import print_agreements
     from keras_attention.cli.runtimes import evaluation_pairs
     from keras_attention.export.verify import verify as run
-    from keras_attention.translator import Translator
+    from keras_attention.translation.translator import Translator
 
     translator = Translator.load(model)
     if file is None:

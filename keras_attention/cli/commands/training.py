@@ -62,13 +62,13 @@ def train(
     Example: keras-attention train dates --set attention=luong --set placement=after
     """
     from keras_attention.cli.output import describe_recipe, log_to_console
-    from keras_attention.training.recipe import load_recipe, recipe_names
+    from keras_attention.training.recipe.recipe import load_recipe, recipe_names
 
     resolved = load_recipe(recipe, overrides or [])
     if show:
         print(describe_recipe(resolved))
         return
-    from keras_attention.training.run_data import load_run_recipe
+    from keras_attention.training.run.run_data import load_run_recipe
     from keras_attention.training.train import train as run
 
     log_to_console()

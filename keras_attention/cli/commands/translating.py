@@ -215,11 +215,11 @@ def plot(
 
     Example: keras-attention plot saved_models/dates --file a.txt --html a.html --beam 3
     """
-    from keras_attention.alignment_page import check_page, write_alignment_page
-    from keras_attention.alignment_text import format_alignment
     from keras_attention.cli.lines import plotted_lines
     from keras_attention.cli.runtimes import open_translator
-    from keras_attention.plotting import plot_alignment
+    from keras_attention.visualization.alignment_page import check_page, write_alignment_page
+    from keras_attention.visualization.alignment_text import format_alignment
+    from keras_attention.visualization.plotting import plot_alignment
 
     lines = plotted_lines(text, file, output, page, nbest)
     if page is None:

@@ -4,7 +4,7 @@ import pytest
 
 from keras_attention.cli.datasets import run_data
 from keras_attention.errors import InputError
-from keras_attention.training.datasets import DATASETS
+from keras_attention.training.data.datasets import DATASETS
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
 from keras_attention.cli.evaluation import Report
 from keras_attention.cli.notes import compared_form, print_notes
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.export.manifest import MANIFEST_FILE, describe, write_manifest
-from keras_attention.text.codec import TextCodec
+from keras_attention.export.saved_model.manifest import MANIFEST_FILE, describe, write_manifest
+from keras_attention.translation.codec import TextCodec
 
 PAIRS = [("s", "A cat"), ("s", "\ufb01ne"), ("s", "e\u0301"), ("s", "a cat")]
 

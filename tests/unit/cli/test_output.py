@@ -12,9 +12,9 @@ from keras_attention.cli.output import (
     print_evaluation,
 )
 from keras_attention.export.verify import Agreement
-from keras_attention.training.evaluate import Evaluation
-from keras_attention.training.recipe import SETTINGS, load_recipe
-from keras_attention.translation import Hypothesis, Translation
+from keras_attention.training.evaluation.evaluate import Evaluation
+from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
+from keras_attention.translation.result import Hypothesis, Translation
 
 
 @pytest.fixture

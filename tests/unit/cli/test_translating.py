@@ -14,7 +14,7 @@ from keras_attention.cli.progress import show_progress
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.translating import Printed, run_translate, translate_lines
 from keras_attention.errors import InputError, TextError
-from keras_attention.translation import Hypothesis, Translation
+from keras_attention.translation.result import Hypothesis, Translation
 
 LINES = b"one\n\xff\n\nlonger\nfive\n"
 WRONG = [

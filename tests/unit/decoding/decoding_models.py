@@ -12,7 +12,7 @@ from keras_attention import Memory, Seq2Seq
 from keras_attention.decoding.beam_search import beam_search
 from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
-from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 VOCABULARY = 6

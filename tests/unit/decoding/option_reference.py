@@ -10,7 +10,7 @@ from reference import log_softmax
 from support import normal
 
 from keras_attention import Memory
-from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 VOCABULARY, STATES, STEPS, WORD = 7, 53, 6, 4
 SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")

@@ -23,7 +23,7 @@ from support import cases, tensorflow_only, to_numpy
 from keras_attention.decoding import beam_search as module
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, map_tensors
 from keras_attention.decoding.sampling import sample_search
-from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 # Ended after one to four tokens, or cut: 1 + 3 + 9 + 27 + 81.
 EVERY = 121

@@ -17,7 +17,7 @@ from reference import log_softmax
 from support import assert_close, to_numpy
 
 from keras_attention import Ensemble, Seq2Seq
-from keras_attention.vocabulary import START_ID
+from keras_attention.special_tokens import START_ID
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from decoding_models import (
 )
 from support import cases, tensorflow_only, to_numpy
 
-from keras_attention.vocabulary import END_ID, PAD_ID, START_ID
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 every_model = pytest.mark.parametrize("name", SETTINGS)
 

@@ -17,7 +17,7 @@ from keras_attention.decoding.options import (
     MOST_REPETITION_PENALTY,
     SearchOptions,
 )
-from keras_attention.vocabulary import END_ID, PAD_ID
+from keras_attention.special_tokens import END_ID, PAD_ID
 
 SEEDS = range(3)
 PREFIX = np.array([[4, 3], [5, 0], [0, 0]], "int32")

@@ -3,7 +3,7 @@ import pytest
 
 from keras_attention.errors import InputError
 from keras_attention.export.verify import SCORE_TOLERANCE, compare, find_exports, verify
-from keras_attention.translation import Hypothesis, Translation
+from keras_attention.translation.result import Hypothesis, Translation
 
 
 def translate(text, score=-1.0, weight=0.5):

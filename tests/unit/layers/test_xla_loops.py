@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 from support import MECHANISMS, normal, randomize, tensorflow_only, to_numpy
 
-from keras_attention.layers.time_loop import time_loop
+from keras_attention.ops.time_loop import time_loop
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])

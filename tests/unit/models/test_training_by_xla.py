@@ -8,7 +8,7 @@ import pytest
 from support import MECHANISMS, tensorflow_only
 
 from keras_attention import MaskedAccuracy, MaskedCrossentropy, Seq2Seq
-from keras_attention.fused_adam import FusedAdam
+from keras_attention.fast.fused_adam import FusedAdam
 
 SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 TARGET_IN = np.array([[1, 4, 5], [1, 3, 0], [1, 5, 5]], "int32")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.text.codec import SETTINGS_FILE, TextCodec
 from keras_attention.text.normalization import EDGES
 from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
 from keras_attention.text.unicode_version import _RANGES, MAPPED_POINTS, UNICODE
-from keras_attention.vocabulary import Vocabulary
+from keras_attention.text.vocabulary import Vocabulary
+from keras_attention.translation.codec import SETTINGS_FILE, TextCodec
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "browser" / "tokenizer.js"
 RUN = """

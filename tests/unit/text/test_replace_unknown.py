@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.text.codec import TextCodec
 from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
-from keras_attention.translation import Hypothesis, Translation
-from keras_attention.vocabulary import Vocabulary
+from keras_attention.text.vocabulary import Vocabulary
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.result import Hypothesis, Translation
 
 SOURCE = ("herr", "Müller", "wohnt", "in", "Ulm", "</s>")
 

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from keras_attention.errors import InputError
+from keras_attention.special_tokens import SPECIAL_TOKENS
 from keras_attention.text import SubwordTokenizer, learn_subwords
 from keras_attention.text import subword_learning as learning
-from keras_attention.vocabulary import SPECIAL_TOKENS
 
 WORDS = "the cat sat on a mat and the dog ran after it while 고양이 sleeps in Übersee".split()
 

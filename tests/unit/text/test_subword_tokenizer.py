@@ -9,9 +9,9 @@ import pytest
 import sentencepiece
 
 from keras_attention.errors import InputError
+from keras_attention.special_tokens import SPECIAL_TOKENS, UNKNOWN_ID
 from keras_attention.text import SubwordTokenizer, learn_subwords
 from keras_attention.text.subword_learning import MODEL_TYPES
-from keras_attention.vocabulary import SPECIAL_TOKENS, UNKNOWN_ID
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "text"
 LINES = [

@@ -15,7 +15,7 @@ from keras_attention.text import (
     learn_subwords,
     make_tokenizer,
 )
-from keras_attention.vocabulary import Vocabulary
+from keras_attention.text.vocabulary import Vocabulary
 
 NAMES = ("character", "word")
 GOLDEN = Path(__file__).parents[2] / "golden" / "text"

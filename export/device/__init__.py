@@ -1,0 +1,1 @@
+"""The device's runtime: it needs `ai-edge-litert` and `numpy` alone."""

@@ -1,0 +1,55 @@
+"""Checks that the graphs of a TFLite file fit its tokenizers and its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_attention.errors import InputError
+from keras_attention.translation.codec import TextCodec
+
+
+def check_graph(
+    runner: Any, signature: str, codec: TextCodec, manifest: Mapping[str, Any], name: str
+) -> None:
+    """Check the shapes of the inputs and outputs of a signature.
+
+    Args:
+        runner: the runtime's runner of the signature.
+        signature: its name, one of `SIGNATURES`.
+        codec: the tokenizers and search settings.
+        manifest: what the file says of itself.
+        name: the file's name, for error messages.
+
+    Raises:
+        InputError: if one is missing or has another shape.
+    """
+    found = {**runner.get_output_details(), **runner.get_input_details()}
+    for tensor, expected in _shapes(signature, codec, manifest).items():
+        shape = [int(size) for size in found[tensor]["shape"]] if tensor in found else None
+        if shape != expected:
+            raise InputError(
+                f"{name}: damaged, expected `{tensor}` of `{signature}` with the shape {expected} "
+                f"of the tokenizers and the manifest. Received: {shape or 'no such tensor'}."
+            )
+
+
+def _shapes(
+    signature: str, codec: TextCodec, manifest: Mapping[str, Any]
+) -> Mapping[str, list[int]]:
+    source, target = codec.settings.max_source_length, codec.settings.max_length
+    if signature == "encode":
+        return {"source": [1, source]}
+    if signature == "decode_step":
+        return {
+            "token": [1],
+            "log_probabilities": [1, len(codec.target.vocabulary)],
+            "alignment": [1, source],
+        }
+    each = [1] if signature == "greedy" else [1, manifest["beam_width"]]
+    return {
+        "source": [1, source],
+        "tokens": [*each, target],
+        "score": each,
+        "alignment": [*each, target, source],
+    }

@@ -1,0 +1,135 @@
+"""The TFLite file as a whole: a flat buffer, then a zip archive with all that text needs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import check_archive
+from keras_attention.files.schema import JsonFile, dictionary_of, integer, nullable, optional, text
+from keras_attention.translation.codec import SIDES, TextCodec
+
+MANIFEST_FILE = "manifest.json"
+FORMAT = 1
+"""Version of signatures and archive; a reader refuses a newer one."""
+
+_MANIFEST = JsonFile(
+    "the manifest.json that `export` appends",
+    {
+        "model_sha256": text(),
+        "files": dictionary_of(text()),
+        "precision": text(),
+        "max_source_length": integer(1, LONGEST),
+        "max_length": integer(1, LONGEST),
+        "beam_width": integer(1, WIDEST_BEAM),
+        "max_steps": optional(nullable(integer(1))),
+        "vocabulary": {side: {"tokens": integer(1)} for side in SIDES},
+    },
+    FORMAT,
+)
+
+
+@dataclass(frozen=True)
+class DeviceFile:
+    """What stands in a file beside its graphs.
+
+    Attributes:
+        codec: the tokenizers and search settings.
+        manifest: what the file says of itself.
+    """
+
+    codec: TextCodec
+    manifest: Mapping[str, Any]
+
+
+def write_device_file(
+    path: Path, model: bytes, codec: TextCodec, described: Mapping[str, Any]
+) -> None:
+    """Writes a file.
+
+    Args:
+        path: where.
+        model: the flat buffer.
+        codec: the tokenizers and search settings.
+        described: what the manifest says beside the flat buffer's checksum.
+    """
+    path.write_bytes(model)
+    files = codec.to_files()
+    manifest = {
+        **described,
+        "format": FORMAT,
+        "model_sha256": _checksum(model),
+        "files": {name: _checksum(stored) for name, stored in files.items()},
+    }
+    text = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    with zipfile.ZipFile(path, "a") as archive:
+        for name, stored in {MANIFEST_FILE: text, **files}.items():
+            # A fixed time stamp: equal models give equal files.
+            archive.writestr(zipfile.ZipInfo(name), stored)
+
+
+def read_device_file(content: bytes, name: str) -> DeviceFile:
+    """Checks a file and reads what stands behind the flat buffer.
+
+    Args:
+        content: the whole file.
+        name: its name, for error messages.
+
+    Raises:
+        InputError: if it is damaged, another model's, or of another format.
+    """
+    if content[4:8] != b"TFL3":
+        raise InputError(f"{name}: expected a TFLite file, found something else.")
+    files, size = _read_archive(content, name)
+    manifest = _MANIFEST.parse(files.pop(MANIFEST_FILE, b""), name)
+    # The runtime may crash on damage, or not see it.
+    found = {name: _checksum(stored) for name, stored in files.items()}
+    whole = manifest["model_sha256"] == _checksum(content[:size])
+    if not whole or manifest["files"] != found:
+        raise InputError(f"{name}: damaged or not one of ours, its checksum is another.")
+    codec = TextCodec.from_files(files, name)
+    _check_codec(codec, manifest, name)
+    return DeviceFile(codec, manifest)
+
+
+def _read_archive(content: bytes, name: str) -> tuple[dict[str, bytes], int]:
+    """Return the files behind the flat buffer, and the size of the flat buffer."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_archive(archive, name)
+            files = {item.filename: archive.read(item) for item in archive.infolist()}
+            return files, min(item.header_offset for item in archive.infolist())
+    except InputError:
+        raise
+    except Exception:  # zipfile raises whatever the damage causes
+        raise InputError(
+            f"{name}: truncated or not one of ours, the tokenizers at its end are missing."
+        ) from None
+
+
+def _check_codec(codec: TextCodec, manifest: Mapping[str, Any], name: str) -> None:
+    """Check that the manifest agrees with the tokenizers and the search settings."""
+    said = [manifest["vocabulary"][side]["tokens"] for side in SIDES]
+    said += [manifest[length] for length in ("max_source_length", "max_length")]
+    settings = codec.settings
+    found = [len(codec.source.vocabulary), len(codec.target.vocabulary)]
+    found += [settings.max_source_length, settings.max_length]
+    names = ("source tokens", "target tokens", "max_source_length", "max_length")
+    for what, expected, received in zip(names, said, found, strict=True):
+        if expected != received:
+            raise InputError(
+                f"{name}: damaged, expected {expected} {what}, as its manifest says. "
+                f"Received: {received}."
+            )
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,212 @@
+"""The device's runtime: runs the TFLite file with `ai-edge-litert` and `numpy` alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.errors import InputError, TextError, check_texts
+from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+from keras_attention.text.text_limit import TextLimit
+from keras_attention.translation.result import Translation
+
+from .device_checks import check_graph
+from .device_choice import choose_next
+from .device_file import read_device_file
+
+SIGNATURES = ("greedy", "beam", "encode", "decode_step")
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedToken:
+    """One step of an output that is still growing.
+
+    Attributes:
+        token: the token that was just said, or the source token in the place of `<unk>`.
+        text: the text of all tokens so far. A longer text need not begin with a shorter one:
+            letters and their marks are composed as they come.
+        score: sum of the natural log-probabilities so far.
+        alignment: this token's weights `[S]`.
+    """
+
+    token: str
+    text: str
+    score: float
+    alignment: npt.NDArray[np.float32]
+
+
+class DeviceTranslator:
+    """The TFLite file behind the translator's own call; imports no TensorFlow and no Keras.
+
+    Several threads may call one object. They take turns, because the runtime is not thread-safe;
+    for more speed give each thread an object of its own, or the runtime more `threads`.
+
+    Args:
+        content: the whole file.
+        name: its name, for error messages.
+        threads: CPU threads of the runtime, a positive integer.
+
+    Attributes:
+        codec: the tokenizers and search settings.
+        manifest: what the file says of itself: `precision`, `beam_width`, ...
+
+    Raises:
+        InputError: if the file is damaged, another model's or of a newer format.
+        ValueError: if `threads` is no positive integer.
+
+    Example:
+        translator = DeviceTranslator.load("saved_models/dates/dates.tflite")
+        translator(["march 27, 2016"])[0].text
+    """
+
+    def __init__(self, content: bytes, name: str = "model", *, threads: int = 1) -> None:
+        if type(threads) is not int or threads < 1:
+            raise ValueError(f"`threads` must be a positive integer. Received: threads={threads}.")
+        self.name = name
+        self._arguments = content, name, threads
+        file = read_device_file(content, name)
+        self.codec, self.manifest = file.codec, file.manifest
+        self._limit = TextLimit(self.codec.settings.max_source_length)
+        self._interpreter = _make_interpreter(content, name, threads)
+        self._runners: dict[str, tuple[Any, list[str]]] = {}
+        self._turn = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Returns what makes an equal object of the same file."""
+        content, name, threads = self._arguments
+        return partial(DeviceTranslator, threads=threads), (content, name)
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int = 1) -> DeviceTranslator:
+        """Reads a file that `export` wrote.
+
+        Raises:
+            InputError: if it is missing, damaged, another model's or of a newer format.
+        """
+        return cls(read_artefact(path, largest=LARGEST_MODEL), str(path), threads=threads)
+
+    def __call__(self, texts: Any, *, beam: bool = False) -> Any:
+        """Translates one text or many, one at a time.
+
+        Args:
+            texts: a string, or an iterable of strings.
+            beam: whether to search with the file's own beam width and give all its hypotheses;
+                by default the likeliest token is taken at every step.
+
+        Returns:
+            One `Translation` for a string, a list in the same order for an iterable.
+
+        Raises:
+            TextError: if a text has more tokens than the file takes.
+            TypeError: if `texts` is something else.
+        """
+        if isinstance(texts, str):
+            return self._translate(texts, beam)
+        return list(self.translate_each(texts, beam=beam))
+
+    def translate_each(self, texts: Iterable[str], *, beam: bool = False) -> Iterator[Translation]:
+        """Translates texts one at a time, as they come; see the object's own call.
+
+        Raises:
+            TextError: if a text has more tokens than the file takes, after the translations of
+                those before it.
+        """
+        return self._translate_each(check_texts(texts), beam)
+
+    def _translate_each(self, texts: Iterable[str], beam: bool) -> Iterator[Translation]:
+        for position, text in enumerate(texts):
+            try:
+                translation = self._translate(text, beam)
+            except TextError as error:
+                raise error.at(position) from None
+            yield translation
+
+    def _translate(self, text: str, beam: bool) -> Translation:
+        found = self._run("beam" if beam else "greedy", source=self._source(text))
+        arrays = [found[name] for name in ("tokens", "score", "alignment")]
+        if not beam:
+            arrays = [array[:, np.newaxis] for array in arrays]
+        return self.codec.translations([text], *arrays)[0]
+
+    def stream(self, text: str) -> Iterator[StreamedToken]:
+        """Translates one text and gives each token as soon as it is known.
+
+        The tokens are those of the translator's own call, `</s>` left out.
+
+        Raises:
+            TextError: if the text has more tokens than the file takes; at the first token.
+        """
+        source, words = self._source(text), self.codec.source.tokens(text)
+        limit = self.codec.settings.max_length if len(words) > 1 else 0
+        encoded = self._run("encode", source=source)
+        state = {name: encoded[name] for name in encoded if name.startswith("state_")}
+        memory = {name: encoded[name] for name in encoded if name not in state}
+        token, said, score, weights = START_ID, list[int](), 0.0, list[Any]()
+        for _ in range(limit):
+            ids = np.array([token], "int32")
+            step = self._run("decode_step", token=ids, source=source, **memory, **state)
+            token, gain = choose_next(step["log_probabilities"][0], said, self.codec.settings)
+            if token == END_ID:
+                return
+            said, score = [*said, token], score + gain
+            state = {name: step[name] for name in state}
+            weights.append(step["alignment"][0])
+            so_far = self.codec.hypothesis(said, score, np.array(weights), words)
+            yield StreamedToken(so_far.tokens[-1], so_far.text, score, so_far.alignment[-1])
+
+    def fits(self, text: str) -> bool:
+        """Whether `text` has no more tokens than the file takes."""
+        return self._limit.fits(text, self.codec.source)
+
+    def _source(self, text: str) -> Any:
+        ids = self._limit.encode(text, self.codec.source)
+        source = np.full((1, self._limit.tokens), PAD_ID, "int32")
+        source[0, : len(ids)] = ids
+        return source
+
+    def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
+        """Runs a signature on what it takes of `inputs`: models without attention take less."""
+        with self._turn:
+            try:
+                runner, names = self._runner(signature)
+                outputs: Mapping[str, Any] = runner(**{name: inputs[name] for name in names})
+            except (ValueError, RuntimeError, KeyError) as error:
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(
+                    f"{self.name}: damaged, `{signature}` cannot be run: {error}"
+                ) from error
+        return outputs
+
+    def _runner(self, signature: str) -> tuple[Any, list[str]]:
+        """The runner of a signature, checked when it is made, and the names of its inputs."""
+        if signature not in self._runners:
+            runner = self._interpreter.get_signature_runner(signature)
+            check_graph(runner, signature, self.codec, self.manifest, self.name)
+            self._runners[signature] = runner, list(runner.get_input_details())
+        return self._runners[signature]
+
+
+def _make_interpreter(content: bytes, name: str, threads: int) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        raise InputError(
+            "running a TFLite file needs ai-edge-litert: pip install ai-edge-litert."
+        ) from None
+    try:
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        signatures = interpreter.get_signature_list()
+    except (ValueError, RuntimeError):
+        raise InputError(f"{name}: damaged, the TFLite runtime cannot read it.") from None
+    if missing := set(SIGNATURES) - set(signatures):
+        raise InputError(f"{name}: has no signature {min(missing)!r}; was it exported by us?")
+    return interpreter

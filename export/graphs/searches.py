@@ -1,0 +1,119 @@
+"""The searches as exported graphs run them: an empty source has an empty output."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.decoding.beam_search import beam_search
+from keras_attention.decoding.constraints import make_constraints
+from keras_attention.decoding.hypotheses import IMPOSSIBLE, Hypotheses
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.search import search
+from keras_attention.errors import InputError
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.translation.translator import Translator
+
+from .steps import Named
+
+
+def search_best(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Named:
+    """The best hypotheses.
+
+    Args:
+        model: the model.
+        source: ids `[B, S]`, closed by the end token.
+        options: how to search.
+
+    Returns:
+        `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]`. An empty source has an empty
+        output with a score of 0, as `TextCodec.translations` has it.
+    """
+    return {name: array[:, 0] for name, array in search_all(model, source, options).items()}
+
+
+def search_all(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Named:
+    """All hypotheses of a beam of fixed width, best first.
+
+    Args:
+        model: the model.
+        source: ids `[B, S]`, closed by the end token.
+        options: how to search.
+
+    Returns:
+        `tokens` `[B, K, T]`, `score` `[B, K]` and `alignment` `[B, K, T, S]`. Where there are fewer
+        hypotheses, the score is about -1e9.
+    """
+    return _nothing_of_nothing(source, search(model, source, options))
+
+
+def search_beams(
+    model: Seq2Seq,
+    source: tf.Tensor,
+    options: SearchOptions,
+    beam_width: tf.Tensor,
+    length_penalty: tf.Tensor,
+    nbest: tf.Tensor,
+) -> Named:
+    """Several hypotheses of sources that are each searched in their own way.
+
+    Args:
+        model: the model.
+        source: ids `[B, S]`, closed by the end token.
+        options: what is the same for all.
+        beam_width: int32 `[B]`.
+        length_penalty: float32 `[B]`.
+        nbest: hypotheses wanted, int32 `[B]`, each at most its `beam_width`.
+
+    Returns:
+        `tokens` `[B, N, T]`, `score` `[B, N]` and `alignment` `[B, N, T, S]`, best first, where `N`
+        is the largest of `nbest`. Where a source has fewer, `tokens` are padding and the score
+        is -1e9.
+    """
+    memory, state = model.encode(source)
+    found = beam_search(
+        model.step,
+        state,
+        memory,
+        beam_width=beam_width,
+        length_penalty=length_penalty,
+        max_length=options.max_length,
+        coverage_penalty=options.coverage_penalty,
+        constraints=make_constraints(options, None),
+    )
+    most = tf.reduce_max(tf.pad(nbest, [[0, 1]], constant_values=1))
+    named = _nothing_of_nothing(source, Hypotheses(*(array[:, :most] for array in found)))
+    wanted = tf.range(most) < nbest[:, tf.newaxis]
+    real = wanted & (named["score"] > IMPOSSIBLE / 2)
+    return {
+        "tokens": tf.where(real[:, :, tf.newaxis], named["tokens"], PAD_ID),
+        "score": tf.where(real, named["score"], IMPOSSIBLE),
+        "alignment": tf.where(real[:, :, tf.newaxis, tf.newaxis], named["alignment"], 0.0),
+    }
+
+
+def _nothing_of_nothing(source: tf.Tensor, found: Hypotheses) -> Named:
+    """Hypotheses by name, with one alone for an empty source: the end, whose score is 0."""
+    tokens, scores, alignments = found
+    empty = tf.equal(source[:, 0], END_ID)[:, tf.newaxis, tf.newaxis]  # [B, 1, 1]
+    behind = np.arange(tokens.shape[2]) > 0  # [T]
+    only = tf.where(tf.range(tf.shape(tokens)[1]) > 0, IMPOSSIBLE, 0.0)  # [K]
+    return {
+        "tokens": tf.where(empty, np.where(behind, PAD_ID, END_ID).astype("int32"), tokens),
+        "score": tf.where(empty[:, :, 0], only, scores),
+        "alignment": tf.where((empty & behind)[..., tf.newaxis], 0.0, alignments),
+    }
+
+
+def raw_variables(translator: Translator) -> list[tf.Variable]:
+    """The TensorFlow variables behind a translator's Keras variables.
+
+    Raises:
+        InputError: if Keras runs on another backend, which cannot export, or the translator is an
+            ensemble, which is not exported.
+    """
+    variables = [variable.value for variable in translator.single_model.variables]
+    if not all(isinstance(variable, tf.Variable) for variable in variables):
+        raise InputError("only the TensorFlow backend exports; unset KERAS_BACKEND and try again.")
+    return variables

@@ -1,0 +1,120 @@
+"""The model as functions of named tensors: what programs call that search by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from keras_attention.decoding.hypotheses import log_probabilities, target_log_probabilities
+from keras_attention.layers.attention_cell import DecoderState
+from keras_attention.models.memory import Memory
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.ops.masking import real_tokens
+from keras_attention.special_tokens import START_ID
+
+STATE = "state_"
+"""What the names of the state's tensors begin with; their number depends on the model."""
+
+COPIES = "copies"
+"""The name of what `Memory.copies` holds."""
+
+Named = dict[str, tf.Tensor]
+
+
+def trace(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.TensorSpec) -> Any:
+    """The graph of a function, for these shapes."""
+    return tf.function(function, autograph=False).get_concrete_function(*specs, **named)
+
+
+def encode(model: Seq2Seq, source: tf.Tensor) -> Named:
+    """What every step reads, and the first step's state.
+
+    Args:
+        model: the model.
+        source: ids `[B, S]`, closed by the end token and padded with 0.
+
+    Returns:
+        `values` `[B, S, M]` and `keys` `[B, S, U]`, and `state_0`, `state_1` ... `[B, ...]`; of a
+        model that copies also `copies` `[B, S]`.
+    """
+    memory, state = model.encode(source)
+    named = {
+        "values": tf.identity(memory.values),
+        "keys": tf.identity(memory.keys),  # without attention, the same tensor
+        **_named(state),
+    }
+    return {**named, COPIES: memory.copies} if model.settings["copying"] else named
+
+
+def step(
+    model: Seq2Seq,
+    token: tf.Tensor,
+    source: tf.Tensor,
+    values: tf.Tensor,
+    keys: tf.Tensor,
+    **state: tf.Tensor,
+) -> Named:
+    """One step for every hypothesis, `N = B * K` of them where each source has `K`.
+
+    Args:
+        model: the model.
+        token: the previous ids `[N]`; at first the start token's.
+        source: the ids `[B, S]` that `encode` read.
+        values: as `encode` gave them.
+        keys: as `encode` gave them.
+        **state: as `encode` or the step before gave it, a row a hypothesis; of a model that
+            copies also `copies`, as `encode` gave them.
+
+    Returns:
+        `log_probabilities` `[N, V]`, about -1e9 for what is never said; `alignment` `[N, S]`; and
+        the next `state_0`, `state_1` ... .
+    """
+    memory = Memory(values, keys, real_tokens(source), state.pop(COPIES, ()))
+    logits, new, alignment = model.step(token, _nested(model, state), memory)
+    return {
+        "log_probabilities": log_probabilities(logits)[1],
+        "alignment": tf.cast(alignment, "float32"),
+        **_named(new),
+    }
+
+
+def step_specs(encoded: Named, source: tf.TensorSpec) -> dict[str, tf.TensorSpec]:
+    """What `step` takes, of any number of hypotheses where `source` has any number of rows.
+
+    Args:
+        encoded: what `encode` gave in a graph.
+        source: what `encode` takes.
+    """
+    rows = source.shape[0]
+    specs = {"token": tf.TensorSpec([rows], tf.int32, "token"), "source": source}
+    for name, tensor in encoded.items():
+        # Rows of hypotheses are not tied to those of sources.
+        shape = [rows, *tensor.shape[1:]]
+        specs[name] = tf.TensorSpec(shape, tensor.dtype, name)
+    return specs
+
+
+def score(model: Seq2Seq, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Natural log-probabilities `[B, T]` of given targets, 0 for padding.
+
+    Args:
+        model: the model.
+        source: ids `[B, S]`, closed by the end token and padded with 0.
+        target: ids `[B, T]`, likewise.
+    """
+    shifted = tf.concat([tf.fill([tf.shape(target)[0], 1], START_ID), target[:, :-1]], axis=1)
+    logits, _ = model.teacher_forced(source, shifted, return_alignment=False)
+    return tf.where(real_tokens(target), target_log_probabilities(logits, target), 0.0)
+
+
+def _named(state: DecoderState) -> Named:
+    flat = tf.nest.flatten(state)
+    return {f"{STATE}{place}": tf.identity(tensor) for place, tensor in enumerate(flat)}
+
+
+def _nested(model: Seq2Seq, state: Named) -> DecoderState:
+    """The state of named tensors."""
+    flat = [state[f"{STATE}{place}"] for place in range(len(state))]
+    return tf.nest.pack_sequence_as(model.decoder.cell.state_structure(), flat)

@@ -1,0 +1,1 @@
+"""SavedModel: strings in; text, score, tokens and alignment out, for TensorFlow Serving."""

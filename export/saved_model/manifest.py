@@ -1,0 +1,190 @@
+"""What an exported SavedModel says of itself, and the check that it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from keras_attention._version import __version__
+from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
+from keras_attention.decoding.top_tokens import WIDEST
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import checksum_of, read_artefact
+from keras_attention.files.schema import (
+    JsonFile,
+    dictionary_of,
+    flag,
+    integer,
+    list_of,
+    number,
+    optional,
+    text,
+)
+from keras_attention.text.normalization import FORMS
+from keras_attention.text.tokenizers import TOKENIZERS, CharacterTokenizer, Tokenizer, WordTokenizer
+from keras_attention.text.unicode_version import UNICODE
+from keras_attention.text.vocabulary import Vocabulary
+from keras_attention.translation.codec import SIDES, TextCodec
+
+MANIFEST_FILE = Path("assets.extra") / "manifest.json"
+"""Where servers look for nothing but warm-up requests, and leave the rest alone."""
+
+FORMAT = 1
+"""Version of the signatures and of the manifest; a reader refuses a newer one."""
+
+_TEXT = {
+    "tokenizer": optional(text(TOKENIZERS)),
+    "normalization": optional(text(FORMS)),
+    "lowercase": optional(flag()),
+    "strip": optional(flag()),
+}
+"""How a side's text is read and written; older manifests lack some of it."""
+
+_MANIFEST = JsonFile(
+    "the manifest that `export` writes",
+    {
+        "files": dictionary_of(text()),
+        "sizes": optional(dictionary_of(integer(0))),
+        "vocabulary": {side: {"tokens": integer(1), **_TEXT} for side in SIDES},
+        "versions": dictionary_of(text()),
+        "compute": text(),
+        "search": {
+            "beam_width": integer(1, WIDEST_BEAM),
+            "length_penalty": number(0),
+            "max_length": optional(integer(1, LONGEST)),
+        },
+        "limits": {
+            "batch": integer(1),
+            "tokens": integer(1),
+            "beam_width": integer(1, WIDEST),
+        },
+        "operators": dictionary_of(list_of(text())),
+    },
+    FORMAT,
+)
+_PACKAGES = ("tensorflow", "keras", "tensorflow-text")
+
+
+def describe(codec: TextCodec, **more: Any) -> dict[str, Any]:
+    """What is known before an artefact is written.
+
+    Args:
+        codec: the tokenizers and search settings.
+        **more: what else is to be said, such as `recipe` and `metric`.
+
+    Returns:
+        Plain values for `json.dumps`.
+    """
+    return {
+        "format": FORMAT,
+        "keras_attention": __version__,
+        "unicode": UNICODE,
+        "versions": {"python": platform.python_version(), **_installed()},
+        "vocabulary": {
+            side: {
+                "tokenizer": tokenizer.name,
+                "normalization": tokenizer.normalizer.form,
+                "lowercase": tokenizer.normalizer.lowercase,
+                "strip": tokenizer.normalizer.strip,
+                "tokens": len(tokenizer.vocabulary),
+                "sha256": hashlib.sha256(tokenizer.to_bytes()).hexdigest(),
+            }
+            for side, tokenizer in zip(SIDES, (codec.source, codec.target), strict=True)
+        },
+        **more,
+    }
+
+
+def write_manifest(folder: Path, described: Mapping[str, Any]) -> None:
+    """Write the manifest of all files in `folder`, each with its checksum and its size."""
+    path = folder / MANIFEST_FILE
+    path.parent.mkdir(exist_ok=True)
+    files = _files(folder)
+    content = {
+        **described,
+        "files": {name: checksum_of(file) for name, file in files.items()},
+        "sizes": {name: file.stat().st_size for name, file in files.items()},
+    }
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def check_manifest(folder: Path) -> dict[str, Any]:
+    """Reads the manifest, and compares every file with it.
+
+    Raises:
+        InputError: if it is missing, damaged or of another format, or a file is missing, damaged
+            or not named in it.
+    """
+    manifest = _read(folder)
+    expected, found = manifest["files"], _files(folder)
+    sizes = manifest.get("sizes", {})  # older versions wrote none
+    for name in sorted({*expected, *found}):
+        if name not in found:
+            raise InputError(f"{folder}: {name} is missing; {MANIFEST_FILE} names it.")
+        if name not in expected:
+            raise InputError(f"{folder}: {name} is none of the files that were exported.")
+        size = found[name].stat().st_size
+        if sizes.get(name, size) != size or expected[name] != checksum_of(found[name]):
+            raise InputError(
+                f"{folder / name}: damaged or changed, its checksum or its size is another than in "
+                f"{MANIFEST_FILE}."
+            )
+    return manifest
+
+
+def read_target_form(folder: Path) -> Tokenizer | None:
+    """Returns a tokenizer without a vocabulary, whose `written_form` is that of an export.
+
+    Subwords are written as words are, with single spaces between them.
+
+    Args:
+        folder: a SavedModel's version folder.
+
+    Returns:
+        The tokenizer, or None if an older version wrote the manifest, without the form.
+
+    Raises:
+        InputError: if the manifest is missing or damaged.
+    """
+    target = _read(folder)["vocabulary"]["target"]
+    if not target.keys() >= _TEXT.keys():
+        return None
+    kind = CharacterTokenizer if target["tokenizer"] == CharacterTokenizer.name else WordTokenizer
+    return kind(
+        Vocabulary([]),
+        normalization=target["normalization"],
+        lowercase=target["lowercase"],
+        strip=target["strip"],
+    )
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST_FILE
+    if not path.exists():
+        raise InputError(f"{folder}: not exported by us or incomplete, {MANIFEST_FILE} is missing.")
+    return _MANIFEST.parse(read_artefact(path), str(path))
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Return every file but the manifest, by its path in the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): path
+        for path in files
+        if path != folder / MANIFEST_FILE
+    }
+
+
+def _installed() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,293 @@
+"""The graphs of a SavedModel: every signature, over one set of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_attention.decoding.hypotheses import IMPOSSIBLE
+from keras_attention.decoding.options import MOST_LENGTH_PENALTY
+from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.text.graph.graph_tokenizer import GraphTokenizer, make_graph_tokenizer
+from keras_attention.translation.translator import Translator
+
+from ..graphs import steps
+from ..graphs.searches import raw_variables, search_beams, search_best
+from ..graphs.steps import Named, trace
+from ..graphs.unknown_tokens import replace_unknown
+from .limits import Limits
+
+SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "encode", "step")
+
+
+class ServingModule(tf.Module):  # type: ignore[misc]
+    """The raw variables and tables of a translator, and the graphs that run on them.
+
+    The Keras model is reached through closures alone: a Keras model that a `tf.Module` tracks
+    loads in Python and fails in every C and C++ loader (keras#20096).
+
+    Args:
+        translator: a trained translator.
+        limits: what a request may hold.
+
+    Attributes:
+        limits: what a request may hold.
+        signatures: the graphs by the names that callers know them by.
+    """
+
+    def __init__(self, translator: Translator, limits: Limits | None = None) -> None:
+        super().__init__()
+        self.weights = raw_variables(translator)
+        self.source_tokenizer = make_graph_tokenizer(translator.codec.source)
+        self.target_tokenizer = make_graph_tokenizer(translator.codec.target)
+        # Functions of their own, which all signatures call: their graphs are large. What
+        # `tf.Module` finds is traced and stored once more.
+        texts, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        tokens = tf.TensorSpec([None, None], tf.string)
+        self._read_source = _Untracked(_function(partial(_read, self.source_tokenizer), texts))
+        self._read_target = _Untracked(_function(partial(_read, self.target_tokenizer), texts))
+        self._write = _Untracked(_function(self.target_tokenizer.join, ids, tokens))
+        self._tokens_of = _Untracked(_function(self.target_tokenizer.id_to_token, ids))
+        self._model = _Untracked(translator.single_model)
+        self._options = translator.codec.settings.options()
+        self._replaces_unknown = translator.codec.settings.replace_unknown
+        limits = limits or Limits(tokens=translator.max_tokens)
+        self.limits = limits.with_beams_of(self._options.beam_width)
+        self.signatures = _Untracked(self._trace())
+
+    def _trace(self) -> dict[str, Any]:
+        texts, ids = partial(tf.TensorSpec, [None], tf.string), partial(tf.TensorSpec, [None, None])
+        each, length = partial(tf.TensorSpec, [None]), tf.TensorSpec([None], tf.int32, "length")
+        source = ids(tf.int32, "source")
+        traced = {
+            "serving_default": trace(self._serve, texts("text")),
+            "beam": trace(
+                self._beam,
+                texts("text"),
+                each(tf.int32, "beam_width"),
+                each(tf.float32, "length_penalty"),
+                each(tf.int32, "nbest"),
+            ),
+            "score": trace(self._score, texts("source"), texts("target")),
+            "tokenize": trace(self._tokenize, texts("text")),
+            "detokenize": trace(self._detokenize, ids(tf.int32, "ids"), length),
+            "encode": trace(self._encode, source, length),
+        }
+        specs = steps.step_specs(traced["encode"].structured_outputs, source)
+        del specs["source"]
+        traced["step"] = trace(self._step, length=length, **specs)
+        return traced
+
+    def _serve(self, text: tf.Tensor) -> Named:
+        read = self._read(text, self._read_source)
+        found = search_best(self._model.value, read.ids, self._options)
+        return self._said(found, read, read.error)
+
+    def _beam(
+        self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor, nbest: tf.Tensor
+    ) -> Named:
+        given = {"beam_width": beam_width, "length_penalty": length_penalty, "nbest": nbest}
+        with tf.control_dependencies(_require_one_each(given, text)):
+            read = self._read(text, self._read_source)
+        own = self._options
+        width = tf.where(beam_width == 0, own.beam_width, beam_width)
+        penalty = tf.where(length_penalty < 0, tf.constant(own.length_penalty), length_penalty)
+        error = _first(read.error, self._refusal(width, penalty, nbest))
+        good = tf.equal(error, "")
+        found = search_beams(
+            self._model.value,
+            _emptied(read.ids, good),
+            own,
+            tf.where(good, width, 1),
+            tf.where(good, penalty, 0.0),
+            tf.where(good, nbest, 1),
+        )
+        return self._said(found, read, error)
+
+    def _refusal(self, width: tf.Tensor, penalty: tf.Tensor, nbest: tf.Tensor) -> tf.Tensor:
+        """What is wrong with how each text is to be searched, "" where nothing is."""
+        widest = self.limits.beam_width
+        fits = (width >= 1) & (width <= widest)
+        return _first(
+            _sentence(fits, f"beam_width: expected 1 to {widest}, or 0.", width),
+            _sentence((nbest >= 1) & (nbest <= width), "nbest: expected 1 to the width.", nbest),
+            _sentence(
+                penalty <= MOST_LENGTH_PENALTY,
+                f"length_penalty: expected 0 to {MOST_LENGTH_PENALTY}.",
+                penalty,
+            ),
+        )
+
+    def _said(self, found: Named, read: _Read, error: tf.Tensor) -> Named:
+        """What was found, with its text and tokens, of one hypothesis a source or several."""
+        ids = found["tokens"]
+        flat = tf.reshape(ids, [-1, ids.shape[-1]])
+        tokens = tf.reshape(self._tokens_of.value(flat), tf.shape(ids))
+        if self._replaces_unknown:
+            weights = found["alignment"]
+            tokens = replace_unknown(ids, tokens, weights, read.tokens, read.length)
+        text = self._write.value(flat, tf.reshape(tokens, tf.shape(flat)))
+        refused = tf.not_equal(error, "")
+        if ids.shape.rank == 3:
+            refused = refused[:, tf.newaxis]
+        return {
+            "alignment": found["alignment"],
+            "error": error,
+            "score": tf.where(refused, IMPOSSIBLE, found["score"]),
+            "source_tokens": read.tokens,
+            "text": tf.reshape(text, tf.shape(ids)[:-1]),
+            "tokens": tokens,
+        }
+
+    def _score(self, source: tf.Tensor, target: tf.Tensor) -> Named:
+        with tf.control_dependencies(_require_one_each({"target": target}, source)):
+            said = self._read(target, self._read_target)
+        read = self._read(source, self._read_source)
+        error = _first(read.error, said.error)
+        values = steps.score(self._model.value, read.ids, said.ids)
+        good = tf.equal(error, "")
+        return {
+            "error": error,
+            "log_probabilities": tf.where(good[:, tf.newaxis], values, 0.0),
+            "score": tf.where(good, tf.reduce_sum(values, axis=1), IMPOSSIBLE),
+            "tokens": said.tokens,
+        }
+
+    def _tokenize(self, text: tf.Tensor) -> Named:
+        read = self._read(text, self._read_source)
+        return {"error": read.error, "ids": read.ids, "length": read.length, "tokens": read.tokens}
+
+    def _detokenize(self, ids: tf.Tensor, length: tf.Tensor) -> Named:
+        ids = _cut(self._bounded(ids), length)
+        return {"text": self._write.value(ids, self._tokens_of.value(ids))}
+
+    def _encode(self, source: tf.Tensor, length: tf.Tensor) -> Named:
+        return steps.encode(self._model.value, _cut(self._bounded(source), length))
+
+    def _step(
+        self, token: tf.Tensor, length: tf.Tensor, values: tf.Tensor, **others: tf.Tensor
+    ) -> Named:
+        real = tf.sequence_mask(length, tf.shape(values)[1], tf.int32)
+        return steps.step(self._model.value, token, real, values, **others)
+
+    def _read(self, text: tf.Tensor, read: _Untracked) -> _Read:
+        """Texts within the limits as they are, and the others as empty ones, with an error.
+
+        One that is too long must not take others with it, whose requests a server merged with its.
+        """
+        batch, limit = self.limits.batch, self.limits.text
+        count, size = tf.shape(text)[0], tf.strings.length(text)
+        few = _require(count <= batch, f"expected at most {batch} texts a request.", count)
+        with tf.control_dependencies([few]):
+            ids, tokens = read.value(tf.where(size > limit.bytes, "", text))
+        length = _length(ids)
+        error = _first(
+            _sentence(size <= limit.bytes, limit.expected_bytes, size),
+            _sentence(length <= limit.tokens, limit.expected_tokens, length),
+        )
+        good = tf.equal(error, "")
+        ids = _emptied(ids, good)
+        length = _length(ids)
+        longest = tf.reduce_max(tf.pad(length, [[0, 1]], constant_values=1))
+        tokens = tf.where(good[:, tf.newaxis], tokens, "")
+        return _Read(ids[:, :longest], tokens[:, :longest], length, error)
+
+    def _bounded(self, ids: tf.Tensor) -> tf.Tensor:
+        rows, steps_of = tf.unstack(tf.shape(ids))
+        batch, tokens = self.limits.batch, self.limits.tokens
+        checks = [
+            _require(rows <= batch, f"expected at most {batch} rows a request.", rows),
+            _require(
+                steps_of <= tokens, f"expected at most {tokens} tokens with </s> a text.", steps_of
+            ),
+        ]
+        with tf.control_dependencies(checks):
+            return tf.identity(ids)
+
+
+class _Read(NamedTuple):
+    """Texts that came in.
+
+    Attributes:
+        ids: `[B, S]`, closed and padded; `S` is at least 1.
+        tokens: `[B, S]`.
+        length: `[B]`.
+        error: `[B]`, "" where a text can be answered.
+    """
+
+    ids: tf.Tensor
+    tokens: tf.Tensor
+    length: tf.Tensor
+    error: tf.Tensor
+
+
+@dataclass(frozen=True)
+class _Untracked:
+    """Holds what `tf.Module` must not find."""
+
+    value: Any
+
+
+def _function(function: Callable[..., Any], *signature: tf.TensorSpec) -> Any:
+    return tf.function(function, input_signature=signature, autograph=False)
+
+
+def _read(tokenizer: GraphTokenizer, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    ids, tokens = tokenizer.encode_with_tokens(text)
+    return _at_least_one_step(ids, PAD_ID), _at_least_one_step(tokens, "")
+
+
+def _require(condition: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Operation:
+    """The check that ends a request with a sentence."""
+    return tf.debugging.Assert(condition, [f"{expected} Received:", received], summarize=8)
+
+
+def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
+    count = tf.shape(text)[0]
+    return [
+        _require(
+            tf.equal(tf.shape(each)[0], count),
+            f"{name}: expected one for each text.",
+            tf.shape(each)[0],
+        )
+        for name, each in given.items()
+    ]
+
+
+def _sentence(good: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Tensor:
+    """What is wrong with each row `[B]`, "" where nothing is."""
+    told = tf.strings.join([f"{expected} Received: ", tf.strings.as_string(received), "."])
+    return tf.where(good, "", told)
+
+
+def _first(*errors: tf.Tensor) -> tf.Tensor:
+    """The first error of each row."""
+    first, *others = errors
+    for error in others:
+        first = tf.where(tf.equal(first, ""), error, first)
+    return first
+
+
+def _emptied(ids: tf.Tensor, good: tf.Tensor) -> tf.Tensor:
+    """`ids` `[B, S]`, of an empty text where a row is not `good` `[B]`."""
+    closed = tf.where(tf.range(tf.shape(ids)[1]) > 0, PAD_ID, END_ID)
+    return tf.where(good[:, tf.newaxis], ids, closed)
+
+
+def _length(ids: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1)
+
+
+def _cut(ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """`ids` `[B, S]` up to each row's length: what a server pads with may be anything."""
+    return tf.where(tf.sequence_mask(length, tf.shape(ids)[1]), ids, PAD_ID)
+
+
+def _at_least_one_step(matrix: tf.Tensor, padding: int | str) -> tf.Tensor:
+    """`[B, S]` with `S` at least 1: a batch of no text has no step, over which no LSTM runs."""
+    missing = tf.maximum(1 - tf.shape(matrix)[1], 0)
+    return tf.pad(matrix, [[0, 0], [0, missing]], constant_values=padding)

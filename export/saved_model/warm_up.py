@@ -1,0 +1,103 @@
+"""Warm-up requests: what TensorFlow Serving runs once when it loads a version.
+
+The first run of a graph is slower than those after it. The file is a TFRecord of `PredictionLog`
+messages; all that they are made of is a field's number, a length and a content, which is written
+here by hand, as an export should not need the package that describes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.special_tokens import SPECIAL_TOKENS
+from keras_attention.text.tokenizer import Tokenizer
+
+FILE = Path("assets.extra", "tf_serving_warmup_requests")
+
+_LENGTHS = (0, 4, 16)
+"""Tokens of the texts that stand for all."""
+
+
+class Request(NamedTuple):
+    """One request.
+
+    Attributes:
+        signature: the graph that answers.
+        inputs: what `tf.make_tensor_proto` takes, by name.
+    """
+
+    signature: str
+    inputs: Mapping[str, Any]
+
+
+def typical_requests(tokenizer: Tokenizer, batch: int = 64) -> list[Request]:
+    """A request of one text and one of three, an empty one among them; then beams for these.
+
+    Args:
+        tokenizer: the source's.
+        batch: texts that a request may hold.
+    """
+    ids = range(len(SPECIAL_TOKENS), len(tokenizer.vocabulary))
+    texts = [tokenizer.decode(islice(cycle(ids), length)) for length in _LENGTHS[:batch]]
+    beams = {
+        "text": texts,
+        "beam_width": np.full(len(texts), 4, "int32"),
+        "length_penalty": np.full(len(texts), 1.0, "float32"),
+        "nbest": np.full(len(texts), 1, "int32"),
+    }
+    return [
+        Request("serving_default", {"text": texts[:2][-1:]}),
+        Request("serving_default", {"text": texts}),
+        Request("beam", beams),
+    ]
+
+
+def write_warm_up(version_folder: Path, model: str, requests: Iterable[Request]) -> Path:
+    """Writes the requests into a version folder.
+
+    Args:
+        version_folder: a SavedModel, which may still be under way to its place.
+        model: the name that it will be served under; the server does not look at it.
+        requests: at most 1,000.
+
+    Returns:
+        The file.
+    """
+    path = version_folder / FILE
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests:
+            writer.write(_prediction_log(model, request))
+    return path
+
+
+def _prediction_log(model: str, request: Request) -> bytes:
+    """A `PredictionLog` with a `PredictLog` with a `PredictRequest`, as protobuf lays them out."""
+    spec = _field(1, model.encode()) + _field(3, request.signature.encode())
+    inputs = b"".join(
+        _field(2, _field(1, name.encode()) + _field(2, _tensor(value)))
+        for name, value in request.inputs.items()
+    )
+    return _field(6, _field(1, _field(1, spec) + inputs))
+
+
+def _tensor(value: Any) -> bytes:
+    return tf.make_tensor_proto(value).SerializeToString(deterministic=True)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A field of bytes, text or another message."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    """Seven bits a byte, lowest first; all but the last are marked."""
+    if value < 128:
+        return bytes([value])
+    return bytes([value % 128 | 128]) + _varint(value // 128)

@@ -1,0 +1,1 @@
+"""TFLite: conversion, weights of lower precision, and the gate that measures their cost."""

@@ -1,0 +1,162 @@
+"""TFLite: ids in; ids, score and alignment out, in built-in operators alone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from keras_attention.errors import InputError
+from keras_attention.files.text_files import errors_of_writing, write_atomically
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.translator import Translator
+
+from ..device.device_file import write_device_file
+from ..graphs.portable import portable_copy
+from ..graphs.searches import raw_variables
+from ..saved_model.manifest import describe
+from .compact import compact
+from .device_graphs import beam_width_of, trace_graphs
+from .flat_file import pack_flat_file, read_flat_file
+from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
+
+RULES: dict[str, Mapping[str, str]] = {
+    FLOAT32: {"": FLOAT32},
+    FLOAT16: {"": FLOAT16},
+    # Of all parts these lose most outputs by being rounded, for the bytes and the time that they
+    # take: benchmarks/export.md.
+    "mixed": {"attentional_projection": FLOAT16, "decoder/": INT8_WEIGHTS, "": INT8},
+    INT8: {"": INT8},
+}
+"""What weights are stored in, by what their Keras paths hold; the first that fits counts."""
+
+PRECISIONS = tuple(RULES)
+
+
+def export_tflite(
+    translator: Translator,
+    path: str | Path,
+    *,
+    precision: str = FLOAT32,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes one file that a phone, a browser or `DeviceTranslator` runs.
+
+    Its signatures are those of `trace_graphs`. The tokenizers and a manifest are appended as a zip
+    archive, which `zipfile` reads and the TFLite runtimes ignore.
+
+    Args:
+        translator: a trained translator.
+        path: the file to write.
+        precision: one of `PRECISIONS`, of which all but "float32" may change outputs;
+            `measure_variants` tells by how much.
+        about: what the manifest is to say besides, such as the recipe's name; plain values.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: if there is no such precision, or the model cannot be exported.
+    """
+    return Converted.of(translator, about).write(path, precision)
+
+
+class Converted:
+    """A model that was converted once, to be written in any precision.
+
+    Args:
+        content: the flat buffer in float32.
+        codec: the tokenizers and search settings.
+        paths: the Keras path of each matrix, by its bytes.
+        about: what manifests are to say besides.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        codec: TextCodec,
+        paths: Mapping[bytes, str],
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._content, self._codec, self._paths = content, codec, paths
+        self._about = about or {}
+
+    @classmethod
+    def of(cls, translator: Translator, about: Mapping[str, Any] | None = None) -> Converted:
+        """Converts a translator's model.
+
+        Raises:
+            InputError: if it cannot be exported.
+        """
+        copy = portable_copy(translator)
+        about = {**(about or {}), "max_steps": translator.model.longest}
+        return cls(_convert(copy), translator.codec, _paths(copy.model), about)
+
+    def write(
+        self, path: str | Path, precision: str, rules: Mapping[str, str] | None = None
+    ) -> Path:
+        """Writes the file in a precision; see `export_tflite`.
+
+        Args:
+            path: the file to write.
+            precision: one of `PRECISIONS`, or the name of `rules`.
+            rules: as `RULES` has them.
+
+        Returns:
+            The path of the file.
+        """
+        path, model, settings = Path(path), self._lowered(precision, rules), self._codec.settings
+        described = describe(
+            self._codec,
+            **self._about,
+            precision=precision,
+            max_source_length=settings.max_source_length,
+            max_length=settings.max_length,
+            beam_width=beam_width_of(settings),
+            length_penalty=settings.length_penalty,
+        )
+        with write_atomically(path) as beside:
+            write_device_file(beside, model, self._codec, described)
+        return path
+
+    def _lowered(self, precision: str, rules: Mapping[str, str] | None) -> bytes:
+        rules = rules or RULES.get(precision)
+        if rules is None:
+            raise InputError(
+                f"a precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}."
+            )
+
+        def choose(weights: npt.NDArray[Any]) -> str:
+            name = self._paths.get(weights.tobytes(), "")
+            return next(kind for part, kind in rules.items() if part in name)
+
+        model = read_flat_file(self._content)
+        lower(model, choose)
+        compact(model)
+        return pack_flat_file(model)
+
+
+def _convert(translator: Translator) -> bytes:
+    graphs, holder = trace_graphs(translator), tf.Module()
+    holder.weights = raw_variables(translator)
+    with errors_of_writing(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(holder, folder, signatures=graphs)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(graphs))
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        content: bytes = converter.convert()
+    return content
+
+
+def _paths(model: Any) -> dict[bytes, str]:
+    """Matrices are stored as they are or with rows and columns changed."""
+    paths = {}
+    for weight in model.weights:
+        matrix = np.array(weight, "float32")
+        for stored in (matrix, matrix.T):
+            paths[stored.tobytes()] = weight.path
+    return paths

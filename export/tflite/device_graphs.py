@@ -1,0 +1,48 @@
+"""The graphs of a TFLite file: every signature, over one set of weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.translation.translator import Translator
+
+from ..graphs import steps
+from ..graphs.searches import search_all, search_best
+from ..graphs.steps import trace
+
+BEAM_WIDTH = 4
+"""Hypotheses of the signature `beam` where the model's own search has one alone."""
+
+
+def beam_width_of(settings: SearchSettings) -> int:
+    """How many hypotheses the signature `beam` carries; a file has them fixed."""
+    return settings.beam_width if settings.beam_width > 1 else BEAM_WIDTH
+
+
+def trace_graphs(translator: Translator) -> dict[str, Any]:
+    """Traces the signatures of a device, all for one source of `S = max_source_length` ids.
+
+    - `greedy` takes `source` `[1, S]`, closed by the end token and padded with 0, and gives
+      `tokens` `[1, T]`, `score` `[1]` and `alignment` `[1, T, S]`.
+    - `beam` gives the same of `K` hypotheses, `[1, K, ...]`, best first; those whose score is
+      below -5e8 do not exist.
+    - `encode` and `decode_step` are `steps.encode` and `steps.step`.
+
+    An empty source has an empty output with a score of 0.
+    """
+    model, settings = translator.single_model, translator.codec.settings
+    source = tf.TensorSpec([1, settings.max_source_length], tf.int32, "source")
+    greedy = settings.options(beam_width=1)
+    beam = settings.options(beam_width=beam_width_of(settings))
+    graphs = {
+        "greedy": trace(lambda source: search_best(model, source, greedy), source),
+        "beam": trace(lambda source: search_all(model, source, beam), source),
+        "encode": trace(lambda source: steps.encode(model, source), source),
+    }
+    specs = steps.step_specs(graphs["encode"].structured_outputs, source)
+    graphs["decode_step"] = trace(partial(steps.step, model), **specs)
+    return graphs

@@ -1,0 +1,1 @@
+"""What attention mechanisms share: keys, weights and the context vector."""

@@ -1,0 +1,177 @@
+"""Multiplicative, additive and location scores (Luong et al., 2015)."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.attention.base.attention_mechanism import (
+    AttentionMechanism,
+    Tensor,
+    checked_choice,
+    checked_units,
+)
+from keras_attention.ops.dense import Dense
+from keras_attention.ops.masking import token_places
+
+SCORES = ("dot", "general", "concat", "location")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LuongAttention(AttentionMechanism):
+    """Global attention with the scores of Luong et al. 2015, equations 7 and 8.
+
+    - `"dot"`: `h . k`; query and memory must have the same width.
+    - `"general"`: `h . (W k)`.
+    - `"concat"`: `v . tanh(W [h; k])`.
+    - `"location"`: row `s` of `W h`, from the query alone; `s` counts real tokens. `W` has
+      `max_source_length` rows: a shorter source uses the first of them, and tokens beyond them in a
+      longer one get a weight of zero, as in the paper.
+
+    Args:
+        score: which of them. Default `"general"`.
+        scale: whether a learnt factor `g`, starting at 1, multiplies the score. Default `False`.
+        units: width of the hidden layer of `"concat"`; default the query's width.
+        max_source_length: rows of `"location"`; required there, refused elsewhere.
+
+    Call arguments:
+        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
+        memory: float tensor `[B, S, M]`.
+        memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
+            mask propagation when it is not given.
+        keys: `project(memory)` of an earlier call.
+
+    Returns:
+        `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`.
+
+    Raises:
+        ValueError: on an unknown `score`, on widths that differ for `"dot"`, or where
+            `units` or `max_source_length` do not fit the score.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention import LuongAttention
+    >>> attention = LuongAttention(score="dot", scale=True)
+    >>> query, memory = np.ones((2, 7, 6), "float32"), np.ones((2, 5, 6), "float32")
+    >>> context, alignment = attention(query, memory)
+    >>> tuple(context.shape), tuple(alignment.shape)
+    ((2, 7, 6), (2, 7, 5))
+
+    Reference:
+        https://arxiv.org/abs/1508.04025
+    """
+
+    def __init__(
+        self,
+        score: str = "general",
+        *,
+        scale: bool = False,
+        units: int | None = None,
+        max_source_length: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.score = checked_choice(score, "score", SCORES)
+        self.scale = scale
+        self.units = _only_for("concat", score, "units", units)
+        self.max_source_length = _only_for(
+            "location", score, "max_source_length", max_source_length
+        )
+        if score == "location" and max_source_length is None:
+            raise ValueError(
+                "`max_source_length` must be given with score='location', a positive integer. "
+                "Received: max_source_length=None."
+            )
+
+    def build(self, query_shape: Any, memory_shape: Any) -> None:
+        """Makes the weights that the score needs."""
+        query_width, memory_width = query_shape[-1], memory_shape[-1]
+        if self.score == "dot" and query_width != memory_width:
+            raise ValueError(
+                "score='dot' needs query and memory of one width; use 'general' where they differ. "
+                f"Received: query width {query_width}, memory width {memory_width}."
+            )
+        if self.score == "general":
+            self.key_projection = self._built(query_width, "key_projection", memory_shape)
+        elif self.score == "concat":
+            units = self.units or query_width
+            self.query_projection = self._built(units, "query_projection", query_shape)
+            self.key_projection = self._built(units, "key_projection", memory_shape)
+            self.v = self._built(1, "v", (None, units))
+        elif self.max_source_length is not None:
+            self.query_projection = self._built(
+                self.max_source_length, "query_projection", query_shape
+            )
+        if self.scale:
+            self.g = self.add_weight(shape=(), initializer="ones", name="g")
+        self.built = True
+
+    def project(self, memory: Tensor) -> Tensor:
+        """Keys: `W k` for `"general"` and `"concat"`, the memory itself for the others."""
+        if self.score in ("general", "concat"):
+            self._check_built()
+            return self.key_projection(memory)
+        return super().project(memory)
+
+    def _scores(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
+        if self.score == "location":
+            places = _places(keys, mask)[:, 0, :, None]
+            scores = self._location(query, places)
+        else:
+            scores = getattr(self, f"_{self.score}")(query, keys)
+        return scores * ops.cast(self.g, scores.dtype) if self.scale else scores
+
+    def _dot(self, query: Tensor, keys: Tensor) -> Tensor:
+        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
+
+    _general = _dot
+
+    def _concat(self, query: Tensor, keys: Tensor) -> Tensor:
+        projected = ops.expand_dims(self.query_projection(query), 2)
+        return ops.squeeze(self.v(ops.tanh(projected + ops.expand_dims(keys, 1))), -1)
+
+    def _location(self, query: Tensor, places: Tensor) -> Tensor:
+        """Scores of the places `[B, S, 1]`; 0 beyond `max_source_length`."""
+        scores = self.query_projection(query)
+        chosen = ops.equal(places, ops.arange(scores.shape[-1], dtype=places.dtype))
+        return ops.matmul(scores, ops.transpose(ops.cast(chosen, scores.dtype), (0, 2, 1)))
+
+    def _visible(self, memory: Tensor, mask: Tensor | None) -> Tensor | None:
+        """Leaves out what stands beyond `max_source_length`."""
+        if self.score != "location":
+            return mask
+        reach = _places(memory, mask) < self.max_source_length
+        return reach if mask is None else ops.logical_and(mask, reach)
+
+    def _built(self, units: int, name: str, shape: Any) -> Dense:
+        layer = self._dense(units, name)
+        layer.build(shape)
+        return layer
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {
+            **super().get_config(),
+            "score": self.score,
+            "scale": self.scale,
+            "units": self.units,
+            "max_source_length": self.max_source_length,
+        }
+
+
+def _places(memory: Tensor, mask: Tensor | None) -> Tensor:
+    """The place of each token among the real ones, int32 `[B, 1, S]`, or `[1, 1, S]`."""
+    if mask is None:
+        return ops.arange(ops.shape(memory)[1], dtype="int32")[None, None]
+    return token_places(mask)
+
+
+def _only_for(owner: str, score: str, name: str, value: int | None) -> int | None:
+    if value is None:
+        return None
+    if score != owner:
+        raise ValueError(
+            f"`{name}` belongs to score={owner!r} alone. "
+            f"Received: {name}={value!r}, score={score!r}."
+        )
+    return checked_units(value, name)

@@ -1,0 +1,61 @@
+"""Reading CSV files of numbers, which a killed process may have left unfinished."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import read_artefact
+
+MISSING = "NA"
+"""What Keras's `CSVLogger` writes where an epoch has no value."""
+
+COUNTS = ("epoch", "step")
+"""Columns that hold whole numbers in every row."""
+
+
+def read_numbers(path: Path) -> tuple[list[str], list[dict[str, float]]]:
+    """Read a table of numbers.
+
+    Args:
+        path: The CSV file; it need not exist.
+
+    Returns:
+        The names of the columns, and the rows without their missing values. A last row that a
+        killed process had begun to write is left out.
+
+    Raises:
+        InputError: If the file holds something else.
+    """
+    if not path.exists():
+        return [], []
+    damaged = InputError(f"{path}: damaged, expected numbers.")
+    try:
+        text = read_artefact(path).decode()
+        rows = [row for row in csv.reader(text.splitlines(keepends=True)) if row]
+    except (UnicodeDecodeError, csv.Error):
+        raise damaged from None
+    if len(rows) > 1 and not _is_whole(rows[-1], rows[0], text):
+        rows.pop()
+    names = rows[0] if rows else []
+    try:
+        return names, [_numbers(names, row) for row in rows[1:]]
+    except ValueError:
+        raise damaged from None
+
+
+def _is_whole(row: Sequence[str], names: Sequence[str], text: str) -> bool:
+    return len(row) >= len(names) and "" not in row and text.endswith(("\n", "\r"))
+
+
+def _numbers(names: Sequence[str], row: Sequence[str]) -> dict[str, float]:
+    named, unnamed = row[: len(names)], row[len(names) :]
+    if len(named) < len(names) or any(value != MISSING for value in unnamed):
+        raise ValueError
+    values = {name: float(x) for name, x in zip(names, named, strict=True) if x != MISSING}
+    if not all(math.isfinite(values[name]) for name in COUNTS if name in names and name in values):
+        raise ValueError
+    return values

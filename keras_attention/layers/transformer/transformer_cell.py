@@ -1,0 +1,285 @@
+"""The Transformer's decoder: all steps at once, or one step over what the steps before left."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_attention.attention.base.attention_mechanism import (
+    AttentionMechanism,
+    Tensor,
+    checked_units,
+    map_state,
+)
+from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
+from keras_attention.layers.transformer.transformer_blocks import (
+    EPSILON,
+    CrossAttention,
+    FeedForward,
+    PositionedInput,
+    SelfAttention,
+    checked_sizes,
+)
+
+Cache = tuple[Tensor, Tensor]
+
+
+class TransformerState(NamedTuple):
+    """What one step hands to the next; `P` is the cell's `max_steps`.
+
+    Attributes:
+        taken: `[B, P]`, 1 for every step that was taken and 0 for those to come.
+        caches: of every layer the keys and the values of its self-attention, each
+            `[B, heads, P, units / heads]`.
+        attention: of every layer the state of a recurrent mechanism, otherwise the empty tuple.
+    """
+
+    taken: Tensor
+    caches: tuple[Cache, ...]
+    attention: tuple[Any, ...]
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TransformerCell(DecoderCell):
+    """One step of a Transformer decoder (Vaswani et al. 2017, 3.1), or all of them at once.
+
+    A layer looks at the steps before it by Keras's `MultiHeadAttention`, then at the memory by a
+    mechanism of its own like the one given, then comes a feed-forward block; norms stand before
+    the blocks. The alignment is the mean of the layers'. A step of search computes one position
+    and keeps the keys and values of those before in a state of fixed shapes.
+
+    Args:
+        units: width of every layer, even and a multiple of `heads`.
+        attention: the `AttentionMechanism` of the first layer; the others get copies.
+        max_steps: how many steps a state has room for, a positive integer; what a step beyond
+            them gives means nothing. `all_steps` takes any number of them.
+        layers: number of layers. Default 2.
+        heads: heads of the self-attention. Default 4.
+        feed_forward: width of the feed-forward blocks; default four times `units`.
+        dropout: rate in [0, 1) on what a block adds. Default 0.
+
+    Call arguments:
+        inputs: float tensor `[B, E]`, the embedded previous token.
+        state: a `TransformerState`.
+        memory: float tensor `[B, S, M]`.
+        memory_mask: boolean tensor `[B, S]`, True where the source token is real.
+        keys: `project(memory)`; computed when it is not given.
+        noise: nothing here; the blocks drop out by themselves.
+        training: whether dropout is active.
+
+    Returns:
+        `(output, state, alignment)`: `[B, units]`, a `TransformerState`, `[B, S]`.
+
+    Raises:
+        TypeError: if `attention` is no mechanism.
+        ValueError: if an argument is out of range or does not fit the others.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention import LuongAttention, TransformerCell
+    >>> cell = TransformerCell(8, LuongAttention("dot"), max_steps=4, heads=2)
+    >>> inputs, memory = np.ones((2, 3), "float32"), np.ones((2, 5, 8), "float32")
+    >>> output, state, alignment = cell(inputs, cell.initial_state((), memory), memory)
+    >>> tuple(output.shape), tuple(alignment.shape)
+    ((2, 8), (2, 5))
+
+    Reference:
+        https://arxiv.org/abs/1706.03762
+    """
+
+    bridged = False
+    noisy = False
+
+    def __init__(
+        self,
+        units: int,
+        attention: AttentionMechanism,
+        *,
+        max_steps: int,
+        layers: int = 2,
+        heads: int = 4,
+        feed_forward: int | None = None,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        if attention is None:
+            raise TypeError("`attention` must be an AttentionMechanism. Received: attention=None.")
+        # Without casts of its arguments, which would narrow the attention's state too.
+        super().__init__(units, attention, layers=layers, autocast=False, **kwargs)
+        self.max_steps = checked_units(max_steps, "max_steps")
+        self.heads = heads
+        self.feed_forward = checked_sizes(units, heads, feed_forward, dropout)
+        self.dropout = dropout
+        config = attention.get_config()
+        copies = [type(attention).from_config(config) for _ in range(1, layers)]
+        self._make_blocks([attention, *copies], {"dropout": dropout, "dtype": self.dtype_policy})
+
+    def _make_blocks(self, mechanisms: list[AttentionMechanism], shared: dict[str, Any]) -> None:
+        policy = self.dtype_policy
+        self.positioned = PositionedInput(self.units, dtype=policy, name="positioned")
+        self.self_attentions = [
+            SelfAttention(self.units, self.heads, name=f"self_attention_{index}", **shared)
+            for index in range(self.layers)
+        ]
+        self.cross_attentions = [
+            CrossAttention(self.units, mechanism, name=f"cross_attention_{index}", **shared)
+            for index, mechanism in enumerate(mechanisms)
+        ]
+        self.feed_forwards = [
+            FeedForward(self.units, self.feed_forward, name=f"feed_forward_{index}", **shared)
+            for index in range(self.layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(epsilon=EPSILON, dtype=policy, name="norm")
+
+    def build(self, inputs_shape: Any, memory_shape: Any) -> None:
+        """Makes every weight from the shapes `[..., E]` and `[B, S, M]`."""
+        self.positioned.build(tuple(inputs_shape))
+        for block in (*self.self_attentions, *self.feed_forwards):
+            block.build()
+        for cross_attention in self.cross_attentions:
+            cross_attention.build(tuple(memory_shape))
+        self.norm.build((None, None, self.units))
+        self.built = True
+
+    @property
+    def longest(self) -> int | None:
+        """How many steps a state has room for."""
+        return self.max_steps
+
+    def project(self, memory: Tensor) -> Tensor:
+        """The keys of every layer, beside each other."""
+        keys = [block.mechanism.project(memory) for block in self.cross_attentions]
+        return ops.concatenate(keys, -1)
+
+    def initial_state(
+        self, bridged: Any, memory: Tensor | None = None, memory_mask: Tensor | None = None
+    ) -> TransformerState:
+        """The first step's state: nothing is taken.
+
+        Args:
+            bridged: nothing here.
+            memory: `[B, S, M]`.
+            memory_mask: `[B, S]`.
+
+        Raises:
+            ValueError: if `memory` is missing.
+        """
+        if memory is None:
+            raise ValueError(
+                "A Transformer's first state has a row for each one of `memory`. "
+                "Received: memory=None."
+            )
+        rows, dtype = ops.shape(memory)[0], self.compute_dtype
+        empty = ops.zeros((rows, self.heads, self.max_steps, self.units // self.heads), dtype)
+        attention = tuple(
+            block.mechanism.initial_state(memory, memory_mask) for block in self.cross_attentions
+        )
+        taken = ops.zeros((rows, self.max_steps), dtype)
+        return TransformerState(taken, ((empty, empty),) * self.layers, attention)
+
+    def state_structure(self) -> TransformerState:
+        """The nesting of the state, with a 0 for each tensor."""
+        mechanisms = [block.mechanism.state_structure() for block in self.cross_attentions]
+        return TransformerState(0, ((0, 0),) * self.layers, tuple(mechanisms))
+
+    def state_of(self, nested: Any) -> TransformerState:
+        """The state in `nested`, all but the attention's in the cell's dtype."""
+        state = super().state_of(nested)
+        taken, caches = map_state(lambda x: ops.cast(x, self.compute_dtype), tuple(state[:2]))
+        return TransformerState(taken, caches, state.attention)
+
+    def call(
+        self,
+        inputs: Tensor,
+        state: TransformerState,
+        memory: Tensor,
+        memory_mask: Tensor | None = None,
+        keys: Tensor | None = None,
+        noise: StepNoise = NO_NOISE,
+        training: bool = False,
+    ) -> tuple[Tensor, TransformerState, Tensor]:
+        """Takes one step; see the class for shapes."""
+        state, inputs = self.state_of(state), ops.cast(inputs, self.compute_dtype)
+        # Few numbers of 16 bits count beyond 256.
+        position = ops.sum(ops.cast(state.taken, "int32"), axis=-1)
+        now = ops.equal(ops.arange(self.max_steps, dtype="int32"), position[:, None])
+        seen = ops.logical_or(state.taken > 0, now)
+        read = memory, memory_mask, self._split(memory, keys), state.attention, training
+        x, layers = self.positioned(inputs, position), []
+        for index, block in enumerate(self.self_attentions):
+            x, cache = block.step(x, state.caches[index], now, seen, training)
+            x, *looked = self._read(index, x, *read)
+            layers.append((cache, *looked))
+        return self._finish(x, ops.cast(seen, x.dtype), layers)
+
+    def all_steps(
+        self,
+        inputs: Tensor,
+        state: TransformerState,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        keys: Tensor,
+        noise: StepNoise = NO_NOISE,
+        training: bool = False,
+    ) -> tuple[Tensor, TransformerState, Tensor]:
+        """All steps at once from the first, of which the last state keeps `max_steps`."""
+        rows, steps = ops.shape(inputs)[:2]
+        read = memory, memory_mask, self._split(memory, keys), state.attention, training
+        x, layers = self.positioned(inputs, ops.arange(steps)), []
+        for index, block in enumerate(self.self_attentions):
+            cache = tuple(map(self._room, block.cache(x), state.caches[index]))
+            x = block(x, causal=True, training=training)
+            x, *looked = self._read(index, x, *read)
+            layers.append((cache, *looked))
+        taken = ops.cast(ops.arange(self.max_steps) < steps, x.dtype)
+        return self._finish(x, ops.tile(taken[None], (rows, 1)), layers)
+
+    def _split(self, memory: Tensor, keys: Tensor | None) -> list[Tensor]:
+        """The keys of each layer."""
+        keys = self.project(memory) if keys is None else keys
+        return ops.split(keys, self.layers, axis=-1)
+
+    def _room(self, taken: Tensor, empty: Tensor) -> Tensor:
+        """What the cache holds once all steps `[B, heads, T, D]` are taken."""
+        return ops.concatenate([taken, ops.cast(empty, taken.dtype)], axis=2)[
+            :, :, : self.max_steps
+        ]
+
+    def _read(
+        self,
+        index: int,
+        x: Tensor,
+        memory: Tensor,
+        mask: Tensor | None,
+        keys: list[Tensor],
+        attention: tuple[Any, ...],
+        training: bool,
+    ) -> tuple[Tensor, Tensor, Any]:
+        """What follows the self-attention of a layer."""
+        cross_attention, feed_forward = self.cross_attentions[index], self.feed_forwards[index]
+        x, alignment, looked = cross_attention(
+            x,
+            memory,
+            memory_mask=mask,
+            keys=keys[index],
+            state=attention[index],
+            training=training,
+        )
+        return feed_forward(x, training=training), alignment, looked
+
+    def _finish(
+        self, x: Tensor, taken: Tensor, layers: list[Any]
+    ) -> tuple[Tensor, TransformerState, Tensor]:
+        caches, alignments, attention = zip(*layers, strict=True)
+        alignment = sum(alignments[1:], alignments[0]) / self.layers
+        return self.norm(x), TransformerState(taken, caches, attention), alignment
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {
+            **super().get_config(),
+            "max_steps": self.max_steps,
+            "heads": self.heads,
+            "feed_forward": self.feed_forward,
+            "dropout": self.dropout,
+        }

@@ -1,0 +1,131 @@
+"""The Transformer's encoder."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.attention.base.attention_mechanism import Tensor, checked_units
+from keras_attention.layers.transformer.transformer_blocks import (
+    EPSILON,
+    FeedForward,
+    PositionedInput,
+    SelfAttention,
+    checked_sizes,
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TransformerEncoder(keras.layers.Layer):
+    """Stacked self-attention and feed-forward blocks (Vaswani et al. 2017, 3.1).
+
+    Attention is Keras's own `MultiHeadAttention`, norms stand before the blocks, positions are
+    sinusoids, so that no source is too long. An LSTM decoder's first state is bridged from the
+    mean of the memory over the real tokens, in place of both `h` and `c`.
+
+    Args:
+        units: width of the memory, even and a multiple of `heads`.
+        layers: number of layers. Default 2.
+        heads: heads of the self-attention. Default 4.
+        feed_forward: width of the feed-forward blocks; default four times `units`.
+        dropout: rate in [0, 1) on what a block adds. Default 0.
+
+    Call arguments:
+        inputs: float tensor `[B, S, E]`, embedded and padded on the right.
+        mask: boolean tensor `[B, S]`, True where the token is real. Taken from Keras's mask
+            propagation when it is not given.
+        training: whether dropout is active.
+
+    Returns:
+        `(memory, states)`: memory `[B, S, units]`; states a tuple with one `(h, c)`.
+
+    Raises:
+        ValueError: if an argument is out of range or does not fit the others.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention import TransformerEncoder
+    >>> memory, ((h, c),) = TransformerEncoder(8, heads=2)(np.ones((2, 5, 3), "float32"))
+    >>> tuple(memory.shape), tuple(h.shape)
+    ((2, 5, 8), (2, 8))
+
+    Reference:
+        https://arxiv.org/abs/1706.03762, https://arxiv.org/abs/2002.04745
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        layers: int = 2,
+        heads: int = 4,
+        feed_forward: int | None = None,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.layers = checked_units(layers, "layers")
+        self.heads = heads
+        self.feed_forward = checked_sizes(units, heads, feed_forward, dropout)
+        self.dropout = dropout
+        self.supports_masking = True
+        policy = self.dtype_policy
+        self.positioned = PositionedInput(units, dtype=policy, name="positioned")
+        shared = {"dropout": dropout, "dtype": policy}
+        self.attentions = [
+            SelfAttention(units, heads, name=f"attention_{index}", **shared)
+            for index in range(layers)
+        ]
+        self.feed_forwards = [
+            FeedForward(units, self.feed_forward, name=f"feed_forward_{index}", **shared)
+            for index in range(layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(epsilon=EPSILON, dtype=policy, name="norm")
+
+    def build(self, input_shape: Any) -> None:
+        """Makes every layer's weights from the shape `[B, S, E]` of the inputs."""
+        self.positioned.build(tuple(input_shape))
+        for block in (*self.attentions, *self.feed_forwards):
+            block.build()
+        self.norm.build((None, None, self.units))
+        self.built = True
+
+    def call(
+        self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> tuple[Tensor, tuple[tuple[Tensor, Tensor]]]:
+        """Reads the whole source; see the class for shapes."""
+        x = self.positioned(inputs, ops.arange(ops.shape(inputs)[1]), mask)
+        for attention, feed_forward in zip(self.attentions, self.feed_forwards, strict=True):
+            x = feed_forward(attention(x, seen=mask, training=training), training=training)
+        memory = self.norm(x)
+        mean = _masked_mean(memory, mask)
+        return memory, ((mean, mean),)
+
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
+        """Memory keeps the inputs' mask; the states have none."""
+        return mask, ((None, None),)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shapes of the memory and of the states."""
+        batch, steps = input_shape[:2]
+        return (batch, steps, self.units), (((batch, self.units),) * 2,)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild this layer."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "layers": self.layers,
+            "heads": self.heads,
+            "feed_forward": self.feed_forward,
+            "dropout": self.dropout,
+        }
+
+
+def _masked_mean(memory: Tensor, mask: Tensor | None) -> Tensor:
+    """The mean `[B, M]` over real tokens; zeros where there is none."""
+    if mask is None:
+        return ops.mean(memory, axis=1)
+    real = ops.expand_dims(ops.cast(mask, memory.dtype), -1)
+    return ops.sum(memory * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)

@@ -1,0 +1,1 @@
+"""What training minimises and reports: losses, metrics and learning-rate schedules."""

@@ -1,0 +1,69 @@
+"""Losses of the alignment itself, which are added to the cross-entropy."""
+
+from keras import ops
+
+from keras_attention.ops.masking import Tensor
+
+_LEAST = 1e-9
+"""The smallest weight whose logarithm is taken."""
+
+
+def coverage_loss(alignment: Tensor, real: Tensor) -> Tensor:
+    """What attending again costs, over the real target steps (See et al. 2017, equation 12).
+
+    `mean_t sum_s min(alignment_ts, coverage_ts)`, `coverage_t = sum_{t' < t} alignment_t'`.
+
+    Args:
+        alignment: float tensor `[B, T, S]`.
+        real: boolean tensor `[B, T]`, True where the target token is real.
+
+    Returns:
+        A float32 scalar in [0, 1].
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.objectives.alignment_losses import coverage_loss
+    >>> twice_the_same = np.array([[[1.0, 0.0], [1.0, 0.0]]], "float32")
+    >>> float(coverage_loss(twice_the_same, np.array([[True, True]])))
+    0.5
+
+    Reference:
+        https://arxiv.org/abs/1704.04368
+    """
+    alignment, real = ops.cast(alignment, "float32"), ops.cast(real, "float32")
+    coverage = ops.cumsum(alignment, axis=1) - alignment
+    return _mean(ops.sum(ops.minimum(alignment, coverage), axis=-1), real)
+
+
+def guided_alignment_loss(alignment: Tensor, given: Tensor, real: Tensor) -> Tensor:
+    """Cross-entropy of the alignment against a given one (Chen et al. 2016, section 3).
+
+    `- mean_t sum_s given_ts log alignment_ts`, the given weights of a target token scaled to sum
+    to 1. The mean is over the real target tokens; one without a given link adds nothing.
+
+    Args:
+        alignment: float tensor `[B, T, S]`.
+        given: float tensor `[B, T, S]`, not negative.
+        real: boolean tensor `[B, T]`, True where the target token is real.
+
+    Returns:
+        A float32 scalar, in nats.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.objectives.alignment_losses import guided_alignment_loss
+    >>> even, first = np.array([[[0.5, 0.5]]], "float32"), np.array([[[1.0, 0.0]]], "float32")
+    >>> round(float(guided_alignment_loss(even, first, np.array([[True]]))), 4)
+    0.6931
+
+    Reference:
+        https://arxiv.org/abs/1607.01628
+    """
+    alignment, given = ops.cast(alignment, "float32"), ops.cast(given, "float32")
+    given = ops.divide_no_nan(given, ops.sum(given, axis=-1, keepdims=True))
+    losses = -ops.sum(given * ops.log(ops.maximum(alignment, _LEAST)), axis=-1)
+    return _mean(losses, ops.cast(real, "float32"))
+
+
+def _mean(losses: Tensor, real: Tensor) -> Tensor:
+    return ops.divide_no_nan(ops.sum(losses * real), ops.sum(real))

@@ -1,0 +1,128 @@
+"""From scores to weights: softmax, and two mappings that give many positions exactly nothing."""
+
+from collections.abc import Callable
+
+import numpy as np
+from keras import backend, ops
+
+from keras_attention.ops.masking import Tensor, masked_softmax
+
+_FAR = -4.0
+"""A score, measured from the largest, below that of any position with a weight; see `_centred`."""
+
+
+def masked_sparsemax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The point of the simplex nearest to the scores (Martins and Astudillo 2016).
+
+    `p = max(z - tau, 0)`, with the `tau` that makes it sum to 1.
+
+    Args:
+        scores: float tensor `[..., S]`.
+        mask: boolean tensor that broadcasts to `scores`, True where the position is real;
+            `None` keeps every position.
+
+    Returns:
+        Weights of the shape and dtype of `scores`; each row sums to 1, or to 0 where all of it
+        is masked. Computed in at least float32.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.ops.mappings import masked_sparsemax
+    >>> weights = masked_sparsemax(np.array([[1.0, 0.5, -3.0]], "float32"))
+    >>> [float(weight) for weight in np.asarray(weights)[0]]
+    [0.75, 0.25, 0.0]
+
+    Reference:
+        https://arxiv.org/abs/1602.02068
+    """
+    return _mapped(scores, mask, _sparsemax)
+
+
+def masked_entmax15(scores: Tensor, mask: Tensor | None = None) -> Tensor:
+    """1.5-entmax, between softmax and sparsemax (Peters et al. 2019).
+
+    `p = max(z / 2 - tau, 0) ** 2`, with the `tau` that makes it sum to 1.
+
+    Args:
+        scores: float tensor `[..., S]`.
+        mask: as `masked_sparsemax` takes it.
+
+    Returns:
+        Weights, as `masked_sparsemax` gives them.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.ops.mappings import masked_entmax15
+    >>> weights = masked_entmax15(np.array([[1.0, 1.0, -3.0]], "float32"))
+    >>> [round(float(weight), 6) for weight in np.asarray(weights)[0]]
+    [0.5, 0.5, 0.0]
+
+    Reference:
+        https://arxiv.org/abs/1905.05702
+    """
+    return _mapped(scores, mask, _entmax15)
+
+
+MAPPINGS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
+    "softmax": masked_softmax,
+    "sparsemax": masked_sparsemax,
+    "entmax15": masked_entmax15,
+}
+
+
+def _mapped(scores: Tensor, mask: Tensor | None, mapping: Callable[[Tensor], Tensor]) -> Tensor:
+    dtype = backend.standardize_dtype(scores.dtype)
+    wide = dtype if dtype == "float64" else "float32"
+    scores = ops.cast(scores, wide)
+    if mask is None:
+        return ops.cast(mapping(_centred(scores)), dtype)
+    mask = ops.cast(mask, "bool")
+    masked = ops.where(mask, scores, float(np.finfo(wide).min))
+    return ops.cast(mapping(_centred(masked)) * ops.cast(mask, wide), dtype)
+
+
+def _centred(scores: Tensor) -> Tensor:
+    """Scores from the largest down to `_FAR`: a weight needs at most 1 (here 2) less than it."""
+    return ops.maximum(scores - ops.max(scores, axis=-1, keepdims=True), _FAR)
+
+
+def _sparsemax(z: Tensor) -> Tensor:
+    ordered = _descending(z)
+    # The threshold of the first k in order rises up to the number of weights and falls behind it.
+    taus = (ops.cumsum(ordered, axis=-1) - 1) / _counts(z)
+    inside = ops.cast(z > ops.max(taus, axis=-1, keepdims=True), z.dtype)
+    tau = (_sum(inside * z) - 1) / _sum(inside)
+    return ops.maximum(z - tau, 0.0)
+
+
+def _entmax15(z: Tensor) -> Tensor:
+    x, counts = z / 2, _counts(z)
+    ordered = _descending(x)
+    sums = (ops.cumsum(values, axis=-1) for values in (ordered, ops.square(ordered)))
+    taus = _entmax15_threshold(counts, *sums)
+    size = _sum(ops.cast(taus <= ordered, x.dtype))
+    inside = ops.cast(x > _sum(ops.where(ops.equal(counts, size), taus, 0.0)), x.dtype)
+    tau = _entmax15_threshold(_sum(inside), _sum(inside * x), _sum(inside * ops.square(x)))
+    return ops.square(ops.maximum(x - tau, 0.0))
+
+
+def _entmax15_threshold(count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
+    """`tau` of `sum_i (x_i - tau)^2 = 1` over `count` positions, of their sum and their squares."""
+    mean = total / count
+    spread = squares - total * mean
+    # A spread of over 1 has no root: there are fewer weights than positions.
+    return mean - ops.sqrt(ops.maximum((1 - spread) / count, 1e-12))
+
+
+def _counts(x: Tensor) -> Tensor:
+    """1 to S."""
+    return ops.cast(ops.arange(ops.shape(x)[-1]) + 1, x.dtype)
+
+
+def _descending(x: Tensor) -> Tensor:
+    # The gradient flows through the sums over what is inside, not through the order.
+    return -ops.sort(-ops.stop_gradient(x), axis=-1)
+
+
+def _sum(x: Tensor) -> Tensor:
+    return ops.sum(x, axis=-1, keepdims=True)

@@ -1,0 +1,78 @@
+"""Masks: what counts as a real token, and a softmax that gives padding nothing."""
+
+from typing import Any
+
+import numpy as np
+from keras import backend, ops
+
+from keras_attention.special_tokens import PAD_ID
+
+Tensor = Any
+
+
+def real_tokens(ids: Tensor) -> Tensor:
+    """The mask of `ids`: True where the token is real, False where it is padding.
+
+    Args:
+        ids: integer tensor of any shape.
+
+    Returns:
+        Boolean tensor of the same shape.
+    """
+    return ops.not_equal(ids, PAD_ID)
+
+
+def token_places(mask: Tensor) -> Tensor:
+    """Return the position of each real token among those of its row, counted from 0.
+
+    Args:
+        mask: boolean tensor `[..., S]`, True where the token is real.
+
+    Returns:
+        Int32 `[..., S]`; padding has the number of the token before it, or 0.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.ops.masking import token_places
+    >>> np.asarray(token_places(np.array([[False, True, True]]))).tolist()
+    [[0, 0, 1]]
+    """
+    return ops.maximum(ops.cumsum(ops.cast(mask, "int32"), axis=-1) - 1, 0)
+
+
+def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Softmax over the last axis that gives masked positions a weight of exactly zero.
+
+    The softmax is computed in at least float32 whatever the dtype of `scores`. A row whose
+    positions are all masked gets weights of zero, not NaN.
+
+    Args:
+        scores: float tensor `[..., S]`.
+        mask: boolean tensor that broadcasts to `scores`, True where the position is real;
+            `None` keeps every position.
+
+    Returns:
+        Weights of the shape and dtype of `scores`; each row sums to 1, or to 0 where all of it
+        is masked.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.ops.masking import masked_softmax
+    >>> weights = masked_softmax(np.zeros((2, 3), "float32"), np.array([[True, True, False]]))
+    >>> [float(weight) for weight in np.asarray(weights)[0]]
+    [0.5, 0.5, 0.0]
+    """
+    dtype = backend.standardize_dtype(scores.dtype)
+    wide = dtype if dtype == "float64" else "float32"
+    scores = ops.cast(scores, wide)
+    if mask is None:
+        return ops.cast(_softmax(scores), dtype)
+    mask = ops.cast(mask, "bool")
+    lowest = float(np.finfo(wide).min)
+    weights = _softmax(ops.where(mask, scores, lowest))
+    return ops.cast(weights * ops.cast(mask, wide), dtype)
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    # Over a memory of one step Keras takes it for a mistake, and warns.
+    return ops.ones_like(scores) if scores.shape[-1] == 1 else ops.softmax(scores, axis=-1)

@@ -1,0 +1,1 @@
+"""The tokenizers and normal forms as TensorFlow operations, for exports that take strings."""

@@ -1,0 +1,196 @@
+"""The tokenizers as TensorFlow operations, for exported models that take and give strings.
+
+Core operations alone for characters and words: a program that loads the model needs no library of
+TensorFlow Text. Subwords do need one, and are in a module of their own.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, ClassVar, TypeAlias
+
+import tensorflow as tf
+
+from keras_attention.errors import InputError
+from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, START_ID, UNKNOWN_ID
+from keras_attention.text.graph.graph_normalization import apply_normalizer, normalize
+from keras_attention.text.normalization import WHITE_SPACE
+from keras_attention.text.tokenizers import (
+    CharacterTokenizer,
+    SubwordTokenizer,
+    Tokenizer,
+    WordTokenizer,
+)
+
+Tensor: TypeAlias = Any
+
+
+def make_graph_tokenizer(tokenizer: Tokenizer) -> "GraphTokenizer":
+    """Returns a tokenizer's twin in the graph.
+
+    Raises:
+        ValueError: If the tokenizer is of a kind that has none.
+    """
+    if isinstance(tokenizer, SubwordTokenizer):
+        from keras_attention.text.graph.graph_subword import GraphSubwordTokenizer
+
+        return GraphSubwordTokenizer(tokenizer)
+    return GraphTokenizer(tokenizer)
+
+
+def import_tensorflow_text() -> ModuleType:
+    """Returns the package and registers its operations, which nothing but subwords needs.
+
+    Raises:
+        InputError: If it is missing.
+    """
+    try:
+        import tensorflow_text
+    except ImportError:
+        raise InputError(
+            "subwords in a SavedModel need the package tensorflow-text: "
+            "pip install tensorflow-text."
+        ) from None
+    return tensorflow_text
+
+
+def _cut_words(texts: Tensor) -> Tensor:
+    # The split without a separator would cut at ASCII's white space alone, a part of Unicode's.
+    return tf.strings.split(tf.strings.regex_replace(texts, f"[{WHITE_SPACE}]+", " "))
+
+
+_CUTTERS: dict[str, Callable[[Tensor], Tensor]] = {
+    CharacterTokenizer.name: lambda texts: tf.strings.unicode_split(texts, "UTF-8"),
+    WordTokenizer.name: _cut_words,
+}
+
+
+class GraphTokenizer(tf.Module):  # type: ignore[misc]
+    """A tokenizer's twin in the graph: for every text the same tokens and ids.
+
+    Args:
+        tokenizer: The tokenizer to mirror, a `CharacterTokenizer` or a `WordTokenizer`.
+
+    Raises:
+        ValueError: If the tokenizer is of another kind.
+
+    Example:
+        >>> from keras_attention.text.vocabulary import Vocabulary
+        >>> tokenizer = GraphTokenizer(CharacterTokenizer(Vocabulary("abc")))
+        >>> ids = tokenizer.encode(tf.constant(["cab", ""]))
+        >>> ids.numpy().tolist()
+        [[6, 4, 5, 2], [2, 0, 0, 0]]
+        >>> tokenizer.detokenize(ids).numpy().tolist()
+        [b'cab', b'']
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = tuple(_CUTTERS)
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        """Makes the table of the vocabulary, a resource that a saved model holds."""
+        super().__init__(name=f"{tokenizer.name}_tokenizer")
+        if tokenizer.name not in self.kinds:
+            raise ValueError(
+                f"The name of `tokenizer` must be one of {', '.join(map(repr, self.kinds))}. "
+                f"Received: {tokenizer.name!r}."
+            )
+        self._kind = tokenizer.name
+        self._normalizer = tokenizer.normalizer
+        self._separator = tokenizer.separator
+        self._tokens = tokenizer.vocabulary.tokens
+        # Without the special tokens: where a text holds the word "<s>", it is an unknown one. In
+        # their place stands "", which no text is split into: TensorFlow refuses an empty table.
+        keys = ["", *self._tokens[len(SPECIAL_TOKENS) :]]
+        values = [UNKNOWN_ID, *range(len(SPECIAL_TOKENS), len(self._tokens))]
+        self._ids = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(keys, values, tf.string, tf.int32),
+            default_value=UNKNOWN_ID,
+        )
+
+    def encode(self, texts: Tensor) -> Tensor:
+        """Returns the ids of texts.
+
+        Args:
+            texts: UTF-8 strings [B].
+
+        Returns:
+            Ids int32 [B, S], each row closed by that of `</s>` and padded with 0.
+        """
+        return self._padded_ids(self._normalize(texts))
+
+    def tokens(self, texts: Tensor) -> Tensor:
+        """Returns what `encode` gives ids to, unknown tokens as they stand in the text.
+
+        Args:
+            texts: UTF-8 strings [B].
+
+        Returns:
+            Strings [B, S], each row closed by `</s>` and padded with "".
+        """
+        return self._padded_tokens(self._normalize(texts))
+
+    def encode_with_tokens(self, texts: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what `encode` and `tokens` do, of texts that are normalized once."""
+        normalized = self._normalize(texts)
+        return self._padded_ids(normalized), self._padded_tokens(normalized)
+
+    def detokenize(self, ids: Tensor) -> Tensor:
+        """Returns the texts of the ids before each row's first `</s>`; unknown ones read `<unk>`.
+
+        Args:
+            ids: int32 [B, T].
+
+        Returns:
+            UTF-8 strings [B], in normal form C.
+        """
+        return self.join(ids, self.id_to_token(ids))
+
+    def join(self, ids: Tensor, tokens: Tensor) -> Tensor:
+        """Returns the texts of tokens, some of which may be others than those of the ids.
+
+        Args:
+            ids: int32 [B, T]; they say which tokens are read, as in `detokenize`.
+            tokens: UTF-8 strings [B, T].
+
+        Returns:
+            UTF-8 strings [B], in normal form C.
+        """
+        is_end = tf.cast(ids == END_ID, tf.int32)
+        kept = (tf.cumsum(is_end, axis=1) == 0) & (ids != PAD_ID) & (ids != START_ID)
+        return normalize(self._join(tf.ragged.boolean_mask(tokens, kept)), "nfc")
+
+    def id_to_token(self, ids: Tensor) -> Tensor:
+        """Returns the token of each id, "" for padding.
+
+        Args:
+            ids: int32 of any shape.
+
+        Returns:
+            Strings of the same shape.
+        """
+        return tf.gather(tf.constant(["", *self._tokens[PAD_ID + 1 :]]), ids)
+
+    def _padded_ids(self, normalized: Tensor) -> Tensor:
+        return _close(self._encode(normalized), END_ID).to_tensor(PAD_ID)
+
+    def _padded_tokens(self, normalized: Tensor) -> Tensor:
+        return _close(self._cut(normalized), END).to_tensor("")
+
+    def _normalize(self, texts: Tensor) -> Tensor:
+        return apply_normalizer(self._normalizer, texts)
+
+    def _encode(self, texts: Tensor) -> Tensor:
+        """Ids of normalized texts [B], ragged, without `</s>`."""
+        return self._ids.lookup(self._cut(texts))
+
+    def _cut(self, texts: Tensor) -> Tensor:
+        """Tokens of normalized texts [B], ragged, without `</s>`."""
+        return _CUTTERS[self._kind](texts)
+
+    def _join(self, tokens: Tensor) -> Tensor:
+        """Texts [B] of ragged tokens."""
+        return tf.strings.reduce_join(tokens, axis=1, separator=self._separator)
+
+
+def _close(rows: Tensor, end: int | str) -> Tensor:
+    """Appends `end` to each ragged row."""
+    return tf.concat([rows, tf.fill([rows.nrows(), 1], end)], axis=1)

@@ -1,0 +1,1 @@
+"""What a user loads and calls: the Translator, its model folder, its results, forced alignment."""

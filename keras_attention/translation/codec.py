@@ -1,0 +1,397 @@
+"""Text to ids and back, the same in Python, in every export and on the device."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.alignment.links import Links, link_words
+from keras_attention.decoding.options import (
+    LONGEST,
+    MOST_COVERAGE_PENALTY,
+    MOST_LENGTH_PENALTY,
+    MOST_REPETITION_PENALTY,
+    WIDEST_BEAM,
+)
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import InputError, check_texts
+from keras_attention.files.schema import JsonFile, Keys, flag, integer, number, optional, text
+from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
+from keras_attention.text.normalization import FORMS
+from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
+from keras_attention.text.unicode_version import UNICODE
+from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
+
+SETTINGS_FILE = "translator.json"
+SIDES = ("source", "target")
+CODEC_FILES = (
+    SETTINGS_FILE,
+    *dict.fromkeys(f"{side}.{kind.file}" for kind in TOKENIZERS.values() for side in SIDES),
+)
+"""Every file that a codec may have; its tokenizers and whether they are joint say which it has."""
+
+FORMAT = 1
+"""Version of the files' layout; a reader refuses a newer one."""
+
+_DEFAULTS = {
+    "source_normalization": "nfc",
+    "target_normalization": "nfc",
+    "source_lowercase": False,
+    "target_lowercase": False,
+    "source_strip": False,
+    "target_strip": False,
+    "joint_vocabulary": False,
+    "coverage_penalty": 0.0,
+    "min_length": 0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram": 0,
+    "replace_unknown": False,
+}
+"""What a file says that was written before there was a choice."""
+
+_SEARCH_KEYS: Keys = {
+    "max_source_length": integer(1, LONGEST),
+    "max_length": integer(1, LONGEST),
+    "beam_width": integer(1, WIDEST_BEAM),
+    "length_penalty": number(0, MOST_LENGTH_PENALTY),
+    "coverage_penalty": optional(number(0, MOST_COVERAGE_PENALTY)),
+    "min_length": optional(integer(0)),
+    "repetition_penalty": optional(number(1, MOST_REPETITION_PENALTY)),
+    "no_repeat_ngram": optional(integer(0)),
+    "replace_unknown": optional(flag()),
+}
+"""The fields of `SearchSettings` in a file."""
+
+_SETTINGS = JsonFile(
+    "the settings that `train` writes",
+    {
+        "source_tokenizer": text(TOKENIZERS),
+        "target_tokenizer": text(TOKENIZERS),
+        "source_normalization": optional(text(FORMS)),
+        "target_normalization": optional(text(FORMS)),
+        **{f"{side}_{name}": optional(flag()) for side in SIDES for name in ("lowercase", "strip")},
+        "unicode": optional(text()),
+        "joint_vocabulary": optional(flag()),
+        **_SEARCH_KEYS,
+    },
+    FORMAT,
+)
+
+
+class TextCodec:
+    """The two tokenizers of a model, and its search settings.
+
+    Args:
+        source: tokenizer of what comes in.
+        target: tokenizer of what goes out.
+        settings: how the model searches and writes.
+    """
+
+    def __init__(self, source: Tokenizer, target: Tokenizer, settings: SearchSettings) -> None:
+        self.source = source
+        self.target = target
+        self.settings = settings
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0.
+
+        Raises:
+            InputError: if the texts are one string.
+        """
+        check_texts(texts)
+        return pad([self.source.encode(text) for text in texts])
+
+    def reference_form(self, text: str) -> str:
+        """Returns a reference in the form in which the model writes, to compare it with outputs.
+
+        Normal form, case and white space become those of outputs. Tokens that the vocabulary
+        lacks stay as they are, so that no wrong output counts as right.
+
+        Example:
+            >>> from keras_attention import Vocabulary, WordTokenizer
+            >>> from keras_attention.decoding.search_settings import SearchSettings
+            >>> words = WordTokenizer(Vocabulary(["dos"]), lowercase=True)
+            >>> TextCodec(words, words, SearchSettings(9, 9)).reference_form("Dos  Siete ")
+            'dos siete'
+        """
+        return self.target.written_form(text)
+
+    def copied_ids(self) -> list[int]:
+        """What each source id is in the target vocabulary; the id of `<unk>` where it has none."""
+        special = len(SPECIAL_TOKENS)
+        tokens = self.source.vocabulary.tokens[special:]
+        return [*range(special), *self.target.vocabulary.encode(tokens)]
+
+    def encode_prefix(self, text: str) -> list[int]:
+        """Target ids that an output which begins with `text` begins with.
+
+        Raises:
+            InputError: if it is not a string, or the target vocabulary lacks some of it.
+        """
+        if not isinstance(text, str):
+            raise InputError(f"`prefix` must be a string. Received: prefix={text!r}.")
+        tokens = self.target.cut(self.target.normalizer.normalize_beginning(text))
+        ids = self.target.vocabulary.encode(tokens)
+        if UNKNOWN_ID in ids:
+            unknown = tokens[ids.index(UNKNOWN_ID)]
+            raise InputError(
+                "`prefix` must be made of the target vocabulary's tokens. "
+                f"Received: prefix={text!r}, where {unknown!r} is none of them."
+            )
+        return ids
+
+    def translations(
+        self,
+        texts: Sequence[str],
+        tokens: Any,
+        scores: Any,
+        alignments: Any,
+        *,
+        prefix: Sequence[int] = (),
+    ) -> list[Translation]:
+        """Puts a search's arrays into words.
+
+        A text without a token, such as the empty one, has one output, whatever the model invents:
+        nothing behind the prefix, with a score of 0.
+
+        Args:
+            texts: the `B` sources.
+            tokens: target ids `[B, K, T]`.
+            scores: log-probabilities `[B, K]`; hypotheses below -5e8 do not exist and are left
+                out, as are those whose score is not finite.
+            alignments: weights `[B, K, T, S]`.
+            prefix: target ids that every hypothesis begins with.
+
+        Returns:
+            One `Translation` a source.
+        """
+        return [
+            self._translation(text, *row, prefix=prefix)
+            for text, *row in zip(texts, tokens, scores, alignments, strict=True)
+        ]
+
+    def _translation(
+        self, text: str, tokens: Any, scores: Any, alignments: Any, *, prefix: Sequence[int]
+    ) -> Translation:
+        source_tokens = tuple(self.source.tokens(text))
+        if len(source_tokens) == 1:
+            nothing_more = [*prefix, END_ID][: len(tokens[0])]
+            tokens, scores, alignments = [nothing_more], [0.0], alignments[:1]
+        hypotheses = [
+            self.hypothesis(ids, float(score), alignment, source_tokens)
+            for ids, score, alignment in zip(tokens, scores, alignments, strict=True)
+            if is_hypothesis(score)
+        ]
+        return Translation(text, source_tokens, tuple(hypotheses))
+
+    def hypothesis(
+        self, ids: Any, score: float, alignment: Any, source_tokens: Sequence[str]
+    ) -> Hypothesis:
+        """Puts one output into words, source tokens among them where the settings say so.
+
+        Args:
+            ids: target ids `[T]`, read up to the first `</s>`.
+            score: the log-probability.
+            alignment: weights `[T, S]`, where `S` may be more than there are source tokens.
+            source_tokens: the source's, `</s>` among them.
+
+        Returns:
+            The output, with weights `[tokens, source tokens]`.
+        """
+        kept = until_end([int(index) for index in ids])
+        tokens = tuple(self.target.vocabulary.decode(kept))
+        weights = np.array(alignment[: len(kept), : len(source_tokens)])
+        said = Hypothesis(self.target.decode(kept), score, tokens, weights)
+        return self._without_unknown(said, source_tokens) if self.settings.replace_unknown else said
+
+    def replace_unknown(self, translation: Translation) -> Translation:
+        """Puts a source token in the place of each `<unk>`: that of the largest weight.
+
+        For word models: a name or a number that the vocabulary lacks is copied (Jean et al.
+        2015, https://arxiv.org/abs/1412.2007). Where there are no weights, `<unk>` is left.
+        Where `settings.replace_unknown` is set, `translations` has done it.
+
+        Args:
+            translation: what this codec's model gave.
+
+        Returns:
+            The translation with other texts and tokens, its scores and alignments unchanged.
+        """
+        tokens = translation.source_tokens
+        changed = [self._without_unknown(found, tokens) for found in translation.hypotheses]
+        return replace(translation, hypotheses=tuple(changed))
+
+    def _without_unknown(self, hypothesis: Hypothesis, source_tokens: Sequence[str]) -> Hypothesis:
+        words = source_tokens[:-1]  # all but </s>
+        if UNKNOWN not in hypothesis.tokens or not words:
+            return hypothesis
+        weights = hypothesis.alignment[:, : len(words)]
+        tokens = tuple(
+            words[row.argmax()] if token == UNKNOWN and row.any() else token
+            for token, row in zip(hypothesis.tokens, weights, strict=True)
+        )
+        ended = hypothesis.tokens[-1] == END
+        text = self.target.join(tokens[:-1] if ended else tokens)
+        return replace(hypothesis, text=text, tokens=tokens)
+
+    def word_links(
+        self, links: Links, source_tokens: Sequence[str], target_tokens: Sequence[str]
+    ) -> Links:
+        """Links between words, which stand between white space: where any tokens are linked.
+
+        Args:
+            links: those between tokens.
+            source_tokens: the source's, with or without `</s>`.
+            target_tokens: the target's.
+        """
+        return link_words(
+            links,
+            self.source.number_words(source_tokens),
+            self.target.number_words(target_tokens),
+        )
+
+    @property
+    def joint_vocabulary(self) -> bool:
+        """Whether both sides have learned the same: equal ids are equal tokens."""
+        sides = self.source, self.target
+        return len({(tokenizer.name, tokenizer.to_bytes()) for tokenizer in sides}) == 1
+
+    def differs_in(self, other: "TextCodec") -> str:
+        """The side whose tokenizer is another, so that equal ids are other texts; "" if none is."""
+        for side in SIDES:
+            one, two = getattr(self, side), getattr(other, side)
+            if (one.name, one.to_bytes(), one.normalizer) != (
+                two.name,
+                two.to_bytes(),
+                two.normalizer,
+            ):
+                return side
+        return ""
+
+    def to_files(self) -> dict[str, bytes]:
+        """The codec as file names and their contents, for `from_files`.
+
+        A joint vocabulary or model is there once, as the source's.
+        """
+        settings: dict[str, Any] = {"format": FORMAT, "unicode": UNICODE}
+        files: dict[str, bytes] = {}
+        for side, tokenizer in zip(SIDES, (self.source, self.target), strict=True):
+            settings[f"{side}_tokenizer"] = tokenizer.name
+            settings[f"{side}_normalization"] = tokenizer.normalizer.form
+            settings[f"{side}_lowercase"] = tokenizer.normalizer.lowercase
+            settings[f"{side}_strip"] = tokenizer.normalizer.strip
+            if side == "source" or not self.joint_vocabulary:
+                files[f"{side}.{tokenizer.file}"] = tokenizer.to_bytes()
+        settings |= {"joint_vocabulary": self.joint_vocabulary, **asdict(self.settings)}
+        return {SETTINGS_FILE: (json.dumps(settings, indent=2) + "\n").encode(), **files}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what identifies this codec: its settings, and a digest of each other file."""
+        files = self.to_files()
+        settings = json.loads(files.pop(SETTINGS_FILE))
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        return {SETTINGS_FILE: settings, **digests}
+
+    def changed_file(self, fingerprint: Any) -> str:
+        """Return a file that differs from a fingerprint, which may be older, or "" if none does."""
+        own = self.fingerprint()
+        if not isinstance(fingerprint, dict) or not isinstance(
+            fingerprint.get(SETTINGS_FILE), dict
+        ):
+            return ""
+        expected = {**fingerprint}
+        expected[SETTINGS_FILE] = {**_DEFAULTS, **fingerprint[SETTINGS_FILE]}
+        # The settings come last: another kind of tokenizer is another file too.
+        names = sorted({*own, *expected}, key=lambda name: (name == SETTINGS_FILE, name))
+        return next((name for name in names if own.get(name) != expected.get(name)), "")
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], where: str) -> "TextCodec":
+        """The codec that `to_files` wrote.
+
+        Args:
+            files: the files' contents by name.
+            where: the folder or archive they came from, for error messages.
+
+        Raises:
+            InputError: if a file is missing, damaged or of a newer format.
+        """
+
+        def find(name: str) -> bytes:
+            if name not in files:
+                raise InputError(
+                    f"{where}: not a trained model of keras-attention, {name} is missing."
+                )
+            return files[name]
+
+        settings = _read_settings(find(SETTINGS_FILE), f"{where}/{SETTINGS_FILE}")
+        joint = settings.pop("joint_vocabulary")
+
+        def read(side: str) -> Tokenizer:
+            kind = TOKENIZERS[settings.pop(f"{side}_tokenizer")]
+            name = f"{'source' if joint else side}.{kind.file}"
+            return kind.from_bytes(
+                find(name),
+                where=f"{where}/{name}",
+                normalization=settings.pop(f"{side}_normalization"),
+                lowercase=settings.pop(f"{side}_lowercase"),
+                strip=settings.pop(f"{side}_strip"),
+            )
+
+        source, target = map(read, SIDES)
+        try:
+            return cls(source, target, SearchSettings(**settings))
+        except ValueError as error:
+            raise InputError(
+                f"{where}/{SETTINGS_FILE}: damaged, expected settings of a search: {error}"
+            ) from None
+
+
+def _read_settings(content: bytes, where: str) -> dict[str, Any]:
+    """Return the settings of a file, with defaults for those that it lacks.
+
+    A key that is not known is refused: it may change what the model answers.
+    """
+    settings = _SETTINGS.parse(content, where)
+    damaged = f"{where}: damaged, expected {_SETTINGS.name}"
+    if unknown := settings.keys() - {"format", *_SETTINGS.keys}:
+        raise InputError(f"{damaged}, without other keys. Received: `{min(unknown)}`.")
+    if (unicode := settings.pop("unicode", UNICODE)) != UNICODE:
+        raise InputError(
+            f"{where}: expected text normalised by Unicode {UNICODE}, the version that this "
+            f"package knows. Received: {unicode}."
+        )
+    settings = {**_DEFAULTS, **settings}
+    del settings["format"]
+    names = [settings[f"{side}_tokenizer"] for side in SIDES]
+    if settings["joint_vocabulary"] and len(set(names)) > 1:
+        raise InputError(
+            f"{damaged} with equal tokenizers where `joint_vocabulary` is true. "
+            f"Received: {names[0]} and {names[1]}."
+        )
+    return settings
+
+
+def until_end(ids: Sequence[int]) -> list[int]:
+    """`ids` up to and with the end token, without padding."""
+    kept = []
+    for index in ids:
+        if index == PAD_ID:
+            continue
+        kept.append(index)
+        if index == END_ID:
+            break
+    return kept
+
+
+def pad(sequences: Sequence[Sequence[int]]) -> npt.NDArray[np.int32]:
+    """Id sequences as one matrix `[B, S]`, padded on the right with 0."""
+    width = max((len(sequence) for sequence in sequences), default=0)
+    padded = np.full((len(sequences), width), PAD_ID, "int32")
+    for row, sequence in zip(padded, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return padded

@@ -1,0 +1,80 @@
+"""Check that tokenizers and search settings fit a model."""
+
+from dataclasses import fields
+from typing import Any
+
+import keras
+
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import InputError
+from keras_attention.models.ensemble import Ensemble
+from keras_attention.models.kinds import check_kind
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.text.tokenizer import Tokenizer
+from keras_attention.translation.codec import SIDES, TextCodec
+
+
+def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
+    """Check that the vocabulary sizes of a model are those of its tokenizers.
+
+    Raises:
+        InputError: If the model is not one of ours, or a number differs.
+    """
+    check_kind(model, Seq2Seq, Ensemble)
+    for side, tokenizer in zip(SIDES, (codec.source, codec.target), strict=True):
+        size, expected = len(tokenizer.vocabulary), model.settings[f"{side}_vocabulary_size"]
+        if size != expected:
+            raise InputError(
+                f"the {side} vocabulary is another model's: expected {expected} tokens. "
+                f"Received: {size}."
+            )
+
+
+def make_codec(
+    model: Seq2Seq, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer, **settings: Any
+) -> TextCodec:
+    """Join the tokenizers and the search settings of a model that was trained on their ids.
+
+    Args:
+        model: The trained model.
+        source_tokenizer: The tokenizer of its sources.
+        target_tokenizer: The tokenizer of its targets.
+        **settings: Fields of `SearchSettings`. `replace_unknown` defaults to whether the model
+            copies.
+
+    Raises:
+        InputError: If an argument has another class, a setting is unknown or out of its range, or
+            the model was built to copy other tokens than those that both vocabularies have.
+    """
+    check_kind(model, Seq2Seq)
+    for side, tokenizer in zip(SIDES, (source_tokenizer, target_tokenizer), strict=True):
+        if not isinstance(tokenizer, Tokenizer):
+            raise InputError(
+                f"`{side}_tokenizer` must be a CharacterTokenizer, WordTokenizer or "
+                f"SubwordTokenizer. Received: {type(tokenizer).__name__}."
+            )
+    known = [field.name for field in fields(SearchSettings)]
+    for name in settings:
+        if name not in known:
+            raise InputError(f"a model keeps the settings {', '.join(known)}. Received: {name!r}.")
+    settings = {"replace_unknown": model.settings["copying"], **settings}
+    try:
+        codec = TextCodec(source_tokenizer, target_tokenizer, SearchSettings(**settings))
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    check_sizes(model, codec)
+    _check_copying(model, codec)
+    return codec
+
+
+def _check_copying(model: Seq2Seq, codec: TextCodec) -> None:
+    if not model.settings["copying"]:
+        return
+    found = keras.ops.convert_to_numpy(model.copy_output.targets)
+    if found.tolist() != codec.copied_ids():
+        raise InputError(
+            "a model that copies must know what each source id is in the target vocabulary: call "
+            "`model.copy_output.set_targets([0, 1, 2, 3, *target_tokenizer.vocabulary.encode("
+            "source_tokenizer.vocabulary.tokens[4:])])` before training. Received: a model with "
+            "other ids."
+        )

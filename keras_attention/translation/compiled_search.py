@@ -1,0 +1,141 @@
+"""A model's search and scoring as compiled functions, each traced once for all shapes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.decoding.hypotheses import target_log_probabilities
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.sampling import draw_points
+from keras_attention.decoding.search import search
+from keras_attention.models.short_listed import ShortListed
+from keras_attention.special_tokens import START_ID
+
+
+class _Input(NamedTuple):
+    """An array that a compiled function takes."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str = "int32"
+
+
+_PAIR = (_Input("source", (None, None)), _Input("target", (None, None)))
+
+
+class Searches:
+    """The searches of one model, compiled once for each of the options they are asked for.
+
+    Several threads may call one object at the same time.
+
+    Args:
+        model: a `Seq2Seq` or an `Ensemble`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._compiled: dict[tuple[SearchOptions, tuple[_Input, ...]], Callable[..., Any]] = {}
+        self._compiling = threading.Lock()
+
+    def __call__(
+        self,
+        source: npt.NDArray[np.int32],
+        options: SearchOptions,
+        *,
+        prefix: Sequence[int] = (),
+        first: int = 0,
+        allowed: npt.NDArray[np.int32] | None = None,
+    ) -> list[npt.NDArray[Any]]:
+        """Searches one batch.
+
+        Args:
+            source: ids `[B, S]`.
+            options: how to search.
+            prefix: target ids that every hypothesis must begin with.
+            first: the number of the first source; an integer seed draws by the number of each
+                source.
+            allowed: the target ids to choose among, in order, the special ones first, those of
+                the prefix among them; default all. A graph serves one number of them.
+
+        Returns:
+            The arrays of `Hypotheses`.
+        """
+        inputs = [_Input("source", (None, None))]
+        arrays: list[npt.NDArray[Any]] = [source]
+        if prefix:
+            begin = np.asarray(prefix) if allowed is None else np.searchsorted(allowed, prefix)
+            inputs.append(_Input("prefix", (None, None)))
+            arrays.append(np.tile(begin.astype("int32"), (len(source), 1)))
+        if allowed is not None:
+            inputs.append(_Input("allowed", (len(allowed),)))
+            arrays.append(allowed)
+        if options.sample and isinstance(options.seed, Integral):
+            numbers = range(first, first + len(source))
+            inputs.append(_Input("points", (None, None), "float32"))
+            arrays.append(
+                draw_points(int(options.seed), numbers, options.beam_width, options.max_length)
+            )
+            options = replace(options, seed=0)  # one graph draws by every seed
+        tokens, *others = map(
+            keras.ops.convert_to_numpy, self._function(options, tuple(inputs))(*arrays)
+        )
+        return [tokens if allowed is None else allowed[tokens], *others]
+
+    def _function(self, options: SearchOptions, inputs: tuple[_Input, ...]) -> Callable[..., Any]:
+        """Return the compiled search by these options, a function of these inputs."""
+        key = options, inputs
+        with self._compiling:
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(options, inputs)
+        return self._compiled[key]
+
+    def _compile(self, options: SearchOptions, inputs: tuple[_Input, ...]) -> Callable[..., Any]:
+        def run(*arrays: Any) -> Any:
+            given = dict(zip((each.name for each in inputs), arrays, strict=True))
+            allowed = given.pop("allowed", None)
+            model = self._model if allowed is None else ShortListed(self._model, allowed)
+            return search(model, given.pop("source"), options, **given)
+
+        # A graph of its own without a prefix: forcing one costs at every step.
+        return compile_arrays(run, inputs)
+
+
+def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
+    """Log-probabilities `[B, T]` of target ids `[B, T]` under teacher forcing, for any shapes."""
+
+    def run(source: Any, target: Any) -> Any:
+        starts = keras.ops.full_like(target[:, :1], START_ID)
+        shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
+        logits, _ = model.teacher_forced(source, shifted)
+        # Not `MaskedCrossentropy`, which contains a `tf.custom_gradient`: TensorFlow never frees
+        # a graph that contains one.
+        return target_log_probabilities(logits, target)
+
+    return compile_arrays(run, _PAIR)
+
+
+def compile_aligner(model: Any) -> Callable[[Any, Any], Any]:
+    """Alignments `[B, T, S]` of teacher forcing by `target_in` `[B, T]`, for any shapes."""
+    return compile_arrays(
+        lambda source, target_in: model.teacher_forced(source, target_in)[1], _PAIR
+    )
+
+
+def compile_arrays(function: Callable[..., Any], inputs: Sequence[_Input]) -> Callable[..., Any]:
+    """Compile a function of such arrays; under TensorFlow one graph serves all their shapes."""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(each.shape, each.dtype) for each in inputs]
+    # Nothing in our graphs is for AutoGraph to convert, and its reading takes most of a trace.
+    compiled = tf.function(function, input_signature=signature, autograph=False)
+    return compiled  # type: ignore[no-any-return]

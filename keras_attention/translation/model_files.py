@@ -1,0 +1,207 @@
+"""The files of a model's folder: the network, its tokenizers and its short list."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+
+from keras_attention.decoding.short_list import ShortList
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import (
+    LARGEST_SHORT_LIST,
+    LARGEST_TEXT,
+    check_archive,
+    open_artefact,
+    read_artefact,
+)
+from keras_attention.files.schema import parse_json
+from keras_attention.files.text_files import write_atomically
+from keras_attention.models.kinds import describe_other
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.translation.codec import CODEC_FILES, SETTINGS_FILE, TextCodec
+from keras_attention.translation.stored_weights import check_weights
+
+MODEL_FILE = "model.keras"
+SHORT_LIST_FILE = "short_list.npz"
+
+
+def find_parts(path: Path) -> tuple[Path, Path]:
+    """The folder of the tokenizers, and the file of the model, that a path stands for."""
+    if path.suffix != ".keras" or path.is_dir():
+        return path, path / MODEL_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a trained model.")
+    for folder in path.absolute().parents[:2]:
+        if (folder / SETTINGS_FILE).is_file():
+            return folder, path
+    raise InputError(
+        f"{path}: expected {SETTINGS_FILE} and the tokenizers in its folder or the one above."
+    )
+
+
+def load_codec(folder: Path) -> TextCodec:
+    """The tokenizers and search settings in a model's folder."""
+    if not folder.is_dir():
+        if folder.exists():
+            raise InputError(f"{folder}: expected a trained model's folder. Received: a file.")
+        raise InputError(f"{folder}: no such folder; expected a trained model's.")
+    files = {name: read_artefact(folder / name) for name in CODEC_FILES if (folder / name).exists()}
+    return TextCodec.from_files(files, str(folder))
+
+
+def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
+    """The short list in a model's folder, where there is one."""
+    path = folder / SHORT_LIST_FILE
+    if not path.exists():
+        return None
+    sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
+    content = read_artefact(path, largest=LARGEST_SHORT_LIST)
+    return ShortList.from_bytes(content, str(path), sizes)
+
+
+def save_model(
+    model: keras.Model,
+    path: Path,
+    *,
+    include_optimizer: bool = False,
+    codec: TextCodec | None = None,
+) -> None:
+    """Writes the model, in one piece.
+
+    Args:
+        model: the model.
+        path: the file.
+        include_optimizer: whether to keep the optimizer, so that a run can be resumed.
+        codec: its tokenizers. The archive's comment keeps their fingerprint, for
+            `check_tokenizers`.
+    """
+    with write_atomically(path) as beside:
+        (model if include_optimizer else copy_for_inference(model)).save(beside)
+        if codec is not None:
+            with zipfile.ZipFile(beside, "a") as archive:
+                archive.comment = json.dumps(codec.fingerprint()).encode()
+
+
+def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
+    """Checks that a folder's tokenizers and search settings are those that a model was saved with.
+
+    A model that an older version saved does not name them, and passes.
+
+    Args:
+        path: the model's file.
+        folder: where the tokenizers are.
+        codec: what was read there.
+
+    Raises:
+        InputError: if one of the files differs, or the model's file is not an archive.
+    """
+    try:
+        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
+            comment = archive.comment
+    except InputError:
+        raise
+    except Exception as error:  # zipfile raises whatever the damage causes
+        raise _not_keras(path, error) from error
+    try:
+        expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
+    except InputError:
+        return  # an older version wrote no comment
+    if name := codec.changed_file(expected):
+        raise InputError(
+            f"{folder / name}: expected the file that {path.name} was saved with. Received: a "
+            "changed file, with which the model gives other answers; put the old one back."
+        )
+
+
+def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras.Model:
+    """A copy that was never compiled: Keras writes the optimizer of any other, thrice the size.
+
+    Args:
+        model: the model.
+        dtype: the policy of the copy; default that of the model, but 32 bits for what was trained
+            in mixed precision.
+    """
+    config = model.get_config()
+    if dtype or is_narrow(model):
+        for part in (config, (config["attention"] or {}).get("config", {})):
+            part["dtype"] = dtype or "float32"
+    copy = type(model).from_config(config)
+    copy.build()
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def is_narrow(model: keras.Model) -> bool:
+    """Whether the model computes in 16 bits."""
+    return model.compute_dtype in ("float16", "bfloat16")
+
+
+def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
+    """Reads a `Seq2Seq` that `save_model` wrote.
+
+    Raises:
+        InputError: if the file is missing, damaged, or another model, or holds weights that are
+            not finite.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file; expected a trained model.")
+    _check_archive(path, include_optimizer)
+    try:
+        model = keras.models.load_model(path, compile=include_optimizer)
+    except Exception as error:  # Keras raises whatever the damage causes
+        raise _not_keras(path, error) from error
+    if not isinstance(model, Seq2Seq):
+        raise InputError(f"{path}: expected a Seq2Seq model. {describe_other(model)}")
+    if include_optimizer and not model.compiled:
+        raise InputError(
+            f"{path}: expected a checkpoint of training. Received: a model without its optimizer."
+        )
+    if not has_finite_weights(model):
+        raise InputError(
+            f"{path}: holds weights that are not finite numbers, because its training diverged; "
+            "train again with a lower training.learning_rate."
+        )
+    return model
+
+
+def _check_archive(path: Path, with_optimizer: bool) -> None:
+    """Check sizes and weights before Keras reads the file, which it does whatever they are."""
+    try:
+        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
+            check_archive(archive, str(path), largest=None)
+            for item in archive.infolist():
+                if item.filename.endswith(".json") and item.file_size > LARGEST_TEXT:
+                    raise InputError(
+                        f"{path}: damaged, expected at most {LARGEST_TEXT} bytes of "
+                        f"{item.filename}. Received: {item.file_size}."
+                    )
+            check_weights(archive, str(path), with_optimizer=with_optimizer)
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, h5py and Keras raise whatever the damage causes
+        raise _not_keras(path, error) from error
+
+
+def _not_keras(path: Path, error: Exception) -> InputError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return InputError(f"{path}: cannot be read as a Keras model: {reason}")
+
+
+def check_finite_weights(model: keras.Model) -> None:
+    """Checks that every weight is a finite number.
+
+    Raises:
+        InputError: if one is not.
+    """
+    if not has_finite_weights(model):
+        raise InputError(
+            "expected a model whose weights are finite numbers. Received: one with others, because "
+            "its training diverged; train again with a lower learning rate."
+        )
+
+
+def has_finite_weights(model: keras.Model) -> bool:
+    """Return whether every weight is a finite number."""
+    floats = [w for w in model.weights if "float" in keras.backend.standardize_dtype(w.dtype)]
+    return all(bool(keras.ops.all(keras.ops.isfinite(weight))) for weight in floats)

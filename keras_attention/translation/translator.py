@@ -1,0 +1,435 @@
+"""The Translator: text in; text, score, tokens and alignment out."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from numbers import Integral
+from pathlib import Path
+from typing import Any, overload
+
+import keras
+
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.search import check_room
+from keras_attention.decoding.short_list import Ids, ShortList
+from keras_attention.errors import InputError, check_positive, check_texts
+from keras_attention.files.text_files import write_atomically
+from keras_attention.models.ensemble import Ensemble
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.text.padded_batches import (
+    BATCH_NUMBERS,
+    BATCH_TOKENS,
+    SORTED_BATCHES,
+    batch_by_tokens,
+)
+from keras_attention.text.text_limit import TextLimit, default_limit
+from keras_attention.text.tokenizer import Tokenizer
+from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
+from keras_attention.translation.codec import TextCodec, pad
+from keras_attention.translation.compatibility import check_sizes, make_codec
+from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
+from keras_attention.translation.model_files import (
+    MODEL_FILE,
+    SHORT_LIST_FILE,
+    check_finite_weights,
+    check_tokenizers,
+    copy_for_inference,
+    find_parts,
+    is_narrow,
+    load_codec,
+    load_model,
+    load_short_list,
+    save_model,
+)
+from keras_attention.translation.processes import LoadedModel
+from keras_attention.translation.result import PairScore, Translation
+
+
+class Translator:
+    """A trained model and its tokenizers.
+
+    Several threads may call one object at the same time. What a `SeedGenerator` draws then depends
+    on which thread is first; an integer seed draws the same everywhere. An object can be pickled,
+    and so be given to processes that `multiprocessing` spawns; forked ones cannot use it.
+
+    Args:
+        model: a `Seq2Seq`, or an `Ensemble` of several.
+        codec: its tokenizers and search settings.
+        short_list: what searches choose among; default all of the vocabulary. An attribute too.
+            An ensemble has no use for one.
+        max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are refused,
+            and so are texts of more than 16 bytes a token, if these are over 16,384. An attribute
+            too. Default: 1024, or the `max_source_length` of the codec's settings if that is more.
+
+    Raises:
+        InputError: if the model is not a `Seq2Seq` or `Ensemble`, has other numbers of tokens than
+            the codec's vocabularies, or no room for outputs as long as the codec's settings allow.
+        ValueError: if `max_tokens` is not a positive integer.
+
+    Example:
+        translator = Translator.load("saved_models/dates")
+        translation = translator("march 27, 2016", beam_width=4)
+        translation.text, translation.score, translation.tokens, translation.alignment
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq | Ensemble,
+        codec: TextCodec,
+        short_list: ShortList | None = None,
+        *,
+        max_tokens: int | None = None,
+    ) -> None:
+        self._mark = LoadedModel("a Translator")
+        check_sizes(model, codec)
+        if max_tokens is None:
+            max_tokens = default_limit(codec.settings.max_source_length)
+        check_positive(max_tokens=max_tokens)
+        check_room(model, codec.settings.max_length)
+        self.model = model
+        self.codec = codec
+        self.short_list = short_list
+        self.max_tokens = max_tokens
+        self._search = Searches(model)
+        self._scorer: Callable[[Any, Any], Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Returns what makes an equal translator, without its compiled functions."""
+        # The mark comes first: in a forked process, unpickling the model would never end.
+        return _remake, (self._mark, self.model, self.codec, self.short_list, self.max_tokens)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Translator":
+        """Reads what `save`, `train` or `quickstart` wrote.
+
+        Args:
+            path: a model's folder; or a `.keras` file, such as a checkpoint, in that folder or in
+                one below it.
+
+        Raises:
+            InputError: if it is missing, is something else, or holds a damaged file.
+        """
+        folder, file = find_parts(Path(path))
+        codec = load_codec(folder)
+        model, short_list = load_model(file), load_short_list(folder, codec)
+        check_tokenizers(file, folder, codec)
+        if is_narrow(model):  # a checkpoint trains on as it was trained
+            model = copy_for_inference(model)
+        try:
+            return cls(model, codec, short_list)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Seq2Seq,
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        *,
+        max_source_length: int,
+        max_length: int,
+        **settings: Any,
+    ) -> "Translator":
+        """Joins a model that you trained yourself and the tokenizers that made its arrays.
+
+        The translator saves and exports as one that `load` returns does. It computes in float32, so
+        it keeps a float32 copy of a model in mixed precision.
+
+        Args:
+            model: a trained `Seq2Seq`.
+            source_tokenizer: what made its source ids, such as a `CharacterTokenizer`.
+            target_tokenizer: what made its target ids.
+            max_source_length: source tokens, `</s>` included, that a TFLite file takes.
+            max_length: target tokens at most, `</s>` included, of every output.
+            **settings: how the model searches unless it is told otherwise: `beam_width`,
+                `length_penalty`, `coverage_penalty`, `min_length`, `repetition_penalty` and
+                `no_repeat_ngram` of `SearchOptions`; and `replace_unknown`, whether a source token
+                takes the place of `<unk>` (default: whether the model copies).
+
+        Raises:
+            InputError: if the model is not a `Seq2Seq`, a weight is not a finite number, its
+                vocabulary sizes are not those of the tokenizers, or a setting is unknown or out of
+                its range.
+
+        Example:
+            >>> from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
+            >>> letters = CharacterTokenizer(Vocabulary("abc"))
+            >>> model = Seq2Seq(len(letters.vocabulary), len(letters.vocabulary), units=4)
+            >>> translator = Translator.from_model(  # after `model.fit`
+            ...     model, letters, letters, max_source_length=20, max_length=10, beam_width=2
+            ... )
+            >>> translator("cab").source_tokens
+            ('c', 'a', 'b', '</s>')
+        """
+        codec = make_codec(
+            model,
+            source_tokenizer,
+            target_tokenizer,
+            max_source_length=max_source_length,
+            max_length=max_length,
+            **settings,
+        )
+        if not model.built:
+            model.build()
+        check_finite_weights(model)
+        return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
+
+    @classmethod
+    def load_ensemble(cls, paths: Iterable[str | Path]) -> "Translator":
+        """Reads several models that search as one, by the settings of the first.
+
+        Args:
+            paths: what `load` takes, at least one; of one alone it is the translator.
+
+        Raises:
+            InputError: if one cannot be loaded, or their tokenizers differ.
+        """
+        if isinstance(paths, str | Path):
+            raise InputError(f"expected several paths, such as a list. Received: {paths}.")
+        loaded = [(path, cls.load(path)) for path in paths]
+        if not loaded:
+            raise InputError("expected at least one model. Received: none.")
+        (first, translator), *others = loaded
+        for path, other in others:
+            if side := translator.codec.differs_in(other.codec):
+                raise InputError(
+                    f"{path}: expected the tokenizers of {first}, with which it is to search. "
+                    f"Received: another {side} tokenizer."
+                )
+        if not others:
+            return translator
+        models = [translator.single_model, *(other.single_model for _, other in others)]
+        return cls(Ensemble(models), translator.codec)
+
+    @property
+    def single_model(self) -> Seq2Seq:
+        """The model, where it is one.
+
+        Raises:
+            InputError: if it is an ensemble, which is neither saved nor exported.
+        """
+        if isinstance(self.model, Ensemble):
+            raise InputError(
+                "expected one model to save or to export. "
+                f"Received: an ensemble of {len(self.model.models)}."
+            )
+        return self.model
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the model and its tokenizers into `folder`, each file in one piece."""
+        model, folder = self.single_model, Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in self.codec.to_files().items():
+            with write_atomically(folder / name) as beside:
+                beside.write_bytes(content)
+        self.save_short_list(folder)
+        save_model(model, folder / MODEL_FILE, codec=self.codec)
+
+    def save_short_list(self, folder: str | Path) -> None:
+        """Writes the short list alone, where there is one, and removes another's."""
+        path = Path(folder) / SHORT_LIST_FILE
+        if self.short_list is None:
+            path.unlink(missing_ok=True)
+            return
+        with write_atomically(path) as beside:
+            beside.write_bytes(self.short_list.to_bytes())
+
+    @overload
+    def __call__(self, texts: str, **options: Any) -> Translation: ...
+    @overload
+    def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
+    def __call__(self, texts: Any, **options: Any) -> Any:
+        """Translates one text or many.
+
+        Args:
+            texts: a string, or an iterable of strings. Without a token in it, such as an empty
+                one, a text has an empty output with a score of 0, here and in every export.
+            **options: as `stream` takes them, such as `beam_width`.
+
+        Returns:
+            One `Translation` for a string, a list in the same order for an iterable.
+
+        Raises:
+            TextError: if a text has more than `max_tokens` tokens.
+            TypeError: if `texts` is something else.
+        """
+        if isinstance(texts, str):
+            return next(self.stream([texts], **options))
+        return list(self.stream(list(check_texts(texts)), **options))
+
+    def stream(
+        self,
+        texts: Iterable[str],
+        *,
+        prefix: str = "",
+        batch_size: int = 64,
+        first: int = 0,
+        **options: Any,
+    ) -> Iterator[Translation]:
+        """Translates `texts` in order, a batch at a time, as they come.
+
+        Args:
+            texts: any iterable of strings. A list or tuple is searched 16 batches at a time, texts
+                of similar length together, which ends sooner; samples keep the order of texts.
+            prefix: what every output must begin with.
+            batch_size: largest number of sources searched together, a positive integer. Batches of
+                long sources are smaller: they have at most 16,384 padded tokens. Batches of wide
+                beams are smaller too: they have at most 134,217,728 logits a step, and as many
+                weights of alignments.
+            first: number of the first text, from 0 to 2 ** 62. An integer seed draws each sample
+                by the number of its text, so that calls for parts of a file sample as one call
+                for all of it.
+            **options: fields of `SearchOptions`, in place of the model's own settings. Samples
+                are the same for the same seed and texts, whatever the batch size and the thread.
+
+        Raises:
+            ValueError: if an option is out of its range, or the prefix cannot be said.
+            TextError: if a text has more than `max_tokens` tokens, after the translations of those
+                before it.
+            TypeError: if `texts` is not an iterable of strings.
+        """
+        check_texts(texts)
+        self._mark.check_process()
+        check_positive(batch_size=batch_size)
+        if not isinstance(first, Integral) or not 0 <= first <= 2**62:
+            raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
+        chosen = self.codec.settings.options(**options)
+        begin = self.codec.encode_prefix(prefix)
+        if len(begin) > chosen.max_length:
+            raise InputError(
+                f"`prefix` must not be longer than `max_length`, {chosen.max_length} tokens. "
+                f"Received: {len(begin)} tokens, prefix={prefix!r}."
+            )
+        return self._stream(texts, chosen, begin, batch_size, first)
+
+    def _stream(
+        self,
+        texts: Iterable[str],
+        options: SearchOptions,
+        prefix: Sequence[int],
+        batch_size: int,
+        first: int,
+    ) -> Iterator[Translation]:
+        remaining, done = iter(texts), 0
+        # What is drawn depends on the number of a text: samples keep the order of texts.
+        sorts = not options.sample
+        together = batch_size * (SORTED_BATCHES if sorts and isinstance(texts, Sequence) else 1)
+        rows, tokens = self._batch_limits(options, batch_size)
+        limit, tokenizer = TextLimit(self.max_tokens), self.codec.source
+        while window := list(islice(remaining, min(together, sys.maxsize))):
+            ids, refused = limit.encode_until_refused(window, tokenizer)
+            lengths = [len(each) for each in ids]
+            order: Sequence[int] = range(len(ids))
+            if sorts:
+                order = sorted(order, key=lengths.__getitem__)
+            found: dict[int, Translation] = {}
+            for places in batch_by_tokens(order, lengths.__getitem__, rows=rows, tokens=tokens):
+                padded = pad([ids[place] for place in places])
+                allowed = self._allowed(padded, prefix)
+                arrays = self._search(
+                    padded,
+                    options,
+                    prefix=prefix,
+                    first=first + done + places[0],
+                    allowed=allowed,
+                )
+                batch = [window[place] for place in places]
+                translations = self.codec.translations(batch, *arrays, prefix=prefix)
+                found.update(zip(places, translations, strict=True))
+            yield from (found[place] for place in range(len(ids)))
+            if refused:
+                raise refused.at(done + refused.position)
+            done += len(window)
+
+    def _batch_limits(self, options: SearchOptions, batch_size: int) -> tuple[int, int]:
+        """Return the largest numbers of sources and of padded tokens that are searched together."""
+        width, vocabulary = options.beam_width, len(self.codec.target.vocabulary)
+        rows = max(1, BATCH_NUMBERS // (width * vocabulary))
+        tokens = BATCH_NUMBERS // (width * options.max_length)
+        return min(batch_size, rows), min(BATCH_TOKENS, tokens)
+
+    def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
+        if self.short_list is None or isinstance(self.model, Ensemble):
+            return None
+        return self.short_list.allowed(ids, prefix)
+
+    def score(
+        self, sources: Iterable[str], targets: Iterable[str], *, batch_size: int = 64
+    ) -> list[PairScore]:
+        """How likely the model finds given targets.
+
+        A target that a search returned, ended by `</s>`, gets the search's own score, but for an
+        empty source, whose output `stream` does not take from the model, with a short list, over
+        which alone a search's probabilities sum to 1, and where source tokens stand in for `<unk>`.
+
+        Args:
+            sources: any iterable of strings.
+            targets: a target for each of them.
+            batch_size: largest number of pairs scored together, a positive integer. Batches of
+                long pairs are smaller. Up to 16 times as many are sorted by length.
+
+        Returns:
+            A `PairScore` a pair, in order; `perplexity` of them all is the model's.
+
+        Raises:
+            ValueError: if there are more of one than of the other, or `batch_size` is out of its
+                range.
+            TextError: if a text of a pair has more than `max_tokens` tokens.
+            TypeError: if `sources` or `targets` is not an iterable of strings.
+        """
+        self._mark.check_process()
+        check_positive(batch_size=batch_size)
+        pairs = zip(check_texts(sources, "sources"), check_texts(targets, "targets"), strict=True)
+        vocabulary = len(self.codec.target.vocabulary)
+        return list(
+            map_pairs(
+                self._score_batch,
+                pairs,
+                self.codec,
+                self.max_tokens,
+                batch_size=batch_size,
+                tokens=min(BATCH_TOKENS, BATCH_NUMBERS // vocabulary),
+            )
+        )
+
+    def align(self, source: Any, target_in: Any) -> Any:
+        """Returns the weights `[B, T, S]` of given targets, as `compile_aligner` computes them.
+
+        Args:
+            source: ids `[B, S]`.
+            target_in: ids `[B, T]`, shifted right by one behind the start token.
+        """
+        self._mark.check_process()
+        return self.aligner(source, target_in)
+
+    @cached_property
+    def aligner(self) -> Callable[[Any, Any], Any]:
+        """What `compile_aligner` makes of the model: weights `[B, T, S]` of given targets' ids."""
+        return compile_aligner(self.model)
+
+    def _score_batch(self, pairs: Sequence[EncodedPair]) -> list[PairScore]:
+        if self._scorer is None:
+            self._scorer = compile_scorer(self.model)
+        source, target = pad([pair.source for pair in pairs]), pad([pair.target for pair in pairs])
+        values = keras.ops.convert_to_numpy(self._scorer(source, target))
+        return [
+            PairScore(
+                *pair.texts,
+                tuple(self.codec.target.tokens(pair.texts[1])),
+                tuple(row[: len(pair.target)].astype(float).tolist()),
+            )
+            for pair, row in zip(pairs, values, strict=True)
+        ]
+
+
+def _remake(
+    _: LoadedModel,
+    model: Seq2Seq | Ensemble,
+    codec: TextCodec,
+    short_list: ShortList | None,
+    max_tokens: int,
+) -> Translator:
+    """Make a translator from what was pickled."""
+    return Translator(model, codec, short_list, max_tokens=max_tokens)

@@ -1,0 +1,137 @@
+"""Alignments as a page to read in a browser: one file, which asks nothing of a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import math
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from keras_attention.errors import InputError
+from keras_attention.files.text_files import write_atomically
+from keras_attention.translation.result import Hypothesis, Translation
+from keras_attention.visualization.alignment_text import visible
+
+_SUFFIXES = (".html", ".htm")
+_POLICY = (
+    "default-src 'none'; script-src '{script}'; style-src '{style}'; "
+    "base-uri 'none'; form-action 'none'"
+)
+_NOT_AS_THEY_ARE = re.compile("[<\ud800-\udfff]")  # would end the element; are not in UTF-8
+
+
+def write_alignment_page(
+    translations: Iterable[Translation],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "Alignments",
+    nbest: int | None = None,
+) -> None:
+    """Writes a page that shows from which source tokens each target token was read.
+
+    It is one HTML file with a list of sentences to search and to page through. A token under the
+    pointer or the keyboard's focus lights up what it reads, or what reads it, with the weight; the
+    hypotheses of a source stand beside each other, each with its weights as a table too. The page
+    needs no network, and a policy in it forbids it any. Invisible characters are shown as in
+    `plot_alignment`.
+
+    Args:
+        translations: what a `Translator` returned.
+        path: where to, a name that ends in `.html` or `.htm`.
+        title: the page's title.
+        nbest: hypotheses of each source, at most. Default: all.
+
+    Raises:
+        InputError: if `path` has another suffix or cannot be written.
+        ValueError: if `nbest` is not positive, or an alignment is not `[T, S]`.
+
+    Example:
+        >>> import tempfile
+        >>> best = Hypothesis("b", -0.1, ("b", "</s>"), np.eye(2, dtype="float32"))
+        >>> path = Path(tempfile.mkdtemp()) / "page.html"
+        >>> write_alignment_page([Translation("a", ("a", "</s>"), (best,))], path, title="a & b")
+        >>> "<title>a &amp; b</title>" in path.read_text(encoding="utf-8")
+        True
+    """
+    check_page(path)
+    if nbest is not None and nbest < 1:
+        raise ValueError(f"`nbest` must be positive. Received: nbest={nbest}.")
+    sentences = [_sentence(translation, nbest) for translation in translations]
+    page = _page(title, {"sentences": sentences})
+    with write_atomically(path) as beside:
+        beside.write_bytes(page.encode("utf-8", "replace"))
+
+
+def check_page(path: str | os.PathLike[str]) -> None:
+    """Checks that a page can have this name.
+
+    Raises:
+        InputError: if it has another suffix than `.html` or `.htm`.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in _SUFFIXES:
+        raise InputError(
+            f"{os.fspath(path)}: a page's suffix must be one of {', '.join(_SUFFIXES)}. "
+            f"Received: {suffix!r}."
+        )
+
+
+def _page(title: str, data: dict[str, Any]) -> str:
+    parts = {kind: _part(kind) for kind in ("html", "css", "js")}
+    return Template(parts["html"]).substitute(
+        title=html.escape(title),
+        policy=_POLICY.format(script=_digest(parts["js"]), style=_digest(parts["css"])),
+        style=parts["css"],
+        script=parts["js"],
+        data=_embedded(data),
+    )
+
+
+def _part(kind: str) -> str:
+    return Path(__file__).with_suffix(f".{kind}").read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """How a policy names the one script or style that it allows."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _embedded(data: dict[str, Any]) -> str:
+    """JSON that may stand in a `<script>`: nothing in it is taken for a tag."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _NOT_AS_THEY_ARE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _sentence(translation: Translation, nbest: int | None) -> dict[str, Any]:
+    hypotheses = translation.hypotheses[:nbest]
+    return {
+        "source": translation.source,
+        "tokens": list(map(visible, translation.source_tokens)),
+        "hypotheses": [_hypothesis(each, len(translation.source_tokens)) for each in hypotheses],
+    }
+
+
+def _hypothesis(hypothesis: Hypothesis, sources: int) -> dict[str, Any]:
+    """Plain values; the weights are whole thousandths."""
+    weights = np.nan_to_num(np.asarray(hypothesis.alignment, float))
+    expected = len(hypothesis.tokens), sources
+    if weights.shape != expected:
+        raise ValueError(
+            f"an alignment must have a row for each of {expected[0]} target tokens and a column "
+            f"for each of {expected[1]} source tokens. Received: shape {weights.shape}."
+        )
+    return {
+        "text": hypothesis.text,
+        "score": round(hypothesis.score, 4) if math.isfinite(hypothesis.score) else None,
+        "tokens": list(map(visible, hypothesis.tokens)),
+        "weights": np.rint(1000 * weights).astype(int).tolist(),
+    }

@@ -1,0 +1,274 @@
+"""Alignments as text: labels that show every character, and the matrix for a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.errors import InputError
+from keras_attention.translation.result import Translation
+
+NO_ATTENTION = "no attention: every weight is 0"
+_LABEL_COLUMNS = 24
+_ROUNDING = 0.01  # error of weights in 16 bits
+
+_SHADES = np.array(list(" ░▒▓█"))
+_SHADE_LIMITS = (0.05, 0.25, 0.5, 0.75)
+
+# Letters and symbols by category, and yet without ink: fillers, Braille's blank, selectors.
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+    + "".join(map(chr, [*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+)
+
+
+def format_alignment(
+    translation: Translation | npt.ArrayLike,
+    *,
+    hypothesis: int = 0,
+    source_tokens: Sequence[str] | None = None,
+    target_tokens: Sequence[str] | None = None,
+    width: int | None = None,
+) -> str:
+    """The alignment as text: target tokens down, source tokens across, a darker shade a weight.
+
+    A blank is below 0.05, and `░▒▓█` start at 0.05, 0.25, 0.5 and 0.75. A matrix wider than `width`
+    becomes a list of each target token's strongest sources instead; there `e#14` is source token
+    14, an `e` that is not the only one.
+
+    Args:
+        translation: what a `Translator` returned; or weights `[T, S]` in [0, 1], such as a layer's
+            alignment of one source.
+        hypothesis: which hypothesis of the translation, 0 the best.
+        source_tokens: the `S` labels of weights; a translation has its own.
+        target_tokens: the `T` labels of weights.
+        width: columns of the terminal. Default: those of the terminal in use, 80 without one.
+
+    Returns:
+        Lines without a final line feed.
+
+    Raises:
+        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or weights have
+            no labels or are not in [0, 1].
+
+    Example:
+        >>> from keras_attention.translation.result import Hypothesis
+        >>> best = Hypothesis("b", -0.1, ("b", "</s>"), np.eye(2, dtype="float32"))
+        >>> print(format_alignment(Translation("a", ("a", "</s>"), (best,)), width=80))
+             a </s>
+        b    ██
+        </s>   ██
+        >>> weights = [[0.9, 0.1], [0.2, 0.8]]
+        >>> print(format_alignment(weights, source_tokens="ab", target_tokens="xy", width=80))
+          a b
+        x ██░░
+        y ░░██
+    """
+    matrix = AlignmentMatrix.of(translation, hypothesis, source_tokens, target_tokens)
+    width = shutil.get_terminal_size().columns if width is None else width
+    if not matrix.weights.any():
+        return f"({NO_ATTENTION})"
+    margin = max(map(columns_of, matrix.targets)) + 1
+    for cell in (2, 1):
+        header = _header(matrix.sources, cell)
+        if header and margin + max(map(columns_of, header)) <= width:
+            return _as_matrix(matrix, header, margin, cell)
+    return _as_list(matrix, margin, width)
+
+
+@dataclass(frozen=True)
+class AlignmentMatrix:
+    """An alignment `[T, S]` and the labels of its columns and rows, fit to be shown."""
+
+    weights: npt.NDArray[np.float64]
+    sources: list[str]
+    targets: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        alignment: Translation | npt.ArrayLike,
+        hypothesis: int = 0,
+        source_tokens: Sequence[str] | None = None,
+        target_tokens: Sequence[str] | None = None,
+    ) -> AlignmentMatrix:
+        """Return the matrix of one hypothesis, or of weights and their labels."""
+        if not isinstance(hypothesis, Integral) or isinstance(hypothesis, bool):
+            raise ValueError(
+                f"`hypothesis` must be an integer. Received: hypothesis={hypothesis!r}."
+            )
+        if not isinstance(alignment, Translation):
+            if hypothesis:
+                raise ValueError(
+                    "`hypothesis` is for a Translation; a matrix of weights has one. "
+                    f"Received: hypothesis={hypothesis}."
+                )
+            if source_tokens is None or target_tokens is None:
+                raise ValueError(
+                    "a matrix of weights needs `source_tokens` and `target_tokens`. "
+                    f"Received: {type(alignment).__name__} without both."
+                )
+            return cls._labelled(_checked_weights(alignment), source_tokens, target_tokens)
+        if source_tokens is not None or target_tokens is not None:
+            raise ValueError(
+                "`source_tokens` and `target_tokens` are for a matrix of weights. "
+                "Received: a Translation, which has its own."
+            )
+        count = len(alignment.hypotheses)
+        if not count:
+            raise InputError(
+                f"expected an output to draw. Received: none for {alignment.source!r}, because "
+                "the model gave none a finite score."
+            )
+        if not 0 <= hypothesis < count:
+            raise ValueError(
+                f"`hypothesis` must be from 0 to {count - 1}. Received: hypothesis={hypothesis}."
+            )
+        chosen = alignment.hypotheses[hypothesis]
+        weights = np.asarray(chosen.alignment, float)
+        return cls._labelled(weights, alignment.source_tokens, chosen.tokens)
+
+    @classmethod
+    def _labelled(
+        cls,
+        weights: npt.NDArray[np.float64],
+        source_tokens: Sequence[str],
+        target_tokens: Sequence[str],
+    ) -> AlignmentMatrix:
+        """Check the shape, and make the labels visible and short."""
+        expected = len(target_tokens), len(source_tokens)
+        if weights.shape != expected or not weights.size:
+            raise ValueError(
+                f"an alignment must have a row for each of {expected[0]} target tokens and a "
+                f"column for each of {expected[1]} source tokens, at least one of both. "
+                f"Received: shape {weights.shape}."
+            )
+        sources, targets = (
+            [shorten(visible(str(token)), _LABEL_COLUMNS) for token in tokens]
+            for tokens in (source_tokens, target_tokens)
+        )
+        return cls(weights, sources, targets)
+
+
+def _checked_weights(alignment: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return weights as an array; refuse scores, which would be drawn as weights of 1."""
+    try:
+        weights = np.asarray(alignment, float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "expected a Translation, or weights [T, S] as numbers. "
+            f"Received: {type(alignment).__name__}."
+        ) from None
+    least, most = (weights.min(), weights.max()) if weights.size else (0.0, 0.0)
+    if not (least >= -_ROUNDING and most <= 1 + _ROUNDING):
+        raise ValueError(
+            f"weights must be from 0 to 1. Received: weights from {least:.4g} to {most:.4g}."
+        )
+    return weights
+
+
+def visible(text: str, space: str = "␣") -> str:
+    """`text` with spaces as `space`, other invisible characters escaped, lone marks on `◌`."""
+    shown = "".join(space if character == " " else _escaped(character) for character in text)
+    return "◌" + shown if shown and _is_mark(shown[0]) else shown
+
+
+def _escaped(character: str) -> str:
+    if character in _BLANK or unicodedata.category(character)[0] in "CZ":
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it is drawn onto the character before it; Hangul's medial and final jamo are."""
+    return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"
+
+
+def columns_of(text: str) -> int:
+    """Columns of a terminal that `text` takes."""
+    return sum(map(_character_columns, text))
+
+
+def _character_columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf") or "\u1160" <= character <= "\u11ff":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def shorten(text: str, columns: int) -> str:
+    """`text`, cut with an ellipsis where it takes more than `columns`."""
+    if columns_of(text) <= columns:
+        return text
+    ends = np.cumsum([_character_columns(character) for character in text])
+    return text[: int(np.searchsorted(ends, columns - 1, side="right"))].rstrip() + "…"
+
+
+def _as_matrix(matrix: AlignmentMatrix, header: list[str], margin: int, cell: int) -> str:
+    shades = _SHADES[np.digitize(np.nan_to_num(matrix.weights), _SHADE_LIMITS)]
+    lines = [" " * margin + line for line in header]
+    for target, row in zip(matrix.targets, shades, strict=True):
+        lines.append(_padded(target, margin) + "".join(shade * cell for shade in row))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _header(sources: list[str], cell: int) -> list[str]:
+    """The source tokens over columns of `cell`, downwards where they are longer; [] if too wide.
+
+    The last one may reach over the edge: it is `</s>`, which would turn every header otherwise.
+    """
+    if all(columns_of(source) <= cell for source in sources[:-1]):
+        return ["".join(_padded(source, cell) for source in sources)]
+    stacks = [_clusters(source) for source in sources]
+    if max(columns_of(cluster) for stack in stacks for cluster in stack) > cell:
+        return []
+    height = max(map(len, stacks))
+    stacks = [[""] * (height - len(stack)) + stack for stack in stacks]
+    return [
+        "".join(_padded(cluster, cell) for cluster in line) for line in zip(*stacks, strict=True)
+    ]
+
+
+def _clusters(text: str) -> list[str]:
+    """`text` cut into characters, each with the marks upon it."""
+    clusters: list[str] = []
+    for character in text:
+        if clusters and not _character_columns(character):
+            clusters[-1] += character
+        else:
+            clusters.append(character)
+    return clusters
+
+
+def _as_list(matrix: AlignmentMatrix, margin: int, width: int) -> str:
+    names = [
+        source if matrix.sources.count(source) == 1 else f"{source}#{position}"
+        for position, source in enumerate(matrix.sources, start=1)
+    ]
+    lines = []
+    for target, row in zip(matrix.targets, matrix.weights, strict=True):
+        strongest = [index for index in np.argsort(-row, kind="stable")[:3] if row[index] > 0]
+        parts = [
+            f"{_left_to_right(names[index])} {row[index]:.0%}"
+            for index in strongest
+            if row[index] >= _SHADE_LIMITS[0] or index == strongest[0]
+        ]
+        line = f"{_padded(target, margin)}← {', '.join(parts)}".rstrip()
+        lines.append(shorten(line, width))
+    return "\n".join(lines)
+
+
+def _padded(text: str, columns: int) -> str:
+    return _left_to_right(text) + " " * (columns - columns_of(text))
+
+
+def _left_to_right(text: str) -> str:
+    """Right-to-left `text` between marks, so that a terminal keeps the columns in their order."""
+    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
+        return f"\u200e{text}\u200e"
+    return text

@@ -1,0 +1,96 @@
+"""What all pictures share: file formats, lines that differ without colour, legends, saving."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_attention.errors import InputError
+from keras_attention.files.text_files import write_atomically
+from keras_attention.visualization.fonts import Lettering
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FORMATS = ("png", "svg", "pdf")
+_MARKERS, _LINES = "os^Dv", ("-", "--", "-.", ":")
+_DOTS_PER_INCH = 150
+
+
+def check_picture(path: str | os.PathLike[str] | None) -> None:
+    """Checks that a picture can have this name; `None` is a picture that is not saved.
+
+    Raises:
+        InputError: if its suffix is another than those of PNG, SVG and PDF.
+    """
+    if path is not None and _suffix(path)[1:].lower() not in _FORMATS:
+        raise InputError(
+            f"{path}: a picture's suffix must be one of .png, .svg, .pdf. "
+            f"Received: {_suffix(path)!r}."
+        )
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bool = True) -> None:
+    """Writes the picture in one piece, in the format of its suffix; `None` writes nothing.
+
+    Args:
+        figure: the picture.
+        path: where to.
+        trim: whether empty margins are cut off.
+
+    Raises:
+        InputError: if the path cannot be written.
+    """
+    if path is None:
+        return
+    with write_atomically(path) as beside:
+        box = "tight" if trim else None
+        form = _suffix(path)[1:].lower()
+        figure.savefig(beside, format=form, dpi=_DOTS_PER_INCH, bbox_inches=box)
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Colour, stroke and marker of the line with that number, told apart in grey as well."""
+    return {
+        "color": f"C{index}",
+        "linestyle": _LINES[index % len(_LINES)],
+        "marker": _MARKERS[index % len(_MARKERS)],
+    }
+
+
+def open_up(axes: Axes) -> None:
+    """Axes without a box, with faint lines to read values by."""
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def add_legend(figure: Figure, lettering: Lettering) -> None:
+    """A legend under the axes, in letters that the names need."""
+    legend: Any = figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    for text in legend.get_texts():
+        text.set(**lettering.style)
+
+
+def finish_chart(
+    figure: Figure,
+    path: str | os.PathLike[str] | None,
+    lettering: Lettering,
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str,
+) -> None:
+    """Puts words and a legend to a figure of one chart, and saves it as `save_figure` does."""
+    (axes,) = figure.axes
+    open_up(axes)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(lettering.drawn(ylabel), **lettering.style)
+    axes.set_title(lettering.drawn(title), pad=12, **lettering.style)
+    add_legend(figure, lettering)
+    save_figure(figure, path)
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    return Path(path).suffix

@@ -1,0 +1,246 @@
+"""Alignments and learning curves as pictures.
+
+Matplotlib is imported by what draws, through its object-oriented interface: no display is needed,
+and no global figure is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from keras_attention.translation.result import Translation
+from keras_attention.visualization.alignment_text import (
+    NO_ATTENTION,
+    AlignmentMatrix,
+    columns_of,
+    shorten,
+    visible,
+)
+from keras_attention.visualization.figures import (
+    check_picture,
+    finish_chart,
+    line_style,
+    save_figure,
+)
+from keras_attention.visualization.fonts import Lettering, lettering_for
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+_COLOURS = "magma_r"  # perceptually uniform, and light at 0 as paper is
+_CELL_INCHES = (0.2, 0.3)
+_LONGEST_SIDE_INCHES = 30.0
+_BAR_INCHES = 0.15
+_LABEL_POINTS = (6.0, 10.0)
+
+
+def plot_alignment(
+    translation: Translation | npt.ArrayLike,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    hypothesis: int = 0,
+    source_tokens: Sequence[str] | None = None,
+    target_tokens: Sequence[str] | None = None,
+    axes: Axes | None = None,
+) -> Figure:
+    """Draws from which source tokens each target token was read.
+
+    Source tokens stand across, target tokens down; a cell's colour is its weight, from 0 to 1. A
+    space is shown as `␣`, another invisible character by its escape, a lone combining mark on `◌`.
+    Fonts are chosen among the installed ones so that every character has a glyph.
+
+    Args:
+        translation: what a `Translator` returned; or weights `[T, S]` in [0, 1], such as a layer's
+            alignment of one source.
+        path: where to save the picture, by suffix a PNG, SVG or PDF file. Default: nowhere.
+        hypothesis: which hypothesis of the translation, 0 the best.
+        source_tokens: the `S` labels of weights; a translation has its own.
+        target_tokens: the `T` labels of weights.
+        axes: where to draw. Default: a new figure that grows with the tokens.
+
+    Returns:
+        The figure. A notebook displays a new figure if it is the last line of a cell.
+
+    Raises:
+        InputError: if `path` has another suffix or cannot be written.
+        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or weights have
+            no labels or are not in [0, 1].
+
+    Warns:
+        UserWarning: once a call, if no installed font has some characters, drawn as `□`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attention.translation.result import Hypothesis
+        >>> best = Hypothesis("b", -0.1, ("b", "</s>"), np.eye(2, dtype="float32"))
+        >>> figure = plot_alignment(Translation("a", ("a", "</s>"), (best,)))
+        >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        ['a', '</s>']
+        >>> weights = [[0.9, 0.1], [0.2, 0.8]]
+        >>> figure = plot_alignment(weights, source_tokens=["a", "b"], target_tokens=["x", "y"])
+    """
+    check_picture(path)
+    matrix = AlignmentMatrix.of(translation, hypothesis, source_tokens, target_tokens)
+    texts: list[str] = []
+    if isinstance(translation, Translation):
+        texts = [translation.source, translation.hypotheses[hypothesis].text]
+        texts = [visible(text, space=" ") or "(empty)" for text in texts]
+    lettering = lettering_for([*matrix.sources, *matrix.targets, *texts])
+    trim = axes is None
+    axes = axes or _axes_for(matrix)
+    _draw_matrix(axes, matrix, lettering)
+    if texts:
+        _set_title(axes, texts, lettering)
+    figure = axes.figure.canvas.figure
+    save_figure(figure, path, trim=trim)
+    return figure
+
+
+def plot_curves(
+    curves: Mapping[str, Sequence[float]],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    ylabel: str,
+    title: str = "",
+) -> Figure:
+    """Draws a share by epoch for several models; the legend gives each one's last value.
+
+    Args:
+        curves: a model's name to its values in [0, 1], one an epoch, the first after epoch 1.
+        path: where to save the picture, by suffix a PNG, SVG or PDF file. Default: nowhere.
+        ylabel: what is measured, such as `exact match`.
+        title: the picture's title.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: if `path` has another suffix or cannot be written.
+        ValueError: if there is nothing to draw, or a value is no share.
+
+    Example:
+        >>> curves = {"attention": [0.5, 0.999], "fixed vector": [0.1, 0.4]}
+        >>> [line.get_label() for line in plot_curves(curves, ylabel="exact match").axes[0].lines]
+        ['attention: 99.90%', 'fixed vector: 40.00%']
+    """
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    from keras_attention.visualization.shown_figure import ShownFigure
+
+    check_picture(path)
+    _check_curves(curves)
+    lettering = lettering_for([*curves, ylabel, title])
+    figure = ShownFigure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for index, (name, values) in enumerate(curves.items()):
+        _draw_curve(axes, index, values, f"{lettering.drawn(name)}: {values[-1]:.2%}")
+    epochs = max(map(len, curves.values()))
+    axes.set(xlim=(0.9, epochs + 0.1) if epochs > 1 else (0.5, 1.5), ylim=(0, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    finish_chart(figure, path, lettering, xlabel="epoch", ylabel=ylabel, title=title)
+    return figure
+
+
+def _set_title(axes: Axes, texts: Sequence[str], lettering: Lettering) -> None:
+    """Set the title: source and output, each on a line as long as the picture allows."""
+    width = axes.get_window_extent().width / axes.figure.dpi
+    source, target = (shorten(lettering.drawn(text), max(50, int(10 * width))) for text in texts)
+    axes.set_title(f"{source}\n→ {target}", fontsize=11, **lettering.style)
+
+
+def _axes_for(matrix: AlignmentMatrix) -> Axes:
+    """Axes of a new figure, with square cells and room for labels, title and colour bar."""
+    from keras_attention.visualization.shown_figure import ShownFigure
+
+    rows, columns = matrix.weights.shape
+    cell = _cell_inches(rows, columns)
+    letter = 0.65 * _LABEL_POINTS[1] / 72
+    left = letter * max(map(columns_of, matrix.targets)) + 0.4
+    top = letter * max(map(columns_of, matrix.sources)) + 0.6
+    right, bottom = 1.0, 0.4
+    width, height = left + columns * cell + right, bottom + rows * cell + top
+    figure = ShownFigure(figsize=(width, height))
+    return figure.add_axes(
+        (left / width, bottom / height, columns * cell / width, rows * cell / height)
+    )
+
+
+def _cell_inches(rows: int, columns: int) -> float:
+    """Generous cells for few tokens, smaller ones for many, still under the longest side."""
+    longest = max(rows, columns)
+    return min(_CELL_INCHES[1], max(_CELL_INCHES[0], 12 / longest), _LONGEST_SIDE_INCHES / longest)
+
+
+def _draw_matrix(axes: Axes, matrix: AlignmentMatrix, lettering: Lettering) -> None:
+    rows, columns = matrix.weights.shape
+    inches = axes.get_window_extent().transformed(axes.figure.dpi_scale_trans.inverted())
+    cell = min(inches.width / columns, inches.height / rows)
+    image = axes.imshow(
+        matrix.weights, cmap=_COLOURS, vmin=0, vmax=1, aspect="equal", interpolation="nearest"
+    )
+    bar = _BAR_INCHES / (columns * cell)  # in widths of the axes, as `inset_axes` counts
+    beside = axes.inset_axes((1 + bar, 0, bar, 1))
+    axes.figure.colorbar(image, cax=beside).set_label("weight")
+    axes.xaxis.tick_top()
+    axes.set_xticks(**_ticks(matrix.sources, cell, lettering))
+    axes.set_yticks(**_ticks(matrix.targets, cell, lettering))
+    for label, angle in zip(axes.get_xticklabels(), _angles(matrix.sources), strict=True):
+        label.set_rotation(angle)
+    axes.tick_params(length=0)
+    axes.set(xlabel="source", ylabel="target")
+    if not matrix.weights.any():
+        middle: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.5, NO_ATTENTION, **middle)
+
+
+def _ticks(labels: list[str], cell: float, lettering: Lettering) -> dict[str, Any]:
+    """A label a cell; where cells are narrower than the smallest letters, only some have one."""
+    smallest, largest = _LABEL_POINTS
+    every = ceil(smallest / (72 * cell))
+    return {
+        "ticks": range(len(labels)),
+        "labels": [
+            "" if position % every else lettering.drawn(label)
+            for position, label in enumerate(labels)
+        ],
+        "fontsize": min(largest, max(smallest, 0.8 * 72 * cell)),
+        **lettering.style,
+    }
+
+
+def _angles(labels: list[str]) -> list[int]:
+    """Long labels stand upright, and the short ones too where most are long."""
+    long = [columns_of(label) > 2 for label in labels]
+    return [90 if is_long or 2 * sum(long) > len(long) else 0 for is_long in long]
+
+
+def _draw_curve(axes: Axes, index: int, values: Sequence[float], label: str) -> None:
+    axes.plot(
+        range(1, len(values) + 1),
+        values,
+        label=label,
+        **line_style(index),
+        markersize=max(4, 9 - 2 * index),  # so that markers in one place show all
+        markevery=ceil(len(values) / 20),
+        clip_on=False,
+        zorder=3,
+    )
+
+
+def _check_curves(curves: Mapping[str, Sequence[float]]) -> None:
+    if not curves:
+        raise ValueError("`curves` must hold a model's values at least. Received: none.")
+    for name, values in curves.items():
+        if not len(values):
+            raise ValueError(f"`curves` must have a value an epoch. Received: none for {name!r}.")
+        for value in values:
+            if not 0 <= value <= 1:
+                raise ValueError(f"`curves` must lie in [0, 1]. Received: {value} for {name!r}.")

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from keras import ops
+from reference import log_softmax
+from support import normal, tensorflow_only, to_numpy
+
+from keras_attention.decoding.hypotheses import IMPOSSIBLE
+from keras_attention.decoding.top_tokens import WIDEST, likeliest, top_k
+from keras_attention.special_tokens import PAD_ID, START_ID
+
+# Of one block and less, of whole blocks, and with a rest behind them (2003 is a prime).
+SIZES = [5, 1000, 1024, 2003, 8000]
+
+
+def tied(rows, size):
+    """Scores of few values, so that many are equal."""
+    return np.random.default_rng(size).integers(0, 6, (rows, size)).astype("float32")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("make", [normal, tied])
+def test_top_k_is_that_of_keras_equals_in_their_order(make, size, count):
+    scores = make(7, size)
+    best, places = to_numpy(top_k(ops.convert_to_tensor(scores), count))
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    np.testing.assert_array_equal(places, expected)
+    np.testing.assert_array_equal(best, np.take_along_axis(scores, expected, axis=1))
+
+
+def test_the_lower_place_wins_a_tie_between_two_blocks():
+    scores = np.zeros((2, 8000), "float32")
+    scores[:, 7000] = 2  # the best one is in a later block than one of the two equals
+    scores[:, [10, 7001]] = 1
+    _, places = to_numpy(top_k(ops.convert_to_tensor(scores), 3))
+    assert places.tolist() == [[7000, 10, 7001]] * 2
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scale", [1.0, 60.0])
+def test_gains_are_log_probabilities_without_what_cannot_be_said(size, scale):
+    logits = normal(9, size, seed=1, scale=scale)
+    logits[:3, [PAD_ID, START_ID]] += 5 * scale  # the likeliest, and not to be said
+    gains, tokens = to_numpy(likeliest(ops.convert_to_tensor(logits), 3))
+    log_probs = log_softmax(logits)
+    expected = log_probs.copy()
+    expected[:, [PAD_ID, START_ID]] = -np.inf
+    order = np.argsort(-expected, axis=1)[:, :3]
+    np.testing.assert_array_equal(tokens, order)
+    wanted = np.take_along_axis(log_probs, order, axis=1)
+    np.testing.assert_allclose(gains, wanted, rtol=1e-5, atol=2e-5)
+
+
+def test_fewer_tokens_than_wanted_are_all_there_are():
+    gains, tokens = to_numpy(likeliest(ops.zeros((2, 4)), 9))
+    assert gains.shape == tokens.shape == (2, 4)
+    assert {PAD_ID, START_ID} == set(tokens[0, 2:])
+    np.testing.assert_array_equal(gains[:, 2:], IMPOSSIBLE)
+    np.testing.assert_allclose(gains[:, :2], -np.log(4), rtol=1e-6)
+
+
+@tensorflow_only("its graphs alone learn a number as they run")
+@pytest.mark.parametrize("size", SIZES)
+def test_a_number_that_only_the_running_graph_knows(size):
+    import tensorflow as tf
+
+    search = tf.function(lambda logits, count: likeliest(logits, count), reduce_retracing=True)
+    logits = tf.constant(normal(7, size, seed=2))
+    for count in (1, 3, WIDEST):
+        actual = to_numpy(search(logits, tf.constant(count)))
+        for one, other in zip(actual, to_numpy(likeliest(logits, count)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

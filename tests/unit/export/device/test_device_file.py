@@ -1,0 +1,95 @@
+import json
+import zipfile
+
+import pytest
+from damages import check_damages
+
+from keras_attention import Vocabulary
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import InputError
+from keras_attention.export.device.device_file import (
+    MANIFEST_FILE,
+    read_device_file,
+    write_device_file,
+)
+from keras_attention.text.tokenizers import make_tokenizer
+from keras_attention.translation.codec import TextCodec
+
+MODEL = b"\x1c\0\0\0TFL3" + bytes(64)
+TOLD = {
+    "precision": "float32",
+    "max_source_length": 8,
+    "max_length": 9,
+    "beam_width": 4,
+    "max_steps": None,
+    "vocabulary": {"source": {"tokens": 6}, "target": {"tokens": 7}},
+}
+
+
+@pytest.fixture
+def codec():
+    sides = (make_tokenizer("character", Vocabulary(letters)) for letters in ("가b", "xyz"))
+    return TextCodec(*sides, SearchSettings(8, 9))
+
+
+def written(tmp_path, codec, **changes):
+    path = tmp_path / "model.tflite"
+    write_device_file(path, MODEL, codec, {**TOLD, **changes})
+    return path.read_bytes()
+
+
+def with_manifest(tmp_path, files, manifest):
+    """Return the file with another manifest: the flat buffer's bytes stay."""
+    path = tmp_path / "changed.tflite"
+    path.write_bytes(MODEL)
+    with zipfile.ZipFile(path, "a") as archive:
+        for name, content in {**files, MANIFEST_FILE: manifest}.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return path.read_bytes()
+
+
+def test_a_file_is_read_back(tmp_path, codec):
+    found = read_device_file(written(tmp_path, codec), "m")
+    assert found.codec.to_files() == codec.to_files()
+    assert found.manifest["beam_width"] == 4
+
+
+def test_every_damage_of_the_manifest_is_one_sentence(tmp_path, codec):
+    path = tmp_path / "model.tflite"
+    written(tmp_path, codec, newer={})
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = files.pop(MANIFEST_FILE)
+    accepted = check_damages(
+        lambda content: read_device_file(with_manifest(tmp_path, files, content), "m"),
+        json.loads(manifest),
+    )
+    assert set(accepted) == {"precision", "max_steps", "newer"}
+    assert accepted["precision"] == 1  # any name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"max_length": 10}, "m: damaged, expected 10 max_length, as its manifest says. Rec"),
+        (
+            {"vocabulary": {"source": {"tokens": 5}, "target": {"tokens": 7}}},
+            "m: damaged, expected 5 source tokens, as its manifest says. Received: 6.",
+        ),
+    ],
+)
+def test_a_manifest_of_another_model(tmp_path, codec, change, message):
+    with pytest.raises(InputError, match=f"^{message}"):
+        read_device_file(written(tmp_path, codec, **change), "m")
+
+
+def test_an_archive_that_unpacks_to_more_than_it_may(tmp_path, codec):
+    path = tmp_path / "bomb.tflite"
+    path.write_bytes(written(tmp_path, codec))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("zeros", "w") as file:
+            for _ in range(65):
+                file.write(bytes(1 << 20))
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(InputError, match="m: damaged, expected files of at most 67108864 bytes"):
+        read_device_file(path.read_bytes(), "m")

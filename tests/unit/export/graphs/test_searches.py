@@ -1,0 +1,70 @@
+"""The search that is exported, before it is."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import kernels
+
+from keras_attention import LuongAttention, Seq2Seq, search
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.export.graphs.searches import search_beams, search_best
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = Seq2Seq(7, 7, units=4, embedding=3, attention=LuongAttention())
+    model.build()
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_is_the_best_of_the_search_and_says_nothing_for_an_empty_source(model, width):
+    source = tf.constant([[4, 5, 2], [2, 0, 0], [6, 3, 2]])
+    options = SearchOptions(max_length=5, beam_width=width, min_length=3)
+    found = {name: array.numpy() for name, array in search_best(model, source, options).items()}
+    expected = [np.array(array)[:, 0] for array in search(model, source, options)]
+    for array, other in zip(found.values(), expected, strict=True):
+        np.testing.assert_array_equal(array[[0, 2]], other[[0, 2]])
+        assert array.dtype == other.dtype
+    assert list(found) == ["tokens", "score", "alignment"]
+    assert found["tokens"][1].tolist() == [2, 0, 0, 0, 0]
+    assert found["score"][1] == 0
+    assert found["alignment"][1].tolist() == [[1, 0, 0]] + [[0, 0, 0]] * 4
+
+
+EACH = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+
+
+@pytest.mark.parametrize("name", ["best", "best of beams", "beams"])
+def test_every_operator_runs_on_a_gpu(model, name):
+    """TensorFlow's own list of kernels says: nothing in a loop is for the CPU alone."""
+    options = SearchOptions(
+        max_length=5, beam_width=1 + 2 * (name != "best"), min_length=2, no_repeat_ngram=2
+    )
+    search = tf.function(
+        (lambda source, *more: search_beams(model, source, options, *more))
+        if name == "beams"
+        else (lambda source: search_best(model, source, options)),
+        autograph=False,
+    )
+    more = (*EACH, EACH[0]) if name == "beams" else ()
+    graph = search.get_concrete_function(tf.TensorSpec([None, None], tf.int32), *more).graph
+    definition = graph.as_graph_def()
+    functions = {function.signature.name for function in definition.library.function}
+    nodes = [node for function in definition.library.function for node in function.node_def]
+    assert "MatMul" in {node.op for node in nodes}
+    assert {n.op for n in nodes if n.op not in functions and not runs_on_gpu(n)} == set()
+
+
+def runs_on_gpu(node):
+    """Whether TensorFlow has a kernel of the node's types for a GPU."""
+    return any(
+        all(
+            node.attr[constraint.name].type in constraint.allowed_values.list.type
+            for constraint in kernel.constraint
+        )
+        for kernel in kernels.get_registered_kernels_for_op(node.op).kernel
+        if kernel.device_type in ("GPU", "DEFAULT")
+    )

@@ -1,0 +1,64 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from reference import log_softmax
+from support import gradients, normal, tensorflow_only
+
+from keras_attention.fast.crossentropy import crossentropy
+
+TARGET = np.array([[3, 1, 2, 0], [4, 2, 0, 0]], "int32")
+
+
+def expected(logits, smoothing):
+    """The losses and what each loss' gradient is, in float64."""
+    size = logits.shape[-1]
+    wanted = (1 - smoothing) * np.eye(size)[TARGET] + smoothing / size
+    log_probs = log_softmax(logits)
+    return -(wanted * log_probs).sum(-1), np.exp(log_probs) - wanted
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_equals_the_definition_and_so_does_its_gradient(smoothing, scale):
+    logits, weights = normal(2, 4, 7, seed=1, scale=scale), normal(2, 4, seed=2)
+    losses, slopes = expected(logits, smoothing)
+    np.testing.assert_allclose(crossentropy(TARGET, logits, smoothing), losses, rtol=1e-5)
+    _, (slope,) = gradients(
+        lambda x: ops.sum(crossentropy(TARGET, x, smoothing) * weights), [], logits
+    )
+    np.testing.assert_allclose(slope, slopes * weights[..., None], rtol=1e-4, atol=1e-6)
+
+
+@tensorflow_only("elsewhere there is no other")
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_fast_function_equals_the_portable_one(smoothing, monkeypatch):
+    logits = normal(2, 4, 5000, seed=3, scale=4.0)
+
+    def both(x):
+        return gradients(lambda x: ops.mean(crossentropy(TARGET, x, smoothing)), [], x)
+
+    fast, (fast_slope,) = both(logits)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "portable")
+    portable, (portable_slope,) = both(logits)
+    np.testing.assert_allclose(fast, portable, rtol=1e-6)
+    np.testing.assert_allclose(fast_slope, portable_slope, rtol=1e-4, atol=1e-8)
+
+
+def test_of_nothing_it_is_nothing():
+    assert crossentropy(TARGET[:0], normal(0, 4, 7)).shape == (0, 4)
+
+
+def test_shapes_must_fit():
+    with pytest.raises(ValueError, match=r"one axis more than `target`. Received: shapes \(2, 7\)"):
+        crossentropy(TARGET, normal(2, 7))
+
+
+@tensorflow_only("other backends do not check ids")
+@pytest.mark.parametrize("wrong", [7, -1])
+def test_an_id_that_has_no_logit_is_an_error(wrong):
+    import tensorflow as tf
+
+    target = np.where(TARGET == 4, wrong, TARGET)
+    with tf.device("CPU"), pytest.raises(tf.errors.InvalidArgumentError):
+        crossentropy(target, normal(2, 4, 7))

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+from keras import ops
+from support import normal, tensorflow_only, to_numpy
+
+from keras_attention.ops.gathering import flat, take_places
+
+PLACES = np.array([[3, 0], [1, 1], [2, 3]], "int32")
+
+
+@pytest.mark.parametrize("width", [(), (5,), (2, 3)])
+@pytest.mark.parametrize(
+    "rows",
+    [3, pytest.param(0, marks=tensorflow_only("Keras's take of nothing on JAX has no axis"))],
+)
+def test_takes_each_rows_own(width, rows):
+    x, places = normal(3, 4, *width)[:rows], PLACES[:rows]
+    found = to_numpy(take_places(ops.convert_to_tensor(x), ops.convert_to_tensor(places)))
+    assert found.shape == (rows, 2, *width)
+    for row, chosen in enumerate(places):
+        np.testing.assert_array_equal(found[row], x[row, chosen])
+
+
+@tensorflow_only("its graphs alone leave shapes open")
+def test_rows_and_width_may_be_open():
+    import tensorflow as tf
+
+    graph = tf.function(
+        take_places,
+        input_signature=[
+            tf.TensorSpec([None, None, 2], tf.float32),
+            tf.TensorSpec([None, None], tf.int32),
+        ],
+    )
+    x = normal(3, 4, 2)
+    np.testing.assert_array_equal(graph(x, PLACES), x[np.arange(3)[:, None], PLACES])
+
+
+def test_flat_joins_the_last_two():
+    np.testing.assert_array_equal(flat(ops.reshape(ops.arange(24), (2, 3, 4)))[1], range(12, 24))

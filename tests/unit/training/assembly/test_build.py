@@ -1,0 +1,273 @@
+import numpy as np
+import pytest
+
+from keras_attention import (
+    BahdanauAttention,
+    ChunkwiseAttention,
+    CoverageAttention,
+    ExternalMemoryAttention,
+    InputError,
+    LocalAttention,
+    LocationAwareAttention,
+    LuongAttention,
+    MonotonicAttention,
+    PeekyAttention,
+    QueryKeyValueAttention,
+)
+from keras_attention.attention import luong_attention
+from keras_attention.attention.scaled_dot_product_attention import ScaledDotProductAttention
+from keras_attention.cli.runtimes import FORMATS
+from keras_attention.layers import attention_cell, bilstm_encoder, bridge
+from keras_attention.models import architectures, settings
+from keras_attention.ops.mappings import MAPPINGS
+from keras_attention.training.assembly.build import build_codec, build_model, make_fit_variables
+from keras_attention.training.recipe.mechanisms import MECHANISMS, build_attention
+from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
+from keras_attention.training.recipe.sections import ModelConfig
+from keras_attention.training.tasks.synthetic import TASKS
+from keras_attention.translation.model_files import load_model
+
+PAIRS = [("two words", "두 낱말"), ("words", "낱말"), ("two", "두"), ("once", "한번")]
+SMALL = ["units=8", "embedding=4"]
+
+
+def make(*settings):
+    recipe = load_recipe("dates", [*SMALL, *settings])
+    codec = build_codec(recipe, PAIRS)
+    return build_model(recipe, codec), codec
+
+
+def test_codec_learns_both_vocabularies_by_the_recipe():
+    _, codec = make(
+        "source_tokenizer=word", "source_vocabulary_size=2", "min_count=2", "max_length=9"
+    )
+    assert codec.source.vocabulary.tokens[4:] == ("two", "words")
+    assert set(codec.target.vocabulary.tokens[4:]) == set("두낱말")
+    assert (codec.settings.max_source_length, codec.settings.max_length) == (64, 9)
+    assert (codec.settings.beam_width, codec.settings.length_penalty) == (1, 0.0)
+
+
+def test_longest_output_is_the_longest_target_unless_the_recipe_says_otherwise():
+    _, codec = make("max_target_length=11", "beam_width=3", "length_penalty=0.5")
+    assert codec.settings.max_length == 11
+    assert (codec.settings.beam_width, codec.settings.length_penalty) == (3, 0.5)
+
+
+def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
+    first, again, other = make()[0], make()[0], make("seed=2")[0]
+    for one, two in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert any(
+        np.any(one != two)
+        for one, two in zip(first.get_weights(), other.get_weights(), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "choices"),
+    [
+        ("model.attention", (*MECHANISMS, "none")),
+        ("model.mapping", tuple(MAPPINGS)),
+        ("model.score", luong_attention.SCORES),
+        ("model.placement", attention_cell.PLACEMENTS),
+        ("model.merge", bilstm_encoder.MERGES),
+        ("model.bridge", bridge.KINDS),
+        ("model.tie_embeddings", settings.TIES),
+        ("model.encoder", architectures.ENCODERS),
+        ("model.decoder", architectures.DECODERS),
+        ("data.format", (*FORMATS, *TASKS)),
+    ],
+)
+def test_a_recipe_may_choose_what_the_code_offers(key, choices):
+    assert set(SETTINGS[key].choices) == set(choices)
+
+
+def test_model_has_the_recipes_shape():
+    model, codec = make(
+        "attention=luong", "placement=after", "input_feeding=true", "encoder_layers=2",
+        "decoder_layers=3", "merge=sum", "bridge=copy", "dropout=0.25", "attention_units=6",
+    )  # fmt: skip
+    expected = {
+        "source_vocabulary_size": len(codec.source.vocabulary),
+        "target_vocabulary_size": len(codec.target.vocabulary),
+        "units": 8, "embedding": 4, "placement": "after", "input_feeding": True,
+        "attention_units": 6, "encoder_layers": 2, "decoder_layers": 3, "merge": "sum",
+        "bridge": "copy", "dropout": 0.25,
+    }  # fmt: skip
+    assert {name: model.settings[name] for name in expected} == expected
+    assert model.built and model.compiled
+
+
+def test_a_transformer_has_the_recipes_shape_and_room_for_its_longest_output():
+    model, codec = make(
+        "encoder=transformer", "decoder=transformer", "heads=2", "feed_forward=12",
+        "max_target_length=7", "tie_embeddings=target", "embedding=8",
+    )  # fmt: skip
+    assert model.encoder.heads == model.decoder.cell.heads == 2
+    assert model.encoder.feed_forward == model.decoder.cell.feed_forward == 12
+    assert model.longest == codec.settings.max_length == 7
+    assert make("encoder=transformer", "heads=2")[0].encoder.feed_forward == 4 * 8
+    assert make("decoder=transformer", "heads=2", "max_length=9")[0].longest == 9
+
+
+def test_optimizer_follows_the_recipe():
+    model, _ = make("learning_rate=0.5", "clip_norm=2.0")
+    assert float(model.optimizer.learning_rate) == 0.5
+    assert model.optimizer.global_clipnorm == 2.0
+    assert make("clip_norm=0")[0].optimizer.global_clipnorm is None
+
+
+def test_mixed_precision_keeps_weights_in_32_bits():
+    model, _ = make("mixed_precision=true")
+    assert model.compute_dtype in ("float16", "bfloat16")
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "expected"),
+    [
+        (ModelConfig(normalize=True, units=6), BahdanauAttention, {"units": 6, "normalize": True}),
+        (ModelConfig(attention_units=5), BahdanauAttention, {"units": 5}),
+        (
+            ModelConfig(attention="luong", score="dot", scale=True),
+            LuongAttention,
+            {"score": "dot", "scale": True, "units": None, "max_source_length": None},
+        ),
+        (
+            ModelConfig(attention="luong", score="concat", units=6),
+            LuongAttention,
+            {"score": "concat", "units": 6, "max_source_length": None},
+        ),
+        (
+            ModelConfig(attention="luong", score="location"),
+            LuongAttention,
+            {"score": "location", "units": None, "max_source_length": 20},
+        ),
+        (
+            ModelConfig(attention="local-m", window=3, mapping="sparsemax"),
+            LocalAttention,
+            {"window": 3, "predictive": False},
+        ),
+        (ModelConfig(attention="local-p"), LocalAttention, {"window": 5, "predictive": True}),
+        (
+            ModelConfig(attention="location-aware", units=6, mapping="entmax15"),
+            LocationAwareAttention,
+            {"units": 6, "mapping": "entmax15"},
+        ),
+        (
+            ModelConfig(attention="coverage", normalize=True),
+            CoverageAttention,
+            {"normalize": True},
+        ),
+        (ModelConfig(attention="monotonic"), MonotonicAttention, {}),
+        (ModelConfig(attention="chunkwise", window=2), ChunkwiseAttention, {"chunk": 2}),
+        (
+            ModelConfig(attention="multi-head", units=24, heads=3),
+            QueryKeyValueAttention,
+            {"key_units": 8, "heads": 3},
+        ),
+        (
+            ModelConfig(attention="external-memory", units=6, mapping="sparsemax"),
+            ExternalMemoryAttention,
+            {"width": 6, "mapping": "sparsemax"},
+        ),
+        (ModelConfig(attention="peeky"), PeekyAttention, {}),
+    ],
+)
+def test_mechanisms_are_those_that_a_recipe_names(config, kind, expected):
+    mechanism = build_attention(config, 20, "mixed_bfloat16")
+    assert mechanism.compute_dtype == "bfloat16"
+    assert type(mechanism) is kind
+    found = mechanism.get_config()
+    assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("attention", "content", "kind"),
+    [
+        ("local-m", "paper", LuongAttention),
+        ("local-p", "bahdanau", BahdanauAttention),
+        ("monotonic", "paper", BahdanauAttention),
+        ("chunkwise", "luong", LuongAttention),
+        ("multi-head", "paper", ScaledDotProductAttention),
+        ("multi-head", "bahdanau", BahdanauAttention),
+    ],
+)
+def test_what_stands_on_a_score_takes_the_papers_or_which_the_recipe_names(
+    attention, content, kind
+):
+    built = build_attention(ModelConfig(attention=attention, content=content), 20).content
+    assert type(built) is kind
+    assert getattr(built, "normalize", attention in ("monotonic",)) == (attention == "monotonic")
+
+
+def test_a_model_that_copies_knows_what_source_tokens_are():
+    model, codec = make("copying=true")
+    special = [0, 1, 2, 3]
+    ids = model.copy_output.target_ids(np.arange(len(codec.source.vocabulary)))
+    assert list(np.asarray(ids)) == codec.copied_ids()
+    assert codec.copied_ids()[:4] == special
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_the_graph_of_a_training_step_is_traced_once(loaded, tmp_path, monkeypatch):
+    model, codec = make()
+    make_fit_variables(model, len(codec.target.vocabulary))
+    if loaded:
+        model.save(tmp_path / "model.keras")
+        model = load_model(tmp_path / "model.keras", include_optimizer=True)
+        make_fit_variables(model, len(codec.target.vocabulary))
+    step, traced = model.train_step, []
+
+    def counted(batch):
+        traced.append(batch)
+        return step(batch)
+
+    monkeypatch.setattr(model, "train_step", counted)
+    ids = np.array([[4, 5, 2]] * 2, "int32")
+    model.fit((ids, ids), ids, epochs=2, verbose=0)
+    assert len(traced) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "replaces"),
+    [([], False), (["copying=true"], True), (["replace_unknown=true"], True)],
+)
+def test_a_model_that_copies_writes_what_it_copies(settings, replaces):
+    codec = make(*settings)[1]
+    assert codec.settings.replace_unknown is replaces
+
+
+def test_a_score_that_is_stood_on_maps_as_the_recipe_says():
+    config = ModelConfig(attention="local-m", mapping="sparsemax", score="location")
+    content = build_attention(config, 20).content
+    assert (content.mapping, content.max_source_length) == ("sparsemax", 20)
+
+
+@pytest.mark.parametrize("attention", MECHANISMS)
+@pytest.mark.parametrize("placement", ["before", "after"])
+def test_every_mechanism_makes_a_model(attention, placement):
+    model, _ = make(f"attention={attention}", f"placement={placement}", "attention_units=8")
+    assert model.built
+
+
+def test_no_attention_takes_no_notice_of_how_to_attend():
+    assert build_attention(ModelConfig(attention="none", score="location"), 20) is None
+    model, _ = make("attention=none", "input_feeding=true", "placement=after")
+    assert model.settings["input_feeding"] is False
+
+
+def test_settings_that_do_not_fit_each_other():
+    with pytest.raises(InputError, match="the recipe describes no model: `units` must be even"):
+        make("units=7")
+
+
+@pytest.mark.parametrize("attention", [*MECHANISMS, "none"])
+@pytest.mark.parametrize("content", ["paper", "bahdanau", "luong"])
+def test_a_section_knows_whether_its_mechanism_scores_by_location(attention, content):
+    config = ModelConfig(attention=attention, content=content, score="location")
+    built = build_attention(config, 20)
+    scores = [built, getattr(built, "content", None)]
+    reaches = [getattr(score, "max_source_length", None) for score in scores]
+    assert config.scores_by_location == (20 in reaches)
+    assert not ModelConfig(attention=attention, content=content).scores_by_location

@@ -1,0 +1,76 @@
+"""What is measured of a run that is trained, with a copier in the place of its model."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.text.tokenizers import CharacterTokenizer
+from keras_attention.text.vocabulary import Vocabulary
+from keras_attention.training.compare import measuring
+from keras_attention.training.compare.comparison import Result, plan_runs, read_result
+from keras_attention.training.compare.variants import expand_grid
+from keras_attention.training.recipe.sections import WITHOUT_ALIGNMENT
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.result import Hypothesis, Translation
+
+
+class Copier:
+    """Copies letters, and remembers how long the texts were."""
+
+    model = SimpleNamespace(longest=None)
+
+    def __init__(self):
+        letters = CharacterTokenizer(Vocabulary("abcdefghijklmnopqrstuvwxyz"))
+        self.codec = TextCodec(letters, letters, SearchSettings(9, 9))
+        self.seen = set()
+
+    def __call__(self, texts, *, max_length):
+        self.seen |= set(map(len, texts))
+        tokens = [(*text, "</s>") for text in texts]
+        return [
+            Translation(text, told, (Hypothesis(text, -1.0, told, None),))
+            for text, told in zip(texts, tokens, strict=True)
+        ]
+
+
+@pytest.fixture
+def copier(monkeypatch):
+    copier = Copier()
+    monkeypatch.setattr(measuring.Translator, "load", lambda folder: copier)
+    return copier
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A run with a result, of which the named is known."""
+
+    def save(*settings, **known):
+        grid = expand_grid("copy", settings, vary=["units=8"])
+        (run,) = plan_runs(grid.variants, 1, tmp_path)
+        recipe = run.recipe.to_toml()
+        Result(recipe, "exact_match", 0.5, (0.5,), 9, 1.0, 2.0, **known).save(run)
+        return run
+
+    return save
+
+
+def test_where_nothing_is_held_out_no_alignment_is_measured(copier, trained):
+    run = trained("held_out=0", alignment=None)
+    assert measuring.complete(run).alignment == {}
+    assert read_result(run).alignment == {}
+
+
+def test_one_length_more_decodes_no_other_again(copier, trained):
+    known = {"pairs": 500, "value": 0.25, "errors": 0.5}
+    run = trained(alignment={}, lengths={"10": known})
+    lengths = measuring.complete(run, [10, 20]).lengths
+    assert lengths == {"10": known, "20": {"pairs": 500, "value": 1.0, "errors": 0.0}}
+    assert copier.seen == {20}
+    assert read_result(run).lengths == lengths
+
+
+@pytest.mark.parametrize("attention", WITHOUT_ALIGNMENT)
+def test_what_has_no_alignment_is_not_aligned(attention, copier, trained):
+    run = trained(f"attention={attention}", alignment=None)
+    assert measuring.complete(run).alignment == {}

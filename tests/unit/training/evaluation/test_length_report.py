@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.training.evaluation.evaluate import Evaluation
+from keras_attention.training.evaluation.length_report import (
+    FEWEST_PAIRS,
+    WIDE_BUCKETS,
+    LengthRow,
+    plot_by_length,
+    rows_by_length,
+)
+
+
+def made(lengths, is_right=lambda n: True):
+    """An evaluation of sources with these numbers of tokens."""
+    outcomes = [
+        ("s " * length + str(n), "t", "t" if is_right(length) else "u")
+        for n, length in enumerate(lengths)
+    ]
+    return Evaluation(tuple(outcomes), tuple(lengths))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_hold_every_pair_once_in_wide_enough_buckets(seed):
+    rng = np.random.default_rng(seed)
+    lengths = rng.poisson(rng.integers(1, 40), rng.integers(20, 400)).tolist()
+    rows = rows_by_length({"model": made(lengths)}, "exact_match")
+    assert sum(row.count for row in rows) == len(lengths)
+    assert (rows[0].first, rows[-1].last) == (min(1, *lengths), max(lengths))
+    assert all(a.last + 1 == b.first for a, b in zip(rows, rows[1:], strict=False))
+    assert all(row.count >= FEWEST_PAIRS for row in rows)
+    assert all(row.count == sum(row.first <= n <= row.last for n in lengths) for row in rows)
+    assert len(rows) <= WIDE_BUCKETS + 1
+
+
+def test_a_few_very_long_sources_do_not_widen_the_other_buckets():
+    lengths = [*range(1, 21)] * 20 + [900] * 12
+    rows = rows_by_length({"model": made(lengths)}, "exact_match")
+    assert [row.label for row in rows] == ["1–5", "6–10", "11–15", "16–20", "21–900"]
+
+
+def test_fewer_pairs_than_a_bucket_wants_are_one_bucket():
+    rows = rows_by_length({"model": made([4, 9, 2])}, "exact_match")
+    assert [(row.label, row.count) for row in rows] == [("1–9", 3)]
+
+
+def test_each_bucket_and_model_has_its_own_value():
+    lengths = [*range(1, 31)] * 4
+    models = {"short": made(lengths, lambda n: n <= 10), "all": made(lengths)}
+    rows = rows_by_length(models, "exact_match")
+    assert [row.values["all"] for row in rows] == [1] * 6
+    assert [row.values["short"] for row in rows] == [1, 1, 0, 0, 0, 0]
+    wrong = rows_by_length(models, "g2p_wer", lowercase=True)
+    assert [row.values["short"] for row in wrong] == [0, 0, 100, 100, 100, 100]
+
+
+def test_what_cannot_be_reported_is_refused():
+    evaluation = made([1, 2, 3])
+    with pytest.raises(ValueError, match="Received: none"):
+        rows_by_length({}, "bleu")
+    with pytest.raises(ValueError, match="Received: none"):
+        rows_by_length({"model": Evaluation(evaluation.outcomes)}, "bleu")
+    with pytest.raises(ValueError, match="same pairs"):
+        rows_by_length({"one": evaluation, "other": made([1, 2])}, "bleu")
+    with pytest.raises(InputError, match="no metric"):
+        rows_by_length({"model": evaluation}, "accuracy")
+
+
+ROWS = [
+    LengthRow(1, 5, 40, {"attention": 30.0, "fixed $vector$": 29.0}),
+    LengthRow(6, 6, 12, {"attention": 28.0, "fixed $vector$": 11.0}),
+]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_picture_by_length(suffix, start, tmp_path):
+    path = tmp_path / "new folder" / f"length.{suffix}"
+    figure = plot_by_length(ROWS, path, ylabel="BLEU", title="Multi30k")
+    axes = figure.axes[0]
+    assert [line.get_label() for line in axes.lines] == ["attention", "fixed $vector$"]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[30, 28], [29, 11]]
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels == ["1–5\n40 pairs", "6\n12 pairs"]
+    assert axes.get_ylim()[0] == 0
+    assert (axes.get_ylabel(), axes.get_title()) == ("BLEU", "Multi30k")
+    assert path.read_bytes().startswith(start)
+
+
+def test_picture_of_nothing_or_of_another_format():
+    with pytest.raises(ValueError, match="at least"):
+        plot_by_length([], ylabel="BLEU")
+    with pytest.raises(InputError, match=r"\.png, \.svg, \.pdf"):
+        plot_by_length(ROWS, "length.gif", ylabel="BLEU")

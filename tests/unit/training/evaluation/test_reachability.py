@@ -1,0 +1,111 @@
+"""Warnings before training about references that no output can equal."""
+
+from dataclasses import replace
+
+import pytest
+
+from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import InputError
+from keras_attention.training.evaluation.reachability import check_metric, report_references
+from keras_attention.training.recipe.recipe import Recipe
+from keras_attention.training.recipe.sections import ModelConfig, TextConfig, TrainingConfig
+from keras_attention.translation.codec import TextCodec
+
+WORDS = WordTokenizer(Vocabulary(["my", "name", "is"]), lowercase=True)
+KNOWN = [("my name", "my name")] * 8
+
+
+def recipe(model=None, text=None, **training):
+    return Recipe(
+        "test",
+        model=ModelConfig(**(model or {})),
+        text=TextConfig(**(text or {})),
+        training=TrainingConfig(**training),
+    )
+
+
+def codec(target=WORDS, **settings):
+    return TextCodec(WORDS, target, SearchSettings(9, **{"max_length": 9, **settings}))
+
+
+RECIPE, CODEC = recipe(), codec()
+
+
+@pytest.fixture
+def report(caplog):
+    """Return the sentences about held-out pairs."""
+
+    def report(held_out, recipe=RECIPE, codec=CODEC, training=()):
+        caplog.clear()
+        report_references(recipe, codec, training, held_out)
+        return caplog.messages
+
+    return report
+
+
+def test_nothing_is_said_where_all_can_be_written(report):
+    assert report([*KNOWN, (" My ", "My  NAME ")]) == []
+
+
+def test_unknown_tokens_are_counted_and_copying_is_suggested(report):
+    held_out = [*KNOWN, ("Ann", "my name is Ann"), ("x", "my Bee Bee")]
+    told = report(held_out)
+    assert told == [
+        "note: 2 of 10 (20.0%) held-out targets hold a token that the target vocabulary lacks, "
+        "such as 'ann'; no output can equal them.",
+        "note: 1 of 10 (10.0%) held-out targets hold a token that the target vocabulary lacks and "
+        "their source holds, such as 'ann'; model.copying=true learns to copy it.",
+    ]
+    copies = report(held_out, recipe({"copying": True}), codec(replace_unknown=True))
+    assert copies == [
+        "note: 1 of 10 (10.0%) held-out targets hold a token that the target vocabulary and their "
+        "source lacks, such as 'bee'; no output can equal them."
+    ]
+
+
+def test_copying_is_suggested_for_training_targets_where_nothing_is_held_out(report):
+    pairs = [("Ann", "Ann")] * 2 + [("my", "my")] * 98
+    assert report([], training=pairs)[0].startswith("note: 2 of 100 (2.0%) training targets hold a")
+    assert report([], training=pairs + [("my", "my")] * 200) == []
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        recipe({"attention": "none"}),
+        recipe(text={"source_tokenizer": "subword", "subword_type": "bpe",
+                     "source_subword_dropout": 0.1}),
+        recipe(short_list=50),
+    ],
+)  # fmt: skip
+def test_copying_is_not_suggested_where_it_cannot_be(report, unfit):
+    assert len(report([("Ann", "Ann")], unfit)) == 1
+
+
+def test_targets_longer_than_outputs_are_counted(report):
+    told = report([*KNOWN, ("my", "my name is my name")], codec=codec(max_length=5))
+    assert told == [
+        "note: 1 of 9 (11.1%) held-out targets have more than 5 tokens with </s>, the longest "
+        "output (decoding.max_length, by default data.max_target_length); no output can equal them."
+    ]
+
+
+def test_bleu_of_short_targets_is_noted_and_nothing_may_go_by_it(report):
+    for watching in ({"patience": 2}, {"schedule": "plateau"}):
+        with pytest.raises(InputError, match=r"cannot go by .*'bleu' here: .*='chrf' or 'exact_ma"):
+            check_metric(recipe(metric="bleu", **watching), CODEC, KNOWN)
+    told = report(KNOWN, recipe(metric="bleu"))
+    assert len(told) == 1 and "val_bleu is 0 for every output" in told[0]
+    long = [("my", "my name is my")]
+    assert report(long, recipe(metric="bleu")) == []
+    check_metric(recipe(metric="bleu", patience=2), CODEC, long)
+    check_metric(recipe(metric="bleu"), CODEC, KNOWN)
+    check_metric(recipe(metric="chrf", patience=2), CODEC, KNOWN)
+
+
+def test_characters_can_be_unknown_too(report):
+    letters = CharacterTokenizer(Vocabulary("ab"))
+    held_out = [("a", "abc")]
+    assert "such as 'c'" in report(held_out, codec=codec(letters))[0]
+    assert report(held_out, replace(recipe(), text=TextConfig()), codec(letters))

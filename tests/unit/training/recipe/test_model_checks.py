@@ -1,0 +1,169 @@
+"""What a model reads of its section, held against the layers that are built of it."""
+
+import itertools
+
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.training import train
+from keras_attention.training.assembly.build import _untrained, build_codec
+from keras_attention.training.compare.variants import expand_grid
+from keras_attention.training.recipe.mechanisms import build_attention
+from keras_attention.training.recipe.model_checks import (
+    ignored_settings,
+    least_parameters,
+    read_by_attention,
+)
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.recipe.sections import ATTENTIONS, ModelConfig
+
+OTHERS = {
+    "score": ["dot", "general", "concat"],
+    "normalize": [True],
+    "scale": [True],
+    "content": ["bahdanau", "luong"],
+    "mapping": ["sparsemax"],
+    "window": [3],
+    "heads": [2],
+    "attention_units": [16],
+    "feed_forward": [6],
+    "placement": ["after"],
+    "input_feeding": [True],
+    "merge": ["sum"],
+    "bridge": ["zero"],
+    "layer_norm": [True],
+    "recurrent_dropout": [0.5],
+}
+"""Values that are none of `ModelConfig`'s defaults, but for one of the scores."""
+OF_LAYERS = tuple(OTHERS)[6:]
+SMALL = {"units": 8, "embedding": 4}
+
+
+def without_names(config):
+    """A layer's config, but for what two equal layers are called."""
+    if isinstance(config, dict):
+        return {key: without_names(value) for key, value in config.items() if key != "name"}
+    return [without_names(value) for value in config] if isinstance(config, list) else config
+
+
+def mechanism(**settings):
+    built = build_attention(ModelConfig(**SMALL, **settings), 20)
+    return built and without_names(built.get_config())
+
+
+def others(name, settings, build):
+    """What is built with other values of a setting, where such a value is accepted."""
+    for value in OTHERS[name]:
+        if value != settings.get(name):
+            try:
+                yield build(**{**settings, name: value})
+            except InputError:
+                continue
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_a_mechanism_is_made_of_what_it_is_said_to_read(attention):
+    for content, score in itertools.product(["paper", "bahdanau", "luong"], ["general", "concat"]):
+        settings = {"attention": attention, "content": content, "score": score}
+        read = read_by_attention(ModelConfig(**settings))
+        built = mechanism(**settings)
+        for name in OTHERS:
+            made = list(others(name, settings, mechanism))
+            if made:
+                assert any(each != built for each in made) == (name in read), (settings, name)
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return build_codec(load_recipe("copy"), [("a b", "a b")])
+
+
+@pytest.mark.parametrize("decoder", ["lstm", "gnmt", "transformer"])
+@pytest.mark.parametrize("encoder", ["bilstm", "gnmt", "transformer"])
+def test_layers_are_made_of_what_is_not_ignored(encoder, decoder, codec, monkeypatch):
+    monkeypatch.setattr(Seq2Seq, "build", lambda model: None)
+
+    def layers(**settings):
+        values = {"units": 8, "embedding": 4, "layer_norm": False, **settings}
+        overrides = [f"{name}={str(value).lower()}" for name, value in values.items()]
+        model = _untrained(load_recipe("copy", overrides), codec)
+        made = model.encoder, model.bridge, model.decoder
+        configs = [layer and without_names(layer.get_config()) for layer in made]
+        # A cell keeps what it does not use; what comes of these two is compared instead.
+        for name in ("attention_units", "placement"):
+            configs[-1]["cell"]["config"].pop(name, None)
+        cell = model.decoder.cell
+        placed = [getattr(cell, f"attends_{where}", None) for where in ("before", "after")]
+        return [*configs, cell.output_width, placed]
+
+    attentions = ["luong", "none"] if decoder == "lstm" else ["luong"]
+    for attention, deep in itertools.product(attentions, [False, True]):
+        if deep and decoder == "transformer":
+            continue
+        settings = {"encoder": encoder, "decoder": decoder, "attention": attention}
+        settings |= {"deep_output": deep, "placement": "before"}
+        ignored, built = ignored_settings(ModelConfig(**SMALL, **settings)), layers(**settings)
+        for name in OF_LAYERS:
+            made = list(others(name, settings, layers))
+            assert all((each == built) == (name in ignored) for each in made), (settings, name)
+            assert made or name in (*ignored, "input_feeding"), (settings, name)
+
+
+REFUSED = {
+    "decoder=gnmt attention=none": r"`model\.decoder`='gnmt' needs a model\.attention\..*none",
+    "decoder=transformer attention=none": r"='transformer' needs a model\.attention\.",
+    "decoder=gnmt input_feeding=true": r"`model\.input_feeding` needs model\.decoder='lstm'\.",
+    "decoder=transformer deep_output=true": r"`model\.deep_output` needs model\.decoder='lstm' or",
+    "attention=monotonic mapping=sparsemax": r"`model\.mapping` must be 'softmax' with .*monotonic",
+    "attention=chunkwise mapping=entmax15": r"must be 'softmax' .*: model\.mapping='entmax15'\.",
+    "decoder=transformer heads=3": r"multiple of model\.heads\. .*: model\.units=8, model\.heads=3",
+    "encoder=transformer units=9 heads=3": r"must be even and .*: model\.units=9, model\.heads=3",
+    "attention=multi-head heads=3": r"`model\.units` must be a multiple .*=8, model\.heads=3\.",
+    "attention=multi-head heads=300": r"multiple of model\.heads with .*: model\.units=8, .*=300\.",
+    "attention=multi-head attention_units=6": r"`model\.attention_units` must be a .*=6, .*=4\.",
+    "encoder=transformer merge=sum": r"`model\.merge` .* must be 'concat', .*model\.merge='sum'\.",
+    "decoder=transformer bridge=copy": r"`model\.bridge` .*'dense', .*model\.bridge='copy'\.",
+    "encoder=transformer decoder=transformer layer_norm=true": r"`model\.layer_norm` is of LSTMs",
+    "encoder=transformer decoder=transformer recurrent_dropout=0.3": r"must be 0\.0, its default,",
+}
+
+
+@pytest.mark.parametrize("settings", REFUSED)
+def test_what_is_no_model_is_refused_before_data_is_read(settings):
+    with pytest.raises(InputError, match=REFUSED[settings]):
+        load_recipe("copy", ["units=8", *settings.split()])
+    also = [settings.replace(" ", ",")]
+    grid = expand_grid("copy", ["units=8"], vary=["attention=luong"], also=also)
+    assert len(grid.variants) == len(grid.refused) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["merge=sum", "bridge=zero", "attention=none"],
+        ["encoder_layers=2", "decoder_layers=2", "attention=luong", "placement=after"],
+        ["encoder=gnmt", "decoder=gnmt", "encoder_layers=2", "decoder_layers=2"],
+        ["encoder=transformer", "decoder=transformer", "feed_forward=1", "attention=multi-head"],
+        ["tie_embeddings=all", "joint_vocabulary=true", "embedding=32", "attention=none"],
+    ],
+)
+def test_no_model_has_fewer_parameters_than_are_counted_before_it_is_built(settings):
+    recipe = load_recipe("copy", ["size=20", "held_out=1", "units=32", "embedding=2", *settings])
+    codec = build_codec(recipe, [("ab", "ba")])
+    sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
+    model = _untrained(recipe, codec)
+    assert model.count_params() / 4 < least_parameters(recipe.model, *sizes) < model.count_params()
+
+
+def test_a_model_larger_than_the_memory_is_warned_of(monkeypatch, caplog):
+    recipe = load_recipe("copy", ["size=20", "held_out=1", "units=16384"])
+    codec = build_codec(recipe, [("ab", "ba")])
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 6_000_000, "SC_PAGE_SIZE": 4096}.get)
+    train._warn_of_memory(recipe, codec)
+    assert caplog.messages == [
+        "copy: over 1.6 billion parameters, which take over 26 GB in training; this machine has "
+        "25 GB of memory."
+    ]
+    train._warn_of_memory(load_recipe("copy"), codec)
+    assert len(caplog.messages) == 1

@@ -1,0 +1,113 @@
+import re
+
+import numpy as np
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.translation import served_answers as served
+
+
+def read_answer(texts, outputs):
+    return list(served.read_answer(texts, outputs))
+
+
+def strings(*rows):
+    return np.array([[word.encode() for word in row] for row in rows], object)
+
+
+@pytest.fixture
+def outputs():
+    return {
+        "text": np.array(["가b".encode(), b""], object),
+        "score": np.array([-0.5, 0.0], "float32"),
+        "tokens": strings(["가", "b", "</s>"], ["</s>", "", ""]),
+        "alignment": np.arange(12, dtype="float32").reshape(2, 3, 2),
+        "source_tokens": strings(["a", "</s>"], ["</s>", ""]),
+        "error": np.array([b"", b""], object),
+    }
+
+
+def test_padding_is_cut(outputs):
+    first, second = read_answer(["a", ""], outputs)
+    assert (first.source, first.source_tokens) == ("a", ("a", "</s>"))
+    assert (first.text, first.score, first.tokens) == ("가b", -0.5, ("가", "b", "</s>"))
+    np.testing.assert_array_equal(first.alignment, [[0, 1], [2, 3], [4, 5]], strict=False)
+    assert (second.text, second.score, second.tokens) == ("", 0.0, ("</s>",))
+    np.testing.assert_array_equal(second.alignment, [[6]])
+    assert first.alignment.dtype == np.float32
+
+
+def test_without_alignments_their_weights_are_zero(outputs):
+    del outputs["alignment"]
+    np.testing.assert_array_equal(read_answer(["a", ""], outputs)[0].alignment, np.zeros((3, 2)))
+
+
+def test_several_hypotheses_of_a_source(outputs):
+    beams = {
+        name: np.stack([array, array[::-1]], axis=1)
+        if name not in ("source_tokens", "error")
+        else array
+        for name, array in outputs.items()
+    }
+    first, second = read_answer(["a", ""], beams)
+    assert [hypothesis.text for hypothesis in first.hypotheses] == ["가b", ""]
+    assert [hypothesis.text for hypothesis in second.hypotheses] == ["", "가b"]
+    assert second.hypotheses[1].alignment.shape == (3, 1)
+
+
+@pytest.mark.parametrize("score", [np.nan, -np.inf, np.inf])
+def test_a_text_whose_score_is_no_number_is_answered_by_an_empty_one(outputs, score):
+    outputs["score"][0] = score
+    first, second = read_answer(["a", ""], outputs)
+    assert (first.text, first.score, first.hypotheses) == ("", -np.inf, ())
+    assert second.score == 0
+
+
+def test_another_number_of_rows_is_an_error(outputs):
+    with pytest.raises(ValueError):
+        read_answer(["a"], outputs)
+
+
+def test_a_refused_text_is_named_behind_those_before_it(outputs):
+    outputs["error"][1] = b"expected less."
+    answers = served.read_answer(["a", "b"], outputs)
+    assert next(answers).text == "가b"
+    with pytest.raises(InputError, match=r"^text 2: expected less\.$"):
+        next(answers)
+
+
+def test_text_that_is_no_unicode():
+    assert served.encode_texts(["가", ""]).tolist() == ["가".encode(), b""]
+    with pytest.raises(InputError, match="^text 2: expected text of valid Unicode"):
+        served.encode_texts(["a", "\ud800"])
+    with pytest.raises(
+        InputError, match="^text 2: expected a string. Received: nan, of type float"
+    ):
+        served.encode_texts(["a", float("nan")])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("beam_width", 2.5, "an integer from 1 to 2147483647"),
+        ("beam_width", True, "an integer from 1 to 2147483647"),
+        ("nbest", 0, "an integer from 1 to 2147483647"),
+        ("nbest", "3", "an integer from 1 to 2147483647"),
+        ("length_penalty", float("nan"), "a number from 0 to 8"),
+        ("length_penalty", float("inf"), "a number from 0 to 8"),
+        ("length_penalty", -1, "a number from 0 to 8"),
+    ],
+)
+def test_options_that_no_export_takes_are_refused(name, value, expected):
+    message = f"`{name}` must be {expected}. Received: {name}={value!r}."
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        served.check_search(**{"beam_width": 4, "length_penalty": None, "nbest": 1, name: value})
+
+
+def test_options_may_be_numpys():
+    served.check_search(beam_width=np.int64(4), length_penalty=np.float32(0.5), nbest=np.int8(2))
+
+
+def test_hypotheses_that_do_not_exist_are_left_out(outputs):
+    outputs["score"][0] = -1e9
+    assert read_answer(["a", ""], outputs)[0].hypotheses == ()

@@ -1,0 +1,214 @@
+"""Search options through the translator: what `search` does with them, on the text's own ids."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import (
+    CharacterTokenizer,
+    InputError,
+    LuongAttention,
+    Seq2Seq,
+    Translator,
+    Vocabulary,
+    search,
+)
+from keras_attention.decoding.sampling import draw_points
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.special_tokens import END, END_ID
+from keras_attention.translation.codec import TextCodec
+
+TEXTS = ["abc", "a", "cc", "bca"]
+OPTIONS = [
+    {"no_repeat_ngram": 1},
+    {"repetition_penalty": 3.0},
+    {"min_length": 5},
+    {"max_length": 3},
+    {"beam_width": 4, "coverage_penalty": 2.0},
+    {"beam_width": 4, "groups": 2, "group_diversity": 3.0},
+    {"beam_width": 3, "sample": True, "temperature": 0.8, "top_k": 4, "top_p": 0.9, "seed": 5},
+]
+
+
+def make_model(seed):
+    model = Seq2Seq(8, 8, units=8, embedding=4, attention=LuongAttention())
+    model.build()
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
+    model.output_projection.bias.assign(np.where(np.arange(8) == END_ID, -2.0, 0.0))
+    return model
+
+
+def make_translator(seed=0, **settings):
+    tokenizer = CharacterTokenizer(Vocabulary("abcd"))
+    codec = TextCodec(tokenizer, tokenizer, SearchSettings(16, 6, **settings))
+    return Translator(make_model(seed), codec)
+
+
+@pytest.fixture(autouse=True)
+def uncompiled(monkeypatch):
+    """Tracing a graph for each of the options would take most of the time."""
+    compiling = "keras_attention.translation.compiled_search.compile_arrays"
+    monkeypatch.setattr(compiling, lambda function, count: function)
+
+
+@pytest.fixture(scope="module")
+def translator():
+    return make_translator()
+
+
+def said(translations):
+    return [[found.tokens for found in translation.hypotheses] for translation in translations]
+
+
+def searched(translator, texts, **options):
+    ids, options = translator.codec.encode(texts), {"max_length": 6, **options}
+    if options.get("sample"):
+        drawn = options.get("seed", 0), range(len(texts)), options.get("beam_width", 1)
+        options["points"] = draw_points(*drawn, options["max_length"])
+    found = search(translator.model, ids, **options)
+    return translator.codec.translations(texts, *map(keras.ops.convert_to_numpy, found))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options))
+def test_every_option_does_what_search_does(translator, options):
+    actual, expected = translator(TEXTS, **options), searched(translator, TEXTS, **options)
+    assert said(actual) == said(expected)
+    for one, other in zip(actual, expected, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+        np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-5)
+    plain = translator(TEXTS, beam_width=options.get("beam_width", 1))
+    assert said(actual) != said(plain)
+
+
+def test_settings_are_the_default_and_can_be_overridden(translator):
+    options = {"beam_width": 4, "min_length": 4, "no_repeat_ngram": 1, "repetition_penalty": 2.0}
+    own = make_translator(coverage_penalty=1.0, **options)
+    assert said(own(TEXTS)) == said(translator(TEXTS, coverage_penalty=1.0, **options))
+    off = {"coverage_penalty": 0.0, "min_length": 0, "no_repeat_ngram": 0}
+    assert said(own(TEXTS, **off, repetition_penalty=1.0)) == said(translator(TEXTS, beam_width=4))
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_outputs_begin_with_the_prefix(translator, width):
+    for prefix in ("dab", "aaaaaa"):
+        found = translator(TEXTS, prefix=prefix, beam_width=width)
+        ids = np.array([translator.codec.target.encode(prefix)[:-1]] * len(TEXTS), "int32")
+        assert said(found) == said(searched(translator, TEXTS, prefix=ids, beam_width=width))
+        for translation in found:
+            assert all(hypothesis.text.startswith(prefix) for hypothesis in translation.hypotheses)
+    assert said(translator(TEXTS, prefix="")) == said(translator(TEXTS))
+
+
+def test_batches_draw_each_for_themselves_and_a_seed_decides(translator):
+    options = {"sample": True, "beam_width": 4, "batch_size": 2}
+    first, again, other = (translator(["abc"] * 6, seed=seed, **options) for seed in (1, 1, 2))
+    assert said(first) == said(again) != said(other)
+    assert len({tuple(row) for row in said(first)}) == 6
+    # Streams that take turns do not disturb one another.
+    streams = [translator.stream(["abc"] * 6, seed=seed, **options) for seed in (1, 2)]
+    one, two = zip(*zip(*streams, strict=True), strict=True)
+    assert (said(one), said(two)) == (said(first), said(other))
+
+
+def test_a_seed_draws_the_same_in_every_batch(translator):
+    texts, options = ["abc", "a", "bca", "cab", "b"], {"sample": True, "beam_width": 3, "seed": 1}
+    expected = said(translator(texts, **options))
+    for batch_size in (1, 3):
+        assert said(translator(texts, batch_size=batch_size, **options)) == expected
+    parts = translator(texts[:3], **options) + translator(texts[3:], first=3, **options)
+    assert said(parts) == expected
+
+
+def test_a_seed_generator_goes_on_from_call_to_call(translator):
+    seed = keras.random.SeedGenerator(3)
+    first, then = (translator("abc", sample=True, beam_width=4, seed=seed) for _ in range(2))
+    assert said([first]) != said([then])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"groups": 2}, "`groups` must be positive and divide `beam_width`. Received: groups=2,"),
+        ({"top_k": 2}, "`top_k` wants `sample=True`"),
+        ({"min_length": 7}, "`min_length` must not be above `max_length`. Received: min_length=7"),
+        ({"sample": True, "seed": -1}, "`seed` must be at least 0 and below 2 ** 31. Received"),
+        ({"prefix": "abx"}, "`prefix` must be made of the target vocabulary's tokens. Received"),
+        ({"prefix": "abcdabc"}, "`prefix` must not be longer than `max_length`, 6 tokens. Rec"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_a_text_is_read(translator, options, message):
+    def texts():
+        raise AssertionError("A text was read.")
+        yield ""
+
+    with pytest.raises(ValueError) as caught:
+        translator.stream(texts(), **options)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_unknown_option_is_named(translator):
+    with pytest.raises(TypeError, match="beam_widht"):
+        translator("a", beam_widht=2)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two models' folders, the first with the checkpoint of a run in mixed precision."""
+    folder = tmp_path_factory.mktemp("runs")
+    for seed, name in enumerate(("first", "second")):
+        make_translator(seed).save(folder / name)
+    mixed = Seq2Seq(8, 8, units=8, embedding=4, attention=None, dtype="mixed_bfloat16")
+    mixed.build()
+    mixed.compile("adam", "mse")
+    mixed.optimizer.build(mixed.trainable_variables)
+    (folder / "first" / "checkpoints").mkdir()
+    mixed.save(folder / "first" / "checkpoints" / "epoch-0003.keras")
+    return folder
+
+
+def test_checkpoints_are_loaded_with_the_tokenizers_of_their_run(runs, translator, monkeypatch):
+    assert said(Translator.load(runs / "first" / "model.keras")(TEXTS)) == said(translator(TEXTS))
+    checkpoint = Translator.load(runs / "first" / "checkpoints" / "epoch-0003.keras")
+    assert checkpoint.single_model.compute_dtype == "float32"
+    assert len(checkpoint(TEXTS)) == len(TEXTS)
+    monkeypatch.chdir(runs / "first" / "checkpoints")
+    assert said(Translator.load("epoch-0003.keras")(TEXTS)) == said(checkpoint(TEXTS))
+    with pytest.raises(InputError, match=r"epoch-0004\.keras: no such file"):
+        Translator.load("epoch-0004.keras")
+    (runs / "alone.keras").write_bytes(b"")
+    with pytest.raises(InputError, match=r"alone\.keras: expected translator\.json and the token"):
+        Translator.load(runs / "alone.keras")
+
+
+def test_an_ensemble_of_one_model_twice_is_the_model(runs, translator):
+    twice = Translator.load_ensemble([runs / "first", runs / "first"])
+    for options in ({}, {"beam_width": 3}, OPTIONS[-1]):
+        actual, expected = twice(TEXTS, **options), translator(TEXTS, **options)
+        assert said(actual) == said(expected)
+        assert actual[0].score == pytest.approx(expected[0].score, abs=1e-4)
+    pairs = (TEXTS, ["ab", "", "d", "cab"])
+    for one, other in zip(twice.score(*pairs), translator.score(*pairs), strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+def test_an_ensemble_is_not_one_of_its_members(runs, tmp_path):
+    both = Translator.load_ensemble([runs / "first", runs / "second"])
+    members = [Translator.load(runs / name) for name in ("first", "second")]
+    pair = (["abc"], ["a"])
+    ends = [member.score(*pair)[0].log_probabilities for member in (both, *members)]
+    assert both.score(*pair)[0].tokens == ("a", END)
+    np.testing.assert_allclose(np.exp(ends[0]), np.mean(np.exp(ends[1:]), axis=0), rtol=1e-4)
+    with pytest.raises(InputError, match="expected one model to save or to export. Received: an"):
+        both.save(tmp_path)
+    assert Translator.load_ensemble([runs / "first"]).single_model
+
+
+def test_members_must_have_the_same_tokenizers(runs, tmp_path):
+    letters = CharacterTokenizer(Vocabulary("abce"))
+    Translator(make_model(0), TextCodec(letters, letters, SearchSettings(16, 6))).save(tmp_path)
+    with pytest.raises(InputError) as caught:
+        Translator.load_ensemble([runs / "first", tmp_path])
+    assert str(caught.value).startswith(f"{tmp_path}: expected the tokenizers of {runs / 'first'}")
+    with pytest.raises(InputError, match="at least one model"):
+        Translator.load_ensemble([])

@@ -1,0 +1,132 @@
+"""From a recipe to the tokenizers and the model that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import InputError
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.objectives.losses import MaskedCrossentropy
+from keras_attention.objectives.metrics import MaskedAccuracy
+from keras_attention.translation.codec import TextCodec
+
+from ..data.pairs import Pair
+from ..recipe.mechanisms import build_attention
+from ..recipe.recipe import Recipe
+from .optimizer import build_optimizer
+from .tokenizers import learn_tokenizers
+
+
+def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
+    """Learns both tokenizers from the training pairs.
+
+    Raises:
+        InputError: if settings of the search do not fit each other.
+    """
+    data, decoding = recipe.data, dict(recipe.decoding.values())
+    decoding["max_length"] = decoding["max_length"] or data.max_target_length
+    decoding["replace_unknown"] = decoding["replace_unknown"] or recipe.model.copying
+    try:
+        settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
+    except ValueError as error:
+        raise InputError(f"the recipe describes no search: {error}") from error
+    return TextCodec(*learn_tokenizers(recipe.text, pairs, seed=recipe.seed), settings)
+
+
+def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2Seq:
+    """The untrained, compiled model; its weights depend on the recipe's seed alone.
+
+    Args:
+        recipe: what is to be trained.
+        codec: its tokenizers.
+        total_steps: batches of the whole run, where a cosine schedule ends.
+
+    Raises:
+        InputError: if settings of the model do not fit each other.
+    """
+    training = recipe.training
+    keras.utils.set_random_seed(recipe.seed)
+    try:
+        model = _untrained(recipe, codec)
+    except ValueError as error:
+        raise InputError(f"the recipe describes no model: {error}") from error
+    model.compile(
+        optimizer=build_optimizer(training, total_steps),
+        loss=MaskedCrossentropy(label_smoothing=training.label_smoothing),
+        metrics=[MaskedAccuracy()],
+    )
+    return model
+
+
+def make_fit_variables(model: Seq2Seq, vocabulary_size: int) -> None:
+    """Makes the variables of the optimizer and of the metrics, which `fit` would make.
+
+    TensorFlow traces a graph twice where variables are made in it, and the graph of a training
+    step takes seconds.
+
+    Args:
+        model: a compiled model, new or loaded.
+        vocabulary_size: of its targets.
+    """
+    model.optimizer.build(model.trainable_variables)
+    target, logits = keras.ops.ones((1, 1), "int32"), keras.ops.zeros((1, 1, vocabulary_size))
+    model.compute_metrics(None, target, logits)
+    model.reset_metrics()
+
+
+def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
+    config, policy = recipe.model, _precision(recipe.training.mixed_precision)
+    model = Seq2Seq(
+        len(codec.source.vocabulary),
+        len(codec.target.vocabulary),
+        units=config.units,
+        embedding=config.embedding,
+        attention=build_attention(config, recipe.data.max_source_length, policy),
+        encoder=config.encoder,
+        decoder=config.decoder,
+        heads=config.heads,
+        feed_forward=config.feed_forward or None,
+        max_target_length=codec.settings.max_length,
+        placement=config.placement,
+        input_feeding=config.input_feeding and config.attention != "none",
+        attention_units=config.attention_units or None,
+        encoder_layers=config.encoder_layers,
+        decoder_layers=config.decoder_layers,
+        merge=config.merge,
+        bridge=config.bridge,
+        dropout=config.dropout,
+        embedding_dropout=_or_default(config.embedding_dropout),
+        output_dropout=_or_default(config.output_dropout),
+        memory_dropout=config.memory_dropout,
+        recurrent_dropout=config.recurrent_dropout,
+        layer_norm=config.layer_norm,
+        deep_output=config.deep_output,
+        tie_embeddings=config.tie_embeddings,
+        scheduled_sampling=recipe.training.scheduled_sampling > 0,
+        l2=recipe.training.l2,
+        coverage_loss=recipe.training.coverage_loss,
+        guided_alignment=recipe.training.guided_alignment,
+        copying=config.copying,
+        dtype=policy,
+    )
+    model.build()
+    if config.copying:
+        model.copy_output.set_targets(codec.copied_ids())
+    return model
+
+
+def _or_default(rate: float) -> float | None:
+    """A dropout rate, where the recipe sets one of its own."""
+    return None if rate < 0 else rate
+
+
+def _precision(mixed: bool) -> str:
+    """The dtype policy: 16 bits as the device computes them best, or 32."""
+    if not mixed:
+        return "float32"
+    import tensorflow as tf
+
+    return "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"

@@ -1,0 +1,48 @@
+"""The optimizer that a recipe describes: Adam, its schedule and what Keras adds to it."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_attention.fast.fused_adam import FusedAdam
+from keras_attention.objectives.schedules import WarmUp
+
+from ..recipe.sections import TrainingConfig
+
+
+def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizers.Optimizer:
+    """Adam with the recipe's schedule, clipping, averaging and accumulation.
+
+    Args:
+        config: the recipe's section.
+        total_steps: batches of the whole run, where a cosine schedule ends.
+    """
+    return FusedAdam(
+        _learning_rate(config, total_steps),
+        global_clipnorm=config.clip_norm or None,
+        gradient_accumulation_steps=config.accumulate if config.accumulate > 1 else None,
+        use_ema=config.ema > 0,
+        ema_momentum=config.ema,
+    )
+
+
+def _learning_rate(
+    config: TrainingConfig, total_steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """A number, or a schedule of Keras's or ours.
+
+    Keras asks a schedule for the rate of a batch, not of an update: where gradients accumulate,
+    what the recipe counts in updates is longer here.
+    """
+    rate, warmup = config.learning_rate, config.warmup * config.accumulate
+    if config.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else rate,
+            max(1, total_steps - warmup),
+            warmup_target=rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    if config.schedule == "inverse_square_root" or warmup:
+        decays = config.schedule == "inverse_square_root"
+        return WarmUp(rate, warmup or config.accumulate, decay=decays)
+    return rate

@@ -1,0 +1,150 @@
+"""Alignments that guide training: read, or known of the task, and counted by token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from keras_attention.alignment.links import Links, format_links, read_links
+from keras_attention.errors import InputError
+from keras_attention.files.schema import parse_json
+from keras_attention.files.text_files import read_lines
+from keras_attention.text.tokenizers import WordTokenizer
+from keras_attention.translation.codec import TextCodec
+
+from ..data.data_paths import find_file
+from ..data.pairs import Pair, split_rows
+from ..recipe.recipe import Recipe
+from ..tasks.known_alignments import KNOWN, known_alignments
+from .sequences import Guide, Weights
+
+SOFT_SUFFIX = ".jsonl"
+"""What the name of a file of weights ends in."""
+
+_Row = TypeVar("_Row")
+
+
+def read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list[Guide] | None:
+    """The alignments that a recipe trains by, or None where it does not.
+
+    Args:
+        recipe: what is trained. Its `data.alignment_path` is a file beside its training file, of
+            Pharaoh lines or of the weights that `align --soft` prints; without one the alignments
+            are those that the task is made with.
+        codec: its tokenizers.
+        pairs: the training pairs, as `split_pairs` gives them.
+
+    Returns:
+        For each pair the links between its tokens, of subwords between all pieces of linked
+        words; or the weights `[T, S]`.
+
+    Raises:
+        InputError: if there is no alignment, or the file does not fit the pairs.
+    """
+    if not recipe.training.guided_alignment:
+        return None
+    if recipe.text.source_subword_dropout or recipe.text.target_subword_dropout:
+        raise InputError(
+            "`training.guided_alignment` needs text.source_subword_dropout=0 and "
+            "text.target_subword_dropout=0, because links are to pieces that stay the same."
+        )
+    path = find_file(recipe.data, "alignment_path")
+    if path and path.endswith(SOFT_SUFFIX):
+        rows = _of_training(recipe, pairs, path, list(_read_weights(path)))
+        for pair, (where, weights) in zip(pairs, rows, strict=True):
+            _check_shape(codec, pair, weights, where)
+        return [weights for _, weights in rows]
+    links, words = _read_links(recipe, codec, pairs, path)
+    return [
+        _by_token(codec, pair, each, where, words=words)
+        for pair, (where, each) in zip(pairs, links, strict=True)
+    ]
+
+
+def _read_links(
+    recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair], path: str
+) -> tuple[list[tuple[str, Links]], bool]:
+    """For each pair where its links stand, and these; and whether they count words."""
+    task, names = recipe.data.format, {codec.source.name, codec.target.name}
+    if path:
+        read = (gold.possible for gold in read_links(path))
+        numbered = [(_line(path, number), links) for number, links in enumerate(read, start=1)]
+        return _of_training(recipe, pairs, path, numbered), "subword" in names
+    counted = KNOWN.get(task)
+    if counted is None:
+        raise InputError(
+            "`training.guided_alignment` needs data.alignment_path, a file with a line of i-j "
+            f"links for each training pair. Received: none, and data.format={task!r}."
+        )
+    if counted == "character" and names != {counted}:
+        raise InputError(
+            f"`training.guided_alignment` knows the links of {task} between characters and needs "
+            f"character tokenizers. Received: {codec.source.name!r} and {codec.target.name!r}."
+        )
+    known = known_alignments(task, pairs)
+    return [(f"a pair of {task}", gold.possible) for gold in known], counted == "word"
+
+
+def _of_training(recipe: Recipe, pairs: Sequence[Pair], path: str, rows: list[_Row]) -> list[_Row]:
+    """What stands on the lines of the training pairs, in their order."""
+    size = len(pairs) + (0 if recipe.data.validation_path else recipe.data.held_out)
+    if len(rows) != size:
+        raise InputError(
+            f"{path}: expected a line for each of the {size} pairs of the training file. "
+            f"Received: {len(rows)}."
+        )
+    return split_rows(rows, recipe.data, recipe.seed)[0]
+
+
+def _line(path: str, number: int) -> str:
+    return f"{path}, line {number}"
+
+
+def _read_weights(path: str) -> Iterator[tuple[str, Weights]]:
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            weights = np.array(parse_json(line, path, "a JSON matrix"), "float32")
+            if weights.ndim != 2 or not np.isfinite(weights).all() or weights.min() < 0:
+                raise ValueError
+        except (ValueError, TypeError, OverflowError):
+            raise InputError(
+                f"{_line(path, number)}: expected a JSON matrix of weights, as `align --soft` "
+                f"prints them. Received: {line[:40]!r}."
+            ) from None
+        yield _line(path, number), weights
+
+
+def _check_shape(codec: TextCodec, pair: Pair, weights: Weights, where: str) -> None:
+    shape = len(codec.target.encode(pair[1])), len(codec.source.encode(pair[0]))
+    if weights.shape != shape:
+        raise InputError(
+            f"{where}: expected weights of {shape[0]} target tokens by {shape[1]} source tokens, "
+            f"with </s>. Received: {weights.shape[0]} by {weights.shape[1]}."
+        )
+
+
+def _by_token(codec: TextCodec, pair: Pair, links: Links, where: str, *, words: bool) -> Links:
+    """Links between tokens of those that a file or a task gives."""
+    sides = []
+    for side, (tokenizer, text) in enumerate(zip((codec.source, codec.target), pair, strict=True)):
+        places: dict[int, list[int]] = {}
+        try:
+            units = tokenizer.positions(text, words=words)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        for place, unit in enumerate(units):
+            if unit is not None:
+                places.setdefault(unit, []).append(place)
+        beyond = sorted(link for link in links if link[side] not in places)
+        if beyond:
+            counts_words = words or tokenizer.name == WordTokenizer.name
+            kind = "words between spaces" if counts_words else "tokens"
+            raise InputError(
+                f"{where}: expected links to the {len(places)} {kind} of {text!r}, counted from 0. "
+                f"Received: {format_links(frozenset(beyond[:1]))}."
+            )
+        sides.append(places)
+    sources, targets = sides
+    return frozenset((i, j) for a, b in links for i in sources[a] for j in targets[b])

@@ -1,0 +1,116 @@
+"""Many sequences of ids in two arrays, those that are cut anew every epoch, and links of pairs."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from keras_attention.alignment.links import Links
+from keras_attention.special_tokens import PAD_ID
+from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
+
+from .bucketing import Ints
+
+Weights = npt.NDArray[np.float32]
+Guide = Links | Weights
+"""How a pair is aligned: links between tokens, or weights `[T, S]`."""
+
+
+class Sequences:
+    """Ids of many sequences, end to end: a tenth of the memory of a list of lists."""
+
+    def __init__(self) -> None:
+        """Begins without any."""
+        self.ids = array("i")
+        self.lengths = array("q")
+
+    def append(self, ids: list[int]) -> None:
+        """Adds one sequence."""
+        self.ids.extend(ids)
+        self.lengths.append(len(ids))
+
+    def to_arrays(self) -> tuple[Any, Ints]:
+        """All ids, int32, and where each sequence ends, after a 0."""
+        return np.asarray(self.ids), np.cumsum([0, *self.lengths])
+
+    def to_tensors(self) -> SequenceTensors:
+        """The same as tensors, of which batches are built."""
+        return SequenceTensors(*map(tf.constant, self.to_arrays()))
+
+
+class Sampling:
+    """The texts of one side, to be cut into other subwords every epoch."""
+
+    def __init__(self, tokenizer: Tokenizer, dropout: float) -> None:
+        """Checks that the tokenizer has merges to drop."""
+        if not isinstance(tokenizer, SubwordTokenizer):
+            raise ValueError(f"`subword_dropout` needs subwords. Received: {tokenizer.name!r}.")
+        if tokenizer.model_type != "bpe":
+            raise ValueError(f"`subword_dropout` needs BPE. Received: {tokenizer.model_type!r}.")
+        self.texts: list[str] = []
+        self._tokenizer, self._dropout = tokenizer, dropout
+
+    def draw(self, seed: int) -> tuple[Any, Ints]:
+        """The arrays of `Sequences` of all texts, cut by a seed."""
+        sequences = Sequences()
+        for ids in self._tokenizer.encode_with_dropout(self.texts, self._dropout, seed):
+            sequences.append(ids)
+        return sequences.to_arrays()
+
+
+class SequenceTensors(NamedTuple):
+    """All ids, and where each sequence ends, after a 0."""
+
+    ids: tf.Tensor
+    ends: tf.Tensor
+
+    def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the ids of some sequences and where they are real, both [B, longest of them]."""
+        starts = tf.gather(self.ends, rows)[:, tf.newaxis]
+        lengths = tf.gather(self.ends, rows + 1)[:, tf.newaxis] - starts
+        positions = tf.range(tf.reduce_max(lengths))
+        real = positions < lengths
+        ids = tf.gather(self.ids, tf.where(real, starts + positions, 0))
+        return tf.where(real, ids, PAD_ID), real
+
+
+class GuideTensors(NamedTuple):
+    """Alignments of all pairs: what is not zero in each, and where each pair's end, after a 0."""
+
+    places: tf.Tensor  # [L, 2]: target step, source step
+    weights: tf.Tensor  # [L]
+    ends: tf.Tensor
+
+    @classmethod
+    def of(cls, guides: Sequence[Guide]) -> GuideTensors:
+        """Tensors of the links or the weights of each pair."""
+        places, weights, ends = array("i"), array("f"), [0]
+        for guide in guides:
+            for target, source, weight in _entries(guide):
+                places.extend((target, source))
+                weights.append(weight)
+            ends.append(len(weights))
+        steps = tf.reshape(tf.constant(places, tf.int32), (-1, 2))
+        return cls(steps, tf.constant(weights, tf.float32), tf.constant(ends, tf.int64))
+
+    def matrices(self, rows: tf.Tensor, shape: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """Weights `[B, T, S]` of some pairs, for `shape` `(T, S)`."""
+        first, end = tf.gather(self.ends, rows), tf.gather(self.ends, rows + 1)
+        found = tf.ragged.range(first, end)
+        row = tf.cast(found.value_rowids(), "int32")[:, tf.newaxis]
+        places = tf.concat([row, tf.gather(self.places, found.values)], axis=1)
+        size = tf.stack([tf.shape(rows)[0], *shape])
+        return tf.scatter_nd(places, tf.gather(self.weights, found.values), size)
+
+
+def _entries(guide: Guide) -> Iterator[tuple[int, int, float]]:
+    if isinstance(guide, frozenset):
+        yield from sorted((target, source, 1.0) for source, target in guide)
+    else:
+        for target, source in np.argwhere(guide):
+            yield int(target), int(source), float(guide[target, source])

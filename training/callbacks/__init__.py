@@ -1,0 +1,1 @@
+"""Keras callbacks: validate, keep the best, stop, average, show progress, write checkpoints."""

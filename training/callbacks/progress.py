@@ -1,0 +1,217 @@
+"""Shows the progress of training: the current step, the time left and the best epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_attention.files.text_files import errors_of_writing
+
+from ..metrics.metric_kinds import format_value
+from ..metrics.text_metrics import higher_is_better
+from ..recipe.recipe import Recipe
+from ..run.run_folder import RunFolder
+
+REPORT_EVERY = 60.0
+"""Seconds between the lines that are printed between validations, if there is no terminal."""
+
+
+class Plan(NamedTuple):
+    """The length of a run.
+
+    Attributes:
+        epochs: Passes over the training pairs.
+        steps_per_epoch: Batches of a pass.
+        stretch: Batches between two validations, one of fit's epochs.
+        stretches: How many of these there are.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+    stretch: int
+    stretches: int
+
+    @property
+    def steps(self) -> int:
+        """All batches of the run."""
+        return self.stretch * self.stretches
+
+    def epoch(self, step: float) -> str:
+        """Return the number of epochs in a number of steps, as text.
+
+        Example:
+            >>> plan = Plan(epochs=12, steps_per_epoch=100, stretch=250, stretches=5)
+            >>> plan.epoch(250), plan.epoch(1000)
+            ('2.5', '10')
+        """
+        epochs = min(step / self.steps_per_epoch, self.epochs)
+        return f"{epochs:.0f}" if epochs == int(epochs) else f"{epochs:.1f}"
+
+    def place(self, step: int) -> str:
+        """Return the place of a step in the run, in words."""
+        return f"epoch {self.epoch(step)} of {self.epochs}  step {step:,} of {self.steps:,}"
+
+
+class TimeLeft:
+    """An estimate of the time left, from the time of the steps so far.
+
+    Args:
+        plan: The length of the run.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+        self.plan = plan
+        self.clock = clock
+        self._first = 0
+        self._begun: float | None = None
+
+    def start(self, step: int) -> None:
+        """Starts the clock, unless it was started before.
+
+        Args:
+            step: Steps that an earlier session has taken.
+        """
+        if self._begun is None:
+            self._first, self._begun = step, self.clock()
+
+    def seconds(self, step: int) -> float | None:
+        """Return the seconds left after a step; None before the first one of this session."""
+        if self._begun is None or step <= self._first:
+            return None
+        a_step = (self.clock() - self._begun) / (step - self._first)
+        return a_step * (self.plan.steps - step)
+
+    def words(self, step: int) -> str:
+        """Return the time left in words; empty where it is not known or nothing is left."""
+        left = self.seconds(step)
+        return f"about {format_seconds(left)} left" if left else ""
+
+
+class LogProgress(keras.callbacks.Callback):
+    """Prints a line after every validation, and one a minute between validations.
+
+    Args:
+        plan: The length of the run.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.plan = plan
+        self.left = TimeLeft(plan, clock)
+        self._clock = clock
+        self._begun = self._last = 0.0
+        self._step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes when the stretch begins."""
+        self._step = epoch * self.plan.stretch
+        self.left.start(self._step)
+        self._begun = self._last = self._clock()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Prints where the run is, if nothing was printed for a minute."""
+        if self._clock() - self._last < REPORT_EVERY:
+            return
+        step = self._step + batch + 1
+        self._print(step, {"loss": (logs or {}).get("loss", float("nan"))})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Prints all metrics and how long the stretch took."""
+        values = {name: value for name, value in (logs or {}).items() if name != "step"}
+        step = self._step + self.plan.stretch
+        self._print(step, values, f"{format_seconds(self._clock() - self._begun)}")
+
+    def _print(self, step: int, values: Mapping[str, float], *more: str) -> None:
+        numbers = [f"{name} {value:.4f}" for name, value in values.items()]
+        parts = [self.plan.place(step), *numbers, *more, self.left.words(step)]
+        _print_line("  ".join(filter(None, parts)))
+        self._last = self._clock()
+
+
+class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
+    """Keras's progress bar for a terminal, which counts the recipe's epochs and not fit's.
+
+    Args:
+        plan: The length of the run.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.left = TimeLeft(plan)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Prints where the run is and starts a bar."""
+        done = epoch * self.plan.stretch
+        self.left.start(done)
+        now = self.plan.epoch(done + self.plan.stretch)
+        heading = f"to epoch {now} of {self.plan.epochs}, step {done + self.plan.stretch:,}"
+        _print_line(", ".join(filter(None, (heading, self.left.words(done)))))
+        self.epochs = 1  # with more of them Keras prints a heading of its own
+        super().on_epoch_begin(epoch, logs)
+
+
+def make_progress(plan: Plan) -> keras.callbacks.Callback:
+    """Return the callback that shows progress: a bar on a terminal, else lines."""
+    return ShowProgress(plan) if sys.stdout.isatty() else LogProgress(plan)
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a time in words.
+
+    Example:
+        >>> format_seconds(59.6), format_seconds(150), format_seconds(3900)
+        ('60 s', '2 min', '1 h 05 min')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def describe_best(recipe: Recipe, run: RunFolder, plan: Plan) -> str:
+    """Return in a sentence which epoch's model is kept, and why the run ended.
+
+    Args:
+        recipe: What was trained.
+        run: The run folder.
+        plan: The planned length of the run.
+    """
+    metric = recipe.training.metric
+    monitor, sign = f"val_{metric}", 1 if higher_is_better(metric) else -1
+    rows = [row for row in run.metrics() if monitor in row]
+    if not rows:
+        return "No pairs are held out: the model after the last epoch is kept."
+    best = max(rows, key=lambda row: (sign * row[monitor], -row.get("val_loss", 0.0)))
+    first = next(row for row in rows if row[monitor] == best[monitor])
+    value = format_value(metric, best[monitor])
+    begun, when, last = (plan.epoch(_step(row, plan)) for row in (first, best, rows[-1]))
+    said = f"The best {monitor}, {value}, was reached after epoch {begun}; this model is kept."
+    if best is not first:
+        said = (
+            f"The best {monitor}, {value}, was reached first after epoch {begun}; the model after "
+            f"epoch {when} is kept, which reached it too and has a lower held-out loss."
+        )
+    if len(rows) < plan.stretches:
+        said += (
+            f" Training stopped after epoch {last} of {plan.epochs}: "
+            f"training.patience={recipe.training.patience} validations after epoch {begun} without "
+            "a better value; an equal one is not better."
+        )
+    return said
+
+
+def _step(row: Mapping[str, float], plan: Plan) -> float:
+    return row.get("step", (row["epoch"] + 1) * plan.stretch)
+
+
+def _print_line(line: str) -> None:
+    """Print a line; an error names standard output, not the run folder."""
+    with errors_of_writing("standard output"):
+        print(line, flush=True)

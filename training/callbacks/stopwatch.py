@@ -1,0 +1,113 @@
+"""How long training takes: seconds and target tokens a second of every stretch."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_attention.errors import InputError
+from keras_attention.files.number_table import read_numbers
+
+TIMES_FILE = "times.csv"
+_COLUMNS = ("epoch", "seconds", "tokens_per_second")
+_WARM_UP = 10
+
+
+class Stopwatch(keras.callbacks.Callback):
+    """Appends a line to `times.csv` after every stretch of training.
+
+    `seconds` are those of the whole stretch, validation and saving included; `tokens_per_second`
+    is of training steps alone, without the first ten (at most a half), which trace the graph and
+    fill buffers. As the last of the callbacks it sees the time that the others take.
+
+    Args:
+        folder: the run folder.
+        tokens_per_step: target tokens of a batch, `</s>` included and padding not, on average.
+        steps: steps of one of fit's epochs.
+        clock: tells the time in seconds.
+
+    Raises:
+        InputError: if the folder's `times.csv` is damaged.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        tokens_per_step: float,
+        steps: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        super().__init__()
+        read_times(folder)  # refuse a damaged file before the first step
+        self.path = folder / TIMES_FILE
+        self.tokens_per_step = tokens_per_step
+        self.skipped = min(_WARM_UP, steps // 2)
+        self._clock = clock
+        self._begun = self._warm = self._last = 0.0
+        self._steps = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the watch."""
+        self._begun = self._warm = self._clock()
+        self._steps = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes when the last of the skipped steps ended, and when the last step did."""
+        self._steps += 1
+        self._last = self._clock()
+        if self._steps == self.skipped:
+            self._warm = self._last
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the line."""
+        tokens = self.tokens_per_step * (self._steps - self.skipped)
+        speed = tokens / max(self._last - self._warm, 1e-9)
+        is_new = not self.path.is_file()
+        with open(self.path, "a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(_COLUMNS)
+            writer.writerow([epoch, f"{self._clock() - self._begun:.3f}", f"{speed:.1f}"])
+
+
+class Times(NamedTuple):
+    """What a run took.
+
+    Attributes:
+        minutes: of all stretches together; starting the program is not in it.
+        tokens_per_second: the stretches' median, in training steps.
+    """
+
+    minutes: float
+    tokens_per_second: float
+
+
+def read_times(folder: Path) -> Times | None:
+    """Reads what `Stopwatch` wrote; a stretch that was trained again counts once.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        What the run took; `None` where nobody timed it.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    path = folder / TIMES_FILE
+    stretches: dict[float, tuple[float, float]] = {}
+    for row in read_numbers(path)[1]:
+        if not row.keys() >= set(_COLUMNS):
+            raise InputError(f"{path}: damaged, expected the columns {', '.join(_COLUMNS)}.")
+        epoch, seconds, speed = (row[name] for name in _COLUMNS)
+        stretches[epoch] = (seconds, speed)
+    if not stretches:
+        return None
+    minutes = sum(seconds for seconds, _ in stretches.values()) / 60
+    return Times(minutes, median(speed for _, speed in stretches.values()))

@@ -1,0 +1,155 @@
+"""Runs of a comparison in processes of their own, some at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from .comparison import Run
+
+WORKER = [sys.executable, "-m", "keras_attention.training.compare.worker"]
+"""The program of a run."""
+
+_PAUSE = 0.2
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+
+
+class Failure(NamedTuple):
+    """A run that did not end well, and the last thing it said."""
+
+    run: Run
+    reason: str
+
+
+def run_all(
+    runs: Sequence[Run],
+    *,
+    jobs: int = 1,
+    lengths: Sequence[int] = (),
+    on_start: Callable[[Run], None] = lambda run: None,
+    on_end: Callable[[Run, Failure | None], None] = lambda run, failure: None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> list[Failure]:
+    """Completes runs, so many at once; what fails does not stop the others.
+
+    A process ends when this one does, however that is, and goes on another time after its last
+    validation.
+
+    Args:
+        runs: what is to be done, in this order.
+        jobs: processes at once, each with its share of the threads.
+        lengths: as `complete` takes them.
+        on_start: is told which run begins.
+        on_end: is told which run ends, and how where it failed.
+        on_wait: is called several times a second.
+
+    Returns:
+        The runs that failed.
+    """
+    waiting, failures = deque(runs), []
+    at_work: dict[Path, tuple[Run, subprocess.Popen[bytes]]] = {}
+    environment = child_environment(os.environ, jobs)
+    try:
+        while waiting or at_work:
+            while waiting and len(at_work) < jobs:
+                run = waiting.popleft()
+                at_work[run.folder] = run, _start(run, lengths, jobs, environment)
+                on_start(run)
+            for folder, (run, process) in list(at_work.items()):
+                if process.poll() is None:
+                    continue
+                del at_work[folder]
+                _pipe_to(process).close()
+                failure = _failure_of(run, process.returncode)
+                failures += [failure] if failure else []
+                on_end(run, failure)
+            on_wait()
+            time.sleep(_PAUSE)
+    finally:
+        for _, process in at_work.values():
+            process.kill()
+            process.wait()
+            _pipe_to(process).close()
+    return failures
+
+
+def child_environment(environment: Mapping[str, str], jobs: int) -> dict[str, str]:
+    """The environment of a process that shares the machine with others.
+
+    Args:
+        environment: this process's.
+        jobs: processes at once.
+
+    Returns:
+        The same with a share of the threads that TensorFlow would have, where they are shared, and
+        with a GPU's memory taken as it is needed.
+
+    Example:
+        >>> made = child_environment({"TF_NUM_INTRAOP_THREADS": "8"}, 3)
+        >>> made["TF_NUM_INTRAOP_THREADS"], made["OMP_NUM_THREADS"]
+        ('2', '2')
+    """
+    made = {
+        "TF_ENABLE_ONEDNN_OPTS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        **environment,
+    }
+    if jobs > 1:
+        threads = int(environment.get(_THREADS[0]) or _cores())
+        made.update(dict.fromkeys(_THREADS, str(max(1, threads // jobs))))
+    return made
+
+
+def _start(
+    run: Run, lengths: Sequence[int], jobs: int, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    run.folder.parent.mkdir(parents=True, exist_ok=True)
+    run.recipe.save(run.recipe_file)
+    job = {
+        "label": run.label,
+        "recipe": str(run.recipe_file),
+        "folder": str(run.folder),
+        "lengths": list(lengths),
+        "jobs": jobs,
+    }
+    with open(run.log_file, "ab") as log:
+        process = subprocess.Popen(
+            WORKER,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+        )
+    with suppress(BrokenPipeError):  # it has died, and its code is looked at
+        _pipe_to(process).write(json.dumps(job).encode() + b"\n")
+    return process
+
+
+def _pipe_to(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], process.stdin)
+
+
+def _failure_of(run: Run, code: int) -> Failure | None:
+    if not code:
+        return None
+    lines = run.log_file.read_text(encoding="utf-8", errors="replace").split("\n")
+    said = [line.strip() for line in lines if line.strip()]
+    if code < 0 or not said:
+        return Failure(run, f"ended by signal {-code}" if code < 0 else f"ended with code {code}")
+    return Failure(run, said[-1].removeprefix("error: "))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

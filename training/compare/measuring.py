@@ -1,0 +1,92 @@
+"""One run of a comparison, from wherever it stands to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from keras_attention.alignment.links import measure_alignments
+from keras_attention.translation.forced_alignment import align_pairs
+from keras_attention.translation.translator import Translator
+
+from ..callbacks.stopwatch import read_times
+from ..evaluation.by_length import score_lengths, wanted_lengths
+from ..metrics.text_metrics import higher_is_better
+from ..recipe.sections import WITHOUT_ALIGNMENT
+from ..run.run_data import read_held_out, read_run_data
+from ..run.run_folder import RunFolder
+from ..tasks.known_alignments import KNOWN, known_alignments
+from ..train import train
+from .comparison import Result, Run, read_result
+
+_ALIGNED = 1000
+"""Held-out pairs whose alignment is measured, at most."""
+
+
+def complete(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
+    """Trains what is not trained, measures what is not measured, and saves it.
+
+    Args:
+        run: the run.
+        lengths: source lengths to test on; see `score_lengths`.
+        jobs: how many runs share the machine, which is kept with the times.
+
+    Raises:
+        InputError: if the recipe cannot be trained.
+    """
+    result = read_result(run)
+    if result is None:
+        translator = train(
+            run.recipe, run.folder, resume=RunFolder(run.folder).recipe_file.is_file()
+        )
+        result = _of_training(run, translator, jobs)
+        result.save(run)
+    if result.alignment is None:
+        result = replace(result, alignment=_align(Translator.load(run.folder), run))
+        result.save(run)
+    if missing := set(wanted_lengths(run.recipe, lengths)) - set(result.lengths):
+        pairs = read_held_out(run.folder, run.recipe).pairs
+        translator = Translator.load(run.folder)
+        new = score_lengths(translator, run.recipe, lengths, pairs, only=missing)
+        result = replace(result, lengths={**result.lengths, **new})
+        result.save(run)
+    return result
+
+
+def _of_training(run: Run, translator: Translator, jobs: int) -> Result:
+    metric, folder = run.recipe.training.metric, RunFolder(run.folder)
+    curve, times = folder.values(f"val_{metric}"), read_times(run.folder)
+    data = read_run_data(run.folder)
+    best = max if higher_is_better(metric) else min
+    return Result(
+        recipe=run.recipe.to_toml(),
+        metric=metric,
+        value=best(curve) if curve else None,
+        curve=tuple(curve),
+        parameters=translator.single_model.count_params(),
+        minutes=times and times.minutes,
+        tokens_per_second=times and times.tokens_per_second,
+        jobs=jobs,
+        files=data.files if data else {},
+    )
+
+
+def _align(translator: Translator, run: Run) -> dict[str, float]:
+    """How well the weights of given pairs say where their tokens come from.
+
+    Returns:
+        `aer`, `precision` and `recall` in [0, 1] over the first thousand held-out pairs; nothing
+        where no alignment is known to be right, the model has none, or no pair is held out.
+    """
+    recipe = run.recipe
+    tokenizers = {translator.codec.source.name, translator.codec.target.name}
+    aligns = recipe.model.attention not in WITHOUT_ALIGNMENT
+    if not aligns or {KNOWN.get(recipe.data.format)} != tokenizers:
+        return {}
+    pairs = read_held_out(run.folder, recipe).pairs[:_ALIGNED]
+    if not pairs:
+        return {}
+    gold = known_alignments(recipe.data.format, pairs)
+    found = [pair.links() for pair in align_pairs(translator, pairs)]
+    quality = measure_alignments(found, gold)
+    return {"aer": quality.error, "precision": quality.precision, "recall": quality.recall}

@@ -1,0 +1,45 @@
+"""The process of one run of a comparison; `jobs` starts it, and tells it on standard input."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from keras_attention.errors import InputError
+
+
+def main() -> None:
+    """Completes a run. Exits 0, or 2 after a last line with the reason."""
+    job = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("keras_attention").setLevel(logging.INFO)
+    try:
+        _complete(job)
+    except (InputError, OSError) as error:
+        print("error: " + " ".join(str(error).split()))
+        sys.exit(2)
+
+
+def _complete(job: dict[str, Any]) -> None:
+    from ..recipe.recipe import load_recipe
+    from .comparison import Run
+    from .measuring import complete
+
+    run = Run(job["label"], load_recipe(job["recipe"]), Path(job["folder"]))
+    complete(run, job["lengths"], jobs=job["jobs"])
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, and with it the pipe."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

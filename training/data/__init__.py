@@ -1,0 +1,1 @@
+"""Pairs of texts from files of many forms, and the public data sets."""

@@ -1,0 +1,138 @@
+"""Fetches the files of a public data set: each whole and checked, or not there at all."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import io
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from lzma import LZMAError
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from keras_attention._version import __version__
+from keras_attention.errors import InputError
+from keras_attention.files.text_files import decode_lines, write_atomically
+
+from .dataset_folder import check_lines
+from .datasets import DataFile
+
+TIMEOUT = 30.0
+"""Seconds without an answer after which a fetch is given up."""
+
+_CHUNK = 1 << 16
+_LINE, _REST = 1 << 12, 1 << 20
+"""Bytes that a file may have for each of its lines, and in addition."""
+_BROKEN = (
+    *(OSError, EOFError, zlib.error, LZMAError, zipfile.BadZipFile, struct.error),
+    *(KeyError, ValueError),  # no such member, or a name that cannot be decoded
+    RuntimeError,  # encrypted, or an unknown method of compression
+)
+
+Opener = Callable[[str], Any]
+"""From a URL to an open response, a context manager with `read(size)` and `headers`."""
+
+
+def open_url(url: str) -> Any:
+    """Opens a URL. Some sites turn away the name that Python gives itself."""
+    agent = f"Mozilla/5.0 (compatible; keras-attention/{__version__})"
+    return urlopen(Request(url, headers={"User-Agent": agent}), timeout=TIMEOUT)
+
+
+def fetch_file(
+    file: DataFile,
+    folder: str | os.PathLike[str],
+    *,
+    opener: Opener = open_url,
+    advance: Callable[[int], object] = lambda size: None,
+) -> None:
+    """Fetches one file, unpacks it, checks its lines, and only then puts it in its place.
+
+    Args:
+        file: what to fetch.
+        folder: the data set's folder; made if it is missing.
+        opener: how to open a URL.
+        advance: told the size of each piece that came, in bytes.
+
+    Raises:
+        InputError: if the file is there already, no whole one comes, what comes is not what it
+            should be, or the folder cannot be written.
+    """
+    path = Path(folder, file.path)
+    if os.path.lexists(path):
+        raise InputError(
+            f"{path}: expected no file here, because none is overwritten. Received: one."
+        )
+    content = _unpack(file, _download(file, opener, advance))
+    check_lines(file, decode_lines(io.BytesIO(content), file.url), file.url)
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _download(file: DataFile, opener: Opener, advance: Callable[[int], object]) -> bytes:
+    url, pieces = file.url, io.BytesIO()
+    try:
+        with opener(url) as response:
+            expected = response.headers.get("Content-Length")
+            while piece := response.read(_CHUNK):
+                pieces.write(piece)
+                advance(len(piece))
+                _check_size(file, pieces.tell(), "has")
+    except (OSError, http.client.HTTPException) as error:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        status = f"{error.code} " if hasattr(error, "code") else ""
+        raise InputError(
+            f"{url}: cannot be fetched ({status}{reason}); try again, or put the file into the "
+            "folder by hand."
+        ) from error
+    if expected is not None:
+        _check_length(url, pieces.tell(), expected.strip())
+    return pieces.getvalue()
+
+
+def _check_length(url: str, received: int, promised: str) -> None:
+    """Checks that all bytes have come: reading in pieces does not raise if a connection ends."""
+    if not (promised.isascii() and promised.isdecimal()):
+        raise InputError(
+            f"{url}: expected a number of bytes as Content-Length. Received: {promised[:40]!r}."
+        )
+    if received != int(promised):
+        raise InputError(
+            f"{url}: the connection ended early; expected {promised} bytes. Received: {received}."
+        )
+
+
+def _unpack(file: DataFile, content: bytes) -> bytes:
+    limit = _limit(file)
+    try:
+        if file.url.endswith(".gz"):
+            with gzip.open(io.BytesIO(content)) as packed:
+                content = packed.read(limit + 1)
+        elif file.member:
+            with (
+                zipfile.ZipFile(io.BytesIO(content)) as archive,
+                archive.open(file.member) as packed,
+            ):
+                content = packed.read(limit + 1)
+    except _BROKEN as error:
+        kind = f"a zip archive with {file.member}" if file.member else "a gzip file"
+        raise InputError(f"{file.url}: expected {kind}. Received: {error}.") from error
+    _check_size(file, len(content), "unpacks to")
+    return content
+
+
+def _limit(file: DataFile) -> int:
+    return file.lines * _LINE + _REST
+
+
+def _check_size(file: DataFile, size: int, does: str) -> None:
+    if size > _limit(file):
+        raise InputError(
+            f"{file.url}: expected a file of about {file.lines} lines. "
+            f"Received: one that {does} more than {_limit(file):,} bytes."
+        )

@@ -1,0 +1,205 @@
+"""Reads the rows of tables of pairs, tab-separated or CSV, and chooses their columns."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from unicodedata import normalize
+
+from keras_attention.errors import InputError
+from keras_attention.text.normalization import EDGES, is_blank
+
+from ..recipe.sections import DataConfig
+
+Row = tuple[int, list[str]]
+"""The number of the line where a row begins, counted from 1, and its fields."""
+
+NAMES = {"\t": "tab", ",": "comma", ";": "semicolon"}
+"""Words for the usual delimiters."""
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\W*', re.IGNORECASE)
+"""The line in front of the rows by which Excel is told the delimiter."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file holds pairs in columns.
+
+    Attributes:
+        delimiter: the character between columns.
+        quoted: whether fields may stand in double quotes, which then hold delimiters, line feeds
+            and doubled quotes.
+        header: whether the first row has the names of the columns.
+        source: column of the sources, a number counted from 1 or a name; empty: the first.
+        target: column of the targets; empty: the second.
+    """
+
+    delimiter: str = "\t"
+    quoted: bool = False
+    header: bool = False
+    source: str = ""
+    target: str = ""
+
+    @classmethod
+    def of(cls, config: DataConfig) -> Layout:
+        """The layout that a recipe gives."""
+        quoted = config.format == "csv"
+        return cls(
+            delimiter=config.delimiter.replace(r"\t", "\t") if quoted else "\t",
+            quoted=quoted,
+            header=config.header,
+            source=config.source_column,
+            target=config.target_column,
+        )
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the recipe sets which columns to read."""
+        return bool(self.source or self.target)
+
+    def places(self, names: list[str], where: str) -> tuple[int, int]:
+        """Returns the columns of source and target, counted from 0.
+
+        Args:
+            names: the fields of the header; not used if the columns are given by number.
+            where: what to call the header in errors.
+
+        Raises:
+            InputError: if there is no column of a name, several, or one column for both sides.
+        """
+        source = _place("source", self.source or "1", names, where)
+        target = _place("target", self.target or "2", names, where)
+        if source == target:
+            raise InputError(
+                "`data.source_column` and data.target_column must be two columns. "
+                f"Received: column {source + 1} for both."
+            )
+        return source, target
+
+
+def _place(side: str, column: str, names: list[str], where: str) -> int:
+    if column.isascii() and column.isdecimal():
+        return int(column) - 1
+    stripped = [normalize("NFC", name.strip(EDGES)) for name in names]
+    column = normalize("NFC", column.strip(EDGES))
+    if stripped.count(column) != 1:
+        raise InputError(
+            f"{where}: expected one column with the name {column!r}, as data.{side}_column says. "
+            f"Received: {', '.join(map(repr, stripped))}."
+        )
+    return stripped.index(column)
+
+
+def tsv_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
+    """Yields the rows of lines with tabs; a quote is a character like any other.
+
+    Args:
+        lines: the lines, without their ends.
+        name: what to call the file in errors.
+
+    Raises:
+        InputError: if a line is several rows with carriage returns between them.
+    """
+    for number, line in enumerate(lines, start=1):
+        rows = list(filter(None, line.split("\r"))) if "\r" in line else [line]
+        if len(rows) > 1 and all("\t" in row for row in rows):
+            raise InputError(
+                f"{name}, line {number}: expected one row. Received: {len(rows)} rows with "
+                "carriage returns between them; convert all line ends to line feeds."
+            )
+        yield number, line.split("\t")
+
+
+def without_separator_line(lines: Iterable[str], name: str) -> Iterator[str]:
+    """Yields the lines of CSV, and checks that the first is none that names the delimiter.
+
+    Raises:
+        InputError: if it is.
+    """
+    for number, line in enumerate(lines):
+        if number == 0 and (match := _SEPARATOR_LINE.fullmatch(line)):
+            raise InputError(
+                f"{name}, line 1: expected a row of CSV. Received: {line!r}, which tells Excel the "
+                f"delimiter; remove the line, and set data.delimiter={match[1]!r}."
+            )
+        yield line
+
+
+def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
+    """Yields the rows of CSV, whose quoted fields may extend over several lines.
+
+    Args:
+        lines: the lines, without their ends.
+        name: what to call the file in errors.
+        delimiter: the character between fields.
+
+    Raises:
+        InputError: if a quoted field does not end or other text follows it, a line is empty or a
+            field is longer than `csv.field_size_limit()`.
+    """
+    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
+    while True:
+        number = reader.line_num + 1
+        where = f"{name}, line {number}"
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise InputError(
+                f"{where}: expected a row of CSV, its quoted fields closed and quotes inside them "
+                f"doubled. Received: {str(error).partition(' - ')[0]}."
+            ) from None
+        if row is None:
+            return
+        if all(map(is_blank, row)):
+            raise InputError(f"{where}: expected text, the line is empty.")
+        yield number, row
+
+
+def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str, str]:
+    """Returns source and target of a row.
+
+    Args:
+        row: its fields.
+        places: the columns of both, counted from 0.
+        delimiter: the character between the fields.
+
+    Raises:
+        ValueError: If a column is missing, or one of the two is empty.
+    """
+    source, target = places
+    complete = len(row) > max(places)
+    if complete and not (is_blank(row[source]) or is_blank(row[target])):
+        return row[source], row[target]
+    between = NAMES.get(delimiter, repr(delimiter))
+    expected = f"expected source, {between}, target"
+    if places != (0, 1):
+        expected = f"expected a source in column {source + 1} and a target in column {target + 1}"
+    if complete:
+        raise ValueError(
+            f"{expected}. Received: an empty {'source' if is_blank(row[source]) else 'target'}."
+        )
+    columns = "one column" if len(row) == 1 else f"{len(row)} columns"
+    raise ValueError(f"{expected}. Received: {columns}.")
+
+
+def advice(row: Row, layout: Layout) -> str:
+    """Returns advice about a row with too few columns, after a space, or "" if there is none."""
+    number, fields = row
+    text = "".join(fields)
+    if not layout.quoted and text.count('"') % 2:
+        return " Quoted fields with line feeds inside need data.format='csv', data.delimiter='\\t'."
+    if number > 1 or len(fields) > 1:
+        return ""
+    for other in (mark for mark in NAMES if mark in text):
+        if other == "\t":
+            return " It has tabs; set data.format='tsv' (or --format tsv), or data.delimiter='\\t'."
+        which = "" if other == "," else f" and data.delimiter={other!r}"
+        return f" It has {NAMES[other]}s; set data.format='csv' (or --format csv){which}."
+    return ""
+
+
+def one_line(field: str) -> str:
+    """Returns a field with a space for line feeds inside it, since no token can hold one."""
+    return re.sub(r"[\r\n]+", " ", field.strip("\r\n"))

@@ -1,0 +1,141 @@
+"""Reads files of word vectors, word2vec's in text or binary form, fastText's and GloVe's."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.errors import InputError
+from keras_attention.files.encodings import open_unpacked
+from keras_attention.files.text_files import decode_lines, not_readable
+
+Vector = npt.NDArray[np.float32]
+
+_CHUNK = 1 << 20
+_LARGEST = float(np.finfo("float32").max)
+_BINARY = re.compile(rb"[0-9]+ [0-9]+\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
+"""The header of a binary file: a control character follows it, which text does not have."""
+
+
+class Entry(NamedTuple):
+    """A token and its numbers, which are checked when they are asked for.
+
+    Attributes:
+        where: what to call it in errors.
+        token: the token.
+        numbers: as text or as float32.
+    """
+
+    where: str
+    token: str
+    numbers: Sequence[str] | Vector
+
+    def vector(self) -> Vector:
+        """Returns the vector.
+
+        Raises:
+            InputError: if an item is not a finite number of 32 bits.
+        """
+        for number in self.numbers:
+            if not _is_finite(number):
+                raise InputError(
+                    f"{self.where}: expected finite numbers. Received: {str(number)[:40]!r}."
+                )
+        return np.array(self.numbers, dtype="float64").astype("float32")
+
+
+def _is_finite(number: str | float) -> bool:
+    """Return whether float32 can hold a number, written as C writes it."""
+    text = str(number)
+    try:
+        return text.isascii() and "_" not in text and abs(float(text)) <= _LARGEST
+    except ValueError:
+        return False
+
+
+def read_vectors(path: str, width: int) -> Iterator[Entry]:
+    """Yields the entries of a file, which is read as they are asked for.
+
+    The first line has the number of tokens and the width (GloVe's files leave it out). In a text
+    file, every other line is a token and its numbers, separated by single spaces. In a binary file
+    of word2vec, a token ends in a space and its numbers are float32, little-endian. Either may be
+    packed by gzip.
+
+    Args:
+        path: the file.
+        width: numbers that each vector must have.
+
+    Raises:
+        InputError: if the file cannot be read, an entry is malformed or the width is another.
+    """
+    try:
+        with open_unpacked(path) as stream:
+            if _BINARY.match(stream.peek(_CHUNK)):
+                yield from _binary_entries(stream, path, width)
+            else:
+                yield from _text_entries(decode_lines(stream, path), path, width)
+    except OSError as error:
+        raise not_readable(path, error) from error
+
+
+def _binary_entries(stream: io.BufferedReader, path: str, width: int) -> Iterator[Entry]:
+    promised, received = (int(text) for text in stream.readline().split())
+    _check_width(received, width, f"{path}, line 1")
+    data, place, size = b"", 0, 4 * width
+    for number in range(1, promised + 1):
+        where = f"{path}, token {number}"
+        while (end := data.find(b" ", place)) < 0 or len(data) < end + 1 + size:
+            piece = stream.read(_CHUNK)
+            if not piece:
+                raise InputError(
+                    f"{path}: expected {promised} tokens, as line 1 says. Received: {number - 1}, "
+                    "and the file ends."
+                )
+            data, place = data[place:] + piece, 0
+        try:
+            token = data[place:end].lstrip(b"\n").decode()
+        except UnicodeDecodeError:
+            raise InputError(f"{where}: expected UTF-8. Received: {data[place:end]!r}.") from None
+        yield Entry(where, token, np.frombuffer(data, "<f4", width, end + 1))
+        place = end + 1 + size
+    if (data[place:] + stream.read(_CHUNK)).strip():
+        raise InputError(f"{path}: expected {promised} tokens, as line 1 says. Received: more.")
+
+
+def _text_entries(texts: Iterator[str], path: str, width: int) -> Iterator[Entry]:
+    lines = enumerate((line.rstrip(" ") for line in texts), start=1)
+    first = next(lines, (1, ""))
+    promised = re.fullmatch("([0-9]+) ([0-9]+)", first[1])
+    if promised:
+        _check_width(int(promised[2]), width, f"{path}, line 1")
+    count = 0
+    for number, line in lines if promised else itertools.chain([first], lines):
+        where = f"{path}, line {number}"
+        # From the right: some of GloVe's tokens have spaces.
+        token, *numbers = line.rsplit(" ", width) if count else line.split(" ")
+        if not (token and numbers):
+            raise InputError(
+                f"{where}: expected a token and its numbers, separated by single spaces. "
+                f"Received: {line[:40]!r}."
+            )
+        _check_width(len(numbers), width, where)
+        count += 1
+        yield Entry(where, token, numbers)
+    if promised and count != int(promised[1]):
+        raise InputError(
+            f"{path}: expected {promised[1]} tokens, as line 1 says. Received: {count}."
+        )
+
+
+def _check_width(received: int, width: int, where: str) -> None:
+    if received != width:
+        raise InputError(
+            f"{where}: expected vectors of {width} numbers, as model.embedding says. "
+            f"Received: {received}."
+        )

@@ -1,0 +1,162 @@
+"""Quality by source length: where a model loses long inputs, as a table and as a picture."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keras_attention.visualization.figures import check_picture, finish_chart, line_style
+from keras_attention.visualization.fonts import lettering_for
+
+from .evaluate import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDE_BUCKETS = 8
+FEWEST_PAIRS = 10
+_WIDTHS = [digit * 10**power for power in range(9) for digit in (1, 2, 5)]
+
+
+@dataclass(frozen=True)
+class LengthRow:
+    """The pairs whose sources have some number of tokens.
+
+    Attributes:
+        first: the shortest length, in source tokens without `</s>`.
+        last: the longest.
+        count: how many pairs.
+        values: a model's name to its metric on these pairs.
+    """
+
+    first: int
+    last: int
+    count: int
+    values: dict[str, float]
+
+    @property
+    def label(self) -> str:
+        """The lengths in words."""
+        return str(self.first) if self.first == self.last else f"{self.first}–{self.last}"
+
+
+def rows_by_length(
+    evaluations: Mapping[str, Evaluation],
+    metric: str,
+    *,
+    tokenize: str | None = None,
+    lowercase: bool = False,
+) -> list[LengthRow]:
+    """Scores each bucket of lengths on its own.
+
+    Up to eight buckets of equal width hold the shorter 95 % of the sources, one more the others.
+    A bucket of fewer than 10 pairs says nothing and is joined to its neighbour. Models may cut a
+    source into other tokens: the first one's are counted.
+
+    Args:
+        evaluations: models' names and their evaluations, of the same pairs.
+        metric: as `text_metrics.score` takes it.
+        tokenize: as `text_metrics.score` takes it.
+        lowercase: as `text_metrics.score` takes it.
+
+    Returns:
+        A row a bucket, short sources first.
+
+    Raises:
+        InputError: if there is no such metric or tokenizer.
+        ValueError: if there is no evaluation, one has no lengths, or their pairs differ.
+
+    Example:
+        >>> pairs = [("a", "b", "b")] * 10 + [("a a", "b b", "b b")] * 5 + [("a a", "b b", "")] * 5
+        >>> evaluation = Evaluation(tuple(pairs), (1,) * 10 + (2,) * 10)
+        >>> rows = rows_by_length({"model": evaluation}, "exact_match")
+        >>> [(row.label, row.count, row.values["model"]) for row in rows]
+        [('1', 10, 1.0), ('2', 10, 0.5)]
+    """
+    first = next(iter(evaluations.values()), None)
+    if first is None or not first.lengths:
+        raise ValueError("`evaluations` must hold an evaluation with lengths. Received: none.")
+    if any(other.sources != first.sources for other in evaluations.values()):
+        raise ValueError("`evaluations` must be of the same pairs.")
+    rows = []
+    for low, high in _buckets(first.lengths):
+        places = [n for n, length in enumerate(first.lengths) if low <= length <= high]
+        scores = {
+            name: evaluation.at(places).score(metric, tokenize=tokenize, lowercase=lowercase)
+            for name, evaluation in evaluations.items()
+        }
+        values = {name: score.value for name, score in scores.items()}
+        rows.append(LengthRow(low, high, len(places), values))
+    return rows
+
+
+def _buckets(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last length of each bucket; together they hold every length."""
+    ordered = sorted(lengths)
+    usual = max(ordered[(len(ordered) - 1) * 95 // 100], 1)  # the few that are longer share one
+    width = next(width for width in _WIDTHS if width * WIDE_BUCKETS >= usual)
+    buckets, first, before = [], min(1, ordered[0]), 0
+    for last in range(width, usual + width, width):
+        until = bisect_right(ordered, last)
+        if min(until - before, len(ordered) - until) >= FEWEST_PAIRS:
+            buckets.append((first, last))
+            first, before = last + 1, until
+    return [*buckets, (first, ordered[-1])]
+
+
+def plot_by_length(
+    rows: Sequence[LengthRow],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    ylabel: str,
+    title: str = "",
+) -> Figure:
+    """Draws a metric by source length, a line a model.
+
+    Args:
+        rows: what `rows_by_length` returned.
+        path: where to save the picture, by suffix a PNG, SVG or PDF file. Default: nowhere.
+        ylabel: what is measured, such as `BLEU`.
+        title: the picture's title.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: if `path` has another suffix or cannot be written.
+        ValueError: if there are no rows.
+
+    Example:
+        >>> rows = [LengthRow(1, 5, 40, {"attention": 30.0, "fixed vector": 29.0})]
+        >>> [line.get_label() for line in plot_by_length(rows, ylabel="BLEU").axes[0].lines]
+        ['attention', 'fixed vector']
+    """
+    from matplotlib.figure import Figure
+
+    check_picture(path)
+    if not rows:
+        raise ValueError("`rows` must hold a bucket of lengths at least. Received: none.")
+    lettering = lettering_for([*rows[0].values, ylabel, title])
+    figure = Figure(figsize=(max(6.4, 0.9 * len(rows)), 4.0), layout="constrained")
+    axes = figure.subplots()
+    for index, name in enumerate(rows[0].values):
+        _draw_line(axes, index, [row.values[name] for row in rows], lettering.drawn(name))
+    axes.set_xticks(range(len(rows)), [f"{row.label}\n{row.count} pairs" for row in rows])
+    axes.set_ylim(bottom=0)
+    finish_chart(figure, path, lettering, xlabel="source tokens", ylabel=ylabel, title=title)
+    return figure
+
+
+def _draw_line(axes: Axes, index: int, values: Sequence[float], label: str) -> None:
+    axes.plot(
+        range(len(values)),
+        values,
+        label=label,
+        **line_style(index),
+        clip_on=False,
+        zorder=3,
+    )

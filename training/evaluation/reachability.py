@@ -1,0 +1,156 @@
+"""Warns before the first step about references that no output can equal, and says what helps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from keras_attention.errors import InputError
+from keras_attention.special_tokens import UNKNOWN_ID
+from keras_attention.translation.codec import TextCodec
+
+from ..data.pairs import Pair
+from ..metrics.metric_kinds import BLEU_ORDER, Bleu
+from ..recipe.recipe import Recipe
+from ..recipe.sections import WITHOUT_ALIGNMENT
+
+HINT_SHARE = 0.01
+"""Smallest share of pairs with a token to copy for which `model.copying` is suggested."""
+
+_MOST_PAIRS = 10_000
+"""Training pairs that are looked at where none are held out."""
+
+_SHORT = f"no held-out target has {BLEU_ORDER} tokens, the length of BLEU's longest n-grams"
+
+_logger = logging.getLogger(__name__)
+
+
+class Unknown(NamedTuple):
+    """The tokens of a target that its vocabulary lacks.
+
+    Attributes:
+        copied: Those that stand in the source.
+        lost: The others.
+    """
+
+    copied: list[str]
+    lost: list[str]
+
+
+def report_references(
+    recipe: Recipe, codec: TextCodec, training: Sequence[Pair], held_out: Sequence[Pair]
+) -> None:
+    """Log which held-out targets no output can equal, and whether copying would help.
+
+    BLEU is 0 for every output where no held-out target has four tokens.
+
+    Args:
+        recipe: What is to be trained.
+        codec: Its tokenizers.
+        training: The training pairs, looked at where none are held out.
+        held_out: The held-out pairs.
+    """
+    if held_out:
+        _report_long(codec, held_out)
+        if not _is_bleu_reachable(recipe, codec, held_out):
+            _say(f"{_SHORT}: val_bleu is 0 for every output; training.metric='chrf' is not.")
+    kind, pairs = ("held-out", held_out) if held_out else ("training", training[:_MOST_PAIRS])
+    unknown = [found for pair in pairs if (found := find_unknown(codec, pair))]
+    copies = codec.settings.replace_unknown
+    lost = [found for found in unknown if found.lost or not copies]
+    if held_out and lost:
+        example = (lost[0].lost or lost[0].copied)[0]
+        also = " and their source" if copies else ""
+        _say(
+            f"{_share(lost, pairs)} held-out targets hold a token that the target vocabulary{also} "
+            f"lacks, such as {example!r}; no output can equal them."
+        )
+    if not recipe.model.copying and _can_copy(recipe):
+        _suggest_copying([found.copied for found in unknown if found.copied], kind, pairs)
+
+
+def check_metric(recipe: Recipe, codec: TextCodec, held_out: Sequence[Pair]) -> None:
+    """Check that the metric can rise above 0 where the run goes by it.
+
+    Raises:
+        InputError: If BLEU is to stop the run or to lower its step size, and no held-out target
+            has four tokens.
+    """
+    if _is_bleu_reachable(recipe, codec, held_out):
+        return
+    config = recipe.training
+    watching = {"patience": config.patience > 0, "schedule": config.schedule == "plateau"}
+    for name, watches in watching.items():
+        if watches:
+            raise InputError(
+                f"`training.{name}` cannot go by training.metric='bleu' here: {_SHORT}, so that it "
+                "is 0 for every output. Choose training.metric='chrf' or 'exact_match'. "
+                f"Received: training.{name}={getattr(config, name)!r}."
+            )
+
+
+def find_unknown(codec: TextCodec, pair: Pair) -> Unknown | None:
+    """Return the tokens of a pair's target that its vocabulary lacks; None if it has all.
+
+    Example:
+        >>> from keras_attention import Vocabulary, WordTokenizer
+        >>> from keras_attention.decoding.search_settings import SearchSettings
+        >>> words = WordTokenizer(Vocabulary(["my", "name", "is"]))
+        >>> codec = TextCodec(words, words, SearchSettings(9, 9))
+        >>> find_unknown(codec, ("Ann my name", "my name is Ann Bee"))
+        Unknown(copied=['Ann'], lost=['Bee'])
+    """
+    source, target = pair
+    tokens = codec.target.split(target)
+    ids = codec.target.vocabulary.encode(tokens)
+    if UNKNOWN_ID not in ids:
+        return None
+    words = set(codec.source.split(source))
+    unknown = [token for token, id_ in zip(tokens, ids, strict=True) if id_ == UNKNOWN_ID]
+    return Unknown(
+        [token for token in unknown if token in words],
+        [token for token in unknown if token not in words],
+    )
+
+
+def _is_bleu_reachable(recipe: Recipe, codec: TextCodec, held_out: Sequence[Pair]) -> bool:
+    if recipe.training.metric != Bleu.name or not held_out:
+        return True
+    return Bleu().is_reachable([codec.reference_form(target) for _, target in held_out])
+
+
+def _report_long(codec: TextCodec, held_out: Sequence[Pair]) -> None:
+    most = codec.settings.max_length
+    longer = [target for _, target in held_out if len(codec.target.encode(target)) > most]
+    if longer:
+        _say(
+            f"{_share(longer, held_out)} held-out targets have more than {most} tokens with </s>, "
+            "the longest output (decoding.max_length, by default data.max_target_length); no "
+            "output can equal them."
+        )
+
+
+def _can_copy(recipe: Recipe) -> bool:
+    text = recipe.text
+    drops = text.source_subword_dropout or text.target_subword_dropout
+    aligns = recipe.model.attention not in WITHOUT_ALIGNMENT
+    return aligns and not drops and not recipe.training.short_list
+
+
+def _suggest_copying(copied: Sequence[Sequence[str]], kind: str, pairs: Sequence[Pair]) -> None:
+    if len(copied) >= max(1.0, HINT_SHARE * len(pairs)):
+        _say(
+            f"{_share(copied, pairs)} {kind} targets hold a token that the target vocabulary lacks "
+            f"and their source holds, such as {copied[0][0]!r}; model.copying=true learns to copy "
+            "it."
+        )
+
+
+def _share(some: Iterable[object], every: Sequence[Pair]) -> str:
+    count = len(list(some))
+    return f"{count:,} of {len(every):,} ({count / len(every):.1%})"
+
+
+def _say(sentence: str) -> None:
+    _logger.warning("note: %s", sentence)

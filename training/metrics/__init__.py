@@ -1,0 +1,1 @@
+"""Text metrics by name, and tests of significance."""

@@ -1,0 +1,1 @@
+"""Recipes: what can be set, what it may be, and how settings go together."""

@@ -1,0 +1,275 @@
+"""Recipes: one TOML file holds everything that a training run depends on.
+
+Each field in `sections.py` carries its explanation, choices and range. Type checks, error
+messages and the command line's help are read from there, so a new setting is one line.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
+
+from .sections import (
+    WITHOUT_ALIGNMENT,
+    DataConfig,
+    DecodingConfig,
+    ModelConfig,
+    TextConfig,
+    TrainingConfig,
+)
+from .settings import Section, Setting, setting, suggest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_TOO_MUCH = "a number has too many digits, or brackets are nested too deeply"
+RECIPES_FOLDER = Path(__file__).parents[1] / "recipes"
+
+
+@dataclass(frozen=True)
+class Recipe(Section):
+    """Everything a run depends on. Equal recipes on equal versions train equal weights.
+
+    Raises:
+        InputError: If a value has the wrong type, is out of range or contradicts another one.
+
+    Example:
+        >>> recipe = load_recipe("dates", ["attention=none", "training.epochs=5"])
+        >>> recipe.model.attention, recipe.training.epochs
+        ('none', 5)
+    """
+
+    name: str = setting("recipe", "name of the run, a file name without a folder")
+    seed: int = setting(1, "seed of split, weights and shuffle, of 32 bits", minimum=0, below=2**32)
+    data: DataConfig = DataConfig()
+    text: TextConfig = TextConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    decoding: DecodingConfig = DecodingConfig()
+
+    def __post_init__(self) -> None:
+        """Checks the values at the top and over sections; each has checked its own."""
+        super().__post_init__()
+        if self.name in ("", ".", "..") or set(self.name) & set("/\\"):
+            raise InputError(
+                f"`name` must be a file name without a folder. Received: {self.name!r}."
+            )
+        if self.text.source_subword_dropout and self.model.scores_by_location:
+            raise InputError(
+                "`text.source_subword_dropout` makes sources longer than data.max_source_length, "
+                "beyond which model.score='location' cannot attend. Received: both."
+            )
+        self._check_alignment()
+        if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
+            raise InputError(
+                "`model.tie_embeddings`='all' is one table for both sides and needs "
+                "text.joint_vocabulary=true. Received: text.joint_vocabulary=false."
+            )
+
+    def _check_alignment(self) -> None:
+        """Checks that what goes by the alignment has one."""
+        wanted = {
+            "training.short_list": self.training.short_list,
+            "training.guided_alignment": self.training.guided_alignment,
+            "training.coverage_loss": self.training.coverage_loss,
+            "model.copying": self.model.copying,
+            "decoding.replace_unknown": self.decoding.replace_unknown,
+        }
+        for key, value in wanted.items():
+            if value and self.model.attention in WITHOUT_ALIGNMENT:
+                raise InputError(
+                    f"`{key}` goes by the alignment and needs a model.attention that has one. "
+                    f"Received: model.attention={self.model.attention!r}."
+                )
+        if self.training.short_list and self.model.copying:
+            raise InputError(
+                "`training.short_list` leaves out tokens that model.copying may copy; choose one. "
+                "Received: both."
+            )
+
+    def to_toml(self) -> str:
+        """Returns the whole recipe, defaults included; `load_recipe` reads it back equal."""
+        lines = [f"{name} = {_toml(value)}" for name, value in self.values()]
+        for section in _SECTIONS:
+            lines += ["", f"[{section}]"]
+            lines += [f"{name} = {_toml(value)}" for name, value in getattr(self, section).values()]
+        return "\n".join(lines) + "\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes `to_toml` to a file, complete or not at all."""
+        with write_atomically(path) as temporary:
+            Path(temporary).write_text(self.to_toml(), encoding="utf-8", newline="\n")
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    kind.section: kind
+    for kind in (DataConfig, TextConfig, ModelConfig, TrainingConfig, DecodingConfig)
+}
+SETTINGS: dict[str, Setting] = {
+    known.key: known
+    for settings in (Recipe.settings(), *(kind.settings() for kind in _SECTIONS.values()))
+    for known in settings
+}
+
+
+def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe, then applies overrides.
+
+    Args:
+        name_or_path: Name of a file in `training/recipes` without its ending, or the path of a
+            `.toml` file. Settings that the file leaves out keep their defaults.
+        overrides: Texts "key=value". The key is dotted ("data.path"), or its last part alone
+            where one section has it ("epochs"). The value is written as in TOML; a string needs no
+            quotes.
+
+    Returns:
+        The checked recipe.
+
+    Raises:
+        InputError: If there is no such recipe, the file is no TOML, a key is unknown (the nearest
+            one is named), or a value has the wrong type, is out of range or contradicts another.
+    """
+    path = _locate(os.fspath(name_or_path))
+    values: dict[str, Any] = {"name": path.stem}
+    values.update(_read(_read_text(path), path))
+    values.update(map(parse_override, overrides))
+    return _make(values, path)
+
+
+def parse_recipe(text: str, source: Path) -> Recipe:
+    """Reads what `Recipe.to_toml` wrote, now or before there were the settings of today.
+
+    Args:
+        text: the recipe.
+        source: where it was found, for errors.
+
+    Raises:
+        InputError: If it is no recipe.
+    """
+    return _make(dict(_read(text, source)), source)
+
+
+def recipe_names() -> list[str]:
+    """Returns the names of the recipes that come with the library."""
+    return sorted(path.stem for path in RECIPES_FOLDER.glob("*.toml"))
+
+
+def _make(values: Mapping[str, Any], path: Path) -> Recipe:
+    """The recipe of dotted keys and their values."""
+    top = {key: value for key, value in values.items() if "." not in key}
+    try:
+        sections: dict[str, Any] = {
+            name: kind(**_under(name, values)) for name, kind in _SECTIONS.items()
+        }
+        return Recipe(**top, **sections)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _locate(name_or_path: str) -> Path:
+    if name_or_path.endswith(".toml") or Path(name_or_path).name != name_or_path:
+        return Path(name_or_path)
+    names = recipe_names()
+    if name_or_path not in names:
+        raise InputError(
+            f"There is no recipe {name_or_path!r}{suggest(name_or_path, names)}. "
+            f"A recipe is the path of a .toml file or one of: {', '.join(names)}."
+        )
+    return RECIPES_FOLDER / f"{name_or_path}.toml"
+
+
+def _read_text(path: Path) -> str:
+    """Return the text of a recipe, which may come through the pipe of a shell's `<(...)`."""
+    if path.suffix != ".toml" and path.is_fifo():
+        return "\n".join(read_lines(path))
+    return "\n".join(decode_lines(io.BytesIO(read_artefact(path)), str(path)))
+
+
+def _read(text: str, path: Path) -> Iterator[tuple[str, Any]]:
+    """Yields the dotted key and the checked value of everything that stands in a recipe file."""
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # or too many digits or brackets
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else _TOO_MUCH
+        raise InputError(f"{path}: this is not TOML: {reason}.") from None
+    for key, value in _flatten(table, path):
+        if key not in SETTINGS:
+            raise InputError(f"{path}: {_unknown(key)}")
+        try:
+            yield key, SETTINGS[key].check(value)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+
+def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if key in SETTINGS or not (key in _SECTIONS or isinstance(value, dict)):
+            yield key, value
+        elif not isinstance(value, dict):
+            raise InputError(f"{path}: `{key}` must be a table. Received: {key}={value!r}.")
+        elif not value and key not in _SECTIONS:
+            known = f"; the tables are {', '.join(map('[{}]'.format, _SECTIONS))}"
+            nearest = suggest(key, _SECTIONS, "[{}]") or known
+            raise InputError(f"{path}: unknown table [{key}]{nearest}.")
+        else:
+            yield from ((f"{key}.{leaf}", inner) for leaf, inner in value.items())
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Returns the dotted key and the checked value of a text "key=value".
+
+    Raises:
+        InputError: If the key is unknown or in several sections, or the value is none it may have.
+
+    Example:
+        >>> parse_override("units=64")
+        ('model.units', 64)
+    """
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not (key and equals):
+        raise InputError(f"A setting must read key=value. Received: {text!r}.")
+    matches = [known for known in SETTINGS if key in (known, known.rpartition(".")[2])]
+    if not matches:
+        raise InputError(_unknown(key))
+    if len(matches) > 1 and key not in matches:
+        raise InputError(f"`{key}` is in several sections; write one of: {', '.join(matches)}.")
+    found = SETTINGS[key if key in matches else matches[0]]
+    return found.key, found.check(_parse_value(value, as_text=isinstance(found.default, str)))
+
+
+def _parse_value(text: str, *, as_text: bool) -> Any:
+    """Reads a TOML value; where a string is due, all but a quoted string stands for itself."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    alone = len(table) == 1 and (isinstance(table["value"], str) or not as_text)
+    return table["value"] if alone else text
+
+
+def _unknown(key: str) -> str:
+    shown = "; `keras-attention train dates --show` prints those there are"
+    return f"Unknown key `{key}`{suggest(key, SETTINGS, '`{}`') or shown}."
+
+
+def _under(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = section + "."
+    inside = {key: value for key, value in values.items() if key.startswith(prefix)}
+    return {key.removeprefix(prefix): value for key, value in inside.items()}
+
+
+def _toml(value: str | bool | int | float) -> str:
+    # JSON writes scalars as TOML does, but for the one control character that it leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

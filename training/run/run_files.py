@@ -1,0 +1,135 @@
+"""Which files of a run folder are ours, and how they are removed without touching any other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.schema import parse_json
+
+RECIPE_FILE = "recipe.toml"
+VERSIONS_FILE = "versions.json"
+"""Written when a run starts; a folder without it is no run of ours."""
+
+DATA_FILE = "data.json"
+HELD_OUT_FILE = "held_out.jsonl"
+"""The files that `run_data` reads."""
+
+TRAIN_LOCK = "train.lock"
+"""Names the process that trains here."""
+
+MODEL_FILE = "model.keras"
+"""As in `keras_attention.translation.model_files`, which imports Keras and so is not imported."""
+
+PACKAGE = "keras-attention"
+"""Our key in VERSIONS_FILE; it stays when the distribution gets another name."""
+
+_VERSION = "VERSION"
+"""Stands for the number of a SavedModel's version folder."""
+
+_TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
+_SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
+_OURS = (
+    *("metrics.csv", "times.csv", MODEL_FILE, "short_list.npz", *_TOKENIZERS),
+    *(DATA_FILE, HELD_OUT_FILE, TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
+    *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
+    *("accuracy.png", "alignment.png"),  # of quickstart
+    *(f"{_VERSION}/{name}" for name in _SAVED_MODEL),
+    *(f"onnx/{name}" for name in ("encode.onnx", "step.onnx", *_TOKENIZERS)),
+    *("serving/models.config", "serving/batching_parameters.txt", "serving/docker-compose.yml"),
+)
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a run of ours was started in the folder."""
+    path = folder / VERSIONS_FILE
+    try:
+        versions = parse_json(read_artefact(path), str(path), "versions")
+    except InputError:
+        return False
+    return isinstance(versions, dict) and PACKAGE in versions
+
+
+def check_removable(folder: Path) -> None:
+    """Check that removing a run removes nothing else.
+
+    Args:
+        folder: The run folder.
+
+    Raises:
+        InputError: If no run was started there, the folder is the working folder or contains it,
+            or it holds a file that is not ours.
+    """
+    if not is_run(folder):
+        raise InputError(
+            f"{folder}: --overwrite removes only runs that keras-attention started. Received: a "
+            f"folder without its {VERSIONS_FILE}; choose another folder."
+        )
+    real, here = folder.resolve(), Path.cwd().resolve()
+    if real == here or real in here.parents:
+        raise InputError(
+            f"{folder}: --overwrite does not remove the working folder or one that contains it; "
+            "choose another folder."
+        )
+    names = [path.name for path in (folder, real)]
+    ours = {RECIPE_FILE, VERSIONS_FILE}
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        if name not in ours and not _is_ours(name, names):
+            raise InputError(
+                f"{path}: --overwrite removes only files that keras-attention wrote. Received: "
+                "another file; move it elsewhere, or choose another folder for the run."
+            )
+
+
+def remove_run(folder: Path) -> None:
+    """Remove a run that `check_removable` accepts, and leave the empty folder.
+
+    The recipe is removed first and the file that makes the folder a run last. After a removal that
+    was stopped half-way, the rest is not resumed, and a new run may start there. The lock stays.
+    """
+    first, last = folder / RECIPE_FILE, folder / VERSIONS_FILE
+    first.unlink(missing_ok=True)
+    kept = {last, folder / TRAIN_LOCK}
+    for path in [path for path in _files(folder) if path not in kept]:
+        path.unlink(missing_ok=True)
+    for root, _, _ in os.walk(folder, topdown=False):
+        if Path(root) != folder:
+            os.rmdir(root)
+    last.unlink(missing_ok=True)
+
+
+def find_locks(folder: Path) -> list[Path]:
+    """Return the files by which training processes keep others out of the folder."""
+    return [folder / TRAIN_LOCK, *folder.glob(f"{TRAIN_LOCK}.*")]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield every file and every link below the folder, without following links."""
+    for root, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(root) / name).is_symlink()]
+        yield from (Path(root) / name for name in (*links, *files))
+
+
+def _is_ours(name: str, folder_names: list[str]) -> bool:
+    """Return whether a path inside the folder is one that we write there."""
+    exports = (f"{each}{end}" for each in folder_names for end in (".tflite", ".variants.json"))
+    precisions = tuple(f"{each}." for each in folder_names)
+    return (
+        name in exports
+        or (name.startswith(precisions) and name.endswith(".tflite") and "/" not in name)
+        or any(_matches(name.split("/"), pattern.split("/")) for pattern in _OURS)
+        or any(part.startswith(".") and ".unfinished-" in part for part in name.split("/"))
+    )
+
+
+def _matches(parts: list[str], patterns: list[str]) -> bool:
+    """Return whether a path matches part by part, so that `*` stays within one folder."""
+    return len(parts) == len(patterns) and all(
+        part.isdecimal() if pattern == _VERSION else fnmatchcase(part, pattern)
+        for part, pattern in zip(parts, patterns, strict=True)
+    )

@@ -1,0 +1,100 @@
+"""Reads what a run starts or resumes with: its training pairs, its data and its tokenizers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from keras_attention.errors import InputError
+from keras_attention.translation.codec import SETTINGS_FILE, TextCodec
+from keras_attention.translation.model_files import check_tokenizers, load_codec
+
+from ..assembly.build import build_codec
+from ..data.pairs import Pair, split_pairs
+from ..metrics.metric_kinds import WordErrorRate
+from ..recipe.recipe import Recipe
+from .run_data import RunData, read_run_data, split_again
+from .run_files import RECIPE_FILE
+from .run_folder import RunFolder
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """The training pairs, the data and the tokenizers of a run that starts or is resumed.
+
+    Attributes:
+        training: the pairs to train on.
+        data: what the run folder keeps of the data, with the held-out pairs.
+        codec: the tokenizers.
+    """
+
+    training: list[Pair]
+    data: RunData
+    codec: TextCodec
+
+    def to_files(self) -> dict[str, bytes]:
+        """Returns names and contents of the files that a resumed run reads; the data comes last."""
+        return {**self.codec.to_files(), **self.data.to_files()}
+
+
+def new_start(recipe: Recipe) -> Start:
+    """Reads the data of a new run, and learns its tokenizers.
+
+    Raises:
+        InputError: if the data or the recipe cannot be used.
+    """
+    training, held_out = split_pairs(recipe.data, recipe.seed)
+    codec = build_codec(recipe, training)
+    return Start(training, RunData.of(recipe, training, held_out), codec)
+
+
+def resume_start(
+    recipe: Recipe, run: RunFolder, *, is_new: bool = False, changed_data: bool = False
+) -> Start:
+    """Reads the data of a resumed run, and its stored tokenizers and held-out pairs.
+
+    Args:
+        recipe: what is trained.
+        run: the run folder.
+        is_new: whether there is no checkpoint yet.
+        changed_data: whether the data may have changed.
+
+    Raises:
+        InputError: if the data has changed, a file cannot be used, or an older version computed
+            another metric under the same name.
+    """
+    data = read_run_data(run.path)
+    if data is None:
+        return _resume_older(recipe, run)
+    codec = load_codec(run.path)
+    for _, checkpoint in run.all_checkpoints():
+        check_tokenizers(checkpoint, run.path, codec)
+    training, data = split_again(recipe, data, accept_changes=changed_data, with_embeddings=is_new)
+    return Start(training, data, codec)
+
+
+def _resume_older(recipe: Recipe, run: RunFolder) -> Start:
+    """Resumes a run of an older version, which stored no data, with the files as they are now."""
+    metric = recipe.training.metric
+    if metric == WordErrorRate.name and run.values(f"val_{metric}"):
+        raise InputError(
+            f"{run.metrics_file}: expected values of the metric that training.metric='wer' means "
+            "now, the word error rate. Received: those of an older version, where it meant "
+            "g2p_wer; start a new run in another folder, or, to continue this one, write g2p_wer "
+            f"for wer in its {RECIPE_FILE} and val_g2p_wer for val_wer in its metrics.csv."
+        )
+    start = new_start(recipe)
+    if (run.path / SETTINGS_FILE).is_file() and start.codec.differs_in(load_codec(run.path)):
+        raise InputError(
+            f"{run.path}: the tokenizers that the data gives now are not those of the run: the "
+            "data has changed, or an older version of keras-attention normalized text otherwise; "
+            "put the old data back, or start a new run in another folder."
+        )
+    _logger.info(
+        "%s: this run did not store the data that it was started with; it continues with the data "
+        "as it is now.",
+        run.path,
+    )
+    return start
