@@ -20,14 +20,14 @@ SECONDS_BETWEEN = 5
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # As the command line does: a run killed there and resumed here must compute the same bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-if os.environ.get("KERAS_BACKEND") == "jax" and version("jaxlib").startswith("0.10."):
-    # The tests compile many tiny programs that run once: optimising them is most of the time.
-    # XLA stops at a flag that it does not know, hence only the version these were tried with.
-    os.environ.setdefault(
-        "XLA_FLAGS",
-        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
-        "--xla_cpu_use_fusion_emitters=false",
-    )
+# The tests compile many small programs that run once or twice: optimising them is most of the time.
+# XLA stops at a flag that it does not know, hence only the versions these were tried with.
+XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+if os.environ.get("KERAS_BACKEND") != "jax":
+    if version("tensorflow").startswith("2.21."):
+        os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+elif version("jaxlib").startswith("0.10."):
+    os.environ.setdefault("XLA_FLAGS", f"{XLA_FLAGS} --xla_cpu_use_fusion_emitters=false")
 
 
 def pytest_configure(config):
