@@ -1,5 +1,7 @@
 """The loss of a batch that a `tf.distribute` strategy divides among replicas."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -45,7 +47,19 @@ def weigh_replica(loss: Tensor, weight: Tensor) -> Tensor:
         return loss
     part = loss * ops.cast(weight, loss.dtype)
     sums = tf.stop_gradient(ops.stack([part, ops.cast(weight, loss.dtype)]))
-    sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+    if isinstance(tf.distribute.get_strategy(), tf.distribute.MirroredStrategy):
+        sums = replica.merge_call(_add_up, args=(sums,))
+    else:
+        sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, sums)
     all_parts, all_weights = ops.unstack(tf.stop_gradient(sums))
     own = count * ops.divide_no_nan(part, all_weights)
     return own + tf.stop_gradient(ops.divide_no_nan(all_parts, all_weights) - own)
+
+
+def _add_up(strategy: Any, each: Any) -> Tensor:
+    """Return the sum of what the replicas of one host hold.
+
+    An all-reduce would take a collective operation, and those of a second strategy over the same
+    devices fail where their shapes are others than in the first one.
+    """
+    return sum(strategy.experimental_local_results(each))
