@@ -11,7 +11,9 @@ from runs import contents, overrides, train_eagerly
 from keras_attention.training.compare.comparison import Result, Run
 from keras_attention.training.compare.measuring import complete
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.run.run_data import Fingerprint, RunData, read_held_out
+from keras_attention.training.run.fingerprints import Fingerprint
+from keras_attention.training.run.held_out import read_held_out
+from keras_attention.training.run.run_data import RunData
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
 from keras_attention.translation.model_files import load_codec
