@@ -76,12 +76,12 @@ def test_a_run_goes_on_with_changed_data_where_it_is_told_so(work, run, monkeypa
     write(work, [*MORE * 3, *PAIRS])
     trained = []
     monkeypatch.setattr(
-        "keras_attention.training.train.PairBatches",
+        "keras_attention.training.batches.recipe_batches.PairBatches",
         lambda pairs, *rest, **options: (
             trained.append(pairs) or PairBatches(pairs, *rest, **options)
         ),
     )
-    from keras_attention.training.batches.batches import PairBatches
+    from keras_attention.training.batches.pair_batches import PairBatches
 
     asked = ["train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2"]
     assert run(*asked, "--changed-data").code == 0
