@@ -1,7 +1,11 @@
 """The errors about input that cannot be used."""
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Collection, Iterable
 from numbers import Integral
+
+_NEAR = 0.6
+"""Least similarity of a suggested name and a mistaken one, in [0, 1]; `difflib`'s default."""
 
 
 class InputError(ValueError):
@@ -103,6 +107,34 @@ def check_texts(texts: object, name: str = "texts") -> Iterable[str]:
     if isinstance(texts, Iterable) and not isinstance(texts, (str, bytes, bytearray, memoryview)):
         return texts
     raise TypeError(f"`{name}` must be an iterable of strings. Received: {_describe(texts)}.")
+
+
+def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
+    """Returns "; the nearest is 'name'" for an error message, or "" where nothing is near.
+
+    Args:
+        key: A mistaken key.
+        known: Those that exist. The last parts of dotted keys are compared first, so the right
+            name in a wrong section is found.
+        form: How the message writes a key.
+
+    Example:
+        >>> suggest("epohcs", ["training.epochs", "model.units"])
+        "; the nearest is 'training.epochs'"
+        >>> suggest("colour", ["training.epochs", "model.units"])
+        ''
+    """
+
+    def likeness(candidate: str) -> tuple[float, float]:
+        ends = key.rpartition(".")[2], candidate.rpartition(".")[2]
+        return _ratio(*ends), _ratio(key, candidate)
+
+    nearest = max(known, key=likeness)
+    return f"; the nearest is {form.format(nearest)}" if likeness(nearest)[0] >= _NEAR else ""
+
+
+def _ratio(first: str, second: str) -> float:
+    return difflib.SequenceMatcher(None, first, second).ratio()
 
 
 def _describe(value: object) -> str:

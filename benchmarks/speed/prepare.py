@@ -19,9 +19,9 @@ import numpy as np
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import read_lines
 from keras_attention.training.assembly.build import build_codec
+from keras_attention.training.batches.recipe_batches import make_batches
 from keras_attention.training.data.pairs import split_pairs
 from keras_attention.training.recipe.recipe import Recipe, load_recipe
-from keras_attention.training.train import make_batches
 
 Batch = tuple[np.ndarray, np.ndarray]
 

@@ -24,9 +24,9 @@ from sacrebleu.metrics.bleu import BLEU
 from keras_attention.decoding.short_list import ShortList
 from keras_attention.files.text_files import read_lines
 from keras_attention.training.assembly.short_list import learn_short_list
+from keras_attention.training.batches.recipe_batches import make_batches
 from keras_attention.training.data.pairs import split_pairs
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.train import make_batches
 from keras_attention.translation.translator import Translator
 
 FEW = 200

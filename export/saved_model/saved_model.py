@@ -14,7 +14,7 @@ from keras_attention.errors import InputError, TextError, check_positive, check_
 from keras_attention.files.artefacts import read_unchanged
 from keras_attention.files.text_files import write_atomically
 from keras_attention.files.workspaces import put_back_replaced
-from keras_attention.text.graph.graph_tokenizer import import_tensorflow_text
+from keras_attention.text.graph.graph_subword import import_tensorflow_text
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.processes import LoadedModel, refuse_pickling

@@ -12,7 +12,8 @@ import tensorflow as tf
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.decoding.options import MOST_LENGTH_PENALTY
 from keras_attention.special_tokens import END_ID, PAD_ID
-from keras_attention.text.graph.graph_tokenizer import GraphTokenizer, make_graph_tokenizer
+from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
+from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.translation.translator import Translator
 
 from ..graphs import steps

@@ -12,7 +12,7 @@ from keras_attention.export.verify import verify
 from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.evaluate import evaluate
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.run.run_data import read_held_out
+from keras_attention.training.run.held_out import read_held_out
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
 from keras_attention.translation.translator import Translator

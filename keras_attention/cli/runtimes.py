@@ -212,7 +212,7 @@ def evaluation_pairs(
     from keras_attention.training.data.data_paths import literal
     from keras_attention.training.data.pairs import read_pairs
     from keras_attention.training.recipe.sections import DataConfig
-    from keras_attention.training.run.run_data import read_held_out
+    from keras_attention.training.run.held_out import read_held_out
 
     if data_format not in FORMATS:
         raise InputError(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
+
+from keras_attention.files.schema import is_finite
 
 if TYPE_CHECKING:
     import keras
@@ -187,15 +188,8 @@ def _check_integer(name: str, value: object) -> None:
 
 
 def _check_number(name: str, value: object) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value):
+    if not isinstance(value, Real) or isinstance(value, bool) or not is_finite(value):
         raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}.")
-
-
-def _is_finite(value: Real) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer beyond the largest float
-        return False
 
 
 def _check_least(name: str, value: float, least: float) -> None:

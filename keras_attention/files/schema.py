@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NoReturn, TypeAlias
 
 from keras_attention.errors import InputError
@@ -156,7 +157,9 @@ def number(least: float | None = None, most: float | None = None) -> Kind:
     """Return the kind of finite numbers in a range."""
     return Kind(
         "a finite number" + _range(least, most),
-        lambda value: _is_finite(value) and _within(value, least, most),
+        lambda value: (
+            type(value) in (int, float) and is_finite(value) and _within(value, least, most)
+        ),
     )
 
 
@@ -201,9 +204,10 @@ def optional(kind: Kind) -> Kind:
     return Kind(kind.expected, kind.fits, required=False)
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Real) -> bool:
+    """Return whether a number is finite as a float, unlike NaN and integers that are too large."""
     try:
-        return type(value) in (int, float) and math.isfinite(value)
+        return math.isfinite(value)
     except OverflowError:  # an integer that no float can hold
         return False
 

@@ -1,4 +1,4 @@
-"""Tokenizers in plain Python; `graph_tokenizer` holds the same ones as TensorFlow operations."""
+"""Tokenizers in plain Python; `graph` holds the same ones as TensorFlow operations."""
 
 from __future__ import annotations
 

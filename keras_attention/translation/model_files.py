@@ -20,10 +20,8 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, SETTINGS_FILE, TextCodec
+from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.stored_weights import check_weights
-
-MODEL_FILE = "model.keras"
-SHORT_LIST_FILE = "short_list.npz"
 
 
 def find_parts(path: Path) -> tuple[Path, Path]:

@@ -1,4 +1,16 @@
-"""The Translator: text in; text, score, tokens and alignment out."""
+"""The Translator: text in; text, score, tokens and alignment out.
+
+The walk of a text, with the function that takes each step:
+
+    text            given to `Translator.__call__`, which calls `Translator.stream`
+    -> ids          `Tokenizer.encode`, called by `TextLimit.encode_until_refused`
+    -> batch        sources of similar length by `batch_by_tokens`, padded by `codec.pad`
+    -> encoder      `Seq2Seq.encode`: memory and first state; `Searches` compiles this and the next
+    -> search       `search` picks `greedy_search`, `beam_search` or `sample_search`, which call
+                    `Seq2Seq.step` for each target token
+    -> tokens       `Hypotheses`: ids, scores and alignments
+    -> Translation  `TextCodec.translations`, which joins the tokens to text
+"""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,9 +41,8 @@ from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
 from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, make_codec
 from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
+from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.model_files import (
-    MODEL_FILE,
-    SHORT_LIST_FILE,
     check_finite_weights,
     check_tokenizers,
     copy_for_inference,

@@ -31,7 +31,7 @@ def contents(folder):
 
 def copy_after(stretches, folder, monkeypatch):
     """Keeps a run as it stands after so many validations: what a kill would have left."""
-    from keras_attention.training.callbacks.callbacks import Checkpoint
+    from keras_attention.training.callbacks.checkpoint import Checkpoint
 
     write = Checkpoint.on_epoch_end
 

@@ -11,7 +11,9 @@ from runs import contents, overrides, train_eagerly
 from keras_attention.training.compare.comparison import Result, Run
 from keras_attention.training.compare.measuring import complete
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.run.run_data import Fingerprint, RunData, read_held_out
+from keras_attention.training.run.fingerprints import Fingerprint
+from keras_attention.training.run.held_out import read_held_out
+from keras_attention.training.run.run_data import RunData
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
 from keras_attention.translation.model_files import load_codec
@@ -74,12 +76,12 @@ def test_a_run_goes_on_with_changed_data_where_it_is_told_so(work, run, monkeypa
     write(work, [*MORE * 3, *PAIRS])
     trained = []
     monkeypatch.setattr(
-        "keras_attention.training.train.PairBatches",
+        "keras_attention.training.batches.recipe_batches.PairBatches",
         lambda pairs, *rest, **options: (
             trained.append(pairs) or PairBatches(pairs, *rest, **options)
         ),
     )
-    from keras_attention.training.batches.batches import PairBatches
+    from keras_attention.training.batches.pair_batches import PairBatches
 
     asked = ["train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2"]
     assert run(*asked, "--changed-data").code == 0

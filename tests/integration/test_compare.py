@@ -31,7 +31,7 @@ ShowSamples.on_epoch_end = lambda *arguments: None
 # After the first step behind a checkpoint it waits until it is killed.
 WAITING_WORKER = """
 import time
-from keras_attention.training.callbacks.callbacks import Checkpoint
+from keras_attention.training.callbacks.checkpoint import Checkpoint
 def wait(checkpoint, batch, logs=None):
     time.sleep(60 if checkpoint.folder.last_checkpoint()[0] else 0)
 Checkpoint.on_train_batch_end = wait

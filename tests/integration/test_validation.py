@@ -9,11 +9,12 @@ from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.text.padded_batches import BATCH_TOKENS
-from keras_attention.training.callbacks.callbacks import Validate
+from keras_attention.training.batches.recipe_batches import validation_batches
 from keras_attention.training.callbacks.samples import ShowSamples
+from keras_attention.training.callbacks.validate import Validate
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.run.run_folder import RunFolder
-from keras_attention.training.train import _validation_batches, train
+from keras_attention.training.train import train
 from keras_attention.translation.codec import TextCodec
 
 TINY = [
@@ -79,7 +80,7 @@ def test_a_held_out_pair_over_the_limits_is_not_decoded(tmp_path, monkeypatch, c
     recipe = load_recipe("dates", [*TINY, "format=tsv", "held_out=0", *settings])
     given = {}
     monkeypatch.setattr(Seq2Seq, "fit", lambda model, **options: given.update(options))
-    monkeypatch.setattr("keras_attention.training.train._finished", lambda *_: None)
+    monkeypatch.setattr("keras_attention.training.fit._load_best", lambda *_: None)
     with caplog.at_level("WARNING", "keras_attention"):
         train(recipe, tmp_path / "run")
     (validate,) = [each for each in given["callbacks"] if isinstance(each, Validate)]
@@ -97,7 +98,7 @@ def test_validation_batches_are_limited_by_tokens(tmp_path):
     pairs = [("1" * 1900, "1"), *[("1", "1")] * 299]
     tokenizer = CharacterTokenizer(Vocabulary("1"))
     codec = TextCodec(tokenizer, tokenizer, SearchSettings(2000, 10))
-    batches = _validation_batches(recipe, codec, pairs)
+    batches = validation_batches(recipe, codec, pairs)
     shapes = [tuple(source.shape) for (source, *_), _ in batches.once()]
     assert sum(rows for rows, _ in shapes) == 300
     assert max(rows * steps for rows, steps in shapes) <= BATCH_TOKENS

@@ -16,7 +16,7 @@ from keras_attention.translation.codec import TextCodec
 
 from ..data.data_paths import find_file
 from ..data.pairs import Pair, split_rows
-from ..recipe.recipe import Recipe
+from ..recipe.sections import DataConfig
 from ..tasks.known_alignments import KNOWN, known_alignments
 from .sequences import Guide, Weights
 
@@ -26,14 +26,17 @@ SOFT_SUFFIX = ".jsonl"
 _Row = TypeVar("_Row")
 
 
-def read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list[Guide] | None:
-    """The alignments that a recipe trains by, or None where it does not.
+def read_guides(
+    config: DataConfig, seed: int, codec: TextCodec, pairs: Sequence[Pair]
+) -> list[Guide]:
+    """Returns the alignments that guide training.
 
     Args:
-        recipe: what is trained. Its `data.alignment_path` is a file beside its training file, of
+        config: the recipe's section. Its `alignment_path` is a file beside its training file, of
             Pharaoh lines or of the weights that `align --soft` prints; without one the alignments
             are those that the task is made with.
-        codec: its tokenizers.
+        seed: the recipe's seed.
+        codec: the tokenizers.
         pairs: the training pairs, as `split_pairs` gives them.
 
     Returns:
@@ -43,42 +46,36 @@ def read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list
     Raises:
         InputError: if there is no alignment, or the file does not fit the pairs.
     """
-    if not recipe.training.guided_alignment:
-        return None
-    if recipe.text.source_subword_dropout or recipe.text.target_subword_dropout:
-        raise InputError(
-            "`training.guided_alignment` needs text.source_subword_dropout=0 and "
-            "text.target_subword_dropout=0, because links are to pieces that stay the same."
-        )
-    path = find_file(recipe.data, "alignment_path")
+    path = find_file(config, "alignment_path")
     if path and path.endswith(SOFT_SUFFIX):
-        rows = _of_training(recipe, pairs, path, list(_read_weights(path)))
+        rows = _of_training(config, seed, pairs, path, list(_read_weights(path)))
         for pair, (where, weights) in zip(pairs, rows, strict=True):
             _check_shape(codec, pair, weights, where)
         return [weights for _, weights in rows]
-    links, words = _read_links(recipe, codec, pairs, path)
+    if path:
+        read = (gold.possible for gold in read_links(path))
+        numbered = [(_line(path, number), links) for number, links in enumerate(read, start=1)]
+        links = _of_training(config, seed, pairs, path, numbered)
+        words = "subword" in (codec.source.name, codec.target.name)
+    else:
+        links, words = _known_links(config.format, codec, pairs)
     return [
         _by_token(codec, pair, each, where, words=words)
         for pair, (where, each) in zip(pairs, links, strict=True)
     ]
 
 
-def _read_links(
-    recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair], path: str
+def _known_links(
+    task: str, codec: TextCodec, pairs: Sequence[Pair]
 ) -> tuple[list[tuple[str, Links]], bool]:
-    """For each pair where its links stand, and these; and whether they count words."""
-    task, names = recipe.data.format, {codec.source.name, codec.target.name}
-    if path:
-        read = (gold.possible for gold in read_links(path))
-        numbered = [(_line(path, number), links) for number, links in enumerate(read, start=1)]
-        return _of_training(recipe, pairs, path, numbered), "subword" in names
+    """Return for each pair of a task its name and its links, and whether these count words."""
     counted = KNOWN.get(task)
     if counted is None:
         raise InputError(
             "`training.guided_alignment` needs data.alignment_path, a file with a line of i-j "
             f"links for each training pair. Received: none, and data.format={task!r}."
         )
-    if counted == "character" and names != {counted}:
+    if counted == "character" and {codec.source.name, codec.target.name} != {counted}:
         raise InputError(
             f"`training.guided_alignment` knows the links of {task} between characters and needs "
             f"character tokenizers. Received: {codec.source.name!r} and {codec.target.name!r}."
@@ -87,15 +84,17 @@ def _read_links(
     return [(f"a pair of {task}", gold.possible) for gold in known], counted == "word"
 
 
-def _of_training(recipe: Recipe, pairs: Sequence[Pair], path: str, rows: list[_Row]) -> list[_Row]:
+def _of_training(
+    config: DataConfig, seed: int, pairs: Sequence[Pair], path: str, rows: list[_Row]
+) -> list[_Row]:
     """What stands on the lines of the training pairs, in their order."""
-    size = len(pairs) + (0 if recipe.data.validation_path else recipe.data.held_out)
+    size = len(pairs) + (0 if config.validation_path else config.held_out)
     if len(rows) != size:
         raise InputError(
             f"{path}: expected a line for each of the {size} pairs of the training file. "
             f"Received: {len(rows)}."
         )
-    return split_rows(rows, recipe.data, recipe.seed)[0]
+    return split_rows(rows, config, seed)[0]
 
 
 def _line(path: str, number: int) -> str:

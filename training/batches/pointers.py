@@ -9,23 +9,24 @@ from keras_attention.special_tokens import UNKNOWN_ID
 from keras_attention.translation.codec import TextCodec
 
 from ..data.pairs import Pair
-from ..recipe.recipe import Recipe
+from ..recipe.sections import TextConfig
 
 
-def find_pointers(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list[Links] | None:
+def find_pointers(
+    config: TextConfig, codec: TextCodec, pairs: Sequence[Pair]
+) -> list[Links] | None:
     """For each pair the links of unknown target tokens with the source tokens that equal them.
 
     Args:
-        recipe: what is trained.
+        config: the recipe's section.
         codec: its tokenizers.
         pairs: the pairs.
 
     Returns:
-        Pairs of a source token's and a target token's position. `None` where the recipe does not
-        copy, nothing is linked, or subwords are cut anew every epoch.
+        Pairs of a source token's and a target token's position. `None` where nothing
+        is linked, or subwords are cut anew every epoch.
     """
-    text = recipe.text
-    if not recipe.model.copying or text.source_subword_dropout or text.target_subword_dropout:
+    if config.source_subword_dropout or config.target_subword_dropout:
         return None
     pointers = [_point(codec, pair) for pair in pairs]
     return pointers if any(pointers) else None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_attention.errors import InputError
-from keras_attention.translation.model_files import MODEL_FILE, has_finite_weights
+from keras_attention.translation.file_names import MODEL_FILE
+from keras_attention.translation.model_files import has_finite_weights
 
 from ..recipe.sections import TrainingConfig
+from ..run.plan import Plan
 from ..run.run_folder import RunFolder
-from .progress import Plan
 
 EXPLODED = 5.0
 """Factor on the loss of uniform predictions above which a mean loss means divergence."""
@@ -22,22 +22,6 @@ EXPLODED = 5.0
 
 class DivergedError(InputError):
     """An error about a training run whose loss or weights have become useless."""
-
-
-def fit(model: keras.Model, callbacks: list[keras.callbacks.Callback], **options: Any) -> None:
-    """Calls `model.fit`, and lets the callbacks close their files if training fails.
-
-    Raises:
-        DivergedError: If training diverges.
-        InputError: If a file cannot be written.
-    """
-    try:
-        model.fit(callbacks=callbacks, **options)
-    except InputError:
-        for callback in callbacks:
-            with suppress(Exception):  # on a full disk, closing a file fails as well
-                callback.on_train_end()
-        raise
 
 
 class StopDiverged(keras.callbacks.Callback):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 
@@ -13,47 +13,12 @@ from keras_attention.files.text_files import errors_of_writing
 
 from ..metrics.metric_kinds import format_value
 from ..metrics.text_metrics import higher_is_better
-from ..recipe.recipe import Recipe
+from ..recipe.sections import TrainingConfig
+from ..run.plan import Plan
 from ..run.run_folder import RunFolder
 
 REPORT_EVERY = 60.0
 """Seconds between the lines that are printed between validations, if there is no terminal."""
-
-
-class Plan(NamedTuple):
-    """The length of a run.
-
-    Attributes:
-        epochs: Passes over the training pairs.
-        steps_per_epoch: Batches of a pass.
-        stretch: Batches between two validations, one of fit's epochs.
-        stretches: How many of these there are.
-    """
-
-    epochs: int
-    steps_per_epoch: int
-    stretch: int
-    stretches: int
-
-    @property
-    def steps(self) -> int:
-        """All batches of the run."""
-        return self.stretch * self.stretches
-
-    def epoch(self, step: float) -> str:
-        """Return the number of epochs in a number of steps, as text.
-
-        Example:
-            >>> plan = Plan(epochs=12, steps_per_epoch=100, stretch=250, stretches=5)
-            >>> plan.epoch(250), plan.epoch(1000)
-            ('2.5', '10')
-        """
-        epochs = min(step / self.steps_per_epoch, self.epochs)
-        return f"{epochs:.0f}" if epochs == int(epochs) else f"{epochs:.1f}"
-
-    def place(self, step: int) -> str:
-        """Return the place of a step in the run, in words."""
-        return f"epoch {self.epoch(step)} of {self.epochs}  step {step:,} of {self.steps:,}"
 
 
 class TimeLeft:
@@ -175,15 +140,15 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def describe_best(recipe: Recipe, run: RunFolder, plan: Plan) -> str:
+def describe_best(config: TrainingConfig, run: RunFolder, plan: Plan) -> str:
     """Return in a sentence which epoch's model is kept, and why the run ended.
 
     Args:
-        recipe: What was trained.
+        config: The recipe's section.
         run: The run folder.
         plan: The planned length of the run.
     """
-    metric = recipe.training.metric
+    metric = config.metric
     monitor, sign = f"val_{metric}", 1 if higher_is_better(metric) else -1
     rows = [row for row in run.metrics() if monitor in row]
     if not rows:
@@ -201,7 +166,7 @@ def describe_best(recipe: Recipe, run: RunFolder, plan: Plan) -> str:
     if len(rows) < plan.stretches:
         said += (
             f" Training stopped after epoch {last} of {plan.epochs}: "
-            f"training.patience={recipe.training.patience} validations after epoch {begun} without "
+            f"training.patience={config.patience} validations after epoch {begun} without "
             "a better value; an equal one is not better."
         )
     return said

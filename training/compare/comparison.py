@@ -28,7 +28,8 @@ from keras_attention.files.text_files import not_writable, write_atomically
 from ..data.data_paths import with_absolute_paths
 from ..evaluation.by_length import wanted_lengths
 from ..recipe.recipe import Recipe, parse_recipe
-from ..run.run_data import FINGERPRINT, Fingerprint, changed_file, read_run_data
+from ..run.fingerprints import FINGERPRINT, Fingerprint, changed_file
+from ..run.run_data import read_run_data
 from ..run.run_files import DATA_FILE, TRAIN_LOCK
 from ..run.run_folder import RunFolder
 from .variants import Variant

@@ -13,7 +13,8 @@ from ..callbacks.stopwatch import read_times
 from ..evaluation.by_length import score_lengths, wanted_lengths
 from ..metrics.text_metrics import higher_is_better
 from ..recipe.sections import WITHOUT_ALIGNMENT
-from ..run.run_data import read_held_out, read_run_data
+from ..run.held_out import read_held_out
+from ..run.run_data import read_run_data
 from ..run.run_folder import RunFolder
 from ..tasks.known_alignments import KNOWN, known_alignments
 from ..train import train

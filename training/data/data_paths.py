@@ -13,13 +13,10 @@ from ..recipe.recipe import Recipe
 from ..recipe.sections import DataConfig, ModelConfig
 from .datasets import fetch_command
 
-PATH_KEYS = (
-    "path",
-    "target_path",
-    "validation_path",
-    "validation_target_path",
-    "alignment_path",
-)
+PAIR_KEYS = ("path", "target_path", "validation_path", "validation_target_path")
+"""Settings that name a file of pairs."""
+
+PATH_KEYS = (*PAIR_KEYS, "alignment_path")
 EMBEDDING_KEYS = ("source_embeddings", "target_embeddings")
 
 _BRACES = re.compile(r"\{\{|\}\}|\{(?:language|target_language)\}|[{}]")

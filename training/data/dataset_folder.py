@@ -12,7 +12,7 @@ from keras_attention.errors import InputError
 from keras_attention.files.text_files import read_lines
 
 from .datasets import DataFile, Dataset
-from .pairs import check_parallel, filled_lines, table_pairs
+from .pair_files import check_parallel, filled_lines, table_pairs
 from .tables import Layout
 
 

@@ -6,9 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from keras_attention.errors import InputError
-
-from ..recipe.settings import suggest
+from keras_attention.errors import InputError, suggest
 
 _MULTI30K = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1"
 _SIGMORPHON = "https://raw.githubusercontent.com/sigmorphon/2020/master/task1/data"

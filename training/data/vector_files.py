@@ -43,14 +43,14 @@ class Entry(NamedTuple):
             InputError: if an item is not a finite number of 32 bits.
         """
         for number in self.numbers:
-            if not _is_finite(number):
+            if not _is_float32(number):
                 raise InputError(
                     f"{self.where}: expected finite numbers. Received: {str(number)[:40]!r}."
                 )
         return np.array(self.numbers, dtype="float64").astype("float32")
 
 
-def _is_finite(number: str | float) -> bool:
+def _is_float32(number: str | float) -> bool:
     """Return whether float32 can hold a number, written as C writes it."""
     text = str(number)
     try:

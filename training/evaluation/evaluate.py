@@ -120,9 +120,12 @@ class Evaluation:
             ... ).exact_match
             1.0
         """
-        outcomes = (
-            (source, form(target), form(output)) for source, target, output in self.outcomes
-        )
+        outcomes = ((source, form(target), output) for source, target, output in self.outcomes)
+        return replace(self, outcomes=tuple(outcomes)).with_outputs(form)
+
+    def with_outputs(self, form: Form) -> Evaluation:
+        """Return the same with outputs in a form that the references have already."""
+        outcomes = ((source, target, form(output)) for source, target, output in self.outcomes)
         return replace(self, outcomes=tuple(outcomes))
 
     def without(self, sources: Container[str]) -> Evaluation:

@@ -13,7 +13,7 @@ from keras_attention.translation.codec import TextCodec
 from ..data.pairs import Pair
 from ..metrics.metric_kinds import BLEU_ORDER, Bleu
 from ..recipe.recipe import Recipe
-from ..recipe.sections import WITHOUT_ALIGNMENT
+from ..recipe.sections import WITHOUT_ALIGNMENT, TrainingConfig
 
 HINT_SHARE = 0.01
 """Smallest share of pairs with a token to copy for which `model.copying` is suggested."""
@@ -53,7 +53,7 @@ def report_references(
     """
     if held_out:
         _report_long(codec, held_out)
-        if not _is_bleu_reachable(recipe, codec, held_out):
+        if not _is_bleu_reachable(recipe.training.metric, codec, held_out):
             _say(f"{_SHORT}: val_bleu is 0 for every output; training.metric='chrf' is not.")
     kind, pairs = ("held-out", held_out) if held_out else ("training", training[:_MOST_PAIRS])
     unknown = [found for pair in pairs if (found := find_unknown(codec, pair))]
@@ -70,16 +70,15 @@ def report_references(
         _suggest_copying([found.copied for found in unknown if found.copied], kind, pairs)
 
 
-def check_metric(recipe: Recipe, codec: TextCodec, held_out: Sequence[Pair]) -> None:
+def check_metric(config: TrainingConfig, codec: TextCodec, held_out: Sequence[Pair]) -> None:
     """Check that the metric can rise above 0 where the run goes by it.
 
     Raises:
         InputError: If BLEU is to stop the run or to lower its step size, and no held-out target
             has four tokens.
     """
-    if _is_bleu_reachable(recipe, codec, held_out):
+    if _is_bleu_reachable(config.metric, codec, held_out):
         return
-    config = recipe.training
     watching = {"patience": config.patience > 0, "schedule": config.schedule == "plateau"}
     for name, watches in watching.items():
         if watches:
@@ -114,8 +113,8 @@ def find_unknown(codec: TextCodec, pair: Pair) -> Unknown | None:
     )
 
 
-def _is_bleu_reachable(recipe: Recipe, codec: TextCodec, held_out: Sequence[Pair]) -> bool:
-    if recipe.training.metric != Bleu.name or not held_out:
+def _is_bleu_reachable(metric: str, codec: TextCodec, held_out: Sequence[Pair]) -> bool:
+    if metric != Bleu.name or not held_out:
         return True
     return Bleu().is_reachable([codec.reference_form(target) for _, target in held_out])
 

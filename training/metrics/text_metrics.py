@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, suggest
 
-from ..recipe.settings import suggest
 from .metric_kinds import (
     Bleu,
     Chrf,

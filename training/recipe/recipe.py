@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, suggest
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
 
@@ -27,7 +27,7 @@ from .sections import (
     TextConfig,
     TrainingConfig,
 )
-from .settings import Section, Setting, setting, suggest
+from .settings import Section, Setting, setting
 
 if sys.version_info >= (3, 11):
     import tomllib

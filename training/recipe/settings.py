@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -17,9 +16,6 @@ _KINDS = {
     float: "a finite number",
     str: "a string of valid Unicode",
 }
-
-_NEAR = 0.6
-"""How like a known name a mistaken one must be, in [0, 1]; the default of `difflib`."""
 
 
 @dataclass(frozen=True)
@@ -130,34 +126,6 @@ class Section:
         """
         for known, (name, value) in zip(self.settings(), list(self.values()), strict=True):
             object.__setattr__(self, name, known.check(value))
-
-
-def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
-    """Returns "; the nearest is 'name'" for an error message, or "" where nothing is near.
-
-    Args:
-        key: A mistaken key.
-        known: Those that exist. The last parts of dotted keys are compared first, so the right
-            name in a wrong section is found.
-        form: How the message writes a key.
-
-    Example:
-        >>> suggest("epohcs", ["training.epochs", "model.units"])
-        "; the nearest is 'training.epochs'"
-        >>> suggest("colour", ["training.epochs", "model.units"])
-        ''
-    """
-
-    def likeness(candidate: str) -> tuple[float, float]:
-        ends = key.rpartition(".")[2], candidate.rpartition(".")[2]
-        return _ratio(*ends), _ratio(key, candidate)
-
-    nearest = max(known, key=likeness)
-    return f"; the nearest is {form.format(nearest)}" if likeness(nearest)[0] >= _NEAR else ""
-
-
-def _ratio(first: str, second: str) -> float:
-    return difflib.SequenceMatcher(None, first, second).ratio()
 
 
 def _shown(value: object) -> str:

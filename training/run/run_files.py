@@ -10,6 +10,7 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import parse_json
+from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 
 RECIPE_FILE = "recipe.toml"
 VERSIONS_FILE = "versions.json"
@@ -22,9 +23,6 @@ HELD_OUT_FILE = "held_out.jsonl"
 TRAIN_LOCK = "train.lock"
 """Names the process that trains here."""
 
-MODEL_FILE = "model.keras"
-"""As in `keras_attention.translation.model_files`, which imports Keras and so is not imported."""
-
 PACKAGE = "keras-attention"
 """Our key in VERSIONS_FILE; it stays when the distribution gets another name."""
 
@@ -34,7 +32,7 @@ _VERSION = "VERSION"
 _TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
 _OURS = (
-    *("metrics.csv", "times.csv", MODEL_FILE, "short_list.npz", *_TOKENIZERS),
+    *("metrics.csv", "times.csv", MODEL_FILE, SHORT_LIST_FILE, *_TOKENIZERS),
     *(DATA_FILE, HELD_OUT_FILE, TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # of quickstart

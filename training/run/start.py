@@ -13,7 +13,8 @@ from ..assembly.build import build_codec
 from ..data.pairs import Pair, split_pairs
 from ..metrics.metric_kinds import WordErrorRate
 from ..recipe.recipe import Recipe
-from .run_data import RunData, read_run_data, split_again
+from .resumed_pairs import split_again
+from .run_data import RunData, read_run_data
 from .run_files import RECIPE_FILE
 from .run_folder import RunFolder
 

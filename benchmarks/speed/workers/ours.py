@@ -14,9 +14,9 @@ from protocol import Reply, measured
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training.assembly.build import build_model
-from keras_attention.training.data.pairs import read_parallel
+from keras_attention.training.batches.recipe_batches import make_batches
+from keras_attention.training.data.pair_files import read_parallel
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.train import make_batches
 from keras_attention.translation.compiled_search import Searches
 from keras_attention.translation.model_files import load_codec
 from keras_attention.translation.translator import Translator

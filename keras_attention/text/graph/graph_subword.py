@@ -6,18 +6,36 @@ A program that loads the model has to know that operation: Python by `import ten
 """
 
 import hashlib
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from keras_attention.errors import InputError
 from keras_attention.special_tokens import UNKNOWN_ID
-from keras_attention.text.graph.graph_tokenizer import GraphTokenizer, import_tensorflow_text
+from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
 from keras_attention.text.graph.unicode_tables import none_of
 from keras_attention.text.subword_tokenizer import SPACE, SPACES, SubwordTokenizer
 
 Tensor: TypeAlias = Any
 
 _UNKNOWN = "\v"  # white space, which no piece holds
+
+
+def import_tensorflow_text() -> ModuleType:
+    """Returns the package and registers its operations, which nothing but subwords needs.
+
+    Raises:
+        InputError: If it is missing.
+    """
+    try:
+        import tensorflow_text
+    except ImportError:
+        raise InputError(
+            "subwords in a SavedModel need the package tensorflow-text: "
+            "pip install tensorflow-text."
+        ) from None
+    return tensorflow_text
 
 
 class GraphSubwordTokenizer(GraphTokenizer):

@@ -1,56 +1,19 @@
-"""The tokenizers as TensorFlow operations, for exported models that take and give strings.
+"""Characters and words as TensorFlow operations, for exported models that take and give strings.
 
-Core operations alone for characters and words: a program that loads the model needs no library of
-TensorFlow Text. Subwords do need one, and are in a module of their own.
+They are core operations: a program that loads the model needs no library of TensorFlow Text.
 """
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, ClassVar, TypeAlias
 
 import tensorflow as tf
 
-from keras_attention.errors import InputError
 from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, START_ID, UNKNOWN_ID
 from keras_attention.text.graph.graph_normalization import apply_normalizer, normalize
 from keras_attention.text.normalization import WHITE_SPACE
-from keras_attention.text.tokenizers import (
-    CharacterTokenizer,
-    SubwordTokenizer,
-    Tokenizer,
-    WordTokenizer,
-)
+from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer, WordTokenizer
 
 Tensor: TypeAlias = Any
-
-
-def make_graph_tokenizer(tokenizer: Tokenizer) -> "GraphTokenizer":
-    """Returns a tokenizer's twin in the graph.
-
-    Raises:
-        ValueError: If the tokenizer is of a kind that has none.
-    """
-    if isinstance(tokenizer, SubwordTokenizer):
-        from keras_attention.text.graph.graph_subword import GraphSubwordTokenizer
-
-        return GraphSubwordTokenizer(tokenizer)
-    return GraphTokenizer(tokenizer)
-
-
-def import_tensorflow_text() -> ModuleType:
-    """Returns the package and registers its operations, which nothing but subwords needs.
-
-    Raises:
-        InputError: If it is missing.
-    """
-    try:
-        import tensorflow_text
-    except ImportError:
-        raise InputError(
-            "subwords in a SavedModel need the package tensorflow-text: "
-            "pip install tensorflow-text."
-        ) from None
-    return tensorflow_text
 
 
 def _cut_words(texts: Tensor) -> Tensor:

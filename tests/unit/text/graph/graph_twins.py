@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_attention.text import make_tokenizer
-from keras_attention.text.graph.graph_tokenizer import make_graph_tokenizer
+from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.vocabulary import Vocabulary
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "text"

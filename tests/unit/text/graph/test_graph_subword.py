@@ -22,7 +22,8 @@ from shared_data import SHARED, needs_shared
 from keras_attention.errors import InputError
 from keras_attention.text import CharacterTokenizer, SubwordTokenizer, learn_subwords
 from keras_attention.text.graph.graph_subword import GraphSubwordTokenizer
-from keras_attention.text.graph.graph_tokenizer import GraphTokenizer, make_graph_tokenizer
+from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
+from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.vocabulary import Vocabulary
 
 WORDS = "the cat sat on a mat and the dog ran after it while 고양이 sleeps in Übersee".split()

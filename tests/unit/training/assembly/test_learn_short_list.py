@@ -6,7 +6,7 @@ from keras_attention import BahdanauAttention, Seq2Seq, Translator, Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.tokenizers import CharacterTokenizer
 from keras_attention.training.assembly.short_list import COMMON, learn_short_list
-from keras_attention.training.batches.batches import PairBatches
+from keras_attention.training.batches.pair_batches import PairBatches
 from keras_attention.translation.codec import TextCodec
 
 PAIRS = [("abc", "xyz"), ("ab", "xy"), ("c", "zzy"), ("bca", "x"), ("", "y")]

@@ -8,8 +8,9 @@ import pytest
 from keras_attention import InputError, Vocabulary, learn_subwords
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.tokenizers import make_tokenizer
-from keras_attention.training.batches.batches import PairBatches
 from keras_attention.training.batches.guides import read_guides
+from keras_attention.training.batches.pair_batches import PairBatches
+from keras_attention.training.batches.recipe_batches import training_batches
 from keras_attention.training.data.pairs import split_pairs
 from keras_attention.training.recipe.recipe import Recipe
 from keras_attention.training.recipe.sections import DataConfig, TextConfig, TrainingConfig
@@ -40,10 +41,14 @@ def recipe(tmp_path, lines=LINES, held_out=0, **data):
     )
 
 
+def guides_of(guided, codec, pairs):
+    return read_guides(guided.data, guided.seed, codec, pairs)
+
+
 def test_each_training_pair_has_its_line_whatever_the_shuffle(tmp_path):
     guided = recipe(tmp_path, held_out=1)
     training, _ = split_pairs(guided.data, guided.seed)
-    guides = read_guides(guided, codec(), training)
+    guides = guides_of(guided, codec(), training)
     expected = {pair: links for pair, links in zip(PAIRS, LINKS, strict=True)}
     assert [set(links) for links in guides] == [expected[pair] for pair in training]
     assert len(training) == 3
@@ -54,7 +59,7 @@ def test_links_of_words_join_all_of_their_pieces(tmp_path):
     small = codec("subword", pieces, pieces)
     pairs = [("low lower", "nah lonahelow")]
     tokens = [small.source.split(text) for text in pairs[0]]
-    (links,) = read_guides(recipe(tmp_path, ["0-1"]), small, pairs)
+    (links,) = guides_of(recipe(tmp_path, ["0-1"]), small, pairs)
     first = [i for i, word in enumerate(small.source.number_words(tokens[0])) if word == 0]
     second = [j for j, word in enumerate(small.target.number_words(tokens[1])) if word == 1]
     assert len(second) > 1
@@ -65,9 +70,9 @@ def test_words_of_a_file_stand_between_spaces_whatever_the_tokenizer_cuts_at(tmp
     pairs = [("a\u00a0b c", "x y\u00a0z")]
     guided = recipe(tmp_path, ["0-1 1-0"])
     (tmp_path / "pairs.tsv").write_text("\t".join(pairs[0]) + "\n", "utf-8")
-    assert read_guides(guided, codec(), pairs) == [{(0, 1), (0, 2), (1, 1), (1, 2), (2, 0)}]
+    assert guides_of(guided, codec(), pairs) == [{(0, 1), (0, 2), (1, 1), (1, 2), (2, 0)}]
     with pytest.raises(InputError, match=r"links, line 1: .* the 2 words between spaces of"):
-        read_guides(recipe(tmp_path, ["2-2"]), codec(), pairs)
+        guides_of(recipe(tmp_path, ["2-2"]), codec(), pairs)
 
 
 def test_a_task_knows_its_own():
@@ -78,7 +83,7 @@ def test_a_task_knows_its_own():
     )
     pairs, _ = split_pairs(guided.data, guided.seed)
     letters = sorted({letter for pair in pairs for letter in pair[0]})
-    guides = read_guides(guided, codec("character", letters, letters), pairs)
+    guides = guides_of(guided, codec("character", letters, letters), pairs)
     assert guides == [frozenset((i, i) for i in range(len(source))) for source, _ in pairs]
 
 
@@ -91,7 +96,7 @@ def test_a_task_that_counts_words_links_the_characters_of_words():
     pairs, _ = split_pairs(guided.data, guided.seed)
     letters = sorted({letter for pair in pairs for text in pair for letter in text})
     small = codec("character", letters, letters)
-    for (source, target), links in zip(pairs, read_guides(guided, small, pairs), strict=True):
+    for (source, target), links in zip(pairs, guides_of(guided, small, pairs), strict=True):
         assert links
         for i, j in links:
             assert source[i] != " " != target[j]
@@ -107,7 +112,7 @@ def test_a_task_that_counts_characters_needs_them():
     )
     pairs, _ = split_pairs(guided.data, guided.seed)
     with pytest.raises(InputError, match=r"knows the links of copy between characters and needs"):
-        read_guides(guided, codec("word", ["a"], ["a"]), pairs)
+        guides_of(guided, codec("word", ["a"], ["a"]), pairs)
 
 
 def test_there_is_a_guide_for_each_pair():
@@ -118,7 +123,9 @@ def test_there_is_a_guide_for_each_pair():
 
 def test_without_a_weight_there_are_none(tmp_path):
     plain = Recipe(name="plain", data=recipe(tmp_path).data)
-    assert read_guides(plain, codec(), PAIRS) is None
+    small = codec()
+    for inputs, _ in training_batches(plain, small, PAIRS).once():
+        assert len(inputs) == 2  # sources and targets alone
 
 
 @pytest.mark.parametrize(
@@ -135,12 +142,12 @@ def test_without_a_weight_there_are_none(tmp_path):
 )
 def test_a_file_that_does_not_fit_is_refused(tmp_path, lines, message):
     with pytest.raises(InputError, match=message):
-        read_guides(recipe(tmp_path, lines), codec(), PAIRS)
+        guides_of(recipe(tmp_path, lines), codec(), PAIRS)
 
 
 def test_links_must_come_from_somewhere(tmp_path):
     with pytest.raises(InputError, match=r"`training\.guided_alignment` needs data\.alignment_pa"):
-        read_guides(recipe(tmp_path, alignment_path=""), codec(), PAIRS)
+        guides_of(recipe(tmp_path, alignment_path=""), codec(), PAIRS)
 
 
 def test_pieces_that_change_cannot_be_linked(tmp_path):
@@ -148,7 +155,7 @@ def test_pieces_that_change_cannot_be_linked(tmp_path):
     text = TextConfig(source_tokenizer="subword", subword_type="bpe", source_subword_dropout=0.1)
     dropping = Recipe(name="x", data=guided.data, text=text, training=guided.training)
     with pytest.raises(InputError, match=r"needs text\.source_subword_dropout=0"):
-        read_guides(dropping, codec(), PAIRS)
+        training_batches(dropping, codec(), PAIRS)
 
 
 def test_batches_hold_the_links_of_their_own_pairs():
@@ -188,7 +195,7 @@ def soft(tmp_path, lines, **data):
 def test_weights_guide_as_they_are(tmp_path):
     guided, small = soft(tmp_path, SOFT, held_out=1), codec()
     training, _ = split_pairs(guided.data, guided.seed)
-    guides = read_guides(guided, small, training)
+    guides = guides_of(guided, small, training)
     options = {"batch_size": 1, "max_source_length": 9, "max_target_length": 9}
     batches = PairBatches(training, small.source, small.target, guides=guides, **options)
     expected = {
@@ -213,4 +220,4 @@ def test_weights_guide_as_they_are(tmp_path):
 )
 def test_weights_that_do_not_fit_are_refused(tmp_path, line, message):
     with pytest.raises(InputError, match=message):
-        read_guides(soft(tmp_path, [line, *SOFT[1:]]), codec(), PAIRS)
+        guides_of(soft(tmp_path, [line, *SOFT[1:]]), codec(), PAIRS)

@@ -6,9 +6,9 @@ import pytest
 from keras_attention import Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.tokenizers import WordTokenizer
-from keras_attention.training.batches.batches import PairBatches
+from keras_attention.training.batches.pair_batches import PairBatches
 from keras_attention.training.batches.pointers import find_pointers
-from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.recipe.sections import TextConfig
 from keras_attention.translation.codec import TextCodec
 
 PAIRS = [
@@ -17,7 +17,6 @@ PAIRS = [
     ("my name", "hello"),
 ]
 LINKS = [{(3, 1)}, {(0, 0), (2, 0)}, set()]
-COPYING = ["copying=true"]
 
 
 @pytest.fixture
@@ -29,28 +28,26 @@ def codec():
 
 
 def test_an_unknown_token_points_at_all_that_equal_it(codec):
-    found = find_pointers(load_recipe("dates", COPYING), codec, PAIRS)
+    found = find_pointers(TextConfig(), codec, PAIRS)
     assert [set(links) for links in found] == LINKS
 
 
 @pytest.mark.parametrize(
     ("settings", "pairs"),
     [
-        ([], PAIRS),
-        (COPYING, PAIRS[2:]),
+        ({}, PAIRS[2:]),
         (
-            [
-                *COPYING,
-                "source_tokenizer=subword",
-                "subword_type=bpe",
-                "source_subword_dropout=0.1",
-            ],
+            {
+                "source_tokenizer": "subword",
+                "subword_type": "bpe",
+                "source_subword_dropout": 0.1,
+            },
             PAIRS,
         ),
     ],
 )
 def test_there_is_none_to_learn_from(settings, pairs, codec):
-    assert find_pointers(load_recipe("dates", settings), codec, pairs) is None
+    assert find_pointers(TextConfig(**settings), codec, pairs) is None
 
 
 def test_batches_bring_pointers_before_what_guides(codec):

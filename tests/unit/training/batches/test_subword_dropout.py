@@ -3,7 +3,7 @@ import pytest
 from keras_attention.text.subword_learning import learn_subwords
 from keras_attention.text.tokenizers import CharacterTokenizer, SubwordTokenizer
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.training.batches.batches import PairBatches
+from keras_attention.training.batches.pair_batches import PairBatches
 
 SENTENCES = ["low lower lowest slow", "new newer newest renew", "wide wider widest", "ever never"]
 

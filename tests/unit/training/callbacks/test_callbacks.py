@@ -6,18 +6,14 @@ import tensorflow as tf
 
 from keras_attention import Seq2Seq, Vocabulary, WordTokenizer
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.training.callbacks.callbacks import (
-    CountSteps,
-    RaiseSampling,
-    SeedNoise,
-    Validate,
-)
 from keras_attention.training.callbacks.samples import (
     ShowSamples,
     as_table,
     draw_alignment,
     short_pairs,
 )
+from keras_attention.training.callbacks.stretches import CountSteps, RaiseSampling, SeedNoise
+from keras_attention.training.callbacks.validate import Validate
 from keras_attention.training.recipe.sections import TrainingConfig
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.result import Hypothesis, Translation

@@ -7,8 +7,8 @@ import pytest
 
 from keras_attention import Seq2Seq
 from keras_attention.training.callbacks.divergence import EXPLODED, DivergedError, StopDiverged
-from keras_attention.training.callbacks.progress import Plan
 from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.run.plan import Plan
 from keras_attention.training.run.run_folder import RunFolder
 
 PLAN = Plan(epochs=3, steps_per_epoch=10, stretch=5, stretches=6)

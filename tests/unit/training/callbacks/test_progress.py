@@ -8,15 +8,14 @@ from keras_attention.files.text_files import errors_of_writing
 from keras_attention.training.callbacks.progress import (
     REPORT_EVERY,
     LogProgress,
-    Plan,
     ShowProgress,
     TimeLeft,
     _print_line,
     describe_best,
     make_progress,
 )
-from keras_attention.training.recipe.recipe import Recipe
 from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.run.plan import Plan
 from keras_attention.training.run.run_folder import RunFolder
 
 PLAN = Plan(epochs=3, steps_per_epoch=100, stretch=50, stretches=6)
@@ -69,7 +68,7 @@ def test_a_terminal_gets_a_bar_under_the_recipes_epochs(capsys, monkeypatch):
 def best_of(tmp_path, content, **training):
     run = RunFolder(tmp_path)
     run.metrics_file.write_text(content)
-    return describe_best(Recipe("test", training=TrainingConfig(**training)), run, PLAN)
+    return describe_best(TrainingConfig(**training), run, PLAN)
 
 
 def test_the_best_epoch_is_told(tmp_path):

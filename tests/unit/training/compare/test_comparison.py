@@ -23,7 +23,8 @@ from keras_attention.training.compare.comparison_table import (
     save_table,
 )
 from keras_attention.training.compare.variants import expand_grid
-from keras_attention.training.run.run_data import Fingerprint, RunData
+from keras_attention.training.run.fingerprints import Fingerprint
+from keras_attention.training.run.run_data import RunData
 from keras_attention.training.run.run_folder import RunFolder
 
 

@@ -2,13 +2,8 @@ import pytest
 from shared_data import SHARED, needs_shared
 
 from keras_attention.errors import InputError
-from keras_attention.training.data.pairs import (
-    read_dates_file,
-    read_pairs,
-    read_parallel,
-    read_table,
-    split_pairs,
-)
+from keras_attention.training.data.pair_files import read_dates_file, read_parallel, read_table
+from keras_attention.training.data.pairs import read_pairs, split_pairs
 from keras_attention.training.data.tables import Layout
 from keras_attention.training.recipe.sections import DataConfig
 from keras_attention.training.tasks.dates import generate_dates

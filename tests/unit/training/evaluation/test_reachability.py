@@ -94,14 +94,14 @@ def test_targets_longer_than_outputs_are_counted(report):
 def test_bleu_of_short_targets_is_noted_and_nothing_may_go_by_it(report):
     for watching in ({"patience": 2}, {"schedule": "plateau"}):
         with pytest.raises(InputError, match=r"cannot go by .*'bleu' here: .*='chrf' or 'exact_ma"):
-            check_metric(recipe(metric="bleu", **watching), CODEC, KNOWN)
+            check_metric(TrainingConfig(metric="bleu", **watching), CODEC, KNOWN)
     told = report(KNOWN, recipe(metric="bleu"))
     assert len(told) == 1 and "val_bleu is 0 for every output" in told[0]
     long = [("my", "my name is my")]
     assert report(long, recipe(metric="bleu")) == []
-    check_metric(recipe(metric="bleu", patience=2), CODEC, long)
-    check_metric(recipe(metric="bleu"), CODEC, KNOWN)
-    check_metric(recipe(metric="chrf", patience=2), CODEC, KNOWN)
+    check_metric(TrainingConfig(metric="bleu", patience=2), CODEC, long)
+    check_metric(TrainingConfig(metric="bleu"), CODEC, KNOWN)
+    check_metric(TrainingConfig(metric="chrf", patience=2), CODEC, KNOWN)
 
 
 def test_characters_can_be_unknown_too(report):

@@ -6,7 +6,6 @@ import pytest
 
 from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.training import train
 from keras_attention.training.assembly.build import _untrained, build_codec
 from keras_attention.training.compare.variants import expand_grid
 from keras_attention.training.recipe.mechanisms import build_attention
@@ -154,16 +153,3 @@ def test_no_model_has_fewer_parameters_than_are_counted_before_it_is_built(setti
     sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
     model = _untrained(recipe, codec)
     assert model.count_params() / 4 < least_parameters(recipe.model, *sizes) < model.count_params()
-
-
-def test_a_model_larger_than_the_memory_is_warned_of(monkeypatch, caplog):
-    recipe = load_recipe("copy", ["size=20", "held_out=1", "units=16384"])
-    codec = build_codec(recipe, [("ab", "ba")])
-    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 6_000_000, "SC_PAGE_SIZE": 4096}.get)
-    train._warn_of_memory(recipe, codec)
-    assert caplog.messages == [
-        "copy: over 1.6 billion parameters, which take over 26 GB in training; this machine has "
-        "25 GB of memory."
-    ]
-    train._warn_of_memory(load_recipe("copy"), codec)
-    assert len(caplog.messages) == 1

@@ -13,16 +13,11 @@ from keras_attention.errors import InputError
 from keras_attention.training.data.data_paths import with_absolute_paths
 from keras_attention.training.data.pairs import split_pairs
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.run.run_data import (
-    DATA_FILE,
-    HELD_OUT_FILE,
-    RunData,
-    changed_file,
-    load_run_recipe,
-    read_held_out,
-    read_run_data,
-    split_again,
-)
+from keras_attention.training.run.fingerprints import changed_file
+from keras_attention.training.run.held_out import read_held_out
+from keras_attention.training.run.resumed_pairs import split_again
+from keras_attention.training.run.run_data import RunData, load_run_recipe, read_run_data
+from keras_attention.training.run.run_files import DATA_FILE, HELD_OUT_FILE
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.run.start import resume_start
 

@@ -5,7 +5,7 @@ import pytest
 from shared_data import SHARED, needs_shared
 
 from keras_attention.alignment.links import format_links
-from keras_attention.training.data.pairs import read_dates_file
+from keras_attention.training.data.pair_files import read_dates_file
 from keras_attention.training.tasks.date_links import date_links
 from keras_attention.training.tasks.dates import generate_dates, write_every_way
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_attention.training.data.pairs import read_dates_file
+from keras_attention.training.data.pair_files import read_dates_file
 from keras_attention.training.tasks.dates import (
     FIRST_DAY,
     FORMS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from itertools import compress
 from typing import Any
@@ -10,16 +9,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_attention.errors import InputError
 from keras_attention.special_tokens import PAD_ID, START_ID
 from keras_attention.text.tokenizers import Tokenizer
 
 from .bucketing import Ints, cut_by_pairs, cut_by_tokens, rank_buckets
-from .sequences import Guide, GuideTensors, Sampling, Sequences, SequenceTensors
+from .encoded_pairs import encode_pairs
+from .sequences import Guide, GuideTensors, Sampling, SequenceTensors
 
 _READY_BATCHES = 8
-
-_logger = logging.getLogger(__name__)
 
 
 class PairBatches:
@@ -108,28 +105,24 @@ class PairBatches:
             if value < least:
                 raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}.")
         self.batch_size = batch_size
-        self.max_source_length = max_source_length
-        self.max_target_length = max_target_length
-        self.bucket_width = bucket_width
         self.batch_tokens = batch_tokens
         self.seed = seed
-        self.noun = noun
-        self.dropped_sources = 0
-        self.dropped_targets = 0
-        self.dropped = 0
+        tokenizers = source_tokenizer, target_tokenizer
         self._sampling = [
             Sampling(tokenizer, dropout) if dropout else None
-            for tokenizer, dropout in zip(
-                (source_tokenizer, target_tokenizer), subword_dropout, strict=True
-            )
+            for tokenizer, dropout in zip(tokenizers, subword_dropout, strict=True)
         ]
-        sources, targets, kept = self._encode(pairs, source_tokenizer, target_tokenizer)
-        self.kept = kept
+        encoded = encode_pairs(
+            pairs, tokenizers, (max_source_length, max_target_length), self._sampling, noun
+        )
+        sources, targets, self.kept = encoded.sources, encoded.targets, encoded.kept
+        self.dropped = len(encoded.kept) - sum(encoded.kept)
         alignments = {"pointers": pointers, "guides": guides}
         for name, given in alignments.items():
-            if given is not None and len(given) != len(kept):
+            if given is not None and len(given) != len(self.kept):
                 raise ValueError(
-                    f"`{name}` must be one for each of {len(kept)} pairs. Received: {len(given)}."
+                    f"`{name}` must be one for each of {len(self.kept)} pairs. "
+                    f"Received: {len(given)}."
                 )
         self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
         exact = rank_buckets(sources.lengths, targets.lengths, width=1)
@@ -144,7 +137,7 @@ class PairBatches:
             self._bounds_by_length = tf.constant(self._cut(lengths, exact))
             self._sides = sources.to_tensors(), targets.to_tensors()
             self._alignments = [
-                GuideTensors.of([*compress(given, kept)])
+                GuideTensors.of([*compress(given, self.kept)])
                 for given in alignments.values()
                 if given is not None
             ]
@@ -203,47 +196,6 @@ class PairBatches:
         if self.batch_tokens:
             return cut_by_tokens(lengths, ranks, self.batch_tokens)
         return cut_by_pairs(len(ranks), self.batch_size)
-
-    def _encode(
-        self,
-        pairs: Iterable[tuple[str, str]],
-        source_tokenizer: Tokenizer,
-        target_tokenizer: Tokenizer,
-    ) -> tuple[Sequences, Sequences, list[bool]]:
-        """Both sides of the pairs within the limits, and which these are."""
-        sources, targets = Sequences(), Sequences()
-        kept = []
-        for source, target in pairs:
-            source_ids = source_tokenizer.encode(source)
-            target_ids = target_tokenizer.encode(target)
-            long_source = len(source_ids) > self.max_source_length
-            long_target = len(target_ids) > self.max_target_length
-            self.dropped_sources += long_source
-            self.dropped_targets += long_target
-            kept.append(not (long_source or long_target))
-            if kept[-1]:
-                sources.append(source_ids)
-                targets.append(target_ids)
-                for sampling, text in zip(self._sampling, (source, target), strict=True):
-                    if sampling:
-                        sampling.texts.append(text)
-        self.dropped = len(kept) - sum(kept)
-        self._report_dropped(len(kept))
-        return sources, targets, kept
-
-    def _report_dropped(self, count: int) -> None:
-        if not count:
-            raise InputError("Expected at least one pair of source and target. Received: none.")
-        if not self.dropped:
-            return
-        report = (
-            f"dropped {self.dropped} of {count} {self.noun}: "
-            f"{self.dropped_sources} sources over {self.max_source_length} tokens, "
-            f"{self.dropped_targets} targets over {self.max_target_length} tokens"
-        )
-        if self.dropped == count:
-            raise InputError(f"No pair is within the limits: {report}.")
-        _logger.warning("%s", report)
 
     def _plan(self, epoch: int) -> tuple[Ints, Ints]:
         """Returns an epoch's order of pairs, which the batches cut, and its order of batches."""

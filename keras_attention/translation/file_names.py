@@ -1,0 +1,4 @@
+"""Names of the files in a model's folder, for modules that do not load Keras."""
+
+MODEL_FILE = "model.keras"
+SHORT_LIST_FILE = "short_list.npz"

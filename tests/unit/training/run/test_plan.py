@@ -1,0 +1,31 @@
+"""The length of a run is checked before its first step."""
+
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.run.plan import Plan
+
+
+def test_a_run_is_cut_into_stretches_of_steps_or_of_epochs():
+    assert Plan.of(TrainingConfig(epochs=3), 10) == Plan(3, 10, 10, 3)
+    plan = Plan.of(TrainingConfig(epochs=3, validate_every=8), 10)
+    assert plan == Plan(3, 10, 8, 4) and plan.steps == 32
+
+
+def test_a_validation_must_come_before_the_end():
+    with pytest.raises(InputError, match=r"must be at most the number of all steps, 30; 0 validat"):
+        Plan.of(TrainingConfig(epochs=3, validate_every=31), 10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"accumulate": 31}, r"number of all steps, 30, for one update\. Received: .*=31"),
+        ({"accumulate": 3, "warmup": 10}, r"number of all updates, 10, to come to an end\."),
+    ],
+)
+def test_weights_must_be_updated_and_the_warm_up_end(settings, message):
+    config = TrainingConfig(epochs=3, **settings)
+    with pytest.raises(InputError, match=message):
+        Plan.of(config, 10).check_updates(config)

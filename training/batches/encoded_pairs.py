@@ -1,0 +1,84 @@
+"""Pairs as ids of tokens, without those over the limits of length."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from keras_attention.errors import InputError
+from keras_attention.text.tokenizers import Tokenizer
+
+from ..data.pairs import Pair
+from .sequences import Sampling, Sequences
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class EncodedPairs:
+    """The ids of all pairs within the limits.
+
+    Attributes:
+        sources: ids of each source.
+        targets: ids of each target.
+        kept: whether each pair that was given is within the limits.
+    """
+
+    sources: Sequences = field(default_factory=Sequences)
+    targets: Sequences = field(default_factory=Sequences)
+    kept: list[bool] = field(default_factory=list)
+
+
+def encode_pairs(
+    pairs: Iterable[Pair],
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    limits: tuple[int, int],
+    samplings: Sequence[Sampling | None] = (None, None),
+    noun: str = "pairs",
+) -> EncodedPairs:
+    """Encodes both sides of pairs, and logs how many are dropped because they are too long.
+
+    Args:
+        pairs: sources and targets, read once.
+        tokenizers: make the ids of sources and of targets.
+        limits: most ids of a source and of a target, </s> included.
+        samplings: gather the texts of each side that are cut anew every epoch.
+        noun: what the log calls the pairs.
+
+    Raises:
+        InputError: If there are no pairs, or none within the limits.
+    """
+    found = EncodedPairs()
+    too_long = [0, 0]
+    for pair in pairs:
+        sides = [tokenizer.encode(text) for tokenizer, text in zip(tokenizers, pair, strict=True)]
+        over = [len(ids) > limit for ids, limit in zip(sides, limits, strict=True)]
+        too_long = [count + one for count, one in zip(too_long, over, strict=True)]
+        found.kept.append(not any(over))
+        if any(over):
+            continue
+        found.sources.append(sides[0])
+        found.targets.append(sides[1])
+        for sampling, text in zip(samplings, pair, strict=True):
+            if sampling:
+                sampling.texts.append(text)
+    _report_dropped(found.kept, too_long, limits, noun)
+    return found
+
+
+def _report_dropped(
+    kept: Sequence[bool], too_long: Sequence[int], limits: tuple[int, int], noun: str
+) -> None:
+    if not kept:
+        raise InputError("Expected at least one pair of source and target. Received: none.")
+    if all(kept):
+        return
+    report = (
+        f"dropped {len(kept) - sum(kept)} of {len(kept)} {noun}: "
+        f"{too_long[0]} sources over {limits[0]} tokens, "
+        f"{too_long[1]} targets over {limits[1]} tokens"
+    )
+    if not any(kept):
+        raise InputError(f"No pair is within the limits: {report}.")
+    _logger.warning("%s", report)

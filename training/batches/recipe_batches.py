@@ -1,0 +1,86 @@
+"""The batches that a recipe trains and validates on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_attention.errors import InputError
+from keras_attention.text.padded_batches import BATCH_TOKENS
+from keras_attention.translation.codec import TextCodec
+
+from ..data.pairs import Pair
+from ..recipe.recipe import Recipe
+from .guides import read_guides
+from .pair_batches import PairBatches
+from .pointers import find_pointers
+from .sequences import Guide
+
+VALIDATION_ROWS = 256
+"""Largest number of held-out pairs in a batch."""
+
+
+def training_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> PairBatches:
+    """Returns the batches of the training pairs, with the alignments that training goes by.
+
+    Raises:
+        InputError: If no pair is within the recipe's limits, or an alignment does not fit a pair.
+    """
+    training, text = recipe.training, recipe.text
+    return make_batches(
+        recipe,
+        codec,
+        pairs,
+        batch_size=training.batch_size,
+        batch_tokens=training.batch_tokens,
+        subword_dropout=(text.source_subword_dropout, text.target_subword_dropout),
+        pointers=find_pointers(text, codec, pairs) if recipe.model.copying else None,
+        guides=_read_guides(recipe, codec, pairs) if training.guided_alignment else None,
+    )
+
+
+def validation_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> PairBatches:
+    """Returns the batches of the held-out pairs, with pointers as in training but no guides.
+
+    Where the recipe guides there are no pointers either: the model takes the last matrix it is
+    given for the guide.
+
+    Raises:
+        InputError: If no pair is within the recipe's limits.
+    """
+    points = recipe.model.copying and not recipe.training.guided_alignment
+    longest = max(recipe.data.max_source_length, recipe.data.max_target_length)
+    return make_batches(
+        recipe,
+        codec,
+        pairs,
+        batch_size=min(VALIDATION_ROWS, max(1, BATCH_TOKENS // longest)),
+        pointers=find_pointers(recipe.text, codec, pairs) if points else None,
+        noun="held-out pairs",
+    )
+
+
+def make_batches(
+    recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair], *, batch_size: int, **options: Any
+) -> PairBatches:
+    """Returns batches of `pairs` within the recipe's limits; options are those of `PairBatches`."""
+    return PairBatches(
+        pairs,
+        codec.source,
+        codec.target,
+        batch_size=batch_size,
+        max_source_length=recipe.data.max_source_length,
+        max_target_length=recipe.data.max_target_length,
+        bucket_width=recipe.training.bucket_width,
+        seed=recipe.seed,
+        **options,
+    )
+
+
+def _read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list[Guide]:
+    if recipe.text.source_subword_dropout or recipe.text.target_subword_dropout:
+        raise InputError(
+            "`training.guided_alignment` needs text.source_subword_dropout=0 and "
+            "text.target_subword_dropout=0, because links are to pieces that stay the same."
+        )
+    return read_guides(recipe.data, recipe.seed, codec, pairs)

@@ -1,0 +1,76 @@
+"""The callbacks of a run, in the order in which they work.
+
+Fit's epoch, as all callbacks count it, is one stretch of training: an epoch of the data, or as many
+steps as the recipe's `validate_every` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_attention.translation.translator import Translator
+
+from ..data.pairs import Pair
+from ..metrics.text_metrics import higher_is_better
+from ..recipe.sections import TrainingConfig
+from ..run.plan import Plan
+from ..run.run_folder import RunFolder
+from .averaging import with_average
+from .checkpoint import Checkpoint
+from .divergence import StopDiverged
+from .progress import make_progress
+from .samples import ShowSamples
+from .stopwatch import Stopwatch
+from .stretches import CountSteps, RaiseSampling, SeedNoise
+from .validate import Validate
+from .watching import KeepBest, LowerOnPlateau, StopEarly
+
+
+def make_callbacks(
+    config: TrainingConfig,
+    seed: int,
+    run: RunFolder,
+    translator: Translator,
+    held_out: Sequence[Pair],
+    plan: Plan,
+    *,
+    tokens_per_step: float,
+) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks of a run; each sees the metrics of those before it.
+
+    Args:
+        config: the recipe's section.
+        seed: the recipe's seed.
+        run: the run folder.
+        translator: the model in training, with its tokenizers.
+        held_out: the pairs to validate on, none over the recipe's limits of length.
+        plan: the length of the run.
+        tokens_per_step: target tokens of a batch on average, padding not counted.
+
+    Raises:
+        InputError: if `metrics.csv` or `times.csv` in the run folder is damaged.
+    """
+    monitor, more = f"val_{config.metric}", higher_is_better(config.metric)
+    judged: list[keras.callbacks.Callback] = [
+        KeepBest(run, monitor, translator, higher_is_better=more)
+    ]
+    if held_out:
+        judged.insert(0, Validate(translator, held_out, config.metric))
+        judged.append(ShowSamples(translator, held_out, run.logs / "samples", plan.stretch))
+    early, plateaus = config.patience > 0, config.schedule == "plateau"
+    return [
+        StopDiverged(run, config, len(translator.codec.target.vocabulary), plan),
+        SeedNoise(seed),
+        CountSteps(plan.stretch),
+        *with_average(judged, config, run),
+        *([LowerOnPlateau(run, monitor, config, higher_is_better=more)] if plateaus else []),
+        *([RaiseSampling(config, plan.stretch)] if config.scheduled_sampling else []),
+        *([StopEarly(run, monitor, config.patience, higher_is_better=more)] if early else []),
+        keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
+        keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
+        Checkpoint(run, keep=config.average_last, codec=translator.codec),
+        make_progress(plan),
+        Stopwatch(run.path, tokens_per_step, plan.stretch),
+    ]

@@ -1,0 +1,47 @@
+"""Decodes the held-out pairs after every stretch of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+
+from keras_attention.translation.result import Translation
+from keras_attention.translation.translator import Translator
+
+from ..batches.recipe_batches import VALIDATION_ROWS
+from ..data.pairs import Pair
+from ..evaluation.evaluate import evaluate
+
+
+class Validate(keras.callbacks.Callback):
+    """Decodes the held-out pairs and logs the metrics that the best model is chosen by.
+
+    It adds `val_` and the metric's name to the logs, and `val_exact_match`, which costs nothing
+    more. References and outputs are compared in the form in which the model writes.
+
+    Args:
+        translator: the model in training, with its tokenizers.
+        pairs: the held-out pairs within the recipe's limits of length.
+        metric: a name that `text_metrics.score` takes.
+    """
+
+    def __init__(
+        self, translator: Translator, pairs: Sequence[Pair], metric: str = "exact_match"
+    ) -> None:
+        super().__init__()
+        self.translator = translator
+        self.metric = metric
+        self._form = translator.codec.reference_form
+        self.pairs = [(source, self._form(target)) for source, target in pairs]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Decodes as the recipe says, and adds the metrics to `logs` for all later callbacks."""
+        evaluation = evaluate(self._translate, self.pairs).with_outputs(self._form)
+        if logs is not None:
+            logs["val_exact_match"] = evaluation.exact_match
+            logs[f"val_{self.metric}"] = evaluation.score(self.metric).value
+
+    def _translate(self, texts: Iterable[str]) -> list[Translation]:
+        return self.translator(texts, batch_size=VALIDATION_ROWS)

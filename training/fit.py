@@ -1,0 +1,117 @@
+"""Trains what was prepared, and writes it into a run folder."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import suppress
+from typing import Any
+
+import keras
+
+from keras_attention.errors import InputError
+from keras_attention.files.text_files import errors_of_writing
+from keras_attention.translation.translator import Translator
+
+from .assembly.memory import WEIGHT_BYTES
+from .assembly.short_list import learn_short_list
+from .callbacks.progress import describe_best
+from .callbacks.run_callbacks import make_callbacks
+from .callbacks.watching import StopEarly
+from .evaluation.reachability import report_references
+from .prepare import Prepared
+from .run.run_folder import RunFolder
+
+_logger = logging.getLogger(__name__)
+
+
+def fit(prepared: Prepared, run: RunFolder, *, overwrite: bool = False) -> Translator:
+    """Trains a model through `model.fit`.
+
+    Args:
+        prepared: what to train.
+        run: the run folder; see `RunFolder` for what it holds afterwards.
+        overwrite: remove the run that is in the folder first.
+
+    Returns:
+        The best translator, by the recipe's metric.
+
+    Raises:
+        InputError: if a file cannot be written, or one of a resumed run is damaged.
+        DivergedError: if training diverges; see `StopDiverged`.
+    """
+    recipe, plan, batches = prepared.recipe, prepared.plan, prepared.batches
+    done, validation = prepared.validations_done, prepared.validation
+    with errors_of_writing(run.path):
+        run.start(recipe, done, overwrite=overwrite, files=prepared.start.to_files())
+    _report_start(prepared, run)
+    callbacks = make_callbacks(
+        recipe.training,
+        recipe.seed,
+        run,
+        prepared.translator,
+        prepared.decoded,
+        plan,
+        tokens_per_step=batches.target_tokens / batches.steps_per_epoch,
+    )
+    if not any(isinstance(callback, StopEarly) and callback.is_over for callback in callbacks):
+        with errors_of_writing(run.path):
+            _fit_model(
+                prepared.translator.single_model,
+                callbacks,
+                x=batches.stream(first_step=done * plan.stretch),
+                steps_per_epoch=plan.stretch,
+                epochs=plan.stretches,
+                initial_epoch=done,
+                validation_data=validation.once() if validation else None,
+                shuffle=False,
+                verbose=int(sys.stdout.isatty()),
+            )
+    _logger.info("%s", describe_best(recipe.training, run, plan))
+    return _load_best(prepared, run)
+
+
+def _fit_model(
+    model: keras.Model, callbacks: list[keras.callbacks.Callback], **options: Any
+) -> None:
+    """Call `model.fit`, and let the callbacks close their files if training fails."""
+    try:
+        model.fit(callbacks=callbacks, **options)
+    except InputError:
+        for callback in callbacks:
+            with suppress(Exception):  # on a full disk, closing a file fails as well
+                callback.on_train_end()
+        raise
+
+
+def _load_best(prepared: Prepared, run: RunFolder) -> Translator:
+    """Return the best translator, with a short list if the recipe asks for one."""
+    translator, size = Translator.load(run.path), prepared.recipe.training.short_list
+    if size:
+        translator.short_list = learn_short_list(translator, prepared.batches.once(), size)
+        translator.save_short_list(run.path)
+    return translator
+
+
+def _report_start(prepared: Prepared, run: RunFolder) -> None:
+    """Log the sizes of the run, and what is remarkable about its data."""
+    recipe, start, done = prepared.recipe, prepared.start, prepared.validations_done
+    if (known := len(run.metrics())) < done:
+        _logger.warning(
+            "%s: holds %d of the run's %d validations, perhaps since a file was removed or the "
+            "power failed; the best model is chosen among these and those that follow.",
+            run.metrics_file,
+            known,
+            done,
+        )
+    parameters = prepared.translator.single_model.count_params()
+    _logger.info(
+        "%s: %s parameters (%.1f MB), %d training pairs, %d held out, %d steps an epoch",
+        recipe.name,
+        f"{parameters:,}",
+        parameters * WEIGHT_BYTES / 1e6,
+        len(start.training),
+        len(start.data.held_out),
+        prepared.batches.steps_per_epoch,
+    )
+    report_references(recipe, start.codec, start.training, start.data.held_out)

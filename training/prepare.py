@@ -1,0 +1,137 @@
+"""Prepares a run: everything that can be wrong is found before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+
+from keras_attention.decoding.short_list import LEAST_ALLOWED
+from keras_attention.errors import InputError
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.text.text_limit import UNLIMITED
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.model_files import load_model
+from keras_attention.translation.translator import Translator
+
+from .assembly.build import build_model, make_fit_variables
+from .assembly.memory import warn_of_memory
+from .assembly.pretrained import load_pretrained
+from .batches.pair_batches import PairBatches
+from .batches.recipe_batches import training_batches, validation_batches
+from .data.pairs import Pair
+from .evaluation.reachability import check_metric
+from .recipe.recipe import Recipe
+from .recipe.sections import TrainingConfig
+from .run.plan import Plan
+from .run.run_folder import RunFolder
+from .run.start import Start, new_start, resume_start
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run trains: data, tokenizers, batches and the compiled model.
+
+    Attributes:
+        recipe: what is trained.
+        start: the training pairs, the held-out pairs and the tokenizers.
+        batches: the training pairs.
+        validation: the held-out pairs, or None where there are none.
+        plan: the length of the run.
+        translator: the model in training, with its tokenizers.
+        validations_done: validations that an earlier session of the run has done.
+    """
+
+    recipe: Recipe
+    start: Start
+    batches: PairBatches
+    validation: PairBatches | None
+    plan: Plan
+    translator: Translator
+    validations_done: int = 0
+
+    @property
+    def decoded(self) -> list[Pair]:
+        """The held-out pairs within the recipe's limits of length, which validations decode."""
+        if self.validation is None:
+            return []
+        return list(compress(self.start.data.held_out, self.validation.kept))
+
+
+def prepare(
+    recipe: Recipe, resumed: RunFolder | None = None, *, changed_data: bool = False
+) -> Prepared:
+    """Reads the data, learns the tokenizers, makes the batches and builds the model.
+
+    Args:
+        recipe: what to train, with absolute paths.
+        resumed: the folder of the run to continue. Its tokenizers, held-out pairs and last
+            checkpoint are taken from there.
+        changed_data: whether the data may have changed since the run was started.
+
+    Raises:
+        InputError: if the data, the recipe or the folder cannot be used.
+    """
+    done, checkpoint = resumed.last_checkpoint() if resumed else (0, None)
+    if resumed:
+        start = resume_start(recipe, resumed, is_new=not checkpoint, changed_data=changed_data)
+    else:
+        start = new_start(recipe)
+    config, codec, held_out = recipe.training, start.codec, start.data.held_out
+    _check_held_out(config, held_out)
+    _check_short_list(config, codec)
+    check_metric(config, codec, held_out)
+    batches = training_batches(recipe, codec, start.training)
+    validation = validation_batches(recipe, codec, held_out) if held_out else None
+    plan = Plan.of(config, batches.steps_per_epoch)
+    if resumed:
+        _check_validations(config, plan, resumed, done)
+    plan.check_updates(config)
+    warn_of_memory(recipe.name, recipe.model, codec)
+    model = _make_model(recipe, codec, checkpoint, plan.steps)
+    # No limit of its own: it decodes the held-out pairs that are within the recipe's limits.
+    translator = Translator(model, codec, max_tokens=UNLIMITED)
+    return Prepared(recipe, start, batches, validation, plan, translator, done)
+
+
+def _make_model(
+    recipe: Recipe, codec: TextCodec, checkpoint: Path | None, total_steps: int
+) -> Seq2Seq:
+    """Return the checkpoint's model, or a new one that begins with the pretrained embeddings."""
+    if checkpoint is not None:
+        model = load_model(checkpoint, include_optimizer=True)
+    else:
+        model = build_model(recipe, codec, total_steps)
+        load_pretrained(recipe.model, model, codec)
+    make_fit_variables(model, len(codec.target.vocabulary))
+    return model
+
+
+def _check_held_out(config: TrainingConfig, held_out: Sequence[Pair]) -> None:
+    """Check that there are held-out pairs where a setting goes by their metric."""
+    watching = {"schedule": config.schedule == "plateau", "patience": config.patience > 0}
+    for name, watches in watching.items():
+        if watches and not held_out:
+            raise InputError(
+                f"`training.{name}`={getattr(config, name)!r} needs held-out pairs to watch. "
+                "Received: data.held_out=0 and no data.validation_path."
+            )
+
+
+def _check_short_list(config: TrainingConfig, codec: TextCodec) -> None:
+    size, least = len(codec.target.vocabulary), 2 * LEAST_ALLOWED
+    if config.short_list and size < least:
+        raise InputError(
+            f"`training.short_list` needs {least} target tokens or more to have an effect. "
+            f"Received: a vocabulary of {size}."
+        )
+
+
+def _check_validations(config: TrainingConfig, plan: Plan, run: RunFolder, done: int) -> None:
+    if done > plan.stretches:
+        raise InputError(
+            f"{run.path}: the run has been validated {done} times already; set "
+            f"`training.epochs` for as many validations or more. Received: "
+            f"training.epochs={config.epochs}, {plan.stretches} validations."
+        )

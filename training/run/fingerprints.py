@@ -1,0 +1,104 @@
+"""Fingerprints of the files that a run reads, which show whether one of them has changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import checksum_of
+from keras_attention.files.schema import Kind
+
+from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS, find_file
+from ..recipe.recipe import Recipe
+
+FINGERPRINT = Kind(
+    "the path, size and sha256 of a file",
+    lambda value: (
+        isinstance(value, dict)
+        and {key: type(item) for key, item in value.items()}
+        == {"path": str, "size": int, "sha256": str}
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """The path, size and digest of a file, which show whether it has changed.
+
+    Attributes:
+        path: where the file was.
+        size: its bytes.
+        sha256: their digest, in hexadecimal.
+    """
+
+    path: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Fingerprint:
+        """Read a file.
+
+        Raises:
+            InputError: If it cannot be read.
+        """
+        sha256 = checksum_of(Path(path))
+        return cls(os.fspath(path), os.path.getsize(path), sha256)
+
+    def matches(self, path: str) -> bool:
+        """Return whether a file has the same content; it is only read if its size is the same."""
+        found = os.stat(path)
+        if found.st_size != self.size:
+            return False
+        return _sha256(path, found.st_mtime_ns, found.st_ino) == self.sha256
+
+
+def take_fingerprints(recipe: Recipe) -> dict[str, Fingerprint]:
+    """Return a fingerprint for the setting of each file that there is, such as `data.path`.
+
+    Raises:
+        InputError: If one cannot be read.
+    """
+    return {key: Fingerprint.of(path) for key, path in _existing_files(recipe).items()}
+
+
+def changed_file(
+    recipe: Recipe, files: Mapping[str, Fingerprint], keys: Container[str] | None = None
+) -> str:
+    """Return the path of a file that has another content than it had, or "" if none has.
+
+    A file that is missing has not changed.
+
+    Args:
+        recipe: The recipe, whose paths may be others than at the start.
+        files: A fingerprint for the setting of each file.
+        keys: Settings to look at; default all.
+    """
+    for key, path in _existing_files(recipe).items():
+        known = files.get(key)
+        if (keys is None or key in keys) and not (known and known.matches(path)):
+            return path
+    return ""
+
+
+def _existing_files(recipe: Recipe) -> dict[str, str]:
+    """Return the path for the setting of each file that there is."""
+    paths = {f"model.{key}": getattr(recipe.model, key) for key in EMBEDDING_KEYS}
+    for key in PATH_KEYS:
+        if key == "alignment_path" and not recipe.training.guided_alignment:
+            continue
+        try:
+            paths[f"data.{key}"] = find_file(recipe.data, key)
+        except InputError:  # the folder is missing, for one
+            continue
+    return {key: path for key, path in paths.items() if path and os.path.isfile(path)}
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: str, changed: int, number: int) -> str:
+    """Return the digest of a file, cached by its time and inode number: runs may share a file."""
+    return checksum_of(Path(path))

@@ -1,0 +1,83 @@
+"""The length of a run, in epochs of the data, steps and validations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from keras_attention.errors import InputError
+
+from ..recipe.sections import TrainingConfig
+
+
+class Plan(NamedTuple):
+    """The length of a run.
+
+    Attributes:
+        epochs: Passes over the training pairs.
+        steps_per_epoch: Batches of a pass.
+        stretch: Batches between two validations, one of fit's epochs.
+        stretches: How many of these there are.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+    stretch: int
+    stretches: int
+
+    @classmethod
+    def of(cls, config: TrainingConfig, steps_per_epoch: int) -> Plan:
+        """Return the length of the run that a recipe describes.
+
+        Args:
+            config: The recipe's section.
+            steps_per_epoch: Batches of a pass.
+
+        Raises:
+            InputError: If the run is shorter than the steps before its first validation.
+        """
+        steps = config.epochs * steps_per_epoch
+        stretch = config.validate_every or steps_per_epoch
+        if stretch > steps:
+            raise InputError(
+                "`training.validate_every` must be at most the number of all steps, "
+                f"{steps}; 0 validates once an epoch. Received: training.validate_every={stretch}."
+            )
+        return cls(config.epochs, steps_per_epoch, stretch, -(-steps // stretch))
+
+    def check_updates(self, config: TrainingConfig) -> None:
+        """Check that the run updates its weights, and that the warm-up ends.
+
+        Raises:
+            InputError: If it does not.
+        """
+        updates = self.steps // config.accumulate
+        if not updates:
+            raise InputError(
+                f"`training.accumulate` must be at most the number of all steps, {self.steps}, for "
+                f"one update. Received: training.accumulate={config.accumulate}."
+            )
+        if config.warmup >= updates:
+            raise InputError(
+                f"`training.warmup` must be below the number of all updates, {updates}, to come to "
+                f"an end. Received: training.warmup={config.warmup}."
+            )
+
+    @property
+    def steps(self) -> int:
+        """All batches of the run."""
+        return self.stretch * self.stretches
+
+    def epoch(self, step: float) -> str:
+        """Return the number of epochs in a number of steps, as text.
+
+        Example:
+            >>> plan = Plan(epochs=12, steps_per_epoch=100, stretch=250, stretches=5)
+            >>> plan.epoch(250), plan.epoch(1000)
+            ('2.5', '10')
+        """
+        epochs = min(step / self.steps_per_epoch, self.epochs)
+        return f"{epochs:.0f}" if epochs == int(epochs) else f"{epochs:.1f}"
+
+    def place(self, step: int) -> str:
+        """Return the place of a step in the run, in words."""
+        return f"epoch {self.epoch(step)} of {self.epochs}  step {step:,} of {self.steps:,}"

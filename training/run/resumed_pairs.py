@@ -1,0 +1,92 @@
+"""The training pairs of a resumed run: those of its start, or those of changed data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from keras_attention.errors import InputError
+
+from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS
+from ..data.pairs import Pair, read_pairs, split_pairs
+from ..recipe.recipe import Recipe
+from ..recipe.sections import DataConfig
+from .fingerprints import changed_file
+from .run_data import RunData, digest_pairs
+
+
+def split_again(
+    recipe: Recipe, data: RunData, *, accept_changes: bool, with_embeddings: bool
+) -> tuple[list[Pair], RunData]:
+    """Return the training pairs of a resumed run, and its data as it is now.
+
+    Args:
+        recipe: The recipe.
+        data: What the run was started with.
+        accept_changes: Whether files may have changed. The held-out pairs stay, and are removed
+            from the training pairs.
+        with_embeddings: Whether the embeddings' files are read again.
+
+    Raises:
+        InputError: If a file has changed and must not, or cannot be used.
+    """
+    keys = [f"data.{key}" for key in PATH_KEYS]
+    keys += [f"model.{key}" for key in EMBEDDING_KEYS] if with_embeddings else []
+    changed = changed_file(recipe, data.files, keys)
+    if changed and not accept_changes:
+        raise _other_data(changed)
+    if not changed:
+        training = _split_as_before(recipe.data, recipe.seed, data)
+        if training is not None:
+            return training, data
+        if not accept_changes:
+            raise _other_data(f"the pairs of data.format={recipe.data.format!r}")
+    _check_changes(recipe)
+    training = _without(read_pairs(recipe.data, recipe.seed), data.held_out)
+    now = RunData.of(recipe, training, data.held_out)
+    seen = sorted({*data.seen, *now.seen})
+    return training, replace(now, files={**data.files, **now.files}, seen=seen, changed=True)
+
+
+def _split_as_before(config: DataConfig, seed: int, data: RunData) -> list[Pair] | None:
+    """Return the training pairs, or `None` if they or the held-out pairs have changed."""
+    if data.changed:
+        training = _without(read_pairs(config, seed), data.held_out)
+        same = True
+    else:
+        training, held_out = split_pairs(config, seed)
+        same = held_out == data.held_out
+    return training if same and digest_pairs(training) == data.training else None
+
+
+def _other_data(what: str) -> InputError:
+    return InputError(
+        f"{what}: changed since the run was started; put the old data back, start a new run in "
+        "another folder, or continue with the new data by `train --resume --changed-data`, which "
+        "keeps the tokenizers and the held-out pairs."
+    )
+
+
+def _check_changes(recipe: Recipe) -> None:
+    """Refuse other pairs where another setting depends on the old ones."""
+    if recipe.training.schedule == "cosine":
+        raise InputError(
+            "--changed-data needs another schedule than 'cosine', which ends with the last step "
+            "of the old data. Received: training.schedule='cosine'."
+        )
+    if recipe.training.guided_alignment and recipe.data.alignment_path:
+        raise InputError(
+            "--changed-data cannot tell which lines of data.alignment_path belong to the training "
+            "pairs that are left; start a new run. "
+            f"Received: data.alignment_path={recipe.data.alignment_path!r}."
+        )
+
+
+def _without(pairs: Sequence[Pair], held_out: Sequence[Pair]) -> list[Pair]:
+    kept = set(held_out)
+    left = [pair for pair in pairs if pair not in kept]
+    if not left:
+        raise InputError(
+            "expected training pairs beside the held-out ones. Received: the same pairs."
+        )
+    return left
