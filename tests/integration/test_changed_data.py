@@ -230,8 +230,7 @@ def end(run):
     ("settings", "message"),
     [
         (["accumulate=4"], "`training.accumulate` must be at most the number of all steps, 3,"),
-        (["warmup=3"], "`training.warmup` must be below the number of all updates, 3, to come to"),
-        (["warmup=1", "accumulate=2"], "`training.warmup` must be below the number of all updat"),
+        (["warmup=31"], "`training.warmup` must be at most 10 times the number of all updates, 3,"),
     ],
 )
 def test_what_would_train_nothing_is_refused(settings, message, work, run):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from keras_attention.errors import InputError
 
 from ..recipe.sections import TrainingConfig
+
+LONGEST_WARM_UP = 10
+"""A warm-up this many times longer than the run ends at a tenth of the learning rate."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Plan(NamedTuple):
@@ -45,10 +51,10 @@ class Plan(NamedTuple):
         return cls(config.epochs, steps_per_epoch, stretch, -(-steps // stretch))
 
     def check_updates(self, config: TrainingConfig) -> None:
-        """Check that the run updates its weights, and that the warm-up ends.
+        """Check that the run updates its weights, and warn of a warm-up that does not end.
 
         Raises:
-            InputError: If it does not.
+            InputError: If there is no update, or none gets beyond a tenth of the learning rate.
         """
         updates = self.steps // config.accumulate
         if not updates:
@@ -56,10 +62,17 @@ class Plan(NamedTuple):
                 f"`training.accumulate` must be at most the number of all steps, {self.steps}, for "
                 f"one update. Received: training.accumulate={config.accumulate}."
             )
-        if config.warmup >= updates:
+        if config.warmup > LONGEST_WARM_UP * updates:
             raise InputError(
-                f"`training.warmup` must be below the number of all updates, {updates}, to come to "
-                f"an end. Received: training.warmup={config.warmup}."
+                f"`training.warmup` must be at most {LONGEST_WARM_UP} times the number of all "
+                f"updates, {updates}, or the learning rate stays near 0. "
+                f"Received: training.warmup={config.warmup}."
+            )
+        if config.warmup > updates:
+            _logger.warning(
+                "training.warmup=%d is longer than the %d updates of this run, so the learning "
+                "rate reaches only %.0f%% of training.learning_rate.",
+                *(config.warmup, updates, 100 * updates / config.warmup),
             )
 
     @property

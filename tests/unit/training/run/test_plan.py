@@ -22,10 +22,17 @@ def test_a_validation_must_come_before_the_end():
     ("settings", "message"),
     [
         ({"accumulate": 31}, r"number of all steps, 30, for one update\. Received: .*=31"),
-        ({"accumulate": 3, "warmup": 10}, r"number of all updates, 10, to come to an end\."),
+        ({"accumulate": 3, "warmup": 101}, r"at most 10 times the number of all updates, 10, or"),
     ],
 )
-def test_weights_must_be_updated_and_the_warm_up_end(settings, message):
+def test_weights_must_be_updated_and_by_more_than_nearly_nothing(settings, message):
     config = TrainingConfig(epochs=3, **settings)
     with pytest.raises(InputError, match=message):
         Plan.of(config, 10).check_updates(config)
+
+
+def test_a_warm_up_longer_than_the_run_is_warned_of(caplog):
+    for warmup, warned in ((30, False), (40, True)):
+        config = TrainingConfig(epochs=3, warmup=warmup)
+        Plan.of(config, 10).check_updates(config)
+        assert ("reaches only 75% of training.learning_rate" in caplog.text) is warned
