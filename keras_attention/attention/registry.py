@@ -33,7 +33,7 @@ class Mechanism:
         name: its name in a recipe.
         path: `"module:Class"`, or `"module:Class.method"` for a class method that makes a layer.
             Empty for no attention.
-        doc: what it is, in a few words.
+        doc: what it is, in a few words, and its paper.
         arguments: the setting that each argument is taken from, by the name of the argument.
         fixed: arguments that no setting changes.
         content: the mechanism whose score it uses where `model.content` is `"paper"`; passed as
@@ -148,7 +148,7 @@ _ADDITIVE = {**_NARROW, "normalize": "normalize"}
 _BAHDANAU = Mechanism(
     "bahdanau",
     f"{_HERE}.bahdanau_attention:BahdanauAttention",
-    "additive score",
+    "additive score (Bahdanau et al. 2015)",
     arguments=_ADDITIVE,
     score=True,
 )
@@ -156,7 +156,7 @@ _NORMED = replace(_BAHDANAU, arguments=_NARROW, fixed={"normalize": True})
 _LUONG = Mechanism(
     "luong",
     f"{_HERE}.luong_attention:LuongAttention",
-    "multiplicative scores, and one by location",
+    "dot, general, concat or location score (Luong et al. 2015)",
     arguments={
         "score": "score",
         "scale": "scale",
@@ -169,13 +169,13 @@ _LUONG = Mechanism(
 _SCALED = Mechanism(
     "scaled-dot-product",
     f"{_HERE}.scaled_dot_product_attention:ScaledDotProductAttention",
-    "a Transformer's score",
+    "scaled dot product (Vaswani et al. 2017)",
     arguments=_MAPPED,
 )
 _LOCAL = Mechanism(
     "local-m",
     f"{_HERE}.local_attention:LocalAttention",
-    "a window around the step's own number",
+    "window around the step's own number (Luong et al. 2015)",
     arguments={"window": "window"},
     content=_LUONG,
 )
@@ -187,32 +187,32 @@ for _row in (
     replace(
         _LOCAL,
         name="local-p",
-        doc="a window around a predicted position",
+        doc="window around a predicted position (Luong et al. 2015)",
         fixed={"predictive": True},
     ),
     Mechanism(
         "location-aware",
         f"{_HERE}.location_aware_attention:LocationAwareAttention",
-        "additive score that sees the last weights",
+        "additive score that sees the last weights (Chorowski et al. 2015)",
         arguments=_ADDITIVE,
     ),
     Mechanism(
         "coverage",
         f"{_HERE}.coverage_attention:CoverageAttention",
-        "additive score that sees the sum of all weights so far",
+        "additive score that sees the sum of all weights so far (Tu et al. 2016)",
         arguments=_ADDITIVE,
     ),
     Mechanism(
         "monotonic",
         f"{_HERE}.monotonic_attention:MonotonicAttention",
-        "one position, which never goes back",
+        "one position, which only moves forward (Raffel et al. 2017)",
         content=_NORMED,
         rules={("mapping",): check_own_mapping},
     ),
     Mechanism(
         "chunkwise",
         f"{_HERE}.chunkwise_attention:ChunkwiseAttention",
-        "a chunk that ends at such a position",
+        "chunk that ends where monotonic attention stops (Chiu and Raffel 2018)",
         arguments={"chunk": "window"},
         content=_NORMED,
         rules={("mapping",): check_own_mapping},
@@ -220,7 +220,7 @@ for _row in (
     Mechanism(
         "multi-head",
         f"{_HERE}.query_key_value_attention:QueryKeyValueAttention.of_width",
-        "projected queries, keys and values, in heads",
+        "projected queries, keys and values, in heads (Vaswani et al. 2017)",
         arguments={"units": "attention_units", "heads": "heads"},
         content=_SCALED,
         rules={("attention_units", "heads"): check_heads},
@@ -228,15 +228,15 @@ for _row in (
     Mechanism(
         "external-memory",
         f"{_HERE}.external_memory_attention:ExternalMemoryAttention",
-        "a memory that is read and written by content and place",
+        "memory that is read and written (Graves et al. 2014)",
         arguments={"width": "attention_units", **_MAPPED},
     ),
     Mechanism(
         "peeky",
         f"{_HERE}.peeky_attention:PeekyAttention",
-        "both ends of the memory, the same at every step",
+        "both ends of the memory at every step (Cho et al. 2014)",
         alignment=False,
     ),
-    Mechanism("none", "", "the plain fixed-vector model", alignment=False),
+    Mechanism("none", "", "the plain fixed-vector model (Sutskever et al. 2014)", alignment=False),
 ):
     register(_row)

@@ -198,8 +198,8 @@ class ModelConfig(Section):
     scale: bool = setting(False, "scaled Luong score")
     content: str = setting(
         "paper",
-        "score under local, monotonic, chunkwise and multi-head attention; paper: Luong's under "
-        "local, scaled products under multi-head, normed Bahdanau under the others",
+        f"score under {', '.join(name for name, row in MECHANISMS.items() if row.content)}; "
+        "paper: the one in the mechanism's own paper",
         choices=SCORES.keys(),
     )
     mapping: str = setting(
