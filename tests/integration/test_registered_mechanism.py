@@ -64,7 +64,7 @@ class NegativeDistance(AttentionMechanism):
 
 
 ROW = Mechanism(
-    "distance",
+    "toy",
     f"{__name__}:NegativeDistance",
     "minus the squared distance",
     arguments={"units": "attention_units", "mapping": "mapping"},
@@ -82,7 +82,7 @@ def row():
 
 @pytest.fixture(scope="module")
 def translator(tmp_path_factory):
-    recipe = load_recipe("copy", [*TINY, "attention=distance"])
+    recipe = load_recipe("copy", [*TINY, "attention=toy"])
     with pytest.MonkeyPatch.context() as patch:
         train_eagerly(patch)
         trained = train(recipe, tmp_path_factory.mktemp("runs") / "run")
@@ -94,16 +94,16 @@ def translator(tmp_path_factory):
 
 
 def test_a_recipe_checks_it_by_its_row():
-    assert "distance" in SETTINGS["model.attention"].expected
-    config = load_recipe("copy", ["attention=distance"]).model
+    assert "toy" in SETTINGS["model.attention"].expected
+    config = load_recipe("copy", ["attention=toy"]).model
     assert read_by_attention(config) == {"attention_units", "mapping"}
-    expected = r"`model\.units` with model\.attention='distance': `units` must be even\. .*units=7"
+    expected = r"`model\.units` with model\.attention='toy': `units` must be even\. .*units=7"
     with pytest.raises(InputError, match=expected):
-        load_recipe("copy", ["attention=distance", "units=7"])
+        load_recipe("copy", ["attention=toy", "units=7"])
 
 
 def test_other_mechanisms_use_its_score():
-    config = load_recipe("copy", ["attention=local-m", "content=distance", "units=4"]).model
+    config = load_recipe("copy", ["attention=local-m", "content=toy", "units=4"]).model
     built = build_attention(config, 20)
     assert type(built) is LocalAttention and type(built.content) is NegativeDistance
 

@@ -199,7 +199,7 @@ class ModelConfig(Section):
     content: str = setting(
         "paper",
         f"score under {', '.join(name for name, row in MECHANISMS.items() if row.content)}; "
-        "paper: the one in the mechanism's own paper",
+        "paper: the one that the mechanism's paper uses",
         choices=SCORES.keys(),
     )
     mapping: str = setting(
