@@ -1,1 +1,1 @@
-"""The attention mechanisms, one file each. `base` holds what several of them share."""
+"""The attention mechanisms, one file each; `registry` declares them, `base` has what they share."""

@@ -9,33 +9,10 @@ from typing import TYPE_CHECKING
 
 from keras_attention.errors import InputError
 
+from .mechanisms import check_attention, read_by_attention
+
 if TYPE_CHECKING:
     from .sections import ModelConfig
-
-_ADDITIVE = ("normalize", "attention_units", "mapping")
-_LUONG = ("score", "scale", "mapping")
-_READ_BY_ATTENTION: dict[str, tuple[str, ...]] = {
-    "bahdanau": _ADDITIVE,
-    "luong": _LUONG,
-    "local-m": ("content", "window"),
-    "local-p": ("content", "window"),
-    "location-aware": _ADDITIVE,
-    "coverage": _ADDITIVE,
-    "monotonic": ("content",),
-    "chunkwise": ("content", "window"),
-    "multi-head": ("content", "heads", "attention_units"),
-    "external-memory": ("attention_units", "mapping"),
-    "peeky": (),
-    "none": (),
-}
-_READ_BY_PAPERS_SCORE = {
-    "local-m": _LUONG,
-    "local-p": _LUONG,
-    "monotonic": ("attention_units", "mapping"),
-    "chunkwise": ("attention_units", "mapping"),
-    "multi-head": ("mapping",),
-}
-_READ_BY_SCORE = {"bahdanau": _ADDITIVE, "luong": _LUONG}
 
 _OF_LSTMS = ("merge", "bridge", "layer_norm", "recurrent_dropout")
 _OF_SOME = (
@@ -43,17 +20,6 @@ _OF_SOME = (
     "feed_forward", "placement", "input_feeding", *_OF_LSTMS,
 )  # fmt: skip
 """What some models read and others do not; what is not here every model reads."""
-
-
-def read_by_attention(config: ModelConfig) -> frozenset[str]:
-    """The names of the settings that the mechanism is made of."""
-    read = set(_READ_BY_ATTENTION[config.attention])
-    if "content" in read:
-        papers = _READ_BY_PAPERS_SCORE[config.attention]
-        read |= set(_READ_BY_SCORE.get(config.content, papers))
-    if "score" in read and config.score == "concat":
-        read.add("attention_units")
-    return frozenset(read)
 
 
 def ignored_settings(config: ModelConfig) -> tuple[str, ...]:
@@ -76,11 +42,7 @@ def check_model(config: ModelConfig) -> None:
     """
     _check_decoder(config)
     _check_heads(config)
-    if config.attention in ("monotonic", "chunkwise") and config.mapping != "softmax":
-        raise InputError(
-            f"`model.mapping` must be 'softmax' with model.attention={config.attention!r}, which "
-            f"has a mapping of its own. Received: model.mapping={config.mapping!r}."
-        )
+    check_attention(config)
     _check_unread(config)
 
 
@@ -146,12 +108,6 @@ def _check_heads(config: ModelConfig) -> None:
         raise InputError(
             "`model.units` of a Transformer must be even and a multiple of model.heads. "
             f"Received: model.units={units}, model.heads={heads}."
-        )
-    name = "attention_units" if config.attention_units else "units"
-    if config.attention == "multi-head" and getattr(config, name) % heads:
-        raise InputError(
-            f"`model.{name}` must be a multiple of model.heads with model.attention='multi-head'. "
-            f"Received: model.{name}={getattr(config, name)}, model.heads={heads}."
         )
 
 

@@ -19,8 +19,8 @@ from keras_attention.errors import InputError, suggest
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
 
+from .mechanisms import has_alignment
 from .sections import (
-    WITHOUT_ALIGNMENT,
     DataConfig,
     DecodingConfig,
     ModelConfig,
@@ -88,7 +88,7 @@ class Recipe(Section):
             "decoding.replace_unknown": self.decoding.replace_unknown,
         }
         for key, value in wanted.items():
-            if value and self.model.attention in WITHOUT_ALIGNMENT:
+            if value and not has_alignment(self.model):
                 raise InputError(
                     f"`{key}` goes by the alignment and needs a model.attention that has one. "
                     f"Received: model.attention={self.model.attention!r}."

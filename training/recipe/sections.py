@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keras_attention.attention.registry import MECHANISMS, SCORES
 from keras_attention.decoding.options import (
     LONGEST,
     MOST_COVERAGE_PENALTY,
@@ -18,26 +19,12 @@ from keras_attention.text.tokenizers import TOKENIZERS
 
 from ..metrics.text_metrics import METRICS
 from ..tasks.synthetic import TASKS
-from .model_checks import check_model, projects, read_by_attention
+from .mechanisms import read_by_attention
+from .model_checks import check_model, projects
 from .settings import Section, setting
 
-ATTENTIONS = (
-    "bahdanau",
-    "luong",
-    "local-m",
-    "local-p",
-    "location-aware",
-    "coverage",
-    "monotonic",
-    "chunkwise",
-    "multi-head",
-    "external-memory",
-    "peeky",
-    "none",
-)
 TABLES = ("tsv", "csv")
 """Values of `data.format` that are tables of columns."""
-WITHOUT_ALIGNMENT = ("peeky", "none")
 _WIDTH = 16_384
 """Largest width of a layer, whose matrices have the square of it."""
 
@@ -203,7 +190,7 @@ class ModelConfig(Section):
 
     # The layers' own constants say the same, but would bring Keras in; a test compares.
     section = "model"
-    attention: str = setting("bahdanau", "how the decoder attends", choices=ATTENTIONS)
+    attention: str = setting("bahdanau", "how the decoder attends", choices=MECHANISMS.keys())
     score: str = setting(
         "general", "Luong's score", choices=("dot", "general", "concat", "location")
     )
@@ -211,9 +198,9 @@ class ModelConfig(Section):
     scale: bool = setting(False, "scaled Luong score")
     content: str = setting(
         "paper",
-        "score under local, monotonic, chunkwise and multi-head attention; paper: Luong's under "
-        "local, scaled products under multi-head, normed Bahdanau under the others",
-        choices=("paper", "bahdanau", "luong"),
+        f"score under {', '.join(name for name, row in MECHANISMS.items() if row.content)}; "
+        "paper: the one that the mechanism's paper uses",
+        choices=SCORES.keys(),
     )
     mapping: str = setting(
         "softmax", "from scores to weights", choices=("softmax", "sparsemax", "entmax15")
@@ -302,7 +289,7 @@ class ModelConfig(Section):
     @property
     def scores_by_location(self) -> bool:
         """Whether a score of `data.max_source_length` rows is among what is built."""
-        return self.score == "location" and "score" in read_by_attention(self)
+        return "max_source_length" in read_by_attention(self)
 
     def _check_ties(self) -> None:
         """Checks that the outputs can be compared with the embeddings they are tied to."""

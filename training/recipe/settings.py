@@ -35,7 +35,7 @@ class Setting:
     key: str
     default: Any
     doc: str
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = ()
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
