@@ -16,7 +16,7 @@ from keras_attention.text.normalization import FORMS
 from keras_attention.text.subword_learning import MODEL_TYPES
 from keras_attention.text.tokenizers import TOKENIZERS
 
-from ..metrics.text_metrics import METRICS
+from ..metrics.metric_kinds import METRICS
 from ..tasks.synthetic import TASKS
 from .model_checks import check_model, projects, read_by_attention
 from .settings import Section, setting

@@ -24,6 +24,7 @@ from keras_attention.cli.arguments import (
     Words,
     given,
 )
+from keras_attention.training.metrics.metric_kinds import METRICS
 
 
 def evaluate(
@@ -46,8 +47,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAMES",
-            help="Metrics, separated by commas: exact_match (the default), bleu, chrf, ter, wer, "
-            "per, g2p_wer.",
+            help=f"Metrics, separated by commas: {', '.join(METRICS)}.  [default: exact_match]",
         ),
     ] = "",
     tokenize: Annotated[
