@@ -82,10 +82,10 @@ class Bridge(keras.layers.Layer):
 
     def call(self, states: Any) -> tuple[tuple[Tensor, Tensor], ...]:
         """Bridges every decoder layer; see the class for shapes."""
-        initial = []
+        bridges = {"dense": self._dense_state, "copy": self._copy_state, "zero": self._zero_state}
+        bridge, initial = bridges[self.kind], []
         for index in range(self.layers):
             state = states[min(index, len(states) - 1)]
-            bridge = getattr(self, f"_{self.kind}_state")
             initial.append(bridge(index, state[0::2], state[1::2]))
         return tuple(initial)
 
