@@ -9,7 +9,7 @@ from typing import Any
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.threads import limit_threads
 from keras_attention.distribution import describe_conflict
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, SettingError
 from keras_attention.files.text_files import reason_not_written
 
 _INTERRUPTED = 130
@@ -56,7 +56,7 @@ def _run() -> int:
     except Exception as error:
         usage_error: Any = typer.BadParameter.__base__  # an unknown option or a missing argument
         reason = reason_not_written(error)
-        if isinstance(error, (InputError, usage_error)):
+        if isinstance(error, (InputError, SettingError, usage_error)):
             return _report(error)
         if isinstance(error, OSError) or reason:
             return _report(_as_sentence(error, reason))
@@ -76,7 +76,9 @@ def _as_sentence(error: Exception, reason: str) -> Exception:
 
 def _report(error: Exception) -> int:
     """One line on standard error."""
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    from keras_attention.cli.search_options import in_options
+
+    message = error.format_message() if hasattr(error, "format_message") else in_options(error)
     try:
         sys.stdout.flush()
     except OSError:

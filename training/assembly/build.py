@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, OptionError
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.objectives.losses import MaskedCrossentropy
 from keras_attention.objectives.metrics import MaskedAccuracy
@@ -24,15 +24,15 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
     """Learns both tokenizers from the training pairs.
 
     Raises:
-        InputError: if settings of the search do not fit each other.
+        InputError: if options of the search do not fit each other.
     """
     data, decoding = recipe.data, dict(recipe.decoding.values())
     decoding["max_length"] = decoding["max_length"] or data.max_target_length
     decoding["replace_unknown"] = decoding["replace_unknown"] or recipe.model.copying
     try:
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
-    except ValueError as error:
-        raise InputError(f"the recipe describes no search: {error}") from error
+    except OptionError as error:
+        raise InputError(error.named("decoding.{}".format)) from error
     return TextCodec(*learn_tokenizers(recipe.text, pairs, seed=recipe.seed), settings)
 
 

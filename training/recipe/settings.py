@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from keras_attention.decoding.options import LARGEST
 from keras_attention.errors import InputError
+from keras_attention.settings.setting import LARGEST
 
 _KINDS = {
     bool: "true or false",

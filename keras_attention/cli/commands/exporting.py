@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keras_attention.cli.arguments import ModelFolder
-from keras_attention.decoding.options import LARGEST
+from keras_attention.settings.setting import LARGEST
 
 
 def export(

@@ -6,27 +6,23 @@ from typing import Annotated
 import typer
 
 from keras_attention.cli.arguments import (
-    BeamWidth,
-    CoveragePenalty,
     DataFormat,
     DataSettings,
     KerasModel,
-    LengthPenalty,
     MaxTokens,
-    MinLength,
-    NoRepeatNgram,
     OtherModels,
-    RepetitionPenalty,
     ReplaceUnknown,
     TargetFile,
     Threshold,
     WholeVocabulary,
     Words,
-    given,
 )
+from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
+from keras_attention.decoding.options import StoredOptions
 from keras_attention.training.metrics.metric_kinds import METRICS
 
 
+@with_search_options(StoredOptions)
 def evaluate(
     models: Annotated[
         list[Path],
@@ -72,12 +68,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Write the outputs, one a line.")
     ] = None,
     others: OtherModels = None,
-    beam: BeamWidth = None,
-    length_penalty: LengthPenalty = None,
-    coverage_penalty: CoveragePenalty = None,
-    min_length: MinLength = None,
-    repetition_penalty: RepetitionPenalty = None,
-    no_repeat_ngram: NoRepeatNgram = None,
+    search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
     replace_unknown: ReplaceUnknown = False,
     errors: Annotated[int, typer.Option(min=0, metavar="N", help="Wrong outputs shown.")] = 5,
@@ -91,14 +82,6 @@ def evaluate(
     from keras_attention.cli.notes import compared_form, print_notes
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
 
-    search = given(
-        beam_width=beam,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        min_length=min_length,
-        repetition_penalty=repetition_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-    )
     members = others or []
     report = Report(
         metrics=metrics,

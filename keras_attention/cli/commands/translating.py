@@ -8,53 +8,35 @@ import typer
 from keras_attention.cli.arguments import (
     AnyModel,
     BatchSize,
-    BeamWidth,
-    CoveragePenalty,
     Deadline,
-    GroupDiversity,
-    Groups,
-    LengthPenalty,
     MaxTokens,
-    MinLength,
-    NoRepeatNgram,
     OtherModels,
     Prefix,
-    RepetitionPenalty,
     ReplaceUnknown,
-    Sample,
-    Seed,
     Server,
-    Temperature,
     Threshold,
-    TopK,
-    TopP,
     WholeVocabulary,
     Words,
-    given,
 )
 from keras_attention.cli.lines import OnError
+from keras_attention.cli.search_options import (
+    NONE_GIVEN,
+    BeamWidth,
+    SearchChoices,
+    with_search_options,
+)
+from keras_attention.decoding.options import SearchOptions
 
 _OUTPUT = "Output"
 
 
+@with_search_options(SearchOptions)
 def translate(
     model: AnyModel,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Lines, or - for stdin.")] = "-",
     others: OtherModels = None,
-    beam: BeamWidth = None,
-    length_penalty: LengthPenalty = None,
-    coverage_penalty: CoveragePenalty = None,
-    min_length: MinLength = None,
-    repetition_penalty: RepetitionPenalty = None,
-    no_repeat_ngram: NoRepeatNgram = None,
+    search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
-    groups: Groups = None,
-    group_diversity: GroupDiversity = None,
-    sample: Sample = None,
-    temperature: Temperature = None,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    seed: Seed = None,
     prefix: Prefix = "",
     batch_size: BatchSize = 64,
     max_tokens: MaxTokens = None,
@@ -128,22 +110,8 @@ def translate(
     from keras_attention.cli.servers import SERVED_AT_ONCE, open_server
     from keras_attention.cli.translating import Printed, run_translate
 
-    search = given(
-        beam_width=beam,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        min_length=min_length,
-        repetition_penalty=repetition_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-        groups=groups,
-        group_diversity=group_diversity,
-        sample=sample,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        prefix=checked_text(prefix, "--prefix") or None,
-    )
+    if prefix:
+        search = {**search, "prefix": checked_text(prefix, "--prefix")}
     links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
     if server is not None:
         refused = {
@@ -174,7 +142,7 @@ def translate(
             whole_vocabulary=whole_vocabulary,
             max_tokens=max_tokens,
         )
-        size = lines_at_once(model, batch_size, sample=bool(sample))
+        size = lines_at_once(model, batch_size, sample=search.get("sample", False))
     printed = Printed(nbest, scores=scores, links=links, as_json=as_json)
     run_translate(translator, file, size, printed, on_error=on_error, output=output)
 
@@ -227,7 +195,8 @@ def plot(
     else:
         check_page(page)
     count = nbest or beam or 1
-    translations = list(open_translator(model, given(beam_width=beam), nbest=count)(lines))
+    search = {} if beam is None else {"beam_width": beam}
+    translations = list(open_translator(model, search, nbest=count)(lines))
     if output is not None:
         plot_alignment(translations[0], output)
     if page is not None:
