@@ -77,8 +77,8 @@ def test_models_and_checkpoints_search_together(run, trained):
         ("evaluate {m} --with {m}/1", "/1: an export is searched alone, --with needs folders."),
         (
             "evaluate {m} --repetition-penalty 0.5",
-            "--repetition-penalty must be a finite number of at least 1 and at most 1000. Received: "
-            "--repetition-penalty 0.5.",
+            "--repetition-penalty must be a finite number of at least 1 and at most 1000. Received"
+            ": --repetition-penalty 0.5.",
         ),
         ("translate {m}/checkpoints/none.keras", "none.keras: no such file"),
         ("export {m}/model.keras", "model.keras' is a file"),
