@@ -29,7 +29,7 @@ def call():
         def command(name: str = "", search: SearchChoices = NONE_GIVEN) -> None:
             found.append((name, search))
 
-        app = typer.Typer()
+        app = typer.Typer(rich_markup_mode="markdown")
         app.command()(command)
         return CliRunner().invoke(app, arguments), found
 
