@@ -93,31 +93,6 @@ def checked_text(text: str, name: str = "TEXT") -> str:
     return text
 
 
-def plotted_lines(
-    text: str | None, file: str | None, picture: Path | None, page: Path | None, nbest: int | None
-) -> list[str]:
-    """What `plot` was given to draw: a text, or the lines of a file for a page.
-
-    Raises:
-        InputError: if it was given neither or both, options that go with a page without one, or
-            what cannot be read.
-    """
-    if text is not None and file is not None:
-        raise InputError(f"plot takes a TEXT or --file LINES. Received: both, --file {file}.")
-    for name, value in {"--file": file, "--nbest": nbest}.items():
-        if value is not None and page is None:
-            raise InputError(f"{name} needs --html PAGE. Received: {name} {value} alone.")
-    if text is not None:
-        return [checked_text(text)]
-    if file is None:
-        raise InputError("plot takes a TEXT or --file LINES. Received: neither.")
-    if picture is not None:
-        raise InputError(
-            f"--output is a picture of one TEXT. Received: --output {picture} with --file {file}."
-        )
-    return list(open_lines(file))
-
-
 def available_batches(lines: Iterable[Line], size: int) -> Iterator[Batch]:
     """Batches of what has come so far: a lone line is not kept waiting for others.
 

@@ -1,4 +1,4 @@
-"""The entry point: quiet start, one-sentence errors, exit codes."""
+"""The entry point: standard streams, one-sentence errors, exit codes."""
 
 import io
 import os
@@ -6,10 +6,11 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from keras_attention.cli.native_messages import hide_start_messages
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.threads import limit_threads
 from keras_attention.distribution import describe_conflict
-from keras_attention.errors import InputError, SettingError
+from keras_attention.errors import InputError
 from keras_attention.files.text_files import reason_not_written
 
 _INTERRUPTED = 130
@@ -25,7 +26,7 @@ def main() -> None:
     with stop_on_signals():
         try:
             _open_streams()
-            _quiet_start()
+            _prepare_tensorflow()
             _write_utf8()
             if conflict := describe_conflict():
                 print(f"warning: {conflict}", file=sys.stderr)
@@ -56,7 +57,7 @@ def _run() -> int:
     except Exception as error:
         usage_error: Any = typer.BadParameter.__base__  # an unknown option or a missing argument
         reason = reason_not_written(error)
-        if isinstance(error, (InputError, SettingError, usage_error)):
+        if isinstance(error, (InputError, usage_error)):
             return _report(error)
         if isinstance(error, OSError) or reason:
             return _report(_as_sentence(error, reason))
@@ -112,20 +113,11 @@ def _write_utf8() -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
-def _quiet_start() -> None:
-    """Sets TensorFlow up before it is imported.
+def _prepare_tensorflow() -> None:
+    """Set the environment that TensorFlow reads when it is imported.
 
-    oneDNN trains up to 1.6 times as fast on a CPU. TensorFlow's own start-up messages go straight
-    to file descriptor 2, whatever its log level, so that is pointed elsewhere and `sys.stderr`
-    kept; set TF_CPP_MIN_LOG_LEVEL below 3 to see them.
+    oneDNN trains up to 1.6 times as fast on a CPU.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     limit_threads(os.environ)
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
-        return
-    try:
-        kept = os.dup(2)
-    except OSError:  # no standard error at all
-        return
-    sys.stderr = open(kept, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    hide_start_messages(os.environ)

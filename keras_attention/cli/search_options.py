@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from keras_attention.decoding.options import SearchOptions, StoredOptions, check_option
-from keras_attention.errors import OptionError, SettingError
+from keras_attention.errors import OptionError
 from keras_attention.settings.setting import Setting
 
 _KNOWN = {known.key: known for known in SearchOptions.settings()}
@@ -33,8 +33,6 @@ def in_options(error: Exception) -> str:
     """Return the message of an error, in which options are called as on the command line."""
     if isinstance(error, OptionError):
         return error.named(option_of, quote="", joint=" ")
-    if isinstance(error, SettingError) and error.field in _KNOWN:
-        return f"{option_of(error.field)} {error.problem}"
     return str(error)
 
 

@@ -1,10 +1,7 @@
-"""`evaluate` and `score`: metrics, quality by length, two systems compared, log-probabilities."""
+"""The tables of `evaluate`: metrics, quality by source length, and two models compared."""
 
 from __future__ import annotations
 
-import json
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_attention.cli.output import print_evaluation, print_wrong
-from keras_attention.cli.runtimes import Translate, evaluation_pairs
+from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
@@ -24,8 +21,6 @@ from keras_attention.training.evaluation.evaluate import Evaluation, Form, evalu
 from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metrics.metric_kinds import Score, format_value
 from keras_attention.training.metrics.text_metrics import make_metric
-from keras_attention.translation.result import perplexity
-from keras_attention.translation.translator import Translator
 from keras_attention.visualization.figures import check_picture
 
 
@@ -116,67 +111,6 @@ def run_evaluate(
         _report_lengths(evaluations, report)
     if report.compare:
         _print_comparison(evaluations, report)
-
-
-def shared_pairs(models: Sequence[Path]) -> tuple[list[Pair], set[str]]:
-    """The pairs that all models held out, and the sources that any of them was trained on.
-
-    Raises:
-        InputError: if they did not hold out the same pairs.
-    """
-    pairs, seen = evaluation_pairs(models[0])
-    for model in models[1:]:
-        others, trained_on = evaluation_pairs(model)
-        if others != pairs:
-            raise InputError(
-                f"{model}: held out other pairs than {models[0]}; name a file with --data."
-            )
-        seen |= trained_on
-    return pairs, seen
-
-
-def short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
-    """Each model's folder or file without what leads there, where that tells them apart.
-
-    Args:
-        models: what is evaluated.
-        others: what is searched together with the first.
-
-    Raises:
-        InputError: if a model comes twice.
-    """
-    if len(set(models)) < len(models):
-        raise InputError("expected different models. Received: one of them twice.")
-    every = {*models, *others}
-    short = len({path.resolve().name for path in every}) == len(every)
-
-    def name(path: Path) -> str:
-        return path.resolve().name if short else str(path)
-
-    names = [name(path) for path in models]
-    return [" + ".join([names[0], *map(name, others)]), *names[1:]]
-
-
-def run_score(
-    model: Path, pairs: Sequence[Pair], *, as_json: bool, max_tokens: int | None = None
-) -> None:
-    """Prints how likely a model finds each pair, and on standard error the perplexity of all."""
-    translator = Translator.load(model)
-    translator.max_tokens = max_tokens or translator.max_tokens
-    scores = translator.score([source for source, _ in pairs], [target for _, target in pairs])
-    for pair in scores:
-        numbers = (pair.score, pair.per_token, pair.perplexity)
-        texts = (re.sub("[\t\r]", " ", text) for text in (pair.source, pair.target))
-        columns = [*(f"{number:.4f}" for number in numbers), *texts]
-        print(json.dumps(pair.to_json(), ensure_ascii=False) if as_json else "\t".join(columns))
-    tokens = sum(len(pair.tokens) for pair in scores)
-    total = sum(pair.score for pair in scores)
-    sys.stdout.flush()
-    print(
-        f"perplexity {perplexity(scores):.4f}  of {len(scores)} pairs, {tokens} tokens, "
-        f"log-probability {total:.4f}",
-        file=sys.stderr,
-    )
 
 
 def _print_scores(evaluations: Mapping[str, Evaluation], seen: set[str], report: Report) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 
-from keras_attention.cli.evaluation import Report
+from keras_attention.cli.commands.evaluation_tables import Report
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.text.normalization import normalize
 from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer

@@ -1,4 +1,4 @@
-"""The commands that use a model: translate, and plot how it did."""
+"""`translate`: lines from a file or from standard input, by a model or by a server."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,12 +19,7 @@ from keras_attention.cli.arguments import (
     Words,
 )
 from keras_attention.cli.lines import OnError
-from keras_attention.cli.search_options import (
-    NONE_GIVEN,
-    BeamWidth,
-    SearchChoices,
-    with_search_options,
-)
+from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
 from keras_attention.decoding.options import SearchOptions
 
 _OUTPUT = "Output"
@@ -94,7 +89,10 @@ def translate(
     server: Server = None,
     deadline: Deadline = 30.0,
 ) -> None:
-    """Translate lines: one in, one out, as they come.
+    """Translate lines, and print one line for each as soon as it is ready.
+
+    Use it for a file, or at the end of a pipe. MODEL may be a trained model, an export of it, or,
+    with --server, its name on a TensorFlow Serving server.
 
     At a line that cannot be used, the command prints the lines before it and stops with exit code
     2. With --on-error skip or empty it continues, reports these lines and their number on standard
@@ -104,17 +102,17 @@ def translate(
 
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
     """
+    from keras_attention.cli.commands.translated_lines import run_translate
+    from keras_attention.cli.commands.translation_columns import Columns, link_finder
     from keras_attention.cli.lines import checked_text
-    from keras_attention.cli.links import link_finder
-    from keras_attention.cli.runtimes import lines_at_once, open_translator
-    from keras_attention.cli.servers import SERVED_AT_ONCE, open_server
-    from keras_attention.cli.translating import Printed, run_translate
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
     if server is not None:
-        refused = {
+        from keras_attention.cli.commands.server_translator import SERVED_AT_ONCE, open_server
+
+        local = {
             "--with": others,
             "--replace-unknown": replace_unknown,
             "--words": words,
@@ -128,10 +126,12 @@ def translate(
             batch_size=batch_size,
             alignments=alignments or as_json,
             deadline=deadline,
-            refused=[name for name, value in refused.items() if value],
+            refused=[name for name, value in local.items() if value],
         )
         size = batch_size * SERVED_AT_ONCE
     else:
+        from keras_attention.cli.runtimes import lines_at_once, open_translator
+
         translator = open_translator(
             model,
             search,
@@ -143,66 +143,5 @@ def translate(
             max_tokens=max_tokens,
         )
         size = lines_at_once(model, batch_size, sample=search.get("sample", False))
-    printed = Printed(nbest, scores=scores, links=links, as_json=as_json)
-    run_translate(translator, file, size, printed, on_error=on_error, output=output)
-
-
-def plot(
-    model: AnyModel,
-    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The source.")] = None,
-    file: Annotated[
-        str | None,
-        typer.Option(metavar="LINES", help="Sources, a line each, or - for stdin; with --html."),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="A picture: a .png, .svg or .pdf. Without --html it is alignment.png.",
-        ),
-    ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="PAGE", help="A page for a browser: an .html to point in."),
-    ] = None,
-    beam: BeamWidth = None,
-    nbest: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Hypotheses beside each other, with --html. Without it, as many as --beam.",
-        ),
-    ] = None,
-) -> None:
-    """Draw alignments: of a text in the terminal and as a picture, of a text or lines as a page.
-
-    Example: keras-attention plot saved_models/dates "march 27, 2016" -o march.svg
-
-    Example: keras-attention plot saved_models/dates --file a.txt --html a.html --beam 3
-    """
-    from keras_attention.cli.lines import plotted_lines
-    from keras_attention.cli.runtimes import open_translator
-    from keras_attention.visualization.alignment_page import check_page, write_alignment_page
-    from keras_attention.visualization.alignment_text import format_alignment
-    from keras_attention.visualization.plotting import plot_alignment
-
-    lines = plotted_lines(text, file, output, page, nbest)
-    if page is None:
-        output = output or Path("alignment.png")
-    else:
-        check_page(page)
-    count = nbest or beam or 1
-    search = {} if beam is None else {"beam_width": beam}
-    translations = list(open_translator(model, search, nbest=count)(lines))
-    if output is not None:
-        plot_alignment(translations[0], output)
-    if page is not None:
-        title = f"Alignments of {model.resolve().name}"
-        write_alignment_page(translations, page, title=title, nbest=count)
-    if file is None:
-        print(format_alignment(translations[0]))
-    for written in filter(None, (output, page)):
-        print(f"Wrote {written}")
+    columns = Columns(nbest, scores=scores, links=links, as_json=as_json)
+    run_translate(translator, file, size, columns, on_error=on_error, output=output)
