@@ -1,19 +1,20 @@
 """What an exported SavedModel answers, as translations: in this process or from a server."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from numbers import Integral
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_attention.decoding.options import ServedOptions, check_option
-from keras_attention.errors import OptionError, TextError, encode_text
-from keras_attention.settings.setting import LARGEST, Setting
+from keras_attention.errors import TextError, encode_text
+from keras_attention.settings.setting import Setting
 from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+_NBEST = Setting("nbest", 1, "hypotheses of each text that are asked for", minimum=1)
 
 OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
 """What a signature that searches gives."""
@@ -50,8 +51,7 @@ def check_search(nbest: int, **search: Any) -> dict[str, Any]:
         OptionError: if one is out of its range.
         TypeError: if there is no such option.
     """
-    if not isinstance(nbest, Integral) or isinstance(nbest, bool) or not 1 <= nbest <= LARGEST:
-        raise OptionError("nbest", f"must be an integer from 1 to {LARGEST}", nbest=repr(nbest))
+    check_option(_NBEST, nbest)
     known = {option.key: option for option in ServedOptions.settings()}
     given = {name: value for name, value in search.items() if value is not None}
     if unknown := [name for name in given if name not in known]:

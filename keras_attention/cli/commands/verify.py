@@ -7,7 +7,7 @@ import typer
 
 from keras_attention.cli.arguments import ModelFolder
 from keras_attention.cli.lines import open_lines
-from keras_attention.decoding.options import LARGEST
+from keras_attention.settings.setting import LARGEST
 
 
 def verify(
