@@ -99,7 +99,7 @@ def test_a_recipe_checks_it_by_its_row():
     assert config.read_by_mechanism == {"attention_units", "mapping"}
     expected = r"`model\.units` with model\.attention='distance': `units` must be even\. .*units=7"
     with pytest.raises(InputError, match=expected):
-        load_recipe("copy", ["attention=distance", "units=7"])
+        load_recipe("copy", ["attention=distance", "units=7", "merge=sum"])
 
 
 def test_other_mechanisms_use_its_score():
