@@ -69,12 +69,13 @@ os.abort()
 
 def test_tensorflow_and_tflite_start_without_native_output():
     program = """
+import base64, zlib
 import tensorflow
 from ai_edge_litert.interpreter import Interpreter
 from keras_attention.cli.native_messages import _SMALLEST_MODEL
 twice = tensorflow.function(lambda x: 2 * x, jit_compile=True)
 assert twice(tensorflow.ones(2)).numpy().tolist() == [2, 2]
-interpreter = Interpreter(model_content=_SMALLEST_MODEL)
+interpreter = Interpreter(model_content=zlib.decompress(base64.b85decode(_SMALLEST_MODEL)))
 interpreter.allocate_tensors()
 interpreter.invoke()
 """
