@@ -40,7 +40,7 @@ class _End(NamedTuple):
 
 
 def open_lines(file: str) -> Iterator[str]:
-    """The lines of a file, or of standard input where `file` is `-`.
+    """Yield the lines of a file, or of standard input if `file` is `-`.
 
     Raises:
         InputError: if it cannot be read, or a line is not UTF-8.
@@ -49,7 +49,7 @@ def open_lines(file: str) -> Iterator[str]:
 
 
 def open_lines_or_errors(file: str) -> Iterator[Line]:
-    """Yield the lines of a file, or of standard input where `file` is `-`.
+    """Yield the lines of a file, or of standard input if `file` is `-`.
 
     A line that is not UTF-8 is replaced by an error that says where it is.
 
@@ -81,7 +81,7 @@ def check_output(output: Path | None, *inputs: str | os.PathLike[str] | None) ->
 
 
 def checked_text(text: str, name: str = "TEXT") -> str:
-    """A text that was given as an argument of that name.
+    """Return a text that was given as an argument of that name.
 
     Raises:
         InputError: if it is not UTF-8; its other bytes have become lone surrogates.
@@ -94,7 +94,7 @@ def checked_text(text: str, name: str = "TEXT") -> str:
 
 
 def available_batches(lines: Iterable[Line], size: int) -> Iterator[Batch]:
-    """Batches of what has come so far: a lone line is not kept waiting for others.
+    """Yield batches of the lines that are ready: a lone line does not wait for others.
 
     Args:
         lines: read on a thread of their own.

@@ -1,23 +1,18 @@
 """Hides what TensorFlow and the TFLite runtime print when they start, and nothing after that."""
 
-import base64
 import faulthandler
 import os
 import sys
-import zlib
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 
-_SMALLEST_MODEL = zlib.decompress(
-    base64.b85decode(
-        "c-oU-U|<Mw^D$;%;A0SB5Mbb8-~fuS0C@~R9s`365N`ouW*}w+Vu&mVLiivxJaC;XKoTNm1H=wM?1H3@fq@Gw"
-        "4^qbkHH!x-55o*t_)I{o0JfKb;oblL|5;Gv*}&$pLFJM4Lfpo~zztRhahov2NMQh8mI$o"
-    )
+_SMALLEST_MODEL = (
+    "c-oU-U|<Mw^D$;%;A0SB5Mbb8-~fuS0C@~R9s`365N`ouW*}w+Vu&mVLiivxJaC;XKoTNm1H=wM?1H3@fq@Gw4^qbkHH!"
+    "x-55o*t_)I{o0JfKb;oblL|5;Gv*}&$pLFJM4Lfpo~zztRhahov2NMQh8mI$o"
 )
-"""A TFLite file with one operator, which takes the maximum of 0 and a number."""
+"""A TFLite file with one operator, the maximum of 0 and a number; compressed, in base 85."""
 
 
 def hide_start_messages(environment: MutableMapping[str, str]) -> None:
@@ -43,7 +38,7 @@ def hide_start_messages(environment: MutableMapping[str, str]) -> None:
     sys.meta_path.insert(0, _QuietImports())
 
 
-class _QuietImports(MetaPathFinder):
+class _QuietImports:
     """Finds the modules that print when they are imported or first used."""
 
     def find_spec(
@@ -68,8 +63,12 @@ class _QuietLoader(SourceFileLoader):
 
 def _start_tflite(module: ModuleType) -> None:
     """Run a model, because TFLite names its CPU backend, whatever the log level, at the first."""
+    import base64
+    import zlib
+
+    model = zlib.decompress(base64.b85decode(_SMALLEST_MODEL))
     with suppress(Exception):  # a model that cannot be run is reported by those who need it
-        module.Interpreter(model_content=_SMALLEST_MODEL, num_threads=1).allocate_tensors()
+        module.Interpreter(model_content=model, num_threads=1).allocate_tensors()
 
 
 _STARTS: dict[str, Callable[[ModuleType], None]] = {

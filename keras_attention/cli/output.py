@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def log_to_console() -> None:
-    """Shows the library's own log lines as plain sentences."""
+    """Show the library's own log lines as plain sentences."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("keras_attention")
@@ -22,7 +22,7 @@ def log_to_console() -> None:
 
 
 def print_evaluation(evaluation: Any, seen: set[str], errors: int) -> None:
-    """Prints the share of exact matches, of all pairs and of those with a new source."""
+    """Print the share of exact matches, of all pairs and of those with a new source."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"exact match  {evaluation.exact_match:.2%}  of {evaluation.pairs} pairs")
     unseen = evaluation.without(seen)
@@ -37,14 +37,14 @@ def print_evaluation(evaluation: Any, seen: set[str], errors: int) -> None:
 
 
 def print_wrong(evaluation: Any, errors: int) -> None:
-    """Prints the first few outputs that are not what was expected."""
+    """Print the first few outputs that are not what was expected."""
     console = Console(highlight=False, soft_wrap=True)
     for source, target, output in evaluation.wrong[:errors]:
         console.print(f"wrong        {source!r} gave {output!r}, expected {target!r}", markup=False)
 
 
 def print_agreements(agreements: "Sequence[Agreement]") -> bool:
-    """Prints the table of `verify`; tells whether all exports agree."""
+    """Print the table of `verify`, and return whether all exports agree."""
     table = Table("export", "lines", "equal texts", "largest score difference", "")
     table.columns[0].overflow = "fold"  # names are told apart by their ends
     for agreement in agreements:

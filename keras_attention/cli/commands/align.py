@@ -1,8 +1,5 @@
 """`align`: the links between the tokens of given pairs, and how good they are."""
 
-from __future__ import annotations
-
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,7 +119,9 @@ def _check_soft(threshold: bool, words: bool, reverse: bool, gold: bool) -> None
             raise InputError(f"--soft prints weights, not links, and goes without {name}.")
 
 
-def _print_weights(translator: Translator, pairs: Sequence[tuple[str, str]]) -> None:
+def _print_weights(translator: "Translator", pairs: Sequence[tuple[str, str]]) -> None:
+    import json
+
     import numpy as np
 
     from keras_attention.translation.forced_alignment import align_pairs
@@ -131,7 +130,7 @@ def _print_weights(translator: Translator, pairs: Sequence[tuple[str, str]]) -> 
         print(json.dumps(np.round(aligned.weights.astype(float), 4).tolist()))
 
 
-def _print_quality(quality: AlignmentQuality) -> None:
+def _print_quality(quality: "AlignmentQuality") -> None:
     from keras_attention.alignment.links import HIGH_ERROR
 
     print(

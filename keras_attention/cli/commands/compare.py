@@ -1,7 +1,5 @@
 """`compare`: trains variants of a recipe and prints how good they are."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -130,8 +128,8 @@ def _parse_lengths(text: str) -> tuple[int, ...]:
 
 
 def _train_missing(
-    runs: Sequence[Run], folder: Path, jobs: int, lengths: tuple[int, ...], console: Console
-) -> list[Failure]:
+    runs: "Sequence[Run]", folder: Path, jobs: int, lengths: tuple[int, ...], console: "Console"
+) -> "list[Failure]":
     """Train the runs that are missing or of other data, while no other process can do so."""
     from keras_attention.files.folder_lock import hold_folder
     from keras_attention.files.workspaces import find_leftovers
@@ -148,8 +146,8 @@ def _train_missing(
 
 
 def _train(
-    runs: Sequence[Run], jobs: int, lengths: tuple[int, ...], console: Console
-) -> list[Failure]:
+    runs: "Sequence[Run]", jobs: int, lengths: tuple[int, ...], console: "Console"
+) -> "list[Failure]":
     from keras_attention.cli.commands.run_bars import show_runs
     from keras_attention.training.compare.comparison import is_complete
     from keras_attention.training.compare.jobs import run_all
@@ -170,19 +168,19 @@ def _train(
         )
 
 
-def _other_data(runs: Sequence[Run]) -> dict[Run, str]:
+def _other_data(runs: "Sequence[Run]") -> "dict[Run, str]":
     """Return the runs of other data, each with a file that has changed."""
     from keras_attention.training.compare.comparison import other_data
 
     return {run: path for run in runs if (path := other_data(run))}
 
 
-def _describe(changed: Mapping[Run, str]) -> str:
+def _describe(changed: "Mapping[Run, str]") -> str:
     path, names = next(iter(changed.values())), ", ".join(run.folder.name for run in changed)
     return f"{path} has changed since these runs were started: {names}"
 
 
-def _by_reason(refused: Sequence[Refused]) -> dict[str, list[str]]:
+def _by_reason(refused: "Sequence[Refused]") -> dict[str, list[str]]:
     """Return the labels of the combinations that are left out, by reason."""
     found: dict[str, list[str]] = {}
     for each in refused:

@@ -1,8 +1,5 @@
 """`data`: says where a public data set comes from, checks a folder that has it, or fetches it."""
 
-from __future__ import annotations
-
-import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -58,7 +55,7 @@ def data(
     _print_complete(dataset, folder, report)
 
 
-def _missing(dataset: Dataset, folder: Path, codes: Sequence[str]) -> list[DataFile]:
+def _missing(dataset: "Dataset", folder: Path, codes: Sequence[str]) -> "list[DataFile]":
     from keras_attention.training.data.dataset_folder import check_folder
 
     try:
@@ -67,7 +64,7 @@ def _missing(dataset: Dataset, folder: Path, codes: Sequence[str]) -> list[DataF
         raise InputError(f"{error} Nothing that exists is overwritten: remove it first.") from None
 
 
-def _describe(dataset: Dataset) -> None:
+def _describe(dataset: "Dataset") -> None:
     rows = {
         dataset.name: dataset.title,
         "from": dataset.source,
@@ -79,7 +76,7 @@ def _describe(dataset: Dataset) -> None:
         print(f"{key:<10} {value}")
 
 
-def _fetch_all(files: Sequence[DataFile], folder: Path) -> None:
+def _fetch_all(files: "Sequence[DataFile]", folder: Path) -> None:
     """Fetch one file after the other, each with a bar on a terminal."""
     from rich.progress import DownloadColumn, TimeRemainingColumn
 
@@ -95,7 +92,9 @@ def _fetch_all(files: Sequence[DataFile], folder: Path) -> None:
             print(f"Fetched {folder / file.path}")
 
 
-def _what_is_missing(dataset: Dataset, folder: Path, report: Report, languages: str) -> str:
+def _what_is_missing(dataset: "Dataset", folder: Path, report: "Report", languages: str) -> str:
+    import shlex
+
     first, *others = report.missing
     more = f" and {len(others)} more of its files are" if others else " is"
     some = f" --languages {','.join(report.languages)}" if languages or report.lines else ""
@@ -105,7 +104,7 @@ def _what_is_missing(dataset: Dataset, folder: Path, report: Report, languages: 
     )
 
 
-def _print_complete(dataset: Dataset, folder: Path, report: Report) -> None:
+def _print_complete(dataset: "Dataset", folder: Path, report: "Report") -> None:
     count = f"{len(report.lines)} file{'s' if len(report.lines) > 1 else ''}"
     print(f"{folder}: complete, {count} of {', '.join(report.languages)}.")
     absent = [code for code in dataset.languages if code not in report.languages]

@@ -26,7 +26,7 @@ from keras_attention.visualization.figures import check_picture
 
 @dataclass(frozen=True)
 class Report:
-    """What `evaluate` is asked to print and to write.
+    """The options of what `evaluate` prints and writes.
 
     Attributes:
         metrics: names with commas between; empty for exact matches alone.
@@ -54,7 +54,7 @@ class Report:
         return [name.strip() for name in (self.metrics or "exact_match").split(",")]
 
     def check(self, models: Sequence[Path]) -> None:
-        """Checks, before anything is decoded, what can be checked.
+        """Check the options before anything is decoded.
 
         Raises:
             InputError: if there is no such metric, or options do not fit each other.
@@ -80,7 +80,7 @@ def run_evaluate(
     report: Report,
     form: Form,
 ) -> None:
-    """Decodes the pairs with each of the models, prints and writes.
+    """Decode the pairs with each of the models, print the tables and write the outputs.
 
     Args:
         translators: the models by name.
@@ -128,7 +128,7 @@ def _print_scores(evaluations: Mapping[str, Evaluation], seen: set[str], report:
 def _print_table(
     evaluations: Mapping[str, Evaluation], report: Report, title: str
 ) -> dict[str, str]:
-    """Prints a row a metric and a column a model; returns the metrics' signatures."""
+    """Print a row for each metric and a column for each model; return the signatures."""
     print(title)
     table = Table("metric")
     for name in evaluations:

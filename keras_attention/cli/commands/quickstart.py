@@ -1,7 +1,5 @@
 """`quickstart`: the whole path on dates, from training to verified exports."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,7 +71,7 @@ def _print_headline(text: str) -> None:
     Console(highlight=False).print(f"\n[bold]{text}[/bold]")
 
 
-def _train(folder: Path, overrides: Sequence[str], overwrite: bool) -> Translator:
+def _train(folder: Path, overrides: Sequence[str], overwrite: bool) -> "Translator":
     from keras_attention.training.recipe.recipe import load_recipe
     from keras_attention.training.run.run_folder import RunFolder
     from keras_attention.training.train import train
@@ -83,7 +81,7 @@ def _train(folder: Path, overrides: Sequence[str], overwrite: bool) -> Translato
     return train(recipe, folder, resume=resume, overwrite=overwrite)
 
 
-def _show(translator: Translator, folder: Path) -> list[Pair]:
+def _show(translator: "Translator", folder: Path) -> "list[Pair]":
     """Print the accuracy and some alignments, draw one, and return the held-out pairs."""
     from keras_attention.cli.output import print_evaluation
     from keras_attention.training.evaluation.evaluate import evaluate
@@ -125,7 +123,7 @@ def _curve(folder: Path) -> list[float]:
     return values
 
 
-def _export(translator: Translator, folder: Path, sources: Sequence[str]) -> None:
+def _export(translator: "Translator", folder: Path, sources: Sequence[str]) -> None:
     from keras_attention.cli.exports import export_all
     from keras_attention.cli.output import print_agreements
     from keras_attention.export.verify import verify
@@ -136,7 +134,7 @@ def _export(translator: Translator, folder: Path, sources: Sequence[str]) -> Non
         raise InputError("an export differs from the Keras model; please report this.")
 
 
-def _print_next_steps(folder: Path, held_out: Sequence[Pair]) -> None:
+def _print_next_steps(folder: Path, held_out: "Sequence[Pair]") -> None:
     print(f"""
 What to do next:
   echo "{held_out[0][0]}" | keras-attention translate {folder} --scores

@@ -1,8 +1,5 @@
 """`score`: how likely a model finds given targets."""
 
-from __future__ import annotations
-
-import json
 import re
 import sys
 from pathlib import Path
@@ -44,6 +41,8 @@ def score(
 
     Example: keras-attention score saved_models/dates pairs.tsv
     """
+    import json
+
     from keras_attention.cli.runtimes import evaluation_pairs
     from keras_attention.translation.result import perplexity
     from keras_attention.translation.translator import Translator
@@ -64,7 +63,7 @@ def score(
     )
 
 
-def _columns(pair: PairScore) -> str:
+def _columns(pair: "PairScore") -> str:
     numbers = (pair.score, pair.per_token, pair.perplexity)
     texts = (re.sub("[\t\r]", " ", text) for text in (pair.source, pair.target))
     return "\t".join([*(f"{number:.4f}" for number in numbers), *texts])

@@ -23,7 +23,7 @@ CHOICES = (*PRECISIONS, BEST, ALL)
 
 
 def check_choice(choice: str) -> None:
-    """Checks what is wanted of TFLite.
+    """Check the value of `--tflite`.
 
     Raises:
         InputError: if it is none of `CHOICES`.
@@ -68,7 +68,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
 
 
 def _quality(folder: Path) -> Quality:
-    """The metric by which the recipe kept the best model, in hundredths."""
+    """Return the metric by which the recipe kept the best model, in hundredths."""
     metric = load_run_recipe(folder).training.metric
     scale = 100 if metric == ExactMatch.name else 1
 

@@ -1,7 +1,5 @@
 """`train`: fits a recipe's model, or prints the recipe."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +69,7 @@ def train(
     print(f"Trained. Next: keras-attention evaluate {folder}")
 
 
-def describe_recipe(recipe: Recipe) -> str:
+def describe_recipe(recipe: "Recipe") -> str:
     """Return the recipe as TOML, with an explanation above each setting."""
     from keras_attention.training.recipe.recipe import SETTINGS
 

@@ -37,7 +37,7 @@ def run_translate(
     on_error: OnError = OnError.STOP,
     output: Path | None = None,
 ) -> None:
-    """Translates the lines of a file as they come, and prints them or writes a file.
+    """Translate the lines of a file as they come, and print the translations or write a file.
 
     Args:
         translate: the translator.

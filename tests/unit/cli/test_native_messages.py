@@ -67,15 +67,23 @@ os.abort()
     assert "Fatal Python error: Aborted" in shown and 'File "<string>"' in shown
 
 
-def test_tensorflow_and_tflite_start_without_native_output():
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the C library under its name on Linux")
+def test_tensorflow_and_tflite_start_without_native_output_and_report_what_is_fatal():
     program = """
+import base64, ctypes, pathlib, zlib
 import tensorflow
 from ai_edge_litert.interpreter import Interpreter
 from keras_attention.cli.native_messages import _SMALLEST_MODEL
 twice = tensorflow.function(lambda x: 2 * x, jit_compile=True)
 assert twice(tensorflow.ones(2)).numpy().tolist() == [2, 2]
-interpreter = Interpreter(model_content=_SMALLEST_MODEL)
+interpreter = Interpreter(model_content=zlib.decompress(base64.b85decode(_SMALLEST_MODEL)))
 interpreter.allocate_tensors()
 interpreter.invoke()
+os.write(2, b"started\\n")
+(library,) = pathlib.Path(tensorflow.__file__).parent.glob("libtensorflow_cc.so*")
+ctypes.CDLL(str(library)).TF_AllocateTensor(1, (ctypes.c_int64 * 1)(-5), 1, ctypes.c_size_t(4))
 """
-    assert run(program) == (0, "")
+    code, shown = run(program)
+    assert code == -signal.SIGABRT
+    assert shown.startswith("started\nF0000 ")
+    assert "Expected shape dimensions to be non-negative, got -5" in shown
