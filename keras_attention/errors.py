@@ -1,8 +1,11 @@
 """The errors about input that cannot be used."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from numbers import Integral
+from string import Formatter
+from typing import Any
 
 _NEAR = 0.6
 """Least similarity of a suggested name and a mistaken one, in [0, 1]; `difflib`'s default."""
@@ -51,6 +54,76 @@ class TextError(InputError):
     def at(self, position: int) -> "TextError":
         """Returns the same error for another position."""
         return TextError(self.problem, position, self.noun)
+
+
+class SettingError(ValueError):
+    """A setting has a value that it may not have, alone or next to the others.
+
+    Args:
+        field: name of the setting.
+        problem: what was expected and what was received; it continues the sentence that the name
+            begins.
+
+    Attributes:
+        field: the same.
+        problem: the same.
+
+    Example:
+        >>> error = SettingError("units", "must be even. Received: units=5.")
+        >>> str(error), error.field
+        ('`units` must be even. Received: units=5.', 'units')
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field, self.problem = field, problem
+
+    def __str__(self) -> str:
+        """Return the message, which begins with the setting's name."""
+        return f"`{self.field}` {self.problem}"
+
+
+class OptionError(SettingError, InputError):
+    """A search option has a value that it may not have, alone or next to the others.
+
+    Args:
+        field: name of the option, as `SearchOptions` has it.
+        rule: what was expected; it continues the sentence that the name begins. The names of other
+            options stand in braces.
+        **received: the options that break the rule, by name.
+
+    Example:
+        >>> error = OptionError("groups", "must divide {beam_width}", groups=3, beam_width=4)
+        >>> str(error)
+        '`groups` must divide `beam_width`. Received: groups=3, beam_width=4.'
+        >>> error.named("decoding.{}".format)
+        '`decoding.groups` must divide `decoding.beam_width`. Received: decoding.groups=3, \
+decoding.beam_width=4.'
+    """
+
+    def __init__(self, field: str, rule: str, **received: object) -> None:
+        self._rule, self._received = rule, received
+        super().__init__(field, self._problem(str, "`", "="))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes an equal error in another process."""
+        return partial(OptionError, self.field, self._rule, **self._received), ()
+
+    def named(self, name: Callable[[str], str], *, quote: str = "`", joint: str = "=") -> str:
+        """Return the message of a layer that has its own names for options.
+
+        Args:
+            name: Returns what the layer calls an option of `SearchOptions`.
+            quote: What encloses names in the sentence.
+            joint: What stands between the name and the value of a received option.
+        """
+        return f"{quote}{name(self.field)}{quote} {self._problem(name, quote, joint)}"
+
+    def _problem(self, name: Callable[[str], str], quote: str, joint: str) -> str:
+        others = [option for _, option, *_ in Formatter().parse(self._rule) if option]
+        rule = self._rule.format_map({each: f"{quote}{name(each)}{quote}" for each in others})
+        received = [f"{name(option)}{joint}{value}" for option, value in self._received.items()]
+        return f"{rule}. Received: {', '.join(received)}."
 
 
 def check_positive(**values: object) -> None:

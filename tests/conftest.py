@@ -16,7 +16,7 @@ VARIANT = re.compile(r"variant [a-z ]+")
 # Freeing memory takes a few tenths of a second, and small groups leave little to free.
 SECONDS_BETWEEN = 5
 
-# Below 3, at which the command line would point this process's standard error elsewhere.
+# Below 3, at which the command line would change this process's standard error and imports.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # As the command line does: a run killed there and resumed here must compute the same bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -52,8 +52,7 @@ def search_beams(
     model: Seq2Seq,
     source: tf.Tensor,
     options: SearchOptions,
-    beam_width: tf.Tensor,
-    length_penalty: tf.Tensor,
+    own: Named,
     nbest: tf.Tensor,
 ) -> Named:
     """Several hypotheses of sources that are each searched in their own way.
@@ -62,8 +61,7 @@ def search_beams(
         model: the model.
         source: ids `[B, S]`, closed by the end token.
         options: what is the same for all.
-        beam_width: int32 `[B]`.
-        length_penalty: float32 `[B]`.
+        own: each field of `ServedOptions`, `[B]`.
         nbest: hypotheses wanted, int32 `[B]`, each at most its `beam_width`.
 
     Returns:
@@ -76,8 +74,7 @@ def search_beams(
         model.step,
         state,
         memory,
-        beam_width=beam_width,
-        length_penalty=length_penalty,
+        **own,
         max_length=options.max_length,
         coverage_penalty=options.coverage_penalty,
         constraints=make_constraints(options, None),

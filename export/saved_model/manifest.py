@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention._version import __version__
-from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
+from keras_attention.decoding.options import LONGEST, ServedOptions
 from keras_attention.decoding.top_tokens import WIDEST
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import checksum_of, read_artefact
 from keras_attention.files.schema import (
     JsonFile,
+    declared,
     dictionary_of,
     flag,
     integer,
     list_of,
-    number,
     optional,
     text,
 )
@@ -54,8 +54,7 @@ _MANIFEST = JsonFile(
         "versions": dictionary_of(text()),
         "compute": text(),
         "search": {
-            "beam_width": integer(1, WIDEST_BEAM),
-            "length_penalty": number(0),
+            **{known.key: declared(known) for known in ServedOptions.settings()},
             "max_length": optional(integer(1, LONGEST)),
         },
         "limits": {

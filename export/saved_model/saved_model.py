@@ -10,7 +10,14 @@ from typing import Any, NoReturn
 
 import tensorflow as tf
 
-from keras_attention.errors import InputError, TextError, check_positive, check_texts
+from keras_attention.decoding.options import ServedOptions
+from keras_attention.errors import (
+    InputError,
+    OptionError,
+    TextError,
+    check_positive,
+    check_texts,
+)
 from keras_attention.files.artefacts import read_unchanged
 from keras_attention.files.text_files import write_atomically
 from keras_attention.files.workspaces import put_back_replaced
@@ -20,6 +27,7 @@ from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.processes import LoadedModel, refuse_pickling
 from keras_attention.translation.result import Translation
 from keras_attention.translation.served_answers import (
+    beam_inputs,
     check_search,
     count_characters,
     encode_texts,
@@ -175,40 +183,38 @@ class SavedModelTranslator:
         texts: Iterable[str],
         *,
         batch_size: int = 64,
-        beam_width: int | None = None,
-        length_penalty: float | None = None,
         nbest: int = 1,
+        **search: Any,
     ) -> Iterator[Translation]:
         """Translates `texts` in order, a batch at a time, as they come.
 
         Args:
             texts: any iterable of strings.
             batch_size: texts searched together, a positive integer; no more than the export takes.
-            beam_width: hypotheses carried along; default the model's own.
-            length_penalty: exponent, from 0 to 8; default the model's own.
-            nbest: hypotheses wanted.
+            nbest: hypotheses of each source, at most `beam_width`.
+            **search: fields of `ServedOptions`: `beam_width` and `length_penalty`, in place of the
+                model's own.
 
         Raises:
             ValueError: if `batch_size` is out of its range.
-            InputError: if an option is not what the export takes.
+            OptionError: if an option is not what the export takes.
             TextError: if a text is too long or not valid Unicode, after the translations of those
                 before it.
-            TypeError: if `texts` is not an iterable of strings.
+            TypeError: if `texts` is not an iterable of strings, or there is no such option.
         """
         check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
-        check_search(beam_width=beam_width, length_penalty=length_penalty, nbest=nbest)
-        search = self._search(beam_width, length_penalty, nbest)
-        return self._stream(texts, min(batch_size, self.manifest["limits"]["batch"]), search)
+        inputs = self._beam_inputs(nbest, check_search(nbest, **search))
+        return self._stream(texts, min(batch_size, self.manifest["limits"]["batch"]), inputs)
 
     def _stream(
-        self, texts: Iterable[str], batch_size: int, search: Mapping[str, Any]
+        self, texts: Iterable[str], batch_size: int, inputs: Mapping[str, Any]
     ) -> Iterator[Translation]:
-        signature = self._signatures["beam" if search else "serving_default"]
+        signature = self._signatures["beam" if inputs else "serving_default"]
 
         def search_batch(batch: list[str]) -> Iterator[Translation]:
-            each = {name: tf.fill([len(batch)], value) for name, value in search.items()}
+            each = {name: tf.fill([len(batch)], value) for name, value in inputs.items()}
             found = signature(text=tf.constant(encode_texts(batch), tf.string), **each)
             return read_answer(batch, {name: out.numpy() for name, out in found.items()})
 
@@ -216,7 +222,7 @@ class SavedModelTranslator:
         # Code points stand in for tokens, which only the graph counts.
         own = self.manifest["search"]
         numbers = BATCH_NUMBERS // (
-            search.get("beam_width", own["beam_width"]) * own.get("max_length", 1)
+            int(inputs.get("beam_width", own["beam_width"])) * own.get("max_length", 1)
         )
         for batch in batch_by_tokens(
             texts,
@@ -236,25 +242,18 @@ class SavedModelTranslator:
         limits = Limits(**{field.name: told[field.name] for field in fields(Limits)})
         return partial(limits.text.fits, tokenizer=codec.source)
 
-    def _search(
-        self, beam_width: int | None, length_penalty: float | None, nbest: int
-    ) -> dict[str, Any]:
-        """What the signature `beam` is given of each text; nothing where it is not needed."""
-        if beam_width is None and length_penalty is None and nbest == 1:
+    def _beam_inputs(self, nbest: int, search: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the signature `beam` takes for each text; nothing where it is not needed."""
+        if not search and nbest == 1:
             return {}
-        own, widest = self.manifest["search"], self.manifest["limits"]["beam_width"]
-        width = own["beam_width"] if beam_width is None else beam_width
-        if not 1 <= width <= widest:
-            raise InputError(
-                f"`beam_width` must be from 1 to {widest} for this export. Received: {width}."
-            )
-        if not 1 <= nbest <= width:
-            raise InputError(
-                f"`nbest` must be from 1 to the beam width, {width}. Received: {nbest}."
-            )
-        penalty = own["length_penalty"] if length_penalty is None else length_penalty
-        return {
-            "beam_width": int(width),
-            "length_penalty": float(penalty),
-            "nbest": int(nbest),
-        }
+        widest = self.manifest["limits"]["beam_width"]
+        own = {known.key: self.manifest["search"][known.key] for known in ServedOptions.settings()}
+        search = {**own, **search}
+        width = search["beam_width"]
+        if width > widest:
+            rule = f"must be from 1 to {widest} for this export"
+            raise OptionError("beam_width", rule, beam_width=width)
+        if nbest > width:
+            rule = f"must be from 1 to the beam width, {width}"
+            raise OptionError("nbest", rule, nbest=nbest)
+        return beam_inputs(nbest, search)

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
-from keras_attention.decoding.options import MOST_LENGTH_PENALTY
+from keras_attention.decoding.options import ServedOptions
+from keras_attention.settings.setting import Setting
 from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
+from keras_attention.translation.served_answers import value_for_own
 from keras_attention.translation.translator import Translator
 
 from ..graphs import steps
@@ -21,6 +23,8 @@ from ..graphs.searches import raw_variables, search_beams, search_best
 from ..graphs.steps import Named, trace
 from ..graphs.unknown_tokens import replace_unknown
 from .limits import Limits
+
+_DTYPES = {int: tf.int32, float: tf.float32}
 
 SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "encode", "step")
 
@@ -69,9 +73,11 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             "beam": trace(
                 self._beam,
                 texts("text"),
-                each(tf.int32, "beam_width"),
-                each(tf.float32, "length_penalty"),
                 each(tf.int32, "nbest"),
+                **{
+                    known.key: each(_DTYPES[type(known.default)], known.key)
+                    for known in ServedOptions.settings()
+                },
             ),
             "score": trace(self._score, texts("source"), texts("target")),
             "tokenize": trace(self._tokenize, texts("text")),
@@ -88,40 +94,37 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         found = search_best(self._model.value, read.ids, self._options)
         return self._said(found, read, read.error)
 
-    def _beam(
-        self, text: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor, nbest: tf.Tensor
-    ) -> Named:
-        given = {"beam_width": beam_width, "length_penalty": length_penalty, "nbest": nbest}
-        with tf.control_dependencies(_require_one_each(given, text)):
+    def _beam(self, text: tf.Tensor, nbest: tf.Tensor, **given: tf.Tensor) -> Named:
+        with tf.control_dependencies(_require_one_each({**given, "nbest": nbest}, text)):
             read = self._read(text, self._read_source)
-        own = self._options
-        width = tf.where(beam_width == 0, own.beam_width, beam_width)
-        penalty = tf.where(length_penalty < 0, tf.constant(own.length_penalty), length_penalty)
-        error = _first(read.error, self._refusal(width, penalty, nbest))
+        options = {known.key: known for known in ServedOptions.settings()}
+        search = {
+            name: _or_own(given[name], known, getattr(self._options, name))
+            for name, known in options.items()
+        }
+        error = _first(read.error, self._refusal(search, nbest))
         good = tf.equal(error, "")
         found = search_beams(
             self._model.value,
             _emptied(read.ids, good),
-            own,
-            tf.where(good, width, 1),
-            tf.where(good, penalty, 0.0),
+            self._options,
+            {name: tf.where(good, search[name], known.default) for name, known in options.items()},
             tf.where(good, nbest, 1),
         )
         return self._said(found, read, error)
 
-    def _refusal(self, width: tf.Tensor, penalty: tf.Tensor, nbest: tf.Tensor) -> tf.Tensor:
+    def _refusal(self, search: Named, nbest: tf.Tensor) -> tf.Tensor:
         """What is wrong with how each text is to be searched, "" where nothing is."""
-        widest = self.limits.beam_width
-        fits = (width >= 1) & (width <= widest)
-        return _first(
-            _sentence(fits, f"beam_width: expected 1 to {widest}, or 0.", width),
-            _sentence((nbest >= 1) & (nbest <= width), "nbest: expected 1 to the width.", nbest),
-            _sentence(
-                penalty <= MOST_LENGTH_PENALTY,
-                f"length_penalty: expected 0 to {MOST_LENGTH_PENALTY}.",
-                penalty,
-            ),
-        )
+        wrong = []
+        for known in ServedOptions.settings():
+            value, least, most = search[known.key], known.minimum, known.maximum
+            own = ""
+            if known.key == "beam_width":
+                most, own = self.limits.beam_width, f", or {value_for_own(known)}"
+            fits = (value >= least) & (value <= most)
+            wrong.append(_sentence(fits, f"{known.key}: expected {least} to {most}{own}.", value))
+        fits = (nbest >= 1) & (nbest <= search["beam_width"])
+        return _first(*wrong, _sentence(fits, "nbest: expected 1 to the width.", nbest))
 
     def _said(self, found: Named, read: _Read, error: tf.Tensor) -> Named:
         """What was found, with its text and tokens, of one hypothesis a source or several."""
@@ -257,6 +260,13 @@ def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
         )
         for name, each in given.items()
     ]
+
+
+def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
+    """An option of each text `[B]`, the model's own where that is asked for."""
+    if given.dtype.is_floating:
+        return tf.where(given < known.minimum, tf.constant(own, given.dtype), given)
+    return tf.where(tf.equal(given, value_for_own(known)), own, given)
 
 
 def _sentence(good: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Tensor:

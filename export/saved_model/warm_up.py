@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from keras_attention.special_tokens import SPECIAL_TOKENS
 from keras_attention.text.tokenizer import Tokenizer
+from keras_attention.translation.served_answers import beam_inputs
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
@@ -45,12 +46,8 @@ def typical_requests(tokenizer: Tokenizer, batch: int = 64) -> list[Request]:
     """
     ids = range(len(SPECIAL_TOKENS), len(tokenizer.vocabulary))
     texts = [tokenizer.decode(islice(cycle(ids), length)) for length in _LENGTHS[:batch]]
-    beams = {
-        "text": texts,
-        "beam_width": np.full(len(texts), 4, "int32"),
-        "length_penalty": np.full(len(texts), 1.0, "float32"),
-        "nbest": np.full(len(texts), 1, "int32"),
-    }
+    inputs = beam_inputs(1, {"beam_width": 4, "length_penalty": 1.0})
+    beams = {"text": texts, **{name: np.full(len(texts), x) for name, x in inputs.items()}}
     return [
         Request("serving_default", {"text": texts[:2][-1:]}),
         Request("serving_default", {"text": texts}),

@@ -118,13 +118,12 @@ class LuongAttention(AttentionMechanism):
             places = _places(keys, mask)[:, 0, :, None]
             scores = self._location(query, places)
         else:
-            scores = getattr(self, f"_{self.score}")(query, keys)
+            by_content = {"dot": self._dot, "general": self._dot, "concat": self._concat}
+            scores = by_content[self.score](query, keys)
         return scores * ops.cast(self.g, scores.dtype) if self.scale else scores
 
     def _dot(self, query: Tensor, keys: Tensor) -> Tensor:
         return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
-
-    _general = _dot
 
     def _concat(self, query: Tensor, keys: Tensor) -> Tensor:
         projected = ops.expand_dims(self.query_projection(query), 2)

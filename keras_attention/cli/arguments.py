@@ -1,22 +1,11 @@
 """Arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from keras_attention.decoding.options import LARGEST
-
-
-def _of_search(metavar: str | None, help: str, *names: str, **limits: Any) -> Any:
-    """An option of search; where it is not given the model's own setting holds."""
-    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel="Search", **limits)
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were given, under the names of `SearchOptions`."""
-    return {name: value for name, value in options.items() if value is not None}
-
+from keras_attention.settings.setting import LARGEST
 
 ModelFolder = Annotated[
     Path,
@@ -121,24 +110,12 @@ Deadline = Annotated[
 
 OtherModels = Annotated[
     list[Path] | None,
-    _of_search("MODEL", "Another model, searched together with the first; repeatable.", "--with"),
-]
-BeamWidth = Annotated[
-    int | None,
-    _of_search(
-        "K", "Hypotheses a source (1 = greedy); with --sample, how many are drawn.", "--beam", min=1
+    typer.Option(
+        "--with",
+        metavar="MODEL",
+        help="Another model, searched together with the first; repeatable.",
+        rich_help_panel="Search",
     ),
-]
-LengthPenalty = Annotated[
-    float | None, _of_search("ALPHA", "Exponent of the length penalty.", min=0.0)
-]
-CoveragePenalty = Annotated[float | None, _of_search("BETA", "Weight of the coverage penalty.")]
-MinLength = Annotated[int | None, _of_search("N", "Tokens at least, with the end token.")]
-RepetitionPenalty = Annotated[
-    float | None, _of_search("X", "Factor on the log-probability of what was said; 1 is none.")
-]
-NoRepeatNgram = Annotated[
-    int | None, _of_search("N", "Size of the n-grams that no output holds twice; 0 is none.")
 ]
 WholeVocabulary = Annotated[
     bool,
@@ -148,15 +125,11 @@ WholeVocabulary = Annotated[
         rich_help_panel="Search",
     ),
 ]
-Groups = Annotated[int | None, _of_search("N", "Groups of beams that are kept apart.")]
-GroupDiversity = Annotated[
-    float | None, _of_search("X", "What a token loses for each earlier group that says it.")
+Prefix = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT",
+        help="What every output must begin with.",
+        rich_help_panel="Search",
+    ),
 ]
-Sample = Annotated[bool | None, _of_search(None, "Draw the hypotheses at random.", "--sample")]
-Temperature = Annotated[float | None, _of_search("X", "With --sample: less is nearer to greedy.")]
-TopK = Annotated[int | None, _of_search("N", "Draw from the N likeliest tokens only.")]
-TopP = Annotated[
-    float | None, _of_search("P", "Draw from the likeliest tokens of that probability together.")
-]
-Seed = Annotated[int | None, _of_search("N", "With --sample: draws the same each time.")]
-Prefix = Annotated[str, _of_search("TEXT", "What every output must begin with.")]

@@ -1,61 +1,53 @@
-"""What `export` writes, says of it, and prints."""
+"""What `export` and `quickstart` write into a model's folder."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
-from keras_attention.cli.device_export import export_measured, remove_measured
-from keras_attention.export.saved_model.manifest import check_manifest
 from keras_attention.export.saved_model.saved_model import export_saved_model
-from keras_attention.export.tflite.conversion import export_tflite
+from keras_attention.export.tflite.conversion import PRECISIONS, export_tflite
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.training.metrics.text_metrics import higher_is_better
 from keras_attention.training.run.run_data import load_run_recipe
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.translation.translator import Translator
 
-REPORT_WIDTH = 100
-
 
 def export_all(
-    translator: Translator,
-    folder: Path,
-    *,
-    tflite: str = "float32",
-    lines: int = 500,
-    **saved_model: Any,
+    translator: Translator, folder: Path, *, measured: Sequence[Path] = (), **saved_model: Any
 ) -> list[Path]:
-    """Writes the SavedModel and the TFLite file of a translator into its folder.
+    """Write the SavedModel and the TFLite file of a translator into its folder.
+
+    Files that an earlier export of more precisions has left there are removed.
 
     Args:
-        translator: a trained translator.
-        folder: its folder.
-        tflite: what `--tflite` asks for; all but "float32" is measured on held-out pairs.
-        lines: pairs at most.
-        **saved_model: as `export_saved_model` takes it, such as `version`.
+        translator: A trained translator.
+        folder: Its folder.
+        measured: TFLite files that were written already; default to write one in float32.
+        **saved_model: As `export_saved_model` takes it, such as `version`.
 
     Returns:
-        What was written, the SavedModel first.
-
-    Raises:
-        InputError: if there are no pairs to measure on, or the precision loses too much.
+        All files, the SavedModel first.
     """
     about, name = about_run(folder), folder.resolve().name
-    if tflite != "float32":
-        measured = export_measured(translator, folder, tflite, lines, about)
-        return [export_saved_model(translator, folder, about=about, **saved_model), *measured]
     saved = export_saved_model(translator, folder, about=about, **saved_model)
-    written = [saved, export_tflite(translator, folder / f"{name}.tflite", about=about)]
-    remove_measured(folder, keep=written)
-    return written
+    device_files = measured or [export_tflite(translator, folder / f"{name}.tflite", about=about)]
+    others = {folder / f"{name}.{precision}.tflite" for precision in PRECISIONS}
+    for path in {variants_file(folder), *others} - set(device_files):
+        path.unlink(missing_ok=True)
+    return [saved, *device_files]
+
+
+def variants_file(folder: Path) -> Path:
+    """Return where a model's folder keeps the table of its TFLite precisions."""
+    return folder / f"{folder.resolve().name}.variants.json"
 
 
 def about_run(folder: Path) -> dict[str, Any]:
-    """The recipe that a model was trained by and what it reached, where its folder says so."""
+    """Return the recipe of a run and its best metric; empty if the folder is not that of a run."""
     run = RunFolder(folder)
     if not run.recipe_file.is_file():
         return {}
@@ -68,11 +60,3 @@ def about_run(folder: Path) -> dict[str, Any]:
         "recipe": {"name": recipe.name, "sha256": checksum},
         "metric": {"name": name, "best held-out": best},
     }
-
-
-def print_operators(version: Path) -> None:
-    """Prints what a runtime must have to load a SavedModel, by library."""
-    operators: Mapping[str, list[str]] = check_manifest(version)["operators"]
-    for library, names in operators.items():
-        listed = f"{library}, {len(names)}: {', '.join(names)}"
-        print(fill(listed, REPORT_WIDTH, initial_indent="  ", subsequent_indent="    "))

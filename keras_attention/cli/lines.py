@@ -40,7 +40,7 @@ class _End(NamedTuple):
 
 
 def open_lines(file: str) -> Iterator[str]:
-    """The lines of a file, or of standard input where `file` is `-`.
+    """Yield the lines of a file, or of standard input if `file` is `-`.
 
     Raises:
         InputError: if it cannot be read, or a line is not UTF-8.
@@ -49,7 +49,7 @@ def open_lines(file: str) -> Iterator[str]:
 
 
 def open_lines_or_errors(file: str) -> Iterator[Line]:
-    """Yield the lines of a file, or of standard input where `file` is `-`.
+    """Yield the lines of a file, or of standard input if `file` is `-`.
 
     A line that is not UTF-8 is replaced by an error that says where it is.
 
@@ -81,7 +81,7 @@ def check_output(output: Path | None, *inputs: str | os.PathLike[str] | None) ->
 
 
 def checked_text(text: str, name: str = "TEXT") -> str:
-    """A text that was given as an argument of that name.
+    """Return a text that was given as an argument of that name.
 
     Raises:
         InputError: if it is not UTF-8; its other bytes have become lone surrogates.
@@ -93,33 +93,8 @@ def checked_text(text: str, name: str = "TEXT") -> str:
     return text
 
 
-def plotted_lines(
-    text: str | None, file: str | None, picture: Path | None, page: Path | None, nbest: int | None
-) -> list[str]:
-    """What `plot` was given to draw: a text, or the lines of a file for a page.
-
-    Raises:
-        InputError: if it was given neither or both, options that go with a page without one, or
-            what cannot be read.
-    """
-    if text is not None and file is not None:
-        raise InputError(f"plot takes a TEXT or --file LINES. Received: both, --file {file}.")
-    for name, value in {"--file": file, "--nbest": nbest}.items():
-        if value is not None and page is None:
-            raise InputError(f"{name} needs --html PAGE. Received: {name} {value} alone.")
-    if text is not None:
-        return [checked_text(text)]
-    if file is None:
-        raise InputError("plot takes a TEXT or --file LINES. Received: neither.")
-    if picture is not None:
-        raise InputError(
-            f"--output is a picture of one TEXT. Received: --output {picture} with --file {file}."
-        )
-    return list(open_lines(file))
-
-
 def available_batches(lines: Iterable[Line], size: int) -> Iterator[Batch]:
-    """Batches of what has come so far: a lone line is not kept waiting for others.
+    """Yield batches of the lines that are ready: a lone line does not wait for others.
 
     Args:
         lines: read on a thread of their own.

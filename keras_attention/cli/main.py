@@ -1,11 +1,12 @@
-"""The entry point: quiet start, one-sentence errors, exit codes."""
+"""The entry point: standard streams, one-sentence errors, exit codes."""
 
 import io
 import os
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
+from keras_attention.cli.native_messages import hide_start_messages
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.threads import limit_threads
 from keras_attention.distribution import describe_conflict
@@ -17,7 +18,7 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Runs the command line and exits.
+    """Run the command line and exit.
 
     The exit code is 0 on success, 1 if exports disagree, 2 for unusable input or a full disk, 130
     for Ctrl-C and 143 for SIGTERM.
@@ -25,7 +26,7 @@ def main() -> None:
     with stop_on_signals():
         try:
             _open_streams()
-            _quiet_start()
+            _prepare_tensorflow()
             _write_utf8()
             if conflict := describe_conflict():
                 print(f"warning: {conflict}", file=sys.stderr)
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Runs the command and returns the exit code.
+    """Run the command and return the exit code.
 
     Raises:
         KeyboardInterrupt: If a signal stops it.
@@ -75,8 +76,10 @@ def _as_sentence(error: Exception, reason: str) -> Exception:
 
 
 def _report(error: Exception) -> int:
-    """One line on standard error."""
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    """Print an error in one line on standard error, and return the exit code."""
+    from keras_attention.cli.search_options import in_options
+
+    message = error.format_message() if hasattr(error, "format_message") else in_options(error)
     try:
         sys.stdout.flush()
     except OSError:
@@ -97,33 +100,27 @@ def _open_streams() -> None:
 
     Otherwise the next file that is opened would get their descriptors.
     """
-    for number, name in enumerate(("stdout", "stderr"), start=1):
-        if getattr(sys, name) is None:
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+    sys.stdout = sys.stdout or _open_null(1)
+    sys.stderr = sys.stderr or _open_null(2)
+
+
+def _open_null(descriptor: int) -> TextIO:
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def _write_utf8() -> None:
-    """Writes what is read: UTF-8, whatever the locale; file names of other bytes pass unchanged."""
+    """Print UTF-8 in every locale, and the bytes of file names unchanged."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
-def _quiet_start() -> None:
-    """Sets TensorFlow up before it is imported.
+def _prepare_tensorflow() -> None:
+    """Set the environment that TensorFlow reads when it is imported.
 
-    oneDNN trains up to 1.6 times as fast on a CPU. TensorFlow's own start-up messages go straight
-    to file descriptor 2, whatever its log level, so that is pointed elsewhere and `sys.stderr`
-    kept; set TF_CPP_MIN_LOG_LEVEL below 3 to see them.
+    oneDNN trains up to 1.6 times as fast on a CPU.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     limit_threads(os.environ)
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
-        return
-    try:
-        kept = os.dup(2)
-    except OSError:  # no standard error at all
-        return
-    sys.stderr = open(kept, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    hide_start_messages(os.environ)

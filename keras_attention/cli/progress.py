@@ -1,7 +1,12 @@
-"""Shows the progress of long work on standard error."""
+"""Shows the progress of long work.
+
+`keras_attention.training.callbacks.progress` shows that of training with Keras's own bar instead,
+which `model.fit` drives and which prints the metrics.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -39,28 +44,47 @@ class RateColumn(ProgressColumn):
 
 
 @contextmanager
+def progress_bars(
+    *columns: ProgressColumn, console: Console | None = None, transient: bool = False
+) -> Iterator[Progress]:
+    """Draw bars on a terminal, and nothing elsewhere.
+
+    Args:
+        *columns: What follows the description and the bar.
+        console: Where to draw; default standard error.
+        transient: Whether the bars are removed at the end.
+
+    Yields:
+        The bars.
+    """
+    console = console or Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *columns,
+        console=console,
+        transient=transient,
+        redirect_stdout=sys.stdout.isatty(),  # what is piped must not be redirected
+        disable=not console.is_terminal,
+    ) as progress:
+        yield progress
+
+
+@contextmanager
 def show_progress(
     total: int | None, *, unit: str, console: Console | None = None
 ) -> Iterator[Advance]:
     """Show the number of finished items, the rate and, if the total is known, the time left.
 
     Args:
-        total: number of items, if that is known.
-        unit: name of the items, in the plural.
-        console: where to draw; default standard error.
+        total: Number of items, if that is known.
+        unit: Name of the items, in the plural.
+        console: Where to draw; default standard error.
 
     Yields:
         A function to call with the number of items finished since its last call.
     """
-    columns = [
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        RateColumn(unit),
-        TimeRemainingColumn(),
-    ]
-    console = console or Console(stderr=True)
-    # Standard output may be piped, so rich must not redirect what is printed there.
-    with Progress(*columns, console=console, redirect_stdout=False) as progress:
-        task = progress.add_task("", total=total)
+    columns = MofNCompleteColumn(), RateColumn(unit), TimeRemainingColumn()
+    with progress_bars(*columns, console=console) as progress:
+        task = progress.add_task(unit, total=total)
         yield lambda count: progress.advance(task, count)

@@ -1,24 +1,21 @@
 """Which runtime a path asks for, and which pairs a model is judged on."""
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from keras_attention.cli.imports import lean_imports
-from keras_attention.decoding.options import SearchOptions
-from keras_attention.errors import InputError, TextError
+from keras_attention.cli.search_options import option_of
+from keras_attention.decoding.options import ServedOptions
+from keras_attention.errors import InputError, OptionError, TextError
 from keras_attention.translation.result import Translation
 
 FORMATS = ("tsv", "csv", "dates", "parallel")
 _READING = ("delimiter", "header", "source_column", "target_column")
 """Settings of `data` that say how to read a file of pairs."""
-_OPTIONS = {"beam_width": "--beam"}
-"""The options that are not called as the library calls them."""
 
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
 """Yields translations in order, and raises a `TextError` at a text that cannot be used."""
@@ -81,14 +78,15 @@ def open_translator(
         translator.max_tokens = max_tokens
     if any_length:
         translator.max_tokens = UNLIMITED
-    options = _checked(translator, search, nbest)
+    translator.stream([], **search)  # checks the options
+    _check_nbest(nbest, search.get("beam_width", translator.codec.settings.beam_width))
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
 
     done = 0
 
     def translate(texts: Iterable[str]) -> Iterator[Translation]:
         nonlocal done  # the number of lines of earlier calls: a seed draws by a line's number
-        found = translator.stream(list(texts), batch_size=batch_size, first=done, **options)
+        found = translator.stream(list(texts), batch_size=batch_size, first=done, **search)
         try:
             for each in found:
                 done += 1
@@ -114,9 +112,10 @@ def _is_export(path: Path) -> bool:
 
 
 def _open_export(path: Path, search: Mapping[str, Any], nbest: int) -> Translate:
-    taken = {"beam_width"} if path.suffix == ".tflite" else {"beam_width", "length_penalty"}
+    served = [known.key for known in ServedOptions.settings()]
+    taken = ["beam_width"] if path.suffix == ".tflite" else served
     if refused := [name for name in search if name not in taken]:
-        options = " and ".join(map(option_of, sorted(taken)))
+        options = " and ".join(map(option_of, taken))
         raise InputError(
             f"{path}: of the options of search an export like this takes {options} and --nbest, "
             f"the others need the model's folder. Received: {option_of(refused[0])}."
@@ -127,7 +126,8 @@ def _open_export(path: Path, search: Mapping[str, Any], nbest: int) -> Translate
         from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
-    return _in_words(partial(saved.stream, nbest=nbest, **search))
+    saved.stream([], nbest=nbest, **search)  # checks the options
+    return partial(saved.stream, nbest=nbest, **search)
 
 
 def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
@@ -137,52 +137,14 @@ def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
     own = device.manifest["beam_width"]
     if width not in (None, 1, own):
         raise InputError(f"{path}: exported for beams of {own}, or 1. Received: --beam {width}.")
-    if nbest > (width or own):
-        raise InputError(
-            f"--nbest must not be over the beam width, {width or own}. Received: --nbest {nbest}."
-        )
+    _check_nbest(nbest, width or own)
     beam = nbest > 1 or (width or 1) > 1
     return partial(device.translate_each, beam=beam)
 
 
-def _in_words(translate: Translate) -> Translate:
-    """The same, that says in its errors what was typed."""
-    try:
-        translate([])
-    except InputError as error:
-        raise InputError(_in_options(str(error))) from error
-    return translate
-
-
-def option_of(name: str) -> str:
-    """What a field of `SearchOptions` is called on the command line."""
-    return _OPTIONS.get(name, f"--{name.replace('_', '-')}")
-
-
-def _checked(translator: Any, search: Mapping[str, Any], nbest: int) -> dict[str, Any]:
-    """The options as the translator takes them, once it is known that it does."""
-    try:
-        translator.stream([], **search)
-    except ValueError as error:
-        raise InputError(_in_options(str(error))) from error
-    width = search.get("beam_width", translator.codec.settings.beam_width)
+def _check_nbest(nbest: int, width: int) -> None:
     if nbest > width:
-        raise InputError(
-            f"--nbest must not be over the beam width, {width}. Received: --nbest {nbest}."
-        )
-    return dict(search)
-
-
-def _in_options(message: str) -> str:
-    """The message with what was typed in the place of the library's names."""
-    names = "|".join(["prefix", "nbest", *(field.name for field in fields(SearchOptions))])
-
-    def option(match: re.Match[str]) -> str:
-        name, equals = match.groups()
-        return option_of(name) + (" " if equals else "")
-
-    flags = message.replace("`sample=True`", "`sample`")
-    return re.sub(rf"`?\b({names})\b`?(=?)", option, flags)
+        raise OptionError("nbest", f"must not be over the beam width, {width}", nbest=nbest)
 
 
 def evaluation_pairs(

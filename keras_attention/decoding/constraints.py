@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from keras import ops
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, log_probabilities
-from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.options import StoredOptions
 from keras_attention.special_tokens import END_ID, PAD_ID
 
 
@@ -14,21 +14,17 @@ class Constraints:
     """All that bounds what `N` hypotheses say.
 
     Attributes:
-        min_length: steps at least, the end token included.
-        repetition_penalty: factor on the log-probability of what was said; 1 is none.
-        no_repeat_ngram: size of n-grams that must not come twice; 0 is none.
+        options: of these `min_length`, `repetition_penalty` and `no_repeat_ngram` are read.
         prefix: ids `[N, P]` that each must begin with, 0 where it is free; or None.
     """
 
-    min_length: int = 0
-    repetition_penalty: float = 1.0
-    no_repeat_ngram: int = 0
+    options: StoredOptions
     prefix: Tensor | None = None
 
     @property
     def need_history(self) -> bool:
         """Whether the tokens said so far are to be kept."""
-        return self.repetition_penalty != 1 or self.no_repeat_ngram > 0
+        return self.options.repetition_penalty != 1 or self.options.no_repeat_ngram > 0
 
     def of_prefix(self, prefix: Tensor) -> "Constraints":
         """The same of other hypotheses, whose `prefix` is `[M, P]`, or `()` where there is none."""
@@ -48,14 +44,14 @@ class Constraints:
             `[N, V]`, `IMPOSSIBLE` or less for what must not be said. At least one token of each
             row stays possible: where the options leave none, the hypothesis ends.
         """
-        adjusted = allowed
-        if self.repetition_penalty != 1:
-            adjusted = penalise_repetition(adjusted, said, self.repetition_penalty)
-        if self.no_repeat_ngram:
-            adjusted = block_ngrams(adjusted, said, t, self.no_repeat_ngram)
-        if self.min_length > 1:
-            adjusted = require_length(adjusted, t, self.min_length)
-            if self.no_repeat_ngram:
+        adjusted, options = allowed, self.options
+        if options.repetition_penalty != 1:
+            adjusted = penalise_repetition(adjusted, said, options.repetition_penalty)
+        if options.no_repeat_ngram:
+            adjusted = block_ngrams(adjusted, said, t, options.no_repeat_ngram)
+        if options.min_length > 1:
+            adjusted = require_length(adjusted, t, options.min_length)
+            if options.no_repeat_ngram:
                 adjusted = _end_where_stuck(adjusted, log_probs)
         if self.prefix is not None:
             adjusted = force_prefix(adjusted, log_probs, self.prefix, t)
@@ -63,14 +59,12 @@ class Constraints:
 
 
 def make_constraints(
-    options: SearchOptions, prefix: Tensor | None, copies: int = 1
+    options: StoredOptions, prefix: Tensor | None, copies: int = 1
 ) -> Constraints | None:
     """The constraints among `options`, or None; `copies` hypotheses of each row of `prefix`."""
     if prefix is not None and copies > 1:
         prefix = ops.repeat(prefix, copies, axis=0)
-    constraints = Constraints(
-        options.min_length, options.repetition_penalty, options.no_repeat_ngram, prefix
-    )
+    constraints = Constraints(options, prefix)
     needed = constraints.need_history or options.min_length > 1 or prefix is not None
     return constraints if needed else None
 

@@ -1,12 +1,17 @@
-"""All options of `search` in one value that is checked once."""
+"""The options of a search, each declared once: what it does, its default and its range.
+
+The class that declares an option says who offers it; translators, recipes, stored files, the
+command line and the signatures of exports derive from the fields.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from dataclasses import MISSING, dataclass
+from typing import TYPE_CHECKING, Any
 
-from keras_attention.files.schema import is_finite
+from keras_attention.errors import OptionError, SettingError
+from keras_attention.settings.documented import document
+from keras_attention.settings.setting import Setting, Settings, setting
 
 if TYPE_CHECKING:
     import keras
@@ -20,9 +25,6 @@ LONGEST = 65_536
 WIDEST_BEAM = 10_000
 """The largest number of hypotheses of a source."""
 
-LARGEST = 2**31 - 1
-"""The largest value of any other integer option, the largest int32."""
-
 MOST_LENGTH_PENALTY = 8
 """The largest length penalty: the penalty of the longest output must be a float32."""
 
@@ -32,40 +34,82 @@ MOST_DIVERSITY = 10_000
 """The largest weights: with more of them, an output ranks like one that does not exist."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SearchOptions:
-    """How `search` looks for outputs; the defaults are plain greedy search.
+def _is_generator(seed: object) -> bool:
+    """Return whether a seed is a `SeedGenerator`; importing Keras to ask would take seconds."""
+    return hasattr(seed, "next")
 
-    Scores stay sums of the model's own log-probabilities whatever the options: what follows
-    decides which hypotheses are kept, and in which order. Lengths count the end token.
 
-    Attributes:
-        max_length: target steps at most; from 1 to 65,536.
-        beam_width: hypotheses a source, from 1 to 10,000; 1 is greedy search. Default 1.
-        length_penalty: exponent of the length penalty that ranks beams (Wu et al. 2016, eq. 14),
-            from 0 to 8. Default 0.
-        coverage_penalty: weight of the coverage penalty that ranks beams (Wu et al. 2016,
-            eq. 14), from 0 to 10,000. Default 0.
-        min_length: target steps at least. Default 0.
-        repetition_penalty: factor, from 1 to 1,000, on the log-probability of what was said before
-            (after Keskar et al. 2019, 4.1). Default 1.
-        no_repeat_ngram: size of the n-grams that no hypothesis may hold twice; 0 allows all.
-            Default 0.
-        groups: groups of beams that are kept apart (Vijayakumar et al. 2018), a divisor of
-            `beam_width`. Default 1.
-        group_diversity: what a token loses for each hypothesis of an earlier group that says it
-            at the same step, from 0 to 10,000; wants several `groups`. Default 0.
-        sample: draw `beam_width` independent hypotheses rather than search. Default false.
-        temperature: of sampling, at least 1e-6; lower values are nearer to greedy search. Default
-            1.
-        top_k: draw from that many likeliest tokens only; 0 draws from all. Default 0.
-        top_p: draw from the fewest likeliest tokens that have that probability together, in
-            (0, 1]. `top_k` and `top_p` keep the lower ids of equally likely tokens. Default 1.
-        seed: of sampling: an integer in [0, 2 ** 31), which draws the same each time, or a
-            `keras.random.SeedGenerator`. Default 0.
+def check_option(option: Setting, value: object) -> Any:
+    """Return the value of one option, in the type that it has.
 
     Raises:
-        ValueError: if an option is out of its range, or has no effect without another.
+        OptionError: if the value has another type or is out of the option's range.
+    """
+    try:
+        return option.check(value)
+    except SettingError:
+        received = {option.key: repr(value)}
+        raise OptionError(option.key, f"must be {option.expected}", **received) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedOptions(Settings):
+    """The options that an exported SavedModel takes with each request."""
+
+    beam_width: int = setting(
+        1,
+        "hypotheses of each source (1 = greedy search), or samples",
+        minimum=1,
+        maximum=WIDEST_BEAM,
+    )
+    length_penalty: float = setting(
+        0.0,
+        "exponent of the length penalty that ranks beams (Wu et al. 2016, eq. 14)",
+        minimum=0,
+        maximum=MOST_LENGTH_PENALTY,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredOptions(ServedOptions):
+    """The options that a model keeps: recipes, stored models and `evaluate` have all of them."""
+
+    coverage_penalty: float = setting(
+        0.0,
+        "weight of the coverage penalty that ranks beams (Wu et al. 2016, eq. 14)",
+        minimum=0,
+        maximum=MOST_COVERAGE_PENALTY,
+    )
+    min_length: int = setting(
+        0, "tokens of the shortest output, the end token included", minimum=0, maximum=LONGEST
+    )
+    repetition_penalty: float = setting(
+        1.0,
+        "factor on the log-probability of tokens that the output already has (after Keskar et "
+        "al. 2019, 4.1)",
+        minimum=1,
+        maximum=MOST_REPETITION_PENALTY,
+    )
+    no_repeat_ngram: int = setting(
+        0,
+        "size of the n-grams that no output has twice (0 = all may come again)",
+        minimum=0,
+        maximum=LONGEST,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(StoredOptions):
+    """How `search` looks for outputs; the defaults are greedy search.
+
+    Scores stay sums of the model's own log-probabilities whatever the options: these decide which
+    hypotheses are kept, and in which order.
+
+    Args:
+        {settings}
+
+    Raises:
+        SettingError: if an option is out of its range, or has no effect without another.
 
     Example:
         >>> SearchOptions(max_length=20, beam_width=4, groups=2).min_length
@@ -78,120 +122,71 @@ class SearchOptions:
         https://arxiv.org/abs/1904.09751
     """
 
-    max_length: int
-    beam_width: int = 1
-    length_penalty: float = 0.0
-    coverage_penalty: float = 0.0
-    min_length: int = 0
-    repetition_penalty: float = 1.0
-    no_repeat_ngram: int = 0
-    groups: int = 1
-    group_diversity: float = 0.0
-    sample: bool = False
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    seed: int | keras.random.SeedGenerator = 0
+    max_length: int = setting(
+        MISSING,
+        "tokens of the longest output, the end token included",
+        kind=int,
+        minimum=1,
+        maximum=LONGEST,
+    )
+    groups: int = setting(
+        1,
+        "groups of beams that do not compete, a divisor of the beam width (Vijayakumar et al. "
+        "2018)",
+        minimum=1,
+        maximum=WIDEST_BEAM,
+    )
+    group_diversity: float = setting(
+        0.0,
+        "penalty on a token for each hypothesis of an earlier group that has it at the same step",
+        minimum=0,
+        maximum=MOST_DIVERSITY,
+    )
+    sample: bool = setting(False, "draw independent hypotheses at random instead of searching")
+    temperature: float = setting(
+        1.0,
+        "when sampling, what log-probabilities are divided by; less is nearer to greedy search",
+        minimum=LEAST_TEMPERATURE,
+    )
+    top_k: int = setting(
+        0, "when sampling, draw from that many likeliest tokens only (0 = from all)", minimum=0
+    )
+    top_p: float = setting(
+        1.0,
+        "when sampling, draw from the fewest likeliest tokens with that probability together",
+        above=0,
+        maximum=1,
+    )
+    seed: int | keras.random.SeedGenerator = setting(
+        0,
+        "when sampling, draw the same each time; in Python also a `SeedGenerator`",
+        minimum=0,
+        other=_is_generator,
+    )
 
-    def __post_init__(self) -> None:
-        """Checks each option alone, then those that belong together."""
-        for name in ("max_length", "beam_width", "groups", "min_length", "no_repeat_ngram"):
-            _check_integer(name, getattr(self, name))
-            _check_most(name, getattr(self, name), _MOST[name])
-        if self.beam_width < 1 or self.max_length < 1:
-            raise ValueError(
-                "`beam_width` and `max_length` must be positive. "
-                f"Received: beam_width={self.beam_width}, max_length={self.max_length}."
-            )
-        _check_integer("top_k", self.top_k)
-        _check_most("top_k", self.top_k, LARGEST)
-        for name in ("min_length", "no_repeat_ngram", "top_k"):
-            _check_least(name, getattr(self, name), 0)
-        for name, (least, most) in _RANGES.items():
-            _check_number(name, getattr(self, name))
-            _check_least(name, getattr(self, name), least)
-            _check_most(name, getattr(self, name), most)
-        self._check_lengths_and_groups()
-        self._check_sampling()
+    def check_together(self) -> None:
+        """Check options that depend on each other.
 
-    def _check_lengths_and_groups(self) -> None:
+        Raises:
+            OptionError: if two contradict each other, or one has no effect without another.
+        """
         if self.min_length > self.max_length:
-            raise ValueError(
-                "`min_length` must not be above `max_length`. "
-                f"Received: min_length={self.min_length}, max_length={self.max_length}."
-            )
-        if self.groups < 1 or self.beam_width % self.groups:
-            raise ValueError(
-                "`groups` must be positive and divide `beam_width`. "
-                f"Received: groups={self.groups}, beam_width={self.beam_width}."
-            )
+            self._refuse("min_length", "must not be above {max_length}", "max_length")
+        if self.beam_width % self.groups:
+            self._refuse("groups", "must be positive and divide {beam_width}", "beam_width")
         if self.group_diversity and self.groups == 1:
-            raise ValueError(
-                "`group_diversity` wants two `groups` at least. "
-                f"Received: group_diversity={self.group_diversity}, groups=1."
-            )
-
-    def _check_sampling(self) -> None:
-        if not isinstance(self.sample, bool):
-            raise ValueError(f"`sample` must be True or False. Received: sample={self.sample!r}.")
-        _check_number("temperature", self.temperature)
-        _check_number("top_p", self.top_p)
-        _check_least("temperature", self.temperature, LEAST_TEMPERATURE)
-        if not 0 < self.top_p <= 1:
-            raise ValueError(
-                f"`top_p` must be above 0 and at most 1. Received: top_p={self.top_p}."
-            )
-        # A seed generator is told by its method: importing Keras here would take seconds.
-        if not hasattr(self.seed, "next"):
-            _check_integer("seed", self.seed)
-            if not 0 <= self.seed < 2**31:  # type: ignore[operator]
-                raise ValueError(
-                    f"`seed` must be at least 0 and below 2 ** 31. Received: seed={self.seed}."
-                )
+            self._refuse("group_diversity", "requires two {groups} at least", "groups")
         if self.sample and self.groups > 1:
-            raise ValueError(
-                f"`groups` are of beam search, not of sampling. Received: groups={self.groups}."
-            )
-        for name, off in (("temperature", 1), ("top_k", 0), ("top_p", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not self.sample and value != off:
-                raise ValueError(f"`{name}` wants `sample=True`. Received: {name}={value}.")
+            self._refuse("groups", "must be 1 with {sample}")
+        for known in () if self.sample else self.settings():
+            if known.key in _OF_SAMPLING and getattr(self, known.key) != known.default:
+                self._refuse(known.key, "requires {sample}")
+
+    def _refuse(self, name: str, rule: str, *others: str) -> None:
+        raise OptionError(name, rule, **{each: getattr(self, each) for each in (name, *others)})
 
 
-_MOST = {
-    "max_length": LONGEST,
-    "beam_width": WIDEST_BEAM,
-    "groups": WIDEST_BEAM,
-    "min_length": LONGEST,
-    "no_repeat_ngram": LONGEST,
-}
+document(SearchOptions, SearchOptions)
 
-
-_RANGES = {
-    "length_penalty": (0, MOST_LENGTH_PENALTY),
-    "coverage_penalty": (0, MOST_COVERAGE_PENALTY),
-    "repetition_penalty": (1, MOST_REPETITION_PENALTY),
-    "group_diversity": (0, MOST_DIVERSITY),
-}
-
-
-def _check_most(name: str, value: float, most: int) -> None:
-    if value > most:
-        short = value <= LARGEST or not isinstance(value, Integral)
-        received = value if short else "an integer of more than 31 bits"
-        raise ValueError(f"`{name}` must be at most {most}. Received: {name}={received}.")
-
-
-def _check_integer(name: str, value: object) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise ValueError(f"`{name}` must be an integer. Received: {name}={value!r}.")
-
-
-def _check_number(name: str, value: object) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not is_finite(value):
-        raise ValueError(f"`{name}` must be a finite number. Received: {name}={value!r}.")
-
-
-def _check_least(name: str, value: float, least: float) -> None:
-    if value < least:
-        raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}.")
+_OF_SAMPLING = ("temperature", "top_k", "top_p", "seed")
+"""Options without effect on a search that does not sample."""

@@ -12,7 +12,7 @@ from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.sampling import sample_search
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, OptionError
 from keras_attention.models.kinds import describe_other
 
 
@@ -104,14 +104,12 @@ def check_room(model: Any, max_length: int) -> None:
     """Checks that the decoder of a model has room for as many steps.
 
     Raises:
-        InputError: if it has not.
+        OptionError: if it has not.
     """
     longest = getattr(model, "longest", None)
     if longest is not None and max_length > longest:
-        raise InputError(
-            f"`max_length` must be at most {longest}, the steps that this model's decoder has room "
-            f"for. Received: max_length={max_length}."
-        )
+        rule = f"must be at most {longest}, the steps that this model's decoder has room for"
+        raise OptionError("max_length", rule, max_length=max_length)
 
 
 def _checked_source(source: Tensor) -> Tensor:

@@ -1,67 +1,51 @@
 """What a trained model keeps of its search options."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-import numpy as np
-
-from keras_attention.decoding.options import LONGEST, SearchOptions
+from keras_attention.decoding.options import LONGEST, SearchOptions, StoredOptions
+from keras_attention.settings.documented import document
+from keras_attention.settings.setting import redeclare, setting
 
 
 @dataclass(frozen=True)
-class SearchSettings:
+class SearchSettings(StoredOptions):
     """How a model searches and writes unless it is told otherwise; exports do so too.
 
-    Attributes:
-        max_source_length: source tokens that an export with fixed shapes takes, `</s>` included,
-            at most `LONGEST`.
-        max_length: this and what follows, up to `replace_unknown`, are those of `SearchOptions`;
-            at most `LONGEST`.
-        beam_width: at most `WIDEST_BEAM`.
-        replace_unknown: whether source tokens stand in for `<unk>`; see `TextCodec`.
+    Args:
+        {settings}
 
     Raises:
-        ValueError: if a value is out of its range.
+        SettingError: if a value is out of its range, or does not fit the others.
     """
 
-    max_source_length: int
-    max_length: int
-    beam_width: int = 1
-    length_penalty: float = 0.0
-    coverage_penalty: float = 0.0
-    min_length: int = 0
-    repetition_penalty: float = 1.0
-    no_repeat_ngram: int = 0
-    replace_unknown: bool = False
+    max_source_length: int = setting(
+        MISSING,
+        "tokens of the longest source, `</s>` included, that an export with fixed shapes takes",
+        kind=int,
+        minimum=1,
+        maximum=LONGEST,
+    )
+    max_length: int = redeclare(SearchOptions, "max_length")
+    replace_unknown: bool = setting(
+        False, "write the source token with the largest weight in the place of `<unk>`"
+    )
 
-    def __post_init__(self) -> None:
-        """Checks the values by making options of them; NumPy's numbers become plain ones."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.integer | np.floating):
-                object.__setattr__(self, field.name, value.item())
-        length = self.max_source_length
-        if type(length) is not int or not 1 <= length <= LONGEST:
-            raise ValueError(
-                f"`max_source_length` must be an integer from 1 to {LONGEST}. "
-                f"Received: max_source_length={length!r}."
-            )
-        if type(self.replace_unknown) is not bool:
-            raise ValueError(
-                "`replace_unknown` must be True or False. "
-                f"Received: replace_unknown={self.replace_unknown!r}."
-            )
+    def check_together(self) -> None:
+        """Check that the values make `SearchOptions`."""
         self.options()
 
     def options(self, **overrides: Any) -> SearchOptions:
-        """The options of a search.
+        """Return the options of a search.
 
         Args:
             **overrides: fields of `SearchOptions`, in place of the settings.
 
         Raises:
-            ValueError: if an option is out of its range, or does not fit the others.
+            SettingError: if an option is out of its range, or does not fit the others.
         """
-        stored = asdict(self)
-        del stored["max_source_length"], stored["replace_unknown"]
-        return SearchOptions(**{**stored, **overrides})
+        names = {field.name for field in fields(SearchOptions)} & set(vars(self))
+        return SearchOptions(**{**{name: getattr(self, name) for name in names}, **overrides})
+
+
+document(SearchSettings, SearchSettings)

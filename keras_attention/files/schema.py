@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NoReturn, TypeAlias
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, SettingError
+from keras_attention.settings.setting import Setting
 
 _SHOWN = 40
 """Characters of a wrong value that an error shows."""
@@ -172,6 +173,19 @@ def text(choices: Collection[str] = ()) -> Kind:
     """Return the kind of strings, or of the choices only if there are any."""
     expected = f"one of {', '.join(map(repr, choices))}" if choices else "a string"
     return Kind(expected, lambda value: type(value) is str and (not choices or value in choices))
+
+
+def declared(setting: Setting) -> Kind:
+    """Return the kind of the values of a setting."""
+
+    def fits(value: Any) -> bool:
+        try:
+            setting.check(value)
+        except SettingError:
+            return False
+        return True
+
+    return Kind(setting.expected, fits)
 
 
 def list_of(kind: Kind) -> Kind:

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import Tensor, checked_choice, checked_units
-
-KINDS = ("dense", "copy", "zero")
+from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.settings.arguments import checked_choice, checked_units
+from keras_attention.settings.layer_rules import BRIDGES
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -54,7 +54,7 @@ class Bridge(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = checked_units(units)
         self.layers = checked_units(layers, "layers")
-        self.kind = checked_choice(kind, "kind", KINDS)
+        self.kind = checked_choice(kind, "kind", BRIDGES)
         if kind == "dense":
             self.dense_h = [self._dense(f"dense_h_{i}", "tanh") for i in range(layers)]
             self.dense_c = [self._dense(f"dense_c_{i}", None) for i in range(layers)]
@@ -82,10 +82,10 @@ class Bridge(keras.layers.Layer):
 
     def call(self, states: Any) -> tuple[tuple[Tensor, Tensor], ...]:
         """Bridges every decoder layer; see the class for shapes."""
-        initial = []
+        bridges = {"dense": self._dense_state, "copy": self._copy_state, "zero": self._zero_state}
+        bridge, initial = bridges[self.kind], []
         for index in range(self.layers):
             state = states[min(index, len(states) - 1)]
-            bridge = getattr(self, f"_{self.kind}_state")
             initial.append(bridge(index, state[0::2], state[1::2]))
         return tuple(initial)
 

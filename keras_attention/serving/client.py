@@ -19,6 +19,7 @@ from keras_attention.translation.processes import refuse_pickling
 from keras_attention.translation.result import PairScore, Translation
 from keras_attention.translation.served_answers import (
     OUTPUTS,
+    beam_inputs,
     check_answered,
     check_search,
     count_characters,
@@ -31,8 +32,6 @@ CHARACTERS = 65_536
 """Characters of a request at most, each text counted as the longest: servers pad to that."""
 
 _CLOSED = "the client is closed."
-
-_OWN_WIDTH, _OWN_PENALTY = 0, -1.0  # by which the signature `beam` knows the model's own
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -124,9 +123,8 @@ class ServingClient:
         self,
         texts: Iterable[str],
         *,
-        beam_width: int | None = None,
-        length_penalty: float | None = None,
         nbest: int = 1,
+        **search: Any,
     ) -> Iterator[Translation]:
         """Translates `texts` in order, and asks for no more than are soon wanted.
 
@@ -135,31 +133,22 @@ class ServingClient:
 
         Args:
             texts: any iterable of strings.
-            beam_width: hypotheses that are searched together, a positive integer; default the
-                model's own.
-            length_penalty: exponent of the length penalty, from 0 to 8; default the model's own.
             nbest: hypotheses of each source, at most `beam_width`.
+            **search: fields of `ServedOptions`: `beam_width` and `length_penalty`, in place of the
+                model's own.
 
         Raises:
-            InputError: if an option is not what the server takes.
+            OptionError: if an option is out of its range.
             TextError: if a text is too long or not valid Unicode, after the answers to those
                 before it.
             ServingError: if the server gives no answer, or one that cannot be used.
-            TypeError: if `texts` is not an iterable of strings.
+            TypeError: if `texts` is not an iterable of strings, or there is no such option.
         """
         check_texts(texts)
-        check_search(beam_width=beam_width, length_penalty=length_penalty, nbest=nbest)
-        search = {}
-        if beam_width is not None or length_penalty is not None or nbest != 1:
-            search = {
-                "beam_width": np.int32(_OWN_WIDTH if beam_width is None else beam_width),
-                "length_penalty": np.float32(
-                    _OWN_PENALTY if length_penalty is None else length_penalty
-                ),
-                "nbest": np.int32(nbest),
-            }
+        search = check_search(nbest, **search)
+        inputs = beam_inputs(nbest, search) if search or nbest != 1 else {}
         batches = self._batches(texts, count_characters)
-        return self._in_order(batches, self._translate, search)
+        return self._in_order(batches, self._translate, inputs)
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
         """How likely the model finds given targets, as `Translator.score` has it.

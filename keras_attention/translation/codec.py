@@ -10,16 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.alignment.links import Links, link_words
-from keras_attention.decoding.options import (
-    LONGEST,
-    MOST_COVERAGE_PENALTY,
-    MOST_LENGTH_PENALTY,
-    MOST_REPETITION_PENALTY,
-    WIDEST_BEAM,
-)
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.errors import InputError, check_texts
-from keras_attention.files.schema import JsonFile, Keys, flag, integer, number, optional, text
+from keras_attention.errors import InputError, OptionError, check_texts
+from keras_attention.files.schema import JsonFile, Keys, declared, flag, optional, text
 from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
@@ -37,6 +30,9 @@ CODEC_FILES = (
 FORMAT = 1
 """Version of the files' layout; a reader refuses a newer one."""
 
+_FIRST = ("max_source_length", "max_length", "beam_width", "length_penalty")
+"""The search settings that every file has, because the first version wrote them."""
+
 _DEFAULTS = {
     "source_normalization": "nfc",
     "target_normalization": "nfc",
@@ -45,24 +41,13 @@ _DEFAULTS = {
     "source_strip": False,
     "target_strip": False,
     "joint_vocabulary": False,
-    "coverage_penalty": 0.0,
-    "min_length": 0,
-    "repetition_penalty": 1.0,
-    "no_repeat_ngram": 0,
-    "replace_unknown": False,
+    **{known.key: known.default for known in SearchSettings.settings() if known.key not in _FIRST},
 }
 """What a file says that was written before there was a choice."""
 
 _SEARCH_KEYS: Keys = {
-    "max_source_length": integer(1, LONGEST),
-    "max_length": integer(1, LONGEST),
-    "beam_width": integer(1, WIDEST_BEAM),
-    "length_penalty": number(0, MOST_LENGTH_PENALTY),
-    "coverage_penalty": optional(number(0, MOST_COVERAGE_PENALTY)),
-    "min_length": optional(integer(0)),
-    "repetition_penalty": optional(number(1, MOST_REPETITION_PENALTY)),
-    "no_repeat_ngram": optional(integer(0)),
-    "replace_unknown": optional(flag()),
+    known.key: declared(known) if known.key in _FIRST else optional(declared(known))
+    for known in SearchSettings.settings()
 }
 """The fields of `SearchSettings` in a file."""
 
@@ -130,18 +115,16 @@ class TextCodec:
         """Target ids that an output which begins with `text` begins with.
 
         Raises:
-            InputError: if it is not a string, or the target vocabulary lacks some of it.
+            OptionError: if it is not a string, or the target vocabulary lacks some of it.
         """
         if not isinstance(text, str):
-            raise InputError(f"`prefix` must be a string. Received: prefix={text!r}.")
+            raise OptionError("prefix", "must be a string", prefix=repr(text))
         tokens = self.target.cut(self.target.normalizer.normalize_beginning(text))
         ids = self.target.vocabulary.encode(tokens)
         if UNKNOWN_ID in ids:
             unknown = tokens[ids.index(UNKNOWN_ID)]
-            raise InputError(
-                "`prefix` must be made of the target vocabulary's tokens. "
-                f"Received: prefix={text!r}, where {unknown!r} is none of them."
-            )
+            rule = "must be made of the target vocabulary's tokens"
+            raise OptionError("prefix", rule, prefix=f"{text!r}, where {unknown!r} is none of them")
         return ids
 
     def translations(

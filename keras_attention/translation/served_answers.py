@@ -1,18 +1,20 @@
 """What an exported SavedModel answers, as translations: in this process or from a server."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.decoding.options import LARGEST, MOST_LENGTH_PENALTY
-from keras_attention.errors import InputError, TextError, encode_text
+from keras_attention.decoding.options import ServedOptions, check_option
+from keras_attention.errors import TextError, encode_text
+from keras_attention.settings.setting import Setting
 from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+_NBEST = Setting("nbest", 1, "hypotheses of each text that are asked for", minimum=1)
 
 OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
 """What a signature that searches gives."""
@@ -38,26 +40,43 @@ def count_characters(text: object) -> int:
     return len(text) if isinstance(text, str) else 0
 
 
-def check_search(**options: Any) -> None:
-    """Checks the options of the signature `beam`, each None where the model's own is meant.
+def check_search(nbest: int, **search: Any) -> dict[str, Any]:
+    """Return the options for the signature `beam` that are not None, which means the model's own.
 
     Args:
-        **options: `beam_width`, `length_penalty` and `nbest`.
+        nbest: the number of hypotheses that are asked for.
+        **search: fields of `ServedOptions`.
 
     Raises:
-        InputError: if one is out of its range.
+        OptionError: if one is out of its range.
+        TypeError: if there is no such option.
     """
-    for name, value in options.items():
-        if value is None:
-            continue
-        penalty = name == "length_penalty"
-        kind: Any = Real if penalty else Integral
-        least, most = (0, MOST_LENGTH_PENALTY) if penalty else (1, LARGEST)
-        if not isinstance(value, kind) or isinstance(value, bool) or not least <= value <= most:
-            noun = "a number" if penalty else "an integer"
-            raise InputError(
-                f"`{name}` must be {noun} from {least} to {most}. Received: {name}={value!r}."
-            )
+    check_option(_NBEST, nbest)
+    known = {option.key: option for option in ServedOptions.settings()}
+    given = {name: value for name, value in search.items() if value is not None}
+    if unknown := [name for name in given if name not in known]:
+        raise TypeError(f"expected options among {', '.join(known)}. Received: {unknown[0]}.")
+    return {name: check_option(known[name], value) for name, value in given.items()}
+
+
+def beam_inputs(nbest: int, search: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the signature `beam` takes for each text, as NumPy's numbers by name.
+
+    Args:
+        nbest: the number of hypotheses that are asked for.
+        search: fields of `ServedOptions`; for the others, the model's own are asked for.
+    """
+    kinds = {int: np.int32, float: np.float32}
+    asked = {
+        known.key: kinds[type(known.default)](search.get(known.key, value_for_own(known)))
+        for known in ServedOptions.settings()
+    }
+    return {**asked, "nbest": np.int32(nbest)}
+
+
+def value_for_own(setting: Setting) -> float:
+    """Return the value, below the range of an option, that asks for the model's own."""
+    return (setting.minimum or 0) - 1
 
 
 def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Translation]:

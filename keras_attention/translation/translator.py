@@ -25,7 +25,7 @@ import keras
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import Ids, ShortList
-from keras_attention.errors import InputError, check_positive, check_texts
+from keras_attention.errors import InputError, OptionError, check_positive, check_texts
 from keras_attention.files.text_files import write_atomically
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
@@ -154,10 +154,9 @@ class Translator:
             target_tokenizer: what made its target ids.
             max_source_length: source tokens, `</s>` included, that a TFLite file takes.
             max_length: target tokens at most, `</s>` included, of every output.
-            **settings: how the model searches unless it is told otherwise: `beam_width`,
-                `length_penalty`, `coverage_penalty`, `min_length`, `repetition_penalty` and
-                `no_repeat_ngram` of `SearchOptions`; and `replace_unknown`, whether a source token
-                takes the place of `<unk>` (default: whether the model copies).
+            **settings: how the model searches unless it is told otherwise: fields of
+                `StoredOptions`; and `replace_unknown`, whether a source token takes the place of
+                `<unk>` (default: whether the model copies).
 
         Raises:
             InputError: if the model is not a `Seq2Seq`, a weight is not a finite number, its
@@ -309,10 +308,8 @@ class Translator:
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
-            raise InputError(
-                f"`prefix` must not be longer than `max_length`, {chosen.max_length} tokens. "
-                f"Received: {len(begin)} tokens, prefix={prefix!r}."
-            )
+            rule = f"must not be longer than {{max_length}}, {chosen.max_length} tokens"
+            raise OptionError("prefix", rule, prefix=f"{prefix!r}, of {len(begin)} tokens")
         return self._stream(texts, chosen, begin, batch_size, first)
 
     def _stream(

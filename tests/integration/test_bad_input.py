@@ -110,7 +110,7 @@ USAGE = {
     "unknown command": Case("translat model", "No such command 'translat'"),
     "unknown option": Case("translate model --beams 3", "No such option: --beams"),
     "missing argument": Case("translate", "Missing argument 'MODEL'"),
-    "option's value": Case("translate model --beam 0", "'--beam'"),
+    "option's value": Case("translate model --beam 0", "--beam must be an integer of at"),
     "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not be over"),
     "beam of an export": Case("translate model/1 --beam 99", "--beam must be from 1 to 16"),
     "limits of an export": Case("export model --max-batch 0", "'--max-batch'"),

@@ -190,7 +190,7 @@ def test_a_run_without_held_out_pairs_is_resumed_and_compared(work, run):
 
 def test_a_comparison_is_of_one_data(work, run, monkeypatch):
     monkeypatch.setattr(
-        "keras_attention.cli.comparing.run_all", lambda runs, **_: [*map(end, runs)]
+        "keras_attention.training.compare.jobs.run_all", lambda runs, **_: [*map(end, runs)]
     )
     grid, name = work / "grid", "units=4-seed1"
     asked = ["compare", "words.toml", "--vary", "units=4", "--output", "grid"]

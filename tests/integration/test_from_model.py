@@ -92,9 +92,17 @@ def functional_model():
         (lambda: small(8), {}, "source vocabulary is another model's: expected 8 .* Received: 7"),
         (lambda: small(7, 5), {}, "target vocabulary is another model's: expected 5 .*ceived: 6"),
         (functional_model, {}, "expected a Seq2Seq. Received: Functional. Only .* docs/python.md"),
-        (small, {"beam": 2}, "a model keeps the settings max_source_length, .* Received: 'beam'"),
-        (small, {"max_length": 0}, "`max_length` must be positive. Received: .*max_length=0"),
-        (small, {"beam_width": 0}, "`beam_width` and .* must be positive. Received: beam_width=0"),
+        (small, {"beam": 2}, "a model keeps the settings beam_width, .* Received: 'beam'"),
+        (
+            small,
+            {"max_length": 0},
+            "`max_length` must be an integer of .*Received: max_length=0",
+        ),
+        (
+            small,
+            {"beam_width": 0},
+            "`beam_width` must be an integer of .*Received: beam_width=0",
+        ),
         (lambda: Ensemble([small()]), {}, "expected a Seq2Seq. Received: Ensemble.$"),
     ],
 )

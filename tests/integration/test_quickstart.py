@@ -64,7 +64,7 @@ def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monke
 
     weights = (tmp_path / "models" / "dates" / "model.keras").stat()
     # What is exported a second time is equal, as other tests show, and takes as long as the first.
-    monkeypatch.setattr("keras_attention.cli.quickstart.export_all", lambda *_: [])
+    monkeypatch.setattr("keras_attention.cli.exports.export_all", lambda *_: [])
     again = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert again.code == 0
     assert "step 12 of 12" not in again.out

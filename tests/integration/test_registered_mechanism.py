@@ -20,7 +20,7 @@ from keras_attention.export import (
 from keras_attention.export.device import device_translator
 from keras_attention.export.tflite import conversion
 from keras_attention.training import load_recipe
-from keras_attention.training.recipe.mechanisms import build_attention, read_by_attention
+from keras_attention.training.recipe.mechanisms import build_attention
 from keras_attention.training.recipe.recipe import SETTINGS
 from keras_attention.training.train import train
 
@@ -96,10 +96,10 @@ def translator(tmp_path_factory):
 def test_a_recipe_checks_it_by_its_row():
     assert "toy" in SETTINGS["model.attention"].expected
     config = load_recipe("copy", ["attention=toy"]).model
-    assert read_by_attention(config) == {"attention_units", "mapping"}
+    assert config.read_by_mechanism == {"attention_units", "mapping"}
     expected = r"`model\.units` with model\.attention='toy': `units` must be even\. .*units=7"
     with pytest.raises(InputError, match=expected):
-        load_recipe("copy", ["attention=toy", "units=7"])
+        load_recipe("copy", ["attention=toy", "units=7", "merge=sum"])
 
 
 def test_other_mechanisms_use_its_score():

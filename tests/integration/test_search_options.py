@@ -52,14 +52,22 @@ def test_models_and_checkpoints_search_together(run, trained):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("translate {m} --top-p 0.5", "--top-p wants --sample. Received: --top-p 0.5."),
+        ("translate {m} --top-p 0.5", "--top-p requires --sample. Received: --top-p 0.5."),
         (
             "translate {m} --groups 2",
             "--groups must be positive and divide --beam. Received: --groups 2, --beam 1",
         ),
         ("translate {m} --prefix 2o", "--prefix must be made of the target vocabulary's tokens"),
-        ("translate {m} --coverage-penalty -1", "--coverage-penalty must be at least 0"),
-        ("translate {m} --sample --seed -1", "--seed must be at least 0"),
+        (
+            "translate {m} --coverage-penalty -1",
+            "--coverage-penalty must be a finite number of at least 0",
+        ),
+        ("translate {m} --sample --seed -1", "--seed must be an integer of at least 0"),
+        ("translate {m} --length-penalty nan", "--length-penalty must be a finite number of at le"),
+        (
+            "translate {m} --min-length 9 --max-length 5",
+            "--min-length must not be above --max-length. Received: --min-length 9, --max-length 5",
+        ),
         ("translate {m}/1 --prefix 2", "takes --beam and --length-penalty and --nbest, the others"),
         (
             "translate {m}/dates.tflite --min-length 2",
@@ -67,7 +75,11 @@ def test_models_and_checkpoints_search_together(run, trained):
         ),
         ("translate {m}/dates.tflite --with {m}", "dates.tflite: an export is searched alone"),
         ("evaluate {m} --with {m}/1", "/1: an export is searched alone, --with needs folders."),
-        ("evaluate {m} --repetition-penalty 0.5", "--repetition-penalty must be at least 1"),
+        (
+            "evaluate {m} --repetition-penalty 0.5",
+            "--repetition-penalty must be a finite number of at least 1 and at most 1000. Received"
+            ": --repetition-penalty 0.5.",
+        ),
         ("translate {m}/checkpoints/none.keras", "none.keras: no such file"),
         ("export {m}/model.keras", "model.keras' is a file"),
     ],
@@ -86,7 +98,7 @@ def test_a_recipe_says_how_its_model_searches():
     assert (options.max_length, options.beam_width) == (recipe.data.max_target_length, 3)
     assert (options.coverage_penalty, options.repetition_penalty) == (0.2, 1.5)
     assert (options.min_length, options.no_repeat_ngram) == (2, 4)
-    with pytest.raises(InputError, match="describes no search: `min_length` must not be above"):
+    with pytest.raises(InputError, match="^`decoding.min_length` must not be above `decoding.m"):
         build_codec(load_recipe("dates", ["min_length=99"]), [("a", "b")])
 
 

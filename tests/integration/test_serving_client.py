@@ -17,7 +17,7 @@ from loopback import Merging, Served, changed, drop, over_grpc, over_rest, slow,
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from variants import LONG, assert_same
 
-from keras_attention.cli.output import format_lines
+from keras_attention.cli.commands.translation_columns import Columns
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient, ServingError
 from keras_attention.serving.failures import Retries
@@ -412,9 +412,9 @@ class TestCommand:
     @pytest.mark.parametrize("options", [[], ["--scores"], ["--alignments"]], ids=str)
     def test_prints_lines(self, run, connect, server, trained, options):
         found = run("translate", trained, "--server", server, *options, stdin=self.LINES)
-        wanted = ["--scores" in options]
-        wanted += [lambda _, hypothesis: hypothesis.links()] if "--alignments" in options else []
-        lines = [line for each in connect()(LINES) for line in format_lines(each, 0, 1, *wanted)]
+        links = (lambda _, found: found.links()) if "--alignments" in options else None
+        columns = Columns(scores="--scores" in options, links=links)
+        lines = [line for each in connect()(LINES) for line in columns.lines(each, 0)]
         assert found == (0, "".join(f"{line}\n" for line in lines), "")
 
     def test_prints_json(self, run, connect, server):

@@ -7,7 +7,6 @@ import os
 
 from keras_attention.translation.codec import TextCodec
 
-from ..recipe.model_checks import least_parameters
 from ..recipe.sections import ModelConfig
 
 WEIGHT_BYTES = 4
@@ -28,7 +27,7 @@ def warn_of_memory(name: str, config: ModelConfig, codec: TextCodec) -> None:
     if not hasattr(os, "sysconf"):
         return
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    least = least_parameters(config, len(codec.source.vocabulary), len(codec.target.vocabulary))
+    least = config.least_parameters(len(codec.source.vocabulary), len(codec.target.vocabulary))
     if least * _TRAINED_BYTES > there:
         _logger.warning(
             "%s: over %.1f billion parameters, which take over %.0f GB in training; this machine "

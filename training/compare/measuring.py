@@ -12,7 +12,6 @@ from keras_attention.translation.translator import Translator
 from ..callbacks.stopwatch import read_times
 from ..evaluation.by_length import score_lengths, wanted_lengths
 from ..metrics.text_metrics import higher_is_better
-from ..recipe.mechanisms import has_alignment
 from ..run.held_out import read_held_out
 from ..run.run_data import read_run_data
 from ..run.run_folder import RunFolder
@@ -81,7 +80,7 @@ def _align(translator: Translator, run: Run) -> dict[str, float]:
     """
     recipe = run.recipe
     tokenizers = {translator.codec.source.name, translator.codec.target.name}
-    if not has_alignment(recipe.model) or {KNOWN.get(recipe.data.format)} != tokenizers:
+    if not recipe.model.mechanism.alignment or {KNOWN.get(recipe.data.format)} != tokenizers:
         return {}
     pairs = read_held_out(run.folder, recipe).pairs[:_ALIGNED]
     if not pairs:

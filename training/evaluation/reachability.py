@@ -12,7 +12,6 @@ from keras_attention.translation.codec import TextCodec
 
 from ..data.pairs import Pair
 from ..metrics.metric_kinds import BLEU_ORDER, Bleu
-from ..recipe.mechanisms import has_alignment
 from ..recipe.recipe import Recipe
 from ..recipe.sections import TrainingConfig
 
@@ -134,7 +133,7 @@ def _report_long(codec: TextCodec, held_out: Sequence[Pair]) -> None:
 def _can_copy(recipe: Recipe) -> bool:
     text = recipe.text
     drops = text.source_subword_dropout or text.target_subword_dropout
-    return has_alignment(recipe.model) and not drops and not recipe.training.short_list
+    return recipe.model.mechanism.alignment and not drops and not recipe.training.short_list
 
 
 def _suggest_copying(copied: Sequence[Sequence[str]], kind: str, pairs: Sequence[Pair]) -> None:

@@ -1,4 +1,4 @@
-"""The metrics themselves; `text_metrics` knows them by name."""
+"""The metrics, a class each; `METRICS` names them for recipes and the command line."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from sacrebleu.metrics.base import Metric as SacrebleuMetric
 
 BLEU_ORDER = 4
 """Length of the longest n-grams that BLEU counts; without a match of it the score is 0."""
 
 Texts = Sequence[str]
-Floats = npt.NDArray[np.float64]
+Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,16 @@ class Metric(ABC):
     Args:
         tokenize: BLEU's tokenizer.
         lowercase: whether case is ignored.
+
+    Attributes:
+        name: what recipes and the command line call it.
+        higher_is_better: whether more is better.
+        form: how a value is printed, as Python formats numbers.
     """
 
     name: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    form: ClassVar[str] = ".2f"
 
     def __init__(self, tokenize: str | None = None, lowercase: bool = False) -> None:
         self.tokenize = tokenize
@@ -101,6 +106,8 @@ class Ratio(Metric):
         self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
     ) -> Floats:
         """`[lines, 2]` of `count`; a source on several lines weighs no more than on one."""
+        import numpy as np  # the command line reads `METRICS` for its help, and must start soon
+
         pooled, weights = self._pooled(references, sources)
         rows = [
             self.count(self._normalize(hypothesis), list(map(self._normalize, accepted)))
@@ -135,6 +142,7 @@ class ExactMatch(Ratio):
 
     name = "exact_match"
     higher_is_better = True
+    form = ".2%"
     unit, scale, pools_sources = "line", 1.0, False
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
@@ -267,4 +275,11 @@ def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
 
 def format_value(name: str, value: float) -> str:
     """A metric's value as papers print it."""
-    return f"{value:.2%}" if name == ExactMatch.name else f"{value:.2f}"
+    return f"{value:{METRICS[name].form}}"
+
+
+METRICS: dict[str, type[Ratio] | type[Sacrebleu]] = {
+    kind.name: kind
+    for kind in (ExactMatch, Bleu, Chrf, Ter, WordErrorRate, PhoneErrorRate, WrongWords)
+}
+"""Every metric by its name, in the order in which help lists them."""

@@ -6,33 +6,10 @@ from collections.abc import Sequence
 
 from keras_attention.errors import InputError, suggest
 
-from .metric_kinds import (
-    Bleu,
-    Chrf,
-    ExactMatch,
-    PhoneErrorRate,
-    Ratio,
-    Sacrebleu,
-    Score,
-    Ter,
-    Texts,
-    WordErrorRate,
-    WrongWords,
-)
+from .metric_kinds import METRICS, Ratio, Sacrebleu, Score, Texts
 
 References = Sequence[str | Sequence[str]]
 """One accepted text a line, or several."""
-
-_KINDS: tuple[type[Ratio] | type[Sacrebleu], ...] = (
-    ExactMatch,
-    Bleu,
-    Chrf,
-    Ter,
-    WordErrorRate,
-    PhoneErrorRate,
-    WrongWords,
-)
-METRICS = {kind.name: kind for kind in _KINDS}
 
 
 def score(

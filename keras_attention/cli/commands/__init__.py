@@ -1,20 +1,60 @@
-"""The commands. Each reads its arguments and calls the library; heavy imports wait inside."""
+"""The commands: one file each, with its arguments, its help and its code.
+
+A file that is named after no command holds a part of the command that imports it. Imports of Keras,
+TensorFlow, NumPy and rich wait inside functions of the commands' files.
+"""
 
 import platform
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from keras_attention._version import __version__
-from keras_attention.cli.commands.comparing import compare
-from keras_attention.cli.commands.exporting import export, verify
-from keras_attention.cli.commands.judging import align, evaluate, score
-from keras_attention.cli.commands.training import data, quickstart, train
-from keras_attention.cli.commands.translating import plot, translate
+from keras_attention.cli.commands import (
+    align,
+    compare,
+    data,
+    evaluate,
+    export,
+    plot,
+    quickstart,
+    score,
+    train,
+    translate,
+    verify,
+)
+
+_SUMMARY = "Attention sequence-to-sequence models for Keras: train, translate, look, ship."
+
+
+class _Command(TyperCommand):
+    """A command whose help shows no type for options without a value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters."""
+        return _without_flag_types(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """The group of all commands; see `_Command`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters."""
+        return _without_flag_types(super().get_params(ctx))
+
+
+def _without_flag_types(params: list[Any]) -> list[Any]:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
 
 app = typer.Typer(
     name="keras-attention",
-    help="Attention sequence-to-sequence models for Keras: train, translate, look, ship.",
+    cls=_Group,
+    help=_SUMMARY,
     epilog="Begin with: keras-attention quickstart",
     no_args_is_help=True,
     add_completion=False,
@@ -51,20 +91,20 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Attention sequence-to-sequence models for Keras: train, translate, look, ship."""
+    """Hold the options that belong to no command."""
 
 
 for command in (
-    quickstart,
-    train,
-    compare,
-    data,
-    translate,
-    evaluate,
-    score,
-    align,
-    plot,
-    export,
-    verify,
+    quickstart.quickstart,
+    train.train,
+    compare.compare,
+    data.data,
+    translate.translate,
+    evaluate.evaluate,
+    score.score,
+    align.align,
+    plot.plot,
+    export.export,
+    verify.verify,
 ):
-    app.command()(command)
+    app.command(cls=_Command)(command)

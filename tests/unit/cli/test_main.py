@@ -15,7 +15,7 @@ def act(standalone_mode):
     {}
 
 commands.app = act
-module._quiet_start = lambda: None
+module._prepare_tensorflow = lambda: None
 module.main()
 """
 

@@ -1,72 +1,12 @@
 import logging
 
-import numpy as np
-import pytest
-
 from keras_attention.cli.output import (
-    describe_recipe,
-    format_lines,
     log_to_console,
-    note_missing_outputs,
     print_agreements,
     print_evaluation,
 )
 from keras_attention.export.verify import Agreement
 from keras_attention.training.evaluation.evaluate import Evaluation
-from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
-from keras_attention.translation.result import Hypothesis, Translation
-
-
-@pytest.fixture
-def translation():
-    weights = np.array([[0.1, 0.9], [0.8, 0.2], [0.0, 0.0]], "float32")
-    best = Hypothesis("xy", -0.123456, ("x", "y", "</s>"), weights)
-    second = Hypothesis("z", -2.0, ("z", "</s>"), weights[:2])
-    return Translation("a", ("a", "</s>"), (best, second))
-
-
-@pytest.mark.parametrize(
-    ("nbest", "scores", "alignments", "lines"),
-    [
-        (1, False, False, ["xy"]),
-        (1, True, False, ["-0.1235\txy"]),
-        (1, False, True, ["xy\t0-1"]),  # x looks at </s>
-        (2, False, False, ["7\txy", "7\tz"]),
-        (2, True, True, ["7\t-0.1235\txy\t0-1", "7\t-2.0000\tz\t"]),
-        (5, False, False, ["7\txy", "7\tz"]),
-    ],
-)
-def test_columns(translation, nbest, scores, alignments, lines):
-    links = (lambda _, hypothesis: hypothesis.links()) if alignments else None
-    assert list(format_lines(translation, 7, nbest, scores, links)) == lines
-
-
-@pytest.mark.parametrize(
-    ("nbest", "scores", "line"), [(1, False, ""), (1, True, "-inf\t"), (3, True, "7\t-inf\t")]
-)
-def test_a_line_without_hypotheses_is_a_line_too(nbest, scores, line):
-    nothing = Translation("a", ("a", "</s>"), ())
-    assert list(format_lines(nothing, 7, nbest, scores)) == [line]
-    links = list(format_lines(nothing, 7, nbest, scores, lambda _, found: found.links()))
-    assert links == [f"{line}\t"]
-
-
-def test_lines_without_hypotheses_are_counted(capsys):
-    note_missing_outputs(0)
-    assert capsys.readouterr().err == ""
-    note_missing_outputs(2)
-    assert capsys.readouterr().err.startswith(
-        "note: lines that are empty because no output had a finite score: 2"
-    )
-
-
-def test_recipe_is_explained_and_still_toml(tmp_path):
-    recipe = load_recipe("dates", ["units=16"])
-    text = describe_recipe(recipe)
-    assert ", or of a Transformer: an integer of at least 1 and at most 16384\nunits = 16\n" in text
-    assert all(setting.doc in text for setting in SETTINGS.values())
-    (tmp_path / "shown.toml").write_text(text, encoding="utf-8")
-    assert load_recipe(tmp_path / "shown.toml") == recipe
 
 
 def test_evaluation(capsys):

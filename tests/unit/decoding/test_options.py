@@ -267,45 +267,100 @@ def test_options_and_overrides_are_one_interface():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"max_length": 2.5}, "`max_length` must be an integer. Received: max_length=2.5."),
-        ({"beam_width": True}, "`beam_width` must be an integer. Received: beam_width=True."),
-        ({"min_length": -1}, "`min_length` must be at least 0. Received: min_length=-1."),
+        (
+            {"max_length": 2.5},
+            "`max_length` must be an integer of at least 1 and at most 65536. Received: max_length="
+            "2.5.",
+        ),
+        ({"max_length": 0}, "`max_length` must be an integer of at least 1 and at most 65536."),
+        (
+            {"beam_width": True},
+            "`beam_width` must be an integer of at least 1 and at most 10000. Received: beam_width="
+            "True.",
+        ),
+        ({"min_length": -1}, "`min_length` must be an integer of at least 0 and at most 65536."),
         (
             {"min_length": 9},
             "`min_length` must not be above `max_length`. Received: min_length=9, max_length=8.",
         ),
-        ({"length_penalty": float("nan")}, "`length_penalty` must be a finite number."),
-        ({"coverage_penalty": -0.1}, "`coverage_penalty` must be at least 0."),
-        ({"repetition_penalty": 0.9}, "`repetition_penalty` must be at least 1."),
-        ({"repetition_penalty": "1"}, "`repetition_penalty` must be a finite number."),
-        ({"length_penalty": -0.1}, "`length_penalty` must be at least 0."),
-        ({"length_penalty": 8.5}, "`length_penalty` must be at most 8. Received: length_penalty=8"),
-        ({"coverage_penalty": 1e300}, "`coverage_penalty` must be at most 10000. Received: cov"),
-        ({"repetition_penalty": 1e10}, "`repetition_penalty` must be at most 1000. Received: rep"),
-        ({"groups": 2, "beam_width": 2, "group_diversity": 1e38}, "`group_diversity` must be at m"),
-        ({"sample": "no"}, "`sample` must be True or False. Received: sample='no'."),
-        ({"length_penalty": 10**400}, "`length_penalty` must be a finite number."),
-        ({"beam_width": 1_000_000}, "`beam_width` must be at most 10000. Received: beam_width=1"),
-        ({"max_length": 10**12}, "`max_length` must be at most 65536. Received: max_length=an i"),
-        ({"sample": True, "top_k": 10**5000}, "`top_k` must be at most 2147483647. Received: "),
-        ({"no_repeat_ngram": -2}, "`no_repeat_ngram` must be at least 0."),
+        (
+            {"length_penalty": float("nan")},
+            "`length_penalty` must be a finite number of at least 0",
+        ),
+        ({"coverage_penalty": -0.1}, "`coverage_penalty` must be a finite number of at least 0"),
+        ({"repetition_penalty": 0.9}, "`repetition_penalty` must be a finite number of at least 1"),
+        ({"repetition_penalty": "1"}, "`repetition_penalty` must be a finite number of at least 1"),
+        ({"length_penalty": -0.1}, "`length_penalty` must be a finite number of at least 0 and"),
+        (
+            {"length_penalty": 8.5},
+            "`length_penalty` must be a finite number of at least 0 and at most 8. Received: "
+            "length_penalty=8.5.",
+        ),
+        (
+            {"coverage_penalty": 1e300},
+            "`coverage_penalty` must be a finite number of at least 0 and at most 10000. Received:",
+        ),
+        (
+            {"repetition_penalty": 1e10},
+            "`repetition_penalty` must be a finite number of at least 1 and at most 1000. Received",
+        ),
+        (
+            {"groups": 2, "beam_width": 2, "group_diversity": 1e38},
+            "`group_diversity` must be a finite number of at least 0 and at most 10000. Received: ",
+        ),
+        ({"sample": "no"}, "`sample` must be true or false. Received: sample='no'."),
+        ({"length_penalty": 10**400}, "`length_penalty` must be a finite number of at least 0 and"),
+        (
+            {"beam_width": 1_000_000},
+            "`beam_width` must be an integer of at least 1 and at most 10000. Received: beam_width="
+            "1000000.",
+        ),
+        (
+            {"max_length": 10**12},
+            "`max_length` must be an integer of at least 1 and at most 65536.",
+        ),
+        (
+            {"sample": True, "top_k": 10**5000},
+            "`top_k` must be an integer of at least 0 and at most 2147483647. Received: top_k=an i",
+        ),
+        ({"no_repeat_ngram": -2}, "`no_repeat_ngram` must be an integer of at least 0 and at most"),
         (
             {"beam_width": 4, "groups": 3},
             "`groups` must be positive and divide `beam_width`. Received: groups=3, beam_width=4.",
         ),
-        ({"groups": 0}, "`groups` must be positive and divide `beam_width`."),
-        ({"group_diversity": 0.5}, "`group_diversity` wants two `groups` at least."),
-        ({"sample": True, "temperature": 0.0}, "`temperature` must be at least 1e-06."),
-        ({"sample": True, "temperature": 1e-40}, "`temperature` must be at least 1e-06."),
-        ({"sample": True, "top_k": -1}, "`top_k` must be at least 0."),
-        ({"sample": True, "top_p": 0.0}, "`top_p` must be above 0 and at most 1."),
-        ({"sample": True, "top_p": 1.1}, "`top_p` must be above 0 and at most 1."),
-        ({"sample": True, "seed": "x"}, "`seed` must be an integer. Received: seed='x'."),
-        ({"top_k": 3}, "`top_k` wants `sample=True`. Received: top_k=3."),
-        ({"top_p": 0.5}, "`top_p` wants `sample=True`. Received: top_p=0.5."),
-        ({"temperature": 2.0}, "`temperature` wants `sample=True`. Received: temperature=2.0."),
-        ({"seed": 3}, "`seed` wants `sample=True`. Received: seed=3."),
-        ({"sample": True, "beam_width": 4, "groups": 2}, "`groups` are of beam search"),
+        ({"groups": 0}, "`groups` must be an integer of at least 1 and at most 10000."),
+        (
+            {"group_diversity": 0.5},
+            "`group_diversity` requires two `groups` at least. Received: group_diversity=0.5, "
+            "groups=1.",
+        ),
+        (
+            {"sample": True, "temperature": 0.0},
+            "`temperature` must be a finite number of at least ",
+        ),
+        (
+            {"sample": True, "temperature": 1e-40},
+            "`temperature` must be a finite number of at least 1e-06. Received: temperature=1e-40.",
+        ),
+        ({"sample": True, "top_k": -1}, "`top_k` must be an integer of at least 0. Received: top"),
+        ({"sample": True, "top_p": 0.0}, "`top_p` must be a finite number above 0 and at most 1."),
+        ({"sample": True, "top_p": 1.1}, "`top_p` must be a finite number above 0 and at most 1."),
+        (
+            {"sample": True, "seed": "x"},
+            "`seed` must be an integer of at least 0. Received: seed='x",
+        ),
+        (
+            {"sample": True, "seed": 2**31},
+            "`seed` must be an integer of at least 0 and at most 2147",
+        ),
+        ({"top_k": 3}, "`top_k` requires `sample`. Received: top_k=3."),
+        ({"top_p": 0.5}, "`top_p` requires `sample`. Received: top_p=0.5."),
+        ({"temperature": 2.0}, "`temperature` requires `sample`. Received: temperature=2.0."),
+        ({"seed": 3}, "`seed` requires `sample`. Received: seed=3."),
+        (
+            {"sample": True, "beam_width": 4, "groups": 2},
+            "`groups` must be 1 with `sample`. Received: groups=2.",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):

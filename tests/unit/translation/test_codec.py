@@ -39,9 +39,11 @@ def test_settings_become_options():
         settings.options(groups=3)
     with pytest.raises(ValueError, match="`min_length` must not be above `max_length`"):
         SearchSettings(5, 7, min_length=8)
-    with pytest.raises(ValueError, match="`max_source_length` must be an integer from 1 to 65536"):
+    with pytest.raises(
+        ValueError, match="`max_source_length` must be an integer of at least 1 and at most 65536"
+    ):
         SearchSettings(0, 7)
-    with pytest.raises(ValueError, match="`replace_unknown` must be True or False"):
+    with pytest.raises(ValueError, match="`replace_unknown` must be true or false"):
         SearchSettings(5, 7, replace_unknown=1)
 
 

@@ -130,9 +130,9 @@ def test_a_seed_generator_goes_on_from_call_to_call(translator):
     ("options", "message"),
     [
         ({"groups": 2}, "`groups` must be positive and divide `beam_width`. Received: groups=2,"),
-        ({"top_k": 2}, "`top_k` wants `sample=True`"),
+        ({"top_k": 2}, "`top_k` requires `sample`. Received: top_k=2."),
         ({"min_length": 7}, "`min_length` must not be above `max_length`. Received: min_length=7"),
-        ({"sample": True, "seed": -1}, "`seed` must be at least 0 and below 2 ** 31. Received"),
+        ({"sample": True, "seed": -1}, "`seed` must be an integer of at least 0. Received"),
         ({"prefix": "abx"}, "`prefix` must be made of the target vocabulary's tokens. Received"),
         ({"prefix": "abcdabc"}, "`prefix` must not be longer than `max_length`, 6 tokens. Rec"),
     ],

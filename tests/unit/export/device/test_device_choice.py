@@ -21,7 +21,7 @@ SETTINGS = {
 @pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS)
 def test_is_the_librarys_choice(options):
     rng, settings = np.random.default_rng(3), SearchSettings(9, 12, **options)
-    constraints = Constraints(**options)
+    constraints = Constraints(settings)
     for length in [*range(11)] * 4:
         said = rng.integers(3, 7, length).tolist()
         plain, allowed = log_probabilities(rng.standard_normal((1, 7)).astype("float32"))

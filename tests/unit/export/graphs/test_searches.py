@@ -34,7 +34,7 @@ def test_is_the_best_of_the_search_and_says_nothing_for_an_empty_source(model, w
     assert found["alignment"][1].tolist() == [[1, 0, 0]] + [[0, 0, 0]] * 4
 
 
-EACH = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+WIDTHS, PENALTIES = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
 
 
 @pytest.mark.parametrize("name", ["best", "best of beams", "beams"])
@@ -49,7 +49,8 @@ def test_every_operator_runs_on_a_gpu(model, name):
         else (lambda source: search_best(model, source, options)),
         autograph=False,
     )
-    more = (*EACH, EACH[0]) if name == "beams" else ()
+    own = {"beam_width": WIDTHS, "length_penalty": PENALTIES}
+    more = (own, WIDTHS) if name == "beams" else ()
     graph = search.get_concrete_function(tf.TensorSpec([None, None], tf.int32), *more).graph
     definition = graph.as_graph_def()
     functions = {function.signature.name for function in definition.library.function}

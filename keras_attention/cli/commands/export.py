@@ -1,11 +1,16 @@
-"""The commands that ship a model: export, and verify what was exported."""
+"""`export`: the SavedModel, the TFLite file and, if wanted, ONNX and files for a server."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
 
 from keras_attention.cli.arguments import ModelFolder
-from keras_attention.decoding.options import LARGEST
+from keras_attention.settings.setting import LARGEST
+
+REPORT_WIDTH = 100
 
 
 def export(
@@ -62,16 +67,17 @@ def export(
         typer.Option("--serving", help="Write what starts TensorFlow Serving into MODEL/serving."),
     ] = False,
 ) -> None:
-    """Write the SavedModel and the TFLite file into the model's folder.
+    """Write a trained model as SavedModel for servers and as TFLite file for devices.
 
-    Any precision but float32 is measured beside the Keras model, on pairs held out: the table is
-    printed and saved, and one that loses more than 0.3 points of the metric is refused. At the end
-    stand the operators that a runtime must have for the SavedModel.
+    Use it when a model is good enough to ship; both go into the model's folder. A precision other
+    than float32 is compared with the Keras model on held-out pairs: the table is printed and saved,
+    and a precision that loses more than 0.3 points of the metric is refused. At the end the command
+    lists the operators that a runtime must have for the SavedModel.
 
     Example: keras-attention export saved_models/dates --tflite best
     """
-    from keras_attention.cli.device_export import check_choice
-    from keras_attention.cli.exports import export_all, print_operators
+    from keras_attention.cli.commands.tflite_precisions import check_choice, export_measured
+    from keras_attention.cli.exports import export_all
     from keras_attention.export.graphs.portable import check_compute
     from keras_attention.export.onnx import export_onnx, import_converter
     from keras_attention.export.saved_model.limits import Limits
@@ -85,14 +91,10 @@ def export(
     if serving:
         checked_name(model)
     translator = Translator.load(model)
+    limits = Limits(max_batch, max_tokens or translator.max_tokens)
+    measured = () if tflite == "float32" else export_measured(translator, model, tflite, lines)
     paths = export_all(
-        translator,
-        model,
-        tflite=tflite,
-        lines=lines,
-        version=version,
-        limits=Limits(max_batch, max_tokens or translator.max_tokens),
-        compute=compute,
+        translator, model, measured=measured, version=version, limits=limits, compute=compute
     )
     if onnx:
         paths.append(export_onnx(translator, model / "onnx"))
@@ -100,36 +102,15 @@ def export(
         paths += write_serving_files(model, batch=min(64, max_batch))
     for path in paths:
         print(f"Wrote {path}")
-    print(f"{paths[0]} needs these operators:")
-    print_operators(paths[0])
+    _print_operators(paths[0])
 
 
-def verify(
-    model: ModelFolder,
-    file: Annotated[
-        str | None,
-        typer.Argument(metavar="FILE", help="Lines, or -.  [default: sources held out]"),
-    ] = None,
-    lines: Annotated[
-        int, typer.Option(min=1, max=LARGEST, metavar="N", help="Lines compared at most.")
-    ] = 500,
-) -> None:
-    """Check that every export gives the Keras model's answers; exit code 1 where one does not.
+def _print_operators(version: Path) -> None:
+    """Print the operators that a runtime must have to load a SavedModel, by library."""
+    from keras_attention.export.saved_model.manifest import check_manifest
 
-    Example: keras-attention verify saved_models/dates
-    """
-    from itertools import islice
-
-    from keras_attention.cli.lines import open_lines
-    from keras_attention.cli.output import print_agreements
-    from keras_attention.cli.runtimes import evaluation_pairs
-    from keras_attention.export.verify import verify as run
-    from keras_attention.translation.translator import Translator
-
-    translator = Translator.load(model)
-    if file is None:
-        sources = [source for source, _ in evaluation_pairs(model)[0]]
-    else:
-        sources = list(islice(open_lines(file), lines))
-    if not print_agreements(run(translator, model, sources[:lines])):
-        raise typer.Exit(1)
+    print(f"{version} needs these operators:")
+    operators: Mapping[str, list[str]] = check_manifest(version)["operators"]
+    for library, names in operators.items():
+        listed = f"{library}, {len(names)}: {', '.join(names)}"
+        print(fill(listed, REPORT_WIDTH, initial_indent="  ", subsequent_indent="    "))

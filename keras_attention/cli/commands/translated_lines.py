@@ -1,8 +1,7 @@
-"""The command `translate`: one line of output for each line of input."""
+"""Translates lines as they come: one line of output for each line of input."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TextIO
 
+from keras_attention.cli.commands.translation_columns import Columns
 from keras_attention.cli.lines import (
     STANDARD_INPUT,
     Batch,
@@ -20,7 +20,6 @@ from keras_attention.cli.lines import (
     check_output,
     open_lines_or_errors,
 )
-from keras_attention.cli.output import FindLinks, format_lines, note_missing_outputs
 from keras_attention.cli.progress import Advance, show_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
@@ -29,54 +28,22 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.result import Translation
 
 
-@dataclass(frozen=True)
-class Printed:
-    """Which parts of a translation are printed, and how.
-
-    Attributes:
-        nbest: largest number of hypotheses.
-        scores: whether log-probabilities are printed.
-        links: finds the links to print; None to print none.
-        as_json: whether everything is printed, as JSON.
-    """
-
-    nbest: int = 1
-    scores: bool = False
-    links: FindLinks | None = None
-    as_json: bool = False
-
-    def lines(self, translation: Translation, number: int) -> Iterator[str]:
-        """Yield the lines of a translation; `number` is that of its source, counted from 0."""
-        if self.as_json:
-            yield json.dumps(translation.to_json(self.nbest), ensure_ascii=False)
-        else:
-            yield from format_lines(translation, number, self.nbest, self.scores, self.links)
-
-    def empty_lines(self, line: Line, number: int, problem: str) -> Iterator[str]:
-        """Yield what replaces an unusable line: an empty line, or JSON with the problem."""
-        if self.as_json:
-            nothing = Translation("" if isinstance(line, InputError) else line, (), ())
-            yield json.dumps({**nothing.to_json(), "error": problem}, ensure_ascii=False)
-        else:
-            yield f"{number}\t" if self.nbest > 1 else ""
-
-
 def run_translate(
     translate: Translate,
     file: str,
     size: int,
-    printed: Printed,
+    columns: Columns,
     *,
     on_error: OnError = OnError.STOP,
     output: Path | None = None,
 ) -> None:
-    """Translates the lines of a file as they come, and prints them or writes a file.
+    """Translate the lines of a file as they come, and print the translations or write a file.
 
     Args:
         translate: the translator.
         file: the file, or `-` for standard input.
         size: largest number of lines translated together.
-        printed: which parts of each translation are printed.
+        columns: which parts of each translation are printed.
         on_error: what to do with a line that cannot be used.
         output: the file to write, which appears once it is complete; default standard output.
 
@@ -92,17 +59,17 @@ def run_translate(
             for number, line, found in zip(*batch, translate_lines(translate, batch), strict=True):
                 if isinstance(found, Translation):
                     missing += not found.hypotheses
-                    lines = printed.lines(found, number)
+                    lines = columns.lines(found, number)
                 else:
                     problem = problems.report(found, number)
-                    lines = printed.empty_lines(line, number, problem)
+                    lines = columns.empty_lines(line, number, problem)
                     if on_error is OnError.SKIP:
                         continue
                 out.writelines(f"{each}\n" for each in lines)
             out.flush()
             advance(len(batch.lines))
     problems.report_count()
-    note_missing_outputs(missing)
+    _note_missing_outputs(missing)
 
 
 def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation | InputError]:
@@ -123,6 +90,16 @@ def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation 
         except TextError as error:
             yield error
             first += 1
+
+
+def _note_missing_outputs(count: int) -> None:
+    """Report on standard error how many lines have no output, if any."""
+    if count:
+        print(
+            f"note: lines that are empty because no output had a finite score: {count}; the "
+            "model's weights may be damaged.",
+            file=sys.stderr,
+        )
 
 
 @dataclass

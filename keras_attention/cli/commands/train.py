@@ -1,31 +1,15 @@
-"""The commands that make a model: quickstart, train, and data to train on."""
+"""`train`: fits a recipe's model, or prints the recipe."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keras_attention.cli.arguments import Overrides, Overwrite
 from keras_attention.cli.stopping import advise_on_stop
 
-
-def quickstart(
-    output: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the models' folders go.")
-    ] = Path("saved_models"),
-    overrides: Overrides = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Learn dates, with attention and without; see the alignment; export, and check the exports.
-
-    Two to three minutes on two cores; nothing is downloaded. A run that stands there goes on.
-
-    Example: keras-attention quickstart --set size=10000 --set epochs=2
-    """
-    with advise_on_stop("Run the same command again to continue after the last validation."):
-        from keras_attention.cli.quickstart import run_quickstart
-
-        run_quickstart(output, overrides or [], overwrite=overwrite)
+if TYPE_CHECKING:
+    from keras_attention.training.recipe.recipe import Recipe
 
 
 def train(
@@ -57,11 +41,15 @@ def train(
         bool, typer.Option("--show", help="Print the resolved recipe, explained; train nothing.")
     ] = False,
 ) -> None:
-    """Train a recipe through model.fit.
+    """Train the model that a recipe describes, and write it into a run folder.
+
+    Use it for one model, on a built-in task or on your own pairs. The run folder keeps the model,
+    its recipe and its metrics; the other commands read it. With --show it only prints the recipe,
+    a start for one of your own.
 
     Example: keras-attention train dates --set attention=luong --set placement=after
     """
-    from keras_attention.cli.output import describe_recipe, log_to_console
+    from keras_attention.cli.output import log_to_console
     from keras_attention.training.recipe.recipe import load_recipe, recipe_names
 
     resolved = load_recipe(recipe, overrides or [])
@@ -81,23 +69,18 @@ def train(
     print(f"Trained. Next: keras-attention evaluate {folder}")
 
 
-def data(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="multi30k, g2p or tatoeba.")],
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Its folder.  [default: data/NAME]")
-    ] = None,
-    languages: Annotated[
-        str,
-        typer.Option(metavar="CODES", help="Commas between.  [default: those there, or all]"),
-    ] = "",
-    fetch: Annotated[
-        bool, typer.Option("--fetch", help="Download what is missing; overwrites nothing.")
-    ] = False,
-) -> None:
-    """Say where a public data set comes from and its licence; check its folder, or fetch it.
+def describe_recipe(recipe: "Recipe") -> str:
+    """Return the recipe as TOML, with an explanation above each setting."""
+    from keras_attention.training.recipe.recipe import SETTINGS
 
-    Example: keras-attention data multi30k data/multi30k --fetch
-    """
-    from keras_attention.cli.datasets import run_data
-
-    run_data(name, folder, languages, fetch=fetch)
+    lines, section = [], ""
+    for line in recipe.to_toml().splitlines():
+        name, equals, _ = line.partition(" = ")
+        if line.startswith("["):
+            section = line.strip("[]") + "."
+        if equals:
+            setting = SETTINGS[section + name]
+            free_text = isinstance(setting.default, str) and not setting.choices
+            lines.append(f"# {setting.doc}" + ("" if free_text else f": {setting.expected}"))
+        lines.append(line)
+    return "\n".join(lines)

@@ -1,10 +1,7 @@
-"""`evaluate` and `score`: metrics, quality by length, two systems compared, log-probabilities."""
+"""The tables of `evaluate`: metrics, quality by source length, and two models compared."""
 
 from __future__ import annotations
 
-import json
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_attention.cli.output import print_evaluation, print_wrong
-from keras_attention.cli.runtimes import Translate, evaluation_pairs
+from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
@@ -24,14 +21,12 @@ from keras_attention.training.evaluation.evaluate import Evaluation, Form, evalu
 from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metrics.metric_kinds import Score, format_value
 from keras_attention.training.metrics.text_metrics import make_metric
-from keras_attention.translation.result import perplexity
-from keras_attention.translation.translator import Translator
 from keras_attention.visualization.figures import check_picture
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `evaluate` is asked to print and to write.
+    """The options of what `evaluate` prints and writes.
 
     Attributes:
         metrics: names with commas between; empty for exact matches alone.
@@ -59,7 +54,7 @@ class Report:
         return [name.strip() for name in (self.metrics or "exact_match").split(",")]
 
     def check(self, models: Sequence[Path]) -> None:
-        """Checks, before anything is decoded, what can be checked.
+        """Check the options before anything is decoded.
 
         Raises:
             InputError: if there is no such metric, or options do not fit each other.
@@ -85,7 +80,7 @@ def run_evaluate(
     report: Report,
     form: Form,
 ) -> None:
-    """Decodes the pairs with each of the models, prints and writes.
+    """Decode the pairs with each of the models, print the tables and write the outputs.
 
     Args:
         translators: the models by name.
@@ -118,67 +113,6 @@ def run_evaluate(
         _print_comparison(evaluations, report)
 
 
-def shared_pairs(models: Sequence[Path]) -> tuple[list[Pair], set[str]]:
-    """The pairs that all models held out, and the sources that any of them was trained on.
-
-    Raises:
-        InputError: if they did not hold out the same pairs.
-    """
-    pairs, seen = evaluation_pairs(models[0])
-    for model in models[1:]:
-        others, trained_on = evaluation_pairs(model)
-        if others != pairs:
-            raise InputError(
-                f"{model}: held out other pairs than {models[0]}; name a file with --data."
-            )
-        seen |= trained_on
-    return pairs, seen
-
-
-def short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
-    """Each model's folder or file without what leads there, where that tells them apart.
-
-    Args:
-        models: what is evaluated.
-        others: what is searched together with the first.
-
-    Raises:
-        InputError: if a model comes twice.
-    """
-    if len(set(models)) < len(models):
-        raise InputError("expected different models. Received: one of them twice.")
-    every = {*models, *others}
-    short = len({path.resolve().name for path in every}) == len(every)
-
-    def name(path: Path) -> str:
-        return path.resolve().name if short else str(path)
-
-    names = [name(path) for path in models]
-    return [" + ".join([names[0], *map(name, others)]), *names[1:]]
-
-
-def run_score(
-    model: Path, pairs: Sequence[Pair], *, as_json: bool, max_tokens: int | None = None
-) -> None:
-    """Prints how likely a model finds each pair, and on standard error the perplexity of all."""
-    translator = Translator.load(model)
-    translator.max_tokens = max_tokens or translator.max_tokens
-    scores = translator.score([source for source, _ in pairs], [target for _, target in pairs])
-    for pair in scores:
-        numbers = (pair.score, pair.per_token, pair.perplexity)
-        texts = (re.sub("[\t\r]", " ", text) for text in (pair.source, pair.target))
-        columns = [*(f"{number:.4f}" for number in numbers), *texts]
-        print(json.dumps(pair.to_json(), ensure_ascii=False) if as_json else "\t".join(columns))
-    tokens = sum(len(pair.tokens) for pair in scores)
-    total = sum(pair.score for pair in scores)
-    sys.stdout.flush()
-    print(
-        f"perplexity {perplexity(scores):.4f}  of {len(scores)} pairs, {tokens} tokens, "
-        f"log-probability {total:.4f}",
-        file=sys.stderr,
-    )
-
-
 def _print_scores(evaluations: Mapping[str, Evaluation], seen: set[str], report: Report) -> None:
     count = next(iter(evaluations.values())).pairs
     signatures = _print_table(evaluations, report, f"{count} pairs")
@@ -194,7 +128,7 @@ def _print_scores(evaluations: Mapping[str, Evaluation], seen: set[str], report:
 def _print_table(
     evaluations: Mapping[str, Evaluation], report: Report, title: str
 ) -> dict[str, str]:
-    """Prints a row a metric and a column a model; returns the metrics' signatures."""
+    """Print a row for each metric and a column for each model; return the signatures."""
     print(title)
     table = Table("metric")
     for name in evaluations:

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 
-from keras_attention.cli.evaluation import Report
+from keras_attention.cli.commands.evaluation_tables import Report
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.text.normalization import normalize
 from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
 from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.evaluate import Form
-from keras_attention.training.metrics.metric_kinds import Bleu, Sacrebleu
-from keras_attention.training.metrics.text_metrics import METRICS
+from keras_attention.training.metrics.metric_kinds import METRICS, Bleu, Sacrebleu
 from keras_attention.translation.codec import SETTINGS_FILE
 from keras_attention.translation.model_files import load_codec
 

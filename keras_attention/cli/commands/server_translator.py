@@ -4,16 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.runtimes import Translate, option_of
+from keras_attention.cli.runtimes import Translate
+from keras_attention.cli.search_options import option_of
+from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient
 from keras_attention.translation.result import Translation
 
 SERVED_AT_ONCE = 4
 """Requests under way at most."""
-
-_SERVED = {"beam_width", "length_penalty"}
-"""Options of search that a server takes."""
 
 
 def open_server(
@@ -43,11 +42,12 @@ def open_server(
     Raises:
         InputError: if the address cannot be one, or an option needs the model's folder.
     """
-    refused = [*refused, *(option_of(name) for name in search if name not in _SERVED)]
+    served = [known.key for known in ServedOptions.settings()]
+    refused = [*refused, *(option_of(name) for name in search if name not in served)]
     if refused:
         raise InputError(
-            f"{server}: a server searches as the model was exported, but for --beam, "
-            f"--length-penalty and --nbest. Received: {refused[0]}."
+            f"{server}: a server searches as the model was exported, but for "
+            f"{', '.join(map(option_of, served))} and --nbest. Received: {refused[0]}."
         )
     name, version = _name_and_version(model)
     client = ServingClient(

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from keras_attention.cli import servers
-from keras_attention.cli.servers import open_server
+from keras_attention.cli.commands import server_translator
+from keras_attention.cli.commands.server_translator import open_server
 from keras_attention.errors import InputError
 
 
@@ -22,7 +22,7 @@ def opened(monkeypatch):
 
         return SimpleNamespace(stream=stream)
 
-    monkeypatch.setattr(servers, "ServingClient", client)
+    monkeypatch.setattr(server_translator, "ServingClient", client)
     return found
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from keras_attention.cli.commands.translated_lines import run_translate, translate_lines
+from keras_attention.cli.commands.translation_columns import Columns
 from keras_attention.cli.lines import Batch, OnError
 from keras_attention.cli.progress import show_progress
 from keras_attention.cli.stopping import report_stop, stop_on_signals
-from keras_attention.cli.translating import Printed, run_translate, translate_lines
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Hypothesis, Translation
 
@@ -38,7 +39,7 @@ def translate(texts):
 
 def test_the_input_is_not_replaced(file):
     with pytest.raises(InputError, match="--output must be another file"):
-        run_translate(translate, file, 2, Printed(), output=Path(file))
+        run_translate(translate, file, 2, Columns(), output=Path(file))
     assert Path(file).read_bytes() == LINES
 
 
@@ -57,7 +58,7 @@ def file(tmp_path):
     ],
 )
 def test_what_cannot_be_used_is_named_and_counted(file, capsys, size, on_error, expected, count):
-    run_translate(translate, file, size, Printed(), on_error=on_error)
+    run_translate(translate, file, size, Columns(), on_error=on_error)
     out, err = capsys.readouterr()
     assert out == expected
     assert err.splitlines() == [*(line.format(file=file) for line in WRONG), count, MISSING]
@@ -66,11 +67,11 @@ def test_what_cannot_be_used_is_named_and_counted(file, capsys, size, on_error, 
 @pytest.mark.parametrize("size", [1, 64])
 def test_it_stops_at_the_first_line_that_cannot_be_used(file, capsys, tmp_path, size):
     with pytest.raises(InputError) as caught:
-        run_translate(translate, file, size, Printed())
+        run_translate(translate, file, size, Columns())
     assert str(caught.value) == WRONG[0].format(file=file)
     (tmp_path / "in.txt").write_bytes(LINES.replace(b"\xff", b"two"))
     with pytest.raises(InputError) as caught:
-        run_translate(translate, file, size, Printed())
+        run_translate(translate, file, size, Columns())
     assert str(caught.value) == WRONG[1].format(file=file)
     assert capsys.readouterr() == ("ONE\nONE\nTWO\n\n", "")
 
@@ -78,9 +79,9 @@ def test_it_stops_at_the_first_line_that_cannot_be_used(file, capsys, tmp_path, 
 def test_a_file_is_written_whole_or_not_at_all(file, capsys, tmp_path):
     path = tmp_path / "new" / "out.txt"
     with pytest.raises(InputError):
-        run_translate(translate, file, 2, Printed(), output=path)
+        run_translate(translate, file, 2, Columns(), output=path)
     assert not path.parent.exists()
-    run_translate(translate, file, 2, Printed(), on_error=OnError.EMPTY, output=path)
+    run_translate(translate, file, 2, Columns(), on_error=OnError.EMPTY, output=path)
     assert path.read_bytes() == b"ONE\n\n\n\nFIVE\n"
     assert os.listdir(path.parent) == ["out.txt"]
     assert capsys.readouterr().out == ""
@@ -96,7 +97,7 @@ def test_a_stop_says_that_the_output_is_not_written(output, file, capsys, tmp_pa
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), stop_on_signals():
-        run_translate(stopped, file, 2, Printed(), output=path)
+        run_translate(stopped, file, 2, Columns(), output=path)
     assert report_stop() == 130
     said = f"Stopped. Nothing was written to {path}.\n" if path else ""
     assert capsys.readouterr().err == said
@@ -105,11 +106,11 @@ def test_a_stop_says_that_the_output_is_not_written(output, file, capsys, tmp_pa
 
 def test_columns_of_a_line_that_cannot_be_used(file, capsys):
     options = {"on_error": OnError.EMPTY}
-    run_translate(translate, file, 64, Printed(scores=True), **options)
+    run_translate(translate, file, 64, Columns(scores=True), **options)
     assert capsys.readouterr().out == "-1.0000\tONE\n\n-inf\t\n\n-1.0000\tFIVE\n"
-    run_translate(translate, file, 64, Printed(nbest=2), **options)
+    run_translate(translate, file, 64, Columns(nbest=2), **options)
     assert capsys.readouterr().out == "0\tONE\n1\t\n2\t\n3\t\n4\tFIVE\n"
-    run_translate(translate, file, 64, Printed(as_json=True), **options)
+    run_translate(translate, file, 64, Columns(as_json=True), **options)
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [each["source"] for each in found] == ["one", "", "", "longer", "five"]
     assert [len(each["hypotheses"]) for each in found] == [1, 0, 0, 0, 1]
@@ -126,7 +127,7 @@ def test_a_translator_must_answer_every_line():
 
 def test_progress_is_for_terminals(file, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    run_translate(translate, file, 2, Printed(), on_error=OnError.SKIP)
+    run_translate(translate, file, 2, Columns(), on_error=OnError.SKIP)
     out, err = capsys.readouterr()
     assert out == "ONE\n\nFIVE\n"
     assert "5/5" in err and "lines/s" in err

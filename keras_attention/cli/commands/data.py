@@ -1,50 +1,52 @@
 """`data`: says where a public data set comes from, checks a folder that has it, or fetches it."""
 
-from __future__ import annotations
-
-import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+import typer
 
 from keras_attention.errors import InputError
-from keras_attention.training.data.dataset_folder import Report, check_folder
-from keras_attention.training.data.datasets import DataFile, Dataset, find_dataset
-from keras_attention.training.data.fetch import Opener, fetch_file, open_url
+
+if TYPE_CHECKING:
+    from keras_attention.training.data.dataset_folder import Report
+    from keras_attention.training.data.datasets import DataFile, Dataset
 
 
-def run_data(
-    name: str,
-    folder: Path | None = None,
-    languages: str = "",
-    *,
-    fetch: bool = False,
-    opener: Opener = open_url,
+def data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="multi30k, g2p or tatoeba.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Its folder.  [default: data/NAME]")
+    ] = None,
+    languages: Annotated[
+        str,
+        typer.Option(
+            metavar="CODES", help="Separated by commas.  [default: those in the folder, or all]"
+        ),
+    ] = "",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download what is missing; overwrites nothing.")
+    ] = False,
 ) -> None:
-    """Describes a data set, and checks or completes its folder.
+    """Show the source and licence of a public data set, and check or fetch its folder.
 
-    Args:
-        name: the data set's.
-        folder: where it is; `None` for the folder that its recipes read.
-        languages: codes with commas between; empty for those that are there, or all.
-        fetch: fetch what is missing first.
-        opener: how to open a URL.
+    Use it before you train one of the recipes that read the data set. It reports missing and
+    damaged files, and downloads only with --fetch.
 
-    Raises:
-        InputError: if there is no such data set or language, a file is missing or unusable, or
-            cannot be fetched.
+    Example: keras-attention data multi30k data/multi30k --fetch
     """
+    from keras_attention.training.data.dataset_folder import check_folder
+    from keras_attention.training.data.datasets import find_dataset
+
     dataset = find_dataset(name)
     folder = folder or Path("data", dataset.name)
     codes = [code.strip() for code in languages.split(",")] if languages else []
     dataset.files(codes)
     _describe(dataset)
     if fetch:
-        _fetch_all(_missing(dataset, folder, codes), folder, opener)
+        _fetch_all(_missing(dataset, folder, codes), folder)
     report = check_folder(dataset, folder, codes or (dataset.languages if fetch else ()))
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -53,14 +55,16 @@ def run_data(
     _print_complete(dataset, folder, report)
 
 
-def _missing(dataset: Dataset, folder: Path, codes: Sequence[str]) -> list[DataFile]:
+def _missing(dataset: "Dataset", folder: Path, codes: Sequence[str]) -> "list[DataFile]":
+    from keras_attention.training.data.dataset_folder import check_folder
+
     try:
         return check_folder(dataset, folder, codes or dataset.languages).missing
     except InputError as error:
         raise InputError(f"{error} Nothing that exists is overwritten: remove it first.") from None
 
 
-def _describe(dataset: Dataset) -> None:
+def _describe(dataset: "Dataset") -> None:
     rows = {
         dataset.name: dataset.title,
         "from": dataset.source,
@@ -72,19 +76,25 @@ def _describe(dataset: Dataset) -> None:
         print(f"{key:<10} {value}")
 
 
-def _fetch_all(files: Sequence[DataFile], folder: Path, opener: Opener) -> None:
-    """Fetches one file after the other, with a bar each where someone watches."""
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+def _fetch_all(files: "Sequence[DataFile]", folder: Path) -> None:
+    """Fetch one file after the other, each with a bar on a terminal."""
+    from rich.progress import DownloadColumn, TimeRemainingColumn
+
+    from keras_attention.cli.progress import progress_bars
+    from keras_attention.training.data import fetch
+
+    with progress_bars(DownloadColumn(), TimeRemainingColumn()) as progress:
         for file in files:
             task = progress.add_task(file.path, total=None)
-            fetch_file(file, folder, opener=opener, advance=partial(progress.advance, task))
+            advance = partial(progress.advance, task)
+            fetch.fetch_file(file, folder, opener=fetch.open_url, advance=advance)
             progress.update(task, total=progress.tasks[task].completed)
             print(f"Fetched {folder / file.path}")
 
 
-def _what_is_missing(dataset: Dataset, folder: Path, report: Report, languages: str) -> str:
+def _what_is_missing(dataset: "Dataset", folder: Path, report: "Report", languages: str) -> str:
+    import shlex
+
     first, *others = report.missing
     more = f" and {len(others)} more of its files are" if others else " is"
     some = f" --languages {','.join(report.languages)}" if languages or report.lines else ""
@@ -94,7 +104,7 @@ def _what_is_missing(dataset: Dataset, folder: Path, report: Report, languages: 
     )
 
 
-def _print_complete(dataset: Dataset, folder: Path, report: Report) -> None:
+def _print_complete(dataset: "Dataset", folder: Path, report: "Report") -> None:
     count = f"{len(report.lines)} file{'s' if len(report.lines) > 1 else ''}"
     print(f"{folder}: complete, {count} of {', '.join(report.languages)}.")
     absent = [code for code in dataset.languages if code not in report.languages]

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
-from keras_attention.cli.evaluation import Report
-from keras_attention.cli.notes import compared_form, print_notes
+from keras_attention.cli.commands.evaluation_tables import Report
+from keras_attention.cli.commands.reference_forms import compared_form, print_notes
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.export.saved_model.manifest import MANIFEST_FILE, describe, write_manifest
 from keras_attention.translation.codec import TextCodec

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from keras_attention.cli.exports import about_run, variants_file
 from keras_attention.cli.runtimes import evaluation_pairs
 from keras_attention.errors import InputError
 from keras_attention.export.tflite.conversion import PRECISIONS, Converted
@@ -23,7 +23,7 @@ CHOICES = (*PRECISIONS, BEST, ALL)
 
 
 def check_choice(choice: str) -> None:
-    """Checks what is wanted of TFLite.
+    """Check the value of `--tflite`.
 
     Raises:
         InputError: if it is none of `CHOICES`.
@@ -34,10 +34,8 @@ def check_choice(choice: str) -> None:
         )
 
 
-def export_measured(
-    translator: Translator, folder: Path, choice: str, lines: int, about: Mapping[str, Any]
-) -> list[Path]:
-    """Measures every precision, prints and saves the table, and writes what it allows.
+def export_measured(translator: Translator, folder: Path, choice: str, lines: int) -> list[Path]:
+    """Measure every precision, print and save the table, and write what it allows.
 
     Args:
         translator: a trained translator.
@@ -45,7 +43,6 @@ def export_measured(
         choice: the default file's precision; "best" for the smallest that is allowed, "all" to
             write the others beside it.
         lines: pairs at most.
-        about: what manifests are to say besides.
 
     Returns:
         The files.
@@ -54,9 +51,9 @@ def export_measured(
         InputError: if there are no pairs, or the precision loses too much.
     """
     pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
-    converted = Converted.of(translator, about)
+    converted = Converted.of(translator, about_run(folder))
     gate = measure_variants(translator, converted, pairs, quality)
-    print_variants(gate)
+    _print_variants(gate)
     default = gate.default if choice in (BEST, ALL) else choice
     gate.require(default)
     name = folder.resolve().name
@@ -67,25 +64,11 @@ def export_measured(
     ]
     gate.save(variants_file(folder), default)
     written.append(variants_file(folder))
-    remove_measured(folder, keep=written)
     return written
 
 
-def remove_measured(folder: Path, *, keep: Sequence[Path]) -> None:
-    """Removes what an earlier export left beside the default file and this one did not write."""
-    name = folder.resolve().name
-    measured = [folder / f"{name}.{precision}.tflite" for precision in PRECISIONS]
-    for path in {variants_file(folder), *measured} - set(keep):
-        path.unlink(missing_ok=True)
-
-
-def variants_file(folder: Path) -> Path:
-    """Where a model's folder keeps the gate's table."""
-    return folder / f"{folder.resolve().name}.variants.json"
-
-
 def _quality(folder: Path) -> Quality:
-    """The metric by which the recipe kept the best model, in hundredths."""
+    """Return the metric by which the recipe kept the best model, in hundredths."""
     metric = load_run_recipe(folder).training.metric
     scale = 100 if metric == ExactMatch.name else 1
 
@@ -95,8 +78,8 @@ def _quality(folder: Path) -> Quality:
     return Quality(metric, judge, higher_is_better(metric))
 
 
-def print_variants(gate: Gate) -> None:
-    """Prints the table of the quality gate."""
+def _print_variants(gate: Gate) -> None:
+    """Print the table of the quality gate."""
     names = ("TFLite file", "MB", "share", "ms a line", "equal tokens", "equal outputs")
     table = Table(*names, gate.metric, "loss", "")
     table.columns[0].min_width = max(map(len, PRECISIONS))

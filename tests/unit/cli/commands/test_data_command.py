@@ -2,25 +2,33 @@ import urllib.request
 
 import pytest
 
-from keras_attention.cli.datasets import run_data
+from keras_attention.cli.commands.data import data
 from keras_attention.errors import InputError
+from keras_attention.training.data import fetch
 from keras_attention.training.data.datasets import DATASETS
 
 
 @pytest.fixture
-def opener(tmp_path):
-    """Gives every URL the same two columns."""
+def reachable(tmp_path, monkeypatch):
+    """Give every URL the same two columns."""
     (tmp_path / "pairs.tsv").write_text("a\tb\n")
-    return lambda url: urllib.request.urlopen((tmp_path / "pairs.tsv").as_uri())
+    opened = (tmp_path / "pairs.tsv").as_uri()
+    monkeypatch.setattr(fetch, "open_url", lambda url: urllib.request.urlopen(opened))
 
 
-def unreachable(url):
-    raise TimeoutError("timed out")
+@pytest.fixture
+def unreachable(reachable, monkeypatch):
+    """Return a function after which no URL can be opened."""
+
+    def fail(url):
+        raise TimeoutError("timed out")
+
+    return lambda: monkeypatch.setattr(fetch, "open_url", fail)
 
 
 def test_without_fetch_missing_files_name_the_option(tmp_path, capsys):
     with pytest.raises(InputError) as error:
-        run_data("g2p", tmp_path / "a folder")
+        data("g2p", tmp_path / "a folder")
     folder = tmp_path / "a folder"
     assert str(error.value) == (
         f"{folder}/ady_train.tsv and 44 more of its files are missing; `keras-attention data g2p "
@@ -32,27 +40,29 @@ def test_without_fetch_missing_files_name_the_option(tmp_path, capsys):
     assert not folder.exists()
 
 
-def test_fetch_then_check(tmp_path, capsys, opener):
-    run_data("g2p", tmp_path, "kor", fetch=True, opener=opener)
+def test_fetch_then_check(tmp_path, capsys, unreachable):
+    data("g2p", tmp_path, "kor", fetch=True)
     printed = capsys.readouterr()
     assert f"Fetched {tmp_path}/kor_dev.tsv\n" in printed.out
     assert f"{tmp_path}: complete, 3 files of kor.\nNot there: ady, " in printed.out
     assert "warning: " in printed.err
-    run_data("g2p", tmp_path, fetch=False, opener=unreachable)
+    unreachable()
+    data("g2p", tmp_path)
     assert f"{tmp_path}: complete, 3 files of kor.\n" in capsys.readouterr().out
 
 
-def test_fetching_gets_only_what_is_missing(tmp_path, opener, capsys):
-    run_data("g2p", tmp_path, "kor", fetch=True, opener=opener)
-    run_data("g2p", tmp_path, "kor", fetch=True, opener=unreachable)
+def test_fetching_gets_only_what_is_missing(tmp_path, unreachable):
+    data("g2p", tmp_path, "kor", fetch=True)
+    unreachable()
+    data("g2p", tmp_path, "kor", fetch=True)
     (tmp_path / "kor_dev.tsv").unlink()
     with pytest.raises(InputError, match="kor_dev.tsv.* is missing; .* --languages kor --fetch`"):
-        run_data("g2p", tmp_path)
+        data("g2p", tmp_path)
     with pytest.raises(InputError, match="kor_dev.tsv: cannot be fetched .timed out."):
-        run_data("g2p", tmp_path, "kor", fetch=True, opener=unreachable)
+        data("g2p", tmp_path, "kor", fetch=True)
     (tmp_path / "kor_test.tsv").write_text("no phones\n")
     with pytest.raises(InputError, match="kor_test.tsv, line 1.* Nothing that exists is overwr"):
-        run_data("g2p", tmp_path, "kor", fetch=True, opener=opener)
+        data("g2p", tmp_path, "kor", fetch=True)
     assert sorted(path.name for path in tmp_path.glob("kor*")) == ["kor_test.tsv", "kor_train.tsv"]
 
 
@@ -66,5 +76,5 @@ def test_fetching_gets_only_what_is_missing(tmp_path, opener, capsys):
 )
 def test_unknown_names(arguments, message, capsys):
     with pytest.raises(InputError, match=message):
-        run_data(*arguments)
+        data(*arguments)
     assert capsys.readouterr().out == ""

@@ -1,0 +1,188 @@
+"""`compare`: trains variants of a recipe and prints how good they are."""
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keras_attention.cli.arguments import Overrides
+from keras_attention.cli.stopping import advise_on_stop
+from keras_attention.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from keras_attention.training.compare.comparison import Run
+    from keras_attention.training.compare.jobs import Failure
+    from keras_attention.training.compare.variants import Refused
+
+
+def compare(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A recipe's name, such as copy, or a .toml.")
+    ],
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUES",
+            help="Train with each of these values, separated by commas; repeat the option for "
+            "all combinations.",
+        ),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE,...",
+            help="Train one more variant beside the combinations; name=NAME names it; repeatable.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=1_000,
+            metavar="N",
+            help="Runs of each variant, with seeds from the recipe's on.",
+        ),
+    ] = 1,
+    overrides: Overrides = None,
+    lengths: Annotated[
+        str,
+        typer.Option(
+            metavar="N,N,...",
+            help="Test on sources of these lengths too: new ones of copy, reverse and "
+            "date-sentences, else the held-out ones up to each length.",
+        ),
+    ] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The folder of the runs.  [default: saved_models/compare-NAME]"
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Runs that are trained at once; they share the threads."
+        ),
+    ] = 1,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print and draw the runs that have ended; train nothing.")
+    ] = False,
+) -> None:
+    """Train every variant of a recipe, and print, save and draw how good each one is.
+
+    Use it to choose a mechanism or a setting, with several seeds to tell a difference from chance.
+    The same command continues a comparison that was stopped, and trains no finished run again.
+    Runs of data that has changed since are moved into a subfolder and trained again; with --show
+    their rows are marked.
+
+    Example: keras-attention compare copy --vary attention=bahdanau,luong,none --seeds 3
+    """
+    from rich.console import Console
+
+    from keras_attention.cli.commands.comparison_report import report_comparison
+    from keras_attention.training.compare.comparison import plan_runs
+    from keras_attention.training.compare.comparison_table import make_rows
+    from keras_attention.training.compare.variants import expand_grid
+    from keras_attention.training.evaluation.by_length import check_lengths, wanted_lengths
+
+    tested = _parse_lengths(lengths)
+    grid = expand_grid(recipe, overrides or [], vary=vary or [], also=also or [])
+    folder = output or Path("saved_models") / f"compare-{grid.variants[0].recipe.name}"
+    for variant in grid.variants:
+        check_lengths(variant.recipe, tested)
+    runs = plan_runs(grid.variants, seeds, folder)
+    console = Console(highlight=False, soft_wrap=True)
+    for reason, labels in _by_reason(grid.refused).items():
+        console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
+    failures = [] if show else _train_missing(runs, folder, jobs, tested, console)
+    if changed := _other_data(runs):
+        print(f"note: {_describe(changed)}; their rows are marked.", file=sys.stderr)
+    rows = make_rows(runs)
+    if any(row.results for row in rows):
+        every = (name for run in runs for name in wanted_lengths(run.recipe, tested))
+        report_comparison(rows, list(dict.fromkeys(every)), folder, seeds=seeds)
+    elif not failures:
+        raise InputError(f"{folder}: no run of this comparison has ended yet.")
+    if failures:
+        raise InputError(
+            f"{len(failures)} of {len(runs)} runs failed; their .log files say why, and the same "
+            "command tries them again."
+        )
+
+
+def _parse_lengths(text: str) -> tuple[int, ...]:
+    """Return the numbers of a text such as "10,20,40".
+
+    Raises:
+        InputError: If these are no numbers.
+    """
+    words = [word.strip() for word in text.split(",") if text]
+    if not all(word.isdecimal() and len(word) < 7 for word in words):
+        raise InputError(f"--lengths must read like 10,20,40. Received: {text!r}.")
+    return tuple(map(int, words))
+
+
+def _train_missing(
+    runs: "Sequence[Run]", folder: Path, jobs: int, lengths: tuple[int, ...], console: "Console"
+) -> "list[Failure]":
+    """Train the runs that are missing or of other data, while no other process can do so."""
+    from keras_attention.files.folder_lock import hold_folder
+    from keras_attention.files.workspaces import find_leftovers
+    from keras_attention.training.compare.comparison import set_aside
+
+    with advise_on_stop("Run the same command again to continue."), hold_folder(folder):
+        for leftover in find_leftovers(folder):
+            shutil.rmtree(leftover)
+        if changed := _other_data(runs):
+            new = set_aside(list(changed), folder)
+            note = f"{_describe(changed)}; they are trained again, and the old ones are in {new}."
+            console.print(note, markup=False)
+        return _train(runs, jobs, lengths, console)
+
+
+def _train(
+    runs: "Sequence[Run]", jobs: int, lengths: tuple[int, ...], console: "Console"
+) -> "list[Failure]":
+    from keras_attention.cli.commands.run_bars import show_runs
+    from keras_attention.training.compare.comparison import is_complete
+    from keras_attention.training.compare.jobs import run_all
+
+    missing = [run for run in runs if not is_complete(run, lengths)]
+    if len(missing) < len(runs):
+        console.print(f"{len(runs) - len(missing)} of {len(runs)} runs were finished before.")
+    if not missing:
+        return []
+    with show_runs(missing, console) as bars:
+        return run_all(
+            missing,
+            jobs=jobs,
+            lengths=lengths,
+            on_start=bars.start,
+            on_end=bars.end,
+            on_wait=bars.update,
+        )
+
+
+def _other_data(runs: "Sequence[Run]") -> "dict[Run, str]":
+    """Return the runs of other data, each with a file that has changed."""
+    from keras_attention.training.compare.comparison import other_data
+
+    return {run: path for run in runs if (path := other_data(run))}
+
+
+def _describe(changed: "Mapping[Run, str]") -> str:
+    path, names = next(iter(changed.values())), ", ".join(run.folder.name for run in changed)
+    return f"{path} has changed since these runs were started: {names}"
+
+
+def _by_reason(refused: "Sequence[Refused]") -> dict[str, list[str]]:
+    """Return the labels of the combinations that are left out, by reason."""
+    found: dict[str, list[str]] = {}
+    for each in refused:
+        found.setdefault(each.reason, []).append(each.label)
+    return found

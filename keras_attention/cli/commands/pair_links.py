@@ -1,0 +1,129 @@
+"""The links of given pairs, by one model or joined from two, for `align`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_attention.alignment.links import Links, link_words
+from keras_attention.alignment.symmetrization import symmetrize
+from keras_attention.errors import InputError
+from keras_attention.text.tokenizer import Tokenizer
+from keras_attention.training.data.pairs import Pair
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.forced_alignment import align_pairs
+from keras_attention.translation.translator import Translator
+
+
+def load_aligner(model: Path, max_tokens: int | None) -> Translator:
+    """Load a model that yields alignments.
+
+    Args:
+        model: A model's folder or checkpoint.
+        max_tokens: Largest number of tokens of a text; default the translator's own limit.
+
+    Raises:
+        InputError: If it cannot be loaded, or has no attention.
+    """
+    translator = Translator.load(model)
+    translator.max_tokens = max_tokens or translator.max_tokens
+    if translator.single_model.decoder.cell.attention is None:
+        raise InputError(f"{model}: expected a model with attention. Received: one without.")
+    return translator
+
+
+def find_links(
+    translator: Translator, pairs: Iterable[Pair], threshold: float | None, *, words: bool
+) -> Iterator[Links]:
+    """Yield the links of each pair, from what the model reads to what it writes.
+
+    Args:
+        translator: A model with attention.
+        pairs: Sources and targets.
+        threshold: See `hard_links`.
+        words: Whether links are between words instead of tokens.
+    """
+    for number, aligned in enumerate(align_pairs(translator, pairs), start=1):
+        pair = aligned.source, aligned.target
+        places = token_positions(translator.codec, pair, number, words=words)
+        yield link_words(aligned.links(threshold), *places)
+
+
+def join_links(
+    links: Iterable[Links],
+    translator: Translator,
+    other: tuple[Translator, Path],
+    pairs: Sequence[Pair],
+    threshold: float | None,
+    method: str,
+    *,
+    words: bool,
+) -> Iterator[Links]:
+    """Yield the links of each pair, joined with those of a model from target to source.
+
+    Args:
+        links: The links of the first model.
+        translator: The first model.
+        other: The model from target to source, and its path.
+        pairs: Sources and targets.
+        threshold: See `hard_links`.
+        method: See `symmetrize`.
+        words: Whether links are between words instead of tokens.
+
+    Raises:
+        InputError: If the two models cut a text into different tokens.
+    """
+    backward, path = other
+    _check_same_units(pairs, (translator.codec, backward.codec), path, words)
+    turned = [(target, source) for source, target in pairs]
+    reverse = find_links(backward, turned, threshold, words=words)
+    for there, back in zip(links, reverse, strict=True):
+        yield symmetrize(there, frozenset((i, j) for j, i in back), method)
+
+
+def token_positions(
+    codec: TextCodec, pair: Pair, number: int, *, words: bool
+) -> list[Sequence[int | None]]:
+    """Return, for each side of a pair, the positions of its tokens in a Pharaoh file.
+
+    Args:
+        codec: The tokenizers.
+        pair: The source and the target.
+        number: The number of the pair, which errors name.
+        words: Whether words are counted instead of tokens.
+
+    Raises:
+        InputError: If the words of a text cannot be told from its tokens.
+    """
+    try:
+        return [
+            tokenizer.positions(text, words=words)
+            for tokenizer, text in zip((codec.source, codec.target), pair, strict=True)
+        ]
+    except InputError as error:
+        raise InputError(f"pair {number}: {error}") from None
+
+
+def _check_same_units(
+    pairs: Sequence[Pair], codecs: tuple[TextCodec, TextCodec], reverse: Path, words: bool
+) -> None:
+    one, other = codecs
+    sides = (one.source, other.target), (one.target, other.source)
+    for number, pair in enumerate(pairs, start=1):
+        for text, (forward, back) in zip(pair, sides, strict=True):
+            if _units(forward, text, words) != _units(back, text, words):
+                advice = "" if words else " --words counts words in both."
+                raise InputError(
+                    f"{reverse}: expected a model that cuts pair {number} into the same "
+                    f"{'words' if words else 'tokens'}. Received: {text!r}.{advice}"
+                )
+
+
+def _units(tokenizer: Tokenizer, text: str, words: bool) -> Sequence[Any]:
+    """Return what positions in a text count: its tokens, or the numbers of its words."""
+    return (
+        sorted(set(tokenizer.positions(text, words=True)) - {None})
+        if words
+        else tokenizer.split(text)
+    )

@@ -1,0 +1,99 @@
+"""`plot`: alignments in the terminal, as a picture and as a page for a browser."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_attention.cli.arguments import AnyModel
+from keras_attention.cli.lines import checked_text, open_lines
+from keras_attention.cli.search_options import BeamWidth
+from keras_attention.errors import InputError
+
+
+def plot(
+    model: AnyModel,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The source.")] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="LINES", help="Sources, a line each, or - for stdin; with --html."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A picture: a .png, .svg or .pdf. Without --html it is alignment.png.",
+        ),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="PAGE", help="A page for a browser: an .html to point in."),
+    ] = None,
+    beam: BeamWidth = None,
+    nbest: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Hypotheses beside each other, with --html. Without it, as many as --beam.",
+        ),
+    ] = None,
+) -> None:
+    """Draw which source tokens each output looks at, in the terminal, as a picture or as a page.
+
+    Use it to see what a model's attention does: with a TEXT in the terminal and as a picture, with
+    --html as a page in which one points at tokens, for a text or for the lines of a file.
+
+    Example: keras-attention plot saved_models/dates "march 27, 2016" -o march.svg
+
+    Example: keras-attention plot saved_models/dates --file a.txt --html a.html --beam 3
+    """
+    from keras_attention.cli.runtimes import open_translator
+    from keras_attention.visualization.alignment_page import check_page, write_alignment_page
+    from keras_attention.visualization.alignment_text import format_alignment
+    from keras_attention.visualization.plotting import plot_alignment
+
+    lines = _plotted_lines(text, file, output, page, nbest)
+    if page is None:
+        output = output or Path("alignment.png")
+    else:
+        check_page(page)
+    count = nbest or beam or 1
+    search = {} if beam is None else {"beam_width": beam}
+    translations = list(open_translator(model, search, nbest=count)(lines))
+    if output is not None:
+        plot_alignment(translations[0], output)
+    if page is not None:
+        title = f"Alignments of {model.resolve().name}"
+        write_alignment_page(translations, page, title=title, nbest=count)
+    if file is None:
+        print(format_alignment(translations[0]))
+    for written in filter(None, (output, page)):
+        print(f"Wrote {written}")
+
+
+def _plotted_lines(
+    text: str | None, file: str | None, picture: Path | None, page: Path | None, nbest: int | None
+) -> list[str]:
+    """Return what `plot` was given to draw: a text, or the lines of a file for a page.
+
+    Raises:
+        InputError: if it was given neither or both, options that go with a page without one, or
+            what cannot be read.
+    """
+    if text is not None and file is not None:
+        raise InputError(f"plot takes a TEXT or --file LINES. Received: both, --file {file}.")
+    for name, value in {"--file": file, "--nbest": nbest}.items():
+        if value is not None and page is None:
+            raise InputError(f"{name} needs --html PAGE. Received: {name} {value} alone.")
+    if text is not None:
+        return [checked_text(text)]
+    if file is None:
+        raise InputError("plot takes a TEXT or --file LINES. Received: neither.")
+    if picture is not None:
+        raise InputError(
+            f"--output is a picture of one TEXT. Received: --output {picture} with --file {file}."
+        )
+    return list(open_lines(file))

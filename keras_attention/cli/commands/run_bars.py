@@ -1,0 +1,73 @@
+"""The progress of the runs of `compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TaskID
+
+from keras_attention.cli.progress import progress_bars
+from keras_attention.training.compare.comparison import Run, read_result
+from keras_attention.training.compare.jobs import Failure
+from keras_attention.training.metrics.metric_kinds import format_value
+from keras_attention.training.run.run_folder import RunFolder
+
+
+@contextmanager
+def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
+    """Show a bar for all runs and one for each that is at work, until the block ends.
+
+    Args:
+        runs: What is trained.
+        console: Where to draw.
+    """
+    with progress_bars(MofNCompleteColumn(), console=console, transient=True) as progress:
+        yield RunBars(progress, len(runs))
+
+
+class RunBars:
+    """A bar for all runs and one for each that is at work; a line for each that ends.
+
+    Args:
+        progress: Draws the bars.
+        total: Number of runs.
+    """
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._all = progress.add_task("runs", total=total)
+        self._tasks: dict[Path, tuple[Run, TaskID]] = {}
+        self._total = total
+        self._ended = 0
+
+    def start(self, run: Run) -> None:
+        """Add a bar."""
+        task = self._progress.add_task(run.folder.name, total=run.recipe.training.epochs)
+        self._tasks[run.folder] = run, task
+
+    def end(self, run: Run, failure: Failure | None) -> None:
+        """Remove the bar, and print the result of the run."""
+        _, task = self._tasks.pop(run.folder)
+        self._progress.remove_task(task)
+        self._progress.advance(self._all)
+        self._ended += 1
+        result = f"failed: {failure.reason}" if failure else _in_words(run)
+        line = f"{self._ended}/{self._total}  {run.folder.name}  {result}"
+        self._progress.console.print(line, markup=False)
+
+    def update(self) -> None:
+        """Show how far the runs are, in epochs, or in steps if these lie between validations."""
+        for run, task in self._tasks.values():
+            done, _ = RunFolder(run.folder).last_checkpoint()
+            self._progress.update(task, completed=done)
+
+
+def _in_words(run: Run) -> str:
+    result = read_result(run)
+    if result is None or result.value is None:
+        return "finished"
+    minutes = "" if result.minutes is None else f"  {result.minutes:.1f} minutes"
+    return f"{result.metric} {format_value(result.metric, result.value)}{minutes}"

@@ -1,0 +1,147 @@
+"""`translate`: lines from a file or from standard input, by a model or by a server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_attention.cli.arguments import (
+    AnyModel,
+    BatchSize,
+    Deadline,
+    MaxTokens,
+    OtherModels,
+    Prefix,
+    ReplaceUnknown,
+    Server,
+    Threshold,
+    WholeVocabulary,
+    Words,
+)
+from keras_attention.cli.lines import OnError
+from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
+from keras_attention.decoding.options import SearchOptions
+
+_OUTPUT = "Output"
+
+
+@with_search_options(SearchOptions)
+def translate(
+    model: AnyModel,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Lines, or - for stdin.")] = "-",
+    others: OtherModels = None,
+    search: SearchChoices = NONE_GIVEN,
+    whole_vocabulary: WholeVocabulary = False,
+    prefix: Prefix = "",
+    batch_size: BatchSize = 64,
+    max_tokens: MaxTokens = None,
+    on_error: Annotated[
+        OnError,
+        typer.Option(
+            help="What to do with a line that cannot be used: stop there, skip it (the output "
+            "then has fewer lines than the input), or print an empty line.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = OnError.STOP,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to this file, which appears once it is complete.  [default: print]",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    nbest: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Hypotheses printed, one a line, each numbered.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = 1,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores", help="Put the log-probability and a tab first.", rich_help_panel=_OUTPUT
+        ),
+    ] = False,
+    alignments: Annotated[
+        bool,
+        typer.Option(
+            "--alignments",
+            help="Append a tab and links as Pharaoh files have them: source-target, counted from "
+            "0, without `</s>`.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    threshold: Threshold = None,
+    words: Words = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="One JSON object a line, with all weights.", rich_help_panel=_OUTPUT
+        ),
+    ] = False,
+    replace_unknown: ReplaceUnknown = False,
+    server: Server = None,
+    deadline: Deadline = 30.0,
+) -> None:
+    """Translate lines, and print one line for each as soon as it is ready.
+
+    Use it for a file, or at the end of a pipe. MODEL may be a trained model, an export of it, or,
+    with --server, its name on a TensorFlow Serving server.
+
+    At a line that cannot be used, the command prints the lines before it and stops with exit code
+    2. With --on-error skip or empty it continues, reports these lines and their number on standard
+    error, and exits with 0.
+
+    Example: keras-attention translate saved_models/dates in.txt --output out.txt --on-error empty
+
+    Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
+    """
+    from keras_attention.cli.commands.translated_lines import run_translate
+    from keras_attention.cli.commands.translation_columns import Columns, link_finder
+    from keras_attention.cli.lines import checked_text
+
+    if prefix:
+        search = {**search, "prefix": checked_text(prefix, "--prefix")}
+    links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
+    if server is not None:
+        from keras_attention.cli.commands.server_translator import SERVED_AT_ONCE, open_server
+
+        local = {
+            "--with": others,
+            "--replace-unknown": replace_unknown,
+            "--words": words,
+            "--max-tokens": max_tokens,
+        }
+        translator = open_server(
+            server,
+            model,
+            search,
+            nbest=nbest,
+            batch_size=batch_size,
+            alignments=alignments or as_json,
+            deadline=deadline,
+            refused=[name for name, value in local.items() if value],
+        )
+        size = batch_size * SERVED_AT_ONCE
+    else:
+        from keras_attention.cli.runtimes import lines_at_once, open_translator
+
+        translator = open_translator(
+            model,
+            search,
+            others=others or (),
+            nbest=nbest,
+            batch_size=batch_size,
+            replace_unknown=replace_unknown,
+            whole_vocabulary=whole_vocabulary,
+            max_tokens=max_tokens,
+        )
+        size = lines_at_once(model, batch_size, sample=search.get("sample", False))
+    columns = Columns(nbest, scores=scores, links=links, as_json=as_json)
+    run_translate(translator, file, size, columns, on_error=on_error, output=output)

@@ -1,0 +1,91 @@
+"""The columns that `translate` prints of a translation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_attention.alignment.links import Links, check_threshold, format_links
+from keras_attention.cli.lines import Line
+from keras_attention.errors import InputError
+from keras_attention.translation.result import Hypothesis, Translation
+
+FindLinks = Callable[[Translation, Hypothesis], Links]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which parts of a translation are printed, and how.
+
+    Attributes:
+        nbest: Largest number of hypotheses.
+        scores: Whether log-probabilities are printed.
+        links: Finds the links to print; None to print none.
+        as_json: Whether everything is printed, as JSON.
+    """
+
+    nbest: int = 1
+    scores: bool = False
+    links: FindLinks | None = None
+    as_json: bool = False
+
+    def lines(self, translation: Translation, number: int) -> Iterator[str]:
+        """Yield a line for each hypothesis, with tabs between the columns.
+
+        At least one line is yielded: an empty text if no hypothesis has a finite score.
+
+        Args:
+            translation: The translation.
+            number: The number of its source, counted from 0.
+        """
+        if self.as_json:
+            yield json.dumps(translation.to_json(self.nbest), ensure_ascii=False)
+            return
+        for hypothesis in translation.hypotheses[: self.nbest] or [translation.best]:
+            columns = [str(number)] if self.nbest > 1 else []
+            columns += [f"{hypothesis.score:.4f}"] if self.scores else []
+            columns.append(hypothesis.text)
+            columns += [format_links(self.links(translation, hypothesis))] if self.links else []
+            yield "\t".join(columns)
+
+    def empty_lines(self, line: Line, number: int, problem: str) -> Iterator[str]:
+        """Yield what replaces an unusable line: an empty line, or JSON with the problem."""
+        if self.as_json:
+            nothing = Translation("" if isinstance(line, InputError) else line, (), ())
+            yield json.dumps({**nothing.to_json(), "error": problem}, ensure_ascii=False)
+        else:
+            yield f"{number}\t" if self.nbest > 1 else ""
+
+
+def link_finder(
+    model: Path, *, alignments: bool, threshold: float | None, words: bool
+) -> FindLinks | None:
+    """Return the function that finds the links of a hypothesis, or None if none are printed.
+
+    Args:
+        model: The model's folder or checkpoint, which words need.
+        alignments: Whether links are printed.
+        threshold: See `hard_links`.
+        words: Whether links are between words instead of tokens.
+
+    Raises:
+        InputError: If an option is out of range, or does not go with the others.
+    """
+    check_threshold(threshold, "--threshold")
+    if not alignments:
+        if words or threshold is not None:
+            raise InputError("--threshold and --words go with --alignments, which is missing.")
+        return None
+    if not words:
+        return lambda translation, hypothesis: hypothesis.links(threshold)
+    from keras_attention.translation.model_files import find_parts, load_codec
+
+    try:
+        codec = load_codec(find_parts(model)[0])
+    except InputError:
+        raise InputError(f"{model}: --words needs the model's folder.") from None
+    return lambda translation, hypothesis: codec.word_links(
+        hypothesis.links(threshold), translation.source_tokens, hypothesis.tokens
+    )

@@ -1,0 +1,41 @@
+"""`verify`: whether every export gives the Keras model's answers."""
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from keras_attention.cli.arguments import ModelFolder
+from keras_attention.cli.lines import open_lines
+from keras_attention.settings.setting import LARGEST
+
+
+def verify(
+    model: ModelFolder,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="Lines, or -.  [default: sources held out]"),
+    ] = None,
+    lines: Annotated[
+        int, typer.Option(min=1, max=LARGEST, metavar="N", help="Lines compared at most.")
+    ] = 500,
+) -> None:
+    """Check that every export of a model gives the answers of the Keras model.
+
+    Use it after an export, or after an update of Keras, TensorFlow or the TFLite runtime. The exit
+    code is 1 if an export differs.
+
+    Example: keras-attention verify saved_models/dates
+    """
+    from keras_attention.cli.output import print_agreements
+    from keras_attention.cli.runtimes import evaluation_pairs
+    from keras_attention.export.verify import verify as run
+    from keras_attention.translation.translator import Translator
+
+    translator = Translator.load(model)
+    if file is None:
+        sources = [source for source, _ in evaluation_pairs(model)[0]]
+    else:
+        sources = list(islice(open_lines(file), lines))
+    if not print_agreements(run(translator, model, sources[:lines])):
+        raise typer.Exit(1)

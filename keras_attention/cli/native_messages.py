@@ -1,0 +1,91 @@
+"""Hides what TensorFlow and the TFLite runtime print when they start, and nothing after that."""
+
+import faulthandler
+import os
+import sys
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
+
+_SMALLEST_MODEL = (
+    "c-oU-U|<Mw^D$;%;A0SB5Mbb8-~fuS0C@~R9s`365N`ouW*}w+Vu&mVLiivxJaC;XKoTNm1H=wM?1H3@fq@Gw4^qbkHH!"
+    "x-55o*t_)I{o0JfKb;oblL|5;Gv*}&$pLFJM4Lfpo~zztRhahov2NMQh8mI$o"
+)
+"""A TFLite file with one operator, the maximum of 0 and a number; compressed, in base 85."""
+
+
+def hide_start_messages(environment: MutableMapping[str, str]) -> None:
+    """Hide the lines that runtimes print when they start, and show why the process crashes.
+
+    TensorFlow prints some lines to file descriptor 2 before it reads its log level, so the
+    descriptor points at the null device while TensorFlow is imported. Afterwards the level hides
+    all but fatal messages. `sys.stderr` gets a descriptor of its own, so that Python prints errors
+    at any time. With TF_CPP_MIN_LOG_LEVEL below 3, everything is shown.
+
+    Args:
+        environment: The environment of the process, before TensorFlow is imported.
+    """
+    if environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+        return
+    try:
+        own = os.dup(2)
+    except OSError:  # there is no standard error
+        return
+    sys.stderr = open(own, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    if not faulthandler.is_enabled():
+        faulthandler.enable(sys.stderr)
+    sys.meta_path.insert(0, _QuietImports())
+
+
+class _QuietImports:
+    """Finds the modules that print when they are imported or first used."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in _STARTS:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _QuietLoader(fullname, spec.origin)
+        return spec
+
+
+class _QuietLoader(SourceFileLoader):
+    """Runs a module, and what its runtime prints about on first use, without native output."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        with _native_output_hidden():
+            super().exec_module(module)
+            _STARTS[self.name](module)
+
+
+def _start_tflite(module: ModuleType) -> None:
+    """Run a model, because TFLite names its CPU backend, whatever the log level, at the first."""
+    import base64
+    import zlib
+
+    model = zlib.decompress(base64.b85decode(_SMALLEST_MODEL))
+    with suppress(Exception):  # a model that cannot be run is reported by those who need it
+        module.Interpreter(model_content=model, num_threads=1).allocate_tensors()
+
+
+_STARTS: dict[str, Callable[[ModuleType], None]] = {
+    "tensorflow": lambda module: None,
+    "ai_edge_litert.interpreter": _start_tflite,
+}
+"""What to run after a module was imported, for the modules that print."""
+
+
+@contextmanager
+def _native_output_hidden() -> Iterator[None]:
+    kept = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)

@@ -1,0 +1,34 @@
+"""Every command has a file of its own, starts fast, and says in its help when to use it."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+from keras_attention.cli.commands import app
+
+COMMANDS = {command.callback.__name__: command.callback for command in app.registered_commands}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_in_the_file_of_its_name(name):
+    assert COMMANDS[name].__module__ == f"keras_attention.cli.commands.{name}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_a_command_does_and_when_to_use_it(name):
+    summary, use, *_, example = inspect.getdoc(COMMANDS[name]).split("\n\n")
+    assert summary.endswith(".")
+    assert use.startswith("Use it ")
+    assert example.startswith("Example: ") and f"keras-attention {name} " in example
+
+
+def test_declarations_load_nothing_heavy():
+    program = (
+        "import json, sys, keras_attention.cli.commands\n"
+        "print(json.dumps([*{'numpy', 'rich.console', 'keras', 'tensorflow'} & set(sys.modules)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert json.loads(done.stdout) == []

@@ -1,0 +1,41 @@
+"""The columns of `translate`."""
+
+import numpy as np
+import pytest
+
+from keras_attention.cli.commands.translation_columns import Columns
+from keras_attention.translation.result import Hypothesis, Translation
+
+
+@pytest.fixture
+def translation():
+    weights = np.array([[0.1, 0.9], [0.8, 0.2], [0.0, 0.0]], "float32")
+    best = Hypothesis("xy", -0.123456, ("x", "y", "</s>"), weights)
+    second = Hypothesis("z", -2.0, ("z", "</s>"), weights[:2])
+    return Translation("a", ("a", "</s>"), (best, second))
+
+
+@pytest.mark.parametrize(
+    ("nbest", "scores", "alignments", "lines"),
+    [
+        (1, False, False, ["xy"]),
+        (1, True, False, ["-0.1235\txy"]),
+        (1, False, True, ["xy\t0-1"]),  # x looks at </s>
+        (2, False, False, ["7\txy", "7\tz"]),
+        (2, True, True, ["7\t-0.1235\txy\t0-1", "7\t-2.0000\tz\t"]),
+        (5, False, False, ["7\txy", "7\tz"]),
+    ],
+)
+def test_columns(translation, nbest, scores, alignments, lines):
+    links = (lambda _, hypothesis: hypothesis.links()) if alignments else None
+    assert list(Columns(nbest, scores, links).lines(translation, 7)) == lines
+
+
+@pytest.mark.parametrize(
+    ("nbest", "scores", "line"), [(1, False, ""), (1, True, "-inf\t"), (3, True, "7\t-inf\t")]
+)
+def test_a_line_without_hypotheses_is_a_line_too(nbest, scores, line):
+    nothing = Translation("a", ("a", "</s>"), ())
+    assert list(Columns(nbest, scores).lines(nothing, 7)) == [line]
+    columns = Columns(nbest, scores, lambda _, found: found.links())
+    assert list(columns.lines(nothing, 7)) == [f"{line}\t"]
