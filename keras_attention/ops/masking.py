@@ -40,6 +40,28 @@ def token_places(mask: Tensor) -> Tensor:
     return ops.maximum(ops.cumsum(ops.cast(mask, "int32"), axis=-1) - 1, 0)
 
 
+def masked_mean(memory: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Return the mean over the real steps.
+
+    Args:
+        memory: float tensor `[B, S, M]`.
+        mask: boolean tensor `[B, S]`, True where the step is real; `None` keeps every step.
+
+    Returns:
+        `[B, M]`; zeros where no step is real.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.ops.masking import masked_mean
+    >>> float(masked_mean(np.array([[[2.0], [4.0], [9.0]]]), np.array([[True, True, False]]))[0, 0])
+    3.0
+    """
+    if mask is None:
+        return ops.mean(memory, axis=1)
+    real = ops.expand_dims(ops.cast(mask, memory.dtype), -1)
+    return ops.sum(memory * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+
+
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     """Softmax over the last axis that gives masked positions a weight of exactly zero.
 
