@@ -49,6 +49,33 @@ class TextError(InputError):
         return TextError(self.problem, position, self.noun)
 
 
+class SettingError(ValueError):
+    """A setting has a value that it may not have, alone or next to the others.
+
+    Args:
+        field: name of the setting.
+        problem: what was expected and what was received; it continues the sentence that the name
+            begins.
+
+    Attributes:
+        field: the same.
+        problem: the same.
+
+    Example:
+        >>> error = SettingError("units", "must be even. Received: units=5.")
+        >>> str(error), error.field
+        ('`units` must be even. Received: units=5.', 'units')
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field, self.problem = field, problem
+
+    def __str__(self) -> str:
+        """Return the message, which begins with the setting's name."""
+        return f"`{self.field}` {self.problem}"
+
+
 def check_positive(**values: object) -> None:
     """Checks that arguments are positive integers.
 

@@ -46,7 +46,6 @@ from .data.data_paths import with_absolute_paths
 from .data.pairs import Pair
 from .evaluation.reachability import check_metric, report_references
 from .metrics.text_metrics import higher_is_better
-from .recipe.model_checks import least_parameters
 from .recipe.recipe import Recipe
 from .run.run_files import TRAIN_LOCK
 from .run.run_folder import RunFolder
@@ -227,9 +226,8 @@ def _warn_of_memory(recipe: Recipe, codec: TextCodec) -> None:
     if not hasattr(os, "sysconf"):
         return
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    least = least_parameters(
-        recipe.model, len(codec.source.vocabulary), len(codec.target.vocabulary)
-    )
+    sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
+    least = recipe.model.least_parameters(*sizes)
     if least * _TRAINED_BYTES > there:
         _logger.warning(
             "%s: over %.1f billion parameters, which take over %.0f GB in training; this machine "

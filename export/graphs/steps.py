@@ -45,7 +45,7 @@ def encode(model: Seq2Seq, source: tf.Tensor) -> Named:
         "keys": tf.identity(memory.keys),  # without attention, the same tensor
         **_named(state),
     }
-    return {**named, COPIES: memory.copies} if model.settings["copying"] else named
+    return {**named, COPIES: memory.copies} if model.settings.copying else named
 
 
 def step(

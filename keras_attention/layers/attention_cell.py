@@ -5,17 +5,11 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import (
-    AttentionMechanism,
-    Tensor,
-    checked_choice,
-    checked_units,
-    map_state,
-)
+from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor, map_state
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
 from keras_attention.layers.recurrent import STATE_PARTS, make_recurrent, masked_step
-
-PLACEMENTS = ("before", "after")
+from keras_attention.settings.arguments import checked_choice, checked_units
+from keras_attention.settings.layer_rules import PLACEMENTS, check_input_feeding
 
 
 class DecoderState(NamedTuple):
@@ -115,11 +109,7 @@ class AttentionCell(DecoderCell):
         super().__init__(units, attention, layers=layers, autocast=False, **kwargs)
         self.placement = checked_choice(placement, "placement", PLACEMENTS)
         self.input_feeding = input_feeding
-        if input_feeding and not self.attends_after:
-            raise ValueError(
-                "`input_feeding` feeds the attentional vector, so it needs an `attention` with "
-                f"placement='after'. Received: attention={attention}, placement={placement!r}."
-            )
+        check_input_feeding(input_feeding, attention, placement)
         self.attention_units = checked_units(attention_units or units, "attention_units")
         self.deep_output = deep_output
         self.layer_norm = layer_norm

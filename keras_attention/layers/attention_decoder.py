@@ -5,9 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import Tensor, checked_rate
+from keras_attention.attention.base.attention_mechanism import Tensor
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
 from keras_attention.ops.time_loop import time_loop
+from keras_attention.settings.arguments import checked_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -5,15 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import (
-    Tensor,
-    checked_choice,
-    checked_rate,
-    checked_units,
-)
+from keras_attention.attention.base.attention_mechanism import Tensor
 from keras_attention.layers.recurrent import RNNS, STATE_PARTS, make_recurrent
-
-MERGES = ("concat", "sum")
+from keras_attention.settings.arguments import checked_choice, checked_rate, checked_units
+from keras_attention.settings.layer_rules import MERGES
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -148,17 +143,3 @@ class BiLSTMEncoder(keras.layers.Layer):
             "recurrent_dropout": self.recurrent_dropout,
             "layer_norm": self.layer_norm,
         }
-
-
-def direction_units(width: int, merge: str) -> int:
-    """Width of each direction, so that the memory is `width` wide.
-
-    Raises:
-        ValueError: if `merge` is none of `MERGES`, or the width cannot be halved.
-    """
-    checked_choice(merge, "merge", MERGES)
-    if merge == "sum":
-        return width
-    if width % 2:
-        raise ValueError(f"`units` must be even with merge='concat'. Received: units={width}.")
-    return width // 2

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import Tensor, checked_choice, checked_units
-
-KINDS = ("dense", "copy", "zero")
+from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.settings.arguments import checked_choice, checked_units
+from keras_attention.settings.layer_rules import BRIDGES
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -64,7 +64,7 @@ class Bridge(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = checked_units(units)
         self.layers = checked_units(layers, "layers")
-        self.kind = checked_choice(kind, "kind", KINDS)
+        self.kind = checked_choice(kind, "kind", BRIDGES)
         self.state_parts = checked_units(state_parts, "state_parts")
         if kind == "dense":
             self.dense_h = [self._dense(f"dense_h_{i}", "tanh") for i in range(layers)]

@@ -4,11 +4,8 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_attention.attention.base.attention_mechanism import (
-    AttentionMechanism,
-    Tensor,
-    checked_units,
-)
+from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
+from keras_attention.settings.arguments import checked_units
 
 
 class StepNoise(NamedTuple):

@@ -5,14 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import (
-    Tensor,
-    checked_choice,
-    checked_rate,
-    checked_units,
-)
-from keras_attention.layers.bilstm_encoder import MERGES, direction_units
+from keras_attention.attention.base.attention_mechanism import Tensor
 from keras_attention.layers.recurrent import RNNS, STATE_PARTS, make_recurrent
+from keras_attention.settings.arguments import checked_choice, checked_rate, checked_units
+from keras_attention.settings.layer_rules import MERGES, direction_units
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

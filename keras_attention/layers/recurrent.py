@@ -6,11 +6,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import checked_choice
 from keras_attention.fast.hoisted_rnn import HoistedGRU, HoistedLSTM, HoistedRNN
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
 from keras_attention.ops.masking import Tensor
 from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias
+from keras_attention.settings.arguments import checked_choice
 
 STATE_PARTS = {"lstm": 2, "gru": 1}
 """The kinds of recurrent layers, and how many tensors their state has: `(h, c)` or `(h,)`."""

@@ -60,14 +60,13 @@ class Ensemble:
             raise ValueError("`models` must hold at least one model. Received: none.")
         for model in self.models:
             check_kind(model, Seq2Seq)
-        names = "source_vocabulary_size", "target_vocabulary_size"
-        sizes = [tuple(model.settings[name] for name in names) for model in self.models]
+        sizes = [model.vocabulary_sizes for model in self.models]
         if len(set(sizes)) > 1:
             raise ValueError(
                 "`models` must have the same numbers of source and of target ids. "
                 f"Received: {', '.join(map(str, sizes))}."
             )
-        self.settings = dict(zip(names, sizes[0], strict=True))
+        self.vocabulary_sizes = sizes[0]
 
     @property
     def longest(self) -> int | None:

@@ -6,24 +6,23 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import (
-    AttentionMechanism,
-    Tensor,
-    checked_rate,
-)
+from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
 from keras_attention.layers.copy_output import CopyOutput
 from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.models import saved_classes as saved_classes
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
+from keras_attention.models.config import Seq2SeqConfig
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
-from keras_attention.models.settings import check_ties, checked_settings
 from keras_attention.objectives import alignment_losses
 from keras_attention.objectives.losses import MaskedCrossentropy, token_weights
 from keras_attention.objectives.replicas import replica_count, weigh_replica
 from keras_attention.ops.masking import real_tokens
 from keras_attention.ops.packing import pack_steps
+from keras_attention.settings.documented import documented
 
 
+@documented(Seq2SeqConfig)
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Seq2Seq(keras.Model):
     """An encoder and an attention decoder, for `fit` and for search.
@@ -36,49 +35,9 @@ class Seq2Seq(keras.Model):
     padding wherever `target_in` is.
 
     Args:
-        source_vocabulary_size: number of source ids.
-        target_vocabulary_size: number of target ids.
-        units: width of the decoder and of the memory; even, since each direction of an LSTM
-            encoder takes half of it where they are concatenated. Default 256.
-        embedding: width of the source and target embeddings. Default 256.
         attention: an `AttentionMechanism`, or `None` for the plain fixed-vector model.
-        encoder: `"bilstm"` (`BiLSTMEncoder`), `"gnmt"` (`GNMTEncoder`) or `"transformer"`
-            (`TransformerEncoder`). Default `"bilstm"`.
-        decoder: `"lstm"` (`AttentionCell`), `"gnmt"` (`GNMTCell`) or `"transformer"`
-            (`TransformerCell`), over any encoder. Default `"lstm"`.
-        heads: heads of a Transformer's self-attention; they divide `units`. Default 4.
-        feed_forward: width of a Transformer's feed-forward layers; default four times `units`.
-        max_target_length: most steps of a search with decoder `"transformer"`, which needs it.
-        placement: `"before"` (Bahdanau) or `"after"` (Luong) the LSTM; of decoder `"lstm"`
-            alone. Default `"after"`.
-        input_feeding: whether the attentional vector is fed back. Default `False`.
-        attention_units: width of the attentional vector; default `units`.
-        encoder_layers: layers of the encoder. Default 1.
-        decoder_layers: layers of the decoder. Default 1.
-        merge: `"concat"` or `"sum"` of the encoder's directions. Default `"concat"`.
-        bridge: `"dense"`, `"copy"` or `"zero"`: the decoder's first state. Default `"dense"`.
-        dropout: rate in [0, 1) on embeddings, between layers and before the logits. Default 0.
-        embedding_dropout: rate on embeddings alone; default `dropout`.
-        output_dropout: rate before the logits alone; default `dropout`.
-        memory_dropout: rate on the memory. Default 0.
-        recurrent_dropout: rate on every LSTM's previous `h`, one mask for all steps of a sequence
-            (Gal and Ghahramani 2016). Default 0.
-        layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
-        deep_output: whether the logits also read the context and the previous token through a
-            projection of width `attention_units`. Default `False`.
-        tie_embeddings: `"none"`; `"target"`, where the logits are products with the target
-            embeddings (Press and Wolf 2017); or `"all"`, where source and target embeddings are
-            one too, over one joint vocabulary. Both need outputs as wide as the embeddings.
-        scheduled_sampling: whether `sampler.rate`, a variable in [0, 1], says how many of the
-            previous target tokens are the model's own in training (Bengio et al. 2015, sampled
-            in one parallel pass as by Duckworth et al. 2019). Default `False`.
-        l2: factor of the squared norm of all matrices, added to the loss. Default 0.
-        coverage_loss: factor of `alignment_losses.coverage_loss`, added to the loss. Default 0.
-        guided_alignment: factor of `alignment_losses.guided_alignment_loss`, likewise; `fit` then
-            needs the alignment that guides as a third input. Default 0.
-        copying: whether tokens may be copied from where the decoder looks; see `CopyOutput`,
-            whose `set_targets` says what source tokens are in the target vocabulary. The logits
-            are then log-probabilities. Default `False`.
+        {settings}
+        **options: `name`, `dtype` and `trainable` of `keras.Model`.
 
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`; then, with `copying`,
@@ -90,7 +49,7 @@ class Seq2Seq(keras.Model):
         Logits `[B, T, target_vocabulary_size]` in at least float32.
 
     Raises:
-        ValueError: if an argument is out of range or does not fit the others.
+        SettingError: a `ValueError`, if an argument is out of range or does not fit the others.
 
     Example:
     >>> import numpy as np
@@ -109,105 +68,53 @@ class Seq2Seq(keras.Model):
         source_vocabulary_size: int,
         target_vocabulary_size: int,
         *,
-        units: int = 256,
-        embedding: int = 256,
         attention: AttentionMechanism | None = None,
-        encoder: str = "bilstm",
-        decoder: str = "lstm",
-        heads: int = 4,
-        feed_forward: int | None = None,
-        max_target_length: int | None = None,
-        placement: str = "after",
-        input_feeding: bool = False,
-        attention_units: int | None = None,
-        encoder_layers: int = 1,
-        decoder_layers: int = 1,
-        merge: str = "concat",
-        bridge: str = "dense",
-        dropout: float = 0.0,
-        embedding_dropout: float | None = None,
-        output_dropout: float | None = None,
-        memory_dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        layer_norm: bool = False,
-        deep_output: bool = False,
-        tie_embeddings: str = "none",
-        scheduled_sampling: bool = False,
-        l2: float = 0.0,
-        coverage_loss: float = 0.0,
-        guided_alignment: float = 0.0,
-        copying: bool = False,
-        **kwargs: Any,
+        **settings: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.settings = checked_settings(
-            attention,
+        own, options = Seq2SeqConfig.split(settings)
+        super().__init__(**options)
+        self.settings = config = Seq2SeqConfig(
             source_vocabulary_size=source_vocabulary_size,
             target_vocabulary_size=target_vocabulary_size,
-            units=units,
-            embedding=embedding,
-            encoder=encoder,
-            decoder=decoder,
-            heads=heads,
-            feed_forward=feed_forward,
-            max_target_length=max_target_length,
-            placement=placement,
-            input_feeding=input_feeding,
-            attention_units=attention_units,
-            encoder_layers=encoder_layers,
-            decoder_layers=decoder_layers,
-            merge=merge,
-            bridge=bridge,
-            dropout=dropout,
-            embedding_dropout=embedding_dropout,
-            output_dropout=output_dropout,
-            memory_dropout=memory_dropout,
-            recurrent_dropout=recurrent_dropout,
-            layer_norm=layer_norm,
-            deep_output=deep_output,
-            tie_embeddings=tie_embeddings,
-            scheduled_sampling=scheduled_sampling,
-            l2=l2,
-            coverage_loss=coverage_loss,
-            guided_alignment=guided_alignment,
-            copying=copying,
+            attention=attention,
+            **own,
         )
         policy = self.dtype_policy
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
-        if tie_embeddings == "all":
+        if config.tie_embeddings == "all":
             self.source_embedding = self.target_embedding
         else:
             self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
-        self.encoder = make_encoder(self.settings, policy)
-        self.bridge = make_bridge(self.settings, policy)
-        self.decoder = make_decoder(self.settings, attention, policy)
-        self.embedding_dropout = self._dropout(embedding_dropout, dropout, "embedding_dropout")
-        self.output_dropout = self._dropout(output_dropout, dropout, "output_dropout")
-        self.memory_dropout = self._dropout(memory_dropout, 0.0, "memory_dropout")
-        if tie_embeddings == "none":
+        self.encoder = make_encoder(config, policy)
+        self.bridge = make_bridge(config, policy)
+        self.decoder = make_decoder(config, policy)
+        self.embedding_dropout = self._dropout("embedding_dropout", config.dropout)
+        self.output_dropout = self._dropout("output_dropout", config.dropout)
+        self.memory_dropout = self._dropout("memory_dropout")
+        if config.tie_embeddings == "none":
             self.output_projection = keras.layers.Dense(
                 target_vocabulary_size, dtype=policy, name="output_projection"
             )
-        check_ties(self.settings, self.decoder.cell.output_width)
-        if copying:
+        if config.copying:
             self.copy_output = CopyOutput(
                 source_vocabulary_size, target_vocabulary_size, dtype=policy, name="copy_output"
             )
-        if scheduled_sampling:
+        if config.scheduled_sampling:
             self.sampler = ScheduledSampler(dtype=policy, name="sampler")
 
-    def _dropout(self, rate: float | None, default: float, name: str) -> keras.layers.Dropout:
-        rate = checked_rate(default if rate is None else rate, name)
+    def _dropout(self, name: str, default: float = 0.0) -> keras.layers.Dropout:
+        rate = getattr(self.settings, name)
+        rate = default if rate is None else rate
         return keras.layers.Dropout(rate, dtype=self.dtype_policy, name=name)
 
     def _embedding(self, size: int, name: str) -> TokenEmbedding:
-        width = self.settings["embedding"]
+        width = self.settings.embedding
         return TokenEmbedding(size, width, dtype=self.dtype_policy, name=name)
 
     def build(self, input_shape: Any = None) -> None:
         """Makes every weight; the shapes follow from the arguments alone."""
-        embedded = (None, None, self.settings["embedding"])
-        memory = (None, None, self.settings["units"])
+        embedded = (None, None, self.settings.embedding)
+        memory = (None, None, self.settings.units)
         self.target_embedding.build((None, None))
         if not self.source_embedding.built:
             self.source_embedding.build((None, None))
@@ -216,33 +123,33 @@ class Seq2Seq(keras.Model):
         if self.bridge is not None:
             self.bridge.build(states)
         self.decoder.build(embedded, memory)
-        if self.settings["tie_embeddings"] == "none":
+        if self.settings.tie_embeddings == "none":
             self.output_projection.build((None, self.decoder.cell.output_width))
         else:
-            size = self.settings["target_vocabulary_size"]
+            size = self.settings.target_vocabulary_size
             self.output_bias = self.add_weight((size,), initializer="zeros", name="output_bias")
-        if self.settings["copying"]:
+        if self.settings.copying:
             width = self.decoder.cell.output_width
-            self.copy_output.build((None, self.settings["target_vocabulary_size"]), (None, width))
+            self.copy_output.build((None, self.settings.target_vocabulary_size), (None, width))
         self.built = True
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Returns the shape of the logits, `[B, T, V]`."""
-        return (*input_shape[1], self.settings["target_vocabulary_size"])
+        return (*input_shape[1], self.settings.target_vocabulary_size)
 
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Logits of the target under teacher forcing; see the class for shapes."""
         source, target, *given = inputs
         source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
         settings, (packed, unpack) = self.settings, pack_steps(target)
-        guide = given.pop() if settings["guided_alignment"] and given else None
-        pointers = given.pop() if settings["copying"] and given else None
-        if training and settings["l2"]:
-            self.add_loss(settings["l2"] * self._squared_norm())
-        if training and settings["scheduled_sampling"]:
+        guide = given.pop() if settings.guided_alignment and given else None
+        pointers = given.pop() if settings.copying and given else None
+        if training and settings.l2:
+            self.add_loss(settings.l2 * self._squared_norm())
+        if training and settings.scheduled_sampling:
             logits, _ = self.teacher_forced(source, packed, return_alignment=False)
             packed = self.sampler(packed, logits)
-        judged = training and (settings["coverage_loss"] or settings["guided_alignment"])
+        judged = training and (settings.coverage_loss or settings.guided_alignment)
         logits, alignment = self.teacher_forced(
             source,
             packed,
@@ -285,7 +192,7 @@ class Seq2Seq(keras.Model):
         return weigh_replica(loss, ops.sum(token_weights(y, sample_weight, "float32")))
 
     def _add_alignment_losses(self, alignment: Tensor, real: Tensor, guide: Tensor | None) -> None:
-        coverage, guidance = (self.settings[key] for key in ("coverage_loss", "guided_alignment"))
+        coverage, guidance = self.settings.coverage_loss, self.settings.guided_alignment
         if coverage:
             self.add_loss(coverage * alignment_losses.coverage_loss(alignment, real))
         if guidance:
@@ -347,7 +254,7 @@ class Seq2Seq(keras.Model):
             memory.values,
             memory_mask=memory.mask,
             training=training,
-            return_alignment=return_alignment or self.settings["copying"],
+            return_alignment=return_alignment or self.settings.copying,
         )
         if unpack is not None:
             outputs = unpack(outputs)
@@ -367,7 +274,7 @@ class Seq2Seq(keras.Model):
         cell = self.decoder.cell
         bridged = () if self.bridge is None else self.bridge(states)
         state = cell.initial_state(bridged, values, mask)
-        copies = self.copy_output.target_ids(source) if self.settings["copying"] else ()
+        copies = self.copy_output.target_ids(source) if self.settings.copying else ()
         return Memory(values, cell.project(values), mask, copies), state
 
     def step(
@@ -393,7 +300,7 @@ class Seq2Seq(keras.Model):
         Raises:
             ValueError: on a `table` for a model that copies, which may copy any token.
         """
-        if table is not None and self.settings["copying"]:
+        if table is not None and self.settings.copying:
             raise ValueError("`table` must be None for a model that copies. Received: a table.")
         output, state, alignment = self.decoder.cell(
             self.target_embedding(tokens),
@@ -405,13 +312,18 @@ class Seq2Seq(keras.Model):
         return self._predict(output, alignment, memory, table), state, alignment
 
     @property
+    def vocabulary_sizes(self) -> tuple[int, int]:
+        """The numbers of source and of target ids."""
+        return self.settings.source_vocabulary_size, self.settings.target_vocabulary_size
+
+    @property
     def longest(self) -> int | None:
         """How many steps a search may take; `None` for any number."""
         return self.decoder.cell.longest
 
     def output_table(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Kernel `[D, N]` and bias `[N]` of the output projection of some target ids `[N]`."""
-        if self.settings["tie_embeddings"] == "none":
+        if self.settings.tie_embeddings == "none":
             kernel = ops.take(self.output_projection.kernel, ids, axis=1)
             return kernel, ops.take(self.output_projection.bias, ids)
         rows = ops.take(self.target_embedding.embeddings, ids, axis=0)
@@ -426,7 +338,7 @@ class Seq2Seq(keras.Model):
         pointers: Tensor | None = None,
     ) -> Tensor:
         logits = self._logits(outputs, table)
-        if not self.settings["copying"]:
+        if not self.settings.copying:
             return logits
         return self.copy_output(logits, outputs, alignment, memory.copies, pointers)
 
@@ -434,7 +346,7 @@ class Seq2Seq(keras.Model):
         if table is not None:
             kernel, bias = (ops.cast(part, outputs.dtype) for part in table)
             logits = ops.matmul(outputs, kernel) + bias
-        elif self.settings["tie_embeddings"] == "none":
+        elif self.settings.tie_embeddings == "none":
             logits = self.output_projection(outputs)
         else:
             logits = self.target_embedding.similarities(outputs)
@@ -444,7 +356,7 @@ class Seq2Seq(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this model."""
         attention = keras.saving.serialize_keras_object(self.decoder.cell.attention)
-        return {**super().get_config(), **self.settings, "attention": attention}
+        return {**super().get_config(), **dict(self.settings.values()), "attention": attention}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Seq2Seq":

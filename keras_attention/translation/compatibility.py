@@ -21,8 +21,9 @@ def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
         InputError: If the model is not one of ours, or a number differs.
     """
     check_kind(model, Seq2Seq, Ensemble)
-    for side, tokenizer in zip(SIDES, (codec.source, codec.target), strict=True):
-        size, expected = len(tokenizer.vocabulary), model.settings[f"{side}_vocabulary_size"]
+    tokenizers = codec.source, codec.target
+    for side, tokenizer, expected in zip(SIDES, tokenizers, model.vocabulary_sizes, strict=True):
+        size = len(tokenizer.vocabulary)
         if size != expected:
             raise InputError(
                 f"the {side} vocabulary is another model's: expected {expected} tokens. "
@@ -57,7 +58,7 @@ def make_codec(
     for name in settings:
         if name not in known:
             raise InputError(f"a model keeps the settings {', '.join(known)}. Received: {name!r}.")
-    settings = {"replace_unknown": model.settings["copying"], **settings}
+    settings = {"replace_unknown": model.settings.copying, **settings}
     try:
         codec = TextCodec(source_tokenizer, target_tokenizer, SearchSettings(**settings))
     except ValueError as error:
@@ -68,7 +69,7 @@ def make_codec(
 
 
 def _check_copying(model: Seq2Seq, codec: TextCodec) -> None:
-    if not model.settings["copying"]:
+    if not model.settings.copying:
         return
     found = keras.ops.convert_to_numpy(model.copy_output.targets)
     if found.tolist() != codec.copied_ids():

@@ -199,7 +199,7 @@ def test_version_and_no_command(run):
 
 def test_train_shows_the_recipe_explained(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    outcome = run("train", "dates", "--show", "--set", "attention=luong", "--set", "units=7")
+    outcome = run("train", "dates", "--show", "--set", "attention=luong", "--set", "units=6")
     assert (outcome.code, outcome.err) == (0, "")
     assert 'attention = "luong"\n' in outcome.out
     assert (

@@ -271,7 +271,7 @@ def test_needs_the_operators_that_its_manifest_lists(variant, saved_model):
 
 
 def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, saved_model):
-    room = 12 if variant.model.settings["decoder"] == "transformer" else None
+    room = 12 if variant.model.settings.decoder == "transformer" else None
     assert check_manifest(saved_model)["max_steps"] == room
 
 

@@ -21,7 +21,7 @@ from keras_attention.translation.codec import TextCodec
 
 
 def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, tflite_file):
-    room = 12 if variant.model.settings["decoder"] == "transformer" else None
+    room = 12 if variant.model.settings.decoder == "transformer" else None
     assert DeviceTranslator.load(tflite_file).manifest["max_steps"] == room
 
 

@@ -129,7 +129,7 @@ def make_translator(sources, targets, *, kind="character", search=None, **model)
     rng = np.random.default_rng(5)
     network.set_weights([rng.standard_normal(w.shape) for w in network.get_weights()])
     codec = TextCodec(source, target, search or SearchSettings(24, 12))
-    if network.settings["copying"]:
+    if network.settings.copying:
         network.copy_output.set_targets(codec.copied_ids())
     return Translator(network, codec)
 

@@ -8,6 +8,7 @@ import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
+from keras_attention.models.config import LayerConfig
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.objectives.losses import MaskedCrossentropy
 from keras_attention.objectives.metrics import MaskedAccuracy
@@ -52,7 +53,7 @@ def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2S
     try:
         model = _untrained(recipe, codec)
     except ValueError as error:
-        raise InputError(f"the recipe describes no model: {error}") from error
+        raise InputError(f"invalid model settings: {error}") from error
     model.compile(
         optimizer=build_optimizer(training, total_steps),
         loss=MaskedCrossentropy(label_smoothing=training.label_smoothing),
@@ -79,48 +80,24 @@ def make_fit_variables(model: Seq2Seq, vocabulary_size: int) -> None:
 
 def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
     config, policy = recipe.model, _precision(recipe.training.mixed_precision)
+    settings = {known.key: getattr(config, known.key) for known in LayerConfig.settings()}
+    settings["input_feeding"] = config.input_feeding and config.attends
     model = Seq2Seq(
         len(codec.source.vocabulary),
         len(codec.target.vocabulary),
-        units=config.units,
-        embedding=config.embedding,
+        **settings,
         attention=build_attention(config, recipe.data.max_source_length, policy),
-        encoder=config.encoder,
-        decoder=config.decoder,
-        heads=config.heads,
-        feed_forward=config.feed_forward or None,
         max_target_length=codec.settings.max_length,
-        placement=config.placement,
-        input_feeding=config.input_feeding and config.attention != "none",
-        attention_units=config.attention_units or None,
-        encoder_layers=config.encoder_layers,
-        decoder_layers=config.decoder_layers,
-        merge=config.merge,
-        bridge=config.bridge,
-        dropout=config.dropout,
-        embedding_dropout=_or_default(config.embedding_dropout),
-        output_dropout=_or_default(config.output_dropout),
-        memory_dropout=config.memory_dropout,
-        recurrent_dropout=config.recurrent_dropout,
-        layer_norm=config.layer_norm,
-        deep_output=config.deep_output,
-        tie_embeddings=config.tie_embeddings,
         scheduled_sampling=recipe.training.scheduled_sampling > 0,
         l2=recipe.training.l2,
         coverage_loss=recipe.training.coverage_loss,
         guided_alignment=recipe.training.guided_alignment,
-        copying=config.copying,
         dtype=policy,
     )
     model.build()
     if config.copying:
         model.copy_output.set_targets(codec.copied_ids())
     return model
-
-
-def _or_default(rate: float) -> float | None:
-    """A dropout rate, where the recipe sets one of its own."""
-    return None if rate < 0 else rate
 
 
 def _precision(mixed: bool) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 from keras_attention.errors import InputError
 
-from ..recipe.model_checks import ignored_settings
 from ..recipe.recipe import SETTINGS, Recipe, load_recipe, parse_override
 
 Choice = tuple[str, Any]
@@ -143,7 +142,7 @@ def _make(
     for other in before:
         if _effective(other.recipe) == _effective(made):
             return Refused(label, f"the same model as {other.label}.")
-    ignored = [f"model.{name}" for name in ignored_settings(made.model)]
+    ignored = [f"model.{name}" for name in made.model.ignored_settings]
     meant = [choice for choice in choices if choice[0] not in ignored]
     return Variant(label_of(meant or choices), choices, made)
 
@@ -201,6 +200,6 @@ def _word(choice: Choice) -> str:
 
 def _effective(recipe: Recipe) -> Recipe:
     """The recipe, with the defaults for what its model ignores."""
-    ignored = ignored_settings(recipe.model)
+    ignored = recipe.model.ignored_settings
     defaults = {name: SETTINGS[f"model.{name}"].default for name in ignored}
     return replace(recipe, model=replace(recipe.model, **defaults))

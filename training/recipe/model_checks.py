@@ -1,16 +1,12 @@
-"""What a model reads of its section of a recipe, and which settings are no model together.
+"""Which settings each attention mechanism reads, and which of them no mechanism can be made of.
 
-The layers refuse the latter too, but when they are made, once data is read; and without Keras.
+The mechanisms refuse the latter too, but when they are made, once data is read; and with Keras.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import Any
 
-from typing import TYPE_CHECKING
-
-from keras_attention.errors import InputError
-
-if TYPE_CHECKING:
-    from .sections import ModelConfig
+from keras_attention.errors import SettingError
 
 _ADDITIVE = ("normalize", "attention_units", "mapping")
 _LUONG = ("score", "scale", "mapping")
@@ -37,131 +33,39 @@ _READ_BY_PAPERS_SCORE = {
 }
 _READ_BY_SCORE = {"bahdanau": _ADDITIVE, "luong": _LUONG}
 
-_OF_LSTMS = ("merge", "bridge", "layer_norm", "recurrent_dropout")
-_OF_SOME = (
-    "score", "normalize", "scale", "content", "mapping", "window", "heads", "attention_units",
-    "feed_forward", "placement", "input_feeding", *_OF_LSTMS,
-)  # fmt: skip
-"""What some models read and others do not; what is not here every model reads."""
+OF_MECHANISMS = frozenset({"content", "window", *_ADDITIVE, *_LUONG}) - {"attention_units"}
+"""The settings that nothing but a mechanism reads."""
 
 
-def read_by_attention(config: ModelConfig) -> frozenset[str]:
-    """The names of the settings that the mechanism is made of."""
-    read = set(_READ_BY_ATTENTION[config.attention])
+def read_by_attention(settings: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the settings that the mechanism is made of."""
+    attention = settings["attention"]
+    read = set(_READ_BY_ATTENTION[attention])
     if "content" in read:
-        papers = _READ_BY_PAPERS_SCORE[config.attention]
-        read |= set(_READ_BY_SCORE.get(config.content, papers))
-    if "score" in read and config.score == "concat":
+        papers = _READ_BY_PAPERS_SCORE[attention]
+        read |= set(_READ_BY_SCORE.get(settings["content"], papers))
+    if "score" in read and settings["score"] == "concat":
         read.add("attention_units")
     return frozenset(read)
 
 
-def ignored_settings(config: ModelConfig) -> tuple[str, ...]:
-    """The names of the settings that make no difference beside the others."""
-    read = read_by_attention(config) | _read_by_layers(config)
-    return tuple(name for name in _OF_SOME if name not in read)
-
-
-def projects(config: ModelConfig) -> bool:
-    """Whether the decoder's output is a projection, `attention_units` wide."""
-    placed_after = config.decoder == "lstm" and config.placement == "after"
-    return config.deep_output or (config.attention != "none" and placed_after)
-
-
-def check_model(config: ModelConfig) -> None:
-    """Checks that settings are a model together.
+def check_mechanism(settings: Mapping[str, Any]) -> None:
+    """Check that settings are a mechanism together.
 
     Raises:
-        InputError: if they are not, or one is set that an LSTM alone would read.
+        SettingError: if they are not.
     """
-    _check_decoder(config)
-    _check_heads(config)
-    if config.attention in ("monotonic", "chunkwise") and config.mapping != "softmax":
-        raise InputError(
-            f"`model.mapping` must be 'softmax' with model.attention={config.attention!r}, which "
-            f"has a mapping of its own. Received: model.mapping={config.mapping!r}."
+    attention, mapping = settings["attention"], settings["mapping"]
+    if attention in ("monotonic", "chunkwise") and mapping != "softmax":
+        raise SettingError(
+            "mapping",
+            f"must be 'softmax' with attention={attention!r}, which has a mapping of its own. "
+            f"Received: mapping={mapping!r}.",
         )
-    _check_unread(config)
-
-
-def least_parameters(config: ModelConfig, source_tokens: int, target_tokens: int) -> int:
-    """Returns a number of weights that the model exceeds, without building it.
-
-    It counts embeddings and the matrices that every kind of layer has at least: those of the LSTM's
-    recurrence, or of a Transformer's attention.
-
-    Args:
-        config: the model.
-        source_tokens: size of the source vocabulary.
-        target_tokens: size of the target vocabulary.
-    """
-    layers = 2 * config.encoder_layers + 4 * config.decoder_layers
-    tokens = target_tokens + (0 if config.tie_embeddings == "all" else source_tokens)
-    return layers * config.units**2 + tokens * config.embedding
-
-
-def _read_by_layers(config: ModelConfig) -> frozenset[str]:
-    """The names of the settings that the encoder, the bridge and the decoder's cell are made of."""
-    kinds = config.encoder, config.decoder
-    conditions = {
-        "heads": "transformer" in kinds,
-        "feed_forward": "transformer" in kinds,
-        "attention_units": projects(config),
-        "placement": config.decoder == "lstm" and config.attention != "none",
-        "input_feeding": config.decoder == "lstm" and config.attention != "none",
-        "merge": config.encoder != "transformer",
-        "bridge": config.decoder != "transformer",
-        "layer_norm": kinds != ("transformer", "transformer"),
-        "recurrent_dropout": kinds != ("transformer", "transformer"),
-    }
-    return frozenset(name for name, read in conditions.items() if read)
-
-
-def _check_decoder(config: ModelConfig) -> None:
-    if config.decoder != "lstm" and config.attention == "none":
-        raise InputError(
-            f"`model.decoder`={config.decoder!r} needs a model.attention. "
-            "Received: model.attention='none'."
+    name = "attention_units" if settings["attention_units"] else "units"
+    if attention == "multi-head" and settings[name] % settings["heads"]:
+        raise SettingError(
+            name,
+            "must be a multiple of `heads` with attention='multi-head'. "
+            f"Received: {name}={settings[name]}, heads={settings['heads']}.",
         )
-    if config.decoder != "lstm" and config.input_feeding:
-        raise InputError(
-            "`model.input_feeding` needs model.decoder='lstm'. "
-            f"Received: model.decoder={config.decoder!r}."
-        )
-    if config.decoder == "transformer" and config.deep_output:
-        raise InputError(
-            "`model.deep_output` needs model.decoder='lstm' or 'gnmt'. "
-            "Received: model.decoder='transformer'."
-        )
-    if config.attention != "none" and config.placement == "before" and config.input_feeding:
-        raise InputError(
-            "`model.input_feeding` needs model.placement='after', because attention placed "
-            "before the LSTM feeds the context already. Received: model.placement='before'."
-        )
-
-
-def _check_heads(config: ModelConfig) -> None:
-    units, heads = config.units, config.heads
-    if "transformer" in (config.encoder, config.decoder) and (units % heads or units % 2):
-        raise InputError(
-            "`model.units` of a Transformer must be even and a multiple of model.heads. "
-            f"Received: model.units={units}, model.heads={heads}."
-        )
-    name = "attention_units" if config.attention_units else "units"
-    if config.attention == "multi-head" and getattr(config, name) % heads:
-        raise InputError(
-            f"`model.{name}` must be a multiple of model.heads with model.attention='multi-head'. "
-            f"Received: model.{name}={getattr(config, name)}, model.heads={heads}."
-        )
-
-
-def _check_unread(config: ModelConfig) -> None:
-    defaults = {setting.key: setting.default for setting in config.settings()}
-    for name in _OF_LSTMS:
-        value, default = getattr(config, name), defaults[f"model.{name}"]
-        if value != default and name in ignored_settings(config):
-            raise InputError(
-                f"`model.{name}` is of LSTMs and must be {default!r}, its default, with "
-                f"model.encoder={config.encoder!r} and model.decoder={config.decoder!r}. "
-                f"Received: model.{name}={value!r}."
-            )

@@ -1,7 +1,8 @@
 """Recipes: one TOML file holds everything that a training run depends on.
 
-Each field in `sections.py` carries its explanation, choices and range. Type checks, error
-messages and the command line's help are read from there, so a new setting is one line.
+Each field in `sections.py`, and of the library's classes of settings that it derives from, carries
+its explanation, choices and range. Checks, error messages and the command line's help are read from
+there, so a new setting is one field.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
+from keras_attention.settings.setting import setting
 
 from .sections import (
     WITHOUT_ALIGNMENT,
@@ -27,7 +29,7 @@ from .sections import (
     TextConfig,
     TrainingConfig,
 )
-from .settings import Section, Setting, setting, suggest
+from .settings import RecipeSetting, Section, suggest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -117,7 +119,7 @@ _SECTIONS: dict[str, type[Section]] = {
     kind.section: kind
     for kind in (DataConfig, TextConfig, ModelConfig, TrainingConfig, DecodingConfig)
 }
-SETTINGS: dict[str, Setting] = {
+SETTINGS: dict[str, RecipeSetting] = {
     known.key: known
     for settings in (Recipe.settings(), *(kind.settings() for kind in _SECTIONS.values()))
     for known in settings

@@ -11,15 +11,17 @@ from keras_attention.decoding.options import (
     MOST_REPETITION_PENALTY,
     WIDEST_BEAM,
 )
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, SettingError
+from keras_attention.models.config import LayerConfig, Seq2SeqConfig
+from keras_attention.settings.setting import redeclare, setting
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.subword_learning import MODEL_TYPES
 from keras_attention.text.tokenizers import TOKENIZERS
 
 from ..metrics.text_metrics import METRICS
 from ..tasks.synthetic import TASKS
-from .model_checks import check_model, projects, read_by_attention
-from .settings import Section, setting
+from .model_checks import OF_MECHANISMS, check_mechanism, read_by_attention
+from .settings import Section
 
 ATTENTIONS = (
     "bahdanau",
@@ -38,9 +40,6 @@ ATTENTIONS = (
 TABLES = ("tsv", "csv")
 """Values of `data.format` that are tables of columns."""
 WITHOUT_ALIGNMENT = ("peeky", "none")
-_WIDTH = 16_384
-"""Largest width of a layer, whose matrices have the square of it."""
-
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
 _TABLE_SETTINGS = {
@@ -198,10 +197,9 @@ class TextConfig(Section):
 
 
 @dataclass(frozen=True)
-class ModelConfig(Section):
+class ModelConfig(Section, LayerConfig):
     """The model's shape. What a mechanism or decoder does not read is ignored or refused."""
 
-    # The layers' own constants say the same, but would bring Keras in; a test compares.
     section = "model"
     attention: str = setting("bahdanau", "how the decoder attends", choices=ATTENTIONS)
     score: str = setting(
@@ -224,102 +222,42 @@ class ModelConfig(Section):
         minimum=1,
         maximum=LONGEST,
     )
-    encoder: str = setting(
-        "bilstm", "what reads the source", choices=("bilstm", "gnmt", "transformer")
-    )
-    decoder: str = setting(
-        "lstm", "what writes the target", choices=("lstm", "gnmt", "transformer")
-    )
-    heads: int = setting(
-        4, "heads of multi-head attention and of Transformers", minimum=1, maximum=1_000
-    )
-    feed_forward: int = setting(
-        0,
-        "width of a Transformer's feed-forward layers (0 = 4 * units)",
-        minimum=0,
-        maximum=4 * _WIDTH,
-    )
-    copying: bool = setting(
-        False, "copy source tokens from where the decoder looks (pointer-generator)"
-    )
-    placement: str = setting(
-        "before", "attend before the LSTM or after it (decoder lstm)", choices=("before", "after")
-    )
-    input_feeding: bool = setting(False, "feed the attentional vector back (placement after only)")
-    embedding: int = setting(256, "width of a token's embedding", minimum=1, maximum=_WIDTH)
-    units: int = setting(
-        512, "width of an LSTM's state, or of a Transformer", minimum=1, maximum=_WIDTH
-    )
-    encoder_layers: int = setting(1, "stacked encoder layers", minimum=1, maximum=100)
-    decoder_layers: int = setting(1, "stacked decoder layers", minimum=1, maximum=100)
-    merge: str = setting("concat", "how both directions join", choices=("concat", "sum"))
-    bridge: str = setting(
-        "dense", "how the decoder's state starts", choices=("dense", "copy", "zero")
-    )
-    dropout: float = setting(
-        0.0, "share dropped of embeddings, between layers and of outputs", minimum=0, below=1
-    )
-    embedding_dropout: float = setting(
-        -1.0, "share of embeddings alone (-1 = dropout)", minimum=-1, below=1
-    )
-    memory_dropout: float = setting(0.0, "share of the encoder's outputs", minimum=0, below=1)
-    output_dropout: float = setting(
-        -1.0, "share of what predicts alone (-1 = dropout)", minimum=-1, below=1
-    )
-    recurrent_dropout: float = setting(
-        0.0, "share of every LSTM's previous state, the same at all steps", minimum=0, below=1
-    )
-    layer_norm: bool = setting(False, "layer-normalised LSTMs")
-    deep_output: bool = setting(False, "predict from context and previous token too")
-    tie_embeddings: str = setting(
-        "none",
-        "share the target embeddings with the output projection, or with the sources' as well",
-        choices=("none", "target", "all"),
-    )
-    attention_units: int = setting(
-        0,
-        "width of the additive score and of the attentional vector (0 = units)",
-        minimum=0,
-        maximum=_WIDTH,
-    )
     source_embeddings: str = setting(
         "", "word2vec, fastText or GloVe file that the sources' embeddings begin with; empty: none"
     )
     target_embeddings: str = setting("", "such a file for the targets' embeddings")
 
-    def __post_init__(self) -> None:
-        """Checks the values, then their combination."""
-        super().__post_init__()
-        for name in ("embedding_dropout", "output_dropout"):
-            value = getattr(self, name)
-            if -1 < value < 0:
-                raise InputError(
-                    f"`model.{name}` must be -1 or at least 0. Received: model.{name}={value}."
-                )
-        check_model(self)
-        self._check_ties()
+    # What differs from the arguments of `Seq2Seq`.
+    placement: str = redeclare(LayerConfig, "placement", default="before")
+    units: int = redeclare(LayerConfig, "units", default=512)
+    heads: int = redeclare(
+        LayerConfig, "heads", doc="heads of multi-head attention and of Transformers"
+    )
+    attention_units: int | None = redeclare(
+        LayerConfig,
+        "attention_units",
+        doc="width of the additive score and of the attentional vector; units unless it is set",
+    )
+
+    @property
+    def ignored_settings(self) -> frozenset[str]:
+        """The names of the settings that make no difference beside the others."""
+        return (self.unread | OF_MECHANISMS) - read_by_attention(dict(self.values()))
 
     @property
     def scores_by_location(self) -> bool:
         """Whether a score of `data.max_source_length` rows is among what is built."""
-        return self.score == "location" and "score" in read_by_attention(self)
+        return self.score == "location" and "score" not in self.ignored_settings
 
-    def _check_ties(self) -> None:
-        """Checks that the outputs can be compared with the embeddings they are tied to."""
-        projected = projects(self)
-        name = "attention_units" if projected else "units"
-        width = (self.attention_units if projected else 0) or self.units
-        if self.tie_embeddings != "none" and width != self.embedding:
-            raise InputError(
-                f"`model.tie_embeddings` needs outputs as wide as the embeddings: set model.{name} "
-                f"to model.embedding. Received: model.embedding={self.embedding} and outputs of "
-                f"{width}."
-            )
+    def check_together(self) -> None:
+        """Check that the settings are a model together."""
+        super().check_together()
+        check_mechanism(dict(self.values()))
         if self.tie_embeddings == "all" and self.source_embeddings and self.target_embeddings:
-            raise InputError(
-                "`model.source_embeddings` and model.target_embeddings are one table with "
-                "model.tie_embeddings='all'; set one of them. Received: "
-                f"{self.source_embeddings!r} and {self.target_embeddings!r}."
+            raise SettingError(
+                "source_embeddings",
+                "and `target_embeddings` are one table with tie_embeddings='all'; set one of them. "
+                f"Received: {self.source_embeddings!r} and {self.target_embeddings!r}.",
             )
 
 
@@ -346,16 +284,16 @@ class TrainingConfig(Section):
         2, "validations without a new best that make a plateau", minimum=1
     )
     clip_norm: float = setting(1.0, "largest norm of all gradients (0 = no limit)", minimum=0)
-    l2: float = setting(0.0, "weight in the loss of the squared norm of all matrices", minimum=0)
+    l2: float = redeclare(Seq2SeqConfig, "l2")
     label_smoothing: float = setting(
         0.0, "probability that the loss spreads over all tokens", minimum=0, below=1
     )
-    guided_alignment: float = setting(
-        0.0, "weight in the loss of leaving the given alignment; see data.alignment_path", minimum=0
+    guided_alignment: float = redeclare(
+        Seq2SeqConfig,
+        "guided_alignment",
+        doc="weight in the loss of leaving the given alignment; see data.alignment_path",
     )
-    coverage_loss: float = setting(
-        0.0, "weight in the loss of attending twice to the same source token", minimum=0
-    )
+    coverage_loss: float = redeclare(Seq2SeqConfig, "coverage_loss")
     scheduled_sampling: float = setting(
         0.0, "share of previous target tokens that the model gives itself", minimum=0, below=1
     )

@@ -10,6 +10,9 @@ from keras_attention.ops.dense import Dense
 from keras_attention.ops.mappings import MAPPINGS
 from keras_attention.ops.masking import Tensor as Tensor
 from keras_attention.ops.time_loop import time_loop
+from keras_attention.settings.arguments import checked_choice as checked_choice
+from keras_attention.settings.arguments import checked_rate as checked_rate
+from keras_attention.settings.arguments import checked_units as checked_units
 
 
 class AttentionMechanism(keras.layers.Layer):
@@ -329,25 +332,3 @@ def _by_source(query: Tensor, memory: Tensor) -> Tensor:
     least_one = max(sources, 1) if isinstance(sources, int) else ops.maximum(sources, 1)
     copies = ops.shape(query)[0] // least_one
     return ops.reshape(query, (sources, copies, query.shape[-1]))
-
-
-def checked_units(units: Any, name: str = "units") -> int:
-    """`units` itself if it is a positive integer, otherwise a ValueError that names it."""
-    if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={units!r}.")
-    return units
-
-
-def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
-    """`value` itself if it is one of `choices`, otherwise a ValueError that lists them."""
-    if value not in choices:
-        listed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}.")
-    return str(value)
-
-
-def checked_rate(rate: float, name: str = "dropout") -> float:
-    """`rate` itself if it is in [0, 1), otherwise a ValueError that names it."""
-    if not 0 <= rate < 1:
-        raise ValueError(f"`{name}` must be in [0, 1). Received: {name}={rate!r}.")
-    return rate

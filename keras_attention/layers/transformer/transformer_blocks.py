@@ -9,12 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import (
-    AttentionMechanism,
-    Tensor,
-    checked_rate,
-    checked_units,
-)
+from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
 from keras_attention.layers.transformer.sinusoids import sinusoids
 from keras_attention.ops.masking import masked_softmax, token_places
 
@@ -187,19 +182,3 @@ class PositionedInput(keras.layers.Layer):
         places = sinusoids(ops.cast(positions, "float32"), self.units)
         places = places if mask is None else ops.take(places, token_places(mask), axis=0)
         return ops.add(x, ops.cast(places, x.dtype))
-
-
-def checked_sizes(units: int, heads: int, feed_forward: int | None, dropout: float) -> int:
-    """The width of the feed-forward layers, by default four times `units`.
-
-    Raises:
-        ValueError: if a number is out of range, or the heads do not share the units evenly.
-    """
-    checked_units(units)
-    checked_rate(dropout)
-    if checked_units(heads, "heads") > units or units % heads or units % 2:
-        raise ValueError(
-            "`units` of a Transformer must be even and a multiple of `heads`. "
-            f"Received: units={units}, heads={heads}."
-        )
-    return 4 * units if feed_forward is None else checked_units(feed_forward, "feed_forward")

@@ -5,12 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import (
-    AttentionMechanism,
-    Tensor,
-    checked_units,
-    map_state,
-)
+from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor, map_state
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
 from keras_attention.layers.transformer.transformer_blocks import (
     EPSILON,
@@ -18,8 +13,9 @@ from keras_attention.layers.transformer.transformer_blocks import (
     FeedForward,
     PositionedInput,
     SelfAttention,
-    checked_sizes,
 )
+from keras_attention.settings.arguments import checked_units
+from keras_attention.settings.layer_rules import checked_sizes
 
 Cache = tuple[Tensor, Tensor]
 

@@ -5,15 +5,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attention.attention.base.attention_mechanism import Tensor, checked_units
+from keras_attention.attention.base.attention_mechanism import Tensor
 from keras_attention.layers.transformer.transformer_blocks import (
     EPSILON,
     FeedForward,
     PositionedInput,
     SelfAttention,
-    checked_sizes,
 )
 from keras_attention.ops.masking import masked_mean
+from keras_attention.settings.arguments import checked_units
+from keras_attention.settings.layer_rules import checked_sizes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

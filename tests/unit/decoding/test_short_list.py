@@ -63,7 +63,7 @@ def without(translator, allowed):
     model = translator.model
     bias = (
         model.output_projection.bias
-        if model.settings["tie_embeddings"] == "none"
+        if model.settings.tie_embeddings == "none"
         else model.output_bias
     )
     others = np.setdiff1d(np.arange(TARGETS), allowed)

@@ -273,14 +273,14 @@ def test_build_makes_every_weight():
     "options, message",
     [
         ({"units": 5}, r"`units` must be even with merge='concat'\. Received: units=5\."),
-        ({"units": 0}, r"`units` must be a positive integer\. Received: units=0\."),
-        ({"embedding": 1.5}, r"`embedding` must be a positive integer\. Received: embedding=1\.5"),
-        ({"encoder_layers": 0}, r"`encoder_layers` must be a positive integer\. .*_layers=0\."),
-        ({"decoder_layers": 0}, r"`decoder_layers` must be a positive integer\. .*_layers=0\."),
+        ({"units": 0}, r"`units` must be an integer of at least 1 .* Received: units=0\."),
+        ({"embedding": 1.5}, r"`embedding` must be an integer of .* Received: embedding=1\.5\."),
+        ({"encoder_layers": 0}, r"`encoder_layers` must be an integer of .*_layers=0\."),
+        ({"decoder_layers": 0}, r"`decoder_layers` must be an integer of .*_layers=0\."),
         ({"merge": "ave"}, r"`merge` must be one of 'concat', 'sum'\. Received: merge='ave'\."),
         ({"bridge": "none"}, r"`bridge` must be one of 'dense', 'copy', 'zero'\. Received: brid"),
         ({"placement": "over"}, r"`placement` must be one of 'before', 'after'\. Received: plac"),
-        ({"dropout": 1}, r"`dropout` must be in \[0, 1\)\. Received: dropout=1\."),
+        ({"dropout": 1}, r"`dropout` must be a finite number of at least 0 and below 1\. .*=1\."),
         ({"input_feeding": True}, r"`input_feeding` feeds the attentional vector"),
     ],
 )
@@ -292,7 +292,7 @@ def test_bad_arguments_are_named(options, message):
 @pytest.mark.parametrize("name", ["source_vocabulary_size", "target_vocabulary_size"])
 def test_vocabulary_sizes_are_named(name):
     sizes = {"source_vocabulary_size": 7, "target_vocabulary_size": 6, name: 0}
-    with pytest.raises(ValueError, match=rf"`{name}` must be a positive integer\. .*{name}=0\."):
+    with pytest.raises(ValueError, match=rf"`{name}` must be an integer of at least 1.*{name}=0"):
         Seq2Seq(**sizes)
 
 

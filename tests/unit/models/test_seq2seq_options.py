@@ -157,8 +157,14 @@ def test_all_options_survive_saving(data, tmp_path):
     [
         ({"tie_embeddings": "target"}, "outputs as wide as the embeddings"),
         ({"tie_embeddings": "both"}, "`tie_embeddings` must be one of"),
-        ({"output_dropout": 1.0}, "`output_dropout` must be in"),
-        ({"recurrent_dropout": -1.0}, "`recurrent_dropout` must be in"),
+        (
+            {"output_dropout": 1.0},
+            "`output_dropout` must be a .* below 1, or None",
+        ),
+        (
+            {"recurrent_dropout": -1.0},
+            "`recurrent_dropout` must be a .* of at least 0 and",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, message):

@@ -72,7 +72,7 @@ def test_names_of_folders_hold_no_separators(tmp_path):
 
 
 def test_a_folder_is_of_one_run_alone(tmp_path):
-    first, second = expand_grid("copy", vary=["units=8,9"]).variants
+    first, second = expand_grid("copy", vary=["units=8,10"]).variants
     with pytest.raises(InputError, match="`units=8` and `units=8` would both be trained here"):
         plan_runs([first, replace(second, label=first.label)], 1, tmp_path)
 
@@ -91,10 +91,10 @@ def test_a_run_that_stands_there_must_be_of_the_same_recipe(tmp_path):
     assert planned(tmp_path, "units=8", overrides=["epochs=99"])
     with pytest.raises(InputError, match=r"started with `embedding = 32`.*`embedding = 5`"):
         planned(tmp_path, "units=8", overrides=["embedding=5"])
-    (tmp_path / "units=9-seed1").mkdir()
-    (tmp_path / "units=9-seed1" / "notes").touch()
-    with pytest.raises(InputError, match=r"units=9-seed1: expected a new or empty folder"):
-        planned(tmp_path, "units=9")
+    (tmp_path / "units=10-seed1").mkdir()
+    (tmp_path / "units=10-seed1" / "notes").touch()
+    with pytest.raises(InputError, match=r"units=10-seed1: expected a new or empty folder"):
+        planned(tmp_path, "units=10")
 
 
 def test_too_large_a_seed(tmp_path):
@@ -161,7 +161,7 @@ def test_runs_that_were_resumed_with_changed_data_are_not_mixed_with_others(tmp_
 
 
 def test_a_run_that_is_being_trained_is_not_set_aside(tmp_path):
-    first, second = planned(tmp_path, "units=8,9")
+    first, second = planned(tmp_path, "units=8,10")
     for run in (first, second):
         run.folder.mkdir()
         end(run)

@@ -37,7 +37,9 @@ def planned(tmp_path, monkeypatch):
     program.write_text(textwrap.dedent(PROGRAM))
     monkeypatch.setattr(jobs, "WORKER", [sys.executable, str(program)])
     return lambda *units: plan_runs(
-        expand_grid("copy", vary=[f"units={','.join(units)}"]).variants, 1, tmp_path / "runs"
+        expand_grid("copy", ["merge=sum"], vary=[f"units={','.join(units)}"]).variants,
+        1,
+        tmp_path / "runs",
     )
 
 

@@ -11,16 +11,16 @@ def labels(*vary, also=(), overrides=()):
 
 
 def test_a_grid_is_every_combination_the_last_changing_fastest():
-    grid = expand_grid("copy", ["units=7"], vary=["attention=bahdanau,luong", "embedding=4, 8"])
+    grid = expand_grid("copy", ["units=6"], vary=["attention=bahdanau,luong", "embedding=4, 8"])
     expected = [
         ("bahdanau", 4), ("bahdanau", 8), ("luong", 4), ("luong", 8),
     ]  # fmt: skip
     assert [(v.recipe.model.attention, v.recipe.model.embedding) for v in grid.variants] == expected
     assert [v.label for v in grid.variants] == [f"{a} embedding={e}" for a, e in expected]
     assert grid.variants[2].choices == (("model.attention", "luong"), ("model.embedding", 4))
-    assert {v.recipe.model.units for v in grid.variants} == {7}
+    assert {v.recipe.model.units for v in grid.variants} == {6}
     assert grid.variants[3].recipe == load_recipe(
-        "copy", ["units=7", "attention=luong", "embedding=8"]
+        "copy", ["units=6", "attention=luong", "embedding=8"]
     )
     assert grid.refused == ()
 
@@ -41,8 +41,8 @@ def test_a_single_variant_may_have_a_name():
 
 
 def test_what_varies_has_the_last_word():
-    (variant,) = expand_grid("copy", ["units=8"], vary=["units=9"]).variants
-    assert variant.recipe.model.units == 9
+    (variant,) = expand_grid("copy", ["units=8"], vary=["units=10"]).variants
+    assert variant.recipe.model.units == 10
 
 
 def test_what_the_recipe_refuses_is_left_out_with_the_reason():
@@ -52,7 +52,7 @@ def test_what_the_recipe_refuses_is_left_out_with_the_reason():
     ]  # fmt: skip
     (refused,) = grid.refused
     assert refused.label == "before input_feeding=true"
-    assert "`model.input_feeding` needs model.placement='after'" in refused.reason
+    assert "`model.input_feeding` feeds the attentional vector" in refused.reason
 
 
 def test_a_recipe_that_alone_is_none_may_be_made_one_by_what_varies():
@@ -144,12 +144,12 @@ def test_a_value_in_quotes_may_hold_a_comma():
         ({"vary": ["name=a,b"]}, r"`name` cannot be varied"),
         ({"vary": ["metric=exact_match,bleu"]}, r"`training.metric` cannot be .*; --set says by"),
         ({"also": ["units=8", "metric=bleu"]}, r"`training.metric` cannot be varied"),
-        ({"also": ["name=x,units=8", "name=x,units=9"]}, r"in what they are called.*: `x` twice"),
+        ({"also": ["name=x,units=8", "name=x,units=10"]}, r"in what they are called.*: `x` twice"),
         ({"vary": ["attention=luong"], "also": ["name=luong,units=8"]}, r"Received: `luong` twice"),
         ({"vary": ["units=8"], "overrides": ["epohcs=3"]}, r"Unknown key `epohcs`"),
         (
             {"vary": ["placement=before"], "overrides": ["input_feeding=true"]},
-            r"No combination is a model: before: .*needs model.placement='after'",
+            r"No combination is a model: before: .*feeds the attentional vector",
         ),
     ],
 )

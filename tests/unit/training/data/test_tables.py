@@ -14,7 +14,7 @@ from keras_attention.errors import InputError
 from keras_attention.training.data.pairs import read_pairs, split_pairs
 from keras_attention.training.recipe.recipe import load_recipe, parse_override
 from keras_attention.training.recipe.sections import DataConfig
-from keras_attention.training.recipe.settings import Setting
+from keras_attention.training.recipe.settings import RecipeSetting
 
 CASES = SHARED.parent / "cases"
 QUOTED = {"format": "csv", "delimiter": "\t"}
@@ -171,7 +171,7 @@ def test_a_column_may_be_written_as_a_number(tmp_path):
     assert (config.source_column, config.target_column) == ("2", "4")
     assert parse_override("target_column=3") == ("data.target_column", "3")
     with pytest.raises(InputError, match="must be a string"):
-        Setting("a", "", "").check(2)
+        RecipeSetting("a", "", "").check(2)
 
 
 @pytest.mark.parametrize(

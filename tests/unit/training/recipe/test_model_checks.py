@@ -10,11 +10,7 @@ from keras_attention.training import train
 from keras_attention.training.assembly.build import _untrained, build_codec
 from keras_attention.training.compare.variants import expand_grid
 from keras_attention.training.recipe.mechanisms import build_attention
-from keras_attention.training.recipe.model_checks import (
-    ignored_settings,
-    least_parameters,
-    read_by_attention,
-)
+from keras_attention.training.recipe.model_checks import read_by_attention
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.recipe.sections import ATTENTIONS, ModelConfig
 
@@ -66,7 +62,7 @@ def others(name, settings, build):
 def test_a_mechanism_is_made_of_what_it_is_said_to_read(attention):
     for content, score in itertools.product(["paper", "bahdanau", "luong"], ["general", "concat"]):
         settings = {"attention": attention, "content": content, "score": score}
-        read = read_by_attention(ModelConfig(**settings))
+        read = read_by_attention(dict(ModelConfig(**settings).values()))
         built = mechanism(**settings)
         for name in OTHERS:
             made = list(others(name, settings, mechanism))
@@ -103,7 +99,7 @@ def test_layers_are_made_of_what_is_not_ignored(encoder, decoder, codec, monkeyp
             continue
         settings = {"encoder": encoder, "decoder": decoder, "attention": attention}
         settings |= {"deep_output": deep, "placement": "before"}
-        ignored, built = ignored_settings(ModelConfig(**SMALL, **settings)), layers(**settings)
+        ignored, built = ModelConfig(**SMALL, **settings).ignored_settings, layers(**settings)
         for name in OF_LAYERS:
             made = list(others(name, settings, layers))
             assert all((each == built) == (name in ignored) for each in made), (settings, name)
@@ -111,19 +107,19 @@ def test_layers_are_made_of_what_is_not_ignored(encoder, decoder, codec, monkeyp
 
 
 REFUSED = {
-    "decoder=gnmt attention=none": r"`model\.decoder`='gnmt' needs a model\.attention\..*none",
-    "decoder=transformer attention=none": r"='transformer' needs a model\.attention\.",
-    "decoder=gnmt input_feeding=true": r"`model\.input_feeding` needs model\.decoder='lstm'\.",
-    "decoder=transformer deep_output=true": r"`model\.deep_output` needs model\.decoder='lstm' or",
+    "decoder=gnmt attention=none": r"`model\.decoder` must be 'lstm' .*='gnmt', attention='none'\.",
+    "decoder=transformer attention=none": r"must be 'lstm' without an `attention`\.",
+    "decoder=gnmt input_feeding=true": r"`model\.input_feeding` does not fit decoder='gnmt', ",
+    "decoder=transformer deep_output=true": r"`model\.deep_output` does not fit decoder='tran",
     "attention=monotonic mapping=sparsemax": r"`model\.mapping` must be 'softmax' with .*monotonic",
-    "attention=chunkwise mapping=entmax15": r"must be 'softmax' .*: model\.mapping='entmax15'\.",
-    "decoder=transformer heads=3": r"multiple of model\.heads\. .*: model\.units=8, model\.heads=3",
-    "encoder=transformer units=9 heads=3": r"must be even and .*: model\.units=9, model\.heads=3",
-    "attention=multi-head heads=3": r"`model\.units` must be a multiple .*=8, model\.heads=3\.",
-    "attention=multi-head heads=300": r"multiple of model\.heads with .*: model\.units=8, .*=300\.",
+    "attention=chunkwise mapping=entmax15": r"must be 'softmax' .*: mapping='entmax15'\.",
+    "decoder=transformer heads=3": r"a multiple of `heads`\. .*: units=8, heads=3\.",
+    "encoder=transformer units=9 heads=3": r"must be even and .*: units=9, heads=3\.",
+    "attention=multi-head heads=3": r"`model\.units` must be a multiple .*=8, heads=3\.",
+    "attention=multi-head heads=300": r"multiple of `heads` with .*: units=8, .*=300\.",
     "attention=multi-head attention_units=6": r"`model\.attention_units` must be a .*=6, .*=4\.",
-    "encoder=transformer merge=sum": r"`model\.merge` .* must be 'concat', .*model\.merge='sum'\.",
-    "decoder=transformer bridge=copy": r"`model\.bridge` .*'dense', .*model\.bridge='copy'\.",
+    "encoder=transformer merge=sum": r"`model\.merge` .* must be 'concat', .*: merge='sum'\.",
+    "decoder=transformer bridge=copy": r"`model\.bridge` .*'dense', .*: bridge='copy'\.",
     "encoder=transformer decoder=transformer layer_norm=true": r"`model\.layer_norm` is of LSTMs",
     "encoder=transformer decoder=transformer recurrent_dropout=0.3": r"must be 0\.0, its default,",
 }
@@ -153,7 +149,7 @@ def test_no_model_has_fewer_parameters_than_are_counted_before_it_is_built(setti
     codec = build_codec(recipe, [("ab", "ba")])
     sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
     model = _untrained(recipe, codec)
-    assert model.count_params() / 4 < least_parameters(recipe.model, *sizes) < model.count_params()
+    assert model.count_params() / 4 < recipe.model.least_parameters(*sizes) < model.count_params()
 
 
 def test_a_model_larger_than_the_memory_is_warned_of(monkeypatch, caplog):

@@ -138,11 +138,11 @@ def test_overrides_can_mend_a_contradiction_in_pieces():
         ("data.path=\udcff", "`data.path` must be a string of valid Unicode."),
         ("name=a/b", "`name` must be a file name without a folder. Received: 'a/b'."),
         ("name=..", "`name` must be a file name without a folder."),
-        ("input_feeding=true", "`model.input_feeding` needs model.placement='after'"),
+        ("input_feeding=true", "`model.input_feeding` feeds the attentional vector"),
         (
             "tie_embeddings=target",
-            "`model.tie_embeddings` needs outputs as wide as the embeddings: set model.units to "
-            "model.embedding. Received: model.embedding=64 and outputs of 128.",
+            "`model.tie_embeddings` needs outputs as wide as the embeddings: set `units` to "
+            "`embedding`. Received: embedding=64 and outputs of 128.",
         ),
         ("schedule=linear", "`training.schedule` must be one of 'constant', 'inverse_square_root'"),
         ("epochs=1000000000000", "an integer of at least 1 and at most 2147483647. Received: "),
@@ -158,7 +158,10 @@ def test_overrides_can_mend_a_contradiction_in_pieces():
         (f"units=0x{'f' * 5000}", "Received: model.units=an integer of thousands of digits."),
         (f"units={'[' * 5000}", "`model.units` must be an integer of at least 1 and at most 16384"),
         ("batch_tokens=-1", "`training.batch_tokens` must be an integer of at least 0"),
-        ("embedding_dropout=-0.5", "`model.embedding_dropout` must be -1 or at least 0."),
+        (
+            "embedding_dropout=-0.5",
+            "of at least 0 and below 1, or -1.0 (unset). Received: ",
+        ),
     ],
 )
 def test_bad_override(override, message):
@@ -177,8 +180,7 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
         (TIED, "needs text.joint_vocabulary=true. Received: text.joint_vocabulary=false."),
         (
             [*TIED[:1], *TIED[2:], "placement=after", "joint_vocabulary=true"],
-            "set model.attention_units to model.embedding. Received: model.embedding=64 and "
-            "outputs of 128.",
+            "set `attention_units` to `embedding`. Received: embedding=64 and outputs of 128.",
         ),
         (
             [*TIED, "joint_vocabulary=true", "source_embeddings=a", "target_embeddings=b"],
@@ -257,7 +259,7 @@ def test_a_bare_key_of_two_sections_must_be_dotted(monkeypatch):
         (f"seed = {'9' * 5000}", "this is not TOML: a number has too many digits, or brackets are"),
         (f"seed = {'[' * 5000}", "this is not TOML: a number has too many digits, or brackets are"),
         (f"seed = 0x{'f' * 5000}", "Received: seed=an integer of thousands of digits."),
-        ("[model]\ninput_feeding = true", "`model.input_feeding` needs model.placement='after'"),
+        ("[model]\ninput_feeding = true", "`model.input_feeding` feeds the attentional vector"),
     ],
 )
 def test_bad_file(write, text, message):

@@ -154,7 +154,7 @@ def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
     run.check_same(cosine)
     with pytest.raises(InputError, match="`epochs = 3`, and a cosine schedule ends with"):
         run.check_same(replace(cosine, training=replace(cosine.training, epochs=99)))
-    other = replace(recipe, model=replace(recipe.model, units=7))
+    other = replace(recipe, model=replace(recipe.model, units=6))
     with pytest.raises(InputError, match="nothing is trained yet, so begin anew with --overwrite"):
         started.check_same(other)
     add_checkpoints(started, "epoch-0001.keras")
@@ -163,7 +163,7 @@ def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
     assert str(error.value) == (
         f"{started.recipe_file}: the run was started with `units = 128`; give the same settings "
         "again or train this recipe.toml with --resume, or start a new run in another folder. "
-        "Received: `units = 7`."
+        "Received: `units = 6`."
     )
 
 

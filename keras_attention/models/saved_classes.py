@@ -1,0 +1,6 @@
+"""Import what a compiled `Seq2Seq` is saved with: Keras loads only classes that are imported."""
+
+from keras_attention.fast.fused_adam import FusedAdam as FusedAdam
+from keras_attention.objectives.losses import MaskedCrossentropy as MaskedCrossentropy
+from keras_attention.objectives.metrics import MaskedAccuracy as MaskedAccuracy
+from keras_attention.objectives.schedules import WarmUp as WarmUp

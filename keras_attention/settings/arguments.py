@@ -1,0 +1,39 @@
+"""Check single arguments of layers, and name the one that is out of range."""
+
+from typing import Any
+
+from keras_attention.errors import SettingError
+
+
+def checked_units(units: Any, name: str = "units") -> int:
+    """Return `units` itself.
+
+    Raises:
+        SettingError: if it is not a positive integer.
+    """
+    if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+        raise SettingError(name, f"must be a positive integer. Received: {name}={units!r}.")
+    return units
+
+
+def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
+    """Return `value` itself.
+
+    Raises:
+        SettingError: if it is not one of `choices`.
+    """
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise SettingError(name, f"must be one of {listed}. Received: {name}={value!r}.")
+    return str(value)
+
+
+def checked_rate(rate: float, name: str = "dropout") -> float:
+    """Return `rate` itself.
+
+    Raises:
+        SettingError: if it is not in [0, 1).
+    """
+    if not 0 <= rate < 1:
+        raise SettingError(name, f"must be in [0, 1). Received: {name}={rate!r}.")
+    return rate

@@ -1,0 +1,206 @@
+"""A setting, declared once: its default, its explanation and what it may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from typing import Any
+
+from keras_attention.errors import SettingError
+
+LARGEST = 2**31 - 1
+"""The largest integer where a setting has no limit of its own, the largest int32."""
+
+_KINDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a finite number",
+    str: "a string of valid Unicode",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value that can be set: its name, its default, and what it may be.
+
+    Args:
+        key: its name, dotted in a recipe.
+        default: its default, of the type that values have; `MISSING` where there is none.
+        doc: what it is, in a few words.
+        choices: the strings that it may be; by default all.
+        minimum: the least number; `above` excludes the limit itself.
+        maximum: the largest number, by default 2,147,483,647 for an integer; `below` excludes the
+            limit itself.
+        above: see `minimum`.
+        below: see `maximum`.
+        numbers: whether a string may be written as an integer.
+        unset: what a recipe, which cannot write `None`, writes for a default of `None`.
+        kind: the type of its values, where the default does not say it.
+
+    Example:
+        >>> Setting("training.epochs", 3, "passes over the training pairs", minimum=1).expected
+        'an integer of at least 1'
+        >>> Setting("model.units", 512, "width of a state", minimum=1, maximum=9).expected
+        'an integer of at least 1 and at most 9'
+    """
+
+    key: str
+    default: Any
+    doc: str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    numbers: bool = False
+    unset: Any = None
+    kind: type | None = None
+
+    @property
+    def expected(self) -> str:
+        """What is accepted, in words."""
+        if self.choices:
+            return "one of " + ", ".join(map(repr, self.choices))
+        return self._describe(self.maximum)
+
+    @property
+    def optional(self) -> bool:
+        """Whether the default stands for a value that follows from other settings."""
+        return self.default is None or self.unset is not None
+
+    def check(self, value: object) -> Any:
+        """Return the value, with a number converted to the float, int or text that is needed.
+
+        Raises:
+            SettingError: if the value has another type or is out of range.
+        """
+        if self.optional and (value is None or self._is_unset(value)):
+            return self.default
+        accepted = self._converted(value)
+        if accepted is None or not self._in_range(accepted):
+            self._refuse(value, self.expected)
+        if type(accepted) is int and self.below is None and accepted > LARGEST:
+            self._refuse(value, self._describe(LARGEST))
+        return accepted
+
+    def _refuse(self, value: object, expected: str) -> None:
+        raise SettingError(self.key, f"must be {expected}. Received: {self.key}={_shown(value)}.")
+
+    def _describe(self, maximum: float | None) -> str:
+        limits = {
+            "of at least": self.minimum,
+            "above": self.above,
+            "at most": maximum,
+            "below": self.below,
+        }
+        words = [f"{word} {limit}" for word, limit in limits.items() if limit is not None]
+        described = " ".join([_KINDS[self._type], " and ".join(words)]).rstrip()
+        return f"{described}, or {self.default} (unset)" if self.optional else described
+
+    @property
+    def _type(self) -> type:
+        return self.kind or type(self.default)
+
+    def _is_unset(self, value: object) -> bool:
+        return isinstance(value, Real) and not isinstance(value, bool) and value == self.unset
+
+    def _converted(self, value: object) -> Any:
+        """Return the value in the type that is needed; None for a value of another type."""
+        if isinstance(value, bool):  # which Python counts as an integer
+            return value if self._type is bool else None
+        if self._type is float and isinstance(value, Real):
+            return _as_float(value)
+        if isinstance(value, Integral):
+            return int(value) if self._type is int else str(value) if self.numbers else None
+        return value if type(value) is self._type else None
+
+    def _in_range(self, value: Any) -> bool:
+        if isinstance(value, str):
+            return _is_unicode(value) and (not self.choices or value in self.choices)
+        return (
+            (isinstance(value, int) or math.isfinite(value))
+            and (self.minimum is None or value >= self.minimum)
+            and (self.maximum is None or value <= self.maximum)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+
+def setting(default: Any, doc: str, **limits: Any) -> Any:
+    """Return a dataclass field that carries what `Setting` needs: explanation and limits."""
+    return field(default=default, metadata={"doc": doc, **limits})
+
+
+def redeclare(owner: type[Settings], name: str, **changes: Any) -> Any:
+    """Return the field `name` of another class of settings, with another default or `doc`."""
+    known = next(item for item in fields(owner) if item.name == name)
+    default = changes.pop("default", known.default)
+    return field(default=default, metadata={**known.metadata, **changes})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base class of dataclasses whose fields are settings: each value is checked on creation."""
+
+    @classmethod
+    def settings(cls) -> Iterator[Setting]:
+        """Yield the settings in the order in which they are declared."""
+        for item in fields(cls):
+            if "doc" in item.metadata:
+                yield Setting(item.name, item.default, **item.metadata)
+
+    @classmethod
+    def split(cls, arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the arguments that are fields of the class, and the others."""
+        names = {item.name for item in fields(cls)}
+        own = {name: value for name, value in arguments.items() if name in names}
+        return own, {name: value for name, value in arguments.items() if name not in names}
+
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """Yield the name, without a section, and the value of each setting."""
+        for known in self.settings():
+            name = known.key.rpartition(".")[2]
+            yield name, getattr(self, name)
+
+    def __post_init__(self) -> None:
+        """Check every value, then how they go together.
+
+        Raises:
+            SettingError: if a value has the wrong type, is out of range or contradicts another.
+        """
+        for known, (name, value) in zip(self.settings(), list(self.values()), strict=True):
+            object.__setattr__(self, name, known.check(value))
+        self.check_together()
+
+    def check_together(self) -> None:
+        """Check settings that depend on each other; each one is in its range already.
+
+        Raises:
+            SettingError: if two contradict each other.
+        """
+
+
+def _shown(value: object) -> str:
+    """Return a value as text; Python refuses to write thousands of digits."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "an integer of thousands of digits"
+
+
+def _as_float(value: Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _is_unicode(text: str) -> bool:
+    # Undecodable bytes of a command line arrive as surrogates, which no TOML file can hold.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
