@@ -7,9 +7,9 @@ from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor, map_state
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
-from keras_attention.layers.recurrent import STATE_PARTS, make_recurrent, masked_step
+from keras_attention.layers.recurrent import make_recurrent, masked_step
 from keras_attention.settings.arguments import checked_choice, checked_units
-from keras_attention.settings.layer_rules import PLACEMENTS, check_input_feeding
+from keras_attention.settings.layer_rules import PLACEMENTS, STATE_PARTS, check_input_feeding
 
 
 class DecoderState(NamedTuple):

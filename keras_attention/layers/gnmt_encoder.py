@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
-from keras_attention.layers.recurrent import RNNS, STATE_PARTS, make_recurrent
+from keras_attention.layers.recurrent import make_recurrent
 from keras_attention.settings.arguments import checked_choice, checked_rate, checked_units
-from keras_attention.settings.layer_rules import MERGES, direction_units
+from keras_attention.settings.layer_rules import MERGES, STATE_PARTS, direction_units
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -70,7 +70,7 @@ class GNMTEncoder(keras.layers.Layer):
         self.units = checked_units(units)
         self.layers = checked_units(layers, "layers")
         self.merge = checked_choice(merge, "merge", MERGES)
-        self.rnn = checked_choice(rnn, "rnn", RNNS)
+        self.rnn = rnn
         self.dropout = checked_rate(dropout)
         self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
         self.layer_norm = layer_norm

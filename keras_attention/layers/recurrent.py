@@ -10,12 +10,7 @@ from keras_attention.fast.hoisted_rnn import HoistedGRU, HoistedLSTM, HoistedRNN
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
 from keras_attention.ops.masking import Tensor
 from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias
-from keras_attention.settings.arguments import checked_choice
-
-STATE_PARTS = {"lstm": 2, "gru": 1}
-"""The kinds of recurrent layers, and how many tensors their state has: `(h, c)` or `(h,)`."""
-
-RNNS = tuple(STATE_PARTS)
+from keras_attention.settings.layer_rules import check_rnn
 
 
 def make_recurrent(
@@ -38,13 +33,11 @@ def make_recurrent(
         **kwargs: as `keras.layers.RNN` takes them.
 
     Raises:
-        ValueError: if `rnn` is none of `RNNS`, or a GRU is to be layer-normalised.
+        SettingError: if there is no such kind, or a GRU is to be layer-normalised.
     """
-    checked_choice(rnn, "rnn", RNNS)
+    check_rnn(rnn, layer_norm)
     over_time = {"return_sequences": True, "return_state": True, "dtype": dtype, **kwargs}
     if layer_norm:
-        if rnn != "lstm":
-            raise ValueError(f"`layer_norm` needs rnn='lstm'. Received: rnn={rnn!r}.")
         cell = LayerNormLSTMCell(units, recurrent_dropout=recurrent_dropout, dtype=dtype)
         return HoistedRNN(cell, **over_time)
     layer = HoistedLSTM if rnn == "lstm" else HoistedGRU

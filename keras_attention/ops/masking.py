@@ -22,6 +22,20 @@ def real_tokens(ids: Tensor) -> Tensor:
     return ops.not_equal(ids, PAD_ID)
 
 
+def real_steps(source: Tensor) -> Tensor:
+    """Return the mask of a source: True where a step is real.
+
+    Args:
+        source: ids `[B, S]`, where 0 is padding; or features `[B, S, F]`, where a step of zeros
+            alone is padding, as in `keras.layers.Masking`.
+
+    Returns:
+        Boolean tensor `[B, S]`.
+    """
+    real = ops.not_equal(source, 0)
+    return real if len(source.shape) == 2 else ops.any(real, axis=-1)
+
+
 def token_places(mask: Tensor) -> Tensor:
     """Return the position of each real token among those of its row, counted from 0.
 

@@ -38,6 +38,8 @@ class Setting:
         numbers: whether a string may be written as an integer.
         unset: what a recipe, which cannot write `None`, writes for a default of `None`.
         kind: the type of its values, where the default does not say it.
+        layer: whether a Keras layer is accepted in place of a string.
+        nullable: whether `None` is accepted.
 
     Example:
         >>> Setting("training.epochs", 3, "passes over the training pairs", minimum=1).expected
@@ -57,12 +59,15 @@ class Setting:
     numbers: bool = False
     unset: Any = None
     kind: type | None = None
+    layer: bool = False
+    nullable: bool = False
 
     @property
     def expected(self) -> str:
         """What is accepted, in words."""
         if self.choices:
-            return "one of " + ", ".join(map(repr, self.choices))
+            names = "one of " + ", ".join(map(repr, self.choices))
+            return names + ", or a Keras layer" if self.layer else names
         return self._describe(self.maximum)
 
     @property
@@ -76,6 +81,10 @@ class Setting:
         Raises:
             SettingError: if the value has another type or is out of range.
         """
+        if self.layer and callable(getattr(value, "get_config", None)):
+            return value
+        if self.nullable and value is None:
+            return None
         if self.optional and (value is None or self._is_unset(value)):
             return self.default
         accepted = self._converted(value)
