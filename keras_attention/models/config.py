@@ -44,8 +44,16 @@ class LayerConfig(Settings):
     """
 
     attention: Any = field(default=None, compare=False)
-    encoder: str = setting("bilstm", "what reads the source", choices=ENCODERS)
-    decoder: str = setting("lstm", "what writes the target, over any encoder", choices=DECODERS)
+    encoder: str = setting(
+        "bilstm",
+        "what reads the source: BiLSTMEncoder, GNMTEncoder or TransformerEncoder",
+        choices=ENCODERS,
+    )
+    decoder: str = setting(
+        "lstm",
+        "what writes the target, over any encoder: AttentionCell, GNMTCell or TransformerCell",
+        choices=DECODERS,
+    )
     rnn: str = setting(
         "lstm",
         "recurrent layers of encoders and decoders other than Transformers: lstm, or gru (Cho et "
@@ -104,7 +112,9 @@ class LayerConfig(Settings):
         **_RATE,
     )
     layer_norm: bool = setting(False, "layer-normalised LSTMs (Ba et al. 2016)")
-    deep_output: bool = setting(False, "predict from context and previous token too")
+    deep_output: bool = setting(
+        False, "predict from context and previous token too (Bahdanau et al. 2015)"
+    )
     tie_embeddings: str = setting(
         "none",
         "share the target embeddings with the output projection (Press and Wolf 2017), or with the "

@@ -36,6 +36,9 @@ class Seq2Seq(keras.Model):
     `recurrent_dropout` are off, refuses sources with padding before them. `target_out` must be
     padding wherever `target_in` is.
 
+    With `copying` the logits are log-probabilities, and `copy_output.set_targets` says which target
+    id each source id is; see `CopyOutput`.
+
     Args:
         attention: an `AttentionMechanism`, or `None` for the plain fixed-vector model.
         source_shape: shape of the features of one source, such as `(None, 13)` for any number of

@@ -1,0 +1,68 @@
+"""The settings of a model are declared once; Seq2Seq and recipes derive from the declaration."""
+
+import inspect
+import subprocess
+import sys
+from dataclasses import MISSING
+
+import pytest
+
+from keras_attention import Seq2Seq
+from keras_attention.errors import SettingError
+from keras_attention.models.config import LayerConfig, Seq2SeqConfig
+from keras_attention.training.recipe.sections import ModelConfig
+
+SIZES = {"source_vocabulary_size": 7, "target_vocabulary_size": 6}
+
+
+def test_seq2seq_takes_saves_and_explains_every_setting():
+    config = Seq2Seq(7, 6, units=4, embedding=3).get_config()
+    shown = inspect.signature(Seq2Seq).parameters
+    for known in Seq2SeqConfig.settings():
+        assert f"        {known.key}: " in Seq2Seq.__doc__
+        assert known.key in config
+        assert shown[known.key].default in (known.default, inspect.Parameter.empty)
+
+
+def test_a_recipe_has_the_constructors_defaults_but_for_two():
+    ours = {known.key: known for known in LayerConfig.settings()}
+    recipe = {known.key.removeprefix("model."): known for known in ModelConfig.settings()}
+    differ = {
+        name
+        for name, known in ours.items()
+        if recipe[name].default not in (known.default, known.unset)
+    }
+    assert differ == {"placement", "units"}
+    for name, known in ours.items():
+        assert recipe[name].choices == known.choices
+        assert (recipe[name].minimum, recipe[name].maximum) == (known.minimum, known.maximum)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"units": 5}, "units"),
+        ({"merge": "ave"}, "merge"),
+        ({"decoder": "gnmt"}, "decoder"),
+        ({"decoder": "gnmt", "attention": "luong", "input_feeding": True}, "input_feeding"),
+        ({"decoder": "transformer", "attention": "luong"}, "max_target_length"),
+        ({"encoder": "transformer", "merge": "sum"}, "merge"),
+        ({"encoder": "transformer", "heads": 3}, "units"),
+        ({"tie_embeddings": "target", "embedding": 4}, "tie_embeddings"),
+        ({"copying": True}, "copying"),
+    ],
+)
+def test_an_error_carries_the_setting_that_does_not_fit(settings, field):
+    with pytest.raises(SettingError) as caught:
+        Seq2SeqConfig(**SIZES, **{"units": 8, **settings})
+    assert caught.value.field == field
+
+
+def test_settings_are_read_without_keras():
+    program = "import sys, keras_attention.models.config; sys.exit('keras' in sys.modules)"
+    assert not subprocess.run([sys.executable, "-c", program]).returncode
+
+
+def test_the_vocabulary_sizes_alone_have_no_default():
+    missing = {known.key for known in Seq2SeqConfig.settings() if known.default is MISSING}
+    assert missing == set(SIZES)
