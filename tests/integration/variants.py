@@ -62,6 +62,7 @@ VARIANTS = {
         decoder_layers=2,
         merge="sum",
         bridge="zero",
+        rnn="gru",
     ),
     "gnmt over a memory": lambda: make_translator(
         "abcdefgh ",
