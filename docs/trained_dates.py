@@ -9,9 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from keras_attention import align_pairs, measure_alignments, plot_alignment
-from keras_attention.training.data.pairs import split_pairs
-from keras_attention.training.evaluation.evaluate import evaluate
-from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training import evaluate, load_recipe, split_pairs
 from keras_attention.training.tasks.known_alignments import known_alignments
 from keras_attention.training.train import train
 from keras_attention.translation.translator import Translator

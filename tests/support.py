@@ -11,51 +11,52 @@ from keras import ops
 
 from keras_attention import (
     BahdanauAttention,
-    ChunkwiseAttention,
     CoverageAttention,
-    ExternalMemoryAttention,
-    LocalAttention,
     LocationAwareAttention,
-    LuongAttention,
-    MonotonicAttention,
-    PeekyAttention,
     QueryKeyValueAttention,
     ScaledDotProductAttention,
 )
+from keras_attention.attention import registry
 
 BACKEND = keras.backend.backend()
 
+SIZES = {
+    **{"attention_units": 5, "heads": 1, "window": 3, "max_source_length": 9, "content": "luong"},
+    **{"score": "general", "scale": False, "normalize": False, "mapping": "softmax"},
+}
+
+
+def from_row(name, **settings):
+    """Return a function that builds a registered mechanism, `SIZES` small, with more arguments."""
+    return lambda **options: registry.MECHANISMS[name].build({**SIZES, **settings}, **options)
+
+
+OTHERWISE_NAMED = ("luong", "multi-head", "none")
+# Every row of the registry as recipes build it, then variants, some under names of their own.
 MECHANISMS = {
-    "bahdanau": lambda **options: BahdanauAttention(5, **options),
-    "normed": lambda **options: BahdanauAttention(5, normalize=True, **options),
-    "dot": lambda **options: LuongAttention("dot", **options),
-    "general": lambda **options: LuongAttention("general", **options),
-    "concat": lambda **options: LuongAttention("concat", units=3, **options),
-    "location": lambda **options: LuongAttention("location", max_source_length=9, **options),
-    "scaled": lambda **options: LuongAttention("dot", scale=True, **options),
+    **{name: from_row(name) for name in registry.MECHANISMS if name not in OTHERWISE_NAMED},
+    "normed": from_row("bahdanau", normalize=True),
+    "dot": from_row("luong", score="dot"),
+    "general": from_row("luong"),
+    "concat": from_row("luong", score="concat"),
+    "location": from_row("luong", score="location"),
+    "scaled": from_row("luong", score="dot", scale=True),
     "location-aware": lambda **options: LocationAwareAttention(5, 2, 3, **options),
-    "coverage": lambda **options: CoverageAttention(5, **options),
     "fertility": lambda **options: CoverageAttention(5, fertility=2, normalize=True, **options),
-    "local-m": lambda **options: LocalAttention(LuongAttention(**options), 2, **options),
-    "local-p": lambda **options: LocalAttention(
-        BahdanauAttention(5, **options), 2, predictive=True, **options
-    ),
-    "monotonic": lambda **options: MonotonicAttention(LuongAttention(**options), **options),
-    "external-memory": lambda **options: ExternalMemoryAttention(4, **options),
+    "local-m": from_row("local-m", window=2),
+    "local-p": from_row("local-p", content="bahdanau", window=2),
     "scaled dot product": lambda **options: ScaledDotProductAttention(**options),
     "heads": lambda **options: QueryKeyValueAttention(3, heads=2, output_units=4, **options),
     "additive heads": lambda **options: QueryKeyValueAttention(
         3, heads=2, value_units=2, content=BahdanauAttention(5, **options), **options
     ),
-    "chunkwise": lambda **options: ChunkwiseAttention(LuongAttention(**options), 3, **options),
-    "peeky": lambda **options: PeekyAttention(**options),
 }
 
 # Whose weights may sum to less than 1.
 PARTIAL = ("local-p", "monotonic", "chunkwise")
 
 # Who see the same at every step, whatever the query, and so have no alignment.
-BLIND = ("peeky",)
+BLIND = tuple(name for name, row in registry.MECHANISMS.items() if row.path and not row.alignment)
 
 
 def tensorflow_only(reason):

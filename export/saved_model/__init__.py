@@ -1,1 +1,5 @@
 """SavedModel: strings in; text, score, tokens and alignment out, for TensorFlow Serving."""
+
+from keras_attention.lazy_imports import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
 from keras_attention.attention.base.content_attention import ContentAttention
+from keras_attention.attention.base.rules import check_own_mapping
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -74,11 +75,7 @@ class MonotonicAttention(ContentAttention):
         **kwargs: Any,
     ) -> None:
         super().__init__(content, **kwargs)
-        if content.mapping != "softmax":
-            raise ValueError(
-                "`content` must have mapping='softmax': monotonic attention has a mapping of its "
-                f"own. Received: mapping={content.mapping!r}."
-            )
+        check_own_mapping(content.mapping)
         if not noise >= 0:
             raise ValueError(f"`noise` must not be negative. Received: noise={noise!r}.")
         self.noise = noise

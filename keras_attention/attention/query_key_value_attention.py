@@ -11,6 +11,7 @@ from keras_attention.attention.base.attention_mechanism import (
     checked_units,
 )
 from keras_attention.attention.base.content_attention import ContentAttention, key_width
+from keras_attention.attention.base.rules import check_heads
 from keras_attention.attention.scaled_dot_product_attention import ScaledDotProductAttention
 
 
@@ -84,6 +85,21 @@ class QueryKeyValueAttention(ContentAttention):
         if output_units is not None:
             units = checked_units(output_units, "output_units")
             self.output_projection = self._dense(units, "output_projection", use_bias=use_bias)
+
+    @classmethod
+    def of_width(cls, units: int, *, heads: int = 1, **kwargs: Any) -> "QueryKeyValueAttention":
+        """Return a layer whose heads have keys and values of `units` columns together.
+
+        Args:
+            units: a multiple of `heads`.
+            heads: number of heads, a positive integer. Default 1.
+            **kwargs: the other arguments of the class.
+
+        Raises:
+            ValueError: if `units` is not a multiple of `heads`, or an argument is invalid.
+        """
+        check_heads(checked_units(units), checked_units(heads, "heads"))
+        return cls(units // heads, heads=heads, **kwargs)
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
         """Makes the projections, and the score's weights over a head's widths."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
@@ -51,7 +51,7 @@ class Setting:
     key: str
     default: Any
     doc: str
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = ()
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from keras_attention import (
     WordTokenizer,
     search,
 )
+from keras_attention.attention.registry import MECHANISMS, SCORES
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.graphs.portable import portable_copy
 from keras_attention.export.saved_model.saved_model import SavedModelTranslator
@@ -39,7 +41,8 @@ def page(folder):
     """Run the code of the page in an empty folder, and return its variables."""
     variables = {}
     code = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    with pytest.MonkeyPatch.context() as patch:
+    kept = mock.patch.dict(MECHANISMS), mock.patch.dict(SCORES)
+    with pytest.MonkeyPatch.context() as patch, kept[0], kept[1]:
         patch.chdir(folder)
         for block in code:
             exec(block, variables)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_attention.attention.registry import MECHANISMS
 from keras_attention.training.recipe.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -86,3 +87,18 @@ def test_every_picture_is_shown_in_both_languages_and_small():
         links = LINK.findall(page.read_text(encoding="utf-8"))
         assert {page.parent / link for link in links if link.startswith("pictures/")} == pictures
     assert max(picture.stat().st_size for picture in pictures) < 60_000
+
+
+def test_the_table_of_mechanisms_is_that_of_the_registry():
+    rows = [
+        ("`model.attention`", "class", "what it is", "settings that it reads"),
+        ["---"] * 4,
+    ]
+    for row in MECHANISMS.values():
+        sources = [getattr(source, "setting", source) for source in row.arguments.values()]
+        sources = [*sources, "content"] if row.content else sources
+        settings = [f"`{name}`" for name in sources if name != "max_source_length"]
+        kind = row.class_name and f"`{row.class_name}`"
+        rows.append((f"`{row.name}`", kind, row.doc, ", ".join(settings)))
+    table = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+    assert f"\n{table}\n" in (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), table

@@ -12,7 +12,6 @@ from keras_attention.translation.translator import Translator
 from ..callbacks.stopwatch import read_times
 from ..evaluation.by_length import score_lengths, wanted_lengths
 from ..metrics.text_metrics import higher_is_better
-from ..recipe.sections import WITHOUT_ALIGNMENT
 from ..run.run_data import read_held_out, read_run_data
 from ..run.run_folder import RunFolder
 from ..tasks.known_alignments import KNOWN, known_alignments
@@ -80,8 +79,7 @@ def _align(translator: Translator, run: Run) -> dict[str, float]:
     """
     recipe = run.recipe
     tokenizers = {translator.codec.source.name, translator.codec.target.name}
-    aligns = recipe.model.attention not in WITHOUT_ALIGNMENT
-    if not aligns or {KNOWN.get(recipe.data.format)} != tokenizers:
+    if not recipe.model.mechanism.alignment or {KNOWN.get(recipe.data.format)} != tokenizers:
         return {}
     pairs = read_held_out(run.folder, recipe).pairs[:_ALIGNED]
     if not pairs:

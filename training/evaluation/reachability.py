@@ -13,7 +13,6 @@ from keras_attention.translation.codec import TextCodec
 from ..data.pairs import Pair
 from ..metrics.metric_kinds import BLEU_ORDER, Bleu
 from ..recipe.recipe import Recipe
-from ..recipe.sections import WITHOUT_ALIGNMENT
 
 HINT_SHARE = 0.01
 """Smallest share of pairs with a token to copy for which `model.copying` is suggested."""
@@ -134,8 +133,7 @@ def _report_long(codec: TextCodec, held_out: Sequence[Pair]) -> None:
 def _can_copy(recipe: Recipe) -> bool:
     text = recipe.text
     drops = text.source_subword_dropout or text.target_subword_dropout
-    aligns = recipe.model.attention not in WITHOUT_ALIGNMENT
-    return aligns and not drops and not recipe.training.short_list
+    return recipe.model.mechanism.alignment and not drops and not recipe.training.short_list
 
 
 def _suggest_copying(copied: Sequence[Sequence[str]], kind: str, pairs: Sequence[Pair]) -> None:

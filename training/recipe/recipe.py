@@ -22,7 +22,6 @@ from keras_attention.files.text_files import decode_lines, read_lines, write_ato
 from keras_attention.settings.setting import setting
 
 from .sections import (
-    WITHOUT_ALIGNMENT,
     DataConfig,
     DecodingConfig,
     ModelConfig,
@@ -90,7 +89,7 @@ class Recipe(Section):
             "decoding.replace_unknown": self.decoding.replace_unknown,
         }
         for key, value in wanted.items():
-            if value and self.model.attention in WITHOUT_ALIGNMENT:
+            if value and not self.model.mechanism.alignment:
                 raise InputError(
                     f"`{key}` goes by the alignment and needs a model.attention that has one. "
                     f"Received: model.attention={self.model.attention!r}."

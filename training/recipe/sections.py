@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from keras_attention.attention.registry import MECHANISMS, SCORES, Mechanism
 from keras_attention.decoding.options import (
     LONGEST,
     MOST_COVERAGE_PENALTY,
@@ -13,33 +15,18 @@ from keras_attention.decoding.options import (
 )
 from keras_attention.errors import InputError, SettingError
 from keras_attention.models.config import LayerConfig, Seq2SeqConfig
-from keras_attention.settings.setting import redeclare, setting
+from keras_attention.settings.setting import Settings, redeclare, setting
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.subword_learning import MODEL_TYPES
 from keras_attention.text.tokenizers import TOKENIZERS
 
 from ..metrics.text_metrics import METRICS
 from ..tasks.synthetic import TASKS
-from .model_checks import OF_MECHANISMS, check_mechanism, read_by_attention
 from .settings import Section
 
-ATTENTIONS = (
-    "bahdanau",
-    "luong",
-    "local-m",
-    "local-p",
-    "location-aware",
-    "coverage",
-    "monotonic",
-    "chunkwise",
-    "multi-head",
-    "external-memory",
-    "peeky",
-    "none",
-)
 TABLES = ("tsv", "csv")
 """Values of `data.format` that are tables of columns."""
-WITHOUT_ALIGNMENT = ("peeky", "none")
+
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
 _TABLE_SETTINGS = {
@@ -197,11 +184,10 @@ class TextConfig(Section):
 
 
 @dataclass(frozen=True)
-class ModelConfig(Section, LayerConfig):
-    """The model's shape. What a mechanism or decoder does not read is ignored or refused."""
+class MechanismConfig(Settings):
+    """The settings that attention mechanisms alone are built from; each reads some of them."""
 
-    section = "model"
-    attention: str = setting("bahdanau", "how the decoder attends", choices=ATTENTIONS)
+    attention: str = setting("bahdanau", "how the decoder attends", choices=MECHANISMS.keys())
     score: str = setting(
         "general", "Luong's score", choices=("dot", "general", "concat", "location")
     )
@@ -209,9 +195,9 @@ class ModelConfig(Section, LayerConfig):
     scale: bool = setting(False, "scaled Luong score")
     content: str = setting(
         "paper",
-        "score under local, monotonic, chunkwise and multi-head attention; paper: Luong's under "
-        "local, scaled products under multi-head, normed Bahdanau under the others",
-        choices=("paper", "bahdanau", "luong"),
+        f"score under {', '.join(name for name, row in MECHANISMS.items() if row.content)}; "
+        "paper: the one that the mechanism's paper uses",
+        choices=SCORES.keys(),
     )
     mapping: str = setting(
         "softmax", "from scores to weights", choices=("softmax", "sparsemax", "entmax15")
@@ -222,6 +208,13 @@ class ModelConfig(Section, LayerConfig):
         minimum=1,
         maximum=LONGEST,
     )
+
+
+@dataclass(frozen=True)
+class ModelConfig(Section, MechanismConfig, LayerConfig):
+    """The model's shape. What a mechanism or decoder does not read is ignored or refused."""
+
+    section = "model"
     source_embeddings: str = setting(
         "", "word2vec, fastText or GloVe file that the sources' embeddings begin with; empty: none"
     )
@@ -240,25 +233,58 @@ class ModelConfig(Section, LayerConfig):
     )
 
     @property
+    def mechanism(self) -> Mechanism:
+        """The row of the registry that declares the mechanism."""
+        return MECHANISMS[self.attention]
+
+    @property
+    def mechanism_settings(self) -> dict[str, Any]:
+        """The values that the mechanism is built from, by name."""
+        return {**dict(self.values()), "attention_units": self.attention_units or self.units}
+
+    @property
+    def read_by_mechanism(self) -> frozenset[str]:
+        """The names of the settings that the mechanism is built from."""
+        return self.mechanism.reads(self.mechanism_settings)
+
+    @property
     def ignored_settings(self) -> frozenset[str]:
         """The names of the settings that make no difference beside the others."""
-        return (self.unread | OF_MECHANISMS) - read_by_attention(dict(self.values()))
+        of_mechanisms = {known.key for known in MechanismConfig.settings()} - {"attention"}
+        return (self.unread | of_mechanisms) - self.read_by_mechanism
 
     @property
     def scores_by_location(self) -> bool:
         """Whether a score of `data.max_source_length` rows is among what is built."""
-        return self.score == "location" and "score" not in self.ignored_settings
+        return "max_source_length" in self.read_by_mechanism
 
     def check_together(self) -> None:
-        """Check that the settings are a model together."""
+        """Check that the settings are a model together.
+
+        Raises:
+            SettingError: if an encoder or decoder cannot be made of them.
+            InputError: if the mechanism cannot.
+        """
         super().check_together()
-        check_mechanism(dict(self.values()))
+        self._check_mechanism()
         if self.tie_embeddings == "all" and self.source_embeddings and self.target_embeddings:
             raise SettingError(
                 "source_embeddings",
                 "and `target_embeddings` are one table with tie_embeddings='all'; set one of them. "
                 f"Received: {self.source_embeddings!r} and {self.target_embeddings!r}.",
             )
+
+    def _check_mechanism(self) -> None:
+        settings = self.mechanism_settings
+        for names, rule in self.mechanism.rules.items():
+            try:
+                rule(*(settings[name] for name in names))
+            except ValueError as error:
+                own = ["units" if settings[name] != getattr(self, name) else name for name in names]
+                keys = " and ".join(f"`model.{name}`" for name in own)
+                raise InputError(
+                    f"{keys} with model.attention={self.attention!r}: {error}"
+                ) from None
 
 
 @dataclass(frozen=True)

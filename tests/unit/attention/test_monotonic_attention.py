@@ -241,7 +241,10 @@ def test_owes_what_every_layer_owes(kind, tmp_path):
     [
         ({"noise": -1.0}, r"`noise` must not be negative\. Received: noise=-1\.0\."),
         ({"chunk": 0}, r"`chunk` must be a positive integer\. Received: chunk=0\."),
-        ({"content": LuongAttention(mapping="sparsemax")}, r"`content` must have mapping='softm"),
+        (
+            {"content": LuongAttention(mapping="sparsemax")},
+            r"`mapping` of the score must be",
+        ),
         ({"content": CoverageAttention(3)}, r"`content` must be a mechanism that is a score"),
         ({"chunk_content": CoverageAttention(3)}, r"`chunk_content` must be a mechanism that is a"),
     ],

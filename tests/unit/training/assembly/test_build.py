@@ -15,11 +15,12 @@ from keras_attention import (
     QueryKeyValueAttention,
 )
 from keras_attention.attention import luong_attention
+from keras_attention.attention.registry import MECHANISMS
 from keras_attention.attention.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.cli.runtimes import FORMATS
 from keras_attention.ops.mappings import MAPPINGS
 from keras_attention.training.assembly.build import build_codec, build_model, make_fit_variables
-from keras_attention.training.recipe.mechanisms import MECHANISMS, build_attention
+from keras_attention.training.recipe.mechanisms import build_attention
 from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
 from keras_attention.training.recipe.sections import ModelConfig
 from keras_attention.training.tasks.synthetic import TASKS
@@ -64,7 +65,6 @@ def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
 @pytest.mark.parametrize(
     ("key", "choices"),
     [
-        ("model.attention", (*MECHANISMS, "none")),
         ("model.mapping", tuple(MAPPINGS)),
         ("model.score", luong_attention.SCORES),
         ("data.format", (*FORMATS, *TASKS)),
@@ -254,7 +254,7 @@ def test_settings_that_do_not_fit_each_other():
         make("units=7")
 
 
-@pytest.mark.parametrize("attention", [*MECHANISMS, "none"])
+@pytest.mark.parametrize("attention", MECHANISMS)
 @pytest.mark.parametrize("content", ["paper", "bahdanau", "luong"])
 def test_a_section_knows_whether_its_mechanism_scores_by_location(attention, content):
     config = ModelConfig(attention=attention, content=content, score="location")

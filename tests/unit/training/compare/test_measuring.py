@@ -10,7 +10,6 @@ from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.training.compare import measuring
 from keras_attention.training.compare.comparison import Result, plan_runs, read_result
 from keras_attention.training.compare.variants import expand_grid
-from keras_attention.training.recipe.sections import WITHOUT_ALIGNMENT
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.result import Hypothesis, Translation
 
@@ -70,7 +69,7 @@ def test_one_length_more_decodes_no_other_again(copier, trained):
     assert read_result(run).lengths == lengths
 
 
-@pytest.mark.parametrize("attention", WITHOUT_ALIGNMENT)
+@pytest.mark.parametrize("attention", ["peeky", "none"])
 def test_what_has_no_alignment_is_not_aligned(attention, copier, trained):
     run = trained(f"attention={attention}", alignment=None)
     assert measuring.complete(run).alignment == {}

@@ -4,15 +4,15 @@ import itertools
 
 import pytest
 
+from keras_attention.attention.registry import MECHANISMS
 from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training import train
 from keras_attention.training.assembly.build import _untrained, build_codec
 from keras_attention.training.compare.variants import expand_grid
 from keras_attention.training.recipe.mechanisms import build_attention
-from keras_attention.training.recipe.model_checks import read_by_attention
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.recipe.sections import ATTENTIONS, ModelConfig
+from keras_attention.training.recipe.sections import ModelConfig
 
 OTHERS = {
     "score": ["dot", "general", "concat"],
@@ -59,11 +59,11 @@ def others(name, settings, build):
                 continue
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("attention", MECHANISMS)
 def test_a_mechanism_is_made_of_what_it_is_said_to_read(attention):
     for content, score in itertools.product(["paper", "bahdanau", "luong"], ["general", "concat"]):
         settings = {"attention": attention, "content": content, "score": score}
-        read = read_by_attention(dict(ModelConfig(**settings).values()))
+        read = ModelConfig(**settings).read_by_mechanism
         built = mechanism(**settings)
         for name in OTHERS:
             made = list(others(name, settings, mechanism))
@@ -112,13 +112,13 @@ REFUSED = {
     "decoder=transformer attention=none": r"must be 'lstm' without an `attention`\.",
     "decoder=gnmt input_feeding=true": r"`model\.input_feeding` does not fit decoder='gnmt', ",
     "decoder=transformer deep_output=true": r"`model\.deep_output` does not fit decoder='tran",
-    "attention=monotonic mapping=sparsemax": r"`model\.mapping` must be 'softmax' with .*monotonic",
-    "attention=chunkwise mapping=entmax15": r"must be 'softmax' .*: mapping='entmax15'\.",
+    "attention=monotonic mapping=sparsemax": r"`model\.mapping` with .*monotonic.* must be 'so",
+    "attention=chunkwise mapping=entmax15": r"must be 'softmax', because .*: mapping='entmax15'\.",
     "decoder=transformer heads=3": r"a multiple of `heads`\. .*: units=8, heads=3\.",
     "encoder=transformer units=9 heads=3": r"must be even and .*: units=9, heads=3\.",
-    "attention=multi-head heads=3": r"`model\.units` must be a multiple .*=8, heads=3\.",
-    "attention=multi-head heads=300": r"multiple of `heads` with .*: units=8, .*=300\.",
-    "attention=multi-head attention_units=6": r"`model\.attention_units` must be a .*=6, .*=4\.",
+    "attention=multi-head heads=3": r"`model\.units` and .*multiple .*: units=8, heads=3\.",
+    "attention=multi-head heads=300": r"`model\.heads` with .* multiple .*: units=8, heads=300\.",
+    "attention=multi-head attention_units=6": r"`model\.attention_units` .*: units=6, heads=4\.",
     "encoder=transformer merge=sum": r"`model\.merge` .* must be 'concat', .*: merge='sum'\.",
     "decoder=transformer bridge=copy": r"`model\.bridge` .*'dense', .*: bridge='copy'\.",
     "encoder=transformer decoder=transformer layer_norm=true": r"`model\.layer_norm` is of LSTMs",

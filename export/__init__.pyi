@@ -1,0 +1,7 @@
+"""The public names; see `keras_attention.lazy_imports`."""
+
+from .device.device_translator import DeviceTranslator as DeviceTranslator
+from .onnx import export_onnx as export_onnx
+from .saved_model.saved_model import SavedModelTranslator as SavedModelTranslator
+from .saved_model.saved_model import export_saved_model as export_saved_model
+from .tflite.conversion import export_tflite as export_tflite

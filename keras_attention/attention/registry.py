@@ -1,0 +1,242 @@
+"""The table of attention mechanisms: one row declares each. It imports neither Keras nor a layer.
+
+Everything else derives from the rows: what `model.attention` and `model.content` may be in a
+recipe, which settings a mechanism reads, how it is built, and what tests and documentation list.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from keras_attention.attention.base.rules import check_heads, check_own_mapping
+
+
+@dataclass(frozen=True)
+class OnlyWith:
+    """A setting that is an argument only where another setting has a certain value."""
+
+    setting: str
+    other: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One attention mechanism, as recipes name it.
+
+    Settings have the names of a recipe's `[model]`. `attention_units` is `units` where the recipe
+    gives 0, and `max_source_length` is that of `[data]`.
+
+    Args:
+        name: its name in a recipe.
+        path: `"module:Class"`, or `"module:Class.method"` for a class method that makes a layer.
+            Empty for no attention.
+        doc: what it is, in a few words, and its paper.
+        arguments: the setting that each argument is taken from, by the name of the argument.
+        fixed: arguments that no setting changes.
+        content: the mechanism whose score it uses where `model.content` is `"paper"`; passed as
+            the argument `content`.
+        score: whether `model.content` may name it: it is a score and a mapping, without a state.
+        alignment: whether it has an alignment.
+        rules: what its constructor checks, for a recipe to check before there is a layer: functions
+            that raise a `ValueError`, by the settings that they take.
+    """
+
+    name: str
+    path: str
+    doc: str
+    arguments: Mapping[str, str | OnlyWith] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    content: "Mechanism | None" = None
+    score: bool = False
+    alignment: bool = True
+    rules: Mapping[tuple[str, ...], Callable[..., None]] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """The name of the module that defines its class."""
+        return self.path.partition(":")[0]
+
+    @property
+    def class_name(self) -> str:
+        """The name of its class, empty for no attention."""
+        return self.path.partition(":")[2].partition(".")[0]
+
+    def reads(self, settings: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the settings that make a difference beside the others' values."""
+        read = {setting for _, setting in self._given(settings)}
+        content = self._content(settings)
+        return frozenset(read | {"content"} | content.reads(settings) if content else read)
+
+    def build(self, settings: Mapping[str, Any], **options: Any) -> Any:
+        """Return the layer that settings describe, `None` for no attention.
+
+        Args:
+            settings: the value of each setting, by name.
+            options: further arguments, such as `dtype`, which the score under it gets too.
+
+        Raises:
+            ValueError: if the settings do not fit each other, or one is missing.
+        """
+        if not self.path:
+            return None
+        given = {}
+        for argument, setting in self._given(settings):
+            if setting not in settings:
+                raise ValueError(
+                    f"`arguments` of the mechanism {self.name!r} must name settings of a model. "
+                    f"Received: {argument}={setting!r}."
+                )
+            given[argument] = settings[setting]
+        content = self._content(settings)
+        if content:
+            given["content"] = content.build(settings, **options)
+        return pkgutil.resolve_name(self.path)(**{**given, **self.fixed, **options})
+
+    def _given(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield each argument that is given, with the name of its setting."""
+        for argument, source in self.arguments.items():
+            if isinstance(source, str):
+                yield argument, source
+            elif settings.get(source.other) == source.value:
+                yield argument, source.setting
+
+    def _content(self, settings: Mapping[str, Any]) -> "Mechanism | None":
+        """Return the mechanism whose score is used, if it is not its own."""
+        return self.content and (SCORES[settings.get("content", "paper")] or self.content)
+
+
+MECHANISMS: dict[str, Mechanism] = {}
+"""The rows by their names, in the order of the documentation."""
+
+SCORES: dict[str, Mechanism | None] = {"paper": None}
+"""What `model.content` may be: the rows with a score for others, and the score of the paper."""
+
+
+def register(mechanism: Mechanism) -> None:
+    """Add a mechanism, which recipes can name from then on.
+
+    Raises:
+        ValueError: if its name is taken.
+
+    Example:
+        >>> from keras_attention.attention.registry import Mechanism, register
+        >>> register(Mechanism("bahdanau", "my_package.mine:MyAttention", "mine"))
+        Traceback (most recent call last):
+        ValueError: `name` must be new. Received: name='bahdanau'.
+    """
+    if mechanism.name in MECHANISMS or mechanism.name in SCORES:
+        raise ValueError(f"`name` must be new. Received: name={mechanism.name!r}.")
+    MECHANISMS[mechanism.name] = mechanism
+    if mechanism.score:
+        SCORES[mechanism.name] = mechanism
+
+
+def import_mechanisms() -> None:
+    """Import the module of every row: Keras loads a saved model only from registered classes."""
+    for mechanism in MECHANISMS.values():
+        if mechanism.path:
+            importlib.import_module(mechanism.module)
+
+
+_HERE = "keras_attention.attention"
+_MAPPED = {"mapping": "mapping"}
+_NARROW = {"units": "attention_units", **_MAPPED}
+_ADDITIVE = {**_NARROW, "normalize": "normalize"}
+_BAHDANAU = Mechanism(
+    "bahdanau",
+    f"{_HERE}.bahdanau_attention:BahdanauAttention",
+    "additive score (Bahdanau et al. 2015)",
+    arguments=_ADDITIVE,
+    score=True,
+)
+_NORMED = replace(_BAHDANAU, arguments=_NARROW, fixed={"normalize": True})
+_LUONG = Mechanism(
+    "luong",
+    f"{_HERE}.luong_attention:LuongAttention",
+    "dot, general, concat or location score (Luong et al. 2015)",
+    arguments={
+        "score": "score",
+        "scale": "scale",
+        "units": OnlyWith("attention_units", "score", "concat"),
+        "max_source_length": OnlyWith("max_source_length", "score", "location"),
+        **_MAPPED,
+    },
+    score=True,
+)
+_SCALED = Mechanism(
+    "scaled-dot-product",
+    f"{_HERE}.scaled_dot_product_attention:ScaledDotProductAttention",
+    "scaled dot product (Vaswani et al. 2017)",
+    arguments=_MAPPED,
+)
+_LOCAL = Mechanism(
+    "local-m",
+    f"{_HERE}.local_attention:LocalAttention",
+    "window around the step's own number (Luong et al. 2015)",
+    arguments={"window": "window"},
+    content=_LUONG,
+)
+
+for _row in (
+    _BAHDANAU,
+    _LUONG,
+    _LOCAL,
+    replace(
+        _LOCAL,
+        name="local-p",
+        doc="window around a predicted position (Luong et al. 2015)",
+        fixed={"predictive": True},
+    ),
+    Mechanism(
+        "location-aware",
+        f"{_HERE}.location_aware_attention:LocationAwareAttention",
+        "additive score that sees the last weights (Chorowski et al. 2015)",
+        arguments=_ADDITIVE,
+    ),
+    Mechanism(
+        "coverage",
+        f"{_HERE}.coverage_attention:CoverageAttention",
+        "additive score that sees the sum of all weights so far (Tu et al. 2016)",
+        arguments=_ADDITIVE,
+    ),
+    Mechanism(
+        "monotonic",
+        f"{_HERE}.monotonic_attention:MonotonicAttention",
+        "one position, which only moves forward (Raffel et al. 2017)",
+        content=_NORMED,
+        rules={("mapping",): check_own_mapping},
+    ),
+    Mechanism(
+        "chunkwise",
+        f"{_HERE}.chunkwise_attention:ChunkwiseAttention",
+        "chunk that ends where monotonic attention stops (Chiu and Raffel 2018)",
+        arguments={"chunk": "window"},
+        content=_NORMED,
+        rules={("mapping",): check_own_mapping},
+    ),
+    Mechanism(
+        "multi-head",
+        f"{_HERE}.query_key_value_attention:QueryKeyValueAttention.of_width",
+        "projected queries, keys and values, in heads (Vaswani et al. 2017)",
+        arguments={"units": "attention_units", "heads": "heads"},
+        content=_SCALED,
+        rules={("attention_units", "heads"): check_heads},
+    ),
+    Mechanism(
+        "external-memory",
+        f"{_HERE}.external_memory_attention:ExternalMemoryAttention",
+        "memory that is read and written (Graves et al. 2014)",
+        arguments={"width": "attention_units", **_MAPPED},
+    ),
+    Mechanism(
+        "peeky",
+        f"{_HERE}.peeky_attention:PeekyAttention",
+        "both ends of the memory at every step (Cho et al. 2014)",
+        alignment=False,
+    ),
+    Mechanism("none", "", "the plain fixed-vector model (Sutskever et al. 2014)", alignment=False),
+):
+    register(_row)
