@@ -62,7 +62,6 @@ VARIANTS = {
         decoder_layers=2,
         merge="sum",
         bridge="zero",
-        rnn="gru",
     ),
     "gnmt over a memory": lambda: make_translator(
         "abcdefgh ",
@@ -70,6 +69,7 @@ VARIANTS = {
         attention=ExternalMemoryAttention(5),
         encoder="gnmt",
         decoder="gnmt",
+        rnn="gru",
         encoder_layers=2,
         decoder_layers=3,
         deep_output=True,
