@@ -45,7 +45,7 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
     """
     convert = import_converter()
     model = portable_copy(translator).single_model
-    raw_variables(translator)  # says what cannot be exported
+    raw_variables(model)  # says what cannot be exported
     source = tf.TensorSpec([None, None], tf.int32, "source")
 
     def encode(source: tf.Tensor) -> Named:

@@ -13,7 +13,6 @@ from keras_attention.decoding.search import search
 from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.special_tokens import END_ID, PAD_ID
-from keras_attention.translation.translator import Translator
 
 from .steps import Named
 
@@ -23,7 +22,7 @@ def search_best(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Na
 
     Args:
         model: the model.
-        source: ids `[B, S]`, closed by the end token.
+        source: ids `[B, S]`, closed by the end token, or features `[B, *source_shape]`.
         options: how to search.
 
     Returns:
@@ -38,14 +37,17 @@ def search_all(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Nam
 
     Args:
         model: the model.
-        source: ids `[B, S]`, closed by the end token.
+        source: ids `[B, S]`, closed by the end token, or features `[B, *source_shape]`.
         options: how to search.
 
     Returns:
         `tokens` `[B, K, T]`, `score` `[B, K]` and `alignment` `[B, K, T, S]`. Where there are fewer
         hypotheses, the score is about -1e9.
     """
-    return _nothing_of_nothing(source, search(model, source, options))
+    found = search(model, source, options)
+    if model.settings.source_shape is None:
+        return _nothing_of_nothing(source, found)
+    return {"tokens": found.tokens, "score": found.scores, "alignment": found.alignments}
 
 
 def search_beams(
@@ -103,14 +105,13 @@ def _nothing_of_nothing(source: tf.Tensor, found: Hypotheses) -> Named:
     }
 
 
-def raw_variables(translator: Translator) -> list[tf.Variable]:
-    """The TensorFlow variables behind a translator's Keras variables.
+def raw_variables(model: Seq2Seq) -> list[tf.Variable]:
+    """Return the TensorFlow variables behind a model's Keras variables.
 
     Raises:
-        InputError: if Keras runs on another backend, which cannot export, or the translator is an
-            ensemble, which is not exported.
+        InputError: if Keras runs on another backend, which cannot export.
     """
-    variables = [variable.value for variable in translator.single_model.variables]
+    variables = [variable.value for variable in model.variables]
     if not all(isinstance(variable, tf.Variable) for variable in variables):
         raise InputError("only the TensorFlow backend exports; unset KERAS_BACKEND and try again.")
     return variables

@@ -46,7 +46,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     def __init__(self, translator: Translator, limits: Limits | None = None) -> None:
         super().__init__()
-        self.weights = raw_variables(translator)
+        self.weights = raw_variables(translator.single_model)
         self.source_tokenizer = make_graph_tokenizer(translator.codec.source)
         self.target_tokenizer = make_graph_tokenizer(translator.codec.target)
         # Functions of their own, which all signatures call: their graphs are large. What

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import errors_of_writing, write_atomically
+from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.translator import Translator
 
@@ -95,7 +96,8 @@ class Converted:
         """
         copy = portable_copy(translator)
         about = {**(about or {}), "max_steps": translator.model.longest}
-        return cls(_convert(copy), translator.codec, _paths(copy.model), about)
+        content = convert(trace_graphs(copy), copy.single_model)
+        return cls(content, translator.codec, paths_of(copy.single_model), about)
 
     def write(
         self, path: str | Path, precision: str, rules: Mapping[str, str] | None = None
@@ -110,7 +112,8 @@ class Converted:
         Returns:
             The path of the file.
         """
-        path, model, settings = Path(path), self._lowered(precision, rules), self._codec.settings
+        path, settings = Path(path), self._codec.settings
+        model = lowered(self._content, self._paths, precision, rules)
         described = describe(
             self._codec,
             **self._about,
@@ -124,26 +127,49 @@ class Converted:
             write_device_file(beside, model, self._codec, described)
         return path
 
-    def _lowered(self, precision: str, rules: Mapping[str, str] | None) -> bytes:
-        rules = rules or RULES.get(precision)
-        if rules is None:
-            raise InputError(
-                f"a precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}."
-            )
 
-        def choose(weights: npt.NDArray[Any]) -> str:
-            name = self._paths.get(weights.tobytes(), "")
-            return next(kind for part, kind in rules.items() if part in name)
+def lowered(
+    content: bytes,
+    paths: Mapping[bytes, str],
+    precision: str,
+    rules: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return a flat buffer in a precision, in fewer bytes.
 
-        model = read_flat_file(self._content)
-        lower(model, choose)
-        compact(model)
-        return pack_flat_file(model)
+    Args:
+        content: what `convert` returned.
+        paths: what `paths_of` returned.
+        precision: one of `PRECISIONS`, or the name of `rules`.
+        rules: as `RULES` has them.
+
+    Raises:
+        InputError: if there is no such precision.
+    """
+    rules = rules or RULES.get(precision)
+    if rules is None:
+        raise InputError(
+            f"a precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}."
+        )
+
+    def choose(weights: npt.NDArray[Any]) -> str:
+        name = paths.get(weights.tobytes(), "")
+        return next(kind for part, kind in rules.items() if part in name)
+
+    model = read_flat_file(content)
+    lower(model, choose)
+    compact(model)
+    return pack_flat_file(model)
 
 
-def _convert(translator: Translator) -> bytes:
-    graphs, holder = trace_graphs(translator), tf.Module()
-    holder.weights = raw_variables(translator)
+def convert(graphs: Mapping[str, Any], model: Seq2Seq) -> bytes:
+    """Convert graphs to a flat buffer in float32.
+
+    Args:
+        graphs: concrete functions, by the names of their signatures.
+        model: the model whose weights they read.
+    """
+    holder = tf.Module()
+    holder.weights = raw_variables(model)
     with errors_of_writing(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(holder, folder, signatures=graphs)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(graphs))
@@ -152,8 +178,8 @@ def _convert(translator: Translator) -> bytes:
     return content
 
 
-def _paths(model: Any) -> dict[bytes, str]:
-    """Matrices are stored as they are or with rows and columns changed."""
+def paths_of(model: Seq2Seq) -> dict[bytes, str]:
+    """Return the Keras path of each matrix, by its bytes, also with rows and columns changed."""
     paths = {}
     for weight in model.weights:
         matrix = np.array(weight, "float32")

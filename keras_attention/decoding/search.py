@@ -31,7 +31,8 @@ def search(
         model: a `Seq2Seq`, or anything with its `encode` and `step`, which gets tokens and state
             of `B * beam_width` hypotheses and the memory of `B` sources. In graphs of any batch
             size sources are dropped as they end, where the memory has `take` as `Memory` has.
-        source: integer ids `[B, S]`, closed by the end token and padded with 0.
+        source: integer ids `[B, S]`, closed by the end token and padded with 0; or the features
+            `[B, *source_shape]` that the model reads.
         options: how to search; without them `max_length` must be among the overrides.
         prefix: target ids `[B, P]` that every hypothesis must begin with whatever the options
             say, padded with 0 where the model chooses; or None.
@@ -115,6 +116,8 @@ def check_room(model: Any, max_length: int) -> None:
 def _checked_source(source: Tensor) -> Tensor:
     source = ops.convert_to_tensor(source)
     shape = tuple(source.shape)
+    if len(shape) > 2 and 0 not in shape[1:]:
+        return source  # features, which the model checks
     if len(shape) != 2 or shape[1] == 0:
         raise ValueError(
             "`source` must be ids [B, S], each row closed by the end token. "

@@ -6,36 +6,36 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor, map_state
-from keras_attention.fast.hoisted_lstm import make_lstm
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
+from keras_attention.layers.recurrent import make_recurrent, masked_step
 from keras_attention.settings.arguments import checked_choice, checked_units
-from keras_attention.settings.layer_rules import PLACEMENTS, check_input_feeding
+from keras_attention.settings.layer_rules import PLACEMENTS, STATE_PARTS, check_input_feeding
 
 
 class DecoderState(NamedTuple):
     """What one step hands to the next.
 
     Attributes:
-        lstm: one `(h, c)` for every layer, each `[B, units]`.
+        layers: one `(h, c)` for every LSTM layer or `(h,)` for every GRU layer, `[B, units]` each.
         attentional: the previous attentional vector `[B, attention_units]` with input feeding,
             otherwise the empty tuple.
         attention: the state of a recurrent mechanism, otherwise the empty tuple.
     """
 
-    lstm: tuple[tuple[Tensor, Tensor], ...]
+    layers: tuple[tuple[Tensor, ...], ...]
     attentional: Tensor | tuple[()] = ()
     attention: Any = ()
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionCell(DecoderCell):
-    """One decoder step: a stacked LSTM with attention before or after it, or without any.
+    """One decoder step: stacked LSTMs or GRUs, attention before or after them, or without any.
 
     - `placement="before"` (Bahdanau et al. 2015): the top layer's previous `h` is the query, and
-      the context enters the LSTM beside the input. The new `h` is the output.
+      the context enters the lowest layer beside the input. The new `h` is the output.
     - `placement="after"` (Luong et al. 2015): the new `h` is the query, and the attentional
       vector `tanh(W [context; h])` is the output. With `input_feeding` it also enters the next
-      step's LSTM beside the input.
+      step's lowest layer beside the input.
     - `attention=None`: the plain fixed-vector decoder; `h` is the output and the alignment is
       zero everywhere.
 
@@ -43,12 +43,13 @@ class AttentionCell(DecoderCell):
     `tanh(W [h; input])` without attention: the previous token has a direct way to the next
     (Bahdanau et al. 2015, A.2.2, with tanh for the maxout).
 
-    From the second LSTM layer on, a layer's input is added to its output.
+    From the second layer on, a layer's input is added to its output.
 
     Args:
-        units: width of every LSTM layer, a positive integer.
+        units: width of every layer, a positive integer.
         attention: an `AttentionMechanism`, or `None`.
-        layers: number of LSTM layers. Default 1.
+        layers: number of layers. Default 1.
+        rnn: `"lstm"` or `"gru"` (Cho et al. 2014). Default `"lstm"`.
         placement: `"before"` or `"after"`. Default `"after"`.
         input_feeding: whether the attentional vector is fed back; only with `"after"`.
         attention_units: width of the attentional vector and of the deep output; default `units`.
@@ -96,6 +97,7 @@ class AttentionCell(DecoderCell):
         attention: AttentionMechanism | None = None,
         *,
         layers: int = 1,
+        rnn: str = "lstm",
         placement: str = "after",
         input_feeding: bool = False,
         attention_units: int | None = None,
@@ -111,9 +113,10 @@ class AttentionCell(DecoderCell):
         self.attention_units = checked_units(attention_units or units, "attention_units")
         self.deep_output = deep_output
         self.layer_norm = layer_norm
+        self.rnn, shared = rnn, {"rnn": rnn, "layer_norm": layer_norm, "dtype": self.dtype_policy}
+        # Files hold the weights under this name, GRUs' too.
         self.lstms = [
-            make_lstm(units, layer_norm=layer_norm, dtype=self.dtype_policy, name=f"lstm_{index}")
-            for index in range(layers)
+            make_recurrent(units, name=f"{rnn}_{index}", **shared) for index in range(layers)
         ]
         if self.projects:
             self.attentional_projection = keras.layers.Dense(
@@ -125,8 +128,13 @@ class AttentionCell(DecoderCell):
             )
 
     @property
+    def state_parts(self) -> int:
+        """How many tensors the state of a layer has."""
+        return STATE_PARTS[self.rnn]
+
+    @property
     def attends_before(self) -> bool:
-        """Whether the context enters the LSTM."""
+        """Whether the context enters the recurrent layers."""
         return self.attention is not None and self.placement == "before"
 
     @property
@@ -136,7 +144,7 @@ class AttentionCell(DecoderCell):
 
     @property
     def projects(self) -> bool:
-        """Whether the output is a projection, and not the LSTM's `h` itself."""
+        """Whether the output is a projection, and not the top layer's `h` itself."""
         return self.attends_after or self.deep_output
 
     @property
@@ -151,8 +159,8 @@ class AttentionCell(DecoderCell):
         fed = self.attention_units if self.input_feeding else 0
         if self.attends_before:
             fed = self._context_width(memory_shape)
-        for index, lstm in enumerate(self.lstms):
-            lstm.build((None, None, width + (fed if self._is_fed(index) else 0)))
+        for index, layer in enumerate(self.lstms):
+            layer.build((None, None, width + (fed if self._is_fed(index) else 0)))
             width = self.units
         if self.attention is not None and not self.attention.built:
             self.attention.build((None, None, self.units), memory_shape)
@@ -169,7 +177,7 @@ class AttentionCell(DecoderCell):
 
     @property
     def recurrent(self) -> bool:
-        """Whether something of the attention enters the LSTMs, which then take step by step."""
+        """Whether something of the attention enters the layers, which then take step by step."""
         return self.attends_before or self.input_feeding
 
     def _is_fed(self, index: int) -> bool:
@@ -178,14 +186,14 @@ class AttentionCell(DecoderCell):
 
     def initial_state(
         self,
-        bridged: tuple[tuple[Tensor, Tensor], ...],
+        bridged: tuple[tuple[Tensor, ...], ...],
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
     ) -> DecoderState:
         """The first step's state around the bridge's.
 
         Args:
-            bridged: one `(h, c)` for every layer.
+            bridged: one `(h, c)` or, of GRUs, `(h,)` for every layer.
             memory: `[B, S, M]`; only a recurrent mechanism needs it, and its mask.
             memory_mask: `[B, S]`.
 
@@ -208,7 +216,7 @@ class AttentionCell(DecoderCell):
     def state_structure(self) -> DecoderState:
         """The nesting of the state, with a 0 for each tensor."""
         return DecoderState(
-            ((0, 0),) * self.layers,
+            ((0,) * self.state_parts,) * self.layers,
             0 if self.input_feeding else (),
             () if self.attention is None else self.attention.state_structure(),
         )
@@ -216,8 +224,8 @@ class AttentionCell(DecoderCell):
     def state_of(self, nested: Any) -> DecoderState:
         """The state in `nested`, all but the attention's in the cell's dtype."""
         state = super().state_of(nested)
-        lstm, attentional = map_state(lambda x: ops.cast(x, self.compute_dtype), state[:2])
-        return DecoderState(lstm, attentional, state.attention)
+        layers, attentional = map_state(lambda x: ops.cast(x, self.compute_dtype), state[:2])
+        return DecoderState(layers, attentional, state.attention)
 
     def call(
         self,
@@ -233,15 +241,15 @@ class AttentionCell(DecoderCell):
         state, inputs = self.state_of(state), ops.cast(inputs, self.compute_dtype)
         read = memory, memory_mask, keys, state.attention, training
         if self.attends_before:
-            query = state.lstm[self.queried_layer][0]
+            query = state.layers[self.queried_layer][0]
             context, alignment, looked = self._attend(query, *read)
-            h, lstm = self._step_lstms(inputs, context, state.lstm, noise)
+            h, layers = self._step_layers(inputs, context, state.layers, noise)
             output = self._project([context, h], inputs) if self.projects else h
-            return output, DecoderState(lstm, (), looked), ops.cast(alignment, h.dtype)
+            return output, DecoderState(layers, (), looked), ops.cast(alignment, h.dtype)
         fed = state.attentional if self.input_feeding else None
-        h, lstm = self._step_lstms(inputs, fed, state.lstm, noise)
+        h, layers = self._step_layers(inputs, fed, state.layers, noise)
         output, alignment, looked = self._read_out(h, inputs, *read)
-        return output, DecoderState(lstm, output if self.input_feeding else (), looked), alignment
+        return output, DecoderState(layers, output if self.input_feeding else (), looked), alignment
 
     def all_steps(
         self,
@@ -255,28 +263,27 @@ class AttentionCell(DecoderCell):
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """All steps at once, where the cell is not `recurrent`."""
         x, last = inputs, []
-        for index, (lstm, initial) in enumerate(zip(self.lstms, state.lstm, strict=True)):
+        for index, (layer, initial) in enumerate(zip(self.lstms, state.layers, strict=True)):
             masked = index and noise.between
             below = x * ops.expand_dims(noise.between[index - 1], 1) if masked else x
-            above, *lstm_state = lstm(below, initial_state=list(initial))
+            above, *final = layer(below, initial_state=list(initial))
             x = ops.add(x, above) if index >= self.first_residual else above
-            last.append(tuple(lstm_state))
+            last.append(tuple(final))
         read = memory, memory_mask, keys, state.attention, training
         outputs, alignment, looked = self._read_out(x, inputs, *read)
         return outputs, DecoderState(tuple(last), (), looked), alignment
 
-    def _step_lstms(
+    def _step_layers(
         self, x: Tensor, fed: Tensor | None, states: Any, noise: StepNoise
     ) -> tuple[Tensor, Any]:
         new = []
-        for index, (lstm, (h, c)) in enumerate(zip(self.lstms, states, strict=True)):
+        for index, (layer, state) in enumerate(zip(self.lstms, states, strict=True)):
             below = x * noise.between[index - 1] if index and noise.between else x
             if fed is not None and self._is_fed(index):
                 below = ops.concatenate([below, fed], -1)
-            h = h * noise.recurrent[index] if noise.recurrent else h
-            above, state = lstm.cell(below, [h, c])
-            x = ops.add(x, above) if index >= self.first_residual else above
-            new.append(tuple(state))
+            mask = noise.recurrent[index] if noise.recurrent else None
+            new.append(masked_step(layer.cell, below, state, mask))
+            x = ops.add(x, new[-1][0]) if index >= self.first_residual else new[-1][0]
         return x, tuple(new)
 
     def _read_out(
@@ -322,6 +329,7 @@ class AttentionCell(DecoderCell):
         """The arguments that rebuild this layer."""
         return {
             **super().get_config(),
+            "rnn": self.rnn,
             "placement": self.placement,
             "input_feeding": self.input_feeding,
             "attention_units": self.attention_units,

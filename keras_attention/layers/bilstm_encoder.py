@@ -1,4 +1,4 @@
-"""The encoder: stacked bidirectional LSTMs over embedded source tokens."""
+"""The encoder: stacked bidirectional LSTMs or GRUs over embedded source tokens."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
-from keras_attention.fast.hoisted_lstm import make_lstm
+from keras_attention.layers.recurrent import make_recurrent
 from keras_attention.settings.arguments import checked_choice, checked_rate, checked_units
-from keras_attention.settings.layer_rules import MERGES
+from keras_attention.settings.layer_rules import MERGES, STATE_PARTS
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -22,6 +22,7 @@ class BiLSTMEncoder(keras.layers.Layer):
         layers: number of bidirectional layers, at least 1. Default 1.
         merge: `"concat"` gives memory of width `2 * units`, `"sum"` of width `units`.
         dropout: rate in [0, 1) on the input of every layer but the first. Default 0.
+        rnn: `"lstm"` or `"gru"`. Default `"lstm"`.
         recurrent_dropout: rate in [0, 1) on every layer's previous `h`, one mask for all steps
             of a sequence (Gal and Ghahramani 2016). Default 0.
         layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
@@ -34,7 +35,8 @@ class BiLSTMEncoder(keras.layers.Layer):
 
     Returns:
         `(memory, states)`: memory `[B, S, M]`; states a tuple with one
-        `(forward_h, forward_c, backward_h, backward_c)` a layer, each `[B, units]`.
+        `(forward_h, forward_c, backward_h, backward_c)` a layer, of GRUs `(forward_h, backward_h)`,
+        each `[B, units]`.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -56,6 +58,7 @@ class BiLSTMEncoder(keras.layers.Layer):
         *,
         layers: int = 1,
         merge: str = "concat",
+        rnn: str = "lstm",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         layer_norm: bool = False,
@@ -65,6 +68,7 @@ class BiLSTMEncoder(keras.layers.Layer):
         self.units = checked_units(units)
         self.layers = checked_units(layers, "layers")
         self.merge = checked_choice(merge, "merge", MERGES)
+        self.rnn = rnn
         self.dropout = checked_rate(dropout)
         self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
         self.layer_norm = layer_norm
@@ -76,15 +80,16 @@ class BiLSTMEncoder(keras.layers.Layer):
         ]
 
     def _bidirectional(self, index: int) -> keras.layers.Bidirectional:
-        lstm = make_lstm(
+        layer = make_recurrent(
             self.units,
+            rnn=self.rnn,
             layer_norm=self.layer_norm,
             recurrent_dropout=self.recurrent_dropout,
             dtype=self.dtype_policy,
-            name="lstm",  # else Keras counts all LSTMs, and exports of equal models differ
+            name=self.rnn,  # else Keras counts all LSTMs, and exports of equal models differ
         )
         return keras.layers.Bidirectional(
-            lstm, merge_mode=self.merge, dtype=self.dtype_policy, name=f"bidirectional_{index}"
+            layer, merge_mode=self.merge, dtype=self.dtype_policy, name=f"bidirectional_{index}"
         )
 
     def build(self, input_shape: Any) -> None:
@@ -94,6 +99,10 @@ class BiLSTMEncoder(keras.layers.Layer):
             layer.build(shape)
             shape = (*shape[:-1], self.memory_width)
         self.built = True
+
+    @property
+    def _state_tensors(self) -> int:
+        return 2 * STATE_PARTS[self.rnn]
 
     @property
     def memory_width(self) -> int:
@@ -114,12 +123,12 @@ class BiLSTMEncoder(keras.layers.Layer):
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         """Memory keeps the inputs' mask; the states have none."""
-        return mask, tuple((None,) * 4 for _ in range(self.layers))
+        return mask, ((None,) * self._state_tensors,) * self.layers
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shapes of the memory and of every layer's four states."""
+        """Shapes of the memory and of every layer's states."""
         batch, steps = input_shape[:2]
-        states = tuple(((batch, self.units),) * 4 for _ in range(self.layers))
+        states = (((batch, self.units),) * self._state_tensors,) * self.layers
         return (batch, steps, self.memory_width), states
 
     def get_config(self) -> dict[str, Any]:
@@ -129,6 +138,7 @@ class BiLSTMEncoder(keras.layers.Layer):
             "units": self.units,
             "layers": self.layers,
             "merge": self.merge,
+            "rnn": self.rnn,
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "layer_norm": self.layer_norm,

@@ -48,9 +48,6 @@ class DecoderCell(keras.layers.Layer):
         `(output, state, alignment)`: `[B, output_width]`, the next state, `[B, S]`.
     """
 
-    bridged = True
-    """Whether the first state is made of the bridge's."""
-
     noisy = True
     """Whether a step heeds its `noise`; other cells drop out by themselves."""
 
@@ -66,6 +63,11 @@ class DecoderCell(keras.layers.Layer):
         self.units = checked_units(units)
         self.layers = checked_units(layers, "layers")
         self.attention = _checked_mechanism(attention)
+
+    @property
+    def state_parts(self) -> int:
+        """How many tensors of a layer's state the bridge makes; 0 for a state of another kind."""
+        return 2
 
     @property
     def recurrent(self) -> bool:
@@ -92,7 +94,7 @@ class DecoderCell(keras.layers.Layer):
         """The first step's state, of one hypothesis a source.
 
         Args:
-            bridged: what the bridge made, `()` where the cell is not `bridged`.
+            bridged: what the bridge made, `()` where `state_parts` is 0.
             memory: `[B, S, M]`.
             memory_mask: `[B, S]`.
         """

@@ -17,9 +17,10 @@ class GNMTCell(AttentionCell):
     on, a layer's input is added to its output (section 3.1). The top layer's `h` is the output.
 
     Args:
-        units: width of every LSTM layer, a positive integer.
+        units: width of every layer, a positive integer.
         attention: an `AttentionMechanism`.
-        layers: number of LSTM layers; the paper has 8. Default 2.
+        layers: number of layers; the paper has 8. Default 2.
+        rnn: `"lstm"` or `"gru"`. Default `"lstm"`, the paper's.
         attention_units: width of the deep output; default `units`.
         deep_output: as `AttentionCell` takes it. Default `False`.
         layer_norm: whether the LSTMs are layer-normalised. Default `False`.
@@ -63,6 +64,7 @@ class GNMTCell(AttentionCell):
         attention: AttentionMechanism,
         *,
         layers: int = 2,
+        rnn: str = "lstm",
         attention_units: int | None = None,
         deep_output: bool = False,
         layer_norm: bool = False,
@@ -74,6 +76,7 @@ class GNMTCell(AttentionCell):
             units,
             attention,
             layers=layers,
+            rnn=rnn,
             placement="before",
             attention_units=attention_units,
             deep_output=deep_output,

@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
-from keras_attention.fast.hoisted_lstm import make_lstm
+from keras_attention.layers.recurrent import make_recurrent
 from keras_attention.settings.arguments import checked_choice, checked_rate, checked_units
-from keras_attention.settings.layer_rules import MERGES, direction_units
+from keras_attention.settings.layer_rules import MERGES, STATE_PARTS, direction_units
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -24,6 +24,7 @@ class GNMTEncoder(keras.layers.Layer):
         layers: number of layers, the bidirectional one among them; the paper has 8. Default 2.
         merge: `"concat"` or `"sum"` of the bottom layer's directions. Default `"concat"`.
         dropout: rate in [0, 1) on the input of every layer but the first. Default 0.
+        rnn: `"lstm"` or `"gru"`. Default `"lstm"`.
         recurrent_dropout: rate in [0, 1) on every layer's previous `h`, one mask for all steps
             of a sequence (Gal and Ghahramani 2016). Default 0.
         layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
@@ -37,7 +38,7 @@ class GNMTEncoder(keras.layers.Layer):
     Returns:
         `(memory, states)`: memory `[B, S, units]`; states a tuple with
         `(forward_h, forward_c, backward_h, backward_c)` of the bottom layer and one `(h, c)` for
-        each layer above.
+        each layer above; of GRUs without `c`.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -59,6 +60,7 @@ class GNMTEncoder(keras.layers.Layer):
         *,
         layers: int = 2,
         merge: str = "concat",
+        rnn: str = "lstm",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         layer_norm: bool = False,
@@ -68,25 +70,27 @@ class GNMTEncoder(keras.layers.Layer):
         self.units = checked_units(units)
         self.layers = checked_units(layers, "layers")
         self.merge = checked_choice(merge, "merge", MERGES)
+        self.rnn = rnn
         self.dropout = checked_rate(dropout)
         self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
         self.layer_norm = layer_norm
         self.supports_masking = True
         self.bidirectional = keras.layers.Bidirectional(
-            self._lstm(direction_units(units, merge), "lstm"),
+            self._layer(direction_units(units, merge), rnn),
             merge_mode=merge,
             dtype=self.dtype_policy,
             name="bidirectional",
         )
-        self.lstms = [self._lstm(units, f"lstm_{index}") for index in range(1, layers)]
+        self.lstms = [self._layer(units, f"{rnn}_{index}") for index in range(1, layers)]
         self.dropouts = [
             keras.layers.Dropout(dropout, dtype=self.dtype_policy, name=f"dropout_{index}")
             for index in range(1, layers)
         ]
 
-    def _lstm(self, units: int, name: str) -> keras.layers.RNN:
-        return make_lstm(
+    def _layer(self, units: int, name: str) -> keras.layers.RNN:
+        return make_recurrent(
             units,
+            rnn=self.rnn,
             layer_norm=self.layer_norm,
             recurrent_dropout=self.recurrent_dropout,
             dtype=self.dtype_policy,
@@ -116,13 +120,15 @@ class GNMTEncoder(keras.layers.Layer):
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         """Memory keeps the inputs' mask; the states have none."""
-        return mask, ((None,) * 4, *((None,) * 2,) * (self.layers - 1))
+        parts = STATE_PARTS[self.rnn]
+        return mask, ((None,) * 2 * parts, *((None,) * parts,) * (self.layers - 1))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shapes of the memory and of every layer's states."""
         batch, steps = input_shape[:2]
-        bottom = ((batch, direction_units(self.units, self.merge)),) * 4
-        above = (((batch, self.units),) * 2,) * (self.layers - 1)
+        parts = STATE_PARTS[self.rnn]
+        bottom = ((batch, direction_units(self.units, self.merge)),) * 2 * parts
+        above = (((batch, self.units),) * parts,) * (self.layers - 1)
         return (batch, steps, self.units), (bottom, *above)
 
     def get_config(self) -> dict[str, Any]:
@@ -132,6 +138,7 @@ class GNMTEncoder(keras.layers.Layer):
             "units": self.units,
             "layers": self.layers,
             "merge": self.merge,
+            "rnn": self.rnn,
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "layer_norm": self.layer_norm,

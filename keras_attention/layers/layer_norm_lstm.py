@@ -1,11 +1,13 @@
 """An LSTM step with layer normalisation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.ops.recurrence import lstm_step
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -60,9 +62,18 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
         h, c = states
         if training and self.recurrent_dropout:
             h = h * self.get_recurrent_dropout_mask(h)[0]  # Keras draws one a gate
-        gates = self.norms["inputs"](ops.matmul(inputs, self.kernel))
-        gates = gates + self.norms["recurrent"](ops.matmul(h, self.recurrent_kernel)) + self.bias
-        i, f, g, o = ops.split(gates, 4, axis=-1)
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        h = ops.sigmoid(o) * ops.tanh(self.norms["cell"](c))
+        recurrent = ops.matmul(h, self.recurrent_kernel)
+        h, c = self.next_state(self.project_inputs(inputs), recurrent, (h, c))
         return h, [h, c]
+
+    def project_inputs(self, inputs: Tensor) -> Tensor:
+        """Return what inputs `[B, E]` add to the gates, `[B, 4 * units]`."""
+        kernel, bias = (ops.cast(weight, inputs.dtype) for weight in (self.kernel, self.bias))
+        return self.norms["inputs"](ops.matmul(inputs, kernel)) + bias
+
+    def next_state(
+        self, projected: Tensor, recurrent: Tensor, state: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return `(h, c)` for what the inputs add and for `U h`, each `[B, 4 * units]`."""
+        gates = projected + self.norms["recurrent"](recurrent)
+        return lstm_step(gates, state[1], self.norms["cell"])

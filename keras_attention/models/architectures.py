@@ -14,23 +14,24 @@ from keras_attention.layers.gnmt_encoder import GNMTEncoder
 from keras_attention.layers.transformer.transformer_cell import TransformerCell
 from keras_attention.layers.transformer.transformer_encoder import TransformerEncoder
 from keras_attention.models.config import Seq2SeqConfig
-from keras_attention.settings.layer_rules import direction_units
+from keras_attention.settings.layer_rules import STATE_PARTS, direction_units
 
 _TRANSFORMER = ("heads", "feed_forward", "dropout")
 
 
 def make_encoder(settings: Seq2SeqConfig, dtype: Any) -> keras.layers.Layer:
-    """Return the encoder: `(memory, states) = encoder(embedded, mask, training)`.
+    """Return the encoder that the settings name or hold, for `run_encoder`.
 
-    Returns:
-        A layer that reads `[B, S, embedding]` and gives memory `[B, S, units]` and a tuple with
-        `(h, c)`, or one such pair a direction, of every layer.
+    Raises:
+        TypeError: if it is something else.
     """
+    if not isinstance(settings.encoder, str):
+        return _checked_part(settings.encoder, "encoder", keras.layers.Layer)
     units = settings.units
     shared = {"layers": settings.encoder_layers, "dtype": dtype, "name": "encoder"}
     if settings.encoder == "transformer":
         return TransformerEncoder(units, **_named(settings, *_TRANSFORMER), **shared)
-    options = _named(settings, "merge", "dropout", "recurrent_dropout", "layer_norm")
+    options = _named(settings, "rnn", "merge", "dropout", "recurrent_dropout", "layer_norm")
     if settings.encoder == "gnmt":
         return GNMTEncoder(units, **options, **shared)
     return BiLSTMEncoder(direction_units(units, settings.merge), **options, **shared)
@@ -38,10 +39,16 @@ def make_encoder(settings: Seq2SeqConfig, dtype: Any) -> keras.layers.Layer:
 
 def make_bridge(settings: Seq2SeqConfig, dtype: Any) -> Bridge | None:
     """Return what makes the decoder's first state of the encoder's last; None for a Transformer."""
+    shared = {"kind": settings.bridge, "dtype": dtype, "name": "bridge"}
     if settings.decoder == "transformer":
         return None
-    layers, kind = settings.decoder_layers, settings.bridge
-    return Bridge(settings.units, layers=layers, kind=kind, dtype=dtype, name="bridge")
+    if isinstance(settings.decoder, str):
+        parts, layers = STATE_PARTS[settings.rnn], settings.decoder_layers
+        return Bridge(settings.units, layers=layers, state_parts=parts, **shared)
+    cell = _checked_part(settings.decoder, "decoder", DecoderCell)
+    if not cell.state_parts:
+        return None
+    return Bridge(cell.units, layers=cell.layers, state_parts=cell.state_parts, **shared)
 
 
 def make_decoder(settings: Seq2SeqConfig, dtype: Any) -> AttentionDecoder:
@@ -56,10 +63,18 @@ def make_decoder(settings: Seq2SeqConfig, dtype: Any) -> AttentionDecoder:
     return AttentionDecoder(cell, **rates, dtype=dtype, name="decoder")
 
 
+def _checked_part(part: Any, name: str, kind: type) -> Any:
+    if not isinstance(part, kind):
+        raise TypeError(f"`{name}` must be a {kind.__name__}. Received: {name}={part!r}.")
+    return part
+
+
 def _cell(settings: Seq2SeqConfig, dtype: Any) -> DecoderCell:
+    if not isinstance(settings.decoder, str):
+        return settings.decoder
     units, attention = settings.units, settings.attention
     shared = {"layers": settings.decoder_layers, "dtype": dtype, "name": "cell"}
-    options = _named(settings, "attention_units", "deep_output", "layer_norm")
+    options = _named(settings, "rnn", "attention_units", "deep_output", "layer_norm")
     if settings.decoder == "lstm":
         placed = _named(settings, "placement", "input_feeding")
         return AttentionCell(units, attention, **placed, **options, **shared)

@@ -13,11 +13,13 @@ from keras_attention.settings.layer_rules import (
     BRIDGES,
     MERGES,
     PLACEMENTS,
+    RNNS,
     check_input_feeding,
+    check_rnn,
     check_transformer_width,
     direction_units,
 )
-from keras_attention.settings.setting import Settings, setting
+from keras_attention.settings.setting import Settings, redeclare, setting
 
 ENCODERS = ("bilstm", "gnmt", "transformer")
 DECODERS = ("lstm", "gnmt", "transformer")
@@ -26,9 +28,14 @@ TIES = ("none", "target", "all")
 WIDEST = 16_384
 """Largest width of a layer, whose matrices have the square of it."""
 
-_OF_LSTMS = ("merge", "bridge", "layer_norm", "recurrent_dropout")
+_OF_LSTMS = ("rnn", "merge", "bridge", "layer_norm", "recurrent_dropout")
 _RATE = {"minimum": 0, "below": 1}
 _OWN_RATE = {"kind": float, "unset": -1.0, **_RATE}
+
+
+def _is_layer(value: object) -> bool:
+    """Whether a value is a Keras layer; importing Keras to ask would take seconds."""
+    return callable(getattr(value, "get_config", None))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +58,12 @@ class LayerConfig(Settings):
         "lstm",
         "what writes the target, over any encoder: AttentionCell, GNMTCell or TransformerCell",
         choices=DECODERS,
+    )
+    rnn: str = setting(
+        "lstm",
+        "recurrent layers of encoders and decoders other than Transformers: lstm, or gru (Cho et "
+        "al. 2014)",
+        choices=RNNS,
     )
     heads: int = setting(
         4,
@@ -137,23 +150,26 @@ class LayerConfig(Settings):
     @property
     def output_width(self) -> int:
         """Width of the decoder's output."""
-        return (self.attention_units if self.projects else None) or self.units
+        own: int | None = getattr(self.decoder, "output_width", None)
+        return own or (self.attention_units if self.projects else None) or self.units
 
     @property
     def unread(self) -> frozenset[str]:
         """Names of the settings that no encoder, bridge or decoder of this kind reads."""
-        encoder, decoder = (kind != "transformer" for kind in (self.encoder, self.decoder))
+        kinds = self.encoder, self.decoder
+        encoder, decoder = (kind in ("bilstm", "lstm", "gnmt") for kind in kinds)
         placed = self.decoder == "lstm" and self.attends
         conditions = {
-            "heads": not (encoder and decoder),
-            "feed_forward": not (encoder and decoder),
+            "heads": "transformer" in kinds,
+            "feed_forward": "transformer" in kinds,
             "attention_units": self.projects,
             "placement": placed,
             "input_feeding": placed,
             "merge": encoder,
-            "bridge": decoder,
+            "bridge": self.decoder != "transformer",
+            "rnn": encoder or decoder,
             "layer_norm": encoder or decoder,
-            "recurrent_dropout": encoder or decoder,
+            "recurrent_dropout": encoder or self.decoder != "transformer",
         }
         return frozenset(name for name, read in conditions.items() if not read)
 
@@ -184,13 +200,17 @@ class LayerConfig(Settings):
         self._check_ties()
 
     def _check_decoder(self) -> None:
-        if self.decoder != "lstm" and not self.attends:
+        check_rnn(self.rnn, self.layer_norm)
+        if not isinstance(self.decoder, str):
+            self._refuse("input_feeding", "is a cell of your own")
+            self._refuse("deep_output", "is a cell of your own")
+        elif self.decoder != "lstm" and not self.attends:
             raise SettingError(
                 "decoder",
                 f"must be 'lstm' without an `attention`. Received: decoder={self.decoder!r}, "
                 f"attention={self.attention!r}.",
             )
-        if self.decoder == "gnmt":
+        elif self.decoder == "gnmt":
             self._refuse("input_feeding", "feeds the context to every layer")
         elif self.decoder == "transformer":
             self._refuse("input_feeding", "has no such output")
@@ -208,7 +228,7 @@ class LayerConfig(Settings):
     def _check_widths(self) -> None:
         if "transformer" in (self.encoder, self.decoder):
             check_transformer_width(self.units, self.heads)
-        if self.encoder != "transformer":
+        if self.encoder in ("bilstm", "gnmt"):
             direction_units(self.units, self.merge)
 
     def _check_unread(self) -> None:
@@ -245,8 +265,17 @@ class Seq2SeqConfig(LayerConfig):
         (8, 256, False)
     """
 
-    source_vocabulary_size: int = setting(MISSING, "number of source ids", kind=int, minimum=1)
+    source_vocabulary_size: int | None = setting(
+        MISSING,
+        "number of source ids; None where the encoder reads features, of a `source_shape`",
+        kind=int,
+        other=lambda value: value is None,
+        minimum=1,
+    )
     target_vocabulary_size: int = setting(MISSING, "number of target ids", kind=int, minimum=1)
+    source_shape: tuple[int | None, ...] | None = field(default=None)
+    encoder: Any = redeclare(LayerConfig, "encoder", other=_is_layer)
+    decoder: Any = redeclare(LayerConfig, "decoder", other=_is_layer)
     max_target_length: int | None = setting(
         None,
         "most steps of a search with decoder transformer, which needs it",
@@ -278,6 +307,7 @@ class Seq2SeqConfig(LayerConfig):
         for name in ("coverage_loss", "guided_alignment", "copying"):
             if getattr(self, name) and not self.attends:
                 raise SettingError(name, "needs `attention`. Received: attention=None.")
+        self._check_source()
         super().check_together()
         if self.decoder == "transformer" and self.max_target_length is None:
             raise SettingError(
@@ -292,3 +322,18 @@ class Seq2SeqConfig(LayerConfig):
                 "'all' needs one joint vocabulary. Received: "
                 f"source_vocabulary_size={sizes[0]}, target_vocabulary_size={sizes[1]}.",
             )
+
+    def _check_source(self) -> None:
+        if (self.source_vocabulary_size is None) == (self.source_shape is None):
+            raise SettingError(
+                "source_shape",
+                "must be given, such as (None, 13) for steps of 13 numbers, where "
+                "source_vocabulary_size=None, and only there. Received: "
+                f"source_vocabulary_size={self.source_vocabulary_size}, "
+                f"source_shape={self.source_shape}.",
+            )
+        if self.source_shape is None:
+            return
+        object.__setattr__(self, "source_shape", tuple(self.source_shape))
+        if self.copying:
+            raise SettingError("copying", "needs ids. Received: source_vocabulary_size=None.")

@@ -8,16 +8,18 @@ from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
 from keras_attention.layers.copy_output import CopyOutput
+from keras_attention.layers.decoder_cell import DecoderCell
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models import saved_classes as saved_classes
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
 from keras_attention.models.config import Seq2SeqConfig
+from keras_attention.models.encoding import run_encoder
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 from keras_attention.objectives import alignment_losses
 from keras_attention.objectives.losses import MaskedCrossentropy, token_weights
 from keras_attention.objectives.replicas import replica_count, weigh_replica
-from keras_attention.ops.masking import real_tokens
+from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps
 from keras_attention.settings.documented import documented
 
@@ -39,11 +41,20 @@ class Seq2Seq(keras.Model):
 
     Args:
         attention: an `AttentionMechanism`, or `None` for the plain fixed-vector model.
+        source_shape: shape of the features of one source, such as `(None, 13)` for any number of
+            steps of 13 numbers; a step of zeros alone is padding. Features of more axes, such as
+            the pictures `(28, 28, 1)`, have no padding, and need an encoder of your own. One axis
+            means that the encoder reads ids as they are. Default `None`: ids, which are embedded.
         {settings}
         **options: `name`, `dtype` and `trainable` of `keras.Model`.
 
+    An `encoder` of your own is a Keras layer that `run_encoder` describes: it reads the embedded
+    ids or the features and returns the memory and its final states. A `decoder` of your own is a
+    `DecoderCell`, which has its attention in it.
+
     Call arguments:
-        inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`; then, with `copying`,
+        inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, or features
+            `[B, *source_shape]` as the source; then, with `copying`,
             optionally the `pointers` of `CopyOutput`, `[B, T, S]`, for the target to be predicted;
             and last, with `guided_alignment` in training, the given alignment `[B, T, S]`.
         training: whether dropout is active.
@@ -68,7 +79,7 @@ class Seq2Seq(keras.Model):
 
     def __init__(
         self,
-        source_vocabulary_size: int,
+        source_vocabulary_size: int | None,
         target_vocabulary_size: int,
         *,
         attention: AttentionMechanism | None = None,
@@ -76,6 +87,7 @@ class Seq2Seq(keras.Model):
     ) -> None:
         own, options = Seq2SeqConfig.split(settings)
         super().__init__(**options)
+        attention = _mechanism(attention, own.get("decoder"))
         self.settings = config = Seq2SeqConfig(
             source_vocabulary_size=source_vocabulary_size,
             target_vocabulary_size=target_vocabulary_size,
@@ -86,7 +98,7 @@ class Seq2Seq(keras.Model):
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
         if config.tie_embeddings == "all":
             self.source_embedding = self.target_embedding
-        else:
+        elif source_vocabulary_size is not None:
             self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
         self.encoder = make_encoder(config, policy)
         self.bridge = make_bridge(config, policy)
@@ -98,7 +110,7 @@ class Seq2Seq(keras.Model):
             self.output_projection = keras.layers.Dense(
                 target_vocabulary_size, dtype=policy, name="output_projection"
             )
-        if config.copying:
+        if config.copying and source_vocabulary_size is not None:
             self.copy_output = CopyOutput(
                 source_vocabulary_size, target_vocabulary_size, dtype=policy, name="copy_output"
             )
@@ -117,12 +129,10 @@ class Seq2Seq(keras.Model):
     def build(self, input_shape: Any = None) -> None:
         """Makes every weight; the shapes follow from the arguments alone."""
         embedded = (None, None, self.settings.embedding)
-        memory = (None, None, self.settings.units)
         self.target_embedding.build((None, None))
-        if not self.source_embedding.built:
+        if self.settings.source_shape is None and not self.source_embedding.built:
             self.source_embedding.build((None, None))
-        self.encoder.build(embedded)
-        _, states = self.encoder.compute_output_shape(embedded)
+        memory, states = self._build_encoder()
         if self.bridge is not None:
             self.bridge.build(states)
         self.decoder.build(embedded, memory)
@@ -136,6 +146,14 @@ class Seq2Seq(keras.Model):
             self.copy_output.build((None, self.settings.target_vocabulary_size), (None, width))
         self.built = True
 
+    def _build_encoder(self) -> tuple[Any, Any]:
+        """The shapes of the memory and of the final states."""
+        shape = self.settings.source_shape or (None, self.settings.embedding)
+        source = keras.KerasTensor((None, *shape), self.compute_dtype if shape[1:] else "int32")
+        mask = keras.KerasTensor((None, shape[0]), "bool") if len(shape) < 3 else None
+        memory, states, _ = run_encoder(self.encoder, source, mask)
+        return memory.shape, [[tensor.shape for tensor in layer] for layer in states]
+
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Returns the shape of the logits, `[B, T, V]`."""
         return (*input_shape[1], self.settings.target_vocabulary_size)
@@ -143,7 +161,7 @@ class Seq2Seq(keras.Model):
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Logits of the target under teacher forcing; see the class for shapes."""
         source, target, *given = inputs
-        source, target = ops.cast(source, "int32"), ops.cast(target, "int32")
+        target = ops.cast(target, "int32")
         settings, (packed, unpack) = self.settings, pack_steps(target)
         guide = given.pop() if settings.guided_alignment and given else None
         pointers = given.pop() if settings.copying and given else None
@@ -267,18 +285,37 @@ class Seq2Seq(keras.Model):
         return logits, alignment if return_alignment else None
 
     def encode(self, source: Tensor, training: bool = False) -> tuple[Memory, Any]:
-        """Reads source ids `[B, S]`: the memory, and the decoder's first state."""
+        """Return the memory of a source, and the decoder's first state.
+
+        Args:
+            source: ids `[B, S]` or features `[B, *source_shape]`.
+            training: whether dropout is active.
+
+        Raises:
+            ValueError: if the source has another number of axes.
+        """
         if not self.built:
             self.build()
-        mask = real_tokens(source)
-        embedded = self.embedding_dropout(self.source_embedding(source), training=training)
-        values, states = self.encoder(embedded, mask=mask, training=training)
-        values = self.memory_dropout(values, training=training)
+        source = self._checked_source(source)
+        mask = real_steps(source) if len(source.shape) < 4 else None
+        read = source
+        if self.settings.source_shape is None:
+            read = self.embedding_dropout(self.source_embedding(source), training=training)
+        values, states, mask = run_encoder(self.encoder, read, mask, training)
+        values = ops.cast(self.memory_dropout(values, training=training), self.compute_dtype)
         cell = self.decoder.cell
         bridged = () if self.bridge is None else self.bridge(states)
         state = cell.initial_state(bridged, values, mask)
         copies = self.copy_output.target_ids(source) if self.settings.copying else ()
         return Memory(values, cell.project(values), mask, copies), state
+
+    def _checked_source(self, source: Tensor) -> Tensor:
+        shape = self.settings.source_shape
+        axes = 2 if shape is None else 1 + len(shape)
+        if len(source.shape) != axes:
+            kind = "ids [B, S]" if shape is None else f"features [B, *{shape}]"
+            raise ValueError(f"`source` must be {kind}. Received: shape {tuple(source.shape)}.")
+        return ops.cast(source, "int32" if axes == 2 else self.compute_dtype)
 
     def step(
         self,
@@ -315,8 +352,8 @@ class Seq2Seq(keras.Model):
         return self._predict(output, alignment, memory, table), state, alignment
 
     @property
-    def vocabulary_sizes(self) -> tuple[int, int]:
-        """The numbers of source and of target ids."""
+    def vocabulary_sizes(self) -> tuple[int | None, int]:
+        """The numbers of source ids, `None` for features, and of target ids."""
         return self.settings.source_vocabulary_size, self.settings.target_vocabulary_size
 
     @property
@@ -358,16 +395,38 @@ class Seq2Seq(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this model."""
-        attention = keras.saving.serialize_keras_object(self.decoder.cell.attention)
-        return {**super().get_config(), **dict(self.settings.values()), "attention": attention}
+        config = {**super().get_config(), **dict(self.settings.values())}
+        if self.settings.source_shape is not None:
+            config["source_shape"] = self.settings.source_shape
+        config["attention"] = self.settings.attention
+        if not isinstance(self.settings.decoder, str):
+            config["attention"] = None  # it is in the cell
+        for part in ("attention", "encoder", "decoder"):
+            if not isinstance(config[part], str):
+                config[part] = keras.saving.serialize_keras_object(config[part])
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Seq2Seq":
-        """Rebuilds the model and the mechanism in it."""
-        attention = keras.saving.deserialize_keras_object(
-            config["attention"], custom_objects=custom_objects
+        """Rebuilds the model and the layers in it."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
+            for name in ("attention", "encoder", "decoder")
+            if isinstance(config.get(name), dict)
+        }
+        return cls(**{**config, **parts})
+
+
+def _mechanism(attention: Any, decoder: Any) -> Any:
+    """The mechanism, which a decoder cell of the user's own has in it."""
+    if not isinstance(decoder, DecoderCell):
+        return attention
+    if attention is not None:
+        raise ValueError(
+            "`attention` must be None with a decoder cell of your own, which has its attention in "
+            f"it. Received: attention={attention!r}."
         )
-        return cls(**{**config, "attention": attention})
+    return decoder.attention
 
 
 def _refuse_class_weight(class_weight: Any) -> None:

@@ -22,6 +22,20 @@ def real_tokens(ids: Tensor) -> Tensor:
     return ops.not_equal(ids, PAD_ID)
 
 
+def real_steps(source: Tensor) -> Tensor:
+    """Return the mask of a source: True where a step is real.
+
+    Args:
+        source: ids `[B, S]`, where 0 is padding; or features `[B, S, F]`, where a step of zeros
+            alone is padding, as in `keras.layers.Masking`.
+
+    Returns:
+        Boolean tensor `[B, S]`.
+    """
+    real = ops.not_equal(source, 0)
+    return real if len(source.shape) == 2 else ops.any(real, axis=-1)
+
+
 def token_places(mask: Tensor) -> Tensor:
     """Return the position of each real token among those of its row, counted from 0.
 
@@ -38,6 +52,28 @@ def token_places(mask: Tensor) -> Tensor:
     [[0, 0, 1]]
     """
     return ops.maximum(ops.cumsum(ops.cast(mask, "int32"), axis=-1) - 1, 0)
+
+
+def masked_mean(memory: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Return the mean over the real steps.
+
+    Args:
+        memory: float tensor `[B, S, M]`.
+        mask: boolean tensor `[B, S]`, True where the step is real; `None` keeps every step.
+
+    Returns:
+        `[B, M]`; zeros where no step is real.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_attention.ops.masking import masked_mean
+    >>> float(masked_mean(np.array([[[2.0], [4.0], [9.0]]]), np.array([[True, True, False]]))[0, 0])
+    3.0
+    """
+    if mask is None:
+        return ops.mean(memory, axis=1)
+    real = ops.expand_dims(ops.cast(mask, memory.dtype), -1)
+    return ops.sum(memory * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -9,6 +9,24 @@ PLACEMENTS = ("before", "after")
 MERGES = ("concat", "sum")
 BRIDGES = ("dense", "copy", "zero")
 
+STATE_PARTS = {"lstm": 2, "gru": 1}
+"""The kinds of recurrent layers, and how many tensors their state has: `(h, c)` or `(h,)`."""
+
+RNNS = tuple(STATE_PARTS)
+
+
+def check_rnn(rnn: str, layer_norm: bool) -> None:
+    """Check the kind of a recurrent layer.
+
+    Raises:
+        SettingError: if it is none of `RNNS`, or a GRU is to be layer-normalised.
+    """
+    checked_choice(rnn, "rnn", RNNS)
+    if layer_norm and rnn != "lstm":
+        raise SettingError(
+            "layer_norm", f"needs rnn='lstm'. Received: layer_norm={layer_norm}, rnn={rnn!r}."
+        )
+
 
 def direction_units(width: int, merge: str) -> int:
     """Return the width of each direction of an encoder, so that the memory is `width` wide.

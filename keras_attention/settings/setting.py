@@ -64,7 +64,8 @@ class Setting:
     def expected(self) -> str:
         """What is accepted, in words."""
         if self.choices:
-            return "one of " + ", ".join(map(repr, self.choices))
+            names = "one of " + ", ".join(map(repr, self.choices))
+            return names + ", or a Keras layer" if self.layer else names
         return self._describe(self.maximum)
 
     @property

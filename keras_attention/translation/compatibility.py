@@ -24,6 +24,11 @@ def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
     tokenizers = codec.source, codec.target
     for side, tokenizer, expected in zip(SIDES, tokenizers, model.vocabulary_sizes, strict=True):
         size = len(tokenizer.vocabulary)
+        if expected is None:
+            raise InputError(
+                "expected a model that reads text. Received: one that reads features; `search` "
+                "takes it, and so do the exports in keras_attention.export.features."
+            )
         if size != expected:
             raise InputError(
                 f"the {side} vocabulary is another model's: expected {expected} tokens. "

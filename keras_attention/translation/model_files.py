@@ -2,7 +2,9 @@
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -122,12 +124,22 @@ def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras
     """
     config = model.get_config()
     if dtype or is_narrow(model):
-        for part in (config, (config["attention"] or {}).get("config", {})):
-            part["dtype"] = dtype or "float32"
+        for part in _parts(config):
+            if "dtype" in part:
+                part["dtype"] = dtype or "float32"
     copy = type(model).from_config(config)
     copy.build()
     copy.set_weights(model.get_weights())
     return copy
+
+
+def _parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the config of a model and those of the mechanism and of the user's own layers in it."""
+    yield config
+    for name in ("attention", "encoder", "decoder"):
+        part = config.get(name)
+        if isinstance(part, dict):
+            yield from _parts(part["config"])
 
 
 def is_narrow(model: keras.Model) -> bool:

@@ -60,7 +60,7 @@ def test_a_servers_steps_are_the_models(translator, tmp_path):
     specs = steps.step_specs(encode.structured_outputs, any_source)
     graphs = {"encode": encode, "step": steps.trace(partial(steps.step, model), **specs)}
     holder = tf.Module()
-    holder.weights = raw_variables(translator)
+    holder.weights = raw_variables(translator.single_model)
     tf.saved_model.save(holder, str(tmp_path), signatures=graphs)
     signatures = tf.saved_model.load(str(tmp_path)).signatures
 

@@ -17,7 +17,7 @@ from protocol import Reply, measured
 from keras_attention import MaskedAccuracy, MaskedCrossentropy
 from keras_attention.decoding.top_tokens import likeliest
 from keras_attention.fast.fused_adam import FusedAdam
-from keras_attention.fast.hoisted_lstm import LSTM
+from keras_attention.fast.hoisted_rnn import HoistedLSTM
 from keras_attention.special_tokens import PAD_ID, START_ID
 
 
@@ -88,7 +88,7 @@ class Parts:
 
     def lstm(self, how: str, units: int) -> tuple[Any, list[Any]]:
         """All outputs of an LSTM over a batch, and the gradients of inputs and weights."""
-        made = LSTM if how == "ours" else keras.layers.LSTM
+        made = HoistedLSTM if how == "ours" else keras.layers.LSTM
         layer = made(units, return_sequences=True)
         inputs = tf.random.normal([self.config[key] for key in ("batch", "steps", "embedding")])
         layer.build(inputs.shape)

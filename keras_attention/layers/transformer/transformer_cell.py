@@ -83,7 +83,11 @@ class TransformerCell(DecoderCell):
         https://arxiv.org/abs/1706.03762
     """
 
-    bridged = False
+    @property
+    def state_parts(self) -> int:
+        """Nothing: the state is what the steps before have written."""
+        return 0
+
     noisy = False
 
     def __init__(

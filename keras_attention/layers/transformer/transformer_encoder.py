@@ -12,6 +12,7 @@ from keras_attention.layers.transformer.transformer_blocks import (
     PositionedInput,
     SelfAttention,
 )
+from keras_attention.ops.masking import masked_mean
 from keras_attention.settings.arguments import checked_units
 from keras_attention.settings.layer_rules import checked_sizes
 
@@ -21,8 +22,8 @@ class TransformerEncoder(keras.layers.Layer):
     """Stacked self-attention and feed-forward blocks (Vaswani et al. 2017, 3.1).
 
     Attention is Keras's own `MultiHeadAttention`, norms stand before the blocks, positions are
-    sinusoids, so that no source is too long. An LSTM decoder's first state is bridged from the
-    mean of the memory over the real tokens, in place of both `h` and `c`.
+    sinusoids, so that no source is too long. The final state, of which a bridge makes the first one
+    of an LSTM or GRU decoder, is the mean of the memory over the real tokens.
 
     Args:
         units: width of the memory, even and a multiple of `heads`.
@@ -38,7 +39,7 @@ class TransformerEncoder(keras.layers.Layer):
         training: whether dropout is active.
 
     Returns:
-        `(memory, states)`: memory `[B, S, units]`; states a tuple with one `(h, c)`.
+        `(memory, states)`: memory `[B, S, units]`; states `((mean,),)`.
 
     Raises:
         ValueError: if an argument is out of range or does not fit the others.
@@ -46,8 +47,8 @@ class TransformerEncoder(keras.layers.Layer):
     Example:
     >>> import numpy as np
     >>> from keras_attention import TransformerEncoder
-    >>> memory, ((h, c),) = TransformerEncoder(8, heads=2)(np.ones((2, 5, 3), "float32"))
-    >>> tuple(memory.shape), tuple(h.shape)
+    >>> memory, ((mean,),) = TransformerEncoder(8, heads=2)(np.ones((2, 5, 3), "float32"))
+    >>> tuple(memory.shape), tuple(mean.shape)
     ((2, 5, 8), (2, 8))
 
     Reference:
@@ -94,23 +95,22 @@ class TransformerEncoder(keras.layers.Layer):
 
     def call(
         self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
-    ) -> tuple[Tensor, tuple[tuple[Tensor, Tensor]]]:
+    ) -> tuple[Tensor, tuple[tuple[Tensor]]]:
         """Reads the whole source; see the class for shapes."""
         x = self.positioned(inputs, ops.arange(ops.shape(inputs)[1]), mask)
         for attention, feed_forward in zip(self.attentions, self.feed_forwards, strict=True):
             x = feed_forward(attention(x, seen=mask, training=training), training=training)
         memory = self.norm(x)
-        mean = _masked_mean(memory, mask)
-        return memory, ((mean, mean),)
+        return memory, ((masked_mean(memory, mask),),)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         """Memory keeps the inputs' mask; the states have none."""
-        return mask, ((None, None),)
+        return mask, ((None,),)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shapes of the memory and of the states."""
         batch, steps = input_shape[:2]
-        return (batch, steps, self.units), (((batch, self.units),) * 2,)
+        return (batch, steps, self.units), (((batch, self.units),),)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this layer."""
@@ -122,11 +122,3 @@ class TransformerEncoder(keras.layers.Layer):
             "feed_forward": self.feed_forward,
             "dropout": self.dropout,
         }
-
-
-def _masked_mean(memory: Tensor, mask: Tensor | None) -> Tensor:
-    """The mean `[B, M]` over real tokens; zeros where there is none."""
-    if mask is None:
-        return ops.mean(memory, axis=1)
-    real = ops.expand_dims(ops.cast(mask, memory.dtype), -1)
-    return ops.sum(memory * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)

@@ -67,15 +67,15 @@ def general(cell, query):
 
 def before(cell, state):
     """Bahdanau et al. 2015: the previous state queries, the context enters the LSTM."""
-    context, alignment = general(cell, state.lstm[-1][0])
-    h, lstm = stacked(cell, np.concatenate([INPUTS, context], -1), state.lstm)
+    context, alignment = general(cell, state.layers[-1][0])
+    h, lstm = stacked(cell, np.concatenate([INPUTS, context], -1), state.layers)
     return h, DecoderState(lstm), alignment
 
 
 def after(cell, state):
     """Luong et al. 2015, equation 5, and 3.3 where the attentional vector is fed back."""
     x = np.concatenate([INPUTS, state.attentional], -1) if cell.input_feeding else INPUTS
-    h, lstm = stacked(cell, x, state.lstm)
+    h, lstm = stacked(cell, x, state.layers)
     context, alignment = general(cell, h)
     (W,) = doubles(cell.attentional_projection.kernel)
     vector = np.tanh(np.concatenate([context, h], -1) @ W)
@@ -84,7 +84,7 @@ def after(cell, state):
 
 def without(cell, state):
     """The plain fixed-vector decoder of Sutskever et al. 2014."""
-    h, lstm = stacked(cell, INPUTS, state.lstm)
+    h, lstm = stacked(cell, INPUTS, state.layers)
     return h, DecoderState(lstm), np.zeros((2, 5))
 
 
@@ -121,7 +121,7 @@ def test_more_padding_changes_nothing(name):
 
 def test_noise_multiplies_what_the_layers_read():
     cell = built("none", layers=3)
-    lstm = state_of(cell).lstm
+    lstm = state_of(cell).layers
     masks = [normal(2, 4, seed=20 + i) for i in range(5)]
     noise = StepNoise(between=tuple(masks[:2]), recurrent=tuple(masks[2:]))
     run = evaluated(lambda x, lstm: cell(x, DecoderState(lstm), MEMORY, noise=noise), cell)
@@ -132,7 +132,7 @@ def test_noise_multiplies_what_the_layers_read():
         (h, c), mask = lstm[index], noise.recurrent[index]
         new.append(lstm_step(below, (h * mask, c), doubles(*layer.cell.weights)))
         x = x + new[-1][0] if index else new[-1][0]
-    assert_close((output, state.lstm), (x, tuple(new)), rtol=1e-4)
+    assert_close((output, state.layers), (x, tuple(new)), rtol=1e-4)
 
 
 @every_placement
@@ -146,9 +146,9 @@ def test_output_width_is_that_of_the_output(name):
 @every_placement
 def test_initial_state_has_the_structure_of_every_later_one(name):
     cell = built(name, layers=2)
-    lstm = state_of(cell).lstm
+    lstm = state_of(cell).layers
     first = to_numpy(cell.initial_state(lstm))
-    assert_close(first.lstm, lstm)
+    assert_close(first.layers, lstm)
     if cell.input_feeding:
         assert_close(first.attentional, np.zeros((2, 3), "float32"))
     _, later, _ = step(cell, INPUTS, first, MEMORY)

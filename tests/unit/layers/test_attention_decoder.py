@@ -87,14 +87,14 @@ def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):
     decoder = built(name, layers=3)
     noise = StepNoise(tuple(normal(2, 4, seed=20 + i) for i in range(2)) if noisy else ())
     pull = [normal(2, 3, 4, seed=30), normal(2, 3, 5, seed=31), normal(2, 4, seed=32)]
-    lstm = state_of(decoder).lstm
+    lstm = state_of(decoder).layers
 
     def loss(unroll):
         def function(target, memory, h):
             state = DecoderState(((h, lstm[0][1]), *lstm[1:]))
             keys = decoder.cell.project(memory)
             outputs, last, alignment = unroll(target, state, memory, MASK, keys, noise)
-            parts = outputs, alignment, last.lstm[-1][1]
+            parts = outputs, alignment, last.layers[-1][1]
             return sum(ops.sum(x * weights) for x, weights in zip(parts, pull, strict=True))
 
         return gradients(function, decoder.trainable_variables, TARGET, MEMORY, lstm[0][0])

@@ -91,10 +91,10 @@ def state(layers):
 def stepped(layer, inputs, before):
     """The bottom layer's previous `h` queries; the context enters every layer (section 3)."""
     (W,) = doubles(layer.attention.key_projection.kernel)
-    query = before.lstm[0][0][:, None]
+    query = before.layers[0][0][:, None]
     context, alignment = attend(lambda h, k, s: h @ W.T @ k, query, MEMORY, MASK)
     context, x, new = context[:, 0], inputs, []
-    for number, (each, old) in enumerate(zip(layer.lstms, before.lstm, strict=True), 1):
+    for number, (each, old) in enumerate(zip(layer.lstms, before.layers, strict=True), 1):
         fed = np.concatenate([x, context], -1)
         new.append(lstm_step(fed, old, doubles(*each.cell.weights)))
         x = x + new[-1][0] if number >= 3 else new[-1][0]

@@ -14,7 +14,7 @@ AFTER = {"attention": LuongAttention, "placement": "after"}
 
 @pytest.fixture
 def asked(monkeypatch):
-    """How often Keras was asked for the backend's own LSTM, which is cuDNN's on a GPU."""
+    """How often Keras was asked for the backend's own LSTM or GRU, which is cuDNN's on a GPU."""
     calls = []
 
     def decline(*arguments, **options):
@@ -22,6 +22,7 @@ def asked(monkeypatch):
         raise NotImplementedError
 
     monkeypatch.setattr(backend, "lstm", decline)
+    monkeypatch.setattr(backend, "gru", decline)
     return calls
 
 
@@ -36,6 +37,7 @@ def run(attention, placement, **options):
     ("options", "times"),
     [
         (AFTER, 3),
+        ({**AFTER, "rnn": "gru"}, 3),
         ({**AFTER, "encoder_layers": 2, "decoder_layers": 3, "dropout": 0.3}, 7),
         ({"attention": None, "placement": "after"}, 3),
         # What is fed back needs our loop over time, in the decoder alone.
@@ -46,7 +48,7 @@ def run(attention, placement, **options):
         ({**AFTER, "layer_norm": True}, 0),
     ],
 )
-def test_the_backends_lstm_is_asked_first(options, times, asked):
+def test_the_backends_own_layer_is_asked_first(options, times, asked):
     run(**options)
     assert len(asked) == times
 

@@ -233,8 +233,8 @@ def test_every_bridge_fits_every_merge(merge, bridge):
     model = built(merge=merge, bridge=bridge, encoder_layers=2, decoder_layers=3)
     memory, state = model.encode(SOURCE)
     assert memory.values.shape == (3, 4, 4)
-    assert [h.shape for h, _ in state.lstm] == [(3, 4)] * 3
-    assert bool(np.any(to_numpy(state.lstm))) == (bridge != "zero")
+    assert [h.shape for h, _ in state.layers] == [(3, 4)] * 3
+    assert bool(np.any(to_numpy(state.layers))) == (bridge != "zero")
 
 
 @pytest.mark.parametrize("score, placement", ONE_OF_EACH)

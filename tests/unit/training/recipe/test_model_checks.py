@@ -25,6 +25,7 @@ OTHERS = {
     "feed_forward": [6],
     "placement": ["after"],
     "input_feeding": [True],
+    "rnn": ["gru"],
     "merge": ["sum"],
     "bridge": ["zero"],
     "layer_norm": [True],

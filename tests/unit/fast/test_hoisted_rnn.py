@@ -6,9 +6,10 @@ import pytest
 from keras import ops
 from support import cases, gradients, normal, randomize, tensorflow_only, to_numpy
 
-from keras_attention.fast import hoisted_lstm as module
-from keras_attention.fast.hoisted_lstm import LSTM, RNN, make_lstm
+from keras_attention.fast import hoisted_rnn as module
+from keras_attention.fast.hoisted_rnn import HoistedGRU, HoistedLSTM, HoistedRNN
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
+from keras_attention.layers.recurrent import make_recurrent
 
 UNITS = 5
 INPUTS = normal(4, 7, 4, seed=1)
@@ -17,11 +18,20 @@ MASK = np.arange(7) < LENGTHS[:, None]
 WEIGHTS = normal(4, 7, UNITS, seed=2)
 
 
-def keras_own(layer_norm, **options):
+KINDS = {"lstm": {}, "norm": {"layer_norm": True}, "gru": {"rnn": "gru"}}
+every_kind = pytest.mark.parametrize("kind", list(KINDS))
+
+
+def made(kind, units=UNITS, **options):
+    return make_recurrent(units, **KINDS[kind], dtype="float32", **options)
+
+
+def keras_own(kind, **options):
     over_time = {"return_sequences": True, "return_state": True, **options}
-    if layer_norm:
+    if kind == "norm":
         return keras.layers.RNN(LayerNormLSTMCell(UNITS), **over_time)
-    return keras.layers.LSTM(UNITS, **over_time)
+    layer = keras.layers.LSTM if kind == "lstm" else keras.layers.GRU
+    return layer(UNITS, **over_time)
 
 
 def results(layer, inputs, mask, state, training):
@@ -29,27 +39,28 @@ def results(layer, inputs, mask, state, training):
 
     def total(inputs, *state):
         options = {"initial_state": list(state) or None, "mask": mask, "training": training}
-        outputs, h, c = layer(inputs, **options)
-        return ops.sum(outputs * WEIGHTS) + 2 * ops.sum(h) + ops.sum(c * c)
+        outputs, h, *c = layer(inputs, **options)
+        return ops.sum(outputs * WEIGHTS) + 2 * ops.sum(h) + sum(ops.sum(x * x) for x in c)
 
     found = to_numpy(layer(inputs, initial_state=state, mask=mask, training=training))
     _, slopes = gradients(total, layer.trainable_variables, inputs, *(state or []))
     return found, slopes
 
 
-@pytest.mark.parametrize("layer_norm", [False, True])
+@every_kind
 @cases("go_backwards", [False, True], on_jax=[True])
 @cases("masked", [False, True], on_jax=[True])
 @cases("training", [False, True], on_jax=[True])
-def test_equals_keras_and_so_do_the_gradients(layer_norm, go_backwards, masked, training):
+def test_equals_keras_and_so_do_the_gradients(kind, go_backwards, masked, training):
     layers = [
-        make_lstm(UNITS, layer_norm=layer_norm, dtype="float32", go_backwards=go_backwards),
-        keras_own(layer_norm, go_backwards=go_backwards),
+        made(kind, go_backwards=go_backwards),
+        keras_own(kind, go_backwards=go_backwards),
     ]
     for layer in layers:
         layer.build(INPUTS.shape)
         randomize(layer, seed=3)
-    state = None if masked else [normal(4, UNITS, seed=4), normal(4, UNITS, seed=5)]
+    state = [normal(4, UNITS, seed=4), normal(4, UNITS, seed=5)][: 1 if kind == "gru" else 2]
+    state = None if masked else state
     mask = ops.convert_to_tensor(MASK) if masked else None
     (found, slopes), (expected, wanted) = (
         results(layer, INPUTS, mask, state, training) for layer in layers
@@ -60,9 +71,9 @@ def test_equals_keras_and_so_do_the_gradients(layer_norm, go_backwards, masked, 
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_recurrent_weights_have_the_slope_of_finite_differences(layer_norm):
-    layer = make_lstm(UNITS, layer_norm=layer_norm, dtype="float32")
+@every_kind
+def test_recurrent_weights_have_the_slope_of_finite_differences(kind):
+    layer = made(kind)
     layer.build(INPUTS.shape)
     randomize(layer, seed=6)
     variable = next(v for v in layer.trainable_variables if "recurrent_kernel" in v.path)
@@ -81,12 +92,12 @@ def test_recurrent_weights_have_the_slope_of_finite_differences(layer_norm):
 
 
 @tensorflow_only("its graphs alone leave shapes open")
-@pytest.mark.parametrize("layer_norm", [False, True])
+@every_kind
 @pytest.mark.parametrize("rows", [4, 0])
-def test_a_graph_of_open_shapes_has_the_same_gradients(layer_norm, rows):
+def test_a_graph_of_open_shapes_has_the_same_gradients(kind, rows):
     import tensorflow as tf
 
-    layer = make_lstm(UNITS, layer_norm=layer_norm, dtype="float32")
+    layer = made(kind)
     layer.build(INPUTS.shape)
     randomize(layer, seed=8)
 
@@ -116,9 +127,9 @@ def loops(monkeypatch):
 
 
 @tensorflow_only("the others keep Keras's loop")
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_what_recipes_use_runs_on_our_loop(layer_norm, loops):
-    make_lstm(UNITS, layer_norm=layer_norm, dtype="float32")(INPUTS, training=True)
+@every_kind
+def test_what_recipes_use_runs_on_our_loop(kind, loops):
+    made(kind)(INPUTS, training=True)
     assert len(loops) == 1
 
 
@@ -134,29 +145,29 @@ def test_what_recipes_use_runs_on_our_loop(layer_norm, loops):
     ],
 )
 def test_what_our_loop_does_not_know_runs_on_keras(settings, loops):
-    layer = LSTM(UNITS, return_sequences=True, seed=1, **settings)
+    layer = HoistedLSTM(UNITS, return_sequences=True, seed=1, **settings)
     layer(INPUTS, training=True)
     assert not loops
 
 
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_over_time_is_the_cell_step_by_step(layer_norm):
-    lstm = make_lstm(4, layer_norm=layer_norm, dtype="float32")
+@every_kind
+def test_over_time_is_the_cell_step_by_step(kind):
+    layer = made(kind, 4)
     x = np.random.default_rng(2).normal(size=(2, 5, 3)).astype("float32")
-    outputs, h, c = lstm(x)
-    state = [np.zeros((2, 4), "float32")] * 2
+    outputs, *last = layer(x)
+    state = [np.zeros((2, 4), "float32")] * len(last)
     for t in range(5):
-        step, state = lstm.cell(x[:, t], state)
+        step, state = layer.cell(x[:, t], state)
         np.testing.assert_allclose(
             ops.convert_to_numpy(outputs[:, t]), ops.convert_to_numpy(step), atol=1e-5
         )
-    np.testing.assert_allclose(ops.convert_to_numpy(c), ops.convert_to_numpy(state[1]), atol=1e-5)
+    np.testing.assert_allclose(to_numpy(last[-1]), to_numpy(state[-1]), atol=1e-5)
 
 
-@pytest.mark.parametrize("layer_norm", [False, True])
-def test_recurrent_dropout_is_active_in_training_alone(layer_norm):
+@every_kind
+def test_recurrent_dropout_is_active_in_training_alone(kind):
     keras.utils.set_random_seed(3)
-    lstm = make_lstm(8, layer_norm=layer_norm, recurrent_dropout=0.5, dtype="float32")
+    lstm = made(kind, 8, recurrent_dropout=0.5)
     x = np.random.default_rng(3).normal(size=(2, 5, 3)).astype("float32")
     still = [ops.convert_to_numpy(lstm(x, training=False)[0]) for _ in range(2)]
     np.testing.assert_array_equal(*still)
@@ -164,11 +175,16 @@ def test_recurrent_dropout_is_active_in_training_alone(layer_norm):
 
 
 def test_the_kind_of_layer():
-    assert isinstance(make_lstm(4, layer_norm=False, dtype="float32"), LSTM)
-    assert isinstance(make_lstm(4, layer_norm=True, dtype="float32").cell, LayerNormLSTMCell)
+    assert isinstance(made("lstm"), HoistedLSTM) and isinstance(made("gru"), HoistedGRU)
+    assert isinstance(made("norm").cell, LayerNormLSTMCell)
 
 
 def test_saved_layers_come_back():
-    for layer in (LSTM(UNITS), RNN(LayerNormLSTMCell(UNITS))):
+    for layer in (HoistedLSTM(UNITS), HoistedGRU(UNITS), HoistedRNN(LayerNormLSTMCell(UNITS))):
         stored = keras.saving.serialize_keras_object(layer)
         assert type(keras.saving.deserialize_keras_object(stored)) is type(layer)
+
+
+def test_a_gru_that_resets_before_the_product_runs_on_keras(loops):
+    HoistedGRU(UNITS, reset_after=False)(INPUTS, training=True)
+    assert not loops

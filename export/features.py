@@ -1,0 +1,144 @@
+"""Exports of a model that reads features instead of text: SavedModel and TFLite."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.errors import InputError, check_positive
+from keras_attention.files.text_files import write_atomically
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.text.graph.graph_tokenizer import make_graph_tokenizer
+from keras_attention.text.tokenizer import Tokenizer
+
+from .graphs.portable import portable_model
+from .graphs.searches import raw_variables, search_all, search_best
+from .graphs.steps import Named, trace
+from .tflite.conversion import convert, lowered, paths_of
+from .tflite.device_graphs import BEAM_WIDTH
+from .tflite.precision import FLOAT32
+
+
+def export_features_saved_model(
+    model: Seq2Seq,
+    folder: str | Path,
+    options: SearchOptions,
+    *,
+    target: Tokenizer | None = None,
+    version: int = 1,
+) -> Path:
+    """Write `folder/version/`, the layout that TensorFlow Serving watches.
+
+    Signatures, of any number of sources `[B, *source_shape]`:
+
+    - `serving_default`: `source` to `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]` of
+      the best hypothesis, and `text` `[B]` where there is a `target`. Tokens are ids, padded with
+      0 behind the end token.
+    - `beam`: `source` to the same of `K` hypotheses, `[B, K, ...]`, best first.
+
+    Args:
+        model: a model with a `source_shape`.
+        folder: the folder to write the version folder into.
+        options: how to search; where `beam_width` is 1, `beam` carries 4 hypotheses.
+        target: the tokenizer that turns target ids into text.
+        version: TensorFlow Serving's version number, a positive integer.
+
+    Returns:
+        The version folder.
+
+    Raises:
+        InputError: if the model reads token ids, or cannot be exported.
+    """
+    source = _source_spec(model, rows=None)
+    check_positive(version=version)
+    path, module = Path(folder) / str(version), tf.Module()
+    copy = portable_model(model)
+    module.weights = raw_variables(copy)
+    written = None if target is None else make_graph_tokenizer(target)
+    module.target_tokenizer = written
+
+    def found_by(search: Any, options: SearchOptions, source: tf.Tensor) -> Named:
+        found = search(copy, source, options)
+        return found if written is None else {**found, "text": _text(written, found["tokens"])}
+
+    signatures = {
+        "serving_default": trace(partial(found_by, search_best, options), source),
+        "beam": trace(partial(found_by, search_all, _beam(options)), source),
+    }
+    with write_atomically(path, folder=True) as beside:
+        tf.saved_model.save(module, str(beside), signatures=signatures)
+    return path
+
+
+def export_features_tflite(
+    model: Seq2Seq,
+    path: str | Path,
+    options: SearchOptions,
+    *,
+    steps: int | None = None,
+    precision: str = FLOAT32,
+) -> Path:
+    """Write one TFLite file of built-in operators.
+
+    Its signatures take one source, `[1, *source_shape]`: `greedy` gives `tokens` `[1, T]`, `score`
+    `[1]` and `alignment` `[1, T, S]`; `beam` gives the same of `K` hypotheses, `[1, K, ...]`.
+
+    Args:
+        model: a model with a `source_shape`.
+        path: the file to write.
+        options: how to search; where `beam_width` is 1, `beam` carries 4 hypotheses.
+        steps: steps of a source, where `source_shape` leaves them open: pad sources with zeros.
+        precision: one of `tflite.conversion.PRECISIONS`.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: if the model reads token ids or cannot be exported, `steps` is missing, or there
+            is no such precision.
+    """
+    source = _source_spec(model, rows=1, steps=steps)
+    copy = portable_model(model)
+    greedy = dataclasses.replace(options, beam_width=1, groups=1)
+    graphs = {
+        "greedy": trace(lambda source: search_best(copy, source, greedy), source),
+        "beam": trace(lambda source: search_all(copy, source, _beam(options)), source),
+    }
+    content = lowered(convert(graphs, copy), paths_of(copy), precision)
+    with write_atomically(path) as beside:
+        beside.write_bytes(content)
+    return Path(path)
+
+
+def _source_spec(model: Seq2Seq, *, rows: int | None, steps: int | None = None) -> tf.TensorSpec:
+    shape = model.settings.source_shape
+    if shape is None:
+        raise InputError(
+            "expected a Seq2Seq that reads features. Received: one of token ids; export the "
+            "Translator of it."
+        )
+    first, *rest = shape
+    if rows and (first is None and steps is None or None in rest):
+        raise InputError(
+            "a TFLite file has one fixed shape: pass `steps`, the steps of a source. "
+            f"Received: source_shape={shape}, steps={steps}."
+        )
+    dtype = tf.float32 if rest else tf.int32
+    return tf.TensorSpec([rows, first if steps is None else steps, *rest], dtype, "source")
+
+
+def _beam(options: SearchOptions) -> SearchOptions:
+    if options.beam_width > 1:
+        return options
+    return dataclasses.replace(options, beam_width=BEAM_WIDTH)
+
+
+def _text(tokenizer: Any, ids: tf.Tensor) -> tf.Tensor:
+    """Texts `[...]` of ids `[..., T]`."""
+    texts = tokenizer.detokenize(tf.reshape(ids, [-1, ids.shape[-1]]))
+    return tf.reshape(texts, tf.shape(ids)[:-1])

@@ -1,0 +1,66 @@
+"""The recurrent layers that encoders and decoder cells are made of: LSTMs and GRUs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_attention.fast.hoisted_rnn import HoistedGRU, HoistedLSTM, HoistedRNN
+from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
+from keras_attention.ops.masking import Tensor
+from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias
+from keras_attention.settings.layer_rules import check_rnn
+
+
+def make_recurrent(
+    units: int,
+    *,
+    rnn: str = "lstm",
+    layer_norm: bool = False,
+    recurrent_dropout: float = 0.0,
+    dtype: Any,
+    **kwargs: Any,
+) -> keras.layers.RNN:
+    """Return a layer over time that returns all outputs and its state; `.cell` is one step.
+
+    Args:
+        units: width of the state, a positive integer.
+        rnn: `"lstm"`, or `"gru"` with the reset after the product, as cuDNN has it.
+        layer_norm: whether the step is a `LayerNormLSTMCell`.
+        recurrent_dropout: rate in [0, 1) on the previous `h`.
+        dtype: policy of the layer and of its cell.
+        **kwargs: as `keras.layers.RNN` takes them.
+
+    Raises:
+        SettingError: if there is no such kind, or a GRU is to be layer-normalised.
+    """
+    check_rnn(rnn, layer_norm)
+    over_time = {"return_sequences": True, "return_state": True, "dtype": dtype, **kwargs}
+    if layer_norm:
+        cell = LayerNormLSTMCell(units, recurrent_dropout=recurrent_dropout, dtype=dtype)
+        return HoistedRNN(cell, **over_time)
+    layer = HoistedLSTM if rnn == "lstm" else HoistedGRU
+    return layer(units, recurrent_dropout=recurrent_dropout, **over_time)
+
+
+def masked_step(
+    cell: Any, inputs: Tensor, state: Sequence[Tensor], mask: Tensor | None
+) -> tuple[Tensor, ...]:
+    """Take one step whose gates see the previous `h` times `mask`.
+
+    Args:
+        cell: the `.cell` of what `make_recurrent` returned.
+        inputs: `[B, E]`.
+        state: `(h, c)` or `(h,)`, each `[B, units]`.
+        mask: dropout mask `[B, units]`, or `None`.
+
+    Returns:
+        The next state, whose `h` is the output.
+    """
+    if mask is None:
+        return tuple(cell(inputs, list(state))[1])
+    product = ops.matmul(state[0] * mask, ops.cast(cell.recurrent_kernel, inputs.dtype))
+    bias = recurrent_bias(cell)
+    product = product if bias is None else product + bias
+    return next_state(cell, project_inputs(cell, inputs), product, state)

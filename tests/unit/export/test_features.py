@@ -1,0 +1,34 @@
+import pytest
+
+from keras_attention import InputError, LuongAttention, SearchOptions, Seq2Seq, Translator
+from keras_attention.export.features import export_features_saved_model, export_features_tflite
+from keras_attention.text import CharacterTokenizer
+from keras_attention.text.vocabulary import Vocabulary
+
+OPTIONS = SearchOptions(max_length=4)
+
+
+def model_of(**settings):
+    return Seq2Seq(**{"target_vocabulary_size": 7, "units": 4, "embedding": 3, **settings})
+
+
+def test_models_of_token_ids_are_refused(tmp_path):
+    for export in (export_features_saved_model, export_features_tflite):
+        with pytest.raises(InputError, match="expected a Seq2Seq that reads features"):
+            export(model_of(source_vocabulary_size=9), tmp_path / "export", OPTIONS)
+
+
+def test_tflite_needs_a_fixed_number_of_steps(tmp_path):
+    model = model_of(
+        source_vocabulary_size=None, source_shape=(None, 3), attention=LuongAttention()
+    )
+    message = r"pass `steps`.*source_shape=\(None, 3\), steps=None"
+    with pytest.raises(InputError, match=message):
+        export_features_tflite(model, tmp_path / "model.tflite", OPTIONS)
+
+
+def test_a_translator_refuses_a_model_that_reads_features():
+    model = model_of(source_vocabulary_size=None, source_shape=(None, 3))
+    tokenizer = CharacterTokenizer(Vocabulary(list("abc")))
+    with pytest.raises(InputError, match="expected a model that reads text"):
+        Translator.from_model(model, tokenizer, tokenizer, max_source_length=4, max_length=4)
