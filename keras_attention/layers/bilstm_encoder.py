@@ -11,13 +11,14 @@ from keras_attention.attention.base.attention_mechanism import (
     checked_rate,
     checked_units,
 )
+from keras_attention.attention.base.configured import Configured
 from keras_attention.fast.hoisted_lstm import make_lstm
 
 MERGES = ("concat", "sum")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class BiLSTMEncoder(keras.layers.Layer):
+class BiLSTMEncoder(Configured, keras.layers.Layer):
     """Stacked bidirectional LSTM: `memory_s = [forward_s; backward_s]` (Bahdanau et al. 2015, 3.2).
 
     From the second layer on, a layer's input is added to its output, so that deep encoders train.
@@ -126,18 +127,6 @@ class BiLSTMEncoder(keras.layers.Layer):
         batch, steps = input_shape[:2]
         states = tuple(((batch, self.units),) * 4 for _ in range(self.layers))
         return (batch, steps, self.memory_width), states
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "layers": self.layers,
-            "merge": self.merge,
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "layer_norm": self.layer_norm,
-        }
 
 
 def direction_units(width: int, merge: str) -> int:

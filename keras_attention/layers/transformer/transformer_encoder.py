@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor, checked_units
+from keras_attention.attention.base.configured import Configured
 from keras_attention.layers.transformer.transformer_blocks import (
     EPSILON,
     FeedForward,
@@ -16,7 +17,7 @@ from keras_attention.layers.transformer.transformer_blocks import (
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TransformerEncoder(keras.layers.Layer):
+class TransformerEncoder(Configured, keras.layers.Layer):
     """Stacked self-attention and feed-forward blocks (Vaswani et al. 2017, 3.1).
 
     Attention is Keras's own `MultiHeadAttention`, norms stand before the blocks, positions are
@@ -110,17 +111,6 @@ class TransformerEncoder(keras.layers.Layer):
         """Shapes of the memory and of the states."""
         batch, steps = input_shape[:2]
         return (batch, steps, self.units), (((batch, self.units),) * 2,)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "layers": self.layers,
-            "heads": self.heads,
-            "feed_forward": self.feed_forward,
-            "dropout": self.dropout,
-        }
 
 
 def _masked_mean(memory: Tensor, mask: Tensor | None) -> Tensor:
