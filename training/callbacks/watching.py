@@ -1,7 +1,8 @@
 """What watches the held-out metric: keeping the best, stopping early, smaller steps on a plateau.
 
 All of them begin with what `metrics.csv` has, so that a resumed run decides as an uninterrupted
-one; Keras's own callbacks forget what they have seen when a run is killed.
+one. Keras's own callbacks forget what they have seen when a run is killed, and keep NaN as the best
+value for ever where it comes first.
 """
 
 from __future__ import annotations
