@@ -13,7 +13,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError, check_positive
 from keras_attention.files.text_files import write_atomically
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.text.graph.graph_tokenizer import make_graph_tokenizer
+from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.tokenizer import Tokenizer
 
 from .graphs.portable import portable_model

@@ -31,7 +31,6 @@ class Agreement:
         lines: how many lines were compared.
         exact_match: share of equal texts, in [0, 1].
         score_difference: largest absolute difference of a score, in nats.
-        alignment_difference: largest absolute difference of a weight where texts are equal.
         precision: what its weights are stored in.
     """
 
@@ -39,7 +38,6 @@ class Agreement:
     lines: int
     exact_match: float
     score_difference: float
-    alignment_difference: float
     precision: str = "float32"
 
     @property
@@ -61,13 +59,11 @@ def compare(
 ) -> Agreement:
     """Compares one runtime's translations with the Keras model's of the same lines."""
     pairs = list(zip(expected, actual, strict=True))
-    equal = [(a, b) for a, b in pairs if a.tokens == b.tokens]
     return Agreement(
         runtime,
         len(pairs),
         len([pair for pair in pairs if pair[0].text == pair[1].text]) / len(pairs),
         max(abs(a.score - b.score) for a, b in pairs),
-        max((float(abs(a.alignment - b.alignment).max(initial=0)) for a, b in equal), default=0.0),
         precision,
     )
 

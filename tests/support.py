@@ -15,8 +15,13 @@ from keras_attention import (
     LocationAwareAttention,
     QueryKeyValueAttention,
     ScaledDotProductAttention,
+    Seq2Seq,
+    Translator,
 )
 from keras_attention.attention import registry
+from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.special_tokens import END_ID
+from keras_attention.translation.codec import TextCodec
 
 BACKEND = keras.backend.backend()
 
@@ -83,6 +88,22 @@ def randomize(layer, seed=0, scale=0.7):
     # Positive numbers, so that monotonic attention stops somewhere.
     layer.set_weights([x if np.ndim(x) else abs(x) for x in drawn])
     return layer
+
+
+def random_translator(source, target=None, lengths=(16, 12), *, seed=0, ends=0.0, **options):
+    """A translator of a small model, whose random weights are large enough to read the sources.
+
+    `lengths` are those of its longest source and output; `ends` is added to the logits of `</s>`.
+    """
+    codec = TextCodec(source, target or source, SearchSettings(*lengths))
+    sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
+    model = Seq2Seq(*sizes, **{"units": 8, "embedding": 4, **options})
+    model.build()
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
+    if ends:
+        model.output_projection.bias.assign_add(np.where(np.arange(sizes[1]) == END_ID, ends, 0.0))
+    return Translator(model, codec)
 
 
 def to_numpy(tensors):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.errors import InputError, TextError, check_texts
+from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 from keras_attention.text.text_limit import TextLimit
@@ -68,8 +68,7 @@ class DeviceTranslator:
     """
 
     def __init__(self, content: bytes, name: str = "model", *, threads: int = 1) -> None:
-        if type(threads) is not int or threads < 1:
-            raise ValueError(f"`threads` must be a positive integer. Received: threads={threads}.")
+        check_positive(threads=threads)
         self.name = name
         self._arguments = content, name, threads
         file = read_device_file(content, name)

@@ -35,8 +35,8 @@ def lower(model: Any, choose: Choose) -> None:
     """Rewrites the matrices and the embeddings of a float32 model in other precisions.
 
     The converter knows one precision for a whole file, converts anew for each, and stores a table
-    twice that serves as embeddings and as output projection. Here every use of one matrix reads
-    one buffer, in int8 with one scale a row.
+    twice that serves as embeddings and as output projection; `ai-edge-quantizer` leaves embeddings
+    in float32. Here every use of one matrix reads one buffer, in int8 with one scale a row.
 
     - "float16": halved; computed in float32.
     - "int8": a quarter; what is multiplied is rounded too, to int8, as it comes.

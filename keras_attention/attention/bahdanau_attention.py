@@ -101,7 +101,3 @@ class BahdanauAttention(AttentionMechanism):
         if not self.normalize:
             return v
         return ops.cast(self.g, "float32") * v / ops.sqrt(ops.sum(ops.square(v)))
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {**super().get_config(), "units": self.units, "normalize": self.normalize}

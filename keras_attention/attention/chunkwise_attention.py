@@ -109,17 +109,6 @@ class ChunkwiseAttention(MonotonicAttention):
         """`[B, N, S, w]` of `[B, N, S]`: values at each position and at those before, backwards."""
         return ops.stack([_moved(x, back) for back in range(self.chunk)], axis=-1)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        content = keras.saving.serialize_keras_object(self.chunk_content)
-        return {**super().get_config(), "chunk": self.chunk, "chunk_content": content}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "ChunkwiseAttention":
-        """Rebuilds the layer and the mechanisms in it."""
-        content = keras.saving.deserialize_keras_object(config["chunk_content"])
-        return super().from_config({**config, "chunk_content": content})  # type: ignore[return-value]
-
 
 def _moved(x: Tensor, by: int) -> Tensor:
     """`x` `[B, N, S]` moved to later positions, or to earlier ones where `by` is negative."""

@@ -75,7 +75,3 @@ class CoverageAttention(HistoryAttention):
         expected = ops.cast(self.fertility_projection(memory)[..., 0], "float32")
         expected = self.fertility * ops.maximum(ops.sigmoid(expected), 1e-6)
         return history + alignment / expected[:, None]
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {**super().get_config(), "fertility": self.fertility}

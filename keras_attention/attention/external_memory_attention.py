@@ -148,10 +148,6 @@ class ExternalMemoryAttention(AttentionMechanism):
             moved = moved + shifts[self.reach - step] * back + shifts[self.reach + step] * ahead
         return moved
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {**super().get_config(), "width": self.width, "reach": self.reach}
-
 
 def _wide(x: Tensor) -> Tensor:
     return ops.cast(x, "float32")

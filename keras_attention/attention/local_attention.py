@@ -126,7 +126,3 @@ class LocalAttention(ContentAttention):
         real = ops.ones_like(memory[:, None, :, 0]) if mask is None else mask
         length = ops.sum(ops.cast(real, "float32"), axis=-1, keepdims=True)
         return length * self.position(self.hidden(query))
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {**super().get_config(), "window": self.window, "predictive": self.predictive}

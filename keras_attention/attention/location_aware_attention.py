@@ -78,8 +78,3 @@ class LocationAwareAttention(HistoryAttention):
 
     def _remember(self, history: Tensor, alignment: Tensor, memory: Tensor) -> Tensor:
         return alignment
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        config = {"filters": self.filters, "kernel_size": self.kernel_size}
-        return {**super().get_config(), **config}

@@ -147,16 +147,6 @@ class LuongAttention(AttentionMechanism):
         layer.build(shape)
         return layer
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "score": self.score,
-            "scale": self.scale,
-            "units": self.units,
-            "max_source_length": self.max_source_length,
-        }
-
 
 def _places(memory: Tensor, mask: Tensor | None) -> Tensor:
     """The place of each token among the real ones, int32 `[B, 1, S]`, or `[1, 1, S]`."""

@@ -122,11 +122,6 @@ class MonotonicAttention(ContentAttention):
         """Weights `[B, N, S]` of having stopped; by default the same."""
         return stopped
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        config = {"noise": self.noise, "initial_bias": self.initial_bias, "seed": self.seed}
-        return {**super().get_config(), **config}
-
 
 def _first(stops: Tensor, previous: Tensor) -> Tensor:
     """The first stop that is not before the previous one, where there is one."""

@@ -152,14 +152,3 @@ class QueryKeyValueAttention(ContentAttention):
     def context_width(self, memory_width: int) -> int:
         """`output_units`, or that of all heads' values."""
         return self.output_units or self.heads * self.value_units
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "key_units": self.key_units,
-            "heads": self.heads,
-            "value_units": self.value_units,
-            "output_units": self.output_units,
-            "use_bias": self.use_bias,
-        }

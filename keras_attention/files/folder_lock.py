@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.text_files import not_writable
@@ -17,97 +19,66 @@ LOCK_FILE = "compare.lock"
 
 @contextmanager
 def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
-    """Keeps other processes out of a folder, which is made where it is missing.
+    """Keep other processes out of a folder, which is made if it is missing.
 
-    A file in it names the process and its machine. The file of a killed process is taken over on
-    the same machine, but not on Windows, where we cannot tell whether a process still runs. Folders
-    that were made here are removed again if they are empty at the end, or if the lock cannot be
-    taken.
+    The system gives the folder free when the process dies. Folders that were made here are removed
+    if they are empty at the end, or if the lock cannot be taken.
 
     Args:
-        folder: the folder.
-        name: the file's name.
+        folder: The folder.
+        name: The name of the file that is locked, and that names the process and its machine.
 
     Raises:
-        InputError: if another process holds it, or it cannot be written.
+        InputError: If another process holds the folder, or it cannot be written.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    path = folder / name
+    lock, path = FileLock(folder / name, timeout=0), folder / name
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _take(path)
+            _take(lock, path)
         except OSError as error:
             raise not_writable(folder, error) from error
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            _give_back(lock, path)
     finally:
         for new in made:
             with suppress(OSError):  # the folder is in use now, or was not made
                 new.rmdir()
 
 
-def _take(path: Path) -> None:
-    if _create(path):
-        return
-    holder = _read(path)
-    if _is_gone(holder):
-        _remove(path, holder)
-        if _create(path):
-            return
+def _take(lock: FileLock, path: Path) -> None:
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise Timeout(os.fspath(path))
+        lock.acquire()
+    except Timeout:
         holder = _read(path)
-    who = f"process {holder}" if holder else "another process"
-    raise InputError(
-        f"{path.parent}: {who} is at work here; wait for its end, or remove {path.name} if there "
-        "is no such process."
-    )
-
-
-def _create(path: Path) -> bool:
+        who = f"process {' on '.join(holder)}" if holder else "another process"
+        raise InputError(
+            f"{path.parent}: {who} is at work here; wait for its end, or remove {path.name} if "
+            "there is no such process."
+        ) from None
     try:
-        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-    except FileExistsError:
-        return False
-    try:
-        with os.fdopen(file, "w", encoding="utf-8") as opened:
-            opened.write(f"{os.getpid()} on {platform.node()}")
+        # Where the file system has no locks, filelock has written this, and uses it as the lock.
+        if _read(path)[:1] != [str(os.getpid())]:
+            path.write_text(f"{os.getpid()}\n{platform.node()}\n", encoding="utf-8")
     except BaseException:  # a full disk, perhaps
-        path.unlink()
+        _give_back(lock, path)
         raise
-    return True
 
 
-def _read(path: Path) -> str:
+def _give_back(lock: FileLock, path: Path) -> None:
+    with suppress(OSError):  # Windows removes no open file
+        path.unlink()
+    lock.release()
+
+
+def _read(path: Path) -> list[str]:
+    """Return the number of the process that holds a folder and its machine, if they are known."""
     try:
-        return read_artefact(path).decode(errors="replace")
+        return read_artefact(path).decode(errors="replace").split()[:2]
     except InputError:  # it was removed meanwhile, or is not a file
-        return ""
-
-
-def _remove(path: Path, holder: str) -> None:
-    """Removes what a dead process left, but not what another has put there since it was read."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):  # another process was first
-        path.replace(aside)
-        if _read(aside) == holder:
-            aside.unlink()
-        else:
-            aside.replace(path)
-
-
-def _is_gone(holder: str) -> bool:
-    """Whether the process was on this machine, and is no more."""
-    number, _, machine = holder.partition(" on ")
-    if os.name == "nt" or machine != platform.node() or not number.isdecimal():
-        return False
-    if int(number) == os.getpid():  # numbers come again, in containers the same ones
-        return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
+        return []

@@ -324,15 +324,3 @@ class AttentionCell(DecoderCell):
         """The attentional vector, or the deep output, which reads `inputs` too."""
         read = [*read, inputs] if self.deep_output else read
         return self.attentional_projection(ops.concatenate(read, -1))
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "rnn": self.rnn,
-            "placement": self.placement,
-            "input_feeding": self.input_feeding,
-            "attention_units": self.attention_units,
-            "deep_output": self.deep_output,
-            "layer_norm": self.layer_norm,
-        }

@@ -6,13 +6,14 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.attention.base.configured import Configured
 from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
 from keras_attention.ops.time_loop import time_loop
 from keras_attention.settings.arguments import checked_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class AttentionDecoder(keras.layers.Layer):
+class AttentionDecoder(Configured, keras.layers.Layer):
     """Runs a `DecoderCell` over all target steps: teacher forcing (Williams and Zipser 1989).
 
     Where nothing of the attention flows back into the recurrence (placement `"after"` without
@@ -147,19 +148,3 @@ class AttentionDecoder(keras.layers.Layer):
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> None:
         """The loss masks by the target's ids, so no mask is passed on."""
         return None
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "cell": keras.saving.serialize_keras_object(self.cell),
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "AttentionDecoder":
-        """Rebuilds the decoder and the cell in it."""
-        cell = keras.saving.deserialize_keras_object(config["cell"])
-        return cls(**{**config, "cell": cell})

@@ -6,13 +6,14 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.attention.base.configured import Configured
 from keras_attention.layers.recurrent import make_recurrent
 from keras_attention.settings.arguments import checked_choice, checked_rate, checked_units
 from keras_attention.settings.layer_rules import MERGES, STATE_PARTS
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class BiLSTMEncoder(keras.layers.Layer):
+class BiLSTMEncoder(Configured, keras.layers.Layer):
     """Stacked bidirectional LSTM: `memory_s = [forward_s; backward_s]` (Bahdanau et al. 2015, 3.2).
 
     From the second layer on, a layer's input is added to its output, so that deep encoders train.
@@ -130,16 +131,3 @@ class BiLSTMEncoder(keras.layers.Layer):
         batch, steps = input_shape[:2]
         states = (((batch, self.units),) * self._state_tensors,) * self.layers
         return (batch, steps, self.memory_width), states
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "layers": self.layers,
-            "merge": self.merge,
-            "rnn": self.rnn,
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "layer_norm": self.layer_norm,
-        }

@@ -6,12 +6,13 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.attention.base.configured import Configured
 from keras_attention.settings.arguments import checked_choice, checked_units
 from keras_attention.settings.layer_rules import BRIDGES
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Bridge(keras.layers.Layer):
+class Bridge(Configured, keras.layers.Layer):
     """Makes the decoder's initial states out of the encoder's final ones.
 
     Decoder layer `i` starts from encoder layer `i`, or from the encoder's top layer where the
@@ -127,13 +128,3 @@ class Bridge(keras.layers.Layer):
         """Shapes of every decoder layer's state."""
         batch = states_shape[0][0][0]
         return (((batch, self.units),) * self.state_parts,) * self.layers
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "layers": self.layers,
-            "kind": self.kind,
-            "state_parts": self.state_parts,
-        }

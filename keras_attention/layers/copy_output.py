@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.attention.base.configured import Configured
 from keras_attention.ops.masking import Tensor
 from keras_attention.special_tokens import PAD_ID, UNKNOWN_ID
 
@@ -15,7 +16,7 @@ _LEAST = 1e-9
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class CopyOutput(keras.layers.Layer):
+class CopyOutput(Configured, keras.layers.Layer):
     """Pointer-generator output: a token is said, or copied from where the decoder looks.
 
     `p(y) = g softmax(logits)_y + (1 - g) sum_{s: target_of(x_s) = y} alignment_s` (See et al.
@@ -156,14 +157,6 @@ class CopyOutput(keras.layers.Layer):
     ) -> Any:
         """The shape of the logits."""
         return logits_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "source_vocabulary_size": self.source_vocabulary_size,
-            "target_vocabulary_size": self.target_vocabulary_size,
-        }
 
 
 def _mix(gate: Tensor, said: Tensor, copied: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
+from keras_attention.attention.base.configured import Configured
 from keras_attention.settings.arguments import checked_units
 
 
@@ -23,7 +24,7 @@ class StepNoise(NamedTuple):
 NO_NOISE = StepNoise()
 
 
-class DecoderCell(keras.layers.Layer):
+class DecoderCell(Configured, keras.layers.Layer):
     """Base class of one decoder step; search, exports and `AttentionDecoder` call nothing else.
 
     A cell overrides `build`, `initial_state`, `state_structure`, `call` and, unless it is always
@@ -134,21 +135,6 @@ class DecoderCell(keras.layers.Layer):
             `(outputs, state, alignment)`: `[B, T, output_width]`, the last state, `[B, T, S]`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `all_steps`.")
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "attention": keras.saving.serialize_keras_object(self.attention),
-            "layers": self.layers,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "DecoderCell":
-        """Rebuilds the cell and the mechanism in it."""
-        attention = keras.saving.deserialize_keras_object(config["attention"])
-        return cls(**{**config, "attention": attention})
 
 
 def _checked_mechanism(attention: Any) -> AttentionMechanism | None:

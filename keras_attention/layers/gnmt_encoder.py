@@ -6,13 +6,14 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.attention.base.configured import Configured
 from keras_attention.layers.recurrent import make_recurrent
 from keras_attention.settings.arguments import checked_choice, checked_rate, checked_units
 from keras_attention.settings.layer_rules import MERGES, STATE_PARTS, direction_units
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class GNMTEncoder(keras.layers.Layer):
+class GNMTEncoder(Configured, keras.layers.Layer):
     """The encoder of Google's translation system (Wu et al. 2016, sections 3.1 and 3.2).
 
     The bottom layer reads the source in both directions, those above from left to right. From the
@@ -130,16 +131,3 @@ class GNMTEncoder(keras.layers.Layer):
         bottom = ((batch, direction_units(self.units, self.merge)),) * 2 * parts
         above = (((batch, self.units),) * parts,) * (self.layers - 1)
         return (batch, steps, self.units), (bottom, *above)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "layers": self.layers,
-            "merge": self.merge,
-            "rnn": self.rnn,
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "layer_norm": self.layer_norm,
-        }

@@ -38,6 +38,9 @@ def _is_layer(value: object) -> bool:
     return callable(getattr(value, "get_config", None))
 
 
+_LAYER = {"other": _is_layer, "other_doc": "a Keras layer"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class LayerConfig(Settings):
     """The settings that encoder, bridge, decoder and output are made of.
@@ -274,8 +277,8 @@ class Seq2SeqConfig(LayerConfig):
     )
     target_vocabulary_size: int = setting(MISSING, "number of target ids", kind=int, minimum=1)
     source_shape: tuple[int | None, ...] | None = field(default=None)
-    encoder: Any = redeclare(LayerConfig, "encoder", other=_is_layer)
-    decoder: Any = redeclare(LayerConfig, "decoder", other=_is_layer)
+    encoder: Any = redeclare(LayerConfig, "encoder", **_LAYER)
+    decoder: Any = redeclare(LayerConfig, "decoder", **_LAYER)
     max_target_length: int | None = setting(
         None,
         "most steps of a search with decoder transformer, which needs it",

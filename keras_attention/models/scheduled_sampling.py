@@ -5,11 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.attention.base.configured import Configured
 from keras_attention.ops.masking import Tensor, real_tokens
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ScheduledSampler(keras.layers.Layer):
+class ScheduledSampler(Configured, keras.layers.Layer):
     """Puts the model's own predictions for a share of the previous target tokens.
 
     Each real token but the first is replaced, with probability `rate`, by a draw from the
@@ -48,7 +49,3 @@ class ScheduledSampler(keras.layers.Layer):
         replace = ops.logical_and(chance < self.rate, real_tokens(target))
         first = ops.equal(ops.arange(ops.shape(target)[1]), 0)
         return ops.where(ops.logical_and(replace, ops.logical_not(first)), previous, target)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {**super().get_config(), "seed": self.seed}

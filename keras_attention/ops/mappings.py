@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
-from keras import backend, ops
+from keras import ops
 
-from keras_attention.ops.masking import Tensor, masked_softmax
+from keras_attention.ops.masking import Tensor, map_real, masked_softmax
 
 _FAR = -4.0
 """A score, measured from the largest, below that of any position with a weight; see `_centred`."""
@@ -35,7 +34,7 @@ def masked_sparsemax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     Reference:
         https://arxiv.org/abs/1602.02068
     """
-    return _mapped(scores, mask, _sparsemax)
+    return map_real(_sparsemax, scores, mask)
 
 
 def masked_entmax15(scores: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -60,7 +59,7 @@ def masked_entmax15(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     Reference:
         https://arxiv.org/abs/1905.05702
     """
-    return _mapped(scores, mask, _entmax15)
+    return map_real(_entmax15, scores, mask)
 
 
 MAPPINGS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
@@ -70,23 +69,14 @@ MAPPINGS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
 }
 
 
-def _mapped(scores: Tensor, mask: Tensor | None, mapping: Callable[[Tensor], Tensor]) -> Tensor:
-    dtype = backend.standardize_dtype(scores.dtype)
-    wide = dtype if dtype == "float64" else "float32"
-    scores = ops.cast(scores, wide)
-    if mask is None:
-        return ops.cast(mapping(_centred(scores)), dtype)
-    mask = ops.cast(mask, "bool")
-    masked = ops.where(mask, scores, float(np.finfo(wide).min))
-    return ops.cast(mapping(_centred(masked)) * ops.cast(mask, wide), dtype)
-
-
 def _centred(scores: Tensor) -> Tensor:
     """Scores from the largest down to `_FAR`: a weight needs at most 1 (here 2) less than it."""
     return ops.maximum(scores - ops.max(scores, axis=-1, keepdims=True), _FAR)
 
 
-def _sparsemax(z: Tensor) -> Tensor:
+def _sparsemax(scores: Tensor) -> Tensor:
+    # Not `ops.sparsemax`: that of Keras 3.15 is wrong where more than one weight is not zero.
+    z = _centred(scores)
     ordered = _descending(z)
     # The threshold of the first k in order rises up to the number of weights and falls behind it.
     taus = (ops.cumsum(ordered, axis=-1) - 1) / _counts(z)
@@ -95,8 +85,8 @@ def _sparsemax(z: Tensor) -> Tensor:
     return ops.maximum(z - tau, 0.0)
 
 
-def _entmax15(z: Tensor) -> Tensor:
-    x, counts = z / 2, _counts(z)
+def _entmax15(scores: Tensor) -> Tensor:
+    x, counts = _centred(scores) / 2, _counts(scores)
     ordered = _descending(x)
     sums = (ops.cumsum(values, axis=-1) for values in (ordered, ops.square(ordered)))
     taus = _entmax15_threshold(counts, *sums)

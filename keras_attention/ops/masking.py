@@ -1,5 +1,6 @@
 """Masks: what counts as a real token, and a softmax that gives padding nothing."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,14 +99,20 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     >>> [float(weight) for weight in np.asarray(weights)[0]]
     [0.5, 0.5, 0.0]
     """
+    return map_real(_softmax, scores, mask)
+
+
+def map_real(
+    mapping: Callable[[Tensor], Tensor], scores: Tensor, mask: Tensor | None = None
+) -> Tensor:
+    """Map scores to weights as `masked_softmax` does, by another function of float32 scores."""
     dtype = backend.standardize_dtype(scores.dtype)
     wide = dtype if dtype == "float64" else "float32"
     scores = ops.cast(scores, wide)
     if mask is None:
-        return ops.cast(_softmax(scores), dtype)
+        return ops.cast(mapping(scores), dtype)
     mask = ops.cast(mask, "bool")
-    lowest = float(np.finfo(wide).min)
-    weights = _softmax(ops.where(mask, scores, lowest))
+    weights = mapping(ops.where(mask, scores, float(np.finfo(wide).min)))
     return ops.cast(weights * ops.cast(mask, wide), dtype)
 
 

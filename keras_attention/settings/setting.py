@@ -39,6 +39,7 @@ class Setting:
         unset: what a recipe, which cannot write `None`, writes for a default of `None`.
         kind: the type of its values, where the default does not say it.
         other: returns whether a value of another type is accepted as it is.
+        other_doc: that type in words, for the error about `choices`.
 
     Example:
         >>> Setting("training.epochs", 3, "passes over the training pairs", minimum=1).expected
@@ -59,13 +60,14 @@ class Setting:
     unset: Any = None
     kind: type | None = None
     other: Callable[[object], bool] | None = None
+    other_doc: str = ""
 
     @property
     def expected(self) -> str:
         """What is accepted, in words."""
         if self.choices:
             names = "one of " + ", ".join(map(repr, self.choices))
-            return names + ", or a Keras layer" if self.layer else names
+            return f"{names}, or {self.other_doc}" if self.other_doc else names
         return self._describe(self.maximum)
 
     @property

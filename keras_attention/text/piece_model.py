@@ -1,4 +1,4 @@
-"""A sentencepiece model in plain Python, for devices that lack the package."""
+"""A sentencepiece model in plain Python, for the device runtime, which needs no package for it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, check_positive
 from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.result import Hypothesis, Translation
 from keras_attention.visualization.alignment_text import visible
@@ -63,8 +63,7 @@ def write_alignment_page(
         True
     """
     check_page(path)
-    if nbest is not None and nbest < 1:
-        raise ValueError(f"`nbest` must be positive. Received: nbest={nbest}.")
+    check_positive(nbest=1 if nbest is None else nbest)
     sentences = [_sentence(translation, nbest) for translation in translations]
     page = _page(title, {"sentences": sentences})
     with write_atomically(path) as beside:

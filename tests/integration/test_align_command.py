@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from support import random_translator
 
 from keras_attention import (
     CharacterTokenizer,
     LuongAttention,
-    Seq2Seq,
     SubwordTokenizer,
-    Translator,
     Vocabulary,
     WordTokenizer,
     learn_subwords,
@@ -22,9 +21,7 @@ from keras_attention.alignment.links import (
     parse_links,
 )
 from keras_attention.alignment.symmetrization import symmetrize
-from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.training.tasks.date_links import date_links
-from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.forced_alignment import align_pairs
 
 DATES = [("march 27, 2016", "2016-03-27"), ("9/27/94", "1994-09-27"), ("1/1/70", "1970-01-01")]
@@ -38,12 +35,8 @@ def lines_of(found):
 
 def saved(folder, source, target, seed, attention=True):
     """A model of random weights, so that its links are far from a diagonal."""
-    sizes = len(source.vocabulary), len(target.vocabulary)
-    model = Seq2Seq(*sizes, units=8, attention=LuongAttention() if attention else None)
-    model.build()
-    rng = np.random.default_rng(seed)
-    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
-    translator = Translator(model, TextCodec(source, target, SearchSettings(9, 9)))
+    options = {"embedding": 256, "attention": LuongAttention() if attention else None}
+    translator = random_translator(source, target, (9, 9), seed=seed, **options)
     translator.save(folder)
     return translator
 

@@ -2,12 +2,12 @@
 
 import json
 import os
-import platform
 import shutil
 
 import pytest
 from runs import contents, overrides, train_eagerly
 
+from keras_attention.files.folder_lock import hold_folder
 from keras_attention.training.compare.comparison import Result, Run
 from keras_attention.training.compare.measuring import complete
 from keras_attention.training.recipe.recipe import load_recipe
@@ -167,13 +167,12 @@ def test_a_file_of_another_run_is_refused(name, change, message, work, run):
 @pytest.mark.parametrize("options", [[], ["--resume"], ["--overwrite"]])
 def test_a_folder_in_which_another_process_trains_is_left(options, work, run):
     folder = "run" if options else "new"
-    (work / folder).mkdir(exist_ok=True)
-    (work / folder / "train.lock").write_text(f"{os.getppid()} on {platform.node()}")
-    before = contents(work / folder)
-    refused = run("train", "words.toml", "--output", folder, *options)
-    assert (refused.code, refused.out) == (2, "")
-    assert f"error: {folder}: process {os.getppid()} on " in refused.err
-    assert contents(work / folder) == before
+    with hold_folder(work / folder, "train.lock"):
+        before = contents(work / folder)
+        refused = run("train", "words.toml", "--output", folder, *options)
+        assert (refused.code, refused.out) == (2, "")
+        assert f"error: {folder}: process {os.getpid()} on " in refused.err
+        assert contents(work / folder) == before
 
 
 def test_a_run_without_held_out_pairs_is_resumed_and_compared(work, run):

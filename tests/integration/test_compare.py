@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import platform
 import re
 import sys
 
@@ -11,7 +10,7 @@ import keras
 import pytest
 from runs import contents, overrides, train_eagerly
 
-from keras_attention.files.folder_lock import LOCK_FILE
+from keras_attention.files.folder_lock import LOCK_FILE, hold_folder
 from keras_attention.training.callbacks.stopwatch import TIMES_FILE
 from keras_attention.training.compare import jobs
 from keras_attention.training.compare.comparison import plan_runs, read_result
@@ -146,16 +145,14 @@ def test_a_run_that_fails_is_told_with_its_reason(run, tmp_path):
 def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "WORKER", [sys.executable, "-c", "raise SystemExit(3)"])
     asked = ["compare", "copy", "--vary", "units=8", "--output", tmp_path]
-    lock = tmp_path / LOCK_FILE
-    lock.write_text(f"{os.getppid()} on {platform.node()}")
-    second = run(*asked)
-    assert (second.code, second.out) == (2, "")
-    assert second.err.startswith(f"error: {tmp_path}: process {os.getppid()} on ")
-    assert list(tmp_path.iterdir()) == [lock]
-    lock.unlink()
+    with hold_folder(tmp_path):
+        second = run(*asked)
+        assert (second.code, second.out) == (2, "")
+        assert second.err.startswith(f"error: {tmp_path}: process {os.getpid()} on ")
+        assert list(tmp_path.iterdir()) == [tmp_path / LOCK_FILE]
     failed = run(*asked)
     assert "1/1  units=8-seed1  failed: ended with code 3" in failed.out
-    assert not lock.exists()
+    assert not (tmp_path / LOCK_FILE).exists()
 
 
 @pytest.mark.parametrize(

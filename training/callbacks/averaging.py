@@ -1,4 +1,8 @@
-"""Averages of the weights over training, which are validated and kept in place of the last ones."""
+"""Averages of the weights over training, which are validated and kept in place of the last ones.
+
+Keras's `SwapEMAWeights` swaps by adding and subtracting, which rounds the weights that training
+goes on with, and leaves the average in the model while a checkpoint is written.
+"""
 
 from __future__ import annotations
 

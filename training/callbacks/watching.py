@@ -1,7 +1,8 @@
 """What watches the held-out metric: keeping the best, stopping early, smaller steps on a plateau.
 
 All of them begin with what `metrics.csv` has, so that a resumed run decides as an uninterrupted
-one; Keras's own callbacks forget what they have seen when a run is killed.
+one. Keras's own callbacks forget what they have seen when a run is killed, and keep NaN as the best
+value for ever where it comes first.
 """
 
 from __future__ import annotations
@@ -54,18 +55,13 @@ class KeepBest(Watcher):
         run: the run folder.
         monitor: the metric's name in the logs.
         translator: the model in training, with its tokenizers.
-        higher_is_better: whether more of the metric is better.
+        **options: as `Watcher` takes them.
     """
 
     def __init__(
-        self,
-        run: RunFolder,
-        monitor: str,
-        translator: Translator,
-        *,
-        higher_is_better: bool = True,
+        self, run: RunFolder, monitor: str, translator: Translator, **options: bool
     ) -> None:
-        super().__init__(run, monitor, higher_is_better=higher_is_better)
+        super().__init__(run, monitor, **options)
         self.folder = run.path
         self.translator = translator
         self._losses = [_loss_of(row) for row in run.metrics() if monitor in row]
@@ -97,13 +93,11 @@ class StopEarly(Watcher):
         run: the run folder.
         monitor: the metric's name in the logs.
         patience: how many validations in a row may be without a new best; at least 1.
-        higher_is_better: whether more of the metric is better.
+        **options: as `Watcher` takes them.
     """
 
-    def __init__(
-        self, run: RunFolder, monitor: str, patience: int, *, higher_is_better: bool = True
-    ) -> None:
-        super().__init__(run, monitor, higher_is_better=higher_is_better)
+    def __init__(self, run: RunFolder, monitor: str, patience: int, **options: bool) -> None:
+        super().__init__(run, monitor, **options)
         self.patience = patience
 
     @property
@@ -126,18 +120,13 @@ class LowerOnPlateau(Watcher):
         run: the run folder.
         monitor: the metric's name in the logs.
         config: the recipe's step size, its factor and its patience.
-        higher_is_better: whether more of the metric is better.
+        **options: as `Watcher` takes them.
     """
 
     def __init__(
-        self,
-        run: RunFolder,
-        monitor: str,
-        config: TrainingConfig,
-        *,
-        higher_is_better: bool = True,
+        self, run: RunFolder, monitor: str, config: TrainingConfig, **options: bool
     ) -> None:
-        super().__init__(run, monitor, higher_is_better=higher_is_better)
+        super().__init__(run, monitor, **options)
         self.config = config
 
     @property

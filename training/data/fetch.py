@@ -1,4 +1,8 @@
-"""Fetches the files of a public data set: each whole and checked, or not there at all."""
+"""Fetches the files of a public data set: each whole and checked, or not there at all.
+
+`keras.utils.get_file` has no limit on sizes and no timeout, writes to the final path as it goes,
+and some of these sites refuse the name that it gives itself.
+"""
 
 from __future__ import annotations
 

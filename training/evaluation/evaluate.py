@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Translation
@@ -66,31 +67,17 @@ class Evaluation:
         """Share of outputs equal to their target, in [0, 1]; NaN where there are no pairs."""
         return 1 - len(self.wrong) / self.pairs if self.pairs else float("nan")
 
-    def score(self, metric: str, *, tokenize: str | None = None, lowercase: bool = False) -> Score:
-        """Scores the outputs; the arguments are those of `text_metrics.score`.
+    def score(self, metric: str, **options: Any) -> Score:
+        """Score the outputs; the options are those of `text_metrics.score`.
 
         Raises:
             InputError: if there is no such metric or tokenizer.
             ValueError: if there are no pairs.
         """
-        return score(
-            metric,
-            self.outputs,
-            self.targets,
-            self.sources,
-            tokenize=tokenize,
-            lowercase=lowercase,
-        )
+        return score(metric, self.outputs, self.targets, self.sources, **options)
 
-    def compare(
-        self,
-        other: Evaluation,
-        metric: str,
-        *,
-        tokenize: str | None = None,
-        lowercase: bool = False,
-    ) -> Comparison:
-        """Whether `other`, of the same pairs, differs by more than chance.
+    def compare(self, other: Evaluation, metric: str, **options: Any) -> Comparison:
+        """Return whether `other`, of the same pairs, differs by more than chance.
 
         Raises:
             InputError: if there is no such metric or tokenizer.
@@ -98,15 +85,8 @@ class Evaluation:
         """
         if (self.sources, self.targets) != (other.sources, other.targets):
             raise ValueError("`other` must be an evaluation of the same pairs.")
-        return compare(
-            metric,
-            self.outputs,
-            other.outputs,
-            self.targets,
-            self.sources,
-            tokenize=tokenize,
-            lowercase=lowercase,
-        )
+        outputs = self.outputs, other.outputs
+        return compare(metric, *outputs, self.targets, self.sources, **options)
 
     def in_form(self, form: Form) -> Evaluation:
         """Return the same with references and outputs in one form, in which they are compared.

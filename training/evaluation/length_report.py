@@ -6,7 +6,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keras_attention.visualization.figures import check_picture, finish_chart, line_style
 from keras_attention.visualization.fonts import lettering_for
@@ -14,7 +14,6 @@ from keras_attention.visualization.fonts import lettering_for
 from .evaluate import Evaluation
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDE_BUCKETS = 8
@@ -45,13 +44,9 @@ class LengthRow:
 
 
 def rows_by_length(
-    evaluations: Mapping[str, Evaluation],
-    metric: str,
-    *,
-    tokenize: str | None = None,
-    lowercase: bool = False,
+    evaluations: Mapping[str, Evaluation], metric: str, **options: Any
 ) -> list[LengthRow]:
-    """Scores each bucket of lengths on its own.
+    """Score each bucket of lengths on its own.
 
     Up to eight buckets of equal width hold the shorter 95 % of the sources, one more the others.
     A bucket of fewer than 10 pairs says nothing and is joined to its neighbour. Models may cut a
@@ -60,8 +55,7 @@ def rows_by_length(
     Args:
         evaluations: models' names and their evaluations, of the same pairs.
         metric: as `text_metrics.score` takes it.
-        tokenize: as `text_metrics.score` takes it.
-        lowercase: as `text_metrics.score` takes it.
+        **options: as `text_metrics.score` takes them.
 
     Returns:
         A row a bucket, short sources first.
@@ -85,11 +79,10 @@ def rows_by_length(
     rows = []
     for low, high in _buckets(first.lengths):
         places = [n for n, length in enumerate(first.lengths) if low <= length <= high]
-        scores = {
-            name: evaluation.at(places).score(metric, tokenize=tokenize, lowercase=lowercase)
+        values = {
+            name: evaluation.at(places).score(metric, **options).value
             for name, evaluation in evaluations.items()
         }
-        values = {name: score.value for name, score in scores.items()}
         rows.append(LengthRow(low, high, len(places), values))
     return rows
 
@@ -144,19 +137,9 @@ def plot_by_length(
     figure = Figure(figsize=(max(6.4, 0.9 * len(rows)), 4.0), layout="constrained")
     axes = figure.subplots()
     for index, name in enumerate(rows[0].values):
-        _draw_line(axes, index, [row.values[name] for row in rows], lettering.drawn(name))
+        style = {**line_style(index), "label": lettering.drawn(name)}
+        axes.plot([row.values[name] for row in rows], **style, clip_on=False, zorder=3)
     axes.set_xticks(range(len(rows)), [f"{row.label}\n{row.count} pairs" for row in rows])
     axes.set_ylim(bottom=0)
     finish_chart(figure, path, lettering, xlabel="source tokens", ylabel=ylabel, title=title)
     return figure
-
-
-def _draw_line(axes: Axes, index: int, values: Sequence[float], label: str) -> None:
-    axes.plot(
-        range(len(values)),
-        values,
-        label=label,
-        **line_style(index),
-        clip_on=False,
-        zorder=3,
-    )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .metric_kinds import Ratio, Sacrebleu, Score, Texts, columns
+from .metric_kinds import Floats, Ratio, Sacrebleu, Score, Texts, columns
 from .text_metrics import References, as_lists, make_metric
 
 SAMPLES, SEED = 1000, 12345
@@ -53,10 +53,9 @@ def compare(
     *,
     samples: int = SAMPLES,
     seed: int = SEED,
-    tokenize: str | None = None,
-    lowercase: bool = False,
+    **options: Any,
 ) -> Comparison:
-    """Compares the outputs of two systems by paired bootstrap resampling.
+    """Compare the outputs of two systems by paired bootstrap resampling.
 
     Lines are drawn with replacement, the same ones for both systems, and the metric is computed
     anew; the p-value says how often the difference strays from its own mean by more than what was
@@ -70,8 +69,7 @@ def compare(
         sources: as `score` takes them.
         samples: resamples, at least 1.
         seed: seed of the draws.
-        tokenize: as `score` takes it.
-        lowercase: as `score` takes it.
+        **options: as `score` takes them.
 
     Raises:
         InputError: if there is no such metric or tokenizer.
@@ -90,48 +88,34 @@ def compare(
         raise ValueError(
             f"`samples` and `seed` must be at least 1. Received: samples={samples}, seed={seed}."
         )
-    metric = make_metric(name, tokenize=tokenize, lowercase=lowercase)
+    metric = make_metric(name, **options)
     accepted = as_lists(first, references, sources)
     as_lists(second, references, sources)
     scores = [metric.score(system, accepted, sources) for system in (first, second)]
     if scores[0].value == scores[1].value:  # else no difference at all would be significant
         p_value = 1.0
     elif isinstance(metric, Ratio):
-        p_value = _resampled(metric, first, second, accepted, sources, samples, seed)
+        counts = [metric.counts(system, accepted, sources) for system in (first, second)]
+        p_value = _resample(metric, counts, samples, seed)
     else:
-        p_value = _resampled_by_sacrebleu(metric, first, second, accepted, samples, seed)
+        p_value = _resample_by_sacrebleu(metric, first, second, columns(accepted), samples, seed)
     return Comparison(scores[0], scores[1], p_value, samples, seed)
 
 
-def _resampled(
-    metric: Ratio,
-    first: Texts,
-    second: Texts,
-    references: list[list[str]],
-    sources: Texts | None,
-    samples: int,
-    seed: int,
-) -> float:
-    counts = [metric.counts(system, references, sources) for system in (first, second)]
-    rng = np.random.default_rng(seed)
+def _resample(metric: Ratio, counts: Sequence[Floats], samples: int, seed: int) -> float:
+    lines, rng = len(counts[0]), np.random.default_rng(seed)
 
     def difference(rows: Any) -> float:
         values = [metric.ratio(system[rows].sum(axis=0)) for system in counts]
         return abs(values[1] - values[0])
 
-    lines = len(first)
     drawn = np.array([difference(rng.integers(lines, size=lines)) for _ in range(samples)])
     more = np.sum(drawn - drawn.mean() > difference(slice(None)))
     return float((more + 1) / (samples + 1))
 
 
-def _resampled_by_sacrebleu(
-    metric: Sacrebleu,
-    first: Texts,
-    second: Texts,
-    references: list[list[str]],
-    samples: int,
-    seed: int,
+def _resample_by_sacrebleu(
+    metric: Sacrebleu, first: Texts, second: Texts, references: Any, samples: int, seed: int
 ) -> float:
     from sacrebleu.significance import PairedTest
 
@@ -139,7 +123,7 @@ def _resampled_by_sacrebleu(
         test = PairedTest(
             [("first", list(first)), ("second", list(second))],
             {metric.name: metric.make()},
-            columns(references),
+            references,
             test_type="bs",
             n_samples=samples,
         )

@@ -101,11 +101,6 @@ def remove_run(folder: Path) -> None:
     last.unlink(missing_ok=True)
 
 
-def find_locks(folder: Path) -> list[Path]:
-    """Return the files by which training processes keep others out of the folder."""
-    return [folder / TRAIN_LOCK, *folder.glob(f"{TRAIN_LOCK}.*")]
-
-
 def _files(folder: Path) -> Iterator[Path]:
     """Yield every file and every link below the folder, without following links."""
     for root, folders, files in os.walk(folder):

@@ -25,9 +25,9 @@ from .run_data import is_free, load_run_recipe, read_run_data
 from .run_files import (
     PACKAGE,
     RECIPE_FILE,
+    TRAIN_LOCK,
     VERSIONS_FILE,
     check_removable,
-    find_locks,
     is_run,
     remove_run,
 )
@@ -201,7 +201,7 @@ class RunFolder:
 
     def _other_files(self) -> set[Path]:
         """Return the files in the folder but for locks and what killed processes have left."""
-        ours = {*find_leftovers(self.path), *find_locks(self.path)}
+        ours = {*find_leftovers(self.path), self.path / TRAIN_LOCK}
         return set(self.path.iterdir()) - ours
 
     def _remove_leftovers(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.attention.base.configured import Configured
 from keras_attention.ops.dense import Dense
 from keras_attention.ops.mappings import MAPPINGS
 from keras_attention.ops.masking import Tensor as Tensor
@@ -15,7 +16,7 @@ from keras_attention.settings.arguments import checked_rate as checked_rate
 from keras_attention.settings.arguments import checked_units as checked_units
 
 
-class AttentionMechanism(keras.layers.Layer):
+class AttentionMechanism(Configured, keras.layers.Layer):
     """Base class: `context = sum_s alignment_s * memory_s`, `alignment = softmax(score)`.
 
     A new score overrides `_score(query, keys)`, and `project(memory)` where its keys are not the
@@ -271,17 +272,6 @@ class AttentionMechanism(keras.layers.Layer):
         """Width of the context over a memory `memory_width` wide."""
         return memory_width
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "mapping": self.mapping,
-            "kernel_initializer": _serialized(self.kernel_initializer),
-            "bias_initializer": _serialized(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-        }
-
 
 class _InitialState(keras.Operation):
     """A mechanism's `initial_state` as an operation whose output shapes Keras can infer."""
@@ -310,12 +300,6 @@ def _checked_initializer(initializer: Any) -> Any:
 def _own(initializer: Any) -> Any:
     """Copy an initializer for one weight: called again, a Keras initializer repeats its values."""
     return initializer.clone() if hasattr(initializer, "clone") else initializer
-
-
-def _serialized(initializer: Any) -> Any:
-    if isinstance(initializer, str):
-        return initializer
-    return keras.initializers.serialize(initializer)
 
 
 def _one_each(query: Tensor, memory: Tensor) -> bool:

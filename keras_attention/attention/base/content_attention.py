@@ -63,13 +63,7 @@ class ContentAttention(AttentionMechanism):
         """The arguments that rebuild this layer."""
         config = super().get_config()
         del config["mapping"]
-        return {**config, "content": keras.saving.serialize_keras_object(self.content)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "ContentAttention":
-        """Rebuilds the layer and the mechanism in it."""
-        content = keras.saving.deserialize_keras_object(config["content"])
-        return cls(**{**config, "content": content})
+        return config
 
 
 def key_width(content: AttentionMechanism, memory_width: int) -> int:

@@ -273,13 +273,3 @@ class TransformerCell(DecoderCell):
         caches, alignments, attention = zip(*layers, strict=True)
         alignment = sum(alignments[1:], alignments[0]) / self.layers
         return self.norm(x), TransformerState(taken, caches, attention), alignment
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "max_steps": self.max_steps,
-            "heads": self.heads,
-            "feed_forward": self.feed_forward,
-            "dropout": self.dropout,
-        }

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.attention.base.configured import Configured
 from keras_attention.layers.transformer.transformer_blocks import (
     EPSILON,
     FeedForward,
@@ -18,7 +19,7 @@ from keras_attention.settings.layer_rules import checked_sizes
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TransformerEncoder(keras.layers.Layer):
+class TransformerEncoder(Configured, keras.layers.Layer):
     """Stacked self-attention and feed-forward blocks (Vaswani et al. 2017, 3.1).
 
     Attention is Keras's own `MultiHeadAttention`, norms stand before the blocks, positions are
@@ -111,14 +112,3 @@ class TransformerEncoder(keras.layers.Layer):
         """Shapes of the memory and of the states."""
         batch, steps = input_shape[:2]
         return (batch, steps, self.units), (((batch, self.units),),)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "layers": self.layers,
-            "heads": self.heads,
-            "feed_forward": self.feed_forward,
-            "dropout": self.dropout,
-        }

@@ -2,6 +2,8 @@
 
 Functions carry the names of the algorithm's steps: https://www.unicode.org/reports/tr15/ and, for
 Hangul, section 3.12 of the Unicode Standard. A batch is worked on as one flat list of code points.
+TensorFlow Text's `normalize_utf8` is no substitute: it needs that library wherever the model is
+loaded, and follows another version of Unicode than Python and the device do.
 """
 
 from collections.abc import Callable

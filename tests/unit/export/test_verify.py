@@ -6,8 +6,8 @@ from keras_attention.export.verify import SCORE_TOLERANCE, compare, find_exports
 from keras_attention.translation.result import Hypothesis, Translation
 
 
-def translate(text, score=-1.0, weight=0.5):
-    weights = np.full((1, 2), weight, "float32")
+def translate(text, score=-1.0):
+    weights = np.full((1, 2), 0.5, "float32")
     return Translation("source", ("s", "</s>"), (Hypothesis(text, score, (text,), weights),))
 
 
@@ -15,7 +15,7 @@ def test_equal_answers_agree():
     agreement = compare("1", [translate("a"), translate("b")], [translate("a"), translate("b")])
     assert (agreement.runtime, agreement.lines) == ("1", 2)
     assert agreement.exact_match == 1
-    assert agreement.score_difference == agreement.alignment_difference == 0
+    assert agreement.score_difference == 0
     assert agreement.agrees
 
 
@@ -37,12 +37,6 @@ def test_of_rounded_weights_most_texts_are_equal(equal, agrees):
     expected = [translate("a")] * 10
     actual = [translate("a", -1.5)] * equal + [translate("b")] * (10 - equal)
     assert compare("a.tflite", expected, actual, "int8").agrees is agrees
-
-
-def test_alignments_are_compared_where_the_tokens_are_equal():
-    expected = [translate("a"), translate("b")]
-    agreement = compare("1", expected, [translate("a", weight=0.25), translate("c", weight=9.0)])
-    assert agreement.alignment_difference == 0.25
 
 
 def make_exports(folder, *names):

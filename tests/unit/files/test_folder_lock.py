@@ -12,11 +12,14 @@ from keras_attention.errors import InputError
 from keras_attention.files.folder_lock import LOCK_FILE, hold_folder
 
 HOLDER = """
+import os
 import sys
 from pathlib import Path
 from keras_attention.files.folder_lock import hold_folder
 with hold_folder(Path(sys.argv[1])):
     print("holds", flush=True)
+    if sys.stdin.readline() and not os.fork():
+        print("forked", flush=True)
     sys.stdin.read()
 """
 
@@ -34,12 +37,12 @@ def holder(tmp_path):
 
 def hold(folder):
     with hold_folder(folder):
-        return (folder / LOCK_FILE).read_text()
+        return (folder / LOCK_FILE).read_text().split()
 
 
 def test_a_folder_is_held_and_given_back(tmp_path):
     folder = tmp_path / "new" / "grid"
-    assert hold(folder) == f"{os.getpid()} on {platform.node()}"
+    assert hold(folder) == [str(os.getpid()), platform.node()]
     with pytest.raises(KeyboardInterrupt), hold_folder(folder):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []  # as before: what was made is removed
@@ -58,14 +61,14 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path):
         hold(tmp_path / "file" / "run")
 
 
-@pytest.mark.parametrize("call", ["open", "getpid"])
+@pytest.mark.parametrize("call", ["os.open", "Path.write_text"])
 def test_a_lock_that_cannot_be_written_leaves_nothing(call, tmp_path, monkeypatch):
     """Either the file cannot be made, or it is made and its content does not fit."""
 
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(f"keras_attention.files.folder_lock.os.{call}", fail)
+    monkeypatch.setattr(f"keras_attention.files.folder_lock.{call}", fail)
     with pytest.raises(InputError, match="grid: .* Received: No space left on device"):
         hold(tmp_path / "new" / "grid")
     assert list(tmp_path.iterdir()) == []
@@ -81,52 +84,41 @@ def test_what_another_process_holds_is_refused_until_it_ends(tmp_path, holder):
     message = rf"process {holder.pid} on .* is at work here; .* remove {LOCK_FILE} if"
     with pytest.raises(InputError, match=message):
         hold(tmp_path)
-    assert (tmp_path / LOCK_FILE).read_text().startswith(f"{holder.pid} ")
+    assert (tmp_path / LOCK_FILE).read_text().startswith(f"{holder.pid}\n")
     holder.communicate()
     hold(tmp_path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="nothing tells there whether a process runs")
-def test_what_a_killed_process_left_is_taken_over(tmp_path, holder):
+@pytest.mark.parametrize("forks", [False, True])
+def test_what_a_killed_process_left_is_taken_over(forks, tmp_path, holder):
+    """Workers that it forked, which may live on, do not keep the folder."""
+    if forks:
+        holder.stdin.write(b"fork\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == b"forked\n"
     holder.kill()
-    holder.communicate()
+    holder.wait()
     assert (tmp_path / LOCK_FILE).is_file()
-    assert hold(tmp_path).startswith(f"{os.getpid()} ")
+    assert hold(tmp_path)[0] == str(os.getpid())
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="nothing tells there whether a process runs")
-def test_a_number_that_has_come_again_is_no_other_process(tmp_path):
-    (tmp_path / LOCK_FILE).write_text(f"{os.getpid()} on {platform.node()}")
-    hold(tmp_path)
-
-
 @pytest.mark.parametrize("text", ["", "1 on a machine of others", "x", f"1 on {platform.node()}"])
-def test_what_may_still_be_at_work_is_left(text, tmp_path):
-    """A file that is just being written, another machine's process, and one that lives."""
+def test_a_file_that_no_process_locks_is_taken_over(text, tmp_path):
+    """An earlier version wrote such files, and the number of a process may come again."""
     (tmp_path / LOCK_FILE).write_text(text)
-    with pytest.raises(InputError, match="is at work here"):
-        hold(tmp_path)
-    assert (tmp_path / LOCK_FILE).read_text() == text
+    assert hold(tmp_path) == [str(os.getpid()), platform.node()]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="nothing tells there whether a process runs")
-def test_of_two_that_take_over_the_second_is_refused(tmp_path, monkeypatch):
-    """The other has it between our reading of what a dead process left and its removal."""
-    from keras_attention.files import folder_lock
+def test_a_file_system_without_locks_has_a_marker_instead(tmp_path, monkeypatch):
+    def flock(*arguments):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
-    path, other = tmp_path / LOCK_FILE, f"1 on {platform.node()}"
-    path.write_text("the dead one's")
-
-    def is_gone(holder):
-        path.write_text(other)
-        return True
-
-    monkeypatch.setattr(folder_lock, "_is_gone", is_gone)
-    with pytest.raises(InputError, match="process 1 on .* is at work here"):
-        hold(tmp_path)
-    assert path.read_text() == other
-    assert list(tmp_path.iterdir()) == [path]
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.warns(UserWarning, match="falling back"), hold_folder(tmp_path):
+        with pytest.raises(InputError, match=f"process {os.getpid()} on .* is at work here"):
+            hold(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes and devices of Unix")

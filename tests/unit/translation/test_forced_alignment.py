@@ -4,22 +4,20 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from support import random_translator
 
 from keras_attention import (
     BahdanauAttention,
     CharacterTokenizer,
     LuongAttention,
-    Seq2Seq,
     SubwordTokenizer,
     Translator,
     Vocabulary,
     learn_subwords,
 )
 from keras_attention.alignment.links import hard_links
-from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.models.ensemble import Ensemble
-from keras_attention.special_tokens import END_ID, START_ID
-from keras_attention.translation.codec import TextCodec
+from keras_attention.special_tokens import START_ID
 from keras_attention.translation.forced_alignment import align_pairs
 
 PAIRS = [("abc", "ab"), ("d", ""), ("cab bad", "dcba abcd"), ("dd a", "a?b"), ("b", "bb")]
@@ -32,13 +30,7 @@ MECHANISMS = {
 
 
 def made(name, tokenizer=LETTERS, seed=0):
-    size = len(tokenizer.vocabulary)
-    model = Seq2Seq(size, size, units=8, embedding=4, **MECHANISMS[name]())
-    model.build()
-    rng = np.random.default_rng(seed)
-    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
-    model.output_projection.bias.assign_add(np.where(np.arange(size) == END_ID, 1.5, 0.0))
-    return Translator(model, TextCodec(tokenizer, tokenizer, SearchSettings(16, 12)))
+    return random_translator(tokenizer, seed=seed, ends=1.5, **MECHANISMS[name]())
 
 
 @pytest.fixture(scope="module", params=MECHANISMS)

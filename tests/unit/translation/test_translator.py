@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
-from support import live_graphs
+from support import live_graphs, random_translator
 
 from keras_attention import (
     BahdanauAttention,
@@ -15,7 +15,6 @@ from keras_attention import (
     Vocabulary,
     align_pairs,
 )
-from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.model_files import save_model
 
@@ -28,12 +27,9 @@ def translator():
 
 
 def make_translator():
-    tokenizer = CharacterTokenizer(Vocabulary("abcd"))
-    model = Seq2Seq(8, 8, units=8, embedding=4, attention=BahdanauAttention(4), placement="before")
-    model.build()
-    rng = np.random.default_rng(0)
-    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
-    return Translator(model, TextCodec(tokenizer, tokenizer, SearchSettings(16, 6)))
+    letters = CharacterTokenizer(Vocabulary("abcd"))
+    options = {"attention": BahdanauAttention(4), "placement": "before"}
+    return random_translator(letters, lengths=(16, 6), **options)
 
 
 def texts_of(translations):

@@ -5,8 +5,9 @@ import re
 
 import numpy as np
 import pytest
+from support import random_translator
 
-from keras_attention import BahdanauAttention, CharacterTokenizer, Seq2Seq, Translator, Vocabulary
+from keras_attention import BahdanauAttention, CharacterTokenizer, Translator, Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import TextError
 from keras_attention.text.padded_batches import BATCH_TOKENS, batch_by_tokens
@@ -20,12 +21,8 @@ FEW = 40
 
 @pytest.fixture(scope="module")
 def translator():
-    tokenizer = CharacterTokenizer(Vocabulary("abcd"))
-    model = Seq2Seq(8, 8, units=4, embedding=4, attention=BahdanauAttention(4))
-    model.build()
-    rng = np.random.default_rng(0)
-    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
-    return Translator(model, TextCodec(tokenizer, tokenizer, SearchSettings(16, 6)))
+    letters = CharacterTokenizer(Vocabulary("abcd"))
+    return random_translator(letters, lengths=(16, 6), units=4, attention=BahdanauAttention(4))
 
 
 def texts(*lengths):
@@ -175,7 +172,7 @@ def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
 
     tokens, numbers = results()
     for module in ("translator", "batched_pairs"):
-        monkeypatch.setattr(f"keras_attention.{module}.batch_by_tokens", small)
+        monkeypatch.setattr(f"keras_attention.translation.{module}.batch_by_tokens", small)
     fewer, again = results()
     assert len(used) > 7
     assert fewer == tokens

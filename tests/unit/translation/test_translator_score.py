@@ -4,21 +4,17 @@ import json
 import math
 
 import keras
-import numpy as np
 import pytest
 from keras import ops
+from support import random_translator
 
 from keras_attention import (
     BahdanauAttention,
     CharacterTokenizer,
     LuongAttention,
-    Seq2Seq,
-    Translator,
     Vocabulary,
 )
-from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.special_tokens import END_ID, START_ID
-from keras_attention.translation.codec import TextCodec
+from keras_attention.special_tokens import START_ID
 from keras_attention.translation.result import PairScore, perplexity
 
 SOURCES = ["abc", "d", "cab bad", "", "dd a", "b"]
@@ -33,14 +29,7 @@ MODELS = {
 
 def made(name):
     options = {**MODELS[name], "attention": MODELS[name]["attention"]()}
-    tokenizer = CharacterTokenizer(Vocabulary("abcd "))
-    model = Seq2Seq(9, 9, units=8, embedding=4, **options)
-    model.build()
-    rng = np.random.default_rng(0)
-    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
-    ends_sooner = np.where(np.arange(9) == END_ID, 1.5, 0.0)
-    model.output_projection.bias.assign_add(ends_sooner)
-    return Translator(model, TextCodec(tokenizer, tokenizer, SearchSettings(16, 12)))
+    return random_translator(CharacterTokenizer(Vocabulary("abcd ")), ends=1.5, **options)
 
 
 @pytest.fixture(scope="module", params=MODELS)

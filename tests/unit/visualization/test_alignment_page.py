@@ -106,7 +106,7 @@ def test_what_the_page_holds(write):
 def test_the_best_of_many(write):
     _, (sentence,) = write(translation("a", "x", "y", "z"), nbest=2)
     assert [each["text"] for each in sentence["hypotheses"]] == ["x", "y"]
-    with pytest.raises(ValueError, match="`nbest` must be positive. Received: nbest=0"):
+    with pytest.raises(ValueError, match="`nbest` must be a positive integer. Received: nbest=0"):
         write(translation("a", "x"), nbest=0)
 
 

@@ -1,12 +1,12 @@
 import csv
 import json
 import os
-import platform
 from dataclasses import replace
 
 import pytest
 
 from keras_attention.errors import InputError
+from keras_attention.files.folder_lock import hold_folder
 from keras_attention.training.compare.comparison import (
     Result,
     is_complete,
@@ -166,14 +166,12 @@ def test_a_run_that_is_being_trained_is_not_set_aside(tmp_path):
     for run in (first, second):
         run.folder.mkdir()
         end(run)
-    lock = second.folder / "train.lock"
-    lock.write_text(f"{os.getppid()} on {platform.node()}")
-    with pytest.raises(InputError, match="is at work here"):
+    held = hold_folder(second.folder, "train.lock")
+    with held, pytest.raises(InputError, match="is at work here"):
         set_aside([first, second], tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         path.name for run in (first, second) for path in (run.folder, run.result_file)
     }
-    lock.unlink()
     (tmp_path / "other-data-1").mkdir()
     assert set_aside([first, second], tmp_path) == tmp_path / "other-data-2"
     assert len(list((tmp_path / "other-data-2").iterdir())) == 4

@@ -1,0 +1,34 @@
+"""How a layer is saved and rebuilt: by the arguments of its constructor, which it keeps."""
+
+import inspect
+from typing import Any
+
+import keras
+
+
+class Configured:
+    """A mixin for layers that keep each argument of their constructor under the argument's name.
+
+    Their config follows from the constructors of the class and its bases, so that an argument is
+    declared once. Arguments may be layers, initializers and regularizers too.
+    """
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this layer."""
+        config: dict[str, Any] = super().get_config()  # type: ignore[misc]
+        for cls in (cls for cls in reversed(type(self).__mro__) if issubclass(cls, Configured)):
+            for name in inspect.signature(cls.__init__).parameters:
+                if name not in ("self", "args", "kwargs") and hasattr(self, name):
+                    config[name] = keras.saving.serialize_keras_object(getattr(self, name))
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Rebuild a layer and the layers in it."""
+        return cls(**{name: _deserialized(value) for name, value in config.items()})
+
+
+def _deserialized(value: Any) -> Any:
+    if isinstance(value, dict) and "class_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    return value
