@@ -1,6 +1,7 @@
 """The folders show the design: imports point down, folders are small, modules say what they are."""
 
 import ast
+import re
 from configparser import ConfigParser
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -146,6 +147,20 @@ def test_setup_installs_every_package_and_no_other():
     packages = {name for name, path in FILES.items() if path.name == "__init__.py"}
     names = {f"keras_attention.{name}".rstrip(".") for name in packages}
     assert set(setup["options"]["packages"].split()) == names
+
+
+def test_contributing_lists_the_folders_from_the_top_down():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = re.findall(
+        r"^\| `((?:keras_attention|training|export)/[^`]*)` \|", text, re.MULTILINE
+    )
+    packages = [
+        folder.removeprefix("keras_attention/").strip("/").replace("/", ".") for folder in folders
+    ]
+    assert sorted(packages) == sorted(["", *BELOW])
+    for package, below in BELOW.items():
+        for name in below.split():
+            assert packages.index(package) < packages.index(name), f"{package}, {name}"
 
 
 def test_no_class_has_the_name_of_a_class_of_keras():
