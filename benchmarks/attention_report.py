@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from keras_attention.files.text_files import write_atomically
 from keras_attention.training.compare.comparison_table import EMPTY, as_markdown
-from keras_attention.visualization.figures import add_legend, line_style, open_up, save_figure
+from keras_attention.visualization.figure_style import add_legend, line_style, open_up, save_figure
 from keras_attention.visualization.fonts import lettering_for
 
 HERE = Path(__file__).parent
@@ -118,9 +118,9 @@ def keep(runs: Path, name: str, grid: Grid) -> None:
         "versions": _read(next((runs / name).glob("*/versions.json"))),
         "variants": list(grid.values()),
     }
-    with write_atomically(HERE / "results" / f"attention-{name}.json") as beside:
+    with write_atomically(HERE / "results" / f"attention-{name}.json") as temporary_path:
         text = json.dumps(content, ensure_ascii=False, indent=1)
-        beside.write_text(text + "\n", encoding="utf-8")
+        temporary_path.write_text(text + "\n", encoding="utf-8")
 
 
 def mechanisms(grids: Mapping[str, Grid]) -> list[str]:

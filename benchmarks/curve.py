@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 
 from keras_attention.training.metrics.text_metrics import higher_is_better
-from keras_attention.visualization.figures import (
+from keras_attention.visualization.figure_style import (
     add_legend,
     check_picture,
     line_style,

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from keras_attention.visualization.figures import add_legend, line_style, open_up, save_figure
+from keras_attention.visualization.figure_style import add_legend, line_style, open_up, save_figure
 from keras_attention.visualization.fonts import lettering_for
 
 HERE = Path(__file__).parent

@@ -16,9 +16,9 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.tokenizer import Tokenizer
 
+from .graphs.model_functions import Named, trace
 from .graphs.portable import portable_model
 from .graphs.searches import raw_variables, search_all, search_best
-from .graphs.steps import Named, trace
 from .tflite.conversion import convert, lowered, paths_of
 from .tflite.device_graphs import BEAM_WIDTH
 from .tflite.precision import FLOAT32
@@ -70,8 +70,8 @@ def export_features_saved_model(
         "serving_default": trace(partial(found_by, search_best, options), source),
         "beam": trace(partial(found_by, search_all, _beam(options)), source),
     }
-    with write_atomically(path, folder=True) as beside:
-        tf.saved_model.save(module, str(beside), signatures=signatures)
+    with write_atomically(path, folder=True) as temporary_path:
+        tf.saved_model.save(module, str(temporary_path), signatures=signatures)
     return path
 
 
@@ -110,8 +110,8 @@ def export_features_tflite(
         "beam": trace(lambda source: search_all(copy, source, _beam(options)), source),
     }
     content = lowered(convert(graphs, copy), paths_of(copy), precision)
-    with write_atomically(path) as beside:
-        beside.write_bytes(content)
+    with write_atomically(path) as temporary_path:
+        temporary_path.write_bytes(content)
     return Path(path)
 
 

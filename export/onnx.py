@@ -16,10 +16,10 @@ from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.translator import Translator
 
-from .graphs import steps
+from .graphs import model_functions
+from .graphs.model_functions import STATE, Named
 from .graphs.portable import portable_copy
 from .graphs.searches import raw_variables
-from .graphs.steps import STATE, Named
 
 ENCODE_FILE, STEP_FILE = "encode.onnx", "step.onnx"
 OPSET = 18
@@ -29,9 +29,9 @@ OPSET = 18
 def export_onnx(translator: Translator, folder: str | Path) -> Path:
     """Writes a folder with `encode.onnx` and `step.onnx`, of any number of sources and tokens.
 
-    They take and give what `steps.encode` and `steps.step` do, but that the next state is called
-    `next_state_0`, `next_state_1` ...: ONNX has one name for one tensor. The tokenizers' files
-    stand beside them.
+    They take and give what `model_functions.encode` and `model_functions.step` do, but that the
+    next state is called `next_state_0`, `next_state_1` ...: ONNX has one name for one tensor. The
+    tokenizers' files stand beside them.
 
     Args:
         translator: a trained translator.
@@ -49,23 +49,27 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
     source = tf.TensorSpec([None, None], tf.int32, "source")
 
     def encode(source: tf.Tensor) -> Named:
-        return steps.encode(model, source)
+        return model_functions.encode(model, source)
 
     graph = tf.function(encode, autograph=False)
     encoded = graph.get_concrete_function(source).structured_outputs
-    specs = steps.step_specs(encoded, source)
+    specs = model_functions.step_specs(encoded, source)
 
     def step(*inputs: tf.Tensor) -> Named:
         given = dict(zip(specs, inputs, strict=True))
-        said = steps.step(model, **given)
-        return {f"next_{name}" if name.startswith(STATE) else name: said[name] for name in said}
+        outputs = model_functions.step(model, **given)
+        return {
+            f"next_{name}" if name.startswith(STATE) else name: outputs[name] for name in outputs
+        }
 
-    with write_atomically(folder, folder=True) as beside:
-        beside.mkdir()
-        convert(graph, [source], beside / ENCODE_FILE)
-        convert(tf.function(step, autograph=False), list(specs.values()), beside / STEP_FILE)
-        for name, content in translator.codec.to_files().items():
-            (beside / name).write_bytes(content)
+    with write_atomically(folder, folder=True) as temporary_path:
+        temporary_path.mkdir()
+        convert(graph, [source], temporary_path / ENCODE_FILE)
+        convert(
+            tf.function(step, autograph=False), list(specs.values()), temporary_path / STEP_FILE
+        )
+        for name, file_bytes in translator.codec.to_files().items():
+            (temporary_path / name).write_bytes(file_bytes)
     return Path(folder)
 
 

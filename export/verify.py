@@ -51,7 +51,7 @@ class Agreement:
         return self.exact_match == 1 and self.score_difference <= SCORE_TOLERANCE
 
 
-def compare(
+def measure_agreement(
     runtime: str,
     expected: Sequence[Translation],
     actual: Sequence[Translation],
@@ -98,7 +98,7 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
             fitting = _fitting(path, lines, device.fits)
             pair = translator(fitting, beam_width=1), device(fitting)
             precision = device.manifest["precision"]
-        agreements.append(compare(path.name, *pair, precision))
+        agreements.append(measure_agreement(path.name, *pair, precision))
     return agreements
 
 

@@ -15,9 +15,9 @@ from keras_attention.translation.translator import Translator
 
 from .assembly.memory import WEIGHT_BYTES
 from .assembly.short_list import learn_short_list
+from .callbacks.metric_watchers import StopEarly
 from .callbacks.progress import describe_best
 from .callbacks.run_callbacks import make_callbacks
-from .callbacks.watching import StopEarly
 from .evaluation.reachability import report_references
 from .prepare import Prepared
 from .run.run_folder import RunFolder
@@ -59,9 +59,9 @@ def fit(prepared: Prepared, run: RunFolder, *, overwrite: bool = False) -> Trans
             _fit_model(
                 prepared.translator.single_model,
                 callbacks,
-                x=batches.stream(first_step=done * plan.stretch),
-                steps_per_epoch=plan.stretch,
-                epochs=plan.stretches,
+                x=batches.stream(first_step=done * plan.interval),
+                steps_per_epoch=plan.interval,
+                epochs=plan.intervals,
                 initial_epoch=done,
                 validation_data=validation.once() if validation else None,
                 shuffle=False,

@@ -24,9 +24,9 @@ from .data.pairs import Pair
 from .evaluation.reachability import check_metric
 from .recipe.recipe import Recipe
 from .recipe.sections import TrainingConfig
-from .run.plan import Plan
 from .run.run_folder import RunFolder
-from .run.start import Start, new_start, resume_start
+from .run.run_start import RunStart, new_start, resume_start
+from .run.training_plan import TrainingPlan
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Prepared:
     """
 
     recipe: Recipe
-    start: Start
+    start: RunStart
     batches: PairBatches
     validation: PairBatches | None
-    plan: Plan
+    plan: TrainingPlan
     translator: Translator
     validations_done: int = 0
 
@@ -84,7 +84,7 @@ def prepare(
     check_metric(config, codec, held_out)
     batches = training_batches(recipe, codec, start.training)
     validation = validation_batches(recipe, codec, held_out) if held_out else None
-    plan = Plan.of(config, batches.steps_per_epoch)
+    plan = TrainingPlan.of(config, batches.steps_per_epoch)
     if resumed:
         _check_validations(config, plan, resumed, done)
     plan.check_updates(config)
@@ -128,10 +128,12 @@ def _check_short_list(config: TrainingConfig, codec: TextCodec) -> None:
         )
 
 
-def _check_validations(config: TrainingConfig, plan: Plan, run: RunFolder, done: int) -> None:
-    if done > plan.stretches:
+def _check_validations(
+    config: TrainingConfig, plan: TrainingPlan, run: RunFolder, done: int
+) -> None:
+    if done > plan.intervals:
         raise InputError(
             f"{run.path}: the run has been validated {done} times already; set "
             f"`training.epochs` for as many validations or more. Received: "
-            f"training.epochs={config.epochs}, {plan.stretches} validations."
+            f"training.epochs={config.epochs}, {plan.intervals} validations."
         )

@@ -17,7 +17,7 @@ import report
 from driver import CORES, FULL, TINY, Run, Worker, parser, pin, versions_of
 from matplotlib.figure import Figure
 
-from keras_attention.visualization.figures import (
+from keras_attention.visualization.figure_style import (
     add_legend,
     check_picture,
     line_style,

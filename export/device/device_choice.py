@@ -17,21 +17,21 @@ Floats = npt.NDArray[np.float32]
 
 
 def choose_next(
-    log_probabilities: Floats, said: Sequence[int], settings: SearchSettings
+    log_probabilities: Floats, generated: Sequence[int], settings: SearchSettings
 ) -> tuple[int, float]:
     """The likeliest token that may follow, and its log-probability.
 
     Args:
         log_probabilities: of every token `[V]`, about -1e9 for those that are never said.
-        said: the tokens so far.
+        generated: the tokens so far.
         settings: which of them may follow.
     """
     adjusted = log_probabilities.copy()
     if settings.repetition_penalty != 1:
-        adjusted[list(set(said))] *= np.float32(settings.repetition_penalty)
+        adjusted[list(set(generated))] *= np.float32(settings.repetition_penalty)
     if settings.no_repeat_ngram:
-        adjusted[_repeating(said, settings.no_repeat_ngram)] = IMPOSSIBLE
-    if len(said) + 1 < settings.min_length:
+        adjusted[_repeating(generated, settings.no_repeat_ngram)] = IMPOSSIBLE
+    if len(generated) + 1 < settings.min_length:
         adjusted[END_ID] = IMPOSSIBLE
         if settings.no_repeat_ngram and adjusted.max() <= IMPOSSIBLE / 2:
             return END_ID, float(log_probabilities[END_ID])
@@ -39,7 +39,7 @@ def choose_next(
     return best, float(log_probabilities[best])
 
 
-def _repeating(said: Sequence[int], size: int) -> list[Any]:
+def _repeating(generated: Sequence[int], size: int) -> list[Any]:
     """The tokens that would end an n-gram that was said before."""
-    last, ends = said[len(said) - size + 1 :], range(size - 1, len(said))
-    return [said[end] for end in ends if said[end - size + 1 : end] == last]
+    last, ends = generated[len(generated) - size + 1 :], range(size - 1, len(generated))
+    return [generated[end] for end in ends if generated[end - size + 1 : end] == last]

@@ -76,23 +76,23 @@ def write_device_file(
             archive.writestr(zipfile.ZipInfo(name), stored)
 
 
-def read_device_file(content: bytes, name: str) -> DeviceFile:
+def read_device_file(file_bytes: bytes, name: str) -> DeviceFile:
     """Checks a file and reads what stands behind the flat buffer.
 
     Args:
-        content: the whole file.
+        file_bytes: the whole file.
         name: its name, for error messages.
 
     Raises:
         InputError: if it is damaged, another model's, or of another format.
     """
-    if content[4:8] != b"TFL3":
+    if file_bytes[4:8] != b"TFL3":
         raise InputError(f"{name}: expected a TFLite file, found something else.")
-    files, size = _read_archive(content, name)
+    files, size = _read_archive(file_bytes, name)
     manifest = _MANIFEST.parse(files.pop(MANIFEST_FILE, b""), name)
     # The runtime may crash on damage, or not see it.
     found = {name: _checksum(stored) for name, stored in files.items()}
-    whole = manifest["model_sha256"] == _checksum(content[:size])
+    whole = manifest["model_sha256"] == _checksum(file_bytes[:size])
     if not whole or manifest["files"] != found:
         raise InputError(f"{name}: damaged or not one of ours, its checksum is another.")
     codec = TextCodec.from_files(files, name)
@@ -100,10 +100,10 @@ def read_device_file(content: bytes, name: str) -> DeviceFile:
     return DeviceFile(codec, manifest)
 
 
-def _read_archive(content: bytes, name: str) -> tuple[dict[str, bytes], int]:
+def _read_archive(file_bytes: bytes, name: str) -> tuple[dict[str, bytes], int]:
     """Return the files behind the flat buffer, and the size of the flat buffer."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
             check_archive(archive, name)
             files = {item.filename: archive.read(item) for item in archive.infolist()}
             return files, min(item.header_offset for item in archive.infolist())
@@ -117,13 +117,13 @@ def _read_archive(content: bytes, name: str) -> tuple[dict[str, bytes], int]:
 
 def _check_codec(codec: TextCodec, manifest: Mapping[str, Any], name: str) -> None:
     """Check that the manifest agrees with the tokenizers and the search settings."""
-    said = [manifest["vocabulary"][side]["tokens"] for side in SIDES]
-    said += [manifest[length] for length in ("max_source_length", "max_length")]
+    declared = [manifest["vocabulary"][side]["tokens"] for side in SIDES]
+    declared += [manifest[length] for length in ("max_source_length", "max_length")]
     settings = codec.settings
     found = [len(codec.source.vocabulary), len(codec.target.vocabulary)]
     found += [settings.max_source_length, settings.max_length]
     names = ("source tokens", "target tokens", "max_source_length", "max_length")
-    for what, expected, received in zip(names, said, found, strict=True):
+    for what, expected, received in zip(names, declared, found, strict=True):
         if expected != received:
             raise InputError(
                 f"{name}: damaged, expected {expected} {what}, as its manifest says. "
@@ -131,5 +131,5 @@ def _check_codec(codec: TextCodec, manifest: Mapping[str, Any], name: str) -> No
             )
 
 
-def _checksum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _checksum(file_bytes: bytes) -> str:
+    return hashlib.sha256(file_bytes).hexdigest()

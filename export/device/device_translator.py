@@ -148,17 +148,17 @@ class DeviceTranslator:
         encoded = self._run("encode", source=source)
         state = {name: encoded[name] for name in encoded if name.startswith("state_")}
         memory = {name: encoded[name] for name in encoded if name not in state}
-        token, said, score, weights = START_ID, list[int](), 0.0, list[Any]()
+        token, generated, score, weights = START_ID, list[int](), 0.0, list[Any]()
         for _ in range(limit):
             ids = np.array([token], "int32")
             step = self._run("decode_step", token=ids, source=source, **memory, **state)
-            token, gain = choose_next(step["log_probabilities"][0], said, self.codec.settings)
+            token, gain = choose_next(step["log_probabilities"][0], generated, self.codec.settings)
             if token == END_ID:
                 return
-            said, score = [*said, token], score + gain
+            generated, score = [*generated, token], score + gain
             state = {name: step[name] for name in state}
             weights.append(step["alignment"][0])
-            so_far = self.codec.hypothesis(said, score, np.array(weights), words)
+            so_far = self.codec.hypothesis(generated, score, np.array(weights), words)
             yield StreamedToken(so_far.tokens[-1], so_far.text, score, so_far.alignment[-1])
 
     def fits(self, text: str) -> bool:

@@ -14,7 +14,7 @@ from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.special_tokens import END_ID, PAD_ID
 
-from .steps import Named
+from .model_functions import Named
 
 
 def search_best(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Named:
@@ -46,7 +46,7 @@ def search_all(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Nam
     """
     found = search(model, source, options)
     if model.settings.source_shape is None:
-        return _nothing_of_nothing(source, found)
+        return _empty_result(source, found)
     return {"tokens": found.tokens, "score": found.scores, "alignment": found.alignments}
 
 
@@ -82,7 +82,7 @@ def search_beams(
         constraints=make_constraints(options, None),
     )
     most = tf.reduce_max(tf.pad(nbest, [[0, 1]], constant_values=1))
-    named = _nothing_of_nothing(source, Hypotheses(*(array[:, :most] for array in found)))
+    named = _empty_result(source, Hypotheses(*(array[:, :most] for array in found)))
     wanted = tf.range(most) < nbest[:, tf.newaxis]
     real = wanted & (named["score"] > IMPOSSIBLE / 2)
     return {
@@ -92,7 +92,7 @@ def search_beams(
     }
 
 
-def _nothing_of_nothing(source: tf.Tensor, found: Hypotheses) -> Named:
+def _empty_result(source: tf.Tensor, found: Hypotheses) -> Named:
     """Hypotheses by name, with one alone for an empty source: the end, whose score is 0."""
     tokens, scores, alignments = found
     empty = tf.equal(source[:, 0], END_ID)[:, tf.newaxis, tf.newaxis]  # [B, 1, 1]

@@ -104,12 +104,12 @@ def write_manifest(folder: Path, described: Mapping[str, Any]) -> None:
     path = folder / MANIFEST_FILE
     path.parent.mkdir(exist_ok=True)
     files = _files(folder)
-    content = {
+    values = {
         **described,
         "files": {name: checksum_of(file) for name, file in files.items()},
         "sizes": {name: file.stat().st_size for name, file in files.items()},
     }
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def check_manifest(folder: Path) -> dict[str, Any]:

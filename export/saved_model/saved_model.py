@@ -26,7 +26,7 @@ from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, bat
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.processes import LoadedModel, refuse_pickling
 from keras_attention.translation.result import Translation
-from keras_attention.translation.served_answers import (
+from keras_attention.translation.signature_answers import (
     beam_inputs,
     check_search,
     count_characters,
@@ -94,11 +94,11 @@ def export_saved_model(
         InputError: if the folder cannot be written, or the model cannot be exported.
     """
     path = Path(folder) / str(version)
-    with write_atomically(path, folder=True) as beside:
+    with write_atomically(path, folder=True) as temporary_path:
         module = ServingModule(portable_copy(translator, compute), limits)
-        tf.saved_model.save(module, str(beside), signatures=module.signatures.value)
+        tf.saved_model.save(module, str(temporary_path), signatures=module.signatures.value)
         requests = typical_requests(translator.codec.source, module.limits.batch)
-        write_warm_up(beside, path.parent.resolve().name, requests)
+        write_warm_up(temporary_path, path.parent.resolve().name, requests)
         described = describe(
             translator.codec,
             **about or {},
@@ -106,9 +106,9 @@ def export_saved_model(
             search=asdict(translator.codec.settings),
             limits=asdict(module.limits),
             max_steps=translator.model.longest,
-            operators=operators_by_library(beside / GRAPH_FILE),
+            operators=operators_by_library(temporary_path / GRAPH_FILE),
         )
-        write_manifest(beside, described)
+        write_manifest(temporary_path, described)
     return path
 
 

@@ -103,16 +103,16 @@ def write_serving_files(folder: str | Path, *, batch: int = 64) -> list[Path]:
         raise InputError(
             f"{folder}: holds no version to serve; write one with keras-attention export."
         )
-    contents = {
+    texts = {
         "models.config": models_config(name, versions[-2:]),
         "batching_parameters.txt": _BATCHING.format(batch=batch),
         "docker-compose.yml": _compose(name),
     }
     (folder / FOLDER).mkdir(exist_ok=True)
-    for file, content in contents.items():
-        with write_atomically(folder / FOLDER / file) as beside:
-            beside.write_text(content, encoding="utf-8")
-    return [folder / FOLDER / file for file in contents]
+    for file, json_text in texts.items():
+        with write_atomically(folder / FOLDER / file) as temporary_path:
+            temporary_path.write_text(json_text, encoding="utf-8")
+    return [folder / FOLDER / file for file in texts]
 
 
 def checked_name(folder: Path) -> str:

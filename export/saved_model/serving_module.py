@@ -15,12 +15,12 @@ from keras_attention.settings.setting import Setting
 from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
-from keras_attention.translation.served_answers import value_for_own
+from keras_attention.translation.signature_answers import value_for_own
 from keras_attention.translation.translator import Translator
 
-from ..graphs import steps
+from ..graphs import model_functions
+from ..graphs.model_functions import Named, trace
 from ..graphs.searches import raw_variables, search_beams, search_best
-from ..graphs.steps import Named, trace
 from ..graphs.unknown_tokens import replace_unknown
 from .limits import Limits
 
@@ -84,7 +84,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             "detokenize": trace(self._detokenize, ids(tf.int32, "ids"), length),
             "encode": trace(self._encode, source, length),
         }
-        specs = steps.step_specs(traced["encode"].structured_outputs, source)
+        specs = model_functions.step_specs(traced["encode"].structured_outputs, source)
         del specs["source"]
         traced["step"] = trace(self._step, length=length, **specs)
         return traced
@@ -92,7 +92,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
     def _serve(self, text: tf.Tensor) -> Named:
         read = self._read(text, self._read_source)
         found = search_best(self._model.value, read.ids, self._options)
-        return self._said(found, read, read.error)
+        return self._answer(found, read, read.error)
 
     def _beam(self, text: tf.Tensor, nbest: tf.Tensor, **given: tf.Tensor) -> Named:
         with tf.control_dependencies(_require_one_each({**given, "nbest": nbest}, text)):
@@ -111,7 +111,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             {name: tf.where(good, search[name], known.default) for name, known in options.items()},
             tf.where(good, nbest, 1),
         )
-        return self._said(found, read, error)
+        return self._answer(found, read, error)
 
     def _refusal(self, search: Named, nbest: tf.Tensor) -> tf.Tensor:
         """What is wrong with how each text is to be searched, "" where nothing is."""
@@ -126,7 +126,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         fits = (nbest >= 1) & (nbest <= search["beam_width"])
         return _first(*wrong, _sentence(fits, "nbest: expected 1 to the width.", nbest))
 
-    def _said(self, found: Named, read: _Read, error: tf.Tensor) -> Named:
+    def _answer(self, found: Named, read: _Read, error: tf.Tensor) -> Named:
         """What was found, with its text and tokens, of one hypothesis a source or several."""
         ids = found["tokens"]
         flat = tf.reshape(ids, [-1, ids.shape[-1]])
@@ -149,16 +149,16 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     def _score(self, source: tf.Tensor, target: tf.Tensor) -> Named:
         with tf.control_dependencies(_require_one_each({"target": target}, source)):
-            said = self._read(target, self._read_target)
+            read_target = self._read(target, self._read_target)
         read = self._read(source, self._read_source)
-        error = _first(read.error, said.error)
-        values = steps.score(self._model.value, read.ids, said.ids)
+        error = _first(read.error, read_target.error)
+        values = model_functions.score(self._model.value, read.ids, read_target.ids)
         good = tf.equal(error, "")
         return {
             "error": error,
             "log_probabilities": tf.where(good[:, tf.newaxis], values, 0.0),
             "score": tf.where(good, tf.reduce_sum(values, axis=1), IMPOSSIBLE),
-            "tokens": said.tokens,
+            "tokens": read_target.tokens,
         }
 
     def _tokenize(self, text: tf.Tensor) -> Named:
@@ -170,13 +170,13 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return {"text": self._write.value(ids, self._tokens_of.value(ids))}
 
     def _encode(self, source: tf.Tensor, length: tf.Tensor) -> Named:
-        return steps.encode(self._model.value, _cut(self._bounded(source), length))
+        return model_functions.encode(self._model.value, _cut(self._bounded(source), length))
 
     def _step(
         self, token: tf.Tensor, length: tf.Tensor, values: tf.Tensor, **others: tf.Tensor
     ) -> Named:
         real = tf.sequence_mask(length, tf.shape(values)[1], tf.int32)
-        return steps.step(self._model.value, token, real, values, **others)
+        return model_functions.step(self._model.value, token, real, values, **others)
 
     def _read(self, text: tf.Tensor, read: _Untracked) -> _Read:
         """Texts within the limits as they are, and the others as empty ones, with an error.

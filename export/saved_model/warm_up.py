@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from keras_attention.special_tokens import SPECIAL_TOKENS
 from keras_attention.text.tokenizer import Tokenizer
-from keras_attention.translation.served_answers import beam_inputs
+from keras_attention.translation.signature_answers import beam_inputs
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
@@ -88,9 +88,9 @@ def _tensor(value: Any) -> bytes:
     return tf.make_tensor_proto(value).SerializeToString(deterministic=True)
 
 
-def _field(number: int, content: bytes) -> bytes:
+def _field(number: int, message: bytes) -> bytes:
     """A field of bytes, text or another message."""
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
+    return _varint(number << 3 | 2) + _varint(len(message)) + message
 
 
 def _varint(value: int) -> bytes:

@@ -71,7 +71,7 @@ class Converted:
     """A model that was converted once, to be written in any precision.
 
     Args:
-        content: the flat buffer in float32.
+        file_bytes: the flat buffer in float32.
         codec: the tokenizers and search settings.
         paths: the Keras path of each matrix, by its bytes.
         about: what manifests are to say besides.
@@ -79,12 +79,12 @@ class Converted:
 
     def __init__(
         self,
-        content: bytes,
+        file_bytes: bytes,
         codec: TextCodec,
         paths: Mapping[bytes, str],
         about: Mapping[str, Any] | None = None,
     ) -> None:
-        self._content, self._codec, self._paths = content, codec, paths
+        self._file_bytes, self._codec, self._paths = file_bytes, codec, paths
         self._about = about or {}
 
     @classmethod
@@ -96,8 +96,8 @@ class Converted:
         """
         copy = portable_copy(translator)
         about = {**(about or {}), "max_steps": translator.model.longest}
-        content = convert(trace_graphs(copy), copy.single_model)
-        return cls(content, translator.codec, paths_of(copy.single_model), about)
+        file_bytes = convert(trace_graphs(copy), copy.single_model)
+        return cls(file_bytes, translator.codec, paths_of(copy.single_model), about)
 
     def write(
         self, path: str | Path, precision: str, rules: Mapping[str, str] | None = None
@@ -113,7 +113,7 @@ class Converted:
             The path of the file.
         """
         path, settings = Path(path), self._codec.settings
-        model = lowered(self._content, self._paths, precision, rules)
+        model = lowered(self._file_bytes, self._paths, precision, rules)
         described = describe(
             self._codec,
             **self._about,
@@ -123,13 +123,13 @@ class Converted:
             beam_width=beam_width_of(settings),
             length_penalty=settings.length_penalty,
         )
-        with write_atomically(path) as beside:
-            write_device_file(beside, model, self._codec, described)
+        with write_atomically(path) as temporary_path:
+            write_device_file(temporary_path, model, self._codec, described)
         return path
 
 
 def lowered(
-    content: bytes,
+    file_bytes: bytes,
     paths: Mapping[bytes, str],
     precision: str,
     rules: Mapping[str, str] | None = None,
@@ -137,7 +137,7 @@ def lowered(
     """Return a flat buffer in a precision, in fewer bytes.
 
     Args:
-        content: what `convert` returned.
+        file_bytes: what `convert` returned.
         paths: what `paths_of` returned.
         precision: one of `PRECISIONS`, or the name of `rules`.
         rules: as `RULES` has them.
@@ -155,7 +155,7 @@ def lowered(
         name = paths.get(weights.tobytes(), "")
         return next(kind for part, kind in rules.items() if part in name)
 
-    model = read_flat_file(content)
+    model = read_flat_file(file_bytes)
     lower(model, choose)
     compact(model)
     return pack_flat_file(model)
@@ -174,8 +174,8 @@ def convert(graphs: Mapping[str, Any], model: Seq2Seq) -> bytes:
         tf.saved_model.save(holder, folder, signatures=graphs)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(graphs))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        content: bytes = converter.convert()
-    return content
+        file_bytes: bytes = converter.convert()
+    return file_bytes
 
 
 def paths_of(model: Seq2Seq) -> dict[bytes, str]:

@@ -10,9 +10,9 @@ import tensorflow as tf
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.translation.translator import Translator
 
-from ..graphs import steps
+from ..graphs import model_functions
+from ..graphs.model_functions import trace
 from ..graphs.searches import search_all, search_best
-from ..graphs.steps import trace
 
 BEAM_WIDTH = 4
 """Hypotheses of the signature `beam` where the model's own search has one alone."""
@@ -30,7 +30,7 @@ def trace_graphs(translator: Translator) -> dict[str, Any]:
       `tokens` `[1, T]`, `score` `[1]` and `alignment` `[1, T, S]`.
     - `beam` gives the same of `K` hypotheses, `[1, K, ...]`, best first; those whose score is
       below -5e8 do not exist.
-    - `encode` and `decode_step` are `steps.encode` and `steps.step`.
+    - `encode` and `decode_step` are `model_functions.encode` and `model_functions.step`.
 
     An empty source has an empty output with a score of 0.
     """
@@ -41,8 +41,8 @@ def trace_graphs(translator: Translator) -> dict[str, Any]:
     graphs = {
         "greedy": trace(lambda source: search_best(model, source, greedy), source),
         "beam": trace(lambda source: search_all(model, source, beam), source),
-        "encode": trace(lambda source: steps.encode(model, source), source),
+        "encode": trace(lambda source: model_functions.encode(model, source), source),
     }
-    specs = steps.step_specs(graphs["encode"].structured_outputs, source)
-    graphs["decode_step"] = trace(partial(steps.step, model), **specs)
+    specs = model_functions.step_specs(graphs["encode"].structured_outputs, source)
+    graphs["decode_step"] = trace(partial(model_functions.step, model), **specs)
     return graphs

@@ -21,9 +21,9 @@ _VERSIONS = {
 }
 
 
-def read_flat_file(content: bytes) -> Any:
+def read_flat_file(file_bytes: bytes) -> Any:
     """The model as the schema's objects."""
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(file_bytes, 0))
 
 
 def pack_flat_file(model: Any) -> bytes:

@@ -45,7 +45,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Variant:
+class MeasuredPrecision:
     """One precision beside the Keras model, on the same lines.
 
     Attributes:
@@ -88,7 +88,7 @@ class Gate:
     metric: str
     lines: int
     keras: float
-    variants: tuple[Variant, ...]
+    variants: tuple[MeasuredPrecision, ...]
 
     @property
     def default(self) -> str:
@@ -121,9 +121,9 @@ class Gate:
 
     def save(self, path: Path, default: str) -> None:
         """Writes the table as JSON, with the precision that was made the default."""
-        content = {**asdict(self), "most_lost": MOST_LOST, "default": default}
-        with write_atomically(path) as beside:
-            beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        values = {**asdict(self), "most_lost": MOST_LOST, "default": default}
+        with write_atomically(path) as temporary_path:
+            temporary_path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def measure_variants(
@@ -157,11 +157,13 @@ def measure_variants(
         return quality.score([codec.reference_form(each.text) for each in found], targets, sources)
 
     reference = judge(expected)
-    variants: list[Variant] = []
+    variants: list[MeasuredPrecision] = []
     for precision, size, found, milliseconds in _decoded(converted, sources):
         share, value = size / (variants[0].size if variants else size), judge(found)
         equal, loss = _equal(found, expected), quality.loss(value, reference)
-        variants.append(Variant(precision, size, share, milliseconds, *equal, value, loss))
+        variants.append(
+            MeasuredPrecision(precision, size, share, milliseconds, *equal, value, loss)
+        )
     return Gate(quality.name, len(fitting), reference, tuple(variants))
 
 

@@ -11,7 +11,7 @@ from keras_attention.attention.base.attention_mechanism import (
     checked_units,
     map_state,
 )
-from keras_attention.ops.dense import Dense
+from keras_attention.ops.dense import MatrixDense
 
 TINY = 1e-12
 """A weight, or a squared length, that counts as none."""
@@ -86,7 +86,7 @@ class ExternalMemoryAttention(AttentionMechanism):
         self.write_head = self._built(addressed + 2 * self.width, "write_head", query_shape)
         self.built = True
 
-    def _built(self, units: int, name: str, shape: Any) -> Dense:
+    def _built(self, units: int, name: str, shape: Any) -> MatrixDense:
         layer = self._dense(units, name, use_bias=True)
         layer.build((None, None, shape[-1]))
         return layer
@@ -99,8 +99,8 @@ class ExternalMemoryAttention(AttentionMechanism):
     def initial_state(self, memory: Tensor, memory_mask: Tensor | None = None) -> Slots:
         """The slots before anything is written, and both heads at the last one."""
         self._check_built()
-        slots = _wide(self.slot_projection(memory))
-        real = ops.ones_like(slots[:, :, 0]) if memory_mask is None else _wide(memory_mask)
+        slots = _as_float32(self.slot_projection(memory))
+        real = ops.ones_like(slots[:, :, 0]) if memory_mask is None else _as_float32(memory_mask)
         last = _last(real)
         return slots * ops.expand_dims(real, -1), last, last
 
@@ -115,18 +115,18 @@ class ExternalMemoryAttention(AttentionMechanism):
     def _attend(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
-        slots, read, written = map_state(_wide, state)
-        made = _wide(self.write_head(query))
+        slots, read, written = map_state(_as_float32, state)
+        made = _as_float32(self.write_head(query))
         addressed = self.read_head.units
         address, erased, added = ops.split(made, [addressed, addressed + self.width], axis=-1)
         written = self._address(address, slots, written, mask)
         weights = ops.expand_dims(written, -1)
         slots = slots * (1 - weights * ops.expand_dims(ops.sigmoid(erased), 2))
         slots = slots + weights * ops.expand_dims(added, 2)
-        read = self._address(_wide(self.read_head(query)), slots, read, mask)
+        read = self._address(_as_float32(self.read_head(query)), slots, read, mask)
         context = ops.squeeze(ops.matmul(ops.expand_dims(read, 2), slots), 2)
-        seen = (ops.cast(each, self.compute_dtype) for each in (context, read))
-        return (*seen, (slots, read, written))
+        outputs = (ops.cast(each, self.compute_dtype) for each in (context, read))
+        return (*outputs, (slots, read, written))
 
     def _address(self, made: Tensor, slots: Tensor, before: Tensor, mask: Any) -> Tensor:
         """Weights `[B, N, S]` of a head that was at `before`."""
@@ -135,7 +135,7 @@ class ExternalMemoryAttention(AttentionMechanism):
         likeness = ops.softplus(beta) * _cosine(ops.expand_dims(key, 2), slots)
         gate = ops.sigmoid(gate)
         gated = gate * self._weigh(likeness, mask) + (1 - gate) * before
-        real = ops.ones_like(gated) if mask is None else _wide(mask)
+        real = ops.ones_like(gated) if mask is None else _as_float32(mask)
         moved = self._moved(gated, ops.softmax(shifts, axis=-1), real)
         return _sharpened(moved, 1 + ops.softplus(gamma), real)
 
@@ -149,7 +149,7 @@ class ExternalMemoryAttention(AttentionMechanism):
         return moved
 
 
-def _wide(x: Tensor) -> Tensor:
+def _as_float32(x: Tensor) -> Tensor:
     return ops.cast(x, "float32")
 
 

@@ -11,7 +11,7 @@ from keras_attention.attention.base.attention_mechanism import (
     checked_units,
 )
 from keras_attention.attention.base.content_attention import ContentAttention
-from keras_attention.ops.dense import Dense
+from keras_attention.ops.dense import MatrixDense
 from keras_attention.ops.masking import token_places
 
 
@@ -83,7 +83,7 @@ class LocalAttention(ContentAttention):
             self.position = self._built(1, "sigmoid", "position", units)
         super().build(query_shape, memory_shape)
 
-    def _built(self, units: int, activation: str, name: str, width: int) -> Dense:
+    def _built(self, units: int, activation: str, name: str, width: int) -> MatrixDense:
         layer = self._dense(units, name, activation=activation, dtype="float32")
         layer.build((None, width))
         return layer

@@ -11,7 +11,7 @@ from keras_attention.attention.base.attention_mechanism import (
     checked_choice,
     checked_units,
 )
-from keras_attention.ops.dense import Dense
+from keras_attention.ops.dense import MatrixDense
 from keras_attention.ops.masking import token_places
 
 SCORES = ("dot", "general", "concat", "location")
@@ -142,7 +142,7 @@ class LuongAttention(AttentionMechanism):
         reach = _places(memory, mask) < self.max_source_length
         return reach if mask is None else ops.logical_and(mask, reach)
 
-    def _built(self, units: int, name: str, shape: Any) -> Dense:
+    def _built(self, units: int, name: str, shape: Any) -> MatrixDense:
         layer = self._dense(units, name)
         layer.build(shape)
         return layer

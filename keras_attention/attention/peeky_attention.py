@@ -60,6 +60,6 @@ class PeekyAttention(AttentionMechanism):
         before = ops.concatenate([outside, real[..., :-1]], -1)
         behind = ops.concatenate([real[..., 1:], outside], -1)
         # Real tokens that nothing real stands before, or behind.
-        ends = [ops.matmul(real * (1 - beside), memory) for beside in (before, behind)]
+        ends = [ops.matmul(real * (1 - side), memory) for side in (before, behind)]
         each_query = ops.cast(ops.zeros_like(query[:, :, :1]), memory.dtype)
         return ops.concatenate(ends, -1) + each_query, nothing + each_query, ()

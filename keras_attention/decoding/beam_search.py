@@ -17,7 +17,7 @@ from keras_attention.decoding.constraints import Constraints, constrain, prefix_
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, map_tensors, write_step
 from keras_attention.decoding.loop import run_steps
 from keras_attention.errors import check_positive
-from keras_attention.ops.gathering import take_places
+from keras_attention.ops.indexing import take_places
 from keras_attention.special_tokens import PAD_ID
 
 
@@ -34,7 +34,7 @@ class _Live(NamedTuple):
 
     beams: Beams
     state: Any  # [B, K, ...]
-    said: Tensor  # [B, K, T]: tokens so far, where they are read; else `()`
+    generated: Tensor  # [B, K, T]: tokens so far, where they are read; else `()`
     prefix: Tensor  # [B, K, P], or `()`
     own: dict[str, Tensor]  # [B, 1]: what `Ranking` holds of each source
 
@@ -63,7 +63,7 @@ def beam_search(
         state: the first state, of `B` sources.
         memory: what `step` attends to, a `Memory` of `B` sources of `S` steps.
         beam_width: hypotheses `K` a source, a positive integer. Under TensorFlow also int32
-            `[B]`, each source's own; `K` is the largest, at most `likeliest.WIDEST`.
+            `[B]`, each source's own; `K` is the largest, at most `top_tokens.WIDEST`.
         length_penalty: exponent; 0 ranks by log-probability, more prefers longer outputs. A
             number, or float32 `[B]`, each source's own.
         max_length: steps at most, the end token included; a positive integer.
@@ -105,21 +105,21 @@ def beam_search(
         if constraints is None:
             candidates = best_candidates(logits, shape)
         else:
-            plain, adjusted = constrain(constraints, logits, t, rows.said, rows.prefix)
+            plain, adjusted = constrain(constraints, logits, t, rows.generated, rows.prefix)
             candidates = best_adjusted(plain, adjusted, shape)
         alignment = _by_beam(ops.cast(alignment, "float32"), beam_width)
         ranking = rules._replace(mask=memory.mask[:, None], **live.own)
         beams, parents = best_continuations(beams, candidates, alignment, ranking)
         state = _reorder(state, parents)
-        said = live.said
+        generated = live.generated
         if remembers:
-            said = _write_token(take_places(said, parents), t, beams.tokens)
+            generated = _write_token(take_places(generated, parents), t, beams.tokens)
         history = _History(
             write_step(history.tokens, t, beams.tokens),
             write_step(history.parents, t, parents),
             write_step(history.alignments, t, alignment),
         )
-        return live._replace(beams=beams, state=state, said=said), history
+        return live._replace(beams=beams, state=state, generated=generated), history
 
     live = _Live(
         first_beams(shape, rules, constrained=constraints is not None),
@@ -187,10 +187,10 @@ def _reorder(state: Any, parents: Tensor) -> Any:
     return map_tensors(lambda x: take_places(_by_beam(x, width), parents), state)
 
 
-def _write_token(said: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-    """`said` `[B, K, T]` with `tokens` `[B, K]` at step `t`."""
-    now = ops.equal(ops.arange(said.shape[2]), t)
-    return ops.where(now, ops.expand_dims(tokens, -1), said)
+def _write_token(generated: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
+    """`generated` `[B, K, T]` with `tokens` `[B, K]` at step `t`."""
+    now = ops.equal(ops.arange(generated.shape[2]), t)
+    return ops.where(now, ops.expand_dims(tokens, -1), generated)
 
 
 def _trace_back(

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
-from keras_attention.decoding.top_tokens import at_most, likeliest, top_k
-from keras_attention.ops.gathering import flat, take_places
+from keras_attention.decoding.top_tokens import at_most, top_k, top_tokens
+from keras_attention.ops.indexing import flat, take_places
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 LEAST_COVERAGE = 1e-6
@@ -69,7 +69,7 @@ def best_candidates(logits: Tensor, shape: Any) -> Candidates:
     Returns:
         `Candidates` without `adjusted`.
     """
-    gains, tokens = likeliest(logits, shape[1])
+    gains, tokens = top_tokens(logits, shape[1])
     return Candidates(_by_beam(tokens, shape), _by_beam(gains, shape))
 
 
@@ -192,12 +192,12 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
     if ranking.groups == 1:
         return ops.cast(ops.top_k(flat(ranks), ops.shape(ranks)[1])[1], "int32")
     size, count = ranks.shape[1] // ranking.groups, ranks.shape[2]
-    said: list[tuple[Tensor, Tensor]] = []
+    earlier_choices: list[tuple[Tensor, Tensor]] = []
     chosen = []
     for first in range(0, ranks.shape[1], size):
         group = slice(first, first + size)
         candidates = ranks[:, group]
-        for token, real in said:
+        for token, real in earlier_choices:
             again = ops.logical_and(real, ops.equal(tokens[:, group], token))
             candidates = candidates - ranking.group_diversity * ops.cast(again, "float32")
         _, best = ops.top_k(flat(candidates), size)
@@ -207,7 +207,7 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
         picked = take_places(flat(tokens[:, group]), best)
         # Neither fillers nor the padding of ended hypotheses are anything that was said.
         real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(picked, PAD_ID))
-        said += [
+        earlier_choices += [
             (picked[:, place, None, None], real[:, place, None, None]) for place in range(size)
         ]
     return ops.concatenate(chosen, axis=1)

@@ -8,8 +8,8 @@ from keras import ops
 from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, write_step
 from keras_attention.decoding.loop import run_steps
-from keras_attention.decoding.top_tokens import likeliest
-from keras_attention.ops.gathering import take_places
+from keras_attention.decoding.top_tokens import top_tokens
+from keras_attention.ops.indexing import take_places
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -55,7 +55,7 @@ def extend(
     memory: Any,
     choose: Choose | None,
     *,
-    copies: int = 1,
+    per_source: int = 1,
     max_length: int,
     constraints: Constraints | None,
 ) -> Hypotheses:
@@ -63,28 +63,28 @@ def extend(
 
     Args:
         step: as `greedy_search` takes it.
-        state: the first state, of `B * copies` hypotheses.
+        state: the first state, of `B * per_source` hypotheses.
         memory: what `step` attends to, of `B` sources.
         choose: what picks the tokens; None takes the likeliest. It sees all hypotheses at every
             step, so that those that have ended are not dropped.
-        copies: hypotheses a source.
+        per_source: hypotheses a source.
         max_length: steps at most.
-        constraints: of `B * copies` hypotheses, or None.
+        constraints: of `B * per_source` hypotheses, or None.
 
     Returns:
-        `Hypotheses` of `B * copies` rows with one hypothesis each.
+        `Hypotheses` of `B * per_source` rows with one hypothesis each.
     """
-    batch, source_steps = ops.shape(memory.mask)[0] * copies, ops.shape(memory.mask)[1]
+    batch, source_steps = ops.shape(memory.mask)[0] * per_source, ops.shape(memory.mask)[1]
 
     def advance(t: Tensor, live: _Live, history: Any, memory: Any) -> tuple[_Live, Any]:
         logits, state, alignment = step(live.tokens, live.state, memory)
         if choose is None and constraints is None:
-            chosen = likeliest(logits, 1)
+            chosen = top_tokens(logits, 1)
         else:
             remembers = constraints is not None and constraints.need_history
-            said = ops.transpose(history[0], (1, 0)) if remembers else ()
-            plain, adjusted = constrain(constraints, logits, t, said, live.prefix)
-            chosen = (choose or _likeliest_adjusted)(t, plain, adjusted)
+            generated = ops.transpose(history[0], (1, 0)) if remembers else ()
+            plain, adjusted = constrain(constraints, logits, t, generated, live.prefix)
+            chosen = (choose or _best_adjusted)(t, plain, adjusted)
         gains, best = (ops.squeeze(each, -1) for each in chosen)
         best = ops.cast(best, "int32")
         tokens = ops.where(live.finished, PAD_ID, best)
@@ -125,6 +125,6 @@ def extend(
     )
 
 
-def _likeliest_adjusted(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
+def _best_adjusted(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
     _, best = ops.top_k(adjusted, 1)
     return take_places(plain, best), best

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_attention.ops.gathering import take_places
+from keras_attention.ops.indexing import take_places
 from keras_attention.special_tokens import PAD_ID, START_ID
 
 Tensor = Any

@@ -12,7 +12,7 @@ from keras_attention.decoding.constraints import Constraints
 from keras_attention.decoding.greedy import extend
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Hypotheses, Step, Tensor, map_tensors
 from keras_attention.errors import check_positive
-from keras_attention.ops.gathering import take_places
+from keras_attention.ops.indexing import take_places
 
 
 def sample_search(
@@ -75,7 +75,7 @@ def sample_search(
         state,
         memory,
         choose,
-        copies=samples,
+        per_source=samples,
         max_length=max_length,
         constraints=constraints,
     )
@@ -118,8 +118,8 @@ def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
     Of equally likely tokens the lower ids come first.
     """
     if 0 < top_k < logits.shape[-1]:
-        likeliest, _ = ops.top_k(logits, top_k)
-        logits = _first_of(logits, likeliest[:, -1:], top_k)
+        largest, _ = ops.top_k(logits, top_k)
+        logits = _first_of(logits, largest[:, -1:], top_k)
     if top_p < 1:
         ordered, _ = ops.top_k(logits, logits.shape[-1])
         probabilities = ops.softmax(ordered, axis=-1)

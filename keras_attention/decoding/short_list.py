@@ -83,11 +83,11 @@ class ShortList:
         return stream.getvalue()
 
     @classmethod
-    def from_bytes(cls, content: bytes, where: str, sizes: tuple[int, int]) -> ShortList:
+    def from_bytes(cls, file_bytes: bytes, where: str, sizes: tuple[int, int]) -> ShortList:
         """Reads what `to_bytes` returned.
 
         Args:
-            content: the file's content.
+            file_bytes: the file's content.
             where: what an error calls it.
             sizes: numbers of source and of target ids that it must be for.
 
@@ -95,9 +95,9 @@ class ShortList:
             InputError: if it is damaged, or another model's.
         """
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
                 check_archive(archive, where, largest=LARGEST_SHORT_LIST)
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            with np.load(io.BytesIO(file_bytes), allow_pickle=False) as arrays:
                 read = cls(
                     arrays["common"].astype("int32"),
                     arrays["by_source"].astype("int32"),

@@ -65,14 +65,14 @@ def read_artefact(path: str | os.PathLike[str], *, largest: int = LARGEST_TEXT) 
     try:
         with open_artefact(path) as file:
             size = os.fstat(file.fileno()).st_size
-            content = file.read() if size <= largest else b""
+            file_bytes = file.read() if size <= largest else b""
     except OSError as error:
         raise not_readable(path, error) from error
     if size > largest:
         raise InputError(
             f"{os.fspath(path)}: expected a file of at most {largest} bytes. Received: {size}."
         )
-    return content
+    return file_bytes
 
 
 def checksum_of(path: Path) -> str:

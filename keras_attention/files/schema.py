@@ -61,18 +61,18 @@ integer of at least 1. Received: 0.
     version: int | None = None
     finite: bool = True
 
-    def parse(self, content: bytes, where: str) -> dict[str, Any]:
+    def parse(self, file_bytes: bytes, where: str) -> dict[str, Any]:
         """Return the object that the file holds.
 
         Args:
-            content: The file's content.
+            file_bytes: The file's content.
             where: What an error calls the file.
 
         Raises:
             InputError: If it is not a JSON object, has another format, lacks a key, or has a value
                 of another kind.
         """
-        value = parse_json(content, where, self.name, finite=self.finite)
+        value = parse_json(file_bytes, where, self.name, finite=self.finite)
         if not isinstance(value, dict):
             raise InputError(f"{where}: damaged, expected {self.name}. Received: {_show(value)}.")
         if self.version is not None:
@@ -113,11 +113,11 @@ integer of at least 1. Received: 0.
         )
 
 
-def parse_json(content: bytes | str, where: str, expected: str, *, finite: bool = True) -> Any:
+def parse_json(file_bytes: bytes | str, where: str, expected: str, *, finite: bool = True) -> Any:
     """Return the value of a JSON text.
 
     Args:
-        content: The text, or its UTF-8 bytes.
+        file_bytes: The text, or its UTF-8 bytes.
         where: What an error calls the file.
         expected: What an error says was expected.
         finite: Whether NaN and the infinities are refused.
@@ -127,7 +127,7 @@ def parse_json(content: bytes | str, where: str, expected: str, *, finite: bool 
             too deeply.
     """
     try:
-        text = content if isinstance(content, str) else content.decode("utf-8-sig")
+        text = file_bytes if isinstance(file_bytes, str) else file_bytes.decode("utf-8-sig")
         return json.loads(text, parse_constant=_refuse_constant if finite else float)
     except RecursionError:
         reason = "JSON that is nested too deeply"
@@ -135,7 +135,7 @@ def parse_json(content: bytes | str, where: str, expected: str, *, finite: bool 
         reason = "bytes that are not UTF-8"
     except json.JSONDecodeError as error:
         found = f"text that is not JSON at line {error.lineno}, column {error.colno}"
-        reason = found if content else "an empty file"
+        reason = found if file_bytes else "an empty file"
     except ValueError:
         reason = "a number that JSON does not have or that is too long"
     raise InputError(f"{where}: damaged, expected {expected}. Received: {reason}.")

@@ -97,17 +97,17 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return "".join(_decoded_lines(path))
 
 
-def decode_text(content: bytes, name: str) -> str:
+def decode_text(file_bytes: bytes, name: str) -> str:
     """Returns the text of a file's content, which must be UTF-8.
 
     Args:
-        content: The bytes.
+        file_bytes: The bytes.
         name: What to call them in errors.
 
     Raises:
         InputError: If they are no valid UTF-8.
     """
-    return "".join(_decode_all(io.BytesIO(content), name))
+    return "".join(_decode_all(io.BytesIO(file_bytes), name))
 
 
 @contextmanager

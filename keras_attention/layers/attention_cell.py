@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor, map_state
-from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
+from keras_attention.layers.decoder_cell import NO_DROPOUT, DecoderCell, DropoutMasks
 from keras_attention.layers.recurrent import make_recurrent, masked_step
 from keras_attention.settings.arguments import checked_choice, checked_units
 from keras_attention.settings.layer_rules import PLACEMENTS, STATE_PARTS, check_input_feeding
@@ -62,7 +62,7 @@ class AttentionCell(DecoderCell):
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         keys: `project(memory)`; computed when it is not given.
-        noise: a `StepNoise` of dropout masks.
+        dropout_masks: the `DropoutMasks` of the sequence.
         training: whether this is training.
 
     Returns:
@@ -234,7 +234,7 @@ class AttentionCell(DecoderCell):
         memory: Tensor,
         memory_mask: Tensor | None = None,
         keys: Tensor | None = None,
-        noise: StepNoise = NO_NOISE,
+        dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """Takes one step; see the class for shapes."""
@@ -242,14 +242,18 @@ class AttentionCell(DecoderCell):
         read = memory, memory_mask, keys, state.attention, training
         if self.attends_before:
             query = state.layers[self.queried_layer][0]
-            context, alignment, looked = self._attend(query, *read)
-            h, layers = self._step_layers(inputs, context, state.layers, noise)
+            context, alignment, attention_state = self._attend(query, *read)
+            h, layers = self._step_layers(inputs, context, state.layers, dropout_masks)
             output = self._project([context, h], inputs) if self.projects else h
-            return output, DecoderState(layers, (), looked), ops.cast(alignment, h.dtype)
+            return output, DecoderState(layers, (), attention_state), ops.cast(alignment, h.dtype)
         fed = state.attentional if self.input_feeding else None
-        h, layers = self._step_layers(inputs, fed, state.layers, noise)
-        output, alignment, looked = self._read_out(h, inputs, *read)
-        return output, DecoderState(layers, output if self.input_feeding else (), looked), alignment
+        h, layers = self._step_layers(inputs, fed, state.layers, dropout_masks)
+        output, alignment, attention_state = self._read_out(h, inputs, *read)
+        return (
+            output,
+            DecoderState(layers, output if self.input_feeding else (), attention_state),
+            alignment,
+        )
 
     def all_steps(
         self,
@@ -258,30 +262,30 @@ class AttentionCell(DecoderCell):
         memory: Tensor,
         memory_mask: Tensor | None,
         keys: Tensor,
-        noise: StepNoise = NO_NOISE,
+        dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, DecoderState, Tensor]:
         """All steps at once, where the cell is not `recurrent`."""
         x, last = inputs, []
         for index, (layer, initial) in enumerate(zip(self.lstms, state.layers, strict=True)):
-            masked = index and noise.between
-            below = x * ops.expand_dims(noise.between[index - 1], 1) if masked else x
+            masked = index and dropout_masks.between
+            below = x * ops.expand_dims(dropout_masks.between[index - 1], 1) if masked else x
             above, *final = layer(below, initial_state=list(initial))
             x = ops.add(x, above) if index >= self.first_residual else above
             last.append(tuple(final))
         read = memory, memory_mask, keys, state.attention, training
-        outputs, alignment, looked = self._read_out(x, inputs, *read)
-        return outputs, DecoderState(tuple(last), (), looked), alignment
+        outputs, alignment, attention_state = self._read_out(x, inputs, *read)
+        return outputs, DecoderState(tuple(last), (), attention_state), alignment
 
     def _step_layers(
-        self, x: Tensor, fed: Tensor | None, states: Any, noise: StepNoise
+        self, x: Tensor, fed: Tensor | None, states: Any, dropout_masks: DropoutMasks
     ) -> tuple[Tensor, Any]:
         new = []
         for index, (layer, state) in enumerate(zip(self.lstms, states, strict=True)):
-            below = x * noise.between[index - 1] if index and noise.between else x
+            below = x * dropout_masks.between[index - 1] if index and dropout_masks.between else x
             if fed is not None and self._is_fed(index):
                 below = ops.concatenate([below, fed], -1)
-            mask = noise.recurrent[index] if noise.recurrent else None
+            mask = dropout_masks.recurrent[index] if dropout_masks.recurrent else None
             new.append(masked_step(layer.cell, below, state, mask))
             x = ops.add(x, new[-1][0]) if index >= self.first_residual else new[-1][0]
         return x, tuple(new)
@@ -293,7 +297,7 @@ class AttentionCell(DecoderCell):
         memory: Tensor,
         mask: Any,
         keys: Any,
-        looked: Any,
+        attention_state: Any,
         training: bool,
     ) -> tuple[Tensor, Tensor, Any]:
         """Output, alignment and the mechanism's state for `h` `[B, D]`, or all `[B, T, D]`."""
@@ -301,13 +305,21 @@ class AttentionCell(DecoderCell):
             steps = ops.shape(h)[:-1]
             output = self._project([h], inputs) if self.projects else h
             return output, ops.zeros((*steps, ops.shape(memory)[1]), dtype=h.dtype), ()
-        context, alignment, looked = self._attend(h, memory, mask, keys, looked, training)
+        context, alignment, attention_state = self._attend(
+            h, memory, mask, keys, attention_state, training
+        )
         output = self._project([context, h], inputs)
         # A mechanism made under another policy computes in its own dtype.
-        return output, ops.cast(alignment, output.dtype), looked
+        return output, ops.cast(alignment, output.dtype), attention_state
 
     def _attend(
-        self, query: Tensor, memory: Tensor, mask: Any, keys: Any, looked: Any, training: bool
+        self,
+        query: Tensor,
+        memory: Tensor,
+        mask: Any,
+        keys: Any,
+        attention_state: Any,
+        training: bool,
     ) -> tuple[Tensor, Tensor, Any]:
         """Context, alignment and the mechanism's next state."""
         return self.attention(  # type: ignore[misc, no-any-return]
@@ -315,7 +327,7 @@ class AttentionCell(DecoderCell):
             memory,
             memory_mask=mask,
             keys=keys,
-            state=looked,
+            state=attention_state,
             training=training,
             return_state=True,
         )

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
 from keras_attention.attention.base.configured import Configured
-from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
+from keras_attention.layers.decoder_cell import NO_DROPOUT, DecoderCell, DropoutMasks
 from keras_attention.ops.time_loop import time_loop
 from keras_attention.settings.arguments import checked_rate
 
@@ -80,7 +80,7 @@ class AttentionDecoder(Configured, keras.layers.Layer):
     def _check_rates(self) -> None:
         for name in ("dropout", "recurrent_dropout"):
             rate = getattr(self, name)
-            if rate and not self.cell.noisy:
+            if rate and not self.cell.takes_dropout_masks:
                 raise ValueError(
                     f"`{name}` must be 0 over a {type(self.cell).__name__}, which drops out by "
                     f"itself. Received: {name}={rate}."
@@ -103,16 +103,18 @@ class AttentionDecoder(Configured, keras.layers.Layer):
     ) -> tuple[Tensor, Tensor | None, Any]:
         """Decodes all steps; see the class for shapes."""
         state, inputs = self.cell.state_of(state), ops.cast(inputs, self.compute_dtype)
-        noise = self._noise(inputs) if training else NO_NOISE
+        dropout_masks = self._draw_masks(inputs) if training else NO_DROPOUT
         read = memory, memory_mask, self.cell.project(memory)
-        if self.cell.recurrent or noise.recurrent:
-            unrolled = self._step_by_step(inputs, state, *read, noise, training, return_alignment)
+        if self.cell.recurrent or dropout_masks.recurrent:
+            unrolled = self._step_by_step(
+                inputs, state, *read, dropout_masks, training, return_alignment
+            )
         else:
-            unrolled = self.cell.all_steps(inputs, state, *read, noise, training)
+            unrolled = self.cell.all_steps(inputs, state, *read, dropout_masks, training)
         outputs, state, alignment = unrolled
         return outputs, alignment if return_alignment else None, state
 
-    def _noise(self, inputs: Tensor) -> StepNoise:
+    def _draw_masks(self, inputs: Tensor) -> DropoutMasks:
         """Dropout masks for one batch."""
         ones = ops.ones((ops.shape(inputs)[0], self.cell.units), dtype=inputs.dtype)
 
@@ -121,7 +123,7 @@ class AttentionDecoder(Configured, keras.layers.Layer):
             return tuple(keras.random.dropout(ones, rate, seed=self.seed_generator) for _ in draws)
 
         layers = self.cell.layers
-        return StepNoise(masks(self.dropout, layers - 1), masks(self.recurrent_dropout, layers))
+        return DropoutMasks(masks(self.dropout, layers - 1), masks(self.recurrent_dropout, layers))
 
     def _step_by_step(
         self,
@@ -130,13 +132,19 @@ class AttentionDecoder(Configured, keras.layers.Layer):
         memory: Tensor,
         mask: Any,
         keys: Tensor,
-        noise: Any,
+        dropout_masks: Any,
         training: bool = False,
         return_alignment: bool = True,
     ) -> tuple[Tensor, Any, Tensor | None]:
         def step(x: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
             output, state, alignment = self.cell(
-                x, state, memory, memory_mask=mask, keys=keys, noise=noise, training=training
+                x,
+                state,
+                memory,
+                memory_mask=mask,
+                keys=keys,
+                dropout_masks=dropout_masks,
+                training=training,
             )
             return (output, alignment) if return_alignment else (output,), state
 

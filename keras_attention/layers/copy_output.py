@@ -123,9 +123,9 @@ class CopyOutput(Configured, keras.layers.Layer):
     ) -> Tensor:
         """Mixes both distributions; see the class for shapes."""
         gate = ops.cast(self.gate(outputs), "float32")
-        said = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        copied = ops.reshape(self._copied(alignment, copies), ops.shape(said))
-        mixed = _mix(gate, said, copied)
+        from_vocabulary = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        copied = ops.reshape(self._copied(alignment, copies), ops.shape(from_vocabulary))
+        mixed = _mix(gate, from_vocabulary, copied)
         if pointers is None:
             return mixed
         alignment, pointers = (ops.cast(x, "float32") for x in (alignment, pointers))
@@ -133,7 +133,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         pointed = ops.max(pointers, axis=-1, keepdims=True) > 0
         # An <unk> that is said, or copied from elsewhere, is another token: as padding.
         unknown = slice(UNKNOWN_ID, UNKNOWN_ID + 1)
-        elsewhere = _mix(gate, said[..., unknown], copied[..., unknown] - right)
+        elsewhere = _mix(gate, from_vocabulary[..., unknown], copied[..., unknown] - right)
         from_there = ops.log_sigmoid(-gate) + ops.log(ops.maximum(right, _LEAST))
         ids = ops.arange(self.target_vocabulary_size)
         mixed = ops.where(pointed & (ids == UNKNOWN_ID), from_there, mixed)
@@ -159,10 +159,10 @@ class CopyOutput(Configured, keras.layers.Layer):
         return logits_shape
 
 
-def _mix(gate: Tensor, said: Tensor, copied: Tensor) -> Tensor:
-    """Log-probabilities of a mixture, of log-probabilities `said` and probabilities `copied`."""
+def _mix(gate: Tensor, from_vocabulary: Tensor, copied: Tensor) -> Tensor:
+    """Mix log-probabilities `from_vocabulary` with probabilities `copied`, by the gate."""
     return _log_sum(
-        ops.log_sigmoid(gate) + said,
+        ops.log_sigmoid(gate) + from_vocabulary,
         ops.log_sigmoid(-gate) + ops.log(ops.maximum(copied, _LEAST)),
     )
 

@@ -9,7 +9,7 @@ from keras_attention.attention.base.configured import Configured
 from keras_attention.settings.arguments import checked_units
 
 
-class StepNoise(NamedTuple):
+class DropoutMasks(NamedTuple):
     """Dropout masks that serve every step of a sequence (Gal and Ghahramani 2016).
 
     Attributes:
@@ -21,7 +21,7 @@ class StepNoise(NamedTuple):
     recurrent: tuple[Tensor, ...] = ()
 
 
-NO_NOISE = StepNoise()
+NO_DROPOUT = DropoutMasks()
 
 
 class DecoderCell(Configured, keras.layers.Layer):
@@ -42,15 +42,15 @@ class DecoderCell(Configured, keras.layers.Layer):
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         keys: `project(memory)`; computed when it is not given.
-        noise: a `StepNoise` of dropout masks.
+        dropout_masks: the `DropoutMasks` of the sequence.
         training: whether this is training.
 
     Returns:
         `(output, state, alignment)`: `[B, output_width]`, the next state, `[B, S]`.
     """
 
-    noisy = True
-    """Whether a step heeds its `noise`; other cells drop out by themselves."""
+    takes_dropout_masks = True
+    """Whether a step heeds its `dropout_masks`; other cells drop out by themselves."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class DecoderCell(Configured, keras.layers.Layer):
         memory: Tensor,
         memory_mask: Tensor | None,
         keys: Tensor,
-        noise: StepNoise = NO_NOISE,
+        dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, Any, Tensor]:
         """All steps of a cell that is not `recurrent`: what `call` gives one after the other.
@@ -128,7 +128,7 @@ class DecoderCell(Configured, keras.layers.Layer):
             memory: `[B, S, M]`.
             memory_mask: `[B, S]`, or None.
             keys: `project(memory)`.
-            noise: as `call` takes it, without `recurrent`.
+            dropout_masks: as `call` takes it, without `recurrent`.
             training: whether this is training.
 
         Returns:

@@ -31,7 +31,7 @@ class GNMTCell(AttentionCell):
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         keys: `project(memory)`; computed when it is not given.
-        noise: a `StepNoise` of dropout masks.
+        dropout_masks: the `DropoutMasks` of the sequence.
         training: whether this is training.
 
     Returns:

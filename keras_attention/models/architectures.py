@@ -59,7 +59,7 @@ def make_decoder(settings: Seq2SeqConfig, dtype: Any) -> AttentionDecoder:
     """
     cell = _cell(settings, dtype)
     # A Transformer's blocks drop out by themselves, and nothing in it recurs.
-    rates = _named(settings, "dropout", "recurrent_dropout") if cell.noisy else {}
+    rates = _named(settings, "dropout", "recurrent_dropout") if cell.takes_dropout_masks else {}
     return AttentionDecoder(cell, **rates, dtype=dtype, name="decoder")
 
 

@@ -41,9 +41,9 @@ class ScheduledSampler(Configured, keras.layers.Layer):
     def call(self, target: Tensor, logits: Tensor) -> Tensor:
         """Mixes the predictions in; no gradient flows through them."""
         logits = ops.cast(ops.stop_gradient(logits), "float32")
-        noise = keras.random.uniform(ops.shape(logits), 1e-6, 1.0, seed=self.seed_generator)
+        uniform = keras.random.uniform(ops.shape(logits), 1e-6, 1.0, seed=self.seed_generator)
         # Gumbel's trick: the largest of logits with this noise is a draw from their softmax.
-        draws = ops.argmax(logits - ops.log(-ops.log(noise)), axis=-1)
+        draws = ops.argmax(logits - ops.log(-ops.log(uniform)), axis=-1)
         previous = ops.concatenate([target[:, :1], ops.cast(draws[:, :-1], target.dtype)], axis=1)
         chance = keras.random.uniform(ops.shape(target), seed=self.seed_generator)
         replace = ops.logical_and(chance < self.rate, real_tokens(target))

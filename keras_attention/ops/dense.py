@@ -13,8 +13,8 @@ from keras import ops
 from keras_attention.ops.masking import Tensor
 
 
-@keras.saving.register_keras_serializable(package="keras_attention")
-class Dense(keras.layers.Dense):
+@keras.saving.register_keras_serializable(package="keras_attention", name="Dense")
+class MatrixDense(keras.layers.Dense):
     """A `keras.layers.Dense` that multiplies its input as a matrix of rank 2.
 
     Args:
@@ -29,14 +29,14 @@ class Dense(keras.layers.Dense):
 
     Example:
     >>> import numpy as np
-    >>> from keras_attention.ops.dense import Dense
-    >>> tuple(Dense(4)(np.ones((2, 5, 3), "float32")).shape)
+    >>> from keras_attention.ops.dense import MatrixDense
+    >>> tuple(MatrixDense(4)(np.ones((2, 5, 3), "float32")).shape)
     (2, 5, 4)
     """
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Multiplies every row; see the class for shapes."""
-        return by_rows(lambda rows: super(Dense, self).call(rows, training=training), inputs)
+        return by_rows(lambda rows: super(MatrixDense, self).call(rows, training=training), inputs)
 
 
 def by_rows(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -107,13 +107,13 @@ def map_real(
 ) -> Tensor:
     """Map scores to weights as `masked_softmax` does, by another function of float32 scores."""
     dtype = backend.standardize_dtype(scores.dtype)
-    wide = dtype if dtype == "float64" else "float32"
-    scores = ops.cast(scores, wide)
+    softmax_dtype = dtype if dtype == "float64" else "float32"
+    scores = ops.cast(scores, softmax_dtype)
     if mask is None:
         return ops.cast(mapping(scores), dtype)
     mask = ops.cast(mask, "bool")
-    weights = mapping(ops.where(mask, scores, float(np.finfo(wide).min)))
-    return ops.cast(weights * ops.cast(mask, wide), dtype)
+    weights = mapping(ops.where(mask, scores, float(np.finfo(softmax_dtype).min)))
+    return ops.cast(weights * ops.cast(mask, softmax_dtype), dtype)
 
 
 def _softmax(scores: Tensor) -> Tensor:

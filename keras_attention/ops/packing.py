@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from keras import ops
 
-from keras_attention.ops.gathering import take_places
+from keras_attention.ops.indexing import take_places
 from keras_attention.ops.masking import Tensor, real_tokens, token_places
 
 

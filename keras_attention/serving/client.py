@@ -17,7 +17,7 @@ from keras_attention.serving.transport import Address, Arrays, Call, ServedModel
 from keras_attention.text.padded_batches import batch_by_tokens
 from keras_attention.translation.processes import refuse_pickling
 from keras_attention.translation.result import PairScore, Translation
-from keras_attention.translation.served_answers import (
+from keras_attention.translation.signature_answers import (
     OUTPUTS,
     beam_inputs,
     check_answered,

@@ -90,12 +90,12 @@ class GrpcTransport:
             raise self._failure(error) from error
 
     def _failure(self, error: Any) -> ServingError:
-        code, said = error.code(), in_a_line(error.details())
+        code, reason = error.code(), in_a_line(error.details())
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return ServingError(f"{self._address}: no answer within the deadline.")
         if code == grpc.StatusCode.UNAVAILABLE:
-            return ServingError(f"{self._address}: cannot be reached, {said}.", passing=True)
+            return ServingError(f"{self._address}: cannot be reached, {reason}.", passing=True)
         return ServingError(
-            f"{self._address}: {self._model} cannot answer, {code.name}: {said}.",
+            f"{self._address}: {self._model} cannot answer, {code.name}: {reason}.",
             passing=code in _PASSING,
         )

@@ -69,13 +69,13 @@ class RestTransport:
             with self._connection(seconds) as connection:
                 connection.request(method, path, body, {"Content-Type": "application/json"})
                 response = connection.getresponse()
-                status, content = response.status, response.read()
+                status, body = response.status, response.read()
         except (OSError, HTTPException) as error:
             raise self._failure(error) from error
         if status != 200:
-            raise self._refusal(status, content)
+            raise self._refusal(status, body)
         try:
-            return json.loads(content)
+            return json.loads(body)
         except (ValueError, RecursionError) as error:
             raise ServingError(f"{self._address}: answered with what is not JSON.") from error
 
@@ -113,17 +113,17 @@ class RestTransport:
     def _failure(self, error: Exception) -> ServingError:
         if isinstance(error, TimeoutError):
             return ServingError(f"{self._address}: no answer within the deadline.")
-        said = in_a_line(str(error) or type(error).__name__)
+        reason = in_a_line(str(error) or type(error).__name__)
         if isinstance(error, ConnectionError | IncompleteRead):
-            return ServingError(f"{self._address}: cannot be reached, {said}.", passing=True)
+            return ServingError(f"{self._address}: cannot be reached, {reason}.", passing=True)
         if isinstance(error, HTTPException):
-            return ServingError(f"{self._address}: answered with what is not HTTP, {said}.")
-        return ServingError(f"{self._address}: cannot be reached, {said}.")
+            return ServingError(f"{self._address}: answered with what is not HTTP, {reason}.")
+        return ServingError(f"{self._address}: cannot be reached, {reason}.")
 
-    def _refusal(self, status: int, content: bytes) -> ServingError:
+    def _refusal(self, status: int, body: bytes) -> ServingError:
         if status in _TOO_LATE:
             return ServingError(f"{self._address}: no answer within the server's own deadline.")
-        text = content.decode(errors="replace")
+        text = body.decode(errors="replace")
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             text = str(json.loads(text)["error"])
         return ServingError(

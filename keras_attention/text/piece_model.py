@@ -81,7 +81,7 @@ class PieceModel:
     def encode(self, text: str, out_type: type = str) -> list[str]:
         """The pieces of a text of single spaces, none at its ends; a run of unknown ones is one."""
         normalized = self.normalize(text)
-        cut = self._merge if self._kind == _BPE else self._likeliest
+        cut = self._merge if self._kind == _BPE else self._best_segmentation
         runs = groupby(cut(normalized), key=lambda piece: piece in self._scores)
         return [piece for known, run in runs for piece in (run if known else ["".join(run)])]
 
@@ -110,7 +110,7 @@ class PieceModel:
             consider(left, after[left])
         return [part for part in parts if part]
 
-    def _likeliest(self, text: str) -> list[str]:
+    def _best_segmentation(self, text: str) -> list[str]:
         """The pieces of the largest sum of scores (Viterbi), of equal ones the first found."""
         totals = [np.float32(0)] + [np.float32("-inf")] * len(text)
         starts = [0] * len(totals)
@@ -133,33 +133,33 @@ def _normalizes(settings: dict[int, Any]) -> bool:
     return bool(settings.get(2)) or not all(settings.get(field, 1) for field in (3, 4, 5))
 
 
-def _read_piece(content: bytes) -> _Piece:
-    fields = dict(_fields(content))
+def _read_piece(message: bytes) -> _Piece:
+    fields = dict(_fields(message))
     (score,) = struct.unpack("<f", fields.get(2, bytes(4)))
     return _Piece(fields.get(1, b"").decode(), score, fields.get(3, _NORMAL))
 
 
-def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
     """The numbered fields of a protocol buffer: integers, or bytes."""
     place = 0
-    while place < len(content):
-        key, place = _varint(content, place)
+    while place < len(message):
+        key, place = _varint(message, place)
         kind = key & 7
         if kind == 0:
-            number, place = _varint(content, place)
+            number, place = _varint(message, place)
             yield key >> 3, number
             continue
-        size, place = _varint(content, place) if kind == 2 else ({1: 8, 5: 4}[kind], place)
-        if place + size > len(content):
+        size, place = _varint(message, place) if kind == 2 else ({1: 8, 5: 4}[kind], place)
+        if place + size > len(message):
             raise ValueError("truncated.")
-        yield key >> 3, content[place : place + size]
+        yield key >> 3, message[place : place + size]
         place += size
 
 
-def _varint(content: bytes, place: int) -> tuple[int, int]:
+def _varint(message: bytes, place: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        byte = content[place]
+        byte = message[place]
         value, place, shift = value | (byte & 127) << shift, place + 1, shift + 7
         if byte < 128:
             return value, place

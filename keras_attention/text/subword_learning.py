@@ -89,11 +89,11 @@ def _without_rare(sentences: Sequence[str], min_count: int) -> list[str]:
 
 
 def _train(sentences: list[str], size: int, **settings: str | float) -> bytes:
-    content = io.BytesIO()
+    file_bytes = io.BytesIO()
     try:
         import_sentencepiece().SentencePieceTrainer.train(
             sentence_iterator=iter(sentences),
-            model_writer=content,
+            model_writer=file_bytes,
             vocab_size=size,
             # Normalization and white space are ours; see `SubwordTokenizer`.
             normalization_rule_name="identity",
@@ -105,7 +105,7 @@ def _train(sentences: list[str], size: int, **settings: str | float) -> bytes:
         )
     except RuntimeError as error:
         raise _explained(str(error), size) from None
-    return content.getvalue()
+    return file_bytes.getvalue()
 
 
 _SPECIAL = {

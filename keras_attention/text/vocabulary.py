@@ -184,9 +184,9 @@ def _problem(token: str) -> str:
 
 def _problems(tokens: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yields the index of each token that cannot be used, and why."""
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for index, token in enumerate(tokens):
-        problem = "come twice" if token in seen else _problem(token)
+        problem = "come twice" if token in earlier else _problem(token)
         if problem:
             yield index, problem
-        seen.add(token)
+        earlier.add(token)

@@ -188,8 +188,12 @@ class TextCodec:
         kept = until_end([int(index) for index in ids])
         tokens = tuple(self.target.vocabulary.decode(kept))
         weights = np.array(alignment[: len(kept), : len(source_tokens)])
-        said = Hypothesis(self.target.decode(kept), score, tokens, weights)
-        return self._without_unknown(said, source_tokens) if self.settings.replace_unknown else said
+        hypothesis = Hypothesis(self.target.decode(kept), score, tokens, weights)
+        return (
+            self._without_unknown(hypothesis, source_tokens)
+            if self.settings.replace_unknown
+            else hypothesis
+        )
 
     def replace_unknown(self, translation: Translation) -> Translation:
         """Puts a source token in the place of each `<unk>`: that of the largest weight.
@@ -276,7 +280,9 @@ class TextCodec:
         """Return what identifies this codec: its settings, and a digest of each other file."""
         files = self.to_files()
         settings = json.loads(files.pop(SETTINGS_FILE))
-        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        digests = {
+            name: hashlib.sha256(file_bytes).hexdigest() for name, file_bytes in files.items()
+        }
         return {SETTINGS_FILE: settings, **digests}
 
     def changed_file(self, fingerprint: Any) -> str:
@@ -334,12 +340,12 @@ class TextCodec:
             ) from None
 
 
-def _read_settings(content: bytes, where: str) -> dict[str, Any]:
+def _read_settings(file_bytes: bytes, where: str) -> dict[str, Any]:
     """Return the settings of a file, with defaults for those that it lacks.
 
     A key that is not known is refused: it may change what the model answers.
     """
-    settings = _SETTINGS.parse(content, where)
+    settings = _SETTINGS.parse(file_bytes, where)
     damaged = f"{where}: damaged, expected {_SETTINGS.name}"
     if unknown := settings.keys() - {"format", *_SETTINGS.keys}:
         raise InputError(f"{damaged}, without other keys. Received: `{min(unknown)}`.")

@@ -56,8 +56,8 @@ def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
     if not path.exists():
         return None
     sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
-    content = read_artefact(path, largest=LARGEST_SHORT_LIST)
-    return ShortList.from_bytes(content, str(path), sizes)
+    file_bytes = read_artefact(path, largest=LARGEST_SHORT_LIST)
+    return ShortList.from_bytes(file_bytes, str(path), sizes)
 
 
 def save_model(
@@ -76,10 +76,10 @@ def save_model(
         codec: its tokenizers. The archive's comment keeps their fingerprint, for
             `check_tokenizers`.
     """
-    with write_atomically(path) as beside:
-        (model if include_optimizer else copy_for_inference(model)).save(beside)
+    with write_atomically(path) as temporary_path:
+        (model if include_optimizer else copy_for_inference(model)).save(temporary_path)
         if codec is not None:
-            with zipfile.ZipFile(beside, "a") as archive:
+            with zipfile.ZipFile(temporary_path, "a") as archive:
                 archive.comment = json.dumps(codec.fingerprint()).encode()
 
 

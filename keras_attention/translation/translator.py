@@ -231,9 +231,9 @@ class Translator:
         """Writes the model and its tokenizers into `folder`, each file in one piece."""
         model, folder = self.single_model, Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in self.codec.to_files().items():
-            with write_atomically(folder / name) as beside:
-                beside.write_bytes(content)
+        for name, file_bytes in self.codec.to_files().items():
+            with write_atomically(folder / name) as temporary_path:
+                temporary_path.write_bytes(file_bytes)
         self.save_short_list(folder)
         save_model(model, folder / MODEL_FILE, codec=self.codec)
 
@@ -243,8 +243,8 @@ class Translator:
         if self.short_list is None:
             path.unlink(missing_ok=True)
             return
-        with write_atomically(path) as beside:
-            beside.write_bytes(self.short_list.to_bytes())
+        with write_atomically(path) as temporary_path:
+            temporary_path.write_bytes(self.short_list.to_bytes())
 
     @overload
     def __call__(self, texts: str, **options: Any) -> Translation: ...

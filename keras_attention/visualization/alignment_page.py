@@ -66,8 +66,8 @@ def write_alignment_page(
     check_positive(nbest=1 if nbest is None else nbest)
     sentences = [_sentence(translation, nbest) for translation in translations]
     page = _page(title, {"sentences": sentences})
-    with write_atomically(path) as beside:
-        beside.write_bytes(page.encode("utf-8", "replace"))
+    with write_atomically(path) as temporary_path:
+        temporary_path.write_bytes(page.encode("utf-8", "replace"))
 
 
 def check_page(path: str | os.PathLike[str]) -> None:

@@ -21,7 +21,7 @@ from keras_attention.visualization.alignment_text import (
     shorten,
     visible,
 )
-from keras_attention.visualization.figures import (
+from keras_attention.visualization.figure_style import (
     check_picture,
     finish_chart,
     line_style,
@@ -187,8 +187,8 @@ def _draw_matrix(axes: Axes, matrix: AlignmentMatrix, lettering: Lettering) -> N
         matrix.weights, cmap=_COLOURS, vmin=0, vmax=1, aspect="equal", interpolation="nearest"
     )
     bar = _BAR_INCHES / (columns * cell)  # in widths of the axes, as `inset_axes` counts
-    beside = axes.inset_axes((1 + bar, 0, bar, 1))
-    axes.figure.colorbar(image, cax=beside).set_label("weight")
+    bar_axes = axes.inset_axes((1 + bar, 0, bar, 1))
+    axes.figure.colorbar(image, cax=bar_axes).set_label("weight")
     axes.xaxis.tick_top()
     axes.set_xticks(**_ticks(matrix.sources, cell, lettering))
     axes.set_yticks(**_ticks(matrix.targets, cell, lettering))

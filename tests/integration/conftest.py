@@ -108,8 +108,10 @@ def window(tmp_path_factory):
         with browser(profile) as window:
             yield window
     except (EOFError, BrokenPipeError):
-        said = (profile / "stderr.log").read_text(errors="replace").strip().splitlines()
-        pytest.skip(f"{path} does not run: {said[-1] if said else 'it says nothing'}")
+        shown_message = (profile / "stderr.log").read_text(errors="replace").strip().splitlines()
+        pytest.skip(
+            f"{path} does not run: {shown_message[-1] if shown_message else 'it says nothing'}"
+        )
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def contents(folder):
     }
 
 
-def copy_after(stretches, folder, monkeypatch):
+def copy_after(intervals, folder, monkeypatch):
     """Keeps a run as it stands after so many validations: what a kill would have left."""
     from keras_attention.training.callbacks.checkpoint import Checkpoint
 
@@ -37,7 +37,7 @@ def copy_after(stretches, folder, monkeypatch):
 
     def write_and_copy(self, epoch, logs=None):
         write(self, epoch, logs)
-        if epoch + 1 == stretches:
+        if epoch + 1 == intervals:
             shutil.copytree(self.folder.path, folder)
 
     monkeypatch.setattr(Checkpoint, "on_epoch_end", write_and_copy)

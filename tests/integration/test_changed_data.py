@@ -9,7 +9,7 @@ from runs import contents, overrides, train_eagerly
 
 from keras_attention.files.folder_lock import hold_folder
 from keras_attention.training.compare.comparison import Result, Run
-from keras_attention.training.compare.measuring import complete
+from keras_attention.training.compare.run_results import complete_run
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.run.fingerprints import Fingerprint
 from keras_attention.training.run.held_out import read_held_out
@@ -181,7 +181,7 @@ def test_a_run_without_held_out_pairs_is_resumed_and_compared(work, run):
     assert run(*asked, "--resume", "--set", "epochs=2").code == 0
     assert len(RunFolder(work / "new").values("loss")) == 2
     recipe = load_recipe(work / "new" / "recipe.toml")
-    result = complete(Run("new", recipe, work / "new"))
+    result = complete_run(Run("new", recipe, work / "new"))
     assert (result.value, result.curve, result.alignment) == (None, (), {})
     saved = json.loads((work / "new.json").read_text())
     assert saved["files"]["data.path"]["path"] == str(work / "pairs.tsv")
@@ -197,14 +197,16 @@ def test_a_comparison_is_of_one_data(work, run, monkeypatch):
     end(Run("units=4", load_recipe(work / "run" / "recipe.toml"), grid / name))
     old = contents(grid)
     write(work, [*MORE, *PAIRS])
-    said = f"{work / 'pairs.tsv'} has changed since these runs were started: {name}"
+    shown_message = f"{work / 'pairs.tsv'} has changed since these runs were started: {name}"
     shown = run(*asked, "--show")
-    assert shown.err == f"note: {said}; their rows are marked.\n"
+    assert shown.err == f"note: {shown_message}; their rows are marked.\n"
     assert "│ units=4 (other data) │" in shown.out
     assert "units=4 (other data)" in (grid / "comparison.csv").read_text()
     again = run(*asked)
     kept = grid / "other-data-1"
-    assert again.out.startswith(f"{said}; they are trained again, and the old ones are in grid/oth")
+    assert again.out.startswith(
+        f"{shown_message}; they are trained again, and the old ones are in grid/oth"
+    )
     assert "(other data)" not in again.out
     assert contents(kept) == old
     (row,) = json.loads((grid / "comparison.json").read_text())

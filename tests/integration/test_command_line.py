@@ -145,8 +145,8 @@ def test_translate_answers_before_its_input_ends_and_stops(trained, translator, 
             process.stdin.flush()
             assert process.stdout.readline().decode() == translator(line).text + "\n"
         process.send_signal(number)
-        said = b"Stopped by SIGTERM.\n" if number == signal.SIGTERM else b""
-        expected = (b"", said, 128 + number)
+        shown_message = b"Stopped by SIGTERM.\n" if number == signal.SIGTERM else b""
+        expected = (b"", shown_message, 128 + number)
         assert (*process.communicate(timeout=60), process.returncode) == expected
 
 
@@ -179,9 +179,9 @@ def test_help_loads_neither_keras_nor_tensorflow():
 def test_every_command_has_help_with_an_example(command, run):
     outcome = run(command, "--help")
     assert outcome.code == 0
-    said = " ".join(outcome.out.split())
-    assert "Use it " in said and f"Example: keras-attention {command} " in said
-    assert "bool" not in said
+    shown_message = " ".join(outcome.out.split())
+    assert "Use it " in shown_message and f"Example: keras-attention {command} " in shown_message
+    assert "bool" not in shown_message
 
 
 def test_version_and_no_command(run):

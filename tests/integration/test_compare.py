@@ -14,7 +14,7 @@ from keras_attention.files.folder_lock import LOCK_FILE, hold_folder
 from keras_attention.training.callbacks.stopwatch import TIMES_FILE
 from keras_attention.training.compare import jobs
 from keras_attention.training.compare.comparison import plan_runs, read_result
-from keras_attention.training.compare.measuring import complete
+from keras_attention.training.compare.run_results import complete_run
 from keras_attention.training.compare.variants import expand_grid
 from keras_attention.training.run.run_folder import RunFolder
 
@@ -51,7 +51,7 @@ def start(planned, monkeypatch):
     train_eagerly(monkeypatch)
     *others, last = planned
     for other in others:
-        assert complete(other, [4, 6], jobs=2) == read_result(other)
+        assert complete_run(other, [4, 6], jobs=2) == read_result(other)
     times = last.folder / TIMES_FILE
 
     def kill():

@@ -22,10 +22,10 @@ def test_a_run_that_diverges_leaves_no_model(settings, run, tmp_path, eagerly):
     for more in ((), ("--resume",))[: 1 + resumes]:
         outcome = run(*arguments, *more)
         assert outcome.code == 2
-        said = outcome.err.strip().split("\n")[-1]
-        assert said.startswith("error: training diverged in epoch 1, step ")
-        assert ". There is no model yet. Lower training.learning_rate (now 1e+" in said
-        assert said.endswith(f", and start again with --overwrite ({folder}).")
+        shown_message = outcome.err.strip().split("\n")[-1]
+        assert shown_message.startswith("error: training diverged in epoch 1, step ")
+        assert ". There is no model yet. Lower training.learning_rate (now 1e+" in shown_message
+        assert shown_message.endswith(f", and start again with --overwrite ({folder}).")
         assert not list(folder.rglob("*.keras"))
     assert run("translate", folder).code == 2
     refused = run(*arguments[:4], *overrides(*SMALL), "--resume")

@@ -51,7 +51,9 @@ def test_metrics_come_with_their_signatures(run, trained, translator, pairs, tmp
 def test_an_output_that_cannot_be_written_is_refused_before_anything_is_decoded(
     run, trained, pairs, monkeypatch
 ):
-    monkeypatch.setattr("keras_attention.cli.commands.evaluation_tables.evaluate", lambda *_: 1 / 0)
+    monkeypatch.setattr(
+        "keras_attention.cli.command_parts.evaluation_tables.evaluate", lambda *_: 1 / 0
+    )
     before = pairs.read_bytes()
     refused = run("evaluate", trained, "--data", pairs, "--output", pairs)
     assert (refused.code, refused.out) == (2, "")

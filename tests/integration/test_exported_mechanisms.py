@@ -13,7 +13,7 @@ from support import MECHANISMS, assert_close
 from variants import TEXTS, assert_same, make_translator
 
 from keras_attention.export.device import device_translator as device
-from keras_attention.export.graphs import steps
+from keras_attention.export.graphs import model_functions
 from keras_attention.export.graphs.searches import raw_variables
 from keras_attention.export.tflite import conversion as tflite
 
@@ -56,9 +56,12 @@ def test_a_device_gives_the_translators_beams(translator, tmp_path, monkeypatch)
 def test_a_servers_steps_are_the_models(translator, tmp_path):
     """Of two hypotheses a source, in graphs of any batch and length."""
     model, any_source = translator.model, tf.TensorSpec([None, None], tf.int32, "source")
-    encode = steps.trace(lambda source: steps.encode(model, source), any_source)
-    specs = steps.step_specs(encode.structured_outputs, any_source)
-    graphs = {"encode": encode, "step": steps.trace(partial(steps.step, model), **specs)}
+    encode = model_functions.trace(lambda source: model_functions.encode(model, source), any_source)
+    specs = model_functions.step_specs(encode.structured_outputs, any_source)
+    graphs = {
+        "encode": encode,
+        "step": model_functions.trace(partial(model_functions.step, model), **specs),
+    }
     holder = tf.Module()
     holder.weights = raw_variables(translator.single_model)
     tf.saved_model.save(holder, str(tmp_path), signatures=graphs)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention import InputError
-from keras_attention.export.graphs import steps
+from keras_attention.export.graphs import model_functions
 from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
 from keras_attention.translation.codec import TextCodec
 
@@ -39,18 +39,18 @@ def run(path, **given):
 def test_gives_the_models_own_steps(variant, folder):
     source = variant.codec.encode(["a b", "the cat sat on", "가"])
     encoded = run(folder / ENCODE_FILE, source=source)
-    expected = steps.encode(variant.single_model, tf.constant(source))
+    expected = model_functions.encode(variant.single_model, tf.constant(source))
     compare(encoded, expected)
     token = np.array([1, 1, 1], "int32")
     for _ in range(3):
-        said = run(folder / STEP_FILE, token=token, source=source, **encoded)
+        outputs = run(folder / STEP_FILE, token=token, source=source, **encoded)
         inputs = {name: tf.constant(array) for name, array in encoded.items()}
-        expected = steps.step(
+        expected = model_functions.step(
             variant.single_model, tf.constant(token), tf.constant(source), **inputs
         )
-        compare({name.removeprefix("next_"): said[name] for name in said}, expected)
-        token = said["log_probabilities"].argmax(axis=1).astype("int32")
-        state = {name: said[f"next_{name}"] for name in encoded if name.startswith("state_")}
+        compare({name.removeprefix("next_"): outputs[name] for name in outputs}, expected)
+        token = outputs["log_probabilities"].argmax(axis=1).astype("int32")
+        state = {name: outputs[f"next_{name}"] for name in encoded if name.startswith("state_")}
         encoded = {**encoded, **state}
 
 

@@ -14,7 +14,7 @@ from keras_attention.export.saved_model.manifest import check_manifest
 from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
 from keras_attention.export.saved_model.serving_module import SIGNATURES
 from keras_attention.translation.codec import TextCodec
-from keras_attention.translation.served_answers import read_answer
+from keras_attention.translation.signature_answers import read_answer
 
 # A width and a penalty that several tests use: the Keras model is traced once for each pair.
 BEAMS = {"beam_width": 4, "length_penalty": 0.8}
@@ -141,8 +141,8 @@ def test_tokenize_and_detokenize(variant, signatures):
 
 def test_the_same_answers_are_also_of_source_tokens_in_the_place_of_unknown_ones():
     words = VARIANTS["words"]()
-    said = {token for found in words(TEXTS) for token in found.tokens}
-    assert {"שלום", "emoji"} <= said - set(words.codec.target.vocabulary.tokens)
+    generated = {token for found in words(TEXTS) for token in found.tokens}
+    assert {"שלום", "emoji"} <= generated - set(words.codec.target.vocabulary.tokens)
 
 
 def test_encode_and_step_search_as_the_model_does(variant, signatures):
@@ -154,12 +154,12 @@ def test_encode_and_step_search_as_the_model_does(variant, signatures):
     length = np.array([len(source) for source in sources], "int32")
     encoded = ask(signatures["encode"], source=ids, length=length)
     memory = {name: encoded.pop(name) for name in list(encoded) if not name.startswith("state_")}
-    token, state, said = np.array([1, 1], "int32"), encoded, []
+    token, state, generated = np.array([1, 1], "int32"), encoded, []
     for _ in range(variant.codec.settings.max_length):
         outputs = ask(signatures["step"], token=token, length=length, **memory, **state)
         alignment, log_probs = outputs.pop("alignment"), outputs.pop("log_probabilities")
         token, state = log_probs.argmax(-1).astype("int32"), outputs
-        said.append(token)
+        generated.append(token)
         np.testing.assert_array_less(alignment[np.arange(16) >= length[:, None]], 1e-6)
     plain = {"beam_width": 1, "min_length": 0, "repetition_penalty": 1, "no_repeat_ngram": 0}
     codec = variant.codec
@@ -167,7 +167,7 @@ def test_encode_and_step_search_as_the_model_does(variant, signatures):
     if codec.settings.replace_unknown:
         settings = replace(codec.settings, replace_unknown=False)
         translator = Translator(variant.model, TextCodec(codec.source, codec.target, settings))
-    for row, text in zip(np.stack(said, 1), ("the cat", "abc"), strict=True):
+    for row, text in zip(np.stack(generated, 1), ("the cat", "abc"), strict=True):
         expected = translator(text, **plain).tokens
         assert tuple(codec.target.vocabulary.decode(row[: len(expected)])) == expected
 

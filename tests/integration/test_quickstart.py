@@ -36,8 +36,10 @@ def check_full_disk(run, folder):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert full.code == 2
-    said = f"error: {folder / 'dates' / 'model.keras'}: expected a place that can be written. "
-    assert full.err.endswith(f"{said}Received: File too large.\n")
+    shown_message = (
+        f"error: {folder / 'dates' / 'model.keras'}: expected a place that can be written. "
+    )
+    assert full.err.endswith(f"{shown_message}Received: File too large.\n")
     ends = (".keras", ".lock")
     assert not [name for name in contents(folder) if name.endswith(ends) or "unfinished" in name]
 

@@ -72,8 +72,10 @@ def stop_in_second_epoch(folder, settings):
         process.kill()
     assert checkpoint.exists(), errors.decode()  # the second epoch's would have replaced it
     assert process.returncode == 143
-    said = errors.decode().splitlines()[-1]
-    assert said == "Stopped by SIGTERM. Use --resume to continue after the last validation."
+    shown_message = errors.decode().splitlines()[-1]
+    assert (
+        shown_message == "Stopped by SIGTERM. Use --resume to continue after the last validation."
+    )
     assert not (folder / TRAIN_LOCK).exists()
 
 

@@ -17,7 +17,7 @@ from loopback import Merging, Served, changed, drop, over_grpc, over_rest, slow,
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from variants import LONG, assert_same
 
-from keras_attention.cli.commands.translation_columns import Columns
+from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient, ServingError
 from keras_attention.serving.failures import Retries

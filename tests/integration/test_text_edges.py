@@ -61,9 +61,9 @@ def test_what_is_no_text_has_one_error_in_every_runtime(runtimes):
         (["a", b"x"], InputError),
         (["a", broken], InputError),
     ):
-        (said,) = {message(runtime, texts, kind) for runtime in runtimes}
+        (shown_message,) = {message(runtime, texts, kind) for runtime in runtimes}
         assert re.search(
-            "`texts` must .*, of type|^text 2: expected (text of valid|a string)", said
+            "`texts` must .*, of type|^text 2: expected (text of valid|a string)", shown_message
         )
 
 

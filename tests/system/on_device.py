@@ -27,10 +27,10 @@ def main(path: str) -> None:
 
     translator, lines = DeviceTranslator.load(path, threads=2), sys.stdin.read().splitlines()
     for line, translation in zip(lines, translator(lines), strict=True):
-        (beams,), said = translator([line], beam=True), list(translator.stream(line))
+        (beams,), streamed = translator([line], beam=True), list(translator.stream(line))
         width = translator.manifest["beam_width"] if len(translation.source_tokens) > 1 else 1
         expect(len(beams.hypotheses) == width, f"{width} beams")
-        expect((said[-1].text if said else "") == translation.text, "streamed as at once")
+        expect((streamed[-1].text if streamed else "") == translation.text, "streamed as at once")
         print(translation.text)
     print(f"installed: {megabytes(Path(sysconfig.get_path('purelib'))):.0f} MB", file=sys.stderr)
     print(f"first answer of a process: {first_answer(path, lines[0]):.2f} s", file=sys.stderr)

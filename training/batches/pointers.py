@@ -38,5 +38,7 @@ def _point(codec: TextCodec, pair: Pair) -> Links:
     unknown = [place for place, token in enumerate(ids) if token == UNKNOWN_ID]
     if not unknown:
         return frozenset()
-    words, said = codec.source.split(source), codec.target.split(target)
-    return frozenset((i, j) for j in unknown for i, word in enumerate(words) if word == said[j])
+    words, target_words = codec.source.split(source), codec.target.split(target)
+    return frozenset(
+        (i, j) for j in unknown for i, word in enumerate(words) if word == target_words[j]
+    )

@@ -13,8 +13,8 @@ from keras_attention.translation.file_names import MODEL_FILE
 from keras_attention.translation.model_files import has_finite_weights
 
 from ..recipe.sections import TrainingConfig
-from ..run.plan import Plan
 from ..run.run_folder import RunFolder
+from ..run.training_plan import TrainingPlan
 
 EXPLODED = 5.0
 """Factor on the loss of uniform predictions above which a mean loss means divergence."""
@@ -50,7 +50,7 @@ class StopDiverged(keras.callbacks.Callback):
         run: RunFolder,
         config: TrainingConfig,
         vocabulary_size: int,
-        plan: Plan,
+        plan: TrainingPlan,
     ) -> None:
         super().__init__()
         self.run = run
@@ -62,7 +62,7 @@ class StopDiverged(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Computes the squared norm of the weights, if the loss includes it."""
-        self._first = epoch * self.plan.stretch
+        self._first = epoch * self.plan.interval
         self._norm = self._squared_norm()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -73,7 +73,7 @@ class StopDiverged(keras.callbacks.Callback):
             self._fail(f"the loss is not a finite number ({loss})")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks the weights and the mean loss of the stretch."""
+        """Checks the weights and the mean loss of the validation interval."""
         if not has_finite_weights(self.model):
             self._fail("a weight of the model is not a finite number")
         if math.isnan((logs or {}).get("val_loss", 0.0)):

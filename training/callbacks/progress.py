@@ -14,8 +14,8 @@ from keras_attention.files.text_files import errors_of_writing
 from ..metrics.metric_kinds import format_value
 from ..metrics.text_metrics import higher_is_better
 from ..recipe.sections import TrainingConfig
-from ..run.plan import Plan
 from ..run.run_folder import RunFolder
+from ..run.training_plan import TrainingPlan
 
 REPORT_EVERY = 60.0
 """Seconds between the lines that are printed between validations, if there is no terminal."""
@@ -29,7 +29,7 @@ class TimeLeft:
         clock: Tells the time in seconds.
     """
 
-    def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, plan: TrainingPlan, clock: Callable[[], float] = time.monotonic) -> None:
         self.plan = plan
         self.clock = clock
         self._first = 0
@@ -65,7 +65,7 @@ class LogProgress(keras.callbacks.Callback):
         clock: Tells the time in seconds.
     """
 
-    def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, plan: TrainingPlan, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.plan = plan
         self.left = TimeLeft(plan, clock)
@@ -74,8 +74,8 @@ class LogProgress(keras.callbacks.Callback):
         self._step = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes when the stretch begins."""
-        self._step = epoch * self.plan.stretch
+        """Notes when the validation interval begins."""
+        self._step = epoch * self.plan.interval
         self.left.start(self._step)
         self._begun = self._last = self._clock()
 
@@ -87,9 +87,9 @@ class LogProgress(keras.callbacks.Callback):
         self._print(step, {"loss": (logs or {}).get("loss", float("nan"))})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Prints all metrics and how long the stretch took."""
+        """Prints all metrics and how long the validation interval took."""
         values = {name: value for name, value in (logs or {}).items() if name != "step"}
-        step = self._step + self.plan.stretch
+        step = self._step + self.plan.interval
         self._print(step, values, f"{format_seconds(self._clock() - self._begun)}")
 
     def _print(self, step: int, values: Mapping[str, float], *more: str) -> None:
@@ -106,23 +106,23 @@ class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
         plan: The length of the run.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: TrainingPlan) -> None:
         super().__init__()
         self.plan = plan
         self.left = TimeLeft(plan)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Prints where the run is and starts a bar."""
-        done = epoch * self.plan.stretch
+        done = epoch * self.plan.interval
         self.left.start(done)
-        now = self.plan.epoch(done + self.plan.stretch)
-        heading = f"to epoch {now} of {self.plan.epochs}, step {done + self.plan.stretch:,}"
+        now = self.plan.epoch(done + self.plan.interval)
+        heading = f"to epoch {now} of {self.plan.epochs}, step {done + self.plan.interval:,}"
         _print_line(", ".join(filter(None, (heading, self.left.words(done)))))
         self.epochs = 1  # with more of them Keras prints a heading of its own
         super().on_epoch_begin(epoch, logs)
 
 
-def make_progress(plan: Plan) -> keras.callbacks.Callback:
+def make_progress(plan: TrainingPlan) -> keras.callbacks.Callback:
     """Return the callback that shows progress: a bar on a terminal, else lines."""
     return ShowProgress(plan) if sys.stdout.isatty() else LogProgress(plan)
 
@@ -140,7 +140,7 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def describe_best(config: TrainingConfig, run: RunFolder, plan: Plan) -> str:
+def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) -> str:
     """Return in a sentence which epoch's model is kept, and why the run ended.
 
     Args:
@@ -157,23 +157,23 @@ def describe_best(config: TrainingConfig, run: RunFolder, plan: Plan) -> str:
     first = next(row for row in rows if row[monitor] == best[monitor])
     value = format_value(metric, best[monitor])
     begun, when, last = (plan.epoch(_step(row, plan)) for row in (first, best, rows[-1]))
-    said = f"The best {monitor}, {value}, was reached after epoch {begun}; this model is kept."
+    message = f"The best {monitor}, {value}, was reached after epoch {begun}; this model is kept."
     if best is not first:
-        said = (
+        message = (
             f"The best {monitor}, {value}, was reached first after epoch {begun}; the model after "
             f"epoch {when} is kept, which reached it too and has a lower held-out loss."
         )
-    if len(rows) < plan.stretches:
-        said += (
+    if len(rows) < plan.intervals:
+        message += (
             f" Training stopped after epoch {last} of {plan.epochs}: "
             f"training.patience={config.patience} validations after epoch {begun} without "
             "a better value; an equal one is not better."
         )
-    return said
+    return message
 
 
-def _step(row: Mapping[str, float], plan: Plan) -> float:
-    return row.get("step", (row["epoch"] + 1) * plan.stretch)
+def _step(row: Mapping[str, float], plan: TrainingPlan) -> float:
+    return row.get("step", (row["epoch"] + 1) * plan.interval)
 
 
 def _print_line(line: str) -> None:

@@ -1,6 +1,6 @@
 """The callbacks of a run, in the order in which they work.
 
-Fit's epoch, as all callbacks count it, is one stretch of training: an epoch of the data, or as many
+Fit's epoch, as all callbacks count it, is one validation interval: an epoch of the data, or as many
 steps as the recipe's `validate_every` says.
 """
 
@@ -15,17 +15,17 @@ from keras_attention.translation.translator import Translator
 from ..data.pairs import Pair
 from ..metrics.text_metrics import higher_is_better
 from ..recipe.sections import TrainingConfig
-from ..run.plan import Plan
 from ..run.run_folder import RunFolder
+from ..run.training_plan import TrainingPlan
 from .averaging import with_average
 from .checkpoint import Checkpoint
 from .divergence import StopDiverged
+from .intervals import CountSteps, RaiseSampling, SeedDropout
+from .metric_watchers import KeepBest, LowerOnPlateau, StopEarly
 from .progress import make_progress
 from .samples import ShowSamples
 from .stopwatch import Stopwatch
-from .stretches import CountSteps, RaiseSampling, SeedNoise
 from .validate import Validate
-from .watching import KeepBest, LowerOnPlateau, StopEarly
 
 
 def make_callbacks(
@@ -34,7 +34,7 @@ def make_callbacks(
     run: RunFolder,
     translator: Translator,
     held_out: Sequence[Pair],
-    plan: Plan,
+    plan: TrainingPlan,
     *,
     tokens_per_step: float,
 ) -> list[keras.callbacks.Callback]:
@@ -58,19 +58,19 @@ def make_callbacks(
     ]
     if held_out:
         judged.insert(0, Validate(translator, held_out, config.metric))
-        judged.append(ShowSamples(translator, held_out, run.logs / "samples", plan.stretch))
+        judged.append(ShowSamples(translator, held_out, run.logs / "samples", plan.interval))
     early, plateaus = config.patience > 0, config.schedule == "plateau"
     return [
         StopDiverged(run, config, len(translator.codec.target.vocabulary), plan),
-        SeedNoise(seed),
-        CountSteps(plan.stretch),
+        SeedDropout(seed),
+        CountSteps(plan.interval),
         *with_average(judged, config, run),
         *([LowerOnPlateau(run, monitor, config, higher_is_better=more)] if plateaus else []),
-        *([RaiseSampling(config, plan.stretch)] if config.scheduled_sampling else []),
+        *([RaiseSampling(config, plan.interval)] if config.scheduled_sampling else []),
         *([StopEarly(run, monitor, config.patience, higher_is_better=more)] if early else []),
         keras.callbacks.CSVLogger(str(run.metrics_file), append=True),
         keras.callbacks.TensorBoard(str(run.logs), write_graph=False),
         Checkpoint(run, keep=config.average_last, codec=translator.codec),
         make_progress(plan),
-        Stopwatch(run.path, tokens_per_step, plan.stretch),
+        Stopwatch(run.path, tokens_per_step, plan.interval),
     ]

@@ -25,7 +25,7 @@ _DOTS_PER_INCH = 80
 
 
 class ShowSamples(keras.callbacks.Callback):
-    """Writes a few held-out translations and their alignments after every stretch of training.
+    """Writes a few held-out translations and their alignments after every validation interval.
 
     Args:
         translator: the model in training, with its tokenizers.

@@ -1,4 +1,4 @@
-"""How long training takes: seconds and target tokens a second of every stretch."""
+"""How long training takes: seconds and target tokens a second of every validation interval."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WARM_UP = 10
 
 
 class Stopwatch(keras.callbacks.Callback):
-    """Appends a line to `times.csv` after every stretch of training.
+    """Appends a line to `times.csv` after every validation interval.
 
     `seconds` are those of the whole stretch, validation and saving included; `tokens_per_second`
     is of training steps alone, without the first ten (at most a half), which trace the graph and
@@ -80,8 +80,8 @@ class Times(NamedTuple):
     """What a run took.
 
     Attributes:
-        minutes: of all stretches together; starting the program is not in it.
-        tokens_per_second: the stretches' median, in training steps.
+        minutes: of all validation intervals together; starting the program is not in it.
+        tokens_per_second: the validation intervals' median, in training steps.
     """
 
     minutes: float
@@ -89,7 +89,7 @@ class Times(NamedTuple):
 
 
 def read_times(folder: Path) -> Times | None:
-    """Reads what `Stopwatch` wrote; a stretch that was trained again counts once.
+    """Reads what `Stopwatch` wrote; a validation interval that was trained again counts once.
 
     Args:
         folder: the run folder.
@@ -101,13 +101,13 @@ def read_times(folder: Path) -> Times | None:
         InputError: if the file is damaged.
     """
     path = folder / TIMES_FILE
-    stretches: dict[float, tuple[float, float]] = {}
+    intervals: dict[float, tuple[float, float]] = {}
     for row in read_numbers(path)[1]:
         if not row.keys() >= set(_COLUMNS):
             raise InputError(f"{path}: damaged, expected the columns {', '.join(_COLUMNS)}.")
         epoch, seconds, speed = (row[name] for name in _COLUMNS)
-        stretches[epoch] = (seconds, speed)
-    if not stretches:
+        intervals[epoch] = (seconds, speed)
+    if not intervals:
         return None
-    minutes = sum(seconds for seconds, _ in stretches.values()) / 60
-    return Times(minutes, median(speed for _, speed in stretches.values()))
+    minutes = sum(seconds for seconds, _ in intervals.values()) / 60
+    return Times(minutes, median(speed for _, speed in intervals.values()))

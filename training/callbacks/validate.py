@@ -1,4 +1,4 @@
-"""Decodes the held-out pairs after every stretch of training."""
+"""Decodes the held-out pairs after every validation interval."""
 
 from __future__ import annotations
 

@@ -55,24 +55,24 @@ class Run:
     @property
     def recipe_file(self) -> Path:
         """What is to be trained."""
-        return self._beside(".toml")
+        return self._neighbour_path(".toml")
 
     @property
     def result_file(self) -> Path:
         """What came of it."""
-        return self._beside(".json")
+        return self._neighbour_path(".json")
 
     @property
     def log_file(self) -> Path:
         """What the run printed."""
-        return self._beside(".log")
+        return self._neighbour_path(".log")
 
     @property
     def all_files(self) -> tuple[Path, ...]:
         """These files and the run folder."""
         return self.result_file, self.recipe_file, self.log_file, self.folder
 
-    def _beside(self, suffix: str) -> Path:
+    def _neighbour_path(self, suffix: str) -> Path:
         return self.folder.with_name(self.folder.name + suffix)
 
 
@@ -110,9 +110,9 @@ class Result:
 
     def save(self, run: Run) -> None:
         """Writes it beside the run folder, complete or not at all."""
-        with write_atomically(run.result_file) as beside:
-            content = json.dumps(asdict(self), ensure_ascii=False, indent=2)
-            beside.write_text(content + "\n", encoding="utf-8")
+        with write_atomically(run.result_file) as temporary_path:
+            json_text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+            temporary_path.write_text(json_text + "\n", encoding="utf-8")
 
 
 _RESULT = JsonFile(

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_attention.visualization.figures import (
+from keras_attention.visualization.figure_style import (
     add_legend,
     finish_chart,
     line_style,

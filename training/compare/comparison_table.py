@@ -130,8 +130,8 @@ def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -
     paths = []
     for suffix, text in texts.items():
         path = folder / f"comparison.{suffix}"
-        with write_atomically(path) as beside:
-            beside.write_text(text, encoding="utf-8", newline="")
+        with write_atomically(path) as temporary_path:
+            temporary_path.write_text(text, encoding="utf-8", newline="")
         paths.append(path)
     return paths
 

@@ -46,7 +46,7 @@ def run_all(
     Args:
         runs: what is to be done, in this order.
         jobs: processes at once, each with its share of the threads.
-        lengths: as `complete` takes them.
+        lengths: as `complete_run` takes them.
         on_start: is told which run begins.
         on_end: is told which run ends, and how where it failed.
         on_wait: is called several times a second.
@@ -143,10 +143,10 @@ def _failure_of(run: Run, code: int) -> Failure | None:
     if not code:
         return None
     lines = run.log_file.read_text(encoding="utf-8", errors="replace").split("\n")
-    said = [line.strip() for line in lines if line.strip()]
-    if code < 0 or not said:
+    messages = [line.strip() for line in lines if line.strip()]
+    if code < 0 or not messages:
         return Failure(run, f"ended by signal {-code}" if code < 0 else f"ended with code {code}")
-    return Failure(run, said[-1].removeprefix("error: "))
+    return Failure(run, messages[-1].removeprefix("error: "))
 
 
 def _cores() -> int:

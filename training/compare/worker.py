@@ -29,10 +29,10 @@ def main() -> None:
 def _complete(job: dict[str, Any]) -> None:
     from ..recipe.recipe import load_recipe
     from .comparison import Run
-    from .measuring import complete
+    from .run_results import complete_run
 
     run = Run(job["label"], load_recipe(job["recipe"]), Path(job["folder"]))
-    complete(run, job["lengths"], jobs=job["jobs"])
+    complete_run(run, job["lengths"], jobs=job["jobs"])
 
 
 def _end_with_parent() -> None:

@@ -17,7 +17,7 @@ from .tables import Layout
 
 
 @dataclass
-class Report:
+class FolderReport:
     """What a folder holds of a data set.
 
     Attributes:
@@ -35,7 +35,7 @@ class Report:
 
 def check_folder(
     dataset: Dataset, folder: str | os.PathLike[str], languages: Sequence[str] = ()
-) -> Report:
+) -> FolderReport:
     """Reads what a folder holds of a data set.
 
     Args:
@@ -54,7 +54,7 @@ def check_folder(
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(f"{os.fspath(folder)}: expected a folder. Received: a file.")
     chosen = list(dict.fromkeys(languages)) or present_languages(dataset, folder)
-    report = Report(chosen or list(dataset.languages))
+    report = FolderReport(chosen or list(dataset.languages))
     for file in dataset.files(report.languages):
         path = Path(folder, file.path)
         if os.path.lexists(path):
@@ -93,7 +93,7 @@ def check_lines(file: DataFile, lines: Iterable[str], name: str) -> int:
     return sum(1 for _ in rows)
 
 
-def _check_parallel(report: Report, folder: str | os.PathLike[str]) -> None:
+def _check_parallel(report: FolderReport, folder: str | os.PathLike[str]) -> None:
     first: dict[str, DataFile] = {}
     for file, lines in report.lines.items():
         other = first.setdefault(file.part, file) if file.part else file
@@ -102,7 +102,7 @@ def _check_parallel(report: Report, folder: str | os.PathLike[str]) -> None:
         )
 
 
-def _unpublished(report: Report, folder: str | os.PathLike[str]) -> list[str]:
+def _unpublished(report: FolderReport, folder: str | os.PathLike[str]) -> list[str]:
     """A sentence on each number of lines that is not the published one."""
     differing: dict[tuple[int, int], list[str]] = defaultdict(list)
     for file, lines in report.lines.items():

@@ -72,10 +72,10 @@ def fetch_file(
         raise InputError(
             f"{path}: expected no file here, because none is overwritten. Received: one."
         )
-    content = _unpack(file, _download(file, opener, advance))
-    check_lines(file, decode_lines(io.BytesIO(content), file.url), file.url)
+    file_bytes = _unpack(file, _download(file, opener, advance))
+    check_lines(file, decode_lines(io.BytesIO(file_bytes), file.url), file.url)
     with write_atomically(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(file_bytes)
 
 
 def _download(file: DataFile, opener: Opener, advance: Callable[[int], object]) -> bytes:
@@ -111,23 +111,23 @@ def _check_length(url: str, received: int, promised: str) -> None:
         )
 
 
-def _unpack(file: DataFile, content: bytes) -> bytes:
+def _unpack(file: DataFile, file_bytes: bytes) -> bytes:
     limit = _limit(file)
     try:
         if file.url.endswith(".gz"):
-            with gzip.open(io.BytesIO(content)) as packed:
-                content = packed.read(limit + 1)
+            with gzip.open(io.BytesIO(file_bytes)) as packed:
+                file_bytes = packed.read(limit + 1)
         elif file.member:
             with (
-                zipfile.ZipFile(io.BytesIO(content)) as archive,
+                zipfile.ZipFile(io.BytesIO(file_bytes)) as archive,
                 archive.open(file.member) as packed,
             ):
-                content = packed.read(limit + 1)
+                file_bytes = packed.read(limit + 1)
     except _BROKEN as error:
         kind = f"a zip archive with {file.member}" if file.member else "a gzip file"
         raise InputError(f"{file.url}: expected {kind}. Received: {error}.") from error
-    _check_size(file, len(content), "unpacks to")
-    return content
+    _check_size(file, len(file_bytes), "unpacks to")
+    return file_bytes
 
 
 def _limit(file: DataFile) -> int:

@@ -76,19 +76,19 @@ def table_pairs(
         rows = tsv_rows(filled_lines(lines, name), name)
     names = next(rows, (1, []))[1] if layout.header else []
     places = layout.places(names, f"{name}, line 1")
-    seen, pair = TableNotes(name, layout, places, names), None
+    signs, pair = TableNotes(name, layout, places, names), None
     for row in rows:
         try:
             pair = choose(row[1], places, layout.delimiter)
         except ValueError as error:
             raise InputError(f"{name}, line {row[0]}: {error}{advice(row, layout)}") from None
-        seen.add(row[1], pair, row[0])
+        signs.add(row[1], pair, row[0])
         yield (one_line(pair[0]), one_line(pair[1])) if layout.quoted else pair
     if pair is None:
         found = "the header alone" if names else "an empty file"
         raise InputError(f"{name}: expected pairs. Received: {found}.")
     if notes is not None:
-        notes.extend(seen.lines())
+        notes.extend(signs.lines())
 
 
 def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:

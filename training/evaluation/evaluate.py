@@ -11,7 +11,7 @@ from keras_attention.translation.result import Translation
 
 from ..data.pairs import Pair
 from ..metrics.metric_kinds import ExactMatch, Score
-from ..metrics.significance import Comparison, compare
+from ..metrics.significance import PairedDifference, paired_bootstrap
 from ..metrics.text_metrics import score
 
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
@@ -76,7 +76,7 @@ class Evaluation:
         """
         return score(metric, self.outputs, self.targets, self.sources, **options)
 
-    def compare(self, other: Evaluation, metric: str, **options: Any) -> Comparison:
+    def paired_bootstrap(self, other: Evaluation, metric: str, **options: Any) -> PairedDifference:
         """Return whether `other`, of the same pairs, differs by more than chance.
 
         Raises:
@@ -86,7 +86,7 @@ class Evaluation:
         if (self.sources, self.targets) != (other.sources, other.targets):
             raise ValueError("`other` must be an evaluation of the same pairs.")
         outputs = self.outputs, other.outputs
-        return compare(metric, *outputs, self.targets, self.sources, **options)
+        return paired_bootstrap(metric, *outputs, self.targets, self.sources, **options)
 
     def in_form(self, form: Form) -> Evaluation:
         """Return the same with references and outputs in one form, in which they are compared.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keras_attention.visualization.figures import check_picture, finish_chart, line_style
+from keras_attention.visualization.figure_style import check_picture, finish_chart, line_style
 from keras_attention.visualization.fonts import lettering_for
 
 from .evaluate import Evaluation

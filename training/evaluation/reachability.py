@@ -57,11 +57,11 @@ def report_references(
             _say(f"{_SHORT}: val_bleu is 0 for every output; training.metric='chrf' is not.")
     kind, pairs = ("held-out", held_out) if held_out else ("training", training[:_MOST_PAIRS])
     unknown = [found for pair in pairs if (found := find_unknown(codec, pair))]
-    copies = codec.settings.replace_unknown
-    lost = [found for found in unknown if found.lost or not copies]
+    replaces_unknown = codec.settings.replace_unknown
+    lost = [found for found in unknown if found.lost or not replaces_unknown]
     if held_out and lost:
         example = (lost[0].lost or lost[0].copied)[0]
-        also = " and their source" if copies else ""
+        also = " and their source" if replaces_unknown else ""
         _say(
             f"{_share(lost, pairs)} held-out targets hold a token that the target vocabulary{also} "
             f"lacks, such as {example!r}; no output can equal them."

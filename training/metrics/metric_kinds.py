@@ -45,7 +45,7 @@ class Score:
         return format_value(self.name, self.value)
 
 
-class Metric(ABC):
+class TextMetric(ABC):
     """One way to score a set of outputs.
 
     Args:
@@ -74,7 +74,7 @@ class Metric(ABC):
         return Score(self.name, float(value), str(signature), self.higher_is_better)
 
 
-class Ratio(Metric):
+class Ratio(TextMetric):
     """A metric that counts on each line, and divides one sum by the other.
 
     Texts are compared in Unicode's normal form C, in which a translator writes.
@@ -186,7 +186,7 @@ class PhoneErrorRate(EditRate):
     name, unit, pools_sources = "per", "phone", True
 
 
-class Sacrebleu(Metric):
+class Sacrebleu(TextMetric):
     """A metric that sacrebleu computes."""
 
     @abstractmethod

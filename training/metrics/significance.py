@@ -20,7 +20,7 @@ _SEED_VARIABLE = "SACREBLEU_SEED"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedDifference:
     """Two systems on the same lines.
 
     Attributes:
@@ -44,7 +44,7 @@ class Comparison:
         return self.second.value - self.first.value
 
 
-def compare(
+def paired_bootstrap(
     name: str,
     first: Texts,
     second: Texts,
@@ -54,7 +54,7 @@ def compare(
     samples: int = SAMPLES,
     seed: int = SEED,
     **options: Any,
-) -> Comparison:
+) -> PairedDifference:
     """Compare the outputs of two systems by paired bootstrap resampling.
 
     Lines are drawn with replacement, the same ones for both systems, and the metric is computed
@@ -77,8 +77,8 @@ def compare(
 
     Example:
         >>> right, wrong = ["a"] * 50, ["a"] * 30 + ["b"] * 20
-        >>> compared = compare("exact_match", right, wrong, right)
-        >>> compared.difference, compared.p_value < 0.01
+        >>> paired = paired_bootstrap("exact_match", right, wrong, right)
+        >>> paired.difference, paired.p_value < 0.01
         (-0.4, True)
 
     Reference:
@@ -99,7 +99,7 @@ def compare(
         p_value = _resample(metric, counts, samples, seed)
     else:
         p_value = _resample_by_sacrebleu(metric, first, second, columns(accepted), samples, seed)
-    return Comparison(scores[0], scores[1], p_value, samples, seed)
+    return PairedDifference(scores[0], scores[1], p_value, samples, seed)
 
 
 def _resample(metric: Ratio, counts: Sequence[Floats], samples: int, seed: int) -> float:

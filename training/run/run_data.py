@@ -90,8 +90,8 @@ class RunData:
         held_out = "".join(lines).encode()
         values = {"format": _FORMAT, **asdict(self)}
         values["held_out"] = hashlib.sha256(held_out).hexdigest()
-        content = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
-        return {HELD_OUT_FILE: held_out, DATA_FILE: content.encode()}
+        json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+        return {HELD_OUT_FILE: held_out, DATA_FILE: json_text.encode()}
 
 
 def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
@@ -166,9 +166,9 @@ def _pair(line: str, path: Path) -> Pair:
     return pair[0], pair[1]
 
 
-def _lines(content: bytes, path: Path) -> list[str]:
+def _lines(json_text: bytes, path: Path) -> list[str]:
     try:
-        return [line for line in content.decode().split("\n") if line]
+        return [line for line in json_text.decode().split("\n") if line]
     except UnicodeDecodeError:
         raise InputError(
             f"{path}: damaged, expected {_PAIRS}. Received: bytes that are not UTF-8."

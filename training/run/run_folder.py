@@ -152,8 +152,8 @@ class RunFolder:
             }
             text = json.dumps(versions, indent=2) + "\n"
             _write(self.versions_file, text.encode())
-        for name, content in files.items():
-            _write(self.path / name, content)
+        for name, file_bytes in files.items():
+            _write(self.path / name, file_bytes)
         recipe.save(self.recipe_file)
         self._trim_metrics(epochs_done)
 
@@ -217,8 +217,8 @@ class RunFolder:
         if not rows:
             self.metrics_file.unlink(missing_ok=True)
             return
-        with write_atomically(self.metrics_file) as beside:
-            with open(beside, "w", encoding="utf-8", newline="") as file:
+        with write_atomically(self.metrics_file) as temporary_path:
+            with open(temporary_path, "w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, fieldnames=names, restval=MISSING)
                 writer.writeheader()
                 writer.writerows(map(_as_logged, rows))
@@ -229,9 +229,9 @@ def _as_logged(row: dict[str, float]) -> dict[str, float]:
     return {name: int(x) if name in COUNTS else x for name, x in row.items()}
 
 
-def _write(path: Path, content: bytes) -> None:
-    with write_atomically(path) as beside:
-        beside.write_bytes(content)
+def _write(path: Path, file_bytes: bytes) -> None:
+    with write_atomically(path) as temporary_path:
+        temporary_path.write_bytes(file_bytes)
 
 
 def _lines(recipe: Recipe) -> list[str]:

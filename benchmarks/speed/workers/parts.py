@@ -15,7 +15,7 @@ from keras import ops
 from protocol import Reply, measured
 
 from keras_attention import MaskedAccuracy, MaskedCrossentropy
-from keras_attention.decoding.top_tokens import likeliest
+from keras_attention.decoding.top_tokens import top_tokens
 from keras_attention.fast.fused_adam import FusedAdam
 from keras_attention.fast.hoisted_rnn import HoistedLSTM
 from keras_attention.special_tokens import PAD_ID, START_ID
@@ -71,9 +71,9 @@ class Parts:
         ids = np.random.default_rng(1).integers(4, vocabulary, shape)
         return [tf.constant(ids, "int32"), tf.random.normal((*shape, vocabulary))]
 
-    def likeliest(self, how: str) -> tuple[Any, list[Any]]:
+    def top_tokens(self, how: str) -> tuple[Any, list[Any]]:
         """The five likeliest tokens of each hypothesis, and their log-probabilities."""
-        choose = likeliest if how == "ours" else _plain_likeliest
+        choose = top_tokens if how == "ours" else _plain_top_tokens
         rows = tf.random.normal((self.config["rows"], self.config["vocabulary"]))
         return lambda logits: choose(logits, 5), [rows]
 
@@ -121,7 +121,7 @@ def _plain_crossentropy(smoothing: float) -> Callable[[Any, Any], Any]:
     return loss
 
 
-def _plain_likeliest(logits: Any, count: int) -> tuple[Any, Any]:
+def _plain_top_tokens(logits: Any, count: int) -> tuple[Any, Any]:
     """The same by `logsumexp` and one `top_k` of all tokens."""
     ids = ops.arange(logits.shape[-1])
     special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.configured import Configured
-from keras_attention.ops.dense import Dense
+from keras_attention.ops.dense import MatrixDense
 from keras_attention.ops.mappings import MAPPINGS
 from keras_attention.ops.masking import Tensor as Tensor
 from keras_attention.ops.time_loop import time_loop
@@ -91,9 +91,9 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         use_bias: bool = False,
         activation: str | None = None,
         dtype: Any = None,
-    ) -> Dense:
+    ) -> MatrixDense:
         """Return a projection with the initializers and regularizers of this layer."""
-        return Dense(
+        return MatrixDense(
             units,
             activation,
             use_bias=use_bias,
@@ -160,8 +160,8 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         state = self.initial_state(memory, memory_mask)
         if len(query.shape) == 3 or _one_each(query, memory):
             return state
-        copies = ops.shape(_by_source(query, memory))[1]
-        return map_state(lambda x: ops.repeat(x, copies, axis=0), state)
+        per_source = ops.shape(_by_source(query, memory))[1]
+        return map_state(lambda x: ops.repeat(x, per_source, axis=0), state)
 
     def _attend_once(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
@@ -170,8 +170,8 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         queries, rows = _by_source(query, memory), ops.shape(query)[0]
         sides = ops.shape(queries)[:2]
         state = map_state(lambda x: ops.reshape(x, (*sides, *ops.shape(x)[1:])), state)
-        *seen, state = self._attend(queries, keys, memory, mask, state, training)
-        context, alignment = (ops.reshape(x, (rows, ops.shape(x)[-1])) for x in seen)
+        *outputs, state = self._attend(queries, keys, memory, mask, state, training)
+        context, alignment = (ops.reshape(x, (rows, ops.shape(x)[-1])) for x in outputs)
         return (
             context,
             alignment,
@@ -186,8 +186,8 @@ class AttentionMechanism(Configured, keras.layers.Layer):
             return self._attend(query, keys, memory, mask, state, training)
 
         def step(x: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
-            *seen, state = self._attend_once(x, keys, memory, mask, state, training)
-            return tuple(ops.cast(each, x.dtype) for each in seen), state
+            *outputs, state = self._attend_once(x, keys, memory, mask, state, training)
+            return tuple(ops.cast(each, x.dtype) for each in outputs), state
 
         widths = self.context_width(memory.shape[-1]), memory.shape[1]
         (context, alignment), state = time_loop(
@@ -259,14 +259,14 @@ class AttentionMechanism(Configured, keras.layers.Layer):
     ) -> tuple[Any, ...]:
         """Return the specs of a call's outputs, with the next state if `return_state` is true."""
         shapes = self.compute_output_shape(query.shape, memory.shape)
-        seen = tuple(keras.KerasTensor(shape, self.compute_dtype) for shape in shapes)
+        outputs = tuple(keras.KerasTensor(shape, self.compute_dtype) for shape in shapes)
         if not return_state:
-            return seen
+            return outputs
         if state is None:
             state = _InitialState(self).compute_output_spec(memory, memory_mask)
         rows = query.shape[0]
         spec = map_state(lambda x: keras.KerasTensor((rows, *x.shape[1:]), "float32"), state)
-        return (*seen, spec)
+        return (*outputs, spec)
 
     def context_width(self, memory_width: int) -> int:
         """Width of the context over a memory `memory_width` wide."""
@@ -314,5 +314,5 @@ def _by_source(query: Tensor, memory: Tensor) -> Tensor:
     sources = ops.shape(memory)[0]
     # Of no source there is no hypothesis. JAX reshapes to numbers alone, which are static there.
     least_one = max(sources, 1) if isinstance(sources, int) else ops.maximum(sources, 1)
-    copies = ops.shape(query)[0] // least_one
-    return ops.reshape(query, (sources, copies, query.shape[-1]))
+    per_source = ops.shape(query)[0] // least_one
+    return ops.reshape(query, (sources, per_source, query.shape[-1]))

@@ -1,7 +1,7 @@
 """The commands: one file each, with its arguments, its help and its code.
 
-A file that is named after no command holds a part of the command that imports it. Imports of Keras,
-TensorFlow, NumPy and rich wait inside functions of the commands' files.
+What fills a file beyond a command's own is in `command_parts`. Imports of Keras, TensorFlow, NumPy
+and rich wait inside functions of the commands' files.
 """
 
 import platform

@@ -84,7 +84,7 @@ def compare(
     """
     from rich.console import Console
 
-    from keras_attention.cli.commands.comparison_report import report_comparison
+    from keras_attention.cli.command_parts.comparison_report import report_comparison
     from keras_attention.training.compare.comparison import plan_runs
     from keras_attention.training.compare.comparison_table import make_rows
     from keras_attention.training.compare.variants import expand_grid
@@ -148,7 +148,7 @@ def _train_missing(
 def _train(
     runs: "Sequence[Run]", jobs: int, lengths: tuple[int, ...], console: "Console"
 ) -> "list[Failure]":
-    from keras_attention.cli.commands.run_bars import show_runs
+    from keras_attention.cli.command_parts.run_bars import show_runs
     from keras_attention.training.compare.comparison import is_complete
     from keras_attention.training.compare.jobs import run_all
 

@@ -11,7 +11,7 @@ import typer
 from keras_attention.errors import InputError
 
 if TYPE_CHECKING:
-    from keras_attention.training.data.dataset_folder import Report
+    from keras_attention.training.data.dataset_folder import FolderReport
     from keras_attention.training.data.datasets import DataFile, Dataset
 
 
@@ -92,7 +92,9 @@ def _fetch_all(files: "Sequence[DataFile]", folder: Path) -> None:
             print(f"Fetched {folder / file.path}")
 
 
-def _what_is_missing(dataset: "Dataset", folder: Path, report: "Report", languages: str) -> str:
+def _what_is_missing(
+    dataset: "Dataset", folder: Path, report: "FolderReport", languages: str
+) -> str:
     import shlex
 
     first, *others = report.missing
@@ -104,7 +106,7 @@ def _what_is_missing(dataset: "Dataset", folder: Path, report: "Report", languag
     )
 
 
-def _print_complete(dataset: "Dataset", folder: Path, report: "Report") -> None:
+def _print_complete(dataset: "Dataset", folder: Path, report: "FolderReport") -> None:
     count = f"{len(report.lines)} file{'s' if len(report.lines) > 1 else ''}"
     print(f"{folder}: complete, {count} of {', '.join(report.languages)}.")
     absent = [code for code in dataset.languages if code not in report.languages]

@@ -79,11 +79,11 @@ def evaluate(
 
     Example: keras-attention evaluate saved_models/dates --metrics bleu,chrf --beam 4
     """
-    from keras_attention.cli.commands.evaluation_tables import Report, run_evaluate
-    from keras_attention.cli.commands.reference_forms import compared_form, print_notes
+    from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
+    from keras_attention.cli.command_parts.reference_forms import output_form, print_notes
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
 
-    report = Report(
+    report = EvaluationReport(
         metrics=metrics,
         tokenize=tokenize,
         lowercase=lowercase,
@@ -113,7 +113,7 @@ def evaluate(
         for name, model in zip(names, models, strict=True)
     }
     print_notes(models, pairs, report)
-    run_evaluate(translators, pairs, seen, report, compared_form(models))
+    run_evaluate(translators, pairs, seen, report, output_form(models))
 
 
 def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[str]]:

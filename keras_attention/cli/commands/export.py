@@ -76,7 +76,7 @@ def export(
 
     Example: keras-attention export saved_models/dates --tflite best
     """
-    from keras_attention.cli.commands.tflite_precisions import check_choice, export_measured
+    from keras_attention.cli.command_parts.tflite_precisions import check_choice, export_measured
     from keras_attention.cli.exports import export_all
     from keras_attention.export.graphs.portable import check_compute
     from keras_attention.export.onnx import export_onnx, import_converter

@@ -102,15 +102,15 @@ def translate(
 
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
     """
-    from keras_attention.cli.commands.translated_lines import run_translate
-    from keras_attention.cli.commands.translation_columns import Columns, link_finder
+    from keras_attention.cli.command_parts.translated_lines import run_translate
+    from keras_attention.cli.command_parts.translation_columns import Columns, link_finder
     from keras_attention.cli.lines import checked_text
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
     if server is not None:
-        from keras_attention.cli.commands.server_translator import SERVED_AT_ONCE, open_server
+        from keras_attention.cli.command_parts.server_translator import SERVED_AT_ONCE, open_server
 
         local = {
             "--with": others,

@@ -75,12 +75,12 @@ class SelfAttention(Block):
         super().build()
 
     def call(
-        self, x: Tensor, seen: Tensor | None = None, causal: bool = False, training: bool = False
+        self, x: Tensor, visible: Tensor | None = None, causal: bool = False, training: bool = False
     ) -> Tensor:
-        """All positions `[B, T, units]`; `seen` `[B, T]` is True where one may be looked at."""
+        """All positions `[B, T, units]`; `visible` `[B, T]` is True where one may be looked at."""
         y = self.norm(x)
-        seen = None if seen is None else ops.expand_dims(seen, 1)
-        y = self.attention(y, y, attention_mask=seen, use_causal_mask=causal)
+        visible = None if visible is None else ops.expand_dims(visible, 1)
+        y = self.attention(y, y, attention_mask=visible, use_causal_mask=causal)
         return self._add(x, y, training)
 
     def cache(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +90,7 @@ class SelfAttention(Block):
         return tuple(ops.transpose(each, (0, 2, 1, 3)) for each in projected)  # type: ignore[return-value]
 
     def step(
-        self, x: Tensor, cache: tuple[Tensor, Tensor], now: Tensor, seen: Tensor, training: bool
+        self, x: Tensor, cache: tuple[Tensor, Tensor], now: Tensor, visible: Tensor, training: bool
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """One position, which looks at those before it and at itself.
 
@@ -98,7 +98,7 @@ class SelfAttention(Block):
             x: `[B, units]`.
             cache: keys and values `[B, heads, P, units / heads]` of the positions before.
             now: boolean `[B, P]`, True at this position.
-            seen: boolean `[B, P]`, True there and before.
+            visible: boolean `[B, P]`, True there and before.
             training: whether dropout is active.
 
         Returns:
@@ -110,7 +110,7 @@ class SelfAttention(Block):
         query = ops.transpose(self.attention.query_dense(self.norm(one)), (0, 2, 1, 3))
         scores = ops.matmul(query, ops.transpose(keys, (0, 1, 3, 2)))
         scores = scores * (self.units // self.heads) ** -0.5
-        read = ops.matmul(masked_softmax(scores, seen[:, None, None]), values)
+        read = ops.matmul(masked_softmax(scores, visible[:, None, None]), values)
         read = self.attention.output_dense(ops.transpose(read, (0, 2, 1, 3)))
         return self._add(x, ops.squeeze(read, 1), training), (keys, values)
 

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor, map_state
-from keras_attention.layers.decoder_cell import NO_NOISE, DecoderCell, StepNoise
+from keras_attention.layers.decoder_cell import NO_DROPOUT, DecoderCell, DropoutMasks
 from keras_attention.layers.transformer.transformer_blocks import (
     EPSILON,
     CrossAttention,
@@ -60,7 +60,7 @@ class TransformerCell(DecoderCell):
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         keys: `project(memory)`; computed when it is not given.
-        noise: nothing here; the blocks drop out by themselves.
+        dropout_masks: nothing here; the blocks drop out by themselves.
         training: whether dropout is active.
 
     Returns:
@@ -88,7 +88,7 @@ class TransformerCell(DecoderCell):
         """Nothing: the state is what the steps before have written."""
         return 0
 
-    noisy = False
+    takes_dropout_masks = False
 
     def __init__(
         self,
@@ -111,8 +111,8 @@ class TransformerCell(DecoderCell):
         self.feed_forward = checked_sizes(units, heads, feed_forward, dropout)
         self.dropout = dropout
         config = attention.get_config()
-        copies = [type(attention).from_config(config) for _ in range(1, layers)]
-        self._make_blocks([attention, *copies], {"dropout": dropout, "dtype": self.dtype_policy})
+        others = [type(attention).from_config(config) for _ in range(1, layers)]
+        self._make_blocks([attention, *others], {"dropout": dropout, "dtype": self.dtype_policy})
 
     def _make_blocks(self, mechanisms: list[AttentionMechanism], shared: dict[str, Any]) -> None:
         policy = self.dtype_policy
@@ -195,7 +195,7 @@ class TransformerCell(DecoderCell):
         memory: Tensor,
         memory_mask: Tensor | None = None,
         keys: Tensor | None = None,
-        noise: StepNoise = NO_NOISE,
+        dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, TransformerState, Tensor]:
         """Takes one step; see the class for shapes."""
@@ -203,14 +203,14 @@ class TransformerCell(DecoderCell):
         # Few numbers of 16 bits count beyond 256.
         position = ops.sum(ops.cast(state.taken, "int32"), axis=-1)
         now = ops.equal(ops.arange(self.max_steps, dtype="int32"), position[:, None])
-        seen = ops.logical_or(state.taken > 0, now)
+        visible = ops.logical_or(state.taken > 0, now)
         read = memory, memory_mask, self._split(memory, keys), state.attention, training
         x, layers = self.positioned(inputs, position), []
         for index, block in enumerate(self.self_attentions):
-            x, cache = block.step(x, state.caches[index], now, seen, training)
-            x, *looked = self._read(index, x, *read)
-            layers.append((cache, *looked))
-        return self._finish(x, ops.cast(seen, x.dtype), layers)
+            x, cache = block.step(x, state.caches[index], now, visible, training)
+            x, *attention_state = self._read(index, x, *read)
+            layers.append((cache, *attention_state))
+        return self._finish(x, ops.cast(visible, x.dtype), layers)
 
     def all_steps(
         self,
@@ -219,7 +219,7 @@ class TransformerCell(DecoderCell):
         memory: Tensor,
         memory_mask: Tensor | None,
         keys: Tensor,
-        noise: StepNoise = NO_NOISE,
+        dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, TransformerState, Tensor]:
         """All steps at once from the first, of which the last state keeps `max_steps`."""
@@ -229,8 +229,8 @@ class TransformerCell(DecoderCell):
         for index, block in enumerate(self.self_attentions):
             cache = tuple(map(self._room, block.cache(x), state.caches[index]))
             x = block(x, causal=True, training=training)
-            x, *looked = self._read(index, x, *read)
-            layers.append((cache, *looked))
+            x, *attention_state = self._read(index, x, *read)
+            layers.append((cache, *attention_state))
         taken = ops.cast(ops.arange(self.max_steps) < steps, x.dtype)
         return self._finish(x, ops.tile(taken[None], (rows, 1)), layers)
 
@@ -257,7 +257,7 @@ class TransformerCell(DecoderCell):
     ) -> tuple[Tensor, Tensor, Any]:
         """What follows the self-attention of a layer."""
         cross_attention, feed_forward = self.cross_attentions[index], self.feed_forwards[index]
-        x, alignment, looked = cross_attention(
+        x, alignment, attention_state = cross_attention(
             x,
             memory,
             memory_mask=mask,
@@ -265,7 +265,7 @@ class TransformerCell(DecoderCell):
             state=attention[index],
             training=training,
         )
-        return feed_forward(x, training=training), alignment, looked
+        return feed_forward(x, training=training), alignment, attention_state
 
     def _finish(
         self, x: Tensor, taken: Tensor, layers: list[Any]

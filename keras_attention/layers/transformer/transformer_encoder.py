@@ -100,7 +100,7 @@ class TransformerEncoder(Configured, keras.layers.Layer):
         """Reads the whole source; see the class for shapes."""
         x = self.positioned(inputs, ops.arange(ops.shape(inputs)[1]), mask)
         for attention, feed_forward in zip(self.attentions, self.feed_forwards, strict=True):
-            x = feed_forward(attention(x, seen=mask, training=training), training=training)
+            x = feed_forward(attention(x, visible=mask, training=training), training=training)
         memory = self.norm(x)
         return memory, ((masked_mean(memory, mask),),)
 

@@ -142,9 +142,9 @@ def test_hypotheses_keep_a_state_each(name):
     memory, mask = (np.repeat(x, 3, axis=0) for x in (MEMORY, MASK))
     shared = repeated = None
     for query in queries:
-        *seen, shared = layer(query, MEMORY, memory_mask=MASK, state=shared, return_state=True)
+        *outputs, shared = layer(query, MEMORY, memory_mask=MASK, state=shared, return_state=True)
         *alone, repeated = layer(query, memory, memory_mask=mask, state=repeated, return_state=True)
-        assert_close((seen, shared), (alone, repeated))
+        assert_close((outputs, shared), (alone, repeated))
 
 
 @few_mechanisms_on_jax

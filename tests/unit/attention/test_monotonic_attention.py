@@ -90,11 +90,11 @@ def paper(weights, query, memory, mask, width, step):
         alignment = np.eye(len(values))[0]
         for h in queries:
             alignment = step(sigmoid(values @ weights[0] @ h + weights[1]) * real, alignment)
-            seen = alignment
+            weights_of_step = alignment
             if len(weights) > 2:
-                seen = chunked(alignment, values @ weights[2] @ h, real, width)
-            contexts.append(seen @ values)
-            alignments.append(seen)
+                weights_of_step = chunked(alignment, values @ weights[2] @ h, real, width)
+            contexts.append(weights_of_step @ values)
+            alignments.append(weights_of_step)
     return np.reshape(contexts, (2, 4, -1)), np.reshape(alignments, (2, 4, -1))
 
 

@@ -39,13 +39,13 @@ def test_output_that_cannot_be_written_is_one_sentence(act):
 
 def test_a_full_disk_names_its_file_whoever_found_it():
     act = "raise OSError(28, 'No space left on device', 'metrics.csv')"
-    code, said = ran(act)
-    assert code == 2 and said.startswith("error: metrics.csv: ") and said.count("\n") == 1
+    code, message = ran(act)
+    assert code == 2 and message.startswith("error: metrics.csv: ") and message.count("\n") == 1
 
 
 def test_other_errors_keep_their_traceback():
-    code, said = ran("raise TypeError('ours')")
-    assert code == 1 and "Traceback" in said
+    code, message = ran("raise TypeError('ours')")
+    assert code == 1 and "Traceback" in message
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")

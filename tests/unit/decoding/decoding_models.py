@@ -130,8 +130,8 @@ PROBABILITIES = [
 
 def mask_of_rows(memory, tokens):
     """The memory's mask for every hypothesis; those of one source share it."""
-    copies = ops.shape(tokens)[0] // ops.shape(memory.mask)[0]
-    return ops.repeat(memory.mask, copies, axis=0)
+    per_source = ops.shape(tokens)[0] // ops.shape(memory.mask)[0]
+    return ops.repeat(memory.mask, per_source, axis=0)
 
 
 class Markov:

@@ -96,17 +96,17 @@ def beam_search(model, row, options, prefix=()):
     size, diversity = options["beam_width"] // count, options.get("group_diversity", 0)
     groups = [[Beam()] for _ in range(count)]
     for _ in range(STEPS):
-        said = Counter()
+        generated = Counter()
         for number, group in enumerate(groups):
             grown = [(beam, 0) for beam in group if beam.ended]
             for beam in group:
                 if not beam.ended:
                     for new in beam.grown(model, row, options, prefix):
-                        grown.append((new, said[new.tokens[-1]]))
+                        grown.append((new, generated[new.tokens[-1]]))
             ended = {beam for beam in group if beam.ended}
             grown.sort(key=lambda pair: diversity * pair[1] - pair[0].rank(row, options))
             groups[number] = [beam for beam, _ in grown[:size]]
-            said.update(beam.tokens[-1] for beam in groups[number] if beam not in ended)
+            generated.update(beam.tokens[-1] for beam in groups[number] if beam not in ended)
     beams = sorted(sum(groups, []), key=lambda beam: -beam.rank(row, options))
     return [(beam.tokens, beam.score) for beam in beams]
 

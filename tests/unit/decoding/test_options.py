@@ -130,13 +130,15 @@ def test_scores_stay_the_models_own(width, sample):
     model, options = TableModel(2), {"repetition_penalty": 3.0, "min_length": 3}
     tokens, scores, alignments = run(2, beam_width=width, sample=sample, **options)
     for row, k in np.ndindex(scores.shape):
-        said = tuple(int(token) for token in tokens[row, k] if token != PAD_ID)
-        steps = [model.after(row, said[:t]) for t in range(len(said))]
-        score = sum(log_probs[token] for (log_probs, _), token in zip(steps, said, strict=True))
+        generated = tuple(int(token) for token in tokens[row, k] if token != PAD_ID)
+        steps = [model.after(row, generated[:t]) for t in range(len(generated))]
+        score = sum(
+            log_probs[token] for (log_probs, _), token in zip(steps, generated, strict=True)
+        )
         assert scores[row, k] == pytest.approx(score, abs=1e-4)
         expected = [weights for _, weights in steps]
-        np.testing.assert_allclose(alignments[row, k, : len(said)], expected, atol=1e-5)
-        assert not alignments[row, k, len(said) :].any()
+        np.testing.assert_allclose(alignments[row, k, : len(generated)], expected, atol=1e-5)
+        assert not alignments[row, k, len(generated) :].any()
 
 
 SAMPLING = {

@@ -5,7 +5,7 @@ from reference import log_softmax
 from support import normal, tensorflow_only, to_numpy
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
-from keras_attention.decoding.top_tokens import WIDEST, likeliest, top_k
+from keras_attention.decoding.top_tokens import WIDEST, top_k, top_tokens
 from keras_attention.special_tokens import PAD_ID, START_ID
 
 # Of one block and less, of whole blocks, and with a rest behind them (2003 is a prime).
@@ -41,7 +41,7 @@ def test_the_lower_place_wins_a_tie_between_two_blocks():
 def test_gains_are_log_probabilities_without_what_cannot_be_said(size, scale):
     logits = normal(9, size, seed=1, scale=scale)
     logits[:3, [PAD_ID, START_ID]] += 5 * scale  # the likeliest, and not to be said
-    gains, tokens = to_numpy(likeliest(ops.convert_to_tensor(logits), 3))
+    gains, tokens = to_numpy(top_tokens(ops.convert_to_tensor(logits), 3))
     log_probs = log_softmax(logits)
     expected = log_probs.copy()
     expected[:, [PAD_ID, START_ID]] = -np.inf
@@ -52,7 +52,7 @@ def test_gains_are_log_probabilities_without_what_cannot_be_said(size, scale):
 
 
 def test_fewer_tokens_than_wanted_are_all_there_are():
-    gains, tokens = to_numpy(likeliest(ops.zeros((2, 4)), 9))
+    gains, tokens = to_numpy(top_tokens(ops.zeros((2, 4)), 9))
     assert gains.shape == tokens.shape == (2, 4)
     assert {PAD_ID, START_ID} == set(tokens[0, 2:])
     np.testing.assert_array_equal(gains[:, 2:], IMPOSSIBLE)
@@ -64,9 +64,9 @@ def test_fewer_tokens_than_wanted_are_all_there_are():
 def test_a_number_that_only_the_running_graph_knows(size):
     import tensorflow as tf
 
-    search = tf.function(lambda logits, count: likeliest(logits, count), reduce_retracing=True)
+    search = tf.function(lambda logits, count: top_tokens(logits, count), reduce_retracing=True)
     logits = tf.constant(normal(7, size, seed=2))
     for count in (1, 3, WIDEST):
         actual = to_numpy(search(logits, tf.constant(count)))
-        for one, other in zip(actual, to_numpy(likeliest(logits, count)), strict=True):
+        for one, other in zip(actual, to_numpy(top_tokens(logits, count)), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

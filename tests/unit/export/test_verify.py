@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.export.verify import SCORE_TOLERANCE, compare, find_exports, verify
+from keras_attention.export.verify import SCORE_TOLERANCE, find_exports, measure_agreement, verify
 from keras_attention.translation.result import Hypothesis, Translation
 
 
@@ -12,7 +12,9 @@ def translate(text, score=-1.0):
 
 
 def test_equal_answers_agree():
-    agreement = compare("1", [translate("a"), translate("b")], [translate("a"), translate("b")])
+    agreement = measure_agreement(
+        "1", [translate("a"), translate("b")], [translate("a"), translate("b")]
+    )
     assert (agreement.runtime, agreement.lines) == ("1", 2)
     assert agreement.exact_match == 1
     assert agreement.score_difference == 0
@@ -20,14 +22,18 @@ def test_equal_answers_agree():
 
 
 def test_another_text_differs():
-    agreement = compare("1", [translate("a"), translate("b")], [translate("a"), translate("c")])
+    agreement = measure_agreement(
+        "1", [translate("a"), translate("b")], [translate("a"), translate("c")]
+    )
     assert agreement.exact_match == 0.5
     assert not agreement.agrees
 
 
 def test_scores_may_differ_by_rounding_alone():
     for difference, agrees in ((0.5 * SCORE_TOLERANCE, True), (2 * SCORE_TOLERANCE, False)):
-        agreement = compare("1", [translate("a", -1.0)], [translate("a", -1.0 - difference)])
+        agreement = measure_agreement(
+            "1", [translate("a", -1.0)], [translate("a", -1.0 - difference)]
+        )
         assert agreement.score_difference == pytest.approx(difference)
         assert agreement.agrees is agrees
 
@@ -36,7 +42,7 @@ def test_scores_may_differ_by_rounding_alone():
 def test_of_rounded_weights_most_texts_are_equal(equal, agrees):
     expected = [translate("a")] * 10
     actual = [translate("a", -1.5)] * equal + [translate("b")] * (10 - equal)
-    assert compare("a.tflite", expected, actual, "int8").agrees is agrees
+    assert measure_agreement("a.tflite", expected, actual, "int8").agrees is agrees
 
 
 def make_exports(folder, *names):

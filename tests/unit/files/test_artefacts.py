@@ -64,24 +64,24 @@ def test_an_archive_is_refused_by_the_sizes_that_it_states(tmp_path, monkeypatch
 
 def test_a_folder_that_is_replaced_meanwhile_is_read_again(tmp_path):
     folder, other = tmp_path / "folder", tmp_path / "other"
-    seen = []
+    read_names = []
 
     def read(path, fails):
-        seen.append((path / "name").read_text())
-        if len(seen) == 1:
+        read_names.append((path / "name").read_text())
+        if len(read_names) == 1:
             path.rename(tmp_path / "aside")
             other.rename(path)
             if fails:
                 raise InputError("damaged")
-        return seen[-1]
+        return read_names[-1]
 
     for fails in (False, True):
-        seen.clear()
+        read_names.clear()
         for made in (folder, other):
             made.mkdir()
             (made / "name").write_text(made.name)
         assert read_unchanged(folder, lambda path, fails=fails: read(path, fails)) == "other"
-        assert seen == ["folder", "other"]
+        assert read_names == ["folder", "other"]
         for left in (folder, tmp_path / "aside"):
             (left / "name").unlink()
             left.rmdir()

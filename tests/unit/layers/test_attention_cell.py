@@ -15,7 +15,7 @@ from support import (
 )
 
 from keras_attention import AttentionCell, BahdanauAttention, DecoderState, LuongAttention
-from keras_attention.layers.attention_cell import StepNoise
+from keras_attention.layers.attention_cell import DropoutMasks
 
 INPUTS, MEMORY = normal(2, 3, seed=1), normal(2, 5, 6, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
@@ -123,13 +123,15 @@ def test_noise_multiplies_what_the_layers_read():
     cell = built("none", layers=3)
     lstm = state_of(cell).layers
     masks = [normal(2, 4, seed=20 + i) for i in range(5)]
-    noise = StepNoise(between=tuple(masks[:2]), recurrent=tuple(masks[2:]))
-    run = evaluated(lambda x, lstm: cell(x, DecoderState(lstm), MEMORY, noise=noise), cell)
+    dropout_masks = DropoutMasks(between=tuple(masks[:2]), recurrent=tuple(masks[2:]))
+    run = evaluated(
+        lambda x, lstm: cell(x, DecoderState(lstm), MEMORY, dropout_masks=dropout_masks), cell
+    )
     output, state, _ = to_numpy(run(INPUTS, lstm))
     x, new = INPUTS, []
     for index, layer in enumerate(cell.lstms):
-        below = x * noise.between[index - 1] if index else x
-        (h, c), mask = lstm[index], noise.recurrent[index]
+        below = x * dropout_masks.between[index - 1] if index else x
+        (h, c), mask = lstm[index], dropout_masks.recurrent[index]
         new.append(lstm_step(below, (h * mask, c), doubles(*layer.cell.weights)))
         x = x + new[-1][0] if index else new[-1][0]
     assert_close((output, state.layers), (x, tuple(new)), rtol=1e-4)

@@ -20,7 +20,7 @@ from keras_attention import (
     DecoderState,
     LuongAttention,
 )
-from keras_attention.layers.attention_cell import StepNoise
+from keras_attention.layers.attention_cell import DropoutMasks
 
 TARGET, MEMORY = normal(2, 3, 3, seed=1), normal(2, 5, 6, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
@@ -85,7 +85,9 @@ def test_without_alignment_the_rest_is_the_same(name):
 @pytest.mark.parametrize("noisy", [False, True])
 def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):
     decoder = built(name, layers=3)
-    noise = StepNoise(tuple(normal(2, 4, seed=20 + i) for i in range(2)) if noisy else ())
+    dropout_masks = DropoutMasks(
+        tuple(normal(2, 4, seed=20 + i) for i in range(2)) if noisy else ()
+    )
     pull = [normal(2, 3, 4, seed=30), normal(2, 3, 5, seed=31), normal(2, 4, seed=32)]
     lstm = state_of(decoder).layers
 
@@ -93,7 +95,7 @@ def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):
         def function(target, memory, h):
             state = DecoderState(((h, lstm[0][1]), *lstm[1:]))
             keys = decoder.cell.project(memory)
-            outputs, last, alignment = unroll(target, state, memory, MASK, keys, noise)
+            outputs, last, alignment = unroll(target, state, memory, MASK, keys, dropout_masks)
             parts = outputs, alignment, last.layers[-1][1]
             return sum(ops.sum(x * weights) for x, weights in zip(parts, pull, strict=True))
 
@@ -146,10 +148,10 @@ def test_dropout_acts_between_layers_in_training_alone(name):
 
 def test_one_dropout_mask_a_layer_serves_all_steps():
     decoder = make("feeding", layers=3, dropout=0.5, seed=1)
-    noise = to_numpy(decoder._noise(normal(50, 3, 3)).between)
-    assert [mask.shape for mask in noise] == [(50, 4)] * 2
-    assert set(np.unique(noise)) == {0.0, 2.0}
-    assert (noise[0] != noise[1]).any()
+    dropout_masks = to_numpy(decoder._draw_masks(normal(50, 3, 3)).between)
+    assert [mask.shape for mask in dropout_masks] == [(50, 4)] * 2
+    assert set(np.unique(dropout_masks)) == {0.0, 2.0}
+    assert (dropout_masks[0] != dropout_masks[1]).any()
 
 
 @pytest.mark.parametrize("name", ["before", "after"])

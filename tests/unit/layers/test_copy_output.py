@@ -25,10 +25,10 @@ def paper_equation(layer, logits, outputs, alignment, copies):
     gate = sigmoid(outputs @ w[:, 0] + b[0])
     mixed = np.zeros(logits.shape)
     for place in np.ndindex(gate.shape):
-        said = np.exp(log_softmax(logits[place]))
+        from_vocabulary = np.exp(log_softmax(logits[place]))
         for token in range(6):
             copied = alignment[place][copies[place[0]] == token].sum()
-            mixed[place][token] = gate[place] * said[token] + (1 - gate[place]) * copied
+            mixed[place][token] = gate[place] * from_vocabulary[token] + (1 - gate[place]) * copied
     return np.log(mixed)
 
 

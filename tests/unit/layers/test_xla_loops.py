@@ -31,14 +31,14 @@ def looped(layer, query, memory, mask):
     keys = layer.project(memory)
 
     def step(x, state):
-        *seen, state = layer(
+        *outputs, state = layer(
             x, memory, memory_mask=mask, keys=keys, state=state, training=True, return_state=True
         )
-        return tuple(seen), state
+        return tuple(outputs), state
 
     widths = layer.context_width(memory.shape[-1]), None
-    seen, _ = time_loop(step, layer.initial_state(memory, mask), query, widths)
-    return sum(ops.sum(ops.square(each)) for each in seen)
+    outputs, _ = time_loop(step, layer.initial_state(memory, mask), query, widths)
+    return sum(ops.sum(ops.square(each)) for each in outputs)
 
 
 def gradient_of_a_loop(layer, query, memory, mask):

@@ -17,10 +17,10 @@ GIVEN[0, 1] = 0
 def coverage_reference(alignment, real):
     total, steps = 0.0, 0
     for weights, row in zip(alignment, real, strict=True):
-        seen = np.zeros(weights.shape[1])
+        coverage = np.zeros(weights.shape[1])
         for step in weights[row]:
-            total += np.minimum(step, seen).sum()
-            seen = seen + step
+            total += np.minimum(step, coverage).sum()
+            coverage = coverage + step
             steps += 1
     return total / steps
 

@@ -57,7 +57,7 @@ def translator():
     return make_translator()
 
 
-def said(translations):
+def tokens_of(translations):
     return [[found.tokens for found in translation.hypotheses] for translation in translations]
 
 
@@ -73,20 +73,22 @@ def searched(translator, texts, **options):
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options))
 def test_every_option_does_what_search_does(translator, options):
     actual, expected = translator(TEXTS, **options), searched(translator, TEXTS, **options)
-    assert said(actual) == said(expected)
+    assert tokens_of(actual) == tokens_of(expected)
     for one, other in zip(actual, expected, strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-5)
         np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-5)
     plain = translator(TEXTS, beam_width=options.get("beam_width", 1))
-    assert said(actual) != said(plain)
+    assert tokens_of(actual) != tokens_of(plain)
 
 
 def test_settings_are_the_default_and_can_be_overridden(translator):
     options = {"beam_width": 4, "min_length": 4, "no_repeat_ngram": 1, "repetition_penalty": 2.0}
     own = make_translator(coverage_penalty=1.0, **options)
-    assert said(own(TEXTS)) == said(translator(TEXTS, coverage_penalty=1.0, **options))
+    assert tokens_of(own(TEXTS)) == tokens_of(translator(TEXTS, coverage_penalty=1.0, **options))
     off = {"coverage_penalty": 0.0, "min_length": 0, "no_repeat_ngram": 0}
-    assert said(own(TEXTS, **off, repetition_penalty=1.0)) == said(translator(TEXTS, beam_width=4))
+    assert tokens_of(own(TEXTS, **off, repetition_penalty=1.0)) == tokens_of(
+        translator(TEXTS, beam_width=4)
+    )
 
 
 @pytest.mark.parametrize("width", [1, 3])
@@ -94,36 +96,38 @@ def test_outputs_begin_with_the_prefix(translator, width):
     for prefix in ("dab", "aaaaaa"):
         found = translator(TEXTS, prefix=prefix, beam_width=width)
         ids = np.array([translator.codec.target.encode(prefix)[:-1]] * len(TEXTS), "int32")
-        assert said(found) == said(searched(translator, TEXTS, prefix=ids, beam_width=width))
+        assert tokens_of(found) == tokens_of(
+            searched(translator, TEXTS, prefix=ids, beam_width=width)
+        )
         for translation in found:
             assert all(hypothesis.text.startswith(prefix) for hypothesis in translation.hypotheses)
-    assert said(translator(TEXTS, prefix="")) == said(translator(TEXTS))
+    assert tokens_of(translator(TEXTS, prefix="")) == tokens_of(translator(TEXTS))
 
 
 def test_batches_draw_each_for_themselves_and_a_seed_decides(translator):
     options = {"sample": True, "beam_width": 4, "batch_size": 2}
     first, again, other = (translator(["abc"] * 6, seed=seed, **options) for seed in (1, 1, 2))
-    assert said(first) == said(again) != said(other)
-    assert len({tuple(row) for row in said(first)}) == 6
+    assert tokens_of(first) == tokens_of(again) != tokens_of(other)
+    assert len({tuple(row) for row in tokens_of(first)}) == 6
     # Streams that take turns do not disturb one another.
     streams = [translator.stream(["abc"] * 6, seed=seed, **options) for seed in (1, 2)]
     one, two = zip(*zip(*streams, strict=True), strict=True)
-    assert (said(one), said(two)) == (said(first), said(other))
+    assert (tokens_of(one), tokens_of(two)) == (tokens_of(first), tokens_of(other))
 
 
 def test_a_seed_draws_the_same_in_every_batch(translator):
     texts, options = ["abc", "a", "bca", "cab", "b"], {"sample": True, "beam_width": 3, "seed": 1}
-    expected = said(translator(texts, **options))
+    expected = tokens_of(translator(texts, **options))
     for batch_size in (1, 3):
-        assert said(translator(texts, batch_size=batch_size, **options)) == expected
+        assert tokens_of(translator(texts, batch_size=batch_size, **options)) == expected
     parts = translator(texts[:3], **options) + translator(texts[3:], first=3, **options)
-    assert said(parts) == expected
+    assert tokens_of(parts) == expected
 
 
 def test_a_seed_generator_goes_on_from_call_to_call(translator):
     seed = keras.random.SeedGenerator(3)
     first, then = (translator("abc", sample=True, beam_width=4, seed=seed) for _ in range(2))
-    assert said([first]) != said([then])
+    assert tokens_of([first]) != tokens_of([then])
 
 
 @pytest.mark.parametrize(
@@ -168,12 +172,14 @@ def runs(tmp_path_factory):
 
 
 def test_checkpoints_are_loaded_with_the_tokenizers_of_their_run(runs, translator, monkeypatch):
-    assert said(Translator.load(runs / "first" / "model.keras")(TEXTS)) == said(translator(TEXTS))
+    assert tokens_of(Translator.load(runs / "first" / "model.keras")(TEXTS)) == tokens_of(
+        translator(TEXTS)
+    )
     checkpoint = Translator.load(runs / "first" / "checkpoints" / "epoch-0003.keras")
     assert checkpoint.single_model.compute_dtype == "float32"
     assert len(checkpoint(TEXTS)) == len(TEXTS)
     monkeypatch.chdir(runs / "first" / "checkpoints")
-    assert said(Translator.load("epoch-0003.keras")(TEXTS)) == said(checkpoint(TEXTS))
+    assert tokens_of(Translator.load("epoch-0003.keras")(TEXTS)) == tokens_of(checkpoint(TEXTS))
     with pytest.raises(InputError, match=r"epoch-0004\.keras: no such file"):
         Translator.load("epoch-0004.keras")
     (runs / "alone.keras").write_bytes(b"")
@@ -185,7 +191,7 @@ def test_an_ensemble_of_one_model_twice_is_the_model(runs, translator):
     twice = Translator.load_ensemble([runs / "first", runs / "first"])
     for options in ({}, {"beam_width": 3}, OPTIONS[-1]):
         actual, expected = twice(TEXTS, **options), translator(TEXTS, **options)
-        assert said(actual) == said(expected)
+        assert tokens_of(actual) == tokens_of(expected)
         assert actual[0].score == pytest.approx(expected[0].score, abs=1e-4)
     pairs = (TEXTS, ["ab", "", "d", "cab"])
     for one, other in zip(twice.score(*pairs), translator.score(*pairs), strict=True):

@@ -23,10 +23,10 @@ def test_is_the_librarys_choice(options):
     rng, settings = np.random.default_rng(3), SearchSettings(9, 12, **options)
     constraints = Constraints(settings)
     for length in [*range(11)] * 4:
-        said = rng.integers(3, 7, length).tolist()
+        generated = rng.integers(3, 7, length).tolist()
         plain, allowed = log_probabilities(rng.standard_normal((1, 7)).astype("float32"))
-        padded = np.array([said + [0] * (12 - length)], "int32")
+        padded = np.array([generated + [0] * (12 - length)], "int32")
         adjusted = constraints(plain, allowed, tf.constant(length), padded).numpy()[0]
-        token, gain = choose_next(allowed.numpy()[0], said, settings)
+        token, gain = choose_next(allowed.numpy()[0], generated, settings)
         assert token == adjusted.argmax()
         assert gain == plain.numpy()[0, token] > IMPOSSIBLE

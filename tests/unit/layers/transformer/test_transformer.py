@@ -62,8 +62,10 @@ def self_attended(x, block, causal):
         for dense in (attention.query_dense, attention.key_dense, attention.value_dense)
     )
     scores = np.einsum("nth,nsh->nts", query, key) / np.sqrt(query.shape[-1])
-    seen = np.tril(np.ones(scores.shape[1:], bool)) if causal else np.ones(scores.shape[1:], bool)
-    read = np.einsum("nts,nsh->nth", masked_softmax(scores, seen), value)
+    visible = (
+        np.tril(np.ones(scores.shape[1:], bool)) if causal else np.ones(scores.shape[1:], bool)
+    )
+    read = np.einsum("nts,nsh->nth", masked_softmax(scores, visible), value)
     return x + np.einsum("nth,nhd->td", read, *doubles(*attention.output_dense.weights))
 
 

@@ -168,15 +168,15 @@ def test_batches_hold_the_links_of_their_own_pairs():
         (tuple(small.source.encode(s)), tuple(small.target.encode(t))): links
         for (s, t), links in zip(PAIRS, LINKS, strict=True)
     }
-    seen = 0
+    checked = 0
     for (source, _, given), target in batches.once():
         assert given.shape == (*target.shape, source.shape[1]) and given.dtype == "float32"
-        for ids, said, weights in zip(*map(np.asarray, (source, target, given)), strict=True):
-            links = expected[tuple(ids[ids != 0]), tuple(said[said != 0])]
+        for ids, target_ids, weights in zip(*map(np.asarray, (source, target, given)), strict=True):
+            links = expected[tuple(ids[ids != 0]), tuple(target_ids[target_ids != 0])]
             assert {(int(s), int(t)) for t, s in np.argwhere(weights)} == links
             assert set(np.unique(weights)) <= {0, 1}
-            seen += 1
-    assert seen == 3
+            checked += 1
+    assert checked == 3
 
 
 SOFT = [

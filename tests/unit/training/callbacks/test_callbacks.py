@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from keras_attention import Seq2Seq, Vocabulary, WordTokenizer
 from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.training.callbacks.intervals import CountSteps, RaiseSampling, SeedDropout
 from keras_attention.training.callbacks.samples import (
     ShowSamples,
     as_table,
     draw_alignment,
     short_pairs,
 )
-from keras_attention.training.callbacks.stretches import CountSteps, RaiseSampling, SeedNoise
 from keras_attention.training.callbacks.validate import Validate
 from keras_attention.training.recipe.sections import TrainingConfig
 from keras_attention.translation.codec import TextCodec
@@ -55,7 +55,7 @@ def test_noise_follows_the_recipes_seed_and_the_epoch():
 
     def states(seed, epoch):
         """Return the state of every random generator at the start of an epoch."""
-        callback = SeedNoise(seed)
+        callback = SeedDropout(seed)
         callback.set_model(model)
         callback.on_epoch_begin(epoch)
         variables = [v for v in model.variables if v.name == "seed_generator_state"]

@@ -8,10 +8,10 @@ import pytest
 from keras_attention import Seq2Seq
 from keras_attention.training.callbacks.divergence import EXPLODED, DivergedError, StopDiverged
 from keras_attention.training.recipe.sections import TrainingConfig
-from keras_attention.training.run.plan import Plan
 from keras_attention.training.run.run_folder import RunFolder
+from keras_attention.training.run.training_plan import TrainingPlan
 
-PLAN = Plan(epochs=3, steps_per_epoch=10, stretch=5, stretches=6)
+PLAN = TrainingPlan(epochs=3, steps_per_epoch=10, interval=5, intervals=6)
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from keras_attention.training.callbacks.progress import (
     make_progress,
 )
 from keras_attention.training.recipe.sections import TrainingConfig
-from keras_attention.training.run.plan import Plan
 from keras_attention.training.run.run_folder import RunFolder
+from keras_attention.training.run.training_plan import TrainingPlan
 
-PLAN = Plan(epochs=3, steps_per_epoch=100, stretch=50, stretches=6)
+PLAN = TrainingPlan(epochs=3, steps_per_epoch=100, interval=50, intervals=6)
 
 
 class Clock:

@@ -43,7 +43,7 @@ def planned(tmp_path, monkeypatch):
     )
 
 
-def beside(run, suffix):
+def file_of(run, suffix):
     return run.folder.with_name(run.folder.name + suffix)
 
 
@@ -58,7 +58,7 @@ def test_what_fails_is_told_and_does_not_stop_the_others(planned):
     ]
     assert started == runs
     assert ended == [*zip(runs, [*failures, None], strict=True)]
-    assert beside(runs[2], ".ended").is_file()
+    assert file_of(runs[2], ".ended").is_file()
 
 
 def test_runs_go_side_by_side_each_with_its_share(planned):
@@ -68,8 +68,8 @@ def test_runs_go_side_by_side_each_with_its_share(planned):
     assert jobs.child_environment(environment, 8)["OMP_NUM_THREADS"] == "1"
     assert "OMP_NUM_THREADS" not in jobs.child_environment(environment, 1)
     assert jobs.run_all(runs, jobs=2, lengths=[10, 20]) == []
-    begun = [float(beside(run, ".begun").read_text().split()[1]) for run in runs]
-    ended = [float(beside(run, ".ended").read_text()) for run in runs]
+    begun = [float(file_of(run, ".begun").read_text().split()[1]) for run in runs]
+    ended = [float(file_of(run, ".ended").read_text()) for run in runs]
     assert max(begun[:2]) < min(ended[:2])
     assert begun[2] > min(ended[:2])
     assert runs[0].log_file.read_text().startswith("says units=3 [10, 20] 2 ")
@@ -80,21 +80,21 @@ def test_folders_of_one_name_are_those_of_two_runs(planned, tmp_path):
     runs = planned("3", "4")
     runs[1] = replace(runs[1], folder=tmp_path / "elsewhere" / runs[0].folder.name)
     assert jobs.run_all(runs, jobs=2) == []
-    assert all(beside(run, ".ended").is_file() for run in runs)
+    assert all(file_of(run, ".ended").is_file() for run in runs)
 
 
 def test_what_is_at_work_ends_with_its_parent(planned):
     (run,) = planned("9")
 
     def stop():
-        if beside(run, ".begun").is_file() and beside(run, ".begun").read_text():
+        if file_of(run, ".begun").is_file() and file_of(run, ".begun").read_text():
             raise KeyboardInterrupt
 
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         jobs.run_all([run], on_wait=stop)
     assert time.monotonic() - begun < 30
-    assert not beside(run, ".ended").exists()
+    assert not file_of(run, ".ended").exists()
 
 
 PARENT = """

@@ -268,12 +268,12 @@ def test_a_network_that_does_not_answer(opener, message, tmp_path):
 
 
 def test_requests_have_a_limit_and_a_name(monkeypatch):
-    seen = []
+    requests = []
     monkeypatch.setattr(
-        fetching, "urlopen", lambda *request, **options: seen.append((*request, options))
+        fetching, "urlopen", lambda *request, **options: requests.append((*request, options))
     )
     fetching.open_url("https://example.org/a")
-    ((request, options),) = seen
+    ((request, options),) = requests
     assert options == {"timeout": fetching.TIMEOUT}
     assert "keras-attention/" in request.get_header("User-agent")
 

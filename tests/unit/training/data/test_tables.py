@@ -210,7 +210,7 @@ def test_ordinary_text_is_read_without_a_word(text, read):
 )
 def test_what_looks_wrong_is_said(text, note, read):
     notes = read(text)[1]
-    assert any(re.match(note, said) for said in notes), notes
+    assert any(re.match(note, printed) for printed in notes), notes
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_what_looks_wrong_is_said(text, note, read):
 )
 def test_what_looks_wrong_in_csv_is_said(text, note, settings, read):
     notes = read(text, format="csv", **settings)[1]
-    assert any(re.match(note, said) for said in notes), notes
+    assert any(re.match(note, printed) for printed in notes), notes
     assert not read("a; b,c\nd,e;\nf,g\n", format="csv")[1]
 
 

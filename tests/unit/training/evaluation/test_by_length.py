@@ -28,10 +28,10 @@ class Copier:
     def __init__(self, most, max_length=4):
         letters = CharacterTokenizer(Vocabulary("abcdefghijklmnopqrstuvwxyz"))
         self.codec = TextCodec(letters, letters, SearchSettings(9, max_length))
-        self.most, self.seen = most, []
+        self.most, self.calls = most, []
 
     def __call__(self, texts, *, max_length):
-        self.seen.append((texts, max_length))
+        self.calls.append((texts, max_length))
         return [self.translate(text, min(max_length, self.most)) for text in texts]
 
     def translate(self, text, most):
@@ -47,17 +47,17 @@ def test_made_tasks_are_tested_on_new_pairs_of_each_length():
         "20": {"pairs": PAIRS, "value": 1.0, "errors": 0.0},
         "40": {"pairs": PAIRS, "value": 0.0, "errors": 0.5},
     }
-    assert [{len(text) for text in texts} for texts, _ in translator.seen] == [{10}, {20}, {40}]
-    assert [most for _, most in translator.seen] == [21, 31, 51]
+    assert [{len(text) for text in texts} for texts, _ in translator.calls] == [{10}, {20}, {40}]
+    assert [most for _, most in translator.calls] == [21, 31, 51]
     trained_on = {source for pairs in split_pairs(recipe.data, 1) for source, _ in pairs}
-    assert not trained_on & {text for texts, _ in translator.seen for text in texts}
+    assert not trained_on & {text for texts, _ in translator.calls for text in texts}
 
 
 def test_all_models_and_seeds_get_the_same_pairs():
     first, second = Copier(most=20), Copier(most=3)
     score_lengths(first, load_recipe("copy", ["seed=1"]), [5])
     score_lengths(second, load_recipe("copy", ["seed=2", "units=8"]), [5])
-    assert first.seen == second.seen
+    assert first.calls == second.calls
 
 
 def test_other_data_is_tested_on_what_was_held_out(tmp_path):
@@ -76,7 +76,7 @@ def test_other_data_is_tested_on_what_was_held_out(tmp_path):
         "7–7": {"pairs": 1, "value": 0.0, "errors": 2 / 7},
         "8–9": {"pairs": 0, "value": None, "errors": None},
     }
-    assert {most for _, most in translator.seen} == {100}
+    assert {most for _, most in translator.calls} == {100}
 
 
 @pytest.mark.parametrize(

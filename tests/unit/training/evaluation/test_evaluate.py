@@ -11,13 +11,13 @@ from keras_attention.translation.result import Hypothesis, Translation
 PAIRS = [("ccc dd e", "x y z"), ("a", "x"), ("bb b", "x y"), ("a", "y")]
 
 
-def translate(sources, seen=None):
+def translate(sources, translated=None):
     """Writes an x for every word, and notes in which order it was asked."""
     found = []
     for source in sources:
         words = (*source.split(), "</s>")
-        if seen is not None:
-            seen.append(source)
+        if translated is not None:
+            translated.append(source)
         text = " ".join("x" for _ in words[:-1])
         weights = np.zeros((len(words), len(words)), "float32")
         found.append(Translation(source, words, (Hypothesis(text, -1.0, words, weights),)))
@@ -67,17 +67,17 @@ def test_a_word_with_two_accepted_targets_is_one_word():
 def test_references_and_outputs_are_compared_in_one_form():
     evaluation = Evaluation((("s", "Dos  Siete ", "dos siete"), ("s", "Dos", "tres")), (1, 1))
     assert evaluation.exact_match == 0
-    compared = evaluation.in_form(lambda text: " ".join(text.lower().split()))
-    assert compared.outcomes == (("s", "dos siete", "dos siete"), ("s", "dos", "tres"))
-    assert (compared.exact_match, compared.lengths) == (0.5, (1, 1))
+    paired = evaluation.in_form(lambda text: " ".join(text.lower().split()))
+    assert paired.outcomes == (("s", "dos siete", "dos siete"), ("s", "dos", "tres"))
+    assert (paired.exact_match, paired.lengths) == (0.5, (1, 1))
 
 
 def test_two_evaluations_of_the_same_pairs_compare():
     one = evaluate(translate, PAIRS * 20)
     other = Evaluation(tuple((s, t, t) for s, t, _ in one.outcomes))
-    assert one.compare(other, "exact_match").p_value < 0.01
+    assert one.paired_bootstrap(other, "exact_match").p_value < 0.01
     with pytest.raises(ValueError, match="same pairs"):
-        one.compare(one.without({"a"}), "exact_match")
+        one.paired_bootstrap(one.without({"a"}), "exact_match")
 
 
 def test_nothing_to_evaluate():

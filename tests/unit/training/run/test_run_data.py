@@ -19,7 +19,7 @@ from keras_attention.training.run.resumed_pairs import split_again
 from keras_attention.training.run.run_data import RunData, load_run_recipe, read_run_data
 from keras_attention.training.run.run_files import DATA_FILE, HELD_OUT_FILE
 from keras_attention.training.run.run_folder import RunFolder
-from keras_attention.training.run.start import resume_start
+from keras_attention.training.run.run_start import resume_start
 
 PAIRS = [(f"source {number}", f"target {number % 5}") for number in range(20)]
 

@@ -46,10 +46,10 @@ def test_sentences_say_the_day_that_is_meant():
         ends = len(written) - begin - 3
         assert words[:begin] == written[:begin]
         assert words[len(words) - ends :] == written[begin + 3 :]
-        said = " ".join(words[begin : len(words) - ends]).lower()
+        form = " ".join(words[begin : len(words) - ends]).lower()
         weekday, month = f"{day:%A}, ".lower(), MONTHS[day.month - 1].lower()
         forms = [f"{name} {day.day}, {day.year}" for name in (month, month[:3])]
-        assert said in [*forms, weekday + forms[0]]
+        assert form in [*forms, weekday + forms[0]]
         assert set(words[:begin]) <= set(CARRIERS)
 
 
@@ -62,7 +62,7 @@ def test_linked_letters_are_the_same_letter(name):
 
 
 def test_linked_words_of_a_sentence_say_the_same():
-    def said(word):
+    def form(word):
         word = word.lower().strip(",")
         keys = [name[:3].lower() for name in MONTHS]
         month = f"{keys.index(word[:3]) + 1:02d}" if word[:3] in keys else word
@@ -75,7 +75,7 @@ def test_linked_words_of_a_sentence_say_the_same():
             links("date-sentences", source, target),
         )
         assert [j for _, j in sorted(found, key=lambda link: link[1])] == list(range(len(written)))
-        assert all(said(words[i]) == written[j] for i, j in found)
+        assert all(form(words[i]) == written[j] for i, j in found)
         unlinked = set(range(len(words))) - {i for i, _ in found}
         assert all(words[i].lower().endswith("day,") for i in unlinked)
 

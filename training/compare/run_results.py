@@ -23,7 +23,7 @@ _ALIGNED = 1000
 """Held-out pairs whose alignment is measured, at most."""
 
 
-def complete(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
+def complete_run(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
     """Trains what is not trained, measures what is not measured, and saves it.
 
     Args:

@@ -1,4 +1,4 @@
-"""Sets what changes from one stretch of training to the next: noise, sampling rate, step count."""
+"""Sets what changes from one validation interval to the next: noise, sampling rate, step count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..recipe.sections import TrainingConfig
 
 
-class SeedNoise(keras.callbacks.Callback):
+class SeedDropout(keras.callbacks.Callback):
     """Seeds every epoch's dropout from the recipe's seed and the epoch alone.
 
     Keras keeps the state of its random numbers in variables that it does not save, so that a
@@ -34,7 +34,7 @@ class SeedNoise(keras.callbacks.Callback):
 
 
 class RaiseSampling(keras.callbacks.Callback):
-    """Raises scheduled sampling's rate in a straight line, a stretch at a time.
+    """Raises scheduled sampling's rate in a straight line, a validation interval at a time.
 
     Args:
         config: the recipe's last rate, and the steps until then.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 
-from keras_attention.cli.commands.evaluation_tables import Report
+from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.text.normalization import normalize
 from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
@@ -21,7 +21,7 @@ _TOKENIZED = 100
 """From so many lines with a tokenized period at their end sacrebleu takes a text for tokenized."""
 
 
-def compared_form(models: Sequence[Path]) -> Form:
+def output_form(models: Sequence[Path]) -> Form:
     """Return the form in which references and the outputs of all models are compared.
 
     It is the form in which the models write: a model of lower-cased text, for example, cannot write
@@ -36,7 +36,7 @@ def compared_form(models: Sequence[Path]) -> Form:
     return form
 
 
-def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: Report) -> None:
+def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: EvaluationReport) -> None:
     """Say which references are compared in another form, and which scores say little.
 
     Args:
@@ -49,10 +49,12 @@ def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: Report) -
         print(f"note: {note}", file=sys.stderr)
 
 
-def _of_form(models: Sequence[Path], targets: Sequence[str], report: Report) -> Iterator[str]:
+def _of_form(
+    models: Sequence[Path], targets: Sequence[str], report: EvaluationReport
+) -> Iterator[str]:
     for tokenizer in _target_tokenizers(models):
         pairs = ((tokenizer.written_form(target), target) for target in targets)
-        count = sum(_compared(one, report) != _compared(other, report) for one, other in pairs)
+        count = sum(_normalized(one, report) != _normalized(other, report) for one, other in pairs)
         if count:
             yield (
                 f"{count} of {len(targets)} references have another form than the model writes, "
@@ -80,8 +82,8 @@ def _target_tokenizer(model: Path) -> Tokenizer | None:
     if model.suffix == ".tflite" and model.is_file():
         from keras_attention.export.device.device_file import read_device_file
 
-        content = read_artefact(model, largest=LARGEST_MODEL)
-        return read_device_file(content, str(model)).codec.target
+        file_bytes = read_artefact(model, largest=LARGEST_MODEL)
+        return read_device_file(file_bytes, str(model)).codec.target
     if (model / "saved_model.pb").is_file():
         from keras_attention.export.saved_model.manifest import read_target_form
 
@@ -93,14 +95,14 @@ def _target_tokenizer(model: Path) -> Tokenizer | None:
     return None
 
 
-def _compared(text: str, report: Report) -> str:
+def _normalized(text: str, report: EvaluationReport) -> str:
     """The text as the metrics see it; all but sacrebleu's compare in normal form C."""
     if not any(issubclass(METRICS[name], Sacrebleu) for name in report.names):
         text = normalize(text, "nfc")
     return text.lower() if report.lowercase else text
 
 
-def _of_bleu(targets: Sequence[str], report: Report) -> Iterator[str]:
+def _of_bleu(targets: Sequence[str], report: EvaluationReport) -> Iterator[str]:
     if "bleu" not in report.names:
         return
     if not Bleu(report.tokenize).is_reachable(targets):

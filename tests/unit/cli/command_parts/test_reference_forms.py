@@ -5,8 +5,8 @@ import json
 import pytest
 
 from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
-from keras_attention.cli.commands.evaluation_tables import Report
-from keras_attention.cli.commands.reference_forms import compared_form, print_notes
+from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport
+from keras_attention.cli.command_parts.reference_forms import output_form, print_notes
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.export.saved_model.manifest import MANIFEST_FILE, describe, write_manifest
 from keras_attention.translation.codec import TextCodec
@@ -48,7 +48,7 @@ def make(tmp_path):
     ],
 )
 def test_references_in_another_form_are_counted(make, target, report, count, form, capsys):
-    print_notes([make("model", **target)], PAIRS, Report(**report))
+    print_notes([make("model", **target)], PAIRS, EvaluationReport(**report))
     noted = (
         f"note: {count} of 4 references have another form than the model writes, {form}; "
         "references and outputs are compared in that form.\n"
@@ -59,10 +59,10 @@ def test_references_in_another_form_are_counted(make, target, report, count, for
 def test_several_models_are_compared_in_the_forms_of_all(make):
     lower, compatible = make("lower", lowercase=True), make("other", normalization="nfkc")
     text = "\ufb01E\u0301 "
-    assert compared_form([lower])(text) == "\ufb01é "
-    assert compared_form([compatible])(text) == "fiÉ "
-    assert compared_form([lower, compatible])(text) == "fié "
-    assert compared_form([lower.parent / "alone"])(text) == text
+    assert output_form([lower])(text) == "\ufb01é "
+    assert output_form([compatible])(text) == "fiÉ "
+    assert output_form([lower, compatible])(text) == "fié "
+    assert output_form([lower.parent / "alone"])(text) == text
 
 
 @pytest.mark.parametrize(
@@ -80,40 +80,46 @@ def test_a_lone_saved_model_is_compared_in_the_form_that_it_writes(kind, form, m
         version, describe(codec, compute="float32", search=search, limits=told, operators={})
     )
     text = " \ufb01 E\u0301  A "
-    assert compared_form([version])(text) == target.written_form(text) == form
-    print_notes([version], PAIRS, Report())
+    assert output_form([version])(text) == target.written_form(text) == form
+    print_notes([version], PAIRS, EvaluationReport())
     assert " in lower case" in capsys.readouterr().err
 
     changed = json.loads((version / MANIFEST_FILE).read_text())
     del changed["vocabulary"]["target"]["lowercase"]
     (version / MANIFEST_FILE).write_text(json.dumps(changed))
-    assert compared_form([version])(text) == " \ufb01 É  A "  # the folder's
+    assert output_form([version])(text) == " \ufb01 É  A "  # the folder's
 
 
 def test_exports_and_checkpoints_are_of_the_model_in_whose_folder_they_stand(make, capsys):
     model = make("model", lowercase=True)
     every = ["", "1", "model.tflite", "checkpoints/epoch-0001.keras"]
     for paths in ([model / path] for path in every):
-        print_notes(paths, PAIRS, Report())
+        print_notes(paths, PAIRS, EvaluationReport())
         assert "note: 1 of 4 references have" in capsys.readouterr().err
-    print_notes([model / path for path in every], PAIRS, Report())
+    print_notes([model / path for path in every], PAIRS, EvaluationReport())
     assert capsys.readouterr().err.count("note: ") == 1
-    print_notes([model.parent / "alone.tflite"], PAIRS, Report())
+    print_notes([model.parent / "alone.tflite"], PAIRS, EvaluationReport())
     assert capsys.readouterr().err == ""
 
 
 def test_references_that_look_tokenized_are_noted_for_bleu_by_its_default(make, capsys):
     model, pairs = make("model"), [("s", "a red cat .")] * 100
-    for report in (Report(), Report(metrics="chrf"), Report(metrics="bleu", tokenize="none")):
+    for report in (
+        EvaluationReport(),
+        EvaluationReport(metrics="chrf"),
+        EvaluationReport(metrics="bleu", tokenize="none"),
+    ):
         print_notes([model], pairs, report)
-    print_notes([model], pairs[1:], Report(metrics="bleu"))
+    print_notes([model], pairs[1:], EvaluationReport(metrics="bleu"))
     assert capsys.readouterr().err == ""
-    print_notes([model], pairs, Report(metrics="chrf,bleu"))
+    print_notes([model], pairs, EvaluationReport(metrics="chrf,bleu"))
     assert capsys.readouterr().err.startswith("note: the references look tokenized; BLEU's 13a")
 
 
 def test_bleu_of_references_without_four_tokens_is_noted(make, capsys):
-    print_notes([make("model")], [("s", "a b c")], Report(metrics="bleu", tokenize="char"))
+    print_notes(
+        [make("model")], [("s", "a b c")], EvaluationReport(metrics="bleu", tokenize="char")
+    )
     assert capsys.readouterr().err.startswith("note: no reference has four tokens, the length")
-    print_notes([make("other")], [("s", "a b c d")], Report(metrics="bleu"))
+    print_notes([make("other")], [("s", "a b c d")], EvaluationReport(metrics="bleu"))
     assert capsys.readouterr().err == ""

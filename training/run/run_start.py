@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Start:
+class RunStart:
     """The training pairs, the data and the tokenizers of a run that starts or is resumed.
 
     Attributes:
@@ -40,7 +40,7 @@ class Start:
         return {**self.codec.to_files(), **self.data.to_files()}
 
 
-def new_start(recipe: Recipe) -> Start:
+def new_start(recipe: Recipe) -> RunStart:
     """Reads the data of a new run, and learns its tokenizers.
 
     Raises:
@@ -48,12 +48,12 @@ def new_start(recipe: Recipe) -> Start:
     """
     training, held_out = split_pairs(recipe.data, recipe.seed)
     codec = build_codec(recipe, training)
-    return Start(training, RunData.of(recipe, training, held_out), codec)
+    return RunStart(training, RunData.of(recipe, training, held_out), codec)
 
 
 def resume_start(
     recipe: Recipe, run: RunFolder, *, is_new: bool = False, changed_data: bool = False
-) -> Start:
+) -> RunStart:
     """Reads the data of a resumed run, and its stored tokenizers and held-out pairs.
 
     Args:
@@ -73,10 +73,10 @@ def resume_start(
     for _, checkpoint in run.all_checkpoints():
         check_tokenizers(checkpoint, run.path, codec)
     training, data = split_again(recipe, data, accept_changes=changed_data, with_embeddings=is_new)
-    return Start(training, data, codec)
+    return RunStart(training, data, codec)
 
 
-def _resume_older(recipe: Recipe, run: RunFolder) -> Start:
+def _resume_older(recipe: Recipe, run: RunFolder) -> RunStart:
     """Resumes a run of an older version, which stored no data, with the files as they are now."""
     metric = recipe.training.metric
     if metric == WordErrorRate.name and run.values(f"val_{metric}"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.translation import served_answers as served
+from keras_attention.translation import signature_answers as served
 
 
 def read_answer(texts, outputs):

@@ -15,23 +15,23 @@ LONGEST_WARM_UP = 10
 _logger = logging.getLogger(__name__)
 
 
-class Plan(NamedTuple):
+class TrainingPlan(NamedTuple):
     """The length of a run.
 
     Attributes:
         epochs: Passes over the training pairs.
         steps_per_epoch: Batches of a pass.
-        stretch: Batches between two validations, one of fit's epochs.
-        stretches: How many of these there are.
+        interval: Batches between two validations, one of fit's epochs.
+        intervals: How many of these there are.
     """
 
     epochs: int
     steps_per_epoch: int
-    stretch: int
-    stretches: int
+    interval: int
+    intervals: int
 
     @classmethod
-    def of(cls, config: TrainingConfig, steps_per_epoch: int) -> Plan:
+    def of(cls, config: TrainingConfig, steps_per_epoch: int) -> TrainingPlan:
         """Return the length of the run that a recipe describes.
 
         Args:
@@ -42,13 +42,13 @@ class Plan(NamedTuple):
             InputError: If the run is shorter than the steps before its first validation.
         """
         steps = config.epochs * steps_per_epoch
-        stretch = config.validate_every or steps_per_epoch
-        if stretch > steps:
+        interval = config.validate_every or steps_per_epoch
+        if interval > steps:
             raise InputError(
                 "`training.validate_every` must be at most the number of all steps, "
-                f"{steps}; 0 validates once an epoch. Received: training.validate_every={stretch}."
+                f"{steps}; 0 validates once an epoch. Received: training.validate_every={interval}."
             )
-        return cls(config.epochs, steps_per_epoch, stretch, -(-steps // stretch))
+        return cls(config.epochs, steps_per_epoch, interval, -(-steps // interval))
 
     def check_updates(self, config: TrainingConfig) -> None:
         """Check that the run updates its weights, and warn of a warm-up that does not end.
@@ -78,13 +78,13 @@ class Plan(NamedTuple):
     @property
     def steps(self) -> int:
         """All batches of the run."""
-        return self.stretch * self.stretches
+        return self.interval * self.intervals
 
     def epoch(self, step: float) -> str:
         """Return the number of epochs in a number of steps, as text.
 
         Example:
-            >>> plan = Plan(epochs=12, steps_per_epoch=100, stretch=250, stretches=5)
+            >>> plan = TrainingPlan(epochs=12, steps_per_epoch=100, interval=250, intervals=5)
             >>> plan.epoch(250), plan.epoch(1000)
             ('2.5', '10')
         """

@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 from support import normal, tensorflow_only, to_numpy
 
-from keras_attention.ops.gathering import flat, take_places
+from keras_attention.ops.indexing import flat, take_places
 
 PLACES = np.array([[3, 0], [1, 1], [2, 3]], "int32")
 

@@ -45,10 +45,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bo
     """
     if path is None:
         return
-    with write_atomically(path) as beside:
+    with write_atomically(path) as temporary_path:
         box = "tight" if trim else None
         form = _suffix(path)[1:].lower()
-        figure.savefig(beside, format=form, dpi=_DOTS_PER_INCH, bbox_inches=box)
+        figure.savefig(temporary_path, format=form, dpi=_DOTS_PER_INCH, bbox_inches=box)
 
 
 def line_style(index: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TextIO
 
-from keras_attention.cli.commands.translation_columns import Columns
+from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import (
     STANDARD_INPUT,
     Batch,
@@ -134,8 +134,8 @@ def _writer(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    with advise_on_output(output), write_atomically(output) as beside:
-        with open(beside, "w", encoding="utf-8", newline="") as out:
+    with advise_on_output(output), write_atomically(output) as temporary_path:
+        with open(temporary_path, "w", encoding="utf-8", newline="") as out:
             yield out
 
 

@@ -21,11 +21,11 @@ from keras_attention.training.evaluation.evaluate import Evaluation, Form, evalu
 from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metrics.metric_kinds import Score, format_value
 from keras_attention.training.metrics.text_metrics import make_metric
-from keras_attention.visualization.figures import check_picture
+from keras_attention.visualization.figure_style import check_picture
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """The options of what `evaluate` prints and writes.
 
     Attributes:
@@ -77,7 +77,7 @@ def run_evaluate(
     translators: Mapping[str, Translate],
     pairs: Sequence[Pair],
     seen: set[str],
-    report: Report,
+    report: EvaluationReport,
     form: Form,
 ) -> None:
     """Decode the pairs with each of the models, print the tables and write the outputs.
@@ -91,11 +91,14 @@ def run_evaluate(
             are.
     """
     output = report.output
-    with advise_on_output(output), write_atomically(output) if output else nullcontext() as beside:
+    with (
+        advise_on_output(output),
+        write_atomically(output) if output else nullcontext() as temporary_path,
+    ):
         evaluations = {name: evaluate(translate, pairs) for name, translate in translators.items()}
-        if beside:
+        if temporary_path:
             lines = [f"{text}\n" for text in next(iter(evaluations.values())).outputs]
-            beside.write_text("".join(lines), encoding="utf-8", newline="\n")
+            temporary_path.write_text("".join(lines), encoding="utf-8", newline="\n")
     evaluations = {name: each.in_form(form) for name, each in evaluations.items()}
     if report.metrics:
         _print_scores(evaluations, seen, report)
@@ -113,7 +116,9 @@ def run_evaluate(
         _print_comparison(evaluations, report)
 
 
-def _print_scores(evaluations: Mapping[str, Evaluation], seen: set[str], report: Report) -> None:
+def _print_scores(
+    evaluations: Mapping[str, Evaluation], seen: set[str], report: EvaluationReport
+) -> None:
     count = next(iter(evaluations.values())).pairs
     signatures = _print_table(evaluations, report, f"{count} pairs")
     unseen = {name: evaluation.without(seen) for name, evaluation in evaluations.items()}
@@ -126,7 +131,7 @@ def _print_scores(evaluations: Mapping[str, Evaluation], seen: set[str], report:
 
 
 def _print_table(
-    evaluations: Mapping[str, Evaluation], report: Report, title: str
+    evaluations: Mapping[str, Evaluation], report: EvaluationReport, title: str
 ) -> dict[str, str]:
     """Print a row for each metric and a column for each model; return the signatures."""
     print(title)
@@ -142,7 +147,7 @@ def _print_table(
     return signatures
 
 
-def _report_lengths(evaluations: Mapping[str, Evaluation], report: Report) -> None:
+def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationReport) -> None:
     for number, metric in enumerate(report.names):
         rows = rows_by_length(
             evaluations, metric, tokenize=report.tokenize, lowercase=report.lowercase
@@ -160,20 +165,22 @@ def _report_lengths(evaluations: Mapping[str, Evaluation], report: Report) -> No
             print(f"Wrote {report.picture}")
 
 
-def _print_comparison(evaluations: Mapping[str, Evaluation], report: Report) -> None:
+def _print_comparison(evaluations: Mapping[str, Evaluation], report: EvaluationReport) -> None:
     (first, one), (second, other) = list(evaluations.items())[:2]
     table = Table("metric")
     for name in (first, second, "difference", "p-value"):
         table.add_column(Text(name), justify="right")
     for metric in report.names:
-        compared = one.compare(other, metric, tokenize=report.tokenize, lowercase=report.lowercase)
-        difference = format_value(metric, compared.difference)
-        sign = "+" if compared.difference > 0 else ""
-        columns = (str(compared.first), str(compared.second), sign + difference)
-        table.add_row(metric, *columns, f"{compared.p_value:.4f}")
+        paired = one.paired_bootstrap(
+            other, metric, tokenize=report.tokenize, lowercase=report.lowercase
+        )
+        difference = format_value(metric, paired.difference)
+        sign = "+" if paired.difference > 0 else ""
+        columns = (str(paired.first), str(paired.second), sign + difference)
+        table.add_row(metric, *columns, f"{paired.p_value:.4f}")
     Console(highlight=False).print(table)
-    print(f"paired bootstrap, {compared.samples} resamples, seed {compared.seed}")
+    print(f"paired bootstrap, {paired.samples} resamples, seed {paired.seed}")
 
 
-def _score(evaluation: Evaluation, metric: str, report: Report) -> Score:
+def _score(evaluation: Evaluation, metric: str, report: EvaluationReport) -> Score:
     return evaluation.score(metric, tokenize=report.tokenize, lowercase=report.lowercase)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_attention.cli.commands.translation_columns import Columns
+from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.translation.result import Hypothesis, Translation
 
 

@@ -7,7 +7,7 @@ import pytest
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.tokenizers import CharacterTokenizer
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.training.compare import measuring
+from keras_attention.training.compare import run_results
 from keras_attention.training.compare.comparison import Result, plan_runs, read_result
 from keras_attention.training.compare.variants import expand_grid
 from keras_attention.translation.codec import TextCodec
@@ -22,10 +22,10 @@ class Copier:
     def __init__(self):
         letters = CharacterTokenizer(Vocabulary("abcdefghijklmnopqrstuvwxyz"))
         self.codec = TextCodec(letters, letters, SearchSettings(9, 9))
-        self.seen = set()
+        self.decoded_lengths = set()
 
     def __call__(self, texts, *, max_length):
-        self.seen |= set(map(len, texts))
+        self.decoded_lengths |= set(map(len, texts))
         tokens = [(*text, "</s>") for text in texts]
         return [
             Translation(text, told, (Hypothesis(text, -1.0, told, None),))
@@ -36,7 +36,7 @@ class Copier:
 @pytest.fixture
 def copier(monkeypatch):
     copier = Copier()
-    monkeypatch.setattr(measuring.Translator, "load", lambda folder: copier)
+    monkeypatch.setattr(run_results.Translator, "load", lambda folder: copier)
     return copier
 
 
@@ -56,20 +56,20 @@ def trained(tmp_path):
 
 def test_where_nothing_is_held_out_no_alignment_is_measured(copier, trained):
     run = trained("held_out=0", alignment=None)
-    assert measuring.complete(run).alignment == {}
+    assert run_results.complete_run(run).alignment == {}
     assert read_result(run).alignment == {}
 
 
 def test_one_length_more_decodes_no_other_again(copier, trained):
     known = {"pairs": 500, "value": 0.25, "errors": 0.5}
     run = trained(alignment={}, lengths={"10": known})
-    lengths = measuring.complete(run, [10, 20]).lengths
+    lengths = run_results.complete_run(run, [10, 20]).lengths
     assert lengths == {"10": known, "20": {"pairs": 500, "value": 1.0, "errors": 0.0}}
-    assert copier.seen == {20}
+    assert copier.decoded_lengths == {20}
     assert read_result(run).lengths == lengths
 
 
 @pytest.mark.parametrize("attention", ["peeky", "none"])
 def test_what_has_no_alignment_is_not_aligned(attention, copier, trained):
     run = trained(f"attention={attention}", alignment=None)
-    assert measuring.complete(run).alignment == {}
+    assert run_results.complete_run(run).alignment == {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_attention.alignment.links import GoldAlignment, format_links, read_links
-from keras_attention.cli.commands.pair_links import token_positions
+from keras_attention.cli.command_parts.pair_links import token_positions
 from keras_attention.errors import InputError
 from keras_attention.training.data.pairs import Pair
 from keras_attention.training.tasks.known_alignments import KNOWN, known_alignments

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from keras_attention.cli.commands.translated_lines import run_translate, translate_lines
-from keras_attention.cli.commands.translation_columns import Columns
+from keras_attention.cli.command_parts.translated_lines import run_translate, translate_lines
+from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import Batch, OnError
 from keras_attention.cli.progress import show_progress
 from keras_attention.cli.stopping import report_stop, stop_on_signals
@@ -99,8 +99,8 @@ def test_a_stop_says_that_the_output_is_not_written(output, file, capsys, tmp_pa
     with pytest.raises(KeyboardInterrupt), stop_on_signals():
         run_translate(stopped, file, 2, Columns(), output=path)
     assert report_stop() == 130
-    said = f"Stopped. Nothing was written to {path}.\n" if path else ""
-    assert capsys.readouterr().err == said
+    message = f"Stopped. Nothing was written to {path}.\n" if path else ""
+    assert capsys.readouterr().err == message
     assert path is None or (path.read_text(), len(os.listdir(tmp_path))) == ("old", 2)
 
 

@@ -19,7 +19,7 @@ from ..recipe.sections import TrainingConfig
 from ..run.run_folder import RunFolder
 
 
-class Watcher(keras.callbacks.Callback):
+class MetricWatcher(keras.callbacks.Callback):
     """Has all values of the held-out metric so far, signed so that more is better.
 
     Args:
@@ -45,7 +45,7 @@ class Watcher(keras.callbacks.Callback):
             self.values.append(self._signed(value))
 
 
-class KeepBest(Watcher):
+class KeepBest(MetricWatcher):
     """Saves the translator whenever the held-out metric reaches a new best.
 
     Of equal values the one with the lowest held-out loss is the best: a metric that stays at 0 or
@@ -55,7 +55,7 @@ class KeepBest(Watcher):
         run: the run folder.
         monitor: the metric's name in the logs.
         translator: the model in training, with its tokenizers.
-        **options: as `Watcher` takes them.
+        **options: as `MetricWatcher` takes them.
     """
 
     def __init__(
@@ -86,14 +86,14 @@ def _loss_of(logs: Mapping[str, float]) -> float:
     return float("inf") if math.isnan(loss) else loss
 
 
-class StopEarly(Watcher):
+class StopEarly(MetricWatcher):
     """Stops where the held-out metric has not improved for long.
 
     Args:
         run: the run folder.
         monitor: the metric's name in the logs.
         patience: how many validations in a row may be without a new best; at least 1.
-        **options: as `Watcher` takes them.
+        **options: as `MetricWatcher` takes them.
     """
 
     def __init__(self, run: RunFolder, monitor: str, patience: int, **options: bool) -> None:
@@ -113,14 +113,14 @@ class StopEarly(Watcher):
             self.model.stop_training = True
 
 
-class LowerOnPlateau(Watcher):
+class LowerOnPlateau(MetricWatcher):
     """Multiplies the step size by a factor wherever the held-out metric stopped improving.
 
     Args:
         run: the run folder.
         monitor: the metric's name in the logs.
         config: the recipe's step size, its factor and its patience.
-        **options: as `Watcher` takes them.
+        **options: as `MetricWatcher` takes them.
     """
 
     def __init__(
