@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -78,15 +78,27 @@ class PieceModel:
         """The text as it is cut; nothing of a model that would change more than spaces."""
         return "" if self._normalizes or not text else _SPACE + text.replace(" ", _SPACE)
 
-    def encode(self, text: str, out_type: type = str) -> list[str]:
-        """The pieces of a text of single spaces, none at its ends; a run of unknown ones is one."""
+    def encode(
+        self, text: str, out_type: type = str, drop: Callable[[], bool] | None = None
+    ) -> list[str]:
+        """Return the pieces of a text; a run of unknown ones is one.
+
+        Args:
+            text: with single spaces, none at its ends.
+            out_type: what the package calls the type of the pieces; only `str`.
+            drop: called once for each merge of a BPE model; the merge is left out where it is True
+                (BPE-dropout, Provilkov et al. 2020).
+        """
         normalized = self.normalize(text)
-        cut = self._merge if self._kind == _BPE else self._best_segmentation
-        runs = groupby(cut(normalized), key=lambda piece: piece in self._scores)
+        if self._kind == _BPE:
+            cut = self._merge(normalized, drop)
+        else:
+            cut = self._best_segmentation(normalized)
+        runs = groupby(cut, key=lambda piece: piece in self._scores)
         return [piece for known, run in runs for piece in (run if known else ["".join(run)])]
 
-    def _merge(self, text: str) -> list[str]:
-        """Joins neighbours, those of the highest score first, of equal ones the left."""
+    def _merge(self, text: str, drop: Callable[[], bool] | None) -> list[str]:
+        """Join neighbours, those of the highest score first, of equal ones the left."""
         parts: list[str] = list(text)
         before, after = list(range(-1, len(parts) - 1)), list(range(1, len(parts) + 1))
         agenda: list[tuple[float, int, int, str]] = []
@@ -102,6 +114,8 @@ class PieceModel:
             _, left, right, joined = heapq.heappop(agenda)
             if not parts[left] or not parts[right] or parts[left] + parts[right] != joined:
                 continue  # one of them has been joined with something else
+            if drop is not None and drop():
+                continue
             parts[left], parts[right] = joined, ""
             after[left] = after[right]
             if after[right] < len(parts):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
-import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import accumulate
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from keras_attention.errors import InputError
 from keras_attention.special_tokens import END_ID, SPECIAL_TOKENS
 from keras_attention.text.normalization import WHITE_SPACE, normalize
+from keras_attention.text.piece_model import PieceModel
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import Vocabulary
 
@@ -26,7 +27,6 @@ White space is ours, not sentencepiece's, because its twin in TensorFlow Text ta
 characters for white space, and an U+2581 of the text itself for a letter at a text's end.
 """
 
-_SEEDING = threading.Lock()
 _SPACES = re.compile(SPACES)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -117,16 +117,19 @@ class SubwordTokenizer(Tokenizer):
         if not 0 <= dropout <= 1:
             raise ValueError(f"`dropout` must be in [0, 1]. Received: dropout={dropout}.")
 
+        # sentencepiece 0.2.3 draws other merges in every process, whatever its seed.
+        draw = random.Random(seed).random
+
         def encode(text: str) -> list[int]:
             even = even_spaces(self.normalize(text))
-            ids = self._processor.encode(even, enable_sampling=True, alpha=dropout)
-            return [*ids, END_ID]
+            pieces = self._own_model.encode(even, drop=lambda: draw() < dropout)
+            return [*self.vocabulary.encode(pieces), END_ID]
 
-        # sentencepiece draws from one generator a thread, seeded by one number for all threads
-        # when the thread first asks.
-        with _SEEDING, ThreadPoolExecutor(max_workers=1) as fresh:
-            import_sentencepiece().set_random_generator_seed(seed)
-            return fresh.submit(lambda: [encode(text) for text in texts]).result()
+        return [encode(text) for text in texts]
+
+    @cached_property
+    def _own_model(self) -> PieceModel:
+        return PieceModel(self.model)
 
     def join(self, tokens: Iterable[str]) -> str:
         """Returns the text of the pieces, in normal form C and without a space at its start."""
@@ -184,8 +187,6 @@ def _processor(model: bytes) -> Any:
     try:
         import sentencepiece
     except ImportError:
-        from keras_attention.text.piece_model import PieceModel
-
         return PieceModel(model)
     return sentencepiece.SentencePieceProcessor(model_proto=model)
 

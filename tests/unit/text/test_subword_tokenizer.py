@@ -181,6 +181,22 @@ def test_dropout_is_the_same_whatever_another_thread_draws():
     assert list(draws) == alone
 
 
+def test_dropout_is_the_same_in_every_process():
+    tokenizer = SubwordTokenizer(learn_subwords(["low lower lowest"] * 9, 14, model_type="bpe"))
+    ids = tokenizer.encode_with_dropout(["lower lowest"] * 2, 0.5, seed=7)
+    pieces = [" ".join(tokenizer.vocabulary.decode(line)) for line in ids]
+    assert pieces == ["▁ l o w e r ▁ l o w e s t </s>", "▁ low e r ▁ l o w e s t </s>"]
+
+
+def test_as_many_merges_are_left_out_as_by_sentencepiece():
+    tokenizer = SubwordTokenizer(learn_subwords(LINES, 40, model_type="bpe"))
+    lines = LINES * 300
+    theirs = [tokenizer._processor.encode(x, enable_sampling=True, alpha=0.3) for x in lines]
+    ours = tokenizer.encode_with_dropout(lines, 0.3, seed=1)
+    length = sum(map(len, theirs)) / len(lines)
+    assert sum(len(line) - 1 for line in ours) / len(lines) == pytest.approx(length, rel=0.01)
+
+
 def test_dropout_needs_merges():
     merges = SubwordTokenizer(learn_subwords(LINES, 30, model_type="bpe"))
     with pytest.raises(ValueError, match="must be in .0, 1.. Received: dropout=1.5"):
@@ -190,7 +206,7 @@ def test_dropout_needs_merges():
         pieces.encode_with_dropout(["a"], 0.1, seed=1)
 
 
-def test_without_sentencepiece_all_but_dropout_is_the_same(monkeypatch, model, tokenizer):
+def test_without_sentencepiece_all_is_the_same(monkeypatch, model, tokenizer):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     without = SubwordTokenizer(model)
     assert (without.vocabulary, without.model_type) == (tokenizer.vocabulary, tokenizer.model_type)
@@ -198,5 +214,5 @@ def test_without_sentencepiece_all_but_dropout_is_the_same(monkeypatch, model, t
         assert without.encode(text) == tokenizer.encode(text)
         assert without.tokens(text) == tokenizer.tokens(text)
     if without.model_type == "bpe":
-        with pytest.raises(InputError, match="pip install sentencepiece"):
-            without.encode_with_dropout(["a"], 0.1, seed=1)
+        dropped = [each.encode_with_dropout(texts(), 0.5, seed=1) for each in (without, tokenizer)]
+        assert dropped[0] == dropped[1]
