@@ -63,7 +63,7 @@ def search(
     if not hasattr(model, "encode"):
         raise InputError(f"expected a Seq2Seq. {describe_other(model)}")
     check_room(model, options.max_length)
-    source = _checked_source(source)
+    source = _checked_source(source, model)
     if prefix is not None:
         prefix = _checked_prefix(prefix, source, options.max_length)
     memory, state = model.encode(source)
@@ -113,11 +113,11 @@ def check_room(model: Any, max_length: int) -> None:
         raise OptionError("max_length", rule, max_length=max_length)
 
 
-def _checked_source(source: Tensor) -> Tensor:
+def _checked_source(source: Tensor, model: Any) -> Tensor:
     source = ops.convert_to_tensor(source)
-    shape = tuple(source.shape)
-    if len(shape) > 2 and 0 not in shape[1:]:
+    if getattr(getattr(model, "settings", None), "source_shape", None) is not None:
         return source  # features, which the model checks
+    shape = tuple(source.shape)
     if len(shape) != 2 or shape[1] == 0:
         raise ValueError(
             "`source` must be ids [B, S], each row closed by the end token. "

@@ -197,9 +197,9 @@ class LayerConfig(Settings):
             SettingError: if a layer cannot be made of them, or one that only LSTMs read is set
                 without LSTMs.
         """
+        self._check_unread()
         self._check_decoder()
         self._check_widths()
-        self._check_unread()
         self._check_ties()
 
     def _check_decoder(self) -> None:

@@ -77,5 +77,5 @@ def check_input_feeding(input_feeding: bool, attention: Any, placement: str) -> 
         raise SettingError(
             "input_feeding",
             "feeds the attentional vector, so it needs an `attention` with placement='after'. "
-            f"Received: attention={attention!r}, placement={placement!r}.",
+            f"Received: {'attention=None' if attention is None else f'placement={placement!r}'}.",
         )

@@ -204,7 +204,7 @@ def test_train_shows_the_recipe_explained(run, tmp_path, monkeypatch):
     assert (outcome.code, outcome.err) == (0, "")
     assert 'attention = "luong"\n' in outcome.out
     assert (
-        ", or of a Transformer: an integer of at least 1 and at most 16384\nunits = 7\n"
+        ", and for a Transformer: an integer of at least 1 and at most 16384\nunits = 7\n"
         in outcome.out
     )
     (tmp_path / "again.toml").write_text(outcome.out)

@@ -26,16 +26,17 @@ def conversions():
 
 @pytest.fixture(autouse=True)
 def convert_once(conversions, monkeypatch):
-    """Convert the model of `copied` once; conversion takes most of the time."""
-    convert = tflite._convert
+    """Trace and convert the model of `copied` once; that takes most of the time."""
+    convert, trace_graphs = tflite.convert, tflite.trace_graphs
 
-    def first_conversion(translator):
-        weights = b"".join(weight.tobytes() for weight in translator.model.get_weights())
+    def first_conversion(traced, model):
+        weights = b"".join(weight.tobytes() for weight in model.get_weights())
         if weights not in conversions:
-            conversions[weights] = convert(translator)
+            conversions[weights] = convert(traced(), model)
         return conversions[weights]
 
-    monkeypatch.setattr(tflite, "_convert", first_conversion)
+    monkeypatch.setattr(tflite, "trace_graphs", lambda copy: partial(trace_graphs, copy))
+    monkeypatch.setattr(tflite, "convert", first_conversion)
 
 
 def test_the_smallest_that_passes_is_the_default(copied, run):

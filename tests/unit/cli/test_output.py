@@ -30,11 +30,11 @@ def test_sources_that_are_all_in_the_training_pairs_have_no_share_of_their_own(c
 
 
 def test_agreements(capsys):
-    good = Agreement("1", 20, 1.0, 2e-6, 0.0)
+    good = Agreement("1", 20, 1.0, 2e-6)
     assert print_agreements([good]) is True
     table = capsys.readouterr().out
     assert "100.00%" in table and "2.0e-06" in table and "agrees" in table
-    assert print_agreements([good, Agreement("dates.tflite", 20, 0.95, 0.5, 0.0)]) is False
+    assert print_agreements([good, Agreement("dates.tflite", 20, 0.95, 0.5)]) is False
     table = capsys.readouterr().out
     assert "95.00%" in table and "DIFFERS" in table
 

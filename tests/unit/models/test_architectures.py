@@ -238,7 +238,7 @@ def test_a_model_saved_before_there_was_a_choice_has_lstms():
         ({"decoder": "bilstm"}, r"`decoder` must be one of 'lstm', .*: decoder='bilstm'\."),
         (
             {"decoder": "gnmt"},
-            r"`decoder` must be 'lstm' without an `attention`.*='gnmt'\.",
+            r"`decoder` must be 'lstm' without an `attention`.*='gnmt', attention=None\.",
         ),
         (
             {"decoder": "transformer"},
