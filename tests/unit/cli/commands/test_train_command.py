@@ -7,9 +7,7 @@ from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
 def test_recipe_is_explained_and_still_toml(tmp_path):
     recipe = load_recipe("dates", ["units=16"])
     text = describe_recipe(recipe)
-    assert (
-        ", or for a Transformer: an integer of at least 1 and at most 16384\nunits = 16\n" in text
-    )
+    assert "for a Transformer: an integer of at least 1 and at most 16384\nunits = 16\n" in text
     assert all(setting.doc in text for setting in SETTINGS.values())
     (tmp_path / "shown.toml").write_text(text, encoding="utf-8")
     assert load_recipe(tmp_path / "shown.toml") == recipe
