@@ -107,7 +107,7 @@ class ServingClient:
     @overload
     def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
     def __call__(self, texts: Any, **options: Any) -> Any:
-        """Translates one text or many.
+        """Translate one text or many.
 
         Args:
             texts: a string, or an iterable of strings.
@@ -126,7 +126,7 @@ class ServingClient:
         nbest: int = 1,
         **search: Any,
     ) -> Iterator[Translation]:
-        """Translates `texts` in order, and asks for no more than are soon wanted.
+        """Translate `texts` in order, and asks for no more than are soon wanted.
 
         The server searches as the model was exported; or, where an option is given, through the
         signature `beam`.
@@ -184,7 +184,7 @@ class ServingClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes it."""
+        """Close it."""
         self.close()
 
     def _batches(
@@ -195,7 +195,7 @@ class ServingClient:
     def _in_order(
         self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
     ) -> Iterator[Answer]:
-        """Yields the answers, and raises an error after the answers before it."""
+        """Yield the answers, and raises an error after the answers before it."""
         position = 0
         for answer in self._answers(batches, run, *arguments):
             if isinstance(answer, TextError):

@@ -72,7 +72,7 @@ class GrpcTransport:
         return {status.version: name(status.state) for status in answer.model_version_status}
 
     def close(self) -> None:
-        """Closes the channel."""
+        """Close the channel."""
         self._channel.close()
 
     def _spec(self, signature: str = "") -> Any:

@@ -46,7 +46,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Reads `host:port`, which is gRPC's, or a URL of grpc, grpcs, http or https.
+        """Read `host:port`, which is gRPC's, or a URL of grpc, grpcs, http or https.
 
         Raises:
             InputError: if it is neither.

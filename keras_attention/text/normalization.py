@@ -59,7 +59,7 @@ class Normalizer:
     strip: bool = False
 
     def __post_init__(self) -> None:
-        """Checks the form."""
+        """Check the form."""
         if self.form not in FORMS:
             raise InputError(
                 f"A normalization must be one of {', '.join(map(repr, FORMS))}. "
@@ -67,12 +67,12 @@ class Normalizer:
             )
 
     def __call__(self, text: str) -> str:
-        """Returns the text in the form."""
+        """Return the text in the form."""
         text = self.normalize_beginning(text)
         return text.rstrip(EDGES) if self.strip else text
 
     def normalize_beginning(self, text: str) -> str:
-        """Returns the beginning of a longer text in the form, without stripping its end."""
+        """Return the beginning of a longer text in the form, without stripping its end."""
         text = normalize(text, self.form)
         if self.lowercase:
             text = normalize(lower_points(text), self.form)
@@ -80,7 +80,7 @@ class Normalizer:
 
 
 def is_blank(text: str) -> bool:
-    r"""Returns whether a text holds nothing but white space and the characters of `EDGES`.
+    r"""Return whether a text holds nothing but white space and the characters of `EDGES`.
 
     Example:
         >>> is_blank(" \u200b\u00a0"), is_blank("\u200ba")
@@ -90,7 +90,7 @@ def is_blank(text: str) -> bool:
 
 
 def normalize(text: str, form: str) -> str:
-    """Returns the text in the normal form "nfc", "nfd" or "nfkc" of Unicode 13.0.
+    """Return the text in the normal form "nfc", "nfd" or "nfkc" of Unicode 13.0.
 
     Later characters stay as they are, whatever version the running Python has.
     """
@@ -102,7 +102,7 @@ def normalize(text: str, form: str) -> str:
 
 
 def lower_points(text: str) -> str:
-    r"""Returns `str.lower` of each code point by itself, as Unicode 13.0 has it.
+    r"""Return `str.lower` of each code point by itself, as Unicode 13.0 has it.
 
     That is `str.lower` but for a Σ at the end of a word, which becomes σ like any other: a table of
     code points, such as a graph has, cannot look at the letters around it.

@@ -42,7 +42,7 @@ def learn_subwords(
     min_count: int = 1,
     seed: int = 1,
 ) -> bytes:
-    """Returns a sentencepiece model for `SubwordTokenizer`; equal arguments give equal bytes.
+    """Return a sentencepiece model for `SubwordTokenizer`; equal arguments give equal bytes.
 
     Args:
         sentences: Normalized sentences, as the tokenizer's `normalize` gives them.
@@ -81,7 +81,7 @@ def learn_subwords(
 
 
 def _without_rare(sentences: Sequence[str], min_count: int) -> list[str]:
-    """Returns the sentences, cut where a character stands that must have no piece."""
+    """Return the sentences, cut where a character stands that must have no piece."""
     counts = Counter(chain.from_iterable(sentences))
     rare = {character for character, count in counts.items() if count < min_count} - {" "}
     cuts = {ord(character): _CUT for character in (*rare, _BOUNDARY)}

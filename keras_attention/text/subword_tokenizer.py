@@ -69,7 +69,7 @@ class SubwordTokenizer(Tokenizer):
         lowercase: bool = False,
         strip: bool = False,
     ) -> None:
-        """Reads the model; its pieces are the vocabulary."""
+        """Read the model; its pieces are the vocabulary."""
         self.model = model
         self._processor, vocabulary = _read(model)
         super().__init__(vocabulary, normalization=normalization, lowercase=lowercase, strip=strip)
@@ -83,19 +83,19 @@ class SubwordTokenizer(Tokenizer):
         return "bpe" if scores == [-rank for rank in range(size - first)] else "unigram"
 
     def cut(self, text: str) -> list[str]:
-        """Returns the pieces of a normalized text; their joined text is the text."""
+        """Return the pieces of a normalized text; their joined text is the text."""
         pieces: list[str] = self._processor.encode(even_spaces(text), out_type=str)
         return pieces
 
     def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
-        """Returns the word that each piece is part of; see `Tokenizer.number_words`."""
+        """Return the word that each piece is part of; see `Tokenizer.number_words`."""
         begins = (bool(place) and token.startswith(SPACE) for place, token in enumerate(tokens))
         return list(accumulate(begins, initial=0))[1:]
 
     def encode_with_dropout(
         self, texts: Iterable[str], dropout: float, seed: int
     ) -> list[list[int]]:
-        """Returns the ids of texts whose words are cut into smaller pieces here and there.
+        """Return the ids of texts whose words are cut into smaller pieces here and there.
 
         Training on other pieces of the same words every epoch teaches what pieces are made of
         (BPE-dropout, Provilkov et al. 2020, https://arxiv.org/abs/1910.13267).
@@ -132,16 +132,16 @@ class SubwordTokenizer(Tokenizer):
         return PieceModel(self.model)
 
     def join(self, tokens: Iterable[str]) -> str:
-        """Returns the text of the pieces, in normal form C and without a space at its start."""
+        """Return the text of the pieces, in normal form C and without a space at its start."""
         return normalize("".join(tokens).replace(SPACE, " ").lstrip(" "), "nfc")
 
     def to_bytes(self) -> bytes:
-        """Returns the sentencepiece model."""
+        """Return the sentencepiece model."""
         return self.model
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str = "model", **settings: Any) -> Tokenizer:
-        """Reads what `to_bytes` returned; see `Tokenizer.from_bytes`."""
+        """Read what `to_bytes` returned; see `Tokenizer.from_bytes`."""
         try:
             return cls(content, **settings)
         except InputError as error:
@@ -149,12 +149,12 @@ class SubwordTokenizer(Tokenizer):
 
 
 def even_spaces(text: str) -> str:
-    """Returns a text that has single spaces alone, none at its ends, and no lone surrogate."""
+    """Return a text that has single spaces alone, none at its ends, and no lone surrogate."""
     return _SPACES.sub(" ", _SURROGATE.sub("\ufffd", text)).strip(" ")
 
 
 def import_sentencepiece() -> ModuleType:
-    """Returns the package, which learns subwords and draws them at random.
+    """Return the package, which learns subwords and draws them at random.
 
     Raises:
         InputError: If it is missing.

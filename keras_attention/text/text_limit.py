@@ -19,7 +19,7 @@ _BYTES_A_TOKEN = 16
 
 
 def default_limit(max_source_length: int) -> int:
-    """Returns a model's default limit: `MAX_TOKENS`, or `max_source_length` if that is more."""
+    """Return a model's default limit: `MAX_TOKENS`, or `max_source_length` if that is more."""
     return max(MAX_TOKENS, max_source_length)
 
 
@@ -42,7 +42,7 @@ class TextLimit:
     tokens: int = MAX_TOKENS
 
     def __post_init__(self) -> None:
-        """Checks the number."""
+        """Check the number."""
         check_positive(max_tokens=self.tokens)
 
     @property
@@ -61,7 +61,7 @@ class TextLimit:
         return f"expected at most {self.bytes} bytes."
 
     def encode(self, text: str, tokenizer: Tokenizer) -> list[int]:
-        """Returns the ids of a text.
+        """Return the ids of a text.
 
         Raises:
             TextError: if it is too long, not a string or not valid Unicode, at position 0.
@@ -77,7 +77,7 @@ class TextLimit:
     def encode_until_refused(
         self, texts: Iterable[str], tokenizer: Tokenizer
     ) -> tuple[list[list[int]], TextError | None]:
-        """Returns the ids of the texts before the first one that is too long, and its error."""
+        """Return the ids of the texts before the first one that is too long, and its error."""
         encoded: list[list[int]] = []
         for position, text in enumerate(texts):
             try:
@@ -87,7 +87,7 @@ class TextLimit:
         return encoded, None
 
     def fits(self, text: str, tokenizer: Tokenizer) -> bool:
-        """Returns whether a text is short enough."""
+        """Return whether a text is short enough."""
         try:
             self.encode(text, tokenizer)
         except TextError:

@@ -55,20 +55,20 @@ class Tokenizer(ABC):
         lowercase: bool = False,
         strip: bool = False,
     ) -> None:
-        """Keeps the vocabulary, which may be shared."""
+        """Keep the vocabulary, which may be shared."""
         self.vocabulary = vocabulary
         self.normalizer = Normalizer(normalization, lowercase, strip)
 
     def normalize(self, text: str) -> str:
-        """Returns the text normalized by the tokenizer's `Normalizer`."""
+        """Return the text normalized by the tokenizer's `Normalizer`."""
         return self.normalizer(text)
 
     @abstractmethod
     def cut(self, text: str) -> list[str]:
-        """Returns the tokens of a normalized text, none of them special."""
+        """Return the tokens of a normalized text, none of them special."""
 
     def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
-        """Returns the word that each token is part of, counted from 0; `None` for white space.
+        """Return the word that each token is part of, counted from 0; `None` for white space.
 
         A word is what stands between white space in the tokens' text. Each token is one, unless a
         subclass says otherwise.
@@ -79,7 +79,7 @@ class Tokenizer(ABC):
         return list(range(len(tokens)))
 
     def positions(self, text: str, *, words: bool = False) -> Sequence[int | None]:
-        """Returns the position that each token of a text has in a Pharaoh file.
+        """Return the position that each token of a text has in a Pharaoh file.
 
         Such a file counts the words between spaces and tabs, as fast_align does. Other white space,
         such as U+00A0, does not end a word there, so that one of its words may be several of ours.
@@ -118,15 +118,15 @@ class Tokenizer(ABC):
         return len(set(self.number_words(tokens)) - {None})
 
     def split(self, text: str) -> list[str]:
-        """Normalizes a text and returns its tokens, none of them special."""
+        """Normalize a text and returns its tokens, none of them special."""
         return self.cut(self.normalize(text))
 
     def join(self, tokens: Iterable[str]) -> str:
-        """Returns the text of the tokens, in normal form C."""
+        """Return the text of the tokens, in normal form C."""
         return normalize(self.separator.join(tokens), "nfc")
 
     def written_form(self, text: str) -> str:
-        """Returns the text as `decode` would write it if the vocabulary held all of its tokens.
+        """Return the text as `decode` would write it if the vocabulary held all of its tokens.
 
         Tokens that the vocabulary lacks stay as they stand in the text.
 
@@ -138,15 +138,15 @@ class Tokenizer(ABC):
         return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
-        """Returns the ids of a text, closed by that of `</s>`: the empty text has one id."""
+        """Return the ids of a text, closed by that of `</s>`: the empty text has one id."""
         return [*self.vocabulary.encode(self.split(text)), END_ID]
 
     def tokens(self, text: str) -> list[str]:
-        """Returns what `encode` gives ids to, unknown tokens as they stand in the text."""
+        """Return what `encode` gives ids to, unknown tokens as they stand in the text."""
         return [*self.split(text), END]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Returns the text of the ids before the first `</s>`; unknown tokens read `<unk>`.
+        """Return the text of the ids before the first `</s>`; unknown tokens read `<unk>`.
 
         Raises:
             ValueError: If an id is not in the vocabulary.
@@ -160,12 +160,12 @@ class Tokenizer(ABC):
         return self.join(self.vocabulary.decode(kept))
 
     def to_bytes(self) -> bytes:
-        """Returns what was learned, as a file keeps it."""
+        """Return what was learned, as a file keeps it."""
         return self.vocabulary.to_text().encode()
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str = "vocabulary", **settings: Any) -> Tokenizer:
-        """Reads what `to_bytes` returned.
+        """Read what `to_bytes` returned.
 
         Args:
             content: The file's content.

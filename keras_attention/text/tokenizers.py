@@ -46,11 +46,11 @@ class CharacterTokenizer(Tokenizer):
     separator = ""
 
     def cut(self, text: str) -> list[str]:
-        """Returns the code points of a normalized text."""
+        """Return the code points of a normalized text."""
         return list(text)
 
     def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
-        """Returns the word that each character is part of; see `Tokenizer.number_words`."""
+        """Return the word that each character is part of; see `Tokenizer.number_words`."""
         inside = [_WORD.fullmatch(token) is not None for token in tokens]
         begins = (now and not before for before, now in pairwise([False, *inside]))
         numbers = accumulate(begins, initial=-1)
@@ -77,11 +77,11 @@ class WordTokenizer(Tokenizer):
     separator = " "
 
     def cut(self, text: str) -> list[str]:
-        """Returns the words of a normalized text."""
+        """Return the words of a normalized text."""
         return _WORD.findall(text)
 
     def positions(self, text: str, *, words: bool = True) -> Sequence[int | None]:
-        """Returns the position of each word in a Pharaoh file; see `Tokenizer.positions`."""
+        """Return the position of each word in a Pharaoh file; see `Tokenizer.positions`."""
         return super().positions(text, words=True)
 
 
@@ -98,7 +98,7 @@ def make_tokenizer(
     lowercase: bool = False,
     strip: bool = False,
 ) -> Tokenizer:
-    """Returns the tokenizer of a name.
+    """Return the tokenizer of a name.
 
     Args:
         name: One of `TOKENIZERS`: "character", "word" or "subword".

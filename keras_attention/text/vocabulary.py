@@ -75,7 +75,7 @@ class Vocabulary:
         max_size: int | None = None,
         min_count: int = 1,
     ) -> Vocabulary:
-        """Counts tokens; the most frequent get the lowest ids, equal counts in code point order.
+        """Count tokens; the most frequent get the lowest ids, equal counts in code point order.
 
         A token that cannot be in a vocabulary (a line feed, the word `<s>`) is left out, and so
         reads as `<unk>`.
@@ -98,7 +98,7 @@ class Vocabulary:
 
     @classmethod
     def from_text(cls, text: str, *, name: str = "vocabulary") -> Vocabulary:
-        """Reads what `to_text` wrote.
+        """Read what `to_text` wrote.
 
         Args:
             text: One token a line, the four special ones first.
@@ -126,7 +126,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
-        """Reads a vocabulary file.
+        """Read a vocabulary file.
 
         Args:
             path: The UTF-8 text file: one token a line, the four special ones first.
@@ -137,11 +137,11 @@ class Vocabulary:
         return cls.from_text(read_text(path), name=os.fspath(path))
 
     def to_text(self) -> str:
-        """Returns one token a line, in the order of their ids."""
+        """Return one token a line, in the order of their ids."""
         return "".join(f"{token}\n" for token in self.tokens)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the vocabulary file, whole or not at all.
+        """Write the vocabulary file, whole or not at all.
 
         Args:
             path: The UTF-8 text file to write.
@@ -153,11 +153,11 @@ class Vocabulary:
             temporary.write_bytes(self.to_text().encode("utf-8"))
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Returns the id of each token, that of `<unk>` for unknown and for special tokens."""
+        """Return the id of each token, that of `<unk>` for unknown and for special tokens."""
         return [self._ids.get(token, UNKNOWN_ID) for token in tokens]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """Returns the token of each id.
+        """Return the token of each id.
 
         Raises:
             ValueError: If an id is not in the vocabulary.
@@ -183,7 +183,7 @@ def _problem(token: str) -> str:
 
 
 def _problems(tokens: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yields the index of each token that cannot be used, and why."""
+    """Yield the index of each token that cannot be used, and why."""
     earlier: set[str] = set()
     for index, token in enumerate(tokens):
         problem = "come twice" if token in earlier else _problem(token)

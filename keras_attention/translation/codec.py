@@ -91,7 +91,7 @@ class TextCodec:
         return pad([self.source.encode(text) for text in texts])
 
     def reference_form(self, text: str) -> str:
-        """Returns a reference in the form in which the model writes, to compare it with outputs.
+        """Return a reference in the form in which the model writes, to compare it with outputs.
 
         Normal form, case and white space become those of outputs. Tokens that the vocabulary
         lacks stay as they are, so that no wrong output counts as right.
@@ -136,7 +136,7 @@ class TextCodec:
         *,
         prefix: Sequence[int] = (),
     ) -> list[Translation]:
-        """Puts a search's arrays into words.
+        """Put a search's arrays into words.
 
         A text without a token, such as the empty one, has one output, whatever the model invents:
         nothing behind the prefix, with a score of 0.
@@ -174,7 +174,7 @@ class TextCodec:
     def hypothesis(
         self, ids: Any, score: float, alignment: Any, source_tokens: Sequence[str]
     ) -> Hypothesis:
-        """Puts one output into words, source tokens among them where the settings say so.
+        """Put one output into words, source tokens among them where the settings say so.
 
         Args:
             ids: target ids `[T]`, read up to the first `</s>`.
@@ -196,7 +196,7 @@ class TextCodec:
         )
 
     def replace_unknown(self, translation: Translation) -> Translation:
-        """Puts a source token in the place of each `<unk>`: that of the largest weight.
+        """Put a source token in the place of each `<unk>`: that of the largest weight.
 
         For word models: a name or a number that the vocabulary lacks is copied (Jean et al.
         2015, https://arxiv.org/abs/1412.2007). Where there are no weights, `<unk>` is left.

@@ -54,7 +54,7 @@ class Searches:
         first: int = 0,
         allowed: npt.NDArray[np.int32] | None = None,
     ) -> list[npt.NDArray[Any]]:
-        """Searches one batch.
+        """Search one batch.
 
         Args:
             source: ids `[B, S]`.

@@ -67,7 +67,7 @@ def save_model(
     include_optimizer: bool = False,
     codec: TextCodec | None = None,
 ) -> None:
-    """Writes the model, in one piece.
+    """Write the model, in one piece.
 
     Args:
         model: the model.
@@ -84,7 +84,7 @@ def save_model(
 
 
 def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
-    """Checks that a folder's tokenizers and search settings are those that a model was saved with.
+    """Check that a folder's tokenizers and search settings are those that a model was saved with.
 
     A model that an older version saved does not name them, and passes.
 
@@ -148,7 +148,7 @@ def is_narrow(model: keras.Model) -> bool:
 
 
 def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
-    """Reads a `Seq2Seq` that `save_model` wrote.
+    """Read a `Seq2Seq` that `save_model` wrote.
 
     Raises:
         InputError: if the file is missing, damaged, or another model, or holds weights that are
@@ -199,7 +199,7 @@ def _not_keras(path: Path, error: Exception) -> InputError:
 
 
 def check_finite_weights(model: keras.Model) -> None:
-    """Checks that every weight is a finite number.
+    """Check that every weight is a finite number.
 
     Raises:
         InputError: if one is not.

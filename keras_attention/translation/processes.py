@@ -30,7 +30,7 @@ class LoadedModel:
         _loaded = True
 
     def check_process(self) -> None:
-        """Checks that no process with a loaded model was forked into this one.
+        """Check that no process with a loaded model was forked into this one.
 
         Raises:
             InputError: if one was.
@@ -42,7 +42,7 @@ class LoadedModel:
             )
 
     def __reduce__(self) -> tuple[type[LoadedModel], tuple[str]]:
-        """Returns the call that makes, and so checks, the mark where it is unpickled."""
+        """Return the call that makes, and so checks, the mark where it is unpickled."""
         return LoadedModel, (self.noun,)
 
 

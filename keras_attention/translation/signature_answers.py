@@ -36,7 +36,7 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
 
 
 def count_characters(text: object) -> int:
-    """Returns the number of characters of a text; 0 if it is not a string, which is refused."""
+    """Return the number of characters of a text; 0 if it is not a string, which is refused."""
     return len(text) if isinstance(text, str) else 0
 
 
@@ -106,7 +106,7 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
 
 
 def check_answered(error: bytes, position: int, noun: str = "text") -> None:
-    """Checks that a text was not refused.
+    """Check that a text was not refused.
 
     Args:
         error: what an answer's `error` says of it.
@@ -123,7 +123,7 @@ def check_answered(error: bytes, position: int, noun: str = "text") -> None:
 def until_refused(
     answer: Callable[..., Iterable[Answer]], batch: Sequence[Item], *arguments: Any
 ) -> list[Answer | TextError]:
-    """Returns the answers to a batch, up to the first item that is refused and its error.
+    """Return the answers to a batch, up to the first item that is refused and its error.
 
     Args:
         answer: called with `batch` and `arguments`; returns an answer to each item, or raises a

@@ -106,13 +106,13 @@ class Translator:
         self._scorer: Callable[[Any, Any], Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Returns what makes an equal translator, without its compiled functions."""
+        """Return what makes an equal translator, without its compiled functions."""
         # The mark comes first: in a forked process, unpickling the model would never end.
         return _remake, (self._mark, self.model, self.codec, self.short_list, self.max_tokens)
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
-        """Reads what `save`, `train` or `quickstart` wrote.
+        """Read what `save`, `train` or `quickstart` wrote.
 
         Args:
             path: a model's folder; or a `.keras` file, such as a checkpoint, in that folder or in
@@ -143,7 +143,7 @@ class Translator:
         max_length: int,
         **settings: Any,
     ) -> "Translator":
-        """Joins a model that you trained yourself and the tokenizers that made its arrays.
+        """Join a model that you trained yourself and the tokenizers that made its arrays.
 
         The translator saves and exports as one that `load` returns does. It computes in float32, so
         it keeps a float32 copy of a model in mixed precision.
@@ -188,7 +188,7 @@ class Translator:
 
     @classmethod
     def load_ensemble(cls, paths: Iterable[str | Path]) -> "Translator":
-        """Reads several models that search as one, by the settings of the first.
+        """Read several models that search as one, by the settings of the first.
 
         Args:
             paths: what `load` takes, at least one; of one alone it is the translator.
@@ -228,7 +228,7 @@ class Translator:
         return self.model
 
     def save(self, folder: str | Path) -> None:
-        """Writes the model and its tokenizers into `folder`, each file in one piece."""
+        """Write the model and its tokenizers into `folder`, each file in one piece."""
         model, folder = self.single_model, Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, file_bytes in self.codec.to_files().items():
@@ -238,7 +238,7 @@ class Translator:
         save_model(model, folder / MODEL_FILE, codec=self.codec)
 
     def save_short_list(self, folder: str | Path) -> None:
-        """Writes the short list alone, where there is one, and removes another's."""
+        """Write the short list alone, where there is one, and removes another's."""
         path = Path(folder) / SHORT_LIST_FILE
         if self.short_list is None:
             path.unlink(missing_ok=True)
@@ -251,7 +251,7 @@ class Translator:
     @overload
     def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
     def __call__(self, texts: Any, **options: Any) -> Any:
-        """Translates one text or many.
+        """Translate one text or many.
 
         Args:
             texts: a string, or an iterable of strings. Without a token in it, such as an empty
@@ -278,7 +278,7 @@ class Translator:
         first: int = 0,
         **options: Any,
     ) -> Iterator[Translation]:
-        """Translates `texts` in order, a batch at a time, as they come.
+        """Translate `texts` in order, a batch at a time, as they come.
 
         Args:
             texts: any iterable of strings. A list or tuple is searched 16 batches at a time, texts
@@ -403,7 +403,7 @@ class Translator:
         )
 
     def align(self, source: Any, target_in: Any) -> Any:
-        """Returns the weights `[B, T, S]` of given targets, as `compile_aligner` computes them.
+        """Return the weights `[B, T, S]` of given targets, as `compile_aligner` computes them.
 
         Args:
             source: ids `[B, S]`.

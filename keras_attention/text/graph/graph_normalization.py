@@ -37,7 +37,7 @@ _REMOVED = -1
 
 
 def apply_normalizer(normalizer: Normalizer, texts: Tensor) -> Tensor:
-    """Returns what the normalizer makes of texts.
+    """Return what the normalizer makes of texts.
 
     Args:
         normalizer: the Python twin.
@@ -53,7 +53,7 @@ def apply_normalizer(normalizer: Normalizer, texts: Tensor) -> Tensor:
 
 
 def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
-    r"""Returns texts in a Unicode normal form, the twin of `normalization.normalize`.
+    r"""Return texts in a Unicode normal form, the twin of `normalization.normalize`.
 
     Lines of which every code point stays what it is beside any other (for "nfc":
     `NFC_Quick_Check=Yes` and combining class 0), as in English, Chinese or composed Korean, are
@@ -80,7 +80,7 @@ def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
 
 
 def lower_points(texts: Tensor) -> Tensor:
-    """Returns `str.lower` of each code point by itself, the twin of `normalization.lower_points`.
+    """Return `str.lower` of each code point by itself, the twin of `normalization.lower_points`.
 
     Args:
         texts: UTF-8 strings [B].
@@ -95,7 +95,7 @@ def lower_points(texts: Tensor) -> Tensor:
 
 
 def strip(texts: Tensor) -> Tensor:
-    """Removes the characters of `EDGES` at both ends of each text.
+    """Remove the characters of `EDGES` at both ends of each text.
 
     Args:
         texts: UTF-8 strings [B].
@@ -109,7 +109,7 @@ def strip(texts: Tensor) -> Tensor:
 def _map_others(
     texts: Tensor, inert: str, function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 ) -> Tensor:
-    """Applies a function of code points and their rows to the texts that do not match `inert`."""
+    """Apply a function of code points and their rows to the texts that do not match `inert`."""
     texts = tf.convert_to_tensor(texts, tf.string)
     is_inert = tf.strings.regex_full_match(texts, inert)
 
@@ -126,7 +126,7 @@ def _map_others(
 
 
 def _decompose(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, Tensor]:
-    """Replaces each code point by its full decomposition; lengths change."""
+    """Replace each code point by its full decomposition; lengths change."""
     codes, rows = _expand(codes, rows, table)
     hangul = _is_within(codes, S_BASE, S_COUNT)[:, None]
     itself = tf.pad(codes[:, None], [[0, 0], [0, 2]], constant_values=_REMOVED)
@@ -135,7 +135,7 @@ def _decompose(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, 
 
 
 def _expand(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, Tensor]:
-    """Replaces each code point that the table has; lengths change."""
+    """Replace each code point that the table has; lengths change."""
     index, found = _find(codes, table.keys)
     # All code points stand behind the table's, so that one gather serves both.
     itself, table_ends = len(table.points) + tf.range(tf.size(codes)), tf.constant(table.ends)
@@ -146,7 +146,7 @@ def _expand(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, Ten
 
 
 def _decompose_hangul(syllables: Tensor) -> Tensor:
-    """Returns L, V and T (or nothing) of each syllable, [N, 3]; nonsense for other code points."""
+    """Return L, V and T (or nothing) of each syllable, [N, 3]; nonsense for other code points."""
     index = syllables - S_BASE
     leading = L_BASE + index // (V_COUNT * T_COUNT)
     vowel = V_BASE + index // T_COUNT % V_COUNT
@@ -167,7 +167,7 @@ def _order_canonically(codes: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _compose(codes: Tensor, classes: Tensor, rows: Tensor) -> Tensor:
-    """Joins starters with what follows them where Unicode has a composite; marks what is removed.
+    """Join starters with what follows them where Unicode has a composite; marks what is removed.
 
     Nothing joins across a code point that never joins to what stands before it, so lines are cut
     before each of these and the pieces are walked side by side, in rounds of one position each.
@@ -199,7 +199,7 @@ def _compose(codes: Tensor, classes: Tensor, rows: Tensor) -> Tensor:
 
 
 def _find_composites(first: Tensor, second: Tensor) -> Tensor:
-    """Returns the primary composite of each pair, or _REMOVED where there is none."""
+    """Return the primary composite of each pair, or _REMOVED where there is none."""
     keys = tf.cast(first, tf.int64) * CODE_POINTS + tf.cast(second, tf.int64)
     index, found = _find(keys, compositions().pair_keys)
     composites = tf.where(found, tf.gather(compositions().composites, index), _REMOVED)
@@ -212,7 +212,7 @@ def _find_composites(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _find(queries: Tensor, keys: Ints) -> tuple[Tensor, Tensor]:
-    """Returns where the queries stand among the sorted keys, and which of them do."""
+    """Return where the queries stand among the sorted keys, and which of them do."""
     table = tf.constant(keys)
     index = tf.minimum(tf.searchsorted(table, queries), len(keys) - 1)
     return index, tf.gather(table, index) == queries

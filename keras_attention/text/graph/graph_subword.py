@@ -23,7 +23,7 @@ _UNKNOWN = "\v"  # white space, which no piece holds
 
 
 def import_tensorflow_text() -> ModuleType:
-    """Returns the package and registers its operations, which nothing but subwords needs.
+    """Return the package and registers its operations, which nothing but subwords needs.
 
     Raises:
         InputError: If it is missing.
@@ -50,7 +50,7 @@ class GraphSubwordTokenizer(GraphTokenizer):
     kinds = (SubwordTokenizer.name,)
 
     def __init__(self, tokenizer: SubwordTokenizer) -> None:
-        """Keeps the model for `encode` and `tokens`; `detokenize` is core operations alone."""
+        """Keep the model for `encode` and `tokens`; `detokenize` is core operations alone."""
         super().__init__(tokenizer)
         self._tokenizer = tokenizer
         self._operation: Any = None
@@ -91,7 +91,7 @@ class GraphSubwordTokenizer(GraphTokenizer):
         return ids.with_flat_values(pieces)
 
     def _unknown_runs(self, texts: Tensor) -> Tensor:
-        """Runs of characters that are no piece, in order; each of them is one `<unk>`."""
+        """Run of characters that are no piece, in order; each of them is one `<unk>`."""
         split = tf.strings.unicode_split(texts, "UTF-8")
         characters, rows = split.flat_values, split.value_rowids()
         known = (self._ids.lookup(characters) != UNKNOWN_ID) | (characters == " ")

@@ -49,7 +49,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
     kinds: ClassVar[tuple[str, ...]] = tuple(_CUTTERS)
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        """Makes the table of the vocabulary, a resource that a saved model holds."""
+        """Make the table of the vocabulary, a resource that a saved model holds."""
         super().__init__(name=f"{tokenizer.name}_tokenizer")
         if tokenizer.name not in self.kinds:
             raise ValueError(
@@ -70,7 +70,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         )
 
     def encode(self, texts: Tensor) -> Tensor:
-        """Returns the ids of texts.
+        """Return the ids of texts.
 
         Args:
             texts: UTF-8 strings [B].
@@ -81,7 +81,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return self._padded_ids(self._normalize(texts))
 
     def tokens(self, texts: Tensor) -> Tensor:
-        """Returns what `encode` gives ids to, unknown tokens as they stand in the text.
+        """Return what `encode` gives ids to, unknown tokens as they stand in the text.
 
         Args:
             texts: UTF-8 strings [B].
@@ -92,12 +92,12 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return self._padded_tokens(self._normalize(texts))
 
     def encode_with_tokens(self, texts: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns what `encode` and `tokens` do, of texts that are normalized once."""
+        """Return what `encode` and `tokens` do, of texts that are normalized once."""
         normalized = self._normalize(texts)
         return self._padded_ids(normalized), self._padded_tokens(normalized)
 
     def detokenize(self, ids: Tensor) -> Tensor:
-        """Returns the texts of the ids before each row's first `</s>`; unknown ones read `<unk>`.
+        """Return the texts of the ids before each row's first `</s>`; unknown ones read `<unk>`.
 
         Args:
             ids: int32 [B, T].
@@ -108,7 +108,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return self.join(ids, self.id_to_token(ids))
 
     def join(self, ids: Tensor, tokens: Tensor) -> Tensor:
-        """Returns the texts of tokens, some of which may be others than those of the ids.
+        """Return the texts of tokens, some of which may be others than those of the ids.
 
         Args:
             ids: int32 [B, T]; they say which tokens are read, as in `detokenize`.
@@ -122,7 +122,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return normalize(self._join(tf.ragged.boolean_mask(tokens, kept)), "nfc")
 
     def id_to_token(self, ids: Tensor) -> Tensor:
-        """Returns the token of each id, "" for padding.
+        """Return the token of each id, "" for padding.
 
         Args:
             ids: int32 of any shape.
@@ -155,5 +155,5 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
 
 
 def _close(rows: Tensor, end: int | str) -> Tensor:
-    """Appends `end` to each ragged row."""
+    """Append `end` to each ragged row."""
     return tf.concat([rows, tf.fill([rows.nrows(), 1], end)], axis=1)

@@ -7,7 +7,7 @@ from keras_attention.text.tokenizer import Tokenizer
 
 
 def make_graph_tokenizer(tokenizer: Tokenizer) -> GraphTokenizer:
-    """Returns a tokenizer's twin in the graph.
+    """Return a tokenizer's twin in the graph.
 
     Raises:
         ValueError: If the tokenizer is of a kind that has none.

@@ -157,7 +157,7 @@ def test_a_refused_text_is_named_behind_those_before_it(server):
                 next(stream)
             stream = translate.stream(["a", "b", "\ud800", "c"])
             assert [next(stream).text for _ in range(2)] == ["A", "B"]
-            with pytest.raises(TextError, match="^text 3: expected text of valid Unicode"):
+            with pytest.raises(TextError, match="^text 3: expected valid Unicode text"):
                 next(stream)
 
 

@@ -49,7 +49,7 @@ def test_a_limit_is_a_positive_integer(number):
 
 def test_a_text_is_valid_unicode_as_exports_require():
     read = b"caf\xe9".decode(errors="surrogateescape")
-    with pytest.raises(TextError, match="^text 2: expected text of valid Unicode. Received: 'caf"):
+    with pytest.raises(TextError, match="^text 2: expected valid Unicode text. Received: 'caf"):
         raise TextLimit(9).encode_until_refused(["ab", read], LETTERS)[1]
 
 
