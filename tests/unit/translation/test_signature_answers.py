@@ -68,7 +68,7 @@ def test_another_number_of_rows_is_an_error(outputs):
         read_answer(["a"], outputs)
 
 
-def test_a_refused_text_is_named_behind_those_before_it(outputs):
+def test_a_rejected_text_is_reported_after_the_answers_before_it(outputs):
     outputs["error"][1] = b"expected less."
     answers = served.read_answer(["a", "b"], outputs)
     assert next(answers).text == "가b"
