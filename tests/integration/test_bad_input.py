@@ -259,10 +259,10 @@ MODELS = {
         damage=endless("translator.json"),
     ),
     "a bomb": Case(
-        "translate model", "expected at most 67108864 bytes of config.json", damage=bomb
+        "translate model", "expected at most 67108864 bytes in config.json", damage=bomb
     ),
     "checkpoint without optimizer": Case(
-        RESUME, "expected a checkpoint of training",
+        RESUME, "expected a training checkpoint",
         damage=lambda folder: shutil.copy(
             folder / "model.keras", folder / "checkpoints" / "epoch-0002.keras"
         ),
