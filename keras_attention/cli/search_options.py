@@ -32,7 +32,7 @@ def option_of(name: str) -> str:
 def in_options(error: Exception) -> str:
     """Return the message of an error, in which options are called as on the command line."""
     if isinstance(error, OptionError):
-        return error.named(option_of, quote="", joint=" ")
+        return error.named(option_of, quote="", equals=" ")
     return str(error)
 
 

@@ -229,7 +229,7 @@ def test_translate_prints_links_of_words_and_by_threshold(run, models):
         ("align {f}/fixed {sentences}", "fixed: expected a model with attention. Received: one wi"),
         ("align {m} {dates} --reverse {f}/fixed", "fixed: expected a model with attention"),
         ("align {f}/there", "brings no recipe.toml, so no held-out pairs; name a file."),
-        ("align {m}/1 {dates}", "not a trained model of keras-attention"),
+        ("align {m}/1 {dates}", "expected a model that keras-attention trained"),
         ("align {f}/mixed {copies} --gold copy", "copy counts characters on both sides"),
         ("translate {m} --alignments --threshold 1.5", "--threshold must be over 0"),
         ("translate {m} --words", "--threshold and --words go with --alignments"),

@@ -219,7 +219,7 @@ OUTPUTS = {
     "a full folder": Case("train dates --output .", "expected a new or empty folder"),
     "a file": Case("train dates --output a", "expected a new or empty folder", {"a": b""}),
     "under a file": Case(
-        "train dates --output a/b --set size=9 --set held_out=1", "a place that can be written",
+        "train dates --output a/b --set size=9 --set held_out=1", "a path that can be written",
         {"a": b""},
     ),
     "no run": Case("train dates --output new --resume", "holds no run to resume"),
@@ -259,10 +259,10 @@ MODELS = {
         damage=endless("translator.json"),
     ),
     "a bomb": Case(
-        "translate model", "expected at most 67108864 bytes of config.json", damage=bomb
+        "translate model", "expected at most 67108864 bytes in config.json", damage=bomb
     ),
     "checkpoint without optimizer": Case(
-        RESUME, "expected a checkpoint of training",
+        RESUME, "expected a training checkpoint",
         damage=lambda folder: shutil.copy(
             folder / "model.keras", folder / "checkpoints" / "epoch-0002.keras"
         ),
@@ -347,7 +347,8 @@ EXPORTS = {
         "verify model", "model/1: not exported by us", damage=remove(f"1/{MANIFEST_FILE}")
     ),
     "newer SavedModel": Case(
-        "translate model/1", "manifest.json: format 2 is not known to this version, which reads 1.",
+        "translate model/1",
+        "manifest.json: expected format 1, the only one that this version reads. Received: 2.",
         damage=change(f"1/{MANIFEST_FILE}", '"format": 1', '"format": 2'),
     ),
     "SavedModel's manifest": Case(

@@ -168,7 +168,7 @@ def test_a_file_of_a_newer_format(files, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_attention.export.device.device_file.FORMAT", 2)
     write_device_file(newer, files["int8"].read_bytes()[:size], codec, {})
     monkeypatch.undo()
-    with pytest.raises(InputError, match=r"newer\.tflite: format 2 is not known to this version"):
+    with pytest.raises(InputError, match=r"newer\.tflite: expected format 1, the only one"):
         DeviceTranslator.load(newer)
 
 

@@ -196,7 +196,7 @@ def test_unknown_words_are_replaced_by_source_words(run, unknowing):
         ("evaluate {m} --set header=true", "--set requires a file of pairs"),
         ("align {m} --set header=true", "--set requires a file of pairs"),
         ("align {m} {pairs} --format cvs", "--format must be one of tsv, csv, dates, parallel"),
-        ("score {m}/1 {pairs}", "not a trained model of keras-attention"),
+        ("score {m}/1 {pairs}", "expected a model that keras-attention trained"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(arguments, message, run, trained, pairs):

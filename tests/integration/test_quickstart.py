@@ -37,7 +37,7 @@ def check_full_disk(run, folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert full.code == 2
     shown_message = (
-        f"error: {folder / 'dates' / 'model.keras'}: expected a place that can be written. "
+        f"error: {folder / 'dates' / 'model.keras'}: expected a path that can be written. "
     )
     assert full.err.endswith(f"{shown_message}Received: File too large.\n")
     ends = (".keras", ".lock")

@@ -57,7 +57,7 @@ def test_models_and_checkpoints_search_together(run, trained):
             "translate {m} --groups 2",
             "--groups must be positive and divide --beam. Received: --groups 2, --beam 1",
         ),
-        ("translate {m} --prefix 2o", "--prefix must be made of the target vocabulary's tokens"),
+        ("translate {m} --prefix 2o", "--prefix must consist of tokens of the target vocabulary"),
         (
             "translate {m} --coverage-penalty -1",
             "--coverage-penalty must be a finite number of at least 0",

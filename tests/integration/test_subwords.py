@@ -185,7 +185,7 @@ def test_in_a_fresh_process(translator, folder, code):
 @on_one
 def test_loading_without_tensorflow_text(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
-    with pytest.raises(InputError, match="need the package tensorflow-text"):
+    with pytest.raises(InputError, match="require the package tensorflow-text"):
         SavedModelTranslator.load(folder / "1")
 
 

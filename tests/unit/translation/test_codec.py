@@ -50,7 +50,7 @@ def test_settings_become_options():
 def test_a_prefix_is_what_the_target_tokenizer_makes_of_it(codec):
     assert codec.encode_prefix("두 말") == codec.target.encode("두 말")[:-1]
     assert codec.encode_prefix("") == []
-    with pytest.raises(InputError, match=r"Received: prefix='두x말', where 'x' is none of them\."):
+    with pytest.raises(InputError, match=r"Received: prefix='두x말' with the unknown token 'x'\."):
         codec.encode_prefix("두x말")
 
 

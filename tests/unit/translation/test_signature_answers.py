@@ -68,7 +68,7 @@ def test_another_number_of_rows_is_an_error(outputs):
         read_answer(["a"], outputs)
 
 
-def test_a_refused_text_is_named_behind_those_before_it(outputs):
+def test_a_rejected_text_is_reported_after_the_answers_before_it(outputs):
     outputs["error"][1] = b"expected less."
     answers = served.read_answer(["a", "b"], outputs)
     assert next(answers).text == "가b"
@@ -78,7 +78,7 @@ def test_a_refused_text_is_named_behind_those_before_it(outputs):
 
 def test_text_that_is_no_unicode():
     assert served.encode_texts(["가", ""]).tolist() == ["가".encode(), b""]
-    with pytest.raises(InputError, match="^text 2: expected text of valid Unicode"):
+    with pytest.raises(InputError, match="^text 2: expected valid Unicode text"):
         served.encode_texts(["a", "\ud800"])
     with pytest.raises(
         InputError, match="^text 2: expected a string. Received: nan, of type float"

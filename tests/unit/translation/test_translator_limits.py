@@ -119,7 +119,7 @@ def test_what_is_no_string_is_named_behind_those_before_it(translator, shapes, o
 
 
 def test_a_lone_surrogate_is_no_text(translator):
-    with pytest.raises(TextError, match="^text 2: expected text of valid Unicode. Received: .*ud"):
+    with pytest.raises(TextError, match="^text 2: expected valid Unicode text. Received: .*ud"):
         translator(["a", "\ud800"])
 
 

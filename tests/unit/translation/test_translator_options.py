@@ -137,8 +137,8 @@ def test_a_seed_generator_goes_on_from_call_to_call(translator):
         ({"top_k": 2}, "`top_k` requires `sample`. Received: top_k=2."),
         ({"min_length": 7}, "`min_length` must not be above `max_length`. Received: min_length=7"),
         ({"sample": True, "seed": -1}, "`seed` must be an integer of at least 0. Received"),
-        ({"prefix": "abx"}, "`prefix` must be made of the target vocabulary's tokens. Received"),
-        ({"prefix": "abcdabc"}, "`prefix` must not be longer than `max_length`, 6 tokens. Rec"),
+        ({"prefix": "abx"}, "`prefix` must consist of tokens of the target vocabulary. Received"),
+        ({"prefix": "abcdabc"}, "`prefix` must not be longer than `max_length` (6 tokens). Rec"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_text_is_read(translator, options, message):
@@ -205,7 +205,7 @@ def test_an_ensemble_is_not_one_of_its_members(runs, tmp_path):
     ends = [member.score(*pair)[0].log_probabilities for member in (both, *members)]
     assert both.score(*pair)[0].tokens == ("a", END)
     np.testing.assert_allclose(np.exp(ends[0]), np.mean(np.exp(ends[1:]), axis=0), rtol=1e-4)
-    with pytest.raises(InputError, match="expected one model to save or to export. Received: an"):
+    with pytest.raises(InputError, match="expected a single model to save or export. Received: an"):
         both.save(tmp_path)
     assert Translator.load_ensemble([runs / "first"]).single_model
 
@@ -215,6 +215,8 @@ def test_members_must_have_the_same_tokenizers(runs, tmp_path):
     Translator(make_model(0), TextCodec(letters, letters, SearchSettings(16, 6))).save(tmp_path)
     with pytest.raises(InputError) as caught:
         Translator.load_ensemble([runs / "first", tmp_path])
-    assert str(caught.value).startswith(f"{tmp_path}: expected the tokenizers of {runs / 'first'}")
+    assert str(caught.value).startswith(
+        f"{tmp_path}: expected the same tokenizers as in {runs / 'first'}"
+    )
     with pytest.raises(InputError, match="at least one model"):
         Translator.load_ensemble([])

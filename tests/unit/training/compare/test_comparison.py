@@ -167,7 +167,7 @@ def test_a_run_that_is_being_trained_is_not_set_aside(tmp_path):
         run.folder.mkdir()
         end(run)
     held = hold_folder(second.folder, "train.lock")
-    with held, pytest.raises(InputError, match="is at work here"):
+    with held, pytest.raises(InputError, match="is using this folder"):
         set_aside([first, second], tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         path.name for run in (first, second) for path in (run.folder, run.result_file)

@@ -248,7 +248,7 @@ def test_a_damaged_file_is_told_in_a_sentence(text, run):
 def test_files_that_are_not_those_that_were_written(run):
     path = run.path / DATA_FILE
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
-    with pytest.raises(InputError, match="format 2 is not known to this version"):
+    with pytest.raises(InputError, match="expected format 1, the only one"):
         read_run_data(run.path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1, "seen": [6]}))
     with pytest.raises(InputError, match="damaged"):

@@ -240,7 +240,7 @@ def test_a_run_without_held_out_pairs_has_no_validation_metrics(started, recipe)
 @pytest.mark.parametrize("rows", [["1", "2,1.0"], ["1,many"], ["1,1.0,2.0"]])
 def test_damaged_metrics(started, rows):
     write_metrics(started, "0,1.5", *rows)
-    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected numbers"):
+    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected a CSV table of numbers"):
         started.metrics()
 
 
@@ -250,7 +250,7 @@ def test_damaged_metrics(started, rows):
 )
 def test_metrics_that_are_no_text_or_no_numbers(started, content):
     started.metrics_file.write_bytes(content)
-    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected numbers"):
+    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected a CSV table of numbers"):
         started.metrics()
 
 
