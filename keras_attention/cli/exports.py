@@ -1,4 +1,4 @@
-"""What `export` and `quickstart` write into a model's folder."""
+"""Writes the exports of a trained model into its folder, for `export` and `quickstart`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def export_all(
 ) -> list[Path]:
     """Write the SavedModel and the TFLite file of a translator into its folder.
 
-    Files that an earlier export of more precisions has left there are removed.
+    TFLite files that an earlier export in other precisions left in the folder are removed.
 
     Args:
         translator: A trained translator.
-        folder: Its folder.
-        measured: TFLite files that were written already; default to write one in float32.
-        **saved_model: As `export_saved_model` takes it, such as `version`.
+        folder: The folder of the model.
+        measured: TFLite files that are already written. By default one is written in float32.
+        **saved_model: Arguments of `export_saved_model`, such as `version`.
 
     Returns:
-        All files, the SavedModel first.
+        The paths of all exports, the SavedModel first.
     """
     about, name = about_run(folder), folder.resolve().name
     saved = export_saved_model(translator, folder, about=about, **saved_model)
@@ -42,12 +42,12 @@ def export_all(
 
 
 def variants_file(folder: Path) -> Path:
-    """Return where a model's folder keeps the table of its TFLite precisions."""
+    """Return the path of the table of TFLite precisions in a model's folder."""
     return folder / f"{folder.resolve().name}.variants.json"
 
 
 def about_run(folder: Path) -> dict[str, Any]:
-    """Return the recipe of a run and its best metric; empty if the folder is not that of a run."""
+    """Return the recipe and the best metric of a run; empty if the folder is not a run folder."""
     run = RunFolder(folder)
     if not run.recipe_file.is_file():
         return {}

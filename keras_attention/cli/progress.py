@@ -1,7 +1,7 @@
-"""Shows the progress of long work.
+"""Progress bars for long commands, with the time left.
 
-`keras_attention.training.callbacks.progress` shows that of training with Keras's own bar instead,
-which `model.fit` drives and which prints the metrics.
+Training is the exception: `keras_attention.training.callbacks.progress` shows its progress with
+Keras's progress bar, which `model.fit` updates and which also prints the metrics.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from rich.progress import (
 from rich.text import Text
 
 Advance = Callable[[int], None]
-"""A function that is called with the number of items finished since its last call."""
+"""A function to call with the number of items finished since its last call."""
 
 
 class RateColumn(ProgressColumn):
     """A column with the number of items finished per second.
 
     Args:
-        unit: name of the items, in the plural.
+        unit: Plural name of the items, such as `lines`.
     """
 
     def __init__(self, unit: str) -> None:
@@ -38,7 +38,7 @@ class RateColumn(ProgressColumn):
         self.unit = unit
 
     def render(self, task: Task) -> Text:
-        """Return the rate, once it is known."""
+        """Return the rate as text; empty until it is known."""
         rate = task.finished_speed or task.speed
         return Text("" if rate is None else f"{rate:,.1f} {self.unit}/s")
 

@@ -1,4 +1,4 @@
-"""The progress of the runs of `compare`."""
+"""The progress bars of `compare`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from keras_attention.training.run.run_folder import RunFolder
 
 @contextmanager
 def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
-    """Show a bar for all runs and one for each that is at work, until the block ends.
+    """Show a bar for all runs and a bar for each active run, until the block ends.
 
     Args:
-        runs: What is trained.
+        runs: The runs to train.
         console: Where to draw.
     """
     with progress_bars(MofNCompleteColumn(), console=console, transient=True) as progress:
@@ -29,7 +29,7 @@ def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
 
 
 class RunBars:
-    """A bar for all runs and one for each that is at work; a line for each that ends.
+    """A bar for all runs, a bar for each active run, and a line for each finished run.
 
     Args:
         progress: Draws the bars.
@@ -44,12 +44,12 @@ class RunBars:
         self._ended = 0
 
     def start(self, run: Run) -> None:
-        """Add a bar."""
+        """Add the bar of a run that starts."""
         task = self._progress.add_task(run.folder.name, total=run.recipe.training.epochs)
         self._tasks[run.folder] = run, task
 
     def end(self, run: Run, failure: Failure | None) -> None:
-        """Remove the bar, and print the result of the run."""
+        """Remove the bar of a run that ended, and print the result."""
         _, task = self._tasks.pop(run.folder)
         self._progress.remove_task(task)
         self._progress.advance(self._all)
@@ -59,7 +59,7 @@ class RunBars:
         self._progress.console.print(line, markup=False)
 
     def update(self) -> None:
-        """Show how far the runs are, in epochs, or in steps if these lie between validations."""
+        """Update the bars of the active runs to the epochs of their last checkpoints."""
         for run, task in self._tasks.values():
             done, _ = RunFolder(run.folder).last_checkpoint()
             self._progress.update(task, completed=done)

@@ -1,4 +1,4 @@
-"""`score`: how likely a model finds given targets."""
+"""The command `score`: prints the probability that a model assigns to given targets."""
 
 import re
 import sys
@@ -22,22 +22,26 @@ if TYPE_CHECKING:
 def score(
     model: KerasModel,
     data: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file of pairs; tsv: source, tab, target.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A file of pairs; in tsv, a line is source, tab, target."
+        ),
     ],
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
     max_tokens: MaxTokens = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line, with every token.")
+        bool,
+        typer.Option("--json", help="Print a JSON object per pair, with a score for every token."),
     ] = False,
 ) -> None:
-    """Print how likely a model finds the target of each given pair.
+    """Print the log-probability that a model assigns to the target of each given pair.
 
-    Use it to rank candidates that something else has written, or to find pairs that do not belong
-    together. A line holds the natural log-probability, the same per token, the perplexity, the
-    source and the target; a tab in a text is printed as a space. The perplexity of all pairs goes
-    to standard error.
+    Use it to rank the candidates of another system, or to find pairs whose sides do not belong
+    together. Each line holds the natural log-probability, the log-probability per token, the
+    perplexity, the source and the target, separated by tabs; a tab in a text becomes a space. The
+    perplexity over all pairs is printed on standard error.
 
     Example: keras-attention score saved_models/dates pairs.tsv
     """

@@ -23,8 +23,8 @@ WRONG = [
     "{file}, line 4: expected at most 5 letters. Received: 6.",
 ]
 MISSING = (
-    "note: lines that are empty because no output had a finite score: 1; the model's weights may "
-    "be damaged."
+    "note: lines without output because no hypothesis has a finite score: 1; the model's weights "
+    "may be damaged."
 )
 
 
@@ -38,7 +38,7 @@ def translate(texts):
 
 
 def test_the_input_is_not_replaced(file):
-    with pytest.raises(InputError, match="--output must be another file"):
+    with pytest.raises(InputError, match="--output must not be a file that is read"):
         run_translate(translate, file, 2, Columns(), output=Path(file))
     assert Path(file).read_bytes() == LINES
 
