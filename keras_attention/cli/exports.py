@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_attention.cli.output import print_agreements
+from keras_attention.cli.progress import show_progress
 from keras_attention.export.saved_model.saved_model import export_saved_model
 from keras_attention.export.tflite.conversion import PRECISIONS, export_tflite
+from keras_attention.export.verify import find_exports, verify
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.training.metrics.text_metrics import higher_is_better
 from keras_attention.training.run.run_data import load_run_recipe
@@ -39,6 +42,20 @@ def export_all(
     for path in {variants_file(folder), *others} - set(device_files):
         path.unlink(missing_ok=True)
     return [saved, *device_files]
+
+
+def verify_exports(translator: Translator, folder: Path, lines: Sequence[str]) -> bool:
+    """Print how the exports in a folder agree with the Keras model, and return whether all agree.
+
+    Args:
+        translator: A trained translator.
+        folder: The folder of the model.
+        lines: The texts to compare on, at least one.
+    """
+    total = 2 * len(lines) * len(find_exports(folder))  # by the Keras model and by each export
+    with show_progress(total, unit="lines") as advance:
+        agreements = verify(translator, folder, lines, advance=advance)
+    return print_agreements(agreements)
 
 
 def variants_file(folder: Path) -> Path:

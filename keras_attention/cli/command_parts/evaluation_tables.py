@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_attention.cli.output import print_evaluation, print_wrong
+from keras_attention.cli.progress import count_each, show_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
@@ -100,7 +101,7 @@ def run_evaluate(
         advise_on_output(output),
         write_atomically(output) if output else nullcontext() as temporary_path,
     ):
-        evaluations = {name: evaluate(translate, pairs) for name, translate in translators.items()}
+        evaluations = _evaluate(translators, pairs)
         if temporary_path:
             lines = [f"{text}\n" for text in next(iter(evaluations.values())).outputs]
             temporary_path.write_text("".join(lines), encoding="utf-8", newline="\n")
@@ -119,6 +120,16 @@ def run_evaluate(
         _report_lengths(evaluations, report)
     if report.compare:
         _print_comparison(evaluations, report)
+
+
+def _evaluate(translators: Mapping[str, Translate], pairs: Sequence[Pair]) -> dict[str, Evaluation]:
+    """Translate the sources with each model, with a progress bar on a terminal."""
+    with show_progress(len(translators) * len(pairs), unit="pairs") as advance:
+
+        def counted(translate: Translate) -> Translate:
+            return lambda texts: count_each(translate(texts), advance)
+
+        return {name: evaluate(counted(each), pairs) for name, each in translators.items()}
 
 
 def _print_scores(

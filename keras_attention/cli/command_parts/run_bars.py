@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TaskID
+from rich.progress import MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
-from keras_attention.cli.progress import progress_bars
+from keras_attention.cli.progress import add_bar, progress_bars
 from keras_attention.training.compare.comparison import Run, read_result
 from keras_attention.training.compare.jobs import Failure
 from keras_attention.training.metrics.metric_kinds import format_value
@@ -24,7 +24,8 @@ def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
         runs: The runs to train.
         console: Where to draw.
     """
-    with progress_bars(MofNCompleteColumn(), console=console, transient=True) as progress:
+    columns = MofNCompleteColumn(), TimeRemainingColumn()
+    with progress_bars(*columns, console=console, transient=True) as progress:
         yield RunBars(progress, len(runs))
 
 
@@ -38,31 +39,41 @@ class RunBars:
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
-        self._all = progress.add_task("runs", total=total)
+        self._all = add_bar(progress, "runs", total)
         self._tasks: dict[Path, tuple[Run, TaskID]] = {}
         self._total = total
         self._ended = 0
 
     def start(self, run: Run) -> None:
         """Add the bar of a run that starts."""
-        task = self._progress.add_task(run.folder.name, total=run.recipe.training.epochs)
+        task = add_bar(self._progress, run.folder.name, _checkpoints(run))
         self._tasks[run.folder] = run, task
 
     def end(self, run: Run, failure: Failure | None) -> None:
         """Remove the bar of a run that ended, and print the result."""
         _, task = self._tasks.pop(run.folder)
         self._progress.remove_task(task)
-        self._progress.advance(self._all)
         self._ended += 1
+        self._progress.update(self._all, completed=self._ended)
         result = f"failed: {failure.reason}" if failure else _in_words(run)
         line = f"{self._ended}/{self._total}  {run.folder.name}  {result}"
         self._progress.console.print(line, markup=False)
 
     def update(self) -> None:
-        """Update the bars of the active runs to the epochs of their last checkpoints."""
+        """Update the bars to the last checkpoint of each active run."""
+        active = 0.0
         for run, task in self._tasks.values():
             done, _ = RunFolder(run.folder).last_checkpoint()
             self._progress.update(task, completed=done)
+            if total := _checkpoints(run):
+                active += done / total
+        self._progress.update(self._all, completed=self._ended + active)
+
+
+def _checkpoints(run: Run) -> int | None:
+    """Return how many checkpoints a run writes, one per epoch; None if it depends on the data."""
+    training = run.recipe.training
+    return None if training.validate_every else training.epochs
 
 
 def _in_words(run: Run) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_attention.cli.exports import about_run, variants_file
+from keras_attention.cli.progress import show_progress
 from keras_attention.cli.runtimes import evaluation_pairs
 from keras_attention.errors import InputError
 from keras_attention.export.tflite.conversion import PRECISIONS, Converted
@@ -52,7 +53,9 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
     """
     pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
     converted = Converted.of(translator, about_run(folder))
-    gate = measure_variants(translator, converted, pairs, quality)
+    total = len(pairs) * (1 + len(PRECISIONS))
+    with show_progress(total, unit="lines") as advance:
+        gate = measure_variants(translator, converted, pairs, quality, advance=advance)
     _print_variants(gate)
     default = gate.default if choice in (BEST, ALL) else choice
     gate.require(default)

@@ -20,7 +20,7 @@ from keras_attention.cli.lines import (
     check_output,
     open_lines_or_errors,
 )
-from keras_attention.cli.progress import Advance, show_progress
+from keras_attention.cli.progress import Advance, show_progress, shows_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError, TextError
@@ -141,8 +141,7 @@ def _writer(output: Path | None) -> Iterator[TextIO]:
 
 def _progress(file: str, output: Path | None) -> AbstractContextManager[Advance]:
     """Show progress on a terminal, unless translations are printed there too."""
-    shown = sys.stderr is not None and sys.stderr.isatty()
-    if not shown or (output is None and sys.stdout.isatty()):
+    if not shows_progress(prints=output is None):
         return nullcontext(lambda count: None)
     counted = file != "-" and Path(file).is_file()  # a pipe can be read only once
     total = _count(open_lines_or_errors(file)) if counted else None

@@ -88,6 +88,7 @@ def align(
     from keras_attention.alignment.links import check_threshold, format_links, measure_alignments
     from keras_attention.cli.command_parts.gold_alignments import check_gold, read_gold
     from keras_attention.cli.command_parts.pair_links import find_links, join_links, load_aligner
+    from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.cli.runtimes import evaluation_pairs
 
     check_threshold(threshold, "--threshold")
@@ -112,9 +113,10 @@ def align(
         other = load_aligner(reverse, max_tokens), reverse
         links = join_links(links, translator, other, pairs, threshold, method, words=words)
     found = []
-    for each in links:
-        print(format_links(each))
-        found.append(each)
+    with show_progress(len(pairs), unit="pairs", prints=True) as advance:
+        for each in count_each(links, advance):
+            print(format_links(each))
+            found.append(each)
     if gold:
         sys.stdout.flush()
         _print_quality(measure_alignments(found, right))
@@ -135,10 +137,12 @@ def _print_weights(translator: "Translator", pairs: Sequence[tuple[str, str]]) -
 
     import numpy as np
 
+    from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.translation.forced_alignment import align_pairs
 
-    for aligned in align_pairs(translator, pairs):
-        print(json.dumps(np.round(aligned.weights.astype(float), 4).tolist()))
+    with show_progress(len(pairs), unit="pairs", prints=True) as advance:
+        for aligned in count_each(align_pairs(translator, pairs), advance):
+            print(json.dumps(np.round(aligned.weights.astype(float), 4).tolist()))
 
 
 def _print_quality(quality: "AlignmentQuality") -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -86,14 +86,22 @@ def _fetch_all(files: "Sequence[DataFile]", folder: Path) -> None:
     """Download the files one after the other, each with a progress bar on a terminal."""
     from rich.progress import DownloadColumn, TimeRemainingColumn
 
-    from keras_attention.cli.progress import progress_bars
+    from keras_attention.cli.progress import add_bar, progress_bars
     from keras_attention.training.data import fetch
+
+    def open_url(url: str) -> Any:
+        """Open a URL, and set the total of the current bar to its size if the server sends it."""
+        response = fetch.open_url(url)
+        size = response.headers.get("Content-Length") or ""
+        if size.isdecimal():
+            progress.update(task, total=int(size))
+        return response
 
     with progress_bars(DownloadColumn(), TimeRemainingColumn()) as progress:
         for file in files:
-            task = progress.add_task(file.path, total=None)
+            task = add_bar(progress, file.path, None)
             advance = partial(progress.advance, task)
-            fetch.fetch_file(file, folder, opener=fetch.open_url, advance=advance)
+            fetch.fetch_file(file, folder, opener=open_url, advance=advance)
             progress.update(task, total=progress.tasks[task].completed)
             print(f"Fetched {folder / file.path}")
 

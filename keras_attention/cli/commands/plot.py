@@ -59,6 +59,7 @@ def plot(
 
     Example: keras-attention plot saved_models/dates --file a.txt --html a.html --beam 3
     """
+    from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.cli.runtimes import open_translator
     from keras_attention.visualization.alignment_page import check_page, write_alignment_page
     from keras_attention.visualization.alignment_text import format_alignment
@@ -71,7 +72,9 @@ def plot(
         check_page(page)
     count = nbest or beam or 1
     search = {} if beam is None else {"beam_width": beam}
-    translations = list(open_translator(model, search, nbest=count)(lines))
+    translate = open_translator(model, search, nbest=count)
+    with show_progress(len(lines), unit="lines") as advance:
+        translations = list(count_each(translate(lines), advance))
     if output is not None:
         plot_alignment(translations[0], output)
     if page is not None:

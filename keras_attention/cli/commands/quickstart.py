@@ -86,13 +86,17 @@ def _train(folder: Path, overrides: Sequence[str], overwrite: bool) -> "Translat
 def _show(translator: "Translator", folder: Path) -> "list[Pair]":
     """Print the accuracy and some alignments, draw one, and return the held-out pairs."""
     from keras_attention.cli.output import print_evaluation
+    from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.training.evaluation.evaluate import evaluate
     from keras_attention.training.run.held_out import read_held_out
     from keras_attention.visualization.alignment_text import format_alignment
     from keras_attention.visualization.plotting import plot_alignment
 
     held_out = read_held_out(folder)
-    evaluation = evaluate(translator, held_out.pairs).in_form(translator.codec.reference_form)
+    with show_progress(len(held_out.pairs), unit="pairs") as advance:
+        evaluation = evaluate(
+            lambda texts: count_each(translator.stream(list(texts)), advance), held_out.pairs
+        ).in_form(translator.codec.reference_form)
     print_evaluation(evaluation, held_out.seen, 0)
     if evaluation.exact_match < LEARNT:
         print("note: the model needs more training; set a larger size or more epochs.")
@@ -126,13 +130,11 @@ def _curve(folder: Path) -> list[float]:
 
 
 def _export(translator: "Translator", folder: Path, sources: Sequence[str]) -> None:
-    from keras_attention.cli.exports import export_all
-    from keras_attention.cli.output import print_agreements
-    from keras_attention.export.verify import verify
+    from keras_attention.cli.exports import export_all, verify_exports
 
     for path in export_all(translator, folder):
         print(f"Wrote {path}")
-    if not print_agreements(verify(translator, folder, sources)):
+    if not verify_exports(translator, folder, sources):
         raise InputError("an export differs from the Keras model; please report this.")
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +15,14 @@ from keras_attention.cli.arguments import (
     MaxTokens,
     TargetFile,
 )
+from keras_attention.errors import TextError
+
+_BATCH_SIZE = 64
 
 if TYPE_CHECKING:
+    from keras_attention.training.data.pairs import Pair
     from keras_attention.translation.result import PairScore
+    from keras_attention.translation.translator import Translator
 
 
 def score(
@@ -54,7 +60,7 @@ def score(
     pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
     translator = Translator.load(model)
     translator.max_tokens = max_tokens or translator.max_tokens
-    scores = translator.score([source for source, _ in pairs], [target for _, target in pairs])
+    scores = _score(translator, pairs)
     for pair in scores:
         print(json.dumps(pair.to_json(), ensure_ascii=False) if as_json else _columns(pair))
     tokens = sum(len(pair.tokens) for pair in scores)
@@ -65,6 +71,23 @@ def score(
         f"log-probability {total:.4f}",
         file=sys.stderr,
     )
+
+
+def _score(translator: "Translator", pairs: "Sequence[Pair]") -> "list[PairScore]":
+    """Score the pairs, with a progress bar on a terminal."""
+    from keras_attention.cli.progress import show_progress
+    from keras_attention.text.padded_batches import SORTED_BATCHES
+
+    size, scores = _BATCH_SIZE * SORTED_BATCHES, []
+    with show_progress(len(pairs), unit="pairs") as advance:
+        for first in range(0, len(pairs), size):
+            sources, targets = zip(*pairs[first : first + size], strict=True)
+            try:
+                scores += translator.score(sources, targets, batch_size=_BATCH_SIZE)
+            except TextError as error:
+                raise error.at(first + error.position) from None
+            advance(len(sources))
+    return scores
 
 
 def _columns(pair: "PairScore") -> str:

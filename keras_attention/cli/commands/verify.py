@@ -32,9 +32,8 @@ def verify(
 
     Example: keras-attention verify saved_models/dates
     """
-    from keras_attention.cli.output import print_agreements
+    from keras_attention.cli.exports import verify_exports
     from keras_attention.cli.runtimes import evaluation_pairs
-    from keras_attention.export.verify import verify as run
     from keras_attention.translation.translator import Translator
 
     translator = Translator.load(model)
@@ -42,5 +41,5 @@ def verify(
         sources = [source for source, _ in evaluation_pairs(model)[0]]
     else:
         sources = list(islice(open_lines(file), lines))
-    if not print_agreements(run(translator, model, sources[:lines])):
+    if not verify_exports(translator, model, sources[:lines]):
         raise typer.Exit(1)

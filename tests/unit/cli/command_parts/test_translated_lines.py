@@ -1,18 +1,15 @@
 """`translate` prints one line for each line of input, with a stub translator."""
 
-import io
 import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from keras_attention.cli.command_parts.translated_lines import run_translate, translate_lines
 from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import Batch, OnError
-from keras_attention.cli.progress import show_progress
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Hypothesis, Translation
@@ -131,13 +128,3 @@ def test_progress_is_for_terminals(file, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == "ONE\n\nFIVE\n"
     assert "5/5" in err and "lines/s" in err
-
-
-@pytest.mark.parametrize(("total", "shown"), [(4, "4/4"), (None, "4/?")])
-def test_progress_counts(total, shown):
-    written = io.StringIO()
-    console = Console(file=written, force_terminal=True, width=100)
-    with show_progress(total, unit="lines", console=console) as advance:
-        advance(1)
-        advance(3)
-    assert shown in written.getvalue() and "lines" in written.getvalue()
