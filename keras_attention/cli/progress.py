@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from math import ceil
 from typing import TypeVar
 
 from rich.console import Console
@@ -18,19 +20,52 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
-
-_PERIOD = 3600.0
-"""Seconds over which the speed is averaged: a run or a batch may take minutes."""
 
 Item = TypeVar("Item")
 
 Advance = Callable[[int], None]
 """A function to call with the number of items finished since its last call."""
+
+
+class Bar:
+    """A bar whose speed is the mean since it was added, so that items may finish in batches.
+
+    Args:
+        progress: Draws the bars.
+        description: The text before the bar.
+        total: Number of items; None if it is not known.
+        done: Number of items that were finished before.
+    """
+
+    def __init__(
+        self, progress: Progress, description: str, total: int | None, *, done: int = 0
+    ) -> None:
+        self._progress = progress
+        self._done: float = done
+        self.task = progress.add_task(
+            description, total=total, completed=done, first=done, last=None
+        )
+
+    def advance(self, count: float) -> None:
+        """Add a number of finished items."""
+        self.set(self._done + count)
+
+    def set(self, done: float) -> None:
+        """Set the number of finished items."""
+        if done != self._done:
+            self._done = done
+            self._progress.update(self.task, completed=done, last=self._progress.get_time())
+
+
+def _speed(task: Task) -> float | None:
+    """Return the mean number of items finished per second; None if it is not known."""
+    last, start = task.fields["last"], task.start_time
+    if last is None or start is None or last <= start:
+        return None
+    return float(task.completed - task.fields["first"]) / (last - start)
 
 
 class RateColumn(ProgressColumn):
@@ -46,8 +81,21 @@ class RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return the rate as text; empty until it is known."""
-        rate = task.finished_speed or task.speed
+        rate = _speed(task)
         return Text("" if rate is None else f"{rate:,.1f} {self.unit}/s")
+
+
+class TimeLeftColumn(ProgressColumn):
+    """A column with the time left, in hours, minutes and seconds."""
+
+    def render(self, task: Task) -> Text:
+        """Return the time left as text, `-:--:--` until it is known."""
+        rate = _speed(task)
+        if not rate or task.total is None:
+            return Text("-:--:--", style="progress.remaining")
+        waited = task.get_time() - task.fields["last"]
+        seconds = 0.0 if task.finished else (task.total - task.completed) / rate - waited
+        return Text(str(timedelta(seconds=ceil(max(0.0, seconds)))), style="progress.remaining")
 
 
 def shows_progress(*, prints: bool = False) -> bool:
@@ -87,24 +135,10 @@ def progress_bars(
         *columns,
         console=console,
         transient=transient,
-        speed_estimate_period=_PERIOD,
         redirect_stdout=sys.stdout.isatty(),  # what is piped must not be redirected
         disable=not (shown and console.is_terminal),
     ) as progress:
         yield progress
-
-
-def add_bar(progress: Progress, description: str, total: float | None) -> TaskID:
-    """Add a bar whose time left is known as soon as its first items are finished.
-
-    Args:
-        progress: The bars.
-        description: The text before the bar.
-        total: Number of items; None if it is not known.
-    """
-    task = progress.add_task(description, total=total)
-    progress.advance(task, 0)  # rich measures the speed from the first call on
-    return task
 
 
 @contextmanager
@@ -124,11 +158,10 @@ def show_progress(
     Yields:
         A function to call with the number of items finished since its last call.
     """
-    columns = MofNCompleteColumn(), RateColumn(unit), TimeRemainingColumn()
+    columns = MofNCompleteColumn(), RateColumn(unit), TimeLeftColumn()
     shown = total != 1 and (console is not None or shows_progress(prints=prints))
     with progress_bars(*columns, console=console, shown=shown) as progress:
-        task = add_bar(progress, unit, total)
-        yield lambda count: progress.advance(task, count)
+        yield Bar(progress, unit, total).advance
 
 
 def count_each(items: Iterable[Item], advance: Advance) -> Iterator[Item]:

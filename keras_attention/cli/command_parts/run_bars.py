@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress
 
-from keras_attention.cli.progress import add_bar, progress_bars
+from keras_attention.cli.progress import Bar, TimeLeftColumn, progress_bars
 from keras_attention.training.compare.comparison import Run, read_result
 from keras_attention.training.compare.jobs import Failure
 from keras_attention.training.metrics.metric_kinds import format_value
@@ -24,7 +24,7 @@ def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
         runs: The runs to train.
         console: Where to draw.
     """
-    columns = MofNCompleteColumn(), TimeRemainingColumn()
+    columns = MofNCompleteColumn(), TimeLeftColumn()
     with progress_bars(*columns, console=console, transient=True) as progress:
         yield RunBars(progress, len(runs))
 
@@ -39,35 +39,36 @@ class RunBars:
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
-        self._all = add_bar(progress, "runs", total)
-        self._tasks: dict[Path, tuple[Run, TaskID]] = {}
+        self._all = Bar(progress, "runs", total)
+        self._active: dict[Path, tuple[Run, Bar]] = {}
         self._total = total
         self._ended = 0
 
     def start(self, run: Run) -> None:
         """Add the bar of a run that starts."""
-        task = add_bar(self._progress, run.folder.name, _checkpoints(run))
-        self._tasks[run.folder] = run, task
+        done, _ = RunFolder(run.folder).last_checkpoint()
+        bar = Bar(self._progress, run.folder.name, _checkpoints(run), done=done)
+        self._active[run.folder] = run, bar
 
     def end(self, run: Run, failure: Failure | None) -> None:
         """Remove the bar of a run that ended, and print the result."""
-        _, task = self._tasks.pop(run.folder)
-        self._progress.remove_task(task)
+        _, bar = self._active.pop(run.folder)
+        self._progress.remove_task(bar.task)
         self._ended += 1
-        self._progress.update(self._all, completed=self._ended)
+        self._all.set(self._ended)
         result = f"failed: {failure.reason}" if failure else _in_words(run)
         line = f"{self._ended}/{self._total}  {run.folder.name}  {result}"
         self._progress.console.print(line, markup=False)
 
     def update(self) -> None:
         """Update the bars to the last checkpoint of each active run."""
-        active = 0.0
-        for run, task in self._tasks.values():
+        finished = float(self._ended)
+        for run, bar in self._active.values():
             done, _ = RunFolder(run.folder).last_checkpoint()
-            self._progress.update(task, completed=done)
+            bar.set(done)
             if total := _checkpoints(run):
-                active += done / total
-        self._progress.update(self._all, completed=self._ended + active)
+                finished += done / total
+        self._all.set(finished)
 
 
 def _checkpoints(run: Run) -> int | None:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,9 +83,9 @@ def _describe(dataset: "Dataset") -> None:
 
 def _fetch_all(files: "Sequence[DataFile]", folder: Path) -> None:
     """Download the files one after the other, each with a progress bar on a terminal."""
-    from rich.progress import DownloadColumn, TimeRemainingColumn
+    from rich.progress import DownloadColumn
 
-    from keras_attention.cli.progress import add_bar, progress_bars
+    from keras_attention.cli.progress import Bar, TimeLeftColumn, progress_bars
     from keras_attention.training.data import fetch
 
     def open_url(url: str) -> Any:
@@ -94,15 +93,14 @@ def _fetch_all(files: "Sequence[DataFile]", folder: Path) -> None:
         response = fetch.open_url(url)
         size = response.headers.get("Content-Length") or ""
         if size.isdecimal():
-            progress.update(task, total=int(size))
+            progress.update(bar.task, total=int(size))
         return response
 
-    with progress_bars(DownloadColumn(), TimeRemainingColumn()) as progress:
+    with progress_bars(DownloadColumn(), TimeLeftColumn()) as progress:
         for file in files:
-            task = add_bar(progress, file.path, None)
-            advance = partial(progress.advance, task)
-            fetch.fetch_file(file, folder, opener=open_url, advance=advance)
-            progress.update(task, total=progress.tasks[task].completed)
+            bar = Bar(progress, file.path, None)
+            fetch.fetch_file(file, folder, opener=open_url, advance=bar.advance)
+            progress.update(bar.task, total=progress.tasks[bar.task].completed)
             print(f"Fetched {folder / file.path}")
 
 

@@ -30,6 +30,15 @@ def test_the_time_left_is_shown_after_the_first_items(terminal):
     assert re.search(r"1/4000.*lines/s.*0:0\d:\d\d", terminal.file.getvalue())
 
 
+def test_the_speed_is_the_mean_also_if_items_finish_in_batches(terminal):
+    with show_progress(4_000, unit="lines", console=terminal) as advance:
+        time.sleep(0.1)
+        for _ in range(2_000):
+            advance(1)
+    (rate,) = re.findall(r"2000/4000.* ([\d,]+\.\d) lines/s", terminal.file.getvalue())[-1:]
+    assert float(rate.replace(",", "")) < 20_001
+
+
 def test_a_single_item_has_no_bar(terminal):
     with show_progress(1, unit="lines", console=terminal) as advance:
         advance(1)
