@@ -169,7 +169,7 @@ def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):
         ),
         (["--vary", "units=8", "--lengths", "9,9"], "error: --lengths must be rising numbers"),
         (["--vary", "units=8", "--show"], "no run of this comparison has finished yet."),
-        ([], "error: A comparison needs --vary"),
+        ([], "error: expected --vary KEY=VALUE,VALUE or --also"),
     ],
 )
 def test_what_cannot_be_compared_is_said_before_anything_is_trained(
