@@ -115,8 +115,10 @@ USAGE = {
     "beam of an export": Case("translate model/1 --beam 99", "--beam must be from 1 to 16"),
     "limits of an export": Case("export model --max-batch 0", "'--max-batch'"),
     "nbest of an export": Case("translate model/1 --nbest 2", "--nbest must be from 1 to the beam"),
-    "beam of TFLite": Case("translate model/dates.tflite --beam 9", "for beams of 4, or 1"),
-    "nbest of TFLite": Case("translate model/dates.tflite --nbest 5", "over the beam width, 4"),
+    "beam of TFLite": Case("translate model/dates.tflite --beam 9", "--beam must be 4, the beam"),
+    "nbest of TFLite": Case(
+        "translate model/dates.tflite --nbest 5", "must not exceed the beam width, 4"
+    ),
     "resume and overwrite": Case(f"{TRAIN} --resume --overwrite", "choose one of them"),
     "nothing to plot": Case("plot model", "TEXT or --file LINES. Received: neither"),
     "text and lines to plot": Case("plot model x --file a --html a.html", "Received: both"),

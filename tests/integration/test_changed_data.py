@@ -205,7 +205,7 @@ def test_a_comparison_is_of_one_data(work, run, monkeypatch):
     again = run(*asked)
     kept = grid / "other-data-1"
     assert again.out.startswith(
-        f"{shown_message}; they are trained again, and the old ones are in grid/oth"
+        f"{shown_message}; they are trained again. The old runs are now in grid/oth"
     )
     assert "(other data)" not in again.out
     assert contents(kept) == old

@@ -113,8 +113,11 @@ def exact(outputs, targets, sources):
 
 
 def test_the_gate_measures_every_precision(large, converted, tmp_path):
-    gate = measure_variants(large, converted, PAIRS, Quality("exact", exact, True))
+    counts = []
+    quality = Quality("exact", exact, True)
+    gate = measure_variants(large, converted, PAIRS, quality, advance=counts.append)
     assert gate.lines == len(TEXTS)
+    assert sum(counts) == len(PAIRS) * (1 + len(PRECISIONS))  # for a progress bar
     assert [variant.precision for variant in gate.variants] == list(PRECISIONS)
     first = gate.variants[0]
     assert (first.share, first.tokens, first.sentences, first.loss) == (1, 1, 1, 0)

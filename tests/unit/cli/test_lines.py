@@ -79,7 +79,7 @@ def test_standard_input_of_other_bytes(monkeypatch, tmp_path):
 
 def test_closed_standard_input(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(InputError, match="standard input is closed; name a file"):
+    with pytest.raises(InputError, match="standard input is closed; give a FILE"):
         open_lines("-")
 
 

@@ -14,7 +14,7 @@ def test_evaluation(capsys):
     print_evaluation(Evaluation(outcomes), {"a"}, 1)
     assert capsys.readouterr().out.splitlines() == [
         "exact match  33.33%  of 3 pairs",
-        "             0.00%  of the 2 whose source does not stand in the training pairs too",
+        "             0.00%  of the 2 pairs whose source is not in the training pairs",
         "wrong        'b' gave 'y', expected '[red]'",
     ]
     print_evaluation(Evaluation(outcomes), {"other"}, 0)
@@ -25,7 +25,7 @@ def test_sources_that_are_all_in_the_training_pairs_have_no_share_of_their_own(c
     print_evaluation(Evaluation((("a", "x", "x"),)), {"a"}, 0)
     assert capsys.readouterr().out.splitlines() == [
         "exact match  100.00%  of 1 pairs",
-        "             the source of each of them is in the training pairs too",
+        "             the training pairs contain the source of each of these pairs",
     ]
 
 

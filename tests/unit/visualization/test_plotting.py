@@ -86,7 +86,7 @@ def test_a_hypothesis_is_a_number_of_a_translation(draw):
     for other in (True, 0.0, "0", None):
         with pytest.raises(ValueError, match="^`hypothesis` must be an integer. Received: "):
             draw(translation("a", "b"), hypothesis=other)
-    with pytest.raises(ValueError, match="^`hypothesis` is for a Translation; a matrix of weight"):
+    with pytest.raises(ValueError, match="^`hypothesis` must be 0 for a weights array; only a Tr"):
         draw(np.eye(1), hypothesis=1, source_tokens="a", target_tokens="b")
 
 
@@ -112,8 +112,8 @@ def test_a_matrix_of_weights_is_drawn_with_labels():
 @pytest.mark.parametrize(
     ("weights", "tokens", "message"),
     [
-        (np.eye(2), {}, "needs `source_tokens` and `target_tokens`. Received: ndarray without"),
-        (np.eye(2), {"source_tokens": "ab"}, "needs `source_tokens` and `target_tokens`"),
+        (np.eye(2), {}, "requires `source_tokens` and `target_tokens`. Received: ndarray without"),
+        (np.eye(2), {"source_tokens": "ab"}, "requires `source_tokens` and `target_tokens`"),
         (np.eye(2)[None], "ab", r"2 target tokens .* 2 source tokens.* shape \(1, 2, 2\)"),
         ([[1.0, 2.0]] * 2, "ab", "weights must be from 0 to 1. Received: weights from 1 to 2"),
         ([[np.nan, 1.0]] * 2, "ab", "weights must be from 0 to 1. Received: weights from nan"),
@@ -129,7 +129,7 @@ def test_a_matrix_that_cannot_be_drawn(draw, weights, tokens, message):
 
 @pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
 def test_a_translation_has_its_own_tokens(draw):
-    with pytest.raises(ValueError, match="are for a matrix of weights. Received: a Translation"):
+    with pytest.raises(ValueError, match="require a weights array. Received: a Translation"):
         draw(translation("a", "b"), source_tokens="ab")
 
 
@@ -452,5 +452,7 @@ def test_examples():
 
 @pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
 def test_a_translation_without_an_output_is_refused(draw):
-    with pytest.raises(InputError, match="expected an output to draw. Received: none for 'a'"):
+    with pytest.raises(
+        InputError, match="expected a hypothesis to display. Received: none for 'a'"
+    ):
         draw(Translation("a", ("a", "</s>"), ()))

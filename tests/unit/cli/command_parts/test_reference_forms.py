@@ -50,7 +50,7 @@ def make(tmp_path):
 def test_references_in_another_form_are_counted(make, target, report, count, form, capsys):
     print_notes([make("model", **target)], PAIRS, EvaluationReport(**report))
     noted = (
-        f"note: {count} of 4 references have another form than the model writes, {form}; "
+        f"note: {count} of 4 references are not in the form that the model writes, {form}; "
         "references and outputs are compared in that form.\n"
     )
     assert capsys.readouterr().err == (noted if count else "")
@@ -95,7 +95,7 @@ def test_exports_and_checkpoints_are_of_the_model_in_whose_folder_they_stand(mak
     every = ["", "1", "model.tflite", "checkpoints/epoch-0001.keras"]
     for paths in ([model / path] for path in every):
         print_notes(paths, PAIRS, EvaluationReport())
-        assert "note: 1 of 4 references have" in capsys.readouterr().err
+        assert "note: 1 of 4 references are not" in capsys.readouterr().err
     print_notes([model / path for path in every], PAIRS, EvaluationReport())
     assert capsys.readouterr().err.count("note: ") == 1
     print_notes([model.parent / "alone.tflite"], PAIRS, EvaluationReport())
@@ -113,7 +113,7 @@ def test_references_that_look_tokenized_are_noted_for_bleu_by_its_default(make, 
     print_notes([model], pairs[1:], EvaluationReport(metrics="bleu"))
     assert capsys.readouterr().err == ""
     print_notes([model], pairs, EvaluationReport(metrics="chrf,bleu"))
-    assert capsys.readouterr().err.startswith("note: the references look tokenized; BLEU's 13a")
+    assert capsys.readouterr().err.startswith("note: the references look tokenized, and BLEU's")
 
 
 def test_bleu_of_references_without_four_tokens_is_noted(make, capsys):

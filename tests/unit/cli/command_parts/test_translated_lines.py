@@ -1,18 +1,15 @@
 """`translate` prints one line for each line of input, with a stub translator."""
 
-import io
 import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from keras_attention.cli.command_parts.translated_lines import run_translate, translate_lines
 from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import Batch, OnError
-from keras_attention.cli.progress import show_progress
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Hypothesis, Translation
@@ -23,8 +20,8 @@ WRONG = [
     "{file}, line 4: expected at most 5 letters. Received: 6.",
 ]
 MISSING = (
-    "note: lines that are empty because no output had a finite score: 1; the model's weights may "
-    "be damaged."
+    "note: lines without output because no hypothesis has a finite score: 1; the model's weights "
+    "may be damaged."
 )
 
 
@@ -38,7 +35,7 @@ def translate(texts):
 
 
 def test_the_input_is_not_replaced(file):
-    with pytest.raises(InputError, match="--output must be another file"):
+    with pytest.raises(InputError, match="--output must not be a file that is read"):
         run_translate(translate, file, 2, Columns(), output=Path(file))
     assert Path(file).read_bytes() == LINES
 
@@ -131,13 +128,3 @@ def test_progress_is_for_terminals(file, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == "ONE\n\nFIVE\n"
     assert "5/5" in err and "lines/s" in err
-
-
-@pytest.mark.parametrize(("total", "shown"), [(4, "4/4"), (None, "4/?")])
-def test_progress_counts(total, shown):
-    written = io.StringIO()
-    console = Console(file=written, force_terminal=True, width=100)
-    with show_progress(total, unit="lines", console=console) as advance:
-        advance(1)
-        advance(3)
-    assert shown in written.getvalue() and "lines" in written.getvalue()

@@ -44,7 +44,7 @@ def test_fetch_then_check(tmp_path, capsys, unreachable):
     data("g2p", tmp_path, "kor", fetch=True)
     printed = capsys.readouterr()
     assert f"Fetched {tmp_path}/kor_dev.tsv\n" in printed.out
-    assert f"{tmp_path}: complete, 3 files of kor.\nNot there: ady, " in printed.out
+    assert f"{tmp_path}: complete, 3 files of kor.\nNot in the folder: ady, " in printed.out
     assert "warning: " in printed.err
     unreachable()
     data("g2p", tmp_path)
@@ -61,7 +61,7 @@ def test_fetching_gets_only_what_is_missing(tmp_path, unreachable):
     with pytest.raises(InputError, match="kor_dev.tsv: cannot be fetched .timed out."):
         data("g2p", tmp_path, "kor", fetch=True)
     (tmp_path / "kor_test.tsv").write_text("no phones\n")
-    with pytest.raises(InputError, match="kor_test.tsv, line 1.* Nothing that exists is overwr"):
+    with pytest.raises(InputError, match="kor_test.tsv, line 1.* Remove the file first: exist"):
         data("g2p", tmp_path, "kor", fetch=True)
     assert sorted(path.name for path in tmp_path.glob("kor*")) == ["kor_test.tsv", "kor_train.tsv"]
 

@@ -68,13 +68,13 @@ def test_names_of_folders_hold_no_separators(tmp_path):
     (run,) = planned(tmp_path, "learning_rate=0.5", overrides=["format=tsv"])
     assert run.folder.name == "learning_rate=0.5-seed1"
     assert run.result_file == tmp_path / "learning_rate=0.5-seed1.json"
-    with pytest.raises(InputError, match="`path=a/b` and `path=a b` would both be trained here"):
+    with pytest.raises(InputError, match="Received: the same one for `path=a/b` and `path=a b`"):
         planned(tmp_path, "path=a/b,a b", overrides=["format=tsv"])
 
 
 def test_a_folder_is_of_one_run_alone(tmp_path):
     first, second = expand_grid("copy", vary=["units=8,10"]).variants
-    with pytest.raises(InputError, match="`units=8` and `units=8` would both be trained here"):
+    with pytest.raises(InputError, match="Received: the same one for `units=8` and `units=8`"):
         plan_runs([first, replace(second, label=first.label)], 1, tmp_path)
 
 

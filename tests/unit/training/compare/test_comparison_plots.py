@@ -4,7 +4,7 @@ from keras_attention.training.compare.comparison import Result
 from keras_attention.training.compare.comparison_plots import (
     plot_alignment_error,
     plot_comparison,
-    plot_courses,
+    plot_learning_curves,
     plot_lengths,
     plot_metric,
 )
@@ -42,7 +42,7 @@ def test_the_metric_is_a_bar_a_variant_and_a_point_a_seed():
 
 
 def test_the_course_is_the_mean_of_the_seeds_that_came_so_far():
-    figure = plot_courses(ROWS)
+    figure = plot_learning_curves(ROWS)
     assert lines(figure) == {
         "luong $x$": ([1, 2, 3], [0.5, 0.75, 0.5]),
         "fixed vector": ([1, 2], [0, 0.125]),
@@ -70,7 +70,7 @@ def test_the_metric_by_length_where_it_was_measured():
 
 def test_a_metric_that_is_no_share_begins_at_zero():
     row = Row("a", 1, (result(31.0, (20.0, 31.0), metric="bleu"),))
-    (axes,) = plot_courses([row]).axes
+    (axes,) = plot_learning_curves([row]).axes
     assert axes.get_ylim()[0] == 0
     assert axes.get_ylim()[1] > 31
     assert plot_metric([row]).axes[0].get_xlabel() == "bleu"
