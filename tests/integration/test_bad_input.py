@@ -131,7 +131,7 @@ RECIPES = {
     "unknown recipe": Case("train date", "There is no recipe 'date'; the nearest is 'dates'"),
     "missing recipe": Case("train mine.toml", "mine.toml: expected a file that can be read"),
     "unknown data set": Case("data g2", "There is no data set 'g2'; the nearest is 'g2p'"),
-    "no TOML": Case("train a.toml", "a.toml: this is not TOML", {"a.toml": b"units"}),
+    "no TOML": Case("train a.toml", "a.toml: this is not valid TOML", {"a.toml": b"units"}),
     "unknown key": Case(
         "train a.toml", "Unknown key `model.unit`; the nearest is `model.units`",
         {"a.toml": b"[model]\nunit = 3\n"},

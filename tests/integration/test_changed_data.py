@@ -97,7 +97,7 @@ def test_a_run_that_lost_its_metrics_says_so_and_goes_on(work, run):
     (work / "run" / "metrics.csv").unlink()
     resumed = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
     assert resumed.code == 0
-    assert "metrics.csv: holds 0 of the run's 1 validations" in resumed.err
+    assert "metrics.csv: has 0 of the run's 1 validations" in resumed.err
     assert [row["epoch"] for row in RunFolder(work / "run").metrics()] == [1]
 
 

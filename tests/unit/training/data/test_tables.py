@@ -150,8 +150,8 @@ def test_columns_that_cannot_be_found(settings, message, write):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"source_column": "en"}, "a number from 1, or a name where data.header=true. Received: "),
-        ({"target_column": "0", "header": True}, "must be a number from 1"),
+        ({"source_column": "en"}, "a column name with data.header=true. Received: "),
+        ({"target_column": "0", "header": True}, "must be a number of at least 1"),
         ({"delimiter": ";"}, r"`data\.delimiter` requires data\.format='csv'"),
         ({"format": "csv", "delimiter": ""}, "must be one character"),
         ({"format": "csv", "delimiter": '"'}, "must be one character"),
