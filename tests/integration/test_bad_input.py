@@ -222,7 +222,7 @@ OUTPUTS = {
         "train dates --output a/b --set size=9 --set held_out=1", "a place that can be written",
         {"a": b""},
     ),
-    "no run": Case("train dates --output new --resume", "holds no run to resume"),
+    "no run": Case("train dates --output new --resume", "has no run to resume"),
     "other settings": Case(f"{RESUME} --set units=16", "Received: `units = 16`"),
     "picture under a file": Case("plot model x -o a/b.png", "a/b.png: expected", {"a": b""}),
     "picture's kind": Case("plot model x -o a.gif", "a.gif"),

@@ -30,7 +30,7 @@ def test_a_run_that_diverges_leaves_no_model(settings, run, tmp_path, eagerly):
     assert run("translate", folder).code == 2
     refused = run(*arguments[:4], *overrides(*SMALL), "--resume")
     assert refused.code == 2
-    assert "nothing is trained yet, so begin anew with --overwrite, or in another" in refused.err
+    assert "nothing has been trained yet, so start again with --overwrite or in an" in refused.err
 
 
 def test_a_run_that_diverges_later_keeps_its_best_model(run, tmp_path, eagerly, monkeypatch):
