@@ -183,10 +183,12 @@ DATA = {
         {"a.txt": b"1/1/70 1970-01-01\n"},
     ),
     "all too long": Case(
-        f"{TSV}=a.tsv --set max_source_length=1", "No pair is within the limits", {"a.tsv": GOOD}
+        f"{TSV}=a.tsv --set max_source_length=1",
+        "No pair is within the length limits",
+        {"a.tsv": GOOD},
     ),
     "held out too long": Case(
-        f"{TSV}=a.tsv --set validation_path=b.tsv", "No pair is within the limits",
+        f"{TSV}=a.tsv --set validation_path=b.tsv", "No pair is within the length limits",
         {"a.tsv": GOOD, "b.tsv": b"x" * 99 + b"\ty\n"},
     ),
     "parallel": Case(
