@@ -145,10 +145,10 @@ RECIPES = {
 }  # fmt: skip
 DATA = {
     "missing": Case(f"{TSV}=none.tsv", "none.tsv: expected a file that can be read"),
-    "missing folder": Case("train g2p --output new", "g2p --fetch` gets it"),
+    "missing folder": Case("train g2p --output new", "g2p --fetch`. Received: no such folder."),
     "unknown language": Case(
         "train g2p --output new --set folder=. --set language=xxx",
-        "expected this file for data.language='xxx', but the folder has files for: kor.",
+        "expected this file for data.language='xxx'. Received: a folder with files for: kor.",
         {"kor_train.tsv": GOOD},
     ),
     "data set not there": Case("data g2p", "keras-attention data g2p data/g2p --fetch` downloads"),
@@ -171,11 +171,11 @@ DATA = {
         {"a.xlsx": b"PK\x03\x04" + bytes(40)},
     ),
     "open quote": Case(
-        f"{TSV}=a.csv --set format=csv", "a.csv, line 2: expected a row of CSV, its quoted fields",
+        f"{TSV}=a.csv --set format=csv", "a.csv, line 2: expected a row of CSV with closed quoted",
         {"a.csv": b'a,b\nc,"d\n'},
     ),
     "no such column": Case(
-        f"{TSV}=a.tsv --set header=true --set source_column=x", "one column with the name 'x'",
+        f"{TSV}=a.tsv --set header=true --set source_column=x", "one column named 'x'",
         {"a.tsv": GOOD},
     ),
     "no date": Case(
