@@ -21,7 +21,7 @@ from ..tasks.known_alignments import KNOWN, known_alignments
 from .sequences import Guide, Weights
 
 SOFT_SUFFIX = ".jsonl"
-"""The ending of a file name that marks a file of weights."""
+"""The ending of a file name that marks a file of weights, before ".gz" if it is compressed."""
 
 _Row = TypeVar("_Row")
 
@@ -47,7 +47,7 @@ def read_guides(
         InputError: if there is no alignment, or the file does not fit the pairs.
     """
     path = find_file(config, "alignment_path")
-    if path and path.endswith(SOFT_SUFFIX):
+    if path.removesuffix(".gz").endswith(SOFT_SUFFIX):
         rows = _training_rows(config, seed, pairs, path, list(_read_weights(path)))
         for pair, (where, weights) in zip(pairs, rows, strict=True):
             _check_shape(codec, pair, weights, where)

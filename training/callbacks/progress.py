@@ -163,7 +163,7 @@ def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) ->
             f"The best {monitor}, {value}, was first reached after epoch {begun}; the model after "
             f"epoch {when} is kept, because it has the same value and a lower held-out loss."
         )
-    if len(rows) < plan.intervals:
+    if _step(rows[-1], plan) < plan.steps:
         message += (
             f" Training stopped after epoch {last} of {plan.epochs} "
             f"(training.patience={config.patience}), because no value after epoch {begun} was "

@@ -19,7 +19,9 @@ Vector = npt.NDArray[np.float32]
 
 _CHUNK = 1 << 20
 _LARGEST = float(np.finfo("float32").max)
-_BINARY = re.compile(rb"[0-9]+ [0-9]+\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
+_HEADER = re.compile(r"([0-9]{1,18}) ([0-9]{1,18})")
+"""Matches the first line of a text file. `int` rejects numbers with thousands of digits."""
+_BINARY = re.compile(rb"[0-9]{1,18} [0-9]{1,18}\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
 """Matches the start of a binary file: after the header comes a control character."""
 
 
@@ -113,7 +115,7 @@ def _binary_entries(stream: io.BufferedReader, path: str, width: int) -> Iterato
 def _text_entries(texts: Iterator[str], path: str, width: int) -> Iterator[Entry]:
     lines = enumerate((line.rstrip(" ") for line in texts), start=1)
     first = next(lines, (1, ""))
-    promised = re.fullmatch("([0-9]+) ([0-9]+)", first[1])
+    promised = _HEADER.fullmatch(first[1])
     if promised:
         _check_width(int(promised[2]), width, f"{path}, line 1")
     count = 0

@@ -142,11 +142,12 @@ class DataConfig(Section):
         for name in ("source_column", "target_column"):
             column = getattr(self, name)
             is_number = column.isascii() and column.isdecimal()
-            if column and (int(column) < 1 if is_number else not self.header):
+            in_range = is_number and len(column) < 10 and int(column) >= 1
+            if column and not (in_range if is_number else self.header):
                 raise InputError(
-                    f"`data.{name}` must be a number of at least 1, or a column name with "
-                    "data.header=true. "
-                    f"Received: data.{name}={column!r}, data.header={str(self.header).lower()}."
+                    f"`data.{name}` must be a number of at least 1, below 1,000,000,000, or a "
+                    f"column name with data.header=true. Received: data.{name}={column[:40]!r}, "
+                    f"data.header={str(self.header).lower()}."
                 )
 
 

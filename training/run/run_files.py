@@ -31,7 +31,7 @@ _VERSION = "VERSION"
 
 _TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
-_OURS = (
+_RUN_FILES = (
     *("metrics.csv", "times.csv", MODEL_FILE, SHORT_LIST_FILE, *_TOKENIZERS),
     *(DATA_FILE, HELD_OUT_FILE, TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
@@ -74,10 +74,10 @@ def check_removable(folder: Path) -> None:
             "choose another folder."
         )
     names = [path.name for path in (folder, real)]
-    ours = {RECIPE_FILE, VERSIONS_FILE}
+    always = {RECIPE_FILE, VERSIONS_FILE}
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
-        if name not in ours and not _is_ours(name, names):
+        if name not in always and not _is_run_file(name, names):
             raise InputError(
                 f"{path}: --overwrite only removes files that keras-attention wrote, and this is "
                 "another file; move it elsewhere, or choose another folder for the run."
@@ -108,14 +108,14 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(root) / name for name in (*links, *files))
 
 
-def _is_ours(name: str, folder_names: list[str]) -> bool:
+def _is_run_file(name: str, folder_names: list[str]) -> bool:
     """Return whether a path inside the folder is one that this library writes there."""
     exports = (f"{each}{end}" for each in folder_names for end in (".tflite", ".variants.json"))
     precisions = tuple(f"{each}." for each in folder_names)
     return (
         name in exports
         or (name.startswith(precisions) and name.endswith(".tflite") and "/" not in name)
-        or any(_matches(name.split("/"), pattern.split("/")) for pattern in _OURS)
+        or any(_matches(name.split("/"), pattern.split("/")) for pattern in _RUN_FILES)
         or any(part.startswith(".") and ".unfinished-" in part for part in name.split("/"))
     )
 

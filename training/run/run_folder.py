@@ -108,7 +108,7 @@ class RunFolder:
         has_fingerprints = read_run_data(self.path) is not None
         for old, new in zip(before, now, strict=True):
             is_epochs = new.startswith("epochs = ")
-            same_kind = old.endswith('""') == new.endswith('""')  # both name a file, or neither
+            same_kind = old.endswith(' = ""') == new.endswith(' = ""')  # both are files, or neither
             moved = has_fingerprints and sets_path(old) and same_kind
             if old != new and not moved and (epochs_fixed or not is_epochs):
                 reason = ", and a cosine schedule ends with its last epoch" if is_epochs else ""
@@ -212,8 +212,8 @@ class RunFolder:
 
     def _other_files(self) -> set[Path]:
         """Return the files in the folder, except for locks and leftovers of killed processes."""
-        ours = {*find_leftovers(self.path), self.path / TRAIN_LOCK}
-        return set(self.path.iterdir()) - ours
+        ignored = {*find_leftovers(self.path), self.path / TRAIN_LOCK}
+        return set(self.path.iterdir()) - ignored
 
     def _remove_leftovers(self) -> None:
         """Remove leftovers of killed processes in the folder and its subfolders."""

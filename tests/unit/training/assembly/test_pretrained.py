@@ -65,6 +65,7 @@ def test_an_exact_entry_is_preferred_and_otherwise_the_first_normalized_one(writ
             r"vectors.vec: expected 3 tokens \(the number on line 1\). Received: 1.",
         ),
         ("", "line 1: expected a token and its numbers"),
+        (f"1 {'9' * 5000}\nthe 1 2\n", "line 1: expected vectors of 2 numbers .* Received: 1."),
     ],
 )
 def test_an_invalid_text_file_of_vectors_is_an_error(write, text, message):

@@ -1,5 +1,6 @@
 """Alignments that guide training, from a file or a task to matrices in the batches."""
 
+import gzip
 import json
 
 import numpy as np
@@ -206,6 +207,17 @@ def test_weights_are_used_unchanged(tmp_path):
     }
     for (source, _, given), _ in batches.once():
         np.testing.assert_array_equal(given[0], expected[tuple(source.numpy()[0])])
+
+
+def test_a_compressed_file_of_weights_is_read(tmp_path):
+    guided = soft(tmp_path, SOFT)
+    plain = guides_of(guided, codec(), PAIRS)
+    (tmp_path / "links.jsonl.gz").write_bytes(
+        gzip.compress((tmp_path / "links.jsonl").read_bytes())
+    )
+    packed = recipe(tmp_path, alignment_path="links.jsonl.gz")
+    for one, other in zip(guides_of(packed, codec(), PAIRS), plain, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(

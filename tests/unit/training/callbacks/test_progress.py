@@ -86,6 +86,13 @@ def test_the_message_names_the_best_epoch_and_why_training_stopped(tmp_path):
     )
 
 
+def test_a_run_that_lost_early_metrics_did_not_stop_early(tmp_path):
+    message = best_of(tmp_path, "epoch,step,val_exact_match\n4,250,0.5\n5,300,0.25\n")
+    assert message == (
+        "The best val_exact_match, 50.00%, was reached after epoch 2.5; this model is kept."
+    )
+
+
 def test_a_run_without_held_out_pairs_keeps_the_last_model(tmp_path):
     message = best_of(tmp_path, "epoch,step,loss\n0,50,1.0\n")
     assert message == "No pairs are held out: the model after the last epoch is kept."

@@ -152,6 +152,7 @@ def test_ambiguous_or_missing_columns_are_an_error(settings, message, write):
     [
         ({"source_column": "en"}, "a column name with data.header=true. Received: "),
         ({"target_column": "0", "header": True}, "must be a number of at least 1"),
+        ({"source_column": "9" * 5000}, "below 1,000,000,000, or .* Received: .*'9{40}', data"),
         ({"delimiter": ";"}, r"`data\.delimiter` requires data\.format='csv'"),
         ({"format": "csv", "delimiter": ""}, "must be one character"),
         ({"format": "csv", "delimiter": '"'}, "must be one character"),

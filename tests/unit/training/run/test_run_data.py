@@ -125,6 +125,7 @@ def test_a_moved_file_does_not_count_as_changed(run, recipe, tmp_path):
     (tmp_path / "pairs.tsv").rename(tmp_path / "moved.tsv")
     moved = replace(recipe, data=replace(recipe.data, path=str(tmp_path / "moved.tsv")))
     run.check_same(moved)
+    run.check_same(replace(recipe, data=replace(recipe.data, path='/a "file"')))
     assert resume(run, moved)[0] == training
 
 
