@@ -30,8 +30,8 @@ class StopDiverged(keras.callbacks.Callback):
     Training has diverged if the loss of a step or, at a validation, a weight is not finite, if the
     held-out loss is NaN, or if the mean loss of a validation interval exceeds five times `log V`,
     the cross-entropy of uniform predictions over `V` target tokens. Each unit of
-    `training.guided_alignment` and `training.coverage_loss` raises this limit by the same amount,
-    and `training.l2` raises it by the penalty on the weights.
+    `training.guided_alignment` and `training.coverage_loss` raises this limit by another five times
+    `log V`, and `training.l2` raises it by the penalty on the weights.
 
     This callback must come before all callbacks that validate, save or log.
 

@@ -40,8 +40,8 @@ class DataConfig(Section):
     format: str = setting(
         "dates",
         "format of the files: free-form dates, tab-separated columns (tsv), columns with quoted "
-        "fields (csv) or two parallel files; or a task with generated pairs: letters to copy or "
-        "reverse, or sentences with a date",
+        "fields (csv) or two parallel files; or a task whose pairs are generated: copy letters, "
+        "reverse letters, or rewrite the date in a sentence",
         choices=("dates", *TABLES, "parallel", *TASKS),
     )
     delimiter: str = setting(
@@ -62,7 +62,7 @@ class DataConfig(Section):
         "", "code that replaces {target_language} in the paths of this section"
     )
     path: str = setting(
-        "", "training file (parallel: the sources); empty for dates: generate the pairs"
+        "", "training file (parallel: the sources); empty for dates and tasks: generate the pairs"
     )
     target_path: str = setting("", "file of the training targets (parallel only)")
     validation_path: str = setting(
@@ -164,17 +164,19 @@ class TextConfig(Section):
     )
     source_vocabulary_size: int = setting(
         0,
-        "most tokens in the source vocabulary (0 = no limit); subwords: their exact number (0 = "
-        "8000)",
+        "most source tokens to keep, special tokens not counted (0 = no limit); subwords: exact "
+        "number, special tokens counted (0 = 8000)",
         minimum=0,
     )
     target_vocabulary_size: int = setting(
         0,
-        "most tokens in the target vocabulary (0 = no limit); subwords: their exact number (0 = "
-        "8000)",
+        "most target tokens to keep, special tokens not counted (0 = no limit); subwords: exact "
+        "number, special tokens counted (0 = 8000)",
         minimum=0,
     )
-    min_count: int = setting(1, "rarer tokens (subwords: rarer characters) are unknown", minimum=1)
+    min_count: int = setting(
+        1, "tokens (subwords: characters) that occur less often are unknown", minimum=1
+    )
     source_normalization: str = setting("nfc", "Unicode normal form of sources", choices=FORMS)
     target_normalization: str = setting(
         "nfc", "Unicode normal form of targets; outputs are always nfc", choices=FORMS
@@ -253,7 +255,7 @@ class MechanismConfig(Settings):
 
 @dataclass(frozen=True)
 class ModelConfig(Section, MechanismConfig, LayerConfig):
-    """The architecture. A setting that the mechanism or decoder does not use may be an error."""
+    """The architecture. Settings that its parts do not use are ignored or rejected."""
 
     section = "model"
     source_embeddings: str = setting(
@@ -272,7 +274,7 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
     attention_units: int | None = redeclare(
         LayerConfig,
         "attention_units",
-        doc="width of the additive score and of the attentional vector; unset: units",
+        doc="width of the additive score and of the attentional vector; units by default",
     )
 
     @property
@@ -392,7 +394,7 @@ class TrainingConfig(Section):
     )
     bucket_width: int = setting(
         8,
-        "batches group pairs by length; this many lengths are one group",
+        "batches group pairs by length; this many consecutive lengths form one group",
         minimum=1,
         maximum=LONGEST,
     )
@@ -430,8 +432,8 @@ class TrainingConfig(Section):
     )
     short_list: int = setting(
         0,
-        "search only this many likely target tokens of each source token, and the 10 times as "
-        "many most frequent target tokens; for target vocabularies of 1024 tokens or more (0 = "
+        "number of likely target tokens that search considers for each source token, in addition "
+        "to 10 times as many frequent ones; for target vocabularies of 1024 tokens or more (0 = "
         "search all)",
         minimum=0,
         maximum=1_000,
