@@ -212,8 +212,11 @@ def test_translate_prints_links_of_words_and_by_threshold(run, models):
         ("align {m} {dates} --reverse {m} --symmetrize gdfa", "intersection, union, grow-diag-"),
         ("align {m} {dates} --soft --words", "--soft prints weights instead of links. Received"),
         ("align {m} {dates} --soft --gold dates", "--soft together with --gold"),
-        ("align {m} {sentences} --gold dates", "pair 1: expected one that dates makes. Received"),
-        ("align {m} {dates} --gold date-sentences", "pair 1: expected one that date-sentences"),
+        (
+            "align {m} {sentences} --gold dates",
+            "pair 1: expected a pair of the task 'dates'. Received",
+        ),
+        ("align {m} {dates} --gold date-sentences", "pair 1: expected a pair of the task 'date-"),
         ("align {m} {dates} --gold none.txt", "none.txt: expected a Pharaoh file, or one of"),
         ("align {m} {dates} --gold {dates}", "dates.tsv, line 1: expected links such as 0-2"),
         (

@@ -133,7 +133,7 @@ RECIPES = {
     "unknown recipe": Case("train date", "There is no recipe 'date'; the nearest is 'dates'"),
     "missing recipe": Case("train mine.toml", "mine.toml: expected a file that can be read"),
     "unknown data set": Case("data g2", "There is no data set 'g2'; the nearest is 'g2p'"),
-    "no TOML": Case("train a.toml", "a.toml: this is not TOML", {"a.toml": b"units"}),
+    "no TOML": Case("train a.toml", "a.toml: this is not valid TOML", {"a.toml": b"units"}),
     "unknown key": Case(
         "train a.toml", "Unknown key `model.unit`; the nearest is `model.units`",
         {"a.toml": b"[model]\nunit = 3\n"},
@@ -147,10 +147,10 @@ RECIPES = {
 }  # fmt: skip
 DATA = {
     "missing": Case(f"{TSV}=none.tsv", "none.tsv: expected a file that can be read"),
-    "missing folder": Case("train g2p --output new", "g2p --fetch` gets it"),
+    "missing folder": Case("train g2p --output new", "g2p --fetch`. Received: no such folder."),
     "unknown language": Case(
         "train g2p --output new --set folder=. --set language=xxx",
-        "expected this file for data.language='xxx', but the folder has files for: kor.",
+        "expected this file for data.language='xxx'. Received: a folder with files for: kor.",
         {"kor_train.tsv": GOOD},
     ),
     "data set not there": Case("data g2p", "keras-attention data g2p data/g2p --fetch` downloads"),
@@ -173,11 +173,11 @@ DATA = {
         {"a.xlsx": b"PK\x03\x04" + bytes(40)},
     ),
     "open quote": Case(
-        f"{TSV}=a.csv --set format=csv", "a.csv, line 2: expected a row of CSV, its quoted fields",
+        f"{TSV}=a.csv --set format=csv", "a.csv, line 2: expected a row of CSV with closed quoted",
         {"a.csv": b'a,b\nc,"d\n'},
     ),
     "no such column": Case(
-        f"{TSV}=a.tsv --set header=true --set source_column=x", "one column with the name 'x'",
+        f"{TSV}=a.tsv --set header=true --set source_column=x", "one column named 'x'",
         {"a.tsv": GOOD},
     ),
     "no date": Case(
@@ -185,10 +185,12 @@ DATA = {
         {"a.txt": b"1/1/70 1970-01-01\n"},
     ),
     "all too long": Case(
-        f"{TSV}=a.tsv --set max_source_length=1", "No pair is within the limits", {"a.tsv": GOOD}
+        f"{TSV}=a.tsv --set max_source_length=1",
+        "No pair is within the length limits",
+        {"a.tsv": GOOD},
     ),
     "held out too long": Case(
-        f"{TSV}=a.tsv --set validation_path=b.tsv", "No pair is within the limits",
+        f"{TSV}=a.tsv --set validation_path=b.tsv", "No pair is within the length limits",
         {"a.tsv": GOOD, "b.tsv": b"x" * 99 + b"\ty\n"},
     ),
     "parallel": Case(
@@ -224,7 +226,7 @@ OUTPUTS = {
         "train dates --output a/b --set size=9 --set held_out=1", "a path that can be written",
         {"a": b""},
     ),
-    "no run": Case("train dates --output new --resume", "holds no run to resume"),
+    "no run": Case("train dates --output new --resume", "has no run to resume"),
     "other settings": Case(f"{RESUME} --set units=16", "Received: `units = 16`"),
     "picture under a file": Case("plot model x -o a/b.png", "a/b.png: expected", {"a": b""}),
     "picture's kind": Case("plot model x -o a.gif", "a.gif"),

@@ -284,7 +284,7 @@ def test_run_that_is_done_resumes_to_more_epochs(run, copied):
     assert (copied / "model.keras").read_bytes() == weights
     fewer = run(*arguments, *overrides("epochs=1"))
     assert fewer.code == 2
-    assert "the run has been validated 2 times already; set `training.epochs`" in fewer.err
+    assert "the run already has 2 validations; increase `training.epochs`" in fewer.err
     assert "epochs = 2" in (copied / "recipe.toml").read_text()
     assert run(*arguments, *overrides("epochs=3")).code == 0
     assert (copied / "metrics.csv").read_text().count("\n") == 4

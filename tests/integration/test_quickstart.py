@@ -62,7 +62,7 @@ def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monke
 
     other = run("quickstart", "--output", tmp_path / "models", *TINY, "--set", "units=32")
     assert (other.code, other.err.count("\n")) == (2, 1)
-    assert "the run was started with `units = 16`; give the same settings again" in other.err
+    assert "the run was started with `units = 16`; use the same settings again" in other.err
 
     weights = (tmp_path / "models" / "dates" / "model.keras").stat()
     # What is exported a second time is equal, as other tests show, and takes as long as the first.

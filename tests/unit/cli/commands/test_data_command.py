@@ -58,7 +58,7 @@ def test_fetching_gets_only_what_is_missing(tmp_path, unreachable):
     (tmp_path / "kor_dev.tsv").unlink()
     with pytest.raises(InputError, match="kor_dev.tsv.* is missing; .* --languages kor --fetch`"):
         data("g2p", tmp_path)
-    with pytest.raises(InputError, match="kor_dev.tsv: cannot be fetched .timed out."):
+    with pytest.raises(InputError, match="kor_dev.tsv: cannot be downloaded .timed out."):
         data("g2p", tmp_path, "kor", fetch=True)
     (tmp_path / "kor_test.tsv").write_text("no phones\n")
     with pytest.raises(InputError, match="kor_test.tsv, line 1.* Remove the file first: exist"):
@@ -70,8 +70,11 @@ def test_fetching_gets_only_what_is_missing(tmp_path, unreachable):
     ("arguments", "message"),
     [
         (("g2",), "There is no data set 'g2'; the nearest is 'g2p'"),
-        (("g2p", None, "kor,,fre"), "g2p: the languages are .* Received: ''"),
-        (("multi30k", None, "cs"), "multi30k: the languages are en, de, fr. Received: 'cs'"),
+        (("g2p", None, "kor,,fre"), "g2p: expected one of the languages .* Received: ''"),
+        (
+            ("multi30k", None, "cs"),
+            "multi30k: expected one of the languages en, de, fr. Received: 'cs'",
+        ),
     ],
 )
 def test_unknown_names(arguments, message, capsys):
