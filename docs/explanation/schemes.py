@@ -1,4 +1,4 @@
-"""Boxes and arrows: what is joined with what in the models that docs/attention.md explains."""
+"""Boxes and arrows: what is joined with what in the models that attention.md explains."""
 
 from __future__ import annotations
 

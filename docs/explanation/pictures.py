@@ -1,6 +1,6 @@
-"""Draws docs/pictures: python docs/pictures.py, or with names, such as scores learnt dates.
+"""Draw the pictures of attention.md: python docs/explanation/pictures.py [NAME ...].
 
-Most pictures show variables of docs/attention.md, whose code is run first; `dates` trains six small
+Most pictures show variables of attention.md, whose code is run first; `dates` trains six small
 models, in about four minutes.
 """
 
