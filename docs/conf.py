@@ -4,10 +4,11 @@ import os
 import sys
 from pathlib import Path
 
+from keras_attention.cli.native_messages import hide_start_messages
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
-# The command line's variables: no start-up messages among the warnings of Sphinx.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+hide_start_messages(os.environ)  # of TensorFlow, which autodoc imports
 
 project = "keras-attention"
 author = "the authors of keras-attention"
@@ -17,7 +18,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "repository_links",
-    "command_help",
+    "generated_reference",
+    "docstrings",
     "mathml",
 ]
 
@@ -30,7 +32,7 @@ html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
 
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["dollarmath", "deflist"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # the notebook is shown as it was committed, unless -D says otherwise
@@ -41,6 +43,8 @@ nb_execution_in_temp = True
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+napoleon_use_ivar = True
+napoleon_use_rtype = False
 napoleon_numpy_docstring = False
-napoleon_custom_sections = [("Call arguments", "params_style"), ("Reference", "references")]
-suppress_warnings = ["config.cache"]
+napoleon_custom_sections = [("Call arguments", "params_style"), "Reference"]
+smartquotes_action = "D"  # dashes only: quotes are code more often than not
