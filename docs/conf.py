@@ -39,6 +39,8 @@ nb_execution_mode = "off"  # the notebook is shown as it was committed, unless -
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_in_temp = True
+nb_output_stderr = "remove"
+nb_merge_streams = True
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
