@@ -34,8 +34,8 @@ def describe_other(model: Any) -> str:
 def describe_class(name: str) -> str:
     """Describe the Keras model that was received in place of a `Seq2Seq` by its class's name."""
     return (
-        f"Received: {name[:_SHOWN]}. Only a Seq2Seq can search and be exported; docs/python.md, "
-        "'From a functional model', shows how one takes over the weights."
+        f"Received: {name[:_SHOWN]}. Only a Seq2Seq can search and be exported; "
+        "docs/how-to/python.md, 'From a functional model', shows how one takes over the weights."
     )
 
 

@@ -1,4 +1,4 @@
-"""A model that the user trains, from arrays to text and to exports; docs/python.md runs."""
+"""A model that the user trains, from arrays to text and to exports; docs/how-to/python.md runs."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ from keras_attention.export.graphs.portable import portable_copy
 from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 
-PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "python.md"
 TEXTS = ["one", "two one", "three", "", "four"]
 LENGTHS = {"max_source_length": 9, "max_length": 5}
 
@@ -91,7 +91,11 @@ def functional_model():
     [
         (lambda: small(8), {}, "source vocabulary does not belong .* expected 8 .* Received: 7"),
         (lambda: small(7, 5), {}, "target vocabulary does not belong .* expected 5 .*ceived: 6"),
-        (functional_model, {}, "expected a Seq2Seq. Received: Functional. Only .* docs/python.md"),
+        (
+            functional_model,
+            {},
+            "expected a Seq2Seq. Received: Functional. Only .* docs/how-to/python.md",
+        ),
         (small, {"beam": 2}, "expected settings among .*beam_width, .* Received: 'beam'"),
         (
             small,

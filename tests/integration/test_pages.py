@@ -15,7 +15,7 @@ ELSEWHERE = ("attention.md", "attention.ko.md", "python.md")
 """Pages that `tests/unit/test_docs.py` and `test_from_model.py` run."""
 PAGES = [
     page
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     if page.name not in ELSEWHERE
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)

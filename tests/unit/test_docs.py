@@ -13,8 +13,8 @@ from keras_attention.attention.registry import MECHANISMS
 from keras_attention.training.recipe.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
-LESSONS = [ROOT / "docs" / name for name in ("attention.md", "attention.ko.md")]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LESSONS = [ROOT / "docs" / "explanation" / name for name in ("attention.md", "attention.ko.md")]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
@@ -57,7 +57,7 @@ def test_the_lesson_has_one_code_in_both_languages():
     assert english == korean
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_local_links_and_pictures_exist(page):
     for link in LINK.findall(FENCED.sub("", page.read_text(encoding="utf-8"))):
         path, _, anchor = link.partition("#")
@@ -69,7 +69,7 @@ def test_local_links_and_pictures_exist(page):
 
 
 def test_pictures_can_be_drawn_from_the_lesson(lesson, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "explanation"))
     drawing = importlib.import_module("pictures")
     assert {f"{name}.png" for name in drawing.PICTURES} == set(
         os.listdir(drawing.HERE / "pictures")
@@ -82,7 +82,7 @@ def test_pictures_can_be_drawn_from_the_lesson(lesson, monkeypatch):
 
 
 def test_every_picture_is_shown_in_both_languages_and_small():
-    pictures = set((ROOT / "docs/pictures").iterdir())
+    pictures = set((ROOT / "docs/explanation/pictures").iterdir())
     for page in LESSONS:
         links = LINK.findall(page.read_text(encoding="utf-8"))
         assert {page.parent / link for link in links if link.startswith("pictures/")} == pictures
@@ -101,4 +101,6 @@ def test_the_table_of_mechanisms_is_that_of_the_registry():
         kind = row.class_name and f"`{row.class_name}`"
         rows.append((f"`{row.name}`", kind, row.doc, ", ".join(settings)))
     table = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
-    assert f"\n{table}\n" in (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), table
+    assert f"\n{table}\n" in (ROOT / "docs" / "how-to" / "mechanisms.md").read_text(
+        encoding="utf-8"
+    ), table

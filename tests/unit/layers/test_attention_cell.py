@@ -183,7 +183,9 @@ def test_attentional_vector_is_as_wide_as_the_units_unless_told():
     "placement, attention", [("before", BahdanauAttention(3)), ("after", None)]
 )
 def test_input_feeding_needs_an_attentional_vector(placement, attention):
-    message = "`input_feeding` feeds the attentional vector, .* Received: (attention=None|placement)"
+    message = (
+        "`input_feeding` feeds the attentional vector, .* Received: (attention=None|placement)"
+    )
     with pytest.raises(ValueError, match=message):
         AttentionCell(4, attention, placement=placement, input_feeding=True)
 

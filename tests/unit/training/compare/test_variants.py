@@ -144,7 +144,10 @@ def test_a_value_in_quotes_may_hold_a_comma():
         ({"vary": ["name=a,b"]}, r"`name` cannot be varied"),
         ({"vary": ["metric=exact_match,bleu"]}, r"`training.metric` cannot be .*; use --set"),
         ({"also": ["units=8", "metric=bleu"]}, r"`training.metric` cannot be varied"),
-        ({"also": ["name=x,units=8", "name=x,units=10"]}, r"must have different labels.*: `x` twice"),
+        (
+            {"also": ["name=x,units=8", "name=x,units=10"]},
+            r"must have different labels.*: `x` twice",
+        ),
         ({"vary": ["attention=luong"], "also": ["name=luong,units=8"]}, r"Received: `luong` twice"),
         ({"vary": ["units=8"], "overrides": ["epohcs=3"]}, r"Unknown key `epohcs`"),
         (

@@ -1,4 +1,4 @@
-"""Diagrams of boxes and arrows for the models that docs/attention.md explains."""
+"""Diagrams of boxes and arrows for the models that docs/explanation/attention.md explains."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Draw docs/pictures: all of them, or only the given names, such as "scores learnt dates".
+"""Draw docs/explanation/pictures: all of them, or only the given names, such as "scores learnt dates".
 
-Most pictures show variables of docs/attention.md, whose code runs first. `dates` trains six small
+Most pictures show variables of docs/explanation/attention.md, whose code runs first. `dates` trains six small
 models, which takes about four minutes.
 """
 
