@@ -213,7 +213,7 @@ def test_dropout_acts_in_training_alone(name):
     assert np.abs(to_numpy(training(SOURCE, TARGET_IN))[0] - expected[0]).max() > 1e-2
 
 
-@tensorflow_only("its graphs alone leave batch and length open")
+@tensorflow_only("only TensorFlow graphs accept any batch size and length")
 @one_of_each
 def test_one_graph_serves_every_batch_and_length(name):
     import tensorflow as tf

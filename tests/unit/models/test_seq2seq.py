@@ -195,14 +195,14 @@ def test_mixed_precision_is_near_full_precision():
     assert 0 < np.abs(logits - expected).max() < 0.1
 
 
-@tensorflow_only("JAX has no float64 unless told before it starts")
+@tensorflow_only("JAX supports float64 only if it is enabled before the start")
 def test_double_precision_stays_double():
     model = make("bahdanau", "before", dtype="float64")
     logits, _ = model.teacher_forced(*INPUTS)
     assert logits.dtype == "float64"
 
 
-@tensorflow_only("its graphs alone leave batch and length open")
+@tensorflow_only("only TensorFlow graphs accept any batch size and length")
 def test_one_graph_serves_every_batch_and_length():
     import tensorflow as tf
 
