@@ -130,24 +130,33 @@ def beam_search(
         map_tensors(lambda x: _by_beam(x, beam_width), prefix_of(constraints)),
         per_source,
     )
-    history = _History(
-        ops.zeros((max_length, *shape), "int32"),
-        ops.zeros((max_length, *shape), "int32") + ops.arange(beam_width, dtype="int32"),
-        ops.zeros((max_length, *shape, source_steps), "float32"),
-    )
     steps, live, history = run_steps(
         advance,
         lambda live: ops.all(live.beams.finished, axis=1),
         live,
-        history,
+        _empty_history(shape, max_length, source_steps),
         memory,
         max_length=max_length,
     )
-    beams = live.beams
-    if groups == 1:
+    return _collect(live.beams, history, steps, rules._replace(**live.per_source))
+
+
+def _empty_history(shape: Any, max_length: int, source_steps: Any) -> _History:
+    """Return a history in which every beam `[B, K]` continues itself with padding."""
+    zeros = ops.zeros((max_length, *shape), "int32")
+    return _History(
+        zeros,
+        zeros + ops.arange(shape[1], dtype="int32"),
+        ops.zeros((max_length, *shape, source_steps), "float32"),
+    )
+
+
+def _collect(beams: Beams, history: _History, steps: Tensor, ranking: Ranking) -> Hypotheses:
+    """Return the hypotheses of the last beams, best first over all groups."""
+    if ranking.groups == 1:  # one group is in this order already
         tokens, alignments = _trace_back(history, steps)
         return Hypotheses(tokens, beams.scores, alignments)
-    order = best_order(beams, rules._replace(**live.per_source))
+    order = best_order(beams, ranking)
     tokens, alignments = _trace_back(history, steps, order)
     return Hypotheses(tokens, take_places(beams.scores, order), alignments)
 

@@ -76,7 +76,7 @@ BEAMS = {
     "coverage": {"coverage_penalty": 0.8},
     "both penalties": {"coverage_penalty": 0.5, "length_penalty": 1.5},
     "penalised repetition": {"repetition_penalty": 2.0, "length_penalty": 1.0, "end": -1.0},
-    "groups alone": {"beam_width": 4, "groups": 2},
+    "groups": {"beam_width": 4, "groups": 2},
     "diverse pairs": {"beam_width": 4, "groups": 2, "group_diversity": 1.5},
     "diverse singles": {"beam_width": 3, "groups": 3, "group_diversity": 0.7},
     "diverse and all": {
@@ -210,10 +210,10 @@ def test_a_seed_generator_draws_new_samples():
 
 
 @pytest.mark.parametrize(
-    "likeliest", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}, {"temperature": 1e-6}]
+    "options", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}, {"temperature": 1e-6}]
 )
-def test_sampling_only_the_most_likely_token_equals_greedy_search(likeliest):
-    sampled, greedy = run(1, sample=True, beam_width=2, **likeliest), run(1)
+def test_sampling_only_the_most_likely_token_equals_greedy_search(options):
+    sampled, greedy = run(1, sample=True, beam_width=2, **options), run(1)
     for k in range(2):
         np.testing.assert_array_equal(sampled.tokens[:, k], greedy.tokens[:, 0])
         np.testing.assert_allclose(sampled.scores[:, k], greedy.scores[:, 0], rtol=1e-5)

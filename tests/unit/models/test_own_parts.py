@@ -51,9 +51,9 @@ def model_of(**settings):
 
 SOURCES = {
     "features": FEATURES,
-    "own encoder of features": FEATURES,
-    "own encoder and cell": IDS,
-    "pictures": normal(2, 4, 5, 1, seed=2),
+    "custom encoder of features": FEATURES,
+    "custom encoder and cell": IDS,
+    "images": normal(2, 4, 5, 1, seed=2),
     "ids that the encoder embeds": IDS,
 }
 
@@ -63,16 +63,16 @@ def settings_of(name):
     general, layers = LuongAttention("general"), keras.layers
     return {
         "features": {"source_shape": (None, 3), "attention": BahdanauAttention(5)},
-        "own encoder of features": {
+        "custom encoder of features": {
             "source_shape": (None, 3),
             "encoder": Halving(5),
             "attention": general,
         },
-        "own encoder and cell": {
+        "custom encoder and cell": {
             "encoder": Halving(5),
             "decoder": AttentionCell(7, general, layers=2, rnn="gru"),
         },
-        "pictures": {
+        "images": {
             "source_shape": (4, 5, 1),
             "encoder": keras.Sequential(
                 [layers.Conv2D(3, 2, padding="same"), layers.Reshape((20, 3))]
@@ -102,7 +102,7 @@ def test_saved_models_return_the_same_results(name, tmp_path):
 
 
 def test_fit_trains_every_weight():
-    model = model_of(**settings_of("own encoder of features"))
+    model = model_of(**settings_of("custom encoder of features"))
     model.build()
     before = to_numpy(model.trainable_variables)
     model.compile("sgd", MaskedCrossentropy())
@@ -122,12 +122,12 @@ def test_steps_of_zeros_are_padding():
 
 
 def test_compute_mask_of_the_encoder_masks_the_memory():
-    memory, _ = model_of(**settings_of("own encoder of features")).encode(FEATURES)
+    memory, _ = model_of(**settings_of("custom encoder of features")).encode(FEATURES)
     assert to_numpy(memory.mask).tolist() == [[True] * 3, [True, True, False]]
 
 
 def test_images_have_no_padding():
-    memory, _ = model_of(**settings_of("pictures")).encode(np.zeros((2, 4, 5, 1), "float32"))
+    memory, _ = model_of(**settings_of("images")).encode(np.zeros((2, 4, 5, 1), "float32"))
     assert to_numpy(memory.mask).all() and memory.mask.shape == (2, 20)
 
 

@@ -99,5 +99,5 @@ def test_training_with_xla_equals_training_without(name, one_gpu):
     model, loss = trained(MODELS[name])
     assert model.jit_compile and not plain.jit_compile
     assert loss == pytest.approx(expected, rel=1e-5)
-    for actual, wanted in zip(model.get_weights(), plain.get_weights(), strict=True):
-        np.testing.assert_allclose(actual, wanted, rtol=1e-3, atol=1e-4)
+    for actual, expected in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
