@@ -13,7 +13,7 @@ from keras_attention.decoding.beams import (
     best_order,
     first_beams,
 )
-from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
+from keras_attention.decoding.constraints import Constraints, carried_prefix, constrain
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, map_tensors, write_step
 from keras_attention.decoding.loop import run_steps
 from keras_attention.errors import check_positive
@@ -127,7 +127,7 @@ def beam_search(
         # Do not repeat the memory: all hypotheses of a source read it together.
         map_tensors(lambda x: ops.repeat(x[:, None], beam_width, axis=1), state),
         ops.zeros((*shape, max_length), "int32") if track_tokens else (),
-        map_tensors(lambda x: _by_beam(x, beam_width), prefix_of(constraints)),
+        map_tensors(lambda x: _by_beam(x, beam_width), carried_prefix(constraints)),
         per_source,
     )
     steps, live, history = run_steps(

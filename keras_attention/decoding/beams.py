@@ -128,9 +128,9 @@ def best_continuations(
     count = ops.shape(candidates.tokens)[2]
     tokens, finished = candidates.tokens, ops.expand_dims(beams.finished, -1)
     tokens = ops.where(finished, PAD_ID, tokens)
-    scores = sums = _continued(beams.scores, candidates.plain, finished)
+    scores = sums = _sum_continuations(beams.scores, candidates.plain, finished)
     if not _absent(beams.adjusted):
-        sums = _continued(beams.adjusted, candidates.adjusted, finished)
+        sums = _sum_continuations(beams.adjusted, candidates.adjusted, finished)
     lengths = beams.lengths + ops.cast(ops.logical_not(beams.finished), "int32")
     coverage = beams.coverage
     ranks = sums / ops.expand_dims(_penalty(lengths, ranking.length_penalty), -1)
@@ -179,7 +179,7 @@ def _narrow(beams: Beams, widths: Tensor) -> Beams:
     )
 
 
-def _continued(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
+def _sum_continuations(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
     """Return the sums `[B, K, C]` of all continuations."""
     # A hypothesis that has ended has one continuation, padding, which does not change its score.
     padding = ops.where(ops.equal(ops.arange(ops.shape(gains)[2]), 0), 0.0, IMPOSSIBLE)

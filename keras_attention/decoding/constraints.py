@@ -27,7 +27,7 @@ class Constraints:
         """Whether the constraints depend on the tokens generated so far."""
         return self.options.repetition_penalty != 1 or self.options.no_repeat_ngram > 0
 
-    def of_prefix(self, prefix: Tensor) -> "Constraints":
+    def with_prefix(self, prefix: Tensor) -> "Constraints":
         """Return the constraints with another `prefix` `[M, P]`, or unchanged if it is `()`."""
         return self if isinstance(prefix, tuple) else replace(self, prefix=prefix)
 
@@ -73,7 +73,7 @@ def make_constraints(
     return constraints if needed else None
 
 
-def prefix_of(constraints: Constraints | None) -> Tensor:
+def carried_prefix(constraints: Constraints | None) -> Tensor:
     """Return the prefix `[N, P]` that a search carries in its state, or `()`."""
     return () if constraints is None or constraints.prefix is None else constraints.prefix
 
@@ -88,12 +88,12 @@ def constrain(
         logits: `[N, V]`.
         t: the step, counted from 0.
         generated: the tokens so far, as for `Constraints`.
-        prefix: the rows of `prefix_of` for these hypotheses.
+        prefix: the rows of `carried_prefix` for these hypotheses.
     """
     log_probs, allowed = log_probabilities(logits)
     if constraints is None:
         return allowed, allowed
-    adjusted = constraints.of_prefix(prefix)(log_probs, allowed, t, generated)
+    adjusted = constraints.with_prefix(prefix)(log_probs, allowed, t, generated)
     return ops.where(adjusted > IMPOSSIBLE / 2, log_probs, IMPOSSIBLE), adjusted
 
 

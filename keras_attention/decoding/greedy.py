@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
+from keras_attention.decoding.constraints import Constraints, carried_prefix, constrain
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, write_step
 from keras_attention.decoding.loop import run_steps
 from keras_attention.decoding.top_tokens import top_tokens
@@ -103,7 +103,7 @@ def extend(
         ops.zeros((batch,), "float32"),
         ops.zeros((batch,), "bool"),
         state,
-        prefix_of(constraints),
+        carried_prefix(constraints),
     )
     history = (
         ops.zeros((max_length, batch), "int32"),

@@ -82,7 +82,7 @@ def _run_dropping(
             lambda t, live, history: (t + 1, *advance(t, live, history, memory)),
             (t, live, history),
         )
-        results = _merged(results, (live, history), rows, count)
+        results = _merge(results, (live, history), rows, count)
         (left,) = ops.nonzero(ops.logical_not(finished(live)))
         left = ops.cast(left, "int32")
         return (
@@ -109,7 +109,7 @@ def _run_dropping(
     return steps, live, history
 
 
-def _merged(results: Any, found: Any, rows: Tensor, count: Tensor) -> Any:
+def _merge(results: Any, found: Any, rows: Tensor, count: Tensor) -> Any:
     """Return the results of all `count` sources, with `found` at the indices `rows` `[R]`."""
     absent = ops.full((count,), -1, "int32")
     found_rows = ops.arange(ops.shape(rows)[0], dtype="int32")

@@ -120,7 +120,7 @@ def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
     """
     if 0 < top_k < logits.shape[-1]:
         largest, _ = ops.top_k(logits, top_k)
-        logits = _first_of(logits, largest[:, -1:], top_k)
+        logits = _keep_first(logits, largest[:, -1:], top_k)
     if top_p < 1:
         ordered, _ = ops.top_k(logits, logits.shape[-1])
         probabilities = ops.softmax(ordered, axis=-1)
@@ -129,7 +129,7 @@ def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
         kept = ops.logical_or(before < top_p, ops.arange(logits.shape[-1]) == 0)
         least = ops.min(ops.where(kept, ordered, ordered[:, :1]), axis=-1, keepdims=True)
         count = ops.sum(ops.cast(kept, "int32"), axis=-1, keepdims=True)
-        logits = _first_of(logits, least, count)
+        logits = _keep_first(logits, least, count)
     return logits
 
 
@@ -141,7 +141,7 @@ def draw(logits: Tensor, points: Tensor) -> Tensor:
     return ops.sum(ops.cast(cumulative <= points, "int32"), axis=-1)
 
 
-def _first_of(logits: Tensor, least: Tensor, count: int | Tensor) -> Tensor:
+def _keep_first(logits: Tensor, least: Tensor, count: int | Tensor) -> Tensor:
     """Keep the first `count` logits of at least `least`; set the others to -inf."""
     above, equal = logits > least, ops.cast(ops.equal(logits, least), "int32")
     room = count - ops.sum(ops.cast(above, "int32"), axis=-1, keepdims=True)

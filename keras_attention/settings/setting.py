@@ -84,7 +84,7 @@ class Setting:
             return self.default
         if self.other is not None and self.other(value):
             return value
-        accepted = self._converted(value)
+        accepted = self._convert(value)
         if accepted is None or not self._in_range(accepted):
             self._refuse(value, self.expected)
         if type(accepted) is int and self.below is None and accepted > LARGEST:
@@ -112,7 +112,7 @@ class Setting:
     def _is_unset(self, value: object) -> bool:
         return isinstance(value, Real) and not isinstance(value, bool) and value == self.unset
 
-    def _converted(self, value: object) -> Any:
+    def _convert(self, value: object) -> Any:
         """Return the value in the type of the setting, or None if it has another type."""
         if isinstance(value, bool):  # in Python, a bool is an int too
             return value if self._type is bool else None

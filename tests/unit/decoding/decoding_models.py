@@ -32,7 +32,7 @@ SETTINGS = {
 
 
 @functools.cache
-def model_of(name, **options):
+def build_model(name, **options):
     """Return the model of a decoder, built once; `seeded` sets its weights."""
     settings = {**SETTINGS[name], **options}
     attention = settings.pop("attention")
@@ -44,7 +44,7 @@ def model_of(name, **options):
 
 def seeded(name, seed, scale=1.5, **options):
     """Return a model with random weights, large enough to tell hypotheses and alignments apart."""
-    return randomize(model_of(name, **options), seed=seed, scale=scale)
+    return randomize(build_model(name, **options), seed=seed, scale=scale)
 
 
 @functools.cache

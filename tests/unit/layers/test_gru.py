@@ -23,7 +23,7 @@ MASK = np.arange(4) < np.array(LENGTHS)[:, None]
 MEMORY = normal(2, 5, 6, seed=2)
 
 
-def of_keras(layer, **options):
+def make_keras_gru(layer, **options):
     """Return a Keras GRU with the weights of a layer of this package."""
     gru = keras.layers.GRU(layer.units, return_sequences=True, return_state=True, **options)
     gru.build((None, None, layer.cell.kernel.shape[0]))
@@ -36,8 +36,8 @@ def test_the_encoder_equals_the_keras_layers():
     encoder.build((None, None, 3))
     both = randomize(encoder).bidirectionals[0]
     memory, ((ahead_h, back_h),) = to_numpy(encoder(INPUTS, mask=MASK))
-    ahead, last_ahead = of_keras(both.forward_layer)(INPUTS, mask=MASK)
-    back, last_back = of_keras(both.backward_layer, go_backwards=True)(INPUTS, mask=MASK)
+    ahead, last_ahead = make_keras_gru(both.forward_layer)(INPUTS, mask=MASK)
+    back, last_back = make_keras_gru(both.backward_layer, go_backwards=True)(INPUTS, mask=MASK)
     expected = to_numpy(ops.concatenate([ahead, ops.flip(back, axis=1)], axis=-1))
     assert_close(memory[MASK], expected[MASK])
     assert_close((ahead_h, back_h), (last_ahead, last_back))
@@ -48,8 +48,8 @@ def test_a_decoder_step_equals_the_keras_cells():
     cell.build((None, 3), (None, None, 6))
     states = ((normal(2, 4, seed=3),), (normal(2, 4, seed=4),))
     output, state, _ = randomize(cell)(INPUTS[:, 0], cell.initial_state(states), MEMORY)
-    first, _ = of_keras(cell.lstms[0]).cell(INPUTS[:, 0], list(states[0]))
-    second, _ = of_keras(cell.lstms[1]).cell(first, list(states[1]))
+    first, _ = make_keras_gru(cell.lstms[0]).cell(INPUTS[:, 0], list(states[0]))
+    second, _ = make_keras_gru(cell.lstms[1]).cell(first, list(states[1]))
     assert_close((output, state.layers), (ops.add(first, second), ((first,), (second,))))
 
 

@@ -44,7 +44,7 @@ class Halving(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-def model_of(**settings):
+def make_model(**settings):
     sources = None if "source_shape" in settings else 10
     return Seq2Seq(sources, 8, **{"units": 6, "embedding": 4, **settings})
 
@@ -58,7 +58,7 @@ SOURCES = {
 }
 
 
-def settings_of(name):
+def make_settings(name):
     """Return the settings of a model for one of the `SOURCES`, with new layers."""
     general, layers = LuongAttention("general"), keras.layers
     return {
@@ -89,7 +89,7 @@ def settings_of(name):
 
 @pytest.mark.parametrize("name", list(SOURCES))
 def test_saved_models_return_the_same_results(name, tmp_path):
-    source, model = SOURCES[name], model_of(**settings_of(name))
+    source, model = SOURCES[name], make_model(**make_settings(name))
     logits = model((source, TARGET))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -102,7 +102,7 @@ def test_saved_models_return_the_same_results(name, tmp_path):
 
 
 def test_fit_trains_every_weight():
-    model = model_of(**settings_of("custom encoder of features"))
+    model = make_model(**make_settings("custom encoder of features"))
     model.build()
     before = to_numpy(model.trainable_variables)
     model.compile("sgd", MaskedCrossentropy())
@@ -114,7 +114,7 @@ def test_fit_trains_every_weight():
 
 
 def test_steps_of_zeros_are_padding():
-    model = model_of(source_shape=(None, 3), attention=BahdanauAttention(5), rnn="gru")
+    model = make_model(source_shape=(None, 3), attention=BahdanauAttention(5), rnn="gru")
     longer = np.pad(FEATURES, ((0, 0), (0, 4), (0, 0)))
     assert_close(model((longer, TARGET)), model((FEATURES, TARGET)))
     memory, _ = model.encode(FEATURES)
@@ -122,17 +122,17 @@ def test_steps_of_zeros_are_padding():
 
 
 def test_compute_mask_of_the_encoder_masks_the_memory():
-    memory, _ = model_of(**settings_of("custom encoder of features")).encode(FEATURES)
+    memory, _ = make_model(**make_settings("custom encoder of features")).encode(FEATURES)
     assert to_numpy(memory.mask).tolist() == [[True] * 3, [True, True, False]]
 
 
 def test_images_have_no_padding():
-    memory, _ = model_of(**settings_of("images")).encode(np.zeros((2, 4, 5, 1), "float32"))
+    memory, _ = make_model(**make_settings("images")).encode(np.zeros((2, 4, 5, 1), "float32"))
     assert to_numpy(memory.mask).all() and memory.mask.shape == (2, 20)
 
 
 def test_the_final_state_defaults_to_the_mean_of_the_memory():
-    model = model_of(**settings_of("ids that the encoder embeds"), bridge="copy", units=4)
+    model = make_model(**make_settings("ids that the encoder embeds"), bridge="copy", units=4)
     memory, state = model.encode(IDS)
     real = to_numpy(memory.mask)[..., None]
     mean = (to_numpy(memory.values) * real).sum(axis=1) / real.sum(axis=1)
@@ -158,7 +158,7 @@ class Broken(keras.layers.Layer):
     ],
 )
 def test_an_encoder_that_returns_something_else_is_refused(answer, message):
-    model = model_of(source_shape=(6, 3), encoder=Broken(answer), attention=LuongAttention())
+    model = make_model(source_shape=(6, 3), encoder=Broken(answer), attention=LuongAttention())
     with pytest.raises(ValueError, match=message):
         model.encode(ops.convert_to_tensor(FEATURES))
 
@@ -184,7 +184,7 @@ def test_an_encoder_that_returns_something_else_is_refused(answer, message):
 )
 def test_wrong_layers_are_refused(settings, error, message):
     with pytest.raises(error, match=message):
-        model_of(**{"attention": LuongAttention(), **settings})
+        make_model(**{"attention": LuongAttention(), **settings})
 
 
 def test_a_source_needs_either_a_vocabulary_or_a_shape():
@@ -194,6 +194,6 @@ def test_a_source_needs_either_a_vocabulary_or_a_shape():
 
 
 def test_a_source_with_a_wrong_number_of_axes_is_refused():
-    model = model_of(source_shape=(None, 3), attention=LuongAttention())
+    model = make_model(source_shape=(None, 3), attention=LuongAttention())
     with pytest.raises(ValueError, match=r"`source` must be features \[B, \*\(None, 3\)\]"):
         model.encode(IDS)
