@@ -91,7 +91,7 @@ def test_a_grid_goes_on_where_it_was_killed_and_is_told_again(run, tmp_path, mon
     again = run(*asked)
     assert again.code == 0
     left_out, nothing_left, *_ = again.out.splitlines()
-    reason = ".*: `model.input_feeding` feeds the attentional vector, .*"
+    reason = ".*: `model.input_feeding` feeds the attentional vector to .*"
     assert re.fullmatch(rf"not trained: luong before.*, bahdanau before[^:]*: {reason}", left_out)
     assert first.out.splitlines()[:2] == [left_out, "3 of 4 runs are already finished."]
     assert nothing_left == "4 of 4 runs are already finished."

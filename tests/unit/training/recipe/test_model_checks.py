@@ -111,8 +111,8 @@ def test_layers_depend_on_exactly_the_settings_that_are_not_ignored(
 REFUSED = {
     "decoder=gnmt attention=none": r"`model\.decoder` must be 'lstm' .*='gnmt', attention='none'\.",
     "decoder=transformer attention=none": r"must be 'lstm' without an `attention`\.",
-    "decoder=gnmt input_feeding=true": r"`model\.input_feeding` does not fit decoder='gnmt', ",
-    "decoder=transformer deep_output=true": r"`model\.deep_output` does not fit decoder='tran",
+    "decoder=gnmt input_feeding=true": r"`model\.input_feeding` must be false with decoder='gnmt',",
+    "decoder=transformer deep_output=true": r"`model\.deep_output` must be false with decoder='tr",
     "attention=monotonic mapping=sparsemax": r"`model\.mapping` with .*monotonic.* must be 'so",
     "attention=chunkwise mapping=entmax15": r"must be 'softmax', because .*: mapping='entmax15'\.",
     "decoder=transformer heads=3": r"a multiple of `heads`\. .*: units=8, heads=3\.",
@@ -120,9 +120,9 @@ REFUSED = {
     "attention=multi-head heads=3": r"`model\.units` and .*multiple .*: units=8, heads=3\.",
     "attention=multi-head heads=300": r"`model\.heads` with .* multiple .*: units=8, heads=300\.",
     "attention=multi-head attention_units=6": r"`model\.attention_units` .*: units=6, heads=4\.",
-    "encoder=transformer merge=sum": r"`model\.merge` .* must be 'concat', .*: merge='sum'\.",
+    "encoder=transformer merge=sum": r"`model\.merge` must be 'concat', .*: merge='sum'\.",
     "decoder=transformer bridge=copy": r"`model\.bridge` .*'dense', .*: bridge='copy'\.",
-    "encoder=transformer decoder=transformer layer_norm=true": r"`model\.layer_norm` is of LSTMs",
+    "encoder=transformer decoder=transformer layer_norm=true": r"`model\.layer_norm` must be False",
     "encoder=transformer decoder=transformer recurrent_dropout=0.3": r"must be 0\.0, its default,",
 }
 
