@@ -120,7 +120,7 @@ def test_hypotheses_of_a_source_share_its_memory(name):
     assert_close(shared, layer(queries, memory, memory_mask=mask))
 
 
-@tensorflow_only("its graphs alone leave the number of rows open")
+@tensorflow_only("only its graphs have an unknown number of rows")
 @pytest.mark.parametrize("name", ["dot", "coverage", "local-m"])
 def test_a_graph_of_unknown_batch_size_accepts_hypotheses_without_a_state(name):
     import tensorflow as tf

@@ -143,7 +143,7 @@ def test_probabilities_of_0_and_1_are_exact(size):
     assert_close(result, exact, atol=1e-7)
 
 
-@tensorflow_only("its graphs alone leave the length open")
+@tensorflow_only("only its graphs have an unknown length")
 def test_a_graph_of_unknown_length_gives_the_same_result():
     import tensorflow as tf
 

@@ -72,8 +72,8 @@ def paper(layer, weights, query, memory, mask):
 
 def order(content):
     """Return the indices of `v`, `W` and `U` in the list of Bahdanau's weights."""
-    wanted = content.v, content.query_projection.kernel, content.key_projection.kernel
-    return [next(i for i, x in enumerate(content.weights) if x is w) for w in wanted]
+    weights = content.v, content.query_projection.kernel, content.key_projection.kernel
+    return [next(i for i, x in enumerate(content.weights) if x is w) for w in weights]
 
 
 @every

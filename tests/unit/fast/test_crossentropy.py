@@ -13,9 +13,9 @@ TARGET = np.array([[3, 1, 2, 0], [4, 2, 0, 0]], "int32")
 def expected(logits, smoothing):
     """Return the losses and the gradient of each loss, in float64."""
     size = logits.shape[-1]
-    wanted = (1 - smoothing) * np.eye(size)[TARGET] + smoothing / size
+    target = (1 - smoothing) * np.eye(size)[TARGET] + smoothing / size
     log_probs = log_softmax(logits)
-    return -(wanted * log_probs).sum(-1), np.exp(log_probs) - wanted
+    return -(target * log_probs).sum(-1), np.exp(log_probs) - target
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])

@@ -43,7 +43,7 @@ def test_updates_equal_those_of_keras_adam(settings):
         np.testing.assert_allclose(*to_numpy([one.value, other.value]), rtol=1e-5, atol=1e-7)
 
 
-@tensorflow_only("it alone has sparse gradients")
+@tensorflow_only("only TensorFlow has sparse gradients")
 def test_the_update_of_a_sparse_gradient_is_that_of_keras():
     import tensorflow as tf
 
@@ -56,7 +56,7 @@ def test_the_update_of_a_sparse_gradient_is_that_of_keras():
     np.testing.assert_allclose(*found, rtol=1e-6)
 
 
-@tensorflow_only("the update of a scaled loss is a branch of its graph")
+@tensorflow_only("there the update of a scaled loss is a branch of the graph")
 def test_the_update_with_loss_scaling_is_that_of_keras():
     found = []
     for make in (FusedAdam, keras.optimizers.Adam):

@@ -62,12 +62,12 @@ def test_equals_keras_and_so_do_the_gradients(kind, go_backwards, masked, traini
     state = [normal(4, UNITS, seed=4), normal(4, UNITS, seed=5)][: 1 if kind == "gru" else 2]
     state = None if masked else state
     mask = ops.convert_to_tensor(MASK) if masked else None
-    (found, slopes), (expected, wanted) = (
+    (found, slopes), (expected, expected_slopes) = (
         results(layer, INPUTS, mask, state, training) for layer in layers
     )
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-6)
-    for one, other in zip(slopes, wanted, strict=True):
+    for one, other in zip(slopes, expected_slopes, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_the_gradient_of_recurrent_weights_equals_finite_differences(kind):
     assert (slope * direction).sum() == pytest.approx(expected, abs=5e-3)
 
 
-@tensorflow_only("its graphs alone leave shapes open")
+@tensorflow_only("only its graphs have unknown shapes")
 @every_kind
 @pytest.mark.parametrize("rows", [4, 0])
 def test_a_graph_of_unknown_shapes_has_the_same_gradients(kind, rows):

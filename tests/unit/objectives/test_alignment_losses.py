@@ -28,10 +28,10 @@ def coverage_reference(alignment, real):
 def guided_reference(alignment, real):
     total, steps = 0.0, 0
     for weights, given, row in zip(alignment, GIVEN, real, strict=True):
-        for step, wanted in zip(weights[row], given[row], strict=True):
+        for step, links in zip(weights[row], given[row], strict=True):
             steps += 1
-            if wanted.any():
-                total -= (wanted / wanted.sum() * np.log(step)).sum()
+            if links.any():
+                total -= (links / links.sum() * np.log(step)).sum()
     return total / steps
 
 

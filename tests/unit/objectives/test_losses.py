@@ -65,8 +65,8 @@ def test_the_gradient_is_the_difference_of_probabilities_and_target():
 
 def smoothed(logits):
     """Return the cross-entropy with the smoothed distribution over real tokens, in float64."""
-    wanted = 0.7 * np.eye(5)[TARGET] + 0.3 / 5
-    return -(wanted * log_softmax(logits)).sum(-1)[REAL].mean()
+    target = 0.7 * np.eye(5)[TARGET] + 0.3 / 5
+    return -(target * log_softmax(logits)).sum(-1)[REAL].mean()
 
 
 def test_smoothing_is_cross_entropy_with_the_smoothed_distribution():

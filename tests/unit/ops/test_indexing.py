@@ -21,7 +21,7 @@ def test_takes_the_places_of_each_row(width, rows):
         np.testing.assert_array_equal(found[row], x[row, chosen])
 
 
-@tensorflow_only("its graphs alone leave shapes open")
+@tensorflow_only("only its graphs have unknown shapes")
 def test_the_numbers_of_rows_and_entries_can_be_unknown():
     import tensorflow as tf
 

@@ -102,7 +102,7 @@ def test_symbolic_outputs_have_the_right_shapes():
     assert (first.shape, second.shape, last.shape) == ((None, 4, 2), (None, 4, 5), (None, 5))
 
 
-@tensorflow_only("its graphs alone leave the number of steps open")
+@tensorflow_only("only its graphs have an unknown number of steps")
 def test_one_graph_serves_every_number_of_steps():
     import tensorflow as tf
 
