@@ -30,7 +30,7 @@ def test_gives_the_translators_answers(variant, served):
 
 @few_variants
 def test_other_processes_must_load_it(served, monkeypatch):
-    with pytest.raises(TypeError, match="^a SavedModelTranslator cannot be pickled; make one in"):
+    with pytest.raises(TypeError, match="^a SavedModelTranslator cannot be pickled; create one in"):
         pickle.dumps(served)
     monkeypatch.setattr("keras_attention.translation.processes._forked", True)
     with pytest.raises(InputError, match="^a SavedModelTranslator cannot be used in a process for"):

@@ -234,7 +234,7 @@ def test_files_from_before_there_was_a_choice_are_read(codec):
 def test_a_missing_file_is_named(codec, name):
     files = codec.to_files()
     del files[name]
-    with pytest.raises(InputError, match=f"^somewhere: not a trained model .* {name} is missing"):
+    with pytest.raises(InputError, match=f"^somewhere: expected a model .* {name} is missing"):
         TextCodec.from_files(files, "somewhere")
 
 
@@ -325,7 +325,7 @@ def test_every_damage_of_the_settings_is_one_sentence(codec):
 
 def test_a_newer_format_is_refused_whatever_else_it_holds(codec):
     files = {**codec.to_files(), SETTINGS_FILE: b'{"format": 2, "pieces": []}'}
-    with pytest.raises(InputError, match=r"translator\.json: format 2 is not known"):
+    with pytest.raises(InputError, match=r"translator\.json: expected format 1, the only"):
         TextCodec.from_files(files, "somewhere")
 
 

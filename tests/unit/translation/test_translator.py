@@ -52,7 +52,7 @@ def test_weights_that_are_no_numbers_are_not_loaded(tmp_path):
     weight = translator.model.trainable_variables[-1]
     weight.assign(np.where(np.arange(weight.shape[-1]) == 0, np.nan, weight))
     translator.save(tmp_path)
-    with pytest.raises(InputError, match=r"model\.keras: holds weights that are not finite"):
+    with pytest.raises(InputError, match=r"model\.keras: expected finite weights"):
         Translator.load(tmp_path)
 
 
