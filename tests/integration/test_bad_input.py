@@ -239,9 +239,9 @@ MODELS = {
     "missing": Case("translate none a.txt", "none: no such folder", {"a.txt": b""}),
     "missing to export": Case("export none", "none: no such folder"),
     "missing to verify": Case("verify none", "none: no such folder"),
-    "untrained": Case("export model", "model: not a trained model", damage=empty),
-    "untrained to translate": Case("translate model", "not a trained model", damage=empty),
-    "untrained to verify": Case("verify model", "not a trained model", damage=empty),
+    "untrained": Case("export model", "model: expected a model that keras-att", damage=empty),
+    "untrained to translate": Case("translate model", "expected a model that keras", damage=empty),
+    "untrained to verify": Case("verify model", "expected a model that keras", damage=empty),
     "only started": Case("export model", "model.keras: no such file", damage=remove("model.keras")),
     "vocabulary missing": Case(
         "export model", "source.vocabulary.txt is missing", damage=remove("source.vocabulary.txt")

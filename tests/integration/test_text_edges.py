@@ -63,7 +63,7 @@ def test_what_is_no_text_has_one_error_in_every_runtime(runtimes):
     ):
         (shown_message,) = {message(runtime, texts, kind) for runtime in runtimes}
         assert re.search(
-            "`texts` must .*, of type|^text 2: expected (text of valid|a string)", shown_message
+            "`texts` must .*, of type|^text 2: expected (valid Unicode|a string)", shown_message
         )
 
 

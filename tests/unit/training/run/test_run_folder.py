@@ -384,5 +384,5 @@ def test_a_file_in_place_of_a_folder_is_an_error_before_training(name, kind, sta
     path = started.path / name
     path.parent.mkdir(exist_ok=True)
     path.touch() if kind == "file" else path.symlink_to("nothing")
-    with pytest.raises(InputError, match=f"{name}: expected a place .*Received: Not a directory"):
+    with pytest.raises(InputError, match=f"{name}: expected a path .*Received: Not a directory"):
         started.start(recipe, 2)
