@@ -118,7 +118,7 @@ def test_a_result_is_read_back_for_its_own_recipe_alone(tmp_path):
     replace(result, recipe=result.recipe + "[tomorrow]\nsetting = 1\n").save(run)
     assert read_result(run) is None
     run.result_file.write_text('{"recipe": 3')
-    with pytest.raises(InputError, match=r"units=8-seed1.json: damaged, .* Remove it"):
+    with pytest.raises(InputError, match=r"units=8-seed1.json: damaged, .* Remove the file"):
         read_result(run)
 
 

@@ -137,14 +137,23 @@ def test_a_value_in_quotes_may_hold_a_comma():
         ({"vary": ["attention"]}, r"key=value.*Received: 'attention'"),
         ({"vary": ["units=8,eight"]}, r"`model.units` must be an integer.*'eight'"),
         ({"also": ["units=8,placement"]}, r"key=value. Received: 'placement'"),
-        ({"also": ["units=8,model.units=9"]}, r"--also must name a key once.*`model.units` twice"),
+        (
+            {"also": ["units=8,model.units=9"]},
+            r"--also must contain each key once.*`model.units` twice",
+        ),
         ({"also": [""]}, r"--also must have the form key=value,key=value. Received: ''"),
-        ({"vary": ["units=8", "model.units=9"]}, r"--vary must name a key once.*`model.units`"),
+        (
+            {"vary": ["units=8", "model.units=9"]},
+            r"--vary must contain each key once.*`model.units`",
+        ),
         ({"vary": ["seed=1,2"]}, r"`seed` cannot be varied; use --seeds N"),
         ({"vary": ["name=a,b"]}, r"`name` cannot be varied"),
         ({"vary": ["metric=exact_match,bleu"]}, r"`training.metric` cannot be .*; use --set"),
         ({"also": ["units=8", "metric=bleu"]}, r"`training.metric` cannot be varied"),
-        ({"also": ["name=x,units=8", "name=x,units=10"]}, r"must have different labels.*: `x` twice"),
+        (
+            {"also": ["name=x,units=8", "name=x,units=10"]},
+            r"must have different labels.*: `x` twice",
+        ),
         ({"vary": ["attention=luong"], "also": ["name=luong,units=8"]}, r"Received: `luong` twice"),
         ({"vary": ["units=8"], "overrides": ["epohcs=3"]}, r"Unknown key `epohcs`"),
         (

@@ -98,7 +98,7 @@ def test_lengths_that_can_be_tested():
     check_lengths(load_recipe("dates"), [5])
     check_lengths(load_recipe("dates", ["held_out=0"]), [])
     check_lengths(load_recipe("copy", ["held_out=0"]), [5])
-    with pytest.raises(InputError, match="--lengths needs held-out pairs"):
+    with pytest.raises(InputError, match="--lengths requires held-out pairs"):
         check_lengths(load_recipe("dates", ["held_out=0"]), [5])
 
 

@@ -199,5 +199,5 @@ def test_unknown_names_are_named():
     [([], [], None), (["a"], ["a", "b"], None), (["a"], [[]], None), (["a"], ["a"], ["s", "t"])],
 )
 def test_numbers_that_do_not_fit_are_refused(outputs, references, sources):
-    with pytest.raises(ValueError, match="must be as many, at least one"):
+    with pytest.raises(ValueError, match="must have the same length, at least 1"):
         score("g2p_wer", outputs, references, sources)
