@@ -1,4 +1,4 @@
-"""Warnings before training about references that no output can equal."""
+"""Notes before training report targets that no output can equal."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ RECIPE, CODEC = recipe(), codec()
 
 @pytest.fixture
 def report(caplog):
-    """Return the sentences about held-out pairs."""
+    """Return the notes about held-out pairs."""
 
     def report(held_out, recipe=RECIPE, codec=CODEC, training=()):
         caplog.clear()
@@ -44,7 +44,7 @@ def report(caplog):
     return report
 
 
-def test_nothing_is_said_where_all_can_be_written(report):
+def test_no_note_is_logged_if_every_target_can_be_written(report):
     assert report([*KNOWN, (" My ", "My  NAME ")]) == []
 
 
@@ -64,7 +64,7 @@ def test_unknown_tokens_are_counted_and_copying_is_suggested(report):
     ]
 
 
-def test_copying_is_suggested_for_training_targets_where_nothing_is_held_out(report):
+def test_copying_is_suggested_from_training_targets_if_none_are_held_out(report):
     pairs = [("Ann", "Ann")] * 2 + [("my", "my")] * 98
     assert report([], training=pairs)[0].startswith("note: 2 of 100 (2.0%) training targets contai")
     assert report([], training=pairs + [("my", "my")] * 200) == []
@@ -79,7 +79,7 @@ def test_copying_is_suggested_for_training_targets_where_nothing_is_held_out(rep
         recipe(short_list=50),
     ],
 )  # fmt: skip
-def test_copying_is_not_suggested_where_it_cannot_be(report, unfit):
+def test_copying_is_not_suggested_if_the_recipe_does_not_allow_it(report, unfit):
     assert len(report([("Ann", "Ann")], unfit)) == 1
 
 
@@ -91,7 +91,7 @@ def test_targets_longer_than_outputs_are_counted(report):
     ]
 
 
-def test_bleu_of_short_targets_is_noted_and_nothing_may_go_by_it(report):
+def test_bleu_of_short_targets_is_noted_and_cannot_control_training(report):
     for watching in ({"patience": 2}, {"schedule": "plateau"}):
         with pytest.raises(InputError, match=r"cannot use .*'bleu' here: .*='chrf' or 'exact_ma"):
             check_metric(TrainingConfig(metric="bleu", **watching), CODEC, KNOWN)
