@@ -179,7 +179,7 @@ def test_unknown_words_are_replaced_by_source_words(run, unknowing):
     ("arguments", "message"),
     [
         ("evaluate {m} --metrics blue", "no metric 'blue'; the nearest is 'bleu'. Known: exact_"),
-        ("evaluate {m} --metrics bleu,", "There is no metric ''"),
+        ("evaluate {m} --metrics bleu,", "g2p_wer. Received: ''."),
         ("evaluate {m} --metrics bleu --tokenize x", "tokenizer must be one of 13a, char, "),
         ("evaluate {m} --metrics chrf --tokenize 13a", "--tokenize requires --metrics bleu"),
         ("evaluate {m} --lowercase", "--lowercase requires --metrics"),

@@ -1,4 +1,4 @@
-"""Every command has a file of its own, starts fast, and says in its help when to use it."""
+"""Every command has a separate file, starts fast, and its help says when to use it."""
 
 import inspect
 import json
