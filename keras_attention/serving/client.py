@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, NoReturn, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -217,6 +217,8 @@ class ServingClient:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
+        except CancelledError:  # another thread closed the client
+            raise ValueError(_CLOSED) from None
         finally:
             for future in waiting:
                 future.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -66,7 +66,8 @@ def _encode_pairs(
     """Return the encoded pairs before the first invalid one, and the error about it."""
     encoded: list[EncodedPair] = []
     for position, texts in enumerate(pairs):
-        if isinstance(texts, str | bytes) or len(texts) != len(SIDES):
+        is_pair = isinstance(texts, Collection) and not isinstance(texts, str | bytes)
+        if not is_pair or len(texts) != len(SIDES):
             problem = f"expected a source and a target. Received: {texts!r:.60}."
             return encoded, TextError(problem, position, "pair")
         ids = []

@@ -267,6 +267,34 @@ def test_closing_the_client_ends_its_pauses(server):
         translate("a")
 
 
+def test_closing_the_client_ends_the_requests_that_wait(server):
+    started, errors = threading.Event(), []
+
+    def predict(call, seconds):
+        started.set()
+        while not server.closed:
+            time.sleep(0.001)
+        raise ServingError("closed.")
+
+    def work(text):
+        with pytest.raises(ValueError) as error:
+            translate(text)
+        errors.append(str(error.value))
+
+    server.predict = predict
+    translate = connect(parallel=1)
+    threads = [threading.Thread(target=work, args=[text]) for text in ("a", "b")]
+    threads[0].start()
+    assert started.wait(10)
+    threads[1].start()
+    while not translate._pool._work_queue.qsize():
+        time.sleep(0.001)
+    translate.close()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(errors) == ["closed.", "the client is closed."]
+
+
 def test_versions(server):
     with connect() as translate:
         assert translate.versions() == {1: "AVAILABLE"}

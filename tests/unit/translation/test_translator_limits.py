@@ -135,7 +135,7 @@ def test_one_string_is_not_an_iterable_of_texts(translator):
     ):
         with pytest.raises(TypeError, match="must be an iterable of strings. Received: "):
             use()
-    for pair in ("ab", ("a",), ("a", "b", "c")):
+    for pair in ("ab", ("a",), ("a", "b", "c"), None, 3):
         with pytest.raises(TextError, match="^pair 1: expected a source and a target. Received: "):
             list(align_pairs(translator, [pair]))
 
