@@ -75,7 +75,7 @@ def test_a_run_that_was_begun_without_stripping_is_not_resumed(trained, tmp_path
     del settings["source_strip"]
     (tmp_path / SETTINGS_FILE).write_text(json.dumps(settings))
     before = contents(tmp_path)
-    with pytest.raises(InputError, match="tokenizers that the data gives now are not"):
+    with pytest.raises(InputError, match="tokenizers learned from the current data differ"):
         train(load_recipe(tmp_path / "recipe.toml"), tmp_path, resume=True)
     assert contents(tmp_path) == before
 
