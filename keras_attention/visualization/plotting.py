@@ -206,8 +206,7 @@ def _draw_matrix(axes: Axes, matrix: AlignmentMatrix, lettering: Lettering) -> N
 
 
 def _ticks(labels: list[str], cell: float, lettering: Lettering) -> dict[str, Any]:
-    """Return a label per cell, or for only some cells if cells are smaller than the smallest "
-    "font."""
+    """Return the labels, leaving some out if cells are smaller than the smallest font."""
     smallest, largest = _LABEL_POINTS
     every = ceil(smallest / (72 * cell))
     return {

@@ -138,13 +138,8 @@ def test_a_run_that_fails_is_told_with_its_reason(run, tmp_path):
     asked = ["compare", "copy", "--also", "short_list=5", "--output", tmp_path / "grid"]
     failed = run(*asked, *overrides(*TINY))
     assert failed.code == 2
-<<<<<<< HEAD
-    assert "1/1  short_list=5-seed1  failed: `training.short_list` needs 1024 " in failed.out
-    assert failed.err.startswith("error: 1 of 1 runs failed. Their .log files show the reason.")
-=======
     assert "1/1  short_list=5-seed1  failed: `training.short_list` requires a " in failed.out
-    assert failed.err.startswith("error: 1 of 1 runs failed; their .log files say why")
->>>>>>> s6-e
+    assert failed.err.startswith("error: 1 of 1 runs failed. Their .log files show the reason.")
 
 
 def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):

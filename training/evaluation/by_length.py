@@ -59,8 +59,10 @@ def check_lengths(recipe: Recipe, lengths: Sequence[int]) -> None:
 
 
 def _check_room(recipe: Recipe, lengths: Sequence[int]) -> None:
-    """Check that the targets fit a Transformer decoder; not for subwords, whose number is "
-    "unknown."""
+    """Check that the targets fit a Transformer decoder.
+
+    Subwords are not checked, because their number is unknown.
+    """
     name = recipe.text.target_tokenizer
     if recipe.model.decoder != "transformer" or name == SubwordTokenizer.name:
         return

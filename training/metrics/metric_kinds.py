@@ -111,8 +111,7 @@ class Ratio(TextMetric):
     def counts(
         self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
     ) -> Floats:
-        """Return the counts `[lines, 2]`; pooled lines of the same source have a total weight of "
-        "1."""
+        """Return the counts `[lines, 2]`; lines pooled by their source weigh 1 in total."""
         import numpy as np  # not at the top: the command line imports this module for its help
 
         pooled, weights = self._pooled(references, sources)
