@@ -294,7 +294,7 @@ MODELS = {
         damage=change("translator.json", '"max_length": 16', '"max_length": 0'),
     ),
     "newer format": Case(
-        "translate model", "translator.json: format 2 is not known",
+        "translate model", "translator.json: expected format 1, the",
         damage=change("translator.json", '"format": 1', '"format": 2'),
     ),
     "checkpoint truncated": Case(
