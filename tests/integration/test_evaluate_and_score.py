@@ -178,7 +178,7 @@ def test_unknown_words_are_replaced_by_source_words(run, unknowing):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("evaluate {m} --metrics blue", "no metric 'blue'; the nearest is 'bleu'. Known: exact_"),
+        ("evaluate {m} --metrics blue", "g2p_wer; the nearest is 'bleu'. Received: 'blue'."),
         ("evaluate {m} --metrics bleu,", "g2p_wer. Received: ''."),
         ("evaluate {m} --metrics bleu --tokenize x", "tokenizer must be one of 13a, char, "),
         ("evaluate {m} --metrics chrf --tokenize 13a", "--tokenize requires --metrics bleu"),
