@@ -1,4 +1,7 @@
-"""A model that the user trains, from arrays to text and to exports; docs/how-to/python.md runs."""
+"""A model that the user trains, from arrays to text and to exports.
+
+The code of docs/how-to/python.md runs, and that of own-parts.md, which continues it.
+"""
 
 import re
 from pathlib import Path
@@ -26,7 +29,7 @@ from keras_attention.export.graphs.portable import portable_copy
 from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "python.md"
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 TEXTS = ["one", "two one", "three", "", "four"]
 LENGTHS = {"max_source_length": 9, "max_length": 5}
 
@@ -38,9 +41,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(folder):
-    """Run the code of the page in an empty folder, and return its variables."""
+    """Run the code of the pages in an empty folder, and return its variables."""
     variables = {}
-    code = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    text = "\n".join((HOW_TO / name).read_text("utf-8") for name in ("python.md", "own-parts.md"))
+    code = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     kept = mock.patch.dict(MECHANISMS), mock.patch.dict(SCORES)
     with pytest.MonkeyPatch.context() as patch, kept[0], kept[1]:
         patch.chdir(folder)

@@ -11,7 +11,7 @@ from loopback import Served, over_grpc
 from keras_attention import Vocabulary, WordTokenizer
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = ("attention.md", "attention.ko.md", "python.md")
+ELSEWHERE = ("attention.md", "attention.ko.md", "python.md", "own-parts.md")
 """Pages that `tests/unit/test_docs.py` and `test_from_model.py` run."""
 PAGES = [
     page

@@ -3,19 +3,29 @@
 import doctest
 import importlib
 import io
+import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
+import keras_attention
+import keras_attention.export
+import keras_attention.serving
+import keras_attention.training
 from keras_attention.attention.registry import MECHANISMS
-from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.cli.commands import app
+from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
 
 ROOT = Path(__file__).parents[2]
 LESSONS = [ROOT / "docs" / "explanation" / name for name in ("attention.md", "attention.ko.md")]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NO_SETTINGS = {"data.json", "model.compile", "model.fit", "model.tflite"}
+"""Names in the pages that look like a section's setting."""
+FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 
@@ -104,3 +114,68 @@ def test_the_table_of_mechanisms_equals_the_registry():
     assert f"\n{table}\n" in (ROOT / "docs" / "how-to" / "mechanisms.md").read_text(
         encoding="utf-8"
     ), table
+
+
+def test_the_reference_has_every_public_name_once():
+    documented = [
+        name
+        for page in (ROOT / "docs" / "reference").glob("*.md")
+        for name in re.findall(r"^\.\. auto\w+:: (\S+)", page.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert len(documented) == len(set(documented))
+    packages = [keras_attention, keras_attention.training, keras_attention.export]
+    public = {f"{package.__name__}.{name}" for package in packages for name in package.__all__}
+    public |= {f"keras_attention.serving.{name}" for name in ("ServingClient", "ServingError")}
+    assert public - set(documented) == {"keras_attention.__version__"} & public
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "toml")], ids=lambda page: page.name
+)
+def test_recipes_of_a_page_can_be_loaded(page, tmp_path):
+    for number, (code, _) in enumerate(blocks(page, "toml")):
+        path = tmp_path / f"recipe{number}.toml"
+        path.write_text(code, encoding="utf-8")
+        load_recipe(path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_settings_that_a_page_names_exist(page):
+    sections = "|".join({key.partition(".")[0] for key in SETTINGS if "." in key})
+    named = re.findall(rf"`((?:{sections})\.[a-z]\w*)[`= ]", page.read_text(encoding="utf-8"))
+    assert set(named) - NO_SETTINGS <= set(SETTINGS)
+
+
+def commands_of(page):
+    """The command lines of a page, one a line."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    code = "\n".join(match[2] for match in FENCED.finditer(text) if not match[1])
+    return re.findall(r"^(?:.*[|$;] *|)keras-attention ([a-z][^|\n]*)", code, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands_of(page)], ids=lambda page: page.name
+)
+def test_commands_of_a_page_have_the_options_that_it_uses(page):
+    group = typer.main.get_command(app)
+    for line in commands_of(page):
+        name, *arguments = shlex.split(line, comments=True)
+        options = {each for param in group.commands[name].params for each in param.opts}
+        used = {word.partition("=")[0] for word in arguments if word.startswith("--")}
+        assert used <= options, line
+
+
+def test_the_tutorial_is_committed_as_it_ran():
+    path = ROOT / "docs" / "tutorial" / "dates.ipynb"
+    text = path.read_text(encoding="utf-8")
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert {output["output_type"] for output in outputs} == {
+        "stream",
+        "display_data",
+        "execute_result",
+    }
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2
+    assert "stderr" not in {output.get("name") for output in outputs}
+    assert len(text) < 150_000
