@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The grids of attention.md: what every mechanism is worth in every place, and beyond the lengths of
-# training. Each goes on where it was stopped.
+# Runs the grids of attention.md: every mechanism in every placement, and sources longer than those of
+# training. If a grid is interrupted, run it again to continue.
 #   benchmarks/attention.sh GRID [FOLDER] [OPTION OF compare ...]
 # GRID: dates, g2p-fre, g2p-kor, captions; copy, reverse, date-sentences.
-# FOLDER: where runs are kept (default runs). Public data is looked for in the folder of the variable
-# DATA (default data), as `keras-attention data` fetches it.
+# FOLDER: the folder of the runs (default: runs). Public data is read from the folder in the variable
+# DATA (default: data), where `keras-attention data` puts it.
 set -euo pipefail
 
 grid=${1:?which grid? see the head of this file}

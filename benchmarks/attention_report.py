@@ -1,9 +1,9 @@
-"""The tables and pictures of attention.md, from what the grids of attention.sh have saved.
+"""Prints the tables and draws the plots of attention.md, from the results of attention.sh.
 
 python benchmarks/attention_report.py runs
 
-Prints the tables, writes results/attention-GRID.json with what every run came to, and draws
-attention-worth.png and attention-lengths.png. A grid that is not there is left out.
+Prints the tables, writes the results of every run into results/attention-GRID.json, and draws
+attention-worth.png and attention-lengths.png. Missing grids are skipped.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ PLACES = ("before", "after", "fed")
 BASE = "bahdanau before"
 
 Grid = dict[str, dict[str, Any]]
-"""The rows of a comparison by their variant."""
+"""The rows of a comparison, by variant."""
 Number = Callable[[dict[str, Any]], float | None]
-"""Takes a number from a row."""
+"""A function that returns a number of a row."""
 
 
 def mean(name: str, scale: float = 1) -> Number:
-    """The mean over seeds."""
+    """Return a function for the mean of a number over seeds."""
     return lambda row: scale * row["mean"][name] if name in row["mean"] else None
 
 
 def at(length: str, what: str, scale: float = 1) -> Number:
-    """The mean over seeds of what the test at a length has found."""
+    """Return a function for the mean over seeds of a value at a source length."""
 
     def number(row: dict[str, Any]) -> float | None:
         found = [seed["lengths"].get(length, {}).get(what) for seed in row["seeds"]]
@@ -52,13 +52,13 @@ def at(length: str, what: str, scale: float = 1) -> Number:
 
 @dataclass(frozen=True)
 class Column:
-    """A number of a grid's rows.
+    """A number in the rows of a grid.
 
     Attributes:
-        grid: the grid's name.
-        title: what the number is.
-        number: takes it from a row.
-        best: `max` or `min`.
+        grid: the name of the grid.
+        title: the title of the column.
+        number: returns the number of a row.
+        best: `max` or `min`, which selects the best number.
     """
 
     grid: str
@@ -67,12 +67,12 @@ class Column:
     best: Callable[[Sequence[float]], float]
 
     def read(self, grids: Mapping[str, Grid], variant: str) -> float | None:
-        """The number of a variant, if it was measured."""
+        """Return the number of a variant, or None if it was not measured."""
         row = grids.get(self.grid, {}).get(variant)
         return self.number(row) if row and row["seeds"] else None
 
     def cells(self, grids: Mapping[str, Grid], variants: Sequence[str]) -> list[str]:
-        """The numbers as text, those of the best of all variants in bold."""
+        """Return the numbers as text, with the best of all variants in bold."""
         known = [self.read(grids, variant) for variant in grids.get(self.grid, {})]
         best = self.best([n for n in known if n is not None] or [0])
         numbers = [self.read(grids, variant) for variant in variants]
@@ -99,19 +99,19 @@ OF_CAPTIONS = {
     "luong": "luong general after",
     **{name: f"{name} before" for name in ("local-m", "local-p", "monotonic", "location-aware")},
 }
-"""What the models that are tested by length are called in the grid of captions."""
+"""The names, in the grid of captions, of the models that are tested by length."""
 GRIDS = {*LENGTHS, *(column.grid for column in WORTH)}
 
 
 def read_grids(runs: Path) -> dict[str, Grid]:
-    """The comparisons under a folder, by the grid's name."""
+    """Read the comparisons in a folder, by name of the grid."""
     paths = {path.parent.name: path for path in sorted(runs.glob("*/comparison.json"))}
     rows = {name: _read(path) for name, path in paths.items() if name in GRIDS}
     return {name: {row["variant"]: row for row in grid} for name, grid in rows.items()}
 
 
 def keep(runs: Path, name: str, grid: Grid) -> None:
-    """Writes what was measured, and of what, beside the other results."""
+    """Write the results and their sources into the folder of results."""
     content = {
         "command": f"benchmarks/attention.sh {name}",
         "commit": (runs / name / "commit").read_text(encoding="utf-8").strip(),
@@ -124,19 +124,19 @@ def keep(runs: Path, name: str, grid: Grid) -> None:
 
 
 def mechanisms(grids: Mapping[str, Grid]) -> list[str]:
-    """The mechanisms that stand in every place, in the order of the grids."""
+    """Return the mechanisms that were tested in every placement, in the order of the grids."""
     variants = [variant for column in WORTH for variant in grids.get(column.grid, {})]
     return list(dict.fromkeys(v.rsplit(" ", 1)[0] for v in variants if v.endswith(PLACES)))
 
 
 def others(grids: Mapping[str, Grid]) -> list[str]:
-    """What stands beside them, in one place."""
+    """Return the variants that were tested in a single placement."""
     variants = [variant for column in WORTH for variant in grids.get(column.grid, {})]
     return list(dict.fromkeys(v for v in variants if not v.endswith(PLACES)))
 
 
 def speed(grids: Mapping[str, Grid], variant: str) -> str:
-    """Target tokens a second, as many times as of a grid's median: the median over the grids."""
+    """Return the median over grids of the speed relative to the median of the grid."""
     rate, ratios = mean("tokens_per_second"), []
     for grid in dict.fromkeys(column.grid for column in WORTH if column.grid in grids):
         own = Column(grid, "", rate, max).read(grids, variant)
@@ -146,18 +146,18 @@ def speed(grids: Mapping[str, Grid], variant: str) -> str:
 
 
 def size(grids: Mapping[str, Grid], variant: str) -> str:
-    """Parameters in the grid of dates."""
+    """Return the number of parameters in the grid of dates."""
     number = Column("dates", "", mean("parameters"), max).read(grids, variant)
     return EMPTY if number is None else f"{number:,.0f}"
 
 
 def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """As Markdown, under its title."""
+    """Return a table as Markdown, below its title."""
     print(f"### {title}\n\n{as_markdown([head, *lines])}")
 
 
 def print_worth(grids: Mapping[str, Grid]) -> None:
-    """A table a number, a line a mechanism and a column a place; then what has one place."""
+    """Return a table per number, with a row per mechanism and a column per placement."""
     names, single = mechanisms(grids), [BASE, *others(grids)]
     of = {name: [f"{name} {place}" for place in PLACES] for name in names}
     columns = [column for column in WORTH if column.grid in grids]
@@ -174,7 +174,7 @@ def print_worth(grids: Mapping[str, Grid]) -> None:
 
 
 def print_lengths(grids: Mapping[str, Grid], models: Sequence[str]) -> None:
-    """The metric and the token errors at each length, a line a model."""
+    """Return tables of the metric and the token errors by length, with a row per model."""
     for what, best in (("value", max), ("errors", min)):
         head, cells = ["model"], list[list[str]]()
         for grid, lengths in ((name, known[1]) for name, known in LENGTHS.items() if name in grids):
@@ -191,7 +191,7 @@ def _called(grid: str, model: str) -> str:
 
 
 def draw_worth(grids: Mapping[str, Grid], path: Path) -> None:
-    """A panel a number, a line a mechanism, a mark a place."""
+    """Plot a panel per number, with a line per mechanism and a marker per placement."""
     columns = [column for column in WORTH if column.grid in grids]
     names, single = mechanisms(grids), others(grids)
     labels = [*names, *single]
@@ -221,7 +221,7 @@ def _mark(axes: Axes, numbers: Sequence[float | None], first: int, **style: Any)
 
 
 def draw_lengths(grids: Mapping[str, Grid], models: Sequence[str], path: Path) -> None:
-    """A panel a task: token errors over the length, a line a model."""
+    """Plot token errors by length: a panel per task, a line per model."""
     figure = Figure(figsize=(9.6, 8.2), layout="constrained")
     panels = figure.subplots(2, 2).ravel()
     for axes, (task, (title, lengths)) in zip(panels, LENGTHS.items(), strict=True):
@@ -246,9 +246,9 @@ def _read(path: Path) -> Any:
 
 
 def main() -> None:
-    """Prints, keeps and draws what there is."""
+    """Print, save and plot the available results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", type=Path, help="the folder of attention.sh")
+    parser.add_argument("runs", type=Path, help="folder with the runs of attention.sh")
     runs = parser.parse_args().runs
     grids = read_grids(runs)
     if not grids:

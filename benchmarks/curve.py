@@ -1,4 +1,4 @@
-"""A run's held-out metric against minutes of training, as TensorBoard's logs have recorded them.
+"""Plots the held-out metric of runs against minutes of training, from their TensorBoard logs.
 
 python benchmarks/curve.py saved_models/multi30k-en-de --metric bleu --output curve.png
 """
@@ -27,7 +27,7 @@ MARKS = (5, 10, 20, 30, 45, 60, 90, 120, 150)
 
 
 def read_curve(run: Path, metric: str) -> list[tuple[float, float]]:
-    """Minutes since the run began, and the metric after each stretch of training.
+    """Return the minutes since the start of the run, and the metric of each validation.
 
     A run that was resumed counts the time between its parts as well.
     """
@@ -40,18 +40,18 @@ def read_curve(run: Path, metric: str) -> list[tuple[float, float]]:
 
 
 def _events(folder: Path) -> EventAccumulator:
-    # By default ten values stay, drawn at random.
+    # By default TensorBoard keeps only ten random values.
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
     events.Reload()
     return events
 
 
 def main() -> None:
-    """Prints the metric at round numbers of minutes, and draws all curves."""
+    """Print the metric at round numbers of minutes, and plot all curves."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders")
     parser.add_argument("--metric", default="bleu")
-    parser.add_argument("--output", type=Path, help="where to draw the curves")
+    parser.add_argument("--output", type=Path, help="file for the plot of the curves")
     arguments = parser.parse_args()
     check_picture(arguments.output)
     pick = max if higher_is_better(arguments.metric) else min

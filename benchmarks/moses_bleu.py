@@ -1,4 +1,4 @@
-"""BLEU as Multi30k papers report it: lower-cased, normalised Moses tokens of a model's outputs.
+"""Computes BLEU as in papers on Multi30k, on lower-cased, normalised Moses tokens of outputs.
 
 pip install sacremoses
 keras-attention evaluate saved_models/multi30k-en-fr --format parallel \
@@ -19,18 +19,18 @@ from keras_attention.files.text_files import read_lines
 
 
 def moses_tokens(lines: list[str], language: str) -> list[str]:
-    """Lower-cased lines, as `normalize-punctuation.perl` and `tokenizer.perl` leave them."""
+    """Normalize, tokenize and lower-case lines like Moses's Perl scripts."""
     normalizer, tokenizer = MosesPunctNormalizer(language), MosesTokenizer(language)
     normal = (normalizer.normalize(line.strip().lower()) for line in lines)
     return [" ".join(tokenizer.tokenize(line)) for line in normal]
 
 
 def main() -> None:
-    """Prints BLEU with its signature."""
+    """Print BLEU with its signature."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outputs", type=Path, help="a model's outputs, one a line, any case")
+    parser.add_argument("outputs", type=Path, help="outputs of a model, one per line, in any case")
     parser.add_argument("references", type=Path, help="lower-cased Moses tokens")
-    parser.add_argument("language", help="code of their language")
+    parser.add_argument("language", help="language code of both files")
     arguments = parser.parse_args()
     outputs, references = (
         list(read_lines(arguments.outputs)),

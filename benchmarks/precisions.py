@@ -1,7 +1,7 @@
-"""What rounding one part of a model costs: the measurement behind the TFLite precision "mixed".
+"""Measures what rounding each part of a model costs, the basis of the TFLite precision "mixed".
 
-Each part alone is stored in int8, with what it multiplies rounded too, and all else in float32;
-then each rule that is given. Outputs are compared with the Keras model's, greedy.
+Stores one part at a time in int8, with the inputs of its products rounded too, and the rest in
+float32; then applies each rule. Compares the outputs of greedy search with the Keras model's.
 
     python benchmarks/precisions.py saved_models/multi30k-en-de --lines 1000
 """
@@ -33,7 +33,7 @@ EVERYWHERE = {"int8": "int8", "int8_weights": "weights alone"}
 
 
 def main() -> None:
-    """Prints a row a part, and a row a rule."""
+    """Print a row per part, and a row per rule."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--lines", type=int, default=500)

@@ -1,6 +1,7 @@
-"""Read the digits in a picture: a small CNN as encoder, its columns as the steps of the memory.
+"""Read the digits in a picture: a small CNN is the encoder, and its columns are the memory.
 
-Run `python examples/image_to_text.py FOLDER`: trains a minute or two, writes the exports to FOLDER.
+Run `python examples/image_to_text.py FOLDER`. It trains for a minute or two and writes the exports
+to FOLDER.
 """
 
 import sys
@@ -21,7 +22,7 @@ from keras_attention import (
 )
 from keras_attention.export.features import export_features_saved_model, export_features_tflite
 
-# Rows of three pixels each, from the top, as octal digits.
+# Each digit is five rows of three pixels from the top; a row is one octal digit.
 DIGITS = ("75557", "26227", "71747", "71717", "55711", "74717", "74757", "71122", "75757", "75717")
 FONT = np.array([[[int(row) >> 2 - x & 1 for x in range(3)] for row in rows] for rows in DIGITS])
 HEIGHT, WIDTH, LONGEST = 8, 16, 3
@@ -29,7 +30,7 @@ TOKENIZER = CharacterTokenizer(Vocabulary(list("0123456789")))
 
 
 def draw_pictures(count, seed=0):
-    """Return pictures `[count, 8, 16, 1]` with two or three digits each, and the digits."""
+    """Return pictures `[count, 8, 16, 1]` of two or three digits, and these digits as texts."""
     rng = np.random.default_rng(seed)
     pictures, texts = rng.normal(0, 0.1, (count, HEIGHT, WIDTH, 1)), []
     for picture in pictures:

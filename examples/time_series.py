@@ -1,6 +1,7 @@
-"""Describe a sensor's readings in words: floats [B, S, F] in, tokens out, attention over time.
+"""Describe a sensor's readings in words: from floats [B, S, F] to tokens, with attention over time.
 
-Run `python examples/time_series.py FOLDER`: trains a minute or less, writes the exports to FOLDER.
+Run `python examples/time_series.py FOLDER`. It trains for less than a minute and writes the exports
+to FOLDER.
 """
 
 import sys
@@ -27,7 +28,7 @@ TOKENIZER = WordTokenizer(Vocabulary(list(SLOPES)))
 
 
 def make_series(count, seed=0):
-    """Return readings `[count, 24, 1]` and what they do, such as "rises rests falls"."""
+    """Return readings `[count, 24, 1]` and their descriptions, such as "rises rests falls"."""
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(SLOPES), size=(count, WORDS))
     slopes = np.repeat(np.array(list(SLOPES.values()))[drawn], STEPS, axis=1)
@@ -41,7 +42,7 @@ def main(folder, count=2000, epochs=8, units=32):
     keras.utils.set_random_seed(1)
     series, texts = make_series(count)
     targets = np.array([TOKENIZER.encode(text) for text in texts], "int32")
-    shifted = np.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=1)  # behind <s>
+    shifted = np.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=1)  # start with <s>
 
     model = Seq2Seq(
         None,  # no source vocabulary: the encoder reads the floats

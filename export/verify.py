@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,13 @@ def measure_agreement(
     )
 
 
-def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[Agreement]:
+def verify(
+    translator: Translator,
+    folder: Path,
+    lines: Sequence[str],
+    *,
+    advance: Callable[[int], object] = lambda count: None,
+) -> list[Agreement]:
     """Runs the same lines through the Keras model and every export in its folder.
 
     Args:
@@ -76,6 +82,8 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
         folder: the model's folder; its newest SavedModel version and its TFLite files are run.
         lines: the lines, at least one. What has more tokens than an export takes is left out
             there.
+        advance: called with the number of lines finished since its last call; each line counts
+            twice for each export, once for the Keras model.
 
     Returns:
         One `Agreement` a runtime.
@@ -92,14 +100,28 @@ def verify(translator: Translator, folder: Path, lines: Sequence[str]) -> list[A
         if path.is_dir():
             saved = SavedModelTranslator.load(path)
             fitting = _fitting(path, lines, saved.fits(translator.codec))
-            pair, precision = (translator(fitting), saved(fitting)), saved.manifest["compute"]
+            streams = translator.stream(fitting), saved.stream(fitting)
+            precision = saved.manifest["compute"]
         else:
             device = DeviceTranslator.load(path)
             fitting = _fitting(path, lines, device.fits)
-            pair = translator(fitting, beam_width=1), device(fitting)
+            streams = translator.stream(fitting, beam_width=1), device.translate_each(fitting)
             precision = device.manifest["precision"]
-        agreements.append(measure_agreement(path.name, *pair, precision))
+        expected, actual = (_collect(stream, advance) for stream in streams)
+        advance(2 * (len(lines) - len(fitting)))
+        agreements.append(measure_agreement(path.name, expected, actual, precision))
     return agreements
+
+
+def _collect(
+    translations: Iterable[Translation], advance: Callable[[int], object]
+) -> list[Translation]:
+    """Return the translations as a list, and count each as it comes."""
+    found = []
+    for translation in translations:
+        found.append(translation)
+        advance(1)
+    return found
 
 
 def _fitting(path: Path, lines: Sequence[str], fits: Callable[[str], bool]) -> list[str]:

@@ -1,8 +1,8 @@
 """Attention sequence-to-sequence models for Keras, from `model.fit` to a server and a phone.
 
-Everything public is imported on first use, so that `import keras_attention` itself loads
-neither Keras nor TensorFlow: the device runtime and `keras-attention --help` start without them.
-The stub `__init__.pyi` declares the names.
+Public names are imported on first use, so `import keras_attention` itself loads neither Keras nor
+TensorFlow: the device runtime and `keras-attention --help` start without them. The stub
+`__init__.pyi` declares the names.
 """
 
 from keras_attention.lazy_imports import attach_stub

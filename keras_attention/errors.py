@@ -1,4 +1,4 @@
-"""The errors about input that cannot be used."""
+"""Errors about invalid input, and the checks that raise them."""
 
 import difflib
 from collections.abc import Callable, Collection, Iterable
@@ -8,14 +8,14 @@ from string import Formatter
 from typing import Any
 
 _NEAR = 0.6
-"""Least similarity of a suggested name and a mistaken one, in [0, 1]; `difflib`'s default."""
+"""Minimum similarity of a suggested name to the unknown one, in [0, 1]; `difflib`'s default."""
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used: a file, a recipe, a model folder, a line of text.
+    """An error about a user's input: a file, a recipe, a model folder or a line of text.
 
-    The message is one clear sentence: it names the thing, with file and line where there is one,
-    what was expected and what came. The command line prints it and exits with code 2.
+    The message is one line. It names the input, with its file and line if there is one, what was
+    expected and what was received. The command line prints it and exits with code 2.
 
     Example:
         >>> raise InputError("pairs.tsv, line 3: expected 2 columns. Received: 1.")
@@ -26,16 +26,16 @@ class InputError(ValueError):
 
 
 class TextError(InputError):
-    """An error about one of several texts, or pairs of texts, that cannot be used.
+    """An error about one text, or one pair of texts, in a batch.
 
     Args:
         problem: what was expected and what was received.
-        position: the place of the text among those that were given, counted from 0.
-        noun: what the message calls it.
+        position: index of the text in the batch, from 0. The message counts from 1.
+        noun: what the message calls the item, such as "text" or "pair".
 
     Attributes:
-        problem: the same.
-        position: the same; the message counts from 1.
+        problem: the argument.
+        position: the argument.
 
     Example:
         >>> error = TextError("expected at most 4 tokens with </s>. Received: 7.", 2)
@@ -48,25 +48,24 @@ class TextError(InputError):
         self.problem, self.position, self.noun = problem, position, noun
 
     def __str__(self) -> str:
-        """Return the message, which counts positions from 1."""
+        """Return the message; it counts positions from 1."""
         return f"{self.noun} {self.position + 1}: {self.problem}"
 
     def at(self, position: int) -> "TextError":
-        """Returns the same error for another position."""
+        """Return the same error for another position."""
         return TextError(self.problem, position, self.noun)
 
 
 class SettingError(ValueError):
-    """A setting has a value that it may not have, alone or next to the others.
+    """An error about a setting whose value is invalid, alone or in combination with others.
 
     Args:
         field: name of the setting.
-        problem: what was expected and what was received; it continues the sentence that the name
-            begins.
+        problem: what was expected and what was received. The message is the name followed by this.
 
     Attributes:
-        field: the same.
-        problem: the same.
+        field: the argument.
+        problem: the argument.
 
     Example:
         >>> error = SettingError("units", "must be even. Received: units=5.")
@@ -79,17 +78,17 @@ class SettingError(ValueError):
         self.field, self.problem = field, problem
 
     def __str__(self) -> str:
-        """Return the message, which begins with the setting's name."""
+        """Return the message; it begins with the setting's name."""
         return f"`{self.field}` {self.problem}"
 
 
 class OptionError(SettingError, InputError):
-    """A search option has a value that it may not have, alone or next to the others.
+    """An error about a search option whose value is invalid, alone or in combination with others.
 
     Args:
-        field: name of the option, as `SearchOptions` has it.
-        rule: what was expected; it continues the sentence that the name begins. The names of other
-            options stand in braces.
+        field: name of the option in `SearchOptions`.
+        rule: what was expected. The message is the name followed by this. Names of other options
+            are in braces.
         **received: the options that break the rule, by name.
 
     Example:
@@ -106,34 +105,34 @@ decoding.beam_width=4.'
         super().__init__(field, self._problem(str, "`", "="))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return what makes an equal error in another process."""
+        """Support pickling, so that an error can be sent from another process."""
         return partial(OptionError, self.field, self._rule, **self._received), ()
 
-    def named(self, name: Callable[[str], str], *, quote: str = "`", joint: str = "=") -> str:
-        """Return the message of a layer that has its own names for options.
+    def named(self, name: Callable[[str], str], *, quote: str = "`", equals: str = "=") -> str:
+        """Return the message for an interface that has its own names for options.
 
         Args:
-            name: Returns what the layer calls an option of `SearchOptions`.
-            quote: What encloses names in the sentence.
-            joint: What stands between the name and the value of a received option.
+            name: Maps the name of an option in `SearchOptions` to that of the interface.
+            quote: Quotes around names.
+            equals: Separator between the name and the value of a received option.
         """
-        return f"{quote}{name(self.field)}{quote} {self._problem(name, quote, joint)}"
+        return f"{quote}{name(self.field)}{quote} {self._problem(name, quote, equals)}"
 
-    def _problem(self, name: Callable[[str], str], quote: str, joint: str) -> str:
+    def _problem(self, name: Callable[[str], str], quote: str, equals: str) -> str:
         others = [option for _, option, *_ in Formatter().parse(self._rule) if option]
         rule = self._rule.format_map({each: f"{quote}{name(each)}{quote}" for each in others})
-        received = [f"{name(option)}{joint}{value}" for option, value in self._received.items()]
+        received = [f"{name(option)}{equals}{value}" for option, value in self._received.items()]
         return f"{rule}. Received: {', '.join(received)}."
 
 
 def check_positive(**values: object) -> None:
-    """Checks that arguments are positive integers.
+    """Check that arguments are positive integers.
 
     Args:
         **values: the arguments by name.
 
     Raises:
-        ValueError: if one is not.
+        ValueError: if any of them is not.
 
     Example:
         >>> check_positive(batch_size=0)
@@ -147,29 +146,29 @@ def check_positive(**values: object) -> None:
 
 
 def encode_text(text: object) -> bytes:
-    """Returns the UTF-8 bytes of one of several texts.
+    """Return a text as UTF-8 bytes.
 
     Raises:
-        TextError: if it is not a string, or holds lone surrogates, as text has that was read with
-            `errors="surrogateescape"`; at position 0.
+        TextError: if it is not a string, or contains lone surrogates, which text that was read
+            with `errors="surrogateescape"` may have. The error's position is 0.
     """
     if not isinstance(text, str):
         raise TextError(f"expected a string. Received: {_describe(text)}.")
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise TextError(f"expected text of valid Unicode. Received: {text[:40]!r}.") from None
+        raise TextError(f"expected valid Unicode text. Received: {text[:40]!r}.") from None
 
 
 def check_texts(texts: object, name: str = "texts") -> Iterable[str]:
-    """Returns an argument that is an iterable of texts, and not itself a text or bytes.
+    """Check that an argument is an iterable of texts, not a single text or bytes, and return it.
 
     Args:
-        texts: the argument. Its items are not looked at; `encode_text` checks each as it comes.
+        texts: the argument. Its items are not read; `encode_text` checks each of them later.
         name: the argument's name, for the error.
 
     Raises:
-        TypeError: if it is something else.
+        TypeError: if it is anything else.
 
     Example:
         >>> check_texts(None)
@@ -183,13 +182,13 @@ def check_texts(texts: object, name: str = "texts") -> Iterable[str]:
 
 
 def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
-    """Returns "; the nearest is 'name'" for an error message, or "" where nothing is near.
+    """Return "; the nearest is 'name'" for an error message, or "" if no name is similar.
 
     Args:
-        key: A mistaken key.
-        known: Those that exist. The last parts of dotted keys are compared first, so the right
-            name in a wrong section is found.
-        form: How the message writes a key.
+        key: An unknown key.
+        known: The keys that exist. The last parts of dotted keys are compared first, to find the
+            right name in a wrong section.
+        form: Format string for a key in the message.
 
     Example:
         >>> suggest("epohcs", ["training.epochs", "model.units"])
@@ -198,12 +197,12 @@ def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
         ''
     """
 
-    def likeness(candidate: str) -> tuple[float, float]:
-        ends = key.rpartition(".")[2], candidate.rpartition(".")[2]
-        return _ratio(*ends), _ratio(key, candidate)
+    def similarity(candidate: str) -> tuple[float, float]:
+        last_parts = key.rpartition(".")[2], candidate.rpartition(".")[2]
+        return _ratio(*last_parts), _ratio(key, candidate)
 
-    nearest = max(known, key=likeness)
-    return f"; the nearest is {form.format(nearest)}" if likeness(nearest)[0] >= _NEAR else ""
+    nearest = max(known, key=similarity)
+    return f"; the nearest is {form.format(nearest)}" if similarity(nearest)[0] >= _NEAR else ""
 
 
 def _ratio(first: str, second: str) -> float:

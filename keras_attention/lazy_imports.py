@@ -1,6 +1,6 @@
-"""Public names of a package that are imported on first use, declared in its stub alone.
+"""Lazy imports of a package's public names, which only its stub declares.
 
-The package `lazy_loader` does the same; the device's runtime must do without it.
+The package `lazy_loader` does the same, but the device runtime must not depend on it.
 """
 
 import ast
@@ -15,7 +15,7 @@ def attach_stub(
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Return `__getattr__`, `__dir__` and `__all__` of a package from its stub, `__init__.pyi`.
 
-    The stub holds `from MODULE import NAME as NAME` for each name. Type checkers read it as well.
+    The stub contains `from MODULE import NAME as NAME` for each name. Type checkers read it too.
 
     Args:
         package: the package's `__name__`.
@@ -36,7 +36,7 @@ def attach_stub(
         raise AttributeError(_problem(package, name), name=name, obj=sys.modules[package])
 
     def list_names() -> list[str]:
-        """List what is there already, and the public names."""
+        """List the names that are already in the package, and its public names."""
         return sorted({*vars(sys.modules[package]), *modules})
 
     return import_name, list_names, sorted(name for name in modules if name[0] != "_")

@@ -1,7 +1,7 @@
-"""Training: recipes, data, batches, callbacks and the loop around `model.fit`.
+"""Training: recipes, data, batches, callbacks and the training run around `model.fit`.
 
-The folder stands at the top of the repository and is installed as `keras_attention.training`.
-The names of the stub `__init__.pyi` are imported on first use: reading a recipe or a data file
+This folder is at the top of the repository and is installed as `keras_attention.training`.
+The names in the stub `__init__.pyi` are imported on first use, so reading a recipe or a data file
 loads neither TensorFlow nor Keras.
 """
 

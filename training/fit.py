@@ -1,4 +1,4 @@
-"""Trains what was prepared, and writes it into a run folder."""
+"""The training of a prepared run with `model.fit`, which writes into a run folder."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _logger = logging.getLogger(__name__)
 
 
 def fit(prepared: Prepared, run: RunFolder, *, overwrite: bool = False) -> Translator:
-    """Trains a model through `model.fit`.
+    """Train a prepared model with `model.fit`, and return the best translator.
 
     Args:
-        prepared: what to train.
-        run: the run folder; see `RunFolder` for what it holds afterwards.
-        overwrite: remove the run that is in the folder first.
+        prepared: the model, the batches and the plan of the run.
+        run: the run folder; see `RunFolder` for the files that it holds afterwards.
+        overwrite: whether to delete an existing run in the folder first.
 
     Returns:
-        The best translator, by the recipe's metric.
+        The best translator by the recipe's metric.
 
     Raises:
-        InputError: if a file cannot be written, or one of a resumed run is damaged.
+        InputError: if a file cannot be written, or a file of a resumed run is damaged.
         DivergedError: if training diverges; see `StopDiverged`.
     """
     recipe, plan, batches = prepared.recipe, prepared.plan, prepared.batches
@@ -74,18 +74,18 @@ def fit(prepared: Prepared, run: RunFolder, *, overwrite: bool = False) -> Trans
 def _fit_model(
     model: keras.Model, callbacks: list[keras.callbacks.Callback], **options: Any
 ) -> None:
-    """Call `model.fit`, and let the callbacks close their files if training fails."""
+    """Call `model.fit`. If it raises an `InputError`, let the callbacks close their files."""
     try:
         model.fit(callbacks=callbacks, **options)
     except InputError:
         for callback in callbacks:
-            with suppress(Exception):  # on a full disk, closing a file fails as well
+            with suppress(Exception):  # on a full disk, closing a file fails too
                 callback.on_train_end()
         raise
 
 
 def _load_best(prepared: Prepared, run: RunFolder) -> Translator:
-    """Return the best translator, with a short list if the recipe asks for one."""
+    """Return the best translator, with a short list if the recipe sets one."""
     translator, size = Translator.load(run.path), prepared.recipe.training.short_list
     if size:
         translator.short_list = learn_short_list(translator, prepared.batches.once(), size)
@@ -94,19 +94,19 @@ def _load_best(prepared: Prepared, run: RunFolder) -> Translator:
 
 
 def _report_start(prepared: Prepared, run: RunFolder) -> None:
-    """Log the sizes of the run, and what is remarkable about its data."""
+    """Log the sizes of the run, and warnings about its history and its held-out pairs."""
     recipe, start, done = prepared.recipe, prepared.start, prepared.validations_done
     if (known := len(run.metrics())) < done:
         _logger.warning(
-            "%s: holds %d of the run's %d validations, perhaps since a file was removed or the "
-            "power failed; the best model is chosen among these and those that follow.",
+            "%s: has %d of the run's %d validations, perhaps because the file was deleted or the "
+            "power failed; the best model is chosen among these and the following validations.",
             run.metrics_file,
             known,
             done,
         )
     parameters = prepared.translator.single_model.count_params()
     _logger.info(
-        "%s: %s parameters (%.1f MB), %d training pairs, %d held out, %d steps an epoch",
+        "%s: %s parameters (%.1f MB), %d training pairs, %d held-out pairs, %d steps per epoch",
         recipe.name,
         f"{parameters:,}",
         parameters * WEIGHT_BYTES / 1e6,

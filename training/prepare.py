@@ -1,4 +1,4 @@
-"""Prepares a run: everything that can be wrong is found before anything is written."""
+"""The preparation of a run. It finds all errors in the input before anything is written."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from .run.training_plan import TrainingPlan
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run trains: data, tokenizers, batches and the compiled model.
+    """Everything that a run needs: data, tokenizers, batches and the compiled model.
 
     Attributes:
-        recipe: what is trained.
+        recipe: the recipe to train.
         start: the training pairs, the held-out pairs and the tokenizers.
-        batches: the training pairs.
-        validation: the held-out pairs, or None where there are none.
+        batches: the batches of the training pairs.
+        validation: the batches of the held-out pairs, or None if no pairs are held out.
         plan: the length of the run.
-        translator: the model in training, with its tokenizers.
-        validations_done: validations that an earlier session of the run has done.
+        translator: the model to train, with its tokenizers.
+        validations_done: number of validations in earlier sessions of a resumed run.
     """
 
     recipe: Recipe
@@ -53,7 +53,7 @@ class Prepared:
 
     @property
     def decoded(self) -> list[Pair]:
-        """The held-out pairs within the recipe's limits of length, which validations decode."""
+        """The held-out pairs that validations decode: those within the recipe's length limits."""
         if self.validation is None:
             return []
         return list(compress(self.start.data.held_out, self.validation.kept))
@@ -62,13 +62,13 @@ class Prepared:
 def prepare(
     recipe: Recipe, resumed: RunFolder | None = None, *, changed_data: bool = False
 ) -> Prepared:
-    """Reads the data, learns the tokenizers, makes the batches and builds the model.
+    """Read the data, learn the tokenizers, make the batches and build the model.
 
     Args:
-        recipe: what to train, with absolute paths.
-        resumed: the folder of the run to continue. Its tokenizers, held-out pairs and last
-            checkpoint are taken from there.
-        changed_data: whether the data may have changed since the run was started.
+        recipe: the recipe to train, with absolute paths.
+        resumed: the folder of the run to continue, if any. The tokenizers, the held-out pairs and
+            the last checkpoint are read from it.
+        changed_data: whether the data may have changed since the start of the run.
 
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.
@@ -90,7 +90,7 @@ def prepare(
     plan.check_updates(config)
     warn_of_memory(recipe.name, recipe.model, codec)
     model = _make_model(recipe, codec, checkpoint, plan.steps)
-    # No limit of its own: it decodes the held-out pairs that are within the recipe's limits.
+    # The translator needs no limit, because it only decodes pairs within the recipe's limits.
     translator = Translator(model, codec, max_tokens=UNLIMITED)
     return Prepared(recipe, start, batches, validation, plan, translator, done)
 
@@ -98,7 +98,7 @@ def prepare(
 def _make_model(
     recipe: Recipe, codec: TextCodec, checkpoint: Path | None, total_steps: int
 ) -> Seq2Seq:
-    """Return the checkpoint's model, or a new one that begins with the pretrained embeddings."""
+    """Return the model of the checkpoint, or a new one with the recipe's pretrained embeddings."""
     if checkpoint is not None:
         model = load_model(checkpoint, include_optimizer=True)
     else:
@@ -109,12 +109,13 @@ def _make_model(
 
 
 def _check_held_out(config: TrainingConfig, held_out: Sequence[Pair]) -> None:
-    """Check that there are held-out pairs where a setting goes by their metric."""
-    watching = {"schedule": config.schedule == "plateau", "patience": config.patience > 0}
-    for name, watches in watching.items():
-        if watches and not held_out:
+    """Check that pairs are held out if a setting depends on their metric."""
+    uses_metric = {"schedule": config.schedule == "plateau", "patience": config.patience > 0}
+    for name, is_used in uses_metric.items():
+        if is_used and not held_out:
             raise InputError(
-                f"`training.{name}`={getattr(config, name)!r} needs held-out pairs to watch. "
+                f"`training.{name}`={getattr(config, name)!r} depends on the held-out metric and "
+                "requires held-out pairs. "
                 "Received: data.held_out=0 and no data.validation_path."
             )
 
@@ -123,8 +124,8 @@ def _check_short_list(config: TrainingConfig, codec: TextCodec) -> None:
     size, least = len(codec.target.vocabulary), 2 * LEAST_ALLOWED
     if config.short_list and size < least:
         raise InputError(
-            f"`training.short_list` needs {least} target tokens or more to have an effect. "
-            f"Received: a vocabulary of {size}."
+            f"`training.short_list` requires a target vocabulary of at least {least} tokens. "
+            f"Received: {size} tokens."
         )
 
 
@@ -133,7 +134,7 @@ def _check_validations(
 ) -> None:
     if done > plan.intervals:
         raise InputError(
-            f"{run.path}: the run has been validated {done} times already; set "
-            f"`training.epochs` for as many validations or more. Received: "
-            f"training.epochs={config.epochs}, {plan.intervals} validations."
+            f"{run.path}: the run already has {done} validations; increase `training.epochs` so "
+            f"that it has at least as many. Received: training.epochs={config.epochs}, which makes "
+            f"{plan.intervals} validations."
         )

@@ -1,3 +1,3 @@
-"""`score`, under the path by which scripts of users import it."""
+"""The function `score`, kept at this path because users' scripts import it from here."""
 
 from .metrics.text_metrics import score as score

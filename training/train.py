@@ -1,18 +1,18 @@
-"""The training run: a recipe in, a run folder with a trained translator out.
+"""The training run: from a recipe to a run folder with a trained translator.
 
-The walk of a training pair, with the function that takes each step:
+The path of a training pair, with the function that does each step:
 
     line of a TSV file  read by `pair_files.read_table`
-    -> pair             split from the held-out ones by `pairs.split_pairs`
+    -> pair             separated from the held-out pairs by `pairs.split_pairs`
     -> ids              `Tokenizer.encode`, called by `encoded_pairs.encode_pairs`
-    -> batch            padded by `PairBatches.stream`, called by `recipe_batches.training_batches`
+    -> batch            `PairBatches.stream`; `recipe_batches.training_batches` makes the batches
     -> model            `Seq2Seq.call`, built by `build.build_model`
     -> loss             `MaskedCrossentropy.call`
-    -> gradient         `FusedAdam`, made by `optimizer.build_optimizer`; `model.fit` runs the steps
-    -> validation       `Validate`, which decodes the held-out pairs; `KeepBest` saves the best
+    -> gradient         `FusedAdam`, built by `optimizer.build_optimizer`; `model.fit` runs steps
+    -> validation       `Validate` decodes the held-out pairs; `KeepBest` saves the best model
     -> checkpoint       `Checkpoint`, from which `prepare` resumes a run
 
-`prepare` takes the steps up to the model, and `fit` the others.
+`prepare` does the steps up to the model, and `fit` does the rest.
 """
 
 from __future__ import annotations
@@ -39,25 +39,26 @@ def train(
     overwrite: bool = False,
     changed_data: bool = False,
 ) -> Translator:
-    """Trains a recipe through `model.fit`.
+    """Train a recipe's model with `model.fit`, and return the best translator.
 
-    Equal recipes on equal versions and machines give equal weights, whether or not the run was
-    killed and resumed in between.
+    Equal recipes train equal weights if the library versions and the machine are the same, even if
+    the run was killed and resumed in between.
 
     Args:
-        recipe: what to train.
-        folder: the run folder; see `RunFolder` for what it holds.
-        resume: continue the run in `folder` after its last validation.
-        overwrite: remove the run that is in `folder` first.
-        changed_data: resume although the data has changed since the run was started. Tokenizers
-            and held-out pairs stay; held-out pairs are removed from the new training pairs.
+        recipe: the recipe to train.
+        folder: the run folder; see `RunFolder` for its files.
+        resume: whether to continue the run in `folder` after its last validation.
+        overwrite: whether to delete an existing run in `folder` first.
+        changed_data: whether to resume even if the data has changed since the start of the run.
+            The tokenizers and the held-out pairs stay the same; held-out pairs are removed from
+            the new training pairs.
 
     Returns:
-        The best translator, by the recipe's metric.
+        The best translator by the recipe's metric.
 
     Raises:
         InputError: if the data, the recipe or the folder cannot be used, the data has changed
-            since the run was started, or another process trains in the folder.
+            since the start of the run, or another process is training in the folder.
         DivergedError: if training diverges; see `StopDiverged`.
     """
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
@@ -71,10 +72,10 @@ def train(
             run.check_free(overwrite=overwrite)
 
     if (run.path / TRAIN_LOCK).exists():
-        with hold_folder(run.path, TRAIN_LOCK):  # says so if another process trains here
+        with hold_folder(run.path, TRAIN_LOCK):  # raises if another process is training here
             pass
     check_folder()
     with hold_folder(run.path, TRAIN_LOCK):
-        check_folder()  # once more: another process may have been at work until now
+        check_folder()  # again, because another process may have changed the folder until now
         prepared = prepare(recipe, run if resume else None, changed_data=changed_data)
         return fit(prepared, run, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""What all scripts share: their options, the workers, and rounds in which these take turns."""
+"""Options, workers and rounds, which all scripts share."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ Reply = dict[str, Any]
 
 @dataclass
 class Contestant:
-    """A row of a table: a worker and what its requests say besides the rest.
+    """A row of a table: a worker and the fields that its requests have in addition.
 
     Attributes:
-        name: what the table calls it.
-        worker: key of `WORKERS`.
-        extra: arguments of its requests.
+        name: its name in the table.
+        worker: a key of `WORKERS`.
+        extra: additional arguments of its requests.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Contestant:
 
 
 class Worker:
-    """A process that has one system loaded and answers requests; see `workers/protocol.py`."""
+    """A process that loads one system and answers requests; see `workers/protocol.py`."""
 
     def __init__(self, name: str, python: str, config: dict[str, Any], threads: int) -> None:
         script = HERE / "workers" / WORKERS[name]
@@ -91,7 +91,7 @@ class Worker:
         self.ready["wall"] = time.perf_counter() - start
 
     def ask(self, do: str, **arguments: Any) -> Reply:
-        """Sends one request and waits for its reply."""
+        """Send a request and wait for its reply."""
         stdin: Any = self._process.stdin
         stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         stdin.flush()
@@ -111,14 +111,14 @@ class Worker:
         return self._log.read().decode("utf-8", "replace")[-2000:]
 
     def close(self) -> None:
-        """Ends the process and waits until it has gone."""
+        """End the process and wait for it."""
         stdin: Any = self._process.stdin
         stdin.close()
         self._process.wait()
 
 
 def _environment(name: str, threads: int) -> dict[str, str]:
-    """Threads for libraries that do not look at the affinity; oneDNN where we switch it on."""
+    """Return environment variables for libraries that ignore the affinity, and for oneDNN."""
     chosen = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     chosen |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     if name in ("ours", "floor", "growing", "parts", "profiled"):
@@ -127,29 +127,29 @@ def _environment(name: str, threads: int) -> dict[str, str]:
 
 
 def pin(threads: int) -> None:
-    """Keeps this process, and all it starts from now on, to so many cores."""
+    """Restrict this process and its future child processes to a number of cores."""
     if CORES:
         os.sched_setaffinity(0, CORES[:threads])
 
 
 def parser(description: str, systems: str, quick: str = "") -> argparse.ArgumentParser:
-    """The options that all scripts have.
+    """Return a parser with the options that all scripts have.
 
     Args:
-        description: the script's docstring.
-        systems: those it compares.
-        quick: those that `--quick` compares, if fewer.
+        description: the docstring of the script.
+        systems: the systems that it compares.
+        quick: the systems that it compares with `--quick`, if fewer.
     """
     options = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     options.add_argument("--tiny", action="store_true", help="tiny sizes, to test the script")
-    options.add_argument("--threads", type=int, default=1, help="cores for every system")
+    options.add_argument("--threads", type=int, default=1, help="number of cores for every system")
     options.add_argument(
-        "--data", type=Path, default=Path("data/multi30k"), help="folder of train.en, train.de"
+        "--data", type=Path, default=Path("data/multi30k"), help="folder with train.en and train.de"
     )
-    options.add_argument("--rounds", type=int, help="how often each system's turn comes")
+    options.add_argument("--rounds", type=int, help="number of rounds")
     fewer = f"; with --quick {quick}" if quick else ""
     options.add_argument("--systems", help=f"default {systems}{fewer}")
     options.set_defaults(all_systems=systems, quick_systems=quick or systems)
@@ -162,7 +162,7 @@ def parser(description: str, systems: str, quick: str = "") -> argparse.Argument
 
 @dataclass
 class Run:
-    """A script's options, completed."""
+    """The options of a script, with defaults filled in."""
 
     options: argparse.Namespace
     rounds: int
@@ -171,7 +171,7 @@ class Run:
 
     @classmethod
     def of(cls, options: argparse.Namespace, *, rounds: int, quick_rounds: int = 2) -> Run:
-        """Fills in what was not given; leaves out systems that have no interpreter."""
+        """Fill in defaults, and leave out systems without an interpreter."""
         small = options.quick or options.tiny
         usual = options.quick_systems if options.quick else options.all_systems
         pythons = {"joeynmt": options.python_joey, "torch": options.python_torch}
@@ -183,7 +183,7 @@ class Run:
             if pythons.get(name, sys.executable):
                 systems.append(name)
             else:
-                print(f"{name} is left out: it wants --python-{name[:5]}", file=sys.stderr)
+                print(f"skipping {name}: it requires --python-{name[:5]}", file=sys.stderr)
         options.pythons = {**dict.fromkeys(WORKERS, sys.executable), **pythons}
         chosen = options.attention or ("luong" if small else "luong,bahdanau")
         if unknown := set(chosen.split(",")) - set(ATTENTIONS):
@@ -195,7 +195,7 @@ class Run:
         )
 
     def config(self, attention: str, *, batches: int = 0) -> dict[str, Any]:
-        """The sizes of a comparison, and the folder of its data, which is made if need be."""
+        """Return the sizes of a comparison and the folder of its data; create it if missing."""
         config: dict[str, Any] = dict(TINY if self.options.tiny else FULL)
         config["batches"] = max(config["batches"], batches)
         config["data"] = str(self.options.data.absolute())
@@ -212,7 +212,7 @@ class Run:
     def present(
         self, contestants: list[Contestant], workers: dict[str, Worker]
     ) -> list[Contestant]:
-        """Those whose worker runs; a quick run leaves out the second turn without oneDNN."""
+        """Return the systems to run; a quick run skips the second turn without oneDNN."""
         return [
             contestant
             for contestant in contestants
@@ -221,7 +221,7 @@ class Run:
         ]
 
     def start(self, names: list[str], config: dict[str, Any]) -> dict[str, Worker]:
-        """Starts the workers that are asked for and wanted, one after the other."""
+        """Start the requested workers, one after the other."""
         return {
             name: Worker(name, self.options.pythons[name], config, self.options.threads)
             for name in dict.fromkeys(names)
@@ -238,18 +238,18 @@ def take_turns(
     steps: int = 0,
     **arguments: Any,
 ) -> dict[str, list[Reply]]:
-    """Asks every contestant once a round, after one round that does not count.
+    """Send every contestant a request per round, after one round that is not counted.
 
-    With `steps` a round is so many batches of training, other ones in every round.
+    With `steps`, a round is that number of training batches, different ones in every round.
 
-    Whoever comes first moves on by one each round, so that what disturbs the machine meets all.
+    Each round starts with the next contestant, so that disturbances affect all of them.
     """
     replies: dict[str, list[Reply]] = {contestant.name: [] for contestant in contestants}
     for number in range(rounds + 1):
         shift = number % max(1, len(contestants))
         for contestant in contestants[shift:] + contestants[:shift]:
             if not number and contestant.worker == "floor":
-                continue  # it prepares every shape before it measures
+                continue  # it prepares every shape before it measures, so needs no warm-up
             asked = {**arguments, **contestant.extra}
             asked |= {"first": number * steps, "steps": steps} if steps else {}
             reply = workers[contestant.worker].ask(do, **asked)
@@ -264,14 +264,14 @@ def take_turns(
 
 
 def newer_than_library(path: Path) -> bool:
-    """Whether a file was written after the library's last change."""
+    """Return whether a file is newer than the last change of the library."""
     rooms = [HERE.parents[1] / name for name in ("keras_attention", "training", "export")]
     sources = [file for room in rooms for file in room.rglob("*.py")]
     return path.is_file() and path.stat().st_mtime > max(f.stat().st_mtime for f in sources)
 
 
 def versions_of(workers: dict[str, Worker]) -> dict[str, str]:
-    """What the workers say they run on."""
+    """Return the versions that the workers report."""
     return {
         library: number
         for worker in workers.values()

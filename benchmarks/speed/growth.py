@@ -1,10 +1,10 @@
-"""How does cost grow with the source's and the target's length, the batch and the vocabulary?
+"""How does the cost grow with source length, target length, batch size and vocabulary?
 
 python benchmarks/speed/growth.py --picture benchmarks/results/growth.png
 
-One of the four changes while the others stay at source 16, target 16, batch 16 and 8,000 tokens;
-with one core and with two. Seconds and memory of a training step, and seconds of a greedy search
-of exactly as many steps as the target has. The ids are random and nothing is padding.
+Varies one of the four, while the others stay at source 16, target 16, batch 16 and 8,000 tokens,
+with one core and with two. Measures seconds and memory of a training step, and seconds of a greedy
+search with as many steps as the target has. The ids are random, without padding.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SMALL = {"source": (4, 8), "target": (4, 8), "batch": (1, 4), "vocabulary": (50,
 
 
 def points(run: Run) -> list[tuple[str, dict[str, int]]]:
-    """What changes, and the sizes; equal vocabularies together, because each is a new model."""
+    """Return the parameters to vary and their sizes; equal vocabularies share a model."""
     tiny, quick = run.options.tiny, run.options.quick
     base = {"source": 4, "target": 4, "batch": 4, "vocabulary": 50} if tiny else BASE
     sweeps = SMALL if tiny else QUICK if quick else SWEEPS
@@ -53,7 +53,7 @@ def points(run: Run) -> list[tuple[str, dict[str, int]]]:
 def measure(
     run: Run, worker: Worker, sizes: dict[str, int], threads: int, attention: str
 ) -> dict[str, Any]:
-    """A row: seconds of a step and of a search, and memory."""
+    """Return a row: seconds of a training step and of a search, and memory."""
     least = 0.0 if run.options.tiny else 0.1 if run.options.quick else run.options.seconds
     train = worker.ask("train", **sizes, least=least)
     search = worker.ask("search", **sizes, least=least)
@@ -73,7 +73,7 @@ def measure(
 
 
 def slopes(rows: list[dict[str, Any]]) -> None:
-    """Adds the exponent by which training has grown since the row before: 1 is in proportion."""
+    """Add the exponent of growth since the previous row; 1 is proportional."""
     for before, row in zip([{}, *rows], rows, strict=False):
         changed = row["changed"]
         same = all(before.get(key) == row[key] for key in ("changed", "threads", "attention"))
@@ -83,7 +83,7 @@ def slopes(rows: list[dict[str, Any]]) -> None:
 
 
 def draw(rows: list[dict[str, Any]], path: Path | None) -> None:
-    """Seconds of a training step and of a search, a panel for each size that changes."""
+    """Plot seconds of a training step and of a search, with a panel per varied size."""
     figure = Figure(figsize=(9.6, 7.2), layout="constrained")
     kinds = [
         (attention, threads, what)
@@ -109,8 +109,8 @@ def draw(rows: list[dict[str, Any]], path: Path | None) -> None:
 
 def main() -> None:
     options = parser(__doc__ or "", "growing")
-    options.add_argument("--seconds", type=float, default=3.0, help="of every measurement")
-    options.add_argument("--picture", type=Path, help="where to draw the curves")
+    options.add_argument("--seconds", type=float, default=3.0, help="seconds of every measurement")
+    options.add_argument("--picture", type=Path, help="file for the plot")
     run = Run.of(options.parse_args(), rounds=1)
     check_picture(run.options.picture)
     rows, versions = [], {}

@@ -1,12 +1,12 @@
-"""How long does one sentence take, searched alone and greedily?
+"""How long does greedy search take for a single sentence?
 
 python benchmarks/speed/latency.py --data data/multi30k --python-joey PATH
 
-Median and 95th percentile over all sentences and rounds, from ids to ids. "ours" is float32 through
-TensorFlow, "tflite" the exported file in its own runtime, in float32 and with dynamic int8. Keras
-searches by `predict_on_batch`; how much `predict` adds, `search.py` tells.
-Outputs are as long as their sources, as in `search.py`; with int8 the counter is inexact, so its
-milliseconds a token count too.
+Prints median and 95th percentile over all sentences and rounds, from ids to ids. "ours" is float32
+through TensorFlow, "tflite" is the exported file in the TFLite runtime, in float32 and in dynamic
+int8. Keras searches with `predict_on_batch`; `search.py` shows how much time `predict` adds.
+Outputs are as long as their sources, as in `search.py`. With int8 the counter is inexact, so
+compare milliseconds per token too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONTESTANTS = [
 
 
 def measure(run: Run, attention: str, count: int) -> tuple[list[dict[str, Any]], Any, Any]:
-    """The table of one attention, all replies and the systems' versions."""
+    """Return the table of one attention, all replies and the systems' versions."""
     config = run.config(attention)
     workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
     for name, worker in workers.items():
@@ -46,7 +46,7 @@ def measure(run: Run, attention: str, count: int) -> tuple[list[dict[str, Any]],
 
 
 def table(replies: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Milliseconds a sentence; each share is of the better of Joey NMT's two settings."""
+    """Return milliseconds per sentence; shares are of the better of Joey NMT's two settings."""
     seconds = {
         name: {
             clock: [value for reply in found for value in reply[f"{clock}s"]]
@@ -79,7 +79,7 @@ def table(replies: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     options = parser(__doc__ or "", "ours,tflite,floor,keras,torch,joeynmt", "ours,tflite,joeynmt")
-    options.add_argument("--count", type=int, help="sentences a round")
+    options.add_argument("--count", type=int, help="sentences per round")
     run = Run.of(options.parse_args(), rounds=4, quick_rounds=1)
     count = run.options.count or (2 if run.options.tiny else 8 if run.options.quick else 50)
     tables, raw, versions = {}, {}, {}

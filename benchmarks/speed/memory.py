@@ -1,9 +1,10 @@
-"""What does training need besides time: memory, and how long until the first batches are done?
+"""How much memory does training need, and how long do the first batches take?
 
 python benchmarks/speed/memory.py --data data/multi30k --python-joey PATH
 
-Each system is started alone and trains on the batches of `training.py`. Start is from the command
-to the built model, the first step traces or compiles, and the peak is of the resident memory.
+Each system runs alone and trains on the batches of `training.py`. The start lasts from the command
+to the built model, the first step includes tracing or compiling, and the peak is of resident
+memory.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ REQUESTS = {
 
 
 def row_of(name: str, worker: Worker, steps: int) -> dict[str, Any]:
-    """Starts, steps and memory of one system."""
+    """Measure the start, the first steps and the memory of one system."""
     worker.ask("prepare_training")
     first = worker.ask("train", first=0, steps=1, **REQUESTS[name])
     second = worker.ask("train", first=1, steps=1, **REQUESTS[name])

@@ -1,10 +1,10 @@
-"""What do the parts cost that are written anew here, and what would Keras's own cost?
+"""How fast are the parts that this library reimplements, compared with those of Keras?
 
 python benchmarks/speed/parts.py
 
-Each part alone, in one process, the two ways in turn: the loss and its gradient, the likeliest
-tokens of a search, Adam's update, the accuracy, and an LSTM with its gradients. Numbers are random;
-sizes are those of the other scripts' training and of a search with beam 5.
+Measures each part alone, in one process, alternating the two implementations: the loss and its
+gradient, the most likely tokens of a search, Adam's update, the accuracy, and an LSTM with its
+gradients. The inputs are random; the sizes are those of the other scripts, with beam 5.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WAYS = [Contestant(how, "parts", {"how": how}) for how in ("ours", "keras")]
 
 
 def row_of(name: str, replies: dict[str, list[Reply]]) -> dict[str, Any]:
-    """Milliseconds of both ways, and how many times as fast ours is."""
+    """Return the milliseconds of both implementations, and the speedup of ours."""
     row: dict[str, Any] = {"part": name}
     for clock in ("wall", "cpu"):
         seconds = {how: [reply[clock] for reply in found] for how, found in replies.items()}
@@ -43,7 +43,7 @@ def row_of(name: str, replies: dict[str, list[Reply]]) -> dict[str, Any]:
 
 def main() -> None:
     options = parser(__doc__ or "", "parts")
-    options.add_argument("--times", type=int, default=10, help="calls a round")
+    options.add_argument("--times", type=int, default=10, help="calls per round")
     run = Run.of(options.parse_args(), rounds=9, quick_rounds=3)
     tiny = run.options.tiny
     config = {**(TINY if tiny else FULL), **(SMALL if tiny else SIZES), "attention": "luong"}

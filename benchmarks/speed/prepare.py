@@ -1,8 +1,8 @@
-"""Learns the tokenizers once and writes the ids that every system gets.
+"""Learns the tokenizers once, and writes the token ids for all systems.
 
 python benchmarks/speed/prepare.py '{"data": "data/multi30k", "folder": "...", ...}'
 
-The scripts run it when they need it; its results are kept in a temporary folder.
+The scripts run it when they need it; it keeps its results in a temporary folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 def make_recipe(config: dict[str, Any]) -> Recipe:
-    """The one setting of all comparisons as a recipe of ours; `ours` sets the attention."""
+    """Return the settings of all comparisons as a recipe; `ours` sets the attention."""
     settings = {
         "data.folder": config["data"],
         "text.subword_type": "bpe",
@@ -85,12 +85,12 @@ def main() -> None:
     texts = list(islice(read_lines(Path(config["data"]) / "val.en"), config["sentences"]))
     (folder / "sources.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
     sources = [codec.source.encode(text)[-config["max_length"] :] for text in texts]
-    # Last, because it says that all of it is there.
+    # Written last, because it marks the data as complete.
     (folder / "sources.json").write_text(json.dumps(sources), encoding="utf-8")
 
 
 def shuffle(batches: list[Batch], seed: int) -> list[Batch]:
-    """The same pairs in batches of the same sizes, drawn without a look at their lengths."""
+    """Return the same pairs in batches of the same sizes, drawn regardless of length."""
     pairs = [
         (source[source > 0], target[target > 0])
         for sources, targets in batches
@@ -110,7 +110,7 @@ def _pad(rows: list[np.ndarray]) -> np.ndarray:
 
 
 def save(path: Path, batches: list[Batch]) -> None:
-    """Batches as `protocol.read_batches` reads them."""
+    """Return batches in the format of `protocol.read_batches`."""
     arrays = {}
     for index, (source, target) in enumerate(batches):
         arrays[f"source_{index}"], arrays[f"target_{index}"] = source, target

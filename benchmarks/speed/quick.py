@@ -1,9 +1,8 @@
-"""A short look at everything: the six scripts with --quick, one after the other, and their time.
+"""Runs six scripts with --quick, one after the other, and measures their time.
 
 python benchmarks/speed/quick.py --data data/multi30k --python-joey PATH
 
-Words that are given here are passed on to every script. The data are prepared first, which does not
-count.
+Passes its arguments on to every script. It prepares the data first, which is not measured.
 """
 
 from __future__ import annotations

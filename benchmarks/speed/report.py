@@ -1,4 +1,4 @@
-"""Medians and ratios, the table, and the JSON file with machine, versions, commit and command."""
+"""Computes medians and ratios, prints tables, and writes JSON with machine and versions."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _INSTRUCTIONS = (
 
 
 def rates(replies: Sequence[Reply], count: str) -> dict[str, list[float]]:
-    """`count` a second of wall and of processor time, a round each."""
+    """Return `count` per second of wall time and of CPU time, for each round."""
     return {clock: [reply[count] / reply[clock] for reply in replies] for clock in ("wall", "cpu")}
 
 
 def rows_of_rates(
     replies: Mapping[str, Sequence[Reply]], count: str, ours: str = "ours", floor: str = "floor"
 ) -> list[dict[str, Any]]:
-    """A row a system: its rate, its share of the floor, and how many times as fast ours is."""
+    """Return a row per system: its rate, its share of the floor, and the speedup of ours."""
     measured = {name: rates(found, count) for name, found in replies.items()}
     rows = []
     for name, rate in measured.items():
@@ -64,7 +64,7 @@ def rows_of_rates(
 
 
 def quote_better(rows: Sequence[Mapping[str, Any]], off: str = ", no oneDNN") -> None:
-    """Prints how ours compares with the better of each peer's runs with and without oneDNN."""
+    """Print the speedup of ours over each peer's better run, with or without oneDNN."""
     ratios = {row["system"]: row.get("ours over it, wall") for row in rows}
     for name in ratios:
         if name + off in ratios and ratios[name] is not None:
@@ -72,23 +72,23 @@ def quote_better(rows: Sequence[Mapping[str, Any]], off: str = ", no oneDNN") ->
 
 
 def median_rate(replies: Sequence[Reply], count: str) -> float:
-    """Median over rounds of `count` a second of wall time."""
+    """Return the median over rounds of `count` per second of wall time."""
     return statistics.median(rates(replies, count)["wall"])
 
 
 def ratio(one: Mapping[str, list[float]], other: Mapping[str, list[float]], clock: str) -> float:
-    """Median over rounds of what both did in the same round."""
+    """Return the median over rounds of the ratio of two rates in the same round."""
     return statistics.median(a / b for a, b in zip(one[clock], other[clock], strict=True))
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The least value that `share` of the values do not exceed."""
+    """Return the smallest value that a share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
 def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Prints rows as a table; a row may lack columns."""
+    """Print rows as a table; a row may lack columns."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = Table(title=title, title_justify="left")
     for index, name in enumerate(names):
@@ -107,7 +107,7 @@ def _cell(value: Any) -> str:
 def save(
     run: Run, question: str, tables: Mapping[str, Any], raw: Any, versions: Mapping[str, str]
 ) -> None:
-    """Writes the JSON file; a tiny run writes one only where it is asked to."""
+    """Write the JSON file; a tiny run writes one only with `--output`."""
     options = run.options
     if options.output is None and options.tiny:
         return
@@ -130,7 +130,7 @@ def save(
 
 
 def compact(value: Any, margin: str = "") -> str:
-    """JSON with what holds no lists or objects of its own on one line; floats of six digits."""
+    """Return JSON with flat lists and objects on one line each, and floats of six digits."""
     inner = list(value.values()) if isinstance(value, dict) else value
     if isinstance(value, float):
         return json.dumps(float(f"{value:.6g}"))
@@ -147,13 +147,13 @@ def compact(value: Any, margin: str = "") -> str:
 
 
 def command() -> str:
-    """The command line, folders of this machine left out."""
+    """Return the command line without the folders of this machine."""
     words = [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
     return shlex.join(["python", *(re.sub(r"(^|=)/(?:[^/]+/)*", r"\1.../", w) for w in words)])
 
 
 def commit() -> str:
-    """The commit, and whether files that matter have changed since."""
+    """Return the commit, and whether relevant files have changed since."""
     try:
         where = {"cwd": HERE, "capture_output": True, "text": True, "check": True}
         found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **where).stdout.strip()
@@ -166,7 +166,7 @@ def commit() -> str:
 
 
 def machine(threads: int) -> dict[str, Any]:
-    """Processor, cores used, instruction sets and how busy it was."""
+    """Return the processor, the cores used, the instruction sets and the load."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -185,7 +185,7 @@ def machine(threads: int) -> dict[str, Any]:
 
 
 def own_versions() -> dict[str, str]:
-    """Versions of what the library runs on."""
+    """Return the versions of the packages that the library uses."""
     found = {"python": platform.python_version()}
     for name in ("tensorflow", "keras", "ai-edge-litert", "numpy"):
         try:

@@ -1,14 +1,14 @@
-"""How many sentences and tokens a second does each system search, in batches of 64?
+"""How many sentences and tokens per second does each system decode, in batches of 64?
 
 python benchmarks/speed/search.py --data data/multi30k --python-joey PATH
 
-Greedy and beam 5. Weights are random but for a counter that ends every output after as many tokens
-as its source has (`workers/counter.py`), so all systems say the same number of tokens. "ours",
-"torch" and "joeynmt, by length" get the sources in the order of their length, "keras" and "joeynmt"
-in the order of the file. "keras" calls `predict` for every token, as Keras's tutorial on
-sequences does, only with a batch in the place of one sentence, and the same with
-`predict_on_batch`, which costs less; its tutorials have no beam search. The floor is the matrix
-products of the hypotheses that have not ended.
+Runs greedy search and beam 5. The weights are random, except a counter that ends every output after
+as many tokens as its source has (`workers/counter.py`), so all systems generate the same number.
+"ours", "torch" and "joeynmt, by length" get the sources in the order of their length, "keras" and
+"joeynmt" in the order of the file. "keras" calls `predict` for every token, like Keras's tutorial
+on sequences, but with a batch instead of one sentence; "keras, predict_on_batch" is faster. Keras's
+tutorials have no beam search. The floor is the time of the matrix products of unfinished
+hypotheses.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONTESTANTS = [
 
 
 def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any], Any, Any]:
-    """The tables of one attention by beam width, all replies and the systems' versions."""
+    """Return the tables of one attention by beam width, all replies and the systems' versions."""
     config = run.config(attention)
     workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
     for worker in workers.values():
@@ -57,7 +57,7 @@ def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any],
 
 
 def table(replies: Any) -> list[dict[str, Any]]:
-    """Sentences and tokens a second."""
+    """Return sentences and tokens per second."""
     rows = report.rows_of_rates(replies, "sentences")
     for row in rows:
         row["tokens/s"] = report.median_rate(replies[row["system"]], "tokens")
@@ -65,10 +65,10 @@ def table(replies: Any) -> list[dict[str, Any]]:
 
 
 def check_tokens(replies: Any) -> None:
-    """Warns where a system said another number of tokens."""
+    """Warn if a system generated another number of tokens."""
     said = {name: found[0]["tokens"] for name, found in replies.items()}
     if len(set(said.values())) > 1:
-        print(f"not the same number of tokens: {said}", file=sys.stderr)
+        print(f"warning: different numbers of tokens: {said}", file=sys.stderr)
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
-"""What does a lexical short list cost and gain, on a trained model and real sentences?
+"""How much speed does a lexical short list gain, and how much quality does it cost?
 
 python benchmarks/speed/short_list.py saved_models/multi30k-en-de \
   data/multi30k/tok/val.lc.norm.tok.en data/multi30k/tok/val.lc.norm.tok.de
 
-The list is learned from the pairs that the model's recipe names, as `training.short_list` does.
-Sentences a second of processor time, and BLEU of the same sentences; the lists take turns. Small
-batches get fewer sentences, since each takes longer.
+The list is learned from the training pairs of the model's recipe, like `training.short_list`.
+Prints sentences per second of CPU time, and BLEU of the same sentences; the lists alternate. Small
+batches get fewer sentences, because each takes longer.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.translation.translator import Translator
 
 FEW = 200
-"""Sentences for batches smaller than 16."""
+"""Number of sentences for batches smaller than 16."""
 
 
 def learn(folder: Path, translator: Translator, sizes: list[int], data: str) -> dict[int, Any]:
-    """A list of each size; 0 is none."""
+    """Return a short list of each size; None for size 0."""
     recipe = load_recipe(folder / "recipe.toml", [f"data.folder={data}"] if data else [])
     pairs, _ = split_pairs(recipe.data, recipe.seed)
     lists: dict[int, ShortList | None] = {}
@@ -47,7 +47,7 @@ def learn(folder: Path, translator: Translator, sizes: list[int], data: str) -> 
 def measure(
     translator: Translator, texts: list[str], lists: dict[int, Any], rounds: int, **options: Any
 ) -> tuple[dict[int, list[dict[str, float]]], dict[int, list[str]]]:
-    """Seconds of every round and the outputs, by the list's size; round 0 does not count."""
+    """Return the seconds of every round and the outputs, by size of the list; skip round 0."""
     seconds: dict[int, list[dict[str, float]]] = {size: [] for size in lists}
     outputs: dict[int, list[str]] = {}
     for number in range(rounds + 1):
@@ -66,7 +66,7 @@ def measure(
 def rows_of(
     seconds: dict[int, list[dict[str, float]]], outputs: dict[int, list[str]], reference: list[str]
 ) -> list[dict[str, Any]]:
-    """A row a list: its rate, in relation to none, and BLEU."""
+    """Return a row per list: its rate, its speedup over no list, and BLEU."""
     metric = BLEU(tokenize="none", force=True)
     rows = []
     for size, found in seconds.items():
@@ -84,20 +84,22 @@ def rows_of(
 
 
 def numbers(text: str) -> list[int]:
-    """Whole numbers with commas between them."""
+    """Parse integers that are separated by commas."""
     return [int(number) for number in text.split(",")]
 
 
 def options_of(description: str) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     options = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("model", type=Path, help="a run's folder, with its recipe.toml")
-    options.add_argument("source", type=Path, help="sentences, one a line")
-    options.add_argument("reference", type=Path, help="translations, tokens as outputs have them")
+    options.add_argument("model", type=Path, help="a run folder, with its recipe.toml")
+    options.add_argument("source", type=Path, help="sentences, one per line")
+    options.add_argument("reference", type=Path, help="translations, tokenized like the outputs")
     options.add_argument("--data", default="", help="folder of the recipe's data, if it has moved")
-    options.add_argument("--sizes", type=numbers, default=[0, 20, 50], help="0 is no list")
+    options.add_argument(
+        "--sizes", type=numbers, default=[0, 20, 50], help="sizes of the lists; 0 is no list"
+    )
     options.add_argument("--batches", type=numbers, default=[64, 1], help="sizes of batches")
     options.add_argument("--beam", type=int, default=5)
     options.add_argument("--length-penalty", type=float, default=1.0)

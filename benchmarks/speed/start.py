@@ -2,9 +2,9 @@
 
 python benchmarks/speed/start.py --data data/multi30k
 
-`--help`, and the first translation of `translate`, through the exported .tflite file and through
+Measures `--help` and the first translation of `translate`, with the exported .tflite file and with
 TensorFlow, from the start of the process to the answer on standard output. Files are in the
-system's cache after the first round, which does not count. A bare `python -c pass` stands beside.
+system's cache after the first round, which is not counted. `python -c pass` is measured too.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ COMMAND = Path(sys.executable).parent / "keras-attention"
 
 
 def first_answer(words: list[str], line: str | None = None) -> dict[str, float]:
-    """Seconds until the first line on standard output, and of processor until the end.
+    """Return the seconds until the first line of output, and the CPU seconds until the end.
 
     Args:
         words: the command.
-        line: what it reads; its standard input stays open until it has answered.
+        line: its standard input, which stays open until it has answered.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
@@ -55,11 +55,11 @@ def first_answer(words: list[str], line: str | None = None) -> dict[str, float]:
 
 
 def prepare(run: Run) -> tuple[Path, str]:
-    """The folder of a model with its exports, and a text to translate."""
+    """Return the folder of a model with its exports, and a text to translate."""
     config = run.config(run.attentions[0])
     folder = Path(config["folder"])
     exported = folder / config["attention"]
-    if not newer_than_library(exported / "int8.tflite"):  # the last that is written
+    if not newer_than_library(exported / "int8.tflite"):  # the file that is written last
         worker = run.start(["ours"], config)["ours"]
         worker.ask("prepare_search")
         worker.ask("export")

@@ -1,11 +1,11 @@
-"""How many target tokens a second does each system train on? Padding does not count.
+"""How many target tokens per second does each system train on, without padding?
 
 python benchmarks/speed/training.py --data data/multi30k --python-joey PATH
 
-All systems learn from the same pairs in batches of 64. "ours", "torch" and "joeynmt, bucketed" get
-the same batches of similar lengths; "keras" and "joeynmt" the same pairs as they come, padded to
-the longest of a batch. The floor is the time of the matrix products alone; `workers/floor.py` says
-which. Joey NMT runs with and without oneDNN; the better one is what ratios quote.
+All systems train on the same pairs in batches of 64. "ours", "torch" and "joeynmt, bucketed" get
+the same batches of similar lengths; "keras" and "joeynmt" get the same pairs in random order,
+padded to the longest of a batch. The floor is the time of the matrix products alone, which
+`workers/floor.py` lists. Joey NMT runs with and without oneDNN; ratios use the better one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONTESTANTS = [
 
 
 def measure(run: Run, attention: str, steps: int) -> tuple[list[dict[str, Any]], Any, Any]:
-    """The table of one attention, all replies and the versions of the systems."""
+    """Return the table of one attention, all replies and the versions of the systems."""
     config = run.config(attention, batches=(run.rounds + 1) * steps)
     workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
     present = run.present(CONTESTANTS, workers)
@@ -44,7 +44,7 @@ def measure(run: Run, attention: str, steps: int) -> tuple[list[dict[str, Any]],
 
 def main() -> None:
     options = parser(__doc__ or "", "ours,floor,keras,torch,joeynmt", "ours,floor,joeynmt")
-    options.add_argument("--steps", type=int, help="batches a round")
+    options.add_argument("--steps", type=int, help="batches per round")
     run = Run.of(options.parse_args(), rounds=5, quick_rounds=1)
     steps = run.options.steps or (2 if run.options.tiny or run.options.quick else 16)
     tables, raw, versions = {}, {}, {}

@@ -1,12 +1,12 @@
-"""Where does our time go, in a training step and in a step of beam search?
+"""Which operations take the time of a training step and of a step of beam search?
 
 python benchmarks/speed/where_time_goes.py --data data/multi30k
 
-TensorFlow's profiler, on the batches of `training.py` and the sources of `search.py`: the own time
-of every operation, summed by kind, a step. What is no operation stands in the last row: between
-operations, in Python, and in the stream of batches. Of some rounds the one is kept that other
-processes disturbed least, whose wall time is closest to its processor time. The profiler takes some
-time itself.
+Uses TensorFlow's profiler on the batches of `training.py` and the sources of `search.py`: the time
+of every operation without nested ones, summed by kind, per step. The last row is the time without
+an operation: between operations, in Python, and in the stream of batches. The round that other
+processes disturbed least is used, whose wall time is closest to its CPU time. The profiler itself
+takes some time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST = 12
 
 
 def rows_of(reply: Reply, steps: int) -> list[dict[str, Any]]:
-    """A row a kind of operation, the dearest first, then the rest and what is no operation."""
+    """Return a row per kind of operation, slowest first, then the rest and the gaps."""
     kinds, counts = dict(reply["kinds"]), reply["counts"]
     ordered = sorted(kinds, key=kinds.__getitem__, reverse=True)
     named = {kind: [kind] for kind in ordered[:MOST]}
@@ -43,7 +43,7 @@ def rows_of(reply: Reply, steps: int) -> list[dict[str, Any]]:
 
 
 def summary(reply: Reply, steps: int) -> dict[str, Any]:
-    """Milliseconds a step and the share of all matrix products."""
+    """Return milliseconds per step, and the share of all matrix products."""
     products = sum(seconds for kind, seconds in reply["kinds"].items() if "MatMul" in kind)
     return {
         "steps": steps,
@@ -54,17 +54,17 @@ def summary(reply: Reply, steps: int) -> dict[str, Any]:
 
 
 def steps_of_search(lengths: list[int], batch: int) -> int:
-    """Steps of all batches, which end with their longest source; sources in order of length."""
+    """Return the steps of all batches of sorted sources; a batch ends with its longest source."""
     return sum(max(lengths[i : i + batch]) for i in range(0, len(lengths), batch))
 
 
 def least_disturbed(replies: Iterable[Reply]) -> Reply:
-    """The reply with the least wall time beside its processor time."""
+    """Return the reply with the smallest ratio of wall time to CPU time."""
     return min(replies, key=lambda reply: reply["wall"] / reply["cpu"])
 
 
 def measure(run: Run, attention: str, steps: int, limit: int) -> tuple[dict[str, Any], Any, Any]:
-    """Both tables of an attention, what stands above them, and the versions."""
+    """Return both tables of an attention with their headings, and the versions."""
     config = run.config(attention, batches=(run.rounds + 2) * steps)
     worker = run.start(["profiled"], config)["profiled"]
     worker.ask("prepare_training")

@@ -1,7 +1,7 @@
-"""Draw the pictures of attention.md: python docs/explanation/pictures.py [NAME ...].
+"""Draw the pictures of attention.md: all, or only the given names, such as "scores learnt dates".
 
-Most pictures show variables of attention.md, whose code is run first; `dates` trains six small
-models, in about four minutes.
+Most pictures show variables of attention.md, whose code runs first. `dates` trains six small models,
+which takes about four minutes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Draw = Callable[[Page], Figure]
 
 
 def run_page() -> Page:
-    """The variables that the page's code leaves behind."""
+    """Run the code of the page and return its variables."""
     page: dict[str, Any] = {}
     text = (HERE / "attention.md").read_text(encoding="utf-8")
     for example in doctest.DocTestParser().get_examples(text):
@@ -42,11 +42,11 @@ def run_page() -> Page:
 
 
 def matrices(*names: str, **titles: str) -> Draw:
-    """Draws variables that hold weights, a panel each.
+    """Return a function that draws matrices of weights, one panel per variable of the page.
 
     Args:
-        *names: variables that are their own title.
-        **titles: further variables, and what stands above them.
+        *names: variables whose name is the title of their panel.
+        **titles: further variables, with the titles of their panels.
     """
     titles = {**{name: name for name in names}, **titles}
 
@@ -78,7 +78,7 @@ def _draw_weights(
 
 
 def one_step(page: Page) -> Figure:
-    """Scores, their softmax, and the context, as bars."""
+    """Draw bar charts of the scores, their softmax and the context."""
     figure, panels = _panels(3)
     titles = {"scores": "scores", "weights": "softmax: weights", "context": "context"}
     for index, (axes, (name, title)) in enumerate(zip(panels, titles.items(), strict=True)):
@@ -91,7 +91,7 @@ def one_step(page: Page) -> Figure:
 
 
 def mappings(page: Page) -> Figure:
-    """Weights of the page's scores, and of two positions by the difference of their scores."""
+    """Draw the weights of the page's scores, and of two positions by their score difference."""
     from keras_attention.ops.mappings import MAPPINGS
 
     figure = Figure(figsize=(7.4, 2.9), layout="constrained")
@@ -115,19 +115,19 @@ def mappings(page: Page) -> Figure:
 
 
 def external_memory(page: Page) -> Figure:
-    """Where the head read and what, and the slots at first and at last."""
+    """Draw the weights of the read head, the contexts, and the slots before and after."""
     figure, panels = _panels(4)
-    _draw_weights(panels[0], page["reading"][0], "read where", "slot")
-    _draw_weights(panels[1], page["read"][0], "read what", "number")
-    _draw_weights(panels[2], page["five"][0], "slots before", "number")
-    _draw_weights(panels[3], np.asarray(page["slots"])[0], "slots after", "number")
+    _draw_weights(panels[0], page["reading"][0], "read weights", "slot")
+    _draw_weights(panels[1], page["read"][0], "context", "column")
+    _draw_weights(panels[2], page["five"][0], "slots before", "column")
+    _draw_weights(panels[3], np.asarray(page["slots"])[0], "slots after", "column")
     panels[0].set_ylabel("step")
     panels[2].set_ylabel("slot")
     return figure
 
 
 def copying(page: Page) -> Figure:
-    """Probabilities of the five tokens at each of the page's gates."""
+    """Draw the probabilities of the five tokens for each gate of the page."""
     figure, panels = _panels(3)
     for axes, (output, probabilities) in zip(panels, page["mixed"].items(), strict=True):
         gate = 1 / (1 + np.exp(-output))
@@ -142,7 +142,7 @@ def copying(page: Page) -> Figure:
 
 
 def links(page: Page) -> Figure:
-    """Links of both directions and those that join them, over those that are right."""
+    """Draw the links of both directions and the joined links, over the gold alignment."""
     shown = {"forward": page["found"], "reverse": page["reverse"], **page["joined"]}
     figure, panels = _panels(len(shown), 2.3)
     for axes, (name, found) in zip(panels, shown.items(), strict=True):
@@ -166,14 +166,14 @@ def _draw_links(axes: Axes, right: Any, found: Any) -> None:
 
 
 def dates(page: Page) -> Figure:
-    """Trains; imported here so that the other pictures do not wait for it."""
+    """Train the models of `trained_dates`; the import is slow, so other pictures do without it."""
     import trained_dates
 
     return trained_dates.dates()
 
 
 def shrink(path: Path) -> None:
-    """Keeps 256 colours of a picture, on white: a third of the bytes, and no other look."""
+    """Reduce a picture to 256 colours on white: a third of the bytes, and it looks the same."""
     with Image.open(path) as picture:
         few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
@@ -192,7 +192,7 @@ PICTURES: dict[str, Draw] = {
         location_aware="location-aware", no_coverage="no coverage", coverage="coverage"
     ),
     "monotonic": matrices(
-        expected="monotonic, training", monotonic="monotonic", chunkwise="chunk-wise"
+        expected="monotonic, training", monotonic="monotonic", chunkwise="chunkwise"
     ),
     "external-memory": external_memory,
     "copying": copying,
@@ -203,13 +203,13 @@ PICTURES: dict[str, Draw] = {
 
 
 def main() -> None:
-    """Draws the pictures that are named, or all."""
+    """Draw the named pictures, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
     names = parser.parse_args().names or list(PICTURES)
     if unknown := set(names) - set(PICTURES):
         parser.error(f"pictures are {', '.join(PICTURES)}. Received: {min(unknown)!r}.")
-    # As the command line does, and before anything imports TensorFlow.
+    # The command line sets the same variables; they must be set before TensorFlow is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     page = run_page()

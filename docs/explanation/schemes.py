@@ -1,4 +1,4 @@
-"""Boxes and arrows: what is joined with what in the models that attention.md explains."""
+"""Diagrams of boxes and arrows for the models that docs/explanation/attention.md explains."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Point = tuple[float, float]
 
 
 class Scheme:
-    """A panel of boxes, in units of about a box's height.
+    """A panel of boxes and arrows; one unit is the default width of a box.
 
     Args:
-        axes: where to draw.
-        title: what stands above.
-        width: units across.
-        height: units up.
+        axes: the axes to draw on.
+        title: the title of the panel.
+        width: width of the panel, in units.
+        height: height of the panel, in units.
     """
 
     def __init__(self, axes: Axes, title: str, width: float, height: float) -> None:
@@ -34,7 +34,7 @@ class Scheme:
     def box(
         self, at: Point, text: str, colour: str, width: float = 1.0, points: float = 9
     ) -> Point:
-        """A box around a point, which it returns."""
+        """Draw a box around the point `at`, and return that point."""
         corner, style = (at[0] - width / 2, at[1] - 0.35), "round,pad=0,rounding_size=0.15"
         patch = FancyBboxPatch(corner, width, 0.7, style, facecolor=colour, edgecolor=INK, lw=0.8)
         self.axes.add_patch(patch)
@@ -42,7 +42,7 @@ class Scheme:
         return at
 
     def arrow(self, start: Point, end: Point, bend: float = 0.0, **style: Any) -> None:
-        """An arrow, which bends to its right where `bend` is positive."""
+        """Draw an arrow, which bends to its right if `bend` is positive."""
         style = {"color": INK, "lw": 1.0, "arrowstyle": "-|>", "mutation_scale": 8, **style}
         curve = f"arc3,rad={bend}"
         self.axes.add_patch(
@@ -50,38 +50,38 @@ class Scheme:
         )
 
     def detour(self, layer: Point, by: float) -> None:
-        """The connection that skips a layer, to its right or, where `by` is negative, left."""
+        """Draw the connection that skips a layer, on its right or, if `by` is negative, left."""
         (x, y), out = layer, layer[0] + by
         line = {"color": SKIPPED, "lw": 1.0}
         self.axes.plot([x, out, out], [y - 0.72, y - 0.72, y + 0.68], **line, zorder=0)
         self.arrow((out, y + 0.68), (x, y + 0.68), **line)
 
     def note(self, at: Point, text: str) -> None:
-        """Small words."""
+        """Write a small label."""
         self.axes.text(*at, text, ha="center", va="center", fontsize=8, color=FAINT)
 
 
 def above(at: Point) -> Point:
-    """The middle of a box's upper edge."""
+    """Return the middle of a box's upper edge."""
     return at[0], at[1] + 0.35
 
 
 def below(at: Point) -> Point:
-    """The middle of a box's lower edge."""
+    """Return the middle of a box's lower edge."""
     return at[0], at[1] - 0.35
 
 
-def beside(at: Point, width: float = 1.0) -> Point:
-    """The middle of a box's right edge, or with a negative width of its left one."""
+def side(at: Point, width: float = 1.0) -> Point:
+    """Return the middle of a box's right edge, or of its left edge if the width is negative."""
     return at[0] + width / 2, at[1]
 
 
 def fixed_vector() -> Figure:
-    """One vector between encoder and decoder, beside weights of all states."""
+    """Draw a model with one vector between encoder and decoder, and one with attention."""
     figure = Figure(figsize=(7.4, 2.3), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_one_vector(Scheme(left, "one vector for everything", 8.4, 3.8))
-    _draw_looking_back(Scheme(right, "attention: every state, by weight", 8.4, 3.8))
+    _draw_attention(Scheme(right, "attention: every state, by weight", 8.4, 3.8))
     return figure
 
 
@@ -91,7 +91,7 @@ def _draw_one_vector(scheme: Scheme) -> None:
     scheme.note((6.4, 2.1), "$h_S$")
 
 
-def _draw_looking_back(scheme: Scheme) -> None:
+def _draw_attention(scheme: Scheme) -> None:
     states, steps = _encoder_and_decoder(scheme)
     weights = np.array([[0.1, 0.8, 0.05, 0.05], [0.7, 0.2, 0.05, 0.05], [0.05, 0.05, 0.3, 0.6]])
     for step, row in zip(steps, weights, strict=True):
@@ -105,12 +105,12 @@ def _encoder_and_decoder(scheme: Scheme) -> tuple[list[Point], list[Point]]:
     steps = [scheme.box((2.2 + 2 * i, 3.2), f"$d_{i + 1}$", DECODER) for i in range(3)]
     for chain in (states, steps):
         for one, next_one in zip(chain, chain[1:], strict=False):
-            scheme.arrow(beside(one), beside(next_one, -1.0))
+            scheme.arrow(side(one), side(next_one, -1.0))
     return states, steps
 
 
 def placement() -> Figure:
-    """Where the context enters a decoder step."""
+    """Draw where the context enters a decoder step."""
     figure = Figure(figsize=(8.0, 3.0), layout="constrained")
     before, *after = figure.subplots(1, 3)
     _draw_before(Scheme(before, 'placement="before"', 6, 6))
@@ -126,8 +126,8 @@ def _draw_before(scheme: Scheme) -> None:
     state = scheme.box((1.4, 4.6), "$d_{t-1}$", DECODER, 1.2)
     predict = scheme.box((4.2, 5.2), "predict $y_t$", PLAIN, 2.4)
     scheme.arrow(below(state), above(attend))
-    scheme.arrow(beside(state, 1.2), (3.3, 3.6))
-    scheme.arrow(beside(attend, 1.8), (3.5, 3.05))
+    scheme.arrow(side(state, 1.2), (3.3, 3.6))
+    scheme.arrow(side(attend, 1.8), (3.5, 3.05))
     scheme.arrow(above(word), below(lstm))
     scheme.arrow(above(lstm), below(predict))
     scheme.arrow((1.4, 0.9), below(attend))
@@ -144,7 +144,7 @@ def _draw_after(scheme: Scheme, *, fed: bool) -> None:
     predict = scheme.box((4.2, 5.4), "predict $y_t$", PLAIN, 2.4)
     scheme.arrow(above(word), below(lstm))
     scheme.arrow(above(lstm), below(top))
-    scheme.arrow((3.4, 2.55), beside(attend, 1.8), bend=0.2)
+    scheme.arrow((3.4, 2.55), side(attend, 1.8), bend=0.2)
     scheme.arrow(above(attend), (2.5, 4.1), bend=-0.3)
     scheme.arrow(above(top), below(predict))
     scheme.arrow((1.4, 1.9), below(attend))
@@ -156,7 +156,7 @@ def _draw_after(scheme: Scheme, *, fed: bool) -> None:
 
 
 def architectures() -> Figure:
-    """Deep LSTMs, GNMT and the Transformer, an encoder and a decoder each."""
+    """Draw encoder and decoder of deep LSTMs, GNMT and the Transformer."""
     figure = Figure(figsize=(9.0, 3.6), layout="constrained")
     panels = figure.subplots(1, 3)
     deep = Scheme(panels[0], 'encoder="bilstm", layers=3', 8.4, 6.2)
@@ -173,17 +173,17 @@ def architectures() -> Figure:
 def _stacks(
     scheme: Scheme, up: list[str], right: list[str], *, first_skip: int, gnmt: bool = False
 ) -> None:
-    """An encoder's layers, a decoder's, their skip connections, and what attends between them."""
+    """Draw the layers of an encoder and a decoder, their skip connections and the attention."""
     encoder = _stack(scheme, 2.0, up, ENCODER, first_skip, "source")
     decoder = _stack(scheme, 6.4, right, DECODER, first_skip, "target")
-    memory = beside(encoder[-1], 2.4)
+    memory = side(encoder[-1], 2.4)
     if "attention" in right:
-        scheme.arrow(memory, beside(decoder[1], -2.4))
+        scheme.arrow(memory, side(decoder[1], -2.4))
     else:
         attend = scheme.box((4.2, decoder[0][1]), "attend", ATTENTION, 1.3, points=8)
         scheme.arrow(memory, above(attend), bend=-0.3)
         for layer in decoder if gnmt else decoder[:1]:
-            scheme.arrow(beside(attend, 1.3), beside(layer, -2.4))
+            scheme.arrow(side(attend, 1.3), side(layer, -2.4))
 
 
 def _stack(

@@ -1,4 +1,4 @@
-"""The same date, read by small models that differ in how they attend."""
+"""A picture of the same date, written by small models that differ in how they attend."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODELS = {
 
 
 def dates() -> Figure:
-    """Trains all models and draws how each of them writes one date."""
+    """Train all models and draw the alignment of each for the same date."""
     figure = Figure(figsize=(9.8, 4.6), layout="constrained")
     for axes, (name, settings) in zip(figure.subplots(2, 3).flat, MODELS.items(), strict=True):
         recipe = load_recipe("dates", [*SMALL, *settings])
@@ -44,6 +44,6 @@ def dates() -> Figure:
 
 
 def alignment_error(translator: Translator, pairs: Sequence[tuple[str, str]]) -> float:
-    """The error rate over pairs whose alignment the task knows."""
+    """Return the alignment error rate over pairs of the task, which knows their alignment."""
     links = [pair.links() for pair in align_pairs(translator, pairs)]
     return measure_alignments(links, known_alignments("dates", pairs)).error

@@ -131,6 +131,8 @@ def measure_variants(
     converted: Converted,
     pairs: Sequence[tuple[str, str]],
     quality: Quality,
+    *,
+    advance: Callable[[int], object] = lambda count: None,
 ) -> Gate:
     """Decodes held-out pairs greedily with the Keras model and with every precision.
 
@@ -139,6 +141,8 @@ def measure_variants(
         converted: the same, converted.
         pairs: sources and targets; those with more tokens than a file takes are left out.
         quality: the task's metric.
+        advance: called with the number of pairs finished since its last call; each pair counts once
+            for the Keras model and once for each precision.
 
     Raises:
         InputError: if no pair is left.
@@ -152,13 +156,14 @@ def measure_variants(
     targets = [codec.reference_form(target) for _, target in fitting]
     whole = Translator(translator.model, translator.codec)  # exports search all of the vocabulary
     expected = whole(sources, beam_width=1)
+    advance(len(sources) + (1 + len(PRECISIONS)) * (len(pairs) - len(sources)))
 
     def judge(found: Sequence[Translation]) -> float:
         return quality.score([codec.reference_form(each.text) for each in found], targets, sources)
 
     reference = judge(expected)
     variants: list[MeasuredPrecision] = []
-    for precision, size, found, milliseconds in _decoded(converted, sources):
+    for precision, size, found, milliseconds in _decoded(converted, sources, advance):
         share, value = size / (variants[0].size if variants else size), judge(found)
         equal, loss = _equal(found, expected), quality.loss(value, reference)
         variants.append(
@@ -168,16 +173,22 @@ def measure_variants(
 
 
 def _decoded(
-    converted: Converted, sources: Texts
+    converted: Converted, sources: Texts, advance: Callable[[int], object]
 ) -> Iterator[tuple[str, int, list[Translation], float]]:
     """Each precision, float32 first: its file's bytes, its translations and their time."""
     with tempfile.TemporaryDirectory() as folder:
         for precision in PRECISIONS:
             file = converted.write(Path(folder) / f"{precision}.tflite", precision)
-            yield precision, file.stat().st_size, *_timed(DeviceTranslator.load(file), sources)
+            yield (
+                precision,
+                file.stat().st_size,
+                *_timed(DeviceTranslator.load(file), sources, advance),
+            )
 
 
-def _timed(device: DeviceTranslator, sources: Texts) -> tuple[list[Translation], float]:
+def _timed(
+    device: DeviceTranslator, sources: Texts, advance: Callable[[int], object]
+) -> tuple[list[Translation], float]:
     """Translations, and the median of their milliseconds, which other programs do not stretch."""
     device(sources[:1])  # what is made once is not counted
     found, times = [], []
@@ -185,6 +196,7 @@ def _timed(device: DeviceTranslator, sources: Texts) -> tuple[list[Translation],
         start = time.process_time()
         found += device([source])
         times.append(1000 * (time.process_time() - start))
+        advance(1)
     return found, median(times)
 
 

@@ -1,4 +1,4 @@
-"""Which tokens belong together: hard links, their text form, and how good they are."""
+"""Hard links between source and target tokens: Pharaoh files and the alignment error rate."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Links = frozenset[tuple[int, int]]
 NO_LINKS: Links = frozenset()
 
 HIGH_ERROR = 0.25
-"""Weights with an alignment error rate over this do not align well: of the links found and those
-that are sure, counted together, over a quarter is wrong or missing."""
+"""The largest alignment error rate that counts as good: a quarter of the found and sure links
+together is wrong or missing."""
 
 _LINK = re.compile(r"([0-9]{1,9})([-p?])([0-9]{1,9})")
 
 
 @dataclass(frozen=True)
 class GoldAlignment:
-    """What is right for one pair (Och and Ney 2003, section 6).
+    """The gold alignment of one pair (Och and Ney 2003, section 6).
 
     Attributes:
         sure: links that must be found.
-        possible: links that may be found, the sure ones among them.
+        possible: links that may be found, including the sure ones.
 
     Raises:
         ValueError: if a sure link is not possible.
@@ -48,28 +48,30 @@ class GoldAlignment:
     possible: Links
 
     def __post_init__(self) -> None:
-        """Checks that what is sure is possible too."""
+        """Check that every sure link is also a possible link."""
         if missing := self.sure - self.possible:
-            raise ValueError(f"`possible` must hold every sure link. Received: {min(missing)} not.")
+            raise ValueError(
+                "`possible` must include every sure link. "
+                f"Received: the sure link {min(missing)}, which is not in `possible`."
+            )
 
 
 @dataclass(frozen=True)
 class AlignmentQuality:
-    """How good the links of all pairs together are (Och and Ney 2003, section 6).
+    """Precision, recall and error rate of links, over all pairs (Och and Ney 2003, section 6).
 
         precision = |A and P| / |A|,  recall = |A and S| / |S|
         AER = 1 - (|A and S| + |A and P|) / (|A| + |S|)
 
-    with A what was found, S what is sure and P what is possible. Nothing is wrong where nothing was
-    found, and nothing is missing where nothing is sure: then precision or recall is 1, and AER 0
-    where both hold.
+    where A is the found links, S the sure links and P the possible links. Precision is 1 if A is
+    empty, recall is 1 if S is empty, and AER is 0 if both are empty.
 
     Attributes:
         pairs: number of pairs.
         found: |A|, summed over the pairs.
-        sure: |S|.
-        found_sure: |A and S|.
-        found_possible: |A and P|.
+        sure: |S|, summed over the pairs.
+        found_sure: |A and S|, summed over the pairs.
+        found_possible: |A and P|, summed over the pairs.
     """
 
     pairs: int
@@ -80,12 +82,12 @@ class AlignmentQuality:
 
     @property
     def precision(self) -> float:
-        """The share of what was found that is possible."""
+        """The share of the found links that are possible."""
         return _share(self.found_possible, self.found)
 
     @property
     def recall(self) -> float:
-        """The share of what is sure that was found."""
+        """The share of the sure links that were found."""
         return _share(self.found_sure, self.sure)
 
     @property
@@ -100,14 +102,14 @@ class AlignmentQuality:
 
 
 def measure_alignments(found: Iterable[Links], gold: Iterable[GoldAlignment]) -> AlignmentQuality:
-    """Compares links with what is right, over all pairs.
+    """Compare links with gold alignments, over all pairs.
 
     Args:
-        found: the links of each pair.
-        gold: what is right for each.
+        found: the found links of each pair.
+        gold: the gold alignment of each pair.
 
     Raises:
-        ValueError: if there are more of one than of the other.
+        ValueError: if `found` and `gold` differ in length.
 
     Example:
         >>> gold = GoldAlignment(frozenset({(0, 0)}), frozenset({(0, 0), (1, 0)}))
@@ -119,21 +121,22 @@ def measure_alignments(found: Iterable[Links], gold: Iterable[GoldAlignment]) ->
         (1, len(links), len(right.sure), len(links & right.sure), len(links & right.possible))
         for links, right in zip(found, gold, strict=True)
     ]
-    return AlignmentQuality(*map(sum, zip(*counts, strict=True))) if counts else _NOTHING
+    return AlignmentQuality(*map(sum, zip(*counts, strict=True))) if counts else _NO_PAIRS
 
 
 def hard_links(
     weights: npt.ArrayLike, threshold: float | None = None, *, ended: bool = True
 ) -> Links:
-    """The links that weights stand for, those to and from `</s>` left out.
+    """Convert attention weights to links, without the links to and from `</s>`.
 
     Args:
         weights: `[T, S]`, a row for each target token, a column for each source token; the last
             column is the source's `</s>`.
-        threshold: link a target token with every source token of at least this weight, over 0 and
-            at most 1. Default: with that of the largest weight alone, and with none where that is
-            `</s>`, or no weight is over 0.
-        ended: whether the last row is `</s>` too; an output that reached the length limit has none.
+        threshold: link a target token with every source token whose weight is at least this, in
+            (0, 1]. Default `None`: link each target token only with the source token of the largest
+            weight, or with none if that is `</s>` or all weights are 0.
+        ended: whether the last row is the target's `</s>`. An output that reached the length limit
+            has no `</s>`. Default `True`.
 
     Raises:
         InputError: if the threshold is out of range.
@@ -156,7 +159,7 @@ def hard_links(
 
 
 def check_threshold(threshold: float | None, name: str = "`threshold`") -> None:
-    """Checks that a threshold is one.
+    """Check that a threshold is in its range.
 
     Raises:
         InputError: if it is out of range.
@@ -166,11 +169,11 @@ def check_threshold(threshold: float | None, name: str = "`threshold`") -> None:
 
 
 def format_links(sure: Links, possible: Links = NO_LINKS) -> str:
-    """A line of a Pharaoh file, in the order of the target: `i-j` is source i and target j.
+    """Format links as a line of a Pharaoh file, ordered by target position.
 
     Args:
-        sure: written `i-j`.
-        possible: written `ipj` where they are not sure.
+        sure: links from source i to target j, written as `i-j`.
+        possible: possible links; those that are not sure are written as `ipj`.
 
     Example:
         >>> format_links(frozenset({(2, 0), (0, 1)}), frozenset({(0, 1), (1, 1)}))
@@ -181,13 +184,14 @@ def format_links(sure: Links, possible: Links = NO_LINKS) -> str:
 
 
 def parse_links(line: str) -> GoldAlignment:
-    """Reads a line of a Pharaoh file: `i-j` is sure; `ipj` or `i?j` is possible only.
+    """Parse a line of a Pharaoh file: `i-j` is a sure link, `ipj` or `i?j` only a possible one.
 
     Args:
-        line: links with spaces between, positions counted from 0, the source's first; or nothing.
+        line: links separated by spaces, each with its source position first, counted from 0. An
+            empty line has no links.
 
     Raises:
-        ValueError: if a link has another form.
+        ValueError: if a link is malformed.
 
     Example:
         >>> gold = parse_links("0-0 1-2 2p1")
@@ -199,7 +203,7 @@ def parse_links(line: str) -> GoldAlignment:
         match = _LINK.fullmatch(text)
         if not match:
             raise ValueError(
-                "expected links such as 0-2, or 0p2 where one is possible only. "
+                "expected links such as 0-2, or 0p2 for a link that is only possible. "
                 f"Received: {text[:40]!r}."
             )
         source, kind, target = match.groups()
@@ -208,30 +212,30 @@ def parse_links(line: str) -> GoldAlignment:
 
 
 def read_links(path: str | os.PathLike[str]) -> list[GoldAlignment]:
-    """Reads a Pharaoh file, one line a pair, as `parse_links` reads them; a line may be empty.
+    """Read a Pharaoh file, which has one line per pair in the form of `parse_links`.
 
     Raises:
-        InputError: if the file cannot be read, or a line has another form.
+        InputError: if the file cannot be read, or a line is malformed.
     """
-    read = []
+    gold = []
     for number, line in enumerate(read_lines(path), start=1):
         try:
-            read.append(parse_links(line))
+            gold.append(parse_links(line))
         except ValueError as error:
             raise InputError(f"{os.fspath(path)}, line {number}: {error}") from None
-    return read
+    return gold
 
 
 def link_words(
     links: Links, source_words: Sequence[int | None], target_words: Sequence[int | None]
 ) -> Links:
-    """Links of words: two are linked where any of their tokens are.
+    """Convert links of tokens to links of words: two words are linked if any of their tokens are.
 
     Args:
-        links: those of tokens.
-        source_words: the word of each source token, as `Tokenizer.number_words` counts them;
-            `None` for white space.
-        target_words: that of each target token.
+        links: links of tokens.
+        source_words: the word number of each source token, from `Tokenizer.number_words`; `None`
+            for white space.
+        target_words: the word number of each target token.
 
     Example:
         >>> sorted(link_words(frozenset({(0, 0), (1, 2), (2, 1)}), [0, 0, 1], [0, None, 1]))
@@ -241,7 +245,7 @@ def link_words(
     return frozenset((i, j) for i, j in words if i is not None and j is not None)
 
 
-_NOTHING = AlignmentQuality(0, 0, 0, 0, 0)
+_NO_PAIRS = AlignmentQuality(0, 0, 0, 0, 0)
 
 
 def _share(part: int, whole: int) -> float:

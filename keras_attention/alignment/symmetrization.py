@@ -1,4 +1,4 @@
-"""One alignment of the two that a model and its reverse give."""
+"""Symmetrization: join the links of a model with those of a model of the reverse direction."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _NEIGHBOURS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1,
 
 
 def symmetrize(forward: Links, reverse: Links, method: str = DEFAULT_METHOD) -> Links:
-    """Joins the links of source to target with those of target to source.
+    """Join the links of the source-to-target model with those of the target-to-source model.
 
-    "grow-diag-final-and" (Koehn et al. 2003, section 4.5, in the form of the Moses toolkit) begins
-    with the intersection. As long as there are any, it adds links of the union that touch one it
-    has, diagonally too, and whose source or target token is not linked yet; at last links of
-    either side, forward first, whose source and target token are both not linked. It goes through
-    the links by target position, then by source position.
+    "grow-diag-final-and" (Koehn et al. 2003, section 4.5, as in the Moses toolkit) starts with
+    the intersection. Then it repeatedly adds every link of the union that is next to a link it
+    already has, also diagonally, and whose source or target token is not linked yet. When there is
+    none left, it adds links whose source and target tokens are both not linked, first from
+    `forward`, then from `reverse`. It visits links by target position, then by source position.
 
     Args:
         forward: links of the model from source to target.
-        reverse: links of the model from target to source, turned round: (source, target) too.
+        reverse: links of the model from target to source, also as (source, target).
         method: "intersection", "union" or "grow-diag-final-and".
 
     Raises:
-        InputError: if there is no such method.
+        InputError: if the method is unknown.
 
     Example:
         >>> forward, reverse = frozenset({(0, 0), (1, 1), (4, 4)}), frozenset({(0, 0), (0, 1)})
@@ -38,7 +38,7 @@ def symmetrize(forward: Links, reverse: Links, method: str = DEFAULT_METHOD) -> 
     """
     if method not in SYMMETRIZATIONS:
         raise InputError(
-            f"links are symmetrised by one of {', '.join(SYMMETRIZATIONS)}. Received: {method!r}."
+            f"the symmetrization must be one of {', '.join(SYMMETRIZATIONS)}. Received: {method!r}."
         )
     if method == "union":
         return forward | reverse
@@ -47,12 +47,12 @@ def symmetrize(forward: Links, reverse: Links, method: str = DEFAULT_METHOD) -> 
     growing = _Growing(forward & reverse)
     growing.grow(forward | reverse)
     for side in (forward, reverse):
-        growing.add_apart(side)
+        growing.add_separate(side)
     return frozenset(growing.links)
 
 
 class _Growing:
-    """Links, and which tokens of either side have one."""
+    """A growing set of links, with the source and target tokens that are linked so far."""
 
     def __init__(self, links: Links) -> None:
         self.links = set(links)
@@ -60,7 +60,7 @@ class _Growing:
         self.targets = {target for _, target in links}
 
     def grow(self, union: Links) -> None:
-        """Adds neighbours in the union with a new token, until there are none."""
+        """Add neighbours from the union that link a new token, until there are none."""
         size = -1
         while size < len(self.links):
             size = len(self.links)
@@ -71,8 +71,8 @@ class _Growing:
                         if link in union and not self._both_linked(link):
                             self._add(link)
 
-    def add_apart(self, side: Links) -> None:
-        """Adds links between two new tokens."""
+    def add_separate(self, side: Links) -> None:
+        """Add links whose two tokens are both not linked yet."""
         for source, target in _in_order(side):
             if source not in self.sources and target not in self.targets:
                 self._add((source, target))

@@ -1,1 +1,1 @@
-"""The attention mechanisms, one file each; `registry` declares them, `base` has what they share."""
+"""The attention mechanisms, one per file; `registry` lists them, `base` has the base classes."""

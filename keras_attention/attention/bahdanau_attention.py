@@ -17,20 +17,20 @@ from keras_attention.ops.dense import times_vector
 class BahdanauAttention(AttentionMechanism):
     """Additive attention: `score(q, k) = v . tanh(W q + U k)` (Bahdanau et al. 2015, A.1.2).
 
-    With `normalize=True` the score is weight-normed, with a learnt scale `g` and a bias `b`:
-    `g * v / |v| . tanh(W q + U k + b)` (Salimans and Kingma 2016), `g` starting at
-    `1 / sqrt(units)` and `b` at zero.
+    With `normalize=True` the score uses weight normalisation, with a learnt scale `g` and a bias
+    `b`: `g * v / |v| . tanh(W q + U k + b)` (Salimans and Kingma 2016). `g` starts at
+    `1 / sqrt(units)` and `b` at 0.
 
     Args:
-        units: width `U` of the small network, a positive integer.
-        normalize: whether the score is weight-normed. Default `False`.
+        units: width of the hidden layer, a positive integer.
+        normalize: whether the score uses weight normalisation. Default `False`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given.
-        keys: `project(memory)` of an earlier call, `[B, S, units]`.
+        keys: the result of `project(memory)`, `[B, S, units]`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`.
@@ -60,7 +60,7 @@ class BahdanauAttention(AttentionMechanism):
         self.key_projection = self._dense(units, "key_projection")
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes `W`, `U`, `v` and, where normed, `g` and `b`."""
+        """Create `W`, `U` and `v`, and with `normalize` also `g` and `b`."""
         self.query_projection.build(query_shape)
         self.key_projection.build(memory_shape)
         self.v = self._vector(self.units, "v")
@@ -76,27 +76,27 @@ class BahdanauAttention(AttentionMechanism):
         self.built = True
 
     def project(self, memory: Tensor) -> Tensor:
-        """Keys `U k`, `[B, S, units]`."""
+        """Return the keys `U k`, `[B, S, units]`."""
         self._check_built()
         return self.key_projection(memory)
 
     def _score(self, query: Tensor, keys: Tensor) -> Tensor:
-        return self._read(self._sum(query, keys))
+        return self._score_sums(self._sum(query, keys))
 
     def _sum(self, query: Tensor, keys: Tensor) -> Tensor:
-        """`W q + U k`, and `b` where normed, `[B, T, S, units]`."""
+        """Return `W q + U k`, plus `b` with `normalize`, `[B, T, S, units]`."""
         projected = self.query_projection(query)
         if self.normalize:
             projected = projected + ops.cast(self.b, projected.dtype)
         return ops.expand_dims(projected, 2) + ops.expand_dims(keys, 1)
 
-    def _read(self, summed: Tensor) -> Tensor:
-        """Scores `[B, T, S]` of such sums."""
-        hidden = ops.tanh(summed)
-        return times_vector(hidden, ops.cast(self._direction(), hidden.dtype))
+    def _score_sums(self, sums: Tensor) -> Tensor:
+        """Return the scores `[B, T, S]` for the inputs `[B, T, S, units]` of the tanh."""
+        hidden = ops.tanh(sums)
+        return times_vector(hidden, ops.cast(self._score_vector(), hidden.dtype))
 
-    def _direction(self) -> Tensor:
-        """The vector that reads the score off the hidden layer, `[units]`."""
+    def _score_vector(self) -> Tensor:
+        """Return the vector `[units]` that maps the hidden layer to the score."""
         v = ops.cast(self.v, "float32")
         if not self.normalize:
             return v

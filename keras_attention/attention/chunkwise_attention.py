@@ -16,31 +16,31 @@ from keras_attention.attention.monotonic_attention import MonotonicAttention
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ChunkwiseAttention(MonotonicAttention):
-    """Soft attention over the `w` positions that end where monotonic attention stops (MoChA).
+    """Soft attention over the last `w` positions up to where monotonic attention stops (MoChA).
 
-    With `alpha` of `MonotonicAttention` and a second score `u`, the weights are
+    With `alpha` from `MonotonicAttention` and a second score `u`, the weights are
     `beta_s = sum_(k=s)^(s+w-1) alpha_k exp(u_s) / sum_(l=k-w+1)^k exp(u_l)` (Chiu and Raffel
-    2018, equation 22). Every chunk's softmax is taken by itself, which is what the moving sums of
-    equation 23 give, without their underflow.
+    2018, equation 22). Each chunk has its own softmax. The result equals the moving sums of
+    equation 23, but it cannot underflow.
 
     Args:
-        content: the mechanism that scores where to stop, of mapping `"softmax"`.
-        chunk: `w`, a positive integer; with 1 it is monotonic attention. Default 2.
-        chunk_content: the mechanism that scores within a chunk, whose mapping holds there;
-            default another of the kind of `content`.
-        noise: as `MonotonicAttention` takes it.
-        initial_bias: as `MonotonicAttention` takes it.
-        seed: as `MonotonicAttention` takes it.
+        content: the mechanism that scores where to stop; its mapping must be `"softmax"`.
+        chunk: `w`, a positive integer; 1 is monotonic attention. Default 2.
+        chunk_content: the mechanism that scores within a chunk, with its mapping. Default: a new
+            layer with the same arguments as `content`.
+        noise: see `MonotonicAttention`.
+        initial_bias: see `MonotonicAttention`.
+        seed: see `MonotonicAttention`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given.
-        keys: `project(memory)` of an earlier call, the keys of both scores beside each other.
+        keys: the result of `project(memory)`, the concatenated keys of both scores.
         state: `alpha` of the previous step, float32 `[B, S]`.
-        training: whether the weights are the expected ones.
-        return_state: whether the next state is returned too. Default `False`.
+        training: whether to return the expected weights of training. Default `False`.
+        return_state: whether to return the next state too. Default `False`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`; with
@@ -48,7 +48,8 @@ class ChunkwiseAttention(MonotonicAttention):
 
     Raises:
         TypeError: if `content` or `chunk_content` is not a mechanism.
-        ValueError: if one of them is no score, or another argument is out of range.
+        ValueError: if one of them does not only define a score, or another argument is out of
+            range.
 
     Example:
     >>> import numpy as np
@@ -79,14 +80,14 @@ class ChunkwiseAttention(MonotonicAttention):
         self.chunk_content = chunk_content
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the weights of both scores."""
+        """Create the weights of both scores."""
         super().build(query_shape, memory_shape)
         if not self.chunk_content.built:
             self.chunk_content.build(query_shape, memory_shape)
         self._key_width = key_width(self.content, memory_shape[-1])
 
     def project(self, memory: Tensor) -> Tensor:
-        """Keys of both scores, `[B, S, U + U']`."""
+        """Return the keys of both scores, `[B, S, U + U']`."""
         keys = super().project(memory), self.chunk_content.project(memory)
         return ops.concatenate(keys, axis=-1)
 
@@ -102,16 +103,19 @@ class ChunkwiseAttention(MonotonicAttention):
         inside = self._chunks(ops.cast(visible, "float32")) > 0
         shares = self.chunk_content._weigh(self._chunks(ops.cast(scores, "float32")), inside)
         weights = ops.expand_dims(stopped, -1) * shares
-        # From where it stopped back to what each share is of.
-        return sum(_moved(weights[..., back], -back) for back in range(self.chunk))
+        # Shift each weight from the position of the stop back to the position that it belongs to.
+        return sum(_shift(weights[..., back], -back) for back in range(self.chunk))
 
     def _chunks(self, x: Tensor) -> Tensor:
-        """`[B, N, S, w]` of `[B, N, S]`: values at each position and at those before, backwards."""
-        return ops.stack([_moved(x, back) for back in range(self.chunk)], axis=-1)
+        """Return `[B, N, S, w]`: for each position its value in `[B, N, S]` and the `w - 1` before.
+
+        The last axis goes backwards from the position.
+        """
+        return ops.stack([_shift(x, back) for back in range(self.chunk)], axis=-1)
 
 
-def _moved(x: Tensor, by: int) -> Tensor:
-    """`x` `[B, N, S]` moved to later positions, or to earlier ones where `by` is negative."""
+def _shift(x: Tensor, by: int) -> Tensor:
+    """Shift `x` `[B, N, S]` to later positions, or to earlier ones if `by` is negative."""
     size = ops.shape(x)[-1]
     if by < 0:
         return ops.pad(x, ((0, 0), (0, 0), (0, -by)))[..., -by:]

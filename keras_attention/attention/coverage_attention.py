@@ -1,4 +1,4 @@
-"""Attention that sees how much it has attended to each position (Tu et al., 2016)."""
+"""Attention whose score depends on the coverage of each position (Tu et al., 2016)."""
 
 from typing import Any
 
@@ -13,25 +13,25 @@ from keras_attention.attention.base.history_attention import HistoryAttention
 class CoverageAttention(HistoryAttention):
     """Additive attention with coverage: the sum of the weights so far (See et al. 2017, eq. 11).
 
-    `score(q, k_s) = v . tanh(W q + U k_s + w_c c_s + b)`, `c_s` the sum of all earlier steps'
-    weights at `s`. With `fertility=N` it is the linguistic coverage of Tu et al. 2016, section
-    3.1.1: a position's weights are divided by its fertility, `N * sigmoid(u . memory_s)`, the
-    number of target tokens that it is expected to give.
+    `score(q, k_s) = v . tanh(W q + U k_s + w_c c_s + b)`, where `c_s` is the sum of the weights of
+    all earlier steps at `s`. With `fertility=N` it is the linguistic coverage of Tu et al. 2016,
+    section 3.1.1: the weights of a position are divided by its fertility,
+    `N * sigmoid(u . memory_s)`, the expected number of target tokens for this position.
 
     Args:
-        units: width `U` of the small network, a positive integer.
-        fertility: the largest fertility `N`, a positive number; Tu et al. have 2. Default `None`,
-            where every position has a fertility of 1.
-        normalize: whether the score is weight-normed, as `BahdanauAttention` has it.
+        units: width of the hidden layer, a positive integer.
+        fertility: the largest fertility `N`, a positive number; Tu et al. use 2. Default `None`:
+            every position has a fertility of 1.
+        normalize: whether the score uses weight normalisation, as in `BahdanauAttention`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given.
-        keys: `project(memory)` of an earlier call, `[B, S, units]`.
-        state: the coverage, float32 `[B, S]`; zeros when it is not given.
-        return_state: whether the next state is returned too. Default `False`.
+        keys: the result of `project(memory)`, `[B, S, units]`.
+        state: the coverage, float32 `[B, S]`. Default zeros.
+        return_state: whether to return the next state too. Default `False`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`; with
@@ -64,7 +64,7 @@ class CoverageAttention(HistoryAttention):
             self.fertility_projection = self._dense(1, "fertility_projection")
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the weights of the fertility, where it is wanted, beside the small network."""
+        """Create the weights of the score and, with `fertility`, those of the fertility."""
         if self.fertility is not None:
             self.fertility_projection.build(memory_shape)
         super().build(query_shape, memory_shape)

@@ -1,4 +1,4 @@
-"""A memory that the decoder reads and writes (Graves et al., 2014)."""
+"""Attention over a memory that the decoder reads and writes (Graves et al., 2014)."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from keras_attention.attention.base.attention_mechanism import (
 from keras_attention.ops.dense import MatrixDense
 
 TINY = 1e-12
-"""A weight, or a squared length, that counts as none."""
+"""A positive number that replaces weights and squared lengths of 0."""
 
 Slots = tuple[Tensor, Tensor, Tensor]
 
@@ -23,34 +23,35 @@ Slots = tuple[Tensor, Tensor, Tensor]
 class ExternalMemoryAttention(AttentionMechanism):
     """The heads of a Neural Turing Machine over a memory that starts as the encoder's outputs.
 
-    Every source token has a slot, at first a projection of what the encoder made of it. A step
-    first writes, then reads, each where a head of its own points to. From the query a head gets a
-    key `k`, its strength `beta`, a gate `g`, shift weights `s` and a sharpness `gamma`; it was at
-    `w'` the step before:
+    Each source token has a slot `M_i`, which starts as a projection of its encoder output. A step
+    first writes, then reads. The write head and the read head each compute weights over the slots.
+    A head derives from the query a key `k`, its strength `beta`, a gate `g`, shift weights `s` and
+    a sharpness `gamma`. With its weights `w'` of the previous step, it computes:
 
-    - by content, `w_c = softmax(beta cos(k, M_i))` (equations 5 and 6);
-    - or from where it was, `w_g = g w_c + (1 - g) w'` (7);
-    - moved by some slots, in a circle of the real ones, `w_s = sum_j s_j w_g(i - j)` (8);
-    - sharpened, `w = w_s^gamma / sum w_s^gamma` (9).
+    - the weights by content, `w_c = softmax(beta cos(k, M_i))` (equations 5 and 6);
+    - a mixture with the previous weights, `w_g = g w_c + (1 - g) w'` (7);
+    - a circular shift over the real slots, `w_s = sum_j s_j w_g(i - j)` (8);
+    - sharper weights, `w = w_s^gamma / sum w_s^gamma` (9).
 
-    Writing erases and adds, `M_i = M_i (1 - w_i e) + w_i a` (3 and 4). The context is what is
-    read, `sum_i w_i M_i` (2), the alignment where. Both heads begin at the last slot, which is in
-    a circle the one before the first. What learns to move along may go on beyond the lengths of
-    its training. Meant for the placement `"before"`, where the LSTM is the paper's controller.
+    Writing erases and adds, `M_i = M_i (1 - w_i e) + w_i a` (3 and 4). The context is the sum that
+    the read head reads, `sum_i w_i M_i` (2), and the alignment is its weights. Both heads start at
+    the last slot, which precedes the first slot in the circle. A model that learns to shift its
+    heads can generalise beyond the lengths of its training data. Use it with the placement
+    `"before"`, where the LSTM is the paper's controller.
 
     Args:
         width: width of a slot, a positive integer.
-        reach: a head moves by at most so many slots a step. Default 1.
-        mapping: from the likeness of content to weights; the paper's is `"softmax"`.
+        reach: the largest number of slots that a head can shift by in one step. Default 1.
+        mapping: the mapping from content scores to weights; the paper uses `"softmax"`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
-        memory_mask: boolean tensor `[B, S]`, True where the source token is real; real ones stand
-            before padding.
-        keys: `project(memory)` of an earlier call.
-        state: slots `[B, S, width]`, and the weights `[B, S]` of the reading and of the writing
-            head, float32.
+        memory_mask: boolean tensor `[B, S]`, True where the source token is real; real tokens must
+            precede padding.
+        keys: the result of `project(memory)`.
+        state: the slots `[B, S, width]`, the weights `[B, S]` of the read head and those of the
+            write head, all float32.
 
     Returns:
         `(context, alignment)`: `[B, width]` and `[B, S]`, or `[B, T, width]` and `[B, T, S]`.
@@ -79,7 +80,7 @@ class ExternalMemoryAttention(AttentionMechanism):
         self.reach = checked_units(reach, "reach")
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the projection of the first slots, and the heads."""
+        """Create the projection of the initial slots, and both heads."""
         addressed = self.width + 3 + 2 * self.reach + 1
         self.slot_projection = self._built(self.width, "slot_projection", memory_shape)
         self.read_head = self._built(addressed, "read_head", query_shape)
@@ -92,12 +93,12 @@ class ExternalMemoryAttention(AttentionMechanism):
         return layer
 
     def project(self, memory: Tensor) -> Tensor:
-        """Next to nothing, `[B, S, 1]`: queries are compared with the slots, which change."""
+        """Return a placeholder `[B, S, 1]`: queries are compared with the slots, which change."""
         self._check_built()
         return super().project(memory[:, :, :1])
 
     def initial_state(self, memory: Tensor, memory_mask: Tensor | None = None) -> Slots:
-        """The slots before anything is written, and both heads at the last one."""
+        """Return the initial slots, and weights of both heads that are 1 at the last real slot."""
         self._check_built()
         slots = _as_float32(self.slot_projection(memory))
         real = ops.ones_like(slots[:, :, 0]) if memory_mask is None else _as_float32(memory_mask)
@@ -105,48 +106,61 @@ class ExternalMemoryAttention(AttentionMechanism):
         return slots * ops.expand_dims(real, -1), last, last
 
     def state_structure(self) -> Any:
-        """The nesting of the state, with a 0 for each tensor."""
+        """Return the nesting of the state, with a 0 for each tensor."""
         return 0, 0, 0
 
     def context_width(self, memory_width: int) -> int:
-        """Width of the context: that of a slot."""
+        """Return the width of the context, which is that of a slot."""
         return self.width
 
     def _attend(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
         slots, read, written = map_state(_as_float32, state)
-        made = _as_float32(self.write_head(query))
+        outputs = _as_float32(self.write_head(query))
         addressed = self.read_head.units
-        address, erased, added = ops.split(made, [addressed, addressed + self.width], axis=-1)
+        address, erased, added = ops.split(outputs, [addressed, addressed + self.width], axis=-1)
         written = self._address(address, slots, written, mask)
         weights = ops.expand_dims(written, -1)
         slots = slots * (1 - weights * ops.expand_dims(ops.sigmoid(erased), 2))
         slots = slots + weights * ops.expand_dims(added, 2)
         read = self._address(_as_float32(self.read_head(query)), slots, read, mask)
         context = ops.squeeze(ops.matmul(ops.expand_dims(read, 2), slots), 2)
-        outputs = (ops.cast(each, self.compute_dtype) for each in (context, read))
-        return (*outputs, (slots, read, written))
+        context, alignment = (ops.cast(each, self.compute_dtype) for each in (context, read))
+        return context, alignment, (slots, read, written)
 
-    def _address(self, made: Tensor, slots: Tensor, before: Tensor, mask: Any) -> Tensor:
-        """Weights `[B, N, S]` of a head that was at `before`."""
+    def _address(self, outputs: Tensor, slots: Tensor, previous: Tensor, mask: Any) -> Tensor:
+        """Return the weights `[B, N, S]` of a head.
+
+        Args:
+            outputs: what the head computes from the query, `[B, N, width + 3 + 2 * reach + 1]`.
+            slots: `[B, N, S, width]`.
+            previous: the weights of the head at the previous step, `[B, N, S]`.
+            mask: `[B, 1, S]`, or None.
+        """
         cuts = [self.width + place for place in range(4)]
-        key, beta, gate, gamma, shifts = ops.split(made, cuts, axis=-1)
-        likeness = ops.softplus(beta) * _cosine(ops.expand_dims(key, 2), slots)
+        key, beta, gate, gamma, shifts = ops.split(outputs, cuts, axis=-1)
+        scores = ops.softplus(beta) * _cosine(ops.expand_dims(key, 2), slots)
         gate = ops.sigmoid(gate)
-        gated = gate * self._weigh(likeness, mask) + (1 - gate) * before
+        gated = gate * self._weigh(scores, mask) + (1 - gate) * previous
         real = ops.ones_like(gated) if mask is None else _as_float32(mask)
-        moved = self._moved(gated, ops.softmax(shifts, axis=-1), real)
-        return _sharpened(moved, 1 + ops.softplus(gamma), real)
+        shifted = self._shift(gated, ops.softmax(shifts, axis=-1), real)
+        return _sharpen(shifted, 1 + ops.softplus(gamma), real)
 
-    def _moved(self, weights: Tensor, shifts: Tensor, real: Tensor) -> Tensor:
-        """Weights by how much they move back, stay or move ahead, in this order."""
+    def _shift(self, weights: Tensor, shifts: Tensor, real: Tensor) -> Tensor:
+        """Shift weights in the circle of real slots.
+
+        Args:
+            weights: `[B, N, S]`.
+            shifts: probabilities `[B, N, 2 * reach + 1]` of each shift, from `-reach` to `reach`.
+            real: 1 at real slots, 0 at padding.
+        """
         shifts = ops.split(shifts, 2 * self.reach + 1, axis=-1)
-        moved, back, ahead = shifts[self.reach] * weights, weights, weights
+        shifted, back, ahead = shifts[self.reach] * weights, weights, weights
         for step in range(1, self.reach + 1):
             back, ahead = _one_back(back, real), _one_ahead(ahead, real)
-            moved = moved + shifts[self.reach - step] * back + shifts[self.reach + step] * ahead
-        return moved
+            shifted = shifted + shifts[self.reach - step] * back + shifts[self.reach + step] * ahead
+        return shifted
 
 
 def _as_float32(x: Tensor) -> Tensor:
@@ -154,44 +168,44 @@ def _as_float32(x: Tensor) -> Tensor:
 
 
 def _cosine(key: Tensor, slots: Tensor) -> Tensor:
-    """The cosine `[B, N, S]` of each slot's angle with the key `[B, N, 1, W]`."""
-    lengths = _squares(key) * _squares(slots)
-    return ops.sum(key * slots, axis=-1) * ops.rsqrt(lengths + TINY)
+    """Return the cosine similarity `[B, N, S]` of each slot and the key `[B, N, 1, W]`."""
+    squares = _squared_length(key) * _squared_length(slots)
+    return ops.sum(key * slots, axis=-1) * ops.rsqrt(squares + TINY)
 
 
-def _squares(x: Tensor) -> Tensor:
+def _squared_length(x: Tensor) -> Tensor:
     return ops.sum(ops.square(x), axis=-1)
 
 
 def _first(real: Tensor) -> Tensor:
-    """1 at the first real slot, which comes after padding or after nothing; else 0."""
+    """Return 1 at the first real slot and 0 elsewhere."""
     preceding = ops.concatenate([ops.zeros_like(real[..., :1]), real[..., :-1]], -1)
     return real * (1 - preceding)
 
 
 def _last(real: Tensor) -> Tensor:
-    """1 at the last real slot, which is followed by padding or by nothing; else 0."""
+    """Return 1 at the last real slot and 0 elsewhere."""
     following = ops.concatenate([real[..., 1:], ops.zeros_like(real[..., :1])], -1)
     return real * (1 - following)
 
 
 def _one_ahead(weights: Tensor, real: Tensor) -> Tensor:
-    """Each weight one slot on; that of the last real slot is the first's."""
+    """Shift each weight one slot ahead, and that of the last real slot to the first one."""
     rolled = ops.concatenate([weights[..., -1:], weights[..., :-1]], -1)
-    beyond = ops.sum(rolled * (1 - real), axis=-1, keepdims=True)
-    return rolled * real + beyond * _first(real)
+    outside = ops.sum(rolled * (1 - real), axis=-1, keepdims=True)
+    return rolled * real + outside * _first(real)
 
 
 def _one_back(weights: Tensor, real: Tensor) -> Tensor:
-    """Each weight one slot back; that of the first is the last real slot's."""
+    """Shift each weight one slot back, and that of the first slot to the last real one."""
     rolled = ops.concatenate([weights[..., 1:], weights[..., :1]], -1)
-    beyond = ops.sum(rolled * (1 - real), axis=-1, keepdims=True)
-    return rolled * real + beyond * _last(real)
+    outside = ops.sum(rolled * (1 - real), axis=-1, keepdims=True)
+    return rolled * real + outside * _last(real)
 
 
-def _sharpened(weights: Tensor, gamma: Tensor, real: Tensor) -> Tensor:
-    """`w^gamma`, normalised; zeros where nothing is real."""
+def _sharpen(weights: Tensor, gamma: Tensor, real: Tensor) -> Tensor:
+    """Return `w^gamma`, normalised; zeros if no slot is real."""
     logs = ops.log(ops.maximum(weights, TINY))
-    # Measured from the largest, so that no power of all of them is too small for a float.
+    # Subtract the largest logarithm, so that the powers cannot all underflow.
     powers = ops.exp(gamma * (logs - ops.max(logs, axis=-1, keepdims=True))) * real
     return powers / ops.maximum(ops.sum(powers, axis=-1, keepdims=True), TINY)

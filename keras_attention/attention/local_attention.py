@@ -17,29 +17,29 @@ from keras_attention.ops.masking import token_places
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LocalAttention(ContentAttention):
-    """Attention within `[p_t - D, p_t + D]` alone (Luong et al. 2015, section 3.2).
+    """Attention within the window `[p_t - D, p_t + D]` only (Luong et al. 2015, section 3.2).
 
-    - Monotonic, "local-m": `p_t = t`, counted from 0, and the weights are those that `content`
-      gives to the window. A step more than `D` behind the source's end attends to nothing.
-    - Predictive, "local-p": `p_t = S * sigmoid(v . tanh(W h))` (equation 9), `S` the number of
-      real tokens, and the weights are multiplied with `exp(-(s - p_t)^2 / (2 sigma^2))`,
-      `sigma = D / 2` (equation 10), so that they sum to less than 1.
+    - Monotonic, "local-m": `p_t = t`, counted from 0. The weights are those of `content` within the
+      window. A step whose window lies beyond the end of the source has zero weights.
+    - Predictive, "local-p": `p_t = S * sigmoid(v . tanh(W h))` (equation 9), where `S` is the
+      number of real tokens. The weights are multiplied by `exp(-(s - p_t)^2 / (2 sigma^2))` with
+      `sigma = D / 2` (equation 10), so they sum to less than 1.
 
-    Positions are computed in float32 whatever the policy.
+    Positions are always computed in float32.
 
     Args:
         content: the mechanism that scores within the window, such as `LuongAttention("general")`.
         window: `D`, a positive integer, in source positions. Default 10, as in the paper.
-        predictive: whether the position is predicted. Default `False`.
+        predictive: whether to predict the position from the query. Default `False`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given. Positions count real tokens.
-        keys: `project(memory)` of an earlier call.
-        state: where it is monotonic, the number of the step, float32 `[B, 1]`.
-        return_state: whether the next state is returned too. Default `False`.
+        keys: the result of `project(memory)`.
+        state: the number of the step, float32 `[B, 1]`; `()` if `predictive`.
+        return_state: whether to return the next state too. Default `False`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`; with
@@ -47,7 +47,8 @@ class LocalAttention(ContentAttention):
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` is no score, or `window` not a positive integer.
+        ValueError: if `content` does not only define a score, or `window` is not a positive
+            integer.
 
     Example:
     >>> import numpy as np
@@ -76,7 +77,7 @@ class LocalAttention(ContentAttention):
         self.recurrent = not predictive
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the score's weights, and `W` and `v` of a predicted position."""
+        """Create the weights of the score and, if `predictive`, `W` and `v`."""
         if self.predictive:
             units = query_shape[-1]
             self.hidden = self._built(units, "tanh", "position_hidden", units)
@@ -89,17 +90,17 @@ class LocalAttention(ContentAttention):
         return layer
 
     def initial_state(self, memory: Tensor, memory_mask: Tensor | None = None) -> Any:
-        """Zeros `[B, 1]`, the number of the first step; `()` where positions are predicted."""
+        """Return zeros `[B, 1]`, the number of the first step; `()` if `predictive`."""
         return () if self.predictive else ops.zeros((ops.shape(memory)[0], 1), "float32")
 
     def state_structure(self) -> Any:
-        """One tensor, or none where positions are predicted."""
+        """Return the nesting of the state: one tensor, or none if `predictive`."""
         return () if self.predictive else 0
 
-    def _attend_always(
+    def _attend_all_steps(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
-        """All steps at once in either form: their numbers are known beforehand."""
+        """Attend from all steps at once; their numbers are known in advance."""
         count = ops.shape(query)[1]
         if not self.predictive:
             steps = ops.cast(ops.arange(count), "float32")[None, :, None]
@@ -122,7 +123,7 @@ class LocalAttention(ContentAttention):
         return ops.matmul(alignment, memory), alignment, state if self.predictive else state + 1
 
     def _predicted(self, query: Tensor, memory: Tensor, mask: Tensor | None) -> Tensor:
-        """Positions `[B, N, 1]`, from 0 to the number of real tokens."""
+        """Predict the positions `[B, N, 1]`, from 0 to the number of real tokens."""
         real = ops.ones_like(memory[:, None, :, 0]) if mask is None else mask
         length = ops.sum(ops.cast(real, "float32"), axis=-1, keepdims=True)
         return length * self.position(self.hidden(query))

@@ -11,27 +11,28 @@ from keras_attention.attention.base.history_attention import HistoryAttention
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LocationAwareAttention(HistoryAttention):
-    """Additive attention that sees the previous alignment (Chorowski et al. 2015, eq. 8 and 9).
+    """Additive attention whose score uses the previous alignment (Chorowski et al. 2015, eq. 8, 9).
 
-    `score(q, k_s) = v . tanh(W q + U k_s + F f_s + b)`, where `f`, `filters` numbers a position,
-    is the previous step's alignment convolved along the source. The paper leaves open what the
-    first step sees; here it is zeros, as in most implementations: nothing has been attended to.
+    `score(q, k_s) = v . tanh(W q + U k_s + F f_s + b)`, where `f_s`, a vector of width `filters`,
+    is the previous step's alignment convolved along the source. The paper does not define the
+    previous alignment of the first step. Here it is zeros, as in most implementations.
 
     Args:
-        units: width `U` of the small network, a positive integer.
-        filters: number of filters of the convolution, a positive integer; the paper has 10.
-        kernel_size: their width in source positions, centred, a positive integer. The paper has
-            201, for 80 frames a second.
-        normalize: whether the score is weight-normed, as `BahdanauAttention` has it.
+        units: width of the hidden layer, a positive integer.
+        filters: number of filters of the convolution, a positive integer. Default 10, as in the
+            paper.
+        kernel_size: width of the centred filters in source positions, a positive integer. Default
+            15; the paper uses 201, for 80 frames a second.
+        normalize: whether the score uses weight normalisation, as in `BahdanauAttention`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given.
-        keys: `project(memory)` of an earlier call, `[B, S, units]`.
-        state: the previous alignment, float32 `[B, S]`; zeros when it is not given.
-        return_state: whether the next state is returned too. Default `False`.
+        keys: the result of `project(memory)`, `[B, S, units]`.
+        state: the previous alignment, float32 `[B, S]`. Default zeros.
+        return_state: whether to return the next state too. Default `False`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`; with
@@ -67,7 +68,7 @@ class LocationAwareAttention(HistoryAttention):
         )
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the filters beside the small network."""
+        """Create the filters and the weights of the score."""
         self.convolution.build((None, None, 1))
         super().build(query_shape, memory_shape)
 

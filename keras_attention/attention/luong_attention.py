@@ -1,4 +1,4 @@
-"""Multiplicative, additive and location scores (Luong et al., 2015)."""
+"""Global attention with a multiplicative, additive or location score (Luong et al., 2015)."""
 
 from typing import Any
 
@@ -24,29 +24,31 @@ class LuongAttention(AttentionMechanism):
     - `"dot"`: `h . k`; query and memory must have the same width.
     - `"general"`: `h . (W k)`.
     - `"concat"`: `v . tanh(W [h; k])`.
-    - `"location"`: row `s` of `W h`, from the query alone; `s` counts real tokens. `W` has
-      `max_source_length` rows: a shorter source uses the first of them, and tokens beyond them in a
-      longer one get a weight of zero, as in the paper.
+    - `"location"`: row `s` of `W h`, which depends only on the query; `s` counts real tokens. `W`
+      has `max_source_length` rows. A shorter source uses the first rows, and later tokens of a
+      longer source get a weight of zero, as in the paper.
 
     Args:
-        score: which of them. Default `"general"`.
-        scale: whether a learnt factor `g`, starting at 1, multiplies the score. Default `False`.
-        units: width of the hidden layer of `"concat"`; default the query's width.
-        max_source_length: rows of `"location"`; required there, refused elsewhere.
+        score: the score, one of the above. Default `"general"`.
+        scale: whether to multiply the score by a learnt factor `g`, which starts at 1. Default
+            `False`.
+        units: width of the hidden layer of `"concat"`. Default: the width of the query.
+        max_source_length: number of rows of `W` for `"location"`, a positive integer. Required for
+            that score, and rejected for the others.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given.
-        keys: `project(memory)` of an earlier call.
+        keys: the result of `project(memory)`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`.
 
     Raises:
-        ValueError: on an unknown `score`, on widths that differ for `"dot"`, or where
-            `units` or `max_source_length` do not fit the score.
+        ValueError: if `score` is unknown, if query and memory differ in width for `"dot"`, or if
+            `units` or `max_source_length` is invalid for the score.
 
     Example:
     >>> import numpy as np
@@ -79,16 +81,17 @@ class LuongAttention(AttentionMechanism):
         )
         if score == "location" and max_source_length is None:
             raise ValueError(
-                "`max_source_length` must be given with score='location', a positive integer. "
+                "score='location' requires `max_source_length`, a positive integer. "
                 "Received: max_source_length=None."
             )
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the weights that the score needs."""
+        """Create the weights of the score."""
         query_width, memory_width = query_shape[-1], memory_shape[-1]
         if self.score == "dot" and query_width != memory_width:
             raise ValueError(
-                "score='dot' needs query and memory of one width; use 'general' where they differ. "
+                "score='dot' requires a query and a memory of the same width; use score='general' "
+                "if they differ. "
                 f"Received: query width {query_width}, memory width {memory_width}."
             )
         if self.score == "general":
@@ -107,7 +110,7 @@ class LuongAttention(AttentionMechanism):
         self.built = True
 
     def project(self, memory: Tensor) -> Tensor:
-        """Keys: `W k` for `"general"` and `"concat"`, the memory itself for the others."""
+        """Return the keys: `W k` for `"general"` and `"concat"`, the memory itself for others."""
         if self.score in ("general", "concat"):
             self._check_built()
             return self.key_projection(memory)
@@ -130,13 +133,13 @@ class LuongAttention(AttentionMechanism):
         return ops.squeeze(self.v(ops.tanh(projected + ops.expand_dims(keys, 1))), -1)
 
     def _location(self, query: Tensor, places: Tensor) -> Tensor:
-        """Scores of the places `[B, S, 1]`; 0 beyond `max_source_length`."""
+        """Return the scores of the positions `[B, S, 1]`; 0 from `max_source_length` on."""
         scores = self.query_projection(query)
         chosen = ops.equal(places, ops.arange(scores.shape[-1], dtype=places.dtype))
         return ops.matmul(scores, ops.transpose(ops.cast(chosen, scores.dtype), (0, 2, 1)))
 
     def _visible(self, memory: Tensor, mask: Tensor | None) -> Tensor | None:
-        """Leaves out what stands beyond `max_source_length`."""
+        """Mask the positions from `max_source_length` on."""
         if self.score != "location":
             return mask
         reach = _places(memory, mask) < self.max_source_length
@@ -149,7 +152,7 @@ class LuongAttention(AttentionMechanism):
 
 
 def _places(memory: Tensor, mask: Tensor | None) -> Tensor:
-    """The place of each token among the real ones, int32 `[B, 1, S]`, or `[1, 1, S]`."""
+    """Return each token's position among the real ones, int32 `[B, 1, S]`, or `[1, 1, S]`."""
     if mask is None:
         return ops.arange(ops.shape(memory)[1], dtype="int32")[None, None]
     return token_places(mask)
@@ -160,7 +163,6 @@ def _only_for(owner: str, score: str, name: str, value: int | None) -> int | Non
         return None
     if score != owner:
         raise ValueError(
-            f"`{name}` belongs to score={owner!r} alone. "
-            f"Received: {name}={value!r}, score={score!r}."
+            f"`{name}` requires score={owner!r}. Received: {name}={value!r}, score={score!r}."
         )
     return checked_units(value, name)

@@ -14,34 +14,36 @@ from keras_attention.attention.base.rules import check_own_mapping
 class MonotonicAttention(ContentAttention):
     """Attention that only moves forward (Raffel et al. 2017).
 
-    From where it stands, it passes positions by until it stops at one, which alone it attends to.
-    It stops at `s` with probability `p_s = sigmoid(energy_s)`, `energy_s = content score + r`, `r`
-    a learnt number (equation 16; the paper's score is `BahdanauAttention(units, normalize=True)`).
+    Each step starts at the position where the previous one stopped. It moves forward until it stops
+    at a position, and attends to that position only. It stops at `s` with the probability
+    `p_s = sigmoid(energy_s)`, where `energy_s = content score + r` and `r` is a learnt scalar
+    (equation 16; the paper's score is `BahdanauAttention(units, normalize=True)`). The first step
+    starts at the first position.
 
-    - In training the weights are the probabilities of having stopped there (equations 8 and 9),
-      `alpha_s = p_s q_s`, `q_s = (1 - p_(s-1)) q_(s-1) + previous alpha_s`, computed in
-      `log2 S` passes of products, without the paper's quotients, so that probabilities of 0 and 1
-      are exact. Noise is added to the energies, that they learn to be far from zero.
-    - Otherwise it stops at the first position not before the previous one where `p_s > 0.5`
-      (algorithm 1). Where there is none, it attends to nothing, then and at every later step.
-
-    It begins at the first position.
+    - In training, the weights are the probabilities of stopping at each position (equations 8 and
+      9): `alpha_s = p_s q_s` with `q_s = (1 - p_(s-1)) q_(s-1) + previous alpha_s`. They are
+      computed in `log2 S` rounds of products. Unlike the paper's formula this needs no division, so
+      probabilities of 0 and 1 are exact. Noise on the energies makes the model learn energies that
+      are far from zero.
+    - In inference, a step stops at the first position with `p_s > 0.5` that is not before the
+      previous stop (algorithm 1). If there is none, this step and all later ones have zero weights.
 
     Args:
-        content: the mechanism that scores, of mapping `"softmax"`, which is not used.
-        noise: standard deviation of the Gaussian noise of training, not negative. Default 1.
-        initial_bias: what `r` starts at. Default -1: below zero, so that it passes by at first.
-        seed: seed of the noise; `None` draws one.
+        content: the mechanism that scores; its mapping must be `"softmax"`, which is not used.
+        noise: standard deviation of the Gaussian noise in training, not negative. Default 1.
+        initial_bias: initial value of `r`. Default -1; a negative value makes the model move on at
+            first.
+        seed: seed of the noise. Default `None`: a random seed.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given.
-        keys: `project(memory)` of an earlier call.
+        keys: the result of `project(memory)`.
         state: the previous step's weights, float32 `[B, S]`.
-        training: whether the weights are the expected ones.
-        return_state: whether the next state is returned too. Default `False`.
+        training: whether to return the expected weights of training. Default `False`.
+        return_state: whether to return the next state too. Default `False`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`; with
@@ -49,7 +51,8 @@ class MonotonicAttention(ContentAttention):
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` is no score or maps otherwise, or if `noise` is negative.
+        ValueError: if `content` does not only define a score or has another mapping, or if `noise`
+            is negative.
 
     Example:
     >>> import numpy as np
@@ -84,18 +87,18 @@ class MonotonicAttention(ContentAttention):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the score's weights and `r`."""
+        """Create the weights of the score, and `r`."""
         start = keras.initializers.Constant(self.initial_bias)
         self.r = self.add_weight(shape=(), initializer=start, name="r")
         super().build(query_shape, memory_shape)
 
     def initial_state(self, memory: Tensor, memory_mask: Tensor | None = None) -> Tensor:
-        """All weight at the first position, `[B, S]`."""
+        """Return weights `[B, S]` that are 1 at the first position."""
         first = ops.cast(ops.equal(ops.arange(ops.shape(memory)[1]), 0), "float32")
         return ops.zeros_like(memory[..., 0], dtype="float32") + first
 
     def state_structure(self) -> Any:
-        """One tensor."""
+        """Return the nesting of the state: one tensor."""
         return 0
 
     def _attend(
@@ -107,7 +110,7 @@ class MonotonicAttention(ContentAttention):
         return ops.matmul(alignment, memory), alignment, stopped
 
     def _stops(self, query: Tensor, keys: Tensor, mask: Tensor | None, training: bool) -> Tensor:
-        """Float32 `[B, N, S]`: probabilities of stopping in training, otherwise zeros and ones."""
+        """Return float32 `[B, N, S]`: stopping probabilities in training, else zeros and ones."""
         scores = self._scores(query, keys, mask)
         energy = ops.cast(scores, "float32") + ops.cast(self.r, "float32")
         if training and self.noise:
@@ -119,27 +122,32 @@ class MonotonicAttention(ContentAttention):
     def _spread(
         self, stopped: Tensor, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor | None
     ) -> Tensor:
-        """Weights `[B, N, S]` of having stopped; by default the same."""
+        """Convert the weights `[B, N, S]` of stopping to the alignment; here they are the same."""
         return stopped
 
 
 def _first(stops: Tensor, previous: Tensor) -> Tensor:
-    """The first stop that is not before the previous one, where there is one."""
+    """Return 1 at the first stop that is not before the previous one, and 0 elsewhere."""
     ahead = stops * ops.cumsum(previous, axis=-1)
     return ahead * ops.cast(ops.cumsum(ahead, axis=-1) < 1.5, "float32")
 
 
 def _expected(stops: Tensor, previous: Tensor) -> Tensor:
-    """Probabilities of stopping, of those at each position and of where the last step stopped."""
+    """Return the probability that a step stops at each position, float32 `[B, N, S]`.
+
+    Args:
+        stops: the probability of stopping at a position once it is reached, `[B, N, S]`.
+        previous: the result for the previous step, `[B, N, S]`.
+    """
     size = ops.shape(stops)[-1]
     positions = ops.arange(size)
 
     def back(x: Tensor, by: Any) -> Tensor:
-        """Values `by` positions before."""
+        """Return the values from `by` positions before."""
         return ops.where(positions >= by, ops.roll(x, by, axis=-1), 0.0)
 
     def double(by: Any, reached: Tensor, passed: Tensor) -> tuple[Any, Tensor, Tensor]:
-        """From what arrives from less than `by` positions before to what does from twice that."""
+        """Double the number of previous positions that `reached` sums over."""
         return 2 * by, reached + passed * back(reached, by), passed * back(passed, by)
 
     loop = 1, previous, back(1.0 - stops, 1)
@@ -147,7 +155,7 @@ def _expected(stops: Tensor, previous: Tensor) -> Tensor:
         while loop[0] < size:
             loop = double(*loop)
     else:
-        # XLA needs a limit of iterations, to store what the gradient reads.
+        # XLA needs a bound on the iterations to store the values for the gradient.
         doublings = ops.sum(ops.cast(2 ** ops.arange(31) < size, "int32"))
         loop = ops.while_loop(lambda by, *_: by < size, double, loop, maximum_iterations=doublings)
     return stops * loop[1]

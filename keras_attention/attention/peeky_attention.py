@@ -1,4 +1,4 @@
-"""No attention, but a fixed vector that every step sees (the peeky decoder)."""
+"""The peeky decoder: instead of attention, every step gets the same fixed vector."""
 
 from typing import Any
 
@@ -10,25 +10,25 @@ from keras_attention.attention.base.attention_mechanism import AttentionMechanis
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class PeekyAttention(AttentionMechanism):
-    """The encoder's two ends, the same at every step: `[memory_first; memory_last]`.
+    """A fixed context from both ends of the memory: `[memory_first; memory_last]` at every step.
 
-    A bidirectional encoder has read all of the source at the first real token from behind and at
-    the last from the front. In the placement `"before"` with `deep_output` this is the peeky
-    sequence-to-sequence model, whose fixed vector enters the LSTM and the output at every step
-    (after Cho et al. 2014, section 2.2). There is nothing to align: the alignment is zero.
+    At the first and at the last real token, one direction of a bidirectional encoder has read the
+    whole source. With the placement `"before"` and `deep_output`, this is the peeky
+    sequence-to-sequence model: its fixed vector enters the LSTM and the output layer at every step
+    (after Cho et al. 2014, section 2.2). The model does not align, so the alignment is zeros.
 
     Args:
-        mapping: without effect.
+        mapping: has no effect.
 
     Call arguments:
-        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`; only its shape counts.
+        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`; only its shape is used.
         memory: float tensor `[B, S, M]`.
-        memory_mask: boolean tensor `[B, S]`, True where the source token is real; real ones stand
-            before padding.
+        memory_mask: boolean tensor `[B, S]`, True where the source token is real; real tokens must
+            precede padding.
 
     Returns:
-        `(context, alignment)`: `[B, 2 M]` and `[B, S]`, or `[B, T, 2 M]` and `[B, T, S]`; zeros
-        where all of a row is padding.
+        `(context, alignment)`: `[B, 2 M]` and `[B, S]`, or `[B, T, 2 M]` and `[B, T, S]`. The
+        context is zeros if all of a row is padding.
 
     Example:
     >>> import numpy as np
@@ -43,23 +43,23 @@ class PeekyAttention(AttentionMechanism):
     """
 
     def context_width(self, memory_width: int) -> int:
-        """Width of the context: that of both ends."""
+        """Return the width of the context, which is that of both ends together."""
         return 2 * memory_width
 
     def project(self, memory: Tensor) -> Tensor:
-        """Next to nothing, `[B, S, 1]`: no query is compared with anything."""
+        """Return a placeholder `[B, S, 1]`, because no query is compared with keys."""
         return super().project(memory[:, :, :1])
 
     def _attend(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
         memory = ops.cast(memory, self.compute_dtype)
-        nothing = ops.zeros_like(memory[:, :, 0])[:, None]
-        real = nothing + 1 if mask is None else ops.cast(mask, memory.dtype)
-        outside = nothing[..., :1]
-        before = ops.concatenate([outside, real[..., :-1]], -1)
-        behind = ops.concatenate([real[..., 1:], outside], -1)
-        # Real tokens that nothing real stands before, or behind.
-        ends = [ops.matmul(real * (1 - side), memory) for side in (before, behind)]
+        zeros = ops.zeros_like(memory[:, :, 0])[:, None]
+        real = zeros + 1 if mask is None else ops.cast(mask, memory.dtype)
+        outside = zeros[..., :1]
+        preceding = ops.concatenate([outside, real[..., :-1]], -1)
+        following = ops.concatenate([real[..., 1:], outside], -1)
+        # The first real token has no real token before it, and the last one none after it.
+        ends = [ops.matmul(real * (1 - side), memory) for side in (preceding, following)]
         each_query = ops.cast(ops.zeros_like(query[:, :, :1]), memory.dtype)
-        return ops.concatenate(ends, -1) + each_query, nothing + each_query, ()
+        return ops.concatenate(ends, -1) + each_query, zeros + each_query, ()

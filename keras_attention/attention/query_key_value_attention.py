@@ -1,4 +1,4 @@
-"""Attention with projected queries, keys and values, in one head or several."""
+"""Attention with projected queries, keys and values, and one or more heads."""
 
 from typing import Any
 
@@ -17,19 +17,19 @@ from keras_attention.attention.scaled_dot_product_attention import ScaledDotProd
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class QueryKeyValueAttention(ContentAttention):
-    """Queries, keys and values of their own, in heads beside each other (Vaswani et al. 2017, 3.2).
+    """Multi-head attention with any score (Vaswani et al. 2017, section 3.2).
 
-    `head_i = attention(W_q,i q, W_k,i memory, W_v,i memory)`, any score in every head; the context
-    is the heads' contexts beside each other, times `W_o` where it is wanted. With one head and the
-    default score it is attention as it is taught, with the default score and several
-    `keras.layers.MultiHeadAttention`. Heads share the weights that the score itself has.
+    `head_i = attention(W_q,i q, W_k,i memory, W_v,i memory)`. The context is the concatenation of
+    the heads' contexts, multiplied by `W_o` if `output_units` is given. With the default score,
+    one head is textbook scaled dot-product attention, and several heads are
+    `keras.layers.MultiHeadAttention`. If the score has weights of its own, all heads share them.
 
     Args:
         key_units: width of a head's queries and keys, a positive integer.
         heads: number of heads, a positive integer. Default 1.
-        value_units: width of a head's values; default `key_units`.
-        output_units: width of the context after `W_o`; default `None`, without `W_o`.
-        content: the mechanism that scores and maps; default `ScaledDotProductAttention()`.
+        value_units: width of a head's values. Default: `key_units`.
+        output_units: width of the context after `W_o`. Default `None`: no `W_o`.
+        content: the mechanism that computes the weights. Default: `ScaledDotProductAttention()`.
         use_bias: whether the projections have biases. Default `True`.
 
     Call arguments:
@@ -37,15 +37,16 @@ class QueryKeyValueAttention(ContentAttention):
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given.
-        keys: `project(memory)` of an earlier call, all heads' keys and values beside each other.
+        keys: the result of `project(memory)`, the concatenated keys and values of all heads.
 
     Returns:
-        `(context, alignment)`: `[B, C]` and `[B, S]`, or `[B, T, C]` and `[B, T, S]`; `C` is
-        `output_units`, or `heads * value_units`. The alignment is the mean of the heads'.
+        `(context, alignment)`: `[B, C]` and `[B, S]`, or `[B, T, C]` and `[B, T, S]`, where `C` is
+        `output_units` or `heads * value_units`. The alignment is the mean over the heads.
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` is no score, or a width or number not a positive integer.
+        ValueError: if `content` does not only define a score, or a width or the number of heads is
+            not a positive integer.
 
     Example:
     >>> import numpy as np
@@ -88,10 +89,10 @@ class QueryKeyValueAttention(ContentAttention):
 
     @classmethod
     def of_width(cls, units: int, *, heads: int = 1, **kwargs: Any) -> "QueryKeyValueAttention":
-        """Return a layer whose heads have keys and values of `units` columns together.
+        """Return a layer whose heads have keys and values of width `units / heads` each.
 
         Args:
-            units: a multiple of `heads`.
+            units: total width of all heads, a multiple of `heads`.
             heads: number of heads, a positive integer. Default 1.
             **kwargs: the other arguments of the class.
 
@@ -102,7 +103,7 @@ class QueryKeyValueAttention(ContentAttention):
         return cls(units // heads, heads=heads, **kwargs)
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the projections, and the score's weights over a head's widths."""
+        """Create the projections, and the weights of the score for the width of a head."""
         self.query_projection.build(query_shape)
         self.key_projection.build(memory_shape)
         self.value_projection.build(memory_shape)
@@ -113,7 +114,7 @@ class QueryKeyValueAttention(ContentAttention):
         self._keys_end = self.heads * key_width(self.content, self.key_units)
 
     def project(self, memory: Tensor) -> Tensor:
-        """All heads' keys and values, `[B, S, heads * (U + value_units)]`."""
+        """Return the keys and values of all heads, `[B, S, heads * (U + value_units)]`."""
         self._check_built()
         keys = self.content.project(self._fold(self.key_projection(memory)))
         return ops.concatenate([self._unfold(keys), self.value_projection(memory)], axis=-1)
@@ -132,23 +133,23 @@ class QueryKeyValueAttention(ContentAttention):
         return context, ops.mean(ops.reshape(weights, (-1, self.heads, *rows)), axis=1), state
 
     def _without_padding(self, context: Tensor, mask: Tensor | None) -> Tensor:
-        """`context`, zero where a row is all padding: a bias knows nothing of it."""
+        """Set the context of a row that is all padding to zero, in spite of the output bias."""
         if mask is None or not self.use_bias:
             return context
         return context * ops.cast(ops.any(mask, axis=-1, keepdims=True), context.dtype)
 
     def _fold(self, x: Tensor) -> Tensor:
-        """`[B, N, heads * U]` as `[B * heads, N, U]`."""
+        """Reshape `[B, N, heads * U]` to `[B * heads, N, U]`."""
         batch, steps = ops.shape(x)[:2]
         x = ops.reshape(x, (batch, steps, self.heads, x.shape[-1] // self.heads))
         return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, steps, x.shape[-1]))
 
     def _unfold(self, x: Tensor) -> Tensor:
-        """`[B * heads, N, U]` as `[B, N, heads * U]`."""
+        """Reshape `[B * heads, N, U]` to `[B, N, heads * U]`."""
         steps, width = ops.shape(x)[1], x.shape[-1]
         x = ops.transpose(ops.reshape(x, (-1, self.heads, steps, width)), (0, 2, 1, 3))
         return ops.reshape(x, (-1, steps, self.heads * width))
 
     def context_width(self, memory_width: int) -> int:
-        """`output_units`, or that of all heads' values."""
+        """Return the width of the context: `output_units`, or the total width of the values."""
         return self.output_units or self.heads * self.value_units

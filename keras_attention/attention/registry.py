@@ -1,7 +1,7 @@
-"""The table of attention mechanisms: one row declares each. It imports neither Keras nor a layer.
+"""The table of attention mechanisms, one row each. It imports neither Keras nor a layer.
 
-Everything else derives from the rows: what `model.attention` and `model.content` may be in a
-recipe, which settings a mechanism reads, how it is built, and what tests and documentation list.
+Everything else derives from this table: the values of `model.attention` and `model.content` in a
+recipe, the settings that a mechanism reads, how to build it, and the lists in tests and docs.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from keras_attention.attention.base.rules import check_heads, check_own_mapping
 
 @dataclass(frozen=True)
 class OnlyWith:
-    """A setting that is an argument only where another setting has a certain value."""
+    """A setting that becomes an argument only if another setting has a certain value."""
 
     setting: str
     other: str
@@ -24,24 +24,25 @@ class OnlyWith:
 
 @dataclass(frozen=True)
 class Mechanism:
-    """One attention mechanism, as recipes name it.
+    """One attention mechanism that recipes can name.
 
-    Settings have the names of a recipe's `[model]`. `attention_units` is `units` where the recipe
-    gives 0, and `max_source_length` is that of `[data]`.
+    Settings are those of a recipe's `[model]`, with two exceptions: `attention_units` is `units` if
+    the recipe sets it to 0, and `max_source_length` comes from `[data]`.
 
     Args:
         name: its name in a recipe.
-        path: `"module:Class"`, or `"module:Class.method"` for a class method that makes a layer.
+        path: `"module:Class"`, or `"module:Class.method"` for a class method that creates a layer.
             Empty for no attention.
-        doc: what it is, in a few words, and its paper.
-        arguments: the setting that each argument is taken from, by the name of the argument.
-        fixed: arguments that no setting changes.
-        content: the mechanism whose score it uses where `model.content` is `"paper"`; passed as
-            the argument `content`.
-        score: whether `model.content` may name it: it is a score and a mapping, without a state.
+        doc: a short description, with the paper.
+        arguments: the setting that supplies each argument, by the name of the argument.
+        fixed: arguments that do not depend on a setting.
+        content: the mechanism whose score it uses if `model.content` is `"paper"`; passed as the
+            argument `content`.
+        score: whether `model.content` may name it: a mechanism without state that only defines a
+            score.
         alignment: whether it has an alignment.
-        rules: what its constructor checks, for a recipe to check before there is a layer: functions
-            that raise a `ValueError`, by the settings that they take.
+        rules: checks of its constructor that a recipe can run before it builds a layer: functions
+            that raise a `ValueError`, by the settings that are their arguments.
     """
 
     name: str
@@ -56,29 +57,29 @@ class Mechanism:
 
     @property
     def module(self) -> str:
-        """The name of the module that defines its class."""
+        """The name of the module that defines the class."""
         return self.path.partition(":")[0]
 
     @property
     def class_name(self) -> str:
-        """The name of its class, empty for no attention."""
+        """The name of the class, empty for no attention."""
         return self.path.partition(":")[2].partition(".")[0]
 
     def reads(self, settings: Mapping[str, Any]) -> frozenset[str]:
-        """Return the names of the settings that make a difference beside the others' values."""
+        """Return the names of the settings that have an effect, given the values of all."""
         read = {setting for _, setting in self._given(settings)}
         content = self._content(settings)
         return frozenset(read | {"content"} | content.reads(settings) if content else read)
 
     def build(self, settings: Mapping[str, Any], **options: Any) -> Any:
-        """Return the layer that settings describe, `None` for no attention.
+        """Return a layer with the given settings, `None` for no attention.
 
         Args:
             settings: the value of each setting, by name.
-            options: further arguments, such as `dtype`, which the score under it gets too.
+            options: further arguments, such as `dtype`, also for the `content` layer.
 
         Raises:
-            ValueError: if the settings do not fit each other, or one is missing.
+            ValueError: if the settings contradict each other, or one is missing.
         """
         if not self.path:
             return None
@@ -86,7 +87,7 @@ class Mechanism:
         for argument, setting in self._given(settings):
             if setting not in settings:
                 raise ValueError(
-                    f"`arguments` of the mechanism {self.name!r} must name settings of a model. "
+                    f"`arguments` of the mechanism {self.name!r} must be names of model settings. "
                     f"Received: {argument}={setting!r}."
                 )
             given[argument] = settings[setting]
@@ -96,7 +97,7 @@ class Mechanism:
         return pkgutil.resolve_name(self.path)(**{**given, **self.fixed, **options})
 
     def _given(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield each argument that is given, with the name of its setting."""
+        """Yield each argument that the settings supply, with the name of its setting."""
         for argument, source in self.arguments.items():
             if isinstance(source, str):
                 yield argument, source
@@ -104,38 +105,38 @@ class Mechanism:
                 yield argument, source.setting
 
     def _content(self, settings: Mapping[str, Any]) -> "Mechanism | None":
-        """Return the mechanism whose score is used, if it is not its own."""
+        """Return the mechanism that supplies the score; `None` if this one has its own score."""
         return self.content and (SCORES[settings.get("content", "paper")] or self.content)
 
 
 MECHANISMS: dict[str, Mechanism] = {}
-"""The rows by their names, in the order of the documentation."""
+"""The mechanisms by name, in the order of the documentation."""
 
 SCORES: dict[str, Mechanism | None] = {"paper": None}
-"""What `model.content` may be: the rows with a score for others, and the score of the paper."""
+"""The values of `model.content`: mechanisms by name, and `"paper"` for the paper's score."""
 
 
 def register(mechanism: Mechanism) -> None:
-    """Add a mechanism, which recipes can name from then on.
+    """Add a mechanism, so that recipes can name it.
 
     Raises:
-        ValueError: if its name is taken.
+        ValueError: if the name is already registered.
 
     Example:
         >>> from keras_attention.attention.registry import Mechanism, register
         >>> register(Mechanism("bahdanau", "my_package.mine:MyAttention", "mine"))
         Traceback (most recent call last):
-        ValueError: `name` must be new. Received: name='bahdanau'.
+        ValueError: `name` must not be registered yet. Received: name='bahdanau'.
     """
     if mechanism.name in MECHANISMS or mechanism.name in SCORES:
-        raise ValueError(f"`name` must be new. Received: name={mechanism.name!r}.")
+        raise ValueError(f"`name` must not be registered yet. Received: name={mechanism.name!r}.")
     MECHANISMS[mechanism.name] = mechanism
     if mechanism.score:
         SCORES[mechanism.name] = mechanism
 
 
 def import_mechanisms() -> None:
-    """Import the module of every row: Keras loads a saved model only from registered classes."""
+    """Import the module of every mechanism, so that Keras can load saved models that use it."""
     for mechanism in MECHANISMS.values():
         if mechanism.path:
             importlib.import_module(mechanism.module)

@@ -8,20 +8,20 @@ from keras_attention.attention.base.attention_mechanism import AttentionMechanis
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ScaledDotProductAttention(AttentionMechanism):
-    """Dot product over the root of the width: `q . k / sqrt(D)` (Vaswani et al. 2017, eq. 1).
+    """Scaled dot-product attention: `score = q . k / sqrt(D)` (Vaswani et al. 2017, eq. 1).
 
-    Query and memory must have the same width. It has no weights; `QueryKeyValueAttention`
-    projects all three.
+    Query and memory must have the same width. The layer has no weights; `QueryKeyValueAttention`
+    adds projections of queries, keys and values.
 
     Args:
-        mapping: as every mechanism takes it. Default `"softmax"`.
+        mapping: the mapping from scores to weights; see `AttentionMechanism`. Default `"softmax"`.
 
     Call arguments:
         query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
-        memory: float tensor `[B, S, M]`; of another width than `D` only where `keys` are given.
+        memory: float tensor `[B, S, M]`; `M` may differ from `D` only if `keys` is given.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
             mask propagation when it is not given.
-        keys: float tensor `[B, S, D]`; default the memory.
+        keys: float tensor `[B, S, D]`. Default: the memory.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]`, or `[B, T, M]` and `[B, T, S]`.

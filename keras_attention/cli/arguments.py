@@ -9,16 +9,17 @@ from keras_attention.settings.setting import LARGEST
 
 ModelFolder = Annotated[
     Path,
-    typer.Argument(metavar="MODEL", help="A trained model's folder.", file_okay=False),
+    typer.Argument(metavar="MODEL", help="The folder of a trained model.", file_okay=False),
 ]
 KerasModel = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A trained model's folder or a .keras checkpoint.")
+    Path,
+    typer.Argument(metavar="MODEL", help="The folder of a trained model, or a .keras checkpoint."),
 ]
 AnyModel = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL",
-        help="A trained model's folder or a .keras checkpoint in it, a SavedModel version "
+        help="The folder of a trained model, a .keras checkpoint in it, a SavedModel version "
         "folder, or a .tflite file.",
     ),
 ]
@@ -27,36 +28,49 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Override a setting, such as units=64 or data.path=a.tsv; repeatable.",
+        help="Override a setting of the recipe, such as units=64 or data.path=a.tsv; repeatable.",
     ),
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Delete an existing run in the output folder first.")
 ]
 DataFormat = Annotated[
-    str, typer.Option("--format", help="How pairs are stored: tsv, csv, dates or parallel.")
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="Format of the file of pairs: tsv, csv, dates or parallel (two files, see --target).",
+    ),
 ]
 DataSettings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Set how pairs are read from FILE, as in a recipe's [data]: header=true, "
-        "source_column=2, target_column=NAME or delimiter=';'; repeatable.",
+        help="Set how the file of pairs is read, as in the section [data] of a recipe: "
+        "header=true, source_column=2, target_column=NAME or delimiter=';'; repeatable.",
     ),
 ]
 TargetFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The targets, with --format parallel.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="The file of the targets, one per line; requires --format parallel."
+    ),
 ]
 ReplaceUnknown = Annotated[
     bool,
-    typer.Option("--replace-unknown", help="Copy the aligned source word where `<unk>` stands."),
+    typer.Option(
+        "--replace-unknown",
+        help="Replace each `<unk>` in the output by the source word it is aligned to. The model's "
+        "setting decoding.replace_unknown also turns this on.",
+    ),
 ]
 Threshold = Annotated[
     float | None,
     typer.Option(
         metavar="P",
-        help="Link every source token of at least this weight.  [default: that of the largest]",
+        help="Link each target token to every source token of at least this weight, above 0 and at "
+        "most 1.  [default: link only the source token of the largest weight]",
         rich_help_panel="Output",
     ),
 ]
@@ -64,8 +78,8 @@ Words = Annotated[
     bool,
     typer.Option(
         "--words",
-        help="Count words, which stand between white space, and link those of which any tokens "
-        "are linked.",
+        help="Print links between words, separated by white space, instead of tokens. Two words "
+        "are linked if any of their tokens are.",
         rich_help_panel="Output",
     ),
 ]
@@ -75,8 +89,8 @@ BatchSize = Annotated[
         min=1,
         max=LARGEST,
         metavar="N",
-        help="Largest number of lines searched together; long lines are searched in smaller "
-        "batches. A model sorts up to 16 times as many lines by length.",
+        help="Largest number of lines searched together; batches of long lines are smaller. The "
+        "number changes speed and memory, not the output.",
     ),
 ]
 MaxTokens = Annotated[
@@ -85,16 +99,17 @@ MaxTokens = Annotated[
         min=1,
         max=LARGEST,
         metavar="N",
-        help="Largest number of tokens of a text; a longer text cannot be used.  [default: 1024, "
-        "or data.max_source_length if that is more]",
+        help="Largest number of tokens of a text; a longer text is an error.  [default: 1024, or "
+        "data.max_source_length if that is larger]",
     ),
 ]
 Server = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS",
-        help="Ask a TensorFlow Serving server: host:port for gRPC, or http://host:port. MODEL is "
-        "then its name there, of a path the last part, and may end in /VERSION.",
+        help="Translate on a TensorFlow Serving server: host:port for gRPC, or http://host:port. "
+        "MODEL is then the model's name on the server, or a path that ends in the name; it may "
+        "end in /VERSION.",
         rich_help_panel="Server",
     ),
 ]
@@ -103,7 +118,7 @@ Deadline = Annotated[
     typer.Option(
         min=0.001,
         metavar="SECONDS",
-        help="For each request, with every time that it is tried again.",
+        help="Time limit for each request, retries included; requires --server.",
         rich_help_panel="Server",
     ),
 ]
@@ -113,7 +128,8 @@ OtherModels = Annotated[
     typer.Option(
         "--with",
         metavar="MODEL",
-        help="Another model, searched together with the first; repeatable.",
+        help="Another model that is searched together with the first one, as an ensemble; "
+        "repeatable.",
         rich_help_panel="Search",
     ),
 ]
@@ -121,7 +137,7 @@ WholeVocabulary = Annotated[
     bool,
     typer.Option(
         "--whole-vocabulary",
-        help="Search all target tokens, whatever short list the recipe wanted; ensembles do.",
+        help="Search all target tokens, even if the model has a short list. Ensembles always do.",
         rich_help_panel="Search",
     ),
 ]
@@ -129,7 +145,7 @@ Prefix = Annotated[
     str,
     typer.Option(
         metavar="TEXT",
-        help="What every output must begin with.",
+        help="Text that every output must begin with.",
         rich_help_panel="Search",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What `export` and `quickstart` write into a model's folder."""
+"""Writes the exports of a trained model into its folder, for `export` and `quickstart`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_attention.cli.output import print_agreements
+from keras_attention.cli.progress import show_progress
 from keras_attention.export.saved_model.saved_model import export_saved_model
 from keras_attention.export.tflite.conversion import PRECISIONS, export_tflite
+from keras_attention.export.verify import find_exports, verify
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.training.metrics.text_metrics import higher_is_better
 from keras_attention.training.run.run_data import load_run_recipe
@@ -21,16 +24,16 @@ def export_all(
 ) -> list[Path]:
     """Write the SavedModel and the TFLite file of a translator into its folder.
 
-    Files that an earlier export of more precisions has left there are removed.
+    TFLite files that an earlier export in other precisions left in the folder are removed.
 
     Args:
         translator: A trained translator.
-        folder: Its folder.
-        measured: TFLite files that were written already; default to write one in float32.
-        **saved_model: As `export_saved_model` takes it, such as `version`.
+        folder: The folder of the model.
+        measured: TFLite files that are already written. By default one is written in float32.
+        **saved_model: Arguments of `export_saved_model`, such as `version`.
 
     Returns:
-        All files, the SavedModel first.
+        The paths of all exports, the SavedModel first.
     """
     about, name = about_run(folder), folder.resolve().name
     saved = export_saved_model(translator, folder, about=about, **saved_model)
@@ -41,13 +44,27 @@ def export_all(
     return [saved, *device_files]
 
 
+def verify_exports(translator: Translator, folder: Path, lines: Sequence[str]) -> bool:
+    """Print how the exports in a folder agree with the Keras model, and return whether all agree.
+
+    Args:
+        translator: A trained translator.
+        folder: The folder of the model.
+        lines: The texts to compare on, at least one.
+    """
+    total = 2 * len(lines) * len(find_exports(folder))  # by the Keras model and by each export
+    with show_progress(total, unit="lines") as advance:
+        agreements = verify(translator, folder, lines, advance=advance)
+    return print_agreements(agreements)
+
+
 def variants_file(folder: Path) -> Path:
-    """Return where a model's folder keeps the table of its TFLite precisions."""
+    """Return the path of the table of TFLite precisions in a model's folder."""
     return folder / f"{folder.resolve().name}.variants.json"
 
 
 def about_run(folder: Path) -> dict[str, Any]:
-    """Return the recipe of a run and its best metric; empty if the folder is not that of a run."""
+    """Return the recipe and the best metric of a run; empty if the folder is not a run folder."""
     run = RunFolder(folder)
     if not run.recipe_file.is_file():
         return {}

@@ -1,27 +1,28 @@
-"""What a command that answers soon does not wait for."""
+"""Skips an import that slows the start of commands."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_IN_PASSING = "matplotlib"
-"""Keras looks for it while it is imported, for galleries of images; a fifth of its import."""
+_OPTIONAL = "matplotlib"
+"""Keras imports it, if it is installed, to plot galleries of images; this takes a fifth of the time
+that the import of Keras takes."""
 
 
 @contextmanager
 def lean_imports() -> Iterator[None]:
-    """While this is entered Keras is imported as if matplotlib were not installed.
+    """Import Keras inside the block as if matplotlib were not installed.
 
-    What was imported before stays, and what is imported afterwards is found. Keras's own
-    `keras.visualization`, which nothing here uses, says for the rest of the process that
-    matplotlib is missing.
+    Nothing is hidden if Keras or matplotlib is already imported, and matplotlib can be imported
+    again after the block. `keras.visualization`, which nothing here uses, reports for the rest of
+    the process that matplotlib is missing.
     """
-    hide = "keras" not in sys.modules and _IN_PASSING not in sys.modules
+    hide = "keras" not in sys.modules and _OPTIONAL not in sys.modules
     if hide:
-        # Python's own sign for a module that is not there.
-        sys.modules[_IN_PASSING] = None  # type: ignore[assignment]
+        # An import of a module that is None in `sys.modules` raises ModuleNotFoundError.
+        sys.modules[_OPTIONAL] = None  # type: ignore[assignment]
     try:
         yield
     finally:
         if hide:
-            sys.modules.pop(_IN_PASSING, None)
+            sys.modules.pop(_OPTIONAL, None)

@@ -1,4 +1,4 @@
-"""Lines from a file or from standard input, translated as they come."""
+"""Reads lines from a file or from standard input, in batches of the lines that are ready."""
 
 import os
 import queue
@@ -13,13 +13,13 @@ from keras_attention.errors import InputError
 from keras_attention.files.text_files import decode_lines_or_errors, read_lines_or_errors
 
 Line = str | InputError
-"""A line, or the error that says why it cannot be used."""
+"""A line, or the error that explains why it cannot be used."""
 
 STANDARD_INPUT = "standard input"
 
 
 class OnError(str, Enum):
-    """What `translate` does with a line that cannot be used."""
+    """The ways in which `translate` handles a line that cannot be used."""
 
     STOP = "stop"
     SKIP = "skip"
@@ -27,14 +27,14 @@ class OnError(str, Enum):
 
 
 class Batch(NamedTuple):
-    """Lines that were ready together, and their numbers, counted from 0."""
+    """Lines that were ready at the same time, and their numbers, counted from 0."""
 
     numbers: list[int]
     lines: list[Line]
 
 
 class _End(NamedTuple):
-    """The end of all lines, and the error that ended them early, if any."""
+    """Marks the end of the lines, with the error that ended them early, if any."""
 
     error: Exception | None
 
@@ -43,7 +43,7 @@ def open_lines(file: str) -> Iterator[str]:
     """Yield the lines of a file, or of standard input if `file` is `-`.
 
     Raises:
-        InputError: if it cannot be read, or a line is not UTF-8.
+        InputError: if the file cannot be read, or a line is not UTF-8.
     """
     return map(_usable, open_lines_or_errors(file))
 
@@ -51,7 +51,7 @@ def open_lines(file: str) -> Iterator[str]:
 def open_lines_or_errors(file: str) -> Iterator[Line]:
     """Yield the lines of a file, or of standard input if `file` is `-`.
 
-    A line that is not UTF-8 is replaced by an error that says where it is.
+    A line that is not UTF-8 is replaced by an error that names the line.
 
     Raises:
         InputError: if the file cannot be read.
@@ -59,14 +59,15 @@ def open_lines_or_errors(file: str) -> Iterator[Line]:
     if file != "-":
         return read_lines_or_errors(file)
     if sys.stdin is None:
-        raise InputError("standard input is closed; name a file.")
-    # A buffer of its own: Python aborts at exit if a thread still waits in that of `sys.stdin`.
+        raise InputError("standard input is closed; give a FILE.")
+    # A separate buffer: Python aborts at exit if a thread still waits for the buffer of
+    # `sys.stdin`.
     stream = open(sys.stdin.fileno(), "rb", closefd=False)
     return decode_lines_or_errors(stream, STANDARD_INPUT)
 
 
 def check_output(output: Path | None, *inputs: str | os.PathLike[str] | None) -> None:
-    """Refuse to write over a file that is read.
+    """Check that the output does not overwrite an input.
 
     Raises:
         InputError: if the output is one of the inputs.
@@ -75,16 +76,18 @@ def check_output(output: Path | None, *inputs: str | os.PathLike[str] | None) ->
         return
     for path in inputs:
         if path not in (None, "-") and os.path.exists(path) and output.samefile(path):
-            raise InputError(
-                f"--output must be another file than the one to read. Received: {output}."
-            )
+            raise InputError(f"--output must not be a file that is read. Received: {output}.")
 
 
 def checked_text(text: str, name: str = "TEXT") -> str:
-    """Return a text that was given as an argument of that name.
+    """Return an argument of the command line, if it is valid UTF-8.
+
+    Args:
+        text: the text; Python decodes bytes that are not UTF-8 to lone surrogates.
+        name: the name of the argument, for the error.
 
     Raises:
-        InputError: if it is not UTF-8; its other bytes have become lone surrogates.
+        InputError: if the text is not UTF-8.
     """
     try:
         text.encode()
@@ -94,11 +97,11 @@ def checked_text(text: str, name: str = "TEXT") -> str:
 
 
 def available_batches(lines: Iterable[Line], size: int) -> Iterator[Batch]:
-    """Yield batches of the lines that are ready: a lone line does not wait for others.
+    """Yield batches of the lines that are ready, so that no line waits for the next one.
 
     Args:
-        lines: read on a thread of their own.
-        size: lines in a batch at most.
+        lines: the lines; a separate thread reads them.
+        size: largest number of lines in a batch.
     """
     ready: queue.Queue[Line | _End] = queue.Queue(maxsize=4 * size)
     threading.Thread(target=_read, args=(lines, ready), daemon=True).start()
@@ -128,5 +131,5 @@ def _read(lines: Iterable[Line], ready: "queue.Queue[Line | _End]") -> None:
         for line in lines:
             ready.put(line)
         ready.put(_End(None))
-    except Exception as error:  # handed over to the thread that translates
+    except Exception as error:  # raised again in the thread that translates
         ready.put(_End(error))

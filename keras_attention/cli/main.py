@@ -14,14 +14,14 @@ from keras_attention.errors import InputError
 from keras_attention.files.text_files import reason_not_written
 
 _INTERRUPTED = 130
-"""What typer returns where a command raised `KeyboardInterrupt`; older versions raise `Abort`."""
+"""Typer's exit code for a command that raised `KeyboardInterrupt`; older versions raise `Abort`."""
 
 
 def main() -> None:
     """Run the command line and exit.
 
-    The exit code is 0 on success, 1 if exports disagree, 2 for unusable input or a full disk, 130
-    for Ctrl-C and 143 for SIGTERM.
+    The exit code is 0 on success, 1 if an export differs from the Keras model, 2 for unusable input
+    or a full disk, 130 for Ctrl-C and 143 for SIGTERM.
     """
     with stop_on_signals():
         try:
@@ -51,7 +51,7 @@ def _run() -> int:
         sys.stdout.flush()
     except typer.Abort:
         raise KeyboardInterrupt from None
-    except (BrokenPipeError, SystemExit):  # typer turns most of the former into the latter
+    except (BrokenPipeError, SystemExit):  # typer turns most broken pipes into SystemExit
         _drop_output()
         return 0
     except Exception as error:
@@ -84,14 +84,14 @@ def _report(error: Exception) -> int:
         sys.stdout.flush()
     except OSError:
         _drop_output()
-    if message:  # no arguments at all: typer has printed the help
+    if message:  # empty if there are no arguments: typer has printed the help
         print("error: " + " ".join(message.split()), file=sys.stderr)
     return 2
 
 
 def _drop_output() -> None:
-    """Discard unprinted output, so that Python does not fail when it flushes it at exit."""
-    with suppress(OSError, ValueError):  # standard output has no descriptor
+    """Discard buffered output, so that flushing it at exit does not fail."""
+    with suppress(OSError, ValueError):  # standard output may have no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -111,15 +111,15 @@ def _open_null(descriptor: int) -> TextIO:
 
 
 def _write_utf8() -> None:
-    """Print UTF-8 in every locale, and the bytes of file names unchanged."""
+    """Print UTF-8 in every locale, and leave the bytes of file names unchanged."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def _prepare_tensorflow() -> None:
-    """Set the environment that TensorFlow reads when it is imported.
+    """Set the environment variables that TensorFlow reads when it is imported.
 
-    oneDNN trains up to 1.6 times as fast on a CPU.
+    Training on a CPU is up to 1.6 times as fast with oneDNN.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     limit_threads(os.environ)

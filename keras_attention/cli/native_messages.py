@@ -1,4 +1,4 @@
-"""Hides what TensorFlow and the TFLite runtime print when they start, and nothing after that."""
+"""Hides the messages that TensorFlow and the TFLite runtime print when they start."""
 
 import faulthandler
 import os
@@ -12,16 +12,17 @@ _SMALLEST_MODEL = (
     "c-oU-U|<Mw^D$;%;A0SB5Mbb8-~fuS0C@~R9s`365N`ouW*}w+Vu&mVLiivxJaC;XKoTNm1H=wM?1H3@fq@Gw4^qbkHH!"
     "x-55o*t_)I{o0JfKb;oblL|5;Gv*}&$pLFJM4Lfpo~zztRhahov2NMQh8mI$o"
 )
-"""A TFLite file with one operator, the maximum of 0 and a number; compressed, in base 85."""
+"""A TFLite model with one operator, max(0, x), compressed with zlib and encoded in base 85."""
 
 
 def hide_start_messages(environment: MutableMapping[str, str]) -> None:
-    """Hide the lines that runtimes print when they start, and show why the process crashes.
+    """Hide the messages that runtimes print when they start, but keep Python's errors visible.
 
     TensorFlow prints some lines to file descriptor 2 before it reads its log level, so the
-    descriptor points at the null device while TensorFlow is imported. Afterwards the level hides
-    all but fatal messages. `sys.stderr` gets a descriptor of its own, so that Python prints errors
-    at any time. With TF_CPP_MIN_LOG_LEVEL below 3, everything is shown.
+    descriptor points at the null device while TensorFlow is imported. Afterwards the log level
+    hides all but fatal messages. `sys.stderr` gets a separate descriptor, so that Python can always
+    print errors, also the traceback of a crash. If TF_CPP_MIN_LOG_LEVEL is set below 3, nothing is
+    hidden.
 
     Args:
         environment: The environment of the process, before TensorFlow is imported.
@@ -39,7 +40,7 @@ def hide_start_messages(environment: MutableMapping[str, str]) -> None:
 
 
 class _QuietImports:
-    """Finds the modules that print when they are imported or first used."""
+    """An import hook for the modules that print when they are imported or first used."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -53,7 +54,7 @@ class _QuietImports:
 
 
 class _QuietLoader(SourceFileLoader):
-    """Runs a module, and what its runtime prints about on first use, without native output."""
+    """A loader that imports a module and starts its runtime with native output hidden."""
 
     def exec_module(self, module: ModuleType) -> None:
         with _native_output_hidden():
@@ -62,12 +63,12 @@ class _QuietLoader(SourceFileLoader):
 
 
 def _start_tflite(module: ModuleType) -> None:
-    """Run a model, because TFLite names its CPU backend, whatever the log level, at the first."""
+    """Run a small model: at the first one, TFLite prints its CPU backend at any log level."""
     import base64
     import zlib
 
     model = zlib.decompress(base64.b85decode(_SMALLEST_MODEL))
-    with suppress(Exception):  # a model that cannot be run is reported by those who need it
+    with suppress(Exception):  # if TFLite does not work, the first real model reports it
         module.Interpreter(model_content=model, num_threads=1).allocate_tensors()
 
 
@@ -75,7 +76,7 @@ _STARTS: dict[str, Callable[[ModuleType], None]] = {
     "tensorflow": lambda module: None,
     "ai_edge_litert.interpreter": _start_tflite,
 }
-"""What to run after a module was imported, for the modules that print."""
+"""The modules that print, each with the function that starts its runtime after the import."""
 
 
 @contextmanager

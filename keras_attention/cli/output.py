@@ -1,4 +1,4 @@
-"""What several commands print."""
+"""Log lines and tables that several commands print."""
 
 import logging
 import sys
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def log_to_console() -> None:
-    """Show the library's own log lines as plain sentences."""
+    """Print the library's log messages on standard error, without a prefix."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("keras_attention")
@@ -22,22 +22,22 @@ def log_to_console() -> None:
 
 
 def print_evaluation(evaluation: Any, seen: set[str], errors: int) -> None:
-    """Print the share of exact matches, of all pairs and of those with a new source."""
+    """Print the share of exact matches, over all pairs and over pairs with an unseen source."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"exact match  {evaluation.exact_match:.2%}  of {evaluation.pairs} pairs")
     unseen = evaluation.without(seen)
     if seen and not unseen.pairs:
-        console.print("             the source of each of them is in the training pairs too")
+        console.print("             the training pairs contain the source of each of these pairs")
     elif seen and unseen.pairs < evaluation.pairs:
         console.print(
-            f"             {unseen.exact_match:.2%}  of the {unseen.pairs} whose source does not "
-            "stand in the training pairs too"
+            f"             {unseen.exact_match:.2%}  of the {unseen.pairs} pairs whose source is "
+            "not in the training pairs"
         )
     print_wrong(evaluation, errors)
 
 
 def print_wrong(evaluation: Any, errors: int) -> None:
-    """Print the first few outputs that are not what was expected."""
+    """Print the first wrong outputs, at most `errors` of them."""
     console = Console(highlight=False, soft_wrap=True)
     for source, target, output in evaluation.wrong[:errors]:
         console.print(f"wrong        {source!r} gave {output!r}, expected {target!r}", markup=False)
@@ -46,7 +46,7 @@ def print_wrong(evaluation: Any, errors: int) -> None:
 def print_agreements(agreements: "Sequence[Agreement]") -> bool:
     """Print the table of `verify`, and return whether all exports agree."""
     table = Table("export", "lines", "equal texts", "largest score difference", "")
-    table.columns[0].overflow = "fold"  # names are told apart by their ends
+    table.columns[0].overflow = "fold"  # names differ at their ends
     for agreement in agreements:
         table.add_row(
             agreement.runtime,

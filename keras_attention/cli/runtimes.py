@@ -1,4 +1,4 @@
-"""Which runtime a path asks for, and which pairs a model is judged on."""
+"""Opens models and exports, and reads the pairs on which a model is evaluated."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,10 +15,10 @@ from keras_attention.translation.result import Translation
 
 FORMATS = ("tsv", "csv", "dates", "parallel")
 _READING = ("delimiter", "header", "source_column", "target_column")
-"""Settings of `data` that say how to read a file of pairs."""
+"""Settings of the section `data` that define how a file of pairs is read."""
 
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
-"""Yields translations in order, and raises a `TextError` at a text that cannot be used."""
+"""A function from texts to translations in order; a text that cannot be used is a `TextError`."""
 
 
 def open_translator(
@@ -33,37 +33,37 @@ def open_translator(
     max_tokens: int | None = None,
     any_length: bool = False,
 ) -> Translate:
-    """The translator behind a path: Keras folder or checkpoint, SavedModel folder or TFLite file.
+    """Return the translator of a model's folder, a checkpoint, a SavedModel or a TFLite file.
 
     Args:
         path: the folder or file.
-        search: `prefix` and fields of `SearchOptions` in place of the model's own settings.
-        others: models that are searched together with this one.
-        nbest: hypotheses that are wanted.
-        batch_size: sources searched together; an export has its own.
-        replace_unknown: whether source words stand in for `<unk>`; see `TextCodec`.
-        whole_vocabulary: whether the model's short list is left aside, as exports leave it.
-        max_tokens: largest number of tokens of a text; default the translator's own limit.
-        any_length: whether a model's folder takes texts of any length; an export has its own limit.
+        search: `prefix` and fields of `SearchOptions`, which override the model's settings.
+        others: models that are searched together with this one, as an ensemble.
+        nbest: number of hypotheses to return.
+        batch_size: sources searched together; an export has a batch size that it stores.
+        replace_unknown: whether source words replace `<unk>`; see `TextCodec`.
+        whole_vocabulary: whether to ignore the model's short list, as exports always do.
+        max_tokens: largest number of tokens of a text; default the translator's limit.
+        any_length: whether to remove a model's limit on tokens; an export keeps its limit.
 
     Raises:
-        InputError: if there is none, or the search options do not fit it.
+        InputError: if there is no translator, or it does not support an option.
     """
     exports = [each for each in (path, *others) if _is_export(each)]
     if exports and others:
         raise InputError(
-            f"{exports[0]}: an export is searched alone, --with needs folders. "
-            f"Received: --with {others[0]}."
+            f"{exports[0]}: an export cannot be part of an ensemble; --with requires folders of "
+            f"models. Received: --with {others[0]}."
         )
     if exports and replace_unknown:
         raise InputError(
-            f"{path}: --replace-unknown needs the model's folder; an export does so where its "
-            "model was trained with decoding.replace_unknown."
+            f"{path}: --replace-unknown requires the model's folder; an export replaces `<unk>` "
+            "only if its model was trained with decoding.replace_unknown=true."
         )
     if exports and max_tokens is not None:
         raise InputError(
-            f"{path}: --max-tokens needs the model's folder; an export takes as many tokens as it "
-            f"was exported for. Received: --max-tokens {max_tokens}."
+            f"{path}: --max-tokens requires the model's folder; the limit of an export is fixed "
+            f"when it is written. Received: --max-tokens {max_tokens}."
         )
     if exports:
         return _open_export(path, search, nbest)
@@ -85,7 +85,7 @@ def open_translator(
     done = 0
 
     def translate(texts: Iterable[str]) -> Iterator[Translation]:
-        nonlocal done  # the number of lines of earlier calls: a seed draws by a line's number
+        nonlocal done  # lines of earlier calls; a sample depends on the seed and its line's number
         found = translator.stream(list(texts), batch_size=batch_size, first=done, **search)
         try:
             for each in found:
@@ -99,7 +99,7 @@ def open_translator(
 
 
 def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
-    """Lines worth waiting for: a model sorts them by length, unless it samples; no export does."""
+    """Return how many lines to collect: a model that does not sample sorts them by length."""
     if sample or _is_export(path):
         return batch_size
     from keras_attention.text.padded_batches import SORTED_BATCHES
@@ -117,8 +117,8 @@ def _open_export(path: Path, search: Mapping[str, Any], nbest: int) -> Translate
     if refused := [name for name in search if name not in taken]:
         options = " and ".join(map(option_of, taken))
         raise InputError(
-            f"{path}: of the options of search an export like this takes {options} and --nbest, "
-            f"the others need the model's folder. Received: {option_of(refused[0])}."
+            f"{path}: an export of this format supports only the search options {options} and "
+            f"--nbest; others require the model's folder. Received: {option_of(refused[0])}."
         )
     if path.suffix == ".tflite":
         return _open_tflite(path, search.get("beam_width"), nbest)
@@ -136,7 +136,10 @@ def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
     device = DeviceTranslator.load(path)
     own = device.manifest["beam_width"]
     if width not in (None, 1, own):
-        raise InputError(f"{path}: exported for beams of {own}, or 1. Received: --beam {width}.")
+        raise InputError(
+            f"{path}: --beam must be {own}, the beam width it was exported with, or 1. "
+            f"Received: --beam {width}."
+        )
     _check_nbest(nbest, width or own)
     beam = nbest > 1 or (width or 1) > 1
     return partial(device.translate_each, beam=beam)
@@ -144,7 +147,7 @@ def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
 
 def _check_nbest(nbest: int, width: int) -> None:
     if nbest > width:
-        raise OptionError("nbest", f"must not be over the beam width, {width}", nbest=nbest)
+        raise OptionError("nbest", f"must not exceed the beam width, {width}", nbest=nbest)
 
 
 def evaluation_pairs(
@@ -154,22 +157,23 @@ def evaluation_pairs(
     target: Path | None = None,
     settings: Sequence[str] = (),
 ) -> tuple[list[tuple[str, str]], set[str]]:
-    """The pairs of a file, or those the model's own recipe held out.
+    """Return the pairs of a file, or the held-out pairs of the model's recipe.
 
-    A note on standard error says where the data has changed since the training.
+    Print a note on standard error if the data has changed since training.
 
     Args:
         model: a model's folder, or a checkpoint in it.
-        data: the file.
+        data: the file of pairs; default the held-out pairs.
         data_format: one of `FORMATS`.
-        target: the file of the targets, with "parallel".
-        settings: texts "key=value" of settings of `data` that say how to read the file.
+        target: the file of the targets, for the format "parallel".
+        settings: settings of `data` for reading the file, each as "key=value".
 
     Returns:
-        The pairs, and those of their sources that the model was trained on (empty for a file).
+        The pairs, and the set of their sources that the training pairs contain too (empty for a
+        file).
 
     Raises:
-        InputError: if the file cannot be used, or the model brings no recipe or held-out pairs.
+        InputError: if the file cannot be used, or the model has no recipe or no held-out pairs.
     """
     from keras_attention.training.data.data_paths import literal
     from keras_attention.training.data.pairs import read_pairs
@@ -182,7 +186,7 @@ def evaluation_pairs(
         )
     if (data_format == "parallel") != (target is not None):
         raise InputError(
-            "--format parallel and --target FILE go together. "
+            "--format parallel and --target FILE require each other. "
             f"Received: --format {data_format}" + (f" --target {target}." if target else " alone.")
         )
     if data is not None:
@@ -192,15 +196,20 @@ def evaluation_pairs(
     if settings:
         raise InputError(f"--set requires a file of pairs. Received: --set {settings[0]} alone.")
     if not model.exists():
-        raise InputError(f"{model}: no such folder; expected a trained model's.")
+        raise InputError(
+            f"{model}: expected the folder of a trained model. Received: no such folder."
+        )
     folder = model if model.is_dir() else model.parent
     if not (folder / "recipe.toml").is_file():
         folder = folder.parent
     if not (folder / "recipe.toml").is_file():
-        raise InputError(f"{model}: brings no recipe.toml, so no held-out pairs; name a file.")
+        raise InputError(
+            f"{model}: has no recipe.toml, so its held-out pairs are not known; give a file of "
+            "pairs."
+        )
     held_out = read_held_out(folder)
     if not held_out.pairs:
-        raise InputError(f"{folder}: its recipe held no pairs out; name a file.")
+        raise InputError(f"{folder}: its recipe holds out no pairs; give a file of pairs.")
     if held_out.note:
         print(f"note: {held_out.note}", file=sys.stderr)
     return held_out.pairs, held_out.seen
@@ -213,5 +222,7 @@ def _reading_setting(text: str) -> tuple[str, Any]:
     key, value = parse_override(text)
     section, _, name = key.partition(".")
     if section != "data" or name not in _READING:
-        raise InputError(f"--set takes {', '.join(_READING)} here. Received: --set {text}.")
+        raise InputError(
+            f"--set must set one of {', '.join(_READING)} here. Received: --set {text}."
+        )
     return name, value

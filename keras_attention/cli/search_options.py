@@ -1,4 +1,4 @@
-"""The options of search on the command line, made of the fields of `SearchOptions`."""
+"""Search options of the command line, generated from the fields of `SearchOptions`."""
 
 import functools
 import inspect
@@ -16,28 +16,28 @@ from keras_attention.settings.setting import Setting
 _KNOWN = {known.key: known for known in SearchOptions.settings()}
 _STORED = {known.key for known in StoredOptions.settings()}
 _FLAGS = {"beam_width": "--beam"}
-"""The options that are not called as the library calls them."""
+"""Options whose name on the command line differs from the name in the library."""
 
 SearchChoices: TypeAlias = Mapping[str, Any]
-"""The options of search that were given, by the names of `SearchOptions`."""
+"""The search options that the user gave, by the names of `SearchOptions`."""
 
 NONE_GIVEN: SearchChoices = MappingProxyType({})
 
 
 def option_of(name: str) -> str:
-    """Return what a field of `SearchOptions`, or another argument, is on the command line."""
+    """Return the command-line option of a field of `SearchOptions`, or of another argument."""
     return _FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
 def in_options(error: Exception) -> str:
-    """Return the message of an error, in which options are called as on the command line."""
+    """Return the message of an error, with options named as on the command line."""
     if isinstance(error, OptionError):
-        return error.named(option_of, quote="", joint=" ")
+        return error.named(option_of, quote="", equals=" ")
     return str(error)
 
 
 def search_option(name: str) -> Any:
-    """Return the option of a command for a field of `SearchOptions`, with its help and range."""
+    """Return the command-line option for a field of `SearchOptions`, with its help and range."""
     known = _KNOWN[name]
 
     def check(value: Any) -> Any:
@@ -45,7 +45,7 @@ def search_option(name: str) -> Any:
 
     return typer.Option(
         option_of(name),
-        callback=check,  # before a model is loaded, with the message of the library
+        callback=check,  # runs before a model is loaded, and raises the library's message
         metavar=_metavar(known),
         help=f"{known.doc[0].upper()}{known.doc[1:]}.{_default(known)}",
         rich_help_panel="Search",
@@ -55,9 +55,9 @@ def search_option(name: str) -> Any:
 def with_search_options(owner: type[StoredOptions]) -> Callable[[Callable[..., None]], Any]:
     """Return a decorator that gives a command an option for each field of a class.
 
-    The command has a parameter `search`, of the type `SearchChoices`, whose place in the help the
-    options take. It is called with those that were given; the model's own settings hold for the
-    others.
+    The command has a parameter `search` of the type `SearchChoices`; the help shows the options in
+    its place. The command is called with the options that the user gave; the model's settings
+    apply to all others.
     """
     names = [known.key for known in owner.settings()]
 
@@ -90,14 +90,14 @@ def _kind(known: Setting) -> Any:
 
 
 def _default(known: Setting) -> str:
-    """Return what holds without the option, as help shows it."""
+    """Return the default as the help shows it."""
     if known.key in _STORED or known.default is MISSING:
         return "  [default: the model's]"
     return "" if known.default is False else f"  [default: {known.default}]"
 
 
 def _metavar(known: Setting) -> str | None:
-    """Return what stands for the value in help, with its range, such as "N [1<=N<=8]"."""
+    """Return the placeholder of the value in the help, with its range: "N [1<=N<=8]"."""
     if _kind(known) is bool:
         return None
     letter = "N" if _kind(known) is int else "X"

@@ -1,4 +1,4 @@
-"""Ends the program cleanly at Ctrl-C and at SIGTERM, which schedulers send."""
+"""Stops the program cleanly on Ctrl-C and on SIGTERM, which job schedulers send."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ _received: list[int] = []
 _advice: list[str] = []
 
 _SWALLOWING = ("__del__", "_remove", "remove", "_xla_gc_callback")
-"""Functions whose exceptions Python prints and ignores; the garbage collector calls JAX's."""
+"""Functions whose exceptions Python prints and ignores: destructors and callbacks of the garbage
+collector, the last one JAX's."""
 
-_PATIENCE = 0.05
+_RETRY_SECONDS = 0.05
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at SIGTERM as at Ctrl-C inside the block.
+    """Raise `KeyboardInterrupt` inside the block on SIGTERM, as on Ctrl-C.
 
-    A signal that the program was started to ignore stays ignored.
+    A signal that is ignored when the program starts stays ignored.
     """
     _received.clear()
     _advice.clear()
@@ -43,11 +44,11 @@ def stop_on_signals() -> Iterator[None]:
 
 @contextmanager
 def advise_on_stop(advice: str, when: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Add a sentence to the message of `report_stop` if the block is stopped.
+    """Add a sentence to the message of `report_stop` if the block is interrupted.
 
     Args:
         advice: The sentence.
-        when: Called when the program is stopped; returns whether to add the sentence.
+        when: Called on interruption; returns whether to add the sentence.
     """
     try:
         yield
@@ -57,10 +58,10 @@ def advise_on_stop(advice: str, when: Callable[[], bool] = lambda: True) -> Iter
 
 
 def advise_on_output(path: Path | None) -> AbstractContextManager[None]:
-    """Say that a file was not written if the block, which writes it in one piece, is stopped.
+    """Report that a file was not written if the block that writes it is interrupted.
 
     Args:
-        path: The file; None if there is none.
+        path: The file, which is written completely or not at all; None for no file.
     """
     return advise_on_stop(f"Nothing was written to {path}.", lambda: path is not None)
 
@@ -69,7 +70,7 @@ def report_stop(*, always: bool = False) -> int:
     """Print that the program was stopped, and return its exit code.
 
     Args:
-        always: Whether to print it even for Ctrl-C without a sentence to add.
+        always: Whether to print the message even for Ctrl-C with no sentence to add.
     """
     number = _received[-1] if _received else signal.SIGINT
     if always or _advice or number != signal.SIGINT:
@@ -85,7 +86,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
         _received.append(number)
         os._exit(report_stop(always=True))
     if names & set(_SWALLOWING):
-        again = threading.Timer(_PATIENCE, os.kill, (os.getpid(), number))
+        again = threading.Timer(_RETRY_SECONDS, os.kill, (os.getpid(), number))
         again.daemon = True
         again.start()
         return

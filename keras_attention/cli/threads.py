@@ -1,4 +1,4 @@
-"""How many threads TensorFlow may use: no more than a container's quota of processor time."""
+"""Limits TensorFlow's threads to the CPU quota of a container."""
 
 import math
 import os
@@ -10,14 +10,15 @@ _GROUP = Path("/sys/fs/cgroup")
 
 
 def limit_threads(environment: MutableMapping[str, str], group: Path = _GROUP) -> None:
-    """Tells TensorFlow the quota, as `docker run --cpus` sets it, before it is imported.
+    """Limit TensorFlow's threads to the CPU quota, such as that of `docker run --cpus`.
 
-    TensorFlow counts the cores that it may be scheduled on, which a quota does not change: with as
-    many threads all would stand still for most of the time. What was set before stays.
+    TensorFlow starts as many threads as there are cores it may run on, which a quota does not
+    change; more threads than the quota allows would be throttled most of the time. Variables that
+    are already set keep their values.
 
     Args:
-        environment: the process's.
-        group: the folder of its control group, of version 2 or 1.
+        environment: the environment of the process, before TensorFlow is imported.
+        group: the folder of the process's control group, version 2 or 1.
     """
     quota = _quota(group)
     if quota is not None and quota < _cores():
@@ -26,14 +27,14 @@ def limit_threads(environment: MutableMapping[str, str], group: Path = _GROUP) -
 
 
 def _quota(group: Path) -> int | None:
-    """Cores' worth of processor time, rounded up; None where there is no limit."""
+    """Return the CPU quota in cores, rounded up; None if there is no limit."""
     try:
         if (group / "cpu.max").is_file():
             time, period = (group / "cpu.max").read_text().split()
         else:
             names = "cpu.cfs_quota_us", "cpu.cfs_period_us"
             time, period = ((group / "cpu" / name).read_text() for name in names)
-        # "max" in version 2 and -1 in version 1 are no limit.
+        # No limit is "max" in version 2 and -1 in version 1.
         return math.ceil(int(time) / int(period)) if int(time) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None

@@ -1,1 +1,1 @@
-"""Search: loops over the model's own step."""
+"""Search: greedy search, beam search and sampling over a model's `step`."""

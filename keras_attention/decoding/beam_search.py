@@ -1,4 +1,4 @@
-"""Beam search: the best of several hypotheses carried side by side."""
+"""Beam search: keep the best hypotheses at every step."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from keras_attention.decoding.beams import (
     best_order,
     first_beams,
 )
-from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
+from keras_attention.decoding.constraints import Constraints, carried_prefix, constrain
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, map_tensors, write_step
 from keras_attention.decoding.loop import run_steps
 from keras_attention.errors import check_positive
@@ -22,21 +22,21 @@ from keras_attention.special_tokens import PAD_ID
 
 
 class _History(NamedTuple):
-    """Every step, to be traced back at the end: nothing is copied when beams change places."""
+    """All steps, traced back at the end, so that reordering beams copies nothing here."""
 
     tokens: Tensor  # [T, B, K]
-    parents: Tensor  # [T, B, K]: the beam of the step before that each token continues
-    alignments: Tensor  # [T, B, K, S], by the parent's place
+    parents: Tensor  # [T, B, K]: the previous step's beam that each token continues
+    alignments: Tensor  # [T, B, K, S], indexed by the parent
 
 
 class _Live(NamedTuple):
-    """What a step changes."""
+    """The tensors that a step updates, with those that it needs of each source."""
 
     beams: Beams
     state: Any  # [B, K, ...]
-    generated: Tensor  # [B, K, T]: tokens so far, where they are read; else `()`
+    generated: Tensor  # [B, K, T]: the tokens so far if a constraint needs them; else `()`
     prefix: Tensor  # [B, K, P], or `()`
-    own: dict[str, Tensor]  # [B, 1]: what `Ranking` holds of each source
+    per_source: dict[str, Tensor]  # [B, 1]: fields of `Ranking` that differ between sources
 
 
 def beam_search(
@@ -52,31 +52,32 @@ def beam_search(
     group_diversity: float = 0.0,
     constraints: Constraints | None = None,
 ) -> Hypotheses:
-    """Carries the `beam_width` best hypotheses until all of them have ended.
+    """Keep the `beam_width` best hypotheses at each step, until all of them have ended.
 
     Hypotheses are ranked by `score / ((5 + length) / 6) ** length_penalty + coverage_penalty *
-    sum_i log(min(sum_j alignment_ij, 1))` (Wu et al. 2016, eq. 14 and 15), where the length counts
-    the end token. An ended hypothesis keeps its place as long as no other outranks it.
+    sum_i log(min(sum_j alignment_ij, 1))` (Wu et al. 2016, eq. 14). The length includes the end
+    token. A hypothesis that has ended stays in the beam until others outrank it.
 
     Args:
         step: `logits, state, alignment = step(tokens, state, memory)`, as `Seq2Seq.step`.
         state: the first state, of `B` sources.
-        memory: what `step` attends to, a `Memory` of `B` sources of `S` steps.
-        beam_width: hypotheses `K` a source, a positive integer. Under TensorFlow also int32
-            `[B]`, each source's own; `K` is the largest, at most `top_tokens.WIDEST`.
+        memory: the memory that `step` attends to, a `Memory` of `B` sources of `S` steps.
+        beam_width: number of hypotheses `K` per source, a positive integer. With TensorFlow also
+            int32 `[B]`, one width per source; then `K` is the largest, at most
+            `top_tokens.WIDEST`.
         length_penalty: exponent; 0 ranks by log-probability, more prefers longer outputs. A
-            number, or float32 `[B]`, each source's own.
-        max_length: steps at most, the end token included; a positive integer.
-        coverage_penalty: weight; more prefers outputs that attended to all of the source.
-        groups: groups of beams that do not compete (Vijayakumar et al. 2018), a divisor of
-            `beam_width`. Two groups may find one hypothesis.
-        group_diversity: what a token loses in rank for each hypothesis of an earlier group that
-            says it at the same step.
-        constraints: of `B * K` hypotheses, or None.
+            number, or float32 `[B]`, one per source.
+        max_length: largest number of steps, including the end token; a positive integer.
+        coverage_penalty: weight; more prefers outputs that attend to all of the source.
+        groups: number of beam groups that search separately (Vijayakumar et al. 2018), a divisor
+            of `beam_width`. Two groups may find the same hypothesis.
+        group_diversity: penalty on a token's rank for each hypothesis of an earlier group that
+            chose it at the same step.
+        constraints: constraints on `B * K` hypotheses, or None.
 
     Returns:
-        `Hypotheses` with `K` hypotheses a source, best first; beyond a source's own width their
-        scores are below `IMPOSSIBLE / 2` and their tokens nothing.
+        `Hypotheses` with `K` hypotheses per source, best first. Beyond a source's own width, scores
+        are below `IMPOSSIBLE / 2` and tokens are undefined.
 
     Raises:
         ValueError: if a `beam_width` for all sources is not positive.
@@ -86,17 +87,17 @@ def beam_search(
         https://arxiv.org/abs/1610.02424
     """
     batch, source_steps = ops.shape(memory.mask)
-    beam_width, own = _of_each_source(beam_width, length_penalty)
+    beam_width, per_source = _split_per_source(beam_width, length_penalty)
     shape = (batch, beam_width)
     rules = Ranking(
-        0.0 if "length_penalty" in own else length_penalty,
+        0.0 if "length_penalty" in per_source else length_penalty,
         coverage_penalty,
         memory.mask[:, None],
         groups,
         group_diversity,
     )
-    # Beams change places, so that tokens so far are dear: kept in order only where they are read.
-    remembers = constraints is not None and constraints.need_history
+    # Reordering the tokens so far at every step is slow, so do it only for constraints.
+    track_tokens = constraints is not None and constraints.need_history
 
     def advance(t: Tensor, live: _Live, history: _History, memory: Any) -> tuple[_Live, _History]:
         beams, shape = live.beams, (ops.shape(memory.mask)[0], beam_width)
@@ -108,11 +109,11 @@ def beam_search(
             plain, adjusted = constrain(constraints, logits, t, rows.generated, rows.prefix)
             candidates = best_adjusted(plain, adjusted, shape)
         alignment = _by_beam(ops.cast(alignment, "float32"), beam_width)
-        ranking = rules._replace(mask=memory.mask[:, None], **live.own)
+        ranking = rules._replace(mask=memory.mask[:, None], **live.per_source)
         beams, parents = best_continuations(beams, candidates, alignment, ranking)
         state = _reorder(state, parents)
         generated = live.generated
-        if remembers:
+        if track_tokens:
             generated = _write_token(take_places(generated, parents), t, beams.tokens)
         history = _History(
             write_step(history.tokens, t, beams.tokens),
@@ -123,46 +124,55 @@ def beam_search(
 
     live = _Live(
         first_beams(shape, rules, constrained=constraints is not None),
-        # The memory is not repeated: a step's hypotheses read that of their source together.
+        # Do not repeat the memory: all hypotheses of a source read it together.
         map_tensors(lambda x: ops.repeat(x[:, None], beam_width, axis=1), state),
-        ops.zeros((*shape, max_length), "int32") if remembers else (),
-        map_tensors(lambda x: _by_beam(x, beam_width), prefix_of(constraints)),
-        own,
-    )
-    history = _History(
-        ops.zeros((max_length, *shape), "int32"),
-        ops.zeros((max_length, *shape), "int32") + ops.arange(beam_width, dtype="int32"),
-        ops.zeros((max_length, *shape, source_steps), "float32"),
+        ops.zeros((*shape, max_length), "int32") if track_tokens else (),
+        map_tensors(lambda x: _by_beam(x, beam_width), carried_prefix(constraints)),
+        per_source,
     )
     steps, live, history = run_steps(
         advance,
         lambda live: ops.all(live.beams.finished, axis=1),
         live,
-        history,
+        _empty_history(shape, max_length, source_steps),
         memory,
         max_length=max_length,
     )
-    beams = live.beams
-    if groups == 1:
+    return _collect(live.beams, history, steps, rules._replace(**live.per_source))
+
+
+def _empty_history(shape: Any, max_length: int, source_steps: Any) -> _History:
+    """Return a history in which every beam `[B, K]` continues itself with padding."""
+    zeros = ops.zeros((max_length, *shape), "int32")
+    return _History(
+        zeros,
+        zeros + ops.arange(shape[1], dtype="int32"),
+        ops.zeros((max_length, *shape, source_steps), "float32"),
+    )
+
+
+def _collect(beams: Beams, history: _History, steps: Tensor, ranking: Ranking) -> Hypotheses:
+    """Return the hypotheses of the last beams, best first over all groups."""
+    if ranking.groups == 1:  # one group is in this order already
         tokens, alignments = _trace_back(history, steps)
         return Hypotheses(tokens, beams.scores, alignments)
-    order = best_order(beams, rules._replace(**live.own))
+    order = best_order(beams, ranking)
     tokens, alignments = _trace_back(history, steps, order)
     return Hypotheses(tokens, take_places(beams.scores, order), alignments)
 
 
-def _of_each_source(
+def _split_per_source(
     beam_width: int | Tensor, length_penalty: float | Tensor
 ) -> tuple[int | Tensor, dict[str, Tensor]]:
-    """The widest beam, and the fields of `Ranking` that sources have of their own, `[B, 1]`."""
-    own = {}
+    """Return the widest beam, and the fields `[B, 1]` of `Ranking` that differ between sources."""
+    per_source = {}
     if _has_rows(length_penalty):
-        own["length_penalty"] = ops.expand_dims(length_penalty, 1)
+        per_source["length_penalty"] = ops.expand_dims(length_penalty, 1)
     if not _has_rows(beam_width):
         check_positive(beam_width=int(beam_width))
-        return int(beam_width), own
-    own["widths"] = ops.expand_dims(beam_width, 1)
-    return ops.maximum(ops.max(beam_width, initial=1), 1), own
+        return int(beam_width), per_source
+    per_source["widths"] = ops.expand_dims(beam_width, 1)
+    return ops.maximum(ops.max(beam_width, initial=1), 1), per_source
 
 
 def _has_rows(x: Any) -> bool:
@@ -170,25 +180,25 @@ def _has_rows(x: Any) -> bool:
 
 
 def _as_rows(x: Tensor) -> Tensor:
-    """`[B, K, ...]` as `[B * K, ...]`."""
+    """Reshape `[B, K, ...]` to `[B * K, ...]`."""
     rows, width, *rest = ops.shape(x)
     return ops.reshape(x, (rows * width, *rest))
 
 
 def _by_beam(x: Tensor, width: int) -> Tensor:
-    """`[B * K, ...]` as `[B, K, ...]`."""
+    """Reshape `[B * K, ...]` to `[B, K, ...]`."""
     rows, *rest = ops.shape(x)
     return ops.reshape(x, (rows // width, width, *rest))
 
 
 def _reorder(state: Any, parents: Tensor) -> Any:
-    """States `[B * K, ...]` as `[B, K, ...]`, in the order of the beams' parents `[B, K]`."""
+    """Reshape states `[B * K, ...]` to `[B, K, ...]`, in the order of `parents` `[B, K]`."""
     width = ops.shape(parents)[1]
     return map_tensors(lambda x: take_places(_by_beam(x, width), parents), state)
 
 
 def _write_token(generated: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-    """`generated` `[B, K, T]` with `tokens` `[B, K]` at step `t`."""
+    """Return `generated` `[B, K, T]` with `tokens` `[B, K]` at step `t`."""
     now = ops.equal(ops.arange(generated.shape[2]), t)
     return ops.where(now, ops.expand_dims(tokens, -1), generated)
 
@@ -196,9 +206,9 @@ def _write_token(generated: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
 def _trace_back(
     history: _History, steps: Tensor, places: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Tokens `[B, K, T]` and alignments `[B, K, T, S]` along each hypothesis' own parents.
+    """Return tokens `[B, K, T]` and alignments `[B, K, T, S]`, following each beam's parents.
 
-    The hypotheses come in the order of `places` `[B, K]`, or of their beams.
+    The hypotheses are in the order of `places` `[B, K]`, by default that of the beams.
     """
     if places is None:
         places = ops.zeros_like(history.parents[0]) + ops.arange(ops.shape(history.parents)[2])

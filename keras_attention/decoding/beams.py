@@ -1,4 +1,4 @@
-"""The beams of beam search at one step, and which of their continuations are kept."""
+"""The beams of one step of beam search, and the choice of their best continuations."""
 
 from typing import Any, NamedTuple
 
@@ -10,33 +10,33 @@ from keras_attention.ops.indexing import flat, take_places
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 LEAST_COVERAGE = 1e-6
-"""What a source position counts that no step attends to: its logarithm must be finite."""
+"""The smallest coverage of a source token in the penalty, so that its logarithm is finite."""
 
 
 class Beams(NamedTuple):
-    """The last step of all hypotheses, `[B, K]` each, best first within each group.
+    """The last step of all hypotheses, each `[B, K]`, best first within each group.
 
-    What only some options need is `()` without them, and costs nothing.
+    Fields that only some options need are `()` without them.
     """
 
     tokens: Tensor
     scores: Tensor
     lengths: Tensor
     finished: Tensor
-    adjusted: Tensor = ()  # [B, K]: as scores, of the log-probabilities that constraints adjusted
-    coverage: Tensor = ()  # [B, K, S]: alignments so far, summed
+    adjusted: Tensor = ()  # [B, K]: scores from log-probabilities that constraints adjusted
+    coverage: Tensor = ()  # [B, K, S]: sum of the alignments so far
 
 
 class Ranking(NamedTuple):
-    """What decides which hypotheses stay.
+    """The rules that rank hypotheses.
 
     Attributes:
-        length_penalty: exponent; 0 ranks by log-probability. A number, or one a source, `[B, 1]`.
-        coverage_penalty: weight; 0 does without.
-        mask: real source positions `[B, 1, S]`, read for the coverage penalty.
-        groups: groups of beams that do not compete, a divisor of `K`.
-        group_diversity: what a token loses for each hypothesis of an earlier group that says it.
-        widths: hypotheses of each source, `[B, 1]`, at most `K`; or `()`, where all have `K`.
+        length_penalty: exponent; 0 ranks by log-probability. A number, or `[B, 1]`, one per source.
+        coverage_penalty: weight; 0 means no penalty.
+        mask: `[B, 1, S]`, True at real source tokens; used by the coverage penalty.
+        groups: number of beam groups that search separately, a divisor of `K`.
+        group_diversity: penalty on a token for each hypothesis of an earlier group that chose it.
+        widths: number of hypotheses of each source, `[B, 1]`, at most `K`; `()` if all have `K`.
     """
 
     length_penalty: float | Tensor = 0.0
@@ -48,19 +48,19 @@ class Ranking(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """The likeliest next tokens of every beam, best first, `[B, K, C]` each."""
+    """The most likely next tokens of every beam, best first, each `[B, K, C]`."""
 
     tokens: Tensor
-    plain: Tensor  # log-probabilities to be reported
-    adjusted: Tensor = ()  # those to rank by, where constraints adjusted them
+    plain: Tensor  # the log-probabilities that scores sum
+    adjusted: Tensor = ()  # the log-probabilities to rank by, if constraints adjusted them
 
 
 def best_candidates(logits: Tensor, shape: Any) -> Candidates:
-    """The `C = K` best tokens of every beam, or all where there are fewer.
+    """Return the `C = K` best tokens of every beam, or all if there are fewer.
 
-    More can never be kept: a beam's continuations have one length and one coverage, so that they
-    rank by log-probability alone. Other groups say at most `K - size` tokens, which lose in rank;
-    so many as the group's own size are left.
+    More are never needed: all continuations of a beam have the same length and coverage, so they
+    rank by log-probability. Earlier groups choose at most `K - size` tokens, which lose in rank,
+    so at least `size` candidates of the group remain.
 
     Args:
         logits: `[B * K, V]`.
@@ -74,11 +74,11 @@ def best_candidates(logits: Tensor, shape: Any) -> Candidates:
 
 
 def best_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
-    """The same by log-probabilities that constraints adjusted.
+    """Return the candidates of every beam by log-probabilities that constraints adjusted.
 
     Args:
-        plain: the model's own, `[B * K, V]`.
-        adjusted: those to rank by, `[B * K, V]`.
+        plain: the model's log-probabilities `[B * K, V]`.
+        adjusted: the log-probabilities to rank by, `[B * K, V]`.
         shape: `(B, K)`.
 
     Returns:
@@ -94,7 +94,10 @@ def _by_beam(x: Tensor, shape: Any) -> Tensor:
 
 
 def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
-    """One real hypothesis a source and group; the others must not repeat it."""
+    """Return the first beams, with one possible hypothesis per source and group.
+
+    Several possible ones would repeat each other.
+    """
     first = ops.arange(shape[1])
     if ranking.groups > 1:
         first = first % (shape[1] // ranking.groups)
@@ -114,20 +117,20 @@ def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
 def best_continuations(
     beams: Beams, candidates: Candidates, alignment: Tensor, ranking: Ranking
 ) -> tuple[Beams, Tensor]:
-    """The `K` best of all continuations, and the beams that they continue.
+    """Return the `K` best continuations, and the beams that they continue.
 
     Args:
-        beams: the step before.
-        candidates: of every beam.
-        alignment: this step's `[B, K, S]`.
-        ranking: the rules.
+        beams: the beams of the previous step.
+        candidates: the next tokens of every beam.
+        alignment: the alignment of this step, `[B, K, S]`.
+        ranking: the rules that rank hypotheses.
     """
     count = ops.shape(candidates.tokens)[2]
     tokens, finished = candidates.tokens, ops.expand_dims(beams.finished, -1)
     tokens = ops.where(finished, PAD_ID, tokens)
-    scores = sums = _continued(beams.scores, candidates.plain, finished)
+    scores = sums = _sum_continuations(beams.scores, candidates.plain, finished)
     if not _absent(beams.adjusted):
-        sums = _continued(beams.adjusted, candidates.adjusted, finished)
+        sums = _sum_continuations(beams.adjusted, candidates.adjusted, finished)
     lengths = beams.lengths + ops.cast(ops.logical_not(beams.finished), "int32")
     coverage = beams.coverage
     ranks = sums / ops.expand_dims(_penalty(lengths, ranking.length_penalty), -1)
@@ -150,11 +153,11 @@ def best_continuations(
         () if _absent(beams.adjusted) else kept(sums),
         () if _absent(coverage) else take_places(coverage, parents),
     )
-    return new if _absent(ranking.widths) else _narrowed(new, ranking.widths), parents
+    return new if _absent(ranking.widths) else _narrow(new, ranking.widths), parents
 
 
 def best_order(beams: Beams, ranking: Ranking) -> Tensor:
-    """Places `[B, K]` of the hypotheses, best first over all groups."""
+    """Return the places `[B, K]` of the hypotheses, best first over all groups."""
     sums = beams.scores if _absent(beams.adjusted) else beams.adjusted
     ranks = sums / _penalty(beams.lengths, ranking.length_penalty)
     if not _absent(beams.coverage):
@@ -162,32 +165,33 @@ def best_order(beams: Beams, ranking: Ranking) -> Tensor:
     return ops.cast(ops.top_k(ranks, ranks.shape[1])[1], "int32")
 
 
-def _narrowed(beams: Beams, widths: Tensor) -> Beams:
-    """Gives up the hypotheses beyond each source's own width."""
-    spare = ops.arange(ops.shape(beams.tokens)[1], dtype="int32") >= widths
+def _narrow(beams: Beams, widths: Tensor) -> Beams:
+    """End the hypotheses beyond each source's own width and make them impossible."""
+    excess = ops.arange(ops.shape(beams.tokens)[1], dtype="int32") >= widths
 
-    def given_up(scores: Tensor) -> Tensor:
-        return ops.where(spare, IMPOSSIBLE, scores)
+    def remove(scores: Tensor) -> Tensor:
+        return ops.where(excess, IMPOSSIBLE, scores)
 
     return beams._replace(
-        scores=given_up(beams.scores),
-        finished=ops.logical_or(beams.finished, spare),
-        adjusted=() if _absent(beams.adjusted) else given_up(beams.adjusted),
+        scores=remove(beams.scores),
+        finished=ops.logical_or(beams.finished, excess),
+        adjusted=() if _absent(beams.adjusted) else remove(beams.adjusted),
     )
 
 
-def _continued(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
-    """Sums `[B, K, C]` of every continuation."""
-    # An ended hypothesis has one continuation, padding, which leaves its score as it is.
+def _sum_continuations(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
+    """Return the sums `[B, K, C]` of all continuations."""
+    # A hypothesis that has ended has one continuation, padding, which does not change its score.
     padding = ops.where(ops.equal(ops.arange(ops.shape(gains)[2]), 0), 0.0, IMPOSSIBLE)
     return ops.expand_dims(sums, -1) + ops.where(finished, padding, gains)
 
 
 def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Ranking) -> Tensor:
-    """Places `[B, K]` among all continuations `K * C` of those that each group keeps.
+    """Return the places `[B, K]`, among all `K * C` continuations, of those that groups keep.
 
-    Each group in turn loses in rank what the groups before it say (Hamming diversity,
-    Vijayakumar et al. 2018, eq. 5 and 7: the loss chooses, and is not carried to the next step).
+    Groups choose one after the other. Each ranks the tokens that earlier groups chose lower
+    (Hamming diversity, Vijayakumar et al. 2018, eq. 5 and 7). This affects the choice only, not
+    the scores of the next step.
     """
     if ranking.groups == 1:
         return ops.cast(ops.top_k(flat(ranks), ops.shape(ranks)[1])[1], "int32")
@@ -205,7 +209,7 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
         chosen.append(best + first * count)
         reached = take_places(flat(sums[:, group]), best)
         picked = take_places(flat(tokens[:, group]), best)
-        # Neither fillers nor the padding of ended hypotheses are anything that was said.
+        # Impossible hypotheses and the padding of ended ones are not choices.
         real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(picked, PAD_ID))
         earlier_choices += [
             (picked[:, place, None, None], real[:, place, None, None]) for place in range(size)
@@ -218,9 +222,9 @@ def _penalty(lengths: Tensor, length_penalty: float | Tensor) -> Tensor:
 
 
 def _coverage_penalty(coverage: Tensor, ranking: Ranking) -> Tensor:
-    """`weight * sum_i log(min(sum_j alignment_ij, 1))` over real positions: `[B, K]`."""
-    share = ops.where(ranking.mask, ops.clip(coverage, LEAST_COVERAGE, 1.0), 1.0)
-    return ranking.coverage_penalty * ops.sum(ops.log(share), axis=-1)
+    """Return `weight * sum_i log(min(sum_j alignment_ij, 1))` `[B, K]` over real tokens."""
+    covered = ops.where(ranking.mask, ops.clip(coverage, LEAST_COVERAGE, 1.0), 1.0)
+    return ranking.coverage_penalty * ops.sum(ops.log(covered), axis=-1)
 
 
 def _absent(x: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""What hypotheses may say next, decided on log-probabilities; for greedy search and beams alike."""
+"""Constraints on the next token, applied to log-probabilities in every search."""
 
 from dataclasses import dataclass, replace
 
@@ -11,11 +11,12 @@ from keras_attention.special_tokens import END_ID, PAD_ID
 
 @dataclass(frozen=True)
 class Constraints:
-    """All that bounds what `N` hypotheses say.
+    """The constraints on the next tokens of `N` hypotheses.
 
     Attributes:
-        options: of these `min_length`, `repetition_penalty` and `no_repeat_ngram` are read.
-        prefix: ids `[N, P]` that each must begin with, 0 where it is free; or None.
+        options: `min_length`, `repetition_penalty` and `no_repeat_ngram` are used.
+        prefix: ids `[N, P]` that the hypotheses must begin with, 0 where any token may follow; or
+            None.
     """
 
     options: StoredOptions
@@ -23,26 +24,26 @@ class Constraints:
 
     @property
     def need_history(self) -> bool:
-        """Whether the tokens said so far are to be kept."""
+        """Whether the constraints depend on the tokens generated so far."""
         return self.options.repetition_penalty != 1 or self.options.no_repeat_ngram > 0
 
-    def of_prefix(self, prefix: Tensor) -> "Constraints":
-        """The same of other hypotheses, whose `prefix` is `[M, P]`, or `()` where there is none."""
+    def with_prefix(self, prefix: Tensor) -> "Constraints":
+        """Return the constraints with another `prefix` `[M, P]`, or unchanged if it is `()`."""
         return self if isinstance(prefix, tuple) else replace(self, prefix=prefix)
 
     def __call__(self, log_probs: Tensor, allowed: Tensor, t: Tensor, generated: Tensor) -> Tensor:
-        """What search ranks by.
+        """Return the log-probabilities that search ranks by.
 
         Args:
             log_probs: the model's log-probabilities `[N, V]`.
-            allowed: the same with what search never emits ruled out.
+            allowed: the same, but `IMPOSSIBLE` for tokens that search never generates.
             t: the step, counted from 0.
-            generated: tokens `[N, T]` of the steps before, padded with 0; not read, and so of any
-                kind, unless `need_history`.
+            generated: the tokens so far `[N, T]`, padded with 0; may be anything if `need_history`
+                is False.
 
         Returns:
-            `[N, V]`, `IMPOSSIBLE` or less for what must not be said. At least one token of each
-            row stays possible: where the options leave none, the hypothesis ends.
+            `[N, V]`, `IMPOSSIBLE` or less for forbidden tokens. Each row has at least one possible
+            token: if the options forbid all, the hypothesis ends.
         """
         adjusted, options = allowed, self.options
         if options.repetition_penalty != 1:
@@ -52,7 +53,7 @@ class Constraints:
         if options.min_length > 1:
             adjusted = require_length(adjusted, t, options.min_length)
             if options.no_repeat_ngram:
-                adjusted = _end_where_stuck(adjusted, log_probs)
+                adjusted = _end_if_stuck(adjusted, log_probs)
         if self.prefix is not None:
             adjusted = force_prefix(adjusted, log_probs, self.prefix, t)
         return adjusted
@@ -61,7 +62,10 @@ class Constraints:
 def make_constraints(
     options: StoredOptions, prefix: Tensor | None, per_source: int = 1
 ) -> Constraints | None:
-    """The constraints among `options`, or None; `per_source` hypotheses of each row of `prefix`."""
+    """Return the constraints in `options` and `prefix`, or None if there are none.
+
+    Each row of `prefix` is repeated for `per_source` hypotheses.
+    """
     if prefix is not None and per_source > 1:
         prefix = ops.repeat(prefix, per_source, axis=0)
     constraints = Constraints(options, prefix)
@@ -69,64 +73,64 @@ def make_constraints(
     return constraints if needed else None
 
 
-def prefix_of(constraints: Constraints | None) -> Tensor:
-    """What a search carries along of each hypothesis' prefix: `[N, P]`, or `()`."""
+def carried_prefix(constraints: Constraints | None) -> Tensor:
+    """Return the prefix `[N, P]` that a search carries in its state, or `()`."""
     return () if constraints is None or constraints.prefix is None else constraints.prefix
 
 
 def constrain(
     constraints: Constraints | None, logits: Tensor, t: Tensor, generated: Tensor, prefix: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Log-probabilities `[N, V]` to be reported, the model's own, and those to rank by.
+    """Return the log-probabilities `[N, V]` that scores sum, and those to rank by.
 
     Args:
-        constraints: what bounds the hypotheses, or None.
+        constraints: the constraints, or None.
         logits: `[N, V]`.
         t: the step, counted from 0.
-        generated: as `Constraints` takes it.
-        prefix: what `prefix_of` gave, of these hypotheses.
+        generated: the tokens so far, as for `Constraints`.
+        prefix: the rows of `carried_prefix` for these hypotheses.
     """
     log_probs, allowed = log_probabilities(logits)
     if constraints is None:
         return allowed, allowed
-    adjusted = constraints.of_prefix(prefix)(log_probs, allowed, t, generated)
+    adjusted = constraints.with_prefix(prefix)(log_probs, allowed, t, generated)
     return ops.where(adjusted > IMPOSSIBLE / 2, log_probs, IMPOSSIBLE), adjusted
 
 
 def penalise_repetition(log_probs: Tensor, generated: Tensor, penalty: float) -> Tensor:
-    """Multiplies the log-probability of what was generated by `penalty`.
+    """Multiply the log-probabilities of tokens generated before by `penalty`.
 
-    Keskar et al. 2019, 4.1, divide logits, which lowers positive ones only and depends on a
-    constant that logits are free to have; log-probabilities are at most 0 and have none.
+    Keskar et al. 2019, 4.1, divide logits. That lowers only positive logits, and adding a constant
+    to all logits changes the result. Log-probabilities do not have these problems.
     """
-    before = _holds(generated, log_probs.shape[-1])
-    return ops.where(before, log_probs * penalty, log_probs)
+    repeated = _contains(generated, log_probs.shape[-1])
+    return ops.where(repeated, log_probs * penalty, log_probs)
 
 
 def block_ngrams(log_probs: Tensor, generated: Tensor, t: Tensor, size: int) -> Tensor:
-    """Rules out each token that would end an n-gram of `size` said before."""
+    """Forbid each token that would complete an n-gram of `size` for a second time."""
     starts = generated.shape[1] - size + 1
     if starts < 1:
         return log_probs
     repeated = ops.ones_like(generated[:, size - 1 :], "bool")
     for place in range(size - 1):
-        # The tokens just said, which would be the n-gram's first; a step before the first one is
-        # never compared with a real n-gram, as then none of `size` exists.
-        now = ops.take(generated, ops.maximum(t - size + 1 + place, 0), axis=1)
-        then = generated[:, place : place + starts]
-        repeated = ops.logical_and(repeated, ops.equal(then, ops.expand_dims(now, 1)))
+        # Compare the latest tokens with those of every earlier n-gram. Clipping the index at 0 is
+        # safe: while it happens, no complete n-gram exists.
+        latest = ops.take(generated, ops.maximum(t - size + 1 + place, 0), axis=1)
+        earlier = generated[:, place : place + starts]
+        repeated = ops.logical_and(repeated, ops.equal(earlier, ops.expand_dims(latest, 1)))
     last = ops.where(repeated, generated[:, size - 1 :], PAD_ID)
-    return ops.where(_holds(last, log_probs.shape[-1]), IMPOSSIBLE, log_probs)
+    return ops.where(_contains(last, log_probs.shape[-1]), IMPOSSIBLE, log_probs)
 
 
 def require_length(log_probs: Tensor, t: Tensor, min_length: int) -> Tensor:
-    """Rules out the end token as long as it would come before step `min_length`."""
+    """Forbid the end token if the output would have fewer than `min_length` tokens."""
     early = ops.logical_and(_is(END_ID, log_probs), t + 1 < min_length)
     return ops.where(early, IMPOSSIBLE, log_probs)
 
 
 def force_prefix(adjusted: Tensor, log_probs: Tensor, prefix: Tensor, t: Tensor) -> Tensor:
-    """Rules out all but the token of `prefix` `[N, P]` at step `t`, where it has one."""
+    """Forbid all tokens except that of `prefix` `[N, P]` at step `t`, if there is one."""
     free = ops.full((ops.shape(prefix)[0], 1), PAD_ID, "int32")
     tokens = ops.concatenate([prefix, free], axis=1)
     token = ops.take(tokens, ops.minimum(t, ops.shape(prefix)[1]), axis=1)
@@ -135,7 +139,7 @@ def force_prefix(adjusted: Tensor, log_probs: Tensor, prefix: Tensor, t: Tensor)
     return ops.where(ops.equal(token, PAD_ID), adjusted, forced)
 
 
-def _end_where_stuck(adjusted: Tensor, log_probs: Tensor) -> Tensor:
+def _end_if_stuck(adjusted: Tensor, log_probs: Tensor) -> Tensor:
     stuck = ops.max(adjusted, axis=-1, keepdims=True) <= IMPOSSIBLE / 2
     return ops.where(ops.logical_and(stuck, _is(END_ID, log_probs)), log_probs, adjusted)
 
@@ -144,8 +148,8 @@ def _is(token: Tensor, log_probs: Tensor) -> Tensor:
     return ops.equal(ops.arange(log_probs.shape[-1]), token)
 
 
-def _holds(tokens: Tensor, vocabulary: int) -> Tensor:
-    """Whether each row of `tokens` `[N, L]` holds each id: `[N, V]`; false for padding."""
+def _contains(tokens: Tensor, vocabulary: int) -> Tensor:
+    """Return whether each row of `tokens` `[N, L]` contains each id, `[N, V]`; not padding."""
     rows = ops.shape(tokens)[0]
     row = ops.expand_dims(ops.arange(rows) * vocabulary, 1)
     places = ops.reshape(ops.cast(row, "int32") + tokens, (-1, 1))

@@ -1,11 +1,11 @@
-"""Greedy search: the likeliest token at every step."""
+"""Greedy search: choose the most likely token at every step."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.constraints import Constraints, constrain, prefix_of
+from keras_attention.decoding.constraints import Constraints, carried_prefix, constrain
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, write_step
 from keras_attention.decoding.loop import run_steps
 from keras_attention.decoding.top_tokens import top_tokens
@@ -13,11 +13,11 @@ from keras_attention.ops.indexing import take_places
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""`gains, tokens = choose(t, plain, adjusted)`, of `[B, V]` two of `[B, 1]`."""
+"""`gains, tokens = choose(t, plain, adjusted)`: from two of `[B, V]`, two of `[B, 1]`."""
 
 
 class _Live(NamedTuple):
-    """What a step changes, `[B, ...]` each."""
+    """The tensors `[B, ...]` that a step updates."""
 
     tokens: Tensor
     scores: Tensor
@@ -34,17 +34,17 @@ def greedy_search(
     max_length: int,
     constraints: Constraints | None = None,
 ) -> Hypotheses:
-    """Takes the likeliest token at every step until every hypothesis has ended.
+    """Choose the most likely token at every step, until every hypothesis has ended.
 
     Args:
         step: `logits, state, alignment = step(tokens, state, memory)`, as `Seq2Seq.step`.
         state: the first state.
-        memory: what `step` attends to, a `Memory` of `B` sources of `S` steps.
-        max_length: steps at most, the end token included; a positive integer.
-        constraints: of `B` hypotheses, or None.
+        memory: the memory that `step` attends to, a `Memory` of `B` sources of `S` steps.
+        max_length: largest number of steps, including the end token; a positive integer.
+        constraints: constraints on `B` hypotheses, or None.
 
     Returns:
-        `Hypotheses` with one hypothesis a source.
+        `Hypotheses` with one hypothesis per source.
     """
     return extend(step, state, memory, None, max_length=max_length, constraints=constraints)
 
@@ -59,17 +59,17 @@ def extend(
     max_length: int,
     constraints: Constraints | None,
 ) -> Hypotheses:
-    """Takes a token at every step until every hypothesis has ended.
+    """Append a token to every hypothesis at each step, until all have ended.
 
     Args:
-        step: as `greedy_search` takes it.
+        step: as for `greedy_search`.
         state: the first state, of `B * per_source` hypotheses.
-        memory: what `step` attends to, of `B` sources.
-        choose: what picks the tokens; None takes the likeliest. It sees all hypotheses at every
-            step, so that those that have ended are not dropped.
-        per_source: hypotheses a source.
-        max_length: steps at most.
-        constraints: of `B * per_source` hypotheses, or None.
+        memory: the memory that `step` attends to, of `B` sources.
+        choose: the function that chooses tokens; None chooses the most likely. It receives all
+            hypotheses at every step, so none are dropped when they have ended.
+        per_source: number of hypotheses per source.
+        max_length: largest number of steps.
+        constraints: constraints on `B * per_source` hypotheses, or None.
 
     Returns:
         `Hypotheses` of `B * per_source` rows with one hypothesis each.
@@ -81,8 +81,8 @@ def extend(
         if choose is None and constraints is None:
             chosen = top_tokens(logits, 1)
         else:
-            remembers = constraints is not None and constraints.need_history
-            generated = ops.transpose(history[0], (1, 0)) if remembers else ()
+            track_tokens = constraints is not None and constraints.need_history
+            generated = ops.transpose(history[0], (1, 0)) if track_tokens else ()
             plain, adjusted = constrain(constraints, logits, t, generated, live.prefix)
             chosen = (choose or _best_adjusted)(t, plain, adjusted)
         gains, best = (ops.squeeze(each, -1) for each in chosen)
@@ -103,7 +103,7 @@ def extend(
         ops.zeros((batch,), "float32"),
         ops.zeros((batch,), "bool"),
         state,
-        prefix_of(constraints),
+        carried_prefix(constraints),
     )
     history = (
         ops.zeros((max_length, batch), "int32"),

@@ -1,4 +1,4 @@
-"""What a search returns, and the pieces that the searches share."""
+"""The result of a search, and functions that the searches share."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,16 +13,16 @@ Tensor = Any
 Step = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Tensor]]
 
 IMPOSSIBLE = -1e9
-"""A log-probability below that of any real hypothesis, and still finite."""
+"""A finite log-probability below that of any possible hypothesis."""
 
 
 class Hypotheses(NamedTuple):
     """The best hypotheses of every source, best first along the beam axis.
 
     Attributes:
-        tokens: target ids `[B, K, T]`, closed by the end token and padded with 0.
-        scores: sums of natural log-probabilities `[B, K]`, at most 0. Below `IMPOSSIBLE / 2`
-            where fewer than `K` hypotheses exist.
+        tokens: target ids `[B, K, T]`, with the end token and then padding 0 at the end.
+        scores: sums of natural log-probabilities `[B, K]`, at most 0. If fewer than `K`
+            hypotheses exist, the remaining scores are below `IMPOSSIBLE / 2`.
         alignments: `[B, K, T, S]`, zero where `tokens` is padding.
     """
 
@@ -32,7 +32,7 @@ class Hypotheses(NamedTuple):
 
 
 def log_probabilities(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities `[N, V]`, and the same, `IMPOSSIBLE` for what search must not emit."""
+    """Return log-probabilities `[N, V]`, and a copy with `IMPOSSIBLE` for padding and start."""
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     ids = ops.arange(log_probs.shape[-1])
     special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
@@ -49,11 +49,14 @@ def target_log_probabilities(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def write_step(buffer: Tensor, t: Tensor, value: Tensor) -> Tensor:
-    """`buffer` `[T, ...]` with `value` `[...]` at step `t`; converts to every runtime."""
+    """Return `buffer` `[T, ...]` with `value` `[...]` at step `t`.
+
+    Unlike a scatter, these operators convert to every runtime.
+    """
     steps = ops.reshape(ops.arange(buffer.shape[0]), (-1, *[1] * (len(buffer.shape) - 1)))
     return ops.where(ops.equal(steps, t), ops.expand_dims(value, 0), buffer)
 
 
 def map_tensors(function: Callable[..., Tensor], *states: Any) -> Any:
-    """Applies `function` to every tensor of a nested state, or to those of several alike."""
+    """Apply `function` to every tensor of a nested state, or of several in parallel."""
     return keras.tree.map_structure(function, *states)

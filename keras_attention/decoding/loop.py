@@ -1,4 +1,4 @@
-"""The loop of every search, which leaves behind the sources whose outputs have ended."""
+"""The loop over steps of every search, which drops sources whose outputs have ended."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,10 +8,10 @@ from keras import ops
 from keras_attention.decoding.hypotheses import Tensor, map_tensors
 
 Advance = Callable[[Tensor, Any, Any, Any], tuple[Any, Any]]
-"""`live, history = advance(t, live, history, memory)`: step `t` of `R` sources."""
+"""`live, history = advance(t, live, history, memory)`: run step `t` of `R` sources."""
 
 Finished = Callable[[Any], Tensor]
-"""Of `live`, which of its `R` sources have ended, `[R]`."""
+"""`ended = finished(live)`: True for each of `R` sources that has ended, `[R]`."""
 
 
 def run_steps(
@@ -24,45 +24,47 @@ def run_steps(
     max_length: int,
     drop: bool = True,
 ) -> tuple[Tensor, Any, Any]:
-    """Advances until every source has ended.
+    """Run steps until every source has ended.
 
-    Where the number of sources is left open, as in the graphs that serve batches of any size, the
-    sources that have ended are dropped as soon as they are half of those left: a step costs by
-    the row. Where it is fixed every step has all rows.
+    In a graph for batches of any size, sources that have ended are dropped as soon as they are half
+    of those left, because the cost of a step grows with its rows. If the batch size is fixed, every
+    step runs all rows.
 
     Args:
-        advance: one step.
-        finished: which sources have ended. What `advance` writes of these must be what `history`
-            holds at first or must not be read, and must leave their `live` as it is.
-        live: what a step changes: nested tensors `[B, ...]`.
-        history: what it writes: nested tensors `[T, B, ...]`.
-        memory: what it reads, of `B` sources; its `take(rows)` is that of some of them. Without
-            one all stay.
-        max_length: steps at most.
+        advance: the function that runs one step.
+        finished: the function that tells which sources have ended. For these, `advance` must not
+            change `live`, and must write to `history` only what it contains at first or what is
+            never read.
+        live: the tensors that a step updates, nested, `[B, ...]`.
+        history: the tensors that a step writes to, nested, `[T, B, ...]`.
+        memory: the memory of `B` sources. Its `take(rows)` returns that of some sources; if it has
+            no such method, no source is dropped.
+        max_length: largest number of steps.
         drop: whether sources may be dropped.
 
     Returns:
         The number of steps, and `live` and `history` of all sources.
     """
     if drop and memory.mask.shape[0] is None and hasattr(memory, "take"):
-        return _dropping(advance, finished, live, history, memory, max_length)
+        return _run_dropping(advance, finished, live, history, memory, max_length)
 
-    def go_on(t: Tensor, live: Any, history: Any) -> Tensor:
+    def any_unfinished(t: Tensor, live: Any, history: Any) -> Tensor:
         return ops.logical_and(t < max_length, ops.logical_not(ops.all(finished(live))))
 
     return ops.while_loop(  # type: ignore[no-any-return]
-        go_on,
+        any_unfinished,
         lambda t, live, history: (t + 1, *advance(t, live, history, memory)),
         (ops.convert_to_tensor(0, "int32"), live, history),
     )
 
 
-def _dropping(
+def _run_dropping(
     advance: Advance, finished: Finished, live: Any, history: Any, memory: Any, max_length: int
 ) -> tuple[Tensor, Any, Any]:
+    """Run steps in rounds; each round ends when half of its sources have ended."""
     count = ops.shape(memory.mask)[0]
     every = ops.arange(count, dtype="int32")
-    # Where a number of rows is known, as a prefix's may be, the loop would hold them to it.
+    # A static number of rows, as a prefix may have, would fix the shape in the loop. Hide it.
     live = map_tensors(lambda x: ops.take(x, every, axis=0), live)
 
     def any_left(t: Tensor, rows: Tensor, *_: Any) -> Tensor:
@@ -80,7 +82,7 @@ def _dropping(
             lambda t, live, history: (t + 1, *advance(t, live, history, memory)),
             (t, live, history),
         )
-        results = _merged(results, (live, history), rows, count)
+        results = _merge(results, (live, history), rows, count)
         (left,) = ops.nonzero(ops.logical_not(finished(live)))
         left = ops.cast(left, "int32")
         return (
@@ -107,19 +109,20 @@ def _dropping(
     return steps, live, history
 
 
-def _merged(results: Any, found: Any, rows: Tensor, count: Tensor) -> Any:
-    """`(live, history)` of all `count` sources, those of `rows` `[R]` as they were found."""
-    none = ops.full((count,), -1, "int32")
-    places = ops.scatter_update(none, rows[:, None], ops.arange(ops.shape(rows)[0], dtype="int32"))
+def _merge(results: Any, found: Any, rows: Tensor, count: Tensor) -> Any:
+    """Return the results of all `count` sources, with `found` at the indices `rows` `[R]`."""
+    absent = ops.full((count,), -1, "int32")
+    found_rows = ops.arange(ops.shape(rows)[0], dtype="int32")
+    places = ops.scatter_update(absent, rows[:, None], found_rows)
 
     def merge(axis: int) -> Callable[[Tensor, Tensor], Tensor]:
-        def of(result: Tensor, new: Tensor) -> Tensor:
+        def merge_tensor(result: Tensor, new: Tensor) -> Tensor:
             shape = [1] * len(result.shape)
             shape[axis] = -1
-            there = ops.reshape(places >= 0, shape)
-            return ops.where(there, ops.take(new, ops.maximum(places, 0), axis=axis), result)
+            is_found = ops.reshape(places >= 0, shape)
+            return ops.where(is_found, ops.take(new, ops.maximum(places, 0), axis=axis), result)
 
-        return of
+        return merge_tensor
 
     return tuple(
         map_tensors(merge(axis), result, new)

@@ -1,7 +1,7 @@
-"""The options of a search, each declared once: what it does, its default and its range.
+"""The options of a search: their explanations, defaults and ranges.
 
-The class that declares an option says who offers it; translators, recipes, stored files, the
-command line and the signatures of exports derive from the fields.
+The class that declares an option determines which interfaces offer it. Translators, recipes, stored
+files, the command line and the signatures of exports derive from the fields.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     import keras
 
 LEAST_TEMPERATURE = 1e-6
-"""The lowest temperature; log-probabilities divided by less may overflow float32."""
+"""The lowest temperature; dividing log-probabilities by less may overflow float32."""
 
 LONGEST = 65_536
-"""The largest number of target tokens of an output; arrays of this length are allocated."""
+"""The largest length of an output in tokens, limited because it is the size of arrays."""
 
 WIDEST_BEAM = 10_000
-"""The largest number of hypotheses of a source."""
+"""The largest number of hypotheses per source."""
 
 MOST_LENGTH_PENALTY = 8
-"""The largest length penalty: the penalty of the longest output must be a float32."""
+"""The largest length penalty, so that the penalty of the longest output fits in float32."""
 
 MOST_COVERAGE_PENALTY = 10_000
 MOST_REPETITION_PENALTY = 1_000
 MOST_DIVERSITY = 10_000
-"""The largest weights: with more of them, an output ranks like one that does not exist."""
+"""The largest weights; with larger ones, a possible output could rank below `IMPOSSIBLE`."""
 
 
 def _is_generator(seed: object) -> bool:
-    """Return whether a seed is a `SeedGenerator`; importing Keras to ask would take seconds."""
+    """Return whether a seed is a `SeedGenerator`, without importing Keras, which takes seconds."""
     return hasattr(seed, "next")
 
 
 def check_option(option: Setting, value: object) -> Any:
-    """Return the value of one option, in the type that it has.
+    """Return the value of one option, checked and converted to its type.
 
     Raises:
         OptionError: if the value has another type or is out of the option's range.
@@ -54,17 +54,18 @@ def check_option(option: Setting, value: object) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class ServedOptions(Settings):
-    """The options that an exported SavedModel takes with each request."""
+    """The options that a request to an exported SavedModel may set."""
 
     beam_width: int = setting(
         1,
-        "hypotheses of each source (1 = greedy search), or samples",
+        "number of hypotheses per source (1 = greedy search), or of samples when sampling",
         minimum=1,
         maximum=WIDEST_BEAM,
     )
     length_penalty: float = setting(
         0.0,
-        "exponent of the length penalty that ranks beams (Wu et al. 2016, eq. 14)",
+        "exponent of the length penalty that ranks beams; larger values prefer longer outputs (Wu "
+        "et al. 2016, eq. 14)",
         minimum=0,
         maximum=MOST_LENGTH_PENALTY,
     )
@@ -72,27 +73,31 @@ class ServedOptions(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredOptions(ServedOptions):
-    """The options that a model keeps: recipes, stored models and `evaluate` have all of them."""
+    """The options that recipes, stored models and `evaluate` have too."""
 
     coverage_penalty: float = setting(
         0.0,
-        "weight of the coverage penalty that ranks beams (Wu et al. 2016, eq. 14)",
+        "weight of the coverage penalty that ranks beams; larger values prefer outputs that attend "
+        "to all of the source (Wu et al. 2016, eq. 14)",
         minimum=0,
         maximum=MOST_COVERAGE_PENALTY,
     )
     min_length: int = setting(
-        0, "tokens of the shortest output, the end token included", minimum=0, maximum=LONGEST
+        0,
+        "smallest number of tokens of an output, including the end token",
+        minimum=0,
+        maximum=LONGEST,
     )
     repetition_penalty: float = setting(
         1.0,
-        "factor on the log-probability of tokens that the output already has (after Keskar et "
-        "al. 2019, 4.1)",
+        "factor on the log-probability of tokens that the output already contains (1 = no "
+        "penalty; after Keskar et al. 2019, 4.1)",
         minimum=1,
         maximum=MOST_REPETITION_PENALTY,
     )
     no_repeat_ngram: int = setting(
         0,
-        "size of the n-grams that no output has twice (0 = all may come again)",
+        "size of the n-grams that an output must not repeat (0 = no limit)",
         minimum=0,
         maximum=LONGEST,
     )
@@ -100,10 +105,10 @@ class StoredOptions(ServedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions(StoredOptions):
-    """How `search` looks for outputs; the defaults are greedy search.
+    """All options of `search`; the defaults select greedy search.
 
-    Scores stay sums of the model's own log-probabilities whatever the options: these decide which
-    hypotheses are kept, and in which order.
+    The options decide which hypotheses are kept, and in which order. They do not change scores,
+    which are always sums of the model's log-probabilities.
 
     Args:
         {settings}
@@ -124,42 +129,43 @@ class SearchOptions(StoredOptions):
 
     max_length: int = setting(
         MISSING,
-        "tokens of the longest output, the end token included",
+        "largest number of tokens of an output, including the end token",
         kind=int,
         minimum=1,
         maximum=LONGEST,
     )
     groups: int = setting(
         1,
-        "groups of beams that do not compete, a divisor of the beam width (Vijayakumar et al. "
-        "2018)",
+        "number of beam groups that search separately; must divide the beam width (Vijayakumar et "
+        "al. 2018)",
         minimum=1,
         maximum=WIDEST_BEAM,
     )
     group_diversity: float = setting(
         0.0,
-        "penalty on a token for each hypothesis of an earlier group that has it at the same step",
+        "penalty on a token for each hypothesis of an earlier group that chose it at the same step",
         minimum=0,
         maximum=MOST_DIVERSITY,
     )
     sample: bool = setting(False, "draw independent hypotheses at random instead of searching")
     temperature: float = setting(
         1.0,
-        "when sampling, what log-probabilities are divided by; less is nearer to greedy search",
+        "when sampling, divisor of the log-probabilities; smaller is closer to greedy search",
         minimum=LEAST_TEMPERATURE,
     )
     top_k: int = setting(
-        0, "when sampling, draw from that many likeliest tokens only (0 = from all)", minimum=0
+        0, "when sampling, draw only from this many most likely tokens (0 = from all)", minimum=0
     )
     top_p: float = setting(
         1.0,
-        "when sampling, draw from the fewest likeliest tokens with that probability together",
+        "when sampling, draw only from the fewest most likely tokens whose probabilities sum to at "
+        "least this value",
         above=0,
         maximum=1,
     )
     seed: int | keras.random.SeedGenerator = setting(
         0,
-        "when sampling, draw the same each time; in Python also a `SeedGenerator`",
+        "when sampling, the seed that makes draws repeatable; in Python also a `SeedGenerator`",
         minimum=0,
         other=_is_generator,
     )
@@ -175,11 +181,11 @@ class SearchOptions(StoredOptions):
         if self.beam_width % self.groups:
             self._refuse("groups", "must be positive and divide {beam_width}", "beam_width")
         if self.group_diversity and self.groups == 1:
-            self._refuse("group_diversity", "requires two {groups} at least", "groups")
+            self._refuse("group_diversity", "requires at least two {groups}", "groups")
         if self.sample and self.groups > 1:
             self._refuse("groups", "must be 1 with {sample}")
         for known in () if self.sample else self.settings():
-            if known.key in _OF_SAMPLING and getattr(self, known.key) != known.default:
+            if known.key in _SAMPLING_OPTIONS and getattr(self, known.key) != known.default:
                 self._refuse(known.key, "requires {sample}")
 
     def _refuse(self, name: str, rule: str, *others: str) -> None:
@@ -188,5 +194,5 @@ class SearchOptions(StoredOptions):
 
 document(SearchOptions, SearchOptions)
 
-_OF_SAMPLING = ("temperature", "top_k", "top_p", "seed")
-"""Options without effect on a search that does not sample."""
+_SAMPLING_OPTIONS = ("temperature", "top_k", "top_p", "seed")
+"""Options that have no effect without `sample`."""

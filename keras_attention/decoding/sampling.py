@@ -1,4 +1,4 @@
-"""Sampling: hypotheses drawn from the model's own distribution, or from the likely part of it."""
+"""Sampling: draw hypotheses from the model's distribution, or from its most likely tokens."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,26 +29,27 @@ def sample_search(
     points: Tensor | None = None,
     constraints: Constraints | None = None,
 ) -> Hypotheses:
-    """Draws a token at every step until every hypothesis has ended.
+    """Draw a token at every step, until every hypothesis has ended.
 
     Args:
         step: `logits, state, alignment = step(tokens, state, memory)`, as `Seq2Seq.step`.
         state: the first state, of `B` sources.
-        memory: what `step` attends to, a `Memory` of `B` sources of `S` steps.
-        samples: independent hypotheses `K` a source, a positive integer.
-        max_length: steps at most, the end token included; a positive integer.
-        temperature: logits are divided by it; at least 1e-6.
-        top_k: draw from that many likeliest tokens; 0 draws from all.
-        top_p: draw from the fewest likeliest tokens with that probability together.
-        seed: an integer or a `keras.random.SeedGenerator`; an integer draws the same for the same
-            batch each time.
-        points: numbers in [0, 1) `[max_length, B * K]` that decide the draws in place of the seed,
+        memory: the memory that `step` attends to, a `Memory` of `B` sources of `S` steps.
+        samples: number of independent hypotheses `K` per source, a positive integer.
+        max_length: largest number of steps, including the end token; a positive integer.
+        temperature: divisor of the log-probabilities, at least 1e-6.
+        top_k: draw only from this many most likely tokens; 0 draws from all.
+        top_p: draw only from the fewest most likely tokens whose probabilities sum to this value
+            or more.
+        seed: an integer or a `keras.random.SeedGenerator`. With an integer, the same batch always
+            has the same draws.
+        points: numbers in [0, 1) `[max_length, B * K]` that decide the draws instead of the seed,
             as `draw_points` returns them; or None.
-        constraints: of `B * K` hypotheses, applied before the temperature; or None.
+        constraints: constraints on `B * K` hypotheses, applied before the temperature; or None.
 
     Returns:
-        `Hypotheses` with `K` hypotheses a source in the order of drawing, not of score, so that
-        each one is a fair draw.
+        `Hypotheses` with `K` hypotheses per source. They are in the order of drawing, not of their
+        scores, so that each is a fair draw.
 
     Raises:
         ValueError: if `samples` is not a positive integer.
@@ -60,11 +61,11 @@ def sample_search(
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     state = map_tensors(lambda x: ops.repeat(x, samples, axis=0), state)
     if points is None:
-        # One number a draw, made ahead of the loop, in which an integer seed would repeat itself.
+        # Draw all numbers before the loop: in it, an integer seed would repeat the same number.
         points = keras.random.uniform((max_length, batch * samples), seed=seed)
 
     def choose(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
-        # An impossible token stays impossible at any temperature.
+        # A high temperature must not make an impossible token possible.
         scaled = ops.where(adjusted > IMPOSSIBLE / 2, adjusted / temperature, float("-inf"))
         scaled = likely_only(scaled, top_k, top_p)
         tokens = ops.expand_dims(draw(scaled, ops.take(points, t, axis=0)), -1)
@@ -91,14 +92,14 @@ def draw_points(
 ) -> npt.NDArray[np.float32]:
     """Draw the numbers that decide the samples of some texts.
 
-    They depend on the seed, the text's number, the sample's number and the step alone: not on the
-    other texts of the batch, on the thread, or on Keras's backend.
+    They depend only on the seed, the text's number, the sample's number and the step, not on the
+    other texts of the batch, the thread or Keras's backend.
 
     Args:
-        seed: at least 0.
+        seed: an integer of at least 0.
         numbers: the number of each of `B` texts, at least 0.
-        samples: samples `K` of each text.
-        max_length: steps.
+        samples: number of samples `K` per text.
+        max_length: number of steps.
 
     Returns:
         Numbers in [0, 1) `[max_length, B * K]`.
@@ -113,35 +114,35 @@ def draw_points(
 
 
 def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
-    """Logits `[N, V]` with all but the `top_k`, and of these the `top_p`, at minus infinity.
+    """Keep the `top_k` and then the `top_p` most likely logits of `[N, V]`; set others to -inf.
 
-    Of equally likely tokens the lower ids come first.
+    Of equally likely tokens, those with lower ids are kept.
     """
     if 0 < top_k < logits.shape[-1]:
         largest, _ = ops.top_k(logits, top_k)
-        logits = _first_of(logits, largest[:, -1:], top_k)
+        logits = _keep_first(logits, largest[:, -1:], top_k)
     if top_p < 1:
         ordered, _ = ops.top_k(logits, logits.shape[-1])
         probabilities = ops.softmax(ordered, axis=-1)
-        likelier = ops.cumsum(probabilities, axis=-1) - probabilities
-        # The likeliest token stays, however little is asked for.
-        kept = ops.logical_or(likelier < top_p, ops.arange(logits.shape[-1]) == 0)
+        before = ops.cumsum(probabilities, axis=-1) - probabilities
+        # Keep the most likely token, however small `top_p` is.
+        kept = ops.logical_or(before < top_p, ops.arange(logits.shape[-1]) == 0)
         least = ops.min(ops.where(kept, ordered, ordered[:, :1]), axis=-1, keepdims=True)
         count = ops.sum(ops.cast(kept, "int32"), axis=-1, keepdims=True)
-        logits = _first_of(logits, least, count)
+        logits = _keep_first(logits, least, count)
     return logits
 
 
 def draw(logits: Tensor, points: Tensor) -> Tensor:
-    """Ids `[N]` that lie at `points` `[N]`, of [0, 1), of the distributions `[N, V]`."""
-    below = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
-    # The sum is about 1 only; a point must lie below it, or an impossible id would be drawn.
-    points = ops.expand_dims(points * (1 - 1e-6), -1) * below[:, -1:]
-    return ops.sum(ops.cast(below <= points, "int32"), axis=-1)
+    """Return the ids `[N]` at `points` `[N]` in [0, 1) of the distributions `[N, V]`."""
+    cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
+    # The sum is only approximately 1. A point above it would draw an impossible id.
+    points = ops.expand_dims(points * (1 - 1e-6), -1) * cumulative[:, -1:]
+    return ops.sum(ops.cast(cumulative <= points, "int32"), axis=-1)
 
 
-def _first_of(logits: Tensor, least: Tensor, count: int | Tensor) -> Tensor:
-    """Keep the first `count` logits that are not below `least`; set others to minus infinity."""
+def _keep_first(logits: Tensor, least: Tensor, count: int | Tensor) -> Tensor:
+    """Keep the first `count` logits of at least `least`; set the others to -inf."""
     above, equal = logits > least, ops.cast(ops.equal(logits, least), "int32")
     room = count - ops.sum(ops.cast(above, "int32"), axis=-1, keepdims=True)
     chosen = ops.logical_and(equal > 0, ops.cumsum(equal, axis=-1) <= room)

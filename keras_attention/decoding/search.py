@@ -1,4 +1,4 @@
-"""The one search interface: source ids in, hypotheses out."""
+"""The interface to all searches: from source ids to hypotheses."""
 
 import dataclasses
 from typing import Any
@@ -25,28 +25,29 @@ def search(
     points: Tensor | None = None,
     **overrides: Any,
 ) -> Hypotheses:
-    """Searches the best outputs for a batch of sources, or draws some.
+    """Search for the best outputs of a batch of sources, or sample outputs.
 
     Args:
-        model: a `Seq2Seq`, or anything with its `encode` and `step`, which gets tokens and state
-            of `B * beam_width` hypotheses and the memory of `B` sources. In graphs of any batch
-            size sources are dropped as they end, where the memory has `take` as `Memory` has.
-        source: integer ids `[B, S]`, closed by the end token and padded with 0; or the features
-            `[B, *source_shape]` that the model reads.
-        options: how to search; without them `max_length` must be among the overrides.
-        prefix: target ids `[B, P]` that every hypothesis must begin with whatever the options
-            say, padded with 0 where the model chooses; or None.
-        points: for samples, the numbers that `draw_points` returns, as a `Translator` uses them;
-            or None to draw by the seed, which then depends on the batch size.
-        **overrides: fields of `SearchOptions`, in place of those of `options`.
+        model: a `Seq2Seq`, or an object with the same `encode` and `step`. `step` receives tokens
+            and state of `B * beam_width` hypotheses and the memory of `B` sources. In a graph for
+            any batch size, sources that have ended are dropped if the memory has the method `take`
+            of `Memory`.
+        source: integer ids `[B, S]`, each row with the end token and then padding 0 at its end; or
+            features `[B, *source_shape]`, if the model reads features.
+        options: the search options; without them, `overrides` must contain `max_length`.
+        prefix: target ids `[B, P]` that every hypothesis must begin with, whatever the options
+            are. At an id of 0 the model chooses. Or None.
+        points: for sampling, numbers from `draw_points`, as a `Translator` passes them. If None,
+            draws follow from the seed and also depend on the batch size.
+        **overrides: fields of `SearchOptions` that replace those of `options`.
 
     Returns:
-        `Hypotheses` with `beam_width` hypotheses a source, best first; samples in the order of
-        drawing.
+        `Hypotheses` with `beam_width` hypotheses per source, best first; samples are in the order
+        of drawing.
 
     Raises:
         ValueError: if an option is out of its range, the source is not a matrix of ids, the prefix
-            does not fit, or the model's decoder has no room for `max_length` steps.
+            has a wrong shape or type, or `max_length` exceeds the limit of the model's decoder.
 
     Example:
         >>> import numpy as np
@@ -102,25 +103,25 @@ def search(
 
 
 def check_room(model: Any, max_length: int) -> None:
-    """Checks that the decoder of a model has room for as many steps.
+    """Check that the decoder of a model can run `max_length` steps.
 
     Raises:
-        OptionError: if it has not.
+        OptionError: if it cannot.
     """
     longest = getattr(model, "longest", None)
     if longest is not None and max_length > longest:
-        rule = f"must be at most {longest}, the steps that this model's decoder has room for"
+        rule = f"must be at most {longest}, the largest number of steps of this model's decoder"
         raise OptionError("max_length", rule, max_length=max_length)
 
 
 def _checked_source(source: Tensor, model: Any) -> Tensor:
     source = ops.convert_to_tensor(source)
     if getattr(getattr(model, "settings", None), "source_shape", None) is not None:
-        return source  # features, which the model checks
+        return source  # features; the model checks them
     shape = tuple(source.shape)
     if len(shape) != 2 or shape[1] == 0:
         raise ValueError(
-            "`source` must be ids [B, S], each row closed by the end token. "
+            "`source` must be ids [B, S], with S of at least 1 and the end token in each row. "
             f"Received: shape {shape} of {keras.backend.standardize_dtype(source.dtype)}."
         )
     return ops.cast(source, "int32")
@@ -132,8 +133,9 @@ def _checked_prefix(prefix: Tensor, source: Tensor, max_length: int) -> Tensor:
     integers = "int" in keras.backend.standardize_dtype(prefix.dtype)
     if len(shape) != 2 or not integers or None not in (shape[0], rows) and shape[0] != rows:
         raise ValueError(
-            "`prefix` must be integer ids with a row for each source. "
-            f"Received: shape {shape} of {prefix.dtype} for {rows} sources."
+            "`prefix` must be integer ids [B, P] with a row for each source. "
+            f"Received: shape {shape} of {keras.backend.standardize_dtype(prefix.dtype)} for "
+            f"{rows} sources."
         )
     if shape[1] is not None and shape[1] > max_length:
         raise ValueError(

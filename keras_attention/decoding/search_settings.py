@@ -1,4 +1,4 @@
-"""What a trained model keeps of its search options."""
+"""The search settings that are stored with a trained model."""
 
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
@@ -10,39 +10,39 @@ from keras_attention.settings.setting import redeclare, setting
 
 @dataclass(frozen=True)
 class SearchSettings(StoredOptions):
-    """How a model searches and writes unless it is told otherwise; exports do so too.
+    """The default search options and limits of a trained model and its exports.
 
     Args:
         {settings}
 
     Raises:
-        SettingError: if a value is out of its range, or does not fit the others.
+        SettingError: if a value is out of its range, or does not go with the others.
     """
 
     max_source_length: int = setting(
         MISSING,
-        "tokens of the longest source, `</s>` included, that an export with fixed shapes takes",
+        "largest number of tokens of a source, including `</s>`, in an export with fixed shapes",
         kind=int,
         minimum=1,
         maximum=LONGEST,
     )
     max_length: int = redeclare(SearchOptions, "max_length")
     replace_unknown: bool = setting(
-        False, "write the source token with the largest weight in the place of `<unk>`"
+        False, "replace each `<unk>` with the source token of the largest weight"
     )
 
     def check_together(self) -> None:
-        """Check that the values make `SearchOptions`."""
+        """Check the values by the rules of `SearchOptions`."""
         self.options()
 
     def options(self, **overrides: Any) -> SearchOptions:
         """Return the options of a search.
 
         Args:
-            **overrides: fields of `SearchOptions`, in place of the settings.
+            **overrides: fields of `SearchOptions` that replace the settings.
 
         Raises:
-            SettingError: if an option is out of its range, or does not fit the others.
+            SettingError: if an option is out of its range, or does not go with the others.
         """
         names = {field.name for field in fields(SearchOptions)} & set(vars(self))
         return SearchOptions(**{**{name: getattr(self, name) for name in names}, **overrides})

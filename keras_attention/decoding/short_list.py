@@ -1,4 +1,4 @@
-"""A lexical short list: the target tokens that a source's own tokens may become."""
+"""The lexical short list: the target tokens that search considers for a source."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from keras_attention.special_tokens import SPECIAL_TOKENS
 Ids = npt.NDArray[np.int32]
 
 LEAST_ALLOWED = 512
-"""Short lists have this size or its doubles, so that few graphs serve all batches."""
+"""The smallest size of a short list. Sizes double from here, so that few graphs are traced."""
 
 
 @dataclass(frozen=True)
 class ShortList:
-    """Which target tokens a batch of sources may be translated to, its sources together.
+    """The target tokens that search considers for each source token.
 
-    The output projection is most of a step of search where a vocabulary is large, and nearly all
-    of it scores tokens that have nothing to do with the source (Jean et al. 2015, section 4).
+    With a large vocabulary, the output projection takes most of the time of a search step, and most
+    of the tokens it scores are unrelated to the source (Jean et al. 2015, section 4).
 
     Attributes:
         common: target ids that are always allowed, `[F]`.
-        by_source: target ids that each source id may become, `[source vocabulary, N]`; 0 where
-            there are fewer.
+        by_source: target ids that each source id may be translated to, `[source vocabulary, N]`,
+            padded with 0.
         vocabulary_size: number of target ids.
 
     Example:
@@ -50,29 +50,29 @@ class ShortList:
     vocabulary_size: int
 
     def allowed(self, source: Ids, also: Sequence[int] = ()) -> Ids | None:
-        """Target ids for a batch of sources, in order, the special ones first.
+        """Return the target ids for a batch of sources in ascending order, special ones first.
 
         Args:
             source: ids `[B, S]`.
-            also: target ids that are to be among them.
+            also: target ids to include.
 
         Returns:
-            As many ids as the next of 512, 1024, 2048 ...; `None` where that is more than half of
-            the vocabulary, so that little is gained.
+            512, 1024, 2048 ... ids, the smallest of these sizes that suffices. `None` if that is
+            more than half of the vocabulary, because a short list would then save little time.
         """
         special = np.arange(len(SPECIAL_TOKENS))
         likely = self.by_source[source].ravel()
-        wanted = np.unique(np.concatenate([special, self.common, likely, np.asarray(also, int)]))
+        needed = np.unique(np.concatenate([special, self.common, likely, np.asarray(also, int)]))
         size = LEAST_ALLOWED
-        while size < len(wanted):
+        while size < len(needed):
             size *= 2
         if size > self.vocabulary_size // 2:
             return None
-        others = np.setdiff1d(np.arange(self.vocabulary_size), wanted)[: size - len(wanted)]
-        return np.union1d(wanted, others).astype("int32")
+        others = np.setdiff1d(np.arange(self.vocabulary_size), needed)[: size - len(needed)]
+        return np.union1d(needed, others).astype("int32")
 
     def to_bytes(self) -> bytes:
-        """The content of a file that `from_bytes` reads."""
+        """Return the content of a file that `from_bytes` reads."""
         stream = io.BytesIO()
         np.savez_compressed(
             stream,
@@ -84,15 +84,15 @@ class ShortList:
 
     @classmethod
     def from_bytes(cls, file_bytes: bytes, where: str, sizes: tuple[int, int]) -> ShortList:
-        """Reads what `to_bytes` returned.
+        """Load a short list from the content of a file that `to_bytes` wrote.
 
         Args:
             file_bytes: the file's content.
-            where: what an error calls it.
-            sizes: numbers of source and of target ids that it must be for.
+            where: the file's name in errors.
+            sizes: the model's numbers of source and of target ids.
 
         Raises:
-            InputError: if it is damaged, or another model's.
+            InputError: if the file is damaged, or belongs to a model with other sizes.
         """
         try:
             with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
@@ -104,11 +104,11 @@ class ShortList:
                     int(arrays["vocabulary_size"]),
                 )
             ids = np.concatenate([read.common.reshape(-1), read.by_source.reshape(-1)])
-            sound = read.by_source.ndim == 2 and 0 <= ids.min() <= ids.max() < read.vocabulary_size
-        except Exception:  # whatever the damage causes
-            sound = False
-        if not sound:
-            raise InputError(f"{where}: damaged, or no short list.")
+            valid = read.by_source.ndim == 2 and 0 <= ids.min() <= ids.max() < read.vocabulary_size
+        except Exception:  # damaged files cause many kinds of errors
+            valid = False
+        if not valid:
+            raise InputError(f"{where}: the file is damaged or not a short list.")
         received = len(read.by_source), read.vocabulary_size
         if received != sizes:
             raise InputError(

@@ -1,1 +1,1 @@
-"""TensorFlow-only fast paths behind portable code; each has a test of equality with that code."""
+"""Fast paths for TensorFlow; tests compare each of them with the portable code it replaces."""

@@ -1,8 +1,8 @@
-"""Cross-entropy of logits and smoothed targets, with one pass where the backend's own take many.
+"""Cross-entropy of logits and smoothed targets, in one pass on TensorFlow.
 
-On a CPU TensorFlow's sparse cross-entropy of 900 logits of 8,000 and its gradient take 31 ms of a
-core, the difference that smoothing makes as much again; the function here takes 9 and 10
-(`benchmarks/speed/parts.py`).
+For 900 rows of 8,000 logits, TensorFlow's sparse cross-entropy and its gradient take 31 ms on one
+CPU core, and label smoothing doubles that. The function here takes 9 ms without and 10 ms with
+smoothing (`benchmarks/speed/parts.py`).
 """
 
 from typing import Any
@@ -14,7 +14,9 @@ from keras_attention.ops.masking import Tensor
 
 
 def crossentropy(target: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tensor:
-    """`- sum_v p_v log softmax(logits)_v`, `p = (1 - smoothing) onehot(target) + smoothing / V`.
+    """Return the cross-entropy of logits and smoothed targets.
+
+    `- sum_v p_v log softmax(logits)_v`, where `p = (1 - smoothing) onehot(target) + smoothing / V`.
 
     Args:
         target: integer ids `[...]`.
@@ -22,10 +24,10 @@ def crossentropy(target: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tens
         smoothing: share of the probability that is spread over all ids, in [0, 1).
 
     Returns:
-        Nats, `[...]`.
+        Losses in nats, `[...]`.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not match.
     """
     if len(target.shape) != len(logits.shape) - 1:
         raise ValueError(
@@ -37,7 +39,7 @@ def crossentropy(target: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tens
     losses = ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
     if not smoothing:
         return losses
-    # What all tokens lose on average is more than the target loses by this difference.
+    # The mean loss over all tokens exceeds the target's loss by this difference.
     chosen = ops.take_along_axis(logits, ops.expand_dims(target, -1), axis=-1)
     return losses + smoothing * (ops.squeeze(chosen, -1) - ops.mean(logits, axis=-1))
 
@@ -61,7 +63,7 @@ def _in_tensorflow(target: Tensor, logits: Tensor, smoothing: float) -> Tensor:
             losses -= smoothing * tf.reduce_mean(flat, axis=-1)
 
         def gradient(upstream: Tensor) -> Tensor:
-            """`(softmax(logits) - p) * upstream`."""
+            """Return `(softmax(logits) - p) * upstream`."""
             difference = probabilities - smoothing / size if smoothing else probabilities
             share = tf.fill(tf.shape(ids), tf.constant(1 - smoothing, flat.dtype))
             return tf.tensor_scatter_nd_sub(difference, places, share) * upstream[:, tf.newaxis]

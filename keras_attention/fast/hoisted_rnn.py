@@ -1,11 +1,12 @@
-"""LSTMs and GRUs over time whose large matrix products stand outside the loop, on TensorFlow.
+"""LSTM and GRU layers that move large matrix products out of the loop over time, on TensorFlow.
 
-What does not depend on the state, the inputs' projection, is one product for all steps; and the
-gradient of the recurrent weights, which Keras's loop adds up step by step, is one too. Where there
-is a GPU and cuDNN fits, Keras's own path is taken; on JAX its scan, which compiles to the same.
+The projection of the inputs does not depend on the state, so it is one product for all steps. The
+gradient of the recurrent weights, which Keras's loop sums step by step, is one product too. On a
+GPU the layers use cuDNN whenever Keras can; on JAX they use Keras's scan, which compiles to the
+same computation.
 
-Relies on `inner_loop` of Keras's recurrent layers, which is not documented. Delete this module when
-Keras's loop projects the inputs of all steps at once and adds up that gradient in one product.
+This module relies on `inner_loop` of Keras's recurrent layers, which is not documented. Delete it
+when Keras's loop projects the inputs of all steps at once and sums that gradient in one product.
 """
 
 from collections.abc import Sequence
@@ -20,25 +21,25 @@ from keras_attention.ops.recurrence import next_state, project_inputs, recurrent
 
 @keras.saving.register_keras_serializable(package="keras_attention", name="RNN")
 class HoistedRNN(keras.layers.RNN):
-    """`keras.layers.RNN`, faster over the cells of `ops.recurrence` as we use them.
+    """A `keras.layers.RNN` with a faster loop for the cells that `ops.recurrence` supports.
 
-    Results are Keras's but for one thing: steps that the mask leaves out have the output of the
-    step before, and the first ones the initial `h`, where Keras gives zeros.
+    Results equal Keras's with one exception: a masked step returns the output of the step before
+    it, or the initial `h` if there is none, where Keras returns zeros for a masked first step.
     """
 
     def inner_loop(
         self, sequences: Tensor, initial_state: Any, mask: Tensor | None, training: bool = False
     ) -> Any:
-        """The recurrence; Keras calls it where it finds nothing of the backend's own.
+        """Run the recurrence; Keras calls this when it cannot use a backend kernel such as cuDNN.
 
         Args:
             sequences: `[B, T, E]`.
-            initial_state: `h` and, of an LSTM, `c`, `[B, units]` each.
+            initial_state: `h`, and `c` for an LSTM, `[B, units]` each.
             mask: `[B, T]`, or None.
             training: whether dropout is active.
 
         Returns:
-            The last output `[B, units]`, all `[B, T, units]`, and the last state.
+            The last output `[B, units]`, all outputs `[B, T, units]`, and the last state.
         """
         if keras.backend.backend() == "tensorflow" and self._fits(training):
             state = keras.tree.flatten(initial_state)
@@ -46,7 +47,7 @@ class HoistedRNN(keras.layers.RNN):
         return super().inner_loop(sequences, initial_state, mask, training=training)
 
     def _fits(self, training: bool) -> bool:
-        """Whether all settings are those that `_loop` knows."""
+        """Return whether `_loop` supports all settings of the layer and its cell."""
         cell = self.cell
         known = type(cell) in (keras.layers.LSTMCell, keras.layers.GRUCell)
         return (
@@ -62,16 +63,16 @@ class HoistedRNN(keras.layers.RNN):
 
 @keras.saving.register_keras_serializable(package="keras_attention", name="LSTM")
 class HoistedLSTM(keras.layers.LSTM, HoistedRNN):  # type: ignore[misc]
-    """`keras.layers.LSTM`: cuDNN where that runs, else the loop of `HoistedRNN`."""
+    """A `keras.layers.LSTM` that uses cuDNN if it can, else the loop of `HoistedRNN`."""
 
 
 @keras.saving.register_keras_serializable(package="keras_attention", name="GRU")
 class HoistedGRU(keras.layers.GRU, HoistedRNN):  # type: ignore[misc]
-    """`keras.layers.GRU`: cuDNN where that runs, else the loop of `HoistedRNN`."""
+    """A `keras.layers.GRU` that uses cuDNN if it can, else the loop of `HoistedRNN`."""
 
 
-# Keras stores the weights of layers in a list by the names of their classes. With these a file fits
-# Keras's own layers too, and those that were saved before there was this module.
+# Keras stores the weights of a list of layers under the names of their classes. With these names, a
+# weights file also loads into Keras's own layers, and files from before this module still load.
 HoistedRNN.__name__, HoistedLSTM.__name__, HoistedGRU.__name__ = "RNN", "LSTM", "GRU"
 
 
@@ -83,10 +84,10 @@ def _loop(
     go_backwards: bool,
     training: bool,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """The last output, all `[B, T, units]` in the order of processing, and the last state.
+    """Return the last output, all outputs `[B, T, units]` in processing order, and the last state.
 
-    Gradients are the same with and without `training`, and fast with it; without it graphs hold
-    no gradient of ours, which an export would have to carry.
+    Gradients are the same with and without `training`, but fast only with it. Without it, the graph
+    has no custom gradient, which an export could not leave out.
     """
     import tensorflow as tf
 
@@ -97,12 +98,12 @@ def _loop(
         read = [tf.reverse(each, [0]) for each in read]
     projected = _project(cell, read[0])
     kernel, bias = ops.cast(cell.recurrent_kernel, cell.compute_dtype), recurrent_bias(cell)
-    attach, outputs_are = _attached_weights(kernel, initial_state[0])
+    attach, set_outputs = _deferred_weight_gradient(kernel, initial_state[0])
     added = [projected]
     if training:
         if type(cell) is keras.layers.LSTMCell:
             added = [attach(projected)]
-        else:  # the product is changed before it meets the inputs
+        else:  # the cell transforms the recurrent product before it adds the projected inputs
             offset = tf.zeros_like(projected)
             added.append(attach(offset if bias is None else offset + bias))
     read = [*added, *read[1:]]
@@ -113,7 +114,7 @@ def _loop(
 
     def step(t: Tensor, state: Sequence[Tensor], outputs: Any) -> tuple[Tensor, Any, Any]:
         now = [array.read(t) for array in arrays]
-        # A constant to the loop, else it would add up the gradient step by step all the same.
+        # Without `stop_gradient` the loop would still sum the kernel's gradient step by step.
         recurrent = tf.matmul(state[0], tf.stop_gradient(kernel) if training else kernel)
         if len(added) > 1:
             recurrent += now[1]
@@ -129,12 +130,12 @@ def _loop(
     )
     stacked = outputs.stack()
     stacked.set_shape((sequences.shape[1], *stacked.shape[1:]))
-    outputs_are(stacked)
+    set_outputs(stacked)
     return state[0], tf.transpose(stacked, (1, 0, 2)), state
 
 
 def _project(cell: Any, inputs: Tensor) -> Tensor:
-    """What the inputs `[T, B, E]` add to the gates, `[T, B, 4 * units]`, or 3 in a GRU."""
+    """Project the inputs `[T, B, E]` of all steps to the gates, `[T, B, G * units]`."""
     import tensorflow as tf
 
     rows = project_inputs(cell, tf.reshape(inputs, (-1, inputs.shape[-1])))
@@ -143,19 +144,20 @@ def _project(cell: Any, inputs: Tensor) -> Tensor:
     return tf.ensure_shape(projected, (None, inputs.shape[1], width))
 
 
-def _attached_weights(kernel: Tensor, h: Tensor) -> tuple[Any, Any]:
-    """The gradient of recurrent weights without one product a step.
+def _deferred_weight_gradient(kernel: Tensor, h: Tensor) -> tuple[Any, Any]:
+    """Return two functions that compute the gradient of recurrent weights in one product.
 
-    A step adds `x_t` to `h_{t-1} U`, so that what flows back into `x` is all that `U` needs:
-    `dU = sum_t h_{t-1}^T dx_t`, one product over all steps and rows.
+    A step adds `x_t` to `h_{t-1} U`. So the gradient of `U` follows from the gradient of `x`:
+    `dU = sum_t h_{t-1}^T dx_t`, which is one product over all steps and rows.
 
     Args:
-        kernel: `U`, `[units, G * units]`, which the loop itself takes as a constant.
+        kernel: `U`, `[units, G * units]`, which is a constant inside the loop.
         h: the initial state `[B, units]`.
 
     Returns:
-        `attach(x)`, of `x` `[T, B, G * units]` the same, through which `U` gets its gradient; and a
-        function that takes the loop's outputs `[T, B, units]`, to be called behind the loop.
+        `(attach, set_outputs)`: `attach(x)` returns `x` `[T, B, G * units]` unchanged and adds the
+        gradient of `U` to the backward pass. `set_outputs` must be called after the loop with the
+        outputs `[T, B, units]` of all steps.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Reads the files of models and exports: regular files only, whose sizes are checked first."""
+"""Readers for the files of models and exports, which must be regular files of limited size."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ Read = TypeVar("Read")
 MEBIBYTE = 1 << 20
 
 LARGEST_TEXT = 64 * MEBIBYTE
-"""Bytes of the largest file of settings or of a tokenizer that is read, unpacked."""
+"""Size limit, in bytes after unpacking, of a settings file or a tokenizer's file."""
 
 LARGEST_MODEL = 2**31 - 1
-"""Bytes of the largest TFLite file: the offsets in its format have 32 bits."""
+"""Size limit of a TFLite file in bytes: the format has 32-bit offsets."""
 
 LARGEST_SHORT_LIST = 1024 * MEBIBYTE
-"""Bytes of the largest short list that is read, unpacked."""
+"""Size limit of a short list, in bytes after unpacking."""
 
 _RATIO = 100
-"""How many times larger unpacked files may be than the archive; ours are not compressed."""
+"""Largest ratio of unpacked to packed size of an archive; ours are not compressed."""
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
 def open_artefact(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file of a model for reading; a symbolic link is followed.
+    """Open a file of a model for reading, following symbolic links.
 
     Raises:
         InputError: If the file is missing, unreadable, or not a regular file, such as a folder, a
             device or a pipe.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe waits for a writer.
+        # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     except OSError as error:
         raise not_readable(path, error) from error
@@ -56,8 +56,8 @@ def read_artefact(path: str | os.PathLike[str], *, largest: int = LARGEST_TEXT) 
     """Return the bytes of a file of a model.
 
     Args:
-        path: The file; a symbolic link is followed.
-        largest: Largest size of the file in bytes.
+        path: The file; symbolic links are followed.
+        largest: Size limit in bytes.
 
     Raises:
         InputError: If the file is missing, unreadable, not a regular file, or too large.
@@ -76,7 +76,7 @@ def read_artefact(path: str | os.PathLike[str], *, largest: int = LARGEST_TEXT) 
 
 
 def checksum_of(path: Path) -> str:
-    """Return the SHA-256 of a file, which is read in pieces.
+    """Return the SHA-256 digest of a file, reading it in chunks.
 
     Raises:
         InputError: If the file is missing, unreadable or not a regular file.
@@ -92,14 +92,14 @@ def checksum_of(path: Path) -> str:
 
 
 def read_unchanged(folder: Path, read: Callable[[Path], Read]) -> Read:
-    """Read a folder, and read it once more if another process replaced it meanwhile.
+    """Read a folder, and read it again if another process replaced it in the meantime.
 
     Args:
         folder: The folder.
         read: Reads the folder and returns the result.
 
     Raises:
-        InputError: If `read` raises it for a folder that stayed the same.
+        InputError: If `read` raises it although the folder was not replaced.
     """
     before = _identity(folder)
     try:
@@ -122,16 +122,16 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 def check_archive(
     archive: zipfile.ZipFile, where: str, *, largest: int | None = LARGEST_TEXT
 ) -> None:
-    """Check the sizes that an archive declares for its files, before anything is unpacked.
+    """Check the unpacked sizes that an archive declares, before anything is unpacked.
 
     Args:
         archive: The archive; `zipfile` never unpacks more than the declared sizes.
-        where: What an error calls it.
-        largest: Largest total size of the unpacked files in bytes, by default `LARGEST_TEXT`;
-            None for `LARGEST_TEXT` and 100 times their size in the archive.
+        where: The archive's name in errors.
+        largest: Limit on the total unpacked size in bytes, by default `LARGEST_TEXT`; None for
+            `LARGEST_TEXT` plus 100 times the packed size.
 
     Raises:
-        InputError: If they are too large.
+        InputError: If the total size is over the limit.
     """
     items = archive.infolist()
     if largest is None:
@@ -139,6 +139,6 @@ def check_archive(
     size = sum(item.file_size for item in items)
     if size > largest:
         raise InputError(
-            f"{where}: damaged, expected files of at most {largest} bytes in this archive. "
+            f"{where}: damaged, expected an archive of at most {largest} unpacked bytes. "
             f"Received: {size} bytes."
         )

@@ -1,4 +1,4 @@
-"""Opens text files of other encodings, or packed by gzip, as plain UTF-8."""
+"""Conversion of text files in other encodings, or compressed by gzip, to plain UTF-8."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from keras_attention.errors import InputError
 Readable = io.BufferedIOBase | BinaryIO
 
 MAX_RATIO = 200
-"""Largest ratio of unpacked to packed size of a gzip file that unpacks to over `FREE_SIZE`.
+"""Largest ratio of unpacked to packed size of a gzip file, if it unpacks to more than `FREE_SIZE`.
 
-Text shrinks to between a half and a tenth, one repeated byte to a thousandth.
+Gzip compresses text 2 to 10 times, and a single repeated byte 1,000 times.
 """
 FREE_SIZE = 1 << 26
-"""Bytes that a gzip file may unpack to, whatever its packed size."""
+"""Unpacked bytes that a gzip file may have whatever its packed size is."""
 
 _CHUNK = 1 << 16
 _GZIP = b"\x1f\x8b"
@@ -45,15 +45,15 @@ _OTHERS = {
 }
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f\v\x1b")
 _LEAST = 8
-"""Fewest bytes whose share of control characters shows that a file is binary."""
+"""Fewest bytes that are enough to tell a binary file by its share of control characters."""
 
 
 @contextmanager
 def open_unpacked(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
-    """Opens a file for reading bytes, unpacked if it is a gzip file.
+    """Open a file for reading bytes; unpack it if it is a gzip file.
 
     Raises:
-        InputError: While reading, if what gzip packed is damaged or unreasonably large.
+        InputError: While reading, if the gzip data are damaged or unreasonably large.
         OSError: If the file cannot be opened or read.
     """
     with open(path, "rb") as file:
@@ -61,14 +61,14 @@ def open_unpacked(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
 
 
 def unpacked(stream: Readable, name: str) -> io.BufferedReader:
-    """Returns a stream of the unpacked bytes of a gzip stream, or of the bytes of another one.
+    """Return a stream of unpacked bytes if a stream is gzip, otherwise of its own bytes.
 
     Args:
-        stream: An open binary stream at its start; a pipe will do.
-        name: What to call it in errors.
+        stream: An open binary stream at its start, such as a file or a pipe.
+        name: The stream's name in errors.
 
     Raises:
-        InputError: While reading, if what gzip packed is damaged or unreasonably large.
+        InputError: While reading, if the gzip data are damaged or unreasonably large.
     """
     buffered = _buffered(stream)
     if not buffered.peek(len(_GZIP)).startswith(_GZIP):
@@ -77,19 +77,19 @@ def unpacked(stream: Readable, name: str) -> io.BufferedReader:
 
 
 def as_utf8(stream: Readable, name: str) -> io.BufferedReader:
-    """Returns a stream of the same text as UTF-8, converted from gzip, UTF-16 or UTF-32.
+    """Return a stream of the same text as UTF-8, converted from gzip, UTF-16 or UTF-32.
 
     UTF-16 and UTF-32 are recognised by their byte order mark, which stays in the text. Everything
     else is assumed to be UTF-8 and is not checked.
 
     Args:
-        stream: An open binary stream at its start; a pipe will do.
-        name: What to call it in errors.
+        stream: An open binary stream at its start, such as a file or a pipe.
+        name: The stream's name in errors.
 
     Raises:
-        InputError: If it has the signature of another kind of file, such as a spreadsheet, or looks
-            like UTF-16 without a mark or like a binary file; while reading, if its text or what
-            gzip packed is damaged.
+        InputError: If the stream has the signature of another kind of file, such as a spreadsheet,
+            or looks like UTF-16 without a mark or like a binary file; while reading, if its text
+            or the gzip data are damaged.
 
     Example:
         >>> as_utf8(io.BytesIO("année".encode("utf-16")), "text").read().decode("utf-8-sig")
@@ -164,13 +164,13 @@ class _Unpacked(_Converted):
         if self._size > max(FREE_SIZE, MAX_RATIO * self._packed_size):
             raise InputError(
                 f"{self._name}: expected a gzip file of text. Received: one that unpacks to over "
-                f"{MAX_RATIO} times its size; if it is sound, unpack it first."
+                f"{MAX_RATIO} times its size; if the file is not damaged, unpack it first."
             )
         return piece
 
 
 class _Recoded(_Converted):
-    """A stream of text in another encoding, as UTF-8."""
+    """A UTF-8 stream of the text of a stream in another encoding."""
 
     def __init__(self, stream: io.BufferedReader, encoding: str, name: str) -> None:
         super().__init__()
@@ -188,11 +188,11 @@ class _Recoded(_Converted):
         try:
             text = self._decoder.decode(piece, final)
         except UnicodeDecodeError as error:
-            sound = error.object[: error.start].decode(self._encoding)
+            valid = error.object[: error.start].decode(self._encoding)
             raise InputError(
-                f"{self._name}, line {self._line + sound.count(chr(10))}: expected "
-                f"{self._encoding.rpartition('-')[0].upper()} text, as the byte order mark says. "
-                f"Received: {error.reason}."
+                f"{self._name}, line {self._line + valid.count(chr(10))}: expected "
+                f"{self._encoding.rpartition('-')[0].upper()} text, because of the byte order "
+                f"mark. Received: {error.reason}."
             ) from None
         self._line += text.count("\n")
         return text

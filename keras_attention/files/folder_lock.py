@@ -1,4 +1,4 @@
-"""A folder that one process alone may work in."""
+"""A lock that lets only one process at a time use a folder."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ LOCK_FILE = "compare.lock"
 
 @contextmanager
 def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
-    """Keep other processes out of a folder, which is made if it is missing.
+    """Lock a folder against other processes, and create it if it is missing.
 
-    The system gives the folder free when the process dies. Folders that were made here are removed
+    The operating system releases the lock when the process dies. Folders created here are removed
     if they are empty at the end, or if the lock cannot be taken.
 
     Args:
         folder: The folder.
-        name: The name of the file that is locked, and that names the process and its machine.
+        name: The name of the lock file, which contains the process's number and machine.
 
     Raises:
-        InputError: If another process holds the folder, or it cannot be written.
+        InputError: If another process holds the lock, or the folder cannot be written.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     lock, path = FileLock(folder / name, timeout=0), folder / name
@@ -42,10 +42,10 @@ def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
         try:
             yield
         finally:
-            _give_back(lock, path)
+            _release(lock, path)
     finally:
         for new in made:
-            with suppress(OSError):  # the folder is in use now, or was not made
+            with suppress(OSError):  # the folder is not empty, or was never created
                 new.rmdir()
 
 
@@ -58,27 +58,27 @@ def _take(lock: FileLock, path: Path) -> None:
         holder = _read(path)
         who = f"process {' on '.join(holder)}" if holder else "another process"
         raise InputError(
-            f"{path.parent}: {who} is at work here; wait for its end, or remove {path.name} if "
-            "there is no such process."
+            f"{path.parent}: {who} is using this folder; wait until it ends, or delete {path.name} "
+            "if no such process is running."
         ) from None
     try:
-        # Where the file system has no locks, filelock has written this, and uses it as the lock.
+        # On a file system without locks, filelock has already written this as its own lock.
         if _read(path)[:1] != [str(os.getpid())]:
             path.write_text(f"{os.getpid()}\n{platform.node()}\n", encoding="utf-8")
     except BaseException:  # a full disk, perhaps
-        _give_back(lock, path)
+        _release(lock, path)
         raise
 
 
-def _give_back(lock: FileLock, path: Path) -> None:
-    with suppress(OSError):  # Windows removes no open file
+def _release(lock: FileLock, path: Path) -> None:
+    with suppress(OSError):  # Windows cannot remove an open file
         path.unlink()
     lock.release()
 
 
 def _read(path: Path) -> list[str]:
-    """Return the number of the process that holds a folder and its machine, if they are known."""
+    """Return the number and the machine of the process that holds a folder, if they are known."""
     try:
         return read_artefact(path).decode(errors="replace").split()[:2]
-    except InputError:  # it was removed meanwhile, or is not a file
+    except InputError:  # it has just been removed, or is not a file
         return []

@@ -1,4 +1,4 @@
-"""Reading CSV files of numbers, which a killed process may have left unfinished."""
+"""A reader for CSV files of numbers, whose last row a killed process may not have finished."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 
 MISSING = "NA"
-"""What Keras's `CSVLogger` writes where an epoch has no value."""
+"""The entry that Keras's `CSVLogger` writes for a missing value."""
 
 COUNTS = ("epoch", "step")
 """Columns that hold whole numbers in every row."""
@@ -24,15 +24,15 @@ def read_numbers(path: Path) -> tuple[list[str], list[dict[str, float]]]:
         path: The CSV file; it need not exist.
 
     Returns:
-        The names of the columns, and the rows without their missing values. A last row that a
-        killed process had begun to write is left out.
+        The names of the columns, and the rows without their missing values. An incomplete last
+        row, left by a killed process, is skipped.
 
     Raises:
-        InputError: If the file holds something else.
+        InputError: If the file is not such a table.
     """
     if not path.exists():
         return [], []
-    damaged = InputError(f"{path}: damaged, expected numbers.")
+    damaged = InputError(f"{path}: damaged, expected a CSV table of numbers.")
     try:
         text = read_artefact(path).decode()
         rows = [row for row in csv.reader(text.splitlines(keepends=True)) if row]

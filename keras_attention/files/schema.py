@@ -1,4 +1,4 @@
-"""Checks of our JSON files: a declaration of keys, types and ranges for each kind of file."""
+"""Checks of our JSON files, each declared by its keys, their types and their ranges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_attention.errors import InputError, SettingError
 from keras_attention.settings.setting import Setting
 
 _SHOWN = 40
-"""Characters of a wrong value that an error shows."""
+"""Number of characters of an invalid value that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Kind:
     """A kind of JSON value.
 
     Attributes:
-        expected: What an error says was expected, such as "an integer of at least 1".
+        expected: The kind's name in errors, such as "an integer of at least 1".
         fits: Returns whether a value is of this kind.
-        required: Whether the key must be there; a value that is there is always checked.
+        required: Whether the key must be present. A value that is present is always checked.
     """
 
     expected: str
@@ -32,7 +32,7 @@ class Kind:
 
 
 Keys: TypeAlias = Mapping[str, "Kind | Keys"]
-"""The keys of a JSON object that are read; it may hold others, which a newer version may add."""
+"""The keys that are read from a JSON object. Others are ignored: newer versions may add some."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class JsonFile:
     """A kind of JSON file that we write.
 
     Attributes:
-        name: What an error calls it, such as "the manifest that `export` writes".
-        keys: Its keys; `format` is among them where `version` is given.
-        version: The version of its format; other versions are refused. None if it has none.
-        finite: Whether NaN and the infinities, which JSON does not have, are refused.
+        name: The file's description in errors, such as "the manifest that `export` writes".
+        keys: Its keys, without `format`, which is checked if `version` is given.
+        version: The only accepted value of the key `format`; None if the file has no such key.
+        finite: Whether to reject NaN and the infinities, which are not valid JSON.
 
     Example:
         >>> notes = JsonFile("notes", {"batch": integer(1)})
@@ -62,15 +62,15 @@ integer of at least 1. Received: 0.
     finite: bool = True
 
     def parse(self, file_bytes: bytes, where: str) -> dict[str, Any]:
-        """Return the object that the file holds.
+        """Parse the content of a file, check it and return its object.
 
         Args:
             file_bytes: The file's content.
-            where: What an error calls the file.
+            where: The file's name in errors.
 
         Raises:
             InputError: If it is not a JSON object, has another format, lacks a key, or has a value
-                of another kind.
+                of the wrong kind.
         """
         value = parse_json(file_bytes, where, self.name, finite=self.finite)
         if not isinstance(value, dict):
@@ -79,17 +79,17 @@ integer of at least 1. Received: 0.
             self._check(value, {"format": integer()}, where)
             if value["format"] != self.version:
                 raise InputError(
-                    f"{where}: format {value['format']} is not known to this version, which reads "
-                    f"{self.version}."
+                    f"{where}: expected format {self.version}, the only one that this version "
+                    f"reads. Received: {value['format']}."
                 )
         self.check(value, where)
         return value
 
     def check(self, value: Mapping[str, Any], where: str) -> None:
-        """Check the keys of an object that was parsed before.
+        """Check the keys of an object that is already parsed.
 
         Raises:
-            InputError: If it lacks a key, or has a value of another kind.
+            InputError: If it lacks a key, or has a value of the wrong kind.
         """
         self._check(value, self.keys, where)
 
@@ -98,14 +98,14 @@ integer of at least 1. Received: 0.
             key, found = f"{prefix}{name}", value.get(name)
             if isinstance(kind, Mapping):
                 if not isinstance(found, dict):
-                    self._refuse(where, key, "an object", name in value, found)
+                    self._reject(where, key, "an object", name in value, found)
                 self._check(found, kind, where, f"{key}.")
             elif name not in value and not kind.required:
                 continue
             elif name not in value or not kind.fits(found):
-                self._refuse(where, key, kind.expected, name in value, found)
+                self._reject(where, key, kind.expected, name in value, found)
 
-    def _refuse(self, where: str, key: str, expected: str, present: bool, found: Any) -> NoReturn:
+    def _reject(self, where: str, key: str, expected: str, present: bool, found: Any) -> NoReturn:
         received = _show(found) if present else "no such key"
         raise InputError(
             f"{where}: damaged, expected {self.name} with `{key}` as {expected}. "
@@ -118,9 +118,9 @@ def parse_json(file_bytes: bytes | str, where: str, expected: str, *, finite: bo
 
     Args:
         file_bytes: The text, or its UTF-8 bytes.
-        where: What an error calls the file.
-        expected: What an error says was expected.
-        finite: Whether NaN and the infinities are refused.
+        where: The file's name in errors.
+        expected: What was expected, for errors.
+        finite: Whether to reject NaN and the infinities.
 
     Raises:
         InputError: If it is not JSON in UTF-8, has an integer of thousands of digits, or is nested
@@ -128,7 +128,7 @@ def parse_json(file_bytes: bytes | str, where: str, expected: str, *, finite: bo
     """
     try:
         text = file_bytes if isinstance(file_bytes, str) else file_bytes.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_refuse_constant if finite else float)
+        return json.loads(text, parse_constant=_reject_constant if finite else float)
     except RecursionError:
         reason = "JSON that is nested too deeply"
     except UnicodeDecodeError:
@@ -137,12 +137,12 @@ def parse_json(file_bytes: bytes | str, where: str, expected: str, *, finite: bo
         found = f"text that is not JSON at line {error.lineno}, column {error.colno}"
         reason = found if file_bytes else "an empty file"
     except ValueError:
-        reason = "a number that JSON does not have or that is too long"
+        reason = "a number that is not valid JSON or has too many digits"
     raise InputError(f"{where}: damaged, expected {expected}. Received: {reason}.")
 
 
 def integer(least: int | None = None, most: int | None = None) -> Kind:
-    """Return the kind of integers in a range; true and 1.0 do not fit."""
+    """Return the kind of integers in a range; true and 1.0 are not integers."""
     return Kind(
         "an integer" + _range(least, most),
         lambda value: type(value) is int and _within(value, least, most),
@@ -170,7 +170,7 @@ def flag() -> Kind:
 
 
 def text(choices: Collection[str] = ()) -> Kind:
-    """Return the kind of strings, or of the choices only if there are any."""
+    """Return the kind of strings; if there are choices, only these are valid."""
     expected = f"one of {', '.join(map(repr, choices))}" if choices else "a string"
     return Kind(expected, lambda value: type(value) is str and (not choices or value in choices))
 
@@ -189,7 +189,7 @@ def declared(setting: Setting) -> Kind:
 
 
 def list_of(kind: Kind) -> Kind:
-    """Return the kind of lists whose every item is of a kind."""
+    """Return the kind of lists in which every item is of the given kind."""
     return Kind(
         f"a list, every item {kind.expected}",
         lambda value: type(value) is list and all(map(kind.fits, value)),
@@ -197,7 +197,7 @@ def list_of(kind: Kind) -> Kind:
 
 
 def dictionary_of(kind: Kind) -> Kind:
-    """Return the kind of objects with any keys, whose every value is of a kind."""
+    """Return the kind of objects with any keys in which every value is of the given kind."""
     return Kind(
         f"an object, every value {kind.expected}",
         lambda value: type(value) is dict and all(map(kind.fits, value.values())),
@@ -205,7 +205,7 @@ def dictionary_of(kind: Kind) -> Kind:
 
 
 def nullable(kind: Kind) -> Kind:
-    """Return a kind that accepts null too."""
+    """Return a kind that also accepts null."""
     return Kind(
         f"{kind.expected}, or null",
         lambda value: value is None or kind.fits(value),
@@ -222,7 +222,7 @@ def is_finite(value: Real) -> bool:
     """Return whether a number is finite as a float, unlike NaN and integers that are too large."""
     try:
         return math.isfinite(value)
-    except OverflowError:  # an integer that no float can hold
+    except OverflowError:  # an integer above the largest float
         return False
 
 
@@ -238,13 +238,13 @@ def _range(least: float | None, most: float | None) -> str:
 
 def _show(value: Any) -> str:
     if isinstance(value, (dict, list)):
-        kind = "an object" if isinstance(value, dict) else "a list"
-        return kind if value else f"{kind} that is empty"
+        kind = "object" if isinstance(value, dict) else "list"
+        return f"{'a' if kind == 'list' else 'an'} {kind}" if value else f"an empty {kind}"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 128:
         return "an integer of more than 128 bits"
     shown = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(name)

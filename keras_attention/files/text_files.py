@@ -1,4 +1,4 @@
-"""Reads text so that a problem names its file and line, and writes so that nothing is half-done."""
+"""Readers of text files, whose errors name the file and the line, and atomic writes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from keras_attention.files.workspaces import REPLACED, make_workspace
 
 _BYTE_ORDER_MARK = "\ufeff"
 _WORKING_FOLDER, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
-_NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Yields the lines of a text file, without their ends.
+    """Yield the lines of a text file, without their line ends.
 
-    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32; it may be packed by gzip.
+    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32. It may be compressed by gzip.
 
-    A line ends at a line feed, with any carriage returns before it. In a file without line feeds,
-    as old Mac programs write it, a line ends at a carriage return. Everything else is text: other
-    characters at which `str.splitlines` cuts, and a carriage return inside a line. The file is
-    read as the lines are asked for; one without a line feed is read whole.
+    A line ends at a line feed; carriage returns before it are dropped. In a file without line
+    feeds, as old Mac programs write, a line ends at a carriage return. A carriage return inside a
+    line, and the other characters at which `str.splitlines` splits, are part of the text. The file
+    is read line by line as needed; a file without a line feed is read at once.
 
     Args:
         path: The file. Byte order marks at its start are dropped.
@@ -41,11 +41,11 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def decode_lines(stream: Readable, name: str) -> Iterator[str]:
-    """Yields the lines of an open binary stream, such as standard input, as `read_lines` does.
+    """Yield the lines of an open binary stream, such as standard input, as `read_lines` does.
 
     Args:
         stream: The stream.
-        name: What to call it in errors.
+        name: The stream's name in errors.
 
     Raises:
         InputError: If it is not such text.
@@ -55,7 +55,7 @@ def decode_lines(stream: Readable, name: str) -> Iterator[str]:
 
 
 def read_lines_or_errors(path: str | os.PathLike[str]) -> Iterator[str | InputError]:
-    """Yields lines as `read_lines` does, but an error in place of a line that is not UTF-8.
+    """Yield lines as `read_lines` does, but yield an error for a line that is not UTF-8.
 
     Args:
         path: The file.
@@ -71,11 +71,11 @@ def read_lines_or_errors(path: str | os.PathLike[str]) -> Iterator[str | InputEr
 
 
 def decode_lines_or_errors(stream: Readable, name: str) -> Iterator[str | InputError]:
-    """Yields lines as `decode_lines` does, but an error in place of a line that is not UTF-8.
+    """Yield lines as `decode_lines` does, but yield an error for a line that is not UTF-8.
 
     Args:
         stream: The stream.
-        name: What to call it in errors.
+        name: The stream's name in errors.
 
     Raises:
         InputError: If the stream as a whole is not text.
@@ -85,10 +85,10 @@ def decode_lines_or_errors(stream: Readable, name: str) -> Iterator[str | InputE
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Returns the whole of a text file as it stands, carriage returns kept.
+    """Return the whole text of a file, carriage returns included.
 
     Args:
-        path: The file, of an encoding that `read_lines` reads. Byte order marks at its start are
+        path: The file, in an encoding that `read_lines` reads. Byte order marks at its start are
             dropped.
 
     Raises:
@@ -98,38 +98,38 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def decode_text(file_bytes: bytes, name: str) -> str:
-    """Returns the text of a file's content, which must be UTF-8.
+    """Return the text of a file's content, which must be UTF-8.
 
     Args:
-        file_bytes: The bytes.
-        name: What to call them in errors.
+        file_bytes: The file's content.
+        name: The file's name in errors.
 
     Raises:
-        InputError: If they are no valid UTF-8.
+        InputError: If the content is not valid UTF-8.
     """
     return "".join(_decode_all(io.BytesIO(file_bytes), name))
 
 
 @contextmanager
 def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator[Path]:
-    """Gives a temporary path, and puts what was written there in place once the block succeeds.
+    """Yield a temporary path, and move what is written there to `path` if the block succeeds.
 
-    The block writes a file or a folder; where it raises, what it wrote is removed and what stood at
-    `path` before stays. A file can replace only a file, and a folder only a whole folder; anything
-    else is refused before the block begins. Missing parent folders are made, and removed again on
-    failure. The temporary path has the name of `path`, for writers that look at the suffix, and
-    lies in a hidden folder beside it. What was written is flushed to the disk and then moved by a
-    rename. What killed processes left there for the same target is removed.
+    The block writes a file or a folder. If it raises, its output is removed and `path` stays as it
+    was. A file can replace only a file, and a folder only a whole folder; otherwise an error is
+    raised before the block begins. Missing parent folders are created, and removed again on
+    failure. The temporary path has the same name as `path`, for writers that depend on the suffix,
+    and is in a hidden folder next to it. The output is flushed to the disk, then renamed. Leftovers
+    of killed processes that wrote to the same path are removed.
 
     Args:
-        path: Where the file or folder is to be; a symbolic link is followed.
+        path: The file or folder to write; symbolic links are followed.
         folder: Whether the block writes a folder.
 
     Yields:
         The path to write to; nothing exists there yet.
 
     Raises:
-        InputError: If `path` cannot be written, or holds something else than what is to replace it.
+        InputError: If `path` cannot be written, or is a folder instead of a file or vice versa.
 
     Example:
         >>> import tempfile
@@ -158,12 +158,12 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
 
 @contextmanager
 def _remove_parents(target: Path) -> Iterator[None]:
-    """Remove the parent folders that the block makes, if it fails."""
+    """Remove the parent folders that the block created, if it fails."""
     missing = [parent for parent in target.parents if not parent.exists()]
     try:
         yield
     except BaseException:
-        with suppress(OSError):  # another process has put something there
+        with suppress(OSError):  # another process has written into it
             for parent in missing:
                 parent.rmdir()
         raise
@@ -191,24 +191,24 @@ def errors_of_writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def reason_not_written(error: BaseException) -> str:
-    """Return why something could not be written, in the system's words; "" for other errors.
+    """Return the system's message if an error is about a full or read-only disk, otherwise "".
 
-    TensorFlow and HDF5 raise errors of their own, with the system's words in the message.
+    TensorFlow and HDF5 raise errors of their own that contain the system's message.
     """
-    if isinstance(error, OSError) and error.errno in _NO_WRITING:
+    if isinstance(error, OSError) and error.errno in _WRITE_ERRORS:
         return os.strerror(error.errno)
-    foreign = type(error).__module__.startswith("tensorflow") or isinstance(error, OSError)
-    words = [os.strerror(number) for number in _NO_WRITING]
-    return next((each for each in words if foreign and each in str(error)), "")
+    may_quote = type(error).__module__.startswith("tensorflow") or isinstance(error, OSError)
+    messages = [os.strerror(number) for number in _WRITE_ERRORS]
+    return next((each for each in messages if may_quote and each in str(error)), "")
 
 
 def _check_kind(path: str | os.PathLike[str], target: Path, folder: bool) -> None:
-    """Refuse to replace a file by a folder, a folder by a file, or a device by either."""
+    """Check that a file would replace only a file, and a folder only a folder."""
     if not target.exists() or (target.is_dir() if folder else target.is_file()):
         return
-    wanted = "a folder" if folder else "a file"
+    expected = "a folder" if folder else "a file"
     found = "a folder" if target.is_dir() else "a file" if target.is_file() else "a device"
-    raise InputError(f"{os.fspath(path)}: expected {wanted} to write. Received: {found}.")
+    raise InputError(f"{os.fspath(path)}: expected {expected} to write. Received: {found}.")
 
 
 def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
@@ -223,18 +223,18 @@ def _decoded_lines(path: str | os.PathLike[str]) -> Iterator[str]:
 def not_readable(path: str | os.PathLike[str], reason: OSError | str) -> InputError:
     """Return the error for a file that cannot be read."""
     return InputError(
-        f"{os.fspath(path)}: expected a file that can be read. Received: {_in_words(reason)}."
+        f"{os.fspath(path)}: expected a file that can be read. Received: {_describe(reason)}."
     )
 
 
 def not_writable(path: str | os.PathLike[str], reason: OSError | str) -> InputError:
     """Return the error for a file or folder that cannot be written."""
     return InputError(
-        f"{os.fspath(path)}: expected a place that can be written. Received: {_in_words(reason)}."
+        f"{os.fspath(path)}: expected a path that can be written. Received: {_describe(reason)}."
     )
 
 
-def _in_words(reason: OSError | str) -> str:
+def _describe(reason: OSError | str) -> str:
     return reason if isinstance(reason, str) else reason.strerror or str(reason)
 
 
@@ -246,7 +246,7 @@ def _decode_all(stream: Iterable[bytes], name: str) -> Iterator[str]:
 
 
 def _texts_or_errors(stream: Iterable[bytes], name: str) -> Iterator[str | InputError]:
-    for number, line in enumerate(_cut_lines(stream), start=1):
+    for number, line in enumerate(_split_lines(stream), start=1):
         try:
             text = _decode(line, name, number)
         except InputError as error:
@@ -258,8 +258,8 @@ def _texts_or_errors(stream: Iterable[bytes], name: str) -> Iterator[str | Input
             yield text
 
 
-def _cut_lines(stream: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields lines with their ends; a stream without line feeds is cut at carriage returns."""
+def _split_lines(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield lines with their ends; split a stream without line feeds at carriage returns."""
     for number, line in enumerate(stream):
         if number == 0 and not line.endswith(b"\n"):
             yield from filter(None, re.split(rb"(?<=\r)", line))
@@ -282,7 +282,7 @@ def _decode(line: bytes, name: str, number: int) -> str:
 
 
 def _replace(target: Path, written: Path, aside: Path) -> None:
-    """Moves `written` to `target`; a folder that stands there changes places or goes `aside`."""
+    """Move `written` to `target`, and an existing folder to the place of `written` or `aside`."""
     if not (target.is_dir() and written.is_dir()):
         os.replace(written, target)
         return
@@ -296,19 +296,19 @@ def _replace(target: Path, written: Path, aside: Path) -> None:
         raise
 
 
-def _swap(one: Path, other: Path) -> bool:
-    """Whether the two have changed places in one step, which not every system can do."""
+def _swap(first: Path, second: Path) -> bool:
+    """Exchange two paths atomically, and return whether the system could do it."""
     try:
         rename = ctypes.CDLL(None).renameat2
     except (OSError, AttributeError, TypeError):
         return False
-    here = ctypes.c_int(_WORKING_FOLDER)
-    paths = [ctypes.c_char_p(os.fsencode(path)) for path in (one, other)]
-    return rename(here, paths[0], here, paths[1], ctypes.c_uint(_EXCHANGE)) == 0  # type: ignore[no-any-return]
+    base = ctypes.c_int(_WORKING_FOLDER)
+    paths = [ctypes.c_char_p(os.fsencode(path)) for path in (first, second)]
+    return rename(base, paths[0], base, paths[1], ctypes.c_uint(_EXCHANGE)) == 0  # type: ignore[no-any-return]
 
 
 def _flush(written: Path) -> None:
-    """Write a file, or a folder with all that is in it, to the disk itself."""
+    """Flush a file, or a folder with everything in it, to the disk."""
     for root, _, names in os.walk(written):
         for name in names:
             _flush_to_disk(Path(root) / name)
@@ -318,10 +318,10 @@ def _flush(written: Path) -> None:
 
 
 def _flush_to_disk(path: Path) -> None:
-    """Flush one file, or the names in one folder; not every system can flush a folder.
+    """Flush one file, or the entries of one folder if the system can.
 
     Raises:
-        OSError: If there is no room.
+        OSError: If the disk is full or read-only.
     """
     try:
         descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
@@ -330,5 +330,5 @@ def _flush_to_disk(path: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        if error.errno in _NO_WRITING:
+        if error.errno in _WRITE_ERRORS:
             raise

@@ -1,4 +1,4 @@
-"""Hidden folders in which files are written before they are put in place."""
+"""Workspaces: hidden folders in which files are written before they replace their targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 REPLACED = "replaced"
-"""The name, in a workspace, of the folder that was at the target before."""
+"""The name, in a workspace, of the previous folder of the target."""
 
 _MARK = ".unfinished-"
 _WORKSPACE = re.compile(rf"\..+{re.escape(_MARK)}[a-z0-9_]{{8}}", re.DOTALL)
@@ -26,16 +26,16 @@ _NAME_BYTES = 100
 
 @contextmanager
 def make_workspace(target: Path) -> Iterator[Path]:
-    """Make a workspace beside a target, and remove it with all that is in it.
+    """Create a workspace next to a target, and remove it with its content after the block.
 
-    The process holds a lock on the workspace, which the system releases when the process dies, so
-    that the next writer of the same target can tell what a dead one left.
+    The process holds a lock on the workspace. The operating system releases the lock when the
+    process dies, so the next writer of the same target recognises an abandoned workspace.
 
     Args:
-        target: The file or folder that is written; its parent exists.
+        target: The file or folder to write; its parent must exist.
 
     Raises:
-        OSError: If the workspace cannot be made.
+        OSError: If the workspace cannot be created.
     """
     clear_abandoned(target)
     while True:
@@ -43,7 +43,7 @@ def make_workspace(target: Path) -> Iterator[Path]:
         lock = _lock(workspace, wait=True)
         if workspace.exists():
             break
-        _close(lock)  # another process took it for abandoned before it was locked
+        _close(lock)  # before it was locked, another process removed it as abandoned
     try:
         yield workspace
     finally:
@@ -52,10 +52,10 @@ def make_workspace(target: Path) -> Iterator[Path]:
 
 
 def clear_abandoned(target: Path) -> None:
-    """Remove what dead processes left of one target, and put back a folder that they moved aside.
+    """Remove the workspaces that dead processes left for a target, and restore its old folder.
 
-    A process that dies between moving the old folder aside and moving the new one in leaves no
-    folder. On systems without file locks nothing is removed.
+    If a process dies after it has moved the old folder aside and before it has moved the new one
+    in, the target is missing. On systems without file locks nothing is removed.
 
     Args:
         target: The file or folder; it need not exist.
@@ -67,7 +67,7 @@ def clear_abandoned(target: Path) -> None:
         if lock is None:
             continue
         replaced = workspace / REPLACED
-        with suppress(OSError):  # a folder that cannot be written, perhaps
+        with suppress(OSError):  # for example, a read-only folder
             if replaced.exists() and not target.exists():
                 replaced.rename(target)
             shutil.rmtree(workspace, ignore_errors=True)
@@ -75,10 +75,10 @@ def clear_abandoned(target: Path) -> None:
 
 
 def put_back_replaced(folder: Path) -> None:
-    """Put back the folders that dead processes moved aside, and could not replace.
+    """Restore the folders that dead processes moved aside and did not replace.
 
     Args:
-        folder: The folder that held them; it need not exist.
+        folder: The parent of these folders; it need not exist.
     """
     for workspace in _find(folder):
         target = folder / workspace.name[1:].rpartition(_MARK)[0]
@@ -87,13 +87,13 @@ def put_back_replaced(folder: Path) -> None:
 
 
 def find_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return what killed writers have left in a folder.
+    """Return the workspaces that killed processes left in a folder.
 
-    What a living writer holds is left out, where the system has file locks; so is a workspace that
-    holds what was to be replaced: it may be the only copy.
+    Workspaces that a running process has locked are not returned, if the system has file locks;
+    neither are those with a replaced folder, which may be its only copy.
 
     Args:
-        folder: Where `write_atomically` put files; it need not exist.
+        folder: A folder that `write_atomically` wrote to; it need not exist.
     """
     left = [path for path in _find(Path(folder)) if not (path / REPLACED).exists()]
     return sorted(path for path in left if not _is_held(path))
@@ -111,7 +111,7 @@ def _find(folder: Path) -> list[Path]:
 
 
 def _prefix(name: str) -> str:
-    """Return what the names of a target's workspaces begin with: its name, cut where it is long."""
+    """Return the prefix of the names of a target's workspaces: its own name, shortened if long."""
     encoded = os.fsencode(name)
     if len(encoded) > _NAME_BYTES:
         digest = hashlib.sha256(encoded).hexdigest()[:8]
@@ -120,7 +120,7 @@ def _prefix(name: str) -> str:
 
 
 def _lock(workspace: Path, *, wait: bool) -> int | None:
-    """Return a descriptor that holds the workspace's lock; None if it cannot be had."""
+    """Lock a workspace and return the descriptor that holds the lock, or None if that fails."""
     if fcntl is None:
         return None
     try:
@@ -129,7 +129,7 @@ def _lock(workspace: Path, *, wait: bool) -> int | None:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held by a living process, or a file system without locks
+    except OSError:  # locked by a running process, or a file system without locks
         os.close(descriptor)
         return None
     return descriptor

@@ -1,7 +1,7 @@
-"""The layers: encoders, bridge, cells, decoder and output.
+"""Encoders, bridge, decoder cells, decoder, embeddings and copying.
 
-Importing any of them imports them all, and every attention mechanism: Keras loads a saved model
-only from registered classes.
+Importing one of these layers imports all of them and all attention mechanisms, because Keras can
+load a saved model only if its classes are registered.
 """
 
 from keras_attention.attention.registry import import_mechanisms

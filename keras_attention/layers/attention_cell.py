@@ -1,4 +1,4 @@
-"""One step of the attention decoder: what training, search and export all call."""
+"""One step of the recurrent decoder, shared by training, search and exports."""
 
 from typing import Any, NamedTuple
 
@@ -13,13 +13,13 @@ from keras_attention.settings.layer_rules import PLACEMENTS, STATE_PARTS, check_
 
 
 class DecoderState(NamedTuple):
-    """What one step hands to the next.
+    """The state that one decoder step passes to the next.
 
     Attributes:
-        layers: one `(h, c)` for every LSTM layer or `(h,)` for every GRU layer, `[B, units]` each.
+        layers: `(h, c)` of each LSTM layer, or `(h,)` of each GRU layer, each `[B, units]`.
         attentional: the previous attentional vector `[B, attention_units]` with input feeding,
-            otherwise the empty tuple.
-        attention: the state of a recurrent mechanism, otherwise the empty tuple.
+            otherwise `()`.
+        attention: the state of a recurrent mechanism, otherwise `()`.
     """
 
     layers: tuple[tuple[Tensor, ...], ...]
@@ -29,21 +29,20 @@ class DecoderState(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionCell(DecoderCell):
-    """One decoder step: stacked LSTMs or GRUs, attention before or after them, or without any.
+    """One decoder step: stacked LSTMs or GRUs with attention before, after or without them.
 
-    - `placement="before"` (Bahdanau et al. 2015): the top layer's previous `h` is the query, and
-      the context enters the lowest layer beside the input. The new `h` is the output.
-    - `placement="after"` (Luong et al. 2015): the new `h` is the query, and the attentional
-      vector `tanh(W [context; h])` is the output. With `input_feeding` it also enters the next
-      step's lowest layer beside the input.
-    - `attention=None`: the plain fixed-vector decoder; `h` is the output and the alignment is
-      zero everywhere.
+    - `placement="before"` (Bahdanau et al. 2015): the top layer's previous `h` is the query. The
+      context is concatenated to the bottom layer's input. The new `h` is the output.
+    - `placement="after"` (Luong et al. 2015): the new `h` is the query. The attentional vector
+      `tanh(W [context; h])` is the output. With `input_feeding` it is also concatenated to the
+      bottom layer's input in the next step.
+    - `attention=None`: a decoder without attention. `h` is the output and the alignment is zero.
 
     With `deep_output` the output is `tanh(W [context; h; input])` in either placement and
-    `tanh(W [h; input])` without attention: the previous token has a direct way to the next
-    (Bahdanau et al. 2015, A.2.2, with tanh for the maxout).
+    `tanh(W [h; input])` without attention, which connects the previous token to the output
+    directly (Bahdanau et al. 2015, A.2.2, with tanh instead of maxout).
 
-    From the second layer on, a layer's input is added to its output.
+    Every layer except the bottom one adds its input to its output.
 
     Args:
         units: width of every layer, a positive integer.
@@ -51,25 +50,28 @@ class AttentionCell(DecoderCell):
         layers: number of layers. Default 1.
         rnn: `"lstm"` or `"gru"` (Cho et al. 2014). Default `"lstm"`.
         placement: `"before"` or `"after"`. Default `"after"`.
-        input_feeding: whether the attentional vector is fed back; only with `"after"`.
-        attention_units: width of the attentional vector and of the deep output; default `units`.
-        deep_output: whether the output also reads the context and the input. Default `False`.
-        layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
+        input_feeding: whether the next step receives the attentional vector; requires
+            `placement="after"`. Default `False`.
+        attention_units: width of the attentional vector and of the deep output. Default `units`.
+        deep_output: whether to compute the output from the context and the input too. Default
+            `False`.
+        layer_norm: whether to apply layer normalisation in the LSTMs (Ba et al. 2016). Default
+            `False`.
 
     Call arguments:
         inputs: float tensor `[B, E]`, the embedded previous token.
         state: a `DecoderState`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
-        keys: `project(memory)`; computed when it is not given.
+        keys: `project(memory)`; computed if it is None.
         dropout_masks: the `DropoutMasks` of the sequence.
-        training: whether this is training.
+        training: whether the step belongs to training.
 
     Returns:
         `(output, state, alignment)`: `[B, output_width]`, a `DecoderState`, `[B, S]`.
 
     Raises:
-        ValueError: if an argument is out of range or does not fit the others.
+        ValueError: if an argument is out of range or does not go with the others.
 
     Example:
     >>> import numpy as np
@@ -86,10 +88,10 @@ class AttentionCell(DecoderCell):
     """
 
     queried_layer = -1
-    """The layer whose previous `h` is the query of an attention before the LSTMs."""
+    """The index of the layer whose previous `h` is the query when the placement is "before"."""
 
     first_residual = 1
-    """The lowest layer whose input is added to its output."""
+    """The index of the lowest layer that adds its input to its output."""
 
     def __init__(
         self,
@@ -105,7 +107,7 @@ class AttentionCell(DecoderCell):
         layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
-        # Without casts of its arguments, which would narrow the attention's state too.
+        # Casting the arguments would lower the precision of the attention's float32 state too.
         super().__init__(units, attention, layers=layers, autocast=False, **kwargs)
         self.placement = checked_choice(placement, "placement", PLACEMENTS)
         self.input_feeding = input_feeding
@@ -114,7 +116,7 @@ class AttentionCell(DecoderCell):
         self.deep_output = deep_output
         self.layer_norm = layer_norm
         self.rnn, shared = rnn, {"rnn": rnn, "layer_norm": layer_norm, "dtype": self.dtype_policy}
-        # Files hold the weights under this name, GRUs' too.
+        # Weight files store the layers under the name of this attribute, so GRUs keep it too.
         self.lstms = [
             make_recurrent(units, name=f"{rnn}_{index}", **shared) for index in range(layers)
         ]
@@ -129,12 +131,12 @@ class AttentionCell(DecoderCell):
 
     @property
     def state_parts(self) -> int:
-        """How many tensors the state of a layer has."""
+        """The number of tensors in the state of a layer."""
         return STATE_PARTS[self.rnn]
 
     @property
     def attends_before(self) -> bool:
-        """Whether the context enters the recurrent layers."""
+        """Whether the context is an input of the recurrent layers."""
         return self.attention is not None and self.placement == "before"
 
     @property
@@ -144,30 +146,30 @@ class AttentionCell(DecoderCell):
 
     @property
     def projects(self) -> bool:
-        """Whether the output is a projection, and not the top layer's `h` itself."""
+        """Whether the output is a projection instead of the top layer's `h`."""
         return self.attends_after or self.deep_output
 
     @property
     def output_width(self) -> int:
-        """Width of the output that predicts."""
+        """The width of the output."""
         return self.attention_units if self.projects else self.units
 
     def build(self, inputs_shape: Any, memory_shape: Any) -> None:
-        """Makes every weight from the shapes `[..., E]` and `[B, S, M]`."""
+        """Create every weight from the shapes `[..., E]` and `[B, S, M]`."""
         memory_shape = tuple(memory_shape)
         embedding = width = inputs_shape[-1]
-        fed = self.attention_units if self.input_feeding else 0
+        fed_width = self.attention_units if self.input_feeding else 0
         if self.attends_before:
-            fed = self._context_width(memory_shape)
+            fed_width = self._context_width(memory_shape)
         for index, layer in enumerate(self.lstms):
-            layer.build((None, None, width + (fed if self._is_fed(index) else 0)))
+            layer.build((None, None, width + (fed_width if self._is_fed(index) else 0)))
             width = self.units
         if self.attention is not None and not self.attention.built:
             self.attention.build((None, None, self.units), memory_shape)
         if self.projects:
-            context = self._context_width(memory_shape)
-            read = context + self.units + (embedding if self.deep_output else 0)
-            self.attentional_projection.build((None, read))
+            width = self._context_width(memory_shape) + self.units
+            width += embedding if self.deep_output else 0
+            self.attentional_projection.build((None, width))
         self.built = True
 
     def _context_width(self, memory_shape: Any) -> int:
@@ -177,11 +179,11 @@ class AttentionCell(DecoderCell):
 
     @property
     def recurrent(self) -> bool:
-        """Whether something of the attention enters the layers, which then take step by step."""
+        """Whether the layers receive results of attention, so that they need a loop over steps."""
         return self.attends_before or self.input_feeding
 
     def _is_fed(self, index: int) -> bool:
-        """Whether the context, or the attentional vector, enters a layer beside its input."""
+        """Whether the context or attentional vector is concatenated to a layer's input."""
         return index == 0
 
     def initial_state(
@@ -190,22 +192,22 @@ class AttentionCell(DecoderCell):
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
     ) -> DecoderState:
-        """The first step's state around the bridge's.
+        """Return the state of the first step.
 
         Args:
-            bridged: one `(h, c)` or, of GRUs, `(h,)` for every layer.
-            memory: `[B, S, M]`; only a recurrent mechanism needs it, and its mask.
-            memory_mask: `[B, S]`.
+            bridged: the bridge's outputs, `(h, c)` of each LSTM layer or `(h,)` of each GRU layer.
+            memory: `[B, S, M]`; required only by a recurrent mechanism.
+            memory_mask: `[B, S]`; used only by a recurrent mechanism.
 
         Raises:
-            ValueError: if `memory` is missing where it is needed.
+            ValueError: if the mechanism is recurrent and `memory` is None.
         """
         attention, attentional = (), ()
         if self.attention is not None and self.attention.recurrent:
             if memory is None:
                 raise ValueError(
-                    f"{type(self.attention).__name__} remembers where it looked, so that its first "
-                    "state needs `memory`. Received: memory=None."
+                    f"{type(self.attention).__name__} has a state, so the first state of the cell "
+                    "requires `memory`. Received: memory=None."
                 )
             attention = self.attention.initial_state(memory, memory_mask)
         if self.input_feeding:
@@ -214,7 +216,7 @@ class AttentionCell(DecoderCell):
         return DecoderState(bridged, attentional, attention)
 
     def state_structure(self) -> DecoderState:
-        """The nesting of the state, with a 0 for each tensor."""
+        """Return the state's nesting, with a 0 in place of each tensor."""
         return DecoderState(
             ((0,) * self.state_parts,) * self.layers,
             0 if self.input_feeding else (),
@@ -222,7 +224,7 @@ class AttentionCell(DecoderCell):
         )
 
     def state_of(self, nested: Any) -> DecoderState:
-        """The state in `nested`, all but the attention's in the cell's dtype."""
+        """Return `nested` as a `DecoderState`, in the cell's dtype except for the attention."""
         state = super().state_of(nested)
         layers, attentional = map_state(lambda x: ops.cast(x, self.compute_dtype), state[:2])
         return DecoderState(layers, attentional, state.attention)
@@ -237,18 +239,18 @@ class AttentionCell(DecoderCell):
         dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, DecoderState, Tensor]:
-        """Takes one step; see the class for shapes."""
+        """Run one step; see the class for shapes."""
         state, inputs = self.state_of(state), ops.cast(inputs, self.compute_dtype)
-        read = memory, memory_mask, keys, state.attention, training
+        attended = memory, memory_mask, keys, state.attention, training
         if self.attends_before:
             query = state.layers[self.queried_layer][0]
-            context, alignment, attention_state = self._attend(query, *read)
+            context, alignment, attention_state = self._attend(query, *attended)
             h, layers = self._step_layers(inputs, context, state.layers, dropout_masks)
             output = self._project([context, h], inputs) if self.projects else h
             return output, DecoderState(layers, (), attention_state), ops.cast(alignment, h.dtype)
         fed = state.attentional if self.input_feeding else None
         h, layers = self._step_layers(inputs, fed, state.layers, dropout_masks)
-        output, alignment, attention_state = self._read_out(h, inputs, *read)
+        output, alignment, attention_state = self._output(h, inputs, *attended)
         return (
             output,
             DecoderState(layers, output if self.input_feeding else (), attention_state),
@@ -265,7 +267,7 @@ class AttentionCell(DecoderCell):
         dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, DecoderState, Tensor]:
-        """All steps at once, where the cell is not `recurrent`."""
+        """Run all steps at once; see `DecoderCell.all_steps`."""
         x, last = inputs, []
         for index, (layer, initial) in enumerate(zip(self.lstms, state.layers, strict=True)):
             masked = index and dropout_masks.between
@@ -273,8 +275,8 @@ class AttentionCell(DecoderCell):
             above, *final = layer(below, initial_state=list(initial))
             x = ops.add(x, above) if index >= self.first_residual else above
             last.append(tuple(final))
-        read = memory, memory_mask, keys, state.attention, training
-        outputs, alignment, attention_state = self._read_out(x, inputs, *read)
+        attended = memory, memory_mask, keys, state.attention, training
+        outputs, alignment, attention_state = self._output(x, inputs, *attended)
         return outputs, DecoderState(tuple(last), (), attention_state), alignment
 
     def _step_layers(
@@ -290,7 +292,7 @@ class AttentionCell(DecoderCell):
             x = ops.add(x, new[-1][0]) if index >= self.first_residual else new[-1][0]
         return x, tuple(new)
 
-    def _read_out(
+    def _output(
         self,
         h: Tensor,
         inputs: Tensor,
@@ -300,7 +302,10 @@ class AttentionCell(DecoderCell):
         attention_state: Any,
         training: bool,
     ) -> tuple[Tensor, Tensor, Any]:
-        """Output, alignment and the mechanism's state for `h` `[B, D]`, or all `[B, T, D]`."""
+        """Attend after the layers; return the output, the alignment and the mechanism's state.
+
+        `h` is `[B, D]` for one step, or `[B, T, D]` for all of them.
+        """
         if self.attention is None:
             steps = ops.shape(h)[:-1]
             output = self._project([h], inputs) if self.projects else h
@@ -309,7 +314,7 @@ class AttentionCell(DecoderCell):
             h, memory, mask, keys, attention_state, training
         )
         output = self._project([context, h], inputs)
-        # A mechanism made under another policy computes in its own dtype.
+        # A mechanism with another dtype policy computes in its own dtype.
         return output, ops.cast(alignment, output.dtype), attention_state
 
     def _attend(
@@ -321,7 +326,7 @@ class AttentionCell(DecoderCell):
         attention_state: Any,
         training: bool,
     ) -> tuple[Tensor, Tensor, Any]:
-        """Context, alignment and the mechanism's next state."""
+        """Return the context, the alignment and the mechanism's next state."""
         return self.attention(  # type: ignore[misc, no-any-return]
             query,
             memory,
@@ -332,7 +337,7 @@ class AttentionCell(DecoderCell):
             return_state=True,
         )
 
-    def _project(self, read: list[Tensor], inputs: Tensor) -> Tensor:
-        """The attentional vector, or the deep output, which reads `inputs` too."""
-        read = [*read, inputs] if self.deep_output else read
-        return self.attentional_projection(ops.concatenate(read, -1))
+    def _project(self, parts: list[Tensor], inputs: Tensor) -> Tensor:
+        """Return the attentional vector, or the deep output, which also depends on `inputs`."""
+        parts = [*parts, inputs] if self.deep_output else parts
+        return self.attentional_projection(ops.concatenate(parts, -1))

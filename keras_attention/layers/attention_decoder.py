@@ -1,4 +1,4 @@
-"""The decoder over time: the attention cell at every target step."""
+"""The decoder: a cell that runs over all target steps."""
 
 from typing import Any
 
@@ -14,35 +14,37 @@ from keras_attention.settings.arguments import checked_rate
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionDecoder(Configured, keras.layers.Layer):
-    """Runs a `DecoderCell` over all target steps: teacher forcing (Williams and Zipser 1989).
+    """A `DecoderCell` over all target steps, with teacher forcing (Williams and Zipser 1989).
 
-    Where nothing of the attention flows back into the recurrence (placement `"after"` without
-    input feeding, or no attention), the LSTMs run over the whole target as Keras's own layers and
-    all queries attend at once; otherwise the cell is looped over time. Both give what
-    the cell gives step by step.
+    If the recurrent layers do not depend on the attention (placement `"after"` without input
+    feeding, or no attention), they run over the whole target as Keras layers, and all queries
+    attend at once. Otherwise the cell runs in a loop over the steps. Both ways return the same
+    results as single steps of the cell.
 
     Args:
         cell: an `AttentionCell`, or another `DecoderCell`.
-        dropout: rate in [0, 1) between LSTM layers; one mask serves all steps of a sequence
-            (Gal and Ghahramani 2016). Default 0, as over a `TransformerCell` it must be.
-        recurrent_dropout: the same on every layer's previous `h`. Default 0.
-        seed: seed of the dropout masks; `None` draws one.
+        dropout: rate in [0, 1) between recurrent layers, with one mask for all steps of a
+            sequence (Gal and Ghahramani 2016). Default 0. Must be 0 for a cell with its own
+            dropout, such as a `TransformerCell`.
+        recurrent_dropout: rate in [0, 1) on every layer's previous `h`, with the same rules.
+            Default 0.
+        seed: seed of the dropout masks; `None` draws one at random.
 
     Call arguments:
         inputs: float tensor `[B, T, E]`, the embedded target shifted right by one.
-        state: the state to start from, as the cell's `initial_state` gives it.
+        state: the first state, as the cell's `initial_state` returns it.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
         training: whether dropout is active.
-        return_alignment: whether the alignment is wanted. Default `True`; training does without,
-            which saves `[B, T, S]` and its gradient.
+        return_alignment: whether to return the alignment. Default `True`. `False` saves memory:
+            the tensor `[B, T, S]` and its gradient.
 
     Returns:
         `(outputs, alignment, state)`: `[B, T, cell.output_width]`, `[B, T, S]` or `None`, and the
         last state.
 
     Raises:
-        ValueError: if a rate is out of range, or the cell drops out by itself.
+        ValueError: if a rate is out of range, or is set for a cell with its own dropout.
 
     Example:
     >>> import numpy as np
@@ -68,7 +70,8 @@ class AttentionDecoder(Configured, keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(autocast=False, **kwargs)  # a cast would narrow the attention's state
+        # Casting the arguments would lower the precision of the attention's float32 state too.
+        super().__init__(autocast=False, **kwargs)
         self.cell = cell
         self.dropout = checked_rate(dropout)
         self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
@@ -82,12 +85,12 @@ class AttentionDecoder(Configured, keras.layers.Layer):
             rate = getattr(self, name)
             if rate and not self.cell.takes_dropout_masks:
                 raise ValueError(
-                    f"`{name}` must be 0 over a {type(self.cell).__name__}, which drops out by "
+                    f"`{name}` must be 0 for a {type(self.cell).__name__}, which applies dropout "
                     f"itself. Received: {name}={rate}."
                 )
 
     def build(self, inputs_shape: Any, memory_shape: Any) -> None:
-        """Makes the cell's weights."""
+        """Create the cell's weights."""
         if not self.cell.built:
             self.cell.build(inputs_shape, memory_shape)
         self.built = True
@@ -101,26 +104,29 @@ class AttentionDecoder(Configured, keras.layers.Layer):
         training: bool = False,
         return_alignment: bool = True,
     ) -> tuple[Tensor, Tensor | None, Any]:
-        """Decodes all steps; see the class for shapes."""
+        """Decode all steps; see the class for shapes."""
         state, inputs = self.cell.state_of(state), ops.cast(inputs, self.compute_dtype)
         dropout_masks = self._draw_masks(inputs) if training else NO_DROPOUT
-        read = memory, memory_mask, self.cell.project(memory)
+        attended = memory, memory_mask, self.cell.project(memory)
         if self.cell.recurrent or dropout_masks.recurrent:
-            unrolled = self._step_by_step(
-                inputs, state, *read, dropout_masks, training, return_alignment
+            outputs, state, alignment = self._step_by_step(
+                inputs, state, *attended, dropout_masks, training, return_alignment
             )
         else:
-            unrolled = self.cell.all_steps(inputs, state, *read, dropout_masks, training)
-        outputs, state, alignment = unrolled
+            outputs, state, alignment = self.cell.all_steps(
+                inputs, state, *attended, dropout_masks, training
+            )
         return outputs, alignment if return_alignment else None, state
 
     def _draw_masks(self, inputs: Tensor) -> DropoutMasks:
-        """Dropout masks for one batch."""
+        """Draw the dropout masks of one batch."""
         ones = ops.ones((ops.shape(inputs)[0], self.cell.units), dtype=inputs.dtype)
 
         def masks(rate: float, count: int) -> tuple[Tensor, ...]:
-            draws = range(count if rate else 0)
-            return tuple(keras.random.dropout(ones, rate, seed=self.seed_generator) for _ in draws)
+            if not rate:
+                return ()
+            draw = keras.random.dropout
+            return tuple(draw(ones, rate, seed=self.seed_generator) for _ in range(count))
 
         layers = self.cell.layers
         return DropoutMasks(masks(self.dropout, layers - 1), masks(self.recurrent_dropout, layers))
@@ -154,5 +160,5 @@ class AttentionDecoder(Configured, keras.layers.Layer):
         return outputs[0], state, outputs[1] if return_alignment else None
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> None:
-        """The loss masks by the target's ids, so no mask is passed on."""
+        """Return None: the loss derives its mask from the target ids."""
         return None

@@ -1,4 +1,4 @@
-"""The encoder: stacked bidirectional LSTMs or GRUs over embedded source tokens."""
+"""An encoder of stacked bidirectional LSTMs or GRUs."""
 
 from typing import Any
 
@@ -14,30 +14,33 @@ from keras_attention.settings.layer_rules import MERGES, STATE_PARTS
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class BiLSTMEncoder(Configured, keras.layers.Layer):
-    """Stacked bidirectional LSTM: `memory_s = [forward_s; backward_s]` (Bahdanau et al. 2015, 3.2).
+    """Stacked bidirectional LSTMs: `memory_s = [forward_s; backward_s]` (Bahdanau et al. 2015).
 
-    From the second layer on, a layer's input is added to its output, so that deep encoders train.
+    See section 3.2 of the paper. Every layer except the bottom one adds its input to its output,
+    which makes deep encoders trainable.
 
     Args:
         units: width of each direction, a positive integer.
         layers: number of bidirectional layers, at least 1. Default 1.
-        merge: `"concat"` gives memory of width `2 * units`, `"sum"` of width `units`.
-        dropout: rate in [0, 1) on the input of every layer but the first. Default 0.
+        merge: `"concat"` for a memory of width `2 * units`, `"sum"` for width `units`. Default
+            `"concat"`.
         rnn: `"lstm"` or `"gru"`. Default `"lstm"`.
-        recurrent_dropout: rate in [0, 1) on every layer's previous `h`, one mask for all steps
-            of a sequence (Gal and Ghahramani 2016). Default 0.
-        layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
+        dropout: rate in [0, 1) on the input of every layer except the bottom one. Default 0.
+        recurrent_dropout: rate in [0, 1) on every layer's previous `h`, with one mask for all
+            steps of a sequence (Gal and Ghahramani 2016). Default 0.
+        layer_norm: whether to apply layer normalisation in the LSTMs (Ba et al. 2016). Default
+            `False`.
 
     Call arguments:
         inputs: float tensor `[B, S, E]`, embedded and padded on the right.
-        mask: boolean tensor `[B, S]`, True where the token is real. A padded step leaves the
-            state as it is. Taken from Keras's mask propagation when it is not given.
+        mask: boolean tensor `[B, S]`, True where the token is real. A padded step does not change
+            the state. Default: the mask that Keras propagates.
         training: whether dropout is active.
 
     Returns:
-        `(memory, states)`: memory `[B, S, M]`; states a tuple with one
-        `(forward_h, forward_c, backward_h, backward_c)` a layer, of GRUs `(forward_h, backward_h)`,
-        each `[B, units]`.
+        `(memory, states)`: the memory `[B, S, M]`, and for each layer a tuple
+        `(forward_h, forward_c, backward_h, backward_c)`, or `(forward_h, backward_h)` for GRUs,
+        of tensors `[B, units]`.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -87,14 +90,14 @@ class BiLSTMEncoder(Configured, keras.layers.Layer):
             layer_norm=self.layer_norm,
             recurrent_dropout=self.recurrent_dropout,
             dtype=self.dtype_policy,
-            name=self.rnn,  # else Keras counts all LSTMs, and exports of equal models differ
+            name=self.rnn,  # a name with Keras's counter would make exports of equal models differ
         )
         return keras.layers.Bidirectional(
             layer, merge_mode=self.merge, dtype=self.dtype_policy, name=f"bidirectional_{index}"
         )
 
     def build(self, input_shape: Any) -> None:
-        """Makes every layer's weights from the shape `[B, S, E]` of the inputs."""
+        """Create every layer's weights from the inputs' shape `[B, S, E]`."""
         shape = tuple(input_shape)
         for layer in self.bidirectionals:
             layer.build(shape)
@@ -107,13 +110,13 @@ class BiLSTMEncoder(Configured, keras.layers.Layer):
 
     @property
     def memory_width(self) -> int:
-        """Width `M` of the memory."""
+        """The width `M` of the memory."""
         return self.units * (2 if self.merge == "concat" else 1)
 
     def call(
         self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
     ) -> tuple[Tensor, tuple[tuple[Tensor, ...], ...]]:
-        """Reads the whole source; see the class for shapes."""
+        """Encode the source; see the class for shapes."""
         memory, states = inputs, []
         for index, layer in enumerate(self.bidirectionals):
             below = memory if index == 0 else self.dropouts[index - 1](memory, training=training)
@@ -123,11 +126,11 @@ class BiLSTMEncoder(Configured, keras.layers.Layer):
         return memory, tuple(states)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
-        """Memory keeps the inputs' mask; the states have none."""
+        """Return the inputs' mask for the memory, and None for every state."""
         return mask, ((None,) * self._state_tensors,) * self.layers
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shapes of the memory and of every layer's states."""
+        """Return the shapes of the memory and of every layer's states."""
         batch, steps = input_shape[:2]
         states = (((batch, self.units),) * self._state_tensors,) * self.layers
         return (batch, steps, self.memory_width), states

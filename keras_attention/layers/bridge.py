@@ -1,4 +1,4 @@
-"""The bridge: from the encoder's final states to the decoder's first."""
+"""The bridge from the encoder's final states to the decoder's first states."""
 
 from typing import Any
 
@@ -13,33 +13,33 @@ from keras_attention.settings.layer_rules import BRIDGES
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class Bridge(Configured, keras.layers.Layer):
-    """Makes the decoder's initial states out of the encoder's final ones.
+    """A layer that computes the decoder's first states from the encoder's final states.
 
-    Decoder layer `i` starts from encoder layer `i`, or from the encoder's top layer where the
-    decoder is the deeper of the two. A layer that reads in one direction has no `backward`.
+    Decoder layer `i` starts from encoder layer `i`, or from the encoder's top layer if the decoder
+    has more layers. For an encoder layer of one direction, leave out `backward` below.
 
-    - `"dense"`: `h = tanh(W [forward_h; backward_h])` (Bahdanau et al. 2015, A.2.2) and, of
+    - `"dense"`: `h = tanh(W [forward_h; backward_h])` (Bahdanau et al. 2015, A.2.2) and, for
       LSTMs, `c = V [forward_c; backward_c]`.
-    - `"copy"`: `[forward; backward]` where that has the decoder's width, `forward + backward`
-      where each direction has it.
-    - `"zero"`: zeros; the decoder learns of the source through attention alone.
+    - `"copy"`: `[forward; backward]` if their widths add up to the decoder's, or
+      `forward + backward` if each has the decoder's width.
+    - `"zero"`: zeros. The decoder receives the source through attention only.
 
     Args:
         units: the decoder's width, a positive integer.
         layers: number of decoder layers. Default 1.
-        kind: which of them. Default `"dense"`.
-        state_parts: tensors in the state of a layer: 2 of LSTMs, 1 of GRUs. Default 2.
+        kind: `"dense"`, `"copy"` or `"zero"`. Default `"dense"`.
+        state_parts: tensors in the state of a layer: 2 for LSTMs, 1 for GRUs. Default 2.
 
     Call arguments:
-        states: a tuple with one `(forward_h, forward_c, backward_h, backward_c)`, or `(h, c)`, for
-            every encoder layer, each `[B, encoder units]`; of GRUs without `c`. An encoder that has
-            no `c` may give an LSTM one tensor alone, of which both `h` and `c` are made.
+        states: for each encoder layer a tuple `(forward_h, forward_c, backward_h, backward_c)` or
+            `(h, c)`, without `c` for GRUs, of tensors `[B, encoder units]`. An encoder without `c`
+            may pass a single tensor to an LSTM decoder, which computes both `h` and `c` from it.
 
     Returns:
-        A tuple with one `(h, c)`, or `(h,)`, for every decoder layer, each `[B, units]`.
+        For each decoder layer a tuple `(h, c)`, or `(h,)`, of tensors `[B, units]`.
 
     Raises:
-        ValueError: on an unknown `kind`, or on widths that `"copy"` cannot fit.
+        ValueError: if `kind` is unknown, or if no width of the encoder fits `"copy"`.
 
     Example:
     >>> import numpy as np
@@ -78,7 +78,7 @@ class Bridge(Configured, keras.layers.Layer):
         )
 
     def build(self, states_shape: Any) -> None:
-        """Makes the weights, or checks the widths, from the shapes of the encoder's states."""
+        """Create the weights, or check the widths, from the shapes of the encoder's states."""
         for index in range(self.layers):
             shapes = states_shape[min(index, len(states_shape) - 1)]
             parts = self._parts(shapes)
@@ -88,13 +88,13 @@ class Bridge(Configured, keras.layers.Layer):
                     dense.build((None, sum(shape[-1] for shape in part)))
             elif self.kind == "copy" and self.units not in (width, joined):
                 raise ValueError(
-                    f"kind='copy' needs `units` of {width} or {joined}, the width of a direction "
-                    f"of the encoder or of all. Received: units={self.units}."
+                    f"`units` must be {width} or {joined} with kind='copy': the width of one "
+                    f"direction of the encoder, or of all. Received: units={self.units}."
                 )
         self.built = True
 
     def call(self, states: Any) -> tuple[tuple[Tensor, ...], ...]:
-        """Bridges every decoder layer; see the class for shapes."""
+        """Compute the state of every decoder layer; see the class for shapes."""
         bridges = {"dense": self._dense_state, "copy": self._copy_state, "zero": self._zero_state}
         bridge, above = bridges[self.kind], len(states) - 1
         return tuple(
@@ -102,7 +102,7 @@ class Bridge(Configured, keras.layers.Layer):
         )
 
     def _parts(self, state: Any) -> list[Any]:
-        """All `h` of a layer's state and, of LSTMs, all `c`."""
+        """Split a layer's state into a list of all `h` and, for LSTMs, a list of all `c`."""
         stride = min(self.state_parts, len(state))
         return [state[min(part, stride - 1) :: stride] for part in range(self.state_parts)]
 
@@ -111,8 +111,8 @@ class Bridge(Configured, keras.layers.Layer):
         return denses if self.state_parts == 1 else [*denses, self.dense_c[index]]
 
     def _dense_state(self, index: int, parts: list[Any]) -> tuple[Tensor, ...]:
-        both = zip(self._denses(index), parts, strict=True)
-        return tuple(dense(ops.concatenate(part, axis=-1)) for dense, part in both)
+        pairs = zip(self._denses(index), parts, strict=True)
+        return tuple(dense(ops.concatenate(part, axis=-1)) for dense, part in pairs)
 
     def _copy_state(self, index: int, parts: list[Any]) -> tuple[Tensor, ...]:
         if parts[0][0].shape[-1] == self.units:
@@ -125,6 +125,6 @@ class Bridge(Configured, keras.layers.Layer):
         return (zeros,) * self.state_parts
 
     def compute_output_shape(self, states_shape: Any) -> Any:
-        """Shapes of every decoder layer's state."""
+        """Return the shapes of every decoder layer's state."""
         batch = states_shape[0][0][0]
         return (((batch, self.units),) * self.state_parts,) * self.layers

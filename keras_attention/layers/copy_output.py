@@ -1,4 +1,4 @@
-"""Copying from the source through the alignment (See et al., 2017)."""
+"""Copying of source tokens through the alignment (See et al. 2017)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,27 +9,27 @@ from keras import ops
 
 from keras_attention.attention.base.configured import Configured
 from keras_attention.ops.masking import Tensor
+from keras_attention.settings.arguments import checked_units
 from keras_attention.special_tokens import PAD_ID, UNKNOWN_ID
 
 _LEAST = 1e-9
-"""The smallest probability of a copied token whose logarithm is taken."""
+"""The smallest probability of copying, so that its logarithm is finite."""
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class CopyOutput(Configured, keras.layers.Layer):
-    """Pointer-generator output: a token is said, or copied from where the decoder looks.
+    """Pointer-generator output: generate a token from the vocabulary, or copy a source token.
 
     `p(y) = g softmax(logits)_y + (1 - g) sum_{s: target_of(x_s) = y} alignment_s` (See et al.
-    2017, equation 9), with the gate `g = sigmoid(w . output + b)` read off the decoder's output.
-    The paper's gate reads context, state and input (its equation 8); the attentional vector and
-    the deep output are made of them, and `h` alone, of attention placed before the LSTM without a
-    deep output, has read them.
+    2017, equation 9), with the gate `g = sigmoid(w . output + b)` of the decoder's output. In the
+    paper the gate depends on context, state and input (equation 8). The decoder's output here,
+    whether attentional vector, deep output or `h`, depends on all three.
 
-    A source token that the target vocabulary does not have is copied as `<unk>`. Where the model's
-    `SearchSettings.replace_unknown` says so, as recipes that copy do, translators and exports put
-    the source token there that the `<unk>` is aligned with: together they are the paper's
-    vocabulary extended by the source. For that to be the right one, training needs to know which
-    it is: with `pointers` an `<unk>` that points elsewhere is another token, as in the paper.
+    A source token that is not in the target vocabulary is copied as `<unk>`. With
+    `SearchSettings.replace_unknown`, which recipes that copy set, translators and exports replace
+    that `<unk>` with the source token of the largest weight. Together this is the paper's
+    vocabulary extended by the source. Training learns which source token is right through
+    `pointers`: an `<unk>` copied from another place counts as a different token, as in the paper.
 
     Args:
         source_vocabulary_size: number of source ids.
@@ -38,11 +38,12 @@ class CopyOutput(Configured, keras.layers.Layer):
     Call arguments:
         logits: float tensor `[N, V]` or `[B, T, V]`.
         outputs: the decoder's outputs `[N, D]` or `[B, T, D]`.
-        alignment: `[N, S]` or `[B, T, S]`, where `N = B * K` for `K` hypotheses a source.
+        alignment: `[N, S]` or `[B, T, S]`, where `N = B * K` for `K` hypotheses per source.
         copies: `target_ids` of the source, `[B, S]`.
-        pointers: optional, 1 where an unknown token of the target to be predicted equals a source
-            token, else 0, `[B, T, S]`. In a step with a 1 the probability of `<unk>` is that of
-            copying from there; what else would be `<unk>` counts as padding, which is never right.
+        pointers: optional, `[B, T, S]`: 1 where the target token to be predicted is unknown and
+            equals the source token, else 0. In a step with a 1, the probability of `<unk>` is that
+            of copying from those places. The remaining probability of `<unk>` moves to the
+            padding id, which is never the right prediction.
 
     Returns:
         Log-probabilities of the shape of `logits`, float32.
@@ -70,8 +71,12 @@ class CopyOutput(Configured, keras.layers.Layer):
         self, source_vocabulary_size: int, target_vocabulary_size: int, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.source_vocabulary_size = source_vocabulary_size
-        self.target_vocabulary_size = target_vocabulary_size
+        self.source_vocabulary_size = checked_units(
+            source_vocabulary_size, "source_vocabulary_size"
+        )
+        self.target_vocabulary_size = checked_units(
+            target_vocabulary_size, "target_vocabulary_size"
+        )
         self.gate = keras.layers.Dense(1, dtype=self.dtype_policy, name="gate")
 
     def build(
@@ -82,7 +87,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         copies_shape: Any = None,
         pointers_shape: Any = None,
     ) -> None:
-        """Makes the gate for outputs `[..., D]`, and the table of target ids, all `<unk>`."""
+        """Create the gate for outputs `[..., D]`, and a table of target ids, all `<unk>`."""
         self.gate.build((None, outputs_shape[-1]))
         self.targets = self.add_weight(
             shape=(self.source_vocabulary_size,),
@@ -95,22 +100,23 @@ class CopyOutput(Configured, keras.layers.Layer):
         self.built = True
 
     def set_targets(self, targets: Sequence[int]) -> None:
-        """Says what each source id is in the target vocabulary: `source_vocabulary_size` ids.
+        """Set the target id of each source id, `source_vocabulary_size` ids in all.
 
         Raises:
-            ValueError: if their number is another, or one is no target id.
+            ValueError: if the number of ids differs, or one is not a target id.
         """
         table = np.asarray(targets)
         fits = table.shape == (self.source_vocabulary_size,)
         if not fits or table.min() < 0 or table.max() >= self.target_vocabulary_size:
+            values = f" from {table.min()} to {table.max()}" if table.size else ""
             raise ValueError(
-                f"`targets` must be {self.source_vocabulary_size} ids below "
-                f"{self.target_vocabulary_size}. Received: {table.size} ids up to {table.max()}."
+                f"`targets` must be {self.source_vocabulary_size} ids from 0 to "
+                f"{self.target_vocabulary_size - 1}. Received: shape {table.shape}{values}."
             )
         self.targets.assign(table.astype("int32"))
 
     def target_ids(self, source: Tensor) -> Tensor:
-        """What source ids `[B, S]` are when they are copied: target ids `[B, S]`."""
+        """Return the target ids `[B, S]` that source ids `[B, S]` are copied as."""
         return ops.take(self.targets, ops.cast(source, "int32"), axis=0)
 
     def call(
@@ -121,7 +127,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         copies: Tensor,
         pointers: Tensor | None = None,
     ) -> Tensor:
-        """Mixes both distributions; see the class for shapes."""
+        """Mix both distributions; see the class for shapes."""
         gate = ops.cast(self.gate(outputs), "float32")
         from_vocabulary = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         copied = ops.reshape(self._copied(alignment, copies), ops.shape(from_vocabulary))
@@ -131,7 +137,8 @@ class CopyOutput(Configured, keras.layers.Layer):
         alignment, pointers = (ops.cast(x, "float32") for x in (alignment, pointers))
         right = ops.sum(alignment * pointers, axis=-1, keepdims=True)
         pointed = ops.max(pointers, axis=-1, keepdims=True) > 0
-        # An <unk> that is said, or copied from elsewhere, is another token: as padding.
+        # An <unk> from the vocabulary, or copied from another place, is wrong: move its
+        # probability to padding.
         unknown = slice(UNKNOWN_ID, UNKNOWN_ID + 1)
         elsewhere = _mix(gate, from_vocabulary[..., unknown], copied[..., unknown] - right)
         from_there = ops.log_sigmoid(-gate) + ops.log(ops.maximum(right, _LEAST))
@@ -140,9 +147,9 @@ class CopyOutput(Configured, keras.layers.Layer):
         return ops.where(pointed & (ids == PAD_ID), _log_sum(mixed, elsewhere), mixed)
 
     def _copied(self, alignment: Tensor, copies: Tensor) -> Tensor:
-        """Probabilities `[B, N, V]` of the tokens that the alignment points at."""
+        """Return the probabilities `[B, N / B, V]` of copying each target token."""
         sources, steps = ops.shape(copies)
-        # Of no source there is no row, and -1 would have no meaning.
+        # In an empty batch -1 is ambiguous, so use 0.
         rows = -1 if copies.shape[0] is None or copies.shape[0] else 0
         by_source = ops.reshape(ops.cast(alignment, "float32"), (sources, rows, steps))
         return ops.matmul(by_source, ops.one_hot(copies, self.target_vocabulary_size))
@@ -155,12 +162,12 @@ class CopyOutput(Configured, keras.layers.Layer):
         copies_shape: Any = None,
         pointers_shape: Any = None,
     ) -> Any:
-        """The shape of the logits."""
+        """Return the shape of the logits."""
         return logits_shape
 
 
 def _mix(gate: Tensor, from_vocabulary: Tensor, copied: Tensor) -> Tensor:
-    """Mix log-probabilities `from_vocabulary` with probabilities `copied`, by the gate."""
+    """Mix the log-probabilities `from_vocabulary` and the probabilities `copied` by the gate."""
     return _log_sum(
         ops.log_sigmoid(gate) + from_vocabulary,
         ops.log_sigmoid(-gate) + ops.log(ops.maximum(copied, _LEAST)),
@@ -168,6 +175,6 @@ def _mix(gate: Tensor, from_vocabulary: Tensor, copied: Tensor) -> Tensor:
 
 
 def _log_sum(one: Tensor, other: Tensor) -> Tensor:
-    """`log(exp(one) + exp(other))`, of operators that every runtime has."""
+    """Return `log(exp(one) + exp(other))`, with operators that every runtime has."""
     larger = ops.stop_gradient(ops.maximum(one, other))
     return larger + ops.log(ops.exp(one - larger) + ops.exp(other - larger))

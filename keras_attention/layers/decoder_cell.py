@@ -1,4 +1,4 @@
-"""What every decoder cell shares: its mechanism, and what a loop over time may ask of it."""
+"""The base class of decoder cells, and the dropout masks that they apply."""
 
 from typing import Any, NamedTuple
 
@@ -10,11 +10,11 @@ from keras_attention.settings.arguments import checked_units
 
 
 class DropoutMasks(NamedTuple):
-    """Dropout masks that serve every step of a sequence (Gal and Ghahramani 2016).
+    """Dropout masks for all steps of a sequence (Gal and Ghahramani 2016).
 
     Attributes:
-        between: one mask `[B, units]` for the input of every layer but the first, or `()`.
-        recurrent: one mask `[B, units]` for the previous `h` of every layer, or `()`.
+        between: a mask `[B, units]` for the input of each layer except the bottom one, or `()`.
+        recurrent: a mask `[B, units]` for the previous `h` of each layer, or `()`.
     """
 
     between: tuple[Tensor, ...] = ()
@@ -25,11 +25,12 @@ NO_DROPOUT = DropoutMasks()
 
 
 class DecoderCell(Configured, keras.layers.Layer):
-    """Base class of one decoder step; search, exports and `AttentionDecoder` call nothing else.
+    """Base class of decoder cells: one decoder step, for `AttentionDecoder`, search and exports.
 
-    A cell overrides `build`, `initial_state`, `state_structure`, `call` and, unless it is always
-    `recurrent`, `all_steps`. Its state is a nested tuple of tensors `[B, ...]`, whose shapes and
-    dtypes no step changes: searches repeat, reorder and drop the rows, exports name the tensors.
+    A subclass overrides `build`, `initial_state`, `state_structure`, `call` and, unless it is
+    always `recurrent`, `all_steps`. Its state is a nested tuple of tensors `[B, ...]`. A step must
+    not change their shapes and dtypes, because searches repeat, reorder and drop their rows and
+    exports name them.
 
     Args:
         units: width of every layer, a positive integer.
@@ -38,19 +39,19 @@ class DecoderCell(Configured, keras.layers.Layer):
 
     Call arguments:
         inputs: float tensor `[B, E]`, the embedded previous token.
-        state: what the step before returned, or `initial_state`.
+        state: the state that the previous step, or `initial_state`, returned.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
-        keys: `project(memory)`; computed when it is not given.
+        keys: `project(memory)`; computed if it is None.
         dropout_masks: the `DropoutMasks` of the sequence.
-        training: whether this is training.
+        training: whether the step belongs to training.
 
     Returns:
         `(output, state, alignment)`: `[B, output_width]`, the next state, `[B, S]`.
     """
 
     takes_dropout_masks = True
-    """Whether a step heeds its `dropout_masks`; other cells drop out by themselves."""
+    """Whether a step applies its `dropout_masks`; False for a cell with its own dropout."""
 
     def __init__(
         self,
@@ -67,46 +68,46 @@ class DecoderCell(Configured, keras.layers.Layer):
 
     @property
     def state_parts(self) -> int:
-        """How many tensors of a layer's state the bridge makes; 0 for a state of another kind."""
+        """The number of tensors per layer that the bridge computes; 0 if there is no bridge."""
         return 2
 
     @property
     def recurrent(self) -> bool:
-        """Whether a step's output needs that of the step before, so that all steps need a loop."""
+        """Whether a step depends on the previous step's output, so that the steps need a loop."""
         return False
 
     @property
     def output_width(self) -> int:
-        """Width of the output that predicts."""
+        """The width of the output."""
         return self.units
 
     @property
     def longest(self) -> int | None:
-        """How many steps a state has room for; `None` for any number."""
+        """The largest number of steps that a state can hold, or `None` for no limit."""
         return None
 
     def project(self, memory: Tensor) -> Tensor:
-        """Keys of `memory`, made once for all steps; the memory itself without attention."""
+        """Return the keys of `memory` for all steps, or `memory` itself without attention."""
         return memory if self.attention is None else self.attention.project(memory)
 
     def initial_state(
         self, bridged: Any, memory: Tensor | None = None, memory_mask: Tensor | None = None
     ) -> Any:
-        """The first step's state, of one hypothesis a source.
+        """Return the state of the first step, with one row per source.
 
         Args:
-            bridged: what the bridge made, `()` where `state_parts` is 0.
+            bridged: the bridge's outputs, or `()` if `state_parts` is 0.
             memory: `[B, S, M]`.
             memory_mask: `[B, S]`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `initial_state`.")
 
     def state_structure(self) -> Any:
-        """The nesting of the state, with a 0 for each tensor."""
+        """Return the state's nesting, with a 0 in place of each tensor."""
         raise NotImplementedError(f"{type(self).__name__} must define `state_structure`.")
 
     def state_of(self, nested: Any) -> Any:
-        """The state in `nested`; Keras makes lists of it when it reloads a functional model."""
+        """Return `nested` in the nesting of the state: Keras reloads tuples as lists."""
         tensors = keras.tree.flatten(nested)
         return keras.tree.pack_sequence_as(self.state_structure(), tensors)
 
@@ -120,7 +121,7 @@ class DecoderCell(Configured, keras.layers.Layer):
         dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, Any, Tensor]:
-        """All steps of a cell that is not `recurrent`: what `call` gives one after the other.
+        """Run all steps at once, if the cell is not `recurrent`, with the results of `call`.
 
         Args:
             inputs: `[B, T, E]`.
@@ -128,8 +129,8 @@ class DecoderCell(Configured, keras.layers.Layer):
             memory: `[B, S, M]`.
             memory_mask: `[B, S]`, or None.
             keys: `project(memory)`.
-            dropout_masks: as `call` takes it, without `recurrent`.
-            training: whether this is training.
+            dropout_masks: as in `call`, without `recurrent`.
+            training: whether the steps belong to training.
 
         Returns:
             `(outputs, state, alignment)`: `[B, T, output_width]`, the last state, `[B, T, S]`.

@@ -1,4 +1,4 @@
-"""One step of GNMT's decoder: deep, and attended from its bottom layer."""
+"""One step of GNMT's decoder, whose bottom layer attends."""
 
 from typing import Any
 
@@ -12,33 +12,33 @@ from keras_attention.layers.attention_cell import AttentionCell
 class GNMTCell(AttentionCell):
     """The decoder step of Google's translation system (Wu et al. 2016, section 3).
 
-    The bottom layer's previous `h` is the query, and the context enters every layer beside its
-    input, so that the attention of a step does not wait for the layers above. From the third layer
-    on, a layer's input is added to its output (section 3.1). The top layer's `h` is the output.
+    The bottom layer's previous `h` is the query, so a step can attend before its upper layers run.
+    The context is concatenated to every layer's input. The third layer and those above it add
+    their input to their output (section 3.1). The top layer's `h` is the output.
 
     Args:
         units: width of every layer, a positive integer.
         attention: an `AttentionMechanism`.
         layers: number of layers; the paper has 8. Default 2.
-        rnn: `"lstm"` or `"gru"`. Default `"lstm"`, the paper's.
-        attention_units: width of the deep output; default `units`.
-        deep_output: as `AttentionCell` takes it. Default `False`.
-        layer_norm: whether the LSTMs are layer-normalised. Default `False`.
+        rnn: `"lstm"` (as in the paper) or `"gru"`. Default `"lstm"`.
+        attention_units: width of the deep output. Default `units`.
+        deep_output: as for `AttentionCell`. Default `False`.
+        layer_norm: whether to apply layer normalisation in the LSTMs. Default `False`.
 
     Call arguments:
         inputs: float tensor `[B, E]`, the embedded previous token.
         state: a `DecoderState`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
-        keys: `project(memory)`; computed when it is not given.
+        keys: `project(memory)`; computed if it is None.
         dropout_masks: the `DropoutMasks` of the sequence.
-        training: whether this is training.
+        training: whether the step belongs to training.
 
     Returns:
         `(output, state, alignment)`: `[B, output_width]`, a `DecoderState`, `[B, S]`.
 
     Raises:
-        TypeError: if `attention` is no mechanism.
+        TypeError: if `attention` is not a mechanism.
         ValueError: if an argument is out of range.
 
     Example:
@@ -88,7 +88,7 @@ class GNMTCell(AttentionCell):
         return True
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
+        """Return the arguments that rebuild this layer."""
         config = super().get_config()
         del config["placement"], config["input_feeding"]
         return config

@@ -1,4 +1,4 @@
-"""GNMT's encoder: one bidirectional LSTM under a stack of residual ones."""
+"""GNMT's encoder: a bidirectional bottom layer and a stack of residual layers."""
 
 from typing import Any
 
@@ -16,30 +16,32 @@ from keras_attention.settings.layer_rules import MERGES, STATE_PARTS, direction_
 class GNMTEncoder(Configured, keras.layers.Layer):
     """The encoder of Google's translation system (Wu et al. 2016, sections 3.1 and 3.2).
 
-    The bottom layer reads the source in both directions, those above from left to right. From the
-    third layer on, a layer's input is added to its output.
+    The bottom layer reads the source in both directions; the layers above read it from left to
+    right. The third layer and those above it add their input to their output.
 
     Args:
-        units: width of every layer, a positive integer; with `merge="concat"` even, since each
-            direction of the bottom layer takes half of it.
-        layers: number of layers, the bidirectional one among them; the paper has 8. Default 2.
-        merge: `"concat"` or `"sum"` of the bottom layer's directions. Default `"concat"`.
-        dropout: rate in [0, 1) on the input of every layer but the first. Default 0.
+        units: width of every layer, a positive integer; even with `merge="concat"`, which halves
+            it for each direction of the bottom layer.
+        layers: number of layers, including the bidirectional one; the paper has 8. Default 2.
+        merge: how to join the bottom layer's directions, `"concat"` or `"sum"`. Default
+            `"concat"`.
         rnn: `"lstm"` or `"gru"`. Default `"lstm"`.
-        recurrent_dropout: rate in [0, 1) on every layer's previous `h`, one mask for all steps
-            of a sequence (Gal and Ghahramani 2016). Default 0.
-        layer_norm: whether the LSTMs are layer-normalised (Ba et al. 2016). Default `False`.
+        dropout: rate in [0, 1) on the input of every layer except the bottom one. Default 0.
+        recurrent_dropout: rate in [0, 1) on every layer's previous `h`, with one mask for all
+            steps of a sequence (Gal and Ghahramani 2016). Default 0.
+        layer_norm: whether to apply layer normalisation in the LSTMs (Ba et al. 2016). Default
+            `False`.
 
     Call arguments:
         inputs: float tensor `[B, S, E]`, embedded and padded on the right.
-        mask: boolean tensor `[B, S]`, True where the token is real. A padded step leaves the
-            state as it is. Taken from Keras's mask propagation when it is not given.
+        mask: boolean tensor `[B, S]`, True where the token is real. A padded step does not change
+            the state. Default: the mask that Keras propagates.
         training: whether dropout is active.
 
     Returns:
-        `(memory, states)`: memory `[B, S, units]`; states a tuple with
-        `(forward_h, forward_c, backward_h, backward_c)` of the bottom layer and one `(h, c)` for
-        each layer above; of GRUs without `c`.
+        `(memory, states)`: the memory `[B, S, units]`, and a tuple with
+        `(forward_h, forward_c, backward_h, backward_c)` for the bottom layer and `(h, c)` for each
+        layer above, without `c` for GRUs.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -99,7 +101,7 @@ class GNMTEncoder(Configured, keras.layers.Layer):
         )
 
     def build(self, input_shape: Any) -> None:
-        """Makes every layer's weights from the shape `[B, S, E]` of the inputs."""
+        """Create every layer's weights from the inputs' shape `[B, S, E]`."""
         shape = tuple(input_shape)
         self.bidirectional.build(shape)
         for lstm in self.lstms:
@@ -109,7 +111,7 @@ class GNMTEncoder(Configured, keras.layers.Layer):
     def call(
         self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
     ) -> tuple[Tensor, tuple[tuple[Tensor, ...], ...]]:
-        """Reads the whole source; see the class for shapes."""
+        """Encode the source; see the class for shapes."""
         memory, *bottom = self.bidirectional(inputs, mask=mask, training=training)
         states = [tuple(bottom)]
         for index, (lstm, dropout) in enumerate(zip(self.lstms, self.dropouts, strict=True)):
@@ -120,12 +122,12 @@ class GNMTEncoder(Configured, keras.layers.Layer):
         return memory, tuple(states)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
-        """Memory keeps the inputs' mask; the states have none."""
+        """Return the inputs' mask for the memory, and None for every state."""
         parts = STATE_PARTS[self.rnn]
         return mask, ((None,) * 2 * parts, *((None,) * parts,) * (self.layers - 1))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shapes of the memory and of every layer's states."""
+        """Return the shapes of the memory and of every layer's states."""
         batch, steps = input_shape[:2]
         parts = STATE_PARTS[self.rnn]
         bottom = ((batch, direction_units(self.units, self.merge)),) * 2 * parts

@@ -1,4 +1,4 @@
-"""An LSTM step with layer normalisation."""
+"""An LSTM cell with layer normalisation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from keras_attention.ops.recurrence import lstm_step
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LayerNormLSTMCell(keras.layers.LSTMCell):
-    """LSTM step with layer normalisation (Ba et al. 2016, equations 20 to 22).
+    """LSTM cell with layer normalisation (Ba et al. 2016, equations 20 to 22).
 
     `i, f, g, o = LN(W x) + LN(U h) + b`; `c' = f * c + i * g`; `h' = o * tanh(LN(c'))`.
 
     Args:
         units: width of the state, a positive integer.
-        **kwargs: as `keras.layers.LSTMCell` takes them, `recurrent_dropout` among them.
+        **kwargs: arguments of `keras.layers.LSTMCell`, such as `recurrent_dropout`.
 
     Call arguments:
         inputs: float tensor `[B, E]`.
@@ -49,7 +49,7 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
         }
 
     def build(self, input_shape: Any) -> None:
-        """Makes the LSTM's weights and three gains."""
+        """Create the LSTM's weights and those of three normalisations."""
         super().build(input_shape)
         for name, width in (("inputs", 4), ("recurrent", 4), ("cell", 1)):
             self.norms[name].build((None, width * self.units))
@@ -58,22 +58,22 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
     def call(
         self, inputs: Tensor, states: Any, training: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
-        """Takes one step; see the class for shapes."""
+        """Run one step; see the class for shapes."""
         h, c = states
         if training and self.recurrent_dropout:
-            h = h * self.get_recurrent_dropout_mask(h)[0]  # Keras draws one a gate
+            h = h * self.get_recurrent_dropout_mask(h)[0]  # Keras draws one mask per gate
         recurrent = ops.matmul(h, self.recurrent_kernel)
         h, c = self.next_state(self.project_inputs(inputs), recurrent, (h, c))
         return h, [h, c]
 
     def project_inputs(self, inputs: Tensor) -> Tensor:
-        """Return what inputs `[B, E]` add to the gates, `[B, 4 * units]`."""
+        """Return the inputs' share of the gates, `LN(W x) + b` `[B, 4 * units]`."""
         kernel, bias = (ops.cast(weight, inputs.dtype) for weight in (self.kernel, self.bias))
         return self.norms["inputs"](ops.matmul(inputs, kernel)) + bias
 
     def next_state(
         self, projected: Tensor, recurrent: Tensor, state: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Return `(h, c)` for what the inputs add and for `U h`, each `[B, 4 * units]`."""
+        """Return `(h, c)` from `project_inputs(x)` and `U h`, each `[B, 4 * units]`."""
         gates = projected + self.norms["recurrent"](recurrent)
         return lstm_step(gates, state[1], self.norms["cell"])

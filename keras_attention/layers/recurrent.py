@@ -1,4 +1,4 @@
-"""The recurrent layers that encoders and decoder cells are made of: LSTMs and GRUs."""
+"""LSTM and GRU layers for encoders and decoder cells."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,18 +22,18 @@ def make_recurrent(
     dtype: Any,
     **kwargs: Any,
 ) -> keras.layers.RNN:
-    """Return a layer over time that returns all outputs and its state; `.cell` is one step.
+    """Return a layer that returns all its outputs and its last state; its `.cell` is one step.
 
     Args:
         units: width of the state, a positive integer.
-        rnn: `"lstm"`, or `"gru"` with the reset after the product, as cuDNN has it.
-        layer_norm: whether the step is a `LayerNormLSTMCell`.
+        rnn: `"lstm"`, or `"gru"` with the reset after the product, as in cuDNN.
+        layer_norm: whether the cell is a `LayerNormLSTMCell`.
         recurrent_dropout: rate in [0, 1) on the previous `h`.
-        dtype: policy of the layer and of its cell.
-        **kwargs: as `keras.layers.RNN` takes them.
+        dtype: dtype policy of the layer and its cell.
+        **kwargs: arguments of `keras.layers.RNN`.
 
     Raises:
-        SettingError: if there is no such kind, or a GRU is to be layer-normalised.
+        SettingError: if `rnn` is unknown, or if layer normalisation is set for a GRU.
     """
     check_rnn(rnn, layer_norm)
     over_time = {"return_sequences": True, "return_state": True, "dtype": dtype, **kwargs}
@@ -47,10 +47,10 @@ def make_recurrent(
 def masked_step(
     cell: Any, inputs: Tensor, state: Sequence[Tensor], mask: Tensor | None
 ) -> tuple[Tensor, ...]:
-    """Take one step whose gates see the previous `h` times `mask`.
+    """Run one step whose gates receive the previous `h` times `mask`.
 
     Args:
-        cell: the `.cell` of what `make_recurrent` returned.
+        cell: the `.cell` of a layer that `make_recurrent` returned.
         inputs: `[B, E]`.
         state: `(h, c)` or `(h,)`, each `[B, units]`.
         mask: dropout mask `[B, units]`, or `None`.

@@ -8,16 +8,16 @@ from keras_attention.attention.base.attention_mechanism import Tensor
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TokenEmbedding(keras.layers.Embedding):
-    """Keras's `Embedding` with a gradient that adds up a token's occurrences first.
+    """Keras's `Embedding`, with a gradient that sums the occurrences of a token.
 
-    TensorFlow gives an embedding a sparse gradient with one row an occurrence, and Keras's Adam
-    squares those rows before it adds them, which is not Adam wherever a token occurs twice. Here
-    the optimizer sees the sum.
+    TensorFlow's gradient of an embedding is sparse, with one row per occurrence of a token. Keras's
+    Adam squares those rows before it adds them, which is wrong if a token occurs twice. With this
+    layer the optimizer receives the sum.
 
     Args:
         input_dim: number of ids.
         output_dim: width of the embedding.
-        **kwargs: as `keras.layers.Embedding` takes them.
+        **kwargs: arguments of `keras.layers.Embedding`.
 
     Call arguments:
         inputs: integer ids of any shape.
@@ -33,23 +33,23 @@ class TokenEmbedding(keras.layers.Embedding):
     """
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Looks the ids up."""
+        """Return the embeddings of the ids."""
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs)
         ids = ops.cast(inputs, "int32")
         return ops.cast(_dense_lookup(self.embeddings, ids), self.compute_dtype)
 
     def similarities(self, outputs: Tensor) -> Tensor:
-        """Products of `outputs` `[..., output_dim]` with every embedding, `[..., input_dim]`."""
+        """Return the products `[..., input_dim]` of `outputs` `[..., output_dim]` and the table."""
         table = ops.cast(ops.convert_to_tensor(self.embeddings), self.compute_dtype)
         return ops.matmul(outputs, ops.transpose(table))
 
 
 def _dense_lookup(table: Tensor, ids: Tensor) -> Tensor:
-    """Return the rows of `table` `[V, E]` at `ids`; the gradient is one dense `[V, E]`.
+    """Return the rows of `table` `[V, E]` at `ids`, with a dense gradient `[V, E]`.
 
-    A reshape, even to the same shape, turns the sparse gradient of the lookup into a dense one. A
-    `tf.custom_gradient` would do the same, but TensorFlow then never frees the graph it is in.
+    A reshape, even to the same shape, makes the sparse gradient of the lookup dense. A
+    `tf.custom_gradient` would work too, but TensorFlow then never frees the graph that has it.
     """
     import tensorflow as tf
 

@@ -1,1 +1,1 @@
-"""The models that `fit` trains, and their settings."""
+"""`Seq2Seq`, its settings, ensembles, and the memory that the decoder attends to."""

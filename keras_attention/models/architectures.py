@@ -1,4 +1,4 @@
-"""Make the encoder, the bridge and the decoder that the settings of a `Seq2Seq` name."""
+"""Creation of encoder, bridge and decoder from the settings of a `Seq2Seq`."""
 
 from typing import Any
 
@@ -20,69 +20,75 @@ _TRANSFORMER = ("heads", "feed_forward", "dropout")
 
 
 def make_encoder(settings: Seq2SeqConfig, dtype: Any) -> keras.layers.Layer:
-    """Return the encoder that the settings name or hold, for `run_encoder`.
+    """Return the encoder that the settings name or contain, for `run_encoder`.
 
     Raises:
-        TypeError: if it is something else.
+        TypeError: if `settings.encoder` is neither a name nor a Keras layer.
     """
     if not isinstance(settings.encoder, str):
-        return _checked_part(settings.encoder, "encoder", keras.layers.Layer)
+        return _check_type(settings.encoder, "encoder", keras.layers.Layer)
     units = settings.units
     shared = {"layers": settings.encoder_layers, "dtype": dtype, "name": "encoder"}
     if settings.encoder == "transformer":
-        return TransformerEncoder(units, **_named(settings, *_TRANSFORMER), **shared)
-    options = _named(settings, "rnn", "merge", "dropout", "recurrent_dropout", "layer_norm")
+        return TransformerEncoder(units, **_select(settings, *_TRANSFORMER), **shared)
+    options = _select(settings, "rnn", "merge", "dropout", "recurrent_dropout", "layer_norm")
     if settings.encoder == "gnmt":
         return GNMTEncoder(units, **options, **shared)
     return BiLSTMEncoder(direction_units(units, settings.merge), **options, **shared)
 
 
 def make_bridge(settings: Seq2SeqConfig, dtype: Any) -> Bridge | None:
-    """Return what makes the decoder's first state of the encoder's last; None for a Transformer."""
+    """Return the bridge from encoder to decoder, or None for a decoder without one.
+
+    A Transformer's cell and custom cells with `state_parts` of 0 have no bridge.
+
+    Raises:
+        TypeError: if `settings.decoder` is neither a name nor a `DecoderCell`.
+    """
     shared = {"kind": settings.bridge, "dtype": dtype, "name": "bridge"}
     if settings.decoder == "transformer":
         return None
     if isinstance(settings.decoder, str):
         parts, layers = STATE_PARTS[settings.rnn], settings.decoder_layers
         return Bridge(settings.units, layers=layers, state_parts=parts, **shared)
-    cell = _checked_part(settings.decoder, "decoder", DecoderCell)
+    cell = _check_type(settings.decoder, "decoder", DecoderCell)
     if not cell.state_parts:
         return None
     return Bridge(cell.units, layers=cell.layers, state_parts=cell.state_parts, **shared)
 
 
 def make_decoder(settings: Seq2SeqConfig, dtype: Any) -> AttentionDecoder:
-    """Return the decoder, over time, of the cell that the settings name.
+    """Return the decoder with the cell that the settings name or contain.
 
     Raises:
         ValueError: if the attention mechanism does not fit the decoder.
     """
-    cell = _cell(settings, dtype)
-    # A Transformer's blocks drop out by themselves, and nothing in it recurs.
-    rates = _named(settings, "dropout", "recurrent_dropout") if cell.takes_dropout_masks else {}
+    cell = _make_cell(settings, dtype)
+    # The blocks of a Transformer have their own dropout.
+    rates = _select(settings, "dropout", "recurrent_dropout") if cell.takes_dropout_masks else {}
     return AttentionDecoder(cell, **rates, dtype=dtype, name="decoder")
 
 
-def _checked_part(part: Any, name: str, kind: type) -> Any:
-    if not isinstance(part, kind):
-        raise TypeError(f"`{name}` must be a {kind.__name__}. Received: {name}={part!r}.")
-    return part
+def _check_type(layer: Any, name: str, kind: type) -> Any:
+    if not isinstance(layer, kind):
+        raise TypeError(f"`{name}` must be a {kind.__name__}. Received: {name}={layer!r}.")
+    return layer
 
 
-def _cell(settings: Seq2SeqConfig, dtype: Any) -> DecoderCell:
+def _make_cell(settings: Seq2SeqConfig, dtype: Any) -> DecoderCell:
     if not isinstance(settings.decoder, str):
         return settings.decoder
     units, attention = settings.units, settings.attention
     shared = {"layers": settings.decoder_layers, "dtype": dtype, "name": "cell"}
-    options = _named(settings, "rnn", "attention_units", "deep_output", "layer_norm")
+    options = _select(settings, "rnn", "attention_units", "deep_output", "layer_norm")
     if settings.decoder == "lstm":
-        placed = _named(settings, "placement", "input_feeding")
-        return AttentionCell(units, attention, **placed, **options, **shared)
+        placement = _select(settings, "placement", "input_feeding")
+        return AttentionCell(units, attention, **placement, **options, **shared)
     if settings.decoder == "gnmt":
         return GNMTCell(units, attention, **options, **shared)
     shared["max_steps"] = settings.max_target_length
-    return TransformerCell(units, attention, **_named(settings, *_TRANSFORMER), **shared)
+    return TransformerCell(units, attention, **_select(settings, *_TRANSFORMER), **shared)
 
 
-def _named(settings: Seq2SeqConfig, *names: str) -> dict[str, Any]:
+def _select(settings: Seq2SeqConfig, *names: str) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in names}

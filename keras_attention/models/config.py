@@ -1,6 +1,6 @@
-"""The settings of a `Seq2Seq`, each declared once, for its constructor and for recipes.
+"""The settings of a `Seq2Seq`, for its constructor and for recipes.
 
-Nothing here needs Keras: recipes are checked before it is imported.
+Nothing here imports Keras, so that recipes can be checked without waiting for the import.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ DECODERS = ("lstm", "gnmt", "transformer")
 TIES = ("none", "target", "all")
 
 WIDEST = 16_384
-"""Largest width of a layer, whose matrices have the square of it."""
+"""The largest width of a layer, limited because matrices have the square of it in weights."""
 
-_OF_LSTMS = ("rnn", "merge", "bridge", "layer_norm", "recurrent_dropout")
+_RECURRENT_ONLY = ("rnn", "merge", "bridge", "layer_norm", "recurrent_dropout")
 _RATE = {"minimum": 0, "below": 1}
-_OWN_RATE = {"kind": float, "unset": -1.0, **_RATE}
+_OPTIONAL_RATE = {"kind": float, "unset": -1.0, **_RATE}
 
 
 def _is_layer(value: object) -> bool:
-    """Whether a value is a Keras layer; importing Keras to ask would take seconds."""
+    """Return whether a value is a Keras layer, without importing Keras, which takes seconds."""
     return callable(getattr(value, "get_config", None))
 
 
@@ -43,9 +43,9 @@ _LAYER = {"other": _is_layer, "other_doc": "a Keras layer"}
 
 @dataclass(frozen=True, kw_only=True)
 class LayerConfig(Settings):
-    """The settings that encoder, bridge, decoder and output are made of.
+    """The settings of encoder, bridge, decoder and output.
 
-    A `Seq2Seq` and the section `[model]` of a recipe both have them.
+    They are arguments of a `Seq2Seq` and keys of the section `[model]` of a recipe.
 
     Attributes:
         attention: an `AttentionMechanism` or `None`; in a recipe, its name or "none".
@@ -54,84 +54,91 @@ class LayerConfig(Settings):
     attention: Any = field(default=None, compare=False)
     encoder: str = setting(
         "bilstm",
-        "what reads the source: BiLSTMEncoder, GNMTEncoder or TransformerEncoder",
+        "layer that encodes the source: BiLSTMEncoder, GNMTEncoder or TransformerEncoder",
         choices=ENCODERS,
     )
     decoder: str = setting(
         "lstm",
-        "what writes the target, over any encoder: AttentionCell, GNMTCell or TransformerCell",
+        "cell that generates the target: AttentionCell, GNMTCell or TransformerCell; each works "
+        "with every encoder",
         choices=DECODERS,
     )
     rnn: str = setting(
         "lstm",
-        "recurrent layers of encoders and decoders other than Transformers: lstm, or gru (Cho et "
-        "al. 2014)",
+        "kind of recurrent layers in encoders and decoders other than Transformers: lstm, or gru "
+        "(Cho et al. 2014)",
         choices=RNNS,
     )
     heads: int = setting(
         4,
-        "heads of a Transformer's self-attention; they divide `units`",
+        "number of heads of a Transformer's self-attention; must divide `units`",
         minimum=1,
         maximum=1_000,
     )
     feed_forward: int | None = setting(
         None,
-        "width of a Transformer's feed-forward layers; 4 * units unless it is set",
+        "width of a Transformer's feed-forward layers; 4 * units if unset",
         kind=int,
         unset=0,
         minimum=1,
         maximum=4 * WIDEST,
     )
-    copying: bool = setting(
-        False, "copy source tokens from where the decoder looks (pointer-generator)"
-    )
+    copying: bool = setting(False, "copy source tokens through the alignment (pointer-generator)")
     placement: str = setting(
         "after",
-        "attend before the LSTM (Bahdanau) or after it (Luong); of decoder lstm",
+        "attend before the LSTM (Bahdanau) or after it (Luong); only for decoder lstm",
         choices=PLACEMENTS,
     )
-    input_feeding: bool = setting(False, "feed the attentional vector back (placement after only)")
-    embedding: int = setting(256, "width of a token's embedding", minimum=1, maximum=WIDEST)
+    input_feeding: bool = setting(
+        False, "pass the attentional vector to the next step; requires placement after"
+    )
+    embedding: int = setting(256, "width of token embeddings", minimum=1, maximum=WIDEST)
     units: int = setting(
         256,
-        "width of the decoder and of the memory; even where an encoder's directions are "
-        "concatenated, and for a Transformer",
+        "width of the decoder and of the memory; must be even with merge concat and for a "
+        "Transformer",
         minimum=1,
         maximum=WIDEST,
     )
-    encoder_layers: int = setting(1, "stacked encoder layers", minimum=1, maximum=100)
-    decoder_layers: int = setting(1, "stacked decoder layers", minimum=1, maximum=100)
-    merge: str = setting("concat", "how both directions of an encoder join", choices=MERGES)
-    bridge: str = setting("dense", "how the decoder's state starts", choices=BRIDGES)
+    encoder_layers: int = setting(1, "number of encoder layers", minimum=1, maximum=100)
+    decoder_layers: int = setting(1, "number of decoder layers", minimum=1, maximum=100)
+    merge: str = setting(
+        "concat", "how to join the two directions of a bidirectional encoder", choices=MERGES
+    )
+    bridge: str = setting(
+        "dense",
+        "how to compute the decoder's first state from the encoder's final states",
+        choices=BRIDGES,
+    )
     dropout: float = setting(
-        0.0, "share dropped of embeddings, between layers and before the logits", **_RATE
+        0.0, "dropout rate of embeddings, between layers and before the logits", **_RATE
     )
     embedding_dropout: float | None = setting(
-        None, "share dropped of embeddings alone; dropout unless it is set", **_OWN_RATE
+        None, "dropout rate of embeddings; that of dropout if unset", **_OPTIONAL_RATE
     )
-    memory_dropout: float = setting(0.0, "share dropped of the encoder's outputs", **_RATE)
+    memory_dropout: float = setting(0.0, "dropout rate of the encoder's outputs", **_RATE)
     output_dropout: float | None = setting(
-        None, "share dropped before the logits alone; dropout unless it is set", **_OWN_RATE
+        None, "dropout rate before the logits; that of dropout if unset", **_OPTIONAL_RATE
     )
     recurrent_dropout: float = setting(
         0.0,
-        "share dropped of every LSTM's previous state, the same at all steps (Gal and Ghahramani "
-        "2016)",
+        "dropout rate of the previous state of every recurrent layer, with one mask for all steps "
+        "(Gal and Ghahramani 2016)",
         **_RATE,
     )
-    layer_norm: bool = setting(False, "layer-normalised LSTMs (Ba et al. 2016)")
+    layer_norm: bool = setting(False, "layer normalisation in the LSTMs (Ba et al. 2016)")
     deep_output: bool = setting(
-        False, "predict from context and previous token too (Bahdanau et al. 2015)"
+        False, "predict from the context and the previous token too (Bahdanau et al. 2015)"
     )
     tie_embeddings: str = setting(
         "none",
-        "share the target embeddings with the output projection (Press and Wolf 2017), or with the "
-        "sources' as well",
+        "share the target embeddings with the output projection (target; Press and Wolf 2017), or "
+        "also with the source embeddings (all)",
         choices=TIES,
     )
     attention_units: int | None = setting(
         None,
-        "width of the attentional vector; units unless it is set",
+        "width of the attentional vector; units if unset",
         kind=int,
         unset=0,
         minimum=1,
@@ -152,35 +159,37 @@ class LayerConfig(Settings):
 
     @property
     def output_width(self) -> int:
-        """Width of the decoder's output."""
-        own: int | None = getattr(self.decoder, "output_width", None)
-        return own or (self.attention_units if self.projects else None) or self.units
+        """The width of the decoder's output."""
+        of_cell: int | None = getattr(self.decoder, "output_width", None)
+        return of_cell or (self.attention_units if self.projects else None) or self.units
 
     @property
     def unread(self) -> frozenset[str]:
-        """Names of the settings that no encoder, bridge or decoder of this kind reads."""
+        """The names of the settings that the encoder, bridge and decoder do not use."""
         kinds = self.encoder, self.decoder
-        encoder, decoder = (kind in ("bilstm", "lstm", "gnmt") for kind in kinds)
-        placed = self.decoder == "lstm" and self.attends
-        conditions = {
+        recurrent_encoder, recurrent_decoder = (
+            kind in ("bilstm", "lstm", "gnmt") for kind in kinds
+        )
+        has_placement = self.decoder == "lstm" and self.attends
+        used = {
             "heads": "transformer" in kinds,
             "feed_forward": "transformer" in kinds,
             "attention_units": self.projects,
-            "placement": placed,
-            "input_feeding": placed,
-            "merge": encoder,
+            "placement": has_placement,
+            "input_feeding": has_placement,
+            "merge": recurrent_encoder,
             "bridge": self.decoder != "transformer",
-            "rnn": encoder or decoder,
-            "layer_norm": encoder or decoder,
-            "recurrent_dropout": encoder or self.decoder != "transformer",
+            "rnn": recurrent_encoder or recurrent_decoder,
+            "layer_norm": recurrent_encoder or recurrent_decoder,
+            "recurrent_dropout": recurrent_encoder or self.decoder != "transformer",
         }
-        return frozenset(name for name, read in conditions.items() if not read)
+        return frozenset(name for name, is_used in used.items() if not is_used)
 
     def least_parameters(self, source_tokens: int, target_tokens: int) -> int:
-        """Return a number of weights that the model exceeds, without building it.
+        """Return a lower bound on the number of weights, without building the model.
 
-        It counts embeddings and the matrices that every kind of layer has at least: those of the
-        LSTM's recurrence, or of a Transformer's attention.
+        It counts the embeddings and the matrices that every kind of layer has: those of an LSTM's
+        recurrence or of a Transformer's attention.
 
         Args:
             source_tokens: size of the source vocabulary.
@@ -191,11 +200,11 @@ class LayerConfig(Settings):
         return layers * self.units**2 + tokens * self.embedding
 
     def check_together(self) -> None:
-        """Check that settings fit each other.
+        """Check settings that depend on each other.
 
         Raises:
-            SettingError: if a layer cannot be made of them, or one that only LSTMs read is set
-                without LSTMs.
+            SettingError: if no layer supports a combination, or a setting that only recurrent
+                layers use is changed without such layers.
         """
         self._check_unread()
         self._check_decoder()
@@ -205,8 +214,8 @@ class LayerConfig(Settings):
     def _check_decoder(self) -> None:
         check_rnn(self.rnn, self.layer_norm)
         if not isinstance(self.decoder, str):
-            self._refuse("input_feeding", "is a cell of your own")
-            self._refuse("deep_output", "is a cell of your own")
+            self._refuse("input_feeding", "is a custom cell")
+            self._refuse("deep_output", "is a custom cell")
         elif self.decoder != "lstm" and not self.attends:
             raise SettingError(
                 "decoder",
@@ -214,10 +223,10 @@ class LayerConfig(Settings):
                 f"attention={self.attention!r}.",
             )
         elif self.decoder == "gnmt":
-            self._refuse("input_feeding", "feeds the context to every layer")
+            self._refuse("input_feeding", "passes the context to every layer instead")
         elif self.decoder == "transformer":
-            self._refuse("input_feeding", "has no such output")
-            self._refuse("deep_output", "has no such output")
+            self._refuse("input_feeding", "has no attentional vector")
+            self._refuse("deep_output", "has no deep output")
         elif self.attends:
             check_input_feeding(self.input_feeding, self.attention, self.placement)
 
@@ -225,7 +234,8 @@ class LayerConfig(Settings):
         if getattr(self, name):
             raise SettingError(
                 name,
-                f"does not fit decoder={self.decoder!r}, which {reason}. Received: {name}=True.",
+                f"must be false with decoder={self.decoder!r}, which {reason}. "
+                f"Received: {name}=True.",
             )
 
     def _check_widths(self) -> None:
@@ -236,12 +246,12 @@ class LayerConfig(Settings):
 
     def _check_unread(self) -> None:
         defaults = {known.key: known.default for known in LayerConfig.settings()}
-        for name in _OF_LSTMS:
+        for name in _RECURRENT_ONLY:
             if name in self.unread and getattr(self, name) != defaults[name]:
                 raise SettingError(
                     name,
-                    f"is of LSTMs and must be {defaults[name]!r}, its default, with "
-                    f"encoder={self.encoder!r} and decoder={self.decoder!r}. "
+                    f"must be {defaults[name]!r}, its default, with encoder={self.encoder!r} and "
+                    f"decoder={self.decoder!r}, which do not use it. "
                     f"Received: {name}={getattr(self, name)!r}.",
                 )
 
@@ -260,7 +270,7 @@ class Seq2SeqConfig(LayerConfig):
     """All settings of a `Seq2Seq`.
 
     Raises:
-        SettingError: if a setting is out of range or does not fit the others.
+        SettingError: if a setting is out of range or does not go with the others.
 
     Example:
         >>> config = Seq2SeqConfig(source_vocabulary_size=10, target_vocabulary_size=12, units=8)
@@ -270,7 +280,7 @@ class Seq2SeqConfig(LayerConfig):
 
     source_vocabulary_size: int | None = setting(
         MISSING,
-        "number of source ids; None where the encoder reads features, of a `source_shape`",
+        "number of source ids; None if the encoder reads features, whose shape is `source_shape`",
         kind=int,
         other=lambda value: value is None,
         minimum=1,
@@ -281,31 +291,33 @@ class Seq2SeqConfig(LayerConfig):
     decoder: Any = redeclare(LayerConfig, "decoder", **_LAYER)
     max_target_length: int | None = setting(
         None,
-        "most steps of a search with decoder transformer, which needs it",
+        "largest number of steps in a search; required by decoder transformer",
         kind=int,
         minimum=1,
     )
     scheduled_sampling: bool = setting(
         False,
-        "let `sampler.rate`, a variable in [0, 1], say how many of the previous target tokens are "
-        "the model's own in training (Bengio et al. 2015, sampled in one parallel pass as by "
-        "Duckworth et al. 2019)",
+        "in training, replace a share of the previous target tokens with the model's predictions; "
+        "the variable `sampler.rate` in [0, 1] is the share (Bengio et al. 2015, in one parallel "
+        "pass as in Duckworth et al. 2019)",
     )
-    l2: float = setting(0.0, "weight in the loss of the squared norm of all matrices", minimum=0)
+    l2: float = setting(0.0, "weight of the squared norm of all matrices in the loss", minimum=0)
     coverage_loss: float = setting(
-        0.0, "weight in the loss of attending twice to the same source token", minimum=0
+        0.0,
+        "weight of the coverage loss, which penalises attending to the same source token again",
+        minimum=0,
     )
     guided_alignment: float = setting(
         0.0,
-        "weight in the loss of leaving the given alignment, a third input of `fit`",
+        "weight of the loss that compares the alignment with a given one, the last input of `fit`",
         minimum=0,
     )
 
     def check_together(self) -> None:
-        """Check that settings fit each other, the attention and the vocabularies.
+        """Check settings that depend on each other, on the attention or on the vocabularies.
 
         Raises:
-            SettingError: if they do not.
+            SettingError: if two contradict each other.
         """
         for name in ("coverage_loss", "guided_alignment", "copying"):
             if getattr(self, name) and not self.attends:
@@ -322,7 +334,7 @@ class Seq2SeqConfig(LayerConfig):
         if self.tie_embeddings == "all" and sizes[0] != sizes[1]:
             raise SettingError(
                 "tie_embeddings",
-                "'all' needs one joint vocabulary. Received: "
+                "with the value 'all' needs one joint vocabulary. Received: "
                 f"source_vocabulary_size={sizes[0]}, target_vocabulary_size={sizes[1]}.",
             )
 
@@ -330,8 +342,8 @@ class Seq2SeqConfig(LayerConfig):
         if (self.source_vocabulary_size is None) == (self.source_shape is None):
             raise SettingError(
                 "source_shape",
-                "must be given, such as (None, 13) for steps of 13 numbers, where "
-                "source_vocabulary_size=None, and only there. Received: "
+                "must be given, such as (None, 13) for steps of 13 numbers, if and only if "
+                "source_vocabulary_size=None. Received: "
                 f"source_vocabulary_size={self.source_vocabulary_size}, "
                 f"source_shape={self.source_shape}.",
             )
@@ -339,4 +351,6 @@ class Seq2SeqConfig(LayerConfig):
             return
         object.__setattr__(self, "source_shape", tuple(self.source_shape))
         if self.copying:
-            raise SettingError("copying", "needs ids. Received: source_vocabulary_size=None.")
+            raise SettingError(
+                "copying", "needs token ids as the source. Received: source_vocabulary_size=None."
+            )

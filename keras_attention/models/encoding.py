@@ -1,4 +1,4 @@
-"""Run an encoder, a user's own too, and add what it may leave out: final states and a mask."""
+"""The call of an encoder, built-in or custom, with defaults for final states and mask."""
 
 import inspect
 from typing import Any
@@ -14,27 +14,30 @@ def run_encoder(
 ) -> tuple[Tensor, Any, Tensor]:
     """Return the memory `[B, S, D]`, the final states and the memory's mask `[B, S]`.
 
-    `encoder(inputs, mask=mask, training=training)` returns `(memory, states)`, where `states` is a
-    tuple with one tuple of tensors `[B, units]` for each layer; or the memory alone, whose mean
-    over the real steps then is the final state. An encoder that changes the number of steps
-    defines `compute_mask`, which returns the memory's mask.
+    `encoder(inputs, mask=mask, training=training)` must return one of:
+
+    - `(memory, states)`, where `states` has a tuple of tensors `[B, units]` for each layer;
+    - the memory. Then the final state is the mean of the memory over the real steps.
+
+    An encoder that changes the number of steps must define `compute_mask`, which returns the
+    memory's mask.
 
     Args:
-        encoder: a Keras layer; it is built where it was not.
-        inputs: float tensor `[B, S, E]`, or whatever the encoder reads.
-        mask: boolean tensor `[B, S]`, True where a step is real, or `None` where all are; an
-            encoder that does not take a mask is called without it.
+        encoder: a Keras layer; the call builds it if necessary.
+        inputs: float tensor `[B, S, E]`, or other inputs that the encoder accepts.
+        mask: boolean tensor `[B, S]`, True where a step is real, or `None` if all are. It is not
+            passed to an encoder whose `call` has no argument `mask`.
         training: whether dropout is active.
 
     Raises:
-        ValueError: if the encoder returns something else, or a mask of other steps.
+        ValueError: if the encoder returns something else, or its mask has another number of steps.
     """
     masked = mask is not None and "mask" in inspect.signature(encoder.call).parameters
-    found = encoder(inputs, training=training, **({"mask": mask} if masked else {}))
-    memory, states = found if isinstance(found, tuple | list) else (found, ())
+    outputs = encoder(inputs, training=training, **({"mask": mask} if masked else {}))
+    memory, states = outputs if isinstance(outputs, tuple | list) else (outputs, ())
     if len(memory.shape) != 3:
         raise ValueError(
-            "an encoder must return a memory [B, S, D], or such a memory and its final states. "
+            "an encoder must return a memory [B, S, D], with or without its final states. "
             f"Received: a memory of shape {tuple(memory.shape)} from {encoder.name!r}."
         )
     mask = _memory_mask(encoder, inputs, memory, mask)
@@ -51,8 +54,8 @@ def _memory_mask(
     encoder: keras.layers.Layer, inputs: Tensor, memory: Tensor, mask: Tensor | None
 ) -> Tensor:
     if type(encoder).compute_mask is not keras.layers.Layer.compute_mask:
-        found = encoder.compute_mask(inputs, mask)
-        mask = found[0] if isinstance(found, tuple | list) else found
+        masks = encoder.compute_mask(inputs, mask)
+        mask = masks[0] if isinstance(masks, tuple | list) else masks
     if mask is None:
         return ops.cast(ops.ones_like(memory[:, :, 0]), "bool")
     steps = mask.shape[1], memory.shape[1]

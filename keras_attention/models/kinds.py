@@ -1,4 +1,4 @@
-"""Refuse a model that cannot search, such as a functional one, and say what to do instead."""
+"""Checks that a model can search, with advice for other Keras models."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ import keras
 from keras_attention.errors import InputError
 
 _SHOWN = 40
-"""Characters of a class's name that an error shows."""
+"""The number of characters of a class's name that an error shows."""
 
 
 def check_kind(model: Any, *kinds: type) -> None:
-    """Check that a model has the encoder and the single decoder steps that search runs.
+    """Check that a model has the encoder and the decoder step that search runs.
 
     Args:
-        model: What was given.
-        *kinds: The classes that are accepted.
+        model: the model to check.
+        *kinds: the classes that are accepted.
 
     Raises:
-        InputError: If the model is of another class, such as a functional model.
+        InputError: if the model is of another class, such as a functional model.
     """
     if not isinstance(model, kinds):
         raise InputError(f"expected a {_names(kinds)}. {describe_other(model)}")
@@ -34,8 +34,8 @@ def describe_other(model: Any) -> str:
 def describe_class(name: str) -> str:
     """Describe the Keras model that was received in place of a `Seq2Seq` by its class's name."""
     return (
-        f"Received: {name[:_SHOWN]}. Only a Seq2Seq can search and be exported; "
-        "docs/how-to/python.md, 'From a functional model', shows how one takes over the weights."
+        f"Received: {name[:_SHOWN]}. Only a Seq2Seq can search and be exported. To copy another "
+        "model's weights to a Seq2Seq, see 'From a functional model' in docs/how-to/python.md."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the encoder leaves for the decoder to attend to."""
+"""The memory: the encoder's outputs, with keys and mask computed once per source."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ from keras_attention.ops.masking import Tensor
 
 
 class Memory(NamedTuple):
-    """What the encoder leaves for the decoder to attend to.
+    """The encoder's outputs, to which the decoder attends, and tensors computed from them.
 
     Attributes:
-        values: encoder outputs `[B, S, M]`.
-        keys: what queries are compared with, `[B, S, U]`, projected once.
+        values: the encoder's outputs `[B, S, M]`.
+        keys: the projected outputs `[B, S, U]` that queries are scored against.
         mask: `[B, S]`, True where the source token is real.
-        copies: the source as target ids `[B, S]`, where the model copies; otherwise `()`.
+        copies: the source as target ids `[B, S]` if the model copies; otherwise `()`.
     """
 
     values: Tensor
@@ -23,6 +23,6 @@ class Memory(NamedTuple):
     copies: Tensor | tuple[()] = ()
 
     def take(self, rows: Tensor) -> "Memory":
-        """That of some of the sources, of the indices `rows` `[R]`."""
+        """Return the memory of the sources at the indices `rows` `[R]`."""
         parts = self[:3] if isinstance(self.copies, tuple) else self
         return Memory(*(ops.take(part, rows, axis=0) for part in parts))

@@ -1,4 +1,4 @@
-"""Import what a compiled `Seq2Seq` is saved with: Keras loads only classes that are imported."""
+"""Imports of the classes that a compiled `Seq2Seq` is saved with, so that Keras can load them."""
 
 from keras_attention.fast.fused_adam import FusedAdam as FusedAdam
 from keras_attention.objectives.losses import MaskedCrossentropy as MaskedCrossentropy

@@ -1,4 +1,4 @@
-"""Scheduled sampling: some previous tokens in training are the model's own."""
+"""Scheduled sampling: in training, use the model's own predictions as some previous tokens."""
 
 from typing import Any
 
@@ -11,15 +11,18 @@ from keras_attention.ops.masking import Tensor, real_tokens
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ScheduledSampler(Configured, keras.layers.Layer):
-    """Puts the model's own predictions for a share of the previous target tokens.
+    """A layer that replaces a share of the previous target tokens with the model's predictions.
 
-    Each real token but the first is replaced, with probability `rate`, by a draw from the
-    distribution that a teacher-forced pass gave it (Bengio et al. 2015; the draw for all steps at
-    once is Duckworth et al. 2019). `rate` is a variable that the training run raises; it
-    starts at 0.
+    Each real token except the first is replaced, with probability `rate`, by a draw from the
+    distribution that a teacher-forced pass predicts for it (Bengio et al. 2015). All steps are
+    drawn at once (Duckworth et al. 2019). `rate` is a variable that starts at 0; training raises
+    it.
+
+    Args:
+        seed: seed of the draws; `None` draws one at random.
 
     Call arguments:
-        target: integer ids `[B, T]`, shifted right behind the start token.
+        target: integer ids `[B, T]`, shifted right by one, with the start token first.
         logits: `[B, T, V]` of a teacher-forced pass over `target`.
 
     Returns:
@@ -30,7 +33,7 @@ class ScheduledSampler(Configured, keras.layers.Layer):
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
-        # In 16 bits, neither draws nor small rates would be what they are named.
+        # 16-bit dtypes are too coarse for the draws and for small rates.
         super().__init__(autocast=False, **kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -39,10 +42,10 @@ class ScheduledSampler(Configured, keras.layers.Layer):
         )
 
     def call(self, target: Tensor, logits: Tensor) -> Tensor:
-        """Mixes the predictions in; no gradient flows through them."""
+        """Replace tokens at random; no gradient flows through the predictions."""
         logits = ops.cast(ops.stop_gradient(logits), "float32")
         uniform = keras.random.uniform(ops.shape(logits), 1e-6, 1.0, seed=self.seed_generator)
-        # Gumbel's trick: the largest of logits with this noise is a draw from their softmax.
+        # Gumbel-max trick: the argmax of logits plus this noise is a draw from their softmax.
         draws = ops.argmax(logits - ops.log(-ops.log(uniform)), axis=-1)
         previous = ops.concatenate([target[:, :1], ops.cast(draws[:, :-1], target.dtype)], axis=1)
         chance = keras.random.uniform(ops.shape(target), seed=self.seed_generator)

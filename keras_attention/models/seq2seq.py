@@ -1,4 +1,4 @@
-"""The model: source ids and shifted target ids in, logits out."""
+"""The sequence-to-sequence model: from source ids and shifted target ids to logits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,41 +29,43 @@ from keras_attention.settings.documented import documented
 class Seq2Seq(keras.Model):
     """An encoder and an attention decoder, for `fit` and for search.
 
-    `fit` sees `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
-    right by one behind the start token (teacher forcing). `encode` and `step` are the same
-    network a token at a time, which is what search and the exports run. Ids of 0 are padding, after
-    the tokens or before them; on a GPU cuDNN's LSTM, which Keras chooses where `layer_norm` and
-    `recurrent_dropout` are off, refuses sources with padding before them. `target_out` must be
-    padding wherever `target_in` is.
+    `fit` trains on `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
+    right by one, with the start token first (teacher forcing). Search and exports run the same
+    network one token at a time, with `encode` and `step`.
 
-    With `copying` the logits are log-probabilities, and `copy_output.set_targets` says which target
-    id each source id is; see `CopyOutput`.
+    Ids of 0 are padding, after the tokens or before them. On a GPU, Keras uses cuDNN's LSTM if
+    `layer_norm` and `recurrent_dropout` are off; it does not support padding before a source.
+    `target_out` must be padding wherever `target_in` is.
+
+    With `copying` the logits are log-probabilities, and `copy_output.set_targets` must set the
+    target id of each source id; see `CopyOutput`.
 
     Args:
-        attention: an `AttentionMechanism`, or `None` for the plain fixed-vector model.
+        attention: an `AttentionMechanism`, or `None` for a model without attention.
         source_shape: shape of the features of one source, such as `(None, 13)` for any number of
-            steps of 13 numbers; a step of zeros alone is padding. Features of more axes, such as
-            the pictures `(28, 28, 1)`, have no padding, and need an encoder of your own. One axis
-            means that the encoder reads ids as they are. Default `None`: ids, which are embedded.
+            steps of 13 numbers. A step of zeros is padding. Features with more axes, such as
+            images `(28, 28, 1)`, have no padding and need a custom encoder. A shape of one axis
+            passes ids to the encoder without embedding them. Default `None`: the source is ids,
+            which are embedded.
         {settings}
         **options: `name`, `dtype` and `trainable` of `keras.Model`.
 
-    An `encoder` of your own is a Keras layer that `run_encoder` describes: it reads the embedded
-    ids or the features and returns the memory and its final states. A `decoder` of your own is a
-    `DecoderCell`, which has its attention in it.
+    A custom `encoder` is a Keras layer that accepts embedded ids or features and returns the memory
+    and its final states, as `run_encoder` describes. A custom `decoder` is a `DecoderCell`, which
+    contains its attention.
 
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, or features
-            `[B, *source_shape]` as the source; then, with `copying`,
-            optionally the `pointers` of `CopyOutput`, `[B, T, S]`, for the target to be predicted;
-            and last, with `guided_alignment` in training, the given alignment `[B, T, S]`.
+            `[B, *source_shape]` as the source. With `copying`, the `pointers` of `CopyOutput`
+            `[B, T, S]` may follow, for the target to be predicted. With `guided_alignment`, the
+            given alignment `[B, T, S]` comes last; training requires it.
         training: whether dropout is active.
 
     Returns:
         Logits `[B, T, target_vocabulary_size]` in at least float32.
 
     Raises:
-        SettingError: a `ValueError`, if an argument is out of range or does not fit the others.
+        SettingError: a `ValueError`, if an argument is out of range or does not go with the others.
 
     Example:
     >>> import numpy as np
@@ -87,7 +89,7 @@ class Seq2Seq(keras.Model):
     ) -> None:
         own, options = Seq2SeqConfig.split(settings)
         super().__init__(**options)
-        attention = _mechanism(attention, own.get("decoder"))
+        attention = _find_mechanism(attention, own.get("decoder"))
         self.settings = config = Seq2SeqConfig(
             source_vocabulary_size=source_vocabulary_size,
             target_vocabulary_size=target_vocabulary_size,
@@ -127,7 +129,7 @@ class Seq2Seq(keras.Model):
         return TokenEmbedding(size, width, dtype=self.dtype_policy, name=name)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes every weight; the shapes follow from the arguments alone."""
+        """Create every weight. The shapes depend only on the constructor's arguments."""
         embedded = (None, None, self.settings.embedding)
         self.target_embedding.build((None, None))
         if self.settings.source_shape is None and not self.source_embedding.built:
@@ -147,7 +149,7 @@ class Seq2Seq(keras.Model):
         self.built = True
 
     def _build_encoder(self) -> tuple[Any, Any]:
-        """The shapes of the memory and of the final states."""
+        """Build the encoder and return the shapes of its memory and final states."""
         shape = self.settings.source_shape or (None, self.settings.embedding)
         source = keras.KerasTensor((None, *shape), self.compute_dtype if shape[1:] else "int32")
         mask = keras.KerasTensor((None, shape[0]), "bool") if len(shape) < 3 else None
@@ -155,11 +157,11 @@ class Seq2Seq(keras.Model):
         return memory.shape, [[tensor.shape for tensor in layer] for layer in states]
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Returns the shape of the logits, `[B, T, V]`."""
+        """Return the shape of the logits, `[B, T, V]`."""
         return (*input_shape[1], self.settings.target_vocabulary_size)
 
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
-        """Logits of the target under teacher forcing; see the class for shapes."""
+        """Compute logits by teacher forcing; see the class for shapes."""
         source, target, *given = inputs
         target = ops.cast(target, "int32")
         settings, (packed, unpack) = self.settings, pack_steps(target)
@@ -170,16 +172,16 @@ class Seq2Seq(keras.Model):
         if training and settings.scheduled_sampling:
             logits, _ = self.teacher_forced(source, packed, return_alignment=False)
             packed = self.sampler(packed, logits)
-        judged = training and (settings.coverage_loss or settings.guided_alignment)
+        has_losses = training and (settings.coverage_loss or settings.guided_alignment)
         logits, alignment = self.teacher_forced(
             source,
             packed,
             training=training,
-            return_alignment=bool(judged),
+            return_alignment=bool(has_losses),
             pointers=pointers,
             unpack=unpack,
         )
-        if judged:
+        if has_losses:
             self._add_alignment_losses(alignment, real_tokens(target), guide)
         return logits
 
@@ -193,16 +195,16 @@ class Seq2Seq(keras.Model):
     ) -> Tensor:
         """Return the loss of a batch, or of a replica's part of it, for `fit` and `evaluate`.
 
-        Under a `tf.distribute` strategy replicas weigh by their tokens if the loss is a
-        `MaskedCrossentropy`, so that a step is that of one replica with the whole batch. Keras
-        clips gradients in each replica, before it adds them up.
+        Under a `tf.distribute` strategy and with a `MaskedCrossentropy`, the loss of each replica
+        is weighted by its number of tokens. A step then equals that of a single replica with the
+        whole batch, except that Keras clips gradients in each replica before it adds them up.
 
         Args:
-            x: as `call` takes them.
+            x: the inputs of `call`.
             y: target ids `[B, T]`.
             y_pred: logits `[B, T, V]`.
-            sample_weight: as the loss takes it.
-            training: whether this is for `fit`.
+            sample_weight: weights of the loss.
+            training: whether the call comes from `fit`.
 
         Returns:
             A float32 scalar.
@@ -220,7 +222,7 @@ class Seq2Seq(keras.Model):
             if guide is None:
                 raise ValueError(
                     "`guided_alignment` needs a third input, the given alignment [B, T, S]. "
-                    "Received: two inputs."
+                    "Received: source and target only."
                 )
             loss = alignment_losses.guided_alignment_loss(alignment, guide, real)
             self.add_loss(guidance * loss)
@@ -230,20 +232,20 @@ class Seq2Seq(keras.Model):
         return sum(ops.sum(ops.square(ops.cast(matrix, "float32"))) for matrix in matrices)
 
     def fit(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
-        """Trains the model as `keras.Model.fit` does, without `class_weight`.
+        """Train the model as `keras.Model.fit` does, without `class_weight`.
 
         Raises:
-            ValueError: if `class_weight` is given: Keras would read ids `[B, T]` as one-hot rows
-                of `T` classes.
+            ValueError: if `class_weight` is given, because Keras would interpret ids `[B, T]` as
+                one-hot rows of `T` classes.
         """
         _refuse_class_weight(class_weight)
         return super().fit(*args, **kwargs)
 
     def train_on_batch(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
-        """Trains on one batch as `keras.Model.train_on_batch` does, without `class_weight`.
+        """Train on one batch as `keras.Model.train_on_batch` does, without `class_weight`.
 
         Raises:
-            ValueError: if `class_weight` is given, as `fit` says.
+            ValueError: if `class_weight` is given; see `fit`.
         """
         _refuse_class_weight(class_weight)
         return super().train_on_batch(*args, **kwargs)
@@ -257,14 +259,14 @@ class Seq2Seq(keras.Model):
         pointers: Tensor | None = None,
         unpack: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits `[B, T, V]` and, where it is wanted, alignment `[B, T, S]` of a given target.
+        """Return logits `[B, T, V]` and alignment `[B, T, S]` for a given target.
 
         Args:
-            source: ids `[B, S]`.
-            target: ids `[B, T]`, padding behind the tokens.
+            source: ids `[B, S]` or features `[B, *source_shape]`.
+            target: ids `[B, T]`, with padding after the tokens.
             training: whether dropout is active.
-            return_alignment: whether the alignment is wanted.
-            pointers: those of `CopyOutput`.
+            return_alignment: whether to return the alignment; if False, it is None.
+            pointers: the `pointers` of `CopyOutput`.
             unpack: the function that `pack_steps` returned, if it packed `target`.
         """
         memory, state = self.encode(source, training=training)
@@ -292,16 +294,16 @@ class Seq2Seq(keras.Model):
             training: whether dropout is active.
 
         Raises:
-            ValueError: if the source has another number of axes.
+            ValueError: if the source has a wrong number of axes.
         """
         if not self.built:
             self.build()
         source = self._checked_source(source)
         mask = real_steps(source) if len(source.shape) < 4 else None
-        read = source
+        inputs = source
         if self.settings.source_shape is None:
-            read = self.embedding_dropout(self.source_embedding(source), training=training)
-        values, states, mask = run_encoder(self.encoder, read, mask, training)
+            inputs = self.embedding_dropout(self.source_embedding(source), training=training)
+        values, states, mask = run_encoder(self.encoder, inputs, mask, training)
         values = ops.cast(self.memory_dropout(values, training=training), self.compute_dtype)
         cell = self.decoder.cell
         bridged = () if self.bridge is None else self.bridge(states)
@@ -324,21 +326,23 @@ class Seq2Seq(keras.Model):
         memory: Memory,
         table: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Any, Tensor]:
-        """One step of search.
+        """Run one decoder step.
+
+        With `K` hypotheses per source, tokens, state and results have `B * K` rows, but the memory
+        has `B`.
 
         Args:
             tokens: previous target ids `[B]`.
-            state: the state the previous step, or `encode`, returned.
-            memory: what `encode` returned.
-            table: `output_table` of the tokens that logits are wanted of; default all.
+            state: the state that the previous step, or `encode`, returned.
+            memory: the memory that `encode` returned.
+            table: the `output_table` of `N` target ids, to restrict the logits to them.
 
         Returns:
-            `(logits, state, alignment)`: `[B, V]` in at least float32, the next state, `[B, S]`.
-            Of `K` hypotheses a source, tokens and state have `B * K` rows, and so do these. With
-            `table` logits are `[B, N]`.
+            `(logits, state, alignment)`: `[B, V]`, or `[B, N]` with a `table`, in at least float32;
+            the next state; `[B, S]`.
 
         Raises:
-            ValueError: on a `table` for a model that copies, which may copy any token.
+            ValueError: if a `table` is given to a model that copies, because it may copy any token.
         """
         if table is not None and self.settings.copying:
             raise ValueError("`table` must be None for a model that copies. Received: a table.")
@@ -358,11 +362,11 @@ class Seq2Seq(keras.Model):
 
     @property
     def longest(self) -> int | None:
-        """How many steps a search may take; `None` for any number."""
+        """The largest number of steps of a search, or `None` for no limit."""
         return self.decoder.cell.longest
 
     def output_table(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Kernel `[D, N]` and bias `[N]` of the output projection of some target ids `[N]`."""
+        """Return the output projection's kernel `[D, N]` and bias `[N]` for target ids `[N]`."""
         if self.settings.tie_embeddings == "none":
             kernel = ops.take(self.output_projection.kernel, ids, axis=1)
             return kernel, ops.take(self.output_projection.bias, ids)
@@ -394,13 +398,13 @@ class Seq2Seq(keras.Model):
         return logits if logits.dtype == "float64" else ops.cast(logits, "float32")
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this model."""
+        """Return the arguments that rebuild this model."""
         config = {**super().get_config(), **dict(self.settings.values())}
         if self.settings.source_shape is not None:
             config["source_shape"] = self.settings.source_shape
         config["attention"] = self.settings.attention
         if not isinstance(self.settings.decoder, str):
-            config["attention"] = None  # it is in the cell
+            config["attention"] = None  # the cell contains it
         for part in ("attention", "encoder", "decoder"):
             if not isinstance(config[part], str):
                 config[part] = keras.saving.serialize_keras_object(config[part])
@@ -408,7 +412,7 @@ class Seq2Seq(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Seq2Seq":
-        """Rebuilds the model and the layers in it."""
+        """Rebuild the model and its layers."""
         parts = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
             for name in ("attention", "encoder", "decoder")
@@ -417,14 +421,14 @@ class Seq2Seq(keras.Model):
         return cls(**{**config, **parts})
 
 
-def _mechanism(attention: Any, decoder: Any) -> Any:
-    """The mechanism, which a decoder cell of the user's own has in it."""
+def _find_mechanism(attention: Any, decoder: Any) -> Any:
+    """Return the attention mechanism, which a custom decoder cell contains."""
     if not isinstance(decoder, DecoderCell):
         return attention
     if attention is not None:
         raise ValueError(
-            "`attention` must be None with a decoder cell of your own, which has its attention in "
-            f"it. Received: attention={attention!r}."
+            "`attention` must be None with a custom decoder cell, which contains its attention. "
+            f"Received: attention={attention!r}."
         )
     return decoder.attention
 
@@ -432,6 +436,6 @@ def _mechanism(attention: Any, decoder: Any) -> Any:
 def _refuse_class_weight(class_weight: Any) -> None:
     if class_weight is not None:
         raise ValueError(
-            "`class_weight` must be None for a Seq2Seq; weigh tokens by a `sample_weight` [B, T]. "
+            "`class_weight` must be None for a Seq2Seq; weight tokens with `sample_weight` [B, T]. "
             f"Received: class_weight={class_weight!r}."
         )

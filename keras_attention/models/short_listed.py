@@ -1,4 +1,4 @@
-"""A model that chooses among some of its target tokens."""
+"""A model restricted to the target tokens of a short list."""
 
 from typing import Any, NamedTuple
 
@@ -10,11 +10,11 @@ from keras_attention.models.seq2seq import Seq2Seq
 
 
 class ShortListedMemory(NamedTuple):
-    """What the steps of one search share.
+    """The memory of a model with a short list.
 
     Attributes:
-        whole: the model's own memory.
-        table: kernel `[D, N]` and bias `[N]` of the output projection of the tokens allowed.
+        whole: the memory of the unrestricted model.
+        table: kernel `[D, N]` and bias `[N]` of the output projection of the allowed tokens.
     """
 
     whole: Memory
@@ -22,20 +22,20 @@ class ShortListedMemory(NamedTuple):
 
     @property
     def mask(self) -> Tensor:
-        """`[B, S]`, True where the source token is real."""
+        """The mask `[B, S]`, True where the source token is real."""
         return self.whole.mask
 
     def take(self, rows: Tensor) -> "ShortListedMemory":
-        """That of some of the sources, of the indices `rows` `[R]`."""
+        """Return the memory of the sources at the indices `rows` `[R]`."""
         return self._replace(whole=self.whole.take(rows))
 
 
 class ShortListed:
-    """A `Seq2Seq` for search, whose target ids are places among the tokens that are allowed.
+    """A `Seq2Seq` for search whose target ids are indices into a list of allowed tokens.
 
     Args:
-        model: the model.
-        allowed: ids of the target tokens `[N]`, those of the special tokens first.
+        model: the unrestricted model.
+        allowed: ids of the allowed target tokens `[N]`, with those of the special tokens first.
     """
 
     def __init__(self, model: Seq2Seq, allowed: Tensor) -> None:
@@ -44,20 +44,20 @@ class ShortListed:
 
     @property
     def longest(self) -> int | None:
-        """How many steps a search may take; `None` for any number."""
+        """The largest number of steps of a search, or `None` for no limit."""
         return self.model.longest
 
     def encode(self, source: Tensor) -> tuple[ShortListedMemory, Any]:
-        """Reads source ids `[B, S]`, as `Seq2Seq.encode`; gathers the output projection once."""
+        """Encode source ids `[B, S]` as `Seq2Seq.encode`, and gather the output projection."""
         memory, state = self.model.encode(source)
         return ShortListedMemory(memory, self.model.output_table(self.allowed)), state
 
     def step(
         self, tokens: Tensor, state: Any, memory: ShortListedMemory
     ) -> tuple[Tensor, Any, Tensor]:
-        """One step of search, as `Seq2Seq.step`: places `[B]` in, logits `[B, N]` out.
+        """Run one step as `Seq2Seq.step`, from indices `[B]` to logits `[B, N]`.
 
-        Of `K` hypotheses a source, rows are `B * K`.
+        With `K` hypotheses per source, there are `B * K` rows.
         """
         ids = ops.take(self.allowed, tokens)
         return self.model.step(ids, state, memory.whole, table=memory.table)

@@ -1,1 +1,1 @@
-"""What training minimises and reports: losses, metrics and learning-rate schedules."""
+"""Losses, metrics and learning-rate schedules for training."""

@@ -1,17 +1,18 @@
-"""Losses of the alignment itself, which are added to the cross-entropy."""
+"""Losses on the alignment, which training adds to the cross-entropy."""
 
 from keras import ops
 
 from keras_attention.ops.masking import Tensor
 
 _LEAST = 1e-9
-"""The smallest weight whose logarithm is taken."""
+"""Smaller weights are raised to this before the logarithm, so that the loss is finite."""
 
 
 def coverage_loss(alignment: Tensor, real: Tensor) -> Tensor:
-    """What attending again costs, over the real target steps (See et al. 2017, equation 12).
+    """Return the penalty for attending to the same tokens again (See et al. 2017, equation 12).
 
-    `mean_t sum_s min(alignment_ts, coverage_ts)`, `coverage_t = sum_{t' < t} alignment_t'`.
+    `mean_t sum_s min(alignment_ts, coverage_ts)`, where `coverage_t = sum_{t' < t} alignment_t'`
+    and the mean is over the real target tokens.
 
     Args:
         alignment: float tensor `[B, T, S]`.
@@ -36,14 +37,15 @@ def coverage_loss(alignment: Tensor, real: Tensor) -> Tensor:
 
 
 def guided_alignment_loss(alignment: Tensor, given: Tensor, real: Tensor) -> Tensor:
-    """Cross-entropy of the alignment against a given one (Chen et al. 2016, section 3).
+    """Return the cross-entropy of the alignment and a guide (Chen et al. 2016, section 3).
 
-    `- mean_t sum_s given_ts log alignment_ts`, the given weights of a target token scaled to sum
-    to 1. The mean is over the real target tokens; one without a given link adds nothing.
+    `- mean_t sum_s given_ts log alignment_ts`, where the given weights of each target token are
+    scaled to sum to 1. The mean is over the real target tokens; a token without given weights
+    adds 0.
 
     Args:
         alignment: float tensor `[B, T, S]`.
-        given: float tensor `[B, T, S]`, not negative.
+        given: the guide, float tensor `[B, T, S]`, not negative.
         real: boolean tensor `[B, T]`, True where the target token is real.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The loss: cross-entropy over real target tokens."""
+"""The training loss: cross-entropy over real target tokens."""
 
 from typing import Any
 
@@ -17,17 +17,17 @@ class MaskedCrossentropy(keras.losses.Loss):
     `loss = - sum_i w_i log softmax(logits_i)[target_i] / sum_i w_i`, where `w_i` is 0 on padding
     (target id 0) and 1, or the sample weight, elsewhere.
 
-    With label smoothing the target's distribution is `1 - label_smoothing` on the token and
+    With label smoothing, the target distribution is `1 - label_smoothing` on the target token plus
     `label_smoothing / V` on every token (Szegedy et al. 2016, section 7).
 
-    Under a `tf.distribute` strategy each replica's loss is the mean over its own tokens, divided by
-    the number of replicas, as Keras's own losses are: Keras adds up the replicas' gradients and
-    shows the mean of their losses. `Seq2Seq` then weighs each replica by its tokens; in any other
-    model all replicas weigh the same, however many tokens each has.
+    Under a `tf.distribute` strategy, each replica's loss is the mean over its own tokens divided by
+    the number of replicas. Keras's own losses do the same, because Keras sums the replicas'
+    gradients and reports the mean of their losses. `Seq2Seq` then weights each replica by its
+    number of tokens; in any other model all replicas have the same weight.
 
     Args:
         label_smoothing: probability spread over all tokens, in [0, 1). Default 0.
-        name: of the loss in the logs.
+        name: name of the loss in the logs.
 
     Call arguments:
         y_true: integer target ids `[B, T]`.
@@ -38,7 +38,7 @@ class MaskedCrossentropy(keras.losses.Loss):
         A float32 scalar.
 
     Raises:
-        ValueError: if `label_smoothing` is out of its range.
+        ValueError: if `label_smoothing` is out of range.
 
     Example:
     >>> import numpy as np
@@ -66,24 +66,24 @@ class MaskedCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
-        """The mean over real tokens, which Keras's mean over the batch would not give."""
+        """Return the mean over real tokens; Keras would take the mean over all positions."""
         losses = self.call(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, losses.dtype)
         mean = ops.divide_no_nan(ops.sum(losses * weights), ops.sum(weights))
         return mean / replica_count()
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Cross-entropy of every position, `[B, T]`, padding included."""
+        """Return the cross-entropy of every position, `[B, T]`, including padding."""
         logits = ops.cast(y_pred, "float32")
         return crossentropy(y_true, logits, self.label_smoothing)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this loss."""
+        """Return the constructor arguments of this loss."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
 def token_weights(y_true: Tensor, sample_weight: Tensor | None, dtype: Any) -> Tensor:
-    """Weights `[B, T]`: 0 on padding, elsewhere 1 or the sample weight."""
+    """Return weights `[B, T]`: 0 on padding, elsewhere 1 or the sample weight."""
     weights = ops.cast(real_tokens(y_true), dtype)
     if sample_weight is None:
         return weights

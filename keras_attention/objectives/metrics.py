@@ -11,7 +11,7 @@ from keras_attention.ops.masking import Tensor
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MaskedAccuracy(keras.metrics.Mean):
-    """Share of real target tokens that the model ranks first, in [0, 1].
+    """The share of real target tokens that get the highest logit, in [0, 1].
 
     Call arguments:
         y_true: integer target ids `[B, T]`; 0 is padding and does not count.
@@ -30,9 +30,9 @@ class MaskedAccuracy(keras.metrics.Mean):
         super().__init__(name=name, **kwargs)
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
-        """Counts one batch."""
+        """Add one batch to the metric."""
         y_true = ops.convert_to_tensor(y_true)
-        # Keras's argmax takes three times as long, or three per cent of a training step.
+        # `ops.argmax` takes three times as long, which is 3 % of a training step.
         best = ops.squeeze(ops.top_k(y_pred, 1)[1], axis=-1)
         hits = ops.equal(ops.cast(best, y_true.dtype), y_true)
         weights = token_weights(y_true, sample_weight, self.dtype)

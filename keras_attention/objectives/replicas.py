@@ -1,4 +1,4 @@
-"""The loss of a batch that a `tf.distribute` strategy divides among replicas."""
+"""Losses of batches that a `tf.distribute` strategy splits among replicas."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from keras_attention.ops.masking import Tensor
 
 
 def replica_count() -> int:
-    """Return the number of replicas whose gradients Keras adds up, 1 without a strategy."""
+    """Return the number of replicas whose gradients Keras sums; 1 without a strategy."""
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -18,18 +18,18 @@ def replica_count() -> int:
 
 
 def weigh_replica(loss: Tensor, weight: Tensor) -> Tensor:
-    """Weigh a replica's loss by what it holds, where all replicas would weigh the same.
+    """Weight a replica's loss by its share of the whole batch.
 
-    TensorFlow runs another replica here. What replicas share, such as the losses that layers add,
-    must have been read before.
+    TensorFlow switches to another replica inside this function. Read everything that replicas
+    share, such as the losses that layers add, before the call.
 
     Args:
-        loss: float scalar, the replica's mean divided by the number of replicas.
-        weight: float scalar, what the mean is over, such as the replica's number of tokens.
+        loss: float scalar, the replica's mean loss divided by the number of replicas.
+        weight: float scalar, the total weight in that mean, such as the replica's number of tokens.
 
     Returns:
-        The mean over all replicas' batches, divided by the number of replicas, with the gradient of
-        the replica's own part of it. Without replicas the loss itself.
+        The mean loss over the whole batch divided by the number of replicas, with the gradient of
+        this replica's part only. Without replicas, `loss` itself.
 
     Example:
     >>> import numpy as np
@@ -43,12 +43,12 @@ def weigh_replica(loss: Tensor, weight: Tensor) -> Tensor:
     import tensorflow as tf
 
     replica = tf.distribute.get_replica_context()
-    if replica is None:  # Keras asks for the shapes of the results
+    if replica is None:  # Keras is only inferring the shapes of the results
         return loss
     part = loss * ops.cast(weight, loss.dtype)
     sums = tf.stop_gradient(ops.stack([part, ops.cast(weight, loss.dtype)]))
     if isinstance(tf.distribute.get_strategy(), tf.distribute.MirroredStrategy):
-        sums = replica.merge_call(_add_up, args=(sums,))
+        sums = replica.merge_call(_sum_replicas, args=(sums,))
     else:
         sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, sums)
     all_parts, all_weights = ops.unstack(tf.stop_gradient(sums))
@@ -56,10 +56,10 @@ def weigh_replica(loss: Tensor, weight: Tensor) -> Tensor:
     return own + tf.stop_gradient(ops.divide_no_nan(all_parts, all_weights) - own)
 
 
-def _add_up(strategy: Any, each: Any) -> Tensor:
-    """Return the sum of what the replicas of one host hold.
+def _sum_replicas(strategy: Any, values: Any) -> Tensor:
+    """Return the sum of the values of all replicas on one host.
 
-    An all-reduce would take a collective operation, and those of a second strategy over the same
-    devices fail where their shapes are others than in the first one.
+    An all-reduce would use collective operations. Those of a second strategy on the same devices
+    fail if their shapes differ from the first strategy's.
     """
-    return sum(strategy.experimental_local_results(each))
+    return sum(strategy.experimental_local_results(values))

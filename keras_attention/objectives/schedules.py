@@ -1,4 +1,4 @@
-"""The learning-rate schedule that Keras does not have."""
+"""A learning-rate schedule with linear warm-up."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up to a rate, which then stays or falls by the root of the step.
+    """A linear warm-up, followed by inverse-square-root decay or a constant rate.
 
-    `rate * min(step / warmup, sqrt(warmup / step))` where it falls (Vaswani et al. 2017,
-    equation 3), `rate * min(step / warmup, 1)` where it stays. Steps count from 1.
+    With decay, the rate is `rate * min(step / warmup, sqrt(warmup / step))` (Vaswani et al. 2017,
+    equation 3); without decay, `rate * min(step / warmup, 1)`. Here `step` counts from 1.
 
     Args:
-        rate: the peak.
-        warmup: steps up to the peak, at least 1.
-        decay: whether the rate falls after the peak. Default `True`.
+        rate: the peak rate.
+        warmup: number of steps up to the peak, at least 1.
+        decay: whether the rate decays after the peak. Default `True`.
 
     Raises:
         ValueError: if `warmup` is below 1.
@@ -39,11 +39,11 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         self.decay = decay
 
     def __call__(self, step: Any) -> Any:
-        """The rate of an update; the first is number 0."""
+        """Return the learning rate of a training step, counted from 0."""
         grown = (ops.cast(step, "float32") + 1.0) / float(self.warmup)
         after = ops.rsqrt(grown) if self.decay else ops.ones_like(grown)
         return self.rate * ops.minimum(grown, after)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this schedule."""
+        """Return the constructor arguments of this schedule."""
         return {"rate": self.rate, "warmup": self.warmup, "decay": self.decay}

@@ -1,1 +1,1 @@
-"""Pure functions on tensors, on every backend: masks, softmax and sparse mappings, time loops."""
+"""Functions on tensors for every backend: masks, softmax and sparse mappings, time loops."""

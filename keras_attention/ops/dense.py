@@ -1,8 +1,8 @@
 """Matrix products of tensors of any rank that XLA can differentiate inside a loop.
 
-Keras computes a product of rank 3 or more with `tf.tensordot`, which computes the order of the axes
-in the graph if a dimension is unknown. A loop's gradient stores that order at each step, so XLA no
-longer sees the constant that it requires.
+Keras multiplies tensors of rank 3 or more with `tf.tensordot`. If a dimension is unknown, that
+computes the order of the axes in the graph. The gradient of a loop stores this order at each step,
+so XLA no longer sees the constant that it requires.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from keras_attention.ops.masking import Tensor
 
 @keras.saving.register_keras_serializable(package="keras_attention", name="Dense")
 class MatrixDense(keras.layers.Dense):
-    """A `keras.layers.Dense` that multiplies its input as a matrix of rank 2.
+    """A `keras.layers.Dense` that reshapes its input to a matrix before the product.
 
     Args:
         units: width of the output, a positive integer.
-        **kwargs: as `keras.layers.Dense` takes them.
+        **kwargs: the other arguments of `keras.layers.Dense`.
 
     Call arguments:
         inputs: float tensor `[..., D]` of rank 2 or more.
@@ -35,12 +35,12 @@ class MatrixDense(keras.layers.Dense):
     """
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        """Multiplies every row; see the class for shapes."""
+        """Apply the layer to every row; see the class for shapes."""
         return by_rows(lambda rows: super(MatrixDense, self).call(rows, training=training), inputs)
 
 
 def by_rows(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Return `[..., U]` of `x` `[..., D]`, through a function of `[N, D]` that gives `[N, U]`."""
+    """Apply a function from `[N, D]` to `[N, U]` to the rows of `x` `[..., D]`: `[..., U]`."""
     if len(x.shape) == 2:
         return function(x)
     rows = function(ops.reshape(x, (-1, x.shape[-1])))

@@ -1,4 +1,4 @@
-"""Entries of rows, by their places."""
+"""Functions that select and reshape the entries of each row."""
 
 from keras import ops
 
@@ -6,10 +6,17 @@ from keras_attention.ops.masking import Tensor
 
 
 def take_places(x: Tensor, places: Tensor) -> Tensor:
-    """`x` `[N, M, ...]` at `places` `[N, C]` of its second axis: `[N, C, ...]`.
+    """Return the entries of `x` `[N, M, ...]` at `places` `[N, C]` of its second axis.
 
-    `ops.take_along_axis` transposes all of `x` on TensorFlow, which here is often large. A place
-    outside of [0, M) is another row's.
+    On TensorFlow, `ops.take_along_axis` would transpose all of `x`, which is often large. Places
+    must be in [0, M): any other place selects an entry of another row.
+
+    Args:
+        x: tensor `[N, M, ...]`.
+        places: integer tensor `[N, C]`.
+
+    Returns:
+        Tensor `[N, C, ...]`.
     """
     rows, size, *rest = ops.shape(x)
     first = ops.arange(rows, dtype=places.dtype)[:, None] * size
@@ -17,6 +24,6 @@ def take_places(x: Tensor, places: Tensor) -> Tensor:
 
 
 def flat(x: Tensor) -> Tensor:
-    """`[N, M, C]` as `[N, M * C]`."""
+    """Reshape `[N, M, C]` to `[N, M * C]`."""
     rows, places, count = ops.shape(x)
     return ops.reshape(x, (rows, places * count))

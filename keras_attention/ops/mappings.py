@@ -1,4 +1,4 @@
-"""From scores to weights: softmax, and two mappings that give many positions exactly nothing."""
+"""Mappings from scores to weights: softmax, and the sparse mappings sparsemax and 1.5-entmax."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from keras import ops
 from keras_attention.ops.masking import Tensor, map_real, masked_softmax
 
 _FAR = -4.0
-"""A score, measured from the largest, below that of any position with a weight; see `_centred`."""
+"""A score relative to the largest one at which the weight is certainly 0; see `_centred`."""
 
 
 def masked_sparsemax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The point of the simplex nearest to the scores (Martins and Astudillo 2016).
+    """Return the point of the simplex nearest to the scores (Martins and Astudillo 2016).
 
-    `p = max(z - tau, 0)`, with the `tau` that makes it sum to 1.
+    `p = max(z - tau, 0)`, where `tau` makes `p` sum to 1. Many weights are exactly 0.
 
     Args:
         scores: float tensor `[..., S]`.
@@ -21,8 +21,8 @@ def masked_sparsemax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
             `None` keeps every position.
 
     Returns:
-        Weights of the shape and dtype of `scores`; each row sums to 1, or to 0 where all of it
-        is masked. Computed in at least float32.
+        Weights of the shape and dtype of `scores`. Each row sums to 1, or to 0 if all its positions
+        are masked. The computation uses at least float32.
 
     Example:
     >>> import numpy as np
@@ -38,16 +38,16 @@ def masked_sparsemax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def masked_entmax15(scores: Tensor, mask: Tensor | None = None) -> Tensor:
-    """1.5-entmax, between softmax and sparsemax (Peters et al. 2019).
+    """Return the 1.5-entmax of the scores, between softmax and sparsemax (Peters et al. 2019).
 
-    `p = max(z / 2 - tau, 0) ** 2`, with the `tau` that makes it sum to 1.
+    `p = max(z / 2 - tau, 0) ** 2`, where `tau` makes `p` sum to 1.
 
     Args:
         scores: float tensor `[..., S]`.
-        mask: as `masked_sparsemax` takes it.
+        mask: boolean tensor that broadcasts to `scores`, as in `masked_sparsemax`.
 
     Returns:
-        Weights, as `masked_sparsemax` gives them.
+        Weights of the shape and dtype of `scores`, as from `masked_sparsemax`.
 
     Example:
     >>> import numpy as np
@@ -70,15 +70,19 @@ MAPPINGS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
 
 
 def _centred(scores: Tensor) -> Tensor:
-    """Scores from the largest down to `_FAR`: a weight needs at most 1 (here 2) less than it."""
+    """Subtract the largest score and raise the rest to at least `_FAR`.
+
+    A position has a weight only if its score is less than 1 (sparsemax) or 2 (1.5-entmax) below the
+    largest one.
+    """
     return ops.maximum(scores - ops.max(scores, axis=-1, keepdims=True), _FAR)
 
 
 def _sparsemax(scores: Tensor) -> Tensor:
-    # Not `ops.sparsemax`: that of Keras 3.15 is wrong where more than one weight is not zero.
+    # `ops.sparsemax` of Keras 3.15 is wrong if more than one weight is not zero.
     z = _centred(scores)
     ordered = _descending(z)
-    # The threshold of the first k in order rises up to the number of weights and falls behind it.
+    # The threshold of the k largest scores is largest when k is the number of nonzero weights.
     taus = (ops.cumsum(ordered, axis=-1) - 1) / _counts(z)
     inside = ops.cast(z > ops.max(taus, axis=-1, keepdims=True), z.dtype)
     tau = (_sum(inside * z) - 1) / _sum(inside)
@@ -97,20 +101,26 @@ def _entmax15(scores: Tensor) -> Tensor:
 
 
 def _entmax15_threshold(count: Tensor, total: Tensor, squares: Tensor) -> Tensor:
-    """`tau` of `sum_i (x_i - tau)^2 = 1` over `count` positions, of their sum and their squares."""
+    """Solve `sum_i (x_i - tau)^2 = 1` for `tau`, over `count` positions.
+
+    Args:
+        count: number of positions.
+        total: sum of their `x_i`.
+        squares: sum of their `x_i^2`.
+    """
     mean = total / count
     spread = squares - total * mean
-    # A spread of over 1 has no root: there are fewer weights than positions.
+    # A spread over 1 has no solution: fewer than `count` positions have a weight.
     return mean - ops.sqrt(ops.maximum((1 - spread) / count, 1e-12))
 
 
 def _counts(x: Tensor) -> Tensor:
-    """1 to S."""
+    """Return the numbers 1 to S in the dtype of `x`."""
     return ops.cast(ops.arange(ops.shape(x)[-1]) + 1, x.dtype)
 
 
 def _descending(x: Tensor) -> Tensor:
-    # The gradient flows through the sums over what is inside, not through the order.
+    # The gradient flows through the sums over the positions with a weight, not through the sort.
     return -ops.sort(-ops.stop_gradient(x), axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""Masks: what counts as a real token, and a softmax that gives padding nothing."""
+"""Masks of real tokens, and a softmax that gives padding no weight."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ Tensor = Any
 
 
 def real_tokens(ids: Tensor) -> Tensor:
-    """The mask of `ids`: True where the token is real, False where it is padding.
+    """Return the mask of `ids`: True where the token is real, False where it is padding.
 
     Args:
         ids: integer tensor of any shape.
@@ -27,8 +27,8 @@ def real_steps(source: Tensor) -> Tensor:
     """Return the mask of a source: True where a step is real.
 
     Args:
-        source: ids `[B, S]`, where 0 is padding; or features `[B, S, F]`, where a step of zeros
-            alone is padding, as in `keras.layers.Masking`.
+        source: ids `[B, S]`, where 0 is padding; or features `[B, S, F]`, where a step of only
+            zeros is padding, as in `keras.layers.Masking`.
 
     Returns:
         Boolean tensor `[B, S]`.
@@ -44,7 +44,7 @@ def token_places(mask: Tensor) -> Tensor:
         mask: boolean tensor `[..., S]`, True where the token is real.
 
     Returns:
-        Int32 `[..., S]`; padding has the number of the token before it, or 0.
+        Int32 `[..., S]`; padding has the position of the real token before it, or 0.
 
     Example:
     >>> import numpy as np
@@ -78,10 +78,10 @@ def masked_mean(memory: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Softmax over the last axis that gives masked positions a weight of exactly zero.
+    """Compute the softmax over the last axis, with weights of exactly 0 at masked positions.
 
-    The softmax is computed in at least float32 whatever the dtype of `scores`. A row whose
-    positions are all masked gets weights of zero, not NaN.
+    The computation uses at least float32, whatever the dtype of `scores`. A row whose positions
+    are all masked gets weights of 0, not NaN.
 
     Args:
         scores: float tensor `[..., S]`.
@@ -89,8 +89,8 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
             `None` keeps every position.
 
     Returns:
-        Weights of the shape and dtype of `scores`; each row sums to 1, or to 0 where all of it
-        is masked.
+        Weights of the shape and dtype of `scores`. Each row sums to 1, or to 0 if all its positions
+        are masked.
 
     Example:
     >>> import numpy as np
@@ -105,7 +105,13 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
 def map_real(
     mapping: Callable[[Tensor], Tensor], scores: Tensor, mask: Tensor | None = None
 ) -> Tensor:
-    """Map scores to weights as `masked_softmax` does, by another function of float32 scores."""
+    """Apply any mapping with the mask and precision of `masked_softmax`.
+
+    Args:
+        mapping: function from scores to weights; its input is float32, or float64 if `scores` is.
+        scores: float tensor `[..., S]`.
+        mask: boolean tensor that broadcasts to `scores`, or `None`.
+    """
     dtype = backend.standardize_dtype(scores.dtype)
     softmax_dtype = dtype if dtype == "float64" else "float32"
     scores = ops.cast(scores, softmax_dtype)
@@ -117,5 +123,5 @@ def map_real(
 
 
 def _softmax(scores: Tensor) -> Tensor:
-    # Over a memory of one step Keras takes it for a mistake, and warns.
+    # Keras warns about a softmax over an axis of size 1, which a memory of one step has.
     return ops.ones_like(scores) if scores.shape[-1] == 1 else ops.softmax(scores, axis=-1)

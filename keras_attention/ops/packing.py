@@ -1,4 +1,4 @@
-"""Moves padding from the front of rows, where Keras's `pad_sequences` puts it, to their end."""
+"""Moving padding to the end of rows; Keras's `pad_sequences` puts it at the front."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,16 @@ from keras_attention.ops.masking import Tensor, real_tokens, token_places
 
 
 def pack_steps(ids: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Move each row's tokens before its padding, and say how to move results back.
+    """Move each row's tokens to the front, and return a function that moves results back.
 
     Args:
         ids: integer tensor `[B, T]`, 0 for padding.
 
     Returns:
-        `(packed, unpack)`: ids `[B, T]` with every token before all padding, in the same order; and
-        a function that moves results `[B, T, D]` for them to the places of the tokens in `ids`. If
-        no padding precedes a token, both change nothing; otherwise results for padding are zeros.
+        `(packed, unpack)`: `packed` is `ids` `[B, T]` with every token before all padding, in the
+        same order. `unpack` moves results `[B, T, D]` for `packed` to the places of the tokens in
+        `ids`; results for padding become zeros. If no padding precedes a token, `packed` is `ids`
+        and `unpack` returns its argument.
     """
     real = real_tokens(ids)
     scattered = ops.any(ops.logical_and(real[:, 1:], ops.logical_not(real[:, :-1])))

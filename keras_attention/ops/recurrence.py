@@ -1,7 +1,8 @@
-"""The step of a recurrent cell in two parts: what its inputs add to the gates, and the rest.
+"""The step of a recurrent cell in two parts: the projection of the inputs, and the next state.
 
-The first part depends on no state, so a loop over time can compute it for all steps at once. A cell
-of ours has both parts as the methods `project_inputs` and `next_state`; those of Keras are here.
+The first part does not depend on the state, so a loop over time can compute it for all steps at
+once. Our own cells define both parts as the methods `project_inputs` and `next_state`; this module
+defines them for Keras's cells.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from keras_attention.ops.masking import Tensor
 
 
 def project_inputs(cell: Any, inputs: Tensor) -> Tensor:
-    """Return what inputs `[B, E]` add to the gates, `[B, 4 * units]`, or 3 in a GRU."""
+    """Project inputs `[B, E]` to the gates: `[B, 4 * units]`, or `[B, 3 * units]` in a GRU."""
     if hasattr(cell, "project_inputs"):
         return cell.project_inputs(inputs)
     bias = cell.bias[0] if isinstance(cell, keras.layers.GRUCell) else cell.bias
@@ -23,7 +24,7 @@ def project_inputs(cell: Any, inputs: Tensor) -> Tensor:
 
 
 def recurrent_bias(cell: Any) -> Tensor | None:
-    """Return the bias that a GRU adds to the product of its state, `[3 * units]`; else `None`."""
+    """Return the bias a GRU adds to its recurrent product, `[3 * units]`; `None` for others."""
     if not isinstance(cell, keras.layers.GRUCell):
         return None
     return ops.cast(cell.bias[1], cell.compute_dtype)
@@ -32,13 +33,13 @@ def recurrent_bias(cell: Any) -> Tensor | None:
 def next_state(
     cell: Any, projected: Tensor, recurrent: Tensor, state: Sequence[Tensor]
 ) -> tuple[Tensor, ...]:
-    """Return the next state of a cell with the usual activations: tanh and sigmoid.
+    """Return the next state of a cell whose activations are tanh and sigmoid.
 
     Args:
         cell: a `keras.layers.LSTMCell`, a `keras.layers.GRUCell` with `reset_after`, or a cell
             with a method `next_state`.
-        projected: what `project_inputs` returned.
-        recurrent: the product of `h` and the recurrent kernel, with a GRU's `recurrent_bias`.
+        projected: the result of `project_inputs`.
+        recurrent: the product of `h` and the recurrent kernel, plus `recurrent_bias` in a GRU.
         state: `(h, c)` of an LSTM, `(h,)` of a GRU, each `[B, units]`.
     """
     if hasattr(cell, "next_state"):
@@ -58,7 +59,7 @@ def lstm_step(
 
 
 def gru_step(projected: Tensor, recurrent: Tensor, h: Tensor) -> tuple[Tensor]:
-    """Return `(h,)` for two parts of the gates `[B, 3 * units]`; the reset comes after `U h`."""
+    """Return `(h,)` for the two parts `[B, 3 * units]` of the gates; the reset applies to `U h`."""
     projected_z, projected_r, projected_g = ops.split(projected, 3, axis=-1)
     recurrent_z, recurrent_r, recurrent_g = ops.split(recurrent, 3, axis=-1)
     z, r = ops.sigmoid(projected_z + recurrent_z), ops.sigmoid(projected_r + recurrent_r)

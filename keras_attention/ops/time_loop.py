@@ -1,4 +1,4 @@
-"""The decoder's loop over time, differentiable on every backend."""
+"""The decoder's loop over time; every backend can differentiate it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,18 +17,19 @@ def time_loop(
     widths: tuple[int | None, ...],
     variables: Sequence[keras.Variable] = (),
 ) -> tuple[tuple[Tensor, ...], Any]:
-    """Runs `outputs, state = step(inputs[:, t], state)` over the time axis of `inputs`.
+    """Run `outputs, state = step(inputs[:, t], state)` over the time axis of `inputs`.
 
     Args:
-        step: one step; the structure, shapes and dtypes of its state must not change. Its
-            outputs are a tuple of tensors `[B, width]` in the dtype of `inputs`.
+        step: function of one step; the structure, shapes and dtypes of the state must not change.
+            Its outputs are a tuple of tensors `[B, width]` in the dtype of `inputs`.
         state: the first state, any nested structure of tensors.
         inputs: float tensor `[B, T, E]`.
-        widths: the outputs' widths, `None` where it varies.
-        variables: what a step changes, such as the state of a generator of noise.
+        widths: the width of each output, `None` if it varies.
+        variables: variables that a step changes, such as the state of a random generator.
 
     Returns:
-        `(outputs, state)`: the steps' outputs stacked to `[B, T, width]`, and the last state.
+        `(outputs, state)`: the outputs of all steps, each stacked to `[B, T, width]`, and the last
+        state.
     """
     steps_first = ops.transpose(inputs, (1, 0, 2))
     if keras.backend.backend() == "tensorflow":
@@ -42,7 +43,7 @@ def time_loop(
 def _scan(
     step: Step, state: Any, inputs: Tensor, variables: Sequence[keras.Variable]
 ) -> tuple[Sequence[Tensor], Any]:
-    """The same over `ops.scan`, which sees a variable change only where it is part of the carry."""
+    """Run the loop with `ops.scan`, which needs every changing variable in its carry."""
 
     def body(carry: tuple[Any, list[Tensor]], x: Tensor) -> tuple[Any, tuple[Tensor, ...]]:
         state, values = carry
@@ -64,11 +65,12 @@ def _assign(variables: Sequence[keras.Variable], values: Sequence[Tensor]) -> No
 def _tensorflow_loop(
     step: Step, state: Any, inputs: Tensor, widths: tuple[int | None, ...]
 ) -> tuple[Sequence[Tensor], Any]:
-    """The same over `tf.while_loop`: TensorFlow's `ops.scan` must stack the state as well."""
+    """Run the loop with `tf.while_loop`: on TensorFlow `ops.scan` also has to stack the states."""
     import tensorflow as tf
 
     steps = tf.shape(inputs)[0]
-    read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)  # a slice's gradient is all steps
+    # A slice of `inputs` would have a gradient as large as all steps.
+    read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)
     arrays = [
         tf.TensorArray(inputs.dtype, size=steps, element_shape=(inputs.shape[1], width))
         for width in widths
@@ -83,6 +85,6 @@ def _tensorflow_loop(
         lambda t, *_: t < steps, body, (0, state, arrays), maximum_iterations=steps
     )
     stacked = [array.stack() for array in arrays]
-    for output in stacked:  # the loop forgets a number of steps that is known
+    for output in stacked:  # the loop loses a static number of steps
         output.set_shape((inputs.shape[0], *output.shape[1:]))
     return stacked, state

@@ -1,11 +1,11 @@
-"""The client: texts in order through a server, several requests at a time."""
+"""A client of TensorFlow Serving that sends several requests at a time and keeps their order."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, NoReturn, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -29,39 +29,40 @@ from keras_attention.translation.signature_answers import (
 )
 
 CHARACTERS = 65_536
-"""Characters of a request at most, each text counted as the longest: servers pad to that."""
+"""Most characters in a request, with every text counted as long as the longest (padding)."""
 
 _CLOSED = "the client is closed."
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 _Run: TypeAlias = Callable[..., list[Answer | TextError]]
-"""Requests one batch; an error follows the answers to the items before the refused one."""
+"""Sends one batch; an error comes after the answers to the items before the rejected one."""
 
 
 class ServingClient:
-    """A model behind TensorFlow Serving, with the translator's own calls.
+    """A client of a model on TensorFlow Serving, with the methods of a `Translator`.
 
-    Texts are sent in requests of `batch_size` at most, and fewer where they are long; answers come
-    in the order of the texts. A client may be shared by threads. One over REST needs nothing but
-    this package, one over gRPC `pip install 'keras-attention-seq2seq[serving]'`.
+    Texts are sent in requests of up to `batch_size`, fewer if they are long; the answers are in
+    the order of the texts. Threads may share a client. REST needs no other package; gRPC needs
+    `pip install 'keras-attention-seq2seq[serving]'`.
 
     Args:
-        server: `host:port` for gRPC; or a URL of grpc, grpcs (gRPC through TLS), http or https.
-        model: the name that the model is served under.
-        version: a version's number; default the newest that is loaded.
-        label: a version's label, such as "canary", in place of its number.
-        deadline: seconds for one request, with every time that it is tried again.
-        retries: how often a request is tried again that failed in passing; or `Retries`.
-        batch_size: texts in a request at most; not over the server's `max_batch_size`.
-        parallel: requests under way at most, of all threads together.
-        alignments: whether alignments are fetched. Without, answers over gRPC are smaller, and are
-            not merged with others' by the server; all weights are 0.
-        credentials: what to trust with TLS in place of the system's certificates: gRPC's channel
+        server: `host:port` for gRPC, or a URL with the scheme grpc, grpcs (gRPC over TLS), http or
+            https.
+        model: the name under which the model is served.
+        version: number of a version; default the newest that is loaded.
+        label: label of a version, such as "canary", instead of its number.
+        deadline: time limit of a request in seconds, all retries included.
+        retries: number of retries of a request after a temporary failure, or a `Retries`.
+        batch_size: most texts in a request; at most the server's `max_batch_size`.
+        parallel: most requests in progress at the same time, over all threads.
+        alignments: whether to fetch alignments. Without them all weights are 0; over gRPC the
+            answers are smaller, but the server does not merge the requests with others.
+        credentials: credentials for TLS instead of the system's certificates: gRPC's channel
             credentials, or an `ssl.SSLContext` for https.
 
     Raises:
-        InputError: if the server's address cannot be one, or gRPC's packages are missing.
+        InputError: if the server's address is invalid, or gRPC's packages are missing.
         ValueError: if another argument is out of its range.
 
     Example:
@@ -95,7 +96,7 @@ class ServingClient:
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="serving-client")
 
     def __reduce__(self) -> NoReturn:
-        """Refuses to be pickled: a connection cannot be.
+        """Raise an error, because a connection cannot be pickled.
 
         Raises:
             TypeError: always.
@@ -107,11 +108,11 @@ class ServingClient:
     @overload
     def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
     def __call__(self, texts: Any, **options: Any) -> Any:
-        """Translates one text or many.
+        """Translate one text or many.
 
         Args:
             texts: a string, or an iterable of strings.
-            **options: as `stream` takes them.
+            **options: options of `stream`.
 
         Returns:
             One `Translation` for a string, a list in the same order for an iterable.
@@ -126,23 +127,23 @@ class ServingClient:
         nbest: int = 1,
         **search: Any,
     ) -> Iterator[Translation]:
-        """Translates `texts` in order, and asks for no more than are soon wanted.
+        """Translate `texts` in order, and send requests only a few batches ahead.
 
-        The server searches as the model was exported; or, where an option is given, through the
-        signature `beam`.
+        The server searches with the settings of the exported model, or, if an option is given,
+        with the signature `beam`.
 
         Args:
             texts: any iterable of strings.
-            nbest: hypotheses of each source, at most `beam_width`.
-            **search: fields of `ServedOptions`: `beam_width` and `length_penalty`, in place of the
-                model's own.
+            nbest: number of hypotheses for each source, at most `beam_width`.
+            **search: fields of `ServedOptions`, `beam_width` and `length_penalty`, that replace
+                the model's own.
 
         Raises:
             OptionError: if an option is out of its range.
-            TextError: if a text is too long or not valid Unicode, after the answers to those
+            TextError: if a text is too long or not valid Unicode, after the translations of those
                 before it.
-            ServingError: if the server gives no answer, or one that cannot be used.
-            TypeError: if `texts` is not an iterable of strings, or there is no such option.
+            ServingError: if the server does not answer, or its answer is invalid.
+            TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
         check_texts(texts)
         search = check_search(nbest, **search)
@@ -151,12 +152,12 @@ class ServingClient:
         return self._in_order(batches, self._translate, inputs)
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
-        """How likely the model finds given targets, as `Translator.score` has it.
+        """Score given targets by their log-probabilities, as `Translator.score` does.
 
         Raises:
             TextError: if a text is too long or not valid Unicode.
-            ServingError: if the server gives no answer, or one that cannot be used.
-            ValueError: if there are more of one than of the other.
+            ServingError: if the server does not answer, or its answer is invalid.
+            ValueError: if there are not as many sources as targets.
             TypeError: if `sources` or `targets` is not an iterable of strings.
         """
         check_texts(sources, "sources")
@@ -166,25 +167,25 @@ class ServingClient:
         return list(self._in_order(batches, self._score))
 
     def versions(self) -> dict[int, str]:
-        """The state of each version of the model that the server knows of, such as "AVAILABLE".
+        """Return the state, such as "AVAILABLE", of each version of the model on the server.
 
         Raises:
-            ServingError: if the server gives no answer, or does not know the model.
+            ServingError: if the server does not answer, or does not have the model.
         """
         return self._ask(self._transport.states, "versions")
 
     def close(self) -> None:
-        """Ends what is under way, and closes the connection."""
+        """Cancel all requests and close the connection."""
         self._closing.set()
         self._transport.close()
         self._pool.shutdown(cancel_futures=True)
 
     def __enter__(self) -> ServingClient:
-        """The client itself."""
+        """Return the client itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes it."""
+        """Close the client."""
         self.close()
 
     def _batches(
@@ -195,7 +196,7 @@ class ServingClient:
     def _in_order(
         self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
     ) -> Iterator[Answer]:
-        """Yields the answers, and raises an error after the answers before it."""
+        """Yield the answers; raise an error after the answers before it."""
         position = 0
         for answer in self._answers(batches, run, *arguments):
             if isinstance(answer, TextError):
@@ -216,22 +217,24 @@ class ServingClient:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
+        except CancelledError:  # another thread closed the client
+            raise ValueError(_CLOSED) from None
         finally:
             for future in waiting:
                 future.cancel()
 
     def _translate(self, texts: list[str], search: dict[str, Any]) -> list[Translation | TextError]:
         each = {name: np.full(len(texts), value) for name, value in search.items()}
-        wanted = tuple(name for name in OUTPUTS if self.alignments or name != "alignment")
+        names = tuple(name for name in OUTPUTS if self.alignments or name != "alignment")
         signature = "beam" if search else "serving_default"
         inputs = {"text": encode_texts(texts), **each}
-        call = Call(signature, inputs, wanted, everything=self.alignments)
+        call = Call(signature, inputs, names, everything=self.alignments)
         found = self._read(call, lambda outputs: until_refused(read_answer, texts, outputs))
         for translation in found:
             if isinstance(translation, Translation) and not translation.hypotheses:
                 raise ServingError(
-                    f"{self._address}: {self._model} gave no answer to one of the texts. "
-                    f"Received: {translation.source[:40]!r}, {len(translation.source)} characters."
+                    f"{self._address}: {self._model} returned no translation of the text "
+                    f"{translation.source[:40]!r} ({len(translation.source)} characters)."
                 )
         return found
 
@@ -246,8 +249,9 @@ class ServingClient:
             outputs = self._transport.predict(call, seconds)
             if missing := [name for name in call.outputs if name not in outputs]:
                 raise ServingError(
-                    f"{self._address}: {self._model}, signature {call.signature}, answered without "
-                    f"{', '.join(missing)}; was it exported by keras-attention?"
+                    f"{self._address}: {self._model}, signature {call.signature}: expected the "
+                    f"outputs {', '.join(call.outputs)}. Received: an answer without "
+                    f"{', '.join(missing)}; check that keras-attention exported the model."
                 )
             return read(outputs)
 
@@ -262,8 +266,8 @@ class ServingClient:
             if self._closing.is_set():
                 raise ValueError(_CLOSED) from error
             raise ServingError(
-                f"{self._address}: {self._model}, {what}, answered with something else than a "
-                f"model that keras-attention exported, {type(error).__name__}."
+                f"{self._address}: {self._model}, {what}: expected the answer of a model that "
+                f"keras-attention exported. Received: an answer that raises {type(error).__name__}."
             ) from error
 
 
@@ -276,8 +280,8 @@ def _open(address: Address, model: ServedModel, credentials: Any) -> Transport:
         from keras_attention.serving.grpc_transport import GrpcTransport
     except ImportError:
         raise InputError(
-            f"a client over gRPC needs more packages: {install_command('serving')}; one over REST, "
-            f"such as http://{address.host}:8501, does not."
+            f"gRPC requires more packages: run {install_command('serving')}, or use REST, such as "
+            f"http://{address.host}:8501, which requires none."
         ) from None
     return GrpcTransport(address, model, credentials)
 

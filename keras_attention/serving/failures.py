@@ -1,4 +1,4 @@
-"""What goes wrong with a server, and what is tried again."""
+"""Errors of a server, and retries after temporary ones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Answer = TypeVar("Answer")
 
 _ASSERTED = re.compile(r"assertion failed: (.+?)(?: \[\[\{\{node .*)?$")
 _LONGEST = 300
-"""Characters of a server's own words that are passed on."""
+"""Most characters of a server's message that our error quotes."""
 
 
 class ServingError(InputError):
-    """A server gave no answer, or one that cannot be used.
+    """An error of a server: it does not answer, or its answer is invalid.
 
     Args:
-        message: one sentence that names the server.
-        passing: whether the same request may succeed later.
+        message: one line that names the server.
+        passing: whether the failure is temporary, so that the same request may succeed later.
     """
 
     def __init__(self, message: str, *, passing: bool = False) -> None:
@@ -32,32 +32,32 @@ class ServingError(InputError):
 
 
 def in_a_line(words: str | None) -> str:
-    """A server's own words as part of a sentence.
+    """Return a server's message on one line, to quote it in an error.
 
     Example:
         >>> in_a_line("Graph error: assertion failed: [few. Received:] [5] [[{{node a}}]]")
         'few. Received: 5'
     """
     line = " ".join((words or "no reason given").split())
-    if asserted := _ASSERTED.search(line):  # our graphs refuse in a sentence
+    if asserted := _ASSERTED.search(line):  # the assertions of our graphs contain a full message
         line = re.sub(r"[\[\]]", "", asserted[1])
     return (line if len(line) <= _LONGEST else line[:_LONGEST] + "...").rstrip(".")
 
 
 @dataclass(frozen=True)
 class Retries:
-    """How often a request is tried again, and after which pauses.
+    """The number of retries of a request, and the pauses before them.
 
-    Only what may pass is tried again: a server that cannot be reached, is starting, or has its
-    queues full. Pauses double, and each is drawn between half and all of its length, so that
-    clients which failed together do not come back together.
+    Only temporary failures are retried: the server cannot be reached, is starting, or its queues
+    are full. Pauses double. Each lasts between half and all of its nominal length, at random, so
+    that clients that failed at the same time do not retry at the same time.
 
     Attributes:
-        count: how often at most, not negative.
-        first_pause: seconds.
-        longest_pause: seconds.
-        clock: gives the time in seconds.
-        draw: gives a number in [0, 1).
+        count: largest number of retries, at least 0.
+        first_pause: seconds before the first retry.
+        longest_pause: upper limit of a pause in seconds.
+        clock: returns the time in seconds.
+        draw: returns a random number in [0, 1).
     """
 
     count: int = 3
@@ -72,12 +72,12 @@ class Retries:
         deadline: float,
         pause: Callable[[float], object] = time.sleep,
     ) -> Answer:
-        """What `attempt` returns, the first time that it does.
+        """Call `attempt` until it succeeds, and return its result.
 
         Args:
-            attempt: takes the seconds that are left.
-            deadline: seconds for everything together.
-            pause: waits some seconds; what it returns, where that is true, ends it all.
+            attempt: called with the number of seconds left.
+            deadline: time limit in seconds for all attempts and pauses together.
+            pause: waits the given number of seconds; there are no more retries if it returns True.
 
         Raises:
             ServingError: the last one, if no attempt succeeds.

@@ -1,4 +1,4 @@
-"""The way over gRPC, by TensorFlow Serving's own stubs; imported where they are installed."""
+"""The transport over gRPC, with TensorFlow Serving's stubs, which must be installed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _PASSING = {
     grpc.StatusCode.ABORTED,
 }
 _OPTIONS = (
-    # Alignments may be larger than gRPC's own limit of 4 MB.
+    # Alignments may exceed gRPC's default limit of 4 MB.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Otherwise a second passes before a lost server is looked for again, whatever our own pauses.
+    # By default gRPC waits at least a second before it reconnects, whatever our own pauses are.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -33,12 +33,12 @@ _OPTIONS = (
 
 
 class GrpcTransport:
-    """A channel to a server.
+    """A gRPC channel to a server.
 
     Args:
-        address: where it listens.
-        model: which model is asked.
-        credentials: gRPC's channel credentials, for an address of grpcs; default the system's.
+        address: the server's address.
+        model: the model to call.
+        credentials: gRPC's channel credentials for the scheme grpcs; default the system's.
     """
 
     def __init__(self, address: Address, model: ServedModel, credentials: Any = None) -> None:
@@ -52,10 +52,10 @@ class GrpcTransport:
         self._states = ModelServiceStub(self._channel).GetModelStatus
 
     def predict(self, call: Call, seconds: float) -> Arrays:
-        """The outputs of a signature.
+        """Return the outputs of a signature.
 
-        A request that names its outputs is not merged with others by TensorFlow Serving, hence
-        only one that leaves some out does.
+        TensorFlow Serving does not merge a request that names its outputs with others, so the
+        outputs are only named if some of them are not needed.
         """
         request = PredictRequest(model_spec=self._spec(call.signature))
         for name, array in call.inputs.items():
@@ -66,13 +66,13 @@ class GrpcTransport:
         return {name: tf.make_ndarray(outputs[name]) for name in call.outputs if name in outputs}
 
     def states(self, seconds: float) -> dict[int, str]:
-        """The state of each version, such as "AVAILABLE"."""
+        """Return the state of each version, such as "AVAILABLE"."""
         answer = self._ask(self._states, GetModelStatusRequest(model_spec=self._spec()), seconds)
         name = ModelVersionStatus.State.Name
         return {status.version: name(status.state) for status in answer.model_version_status}
 
     def close(self) -> None:
-        """Closes the channel."""
+        """Close the channel."""
         self._channel.close()
 
     def _spec(self, signature: str = "") -> Any:
@@ -94,8 +94,8 @@ class GrpcTransport:
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return ServingError(f"{self._address}: no answer within the deadline.")
         if code == grpc.StatusCode.UNAVAILABLE:
-            return ServingError(f"{self._address}: cannot be reached, {reason}.", passing=True)
+            return ServingError(f"{self._address}: cannot be reached: {reason}.", passing=True)
         return ServingError(
-            f"{self._address}: {self._model} cannot answer, {code.name}: {reason}.",
+            f"{self._address}: {self._model} failed with {code.name}: {reason}.",
             passing=code in _PASSING,
         )

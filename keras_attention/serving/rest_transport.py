@@ -1,4 +1,4 @@
-"""The way over REST, with Python's own library alone."""
+"""The transport over REST, which uses only the Python standard library."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _STRINGS = {"text", "tokens", "source_tokens", "error"}
 
 
 class RestTransport:
-    """One connection a request, so that threads share nothing.
+    """A REST transport with one connection for each request, so that threads share nothing.
 
     Args:
-        address: where the server listens.
-        model: which model is asked.
-        credentials: an `ssl.SSLContext`, for an address of https; default the system's.
+        address: the server's address.
+        model: the model to call.
+        credentials: an `ssl.SSLContext` for the scheme https; default the system's.
     """
 
     def __init__(
         self, address: Address, model: ServedModel, credentials: ssl.SSLContext | None = None
     ) -> None:
         self._address, self._model = address, model
-        self._under_way: set[socket.socket] = set()
+        self._open_sockets: set[socket.socket] = set()
         self._trusted = credentials or (ssl.create_default_context() if address.secure else None)
         self._path = f"{address.path}/v1/models/{quote(model.name, safe='')}"
         if model.version is not None:
@@ -47,7 +47,7 @@ class RestTransport:
             self._path += f"/labels/{quote(model.label, safe='')}"
 
     def predict(self, call: Call, seconds: float) -> Arrays:
-        """The outputs of a signature; all of them are sent, whatever is wanted."""
+        """Return the outputs of a signature; the server always sends all of them."""
         inputs = {name: _plain(array) for name, array in call.inputs.items()}
         request = {"signature_name": call.signature, "inputs": inputs}
         body = json.dumps(request, ensure_ascii=False).encode()
@@ -55,14 +55,14 @@ class RestTransport:
         return {name: _array(name, outputs[name]) for name in call.outputs if name in outputs}
 
     def states(self, seconds: float) -> dict[int, str]:
-        """The state of each version, such as "AVAILABLE"."""
+        """Return the state of each version, such as "AVAILABLE"."""
         answer = self._ask("GET", self._path, None, seconds)
         return {int(each["version"]): each["state"] for each in answer["model_version_status"]}
 
     def close(self) -> None:
-        """Hangs up on what is under way."""
-        for sock in tuple(self._under_way):
-            _hang_up(sock)
+        """Shut down the connections of requests in progress."""
+        for sock in tuple(self._open_sockets):
+            _shut_down(sock)
 
     def _ask(self, method: str, path: str, body: bytes | None, seconds: float) -> Any:
         try:
@@ -77,20 +77,22 @@ class RestTransport:
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise ServingError(f"{self._address}: answered with what is not JSON.") from error
+            raise ServingError(
+                f"{self._address}: expected an answer in JSON. Received: something else."
+            ) from error
 
     @contextmanager
     def _connection(self, seconds: float) -> Iterator[HTTPConnection]:
-        """A connection that ends in time, however slowly bytes come."""
+        """Open a connection and shut it down at the deadline, even if bytes still arrive."""
         connection, late = self._make_connection(seconds), threading.Event()
         end = time.monotonic() + seconds
         try:
             connection.connect()
             sock = connection.sock
-            guard = threading.Timer(max(0.0, end - time.monotonic()), _hang_up, [sock, late])
+            guard = threading.Timer(max(0.0, end - time.monotonic()), _shut_down, [sock, late])
             guard.daemon = True
             guard.start()
-            self._under_way.add(sock)
+            self._open_sockets.add(sock)
             try:
                 yield connection
             except (OSError, HTTPException):
@@ -98,8 +100,8 @@ class RestTransport:
                     raise
             finally:
                 guard.cancel()
-                self._under_way.discard(sock)
-            if late.is_set():  # an answer without a length looks whole where it was cut
+                self._open_sockets.discard(sock)
+            if late.is_set():  # a truncated answer without a length looks complete
                 raise TimeoutError
         finally:
             connection.close()
@@ -115,10 +117,10 @@ class RestTransport:
             return ServingError(f"{self._address}: no answer within the deadline.")
         reason = in_a_line(str(error) or type(error).__name__)
         if isinstance(error, ConnectionError | IncompleteRead):
-            return ServingError(f"{self._address}: cannot be reached, {reason}.", passing=True)
+            return ServingError(f"{self._address}: cannot be reached: {reason}.", passing=True)
         if isinstance(error, HTTPException):
-            return ServingError(f"{self._address}: answered with what is not HTTP, {reason}.")
-        return ServingError(f"{self._address}: cannot be reached, {reason}.")
+            return ServingError(f"{self._address}: expected an answer in HTTP. Received: {reason}.")
+        return ServingError(f"{self._address}: cannot be reached: {reason}.")
 
     def _refusal(self, status: int, body: bytes) -> ServingError:
         if status in _TOO_LATE:
@@ -127,12 +129,12 @@ class RestTransport:
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             text = str(json.loads(text)["error"])
         return ServingError(
-            f"{self._address}: {self._model} cannot answer, HTTP {status}: {in_a_line(text)}.",
+            f"{self._address}: {self._model} failed with HTTP {status}: {in_a_line(text)}.",
             passing=status in _PASSING,
         )
 
 
-def _hang_up(sock: socket.socket, late: threading.Event | None = None) -> None:
+def _shut_down(sock: socket.socket, late: threading.Event | None = None) -> None:
     if late is not None:
         late.set()
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a client asks a server, whichever way it goes."""
+"""The requests of a client, and the interface of the transports that send them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens.
+    """The address of a server.
 
     Attributes:
         protocol: "grpc" or "rest".
-        secure: whether through TLS.
-        host: the name or number, an IPv6 number in brackets.
+        secure: whether to use TLS.
+        host: host name or IP address, an IPv6 address in brackets.
         port: 1 to 65535.
-        path: what stands before `/v1` in a REST server's URLs, without a slash at its end.
+        path: the part before `/v1` in a REST server's URLs, without a slash at its end.
 
     Example:
         >>> Address.parse("localhost:8500")
@@ -46,7 +46,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Reads `host:port`, which is gRPC's, or a URL of grpc, grpcs, http or https.
+        """Parse `host:port`, which means gRPC, or a URL with scheme grpc, grpcs, http or https.
 
         Raises:
             InputError: if it is neither.
@@ -58,24 +58,24 @@ class Address:
         fits = match and 0 < int(match["port"]) < 2**16 and not (protocol == "grpc" and path)
         if not match or not protocol or not fits:
             raise InputError(
-                "the server must be host:port, for gRPC, or a URL such as http://host:8501, for "
+                "the server must be host:port for gRPC, or a URL such as http://host:8501 for "
                 f"REST. Received: {text!r}."
             )
         return cls(protocol, scheme.endswith("s"), match["host"], int(match["port"]), path)
 
     def __str__(self) -> str:
-        """The address as error messages have it."""
+        """Return the address for error messages."""
         return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """Which model, and which of its versions.
+    """A model on a server, and optionally one of its versions.
 
     Attributes:
-        name: what the server calls it.
-        version: its number; None, with no label either, for the newest that is loaded.
-        label: what the server's configuration calls a version.
+        name: the model's name on the server.
+        version: number of a version. Without a number and a label, the newest loaded version.
+        label: label of a version in the server's configuration.
     """
 
     name: str
@@ -83,7 +83,7 @@ class ServedModel:
     label: str | None = None
 
     def __str__(self) -> str:
-        """The model as error messages have it."""
+        """Return the model for error messages."""
         if self.version is not None:
             return f"model {self.name!r}, version {self.version}"
         return f"model {self.name!r}" + (f", label {self.label!r}" if self.label else "")
@@ -94,10 +94,10 @@ class Call:
     """One request.
 
     Attributes:
-        signature: the graph that answers.
-        inputs: arrays by name; strings are objects, UTF-8 bytes.
-        outputs: the names that are wanted.
-        everything: whether these are all that the signature has.
+        signature: name of the signature to call.
+        inputs: arrays by name; strings are UTF-8 bytes in arrays of objects.
+        outputs: names of the outputs to return.
+        everything: whether these are all outputs of the signature.
     """
 
     signature: str
@@ -107,13 +107,13 @@ class Call:
 
 
 class Transport(Protocol):
-    """One way to a server; every method raises `ServingError` where there is no answer."""
+    """The interface of a transport; its methods raise `ServingError` if there is no answer."""
 
     def predict(self, call: Call, seconds: float) -> Arrays:
-        """The outputs, strings as UTF-8 bytes; may raise what malformed ones cause."""
+        """Return the outputs, strings as UTF-8 bytes; malformed ones may raise any error."""
 
     def states(self, seconds: float) -> dict[int, str]:
-        """The state of each version that the server knows of, such as "AVAILABLE"."""
+        """Return the state, such as "AVAILABLE", of each version on the server."""
 
     def close(self) -> None:
-        """Gives back what it holds."""
+        """Close all connections."""

@@ -1,4 +1,4 @@
-"""How settings are declared and checked: one field each, for constructors, recipes and help.
+"""Declaration and checks of settings: one field serves constructors, recipes and `--help`.
 
-Nothing here needs Keras, so that `--help` and recipes stay fast.
+Nothing here imports Keras, so that `--help` and the checks of recipes stay fast.
 """

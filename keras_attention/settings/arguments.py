@@ -1,4 +1,4 @@
-"""Check single arguments of layers, and name the one that is out of range."""
+"""Checks of single arguments; each error names the argument."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from keras_attention.errors import SettingError
 
 
 def checked_units(units: Any, name: str = "units") -> int:
-    """Return `units` itself.
+    """Return `units`, checked.
 
     Raises:
         SettingError: if it is not a positive integer.
@@ -17,7 +17,7 @@ def checked_units(units: Any, name: str = "units") -> int:
 
 
 def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
-    """Return `value` itself.
+    """Return `value`, checked.
 
     Raises:
         SettingError: if it is not one of `choices`.
@@ -29,7 +29,7 @@ def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
 
 
 def checked_rate(rate: float, name: str = "dropout") -> float:
-    """Return `rate` itself.
+    """Return `rate`, checked.
 
     Raises:
         SettingError: if it is not in [0, 1).

@@ -1,4 +1,4 @@
-"""Document a class by the settings that it takes."""
+"""Docstrings and signatures that are generated from settings."""
 
 import inspect
 import textwrap
@@ -12,21 +12,22 @@ Kind = TypeVar("Kind", bound=type)
 
 
 def documented(owner: type[Settings]) -> Callable[[Kind], Kind]:
-    """Return a decorator that puts settings into the signature and the docstring of a class.
+    """Return a decorator that adds the settings of `owner` to a class's signature and docstring.
 
-    The line `{settings}` of the docstring becomes their names, explanations, ranges and defaults.
+    In the docstring they replace the line `{settings}`. Settings without a default become
+    positional parameters, all others keyword-only ones.
     """
-    first = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    required, optional = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter(
             item.name,
-            first[item.default is not MISSING],
+            required if item.default is MISSING else optional,
             default=inspect.Parameter.empty if item.default is MISSING else item.default,
             annotation=item.type,
         )
         for item in fields(owner)
     ]
-    signature = inspect.Signature(sorted(parameters, key=lambda each: each.kind))
+    signature = inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
 
     def decorate(kind: Kind) -> Kind:
         document(kind, owner)
@@ -37,12 +38,13 @@ def documented(owner: type[Settings]) -> Callable[[Kind], Kind]:
 
 
 def document(kind: type, owner: type[Settings]) -> None:
-    """Replace the line `{settings}` of a docstring by names, explanations, ranges and defaults."""
+    """Replace the docstring's line `{settings}` with names, explanations, ranges and defaults."""
     listed = textwrap.indent("\n".join(map(_describe, owner.settings())), " " * 8)
     kind.__doc__ = str(kind.__doc__).replace(" " * 8 + "{settings}", listed)
 
 
 def _describe(known: Setting) -> str:
     default = "" if known.default is MISSING else f" Default {known.default!r}."
-    text = f"{known.key}: {known.doc}: {known.expected}.{default}"
+    expected = known.expected[:1].upper() + known.expected[1:]
+    text = f"{known.key}: {known.doc}. {expected}.{default}"
     return textwrap.fill(text, 92, subsequent_indent=" " * 4)

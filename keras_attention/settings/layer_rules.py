@@ -1,4 +1,4 @@
-"""What arguments of layers may be together; a layer, a model and a recipe check it alike."""
+"""Rules for combinations of arguments, shared by layers, models and recipes."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ MERGES = ("concat", "sum")
 BRIDGES = ("dense", "copy", "zero")
 
 STATE_PARTS = {"lstm": 2, "gru": 1}
-"""The kinds of recurrent layers, and how many tensors their state has: `(h, c)` or `(h,)`."""
+"""The number of state tensors of each kind of recurrent layer: `(h, c)` or `(h,)`."""
 
 RNNS = tuple(STATE_PARTS)
 
@@ -19,20 +19,20 @@ def check_rnn(rnn: str, layer_norm: bool) -> None:
     """Check the kind of a recurrent layer.
 
     Raises:
-        SettingError: if it is none of `RNNS`, or a GRU is to be layer-normalised.
+        SettingError: if it is not one of `RNNS`, or if layer normalisation is set for a GRU.
     """
     checked_choice(rnn, "rnn", RNNS)
     if layer_norm and rnn != "lstm":
         raise SettingError(
-            "layer_norm", f"needs rnn='lstm'. Received: layer_norm={layer_norm}, rnn={rnn!r}."
+            "layer_norm", f"requires rnn='lstm'. Received: layer_norm={layer_norm}, rnn={rnn!r}."
         )
 
 
 def direction_units(width: int, merge: str) -> int:
-    """Return the width of each direction of an encoder, so that the memory is `width` wide.
+    """Return the units of each direction of an encoder whose memory is `width` wide.
 
     Raises:
-        SettingError: if `merge` is not one of `MERGES`, or the width cannot be halved.
+        SettingError: if `merge` is not one of `MERGES`, or if it is 'concat' and `width` is odd.
     """
     checked_choice(merge, "merge", MERGES)
     if merge == "sum":
@@ -43,10 +43,10 @@ def direction_units(width: int, merge: str) -> int:
 
 
 def check_transformer_width(units: int, heads: int) -> None:
-    """Check that heads share the width of a Transformer, and that sinusoids fit it.
+    """Check that the width of a Transformer suits its heads and its sinusoids.
 
     Raises:
-        SettingError: if they do not.
+        SettingError: if the width is odd or not a multiple of `heads`.
     """
     if units % heads or units % 2:
         raise SettingError(
@@ -57,10 +57,12 @@ def check_transformer_width(units: int, heads: int) -> None:
 
 
 def checked_sizes(units: int, heads: int, feed_forward: int | None, dropout: float) -> int:
-    """Return the width of a Transformer's feed-forward layers, by default four times `units`.
+    """Check the sizes of a Transformer and return the width of its feed-forward layers.
+
+    That width is `4 * units` if `feed_forward` is None.
 
     Raises:
-        SettingError: if a number is out of range, or the heads do not share the units evenly.
+        SettingError: if a number is out of range, or `units` is odd or not a multiple of `heads`.
     """
     checked_rate(dropout)
     check_transformer_width(checked_units(units), checked_units(heads, "heads"))
@@ -68,14 +70,15 @@ def checked_sizes(units: int, heads: int, feed_forward: int | None, dropout: flo
 
 
 def check_input_feeding(input_feeding: bool, attention: Any, placement: str) -> None:
-    """Check that a decoder that feeds the attentional vector back has one.
+    """Check that a decoder with input feeding computes an attentional vector.
 
     Raises:
-        SettingError: if `input_feeding` is set without attention after the LSTM.
+        SettingError: if `input_feeding` is set without attention, or with placement='before'.
     """
     if input_feeding and (attention is None or placement != "after"):
         raise SettingError(
             "input_feeding",
-            "feeds the attentional vector, so it needs an `attention` with placement='after'. "
+            "feeds the attentional vector to the next step, so it requires an `attention` with "
+            "placement='after'. "
             f"Received: {'attention=None' if attention is None else f'placement={placement!r}'}.",
         )

@@ -1,4 +1,4 @@
-"""A setting, declared once: its default, its explanation and what it may be."""
+"""Declaration of settings: default, explanation and accepted values, in one place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from keras_attention.errors import SettingError
 
 LARGEST = 2**31 - 1
-"""The largest integer where a setting has no limit of its own, the largest int32."""
+"""The largest value of an integer setting that declares no maximum: the largest int32."""
 
 _KINDS = {
     bool: "true or false",
@@ -23,23 +23,22 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One value that can be set: its name, its default, and what it may be.
+    """A setting: its name, default, explanation and accepted values.
 
     Args:
-        key: its name, dotted in a recipe.
-        default: its default, of the type that values have; `MISSING` where there is none.
-        doc: what it is, in a few words.
-        choices: the strings that it may be; by default all.
-        minimum: the least number; `above` excludes the limit itself.
-        maximum: the largest number, by default 2,147,483,647 for an integer; `below` excludes the
-            limit itself.
-        above: see `minimum`.
-        below: see `maximum`.
-        numbers: whether a string may be written as an integer.
-        unset: what a recipe, which cannot write `None`, writes for a default of `None`.
-        kind: the type of its values, where the default does not say it.
-        other: returns whether a value of another type is accepted as it is.
-        other_doc: that type in words, for the error about `choices`.
+        key: the name; in a recipe with its section, such as `model.units`.
+        default: the default, of the type that values have; `MISSING` if there is none.
+        doc: the explanation, a few words without a full stop.
+        choices: the strings that are accepted; empty accepts any.
+        minimum: the smallest number that is accepted.
+        maximum: the largest number that is accepted; for an integer 2,147,483,647 by default.
+        above: an exclusive lower limit, in place of `minimum`.
+        below: an exclusive upper limit, in place of `maximum`.
+        numbers: whether a string setting also accepts an integer, which it converts.
+        unset: the number that a recipe writes for a default of `None`, as TOML has no `None`.
+        kind: the type of the values if the default does not show it.
+        other: a function that returns whether to accept a value of another type unchanged.
+        other_doc: that other type in words, for the error message of `choices`.
 
     Example:
         >>> Setting("training.epochs", 3, "passes over the training pairs", minimum=1).expected
@@ -64,7 +63,7 @@ class Setting:
 
     @property
     def expected(self) -> str:
-        """What is accepted, in words."""
+        """The accepted values, in words."""
         if self.choices:
             names = "one of " + ", ".join(map(repr, self.choices))
             return f"{names}, or {self.other_doc}" if self.other_doc else names
@@ -72,11 +71,11 @@ class Setting:
 
     @property
     def optional(self) -> bool:
-        """Whether the default stands for a value that follows from other settings."""
+        """Whether the setting may be left unset, so that its value follows from other settings."""
         return self.default is None or self.unset is not None
 
     def check(self, value: object) -> Any:
-        """Return the value, with a number converted to the float, int or text that is needed.
+        """Return the value, checked and converted to the type of the setting.
 
         Raises:
             SettingError: if the value has another type or is out of range.
@@ -85,7 +84,7 @@ class Setting:
             return self.default
         if self.other is not None and self.other(value):
             return value
-        accepted = self._converted(value)
+        accepted = self._convert(value)
         if accepted is None or not self._in_range(accepted):
             self._refuse(value, self.expected)
         if type(accepted) is int and self.below is None and accepted > LARGEST:
@@ -113,9 +112,9 @@ class Setting:
     def _is_unset(self, value: object) -> bool:
         return isinstance(value, Real) and not isinstance(value, bool) and value == self.unset
 
-    def _converted(self, value: object) -> Any:
-        """Return the value in the type that is needed; None for a value of another type."""
-        if isinstance(value, bool):  # which Python counts as an integer
+    def _convert(self, value: object) -> Any:
+        """Return the value in the type of the setting, or None if it has another type."""
+        if isinstance(value, bool):  # in Python, a bool is an int too
             return value if self._type is bool else None
         if self._type is float and isinstance(value, Real):
             return _as_float(value)
@@ -136,12 +135,12 @@ class Setting:
 
 
 def setting(default: Any, doc: str, **limits: Any) -> Any:
-    """Return a dataclass field that carries what `Setting` needs: explanation and limits."""
+    """Return a dataclass field that declares a `Setting`, with its explanation and limits."""
     return field(default=default, metadata={"doc": doc, **limits})
 
 
 def redeclare(owner: type[Settings], name: str, **changes: Any) -> Any:
-    """Return the field `name` of another class of settings, with another default or `doc`."""
+    """Return a copy of the field `name` of another class, with changes such as its default."""
     known = next(item for item in fields(owner) if item.name == name)
     default = changes.pop("default", known.default)
     return field(default=default, metadata={**known.metadata, **changes})
@@ -149,7 +148,7 @@ def redeclare(owner: type[Settings], name: str, **changes: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Base class of dataclasses whose fields are settings: each value is checked on creation."""
+    """Base class of dataclasses whose fields are settings and are checked on creation."""
 
     @classmethod
     def settings(cls) -> Iterator[Setting]:
@@ -160,19 +159,19 @@ class Settings:
 
     @classmethod
     def split(cls, arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the arguments that are fields of the class, and the others."""
+        """Split the arguments into those that are fields of the class and the others."""
         names = {item.name for item in fields(cls)}
         own = {name: value for name, value in arguments.items() if name in names}
         return own, {name: value for name, value in arguments.items() if name not in names}
 
     def values(self) -> Iterator[tuple[str, Any]]:
-        """Yield the name, without a section, and the value of each setting."""
+        """Yield the name (without its section) and the value of each setting."""
         for known in self.settings():
             name = known.key.rpartition(".")[2]
             yield name, getattr(self, name)
 
     def __post_init__(self) -> None:
-        """Check every value, then how they go together.
+        """Check every value, then their combinations.
 
         Raises:
             SettingError: if a value has the wrong type, is out of range or contradicts another.
@@ -182,7 +181,7 @@ class Settings:
         self.check_together()
 
     def check_together(self) -> None:
-        """Check settings that depend on each other; each one is in its range already.
+        """Check settings that depend on each other, after each has been checked alone.
 
         Raises:
             SettingError: if two contradict each other.
@@ -190,7 +189,7 @@ class Settings:
 
 
 def _shown(value: object) -> str:
-    """Return a value as text; Python refuses to write thousands of digits."""
+    """Return a value as text; Python refuses to print an integer of thousands of digits."""
     try:
         return repr(value)
     except ValueError:
@@ -205,7 +204,7 @@ def _as_float(value: Real) -> float:
 
 
 def _is_unicode(text: str) -> bool:
-    # Undecodable bytes of a command line arrive as surrogates, which no TOML file can hold.
+    # Undecodable bytes on the command line arrive as surrogates, which TOML cannot store.
     try:
         text.encode()
     except UnicodeEncodeError:

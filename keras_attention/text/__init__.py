@@ -1,4 +1,4 @@
-"""Text to ids and back, without TensorFlow; the graph forms are in modules of their own."""
+"""Tokenizers and vocabularies in plain Python; `graph` contains the TensorFlow versions."""
 
 from keras_attention.text.normalization import Normalizer
 from keras_attention.text.subword_learning import learn_subwords

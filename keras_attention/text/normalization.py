@@ -1,4 +1,4 @@
-"""What is done to a text before it is cut, in Python; `graph_normalization` is its twin."""
+"""Text normalization before tokenization; `graph_normalization` does the same in a graph."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ WHITE_SPACE = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
     "\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-"""The characters of Unicode's White_Space; they can stand in a regular expression's brackets.
+"""The characters of Unicode's White_Space, valid inside the brackets of a regular expression.
 
-`str.split` and TensorFlow's operations each cut at other characters, so neither is asked.
+`str.split` and TensorFlow's operations split at other characters, so they cannot be used.
 """
 
 INVISIBLE = "\u061c\u200b\u200e\u200f\u2060\ufeff"
-"""Characters without a width that mean nothing at the ends of a text: three marks of direction,
-the zero width space, the word joiner and the byte order mark."""
+"""Zero-width characters that have no meaning at the ends of a text: three direction marks, the
+zero width space, the word joiner and the byte order mark."""
 
 EDGES = WHITE_SPACE + INVISIBLE
-"""What `Normalizer(strip=True)` removes at the ends of a text."""
+"""The characters that `Normalizer(strip=True)` removes at the ends of a text."""
 
 _MAPPED = re.compile(f"[{MAPPED}]+")
 
@@ -34,12 +34,12 @@ _MAPPED = re.compile(f"[{MAPPED}]+")
 class Normalizer:
     """A Unicode normal form (https://www.unicode.org/reports/tr15/), lower case and stripping.
 
-    Equal-looking texts become equal: "nfc" composes letters and their marks, "nfd" takes them
-    apart (a Hangul syllable becomes its letters), "nfkc" also replaces what is a letter's other
-    shape ("ﬁ", "Ａ", "①"). Lower-casing comes between two normalizations: the first makes letters
-    of such shapes, the second joins what lower case makes joinable ("J̌" has no composed form, "ǰ"
-    has one). Stripping comes last, since "nfkc" makes spaces of other characters. A text that is
-    normalized does not change when it is normalized again.
+    Texts that look equal become equal. "nfc" composes letters with their marks; "nfd" decomposes
+    them (a Hangul syllable becomes its letters); "nfkc" composes, and also replaces variants of
+    letters ("ﬁ", "Ａ", "①"). Lower-casing comes between two normalizations: the first replaces
+    these variants, the second composes letters that can only be composed in lower case ("J̌" has no
+    composed form, "ǰ" has one). Stripping comes last, because "nfkc" turns some characters into
+    spaces. Normalizing a normalized text does not change it.
 
     Args:
         form: "nfc", "nfd" or "nfkc".
@@ -47,7 +47,7 @@ class Normalizer:
         strip: whether to remove the characters of `EDGES` at both ends.
 
     Raises:
-        InputError: if there is no such form.
+        InputError: if the form is unknown.
 
     Example:
         >>> Normalizer("nfkc", lowercase=True, strip=True)("\ufeff Ｃａｆｅ\u0301 №\u3000")
@@ -59,20 +59,20 @@ class Normalizer:
     strip: bool = False
 
     def __post_init__(self) -> None:
-        """Checks the form."""
+        """Check the form."""
         if self.form not in FORMS:
             raise InputError(
-                f"A normalization must be one of {', '.join(map(repr, FORMS))}. "
+                f"`normalization` must be one of {', '.join(map(repr, FORMS))}. "
                 f"Received: {self.form!r}."
             )
 
     def __call__(self, text: str) -> str:
-        """Returns the text in the form."""
+        """Return the normalized text."""
         text = self.normalize_beginning(text)
         return text.rstrip(EDGES) if self.strip else text
 
     def normalize_beginning(self, text: str) -> str:
-        """Returns the beginning of a longer text in the form, without stripping its end."""
+        """Normalize the beginning of a longer text; do not strip its end."""
         text = normalize(text, self.form)
         if self.lowercase:
             text = normalize(lower_points(text), self.form)
@@ -80,7 +80,7 @@ class Normalizer:
 
 
 def is_blank(text: str) -> bool:
-    r"""Returns whether a text holds nothing but white space and the characters of `EDGES`.
+    r"""Return whether a text contains only white space and the characters of `EDGES`.
 
     Example:
         >>> is_blank(" \u200b\u00a0"), is_blank("\u200ba")
@@ -90,22 +90,22 @@ def is_blank(text: str) -> bool:
 
 
 def normalize(text: str, form: str) -> str:
-    """Returns the text in the normal form "nfc", "nfd" or "nfkc" of Unicode 13.0.
+    """Return the text in the normal form "nfc", "nfd" or "nfkc" of Unicode 13.0.
 
-    Later characters stay as they are, whatever version the running Python has.
+    Characters that later versions added do not change, whatever version Python has.
     """
     if text.isascii():
         return text
     name = form.upper()
-    # What is not mapped joins with nothing, so the runs between can be normalized by themselves.
+    # Other characters never combine, so the runs between them can be normalized separately.
     return _MAPPED.sub(lambda run: unicodedata.normalize(name, run[0]), text)  # type: ignore[arg-type]
 
 
 def lower_points(text: str) -> str:
-    r"""Returns `str.lower` of each code point by itself, as Unicode 13.0 has it.
+    r"""Apply `str.lower` to each code point separately, by the data of Unicode 13.0.
 
-    That is `str.lower` but for a Σ at the end of a word, which becomes σ like any other: a table of
-    code points, such as a graph has, cannot look at the letters around it.
+    The result differs from `str.lower` only for a Σ at the end of a word, which becomes σ like any
+    other Σ: the graph's table of code points does not depend on neighbouring letters.
 
     Example:
         >>> lower_points("ΟΔΟΣ"), lower_points("İ") == "i\u0307"

@@ -1,4 +1,4 @@
-"""Batches of limited padded size: memory grows with a batch's rows times its longest text."""
+"""Batches of limited padded size, because memory grows with the rows times the longest text."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ BATCH_TOKENS = 16_384
 """Largest number of padded tokens in a batch: 64 texts of 256 tokens, or 16 of 1,024."""
 
 BATCH_NUMBERS = 2**27
-"""Largest number of logits, or of weights of alignments, in a batch: 512 MiB of float32."""
+"""Largest number of logits, or of alignment weights, in a batch: 512 MiB in float32."""
 
 SORTED_BATCHES = 16
-"""Batches whose texts are sorted by length together."""
+"""Number of batches whose texts are sorted by length together."""
 
 Item = TypeVar("Item")
 
@@ -24,19 +24,19 @@ def batch_by_tokens(
     rows: int | None = None,
     tokens: int = BATCH_TOKENS,
 ) -> Iterator[list[Item]]:
-    """Cut a sequence of items into batches with limited rows and padded tokens.
+    """Split items into batches with a limited number of rows and of padded tokens.
 
-    Sorted items need the least padding. At most one item is read ahead.
+    Items sorted by length need the least padding. At most one item is read ahead.
 
     Args:
-        items: what to batch, in order.
-        length: tokens of an item.
+        items: the items, in order.
+        length: returns the number of tokens of an item.
         rows: largest number of items in a batch; default no limit.
-        tokens: largest product of a batch's items and its longest one's length; an item beyond it
-            is a batch of its own.
+        tokens: largest number of padded tokens in a batch, its number of items times the length
+            of its longest item. A longer item is a batch on its own.
 
     Yields:
-        Each batch, at least one item.
+        Batches of at least one item.
 
     Example:
         >>> list(batch_by_tokens([2, 3, 1, 9, 1, 1], lambda n: n, rows=2, tokens=6))

@@ -1,4 +1,4 @@
-"""Learns subwords from text, with the package sentencepiece."""
+"""Learning of subwords from text with the package sentencepiece."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from keras_attention.text.subword_tokenizer import even_spaces, import_sentencep
 MODEL_TYPES = ("unigram", "bpe")
 
 _MOST_SENTENCES = 1_000_000
-_BYTES = 4192  # of a sentence, the package's own limit
-_BOUNDARY = "\u2585"  # the package's own; it would skip a sentence that holds one
-_CUT = "\0"  # no character to the package: no piece reaches across
+_BYTES = 4192  # the package's default limit for a sentence
+_BOUNDARY = "\u2585"  # reserved by the package, which skips a sentence that contains it
+_CUT = "\0"  # not a character for the package, so no piece extends across it
 _TOO_LARGE = re.compile(r"size too high \(\d+\)\. Please set it to a value <= (\d+)")
 _TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 
@@ -42,21 +42,21 @@ def learn_subwords(
     min_count: int = 1,
     seed: int = 1,
 ) -> bytes:
-    """Returns a sentencepiece model for `SubwordTokenizer`; equal arguments give equal bytes.
+    """Return a sentencepiece model for `SubwordTokenizer`; equal arguments return equal bytes.
 
     Args:
-        sentences: Normalized sentences, as the tokenizer's `normalize` gives them.
-        size: Number of pieces, the four special ones included.
+        sentences: Sentences, already normalized with the tokenizer's `normalize`.
+        size: Number of pieces, the four special tokens included.
         model_type: "unigram" (Kudo 2018, https://arxiv.org/abs/1804.10959) or "bpe" (Sennrich et
             al. 2016, https://arxiv.org/abs/1508.07909).
-        character_coverage: Share of the text that consists of the characters that get a piece of
-            their own, the most frequent ones; from 0.98 to 1. The others are unknown.
-        min_count: A character that comes less often is unknown too.
-        seed: Of the sample that is taken where there are more than a million sentences.
+        character_coverage: Share of the text's characters, from 0.98 to 1, that the pieces must
+            cover. The most frequent characters get a piece; the others are unknown.
+        min_count: Least number of occurrences of a character; rarer ones are unknown too.
+        seed: Seed of the sample that is drawn if there are more than a million sentences.
 
     Raises:
-        InputError: If the package sentencepiece is missing, there is no text, or it gives no model
-            of that size; the largest or the least possible size is named.
+        InputError: If the package sentencepiece is missing, there is no text, or no model of this
+            size can be learned; the message contains the largest or smallest possible size.
         ValueError: If `model_type` or `character_coverage` is out of range.
     """
     if model_type not in MODEL_TYPES:
@@ -70,7 +70,10 @@ def learn_subwords(
             f"Received: character_coverage={character_coverage}."
         )
     if size <= len(SPECIAL_TOKENS):
-        raise InputError(f"expected more subwords than the special ones. Received: {size}.")
+        raise InputError(
+            f"expected at least {len(SPECIAL_TOKENS) + 1} subwords, {len(SPECIAL_TOKENS)} of them "
+            f"special tokens. Received: {size}."
+        )
     evened = _without_rare([even_spaces(sentence) for sentence in sentences], min_count)
     kept = [sentence for sentence in evened if sentence.strip(f" {_CUT}")]
     if not kept:
@@ -81,7 +84,7 @@ def learn_subwords(
 
 
 def _without_rare(sentences: Sequence[str], min_count: int) -> list[str]:
-    """Returns the sentences, cut where a character stands that must have no piece."""
+    """Replace the characters that must not be part of a piece by `_CUT`."""
     counts = Counter(chain.from_iterable(sentences))
     rare = {character for character, count in counts.items() if count < min_count} - {" "}
     cuts = {ord(character): _CUT for character in (*rare, _BOUNDARY)}
@@ -95,16 +98,16 @@ def _train(sentences: list[str], size: int, **settings: str | float) -> bytes:
             sentence_iterator=iter(sentences),
             model_writer=file_bytes,
             vocab_size=size,
-            # Normalization and white space are ours; see `SubwordTokenizer`.
+            # `SubwordTokenizer` normalizes text and white space itself.
             normalization_rule_name="identity",
-            # It would skip longer ones.
+            # The package would skip longer sentences.
             max_sentence_length=max(_BYTES, *(len(line.encode()) for line in sentences)),
             minloglevel=2,
             **_SPECIAL,
             **settings,
         )
     except RuntimeError as error:
-        raise _explained(str(error), size) from None
+        raise _explain(str(error), size) from None
     return file_bytes.getvalue()
 
 
@@ -121,12 +124,12 @@ _SPECIAL = {
 }
 
 
-def _explained(message: str, size: int) -> InputError:
-    """The package's message as a sentence about what was given."""
+def _explain(message: str, size: int) -> InputError:
+    """Translate the package's message into an error about the arguments."""
     if found := _TOO_LARGE.search(message):
-        limit = f"at most {found[1]} subwords, the most that the text gives"
+        limit = f"at most {found[1]} subwords, the most that can be learned from the text"
     elif found := _TOO_SMALL.search(message):
         limit = f"at least {found[1]} subwords, one for each character of the text"
     else:
-        return InputError(f"no {size} subwords can be learned from the text: {message.strip()}")
+        return InputError(f"cannot learn {size} subwords from the text: {message.strip()}")
     return InputError(f"expected {limit}. Received: {size}.")

@@ -1,4 +1,4 @@
-"""Subwords: the pieces of a sentencepiece model, in plain Python."""
+"""The subword tokenizer, whose tokens are the pieces of a sentencepiece model."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import Vocabulary
 
 SPACE = "▁"
-"""How a piece writes the space before a word, U+2581."""
+"""The character that stands for a space in a piece, U+2581."""
 
 SPACES = f"[{WHITE_SPACE}{SPACE}]+"
-"""A regular expression of what reads as one space.
+"""A regular expression for runs of characters that count as one space.
 
-White space is ours, not sentencepiece's, because its twin in TensorFlow Text takes other
-characters for white space, and an U+2581 of the text itself for a letter at a text's end.
+We replace white space ourselves, because TensorFlow Text's version of sentencepiece treats other
+characters as white space, and U+2581 at the end of a text as a letter.
 """
 
 _SPACES = re.compile(SPACES)
@@ -32,14 +32,15 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class SubwordTokenizer(Tokenizer):
-    """Frequent pieces of words a token each, as a sentencepiece model cuts them.
+    """A tokenizer whose tokens are pieces of words, as a sentencepiece model cuts them.
 
-    White space of any kind and length reads as one space, and none at the ends. Characters that
-    the model never saw are `<unk>`, a run of them one token. `learn_subwords` makes models.
+    White space of any kind and length counts as one space, and is removed at the ends. Characters
+    that the model does not contain are `<unk>`; a run of them is one token. `learn_subwords` makes
+    models.
 
     Args:
-        model: A sentencepiece model, unigram or BPE, of which the ids 0 to 3 are `<pad>`, `<s>`,
-            `</s>` and `<unk>`, without normalization of its own.
+        model: A sentencepiece model, unigram or BPE, with the ids 0 to 3 for `<pad>`, `<s>`,
+            `</s>` and `<unk>`, and without its own normalization.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space at both ends of a text is removed; see `Normalizer`.
@@ -69,55 +70,54 @@ class SubwordTokenizer(Tokenizer):
         lowercase: bool = False,
         strip: bool = False,
     ) -> None:
-        """Reads the model; its pieces are the vocabulary."""
+        """Read the model, whose pieces become the vocabulary."""
         self.model = model
         self._processor, vocabulary = _read(model)
         super().__init__(vocabulary, normalization=normalization, lowercase=lowercase, strip=strip)
 
     @property
     def model_type(self) -> str:
-        """How the model cuts, "unigram" or "bpe"."""
-        # BPE scores its pieces by rank, 0, -1, -2 ...; unigram by log-probability.
+        """The type of the model, "unigram" or "bpe"."""
+        # The score of a piece is its rank, 0, -1, -2 ..., in BPE, and a log-probability in unigram.
         size, first = len(self.vocabulary), len(SPECIAL_TOKENS)
         scores = [self._processor.get_score(id_) for id_ in range(first, size)]
         return "bpe" if scores == [-rank for rank in range(size - first)] else "unigram"
 
     def cut(self, text: str) -> list[str]:
-        """Returns the pieces of a normalized text; their joined text is the text."""
+        """Return the pieces of a normalized text; joined, they are the text again."""
         pieces: list[str] = self._processor.encode(even_spaces(text), out_type=str)
         return pieces
 
     def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
-        """Returns the word that each piece is part of; see `Tokenizer.number_words`."""
+        """Return the number of the word of each piece; see `Tokenizer.number_words`."""
         begins = (bool(place) and token.startswith(SPACE) for place, token in enumerate(tokens))
         return list(accumulate(begins, initial=0))[1:]
 
     def encode_with_dropout(
         self, texts: Iterable[str], dropout: float, seed: int
     ) -> list[list[int]]:
-        """Returns the ids of texts whose words are cut into smaller pieces here and there.
+        """Return the ids of texts, with some words cut into smaller pieces at random.
 
-        Training on other pieces of the same words every epoch teaches what pieces are made of
-        (BPE-dropout, Provilkov et al. 2020, https://arxiv.org/abs/1910.13267).
+        Training on different pieces of the same words in every epoch teaches the model how words
+        are composed (BPE-dropout, Provilkov et al. 2020, https://arxiv.org/abs/1910.13267).
 
         Args:
-            texts: What to cut.
-            dropout: Probability that a merge is left out, from 0 (as `encode`) to 1 (characters).
-            seed: Equal seeds cut equally.
+            texts: The texts.
+            dropout: Probability of skipping a merge, from 0 (like `encode`) to 1 (characters).
+            seed: Random seed; equal seeds return equal ids.
 
         Returns:
-            The ids of each text, closed by that of `</s>`.
+            The ids of each text, ending with that of `</s>`.
 
         Raises:
-            ValueError: If the dropout is out of range, or the model has no merges.
+            ValueError: If the dropout is out of range, or the model is not a BPE model.
         """
         if self.model_type != "bpe":
-            raise ValueError(f"Dropping merges needs a BPE model. Received: {self.model_type!r}.")
-
+            raise ValueError(f"BPE-dropout requires a BPE model. Received: {self.model_type!r}.")
         if not 0 <= dropout <= 1:
             raise ValueError(f"`dropout` must be in [0, 1]. Received: dropout={dropout}.")
 
-        # sentencepiece 0.2.3 draws other merges in every process, whatever its seed.
+        # sentencepiece 0.2.3 drops different merges in every process, even with the same seed.
         draw = random.Random(seed).random
 
         def encode(text: str) -> list[int]:
@@ -132,16 +132,16 @@ class SubwordTokenizer(Tokenizer):
         return PieceModel(self.model)
 
     def join(self, tokens: Iterable[str]) -> str:
-        """Returns the text of the pieces, in normal form C and without a space at its start."""
+        """Join pieces to a text in normal form C, without a space at its start."""
         return normalize("".join(tokens).replace(SPACE, " ").lstrip(" "), "nfc")
 
     def to_bytes(self) -> bytes:
-        """Returns the sentencepiece model."""
+        """Return the sentencepiece model."""
         return self.model
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str = "model", **settings: Any) -> Tokenizer:
-        """Reads what `to_bytes` returned; see `Tokenizer.from_bytes`."""
+        """Make a tokenizer from the result of `to_bytes`; see `Tokenizer.from_bytes`."""
         try:
             return cls(content, **settings)
         except InputError as error:
@@ -149,41 +149,41 @@ class SubwordTokenizer(Tokenizer):
 
 
 def even_spaces(text: str) -> str:
-    """Returns a text that has single spaces alone, none at its ends, and no lone surrogate."""
+    """Replace white space by single spaces, strip the ends, and replace lone surrogates."""
     return _SPACES.sub(" ", _SURROGATE.sub("\ufffd", text)).strip(" ")
 
 
 def import_sentencepiece() -> ModuleType:
-    """Returns the package, which learns subwords and draws them at random.
+    """Import and return the package sentencepiece, which learns subwords.
 
     Raises:
-        InputError: If it is missing.
+        InputError: If it is not installed.
     """
     try:
         import sentencepiece
     except ImportError:
         raise InputError(
-            "subwords need the package sentencepiece: pip install sentencepiece."
+            "learning subwords requires the package sentencepiece: pip install sentencepiece."
         ) from None
     return sentencepiece
 
 
 def _read(model: bytes) -> tuple[Any, Vocabulary]:
-    """A model's processor and its pieces."""
+    """Read a model and return its processor and its vocabulary."""
     try:
         if not model:
             raise ValueError
         processor = _processor(model)
         pieces = [processor.id_to_piece(id_) for id_ in range(processor.get_piece_size())]
-    except Exception:  # whatever the damage causes
-        raise InputError("damaged, or no sentencepiece model.") from None
+    except Exception:  # damage can raise any error
+        raise InputError("damaged, or not a sentencepiece model.") from None
     if problem := _problem(processor, pieces):
-        raise InputError(f"expected a model that `learn_subwords` made. Received: one {problem}.")
+        raise InputError(f"expected a model made by `learn_subwords`. Received: one {problem}.")
     return processor, Vocabulary(pieces[len(SPECIAL_TOKENS) :])
 
 
 def _processor(model: bytes) -> Any:
-    """The package's, or where it is missing, as on devices, one that cuts the same more slowly."""
+    """Return the package's processor, or our slower one if it is not installed, as on devices."""
     try:
         import sentencepiece
     except ImportError:
@@ -192,14 +192,14 @@ def _processor(model: bytes) -> Any:
 
 
 def _problem(processor: Any, pieces: list[str]) -> str:
-    """What makes a model of someone else's unusable; empty if it is one of ours."""
+    """Return why a model that we did not make cannot be used, or "" if it can."""
     special, ordinary = tuple(pieces[: len(SPECIAL_TOKENS)]), pieces[len(SPECIAL_TOKENS) :]
     if special != SPECIAL_TOKENS:
         return f"that begins with {', '.join(special)}"
     if any(map(processor.is_byte, range(len(pieces)))):
         return "with pieces of single bytes"
     if processor.normalize("ﬁ a") != f"{SPACE}ﬁ{SPACE}a":
-        return "with a normalization of its own"
-    # A character is unknown where, and only where, it is no piece: the graph's twin builds on it.
+        return "with its own normalization"
+    # `GraphSubwordTokenizer` relies on this: a character is unknown exactly if it is not a piece.
     missing = {SPACE, *"".join(ordinary)} - set(ordinary)
     return f"without a piece for {min(missing)!r} alone" if missing else ""

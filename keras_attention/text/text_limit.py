@@ -1,4 +1,4 @@
-"""The limit of a text's length, one rule and one message for every runtime."""
+"""The limit on the length of a text, with the same rule and message in every runtime."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BYTES_A_TOKEN = 16
 
 
 def default_limit(max_source_length: int) -> int:
-    """Returns a model's default limit: `MAX_TOKENS`, or `max_source_length` if that is more."""
+    """Return a model's default limit: `MAX_TOKENS`, or `max_source_length` if that is more."""
     return max(MAX_TOKENS, max_source_length)
 
 
 @dataclass(frozen=True)
 class TextLimit:
-    """The length of the longest text, in tokens and, checked before tokenization, in bytes.
+    """The largest length of a text, in tokens and in bytes; bytes are checked before tokenization.
 
     Args:
         tokens: largest number of tokens, `</s>` included; a positive integer.
@@ -42,29 +42,29 @@ class TextLimit:
     tokens: int = MAX_TOKENS
 
     def __post_init__(self) -> None:
-        """Checks the number."""
+        """Check the limit."""
         check_positive(max_tokens=self.tokens)
 
     @property
     def bytes(self) -> int:
-        """Largest number of bytes of UTF-8: 16 for each token, and at least 16,384."""
+        """Largest number of UTF-8 bytes: 16 for each token, and at least 16,384."""
         return _BYTES_A_TOKEN * max(self.tokens, MAX_TOKENS)
 
     @property
     def expected_tokens(self) -> str:
-        """The start of the error about a text of more tokens."""
+        """The beginning of the error about a text with too many tokens."""
         return f"expected at most {self.tokens} tokens with </s>."
 
     @property
     def expected_bytes(self) -> str:
-        """The start of the error about a text of more bytes."""
+        """The beginning of the error about a text with too many bytes."""
         return f"expected at most {self.bytes} bytes."
 
     def encode(self, text: str, tokenizer: Tokenizer) -> list[int]:
-        """Returns the ids of a text.
+        """Return the ids of a text.
 
         Raises:
-            TextError: if it is too long, not a string or not valid Unicode, at position 0.
+            TextError: if it is too long, not a string or not valid Unicode. Its position is 0.
         """
         size = len(encode_text(text))
         if size > self.bytes:
@@ -77,7 +77,7 @@ class TextLimit:
     def encode_until_refused(
         self, texts: Iterable[str], tokenizer: Tokenizer
     ) -> tuple[list[list[int]], TextError | None]:
-        """Returns the ids of the texts before the first one that is too long, and its error."""
+        """Return the ids of the texts before the first invalid one, and the error about it."""
         encoded: list[list[int]] = []
         for position, text in enumerate(texts):
             try:
@@ -87,7 +87,7 @@ class TextLimit:
         return encoded, None
 
     def fits(self, text: str, tokenizer: Tokenizer) -> bool:
-        """Returns whether a text is short enough."""
+        """Return whether a text is short enough."""
         try:
             self.encode(text, tokenizer)
         except TextError:

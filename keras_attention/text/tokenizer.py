@@ -1,4 +1,4 @@
-"""What every tokenizer is; each kind is in a module of its own or in `tokenizers`."""
+"""The base class of all tokenizers; its subclasses are in `tokenizers` and `subword_tokenizer`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from keras_attention.text.vocabulary import Vocabulary
 
 
 class Tokenizer(ABC):
-    """Text to ids and back over one vocabulary.
+    """A converter between texts and ids with one vocabulary.
 
-    A subclass says how normalized text is cut and how tokens are joined. Text is always normalized
-    first, so that equal-looking texts give equal ids; what is decoded is always in normal form C,
-    whatever form the tokens have: letters that were taken apart are whole again.
+    A subclass defines how normalized text is cut into tokens and how tokens are joined. Text is
+    always normalized first, so that texts that look equal have equal ids. Decoded text is always
+    in normal form C, so decomposed letters are composed again.
 
     Args:
-        vocabulary: Gives each token its id.
+        vocabulary: The ids of the tokens.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space and invisible characters at both ends of a text are removed.
-            Off by default, as in models from before there was a choice; recipes turn it on.
+            Off by default, as in older models, which lack the option; recipes turn it on.
 
     Raises:
-        InputError: If there is no such normal form.
+        InputError: If the normal form is unknown.
 
     Example:
         >>> from keras_attention.text import WordTokenizer
@@ -45,7 +45,7 @@ class Tokenizer(ABC):
     name: ClassVar[str]
     separator: ClassVar[str]
     file: ClassVar[str] = "vocabulary.txt"
-    """The last part of the name of the file that holds what `to_bytes` returns."""
+    """The last part of the name of the file that `to_bytes` is stored in."""
 
     def __init__(
         self,
@@ -55,44 +55,46 @@ class Tokenizer(ABC):
         lowercase: bool = False,
         strip: bool = False,
     ) -> None:
-        """Keeps the vocabulary, which may be shared."""
+        """Store the vocabulary, which tokenizers may share."""
         self.vocabulary = vocabulary
         self.normalizer = Normalizer(normalization, lowercase, strip)
 
     def normalize(self, text: str) -> str:
-        """Returns the text normalized by the tokenizer's `Normalizer`."""
+        """Normalize a text with the tokenizer's `Normalizer`."""
         return self.normalizer(text)
 
     @abstractmethod
     def cut(self, text: str) -> list[str]:
-        """Returns the tokens of a normalized text, none of them special."""
+        """Return the tokens of a normalized text, without special tokens."""
 
     def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
-        """Returns the word that each token is part of, counted from 0; `None` for white space.
+        """Return the number of the word that contains each token, from 0; `None` for white space.
 
-        A word is what stands between white space in the tokens' text. Each token is one, unless a
-        subclass says otherwise.
+        Words are separated by white space in the joined text. Each token is a word, unless a
+        subclass overrides this.
 
         Args:
-            tokens: As `split` returns them, or as a search wrote them, without `</s>`.
+            tokens: Tokens from `split` or from a search, without `</s>`.
         """
         return list(range(len(tokens)))
 
     def positions(self, text: str, *, words: bool = False) -> Sequence[int | None]:
-        """Returns the position that each token of a text has in a Pharaoh file.
+        """Return the position of each token of a text in a Pharaoh file.
 
-        Such a file counts the words between spaces and tabs, as fast_align does. Other white space,
-        such as U+00A0, does not end a word there, so that one of its words may be several of ours.
+        Such a file counts words between spaces and tabs, as fast_align does. Other white space does
+        not end a word there, such as U+00A0, so one word of the file may be several of ours.
 
         Args:
-            text: What is cut into tokens.
-            words: Whether the file counts words, which a word tokenizer's always does, or tokens.
+            text: The text.
+            words: Whether the file counts words instead of tokens. Word tokenizers always count
+                words.
 
         Returns:
-            A position for each token of `split`, counted from 0; `None` for white space.
+            A position for each token of `split`, from 0; `None` for white space.
 
         Raises:
-            InputError: If its parts between spaces, cut alone, have another number of words.
+            InputError: If the number of words changes when the parts between spaces and tabs are
+                tokenized separately.
 
         Example:
             >>> from keras_attention.text import WordTokenizer
@@ -110,7 +112,8 @@ class Tokenizer(ABC):
         places = [place for place, size in enumerate(sizes) for _ in range(size)]
         if len(places) != self._count_words(tokens):
             raise InputError(
-                f"expected a text whose words can be counted between spaces. Received: {text!r}."
+                "expected a text whose words are the same if its parts between spaces and tabs "
+                f"are tokenized separately. Received: {text!r}."
             )
         return [None if number is None else places[number] for number in numbers]
 
@@ -118,17 +121,17 @@ class Tokenizer(ABC):
         return len(set(self.number_words(tokens)) - {None})
 
     def split(self, text: str) -> list[str]:
-        """Normalizes a text and returns its tokens, none of them special."""
+        """Normalize a text and return its tokens, without special tokens."""
         return self.cut(self.normalize(text))
 
     def join(self, tokens: Iterable[str]) -> str:
-        """Returns the text of the tokens, in normal form C."""
+        """Join tokens to a text in normal form C."""
         return normalize(self.separator.join(tokens), "nfc")
 
     def written_form(self, text: str) -> str:
-        """Returns the text as `decode` would write it if the vocabulary held all of its tokens.
+        """Return the text as `decode` would write it if the vocabulary contained all its tokens.
 
-        Tokens that the vocabulary lacks stay as they stand in the text.
+        Unknown tokens keep their text.
 
         Example:
             >>> from keras_attention.text import WordTokenizer
@@ -138,15 +141,15 @@ class Tokenizer(ABC):
         return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
-        """Returns the ids of a text, closed by that of `</s>`: the empty text has one id."""
+        """Return the ids of a text, ending with that of `</s>`; an empty text has this id only."""
         return [*self.vocabulary.encode(self.split(text)), END_ID]
 
     def tokens(self, text: str) -> list[str]:
-        """Returns what `encode` gives ids to, unknown tokens as they stand in the text."""
+        """Return the tokens that `encode` maps to ids; unknown tokens keep their text."""
         return [*self.split(text), END]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Returns the text of the ids before the first `</s>`; unknown tokens read `<unk>`.
+        """Return the text of the ids before the first `</s>`; unknown tokens become `<unk>`.
 
         Raises:
             ValueError: If an id is not in the vocabulary.
@@ -160,20 +163,20 @@ class Tokenizer(ABC):
         return self.join(self.vocabulary.decode(kept))
 
     def to_bytes(self) -> bytes:
-        """Returns what was learned, as a file keeps it."""
+        """Return the content of the tokenizer's file: the vocabulary or the learned model."""
         return self.vocabulary.to_text().encode()
 
     @classmethod
     def from_bytes(cls, content: bytes, *, where: str = "vocabulary", **settings: Any) -> Tokenizer:
-        """Reads what `to_bytes` returned.
+        """Make a tokenizer from the result of `to_bytes`.
 
         Args:
             content: The file's content.
-            where: What an error calls it.
-            **settings: `normalization`, `lowercase` and `strip`, as the class takes them.
+            where: The file's name in errors.
+            **settings: The arguments `normalization`, `lowercase` and `strip` of the class.
 
         Raises:
-            InputError: If the content is damaged or the settings cannot be used.
+            InputError: If the content is damaged or a setting is invalid.
         """
         text = decode_text(content, where)
         return cls(Vocabulary.from_text(text, name=where), **settings)

@@ -1,4 +1,4 @@
-"""Tokenizers in plain Python; `graph` holds the same ones as TensorFlow operations."""
+"""Tokenizers in plain Python; `graph` contains the same ones as TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _WORD = re.compile(f"[^{WHITE_SPACE}]+")
 
 
 class CharacterTokenizer(Tokenizer):
-    """One Unicode code point a token, white space included where it is not stripped.
+    """A tokenizer whose tokens are Unicode code points, white space included.
 
     Args:
         vocabulary: Gives each character its id.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
-        strip: Whether both ends of a text are bared of white space; see `Normalizer`.
+        strip: Whether white space at both ends of a text is removed; see `Normalizer`.
 
     Example:
         >>> tokenizer = CharacterTokenizer(Vocabulary("abc"))
@@ -46,11 +46,11 @@ class CharacterTokenizer(Tokenizer):
     separator = ""
 
     def cut(self, text: str) -> list[str]:
-        """Returns the code points of a normalized text."""
+        """Return the code points of a normalized text."""
         return list(text)
 
     def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
-        """Returns the word that each character is part of; see `Tokenizer.number_words`."""
+        """Return the number of the word of each character; see `Tokenizer.number_words`."""
         inside = [_WORD.fullmatch(token) is not None for token in tokens]
         begins = (now and not before for before, now in pairwise([False, *inside]))
         numbers = accumulate(begins, initial=-1)
@@ -59,13 +59,13 @@ class CharacterTokenizer(Tokenizer):
 
 
 class WordTokenizer(Tokenizer):
-    """One run of characters between white space a token; `join` puts one space between two.
+    """A tokenizer whose tokens are the words between white space; `join` puts one space between.
 
     Args:
         vocabulary: Gives each word its id.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
-        strip: Whether both ends of a text are bared of white space; see `Normalizer`.
+        strip: Whether white space at both ends of a text is removed; see `Normalizer`.
 
     Example:
         >>> tokenizer = WordTokenizer(Vocabulary(["two", "words"]))
@@ -77,11 +77,11 @@ class WordTokenizer(Tokenizer):
     separator = " "
 
     def cut(self, text: str) -> list[str]:
-        """Returns the words of a normalized text."""
+        """Return the words of a normalized text."""
         return _WORD.findall(text)
 
     def positions(self, text: str, *, words: bool = True) -> Sequence[int | None]:
-        """Returns the position of each word in a Pharaoh file; see `Tokenizer.positions`."""
+        """Return the position of each word in a Pharaoh file; see `Tokenizer.positions`."""
         return super().positions(text, words=True)
 
 
@@ -98,21 +98,21 @@ def make_tokenizer(
     lowercase: bool = False,
     strip: bool = False,
 ) -> Tokenizer:
-    """Returns the tokenizer of a name.
+    """Make a tokenizer of the named kind.
 
     Args:
         name: One of `TOKENIZERS`: "character", "word" or "subword".
-        learned: The vocabulary; for "subword" the bytes that `learn_subwords` returned.
+        learned: The vocabulary, or for "subword" the bytes that `learn_subwords` returned.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
-        strip: Whether both ends of a text are bared of white space; see `Normalizer`.
+        strip: Whether white space at both ends of a text is removed; see `Normalizer`.
 
     Raises:
-        InputError: If there is no tokenizer or normal form of that name.
+        InputError: If the name of the tokenizer or of the normal form is unknown.
     """
     if name not in TOKENIZERS:
         raise InputError(
-            f"A tokenizer must be one of {', '.join(map(repr, TOKENIZERS))}. Received: {name!r}."
+            f"the tokenizer must be one of {', '.join(map(repr, TOKENIZERS))}. Received: {name!r}."
         )
     kind: Callable[..., Tokenizer] = TOKENIZERS[name]
     return kind(learned, normalization=normalization, lowercase=lowercase, strip=strip)

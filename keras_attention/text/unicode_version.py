@@ -1,9 +1,9 @@
-"""The one version of Unicode by whose data texts are normalised and lower-cased.
+"""The version of Unicode whose data every runtime uses to normalize and lower-case texts.
 
-It is that of the oldest Python that this package supports. A newer Python, a browser and a graph
-know later characters; these stay as they are, so that every runtime reads a text alike. Unicode
-keeps the normalisation of a character once it is assigned
-(https://www.unicode.org/policies/stability_policy.html).
+It is the version of the oldest Python that this package supports. Newer versions of Python, and
+browsers, have data for characters added later; we leave those characters unchanged, so that
+every runtime reads a text in the same way. Unicode never changes the normalization of an assigned
+character (https://www.unicode.org/policies/stability_policy.html).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 UNICODE = "13.0.0"
 
-# Runs of assigned code points, from the first to the last one that decomposes, composes, has a
-# combining class or a lower case. docs/browser/tokenizer.js holds the same for programs elsewhere.
+# Runs of assigned code points. Each run begins and ends with one that decomposes, composes, has a
+# combining class or a lower case. docs/browser/tokenizer.js contains the same table for browsers.
 _RANGES = """
 0-376 37a-37f 384-38a 38c 38e-3a1 3a3-52e 531-556 587 591-5c7 610-61a 622-6ed 711-74a 7eb-7f3
 7fd-82d 859-85b 8d3-95f 9bc-9be 9c7 9cb-9cd 9d7 9dc-9dd 9df 9fe a33 a36 a3c a4d a59-a5b a5e abc
@@ -53,7 +53,7 @@ def _bounds() -> Iterator[tuple[int, int]]:
 
 
 MAPPED_POINTS = tuple(point for first, last in _bounds() for point in range(first, last + 1))
-"""Every code point that Unicode 13.0 maps to others, and some beside them, in ascending order."""
+"""All code points that Unicode 13.0 maps to others, and some between them, in ascending order."""
 
 MAPPED = "".join(f"{chr(first)}-{chr(last)}" for first, last in _bounds())
-"""The same as the inside of a regular expression's brackets."""
+"""The same code points as the inside of a regular expression's brackets."""

@@ -1,4 +1,4 @@
-"""The one list of tokens that every part reads: line number = id."""
+"""The vocabulary, a list of tokens in which the position of a token is its id."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from keras_attention.special_tokens import (
 
 
 class Vocabulary:
-    r"""Tokens and their ids; the ids 0 to 3 are `<pad>`, `<s>`, `</s>` and `<unk>`.
+    r"""A list of tokens with their ids; the ids 0 to 3 are `<pad>`, `<s>`, `</s>` and `<unk>`.
 
-    The special tokens are out of reach of the text: where a text holds the word `<s>`, `encode`
-    returns the id of `<unk>`. A saved vocabulary is a text file of one token a line.
+    A text cannot contain a special token: `encode` maps the word `<s>` in a text to `<unk>`. A
+    saved vocabulary is a text file with one token on each line.
 
     Args:
-        tokens: The tokens from id 4 on, without the special ones. None may be empty, come twice,
-            hold a line feed or be impossible to write as UTF-8 (a lone surrogate).
+        tokens: The tokens from id 4 on, without the special ones. A token must not be empty, occur
+            twice, or contain a line feed or a lone surrogate, which UTF-8 cannot encode.
 
     Raises:
-        ValueError: If a token cannot be used.
+        ValueError: If a token is invalid.
 
     Example:
         >>> vocabulary = Vocabulary.build(["banana", "bread"])
@@ -38,7 +38,7 @@ class Vocabulary:
     """
 
     def __init__(self, tokens: Iterable[str]) -> None:
-        """Numbers the tokens; the class says which ones it takes."""
+        """Check the tokens and assign their ids."""
         self.tokens: tuple[str, ...] = (*SPECIAL_TOKENS, *tokens)
         first = len(SPECIAL_TOKENS)
         for index, problem in _problems(self.tokens[first:]):
@@ -48,23 +48,23 @@ class Vocabulary:
         self._ids = {token: id_ for id_, token in enumerate(self.tokens) if id_ >= first}
 
     def __len__(self) -> int:
-        """The number of tokens, special ones included."""
+        """Return the number of tokens, special ones included."""
         return len(self.tokens)
 
     def __contains__(self, token: object) -> bool:
-        """Whether the token has an id, special ones included."""
+        """Return whether the token has an id; special tokens have one."""
         return token in self._ids or token in SPECIAL_TOKENS
 
     def __eq__(self, other: object) -> bool:
-        """Whether the other vocabulary gives every token the same id."""
+        """Return whether the other vocabulary has the same tokens with the same ids."""
         return isinstance(other, Vocabulary) and self.tokens == other.tokens
 
     def __hash__(self) -> int:
-        """Equal for equal vocabularies."""
+        """Return the same hash for equal vocabularies."""
         return hash(self.tokens)
 
     def __repr__(self) -> str:
-        """Its size alone: the tokens may be many thousands."""
+        """Return the size only, since there may be thousands of tokens."""
         return f"<Vocabulary of {len(self)} tokens>"
 
     @classmethod
@@ -75,15 +75,17 @@ class Vocabulary:
         max_size: int | None = None,
         min_count: int = 1,
     ) -> Vocabulary:
-        """Counts tokens; the most frequent get the lowest ids, equal counts in code point order.
+        """Build a vocabulary of the most frequent tokens.
 
-        A token that cannot be in a vocabulary (a line feed, the word `<s>`) is left out, and so
-        reads as `<unk>`.
+        More frequent tokens have lower ids; tokens with equal counts are in code point order. A
+        token that a vocabulary cannot contain (a line feed, the word `<s>`) is left out, so it
+        becomes `<unk>`.
 
         Args:
             sentences: Tokens of each sentence.
-            max_size: Most tokens to keep beside the special ones, at least 1; None for no limit.
-            min_count: Least number of times a token must come to be kept.
+            max_size: Largest number of tokens, at least 1, not counting the special ones; None for
+                no limit.
+            min_count: Least number of occurrences of a token.
 
         Raises:
             ValueError: If `max_size` is below 1.
@@ -98,19 +100,19 @@ class Vocabulary:
 
     @classmethod
     def from_text(cls, text: str, *, name: str = "vocabulary") -> Vocabulary:
-        """Reads what `to_text` wrote.
+        """Make a vocabulary from the result of `to_text`.
 
         Args:
-            text: One token a line, the four special ones first.
-            name: What an error calls the text; `load` gives its file.
+            text: One token on each line, the four special ones first.
+            name: The text's name in errors, such as the path of its file.
 
         Raises:
-            InputError: If a line holds no usable token or the special tokens are missing.
+            InputError: If a token is invalid or a special token is missing.
         """
-        # A lone carriage return is a token like any other, so lines are cut at line feeds only.
+        # A carriage return is a valid token, so only line feeds separate lines.
         lines = text.removesuffix("\n").split("\n")
         for number, special in enumerate(SPECIAL_TOKENS, start=1):
-            found = repr(lines[number - 1]) if number <= len(lines) else "the end"
+            found = repr(lines[number - 1]) if number <= len(lines) else "the end of the file"
             if found != repr(special):
                 raise InputError(
                     f"{name}, line {number}: expected the special token {special!r}. "
@@ -126,22 +128,22 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
-        """Reads a vocabulary file.
+        """Read a vocabulary file.
 
         Args:
-            path: The UTF-8 text file: one token a line, the four special ones first.
+            path: The UTF-8 text file, with one token on each line, the four special ones first.
 
         Raises:
-            InputError: If the file cannot be read, or a line holds no usable token.
+            InputError: If the file cannot be read, or a token is invalid.
         """
         return cls.from_text(read_text(path), name=os.fspath(path))
 
     def to_text(self) -> str:
-        """Returns one token a line, in the order of their ids."""
+        """Return a text with one token on each line, in the order of their ids."""
         return "".join(f"{token}\n" for token in self.tokens)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the vocabulary file, whole or not at all.
+        """Write the vocabulary file atomically.
 
         Args:
             path: The UTF-8 text file to write.
@@ -153,11 +155,11 @@ class Vocabulary:
             temporary.write_bytes(self.to_text().encode("utf-8"))
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Returns the id of each token, that of `<unk>` for unknown and for special tokens."""
+        """Return the id of each token; unknown and special tokens get that of `<unk>`."""
         return [self._ids.get(token, UNKNOWN_ID) for token in tokens]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """Returns the token of each id.
+        """Return the token of each id.
 
         Raises:
             ValueError: If an id is not in the vocabulary.
@@ -170,23 +172,23 @@ class Vocabulary:
 
 
 def _problem(token: str) -> str:
-    """Says what a token must not be or do; empty if it can be used."""
+    """Return which rule a token breaks, as a verb phrase after "must not"; "" if it is valid."""
     if not token:
         return "be empty"
     if token in SPECIAL_TOKENS:
         return "be a special token"
     if "\n" in token:
-        return "hold a line feed"
+        return "contain a line feed"
     if any("\ud800" <= character <= "\udfff" for character in token):
-        return "hold a lone surrogate"
+        return "contain a lone surrogate"
     return ""
 
 
 def _problems(tokens: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yields the index of each token that cannot be used, and why."""
+    """Yield the index of each invalid token, and which rule it breaks."""
     earlier: set[str] = set()
     for index, token in enumerate(tokens):
-        problem = "come twice" if token in earlier else _problem(token)
+        problem = "occur twice" if token in earlier else _problem(token)
         if problem:
             yield index, problem
         earlier.add(token)

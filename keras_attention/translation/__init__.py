@@ -1,1 +1,1 @@
-"""What a user loads and calls: the Translator, its model folder, its results, forced alignment."""
+"""The `Translator` that users load and call, its model folder and results, forced alignment."""

@@ -1,9 +1,9 @@
-"""Batches of pairs of texts of similar length, for models that read both sides at once."""
+"""Batches of text pairs of similar length, for computations that need both source and target."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class EncodedPair(NamedTuple):
-    """A source and a target, and the ids of each."""
+    """A source and a target with their ids."""
 
     texts: tuple[str, str]
     source: list[int]
@@ -35,16 +35,16 @@ def map_pairs(
     """Apply a function to batches of pairs, and yield its results in the order of the pairs.
 
     Args:
-        function: gives one result for each pair of a batch, whatever else is in the batch.
+        function: returns one result for each pair of a batch, independent of the other pairs.
         pairs: sources and targets.
-        codec: its tokenizers encode the pairs.
+        codec: the codec whose tokenizers encode the pairs.
         max_tokens: largest number of tokens of a text, on either side.
         batch_size: largest number of pairs in a batch; 16 times as many are sorted by length.
         tokens: largest number of padded tokens in a batch, on the longer side.
 
     Raises:
-        TextError: if a text has more than `max_tokens` tokens or is not a string, or a pair is not
-            two texts, after the results of all pairs before it.
+        TextError: if a text has more than `max_tokens` tokens or is not a string, or a pair does
+            not have two texts. The results of all pairs before it are yielded first.
     """
     remaining, done = iter(pairs), 0
     while window := list(islice(remaining, min(batch_size * SORTED_BATCHES, sys.maxsize))):
@@ -63,10 +63,11 @@ def map_pairs(
 def _encode_pairs(
     pairs: Iterable[tuple[str, str]], codec: TextCodec, limit: TextLimit
 ) -> tuple[list[EncodedPair], TextError | None]:
-    """Return the pairs before the first one with a text that is too long, and its error."""
+    """Return the encoded pairs before the first invalid one, and the error about it."""
     encoded: list[EncodedPair] = []
     for position, texts in enumerate(pairs):
-        if isinstance(texts, str | bytes) or len(texts) != len(SIDES):
+        is_pair = isinstance(texts, Collection) and not isinstance(texts, str | bytes)
+        if not is_pair or len(texts) != len(SIDES):
             problem = f"expected a source and a target. Received: {texts!r:.60}."
             return encoded, TextError(problem, position, "pair")
         ids = []

@@ -1,4 +1,4 @@
-"""Text to ids and back, the same in Python, in every export and on the device."""
+"""The codec of a model, which converts texts to ids and back alike in Python and every export."""
 
 import hashlib
 import json
@@ -25,13 +25,13 @@ CODEC_FILES = (
     SETTINGS_FILE,
     *dict.fromkeys(f"{side}.{kind.file}" for kind in TOKENIZERS.values() for side in SIDES),
 )
-"""Every file that a codec may have; its tokenizers and whether they are joint say which it has."""
+"""All files that a codec may have, depending on its tokenizers and a joint vocabulary."""
 
 FORMAT = 1
-"""Version of the files' layout; a reader refuses a newer one."""
+"""Version of the files' format; a reader rejects every other version."""
 
 _FIRST = ("max_source_length", "max_length", "beam_width", "length_penalty")
-"""The search settings that every file has, because the first version wrote them."""
+"""The search settings that every file has, because the first version already wrote them."""
 
 _DEFAULTS = {
     "source_normalization": "nfc",
@@ -43,7 +43,7 @@ _DEFAULTS = {
     "joint_vocabulary": False,
     **{known.key: known.default for known in SearchSettings.settings() if known.key not in _FIRST},
 }
-"""What a file says that was written before there was a choice."""
+"""The values of settings that an older file lacks."""
 
 _SEARCH_KEYS: Keys = {
     known.key: declared(known) if known.key in _FIRST else optional(declared(known))
@@ -71,9 +71,9 @@ class TextCodec:
     """The two tokenizers of a model, and its search settings.
 
     Args:
-        source: tokenizer of what comes in.
-        target: tokenizer of what goes out.
-        settings: how the model searches and writes.
+        source: tokenizer of the sources.
+        target: tokenizer of the targets.
+        settings: settings of the model's search and of its output.
     """
 
     def __init__(self, source: Tokenizer, target: Tokenizer, settings: SearchSettings) -> None:
@@ -82,19 +82,19 @@ class TextCodec:
         self.settings = settings
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Source ids `[B, S]` of `texts`, closed by `</s>` and padded with 0.
+        """Return the source ids `[B, S]` of texts, ending with that of `</s>` and padded with 0.
 
         Raises:
-            InputError: if the texts are one string.
+            TypeError: if `texts` is not an iterable of strings.
         """
         check_texts(texts)
         return pad([self.source.encode(text) for text in texts])
 
     def reference_form(self, text: str) -> str:
-        """Returns a reference in the form in which the model writes, to compare it with outputs.
+        """Return a reference in the form of the model's outputs, to compare it with them.
 
-        Normal form, case and white space become those of outputs. Tokens that the vocabulary
-        lacks stay as they are, so that no wrong output counts as right.
+        Normal form, case and white space become those of outputs. Unknown tokens keep their text,
+        so that an output with `<unk>` does not count as correct.
 
         Example:
             >>> from keras_attention import Vocabulary, WordTokenizer
@@ -106,16 +106,16 @@ class TextCodec:
         return self.target.written_form(text)
 
     def copied_ids(self) -> list[int]:
-        """What each source id is in the target vocabulary; the id of `<unk>` where it has none."""
+        """Return the target id of each source token, or that of `<unk>` if there is none."""
         special = len(SPECIAL_TOKENS)
         tokens = self.source.vocabulary.tokens[special:]
         return [*range(special), *self.target.vocabulary.encode(tokens)]
 
     def encode_prefix(self, text: str) -> list[int]:
-        """Target ids that an output which begins with `text` begins with.
+        """Return the target ids of the beginning of an output.
 
         Raises:
-            OptionError: if it is not a string, or the target vocabulary lacks some of it.
+            OptionError: if it is not a string, or has a token that the target vocabulary lacks.
         """
         if not isinstance(text, str):
             raise OptionError("prefix", "must be a string", prefix=repr(text))
@@ -123,8 +123,8 @@ class TextCodec:
         ids = self.target.vocabulary.encode(tokens)
         if UNKNOWN_ID in ids:
             unknown = tokens[ids.index(UNKNOWN_ID)]
-            rule = "must be made of the target vocabulary's tokens"
-            raise OptionError("prefix", rule, prefix=f"{text!r}, where {unknown!r} is none of them")
+            rule = "must consist of tokens of the target vocabulary"
+            raise OptionError("prefix", rule, prefix=f"{text!r} with the unknown token {unknown!r}")
         return ids
 
     def translations(
@@ -136,21 +136,21 @@ class TextCodec:
         *,
         prefix: Sequence[int] = (),
     ) -> list[Translation]:
-        """Puts a search's arrays into words.
+        """Convert the arrays of a search to translations.
 
-        A text without a token, such as the empty one, has one output, whatever the model invents:
-        nothing behind the prefix, with a score of 0.
+        A text without tokens, such as an empty one, always has a single output, whatever the model
+        returns: only the prefix, with a score of 0.
 
         Args:
             texts: the `B` sources.
             tokens: target ids `[B, K, T]`.
-            scores: log-probabilities `[B, K]`; hypotheses below -5e8 do not exist and are left
-                out, as are those whose score is not finite.
+            scores: log-probabilities `[B, K]`. Scores below -5e8 are fillers without a hypothesis;
+                they are left out, and so are scores that are not finite.
             alignments: weights `[B, K, T, S]`.
             prefix: target ids that every hypothesis begins with.
 
         Returns:
-            One `Translation` a source.
+            One `Translation` for each source.
         """
         return [
             self._translation(text, *row, prefix=prefix)
@@ -162,8 +162,8 @@ class TextCodec:
     ) -> Translation:
         source_tokens = tuple(self.source.tokens(text))
         if len(source_tokens) == 1:
-            nothing_more = [*prefix, END_ID][: len(tokens[0])]
-            tokens, scores, alignments = [nothing_more], [0.0], alignments[:1]
+            prefix_only = [*prefix, END_ID][: len(tokens[0])]
+            tokens, scores, alignments = [prefix_only], [0.0], alignments[:1]
         hypotheses = [
             self.hypothesis(ids, float(score), alignment, source_tokens)
             for ids, score, alignment in zip(tokens, scores, alignments, strict=True)
@@ -174,16 +174,18 @@ class TextCodec:
     def hypothesis(
         self, ids: Any, score: float, alignment: Any, source_tokens: Sequence[str]
     ) -> Hypothesis:
-        """Puts one output into words, source tokens among them where the settings say so.
+        """Convert the arrays of one output to a hypothesis.
+
+        Source tokens replace `<unk>` if the settings ask for it.
 
         Args:
-            ids: target ids `[T]`, read up to the first `</s>`.
+            ids: target ids `[T]`; those after the first `</s>` are ignored.
             score: the log-probability.
-            alignment: weights `[T, S]`, where `S` may be more than there are source tokens.
-            source_tokens: the source's, `</s>` among them.
+            alignment: weights `[T, S]`, where `S` may exceed the number of source tokens.
+            source_tokens: the tokens of the source, `</s>` included.
 
         Returns:
-            The output, with weights `[tokens, source tokens]`.
+            The hypothesis, with weights `[tokens, source tokens]`.
         """
         kept = until_end([int(index) for index in ids])
         tokens = tuple(self.target.vocabulary.decode(kept))
@@ -196,17 +198,17 @@ class TextCodec:
         )
 
     def replace_unknown(self, translation: Translation) -> Translation:
-        """Puts a source token in the place of each `<unk>`: that of the largest weight.
+        """Replace each `<unk>` by the source token with the largest weight.
 
-        For word models: a name or a number that the vocabulary lacks is copied (Jean et al.
-        2015, https://arxiv.org/abs/1412.2007). Where there are no weights, `<unk>` is left.
-        Where `settings.replace_unknown` is set, `translations` has done it.
+        This is for word models: a name or a number that the vocabulary lacks is copied (Jean et al.
+        2015, https://arxiv.org/abs/1412.2007). `<unk>` stays if its weights are all 0. If
+        `settings.replace_unknown` is set, `translations` has already done this.
 
         Args:
-            translation: what this codec's model gave.
+            translation: a translation by this codec's model.
 
         Returns:
-            The translation with other texts and tokens, its scores and alignments unchanged.
+            The translation with new texts and tokens; scores and alignments do not change.
         """
         tokens = translation.source_tokens
         changed = [self._without_unknown(found, tokens) for found in translation.hypotheses]
@@ -228,12 +230,12 @@ class TextCodec:
     def word_links(
         self, links: Links, source_tokens: Sequence[str], target_tokens: Sequence[str]
     ) -> Links:
-        """Links between words, which stand between white space: where any tokens are linked.
+        """Return links between words, which are linked if any of their tokens are.
 
         Args:
-            links: those between tokens.
-            source_tokens: the source's, with or without `</s>`.
-            target_tokens: the target's.
+            links: links between tokens.
+            source_tokens: tokens of the source, with or without `</s>`.
+            target_tokens: tokens of the target, with or without `</s>`.
         """
         return link_words(
             links,
@@ -243,26 +245,23 @@ class TextCodec:
 
     @property
     def joint_vocabulary(self) -> bool:
-        """Whether both sides have learned the same: equal ids are equal tokens."""
+        """Whether both tokenizers have the same vocabulary, so that equal ids are equal tokens."""
         sides = self.source, self.target
         return len({(tokenizer.name, tokenizer.to_bytes()) for tokenizer in sides}) == 1
 
     def differs_in(self, other: "TextCodec") -> str:
-        """The side whose tokenizer is another, so that equal ids are other texts; "" if none is."""
+        """Return the first side, "source" or "target", whose tokenizer differs; "" if none does."""
         for side in SIDES:
-            one, two = getattr(self, side), getattr(other, side)
-            if (one.name, one.to_bytes(), one.normalizer) != (
-                two.name,
-                two.to_bytes(),
-                two.normalizer,
-            ):
+            tokenizers = getattr(self, side), getattr(other, side)
+            first, second = ((each.name, each.to_bytes(), each.normalizer) for each in tokenizers)
+            if first != second:
                 return side
         return ""
 
     def to_files(self) -> dict[str, bytes]:
-        """The codec as file names and their contents, for `from_files`.
+        """Return the contents of the codec's files by name, for `from_files`.
 
-        A joint vocabulary or model is there once, as the source's.
+        A joint vocabulary or model is stored only once, as the source's.
         """
         settings: dict[str, Any] = {"format": FORMAT, "unicode": UNICODE}
         files: dict[str, bytes] = {}
@@ -277,7 +276,7 @@ class TextCodec:
         return {SETTINGS_FILE: (json.dumps(settings, indent=2) + "\n").encode(), **files}
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what identifies this codec: its settings, and a digest of each other file."""
+        """Return the settings of this codec, and a digest of each of its other files."""
         files = self.to_files()
         settings = json.loads(files.pop(SETTINGS_FILE))
         digests = {
@@ -286,7 +285,7 @@ class TextCodec:
         return {SETTINGS_FILE: settings, **digests}
 
     def changed_file(self, fingerprint: Any) -> str:
-        """Return a file that differs from a fingerprint, which may be older, or "" if none does."""
+        """Return a file that differs from a fingerprint, maybe an older one, or "" if none does."""
         own = self.fingerprint()
         if not isinstance(fingerprint, dict) or not isinstance(
             fingerprint.get(SETTINGS_FILE), dict
@@ -294,17 +293,17 @@ class TextCodec:
             return ""
         expected = {**fingerprint}
         expected[SETTINGS_FILE] = {**_DEFAULTS, **fingerprint[SETTINGS_FILE]}
-        # The settings come last: another kind of tokenizer is another file too.
+        # The settings come last, because another kind of tokenizer also changes the other files.
         names = sorted({*own, *expected}, key=lambda name: (name == SETTINGS_FILE, name))
         return next((name for name in names if own.get(name) != expected.get(name)), "")
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], where: str) -> "TextCodec":
-        """The codec that `to_files` wrote.
+        """Make a codec from the result of `to_files`.
 
         Args:
             files: the files' contents by name.
-            where: the folder or archive they came from, for error messages.
+            where: the folder or archive that contains them, for errors.
 
         Raises:
             InputError: if a file is missing, damaged or of a newer format.
@@ -313,7 +312,8 @@ class TextCodec:
         def find(name: str) -> bytes:
             if name not in files:
                 raise InputError(
-                    f"{where}: not a trained model of keras-attention, {name} is missing."
+                    f"{where}: expected a model that keras-attention trained. Received: {name} is "
+                    "missing."
                 )
             return files[name]
 
@@ -336,37 +336,37 @@ class TextCodec:
             return cls(source, target, SearchSettings(**settings))
         except ValueError as error:
             raise InputError(
-                f"{where}/{SETTINGS_FILE}: damaged, expected settings of a search: {error}"
+                f"{where}/{SETTINGS_FILE}: damaged, expected valid search settings: {error}"
             ) from None
 
 
 def _read_settings(file_bytes: bytes, where: str) -> dict[str, Any]:
-    """Return the settings of a file, with defaults for those that it lacks.
+    """Return the settings in a file, with defaults for missing ones.
 
-    A key that is not known is refused: it may change what the model answers.
+    An unknown key is an error, because it might change the model's outputs.
     """
     settings = _SETTINGS.parse(file_bytes, where)
     damaged = f"{where}: damaged, expected {_SETTINGS.name}"
     if unknown := settings.keys() - {"format", *_SETTINGS.keys}:
-        raise InputError(f"{damaged}, without other keys. Received: `{min(unknown)}`.")
+        raise InputError(f"{damaged} without unknown keys. Received: `{min(unknown)}`.")
     if (unicode := settings.pop("unicode", UNICODE)) != UNICODE:
         raise InputError(
-            f"{where}: expected text normalised by Unicode {UNICODE}, the version that this "
-            f"package knows. Received: {unicode}."
+            f"{where}: expected text normalized with Unicode {UNICODE}, the only version that "
+            f"keras-attention supports. Received: {unicode}."
         )
     settings = {**_DEFAULTS, **settings}
     del settings["format"]
     names = [settings[f"{side}_tokenizer"] for side in SIDES]
     if settings["joint_vocabulary"] and len(set(names)) > 1:
         raise InputError(
-            f"{damaged} with equal tokenizers where `joint_vocabulary` is true. "
+            f"{damaged} with equal tokenizers because `joint_vocabulary` is true. "
             f"Received: {names[0]} and {names[1]}."
         )
     return settings
 
 
 def until_end(ids: Sequence[int]) -> list[int]:
-    """`ids` up to and with the end token, without padding."""
+    """Return the ids up to the end token, which is included, without padding."""
     kept = []
     for index in ids:
         if index == PAD_ID:
@@ -378,7 +378,7 @@ def until_end(ids: Sequence[int]) -> list[int]:
 
 
 def pad(sequences: Sequence[Sequence[int]]) -> npt.NDArray[np.int32]:
-    """Id sequences as one matrix `[B, S]`, padded on the right with 0."""
+    """Return sequences of ids as one matrix `[B, S]`, padded on the right with 0."""
     width = max((len(sequence) for sequence in sequences), default=0)
     padded = np.full((len(sequences), width), PAD_ID, "int32")
     for row, sequence in zip(padded, sequences, strict=True):

@@ -1,4 +1,4 @@
-"""Check that tokenizers and search settings fit a model."""
+"""Checks that tokenizers and search settings fit a model."""
 
 from dataclasses import fields
 from typing import Any
@@ -15,10 +15,10 @@ from keras_attention.translation.codec import SIDES, TextCodec
 
 
 def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
-    """Check that the vocabulary sizes of a model are those of its tokenizers.
+    """Check that a model and its tokenizers have the same vocabulary sizes.
 
     Raises:
-        InputError: If the model is not one of ours, or a number differs.
+        InputError: If the model is not a `Seq2Seq` or an `Ensemble`, or a size differs.
     """
     check_kind(model, Seq2Seq, Ensemble)
     tokenizers = codec.source, codec.target
@@ -26,12 +26,12 @@ def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
         size = len(tokenizer.vocabulary)
         if expected is None:
             raise InputError(
-                "expected a model that reads text. Received: one that reads features; `search` "
-                "takes it, and so do the exports in keras_attention.export.features."
+                "expected a model with text as its source. Received: a model with features; use "
+                "`search` or the exports in keras_attention.export.features instead."
             )
         if size != expected:
             raise InputError(
-                f"the {side} vocabulary is another model's: expected {expected} tokens. "
+                f"the {side} vocabulary does not belong to this model: expected {expected} tokens. "
                 f"Received: {size}."
             )
 
@@ -39,18 +39,18 @@ def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
 def make_codec(
     model: Seq2Seq, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer, **settings: Any
 ) -> TextCodec:
-    """Join the tokenizers and the search settings of a model that was trained on their ids.
+    """Make the codec of a trained model from its tokenizers and search settings.
 
     Args:
         model: The trained model.
         source_tokenizer: The tokenizer of its sources.
         target_tokenizer: The tokenizer of its targets.
-        **settings: Fields of `SearchSettings`. `replace_unknown` defaults to whether the model
+        **settings: Fields of `SearchSettings`. By default, `replace_unknown` is True if the model
             copies.
 
     Raises:
-        InputError: If an argument has another class, a setting is unknown or out of its range, or
-            the model was built to copy other tokens than those that both vocabularies have.
+        InputError: If an argument has the wrong class, a setting is unknown or out of its range,
+            or the model copies tokens by a different mapping from source ids to target ids.
     """
     check_kind(model, Seq2Seq)
     for side, tokenizer in zip(SIDES, (source_tokenizer, target_tokenizer), strict=True):
@@ -62,7 +62,7 @@ def make_codec(
     known = [field.name for field in fields(SearchSettings)]
     for name in settings:
         if name not in known:
-            raise InputError(f"a model keeps the settings {', '.join(known)}. Received: {name!r}.")
+            raise InputError(f"expected settings among {', '.join(known)}. Received: {name!r}.")
     settings = {"replace_unknown": model.settings.copying, **settings}
     try:
         codec = TextCodec(source_tokenizer, target_tokenizer, SearchSettings(**settings))
@@ -79,8 +79,8 @@ def _check_copying(model: Seq2Seq, codec: TextCodec) -> None:
     found = keras.ops.convert_to_numpy(model.copy_output.targets)
     if found.tolist() != codec.copied_ids():
         raise InputError(
-            "a model that copies must know what each source id is in the target vocabulary: call "
+            "expected a copying model with the target id of each source id: call "
             "`model.copy_output.set_targets([0, 1, 2, 3, *target_tokenizer.vocabulary.encode("
             "source_tokenizer.vocabulary.tokens[4:])])` before training. Received: a model with "
-            "other ids."
+            "other target ids."
         )

@@ -1,4 +1,4 @@
-"""A model's search and scoring as compiled functions, each traced once for all shapes."""
+"""A model's search and scoring as compiled functions, each traced only once for all shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from keras_attention.special_tokens import START_ID
 
 
 class _Input(NamedTuple):
-    """An array that a compiled function takes."""
+    """An input array of a compiled function."""
 
     name: str
     shape: tuple[int | None, ...]
@@ -32,7 +32,7 @@ _PAIR = (_Input("source", (None, None)), _Input("target", (None, None)))
 
 
 class Searches:
-    """The searches of one model, compiled once for each of the options they are asked for.
+    """The searches of one model, compiled once for each set of options.
 
     Several threads may call one object at the same time.
 
@@ -54,16 +54,16 @@ class Searches:
         first: int = 0,
         allowed: npt.NDArray[np.int32] | None = None,
     ) -> list[npt.NDArray[Any]]:
-        """Searches one batch.
+        """Search one batch.
 
         Args:
             source: ids `[B, S]`.
-            options: how to search.
+            options: the search options.
             prefix: target ids that every hypothesis must begin with.
-            first: the number of the first source; an integer seed draws by the number of each
-                source.
-            allowed: the target ids to choose among, in order, the special ones first, those of
-                the prefix among them; default all. A graph serves one number of them.
+            first: number of the first source. With an integer seed, samples depend on the number
+                of their source.
+            allowed: the target ids that the search may choose, in ascending order, including the
+                special tokens and the prefix; default all. Each size of it needs its own graph.
 
         Returns:
             The arrays of `Hypotheses`.
@@ -83,14 +83,14 @@ class Searches:
             arrays.append(
                 draw_points(int(options.seed), numbers, options.beam_width, options.max_length)
             )
-            options = replace(options, seed=0)  # one graph draws by every seed
+            options = replace(options, seed=0)  # the same graph serves all seeds
         tokens, *others = map(
             keras.ops.convert_to_numpy, self._function(options, tuple(inputs))(*arrays)
         )
         return [tokens if allowed is None else allowed[tokens], *others]
 
     def _function(self, options: SearchOptions, inputs: tuple[_Input, ...]) -> Callable[..., Any]:
-        """Return the compiled search by these options, a function of these inputs."""
+        """Return the compiled search for these options and inputs; compile it on first use."""
         key = options, inputs
         with self._compiling:
             if key not in self._compiled:
@@ -104,38 +104,38 @@ class Searches:
             model = self._model if allowed is None else ShortListed(self._model, allowed)
             return search(model, given.pop("source"), options, **given)
 
-        # A graph of its own without a prefix: forcing one costs at every step.
+        # Searches without a prefix have their own graph, because a prefix slows down every step.
         return compile_arrays(run, inputs)
 
 
 def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
-    """Log-probabilities `[B, T]` of target ids `[B, T]` under teacher forcing, for any shapes."""
+    """Compile the log-probabilities `[B, T]` of target ids `[B, T]` under teacher forcing."""
 
     def run(source: Any, target: Any) -> Any:
         starts = keras.ops.full_like(target[:, :1], START_ID)
         shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
         logits, _ = model.teacher_forced(source, shifted)
-        # Not `MaskedCrossentropy`, which contains a `tf.custom_gradient`: TensorFlow never frees
-        # a graph that contains one.
+        # Do not use `MaskedCrossentropy`: it contains a `tf.custom_gradient`, and TensorFlow never
+        # frees a graph with one.
         return target_log_probabilities(logits, target)
 
     return compile_arrays(run, _PAIR)
 
 
 def compile_aligner(model: Any) -> Callable[[Any, Any], Any]:
-    """Alignments `[B, T, S]` of teacher forcing by `target_in` `[B, T]`, for any shapes."""
+    """Compile the alignments `[B, T, S]` of teacher forcing with `target_in` `[B, T]`."""
     return compile_arrays(
         lambda source, target_in: model.teacher_forced(source, target_in)[1], _PAIR
     )
 
 
 def compile_arrays(function: Callable[..., Any], inputs: Sequence[_Input]) -> Callable[..., Any]:
-    """Compile a function of such arrays; under TensorFlow one graph serves all their shapes."""
+    """Compile a function of these inputs; in TensorFlow one graph serves all their shapes."""
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf
 
     signature = [tf.TensorSpec(each.shape, each.dtype) for each in inputs]
-    # Nothing in our graphs is for AutoGraph to convert, and its reading takes most of a trace.
+    # Our code has no statements that AutoGraph must convert, and AutoGraph takes most of the time.
     compiled = tf.function(function, input_signature=signature, autograph=False)
     return compiled  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Forced alignment: the weights with which a model reads a given source to write a given target."""
+"""Forced alignment: the attention weights of a model for a given source and a given target."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, eq=False)
 class PairAlignment:
-    """A source, a target that was given, and the weights between their tokens.
+    """The alignment of a source and a given target.
 
     Attributes:
         source: the source.
         target: the target.
-        source_tokens: the source's tokens `S`, closed by `</s>`.
-        tokens: the target's tokens `T`, closed by `</s>`.
-        weights: `[T, S]`, one row a target token; a row sums to 1, or to 0 for a model without
-            attention.
+        source_tokens: the `S` tokens of the source, ending with `</s>`.
+        tokens: the `T` tokens of the target, ending with `</s>`.
+        weights: weights `[T, S]`, one row for each target token. A row sums to 1, or to 0 for a
+            model without attention.
     """
 
     source: str
@@ -40,19 +40,20 @@ class PairAlignment:
     weights: npt.NDArray[np.float32] = field(repr=False)
 
     def links(self, threshold: float | None = None) -> Links:
-        """The links between tokens, `</s>` left out; see `hard_links`."""
+        """Return the links between tokens, without `</s>`; see `hard_links`."""
         return hard_links(self.weights, threshold)
 
 
 def align_pairs(
     translator: Translator, pairs: Iterable[Pair], *, batch_size: int = 64
 ) -> Iterator[PairAlignment]:
-    """Aligns given targets with their sources, by the weights of teacher forcing.
+    """Align given targets with their sources by the attention weights under teacher forcing.
 
-    An output of a greedy search, given as the target, has the weights that the search returned.
+    If the target is the output of greedy search, its weights are those that the search returns.
 
     Args:
-        translator: a translator of a model with attention, or of an ensemble: the mean of weights.
+        translator: a translator of a model with attention, or of an ensemble, whose weights are
+            averaged.
         pairs: sources and targets.
         batch_size: largest number of pairs aligned together, a positive integer. Batches of long
             pairs are smaller. Up to 16 times as many are sorted by length.
@@ -62,8 +63,8 @@ def align_pairs(
 
     Raises:
         ValueError: if `batch_size` is out of its range.
-        TextError: if a text has more than the translator's `max_tokens` tokens, after the results
-            of all pairs before it.
+        TextError: if a text has more than the translator's `max_tokens` tokens. The results of
+            all pairs before it are yielded first.
 
     Example:
         translator = Translator.load("saved_models/dates")

@@ -1,4 +1,4 @@
-"""The files of a model's folder: the network, its tokenizers and its short list."""
+"""The files in a model's folder: the network, its tokenizers and its short list."""
 
 import json
 import zipfile
@@ -27,7 +27,7 @@ from keras_attention.translation.stored_weights import check_weights
 
 
 def find_parts(path: Path) -> tuple[Path, Path]:
-    """The folder of the tokenizers, and the file of the model, that a path stands for."""
+    """Return the folder of the tokenizers and the file of the model for a path to either."""
     if path.suffix != ".keras" or path.is_dir():
         return path, path / MODEL_FILE
     if not path.is_file():
@@ -36,22 +36,23 @@ def find_parts(path: Path) -> tuple[Path, Path]:
         if (folder / SETTINGS_FILE).is_file():
             return folder, path
     raise InputError(
-        f"{path}: expected {SETTINGS_FILE} and the tokenizers in its folder or the one above."
+        f"{path}: expected {SETTINGS_FILE} and the tokenizers in its folder or the parent folder. "
+        "Received: neither has them."
     )
 
 
 def load_codec(folder: Path) -> TextCodec:
-    """The tokenizers and search settings in a model's folder."""
+    """Load the tokenizers and search settings from a model's folder."""
     if not folder.is_dir():
         if folder.exists():
-            raise InputError(f"{folder}: expected a trained model's folder. Received: a file.")
-        raise InputError(f"{folder}: no such folder; expected a trained model's.")
+            raise InputError(f"{folder}: expected the folder of a trained model. Received: a file.")
+        raise InputError(f"{folder}: no such folder; expected the folder of a trained model.")
     files = {name: read_artefact(folder / name) for name in CODEC_FILES if (folder / name).exists()}
     return TextCodec.from_files(files, str(folder))
 
 
 def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
-    """The short list in a model's folder, where there is one."""
+    """Load the short list from a model's folder; return None if there is none."""
     path = folder / SHORT_LIST_FILE
     if not path.exists():
         return None
@@ -67,13 +68,13 @@ def save_model(
     include_optimizer: bool = False,
     codec: TextCodec | None = None,
 ) -> None:
-    """Writes the model, in one piece.
+    """Write a model atomically.
 
     Args:
         model: the model.
         path: the file.
-        include_optimizer: whether to keep the optimizer, so that a run can be resumed.
-        codec: its tokenizers. The archive's comment keeps their fingerprint, for
+        include_optimizer: whether to write the optimizer too, so that a run can be resumed.
+        codec: the model's codec. Its fingerprint is stored in the archive's comment, for
             `check_tokenizers`.
     """
     with write_atomically(path) as temporary_path:
@@ -84,24 +85,24 @@ def save_model(
 
 
 def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
-    """Checks that a folder's tokenizers and search settings are those that a model was saved with.
+    """Check that a model was saved with the tokenizers and search settings in a folder.
 
-    A model that an older version saved does not name them, and passes.
+    Models saved by older versions have no fingerprint and are not checked.
 
     Args:
         path: the model's file.
-        folder: where the tokenizers are.
-        codec: what was read there.
+        folder: the folder of the tokenizers.
+        codec: the codec that was read from the folder.
 
     Raises:
-        InputError: if one of the files differs, or the model's file is not an archive.
+        InputError: if a file of the codec differs, or the model's file is not an archive.
     """
     try:
         with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
             comment = archive.comment
     except InputError:
         raise
-    except Exception as error:  # zipfile raises whatever the damage causes
+    except Exception as error:  # zipfile raises various errors for a damaged file
         raise _not_keras(path, error) from error
     try:
         expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
@@ -110,16 +111,16 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
     if name := codec.changed_file(expected):
         raise InputError(
             f"{folder / name}: expected the file that {path.name} was saved with. Received: a "
-            "changed file, with which the model gives other answers; put the old one back."
+            "changed file, which would change the model's outputs; restore the original file."
         )
 
 
 def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras.Model:
-    """A copy that was never compiled: Keras writes the optimizer of any other, thrice the size.
+    """Copy a model without its optimizer, which would make the saved file three times as large.
 
     Args:
         model: the model.
-        dtype: the policy of the copy; default that of the model, but 32 bits for what was trained
+        dtype: the policy of the copy; default that of the model, but float32 for a model trained
             in mixed precision.
     """
     config = model.get_config()
@@ -134,7 +135,7 @@ def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras
 
 
 def _parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the config of a model and those of the mechanism and of the user's own layers in it."""
+    """Yield the config of a model, and the configs of the mechanism and custom layers in it."""
     yield config
     for name in ("attention", "encoder", "decoder"):
         part = config.get(name)
@@ -143,53 +144,53 @@ def _parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def is_narrow(model: keras.Model) -> bool:
-    """Whether the model computes in 16 bits."""
+    """Return whether a model computes in 16 bits."""
     return model.compute_dtype in ("float16", "bfloat16")
 
 
 def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
-    """Reads a `Seq2Seq` that `save_model` wrote.
+    """Load a `Seq2Seq` that `save_model` wrote.
 
     Raises:
-        InputError: if the file is missing, damaged, or another model, or holds weights that are
-            not finite.
+        InputError: if the file is missing or damaged, contains another kind of model, or weights
+            that are not finite.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; expected a trained model.")
     _check_archive(path, include_optimizer)
     try:
         model = keras.models.load_model(path, compile=include_optimizer)
-    except Exception as error:  # Keras raises whatever the damage causes
+    except Exception as error:  # Keras raises various errors for a damaged file
         raise _not_keras(path, error) from error
     if not isinstance(model, Seq2Seq):
         raise InputError(f"{path}: expected a Seq2Seq model. {describe_other(model)}")
     if include_optimizer and not model.compiled:
         raise InputError(
-            f"{path}: expected a checkpoint of training. Received: a model without its optimizer."
+            f"{path}: expected a training checkpoint. Received: a model without an optimizer."
         )
     if not has_finite_weights(model):
         raise InputError(
-            f"{path}: holds weights that are not finite numbers, because its training diverged; "
-            "train again with a lower training.learning_rate."
+            f"{path}: expected finite weights. Received: NaN or infinite weights, because the "
+            "training diverged; train again with a lower training.learning_rate."
         )
     return model
 
 
 def _check_archive(path: Path, with_optimizer: bool) -> None:
-    """Check sizes and weights before Keras reads the file, which it does whatever they are."""
+    """Check sizes and weights before Keras loads the file, because Keras does not check them."""
     try:
         with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
             check_archive(archive, str(path), largest=None)
             for item in archive.infolist():
                 if item.filename.endswith(".json") and item.file_size > LARGEST_TEXT:
                     raise InputError(
-                        f"{path}: damaged, expected at most {LARGEST_TEXT} bytes of "
+                        f"{path}: damaged, expected at most {LARGEST_TEXT} bytes in "
                         f"{item.filename}. Received: {item.file_size}."
                     )
             check_weights(archive, str(path), with_optimizer=with_optimizer)
     except InputError:
         raise
-    except Exception as error:  # zipfile, h5py and Keras raise whatever the damage causes
+    except Exception as error:  # zipfile, h5py and Keras raise various errors for a damaged file
         raise _not_keras(path, error) from error
 
 
@@ -199,15 +200,15 @@ def _not_keras(path: Path, error: Exception) -> InputError:
 
 
 def check_finite_weights(model: keras.Model) -> None:
-    """Checks that every weight is a finite number.
+    """Check that every weight is a finite number.
 
     Raises:
         InputError: if one is not.
     """
     if not has_finite_weights(model):
         raise InputError(
-            "expected a model whose weights are finite numbers. Received: one with others, because "
-            "its training diverged; train again with a lower learning rate."
+            "expected a model with finite weights. Received: NaN or infinite weights, because the "
+            "training diverged; train again with a lower learning rate."
         )
 
 

@@ -1,4 +1,4 @@
-"""What the objects that translate do in other processes: pickling, and forks."""
+"""Checks for objects with a loaded model in other processes: forked ones, and pickling."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _loaded = _forked = False
 
 
 class LoadedModel:
-    """A mark of an object that holds a loaded model, which no forked process can use.
+    """A marker for an object with a loaded model, which a forked process cannot use.
 
-    A forked process lacks the threads that TensorFlow and JAX started in its parent, and waits for
-    them forever.
+    A forked process does not have the threads that TensorFlow and JAX started in its parent, so it
+    would wait for them forever.
 
     Args:
-        noun: what an error calls the object.
+        noun: name of the object in errors, such as "a Translator".
 
     Raises:
         InputError: if this process was forked from one that had loaded a model.
@@ -30,10 +30,10 @@ class LoadedModel:
         _loaded = True
 
     def check_process(self) -> None:
-        """Checks that no process with a loaded model was forked into this one.
+        """Check that this process was not forked from one that had loaded a model.
 
         Raises:
-            InputError: if one was.
+            InputError: if it was.
         """
         if _forked:
             raise InputError(
@@ -42,17 +42,17 @@ class LoadedModel:
             )
 
     def __reduce__(self) -> tuple[type[LoadedModel], tuple[str]]:
-        """Returns the call that makes, and so checks, the mark where it is unpickled."""
+        """Make a new marker when this one is unpickled, which checks the process."""
         return LoadedModel, (self.noun,)
 
 
 def refuse_pickling(noun: str) -> NoReturn:
-    """Says that an object cannot be pickled.
+    """Raise an error about an object that cannot be pickled.
 
     Raises:
         TypeError: always.
     """
-    raise TypeError(f"{noun} cannot be pickled; make one in each process.")
+    raise TypeError(f"{noun} cannot be pickled; create one in each process.")
 
 
 def _note_fork() -> None:

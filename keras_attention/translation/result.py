@@ -1,4 +1,4 @@
-"""What a translator returns: text, score, tokens and alignment."""
+"""The results of a translator: text, score, tokens and alignment."""
 
 import math
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from keras_attention.errors import check_positive
 from keras_attention.special_tokens import END
 
 LEAST_SCORE = -5e8
-"""Hypotheses with scores below do not exist: where a search found fewer, its arrays are filled."""
+"""Scores below this mark fillers in the arrays of a search that found fewer hypotheses."""
 
 
 def is_hypothesis(score: float) -> bool:
-    """Return whether a search's score is that of a hypothesis: finite, and not a filling."""
+    """Return whether a search's score belongs to a hypothesis: finite, and not a filler."""
     return LEAST_SCORE < score < math.inf
 
 
@@ -27,9 +27,9 @@ class Hypothesis:
 
     Attributes:
         text: the output.
-        score: sum of natural log-probabilities of its tokens, at most 0.
-        tokens: the tokens `T`, closed by `</s>` unless the length limit came first.
-        alignment: weights `[T, S]`, one row a token; a row sums to 1, or to 0 for a model
+        score: sum of the natural log-probabilities of its tokens, at most 0.
+        tokens: the `T` tokens, ending with `</s>` unless the length limit was reached before.
+        alignment: weights `[T, S]`, one row for each token. A row sums to 1, or to 0 for a model
             without attention.
     """
 
@@ -39,25 +39,26 @@ class Hypothesis:
     alignment: npt.NDArray[np.float32] = field(repr=False)
 
     def links(self, threshold: float | None = None) -> Links:
-        """The links between tokens, `</s>` left out; see `hard_links`."""
+        """Return the links between tokens, without `</s>`; see `hard_links`."""
         return hard_links(self.alignment, threshold, ended=self.tokens[-1:] == (END,))
 
 
 @dataclass(frozen=True, eq=False)
 class Translation:
-    """A source and its hypotheses, best first; `text`, `score` ... are the best one's.
+    """A source and its hypotheses, best first.
 
-    There is no hypothesis where the model gave none a finite score, as a damaged model does. Then
-    the best one is empty: no text, no tokens and a score of minus infinity.
+    `text`, `score`, `tokens` and `alignment` are those of the best hypothesis. If no hypothesis
+    has a finite score, which happens with a damaged model, there are none; the best one is then
+    empty, with no text, no tokens and a score of minus infinity.
 
     Attributes:
-        source: the text that came in.
-        source_tokens: its tokens `S`, closed by `</s>`.
-        hypotheses: what a search found.
+        source: the source text.
+        source_tokens: its `S` tokens, ending with `</s>`.
+        hypotheses: the hypotheses that the search found.
 
     Example:
-        >>> nothing = Translation("a", ("a", "</s>"), ())
-        >>> nothing.text, nothing.score, nothing.tokens, nothing.alignment.shape
+        >>> empty = Translation("a", ("a", "</s>"), ())
+        >>> empty.text, empty.score, empty.tokens, empty.alignment.shape
         ('', -inf, (), (0, 2))
     """
 
@@ -67,33 +68,33 @@ class Translation:
 
     @property
     def best(self) -> Hypothesis:
-        """The best hypothesis, or an empty one where there is none."""
+        """The best hypothesis, or an empty one if there is none."""
         if self.hypotheses:
             return self.hypotheses[0]
         return Hypothesis("", -math.inf, (), np.zeros((0, len(self.source_tokens)), "float32"))
 
     @property
     def text(self) -> str:
-        """The best hypothesis' text."""
+        """The text of the best hypothesis."""
         return self.best.text
 
     @property
     def score(self) -> float:
-        """The best hypothesis' score."""
+        """The score of the best hypothesis."""
         return self.best.score
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The best hypothesis' tokens."""
+        """The tokens of the best hypothesis."""
         return self.best.tokens
 
     @property
     def alignment(self) -> npt.NDArray[np.float32]:
-        """The best hypothesis' alignment `[T, S]`."""
+        """The alignment `[T, S]` of the best hypothesis."""
         return self.best.alignment
 
     def to_json(self, nbest: int | None = None) -> dict[str, Any]:
-        """A dictionary of plain values for `json.dumps`, of the best `nbest` hypotheses or all.
+        """Return a dictionary for `json.dumps` of the best `nbest` hypotheses, by default all.
 
         Raises:
             ValueError: if `nbest` is not a positive integer.
@@ -109,14 +110,13 @@ class Translation:
 
 @dataclass(frozen=True, eq=False)
 class PairScore:
-    """How likely a model finds a given target for a source.
+    """The log-probability of a given target for a source.
 
     Attributes:
         source: the source.
-        target: the target that was given.
-        tokens: the target's tokens, closed by `</s>`; one that the model does not know is scored
-            as its `<unk>`.
-        log_probabilities: the natural logarithm of each token's probability, given those before.
+        target: the given target.
+        tokens: the tokens of the target, ending with `</s>`. An unknown token is scored as `<unk>`.
+        log_probabilities: the natural log-probability of each token, given those before it.
 
     Example:
         >>> pair = PairScore("a", "b", ("b", "</s>"), (-1.0, -0.5))
@@ -131,21 +131,21 @@ class PairScore:
 
     @property
     def score(self) -> float:
-        """Natural log-probability of the whole target, as a `Hypothesis` has it."""
+        """Natural log-probability of the whole target, like the score of a `Hypothesis`."""
         return math.fsum(self.log_probabilities)
 
     @property
     def per_token(self) -> float:
-        """The score over the number of tokens."""
+        """The score divided by the number of tokens."""
         return self.score / len(self.tokens)
 
     @property
     def perplexity(self) -> float:
-        """Among how many equally likely tokens the model chooses, in the mean."""
+        """Perplexity: `exp` of minus the mean log-probability of the target's tokens."""
         return perplexity([self])
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values for `json.dumps`."""
+        """Return a dictionary for `json.dumps`."""
         return {
             "source": self.source,
             "target": self.target,
@@ -157,14 +157,14 @@ class PairScore:
 
 
 def perplexity(scores: Iterable[PairScore]) -> float:
-    """`exp` of minus the mean log-probability over all tokens of all targets.
+    """Return `exp` of minus the mean log-probability over all tokens of all targets.
 
     Raises:
         ValueError: if there are no tokens.
     """
     values = [value for pair in scores for value in pair.log_probabilities]
     if not values:
-        raise ValueError("`scores` must hold a pair at least. Received: none.")
+        raise ValueError("`scores` must contain at least one pair. Received: none.")
     try:
         return math.exp(-math.fsum(values) / len(values))
     except OverflowError:

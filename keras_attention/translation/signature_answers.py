@@ -1,4 +1,4 @@
-"""What an exported SavedModel answers, as translations: in this process or from a server."""
+"""Conversion of the outputs of an exported SavedModel, local or on a server, to translations."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -14,17 +14,17 @@ from keras_attention.translation.result import Hypothesis, Translation, is_hypot
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-_NBEST = Setting("nbest", 1, "hypotheses of each text that are asked for", minimum=1)
+_NBEST = Setting("nbest", 1, "number of hypotheses for each text", minimum=1)
 
 OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
-"""What a signature that searches gives."""
+"""The outputs of a signature that searches."""
 
 
 def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
-    """Texts as UTF-8 bytes.
+    """Return texts as UTF-8 bytes.
 
     Raises:
-        TextError: if one is not a string, or not valid Unicode.
+        TextError: if one of them is not a string, or not valid Unicode.
     """
     encoded = []
     for position, text in enumerate(texts):
@@ -36,20 +36,20 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
 
 
 def count_characters(text: object) -> int:
-    """Returns the number of characters of a text; 0 if it is not a string, which is refused."""
+    """Return the number of characters of a text; 0 if it is not a string, an error found later."""
     return len(text) if isinstance(text, str) else 0
 
 
 def check_search(nbest: int, **search: Any) -> dict[str, Any]:
-    """Return the options for the signature `beam` that are not None, which means the model's own.
+    """Check options for the signature `beam`, and return those that are not None.
 
     Args:
-        nbest: the number of hypotheses that are asked for.
-        **search: fields of `ServedOptions`.
+        nbest: number of hypotheses for each text.
+        **search: fields of `ServedOptions`. None stands for the model's own value.
 
     Raises:
-        OptionError: if one is out of its range.
-        TypeError: if there is no such option.
+        OptionError: if an option is out of its range.
+        TypeError: if an option is unknown.
     """
     check_option(_NBEST, nbest)
     known = {option.key: option for option in ServedOptions.settings()}
@@ -60,38 +60,38 @@ def check_search(nbest: int, **search: Any) -> dict[str, Any]:
 
 
 def beam_inputs(nbest: int, search: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the signature `beam` takes for each text, as NumPy's numbers by name.
+    """Return the inputs of the signature `beam` for one text, as NumPy numbers by name.
 
     Args:
-        nbest: the number of hypotheses that are asked for.
-        search: fields of `ServedOptions`; for the others, the model's own are asked for.
+        nbest: number of hypotheses for each text.
+        search: fields of `ServedOptions`; missing ones keep the model's own value.
     """
-    kinds = {int: np.int32, float: np.float32}
-    asked = {
-        known.key: kinds[type(known.default)](search.get(known.key, value_for_own(known)))
+    dtypes = {int: np.int32, float: np.float32}
+    options = {
+        known.key: dtypes[type(known.default)](search.get(known.key, value_for_own(known)))
         for known in ServedOptions.settings()
     }
-    return {**asked, "nbest": np.int32(nbest)}
+    return {**options, "nbest": np.int32(nbest)}
 
 
 def value_for_own(setting: Setting) -> float:
-    """Return the value, below the range of an option, that asks for the model's own."""
+    """Return the value that stands for the model's own; it is below the range of the option."""
     return (setting.minimum or 0) - 1
 
 
 def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Translation]:
-    """The translations of `texts`, in order.
+    """Yield the translations of `texts`, in order.
 
     Args:
         texts: the `B` sources.
-        outputs: arrays, their strings as UTF-8 bytes: `text` `[B]`, `score` `[B]`, `tokens`
-            `[B, T]` with empty strings behind the end, `alignment` `[B, T, S]`, `source_tokens`
-            `[B, S]` and `error` `[B]`; where a source has `N` hypotheses, all but the last two
-            with `N` behind `B`, and those that do not exist, with scores below -5e8, are left out.
-            Without `alignment` all weights are 0.
+        outputs: arrays by name, with strings as UTF-8 bytes: `text` `[B]`, `score` `[B]`, `tokens`
+            `[B, T]` padded with empty strings, `alignment` `[B, T, S]`, `source_tokens` `[B, S]`
+            and `error` `[B]`. If each source has `N` hypotheses, all but the last two have an axis
+            of size `N` after `B`; scores below -5e8 mark fillers, which are left out. Without
+            `alignment` all weights are 0.
 
     Raises:
-        TextError: if a text was refused, once those before it have been given.
+        TextError: if the model rejected a text. The translations before it are yielded first.
     """
     several = np.ndim(outputs["text"]) > 1
     arrays = [outputs[name] for name in ("text", "score", "tokens")]
@@ -106,15 +106,15 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
 
 
 def check_answered(error: bytes, position: int, noun: str = "text") -> None:
-    """Checks that a text was not refused.
+    """Raise an error if the model rejected a text.
 
     Args:
-        error: what an answer's `error` says of it.
-        position: its place among the texts.
-        noun: what an error calls it.
+        error: the model's output `error` for the text; empty if it was accepted.
+        position: index of the text.
+        noun: what the message calls the item, such as "text" or "pair".
 
     Raises:
-        TextError: if it was.
+        TextError: if the text was rejected.
     """
     if error:
         raise TextError(error.decode(), position, noun)
@@ -123,14 +123,14 @@ def check_answered(error: bytes, position: int, noun: str = "text") -> None:
 def until_refused(
     answer: Callable[..., Iterable[Answer]], batch: Sequence[Item], *arguments: Any
 ) -> list[Answer | TextError]:
-    """Returns the answers to a batch, up to the first item that is refused and its error.
+    """Return the answers to a batch; at the first rejected item, end with its error.
 
     Args:
-        answer: called with `batch` and `arguments`; returns an answer to each item, or raises a
-            `TextError` for the first one that it refuses. If it raises before it has given the
-            answers to the items before that, it is called again with only these.
+        answer: called with `batch` and `arguments`. Returns an answer to each item, or raises a
+            `TextError` for the first item that it rejects. If it raises before it has returned
+            the answers to the items before that one, it is called again with these items only.
         batch: the items.
-        *arguments: the other arguments.
+        *arguments: further arguments of `answer`.
     """
     found: list[Answer | TextError] = []
     try:

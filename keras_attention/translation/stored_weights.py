@@ -1,4 +1,4 @@
-"""Check that a `.keras` file holds the weights that its config describes, before any is made."""
+"""Check that a `.keras` file contains the weights of its config, before any is allocated."""
 
 import io
 import zipfile
@@ -26,20 +26,20 @@ _CONFIG = JsonFile(
     finite=False,
 )
 _COMPILED = ("keras_attention.", "keras.optimizers", "keras.losses", "keras.metrics")
-"""Modules of what a model is compiled with; a layer among them could be of any size."""
+"""Modules of optimizers, losses and metrics. Others, such as layers, could have any size."""
 
 
 def check_weights(archive: zipfile.ZipFile, where: str, *, with_optimizer: bool) -> None:
-    """Check that an archive's config describes the weights that it holds, without making any.
+    """Check that an archive contains the weights of its config, without allocating any.
 
     Args:
-        archive: The `.keras` file, whose sizes are checked.
-        where: What an error calls it.
-        with_optimizer: Whether what the model is compiled with is read too.
+        archive: The `.keras` file, whose unpacked sizes are already checked.
+        where: The file's name in errors.
+        with_optimizer: Whether the optimizer, losses and metrics will be loaded too.
 
     Raises:
-        InputError: If it is not a `Seq2Seq`, or describes other weights than it holds.
-        Exception: What Keras, h5py and zipfile raise for damage.
+        InputError: If it is not a `Seq2Seq`, or its weights are not those of its config.
+        Exception: Any error of Keras, h5py or zipfile about a damaged file.
     """
     config = _CONFIG.parse(archive.read(CONFIG_FILE), f"{where}: {CONFIG_FILE}")
     _check_class(config, where)
@@ -54,7 +54,7 @@ def check_weights(archive: zipfile.ZipFile, where: str, *, with_optimizer: bool)
     ).check(config, f"{where}: {CONFIG_FILE}")
     described = _described_shapes({**config, "compile_config": None})
     if described != stored:
-        _refuse(described, stored, where)
+        _raise_mismatch(described, stored, where)
 
 
 def _check_class(config: Mapping[str, Any], where: str) -> None:
@@ -86,7 +86,7 @@ def _modules(value: Any) -> Iterator[Any]:
 
 
 def _stored_shapes(archive: zipfile.ZipFile, where: str) -> Shapes:
-    """Return how often each shape occurs among the weights, the optimizer's left out."""
+    """Count the shapes of the stored weights, without those of the optimizer."""
     shapes: Shapes = Counter()
 
     def count(name: str, item: Any) -> None:
@@ -94,7 +94,7 @@ def _stored_shapes(archive: zipfile.ZipFile, where: str) -> Shapes:
             return
         if item.nbytes > item.id.get_storage_size():
             raise InputError(
-                f"{where}: damaged, expected {item.nbytes} bytes of {name}. "
+                f"{where}: damaged, expected {item.nbytes} bytes in {name}. "
                 f"Received: {item.id.get_storage_size()}."
             )
         if not name.startswith("optimizer/"):
@@ -106,7 +106,7 @@ def _stored_shapes(archive: zipfile.ZipFile, where: str) -> Shapes:
 
 
 def _described_shapes(config: Mapping[str, Any]) -> Shapes:
-    """Return how often each shape occurs among the weights of a model, which has no values."""
+    """Count the shapes of a model's weights, without allocating their values."""
 
     def describe() -> Shapes:
         with keras.StatelessScope(initialize_variables=False):
@@ -115,19 +115,20 @@ def _described_shapes(config: Mapping[str, Any]) -> Shapes:
                 model.build()
         for layer in (model, model.decoder.cell.attention or model):
             if not isinstance(layer.dtype_policy, keras.DTypePolicy):
-                raise ValueError("the `dtype` of its config is no dtype policy")
+                raise ValueError("the `dtype` in its config is not a dtype policy")
         return Counter(tuple(weight.shape) for weight in model.weights)
 
-    # Keras keeps a list of weights without values for each thread, and fills them in later.
+    # Keras keeps a list of uninitialized weights for each thread and initializes them later, so
+    # use a thread that ends.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(describe).result()
 
 
-def _refuse(described: Shapes, stored: Shapes, where: str) -> None:
-    missing, more = described - stored, stored - described
-    shape = list(min(missing or more))
-    found = "does not hold" if missing else "holds"
+def _raise_mismatch(described: Shapes, stored: Shapes, where: str) -> None:
+    missing, extra = described - stored, stored - described
+    shape = list(min(missing or extra))
+    found = "no weight" if missing else "an extra weight"
     raise InputError(
-        f"{where}: damaged, expected the weights that its config describes. Received: a file that "
-        f"{found} one of the shape {shape}{'' if missing else ' too'}."
+        f"{where}: damaged, expected the weights that its config describes. "
+        f"Received: {found} of shape {shape}."
     )

@@ -1,6 +1,6 @@
-"""The Translator: text in; text, score, tokens and alignment out.
+"""The `Translator`, which returns the text, score, tokens and alignment of a translation.
 
-The walk of a text, with the function that takes each step:
+The way of a text, with the function for each step:
 
     text            given to `Translator.__call__`, which calls `Translator.stream`
     -> ids          `Tokenizer.encode`, called by `TextLimit.encode_until_refused`
@@ -60,22 +60,23 @@ from keras_attention.translation.result import PairScore, Translation
 class Translator:
     """A trained model and its tokenizers.
 
-    Several threads may call one object at the same time. What a `SeedGenerator` draws then depends
-    on which thread is first; an integer seed draws the same everywhere. An object can be pickled,
-    and so be given to processes that `multiprocessing` spawns; forked ones cannot use it.
+    Several threads may call a translator at the same time. With an integer seed they draw the same
+    samples as one thread; with a `SeedGenerator` the samples depend on the order of the threads. A
+    translator can be pickled for processes that `multiprocessing` spawns; forked processes cannot
+    use it.
 
     Args:
         model: a `Seq2Seq`, or an `Ensemble` of several.
         codec: its tokenizers and search settings.
-        short_list: what searches choose among; default all of the vocabulary. An attribute too.
-            An ensemble has no use for one.
-        max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are refused,
-            and so are texts of more than 16 bytes a token, if these are over 16,384. An attribute
-            too. Default: 1024, or the `max_source_length` of the codec's settings if that is more.
+        short_list: limits the target tokens that a search considers; default the whole vocabulary.
+            Also an attribute. Ensembles do not use it.
+        max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are errors,
+            and so are texts of more than 16,384 bytes, or 16 bytes a token if that is more. Also
+            an attribute. Default: 1024, or the codec's `max_source_length` if that is more.
 
     Raises:
-        InputError: if the model is not a `Seq2Seq` or `Ensemble`, has other numbers of tokens than
-            the codec's vocabularies, or no room for outputs as long as the codec's settings allow.
+        InputError: if the model is not a `Seq2Seq` or `Ensemble`, its vocabulary sizes differ from
+            the codec's, or it does not support outputs as long as the codec's settings allow.
         ValueError: if `max_tokens` is not a positive integer.
 
     Example:
@@ -106,26 +107,26 @@ class Translator:
         self._scorer: Callable[[Any, Any], Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Returns what makes an equal translator, without its compiled functions."""
-        # The mark comes first: in a forked process, unpickling the model would never end.
+        """Support pickling; the copy compiles its functions again."""
+        # The mark comes first, because unpickling the model would hang in a forked process.
         return _remake, (self._mark, self.model, self.codec, self.short_list, self.max_tokens)
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
-        """Reads what `save`, `train` or `quickstart` wrote.
+        """Load a model folder that `save`, `train` or `quickstart` wrote.
 
         Args:
             path: a model's folder; or a `.keras` file, such as a checkpoint, in that folder or in
-                one below it.
+                one of its subfolders.
 
         Raises:
-            InputError: if it is missing, is something else, or holds a damaged file.
+            InputError: if the folder is missing, is not a model's, or has a damaged file.
         """
         folder, file = find_parts(Path(path))
         codec = load_codec(folder)
         model, short_list = load_model(file), load_short_list(folder, codec)
         check_tokenizers(file, folder, codec)
-        if is_narrow(model):  # a checkpoint trains on as it was trained
+        if is_narrow(model):  # a checkpoint keeps the precision that it was trained in
             model = copy_for_inference(model)
         try:
             return cls(model, codec, short_list)
@@ -143,20 +144,20 @@ class Translator:
         max_length: int,
         **settings: Any,
     ) -> "Translator":
-        """Joins a model that you trained yourself and the tokenizers that made its arrays.
+        """Make a translator of a model that you trained yourself and of its tokenizers.
 
-        The translator saves and exports as one that `load` returns does. It computes in float32, so
-        it keeps a float32 copy of a model in mixed precision.
+        It can be saved and exported like one that `load` returns. It computes in float32, so it
+        contains a float32 copy of a model in mixed precision.
 
         Args:
             model: a trained `Seq2Seq`.
-            source_tokenizer: what made its source ids, such as a `CharacterTokenizer`.
-            target_tokenizer: what made its target ids.
-            max_source_length: source tokens, `</s>` included, that a TFLite file takes.
-            max_length: target tokens at most, `</s>` included, of every output.
-            **settings: how the model searches unless it is told otherwise: fields of
-                `StoredOptions`; and `replace_unknown`, whether a source token takes the place of
-                `<unk>` (default: whether the model copies).
+            source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`.
+            target_tokenizer: the tokenizer of its targets.
+            max_source_length: largest number of source tokens of a TFLite file, `</s>` included.
+            max_length: largest number of target tokens of an output, `</s>` included.
+            **settings: defaults for the model's searches: fields of `StoredOptions`, and
+                `replace_unknown`, whether source tokens replace `<unk>` (default: whether the model
+                copies).
 
         Raises:
             InputError: if the model is not a `Seq2Seq`, a weight is not a finite number, its
@@ -188,16 +189,16 @@ class Translator:
 
     @classmethod
     def load_ensemble(cls, paths: Iterable[str | Path]) -> "Translator":
-        """Reads several models that search as one, by the settings of the first.
+        """Load several models as an ensemble, which searches with the settings of the first.
 
         Args:
-            paths: what `load` takes, at least one; of one alone it is the translator.
+            paths: paths for `load`, at least one. For a single path, return its own translator.
 
         Raises:
-            InputError: if one cannot be loaded, or their tokenizers differ.
+            InputError: if a model cannot be loaded, or their tokenizers differ.
         """
         if isinstance(paths, str | Path):
-            raise InputError(f"expected several paths, such as a list. Received: {paths}.")
+            raise InputError(f"expected a list of paths. Received: the single path {paths}.")
         loaded = [(path, cls.load(path)) for path in paths]
         if not loaded:
             raise InputError("expected at least one model. Received: none.")
@@ -205,8 +206,8 @@ class Translator:
         for path, other in others:
             if side := translator.codec.differs_in(other.codec):
                 raise InputError(
-                    f"{path}: expected the tokenizers of {first}, with which it is to search. "
-                    f"Received: another {side} tokenizer."
+                    f"{path}: expected the same tokenizers as in {first}, which all models of an "
+                    f"ensemble must share. Received: a different {side} tokenizer."
                 )
         if not others:
             return translator
@@ -215,20 +216,20 @@ class Translator:
 
     @property
     def single_model(self) -> Seq2Seq:
-        """The model, where it is one.
+        """The model, if it is not an ensemble.
 
         Raises:
-            InputError: if it is an ensemble, which is neither saved nor exported.
+            InputError: if it is an ensemble, which can be neither saved nor exported.
         """
         if isinstance(self.model, Ensemble):
             raise InputError(
-                "expected one model to save or to export. "
-                f"Received: an ensemble of {len(self.model.models)}."
+                "expected a single model to save or export. "
+                f"Received: an ensemble of {len(self.model.models)} models."
             )
         return self.model
 
     def save(self, folder: str | Path) -> None:
-        """Writes the model and its tokenizers into `folder`, each file in one piece."""
+        """Write the model and its tokenizers to `folder`, each file atomically."""
         model, folder = self.single_model, Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, file_bytes in self.codec.to_files().items():
@@ -238,7 +239,7 @@ class Translator:
         save_model(model, folder / MODEL_FILE, codec=self.codec)
 
     def save_short_list(self, folder: str | Path) -> None:
-        """Writes the short list alone, where there is one, and removes another's."""
+        """Write the short list only; if there is none, remove an existing file."""
         path = Path(folder) / SHORT_LIST_FILE
         if self.short_list is None:
             path.unlink(missing_ok=True)
@@ -251,19 +252,19 @@ class Translator:
     @overload
     def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
     def __call__(self, texts: Any, **options: Any) -> Any:
-        """Translates one text or many.
+        """Translate one text or many.
 
         Args:
-            texts: a string, or an iterable of strings. Without a token in it, such as an empty
-                one, a text has an empty output with a score of 0, here and in every export.
-            **options: as `stream` takes them, such as `beam_width`.
+            texts: a string, or an iterable of strings. The output of a text without tokens, such
+                as an empty one, is empty with a score of 0, here and in every export.
+            **options: options of `stream`, such as `beam_width`.
 
         Returns:
             One `Translation` for a string, a list in the same order for an iterable.
 
         Raises:
             TextError: if a text has more than `max_tokens` tokens.
-            TypeError: if `texts` is something else.
+            TypeError: if `texts` is neither a string nor an iterable of strings.
         """
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
@@ -278,26 +279,26 @@ class Translator:
         first: int = 0,
         **options: Any,
     ) -> Iterator[Translation]:
-        """Translates `texts` in order, a batch at a time, as they come.
+        """Translate `texts` in order, reading and translating one batch at a time.
 
         Args:
-            texts: any iterable of strings. A list or tuple is searched 16 batches at a time, texts
-                of similar length together, which ends sooner; samples keep the order of texts.
-            prefix: what every output must begin with.
-            batch_size: largest number of sources searched together, a positive integer. Batches of
-                long sources are smaller: they have at most 16,384 padded tokens. Batches of wide
-                beams are smaller too: they have at most 134,217,728 logits a step, and as many
-                weights of alignments.
-            first: number of the first text, from 0 to 2 ** 62. An integer seed draws each sample
-                by the number of its text, so that calls for parts of a file sample as one call
-                for all of it.
-            **options: fields of `SearchOptions`, in place of the model's own settings. Samples
-                are the same for the same seed and texts, whatever the batch size and the thread.
+            texts: any iterable of strings. From a list or tuple, 16 batches are read at a time and
+                sorted by length, which is faster; sampling keeps the order of the texts.
+            prefix: a text that every output must begin with.
+            batch_size: largest number of sources in a batch, a positive integer. Batches of long
+                sources are smaller, with at most 16,384 padded tokens. Batches with a large
+                `beam_width` are smaller too, with at most 134,217,728 logits in a step and as many
+                alignment weights.
+            first: number of the first text, from 0 to 2 ** 62. With an integer seed, a sample
+                depends on the number of its text, so separate calls for parts of a file draw the
+                same samples as one call for the whole file.
+            **options: fields of `SearchOptions`, instead of the model's own settings. Samples are
+                the same for the same seed and texts, whatever the batch size and the thread.
 
         Raises:
-            ValueError: if an option is out of its range, or the prefix cannot be said.
-            TextError: if a text has more than `max_tokens` tokens, after the translations of those
-                before it.
+            ValueError: if an option is out of its range, or the prefix has unknown tokens.
+            TextError: if a text has more than `max_tokens` tokens. The translations of the texts
+                before it are yielded first.
             TypeError: if `texts` is not an iterable of strings.
         """
         check_texts(texts)
@@ -308,7 +309,7 @@ class Translator:
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
-            rule = f"must not be longer than {{max_length}}, {chosen.max_length} tokens"
+            rule = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
             raise OptionError("prefix", rule, prefix=f"{prefix!r}, of {len(begin)} tokens")
         return self._stream(texts, chosen, begin, batch_size, first)
 
@@ -321,7 +322,7 @@ class Translator:
         first: int,
     ) -> Iterator[Translation]:
         remaining, done = iter(texts), 0
-        # What is drawn depends on the number of a text: samples keep the order of texts.
+        # A sample depends on the number of its text, so texts to sample from are not sorted.
         sorts = not options.sample
         together = batch_size * (SORTED_BATCHES if sorts and isinstance(texts, Sequence) else 1)
         rows, tokens = self._batch_limits(options, batch_size)
@@ -352,7 +353,7 @@ class Translator:
             done += len(window)
 
     def _batch_limits(self, options: SearchOptions, batch_size: int) -> tuple[int, int]:
-        """Return the largest numbers of sources and of padded tokens that are searched together."""
+        """Return the largest numbers of sources and of padded tokens in a batch."""
         width, vocabulary = options.beam_width, len(self.codec.target.vocabulary)
         rows = max(1, BATCH_NUMBERS // (width * vocabulary))
         tokens = BATCH_NUMBERS // (width * options.max_length)
@@ -366,23 +367,24 @@ class Translator:
     def score(
         self, sources: Iterable[str], targets: Iterable[str], *, batch_size: int = 64
     ) -> list[PairScore]:
-        """How likely the model finds given targets.
+        """Score given targets by their log-probabilities.
 
-        A target that a search returned, ended by `</s>`, gets the search's own score, but for an
-        empty source, whose output `stream` does not take from the model, with a short list, over
-        which alone a search's probabilities sum to 1, and where source tokens stand in for `<unk>`.
+        The score of a target that a search returned, ending with `</s>`, is the score of that
+        search, except in three cases: the source is empty, so the output does not come from the
+        model; the search has a short list, over which its probabilities sum to 1; or source tokens
+        have replaced `<unk>`.
 
         Args:
             sources: any iterable of strings.
             targets: a target for each of them.
-            batch_size: largest number of pairs scored together, a positive integer. Batches of
-                long pairs are smaller. Up to 16 times as many are sorted by length.
+            batch_size: largest number of pairs in a batch, a positive integer. Batches of long
+                pairs are smaller. Up to 16 times as many pairs are sorted by length.
 
         Returns:
-            A `PairScore` a pair, in order; `perplexity` of them all is the model's.
+            A `PairScore` for each pair, in order. `perplexity` of all of them is the model's.
 
         Raises:
-            ValueError: if there are more of one than of the other, or `batch_size` is out of its
+            ValueError: if there are not as many sources as targets, or `batch_size` is out of its
                 range.
             TextError: if a text of a pair has more than `max_tokens` tokens.
             TypeError: if `sources` or `targets` is not an iterable of strings.
@@ -403,18 +405,18 @@ class Translator:
         )
 
     def align(self, source: Any, target_in: Any) -> Any:
-        """Returns the weights `[B, T, S]` of given targets, as `compile_aligner` computes them.
+        """Return the alignments `[B, T, S]` of given targets, as `compile_aligner` computes them.
 
         Args:
             source: ids `[B, S]`.
-            target_in: ids `[B, T]`, shifted right by one behind the start token.
+            target_in: ids `[B, T]`, shifted right by one after a start token.
         """
         self._mark.check_process()
         return self.aligner(source, target_in)
 
     @cached_property
     def aligner(self) -> Callable[[Any, Any], Any]:
-        """What `compile_aligner` makes of the model: weights `[B, T, S]` of given targets' ids."""
+        """The function that `compile_aligner` returns for the model; see `align`."""
         return compile_aligner(self.model)
 
     def _score_batch(self, pairs: Sequence[EncodedPair]) -> list[PairScore]:
@@ -439,5 +441,5 @@ def _remake(
     short_list: ShortList | None,
     max_tokens: int,
 ) -> Translator:
-    """Make a translator from what was pickled."""
+    """Make a translator from the pickled arguments."""
     return Translator(model, codec, short_list, max_tokens=max_tokens)

@@ -1,1 +1,1 @@
-"""Alignments as text, as pictures and as a page for a browser."""
+"""Alignments as text, as pictures and as an HTML page."""

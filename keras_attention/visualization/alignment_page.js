@@ -1,20 +1,20 @@
 
-const PAGE = 15; // sentences that the list shows at once
-const FAINT = 10; // per mille, under which a weight does not light
-const WEAK = 50; // per mille, under which one is not said, unless it is the strongest
-const SAID = 5;
-const LARGE = 4000; // cells of a table that is drawn only when asked for: it takes a second
-const WHAT = "weights in per cent, an output token a row, a source token a column";
+const PAGE = 15; // sentences on one page of the list
+const FAINT = 10; // in per mille; weights below this are not highlighted
+const WEAK = 50; // in per mille; weights below this are not listed, except the largest
+const MOST_LISTED = 5; // tokens in the summary
+const LARGE = 4000; // cells; larger tables take a second to draw, so they start folded
+const WHAT = "weights in per cent, with a row per output token and a column per source token";
 
 const { sentences } = JSON.parse(document.getElementById("data").textContent);
-const ids = "filter count list earlier later heading previous next view said".split(" ");
+const ids = "filter count list earlier later heading previous next view summary".split(" ");
 const at = Object.fromEntries(ids.map((id) => [id, document.getElementById(id)]));
 const many = sentences.length > 1;
-const open = new Set([0]); // hypotheses whose table is unfolded
-let current = 0; // the sentence in view
-let found = sentences.map((_, index) => index); // those that the filter lets through
-let first = 0; // where in `found` the list begins
-let lastRow = 0; // the hypothesis that the keys were in
+const open = new Set([0]); // hypotheses whose tables are unfolded
+let current = 0; // index of the sentence shown
+let found = sentences.map((_, index) => index); // indices of the sentences that match the filter
+let first = 0; // position in `found` of the first sentence in the list
+let lastRow = 0; // the hypothesis that last had the focus
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -25,13 +25,13 @@ function make(tag, attributes = {}, ...children) {
 
 const percent = (share) => `${Math.round(share / 10)}\u00a0%`;
 const spoken = (token) => (token === "␣" ? "space" : token);
-const readsAny = ({ weights }) => weights.some((row) => row.some(Boolean));
+const hasAttention = ({ weights }) => weights.some((row) => row.some(Boolean));
 const tokensOf = (row) =>
   row === "source" ? sentences[current].tokens : sentences[current].hypotheses[row].tokens;
 const tokenAt = (row, index) =>
   at.view.querySelector(`.token[data-row="${row}"][data-index="${index}"]`);
 
-// What is drawn
+// Drawing
 
 function drawSentence() {
   const { source, tokens, hypotheses } = sentences[current];
@@ -55,10 +55,10 @@ function drawHypothesis(row, hypothesis, name, direction) {
   const heading = make("h3", {}, `${name} `, make("span", {}, `log-probability ${value}`));
   const output = make("p", { class: "text", dir: "auto", lang: "" }, text || "(empty)");
   const card = make("section", { class: "hypothesis", "aria-label": name }, heading, output);
-  at.view.append(card); // where the browser finds out which way the output runs
+  at.view.append(card); // attached, so that the browser determines the direction of the output
   if (!tokens.length) card.append(make("p", {}, "The output has no tokens."));
   else card.append(tokenRow(row, tokens, `${name}, tokens`, getComputedStyle(output).direction));
-  if (readsAny(hypothesis)) card.append(foldedTable(row, hypothesis, name, direction));
+  if (hasAttention(hypothesis)) card.append(foldedTable(row, hypothesis, name, direction));
   else if (tokens.length) card.append(make("p", {}, "No attention: every weight is 0."));
   return card;
 }
@@ -132,7 +132,7 @@ function drawList() {
   if (kept) entry?.focus();
   const last = Math.min(first + PAGE, found.length);
   const range = `${first + 1} to ${last} of ${found.length}`;
-  at.count.textContent = found.length ? range : "No sentence has this.";
+  at.count.textContent = found.length ? range : "No sentence matches the filter.";
   const place = found.indexOf(current);
   able(at.earlier, first > 0);
   able(at.later, last < found.length);
@@ -140,12 +140,12 @@ function drawList() {
   able(at.next, found.length > 0 && place < found.length - 1);
 }
 
-// A disabled button would lose the focus, and the keys with it.
+// Not `disabled`: a disabled button loses the focus, and keys no longer reach it.
 const able = (button, yes) => button.setAttribute("aria-disabled", !yes);
 
-// What lights up
+// Highlighting
 
-/** What a token is linked to, a list for each hypothesis, each with the strongest first. */
+/** Return the links of a token: a list for each hypothesis, largest weight first. */
 function linksOf(row, index) {
   const { hypotheses } = sentences[current];
   if (row !== "source") return [ranked("source", hypotheses[row].weights[index])];
@@ -172,7 +172,7 @@ function light(row, index) {
     token.lastChild.textContent = percent(share);
   }
   if (row !== "source" && links[0].length) showWithin(tokenAt("source", links[0][0].index));
-  at.said.replaceChildren(...sentenceOn(row, index, links));
+  at.summary.replaceChildren(...describe(row, index, links));
 }
 
 function darken() {
@@ -183,34 +183,34 @@ function darken() {
     token.removeAttribute("aria-description");
     token.lastChild.textContent = "";
   }
-  at.said.replaceChildren();
+  at.summary.replaceChildren();
 }
 
-/** Scrolls the row of a token to it, and nothing else. */
+/** Scroll the row of a token so that the token is visible; do not scroll the page. */
 function showWithin(token) {
   const [inner, outer] = [token, token.parentNode].map((node) => node.getBoundingClientRect());
   if (inner.top < outer.top) token.parentNode.scrollTop += inner.top - outer.top - 4;
   if (inner.bottom > outer.bottom) token.parentNode.scrollTop += inner.bottom - outer.bottom + 4;
 }
 
-/** Nodes such as 'e' #2 reads 'm' 61 %, 'a' 20 %. */
-function sentenceOn(row, index, links) {
+/** Return nodes that read: 'e' #2 attends to 'm' 61 %, 'a' 20 %. */
+function describe(row, index, links) {
   const several = links.length > 1;
   const parts = links.map((list, other) => {
     const where = several ? ` in hypothesis ${other + 1}` : "";
-    if (row !== "source") return [list.length ? " reads " : " reads nothing", ...listing(list)];
-    return [list.length ? ` is read${where} by ` : ` is not read${where}`, ...listing(list)];
+    if (row !== "source") return [list.length ? " attends to " : " attends to nothing", ...listing(list)];
+    return [list.length ? ` is attended to${where} by ` : ` is not attended to${where}`, ...listing(list)];
   });
   return [...named(row, index), ...parts.flatMap((part, other) => (other ? [";", ...part] : part))];
 }
 
 function listing(list) {
-  const strongest = list.filter(({ share }, place) => !place || (share >= WEAK && place < SAID));
+  const strongest = list.filter(({ share }, place) => !place || (share >= WEAK && place < MOST_LISTED));
   const nodes = strongest.flatMap(({ row, index, share }, place) => [
     place ? ", " : "", ...named(row, index), ` ${percent(share)}`,
   ]);
   const rest = list.length - strongest.length;
-  return rest ? [...nodes, ` and ${rest} weaker`] : nodes;
+  return rest ? [...nodes, ` and ${rest} with smaller weights`] : nodes;
 }
 
 function named(row, index) {
@@ -222,7 +222,7 @@ function named(row, index) {
   return tokens.filter((other) => other === tokens[index]).length > 1 ? [...nodes, ` #${index + 1}`] : nodes;
 }
 
-// Where one goes
+// Navigation
 
 function show(index, { quiet = false } = {}) {
   const row = document.activeElement?.closest(".token")?.dataset.row;
@@ -230,9 +230,9 @@ function show(index, { quiet = false } = {}) {
   drawSentence();
   first = Math.max(0, Math.floor(found.indexOf(index) / PAGE) * PAGE);
   drawList();
-  at.said.replaceChildren();
+  at.summary.replaceChildren();
   if (row !== undefined) (tokenAt(row, 0) ?? tokenAt("source", 0))?.focus();
-  else if (!quiet) at.said.textContent = `${at.heading.textContent}: ${sentences[index].source || "(empty)"}`;
+  else if (!quiet) at.summary.textContent = `${at.heading.textContent}: ${sentences[index].source || "(empty)"}`;
 }
 
 function go(step) {
@@ -252,9 +252,9 @@ const searched = sentences.map(({ source, hypotheses }) =>
   fold([source, ...hypotheses.map(({ text }) => text)].join("\n")),
 );
 
-function sift() {
-  const wanted = fold(at.filter.value.trim());
-  found = sentences.map((_, index) => index).filter((index) => searched[index].includes(wanted));
+function filter() {
+  const pattern = fold(at.filter.value.trim());
+  found = sentences.map((_, index) => index).filter((index) => searched[index].includes(pattern));
   first = 0;
   if (found.length && !found.includes(current)) show(found[0], { quiet: true });
   else {
@@ -263,7 +263,7 @@ function sift() {
   }
 }
 
-/** The token that an arrow leads to from another, or nothing. */
+/** Return the token that a key moves to from another token, if there is one. */
 function neighbour(token, key) {
   const row = token.dataset.row;
   const index = Number(token.dataset.index);
@@ -328,7 +328,7 @@ at.previous.onclick = () => go(-1);
 at.next.onclick = () => go(1);
 at.earlier.onclick = () => turn(-PAGE);
 at.later.onclick = () => turn(PAGE);
-at.filter.oninput = sift;
+at.filter.oninput = filter;
 
 for (const node of [at.previous, at.next]) node.hidden = !many;
 document.querySelector("nav").hidden = !many;

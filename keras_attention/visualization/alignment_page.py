@@ -1,4 +1,4 @@
-"""Alignments as a page to read in a browser: one file, which asks nothing of a network."""
+"""Alignments as an interactive HTML page: a single file that needs no network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _POLICY = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; "
     "base-uri 'none'; form-action 'none'"
 )
-_NOT_AS_THEY_ARE = re.compile("[<\ud800-\udfff]")  # would end the element; are not in UTF-8
+_ESCAPED = re.compile("[<\ud800-\udfff]")  # `<` could end the element; UTF-8 has no surrogates
 
 
 def write_alignment_page(
@@ -36,19 +36,19 @@ def write_alignment_page(
     title: str = "Alignments",
     nbest: int | None = None,
 ) -> None:
-    """Writes a page that shows from which source tokens each target token was read.
+    """Write an HTML page that shows which source tokens each target token attends to.
 
-    It is one HTML file with a list of sentences to search and to page through. A token under the
-    pointer or the keyboard's focus lights up what it reads, or what reads it, with the weight; the
-    hypotheses of a source stand beside each other, each with its weights as a table too. The page
-    needs no network, and a policy in it forbids it any. Invisible characters are shown as in
-    `plot_alignment`.
+    The page is one HTML file with a list of sentences that can be searched. Pointing at a token, or
+    focusing it with the keyboard, highlights the tokens it attends to, or the tokens that attend to
+    it, with their weights. The hypotheses of a source are shown side by side, each also with a
+    table of its weights. The page needs no network, and its security policy forbids all network
+    access. Invisible characters are shown as in `plot_alignment`.
 
     Args:
-        translations: what a `Translator` returned.
-        path: where to, a name that ends in `.html` or `.htm`.
-        title: the page's title.
-        nbest: hypotheses of each source, at most. Default: all.
+        translations: the translations, as a `Translator` returns them.
+        path: the file to write, whose name ends in `.html` or `.htm`.
+        title: the title of the page.
+        nbest: largest number of hypotheses of each source. Default: all.
 
     Raises:
         InputError: if `path` has another suffix or cannot be written.
@@ -71,10 +71,10 @@ def write_alignment_page(
 
 
 def check_page(path: str | os.PathLike[str]) -> None:
-    """Checks that a page can have this name.
+    """Check that a path has the suffix of an HTML page.
 
     Raises:
-        InputError: if it has another suffix than `.html` or `.htm`.
+        InputError: if the suffix is not `.html` or `.htm`.
     """
     suffix = Path(path).suffix
     if suffix.lower() not in _SUFFIXES:
@@ -100,14 +100,14 @@ def _part(kind: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """How a policy names the one script or style that it allows."""
+    """Return the hash by which the security policy allows a script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _embedded(data: dict[str, Any]) -> str:
-    """JSON that may stand in a `<script>`: nothing in it is taken for a tag."""
+    """Return JSON for a `<script>` element, escaped so that it contains no tag."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return _NOT_AS_THEY_ARE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _sentence(translation: Translation, nbest: int | None) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _sentence(translation: Translation, nbest: int | None) -> dict[str, Any]:
 
 
 def _hypothesis(hypothesis: Hypothesis, sources: int) -> dict[str, Any]:
-    """Plain values; the weights are whole thousandths."""
+    """Return a hypothesis as JSON values; the weights are integers in thousandths."""
     weights = np.nan_to_num(np.asarray(hypothesis.alignment, float))
     expected = len(hypothesis.tokens), sources
     if weights.shape != expected:

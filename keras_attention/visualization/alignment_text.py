@@ -1,4 +1,4 @@
-"""Alignments as text: labels that show every character, and the matrix for a terminal."""
+"""Alignments as text for a terminal, and labels in which every character is visible."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from keras_attention.translation.result import Translation
 
 NO_ATTENTION = "no attention: every weight is 0"
 _LABEL_COLUMNS = 24
-_ROUNDING = 0.01  # error of weights in 16 bits
+_ROUNDING = 0.01  # rounding error of 16-bit weights
 
 _SHADES = np.array(list(" ░▒▓█"))
 _SHADE_LIMITS = (0.05, 0.25, 0.5, 0.75)
 
-# Letters and symbols by category, and yet without ink: fillers, Braille's blank, selectors.
+# Blank characters that Unicode classifies as letters, symbols or marks: fillers, the blank Braille
+# pattern, variation selectors.
 _BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
     + "".join(map(chr, [*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
@@ -36,26 +37,28 @@ def format_alignment(
     target_tokens: Sequence[str] | None = None,
     width: int | None = None,
 ) -> str:
-    """The alignment as text: target tokens down, source tokens across, a darker shade a weight.
+    """Return the alignment as text: a row per target token and a column per source token.
 
-    A blank is below 0.05, and `░▒▓█` start at 0.05, 0.25, 0.5 and 0.75. A matrix wider than `width`
-    becomes a list of each target token's strongest sources instead; there `e#14` is source token
-    14, an `e` that is not the only one.
+    Larger weights have darker shades: blank below 0.05, then `░▒▓█` from 0.05, 0.25, 0.5 and 0.75.
+    If the matrix is wider than `width`, the text lists the source tokens with the largest weights
+    for each target token instead. In the list, `e#14` is source token 14, one of several `e`.
 
     Args:
-        translation: what a `Translator` returned; or weights `[T, S]` in [0, 1], such as a layer's
-            alignment of one source.
-        hypothesis: which hypothesis of the translation, 0 the best.
-        source_tokens: the `S` labels of weights; a translation has its own.
-        target_tokens: the `T` labels of weights.
-        width: columns of the terminal. Default: those of the terminal in use, 80 without one.
+        translation: a translation that a `Translator` returned; or weights `[T, S]` in [0, 1], such
+            as the alignment of one source from a layer.
+        hypothesis: the index of the hypothesis; 0 is the best.
+        source_tokens: the `S` labels of a weights array; not for a translation.
+        target_tokens: the `T` labels of a weights array; not for a translation.
+        width: width of the text, in columns. Default: the width of the terminal, or 80 if there is
+            none.
 
     Returns:
-        Lines without a final line feed.
+        The lines, without a final line feed.
 
     Raises:
-        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or weights have
-            no labels or are not in [0, 1].
+        InputError: if the translation has no hypothesis.
+        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or a weights
+            array has no labels or values outside [0, 1].
 
     Example:
         >>> from keras_attention.translation.result import Hypothesis
@@ -84,7 +87,7 @@ def format_alignment(
 
 @dataclass(frozen=True)
 class AlignmentMatrix:
-    """An alignment `[T, S]` and the labels of its columns and rows, fit to be shown."""
+    """An alignment `[T, S]` with the labels of its columns and rows, ready to display."""
 
     weights: npt.NDArray[np.float64]
     sources: list[str]
@@ -98,7 +101,7 @@ class AlignmentMatrix:
         source_tokens: Sequence[str] | None = None,
         target_tokens: Sequence[str] | None = None,
     ) -> AlignmentMatrix:
-        """Return the matrix of one hypothesis, or of weights and their labels."""
+        """Return the matrix of one hypothesis, or of a weights array and its labels."""
         if not isinstance(hypothesis, Integral) or isinstance(hypothesis, bool):
             raise ValueError(
                 f"`hypothesis` must be an integer. Received: hypothesis={hypothesis!r}."
@@ -106,25 +109,25 @@ class AlignmentMatrix:
         if not isinstance(alignment, Translation):
             if hypothesis:
                 raise ValueError(
-                    "`hypothesis` is for a Translation; a matrix of weights has one. "
+                    "`hypothesis` must be 0 for a weights array; only a Translation has several. "
                     f"Received: hypothesis={hypothesis}."
                 )
             if source_tokens is None or target_tokens is None:
                 raise ValueError(
-                    "a matrix of weights needs `source_tokens` and `target_tokens`. "
+                    "a weights array requires `source_tokens` and `target_tokens`. "
                     f"Received: {type(alignment).__name__} without both."
                 )
             return cls._labelled(_checked_weights(alignment), source_tokens, target_tokens)
         if source_tokens is not None or target_tokens is not None:
             raise ValueError(
-                "`source_tokens` and `target_tokens` are for a matrix of weights. "
-                "Received: a Translation, which has its own."
+                "`source_tokens` and `target_tokens` require a weights array. "
+                "Received: a Translation, which has its own tokens."
             )
         count = len(alignment.hypotheses)
         if not count:
             raise InputError(
-                f"expected an output to draw. Received: none for {alignment.source!r}, because "
-                "the model gave none a finite score."
+                f"expected a hypothesis to display. Received: none for {alignment.source!r}, "
+                "because no hypothesis has a finite score."
             )
         if not 0 <= hypothesis < count:
             raise ValueError(
@@ -141,7 +144,7 @@ class AlignmentMatrix:
         source_tokens: Sequence[str],
         target_tokens: Sequence[str],
     ) -> AlignmentMatrix:
-        """Check the shape, and make the labels visible and short."""
+        """Check the shape, and make all characters of the labels visible and long labels short."""
         expected = len(target_tokens), len(source_tokens)
         if weights.shape != expected or not weights.size:
             raise ValueError(
@@ -157,7 +160,7 @@ class AlignmentMatrix:
 
 
 def _checked_weights(alignment: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return weights as an array; refuse scores, which would be drawn as weights of 1."""
+    """Return weights as an array; reject values outside [0, 1], such as scores."""
     try:
         weights = np.asarray(alignment, float)
     except (TypeError, ValueError):
@@ -174,7 +177,13 @@ def _checked_weights(alignment: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def visible(text: str, space: str = "␣") -> str:
-    """`text` with spaces as `space`, other invisible characters escaped, lone marks on `◌`."""
+    """Make every character of a text visible.
+
+    Args:
+        text: the text.
+        space: the replacement of spaces. Other invisible characters are escaped, and a combining
+            mark at the start gets the base `◌`.
+    """
     shown = "".join(space if character == " " else _escaped(character) for character in text)
     return "◌" + shown if shown and _is_mark(shown[0]) else shown
 
@@ -186,12 +195,12 @@ def _escaped(character: str) -> str:
 
 
 def _is_mark(character: str) -> bool:
-    """Whether it is drawn onto the character before it; Hangul's medial and final jamo are."""
+    """Return whether a character combines with the one before it, as medial and final jamo do."""
     return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"
 
 
 def columns_of(text: str) -> int:
-    """Columns of a terminal that `text` takes."""
+    """Return the number of terminal columns that a text occupies."""
     return sum(map(_character_columns, text))
 
 
@@ -202,7 +211,7 @@ def _character_columns(character: str) -> int:
 
 
 def shorten(text: str, columns: int) -> str:
-    """`text`, cut with an ellipsis where it takes more than `columns`."""
+    """Shorten a text that is wider than `columns`, and end it with an ellipsis."""
     if columns_of(text) <= columns:
         return text
     ends = np.cumsum([_character_columns(character) for character in text])
@@ -218,9 +227,11 @@ def _as_matrix(matrix: AlignmentMatrix, header: list[str], margin: int, cell: in
 
 
 def _header(sources: list[str], cell: int) -> list[str]:
-    """The source tokens over columns of `cell`, downwards where they are longer; [] if too wide.
+    """Return the header lines: the source tokens, each over a column that is `cell` wide.
 
-    The last one may reach over the edge: it is `</s>`, which would turn every header otherwise.
+    Tokens that are wider are written downwards. The last token may be wider, because it is `</s>`,
+    for which every header would be written downwards otherwise. Return [] if a single character is
+    wider than `cell`.
     """
     if all(columns_of(source) <= cell for source in sources[:-1]):
         return ["".join(_padded(source, cell) for source in sources)]
@@ -235,7 +246,7 @@ def _header(sources: list[str], cell: int) -> list[str]:
 
 
 def _clusters(text: str) -> list[str]:
-    """`text` cut into characters, each with the marks upon it."""
+    """Split a text into characters, each with its combining marks."""
     clusters: list[str] = []
     for character in text:
         if clusters and not _character_columns(character):
@@ -268,7 +279,7 @@ def _padded(text: str, columns: int) -> str:
 
 
 def _left_to_right(text: str) -> str:
-    """Right-to-left `text` between marks, so that a terminal keeps the columns in their order."""
+    """Enclose right-to-left text in marks, so that a terminal keeps the order of the columns."""
     if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
         return f"\u200e{text}\u200e"
     return text

@@ -1,4 +1,4 @@
-"""What all pictures share: file formats, lines that differ without colour, legends, saving."""
+"""Style and file formats that all plots share."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DOTS_PER_INCH = 150
 
 
 def check_picture(path: str | os.PathLike[str] | None) -> None:
-    """Checks that a picture can have this name; `None` is a picture that is not saved.
+    """Check that a path has the suffix of a PNG, SVG or PDF file; None is allowed.
 
     Raises:
-        InputError: if its suffix is another than those of PNG, SVG and PDF.
+        InputError: if it has another suffix.
     """
     if path is not None and _suffix(path)[1:].lower() not in _FORMATS:
         raise InputError(
@@ -33,12 +33,12 @@ def check_picture(path: str | os.PathLike[str] | None) -> None:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bool = True) -> None:
-    """Writes the picture in one piece, in the format of its suffix; `None` writes nothing.
+    """Save a figure in the format of the path's suffix, completely or not at all.
 
     Args:
-        figure: the picture.
-        path: where to.
-        trim: whether empty margins are cut off.
+        figure: the figure.
+        path: the file to write; None to write none.
+        trim: whether to cut off empty margins.
 
     Raises:
         InputError: if the path cannot be written.
@@ -52,7 +52,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bo
 
 
 def line_style(index: int) -> dict[str, Any]:
-    """Colour, stroke and marker of the line with that number, told apart in grey as well."""
+    """Return colour, line style and marker of a line; lines also differ without colour."""
     return {
         "color": f"C{index}",
         "linestyle": _LINES[index % len(_LINES)],
@@ -61,13 +61,13 @@ def line_style(index: int) -> dict[str, Any]:
 
 
 def open_up(axes: Axes) -> None:
-    """Axes without a box, with faint lines to read values by."""
+    """Remove the top and right borders of the axes, and add faint horizontal grid lines."""
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def add_legend(figure: Figure, lettering: Lettering) -> None:
-    """A legend under the axes, in letters that the names need."""
+    """Add a legend below the axes, in fonts that have the glyphs of its names."""
     legend: Any = figure.legend(loc="outside lower center", ncols=2, frameon=False)
     for text in legend.get_texts():
         text.set(**lettering.style)
@@ -82,7 +82,7 @@ def finish_chart(
     ylabel: str,
     title: str,
 ) -> None:
-    """Puts words and a legend to a figure of one chart, and saves it as `save_figure` does."""
+    """Add labels, title and legend to a figure with one chart, and save it."""
     (axes,) = figure.axes
     open_up(axes)
     axes.set_xlabel(xlabel)

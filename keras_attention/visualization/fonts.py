@@ -1,4 +1,4 @@
-"""Fonts that have the glyphs, among those installed."""
+"""Finds installed fonts that have the glyphs of given texts."""
 
 from __future__ import annotations
 
@@ -13,45 +13,48 @@ from typing import Any
 from keras_attention.visualization.alignment_text import visible
 
 _NO_GLYPH = "□"
-_NAMED = 8  # characters that a warning names
-# Families whose character map promises what they do not draw as text.
+_LISTED = 8  # largest number of characters that a warning lists
+# Families whose character maps list characters that they do not draw as text.
 _NOT_FOR_TEXT = re.compile(r"Last ?Resort|cm[a-z]+\d+$|STIX(Size?|NonUnicode)|Color Emoji")
 
 
 @dataclass(frozen=True)
 class Lettering:
-    """The font families to draw texts in, and the characters that none of them has."""
+    """The font families for some texts, and the characters that none of them has."""
 
     families: list[str]
     missing: frozenset[str]
 
     @property
     def style(self) -> dict[str, Any]:
-        """What every text is drawn with: `$` and `%` are characters, not commands."""
+        """The text properties for matplotlib; `$` and `%` are plain characters."""
         return {"fontfamily": self.families, "parse_math": False, "usetex": False}
 
     def drawn(self, text: str) -> str:
-        """`text` with a box for every character that no font has."""
+        """Replace every character that no font has by a box."""
         return "".join(_NO_GLYPH if character in self.missing else character for character in text)
 
 
 def lettering_for(texts: Iterable[str]) -> Lettering:
-    """Finds fonts for `texts`, and warns of the characters that no installed font has."""
+    """Find fonts for texts, and warn about characters that no installed font has."""
     needed = {character for text in texts for character in text} | set("→…" + _NO_GLYPH)
     families, missing = _families_for(needed)
     if missing:
         named = [f"{visible(character)} (U+{ord(character):04X})" for character in sorted(missing)]
-        shown = ", ".join(named[:_NAMED]) + (", …" if len(named) > _NAMED else "")
+        shown = ", ".join(named[:_LISTED]) + (", …" if len(named) > _LISTED else "")
         warnings.warn(
             f"No installed font has a glyph for {len(missing)} of the characters, drawn as "
-            f"{_NO_GLYPH}: {shown}. Install one that has, such as {_package_for(missing)}.",
+            f"{_NO_GLYPH}: {shown}. Install a font that has, such as {_package_for(missing)}.",
             stacklevel=3,
         )
     return Lettering(families, frozenset(missing))
 
 
 def _families_for(needed: set[str]) -> tuple[list[str], set[str]]:
-    """The families of matplotlib's settings, as many more as are `needed`; what is left."""
+    """Return font families for the `needed` characters, and the characters that none has.
+
+    The families in matplotlib's settings come first.
+    """
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties, findfont
 
@@ -69,7 +72,7 @@ def _families_for(needed: set[str]) -> tuple[list[str], set[str]]:
 
 
 def _best_family(found: dict[str, set[str]], missing: set[str]) -> str | None:
-    """The family that has most of `missing`; among equals one drawn for the region's characters."""
+    """Return the family with most of the missing characters; prefer one for their region."""
     scripts = {unicodedata.name(character, "").split(" ")[0] for character in missing}
     region = "JP" if scripts & {"HIRAGANA", "KATAKANA"} else "KR" if "HANGUL" in scripts else "SC"
 
@@ -82,7 +85,7 @@ def _best_family(found: dict[str, set[str]], missing: set[str]) -> str | None:
 
 
 def _installed_faces() -> dict[str, tuple[str, int]]:
-    """File and index of a face of each family that matplotlib knows, the regular one if it can."""
+    """Return file and index of a face of each family in matplotlib's list, preferably regular."""
     from matplotlib.font_manager import fontManager
 
     def regular(entry: Any) -> bool:
@@ -96,21 +99,21 @@ def _installed_faces() -> dict[str, tuple[str, int]]:
 
 
 def _newly_installed_faces() -> dict[str, tuple[str, int]]:
-    """The same with fonts installed since matplotlib last listed them, which it does once."""
+    """Add fonts installed since matplotlib listed them, and return all installed faces."""
     from matplotlib.font_manager import findSystemFonts, fontManager
 
     known = {entry.fname for entry in fontManager.ttflist}
     for path in set(findSystemFonts()) - known:
-        with suppress(Exception):  # a font that FreeType or matplotlib cannot use is not there
+        with suppress(Exception):  # skip a font that FreeType or matplotlib cannot read
             fontManager.addfont(path)
     return _installed_faces()
 
 
 def _glyphs(path: str, index: int, characters: set[str]) -> set[str]:
-    """Those of `characters` that a face has; none of a file that is gone or cannot be read."""
+    """Return the characters that a face has; none if its file cannot be read."""
     from matplotlib.ft2font import FT2Font
 
-    # A file of one face has no index in matplotlib before 3.11, which reads the first alone.
+    # Matplotlib before 3.11 accepts no index, and always reads the first face of a file.
     options: dict[str, Any] = {"face_index": index} if index else {}
     try:
         face = FT2Font(path, **options)
@@ -120,7 +123,7 @@ def _glyphs(path: str, index: int, characters: set[str]) -> set[str]:
 
 
 def _package_for(missing: set[str]) -> str:
-    """Names fonts, with their Debian packages, that have such characters."""
+    """Return the names of fonts that have such characters, with their Debian packages."""
     packages = set()
     for character in missing:
         if unicodedata.category(character) == "So":

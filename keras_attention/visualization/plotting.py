@@ -1,7 +1,7 @@
-"""Alignments and learning curves as pictures.
+"""Plots of alignments and learning curves.
 
-Matplotlib is imported by what draws, through its object-oriented interface: no display is needed,
-and no global figure is kept.
+Functions import matplotlib when they are called, and use its object-oriented interface, which needs
+no display and keeps no global list of figures.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_COLOURS = "magma_r"  # perceptually uniform, and light at 0 as paper is
+_COLOURS = "magma_r"  # perceptually uniform, and light at 0
 _CELL_INCHES = (0.2, 0.3)
 _LONGEST_SIDE_INCHES = 30.0
 _BAR_INCHES = 0.15
@@ -50,31 +50,35 @@ def plot_alignment(
     target_tokens: Sequence[str] | None = None,
     axes: Axes | None = None,
 ) -> Figure:
-    """Draws from which source tokens each target token was read.
+    """Plot which source tokens each target token attends to.
 
-    Source tokens stand across, target tokens down; a cell's colour is its weight, from 0 to 1. A
-    space is shown as `␣`, another invisible character by its escape, a lone combining mark on `◌`.
-    Fonts are chosen among the installed ones so that every character has a glyph.
+    The plot has a column per source token and a row per target token; the colour of a cell shows
+    its weight, from 0 to 1. A space is shown as `␣`, other invisible characters as escape
+    sequences, and a combining mark without a base character on `◌`. The fonts are installed ones
+    that have a glyph for every character.
 
     Args:
-        translation: what a `Translator` returned; or weights `[T, S]` in [0, 1], such as a layer's
-            alignment of one source.
-        path: where to save the picture, by suffix a PNG, SVG or PDF file. Default: nowhere.
-        hypothesis: which hypothesis of the translation, 0 the best.
-        source_tokens: the `S` labels of weights; a translation has its own.
-        target_tokens: the `T` labels of weights.
-        axes: where to draw. Default: a new figure that grows with the tokens.
+        translation: a translation that a `Translator` returned; or weights `[T, S]` in [0, 1], such
+            as the alignment of one source from a layer.
+        path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
+        hypothesis: the index of the hypothesis; 0 is the best.
+        source_tokens: the `S` labels of a weights array; not for a translation.
+        target_tokens: the `T` labels of a weights array; not for a translation.
+        axes: the axes to draw on. Default: those of a new figure, whose size depends on the number
+            of tokens.
 
     Returns:
         The figure. A notebook displays a new figure if it is the last line of a cell.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written.
-        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or weights have
-            no labels or are not in [0, 1].
+        InputError: if `path` has another suffix or cannot be written, or the translation has no
+            hypothesis.
+        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or a weights
+            array has no labels or values outside [0, 1].
 
     Warns:
-        UserWarning: once a call, if no installed font has some characters, drawn as `□`.
+        UserWarning: once per call, if no installed font has some of the characters; they are drawn
+            as `□`.
 
     Example:
         >>> import numpy as np
@@ -110,20 +114,20 @@ def plot_curves(
     ylabel: str,
     title: str = "",
 ) -> Figure:
-    """Draws a share by epoch for several models; the legend gives each one's last value.
+    """Plot a share by epoch for several models; the legend shows the last value of each.
 
     Args:
-        curves: a model's name to its values in [0, 1], one an epoch, the first after epoch 1.
-        path: where to save the picture, by suffix a PNG, SVG or PDF file. Default: nowhere.
-        ylabel: what is measured, such as `exact match`.
-        title: the picture's title.
+        curves: for the name of each model, its values in [0, 1], one per epoch.
+        path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
+        ylabel: the label of the y axis, such as `exact match`.
+        title: the title of the plot.
 
     Returns:
         The figure.
 
     Raises:
         InputError: if `path` has another suffix or cannot be written.
-        ValueError: if there is nothing to draw, or a value is no share.
+        ValueError: if there are no values, or a value is not in [0, 1].
 
     Example:
         >>> curves = {"attention": [0.5, 0.999], "fixed vector": [0.1, 0.4]}
@@ -150,14 +154,14 @@ def plot_curves(
 
 
 def _set_title(axes: Axes, texts: Sequence[str], lettering: Lettering) -> None:
-    """Set the title: source and output, each on a line as long as the picture allows."""
+    """Set the title: source and output, each shortened to the width of the plot."""
     width = axes.get_window_extent().width / axes.figure.dpi
     source, target = (shorten(lettering.drawn(text), max(50, int(10 * width))) for text in texts)
     axes.set_title(f"{source}\n→ {target}", fontsize=11, **lettering.style)
 
 
 def _axes_for(matrix: AlignmentMatrix) -> Axes:
-    """Axes of a new figure, with square cells and room for labels, title and colour bar."""
+    """Return axes in a new figure, with square cells and room for labels, title and colour bar."""
     from keras_attention.visualization.shown_figure import ShownFigure
 
     rows, columns = matrix.weights.shape
@@ -174,7 +178,7 @@ def _axes_for(matrix: AlignmentMatrix) -> Axes:
 
 
 def _cell_inches(rows: int, columns: int) -> float:
-    """Generous cells for few tokens, smaller ones for many, still under the longest side."""
+    """Return the size of a cell: smaller for many tokens, so that the figure stays in its limit."""
     longest = max(rows, columns)
     return min(_CELL_INCHES[1], max(_CELL_INCHES[0], 12 / longest), _LONGEST_SIDE_INCHES / longest)
 
@@ -186,7 +190,7 @@ def _draw_matrix(axes: Axes, matrix: AlignmentMatrix, lettering: Lettering) -> N
     image = axes.imshow(
         matrix.weights, cmap=_COLOURS, vmin=0, vmax=1, aspect="equal", interpolation="nearest"
     )
-    bar = _BAR_INCHES / (columns * cell)  # in widths of the axes, as `inset_axes` counts
+    bar = _BAR_INCHES / (columns * cell)  # in units of the width of the axes, for `inset_axes`
     bar_axes = axes.inset_axes((1 + bar, 0, bar, 1))
     axes.figure.colorbar(image, cax=bar_axes).set_label("weight")
     axes.xaxis.tick_top()
@@ -202,7 +206,7 @@ def _draw_matrix(axes: Axes, matrix: AlignmentMatrix, lettering: Lettering) -> N
 
 
 def _ticks(labels: list[str], cell: float, lettering: Lettering) -> dict[str, Any]:
-    """A label a cell; where cells are narrower than the smallest letters, only some have one."""
+    """Return the labels, leaving some out if cells are smaller than the smallest font."""
     smallest, largest = _LABEL_POINTS
     every = ceil(smallest / (72 * cell))
     return {
@@ -217,7 +221,7 @@ def _ticks(labels: list[str], cell: float, lettering: Lettering) -> dict[str, An
 
 
 def _angles(labels: list[str]) -> list[int]:
-    """Long labels stand upright, and the short ones too where most are long."""
+    """Return the angle of each label: 90 if it is long or if more than half of the labels are."""
     long = [columns_of(label) > 2 for label in labels]
     return [90 if is_long or 2 * sum(long) > len(long) else 0 for is_long in long]
 
@@ -228,7 +232,7 @@ def _draw_curve(axes: Axes, index: int, values: Sequence[float], label: str) -> 
         values,
         label=label,
         **line_style(index),
-        markersize=max(4, 9 - 2 * index),  # so that markers in one place show all
+        markersize=max(4, 9 - 2 * index),  # so that markers at the same point stay visible
         markevery=ceil(len(values) / 20),
         clip_on=False,
         zorder=3,
@@ -237,10 +241,12 @@ def _draw_curve(axes: Axes, index: int, values: Sequence[float], label: str) -> 
 
 def _check_curves(curves: Mapping[str, Sequence[float]]) -> None:
     if not curves:
-        raise ValueError("`curves` must hold a model's values at least. Received: none.")
+        raise ValueError("`curves` must contain the values of at least one model. Received: none.")
     for name, values in curves.items():
         if not len(values):
-            raise ValueError(f"`curves` must have a value an epoch. Received: none for {name!r}.")
+            raise ValueError(
+                f"`curves` must have at least one value per model. Received: none for {name!r}."
+            )
         for value in values:
             if not 0 <= value <= 1:
-                raise ValueError(f"`curves` must lie in [0, 1]. Received: {value} for {name!r}.")
+                raise ValueError(f"`curves` must be in [0, 1]. Received: {value} for {name!r}.")

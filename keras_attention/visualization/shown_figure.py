@@ -1,4 +1,4 @@
-"""A figure that notebooks display; imported only to draw, because it imports matplotlib."""
+"""A matplotlib figure that notebooks display; imported only for plotting."""
 
 from io import BytesIO
 
@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 class ShownFigure(Figure):
     """A figure that a notebook displays if it is the last line of a cell.
 
-    IPython displays a plain `Figure` only once `matplotlib.pyplot` is imported, which keeps every
-    figure that it makes in a global list.
+    IPython displays a plain `Figure` only if `matplotlib.pyplot` is imported, which keeps its
+    figures in a global list.
     """
 
     def _repr_png_(self) -> bytes:
-        """Return the picture as IPython asks for it."""
+        """Return the figure as PNG, for IPython."""
         picture = BytesIO()
         self.savefig(picture, format="png", bbox_inches="tight")
         return picture.getvalue()

@@ -85,9 +85,9 @@ def test_a_line_a_pair_and_how_good_they_are(run, trained, translator, dates):
         assert outcome.err.startswith(
             f"alignment error rate {quality.error:.2%}  of 3 pairs, precision "
             f"{quality.precision:.2%} of {quality.found} links, recall {quality.recall:.2%} of "
-            f"{quality.sure} sure ones\n"
+            f"{quality.sure} sure links\n"
         )
-        assert (quality.error > HIGH_ERROR) == ("do not align well" in outcome.err)
+        assert (quality.error > HIGH_ERROR) == ("align poorly" in outcome.err)
 
 
 def test_the_held_out_pairs_are_aligned_without_a_file(run, trained):
@@ -118,8 +118,8 @@ def test_a_file_of_links_is_gold(run, trained, translator, dates, tmp_path):
     outcome = run("align", trained, dates, "--gold", gold)
     assert outcome.err == (
         f"alignment error rate {quality.error:.2%}  of 3 pairs, precision {quality.precision:.2%} "
-        f"of {quality.found} links, recall {quality.recall:.2%} of 1 sure ones\n"
-        "note: these weights do not align well: the alignment error rate is over 25%.\n"
+        f"of {quality.found} links, recall {quality.recall:.2%} of 1 sure links\n"
+        "note: the attention weights align poorly: the alignment error rate is over 25%.\n"
     )
 
 
@@ -208,33 +208,42 @@ def test_translate_prints_links_of_words_and_by_threshold(run, models):
             "align {m} {dates} --threshold 0",
             "--threshold must be over 0 and at most 1. Received: 0",
         ),
-        ("align {m} {dates} --symmetrize union", "--symmetrize needs a second model, --reverse"),
+        ("align {m} {dates} --symmetrize union", "--symmetrize requires --reverse MODEL. Received"),
         ("align {m} {dates} --reverse {m} --symmetrize gdfa", "intersection, union, grow-diag-"),
-        ("align {m} {dates} --soft --words", "--soft prints weights, not links, and goes without"),
-        ("align {m} {dates} --soft --gold dates", "goes without --gold"),
-        ("align {m} {sentences} --gold dates", "pair 1: expected one that dates makes. Received"),
-        ("align {m} {dates} --gold date-sentences", "pair 1: expected one that date-sentences"),
+        ("align {m} {dates} --soft --words", "--soft prints weights instead of links. Received"),
+        ("align {m} {dates} --soft --gold dates", "--soft together with --gold"),
+        (
+            "align {m} {sentences} --gold dates",
+            "pair 1: expected a pair of the task 'dates'. Received",
+        ),
+        ("align {m} {dates} --gold date-sentences", "pair 1: expected a pair of the task 'date-"),
         ("align {m} {dates} --gold none.txt", "none.txt: expected a Pharaoh file, or one of"),
         ("align {m} {dates} --gold {dates}", "dates.tsv, line 1: expected links such as 0-2"),
         (
             "align {m} {dates} --gold {two}",
-            "two.txt: expected a line for each of 3 pairs. Received",
+            "two.txt: expected 3 lines, one per pair. Received",
         ),
         ("align {m} {dates} --gold {beyond}", "line 2: expected positions, counted from 0, in a s"),
-        ("align {m} {dates} --gold dates --words", "--gold dates counts characters on both sides"),
+        (
+            "align {m} {dates} --gold dates --words",
+            "--gold dates requires links between characters",
+        ),
         (
             "align {f}/there {dates} --reverse {m}",
             "into the same tokens. Received: 'march 27, 2016'",
         ),
-        ("align {f}/fixed {sentences}", "fixed: expected a model with attention. Received: one wi"),
+        ("align {f}/fixed {sentences}", "fixed: expected a model with attention. Received: a mode"),
         ("align {m} {dates} --reverse {f}/fixed", "fixed: expected a model with attention"),
-        ("align {f}/there", "brings no recipe.toml, so no held-out pairs; name a file."),
-        ("align {m}/1 {dates}", "not a trained model of keras-attention"),
-        ("align {f}/mixed {copies} --gold copy", "copy counts characters on both sides"),
+        ("align {f}/there", "has no recipe.toml, so its held-out pairs are not known; give a"),
+        ("align {m}/1 {dates}", "expected a model that keras-attention trained"),
+        (
+            "align {f}/mixed {copies} --gold copy",
+            "copy requires links between characters. Received: li",
+        ),
         ("translate {m} --alignments --threshold 1.5", "--threshold must be over 0"),
-        ("translate {m} --words", "--threshold and --words go with --alignments"),
-        ("translate {m} --threshold 0.5", "--threshold and --words go with --alignments"),
-        ("translate {m}/1 --alignments --words", "--words needs the model's folder."),
+        ("translate {m} --words", "--threshold and --words require --alignments"),
+        ("translate {m} --threshold 0.5", "require --alignments. Received: --threshold 0.5"),
+        ("translate {m}/1 --alignments --words", "--words requires the folder of a model."),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(

@@ -89,8 +89,8 @@ def plain(text):
     return text.replace("\u00a0", " ")
 
 
-def said(page):
-    return plain(page.text("#said"))
+def summary(page):
+    return plain(page.text("#summary"))
 
 
 def test_pointing_at_a_target_lights_its_sources(page):
@@ -100,12 +100,12 @@ def test_pointing_at_a_target_lights_its_sources(page):
         [1, "20 %", "20 %"],
         [2, "19 %", "19 %"],
     ]
-    assert said(page) == "'2' reads 'm' #1 61 %, 'a' 20 %, 'm' #3 19 %"
+    assert summary(page) == "'2' attends to 'm' #1 61 %, 'a' 20 %, 'm' #3 19 %"
     page.point_at(token(0, 1))
     assert [n for n, *_ in lit(page, "source")] == [0, 1, 2]
-    assert said(page) == "'0' reads 'm' #3 93 % and 2 weaker"
+    assert summary(page) == "'0' attends to 'm' #3 93 % and 2 with smaller weights"
     page.point_at("h1")
-    assert (lit(page, "source"), said(page)) == ([], "")
+    assert (lit(page, "source"), summary(page)) == ([], "")
 
 
 def test_more_weight_has_more_colour(page):
@@ -124,13 +124,14 @@ def test_pointing_at_a_source_lights_targets_of_all_hypotheses(page):
     page.point_at(token("source", 1))
     assert [plain(share) for _, share, _ in lit(page, 0)] == ["20 %", "4 %"]
     assert [plain(share) for _, share, _ in lit(page, 1)] == ["100 %"]
-    assert said(page) == (
-        "'a' is read in hypothesis 1 by '2' 20 % and 1 weaker; is read in hypothesis 2 by '2' 100 %"
+    assert summary(page) == (
+        "'a' is attended to in hypothesis 1 by '2' 20 % and 1 with smaller weights; "
+        "is attended to in hypothesis 2 by '2' 100 %"
     )
     page.point_at(token("source", 0))
-    assert said(page).endswith("; is not read in hypothesis 2")
+    assert summary(page).endswith("; is not attended to in hypothesis 2")
     page.point_at(".matrix tbody tr:nth-child(2) th")
-    assert said(page) == "'0' reads 'm' #3 93 % and 2 weaker"
+    assert summary(page) == "'0' attends to 'm' #3 93 % and 2 with smaller weights"
 
 
 def test_hypotheses_stand_beside_each_other(page):
@@ -147,14 +148,14 @@ def test_hypotheses_stand_beside_each_other(page):
 def test_tab_and_arrows_lead_from_token_to_token(page):
     page.ask("document.querySelector('#next').focus()")
     page.press("Tab")
-    assert focused(page) == ("source", 0) and said(page).startswith("'m' #1 is read in")
+    assert focused(page) == ("source", 0) and summary(page).startswith("'m' #1 is attended")
     page.press("ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight")
     assert focused(page) == ("source", 3)
     page.press("Home", "ArrowLeft", "End", "ArrowLeft")
     assert focused(page) == ("source", 2)
     page.press("ArrowDown")  # along the strongest weight
     assert focused(page) == ("0", 1)
-    assert said(page) == "'0' reads 'm' #3 93 % and 2 weaker"
+    assert summary(page) == "'0' attends to 'm' #3 93 % and 2 with smaller weights"
     page.press("Home", "ArrowUp")
     assert focused(page) == ("source", 0)
     page.press("Tab")  # one stop a row, at the token that was left
@@ -164,16 +165,16 @@ def test_tab_and_arrows_lead_from_token_to_token(page):
     page.press("ArrowUp", "ArrowDown")
     assert focused(page) == ("1", 0)  # back to the hypothesis one came from
     page.press("Escape")
-    assert focused(page) == (None, -1) and not lit(page, "source") and not said(page)
+    assert focused(page) == (None, -1) and not lit(page, "source") and not summary(page)
 
 
 def test_the_focus_lights_up_again_when_the_pointer_leaves(page):
     page.click(token(0, 0))
     assert focused(page) == ("0", 0)
     page.point_at(token(0, 2))
-    assert said(page) == "'</s>' reads '</s>' 100 %"
+    assert summary(page) == "'</s>' attends to '</s>' 100 %"
     page.point_at("h1")
-    assert said(page).startswith("'2' reads 'm' #1 61 %")
+    assert summary(page).startswith("'2' attends to 'm' #1 61 %")
 
 
 def test_a_tap_lights_up_and_stays(page):
@@ -185,7 +186,7 @@ def test_a_tap_lights_up_and_stays(page):
     page.do("Input.dispatchTouchEvent", type="touchStart", touchPoints=[place])
     page.do("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
     page.do("Emulation.setTouchEmulationEnabled", enabled=False)
-    assert focused(page) == ("0", 1) and said(page).startswith("'0' reads")
+    assert focused(page) == ("0", 1) and summary(page).startswith("'0' attends to")
 
 
 def test_arrows_follow_the_writing_from_right_to_left(page):
@@ -200,7 +201,7 @@ def test_arrows_follow_the_writing_from_right_to_left(page):
     page.press("ArrowRight")
     assert focused(page) == ("0", 2)
     page.click(token(0, 0))
-    assert said(page) == "'나는' reads 'أمس' 80 %, 'ذهبت' 10 %, '</s>' 10 %"
+    assert summary(page) == "'나는' attends to 'أمس' 80 %, 'ذهبت' 10 %, '</s>' 10 %"
     lefts = [
         page.ask(f"document.querySelector('{token('source', n)}').getBoundingClientRect().x")
         for n in range(3)
@@ -216,7 +217,7 @@ def test_sentences_by_keys_and_buttons(page):
     page.press("PageUp")
     assert heading() == "Sentence 1 of 20"
     page.press("PageDown")
-    assert heading() == "Sentence 2 of 20" and said(page) == "Sentence 2 of 20: ذهبت أمس"
+    assert heading() == "Sentence 2 of 20" and summary(page) == "Sentence 2 of 20: ذهبت أمس"
     page.click("#next")
     page.click("#previous")
     assert heading() == "Sentence 2 of 20"
@@ -261,7 +262,7 @@ def test_filtered_by_source_or_output(page):
     assert page.text("#heading") == "Sentence 18 of 20"
     assert page.ask("document.activeElement.id") == "filter"
     page.type("x")
-    assert page.text("#count") == "No sentence has this."
+    assert page.text("#count") == "No sentence matches the filter."
     assert page.text("#heading") == "Sentence 18 of 20"
     page.ask("document.querySelector('#filter').select()")
     page.type("갔다")
@@ -299,16 +300,18 @@ def test_what_a_screen_reader_is_told(page):
 def test_spaces_have_a_name(page):
     page.press(*["PageDown"] * 4)
     page.point_at(token(0, 0))
-    assert said(page) == "'<b>&amp;</b>' reads '</script><img␣src=//a.b>' 90 %, space 10 %"
+    assert summary(page) == "'<b>&amp;</b>' attends to '</script><img␣src=//a.b>' 90 %, space 10 %"
     assert "space" in [name for role, name, *_ in page.accessible() if role == "option"]
     assert page.text("#view .text") == "</script><img src=//a.b>   🦜"
 
 
-def test_no_attention_and_no_tokens_are_said(page):
+def test_no_attention_and_no_tokens_are_summary(page):
     page.press("PageDown", "PageDown")
     assert "No attention: every weight is 0." in page.text("#view")
     page.click(token(0, 0))
-    assert said(page) == "'b' reads nothing" and not page.ask("document.querySelector('table')")
+    assert summary(page) == "'b' attends to nothing" and not page.ask(
+        "document.querySelector('table')"
+    )
     page.press("ArrowUp", "Escape", "PageDown")
     view = page.text("#view")
     assert "The source has no tokens." in view and "The output has no tokens." in view
@@ -369,7 +372,7 @@ def test_letters_stand_out(page, scheme):
     for selector in ("body", "#help", "#previous", "td.zero", "h3 span", "summary"):
         assert contrast(page, selector, paper) > 4.5
     page.click(token(0, 2))
-    for selector in (token("source", 3), token(0, 2), "#said"):
+    for selector in (token("source", 3), token(0, 2), "#summary"):
         assert contrast(page, selector, paper) > 4.5
 
 
@@ -447,7 +450,7 @@ def test_one_sentence_needs_no_list(page, folder):
     assert not page.ask(f"({hidden})('nav')") and not page.ask(f"({hidden})('#next')")
     assert page.text("#heading") == "Sentence"
     page.point_at(token(1, 0))
-    assert said(page) == "'2' reads 'a' 100 %"
+    assert summary(page) == "'2' attends to 'a' 100 %"
     page.open(folder / "none.html")
     assert page.text("#view") == "There are no sentences on this page."
 
@@ -456,4 +459,4 @@ def test_without_scripts_the_page_says_so(page, folder):
     page.do("Emulation.setScriptExecutionDisabled", value=True)
     page.open(folder / "one.html")
     page.do("Emulation.setScriptExecutionDisabled", value=False)
-    assert any("JavaScript, which is switched off" in name for _, name, *_ in page.accessible())
+    assert any("needs JavaScript, which is disabled" in name for _, name, *_ in page.accessible())

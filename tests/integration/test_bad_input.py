@@ -111,18 +111,22 @@ USAGE = {
     "unknown option": Case("translate model --beams 3", "No such option: --beams"),
     "missing argument": Case("translate", "Missing argument 'MODEL'"),
     "option's value": Case("translate model --beam 0", "--beam must be an integer of at"),
-    "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not be over"),
+    "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not exceed"),
     "beam of an export": Case("translate model/1 --beam 99", "--beam must be from 1 to 16"),
     "limits of an export": Case("export model --max-batch 0", "'--max-batch'"),
     "nbest of an export": Case("translate model/1 --nbest 2", "--nbest must be from 1 to the beam"),
-    "beam of TFLite": Case("translate model/dates.tflite --beam 9", "for beams of 4, or 1"),
-    "nbest of TFLite": Case("translate model/dates.tflite --nbest 5", "over the beam width, 4"),
+    "beam of TFLite": Case("translate model/dates.tflite --beam 9", "--beam must be 4, the beam"),
+    "nbest of TFLite": Case(
+        "translate model/dates.tflite --nbest 5", "must not exceed the beam width, 4"
+    ),
     "resume and overwrite": Case(f"{TRAIN} --resume --overwrite", "choose one of them"),
     "nothing to plot": Case("plot model", "TEXT or --file LINES. Received: neither"),
     "text and lines to plot": Case("plot model x --file a --html a.html", "Received: both"),
-    "lines as a picture": Case("plot model --file a", "--file needs --html PAGE", {"a": b""}),
-    "hypotheses in a picture": Case("plot model x --nbest 2 --beam 2", "--nbest needs --html"),
-    "lines as page and picture": Case("plot model --file a --html a.html -o a.png", "of one TEXT"),
+    "lines as a picture": Case("plot model --file a", "--file requires --html PAGE", {"a": b""}),
+    "hypotheses in a picture": Case("plot model x --nbest 2 --beam 2", "--nbest requires --html"),
+    "lines as page and picture": Case(
+        "plot model --file a --html a.html -o a.png", "--output requires a TEXT"
+    ),
     "lines to plot missing": Case("plot model --file no.txt --html a.html", "no.txt: expected"),
     "page's hypotheses": Case("plot model x --html a.html --nbest 2", "beam width, 1"),
     "bytes in an argument": Case("plot model \udcff", "TEXT: expected UTF-8"),
@@ -131,7 +135,7 @@ RECIPES = {
     "unknown recipe": Case("train date", "There is no recipe 'date'; the nearest is 'dates'"),
     "missing recipe": Case("train mine.toml", "mine.toml: expected a file that can be read"),
     "unknown data set": Case("data g2", "There is no data set 'g2'; the nearest is 'g2p'"),
-    "no TOML": Case("train a.toml", "a.toml: this is not TOML", {"a.toml": b"units"}),
+    "no TOML": Case("train a.toml", "a.toml: this is not valid TOML", {"a.toml": b"units"}),
     "unknown key": Case(
         "train a.toml", "Unknown key `model.unit`; the nearest is `model.units`",
         {"a.toml": b"[model]\nunit = 3\n"},
@@ -145,10 +149,10 @@ RECIPES = {
 }  # fmt: skip
 DATA = {
     "missing": Case(f"{TSV}=none.tsv", "none.tsv: expected a file that can be read"),
-    "missing folder": Case("train g2p --output new", "g2p --fetch` gets it"),
+    "missing folder": Case("train g2p --output new", "g2p --fetch`. Received: no such folder."),
     "unknown language": Case(
         "train g2p --output new --set folder=. --set language=xxx",
-        "expected this file for data.language='xxx', but the folder has files for: kor.",
+        "expected this file for data.language='xxx'. Received: a folder with files for: kor.",
         {"kor_train.tsv": GOOD},
     ),
     "data set not there": Case("data g2p", "keras-attention data g2p data/g2p --fetch` downloads"),
@@ -171,11 +175,11 @@ DATA = {
         {"a.xlsx": b"PK\x03\x04" + bytes(40)},
     ),
     "open quote": Case(
-        f"{TSV}=a.csv --set format=csv", "a.csv, line 2: expected a row of CSV, its quoted fields",
+        f"{TSV}=a.csv --set format=csv", "a.csv, line 2: expected a row of CSV with closed quoted",
         {"a.csv": b'a,b\nc,"d\n'},
     ),
     "no such column": Case(
-        f"{TSV}=a.tsv --set header=true --set source_column=x", "one column with the name 'x'",
+        f"{TSV}=a.tsv --set header=true --set source_column=x", "one column named 'x'",
         {"a.tsv": GOOD},
     ),
     "no date": Case(
@@ -183,10 +187,12 @@ DATA = {
         {"a.txt": b"1/1/70 1970-01-01\n"},
     ),
     "all too long": Case(
-        f"{TSV}=a.tsv --set max_source_length=1", "No pair is within the limits", {"a.tsv": GOOD}
+        f"{TSV}=a.tsv --set max_source_length=1",
+        "No pair is within the length limits",
+        {"a.tsv": GOOD},
     ),
     "held out too long": Case(
-        f"{TSV}=a.tsv --set validation_path=b.tsv", "No pair is within the limits",
+        f"{TSV}=a.tsv --set validation_path=b.tsv", "No pair is within the length limits",
         {"a.tsv": GOOD, "b.tsv": b"x" * 99 + b"\ty\n"},
     ),
     "parallel": Case(
@@ -219,10 +225,10 @@ OUTPUTS = {
     "a full folder": Case("train dates --output .", "expected a new or empty folder"),
     "a file": Case("train dates --output a", "expected a new or empty folder", {"a": b""}),
     "under a file": Case(
-        "train dates --output a/b --set size=9 --set held_out=1", "a place that can be written",
+        "train dates --output a/b --set size=9 --set held_out=1", "a path that can be written",
         {"a": b""},
     ),
-    "no run": Case("train dates --output new --resume", "holds no run to resume"),
+    "no run": Case("train dates --output new --resume", "has no run to resume"),
     "other settings": Case(f"{RESUME} --set units=16", "Received: `units = 16`"),
     "picture under a file": Case("plot model x -o a/b.png", "a/b.png: expected", {"a": b""}),
     "picture's kind": Case("plot model x -o a.gif", "a.gif"),
@@ -235,9 +241,9 @@ MODELS = {
     "missing": Case("translate none a.txt", "none: no such folder", {"a.txt": b""}),
     "missing to export": Case("export none", "none: no such folder"),
     "missing to verify": Case("verify none", "none: no such folder"),
-    "untrained": Case("export model", "model: not a trained model", damage=empty),
-    "untrained to translate": Case("translate model", "not a trained model", damage=empty),
-    "untrained to verify": Case("verify model", "not a trained model", damage=empty),
+    "untrained": Case("export model", "model: expected a model that keras-att", damage=empty),
+    "untrained to translate": Case("translate model", "expected a model that keras", damage=empty),
+    "untrained to verify": Case("verify model", "expected a model that keras", damage=empty),
     "only started": Case("export model", "model.keras: no such file", damage=remove("model.keras")),
     "vocabulary missing": Case(
         "export model", "source.vocabulary.txt is missing", damage=remove("source.vocabulary.txt")
@@ -259,10 +265,10 @@ MODELS = {
         damage=endless("translator.json"),
     ),
     "a bomb": Case(
-        "translate model", "expected at most 67108864 bytes of config.json", damage=bomb
+        "translate model", "expected at most 67108864 bytes in config.json", damage=bomb
     ),
     "checkpoint without optimizer": Case(
-        RESUME, "expected a checkpoint of training",
+        RESUME, "expected a training checkpoint",
         damage=lambda folder: shutil.copy(
             folder / "model.keras", folder / "checkpoints" / "epoch-0002.keras"
         ),
@@ -290,7 +296,7 @@ MODELS = {
         damage=change("translator.json", '"max_length": 16', '"max_length": 0'),
     ),
     "newer format": Case(
-        "translate model", "translator.json: format 2 is not known",
+        "translate model", "translator.json: expected format 1, the",
         damage=change("translator.json", '"format": 1', '"format": 2'),
     ),
     "checkpoint truncated": Case(
@@ -347,7 +353,8 @@ EXPORTS = {
         "verify model", "model/1: not exported by us", damage=remove(f"1/{MANIFEST_FILE}")
     ),
     "newer SavedModel": Case(
-        "translate model/1", "manifest.json: format 2 is not known to this version, which reads 1.",
+        "translate model/1",
+        "manifest.json: expected format 1, the only one that this version reads. Received: 2.",
         damage=change(f"1/{MANIFEST_FILE}", '"format": 1', '"format": 2'),
     ),
     "SavedModel's manifest": Case(

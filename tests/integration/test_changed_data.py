@@ -66,7 +66,9 @@ def test_a_run_whose_data_grew_is_not_resumed(work, run):
     write(work, [*PAIRS, *MORE])
     refused = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
     assert (refused.code, refused.out) == (2, "")
-    assert f"{work / 'pairs.tsv'}: changed since the run was started; put the old" in refused.err
+    assert (
+        f"{work / 'pairs.tsv'}: changed since the run was started; restore the old" in refused.err
+    )
     assert refused.err.count("\n") == 1
     assert contents(work / "run") == before
 
@@ -97,7 +99,7 @@ def test_a_run_that_lost_its_metrics_says_so_and_goes_on(work, run):
     (work / "run" / "metrics.csv").unlink()
     resumed = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
     assert resumed.code == 0
-    assert "metrics.csv: holds 0 of the run's 1 validations" in resumed.err
+    assert "metrics.csv: has 0 of the run's 1 validations" in resumed.err
     assert [row["epoch"] for row in RunFolder(work / "run").metrics()] == [1]
 
 
@@ -114,7 +116,7 @@ def test_a_recipe_that_was_edited_is_refused(command, work, run):
     path.write_text(path.read_text().replace("units = 4", "units = 8"))
     refused = run(command, "run")
     assert (refused.code, refused.out) == (2, "")
-    assert "expected the recipe that the run was started with, with `units = 4`" in refused.err
+    assert "expected the recipe that the run was started with, which has `units = 4`" in refused.err
     assert not (work / "run" / "1").exists()
 
 
@@ -141,7 +143,7 @@ def test_a_folder_of_an_older_version_is_evaluated_with_a_note(work, run):
     write(work, [*MORE * 3, *PAIRS])
     refused = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
     assert refused.code == 2
-    assert "run: the tokenizers that the data gives now are not those of the run" in refused.err
+    assert "run: the tokenizers learned from the current data differ from those of" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_a_folder_of_an_older_version_is_evaluated_with_a_note(work, run):
     [
         ("source.vocabulary.txt", lambda text: text.replace("a\nb", "b\na"), "expected the file"),
         ("recipe.toml", lambda text: "", "expected the recipe that the run was started with"),
-        ("held_out.jsonl", lambda text: text * 2, "expected the pairs that the run was started"),
+        ("held_out.jsonl", lambda text: text * 2, "expected the held-out pairs that the run"),
     ],
 )
 def test_a_file_of_another_run_is_refused(name, change, message, work, run):
@@ -205,7 +207,7 @@ def test_a_comparison_is_of_one_data(work, run, monkeypatch):
     again = run(*asked)
     kept = grid / "other-data-1"
     assert again.out.startswith(
-        f"{shown_message}; they are trained again, and the old ones are in grid/oth"
+        f"{shown_message}; they are trained again. The old runs are now in grid/oth"
     )
     assert "(other data)" not in again.out
     assert contents(kept) == old
@@ -230,8 +232,11 @@ def end(run):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["accumulate=4"], "`training.accumulate` must be at most the number of all steps, 3,"),
-        (["warmup=31"], "`training.warmup` must be at most 10 times the number of all updates, 3,"),
+        (["accumulate=4"], "`training.accumulate` must be at most the total number of steps, 3"),
+        (
+            ["warmup=31"],
+            "`training.warmup` must be at most 10 times the total number of updates, 3",
+        ),
     ],
 )
 def test_what_would_train_nothing_is_refused(settings, message, work, run):

@@ -134,7 +134,7 @@ def test_translate_takes_as_many_tokens_as_it_is_told(run, trained):
     sentence = "line 1: expected at most 1500 tokens with </s>. Received: 1501."
     assert (refused.code, refused.err) == (2, f"error: standard input, {sentence}\n")
     export = run("translate", trained / "1", "--max-tokens", 9, stdin=typed)
-    assert export.code == 2 and "--max-tokens needs the model's folder" in export.err
+    assert export.code == 2 and "--max-tokens requires the model's folder" in export.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -234,7 +234,9 @@ def test_train_on_a_file_without_held_out_pairs(run, tmp_path, monkeypatch):
     assert {"model.keras", "metrics.csv", "versions.json"} < set(os.listdir("saved_models/mine"))
     assert any("tfevents" in path.name for path in Path("saved_models/mine/logs").rglob("*"))
     refused = run("evaluate", "saved_models/mine")
-    assert refused.code == 2 and "its recipe held no pairs out; name a file." in refused.err
+    assert (
+        refused.code == 2 and "its recipe holds out no pairs; give a file of pairs." in refused.err
+    )
     assert run("evaluate", "saved_models/mine", "--data", "pairs.tsv").code == 0
 
 
@@ -282,7 +284,7 @@ def test_run_that_is_done_resumes_to_more_epochs(run, copied):
     assert (copied / "model.keras").read_bytes() == weights
     fewer = run(*arguments, *overrides("epochs=1"))
     assert fewer.code == 2
-    assert "the run has been validated 2 times already; set `training.epochs`" in fewer.err
+    assert "the run already has 2 validations; increase `training.epochs`" in fewer.err
     assert "epochs = 2" in (copied / "recipe.toml").read_text()
     assert run(*arguments, *overrides("epochs=3")).code == 0
     assert (copied / "metrics.csv").read_text().count("\n") == 4

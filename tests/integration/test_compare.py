@@ -91,10 +91,10 @@ def test_a_grid_goes_on_where_it_was_killed_and_is_told_again(run, tmp_path, mon
     again = run(*asked)
     assert again.code == 0
     left_out, nothing_left, *_ = again.out.splitlines()
-    reason = ".*: `model.input_feeding` feeds the attentional vector, .*"
-    assert re.fullmatch(rf"left out: luong before.*, bahdanau before[^:]*: {reason}", left_out)
-    assert first.out.splitlines()[:2] == [left_out, "3 of 4 runs were finished before."]
-    assert nothing_left == "4 of 4 runs were finished before."
+    reason = ".*: `model.input_feeding` feeds the attentional vector to .*"
+    assert re.fullmatch(rf"not trained: luong before.*, bahdanau before[^:]*: {reason}", left_out)
+    assert first.out.splitlines()[:2] == [left_out, "3 of 4 runs are already finished."]
+    assert nothing_left == "4 of 4 runs are already finished."
     told = first.out[first.out.index("┏") :]
     assert again.out.endswith(told)
     assert run(*asked, "--show").out == f"{left_out}\n{told}"
@@ -138,8 +138,8 @@ def test_a_run_that_fails_is_told_with_its_reason(run, tmp_path):
     asked = ["compare", "copy", "--also", "short_list=5", "--output", tmp_path / "grid"]
     failed = run(*asked, *overrides(*TINY))
     assert failed.code == 2
-    assert "1/1  short_list=5-seed1  failed: `training.short_list` needs 1024 " in failed.out
-    assert failed.err.startswith("error: 1 of 1 runs failed; their .log files say why")
+    assert "1/1  short_list=5-seed1  failed: `training.short_list` requires a " in failed.out
+    assert failed.err.startswith("error: 1 of 1 runs failed. Their .log files show the reason.")
 
 
 def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):
@@ -163,10 +163,13 @@ def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):
             ["--vary", "units=8,none"],
             "error: `model.units` must be an integer of at least 1 and at most 16384.",
         ),
-        (["--vary", "units=8", "--lengths", "10,x"], "error: --lengths must read like 10,20,40."),
+        (
+            ["--vary", "units=8", "--lengths", "10,x"],
+            "error: --lengths must be numbers such as 10,20,40.",
+        ),
         (["--vary", "units=8", "--lengths", "9,9"], "error: --lengths must be rising numbers"),
-        (["--vary", "units=8", "--show"], "no run of this comparison has ended yet."),
-        ([], "error: A comparison needs --vary"),
+        (["--vary", "units=8", "--show"], "no run of this comparison has finished yet."),
+        ([], "error: expected --vary KEY=VALUE,VALUE or --also"),
     ],
 )
 def test_what_cannot_be_compared_is_said_before_anything_is_trained(

@@ -113,8 +113,11 @@ def exact(outputs, targets, sources):
 
 
 def test_the_gate_measures_every_precision(large, converted, tmp_path):
-    gate = measure_variants(large, converted, PAIRS, Quality("exact", exact, True))
+    counts = []
+    quality = Quality("exact", exact, True)
+    gate = measure_variants(large, converted, PAIRS, quality, advance=counts.append)
     assert gate.lines == len(TEXTS)
+    assert sum(counts) == len(PAIRS) * (1 + len(PRECISIONS))  # for a progress bar
     assert [variant.precision for variant in gate.variants] == list(PRECISIONS)
     first = gate.variants[0]
     assert (first.share, first.tokens, first.sentences, first.loss) == (1, 1, 1, 0)
@@ -168,7 +171,7 @@ def test_a_file_of_a_newer_format(files, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_attention.export.device.device_file.FORMAT", 2)
     write_device_file(newer, files["int8"].read_bytes()[:size], codec, {})
     monkeypatch.undo()
-    with pytest.raises(InputError, match=r"newer\.tflite: format 2 is not known to this version"):
+    with pytest.raises(InputError, match=r"newer\.tflite: expected format 1, the only one"):
         DeviceTranslator.load(newer)
 
 

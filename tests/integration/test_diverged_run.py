@@ -24,13 +24,13 @@ def test_a_run_that_diverges_leaves_no_model(settings, run, tmp_path, eagerly):
         assert outcome.code == 2
         shown_message = outcome.err.strip().split("\n")[-1]
         assert shown_message.startswith("error: training diverged in epoch 1, step ")
-        assert ". There is no model yet. Lower training.learning_rate (now 1e+" in shown_message
+        assert ". No model has been saved. Lower training.learning_rate (now 1e+" in shown_message
         assert shown_message.endswith(f", and start again with --overwrite ({folder}).")
         assert not list(folder.rglob("*.keras"))
     assert run("translate", folder).code == 2
     refused = run(*arguments[:4], *overrides(*SMALL), "--resume")
     assert refused.code == 2
-    assert "nothing is trained yet, so begin anew with --overwrite, or in another" in refused.err
+    assert "nothing has been trained yet, so start again with --overwrite or in an" in refused.err
 
 
 def test_a_run_that_diverges_later_keeps_its_best_model(run, tmp_path, eagerly, monkeypatch):
@@ -41,7 +41,7 @@ def test_a_run_that_diverges_later_keeps_its_best_model(run, tmp_path, eagerly, 
     monkeypatch.setattr("keras_attention.training.callbacks.divergence.EXPLODED", 0.0)
     outcome = run(*again)
     assert outcome.code == 2 and "training diverged in epoch 2, step 8" in outcome.err
-    assert f". The best model before that is kept in {folder}; --resume keeps the " in outcome.err
+    assert f". The best earlier model is kept in {folder}. --resume uses the same " in outcome.err
     assert outcome.err.endswith(", and start a new run in another folder.\n")
     assert (folder / "model.keras").read_bytes() == before
     assert [path.name for path in folder.glob("checkpoints/*")] == ["epoch-0001.keras"]

@@ -30,7 +30,7 @@ def test_gives_the_translators_answers(variant, served):
 
 @few_variants
 def test_other_processes_must_load_it(served, monkeypatch):
-    with pytest.raises(TypeError, match="^a SavedModelTranslator cannot be pickled; make one in"):
+    with pytest.raises(TypeError, match="^a SavedModelTranslator cannot be pickled; create one in"):
         pickle.dumps(served)
     monkeypatch.setattr("keras_attention.translation.processes._forked", True)
     with pytest.raises(InputError, match="^a SavedModelTranslator cannot be used in a process for"):
@@ -38,13 +38,13 @@ def test_other_processes_must_load_it(served, monkeypatch):
 
 
 @few_variants
-def test_options_may_be_numpys(served):
+def test_options_may_be_numpy_numbers(served):
     (found,) = served(["abc"], beam_width=np.int64(3), nbest=np.int64(2))
     assert len(found.hypotheses) == 2
 
 
 @pytest.mark.parametrize("variant_name", ["words"], indirect=True, scope="session")
-def test_eight_threads_get_what_one_gets(served):
+def test_eight_threads_get_the_same_results_as_one(served):
     expected = {width: served(TEXTS, beam_width=width) for width in (1, 4)}
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda width: (width, served(TEXTS, beam_width=width)), [1, 4] * 8)

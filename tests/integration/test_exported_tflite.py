@@ -65,14 +65,14 @@ one_variant = pytest.mark.parametrize("variant_name", ["bahdanau"], indirect=Tru
 
 
 @one_variant
-def test_pickled_it_gives_the_same_answers(tflite_file):
+def test_a_pickled_translator_returns_the_same_results(tflite_file):
     device = DeviceTranslator.load(tflite_file)
     other = pickle.loads(pickle.dumps(device))
     assert (other.name, other("abc").tokens) == (device.name, device("abc").tokens)
 
 
 @one_variant
-def test_eight_threads_get_what_one_gets(tflite_file):
+def test_eight_threads_get_the_same_results_as_one(tflite_file):
     device = DeviceTranslator.load(tflite_file)
     texts = ["the cat", "abcdefgh" * 2, "", "a b c d", "gh", "fed", "abc", "cab"]
 

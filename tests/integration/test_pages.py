@@ -41,6 +41,7 @@ def here(trained, tmp_path, monkeypatch, eagerly):
     """A working folder with the files that the pages name."""
     (tmp_path / "saved_models").mkdir()
     (tmp_path / "saved_models" / "dates").symlink_to(trained)
+    (tmp_path / "saved_models" / "pretrained").symlink_to(ROOT / "saved_models" / "pretrained")
     (tmp_path / "g2p.tflite").symlink_to(trained / "dates.tflite")
     monkeypatch.chdir(tmp_path)
 

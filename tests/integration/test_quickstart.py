@@ -37,7 +37,7 @@ def check_full_disk(run, folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert full.code == 2
     shown_message = (
-        f"error: {folder / 'dates' / 'model.keras'}: expected a place that can be written. "
+        f"error: {folder / 'dates' / 'model.keras'}: expected a path that can be written. "
     )
     assert full.err.endswith(f"{shown_message}Received: File too large.\n")
     ends = (".keras", ".lock")
@@ -62,7 +62,7 @@ def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monke
 
     other = run("quickstart", "--output", tmp_path / "models", *TINY, "--set", "units=32")
     assert (other.code, other.err.count("\n")) == (2, 1)
-    assert "the run was started with `units = 16`; give the same settings again" in other.err
+    assert "the run was started with `units = 16`; use the same settings again" in other.err
 
     weights = (tmp_path / "models" / "dates" / "model.keras").stat()
     # What is exported a second time is equal, as other tests show, and takes as long as the first.

@@ -57,7 +57,7 @@ def test_models_and_checkpoints_search_together(run, trained):
             "translate {m} --groups 2",
             "--groups must be positive and divide --beam. Received: --groups 2, --beam 1",
         ),
-        ("translate {m} --prefix 2o", "--prefix must be made of the target vocabulary's tokens"),
+        ("translate {m} --prefix 2o", "--prefix must consist of tokens of the target vocabulary"),
         (
             "translate {m} --coverage-penalty -1",
             "--coverage-penalty must be a finite number of at least 0",
@@ -68,13 +68,16 @@ def test_models_and_checkpoints_search_together(run, trained):
             "translate {m} --min-length 9 --max-length 5",
             "--min-length must not be above --max-length. Received: --min-length 9, --max-length 5",
         ),
-        ("translate {m}/1 --prefix 2", "takes --beam and --length-penalty and --nbest, the others"),
+        (
+            "translate {m}/1 --prefix 2",
+            "options --beam and --length-penalty and --nbest; others requ",
+        ),
         (
             "translate {m}/dates.tflite --min-length 2",
-            "an export like this takes --beam and --nbest",
+            "supports only the search options --beam and --nbest",
         ),
-        ("translate {m}/dates.tflite --with {m}", "dates.tflite: an export is searched alone"),
-        ("evaluate {m} --with {m}/1", "/1: an export is searched alone, --with needs folders."),
+        ("translate {m}/dates.tflite --with {m}", "dates.tflite: an export cannot be part of an"),
+        ("evaluate {m} --with {m}/1", "/1: an export cannot be part of an ensemble; --with req"),
         (
             "evaluate {m} --repetition-penalty 0.5",
             "--repetition-penalty must be a finite number of at least 1 and at most 1000. Received"

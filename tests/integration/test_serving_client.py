@@ -87,9 +87,9 @@ def test_answers_without_alignments(connect, translator):
 def test_versions_and_labels(connect):
     assert connect().versions() == {1: "AVAILABLE"}
     assert connect(version=1)("x").text == connect(label="stable")("x").text
-    with pytest.raises(ServingError, match="model 'dates', version 2 cannot answer.*Servable not"):
+    with pytest.raises(ServingError, match="model 'dates', version 2 failed with.*Servable not"):
         connect(version=2)("x")
-    with pytest.raises(ServingError, match="model 'dates', label 'canary' cannot answer"):
+    with pytest.raises(ServingError, match="model 'dates', label 'canary' failed with"):
         connect(label="canary")("x")
 
 
@@ -120,10 +120,10 @@ def test_a_request_that_is_tried_again_keeps_its_deadline(connect, served):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"score": None, "tokens": None}, "answered without score, tokens"),
-        ({"score": np.zeros(3, "float32")}, "answered with something else"),
-        ({"score": np.array([b"high"], object)}, "answered with something else"),
-        ({"text": np.zeros([1], "float32")}, "answered with something else"),
+        ({"score": None, "tokens": None}, "an answer without score, tokens"),
+        ({"score": np.zeros(3, "float32")}, "an answer that raises"),
+        ({"score": np.array([b"high"], object)}, "an answer that raises"),
+        ({"text": np.zeros([1], "float32")}, "an answer that raises"),
     ],
     ids=["missing", "more rows", "a string", "a number"],
 )
@@ -134,9 +134,9 @@ def test_answers_that_are_not_ours(connect, served, changes, words):
 
 
 def test_models_and_signatures_that_are_not_there(connect, served):
-    with pytest.raises(ServingError, match="model 'other' cannot answer.*Servable not found"):
+    with pytest.raises(ServingError, match="model 'other' failed with.*Servable not found"):
         connect(model="other")("x")
-    with pytest.raises(ServingError, match="model 'other' cannot answer.*not find any versions"):
+    with pytest.raises(ServingError, match="model 'other' failed with.*not find any versions"):
         connect(model="other").versions()
 
 
@@ -426,8 +426,8 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (["other", "--server", "{server}"], "model 'other' cannot answer"),
-            (["dates/7", "--server", "{server}"], "model 'dates', version 7 cannot answer"),
+            (["other", "--server", "{server}"], "model 'other' failed with"),
+            (["dates/7", "--server", "{server}"], "model 'dates', version 7 failed with"),
             (["dates", "--server", "{nobody}"], "cannot be reached"),
             (["dates", "--server", "localhost"], "must be host:port"),
             (["dates", "--server", "{server}", "--top-k", "3"], "Received: --top-k"),

@@ -134,8 +134,10 @@ def test_the_tflite_file_gives_the_same_answers(translator, folder):
 
 @on_one
 def test_verify_agrees(translator, folder):
-    agreements = verify(translator, folder, [source for source, _ in make_pairs(20)])
+    counts, lines = [], [source for source, _ in make_pairs(20)]
+    agreements = verify(translator, folder, lines, advance=counts.append)
     assert [agreement.agrees for agreement in agreements] == [True, True]
+    assert sum(counts) == 2 * 2 * len(lines)  # for a progress bar
 
 
 def test_each_side_and_each_model_keeps_its_own_subwords(build):
@@ -185,7 +187,7 @@ def test_in_a_fresh_process(translator, folder, code):
 @on_one
 def test_loading_without_tensorflow_text(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
-    with pytest.raises(InputError, match="need the package tensorflow-text"):
+    with pytest.raises(InputError, match="require the package tensorflow-text"):
         SavedModelTranslator.load(folder / "1")
 
 

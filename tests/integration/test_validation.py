@@ -57,7 +57,7 @@ def test_validation_and_patience_every_few_steps_survive_a_kill(tmp_path, monkey
 
 def test_a_validation_must_come_before_the_end(tmp_path):
     recipe = load_recipe("dates", [*TINY, "epochs=2", "validate_every=37"])
-    with pytest.raises(InputError, match=r"must be at most .* all steps, 36; 0 validates"):
+    with pytest.raises(InputError, match=r"must be at most .* steps, 36; 0 validates"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -66,7 +66,7 @@ def test_a_validation_must_come_before_the_end(tmp_path):
 def test_what_watches_the_metric_needs_held_out_pairs(tmp_path, watching):
     name, value = watching.split("=")
     settings = [*TINY, "held_out=0", watching]
-    with pytest.raises(InputError, match=f"{name}`='?{value}'? needs held-out pairs to watch"):
+    with pytest.raises(InputError, match=f"{name}`='?{value}'? depends on the held-out metric and"):
         train(load_recipe("dates", settings), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

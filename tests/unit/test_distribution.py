@@ -1,4 +1,4 @@
-"""The distribution's own name, and the other package that installs into our folder."""
+"""The name of our distribution, and another package that installs into the same folder."""
 
 import configparser
 import os
@@ -18,7 +18,7 @@ SETTINGS.read(ROOT / "setup.cfg", encoding="utf-8")
 
 
 def install(folder, *, name="keras-attention", version="1.0.0", command=""):
-    """Write the metadata that pip writes for a package."""
+    """Write a package's metadata as pip does."""
     metadata = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text(
@@ -30,14 +30,14 @@ def install(folder, *, name="keras-attention", version="1.0.0", command=""):
         )
 
 
-def test_setup_and_code_name_one_distribution():
+def test_setup_and_code_use_the_same_distribution_name():
     assert SETTINGS["metadata"]["name"] == DISTRIBUTION
     extras = SETTINGS["options.extras_require"]
     assert f"{DISTRIBUTION}[serving,onnx]" in extras["test"].split()
     assert install_command("onnx") == f"pip install '{DISTRIBUTION}[onnx]'"
 
 
-def test_nothing_tells_to_install_the_other_project():
+def test_no_text_says_to_install_the_other_project():
     folders = "keras_attention", "training", "export", "docs", ".ci"
     texts = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     wrong = re.compile(rb"pip install [^\n&]*keras-attention(?!-seq2seq)|keras-attention\[")
@@ -45,19 +45,19 @@ def test_nothing_tells_to_install_the_other_project():
         assert not wrong.search(path.read_bytes()), path
 
 
-def test_alone_there_is_no_conflict(monkeypatch, tmp_path):
+def test_our_package_alone_is_no_conflict(monkeypatch, tmp_path):
     install(tmp_path, name=DISTRIBUTION)
     monkeypatch.setattr(sys, "path", [str(tmp_path), "", str(tmp_path / "missing.zip")])
     assert describe_conflict() == ""
 
 
-def test_an_installation_of_ours_under_the_former_name_is_no_conflict(monkeypatch, tmp_path):
+def test_our_package_under_its_former_name_is_no_conflict(monkeypatch, tmp_path):
     install(tmp_path, version="0.1.0", command="keras_attention.cli:main")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     assert describe_conflict() == ""
 
 
-def test_the_other_package_is_named_with_the_way_out(monkeypatch, tmp_path):
+def test_the_warning_names_the_other_package_and_the_solution(monkeypatch, tmp_path):
     install(tmp_path / "one", version="0.1.0", command="keras_attention.cli:main")
     install(tmp_path / "two", version="1.0.0")
     monkeypatch.setattr(sys, "path", [str(tmp_path / "one"), str(tmp_path / "two"), *sys.path])
@@ -65,7 +65,7 @@ def test_the_other_package_is_named_with_the_way_out(monkeypatch, tmp_path):
     assert conflict.startswith("the package keras-attention 1.0.0 is another project")
     assert "pip uninstall keras-attention" in conflict
     with pytest.raises(AttributeError, match="no attribute 'SelfAttention'; the package keras-att"):
-        keras_attention.SelfAttention  # noqa: B018, which the other project has
+        keras_attention.SelfAttention  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'SelfAttention'"):
         from keras_attention import SelfAttention  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""What the pages show is so: their code prints what they say, their links lead somewhere."""
+"""The documentation is correct: its code prints the shown output, and its links have targets."""
 
 import doctest
 import importlib
@@ -23,21 +23,21 @@ from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
 ROOT = Path(__file__).parents[2]
 LESSONS = [ROOT / "docs" / "explanation" / name for name in ("attention.md", "attention.ko.md")]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-NO_SETTINGS = {"data.json", "model.compile", "model.fit", "model.tflite"}
+NO_SETTINGS = {"model.keras", "data.json", "model.compile", "model.fit", "model.tflite"}
 """Names in the pages that look like a section's setting."""
 FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 
 def blocks(page, language="python"):
-    """Code of a page, with the line before each block's first."""
+    """Return the code blocks of a page, each with the number of the line before it."""
     text = page.read_text(encoding="utf-8")
     found = [match for match in FENCED.finditer(text) if match[1] == language]
     return [(match[2], text[: match.start(2)].count("\n")) for match in found]
 
 
 def anchors(page):
-    """What headings are called in links to them, as GitHub names them."""
+    """Return the anchors that GitHub makes of a page's headings."""
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -45,24 +45,24 @@ def anchors(page):
 
 @pytest.fixture(scope="module")
 def lesson():
-    """What the English page prints that it does not say, and the variables it leaves behind."""
+    """Run the English page, and return its wrong outputs and its variables at the end."""
     page, variables, report = LESSONS[0], {}, io.StringIO()
     runner = doctest.DocTestRunner()
     for code, line in blocks(page):
         examples = doctest.DocTestParser().get_doctest(code, {}, page.name, str(page), line)
         assert examples.examples, f"no example in the block after line {line}"
-        examples.globs = variables  # a block goes on where the one before ended
+        examples.globs = variables  # blocks share their variables
         runner.run(examples, out=report.write, clear_globs=False)
     assert runner.tries > 100
     return report.getvalue(), variables
 
 
-def test_the_code_of_the_lesson_prints_what_it_says(lesson):
+def test_the_code_of_the_lesson_prints_the_shown_output(lesson):
     report, _ = lesson
     assert not report
 
 
-def test_the_lesson_has_one_code_in_both_languages():
+def test_the_lesson_has_the_same_code_in_both_languages():
     english, korean = ([code for code, _ in blocks(page)] for page in LESSONS)
     assert english == korean
 
@@ -85,7 +85,7 @@ def test_pictures_can_be_drawn_from_the_lesson(lesson, monkeypatch):
         os.listdir(drawing.HERE / "pictures")
     )
     for name, draw in drawing.PICTURES.items():
-        if name != "dates":  # which trains
+        if name != "dates":  # this one trains a model
             assert draw(lesson[1]).axes
     for settings in importlib.import_module("trained_dates").MODELS.values():
         assert load_recipe("dates", settings).model.attention != "none"
@@ -99,7 +99,7 @@ def test_every_picture_is_shown_in_both_languages_and_small():
     assert max(picture.stat().st_size for picture in pictures) < 60_000
 
 
-def test_the_table_of_mechanisms_is_that_of_the_registry():
+def test_the_table_of_mechanisms_equals_the_registry():
     rows = [
         ("`model.attention`", "class", "what it is", "settings that it reads"),
         ["---"] * 4,

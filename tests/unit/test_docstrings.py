@@ -1,4 +1,4 @@
-"""The examples in the docstrings run, and give what they say."""
+"""The examples in the docstrings run and return the shown results."""
 
 import doctest
 import importlib
@@ -16,7 +16,7 @@ TENSORFLOW = re.compile(r"^(import|from) tensorflow", re.MULTILINE)
 
 
 def modules_with_examples():
-    """Names and files, found without importing anything."""
+    """Find the modules with examples, without importing them, and map their names to files."""
     found = {}
     for package in PACKAGES:
         (root,) = find_spec(package).submodule_search_locations
@@ -31,19 +31,19 @@ MODULES = modules_with_examples()
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_give_what_they_say(name):
+def test_examples_return_the_shown_results(name):
     if keras.backend.backend() != "tensorflow" and TENSORFLOW.search(MODULES[name].read_text()):
-        pytest.skip("this module is TensorFlow's own, and the backend is another")
+        pytest.skip("this module needs the TensorFlow backend")
     results = doctest.testmod(importlib.import_module(name))
     assert results.attempted > 0
     assert results.failed == 0
 
 
 @pytest.mark.parametrize("name", keras_attention.__all__)
-def test_public_names_are_documented_and_layers_by_an_example(name):
+def test_public_names_have_docstrings_and_layers_an_example(name):
     thing = getattr(keras_attention, name)
     kinds = keras.layers.Layer, keras.losses.Loss, keras.metrics.Metric
     if not (isinstance(thing, type) and issubclass(thing, kinds)):
         assert thing.__doc__
-    elif thing is not keras_attention.AttentionMechanism:  # it scores nothing by itself
+    elif thing is not keras_attention.AttentionMechanism:  # an abstract class has no example
         assert doctest.DocTestParser().get_examples(thing.__doc__)

@@ -1,4 +1,4 @@
-"""The table of faults is up to date: every fault still applies, and its tests are still there."""
+"""The table of faults is up to date: every fault applies, and its tests exist."""
 
 import importlib.util
 from collections import Counter
@@ -13,7 +13,7 @@ LEAST_FAULTS, LEAST_OF_A_PACKAGE = 40, 4
 
 @pytest.fixture(scope="module")
 def faults():
-    """The faults of the table, read by the runner itself."""
+    """Load the faults with the runner's own function."""
     spec = importlib.util.spec_from_file_location("faults_run", ROOT / "tests/faults/run.py")
     runner = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(runner)

@@ -1,4 +1,4 @@
-"""The folders show the design: imports point down, folders are small, modules say what they are."""
+"""Rules of the layout: imports point down, folders are small, and modules have docstrings."""
 
 import ast
 import re
@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LARGEST_FOLDER = 14
-# The packages directly below each one; what is below those may be imported too. A package of the
-# library includes its subpackages. Modules in the root of the library are below everything.
+# The packages directly below each package. A package may import these and all packages below them.
+# A package of the library includes its subpackages. The library's root is below everything.
 BELOW = {
     "settings": "",
     "files": "settings",
@@ -61,7 +61,7 @@ def source_files():
 
 FILES = source_files()
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
-PUBLIC = ""  # the library's `__init__` names everything public, and imports it on first use
+PUBLIC = ""  # the library's `__init__`, which imports public names on first use
 
 
 def imports(module):
@@ -94,14 +94,14 @@ def package_of(module):
 
 
 def everything_below(package):
-    """Return a package, all that is below it, and the root."""
+    """Return a package, all packages below it, and the root."""
     below = {package, ""}
     for name in BELOW[package].split():
         below |= everything_below(name)
     return below
 
 
-def test_the_table_names_every_package_and_no_other():
+def test_the_table_contains_exactly_the_packages():
     found = {package_of(module) for module in FILES if module != PUBLIC}
     assert found == {*BELOW, ""}
 
@@ -119,8 +119,8 @@ def test_imports_point_down(package):
     assert not wrong, f"{package or 'the root'} may import {sorted(allowed)}: {wrong}"
 
 
-def test_no_modules_import_each_other_in_a_circle():
-    # A package that imports its own modules to show their names is no circle of its own.
+def test_no_imports_are_circular():
+    # A package may import its own modules to export their names.
     graph = {module: imports(module) for module in FILES if module != PUBLIC}
     try:
         TopologicalSorter(graph).prepare()
@@ -137,13 +137,13 @@ def test_no_folder_is_too_large():
     assert not large, f"more than {LARGEST_FOLDER} files: {large}"
 
 
-def test_every_module_and_package_says_what_it_is():
+def test_every_module_and_package_has_a_docstring():
     assert not [name for name, tree in TREES.items() if not ast.get_docstring(tree)]
     folders = {path.parent for path in FILES.values()}
     assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]
 
 
-def test_setup_installs_every_package_and_no_other():
+def test_setup_installs_exactly_the_packages():
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     packages = {name for name, path in FILES.items() if path.name == "__init__.py"}
@@ -165,7 +165,7 @@ def test_contributing_lists_the_folders_from_the_top_down():
             assert packages.index(package) < packages.index(name), f"{package}, {name}"
 
 
-def test_no_class_has_the_name_of_a_class_of_keras():
+def test_no_class_has_the_name_of_a_keras_class():
     spaces = keras, keras.layers, keras.metrics, keras.losses, keras.callbacks, keras.optimizers
     theirs = {
         name for space in spaces for name in dir(space) if isinstance(getattr(space, name), type)

@@ -1,4 +1,4 @@
-"""The stubs name everything public, and importing a package imports nothing heavy."""
+"""The stubs contain all public names, and importing a package loads no large library."""
 
 import importlib
 import json
@@ -32,7 +32,7 @@ def test_packages_recipes_and_the_registry_load_neither_keras_nor_tensorflow():
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_public_name_is_there(package):
+def test_every_public_name_can_be_imported(package):
     module = importlib.import_module(package)
     assert module.__all__
     for name in module.__all__:
@@ -40,7 +40,7 @@ def test_every_public_name_is_there(package):
         assert name in dir(module)
 
 
-def test_the_stub_names_every_registered_mechanism():
+def test_the_stub_contains_every_registered_mechanism():
     registered = {row.class_name for row in MECHANISMS.values() if row.path}
     assert not registered - set(keras_attention.__all__)
     for row in MECHANISMS.values():
@@ -48,6 +48,6 @@ def test_the_stub_names_every_registered_mechanism():
             assert getattr(keras_attention, row.class_name).__module__ == row.module
 
 
-def test_a_name_that_is_not_public_is_refused():
+def test_a_name_that_is_not_public_raises_an_attribute_error():
     with pytest.raises(AttributeError, match=r"'keras_attention\.export' has no attribute 'nothin"):
         importlib.import_module("keras_attention.export").nothing  # noqa: B018

@@ -1,1 +1,1 @@
-"""From a recipe to what is trained: tokenizers, embeddings, model, optimizer and short list."""
+"""Assembly of a recipe's tokenizers, embeddings, model, optimizer and short list."""

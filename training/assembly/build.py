@@ -1,4 +1,4 @@
-"""From a recipe to the tokenizers and the model that it describes."""
+"""Builders of a recipe's codec and of its compiled model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from .tokenizers import learn_tokenizers
 
 
 def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
-    """Learns both tokenizers from the training pairs.
+    """Learn both tokenizers from the training pairs, and return them as a codec.
 
     Raises:
-        InputError: if options of the search do not fit each other.
+        InputError: if search options contradict each other, or a vocabulary size does not fit the
+            texts.
     """
     data, decoding = recipe.data, dict(recipe.decoding.values())
     decoding["max_length"] = decoding["max_length"] or data.max_target_length
@@ -38,20 +39,20 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
 
 
 def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2Seq:
-    """The untrained, compiled model; its weights depend on the recipe's seed alone.
+    """Build the untrained, compiled model; its initial weights depend only on the recipe's seed.
 
     Args:
-        recipe: what is to be trained.
+        recipe: the recipe to train.
         codec: its tokenizers.
-        total_steps: batches of the whole run, where a cosine schedule ends.
+        total_steps: training steps of the whole run, at which a cosine schedule ends.
 
     Raises:
-        InputError: if settings of the model do not fit each other.
+        InputError: if settings of the model contradict each other.
     """
     training = recipe.training
     keras.utils.set_random_seed(recipe.seed)
     try:
-        model = _untrained(recipe, codec)
+        model = _build_untrained(recipe, codec)
     except ValueError as error:
         raise InputError(f"invalid model settings: {error}") from error
     model.compile(
@@ -63,14 +64,14 @@ def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2S
 
 
 def make_fit_variables(model: Seq2Seq, vocabulary_size: int) -> None:
-    """Makes the variables of the optimizer and of the metrics, which `fit` would make.
+    """Create the variables of the optimizer and of the metrics before `fit` does.
 
-    TensorFlow traces a graph twice where variables are made in it, and the graph of a training
-    step takes seconds.
+    TensorFlow traces a graph twice if variables are created in it, and tracing a training step
+    takes seconds.
 
     Args:
         model: a compiled model, new or loaded.
-        vocabulary_size: of its targets.
+        vocabulary_size: size of the target vocabulary.
     """
     model.optimizer.build(model.trainable_variables)
     target, logits = keras.ops.ones((1, 1), "int32"), keras.ops.zeros((1, 1, vocabulary_size))
@@ -78,7 +79,7 @@ def make_fit_variables(model: Seq2Seq, vocabulary_size: int) -> None:
     model.reset_metrics()
 
 
-def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
+def _build_untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
     config, policy = recipe.model, _precision(recipe.training.mixed_precision)
     settings = {known.key: getattr(config, known.key) for known in LayerConfig.settings()}
     settings["input_feeding"] = config.input_feeding and config.attends
@@ -101,7 +102,7 @@ def _untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
 
 
 def _precision(mixed: bool) -> str:
-    """The dtype policy: 16 bits as the device computes them best, or 32."""
+    """Return the dtype policy: float32, or mixed precision with the 16-bit type for the device."""
     if not mixed:
         return "float32"
     import tensorflow as tf

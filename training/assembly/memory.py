@@ -1,4 +1,4 @@
-"""Warns of a model that is larger than the machine's memory."""
+"""The warning about a model that is larger than the machine's memory."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from ..recipe.sections import ModelConfig
 
 WEIGHT_BYTES = 4
 _TRAINED_BYTES = 4 * WEIGHT_BYTES
-"""A weight, its gradient and Adam's two moments."""
+"""Bytes of a weight, its gradient and Adam's two moments."""
 
 _logger = logging.getLogger(__name__)
 
 
 def warn_of_memory(name: str, config: ModelConfig, codec: TextCodec) -> None:
-    """Warns of a model that is larger than the machine's memory, before it is built.
+    """Warn if a model, not built yet, needs more memory in training than the machine has.
 
     Args:
         name: the recipe's name.
-        config: the recipe's section.
-        codec: its tokenizers.
+        config: the recipe's `[model]` section.
+        codec: the tokenizers.
     """
     if not hasattr(os, "sysconf"):
         return
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     least = config.least_parameters(len(codec.source.vocabulary), len(codec.target.vocabulary))
-    if least * _TRAINED_BYTES > there:
+    if least * _TRAINED_BYTES > available:
         _logger.warning(
-            "%s: over %.1f billion parameters, which take over %.0f GB in training; this machine "
-            "has %.0f GB of memory.",
+            "%s: the model has over %.1f billion parameters, which need over %.0f GB of memory in "
+            "training; this machine has %.0f GB.",
             name,
             least / 1e9,
             least * _TRAINED_BYTES / 1e9,
-            there / 1e9,
+            available / 1e9,
         )

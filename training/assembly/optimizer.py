@@ -1,4 +1,4 @@
-"""The optimizer that a recipe describes: Adam, its schedule and what Keras adds to it."""
+"""The optimizer that a recipe describes: Adam with a schedule, clipping and averaging."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..recipe.sections import TrainingConfig
 
 
 def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizers.Optimizer:
-    """Adam with the recipe's schedule, clipping, averaging and accumulation.
+    """Build Adam with the recipe's schedule, clipping, averaging and gradient accumulation.
 
     Args:
-        config: the recipe's section.
-        total_steps: batches of the whole run, where a cosine schedule ends.
+        config: the recipe's `[training]` section.
+        total_steps: training steps of the whole run, at which a cosine schedule ends.
     """
     return FusedAdam(
         _learning_rate(config, total_steps),
@@ -29,10 +29,10 @@ def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizer
 def _learning_rate(
     config: TrainingConfig, total_steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """A number, or a schedule of Keras's or ours.
+    """Return the constant learning rate, or the schedule of it.
 
-    Keras asks a schedule for the rate of a batch, not of an update: where gradients accumulate,
-    what the recipe counts in updates is longer here.
+    Keras calls a schedule with the number of the batch, not of the update, so numbers of updates
+    are multiplied by the batches per update.
     """
     rate, warmup = config.learning_rate, config.warmup * config.accumulate
     if config.schedule == "cosine":

@@ -1,4 +1,4 @@
-"""Embeddings that were learned elsewhere: rows of a file of vectors for the vocabulary."""
+"""Pretrained embeddings: the rows of a vector file for the tokens of a vocabulary."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _logger = logging.getLogger(__name__)
 
 
 def load_pretrained(config: ModelConfig, model: Seq2Seq, codec: TextCodec) -> None:
-    """Sets the embeddings of the tokens that the recipe's files have; others stay as they are.
+    """Set the embeddings of all tokens in the recipe's vector files; leave others unchanged.
 
     Args:
-        config: the recipe's section, with the files' paths.
+        config: the recipe's `[model]` section, with the paths of the files.
         model: the untrained model.
         codec: its tokenizers.
 
     Raises:
-        InputError: if a file cannot be read or its vectors have another width.
+        InputError: if a file cannot be read or its vectors have the wrong width.
     """
     sides = {"source": codec.source, "target": codec.target}
     for side, tokenizer in sides.items():
@@ -44,21 +44,21 @@ def load_pretrained(config: ModelConfig, model: Seq2Seq, codec: TextCodec) -> No
 
 
 def find_vectors(path: str, tokenizer: Tokenizer, width: int) -> dict[int, Vector]:
-    """Reads the vectors of a vocabulary from a file that `read_vectors` reads.
+    """Return the vectors that a file, in any format of `read_vectors`, has for a vocabulary.
 
-    A token in another normal form or case than the tokenizer's counts as the tokenizer's own,
-    unless the file has that too; of several, the first counts. The special tokens have no vectors.
+    An entry that equals a token is preferred. Otherwise an entry that equals it after
+    normalization is used. Of several entries, the first counts. Special tokens have no vectors.
 
     Args:
-        path: the file.
-        tokenizer: what normalizes, and whose vocabulary is looked for.
-        width: numbers that each vector must have.
+        path: the vector file.
+        tokenizer: the tokenizer with the vocabulary and the normalization.
+        width: the width that each vector must have.
 
     Returns:
         The vector `[width]` of each id that was found.
 
     Raises:
-        InputError: if the file cannot be read, an entry is malformed or the width is another.
+        InputError: if the file cannot be read, an entry is malformed or has the wrong width.
     """
     ids = {token: id_ for id_, token in enumerate(tokenizer.vocabulary.tokens)}
     for special in SPECIAL_TOKENS:

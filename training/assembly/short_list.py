@@ -1,4 +1,4 @@
-"""Learns a lexical short list from the alignments of the training pairs."""
+"""A lexical short list, learned from the alignments of the training pairs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from keras_attention.special_tokens import PAD_ID
 from keras_attention.translation.translator import Translator
 
 COMMON = 10
-"""Target tokens that are always allowed, for each one that a source token keeps."""
+"""Target tokens that are always allowed, as a multiple of those kept for each source token."""
 
 
 def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) -> ShortList:
-    """Counts what each source token was aligned with, and keeps the most frequent.
+    """Learn which target tokens each source token is aligned with most often.
 
-    Every target token of a pair, under teacher forcing, counts for the source token that it
-    attends to most; one that attends to nothing, for none.
+    Under teacher forcing, every target token counts for the source token that has its largest
+    attention weight. A target token whose weights are all zero does not count.
 
     Args:
         translator: a trained translator with attention.
-        batches: the training pairs, as `PairBatches.once` gives them.
-        size: target tokens kept for a source token; `COMMON` times as many are always allowed.
+        batches: the training pairs, as `PairBatches.once` returns them.
+        size: target tokens to keep for each source token; `COMMON` times as many are always
+            allowed.
     """
     sizes = len(translator.codec.source.vocabulary), len(translator.codec.target.vocabulary)
     links: list[npt.NDArray[np.int64]] = []
@@ -33,7 +34,7 @@ def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) 
         weights, target = np.asarray(translator.align(source, target_in)), np.asarray(target_out)
         attended = weights.argmax(axis=-1)
         origins = np.take_along_axis(np.asarray(source), attended, axis=1).astype("int64")
-        # Monotonic attention may look nowhere.
+        # Monotonic attention may attend to no token.
         linked = (target != PAD_ID) & weights.any(axis=-1)
         links.append((origins * sizes[1] + target)[linked])
     found, counts = np.unique(np.concatenate(links), return_counts=True)
@@ -52,7 +53,17 @@ def _most_frequent(
     counts: npt.NDArray[np.int64],
     shape: tuple[int, int],
 ) -> npt.NDArray[np.int32]:
-    """The targets that each origin is linked with most often, `shape`, padded with 0."""
+    """Return the targets that each origin is linked with most often.
+
+    Args:
+        origins: the source id of each kind of link.
+        targets: the target id of each kind of link.
+        counts: how often each kind of link was found.
+        shape: source ids, and targets to keep for each of them.
+
+    Returns:
+        Target ids of `shape`, the most frequent first, padded with 0.
+    """
     order = np.lexsort((targets, -counts, origins))
     origins, targets = origins[order], targets[order]
     rank = np.arange(len(origins)) - np.searchsorted(origins, origins)

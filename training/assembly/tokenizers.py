@@ -1,4 +1,4 @@
-"""Learns a recipe's tokenizers from the training pairs."""
+"""A recipe's tokenizers, learned from the training pairs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ DEFAULT_SUBWORDS = 8000
 def learn_tokenizers(
     text: TextConfig, pairs: Sequence[Pair], *, seed: int = 1
 ) -> tuple[Tokenizer, Tokenizer]:
-    """Learns the tokenizers of sources and of targets.
+    """Learn the tokenizers of sources and targets.
 
     Args:
-        text: what the recipe says of them.
+        text: the recipe's `[text]` section.
         pairs: the training pairs.
-        seed: the recipe's; see `learn_subwords`.
+        seed: the recipe's seed; see `learn_subwords`.
 
     Returns:
-        Both tokenizers; they share a vocabulary where the recipe says so.
+        The source and the target tokenizer. With `joint_vocabulary` they share one vocabulary.
 
     Raises:
-        InputError: if the text does not give as many subwords as the recipe says.
+        InputError: if the recipe's number of subwords does not fit the texts.
     """
     forms = text.source_normalization, text.target_normalization
     sources, targets = (
@@ -45,14 +45,14 @@ def learn_tokenizers(
         learned = _learn("source", text, sources, seed), _learn("target", text, targets, seed)
     names = text.source_tokenizer, text.target_tokenizer
     source, target = (
-        make_tokenizer(name, what, normalization=form, lowercase=text.lowercase, strip=text.strip)
-        for name, what, form in zip(names, learned, forms, strict=True)
+        make_tokenizer(name, model, normalization=form, lowercase=text.lowercase, strip=text.strip)
+        for name, model, form in zip(names, learned, forms, strict=True)
     )
     return source, target
 
 
 def _learn(side: str, text: TextConfig, sentences: list[str], seed: int) -> Vocabulary | bytes:
-    """What `make_tokenizer` needs, from one side's normalized sentences."""
+    """Learn a vocabulary or a subword model from the normalized sentences of one side."""
     name, key = getattr(text, f"{side}_tokenizer"), f"{side}_vocabulary_size"
     size = getattr(text, key)
     if name != SubwordTokenizer.name:
@@ -67,5 +67,5 @@ def _learn(side: str, text: TextConfig, sentences: list[str], seed: int) -> Voca
             seed=seed,
         )
     except InputError as error:
-        meant = "" if size else f" text.{key}=0, the default, means {DEFAULT_SUBWORDS}."
-        raise InputError(f"`text.{key}`: {error}{meant}") from None
+        note = "" if size else f" text.{key}=0, the default, means {DEFAULT_SUBWORDS}."
+        raise InputError(f"`text.{key}`: {error}{note}") from None

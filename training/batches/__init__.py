@@ -1,1 +1,1 @@
-"""From pairs of texts to a repeatable stream of padded batches, with guiding alignments."""
+"""Padded batches of pairs in a repeatable stream, with pointers and guiding alignments."""

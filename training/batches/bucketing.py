@@ -1,4 +1,4 @@
-"""Which pairs of texts are batched together, by their lengths alone."""
+"""Bucketing: the choice of the pairs that are batched together, by their lengths only."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ Ints = npt.NDArray[np.int64]
 
 
 def rank_buckets(source_lengths: Sequence[int], target_lengths: Sequence[int], width: int) -> Ints:
-    """Ranks each pair by its bucket; pairs of equal rank are interchangeable.
+    """Return the rank of each pair's bucket; pairs of equal rank are interchangeable.
 
-    Targets come first, because the output projection makes a padded target position the dearest.
+    Buckets are ordered by target length first, because the output projection makes padding in
+    targets the most expensive.
     """
     sources = (np.asarray(source_lengths) - 1) // width
     targets = (np.asarray(target_lengths) - 1) // width
-    # Back and forth through the sources, so that buckets that share a batch have similar sources.
+    # Alternate the order of source lengths, so that neighboring buckets have similar sources.
     last = sources.max(initial=0)
     ranks: Ints = targets * (last + 1) + np.where(targets % 2, last - sources, sources)
     return ranks
 
 
 def cut_by_pairs(size: int, most: int) -> Ints:
-    """Cuts so many pairs into batches whose sizes differ by one pair at most.
+    """Cut `size` pairs into batches of at most `most`, whose sizes differ by one pair at most.
 
     Returns:
-        Where each batch begins, and `size` behind them.
+        The index where each batch begins, followed by `size`.
     """
     steps = -(-size // most)
     bounds: Ints = np.arange(steps + 1) * size // steps
@@ -37,18 +38,19 @@ def cut_by_pairs(size: int, most: int) -> Ints:
 
 
 def cut_by_tokens(lengths: Ints, ranks: Ints, most: int) -> Ints:
-    """Cuts pairs, in the order of their ranks, into batches of limited numbers of padded tokens.
+    """Cut pairs, ordered by rank, into batches with a limited number of tokens after padding.
 
-    Every pair counts as the longest of its rank, so that the cuts hold for any order within a rank.
+    Every pair counts as the longest of its rank, so that the limit holds for any order within a
+    rank.
 
     Args:
-        lengths: of each pair, `[N]`.
-        ranks: of each pair, `[N]`.
-        most: largest product of a batch's pairs and its longest one's length; a pair beyond it is
-            a batch of its own.
+        lengths: the length of each pair, `[N]`.
+        ranks: the rank of each pair, `[N]`.
+        most: largest number of pairs in a batch times the length of its longest pair. A pair that
+            is longer than this is a batch by itself.
 
     Returns:
-        Where each batch begins in that order, and N behind them.
+        The index where each batch begins in the order of ranks, followed by N.
 
     Example:
         >>> cut_by_tokens(np.array([2, 9, 3, 1]), np.array([0, 1, 0, 0]), 6).tolist()

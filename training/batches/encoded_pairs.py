@@ -1,4 +1,4 @@
-"""Pairs as ids of tokens, without those over the limits of length."""
+"""Pairs encoded as token ids, without the pairs that exceed the length limits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _logger = logging.getLogger(__name__)
 
 @dataclass
 class EncodedPairs:
-    """The ids of all pairs within the limits.
+    """The ids of all pairs within the length limits.
 
     Attributes:
-        sources: ids of each source.
-        targets: ids of each target.
-        kept: whether each pair that was given is within the limits.
+        sources: the ids of each source.
+        targets: the ids of each target.
+        kept: for each input pair, whether it is within the limits.
     """
 
     sources: Sequences = field(default_factory=Sequences)
@@ -37,17 +37,17 @@ def encode_pairs(
     samplings: Sequence[Sampling | None] = (None, None),
     noun: str = "pairs",
 ) -> EncodedPairs:
-    """Encodes both sides of pairs, and logs how many are dropped because they are too long.
+    """Encode the sources and targets of pairs, and log how many pairs are too long.
 
     Args:
-        pairs: sources and targets, read once.
-        tokenizers: make the ids of sources and of targets.
+        pairs: sources and targets; they are read once.
+        tokenizers: the tokenizers of sources and of targets.
         limits: most ids of a source and of a target, </s> included.
-        samplings: gather the texts of each side that are cut anew every epoch.
-        noun: what the log calls the pairs.
+        samplings: for each side, the object that collects texts for subword dropout, if any.
+        noun: the name of the pairs in the log.
 
     Raises:
-        InputError: If there are no pairs, or none within the limits.
+        InputError: If there are no pairs, or none is within the limits.
     """
     found = EncodedPairs()
     too_long = [0, 0]
@@ -80,5 +80,5 @@ def _report_dropped(
         f"{too_long[1]} targets over {limits[1]} tokens"
     )
     if not any(kept):
-        raise InputError(f"No pair is within the limits: {report}.")
+        raise InputError(f"No pair is within the length limits: {report}.")
     _logger.warning("%s", report)

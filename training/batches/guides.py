@@ -1,4 +1,4 @@
-"""Alignments that guide training: read, or known of the task, and counted by token."""
+"""Alignments that guide training, read from a file or known from the task, between tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..tasks.known_alignments import KNOWN, known_alignments
 from .sequences import Guide, Weights
 
 SOFT_SUFFIX = ".jsonl"
-"""What the name of a file of weights ends in."""
+"""The ending of a file name that marks a file of weights, before ".gz" if it is compressed."""
 
 _Row = TypeVar("_Row")
 
@@ -29,33 +29,33 @@ _Row = TypeVar("_Row")
 def read_guides(
     config: DataConfig, seed: int, codec: TextCodec, pairs: Sequence[Pair]
 ) -> list[Guide]:
-    """Returns the alignments that guide training.
+    """Return the alignments that guide training.
 
     Args:
-        config: the recipe's section. Its `alignment_path` is a file beside its training file, of
-            Pharaoh lines or of the weights that `align --soft` prints; without one the alignments
-            are those that the task is made with.
+        config: the recipe's `[data]` section. Its `alignment_path` is a file with one line for
+            each pair of the training file: links in Pharaoh format, or weights printed by
+            `align --soft`. If it is empty, the task's known alignments are used.
         seed: the recipe's seed.
         codec: the tokenizers.
-        pairs: the training pairs, as `split_pairs` gives them.
+        pairs: the training pairs, as `split_pairs` returns them.
 
     Returns:
-        For each pair the links between its tokens, of subwords between all pieces of linked
-        words; or the weights `[T, S]`.
+        For each pair, the links between its tokens, or the weights `[T, S]`. With subwords, all
+        pieces of linked words are linked.
 
     Raises:
         InputError: if there is no alignment, or the file does not fit the pairs.
     """
     path = find_file(config, "alignment_path")
-    if path and path.endswith(SOFT_SUFFIX):
-        rows = _of_training(config, seed, pairs, path, list(_read_weights(path)))
+    if path.removesuffix(".gz").endswith(SOFT_SUFFIX):
+        rows = _training_rows(config, seed, pairs, path, list(_read_weights(path)))
         for pair, (where, weights) in zip(pairs, rows, strict=True):
             _check_shape(codec, pair, weights, where)
         return [weights for _, weights in rows]
     if path:
         read = (gold.possible for gold in read_links(path))
         numbered = [(_line(path, number), links) for number, links in enumerate(read, start=1)]
-        links = _of_training(config, seed, pairs, path, numbered)
+        links = _training_rows(config, seed, pairs, path, numbered)
         words = "subword" in (codec.source.name, codec.target.name)
     else:
         links, words = _known_links(config.format, codec, pairs)
@@ -68,26 +68,27 @@ def read_guides(
 def _known_links(
     task: str, codec: TextCodec, pairs: Sequence[Pair]
 ) -> tuple[list[tuple[str, Links]], bool]:
-    """Return for each pair of a task its name and its links, and whether these count words."""
-    counted = KNOWN.get(task)
-    if counted is None:
+    """Return a name and the known links of each pair of a task, and whether they link words."""
+    unit = KNOWN.get(task)
+    if unit is None:
         raise InputError(
-            "`training.guided_alignment` needs data.alignment_path, a file with a line of i-j "
-            f"links for each training pair. Received: none, and data.format={task!r}."
+            f"`training.guided_alignment` with data.format={task!r} requires data.alignment_path, "
+            "a file with a line of i-j links for each training pair. "
+            "Received: data.alignment_path=''."
         )
-    if counted == "character" and {codec.source.name, codec.target.name} != {counted}:
+    if unit == "character" and {codec.source.name, codec.target.name} != {unit}:
         raise InputError(
-            f"`training.guided_alignment` knows the links of {task} between characters and needs "
+            f"`training.guided_alignment` with data.format={task!r} links characters and requires "
             f"character tokenizers. Received: {codec.source.name!r} and {codec.target.name!r}."
         )
     known = known_alignments(task, pairs)
-    return [(f"a pair of {task}", gold.possible) for gold in known], counted == "word"
+    return [(f"a pair of {task}", gold.possible) for gold in known], unit == "word"
 
 
-def _of_training(
+def _training_rows(
     config: DataConfig, seed: int, pairs: Sequence[Pair], path: str, rows: list[_Row]
 ) -> list[_Row]:
-    """What stands on the lines of the training pairs, in their order."""
+    """Return the rows of a file that belong to the training pairs, in their order."""
     size = len(pairs) + (0 if config.validation_path else config.held_out)
     if len(rows) != size:
         raise InputError(
@@ -119,13 +120,13 @@ def _check_shape(codec: TextCodec, pair: Pair, weights: Weights, where: str) -> 
     shape = len(codec.target.encode(pair[1])), len(codec.source.encode(pair[0]))
     if weights.shape != shape:
         raise InputError(
-            f"{where}: expected weights of {shape[0]} target tokens by {shape[1]} source tokens, "
-            f"with </s>. Received: {weights.shape[0]} by {weights.shape[1]}."
+            f"{where}: expected a matrix of {shape[0]} target tokens by {shape[1]} source tokens, "
+            f"</s> included. Received: {weights.shape[0]} by {weights.shape[1]}."
         )
 
 
 def _by_token(codec: TextCodec, pair: Pair, links: Links, where: str, *, words: bool) -> Links:
-    """Links between tokens of those that a file or a task gives."""
+    """Return links between tokens for the links between words or tokens of a file or a task."""
     sides = []
     for side, (tokenizer, text) in enumerate(zip((codec.source, codec.target), pair, strict=True)):
         places: dict[int, list[int]] = {}
@@ -136,13 +137,13 @@ def _by_token(codec: TextCodec, pair: Pair, links: Links, where: str, *, words: 
         for place, unit in enumerate(units):
             if unit is not None:
                 places.setdefault(unit, []).append(place)
-        beyond = sorted(link for link in links if link[side] not in places)
-        if beyond:
+        outside = sorted(link for link in links if link[side] not in places)
+        if outside:
             counts_words = words or tokenizer.name == WordTokenizer.name
             kind = "words between spaces" if counts_words else "tokens"
             raise InputError(
                 f"{where}: expected links to the {len(places)} {kind} of {text!r}, counted from 0. "
-                f"Received: {format_links(frozenset(beyond[:1]))}."
+                f"Received: {format_links(frozenset(outside[:1]))}."
             )
         sides.append(places)
     sources, targets = sides

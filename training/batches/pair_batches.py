@@ -1,4 +1,4 @@
-"""From pairs of texts to an endless, repeatable stream of padded batches."""
+"""Padded batches of pairs, as an endless and repeatable stream."""
 
 from __future__ import annotations
 
@@ -20,46 +20,47 @@ _READY_BATCHES = 8
 
 
 class PairBatches:
-    """Batches of pairs of similar length, in an order that depends on the seed and the epoch alone.
+    """Batches of pairs of similar length, in an order that depends on the seed and the epoch only.
 
-    Pairs are sorted by the bucket of their target's length and of their source's, shuffled within a
-    bucket, cut into batches of equal size (to one pair), and the batches are shuffled. So every
-    pair comes once an epoch, no batch is a small remainder, and every epoch has as many steps.
-    A source or target over its limit is dropped with its pair, counted and logged, never cut.
+    Pairs are sorted by the buckets of their target and source lengths, shuffled within a bucket
+    and cut into batches of equal size (up to one pair), and the batches are shuffled. Therefore an
+    epoch has every pair once, no batch is a small remainder, and all epochs have the same number
+    of steps. A pair whose source or target is too long is dropped, counted and logged; texts are
+    never truncated.
 
-    With `batch_tokens`, batches are limited by what they cost instead: their pairs times the
-    longest source or target that the buckets in them have. Cuts are the same in every epoch.
+    With `batch_tokens`, the number of pairs times the length of the longest source or target in
+    the batch's buckets is limited instead. Batches have the same sizes in every epoch.
 
     Args:
         pairs: Sources and targets, any iterable; it is read once.
-        source_tokenizer: Makes ids of sources.
-        target_tokenizer: Makes ids of targets.
-        batch_size: Most pairs in a batch, at least 1; without effect where `batch_tokens` is set.
+        source_tokenizer: The tokenizer of sources.
+        target_tokenizer: The tokenizer of targets.
+        batch_size: Most pairs in a batch, at least 1; ignored if `batch_tokens` is set.
         max_source_length: Most ids of a source, </s> included.
         max_target_length: Most ids of a target, </s> included.
-        bucket_width: Lengths that fall into the same bucket of this many tokens are shuffled
-            together. A small width pads less, a large one mixes more.
-        batch_tokens: Most tokens, padding included, on either side of a batch; a pair that alone
-            exceeds it is a batch of its own. 0 for batches of `batch_size` pairs.
-        subword_dropout: Share of merges left out of sources and of targets, drawn anew every epoch
-            of `stream`; see `SubwordTokenizer.encode_with_dropout`. Limits and buckets go by the
-            lengths without it, which it exceeds.
-        pointers: Links of unknown target tokens with what they stand for, one for each pair.
-        guides: Links between tokens, or weights [T, S], that training goes by, one for each pair.
+        bucket_width: Number of lengths that form one bucket. A small width needs less padding, a
+            large width shuffles more.
+        batch_tokens: Most tokens in a batch, padding included, of sources or of targets. A pair
+            that exceeds it is a batch by itself. 0 for batches of `batch_size` pairs.
+        subword_dropout: Share of merges to skip at random in sources and in targets, drawn again
+            in every epoch of `stream`; see `SubwordTokenizer.encode_with_dropout`. Limits and
+            buckets use the lengths without dropout, which are shorter.
+        pointers: For each pair, links between its unknown target tokens and equal source tokens.
+        guides: For each pair, links between tokens or weights [T, S] that guide training.
         seed: Seed of the shuffle.
-        noun: What the log calls the pairs that it counts.
+        noun: The name of the pairs in the log.
 
     Attributes:
-        steps_per_epoch: Batches in which every pair comes once.
-        target_tokens: Ids of all targets, </s> included and padding not.
-        dropped: Pairs over the limits.
-        kept: Whether each pair is within the limits.
+        steps_per_epoch: Number of batches that have every pair once.
+        target_tokens: Number of ids in all targets, </s> included, without padding.
+        dropped: Number of pairs that exceed the limits.
+        kept: For each input pair, whether it is within the limits.
 
     Raises:
-        ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0), subwords are to be
-            dropped of a tokenizer without merges, or there are more or fewer pointers or guides
-            than pairs.
-        InputError: If there are no pairs, or none within the limits.
+        ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0), `subword_dropout`
+            is used with a tokenizer without BPE merges, or the number of pointers or guides is not
+            that of the pairs.
+        InputError: If there are no pairs, or none is within the limits.
 
     Example:
         >>> from keras_attention.text.tokenizers import CharacterTokenizer
@@ -93,17 +94,14 @@ class PairBatches:
         seed: int = 1,
         noun: str = "pairs",
     ) -> None:
-        """Encodes all pairs; the class docstring explains the arguments."""
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("max_source_length", max_source_length, 1),
-            ("max_target_length", max_target_length, 1),
-            ("bucket_width", bucket_width, 1),
-            ("batch_tokens", batch_tokens, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}.")
+        _check_at_least(
+            1,
+            batch_size=batch_size,
+            max_source_length=max_source_length,
+            max_target_length=max_target_length,
+            bucket_width=bucket_width,
+        )
+        _check_at_least(0, batch_tokens=batch_tokens, seed=seed)
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.seed = seed
@@ -117,13 +115,7 @@ class PairBatches:
         )
         sources, targets, self.kept = encoded.sources, encoded.targets, encoded.kept
         self.dropped = len(encoded.kept) - sum(encoded.kept)
-        alignments = {"pointers": pointers, "guides": guides}
-        for name, given in alignments.items():
-            if given is not None and len(given) != len(self.kept):
-                raise ValueError(
-                    f"`{name}` must be one for each of {len(self.kept)} pairs. "
-                    f"Received: {len(given)}."
-                )
+        alignments = self._kept_alignments(pointers=pointers, guides=guides)
         self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
         exact = rank_buckets(sources.lengths, targets.lengths, width=1)
         self._by_length = np.argsort(exact, kind="stable")
@@ -131,32 +123,28 @@ class PairBatches:
         bounds = self._cut(lengths, self._ranks)
         self.steps_per_epoch = len(bounds) - 1
         self.target_tokens = sum(targets.lengths)
-        # Input pipelines run on the CPU; constants on another device would be copied every step.
+        # Input pipelines run on the CPU, so constants on another device would be copied each step.
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)
             self._bounds_by_length = tf.constant(self._cut(lengths, exact))
             self._sides = sources.to_tensors(), targets.to_tensors()
-            self._alignments = [
-                GuideTensors.of([*compress(given, self.kept)])
-                for given in alignments.values()
-                if given is not None
-            ]
+            self._alignments = [GuideTensors.of(given) for given in alignments]
 
     def stream(self, first_step: int = 0) -> tf.data.Dataset:
-        """Returns the endless stream of training batches from a step on.
+        """Return the endless stream of training batches, starting at a step.
 
-        A step's batch is the same whatever step the stream was started from, and starting late
-        costs nothing: an epoch's order is drawn from (seed, epoch), and earlier steps are never
-        built. With subword dropout an epoch begins with cutting all of its texts anew.
+        The batch of a step does not depend on where the stream starts. A late start costs no time:
+        the order of an epoch depends on (seed, epoch) only, so earlier batches are not built. With
+        subword dropout, each epoch starts with tokenizing all texts again.
 
         Args:
-            first_step: Number of steps, over all epochs, already taken.
+            first_step: Number of steps to skip, over all epochs.
 
         Returns:
             A dataset of `((source_ids, target_in), target_out)`, int32, padded with 0 to the
-            longest of the batch: source_ids [B, S]; target_in [B, T], which starts with <s>;
-            target_out [B, T], which ends with </s>. Pointers and guides, where there are any, are
-            further inputs, float32 [B, T, S].
+            longest text of the batch: source_ids [B, S]; target_in [B, T], which starts with <s>;
+            target_out [B, T], which ends with </s>. Pointers and guides, if any, are further
+            inputs, float32 [B, T, S].
 
         Raises:
             ValueError: If `first_step` is negative.
@@ -180,32 +168,42 @@ class PairBatches:
         return stream.apply(endless).prefetch(_READY_BATCHES)
 
     def once(self) -> tf.data.Dataset:
-        """Returns every pair once, in order of length: the finite dataset for validation.
+        """Return a finite dataset that has every pair once, ordered by length, for validation.
 
         Returns:
-            A dataset of elements like those of `stream`; `steps_per_epoch` of them, or about as
-            many where `batch_tokens` is set, because the cuts of this order are others.
+            A dataset of `steps_per_epoch` batches like those of `stream`. With `batch_tokens`, the
+            number of batches can differ a little, because pairs are ordered differently.
         """
         order, bounds = tf.constant(self._by_length), self._bounds_by_length
         steps = tf.data.Dataset.range(len(bounds) - 1)
         batches = steps.map(lambda step: self._build_batch(self._sides, order, bounds, step))
         return batches.prefetch(_READY_BATCHES)
 
+    def _kept_alignments(self, **alignments: Sequence[Guide] | None) -> list[list[Guide]]:
+        """Check the number of items in each kind of alignment, and keep those of kept pairs."""
+        for name, given in alignments.items():
+            if given is not None and len(given) != len(self.kept):
+                raise ValueError(
+                    f"`{name}` must have one item for each of the {len(self.kept)} pairs. "
+                    f"Received: {len(given)}."
+                )
+        return [[*compress(given, self.kept)] for given in alignments.values() if given is not None]
+
     def _cut(self, lengths: Ints, ranks: Ints) -> Ints:
-        """Where batches begin, in the order of the ranks, and where the last one ends."""
+        """Return the index where each batch begins in the order of ranks, and the final end."""
         if self.batch_tokens:
             return cut_by_tokens(lengths, ranks, self.batch_tokens)
         return cut_by_pairs(len(ranks), self.batch_size)
 
     def _plan(self, epoch: int) -> tuple[Ints, Ints]:
-        """Returns an epoch's order of pairs, which the batches cut, and its order of batches."""
+        """Return an epoch's order of pairs, which is cut into batches, and its order of batches."""
         rng = np.random.default_rng([self.seed, int(epoch)])
         shuffled = rng.permutation(len(self._ranks))
         order = shuffled[np.argsort(self._ranks[shuffled], kind="stable")]
         return order, rng.permutation(self.steps_per_epoch)
 
     def _sides_of(self, epoch: tf.Tensor) -> tuple[SequenceTensors, SequenceTensors]:
-        """Sources and targets as an epoch reads them."""
+        """Return the sources and targets of an epoch, tokenized again under subword dropout."""
 
         def sample(side: int) -> SequenceTensors:
             sampling = self._sampling[side]
@@ -213,7 +211,7 @@ class PairBatches:
                 return self._sides[side]
 
             def draw(epoch: int) -> tuple[Ints, Ints]:
-                # sentencepiece takes 32 bits, and none of them all ones.
+                # sentencepiece accepts 32 bits, but not 32 ones.
                 rng = np.random.default_rng([self.seed, int(epoch), side])
                 return sampling.draw(int(rng.integers(2**31)))
 
@@ -237,3 +235,9 @@ class PairBatches:
         shape = tf.shape(target_in)[1], tf.shape(source_ids)[1]
         alignments = [given.matrices(rows, shape) for given in self._alignments]
         return (source_ids, target_in, *alignments), target_out
+
+
+def _check_at_least(least: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}.")

@@ -1,4 +1,4 @@
-"""Which source token an unknown target token stands for: what a model that copies learns from."""
+"""Pointers: links from unknown target tokens to equal source tokens, for models that copy."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..recipe.sections import TextConfig
 def find_pointers(
     config: TextConfig, codec: TextCodec, pairs: Sequence[Pair]
 ) -> list[Links] | None:
-    """For each pair the links of unknown target tokens with the source tokens that equal them.
+    """Return links between the unknown target tokens of each pair and equal source tokens.
 
     Args:
-        config: the recipe's section.
-        codec: its tokenizers.
+        config: the recipe's `[text]` section.
+        codec: the tokenizers.
         pairs: the pairs.
 
     Returns:
-        Pairs of a source token's and a target token's position. `None` where nothing
-        is linked, or subwords are cut anew every epoch.
+        For each pair, the positions (source, target) of linked tokens. `None` if there is no link
+        at all, or subword dropout changes the positions in every epoch.
     """
     if config.source_subword_dropout or config.target_subword_dropout:
         return None
@@ -35,7 +35,7 @@ def find_pointers(
 def _point(codec: TextCodec, pair: Pair) -> Links:
     source, target = pair
     ids = codec.target.encode(target)
-    unknown = [place for place, token in enumerate(ids) if token == UNKNOWN_ID]
+    unknown = [position for position, id_ in enumerate(ids) if id_ == UNKNOWN_ID]
     if not unknown:
         return frozenset()
     words, target_words = codec.source.split(source), codec.target.split(target)

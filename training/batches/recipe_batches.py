@@ -17,11 +17,11 @@ from .pointers import find_pointers
 from .sequences import Guide
 
 VALIDATION_ROWS = 256
-"""Largest number of held-out pairs in a batch."""
+"""Most held-out pairs in a batch."""
 
 
 def training_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> PairBatches:
-    """Returns the batches of the training pairs, with the alignments that training goes by.
+    """Return the batches of the training pairs, with the pointers and guides of the recipe.
 
     Raises:
         InputError: If no pair is within the recipe's limits, or an alignment does not fit a pair.
@@ -40,22 +40,22 @@ def training_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) ->
 
 
 def validation_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> PairBatches:
-    """Returns the batches of the held-out pairs, with pointers as in training but no guides.
+    """Return the batches of the held-out pairs, with pointers but without guides.
 
-    Where the recipe guides there are no pointers either: the model takes the last matrix it is
-    given for the guide.
+    With guided alignment there are no pointers either, because the model would use the last matrix
+    as the guide.
 
     Raises:
         InputError: If no pair is within the recipe's limits.
     """
-    points = recipe.model.copying and not recipe.training.guided_alignment
+    has_pointers = recipe.model.copying and not recipe.training.guided_alignment
     longest = max(recipe.data.max_source_length, recipe.data.max_target_length)
     return make_batches(
         recipe,
         codec,
         pairs,
         batch_size=min(VALIDATION_ROWS, max(1, BATCH_TOKENS // longest)),
-        pointers=find_pointers(recipe.text, codec, pairs) if points else None,
+        pointers=find_pointers(recipe.text, codec, pairs) if has_pointers else None,
         noun="held-out pairs",
     )
 
@@ -63,7 +63,7 @@ def validation_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) 
 def make_batches(
     recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair], *, batch_size: int, **options: Any
 ) -> PairBatches:
-    """Returns batches of `pairs` within the recipe's limits; options are those of `PairBatches`."""
+    """Return batches of the pairs within the recipe's limits; `options` are for `PairBatches`."""
     return PairBatches(
         pairs,
         codec.source,
@@ -80,7 +80,9 @@ def make_batches(
 def _read_guides(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> list[Guide]:
     if recipe.text.source_subword_dropout or recipe.text.target_subword_dropout:
         raise InputError(
-            "`training.guided_alignment` needs text.source_subword_dropout=0 and "
-            "text.target_subword_dropout=0, because links are to pieces that stay the same."
+            "`training.guided_alignment` requires text.source_subword_dropout=0 and "
+            "text.target_subword_dropout=0, because links need the same subwords in every epoch. "
+            f"Received: {recipe.text.source_subword_dropout} and "
+            f"{recipe.text.target_subword_dropout}."
         )
     return read_guides(recipe.data, recipe.seed, codec, pairs)

@@ -1,4 +1,4 @@
-"""Many sequences of ids in two arrays, those that are cut anew every epoch, and links of pairs."""
+"""Compact storage of many id sequences and of the alignments of pairs, and subword sampling."""
 
 from __future__ import annotations
 
@@ -18,45 +18,47 @@ from .bucketing import Ints
 
 Weights = npt.NDArray[np.float32]
 Guide = Links | Weights
-"""How a pair is aligned: links between tokens, or weights `[T, S]`."""
+"""The alignment of a pair: links between tokens, or weights `[T, S]`."""
 
 
 class Sequences:
-    """Ids of many sequences, end to end: a tenth of the memory of a list of lists."""
+    """Many id sequences in one flat array, with a tenth of the memory of a list of lists."""
 
     def __init__(self) -> None:
-        """Begins without any."""
+        """Create an empty collection."""
         self.ids = array("i")
         self.lengths = array("q")
 
     def append(self, ids: list[int]) -> None:
-        """Adds one sequence."""
+        """Add one sequence."""
         self.ids.extend(ids)
         self.lengths.append(len(ids))
 
     def to_arrays(self) -> tuple[Any, Ints]:
-        """All ids, int32, and where each sequence ends, after a 0."""
+        """Return all ids, int32, and a 0 followed by the end of each sequence."""
         return np.asarray(self.ids), np.cumsum([0, *self.lengths])
 
     def to_tensors(self) -> SequenceTensors:
-        """The same as tensors, of which batches are built."""
+        """Return the same as tensors, from which batches are built."""
         return SequenceTensors(*map(tf.constant, self.to_arrays()))
 
 
 class Sampling:
-    """The texts of one side, to be cut into other subwords every epoch."""
+    """The texts of one side, which are split into different subwords in every epoch."""
 
     def __init__(self, tokenizer: Tokenizer, dropout: float) -> None:
-        """Checks that the tokenizer has merges to drop."""
+        """Check that the tokenizer has BPE merges, which dropout can skip."""
         if not isinstance(tokenizer, SubwordTokenizer):
-            raise ValueError(f"`subword_dropout` needs subwords. Received: {tokenizer.name!r}.")
+            raise ValueError(
+                f"`subword_dropout` requires a subword tokenizer. Received: {tokenizer.name!r}."
+            )
         if tokenizer.model_type != "bpe":
-            raise ValueError(f"`subword_dropout` needs BPE. Received: {tokenizer.model_type!r}.")
+            raise ValueError(f"`subword_dropout` requires BPE. Received: {tokenizer.model_type!r}.")
         self.texts: list[str] = []
         self._tokenizer, self._dropout = tokenizer, dropout
 
     def draw(self, seed: int) -> tuple[Any, Ints]:
-        """The arrays of `Sequences` of all texts, cut by a seed."""
+        """Return the arrays of `Sequences` for all texts, split with the given seed."""
         sequences = Sequences()
         for ids in self._tokenizer.encode_with_dropout(self.texts, self._dropout, seed):
             sequences.append(ids)
@@ -64,13 +66,20 @@ class Sampling:
 
 
 class SequenceTensors(NamedTuple):
-    """All ids, and where each sequence ends, after a 0."""
+    """Many id sequences as tensors: all ids, and a 0 followed by the end of each sequence."""
 
     ids: tf.Tensor
     ends: tf.Tensor
 
     def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the ids of some sequences and where they are real, both [B, longest of them]."""
+        """Return the padded ids of some sequences, and a mask that is True at real tokens.
+
+        Args:
+            rows: indices of the sequences, `[B]`.
+
+        Returns:
+            Ids and mask, both `[B, L]`, where L is the length of the longest sequence.
+        """
         starts = tf.gather(self.ends, rows)[:, tf.newaxis]
         lengths = tf.gather(self.ends, rows + 1)[:, tf.newaxis] - starts
         positions = tf.range(tf.reduce_max(lengths))
@@ -80,7 +89,7 @@ class SequenceTensors(NamedTuple):
 
 
 class GuideTensors(NamedTuple):
-    """Alignments of all pairs: what is not zero in each, and where each pair's end, after a 0."""
+    """The alignments of all pairs: nonzero weights, and a 0 followed by the end of each pair."""
 
     places: tf.Tensor  # [L, 2]: target step, source step
     weights: tf.Tensor  # [L]
@@ -88,7 +97,7 @@ class GuideTensors(NamedTuple):
 
     @classmethod
     def of(cls, guides: Sequence[Guide]) -> GuideTensors:
-        """Tensors of the links or the weights of each pair."""
+        """Return the tensors for the links or the weights of each pair."""
         places, weights, ends = array("i"), array("f"), [0]
         for guide in guides:
             for target, source, weight in _entries(guide):
@@ -99,7 +108,12 @@ class GuideTensors(NamedTuple):
         return cls(steps, tf.constant(weights, tf.float32), tf.constant(ends, tf.int64))
 
     def matrices(self, rows: tf.Tensor, shape: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """Weights `[B, T, S]` of some pairs, for `shape` `(T, S)`."""
+        """Return the weights `[B, T, S]` of some pairs.
+
+        Args:
+            rows: indices of the pairs, `[B]`.
+            shape: target steps T and source steps S.
+        """
         first, end = tf.gather(self.ends, rows), tf.gather(self.ends, rows + 1)
         found = tf.ragged.range(first, end)
         row = tf.cast(found.value_rowids(), "int32")[:, tf.newaxis]

@@ -1,1 +1,1 @@
-"""Keras callbacks: validate, keep the best, stop, average, show progress, write checkpoints."""
+"""Keras callbacks that validate, keep the best model, stop, average, report and checkpoint."""

@@ -1,7 +1,7 @@
-"""Averages of the weights over training, which are validated and kept in place of the last ones.
+"""Averages of the weights over training, which are validated and kept instead of the weights.
 
-Keras's `SwapEMAWeights` swaps by adding and subtracting, which rounds the weights that training
-goes on with, and leaves the average in the model while a checkpoint is written.
+Keras's `SwapEMAWeights` is not used because it swaps by adding and subtracting, which rounds the
+weights that training continues with, and because checkpoints would get the average.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ Weights = list[npt.NDArray[np.float32]]
 
 
 def with_average(
-    judged: Sequence[keras.callbacks.Callback], config: TrainingConfig, run: RunFolder
+    evaluating: Sequence[keras.callbacks.Callback], config: TrainingConfig, run: RunFolder
 ) -> list[keras.callbacks.Callback]:
-    """Callbacks that see the average the recipe asks for, between those that put and undo it.
+    """Return the callbacks, between one that sets the recipe's average and one that undoes it.
 
     Args:
-        judged: what validates and keeps.
-        config: the recipe's section.
-        run: the run folder, with the checkpoints that a resumed average begins with.
+        evaluating: the callbacks that validate and keep the averaged model.
+        config: the recipe's `[training]` section.
+        run: the run folder, with the checkpoints from which a resumed average starts.
     """
     if not config.ema and config.average_last == 1:
-        return list(judged)
+        return list(evaluating)
     average = MovingAverage() if config.ema else AverageOfLast(run, config.average_last)
-    return [average, *judged, _UndoAverage(average)]
+    return [average, *evaluating, _UndoAverage(average)]
 
 
 class _Average(keras.callbacks.Callback):
-    """Puts an average of the weights in their place while the model is judged."""
+    """Base class that replaces the weights by an average while the model is evaluated."""
 
     def put(self) -> None:
-        """Sets the model's trainable weights to their average."""
+        """Set the model's trainable weights to their average."""
         raise NotImplementedError
 
     def undo(self) -> Weights:
-        """Gives the model its own weights back and returns them."""
+        """Restore the model's own weights, and return them."""
         own = self._own
         for variable, value in zip(self.model.trainable_variables, own, strict=True):
             variable.assign(value)
@@ -58,15 +58,15 @@ class _Average(keras.callbacks.Callback):
         self.put()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Before fit's own validation."""
+        """Set the average before fit computes the held-out loss."""
         self._swap()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """After it."""
+        """Restore the weights after fit has computed the held-out loss."""
         self.undo()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Before ours; `_UndoAverage` stands behind it."""
+        """Set the average for the callbacks up to `_UndoAverage`, which restores the weights."""
         self._swap()
 
 
@@ -74,7 +74,7 @@ class MovingAverage(_Average):
     """The exponential moving average that the optimizer keeps (`use_ema`)."""
 
     def put(self) -> None:
-        """As Keras does at the end of a fit."""
+        """Set the weights to the optimizer's average, as Keras does at the end of a fit."""
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
 
@@ -82,8 +82,8 @@ class AverageOfLast(_Average):
     """The mean of the weights at the last validations (Vaswani et al. 2017, section 6.1).
 
     Args:
-        run: the run folder; the checkpoints that stand there are the first of the mean.
-        count: how many of them at most, at least 2.
+        run: the run folder. If it has checkpoints, the mean starts with their weights.
+        count: most validations in the mean, at least 2.
 
     Reference:
         https://arxiv.org/abs/1706.03762
@@ -97,13 +97,15 @@ class AverageOfLast(_Average):
             self.earlier.append([keras.ops.convert_to_numpy(variable) for variable in variables])
 
     def put(self) -> None:
-        """The mean of the earlier weights and the present ones."""
-        every = zip(*self.earlier, self._own, strict=True)
-        for variable, values in zip(self.model.trainable_variables, every, strict=True):
+        """Set the weights to the mean of the earlier and the current ones."""
+        weights = zip(*self.earlier, self._own, strict=True)
+        for variable, values in zip(self.model.trainable_variables, weights, strict=True):
             variable.assign(np.mean(values, axis=0))
 
 
 class _UndoAverage(keras.callbacks.Callback):
+    """Restores the weights after the callbacks that evaluate the average."""
+
     def __init__(self, average: _Average) -> None:
         super().__init__()
         self.average = average

@@ -1,4 +1,4 @@
-"""Saves what a killed run needs to be resumed."""
+"""The callback that saves checkpoints, from which a killed run is resumed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: the run folder.
-        keep: how many checkpoints stay; what averages the last ones needs as many.
-        codec: the tokenizers, whose fingerprint the checkpoints keep.
+        keep: number of checkpoints to keep; `AverageOfLast` needs as many as it averages.
+        codec: the tokenizers, whose fingerprint is saved in the checkpoints.
     """
 
     def __init__(self, folder: RunFolder, keep: int = 1, codec: TextCodec | None = None) -> None:
@@ -28,7 +28,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.codec = codec
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the checkpoint in one piece, then drops what is too old."""
+        """Save the checkpoint, then remove checkpoints that are too old."""
         path = self.folder.checkpoint(epoch + 1)
         save_model(self.model, path, include_optimizer=True, codec=self.codec)
         self.folder.drop_checkpoints(keep=self.keep)

@@ -1,4 +1,4 @@
-"""Stops a training run that diverges, before anything of it is kept."""
+"""The callback that stops a diverging run before its weights are saved."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
 
 EXPLODED = 5.0
-"""Factor on the loss of uniform predictions above which a mean loss means divergence."""
+"""A mean loss above this many times the loss of uniform predictions counts as divergence."""
 
 
 class DivergedError(InputError):
-    """An error about a training run whose loss or weights have become useless."""
+    """An error about a training run whose loss or weights have diverged."""
 
 
 class StopDiverged(keras.callbacks.Callback):
-    """Raises an error as soon as training diverges; what was kept before stays as it is.
+    """Raises an error as soon as training diverges. Files that were saved before stay unchanged.
 
-    Training has diverged where the loss of a step or a weight before validation is not a finite
-    number, where the held-out loss is NaN, or where the mean loss between two validations exceeds
-    five times `log V`, the cross-entropy of a model that finds all `V` target tokens equally
-    likely. Regularisation is allowed for: the squared norm under `training.l2`, and as much again
-    for each unit of `training.guided_alignment` and `training.coverage_loss`.
+    Training has diverged if the loss of a step or, at a validation, a weight is not finite, if the
+    held-out loss is NaN, or if the mean loss of a validation interval exceeds five times `log V`,
+    the cross-entropy of uniform predictions over `V` target tokens. Each unit of
+    `training.guided_alignment` and `training.coverage_loss` raises this limit by another five times
+    `log V`, and `training.l2` raises it by the penalty on the weights.
 
-    It must come before all callbacks that validate, save or log.
+    This callback must come before all callbacks that validate, save or log.
 
     Args:
         run: The run folder.
-        config: The recipe's training section.
+        config: The recipe's `[training]` section.
         vocabulary_size: Number of target tokens `V`.
         plan: The length of the run.
 
@@ -61,31 +61,31 @@ class StopDiverged(keras.callbacks.Callback):
         self._norm = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Computes the squared norm of the weights, if the loss includes it."""
+        """Compute the squared norm of the weights, if the loss includes it."""
         self._first = epoch * self.plan.interval
         self._norm = self._squared_norm()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks the loss; Keras gives the mean so far, in which one bad step stays."""
+        """Check the loss. It is the mean so far, so one step that is not finite shows in it."""
         self._step = self._first + batch + 1
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             self._fail(f"the loss is not a finite number ({loss})")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks the weights and the mean loss of the validation interval."""
+        """Check the weights and the mean loss of the validation interval."""
         if not has_finite_weights(self.model):
             self._fail("a weight of the model is not a finite number")
         if math.isnan((logs or {}).get("val_loss", 0.0)):
-            self._fail("the held-out loss is not a number (nan)")
+            self._fail("the held-out loss is nan")
         loss = float((logs or {}).get("loss", 0.0))
         weight = 1 + self.config.guided_alignment + self.config.coverage_loss
-        most = EXPLODED * weight * self.uniform
-        most += self.config.l2 * max(self._norm, self._squared_norm())
-        if loss > most:
+        limit = EXPLODED * weight * self.uniform
+        limit += self.config.l2 * max(self._norm, self._squared_norm())
+        if loss > limit:
             self._fail(
-                f"the mean loss, {loss:.4g}, is over {most:.4g}, far above the {self.uniform:.3g} "
-                "of a model that knows nothing"
+                f"the mean loss, {loss:.4g}, exceeds the limit of {limit:.4g}, while uniform "
+                f"predictions have a loss of {self.uniform:.3g}"
             )
 
     def _squared_norm(self) -> float:
@@ -95,19 +95,19 @@ class StopDiverged(keras.callbacks.Callback):
         arrays = [keras.ops.convert_to_numpy(matrix) for matrix in matrices]
         return float(sum(np.sum(np.square(array, dtype="float64")) for array in arrays))
 
-    def _fail(self, what: str) -> None:
+    def _fail(self, problem: str) -> None:
         epoch = (self._step - 1) // self.plan.steps_per_epoch + 1
         raise DivergedError(
-            f"training diverged in epoch {epoch}, step {self._step}: {what}. {self._advice()}"
+            f"training diverged in epoch {epoch}, step {self._step}: {problem}. {self._advice()}"
         )
 
     def _advice(self) -> str:
         config, path = self.config, self.run.path
-        clip = "" if config.clip_norm else " or set training.clip_norm (now 0, no limit)"
+        clip = "" if config.clip_norm else " or set training.clip_norm (now 0, no clipping)"
         lower = f"Lower training.learning_rate (now {config.learning_rate:g}){clip}"
         if (path / MODEL_FILE).is_file():
             return (
-                f"The best model before that is kept in {path}; --resume keeps the settings, and "
+                f"The best earlier model is kept in {path}. --resume uses the same settings and "
                 f"would diverge again. {lower}, and start a new run in another folder."
             )
-        return f"There is no model yet. {lower}, and start again with --overwrite ({path})."
+        return f"No model has been saved. {lower}, and start again with --overwrite ({path})."

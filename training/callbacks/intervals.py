@@ -1,4 +1,4 @@
-"""Sets what changes from one validation interval to the next: noise, sampling rate, step count."""
+"""Callbacks that set dropout seeds, the sampling rate and the step count of each interval."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..recipe.sections import TrainingConfig
 
 
 class SeedDropout(keras.callbacks.Callback):
-    """Seeds every epoch's dropout from the recipe's seed and the epoch alone.
+    """Seeds the dropout of every epoch from the recipe's seed and the number of the epoch.
 
-    Keras keeps the state of its random numbers in variables that it does not save, so that a
-    resumed run would go on with other noise.
+    Keras keeps the state of its random generators in variables that it does not save, so without
+    this callback a resumed run would draw other dropout masks.
 
     Args:
         seed: the recipe's seed.
@@ -25,7 +25,7 @@ class SeedDropout(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Sets the state of each of the model's generators, two words of 32 bits."""
+        """Set the state of each random generator of the model, two words of 32 bits."""
         variables = self.model.non_trainable_variables
         states = [variable for variable in variables if variable.name == "seed_generator_state"]
         words = np.random.SeedSequence([self.seed, epoch]).generate_state(2 * len(states))
@@ -34,11 +34,11 @@ class SeedDropout(keras.callbacks.Callback):
 
 
 class RaiseSampling(keras.callbacks.Callback):
-    """Raises scheduled sampling's rate in a straight line, a validation interval at a time.
+    """Raises the rate of scheduled sampling linearly, once per validation interval.
 
     Args:
-        config: the recipe's last rate, and the steps until then.
-        steps: steps of one of fit's epochs.
+        config: the recipe's `[training]` section, with the final rate and the steps up to it.
+        steps: training steps per validation interval.
     """
 
     def __init__(self, config: TrainingConfig, steps: int) -> None:
@@ -47,17 +47,17 @@ class RaiseSampling(keras.callbacks.Callback):
         self.steps = steps
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Sets the model's rate by how many steps it has taken."""
+        """Set the model's rate according to the steps done so far."""
         rise = self.config.scheduled_sampling_steps
         risen = min(1.0, epoch * self.steps / rise) if rise else 1.0
         self.model.sampler.rate.assign(self.config.scheduled_sampling * risen)
 
 
 class CountSteps(keras.callbacks.Callback):
-    """Logs as `step` how many batches the model has seen.
+    """Logs the number of training steps so far as `step`.
 
     Args:
-        steps: steps of one of fit's epochs.
+        steps: training steps per validation interval.
     """
 
     def __init__(self, steps: int) -> None:
@@ -65,6 +65,6 @@ class CountSteps(keras.callbacks.Callback):
         self.steps = steps
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Adds the number to `logs` for all later callbacks."""
+        """Add the number to `logs` for all later callbacks."""
         if logs is not None:
             logs["step"] = (epoch + 1) * self.steps

@@ -1,8 +1,8 @@
-"""What watches the held-out metric: keeping the best, stopping early, smaller steps on a plateau.
+"""Callbacks that depend on the held-out metric: keep the best, stop early, lower the learning rate.
 
-All of them begin with what `metrics.csv` has, so that a resumed run decides as an uninterrupted
-one. Keras's own callbacks forget what they have seen when a run is killed, and keep NaN as the best
-value for ever where it comes first.
+All of them start with the values in `metrics.csv`, so that a resumed run decides like an
+uninterrupted one. Keras's own callbacks lose these values when a run is killed, and if the first
+value is NaN, they treat it as the best forever.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ..run.run_folder import RunFolder
 
 
 class MetricWatcher(keras.callbacks.Callback):
-    """Has all values of the held-out metric so far, signed so that more is better.
+    """Base class that collects the held-out metric, with its sign set so that higher is better.
 
     Args:
         run: the run folder.
         monitor: the metric's name in the logs.
-        higher_is_better: whether more of the metric is better.
+        higher_is_better: whether a higher value of the metric is better.
     """
 
     def __init__(self, run: RunFolder, monitor: str, *, higher_is_better: bool = True) -> None:
@@ -35,11 +35,11 @@ class MetricWatcher(keras.callbacks.Callback):
         self.values = [self._signed(value) for value in run.values(monitor)]
 
     def _signed(self, value: float) -> float:
-        # NaN compares as neither better nor worse, and would stay the best for ever.
+        # Every comparison with NaN is false, so NaN would stay the best value forever.
         return float("-inf") if math.isnan(value) else self._sign * value
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Takes note of the metric, where something is held out."""
+        """Add the metric to the values, if pairs are held out."""
         value = (logs or {}).get(self.monitor)
         if value is not None:
             self.values.append(self._signed(value))
@@ -48,14 +48,14 @@ class MetricWatcher(keras.callbacks.Callback):
 class KeepBest(MetricWatcher):
     """Saves the translator whenever the held-out metric reaches a new best.
 
-    Of equal values the one with the lowest held-out loss is the best: a metric that stays at 0 or
-    1 tells nothing, the loss does.
+    Of equal values, the one with the lowest held-out loss is the best, because a metric that stays
+    at 0 or 1 cannot distinguish models.
 
     Args:
         run: the run folder.
         monitor: the metric's name in the logs.
         translator: the model in training, with its tokenizers.
-        **options: as `MetricWatcher` takes them.
+        **options: further arguments of `MetricWatcher`.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class KeepBest(MetricWatcher):
         self._losses = [_loss_of(row) for row in run.metrics() if monitor in row]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves if this epoch is the best; every epoch is, where nothing is held out."""
+        """Save if this epoch is the best. Save every epoch if no pairs are held out."""
         before = self._best()
         super().on_epoch_end(epoch, logs)
         if self.values:
@@ -81,19 +81,19 @@ class KeepBest(MetricWatcher):
 
 
 def _loss_of(logs: Mapping[str, float]) -> float:
-    """The held-out loss, 0 where there is none, and infinite where it is not a number."""
+    """Return the held-out loss, 0 if there is none, and infinity instead of NaN."""
     loss = logs.get("val_loss", 0.0)
     return float("inf") if math.isnan(loss) else loss
 
 
 class StopEarly(MetricWatcher):
-    """Stops where the held-out metric has not improved for long.
+    """Stops training when the held-out metric has not improved for a number of validations.
 
     Args:
         run: the run folder.
         monitor: the metric's name in the logs.
-        patience: how many validations in a row may be without a new best; at least 1.
-        **options: as `MetricWatcher` takes them.
+        patience: validations in a row without a new best after which training stops; at least 1.
+        **options: further arguments of `MetricWatcher`.
     """
 
     def __init__(self, run: RunFolder, monitor: str, patience: int, **options: bool) -> None:
@@ -102,25 +102,25 @@ class StopEarly(MetricWatcher):
 
     @property
     def is_over(self) -> bool:
-        """Whether the patience is at an end."""
+        """Whether the last `patience` validations brought no new best."""
         values = self.values
         return bool(values) and len(values) - 1 - values.index(max(values)) >= self.patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Ends the fit, once the patience is at an end."""
+        """Stop training if the last `patience` validations brought no new best."""
         super().on_epoch_end(epoch, logs)
         if self.is_over:
             self.model.stop_training = True
 
 
 class LowerOnPlateau(MetricWatcher):
-    """Multiplies the step size by a factor wherever the held-out metric stopped improving.
+    """Multiplies the learning rate by a factor whenever the held-out metric stops improving.
 
     Args:
         run: the run folder.
         monitor: the metric's name in the logs.
-        config: the recipe's step size, its factor and its patience.
-        **options: as `MetricWatcher` takes them.
+        config: the recipe's `[training]` section, with the learning rate, factor and patience.
+        **options: further arguments of `MetricWatcher`.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class LowerOnPlateau(MetricWatcher):
 
     @property
     def plateaus(self) -> int:
-        """How many there were so far; the patience begins anew after each."""
+        """The number of plateaus so far. Counting validations starts again after each."""
         best, waited, found = float("-inf"), 0, 0
         for value in self.values:
             waited = 0 if value > best else waited + 1
@@ -141,6 +141,6 @@ class LowerOnPlateau(MetricWatcher):
         return found
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Sets the step size."""
+        """Set the learning rate according to the plateaus so far."""
         rate = self.config.learning_rate * self.config.plateau_factor**self.plateaus
         self.model.optimizer.learning_rate = rate

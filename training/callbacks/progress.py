@@ -1,4 +1,4 @@
-"""Shows the progress of training: the current step, the time left and the best epoch."""
+"""Reports of training progress: the current step, the time left and the best epoch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
 
 REPORT_EVERY = 60.0
-"""Seconds between the lines that are printed between validations, if there is no terminal."""
+"""Seconds between progress lines within a validation interval, if there is no terminal."""
 
 
 class TimeLeft:
-    """An estimate of the time left, from the time of the steps so far.
+    """An estimate of the time left, from the mean time of the steps so far.
 
     Args:
         plan: The length of the run.
-        clock: Tells the time in seconds.
+        clock: A function that returns the time in seconds.
     """
 
     def __init__(self, plan: TrainingPlan, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,33 +36,33 @@ class TimeLeft:
         self._begun: float | None = None
 
     def start(self, step: int) -> None:
-        """Starts the clock, unless it was started before.
+        """Start the clock, unless it is running already.
 
         Args:
-            step: Steps that an earlier session has taken.
+            step: Number of steps in earlier sessions of the run.
         """
         if self._begun is None:
             self._first, self._begun = step, self.clock()
 
     def seconds(self, step: int) -> float | None:
-        """Return the seconds left after a step; None before the first one of this session."""
+        """Return the seconds left after a step; None before the first step of this session."""
         if self._begun is None or step <= self._first:
             return None
-        a_step = (self.clock() - self._begun) / (step - self._first)
-        return a_step * (self.plan.steps - step)
+        seconds_per_step = (self.clock() - self._begun) / (step - self._first)
+        return seconds_per_step * (self.plan.steps - step)
 
     def words(self, step: int) -> str:
-        """Return the time left in words; empty where it is not known or nothing is left."""
+        """Return the time left in words, or "" if it is unknown or the run is over."""
         left = self.seconds(step)
         return f"about {format_seconds(left)} left" if left else ""
 
 
 class LogProgress(keras.callbacks.Callback):
-    """Prints a line after every validation, and one a minute between validations.
+    """Prints a line after every validation, and every minute between validations.
 
     Args:
         plan: The length of the run.
-        clock: Tells the time in seconds.
+        clock: A function that returns the time in seconds.
     """
 
     def __init__(self, plan: TrainingPlan, clock: Callable[[], float] = time.monotonic) -> None:
@@ -74,20 +74,20 @@ class LogProgress(keras.callbacks.Callback):
         self._step = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes when the validation interval begins."""
+        """Store when the validation interval begins."""
         self._step = epoch * self.plan.interval
         self.left.start(self._step)
         self._begun = self._last = self._clock()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Prints where the run is, if nothing was printed for a minute."""
+        """Print the current step and loss, if nothing was printed for a minute."""
         if self._clock() - self._last < REPORT_EVERY:
             return
         step = self._step + batch + 1
         self._print(step, {"loss": (logs or {}).get("loss", float("nan"))})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Prints all metrics and how long the validation interval took."""
+        """Print all metrics and the time that the validation interval took."""
         values = {name: value for name, value in (logs or {}).items() if name != "step"}
         step = self._step + self.plan.interval
         self._print(step, values, f"{format_seconds(self._clock() - self._begun)}")
@@ -100,7 +100,7 @@ class LogProgress(keras.callbacks.Callback):
 
 
 class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
-    """Keras's progress bar for a terminal, which counts the recipe's epochs and not fit's.
+    """Keras's progress bar for a terminal, with the recipe's epochs instead of fit's epochs.
 
     Args:
         plan: The length of the run.
@@ -112,23 +112,23 @@ class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
         self.left = TimeLeft(plan)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Prints where the run is and starts a bar."""
+        """Print the next step to validate at and the time left, and start a bar."""
         done = epoch * self.plan.interval
         self.left.start(done)
         now = self.plan.epoch(done + self.plan.interval)
         heading = f"to epoch {now} of {self.plan.epochs}, step {done + self.plan.interval:,}"
         _print_line(", ".join(filter(None, (heading, self.left.words(done)))))
-        self.epochs = 1  # with more of them Keras prints a heading of its own
+        self.epochs = 1  # with more epochs, Keras would print its own heading
         super().on_epoch_begin(epoch, logs)
 
 
 def make_progress(plan: TrainingPlan) -> keras.callbacks.Callback:
-    """Return the callback that shows progress: a bar on a terminal, else lines."""
+    """Return the callback that shows progress: a bar on a terminal, otherwise lines."""
     return ShowProgress(plan) if sys.stdout.isatty() else LogProgress(plan)
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a time in words.
+    """Return a duration in words.
 
     Example:
         >>> format_seconds(59.6), format_seconds(150), format_seconds(3900)
@@ -141,10 +141,10 @@ def format_seconds(seconds: float) -> str:
 
 
 def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) -> str:
-    """Return in a sentence which epoch's model is kept, and why the run ended.
+    """Return a message that says which epoch's model is kept, and why training ended early.
 
     Args:
-        config: The recipe's section.
+        config: The recipe's `[training]` section.
         run: The run folder.
         plan: The planned length of the run.
     """
@@ -160,14 +160,14 @@ def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) ->
     message = f"The best {monitor}, {value}, was reached after epoch {begun}; this model is kept."
     if best is not first:
         message = (
-            f"The best {monitor}, {value}, was reached first after epoch {begun}; the model after "
-            f"epoch {when} is kept, which reached it too and has a lower held-out loss."
+            f"The best {monitor}, {value}, was first reached after epoch {begun}; the model after "
+            f"epoch {when} is kept, because it has the same value and a lower held-out loss."
         )
-    if len(rows) < plan.intervals:
+    if _step(rows[-1], plan) < plan.steps:
         message += (
-            f" Training stopped after epoch {last} of {plan.epochs}: "
-            f"training.patience={config.patience} validations after epoch {begun} without "
-            "a better value; an equal one is not better."
+            f" Training stopped after epoch {last} of {plan.epochs} "
+            f"(training.patience={config.patience}), because no value after epoch {begun} was "
+            "better; an equal value is not better."
         )
     return message
 
@@ -177,6 +177,6 @@ def _step(row: Mapping[str, float], plan: TrainingPlan) -> float:
 
 
 def _print_line(line: str) -> None:
-    """Print a line; an error names standard output, not the run folder."""
+    """Print a line, with errors that name standard output instead of the run folder."""
     with errors_of_writing("standard output"):
         print(line, flush=True)

@@ -1,7 +1,7 @@
-"""The callbacks of a run, in the order in which they work.
+"""The callbacks of a run, in the order in which they are called.
 
-Fit's epoch, as all callbacks count it, is one validation interval: an epoch of the data, or as many
-steps as the recipe's `validate_every` says.
+What Keras calls an epoch is one validation interval in all callbacks: one pass over the training
+pairs, or `training.validate_every` steps.
 """
 
 from __future__ import annotations
@@ -38,33 +38,33 @@ def make_callbacks(
     *,
     tokens_per_step: float,
 ) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks of a run; each sees the metrics of those before it.
+    """Return the callbacks of a run. Each of them gets the metrics of those before it.
 
     Args:
-        config: the recipe's section.
+        config: the recipe's `[training]` section.
         seed: the recipe's seed.
         run: the run folder.
         translator: the model in training, with its tokenizers.
-        held_out: the pairs to validate on, none over the recipe's limits of length.
+        held_out: the pairs to validate on, all within the recipe's length limits.
         plan: the length of the run.
-        tokens_per_step: target tokens of a batch on average, padding not counted.
+        tokens_per_step: mean number of target tokens per batch, without padding.
 
     Raises:
         InputError: if `metrics.csv` or `times.csv` in the run folder is damaged.
     """
     monitor, more = f"val_{config.metric}", higher_is_better(config.metric)
-    judged: list[keras.callbacks.Callback] = [
+    evaluating: list[keras.callbacks.Callback] = [
         KeepBest(run, monitor, translator, higher_is_better=more)
     ]
     if held_out:
-        judged.insert(0, Validate(translator, held_out, config.metric))
-        judged.append(ShowSamples(translator, held_out, run.logs / "samples", plan.interval))
+        evaluating.insert(0, Validate(translator, held_out, config.metric))
+        evaluating.append(ShowSamples(translator, held_out, run.logs / "samples", plan.interval))
     early, plateaus = config.patience > 0, config.schedule == "plateau"
     return [
         StopDiverged(run, config, len(translator.codec.target.vocabulary), plan),
         SeedDropout(seed),
         CountSteps(plan.interval),
-        *with_average(judged, config, run),
+        *with_average(evaluating, config, run),
         *([LowerOnPlateau(run, monitor, config, higher_is_better=more)] if plateaus else []),
         *([RaiseSampling(config, plan.interval)] if config.scheduled_sampling else []),
         *([StopEarly(run, monitor, config.patience, higher_is_better=more)] if early else []),

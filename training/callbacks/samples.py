@@ -1,4 +1,4 @@
-"""What the model in training writes, for TensorBoard: as text, and where it looked as pictures."""
+"""The callback that shows sample outputs and their alignments in TensorBoard."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..data.pairs import Pair
 
 SHOWN = 4
 MOST_TOKENS = 80
-"""Largest number of rows and of columns of a picture."""
+"""Most characters of a text that counts as short, and most tokens per side of a picture."""
 _DOTS_PER_INCH = 80
 
 
@@ -30,8 +30,8 @@ class ShowSamples(keras.callbacks.Callback):
     Args:
         translator: the model in training, with its tokenizers.
         pairs: held-out pairs; the first few short ones are shown.
-        folder: where TensorBoard reads.
-        steps: steps of one of fit's epochs.
+        folder: the folder for TensorBoard's event files.
+        steps: training steps per validation interval.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ShowSamples(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(str(folder))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Decodes and writes."""
+        """Translate the samples and write their texts and alignments."""
         translations = self.translator([source for source, _ in self.pairs])
         with self.writer.as_default(step=(epoch + 1) * self.steps):
             tf.summary.text("samples", as_table(translations, [target for _, target in self.pairs]))
@@ -54,19 +54,19 @@ class ShowSamples(keras.callbacks.Callback):
         self.writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Closes the file."""
+        """Close the event file."""
         self.writer.close()
 
 
 def short_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Returns the first few pairs of at most 80 characters a side, else the shortest pairs."""
+    """Return the first few pairs of at most 80 characters per side, then the shortest others."""
     lengths = [max(map(len, pair)) for pair in pairs]
     order = sorted(range(len(pairs)), key=lambda n: max(lengths[n], MOST_TOKENS))
     return [pairs[n] for n in sorted(order[:SHOWN])]
 
 
 def as_table(translations: Sequence[Translation], targets: Sequence[str]) -> str:
-    """A table in Markdown of what came in, what came out and what was expected."""
+    """Return a Markdown table of sources, outputs and expected targets."""
     rows = [["source", "output", "expected"], ["---", "---", "---"]]
     for translation, target in zip(translations, targets, strict=True):
         cells = [translation.source, translation.text, target]
@@ -75,9 +75,9 @@ def as_table(translations: Sequence[Translation], targets: Sequence[str]) -> str
 
 
 def draw_alignment(translation: Translation) -> Any:
-    """The picture of the first 80 tokens a side, as an array `[height, width, 4]` of bytes."""
+    """Return a picture of the first 80 tokens per side, as a uint8 array `[height, width, 4]`."""
     png = io.BytesIO()
-    with warnings.catch_warnings():  # once a picture that a glyph is missing would be too often
+    with warnings.catch_warnings():  # otherwise each picture could warn of missing glyphs
         warnings.simplefilter("ignore", UserWarning)
         figure = plot_alignment(_shortened(translation))
         figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, bbox_inches="tight")

@@ -1,4 +1,4 @@
-"""How long training takes: seconds and target tokens a second of every validation interval."""
+"""The times of training: seconds and target tokens per second of every validation interval."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ _WARM_UP = 10
 class Stopwatch(keras.callbacks.Callback):
     """Appends a line to `times.csv` after every validation interval.
 
-    `seconds` are those of the whole stretch, validation and saving included; `tokens_per_second`
-    is of training steps alone, without the first ten (at most a half), which trace the graph and
-    fill buffers. As the last of the callbacks it sees the time that the others take.
+    `seconds` is the time of the whole interval, with validation and saving. `tokens_per_second`
+    counts training steps only, without the first ten (but at most half of the steps), which trace
+    the graph and fill buffers. This callback must be the last one, to include the time of the
+    others.
 
     Args:
         folder: the run folder.
-        tokens_per_step: target tokens of a batch, `</s>` included and padding not, on average.
-        steps: steps of one of fit's epochs.
-        clock: tells the time in seconds.
+        tokens_per_step: mean number of target tokens per batch, with `</s>` but without padding.
+        steps: training steps per validation interval.
+        clock: a function that returns the time in seconds.
 
     Raises:
         InputError: if the folder's `times.csv` is damaged.
@@ -53,19 +54,19 @@ class Stopwatch(keras.callbacks.Callback):
         self._steps = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Starts the watch."""
+        """Start the clock."""
         self._begun = self._warm = self._clock()
         self._steps = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes when the last of the skipped steps ended, and when the last step did."""
+        """Store when the last skipped step ended, and when the last step ended."""
         self._steps += 1
         self._last = self._clock()
         if self._steps == self.skipped:
             self._warm = self._last
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes the line."""
+        """Append the line of this interval."""
         tokens = self.tokens_per_step * (self._steps - self.skipped)
         speed = tokens / max(self._last - self._warm, 1e-9)
         is_new = not self.path.is_file()
@@ -77,11 +78,11 @@ class Stopwatch(keras.callbacks.Callback):
 
 
 class Times(NamedTuple):
-    """What a run took.
+    """The duration and the speed of a run.
 
     Attributes:
-        minutes: of all validation intervals together; starting the program is not in it.
-        tokens_per_second: the validation intervals' median, in training steps.
+        minutes: total time of all validation intervals, without the start of the program.
+        tokens_per_second: median of the validation intervals, from training steps only.
     """
 
     minutes: float
@@ -89,13 +90,13 @@ class Times(NamedTuple):
 
 
 def read_times(folder: Path) -> Times | None:
-    """Reads what `Stopwatch` wrote; a validation interval that was trained again counts once.
+    """Read the times that `Stopwatch` wrote. An interval that was trained again counts once.
 
     Args:
         folder: the run folder.
 
     Returns:
-        What the run took; `None` where nobody timed it.
+        The duration and the speed of the run, or `None` if there are no times.
 
     Raises:
         InputError: if the file is damaged.
@@ -104,7 +105,10 @@ def read_times(folder: Path) -> Times | None:
     intervals: dict[float, tuple[float, float]] = {}
     for row in read_numbers(path)[1]:
         if not row.keys() >= set(_COLUMNS):
-            raise InputError(f"{path}: damaged, expected the columns {', '.join(_COLUMNS)}.")
+            raise InputError(
+                f"{path}: damaged, expected the columns {', '.join(_COLUMNS)}. "
+                f"Received: {', '.join(row)}."
+            )
         epoch, seconds, speed = (row[name] for name in _COLUMNS)
         intervals[epoch] = (seconds, speed)
     if not intervals:

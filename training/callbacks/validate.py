@@ -1,4 +1,4 @@
-"""Decodes the held-out pairs after every validation interval."""
+"""The callback that decodes the held-out pairs after every validation interval."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..evaluation.evaluate import evaluate
 
 
 class Validate(keras.callbacks.Callback):
-    """Decodes the held-out pairs and logs the metrics that the best model is chosen by.
+    """Decodes the held-out pairs and logs the metric that chooses the best model.
 
-    It adds `val_` and the metric's name to the logs, and `val_exact_match`, which costs nothing
-    more. References and outputs are compared in the form in which the model writes.
+    It logs the metric as `val_` and its name, and `val_exact_match`, which costs no extra time.
+    References and outputs are normalized like the model's targets before they are compared.
 
     Args:
         translator: the model in training, with its tokenizers.
-        pairs: the held-out pairs within the recipe's limits of length.
-        metric: a name that `text_metrics.score` takes.
+        pairs: the held-out pairs within the recipe's length limits.
+        metric: the name of a metric of `text_metrics.score`.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Validate(keras.callbacks.Callback):
         self.pairs = [(source, self._form(target)) for source, target in pairs]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Decodes as the recipe says, and adds the metrics to `logs` for all later callbacks."""
+        """Decode with the recipe's search options, and add the metrics to `logs`."""
         evaluation = evaluate(self._translate, self.pairs).with_outputs(self._form)
         if logs is not None:
             logs["val_exact_match"] = evaluation.exact_match

@@ -1,1 +1,1 @@
-"""Comparisons: many runs in processes of their own, and the table and pictures of them."""
+"""Comparisons: many runs, each in a separate process, and their table and plots."""

@@ -1,4 +1,4 @@
-"""A comparison on disk: a run for every variant and seed, and what came of it."""
+"""The runs of a comparison, one per variant and seed, and their results on disk."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ from .variants import Variant
 class Run:
     """One training run of a comparison.
 
-    Beside the run folder `NAME` stand `NAME.toml`, what is to be trained; `NAME.log`, what the run
-    printed; and `NAME.json`, its `Result`.
+    Next to the run folder `NAME` are `NAME.toml`, the recipe; `NAME.log`, the output of the run;
+    and `NAME.json`, its `Result`.
 
     Attributes:
-        label: the variant's.
-        recipe: what is trained, the seed among it.
+        label: the label of the variant.
+        recipe: the recipe to train, including the seed.
         folder: the run folder.
     """
 
@@ -54,22 +54,22 @@ class Run:
 
     @property
     def recipe_file(self) -> Path:
-        """What is to be trained."""
+        """The path of the recipe."""
         return self._neighbour_path(".toml")
 
     @property
     def result_file(self) -> Path:
-        """What came of it."""
+        """The path of the result."""
         return self._neighbour_path(".json")
 
     @property
     def log_file(self) -> Path:
-        """What the run printed."""
+        """The path of the run's output."""
         return self._neighbour_path(".log")
 
     @property
     def all_files(self) -> tuple[Path, ...]:
-        """These files and the run folder."""
+        """The paths of these files and of the run folder."""
         return self.result_file, self.recipe_file, self.log_file, self.folder
 
     def _neighbour_path(self, suffix: str) -> Path:
@@ -78,22 +78,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
         recipe: the resolved recipe, as TOML.
-        metric: the metric's name.
-        value: the best held-out value, that of the model which was kept; none without a held-out
-            pair.
+        metric: the name of the metric.
+        value: the best held-out value, which is that of the kept model; None if no pairs are held
+            out.
         curve: the held-out value of every validation.
-        parameters: of the model.
-        minutes: of training and validation.
-        tokens_per_second: target tokens, in training steps.
-        jobs: how many runs shared the machine.
-        alignment: `aer`, `precision` and `recall`; empty where no alignment is known to be right;
-            `None` until somebody measures.
-        lengths: the length's name to `pairs`, `value` and `errors`; see `score_lengths`.
-        files: fingerprints of the files that it was trained with, as in `RunData`.
+        parameters: number of parameters of the model.
+        minutes: time of training and validation.
+        tokens_per_second: target tokens per second in training steps.
+        jobs: number of runs that shared the machine.
+        alignment: `aer`, `precision` and `recall`; empty if the task has no gold alignments, None
+            before they are measured.
+        lengths: for the name of each length, `pairs`, `value` and `errors`; see `score_lengths`.
+        files: fingerprints of the data files that the run was trained with, as in `RunData`.
     """
 
     recipe: str
@@ -109,7 +109,7 @@ class Result:
     files: dict[str, Fingerprint] = field(default_factory=dict)
 
     def save(self, run: Run) -> None:
-        """Writes it beside the run folder, complete or not at all."""
+        """Write the result next to the run folder, completely or not at all."""
         with write_atomically(run.result_file) as temporary_path:
             json_text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
             temporary_path.write_text(json_text + "\n", encoding="utf-8")
@@ -135,15 +135,17 @@ _RESULT = JsonFile(
 
 
 def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run]:
-    """The runs of a comparison, all seeds of a variant together.
+    """Return the runs of a comparison, with the seeds of a variant next to each other.
 
     Args:
-        variants: what is compared.
-        seeds: runs of each variant: with its recipe's seed, the next one, and so on.
-        folder: where the run folders stand.
+        variants: the variants to compare.
+        seeds: number of runs of each variant; the first has the seed of the recipe, the second the
+            next seed, and so on.
+        folder: the folder that contains the run folders.
 
     Raises:
-        InputError: if there are no such seeds, or a run that stands there is another's.
+        InputError: if a seed is out of range, two variants have the same run folder, or a run
+            folder holds a run of another recipe.
     """
     runs = []
     for variant in variants:
@@ -156,7 +158,7 @@ def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run
 
 
 def read_result(run: Run) -> Result | None:
-    """What came of a run; `None` where it has not ended, or was of another recipe.
+    """Return the result of a run; None if it has not finished or had another recipe.
 
     Raises:
         InputError: if the file is damaged.
@@ -167,11 +169,11 @@ def read_result(run: Run) -> Result | None:
         values = _RESULT.parse(read_artefact(run.result_file), str(run.result_file))
         files = {key: Fingerprint(**value) for key, value in values.get("files", {}).items()}
     except InputError as error:
-        raise InputError(f"{error} Remove it, and the run is measured again.") from None
+        raise InputError(f"{error} Remove the file to measure the run again.") from None
     known = {name: values[name] for name in _RESULT.keys if name in values}
     result = Result(**{**known, "curve": tuple(values["curve"]), "files": files})
     try:
-        # Not as texts: settings that are new since then have their defaults.
+        # Compare recipes, not texts: an older text lacks new settings, which have their defaults.
         same = parse_recipe(result.recipe, run.result_file) == run.recipe
     except InputError:
         return None
@@ -195,21 +197,22 @@ def other_data(run: Run) -> str:
 
 
 def set_aside(runs: Sequence[Run], folder: Path) -> Path:
-    """Move runs with all their files into a new folder `other-data-N`, laid out like this one.
+    """Move runs with all their files into a new folder `other-data-N` of the comparison.
 
     Args:
-        runs: the runs, one or more.
+        runs: one or more runs.
         folder: the folder of the comparison.
 
     Returns:
         The new folder.
 
     Raises:
-        InputError: if another process trains one of the runs, or the folder cannot be written.
+        InputError: if another process is training one of the runs, or the folder cannot be
+            written.
     """
     for run in runs:
         if (run.folder / TRAIN_LOCK).exists():
-            with hold_folder(run.folder, TRAIN_LOCK):  # raises if another process trains there
+            with hold_folder(run.folder, TRAIN_LOCK):  # raises if another process is training
                 pass
     numbers = (folder / f"other-data-{number}" for number in itertools.count(1))
     new = next(path for path in numbers if not path.exists())
@@ -223,7 +226,7 @@ def set_aside(runs: Sequence[Run], folder: Path) -> Path:
 
 
 def is_complete(run: Run, lengths: Sequence[int] = ()) -> bool:
-    """Whether nothing of a run is left to be trained, or to be measured at these lengths."""
+    """Return whether a run is trained, and measured at these lengths."""
     result = read_result(run)
     if result is None or result.alignment is None:
         return False
@@ -231,12 +234,13 @@ def is_complete(run: Run, lengths: Sequence[int] = ()) -> bool:
 
 
 def _check_folders(runs: Sequence[Run]) -> None:
-    """Checks that each run can be started or continued."""
+    """Check that each run can be started or continued."""
     taken: dict[Path, str] = {}
     for run in runs:
         if run.folder in taken:
             raise InputError(
-                f"{run.folder}: `{taken[run.folder]}` and `{run.label}` would both be trained here."
+                f"{run.folder}: expected a folder for each variant. Received: the same one for "
+                f"`{taken[run.folder]}` and `{run.label}`."
             )
         taken[run.folder] = run.label
         folder = RunFolder(run.folder)

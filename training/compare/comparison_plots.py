@@ -1,4 +1,4 @@
-"""The pictures of a comparison: the metric, its course, alignments beside it, and long sources."""
+"""The plots of a comparison: the metric, its curves, alignment error and source lengths."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INCHES_A_ROW = 0.32
+_INCHES_PER_ROW = 0.32
 
 
 def plot_comparison(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -> list[Path]:
-    """Draws what the rows have: `metric.png`, `curves.png`, `alignment.png` and `lengths.png`.
+    """Plot `metric.png`, `curves.png`, `alignment.png` and `lengths.png`.
 
     Args:
-        rows: as `make_rows` made them.
-        folder: where the pictures go.
-        lengths: names of lengths, short ones first.
+        rows: the rows that `make_rows` returned.
+        folder: the folder for the plots.
+        lengths: names of lengths, in rising order.
 
     Returns:
-        The pictures that were written; one of which nothing is known is left out.
+        The paths of the plots. A plot for which the rows have no values is not written.
     """
     ended = [row for row in rows if row.spread("value")]
     drawers: dict[str, Callable[[Path], Figure | None]] = {
         "metric.png": lambda path: plot_metric(ended, path),
-        "curves.png": lambda path: plot_courses(ended, path),
+        "curves.png": lambda path: plot_learning_curves(ended, path),
         "alignment.png": lambda path: plot_alignment_error(ended, path),
         "lengths.png": lambda path: plot_lengths(ended, lengths, path),
     }
@@ -48,14 +48,14 @@ def plot_comparison(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = 
 
 
 def plot_metric(rows: Sequence[Row], path: Path | None = None) -> Figure | None:
-    """A line a variant: the mean of the metric, and a point a seed."""
+    """Plot a bar per variant with the mean of the metric, and a point per seed."""
     from matplotlib.figure import Figure
 
     if not rows:
         return None
     metric = metric_of(rows)
     lettering = lettering_for([row.label for row in rows])
-    figure = Figure(figsize=(6.4, 1.2 + _INCHES_A_ROW * len(rows)), layout="constrained")
+    figure = Figure(figsize=(6.4, 1.2 + _INCHES_PER_ROW * len(rows)), layout="constrained")
     axes = figure.subplots()
     for place, row in enumerate(rows):
         spread = _known(row.spread("value"))
@@ -73,25 +73,25 @@ def plot_metric(rows: Sequence[Row], path: Path | None = None) -> Figure | None:
     return figure
 
 
-def plot_courses(rows: Sequence[Row], path: Path | None = None) -> Figure | None:
-    """The metric after every validation, the mean of the seeds with their range."""
+def plot_learning_curves(rows: Sequence[Row], path: Path | None = None) -> Figure | None:
+    """Plot the metric after every validation: the mean of the seeds and their range."""
     from matplotlib.ticker import MaxNLocator
 
     drawn = [row for row in rows if any(result.curve for result in row.results)]
     if not drawn:
         return None
-    courses = [_course(row) for row in drawn]
+    curves = [_curve(row) for row in drawn]
     figure, axes, lettering = _chart(drawn)
-    for index, (row, course) in enumerate(zip(drawn, courses, strict=True)):
-        places = [float(n) for n in range(1, len(course) + 1)]
-        _draw(axes, index, lettering.drawn(row.label), places, course)
+    for index, (row, curve) in enumerate(zip(drawn, curves, strict=True)):
+        places = [float(n) for n in range(1, len(curve) + 1)]
+        _draw(axes, index, lettering.drawn(row.label), places, curve)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _finish(figure, path, lettering, metric_of(rows), "validation")
     return figure
 
 
 def plot_alignment_error(rows: Sequence[Row], path: Path | None = None) -> Figure | None:
-    """The metric over the alignment error, a point a seed: who looks right, and who is right."""
+    """Plot the metric against the alignment error rate, with a point per seed."""
     from matplotlib.ticker import PercentFormatter
 
     drawn = [row for row in rows if row.spread("aer")]
@@ -115,7 +115,7 @@ def plot_alignment_error(rows: Sequence[Row], path: Path | None = None) -> Figur
 def plot_lengths(
     rows: Sequence[Row], lengths: Sequence[str], path: Path | None = None
 ) -> Figure | None:
-    """The metric by source length, and errors beside it: the seeds' mean with their range."""
+    """Plot the metric and the token errors by source length: means of seeds and their ranges."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
@@ -128,7 +128,7 @@ def plot_lengths(
         for index, row in enumerate(drawn):
             spreads = {n: row.at_length(name, what) for n, name in enumerate(lengths)}
             known = {float(n): spread for n, spread in spreads.items() if spread}
-            # One of the two charts gives the legend its lines.
+            # Only one of the two charts adds its lines to the legend.
             label = lettering.drawn(row.label) if what == "value" else "_"
             _draw(axes, index, label, list(known), list(known.values()))
         axes.set_xticks(range(len(lengths)), lengths)
@@ -145,7 +145,7 @@ def plot_lengths(
 
 
 def _chart(rows: Sequence[Row]) -> tuple[Figure, Axes, Lettering]:
-    """One chart with room for a legend of two columns below it."""
+    """Return a figure with one chart, and room for a legend of two columns below it."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, _height(rows)), layout="constrained")
@@ -167,12 +167,12 @@ def _draw(
 
 
 def _marked(index: int) -> dict[str, Any]:
-    """The style of a line; markers get smaller, so that those in one place show all."""
+    """Return the style of a line; later lines have smaller markers, so that all stay visible."""
     return {**line_style(index), "markersize": max(3, 9 - 1.5 * index)}
 
 
-def _course(row: Row) -> list[Spread]:
-    """Of each validation the values of all seeds that came so far."""
+def _curve(row: Row) -> list[Spread]:
+    """Return, for each validation, the values of the seeds that have reached it."""
     columns = zip_longest(*(result.curve for result in row.results))
     return [Spread(tuple(value for value in column if value is not None)) for column in columns]
 
@@ -186,7 +186,7 @@ def _finish(
 
 
 def _as_metric(axes: Axes, metric: str, side: str) -> None:
-    """A share from 0 to 1 in percent; another metric from 0 on."""
+    """Format an axis: in percent from 0 to 1 for exact match, from 0 for other metrics."""
     from matplotlib.ticker import PercentFormatter
 
     limits: Any = (0, 1) if metric == ExactMatch.name else (0, None)
@@ -205,5 +205,5 @@ def _has_seeds(rows: Sequence[Row]) -> bool:
 
 def _known(spread: Spread | None) -> Spread:
     if spread is None:
-        raise ValueError("`rows` must hold variants with a metric.")
+        raise ValueError("`rows` must contain variants with a value. Received: one without.")
     return spread

@@ -1,4 +1,4 @@
-"""The table of a comparison: a row a variant, its seeds together; as JSON, CSV and Markdown."""
+"""The table of a comparison, with a row per variant, as text, JSON, CSV and Markdown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EMPTY = "–"
 
 @dataclass(frozen=True)
 class Spread:
-    """One number of several seeds.
+    """The values of one number over several seeds.
 
     Example:
         >>> spread = Spread((0.5, 0.75))
@@ -34,38 +34,44 @@ class Spread:
 
     @property
     def mean(self) -> float:
-        """Of all seeds."""
+        """The mean."""
         return mean(self.values)
 
     @property
     def low(self) -> float:
-        """The least."""
+        """The smallest value."""
         return min(self.values)
 
     @property
     def high(self) -> float:
-        """The largest."""
+        """The largest value."""
         return max(self.values)
 
     @property
     def deviation(self) -> float:
-        """The sample's standard deviation; 0 of one value."""
+        """The sample standard deviation; 0 for a single value."""
         return stdev(self.values) if len(self.values) > 1 else 0.0
 
     def format(self, scale: float = 1, digits: int = 2, unit: str = "") -> str:
-        """The mean and, of several seeds, the least and the largest value; scaled."""
+        """Return the mean as text, followed by the range if there are several values.
+
+        Args:
+            scale: factor on all numbers.
+            digits: number of decimals.
+            unit: text after the mean.
+        """
         middle, low, high = (f"{scale * x:,.{digits}f}" for x in (self.mean, self.low, self.high))
         return f"{middle}{unit}" + (f" ({low}–{high})" if len(self.values) > 1 else "")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A variant's runs together; `None` where no run has the number.
+    """The runs of a variant.
 
     Attributes:
-        label: the variant's, marked if the runs are of other data.
-        runs: how many were planned.
-        results: what came of those that have ended.
+        label: the label of the variant, marked if the data has changed since its runs.
+        runs: number of planned runs.
+        results: the results of the finished runs.
     """
 
     label: str
@@ -73,19 +79,23 @@ class Row:
     results: tuple[Result, ...]
 
     def spread(self, name: str) -> Spread | None:
-        """Of an attribute of `Result`, of `aer`, `precision` or `recall`, or of a length."""
+        """Return the values of a number over the seeds; None if no run has it.
+
+        Args:
+            name: an attribute of `Result`, or `aer`, `precision` or `recall`.
+        """
         return _spread([_number(result, name) for result in self.results])
 
     def at_length(self, name: str, what: str = "value") -> Spread | None:
-        """Of the metric at a length, or of `errors`."""
+        """Return the values of the metric, or of `errors`, at a source length; None if unknown."""
         return _spread([result.lengths.get(name, {}).get(what) for result in self.results])
 
 
 def make_rows(runs: Sequence[Run]) -> list[Row]:
-    """A row a variant, in the order of the runs; runs of other data have a marked row of their own.
+    """Return a row per variant; runs whose data has changed have a separate, marked row.
 
     Raises:
-        InputError: if a result's file is damaged.
+        InputError: if a result file is damaged.
     """
     labelled: dict[str, list[Run]] = {}
     for run in runs:
@@ -99,11 +109,13 @@ def make_rows(runs: Sequence[Run]) -> list[Row]:
 
 
 def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list[list[str]]]:
-    """The table as text, the head first; with lengths, two more: the metric and errors at these.
+    """Return the table as text cells, with a header row.
+
+    With lengths, return two more tables: the metric and the token errors at each length.
 
     Args:
-        rows: as `make_rows` made them.
-        lengths: names of lengths, a column each.
+        rows: the rows that `make_rows` returned.
+        lengths: names of lengths, one per column.
     """
     metric = metric_of(rows)
     unfinished = any(len(row.results) < row.runs for row in rows)
@@ -117,10 +129,10 @@ def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list
 
 
 def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -> list[Path]:
-    """Writes `comparison.json`, `.csv` and `.md`, each complete or not at all.
+    """Write `comparison.json`, `.csv` and `.md`, each completely or not at all.
 
     Returns:
-        Their paths.
+        The paths of the files.
     """
     texts = {
         "json": json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=2) + "\n",
@@ -137,20 +149,20 @@ def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -
 
 
 def poorly_aligned(rows: Sequence[Row]) -> list[str]:
-    """The variants whose weights do not align well, by the mean of their seeds."""
+    """Return the variants whose mean alignment error rate is too high."""
     errors = {row.label: row.spread("aer") for row in rows}
     return [label for label, error in errors.items() if error and error.mean > HIGH_ERROR]
 
 
 def format_metric(metric: str, spread: Spread | None) -> str:
-    """A metric as papers print it, with its spread."""
+    """Return the mean of a metric as papers print it, followed by its range."""
     if spread is None:
         return EMPTY
     return spread.format(100, unit="%") if metric == ExactMatch.name else spread.format()
 
 
 def as_markdown(table: Sequence[Sequence[str]]) -> str:
-    """A table of texts, the head first, as Markdown."""
+    """Return a table of texts, with a header row, as Markdown."""
     head, *rows = table
     marks = ["---", *["---:"] * (len(head) - 1)]
     lines = [[cell.replace("|", r"\|") for cell in row] for row in (head, marks, *rows)]
@@ -226,6 +238,6 @@ def _spread(values: Sequence[float | None]) -> Spread | None:
 
 
 def metric_of(rows: Sequence[Row]) -> str:
-    """The name of what the runs were judged by."""
+    """Return the name of the metric of the runs."""
     names = {result.metric: None for row in rows for result in row.results}
     return next(iter(names), "metric")

@@ -1,4 +1,4 @@
-"""Runs of a comparison in processes of their own, some at once."""
+"""Trains the runs of a comparison in separate processes, some at the same time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import IO, NamedTuple, cast
 from .comparison import Run
 
 WORKER = [sys.executable, "-m", "keras_attention.training.compare.worker"]
-"""The program of a run."""
+"""The command that starts the process of a run."""
 
 _PAUSE = 0.2
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 class Failure(NamedTuple):
-    """A run that did not end well, and the last thing it said."""
+    """A run that failed, and the last line of its output."""
 
     run: Run
     reason: str
@@ -38,18 +38,18 @@ def run_all(
     on_end: Callable[[Run, Failure | None], None] = lambda run, failure: None,
     on_wait: Callable[[], None] = lambda: None,
 ) -> list[Failure]:
-    """Completes runs, so many at once; what fails does not stop the others.
+    """Train and measure runs in separate processes; a run that fails does not stop the others.
 
-    A process ends when this one does, however that is, and goes on another time after its last
-    validation.
+    If this process ends in any way, its child processes end too. The runs can be continued from
+    their last validation.
 
     Args:
-        runs: what is to be done, in this order.
-        jobs: processes at once, each with its share of the threads.
-        lengths: as `complete_run` takes them.
-        on_start: is told which run begins.
-        on_end: is told which run ends, and how where it failed.
-        on_wait: is called several times a second.
+        runs: the runs, in the order in which to start them.
+        jobs: number of processes at the same time, each with an equal share of the threads.
+        lengths: source lengths to test on; see `complete_run`.
+        on_start: called with each run that starts.
+        on_end: called with each run that ends, and with its failure or None.
+        on_wait: called several times per second.
 
     Returns:
         The runs that failed.
@@ -82,15 +82,15 @@ def run_all(
 
 
 def child_environment(environment: Mapping[str, str], jobs: int) -> dict[str, str]:
-    """The environment of a process that shares the machine with others.
+    """Return the environment variables of a process that shares the machine with others.
 
     Args:
-        environment: this process's.
-        jobs: processes at once.
+        environment: the environment of this process.
+        jobs: number of processes at the same time.
 
     Returns:
-        The same with a share of the threads that TensorFlow would have, where they are shared, and
-        with a GPU's memory taken as it is needed.
+        The environment, with an equal share of TensorFlow's threads if there are several processes.
+        GPU memory is allocated only when it is needed.
 
     Example:
         >>> made = child_environment({"TF_NUM_INTRAOP_THREADS": "8"}, 3)
@@ -130,7 +130,7 @@ def _start(
             stderr=subprocess.STDOUT,
             env=dict(environment),
         )
-    with suppress(BrokenPipeError):  # it has died, and its code is looked at
+    with suppress(BrokenPipeError):  # if the process has ended, its exit code is checked later
         _pipe_to(process).write(json.dumps(job).encode() + b"\n")
     return process
 

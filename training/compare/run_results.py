@@ -1,4 +1,4 @@
-"""One run of a comparison, from wherever it stands to its result."""
+"""Completes one run of a comparison: trains it, measures it and saves its result."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ..train import train
 from .comparison import Result, Run, read_result
 
 _ALIGNED = 1000
-"""Held-out pairs whose alignment is measured, at most."""
+"""Largest number of held-out pairs on which the alignment is measured."""
 
 
 def complete_run(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
-    """Trains what is not trained, measures what is not measured, and saves it.
+    """Train a run if it is not trained, take missing measurements, and save the result.
 
     Args:
         run: the run.
         lengths: source lengths to test on; see `score_lengths`.
-        jobs: how many runs share the machine, which is kept with the times.
+        jobs: number of runs that share the machine; stored with the times.
 
     Raises:
         InputError: if the recipe cannot be trained.
@@ -72,11 +72,11 @@ def _of_training(run: Run, translator: Translator, jobs: int) -> Result:
 
 
 def _align(translator: Translator, run: Run) -> dict[str, float]:
-    """How well the weights of given pairs say where their tokens come from.
+    """Measure how well the attention weights align held-out pairs.
 
     Returns:
-        `aer`, `precision` and `recall` in [0, 1] over the first thousand held-out pairs; nothing
-        where no alignment is known to be right, the model has none, or no pair is held out.
+        `aer`, `precision` and `recall` in [0, 1] over the first thousand held-out pairs; empty if
+        the task has no gold alignments, the model has no alignment, or no pairs are held out.
     """
     recipe = run.recipe
     tokenizers = {translator.codec.source.name, translator.codec.target.name}

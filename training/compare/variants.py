@@ -1,7 +1,7 @@
-"""The variants of a recipe that a comparison trains: a grid of settings, and single ones beside it.
+"""The variants of a recipe that a comparison trains: a grid of settings, and single variants.
 
-A variant is called by what it varies: `luong after units=64`. Attention and its placement go
-without their key; no attention is called by what it leaves, the fixed vector.
+The label of a variant lists the settings that it varies: `luong after units=64`. Attention and
+placement are listed without their keys, and no attention is called `fixed vector`.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from ..recipe.recipe import SETTINGS, Recipe, load_recipe, parse_override
 Choice = tuple[str, Any]
 """A dotted key and its checked value."""
 
-_OURS = {
-    "seed": "--seeds says how many",
-    "name": "--also takes it, for what a variant is called",
-    "training.metric": "--set says by which all are judged, in one column",
+_NOT_VARIED = {
+    "seed": "use --seeds N for several seeds",
+    "name": "use name=NAME in --also to name a variant",
+    "training.metric": "use --set to choose one metric for all variants",
 }
-# Folders are called so: these keys stay, whatever values other settings come to have.
+# Labels are names of folders, so this list must not change.
 _WITHOUT_KEY = ("model.attention", "model.placement")
 _WORDS = {("model.attention", "none"): "fixed vector"}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A recipe to train, and what it is called.
+    """A recipe to train, and its label.
 
     Attributes:
-        label: the values that it varies, but for those which its model ignores.
-        choices: all of them, with their keys.
-        recipe: the whole of it.
+        label: the values that the variant varies, without those that its model ignores.
+        choices: all values that it varies, with their keys.
+        recipe: the complete recipe.
     """
 
     label: str
@@ -46,11 +46,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class Refused:
-    """A combination that is left out.
+    """A combination that is not trained.
 
     Attributes:
         label: the values that it would vary.
-        reason: why it is no model of its own, a sentence.
+        reason: a sentence that says why it is not trained.
     """
 
     label: str
@@ -59,7 +59,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Grid:
-    """What is compared, and what is not, both in the order in which it was asked for."""
+    """The variants to train and the combinations that are not trained, in the order requested."""
 
     variants: tuple[Variant, ...]
     refused: tuple[Refused, ...]
@@ -72,23 +72,23 @@ def expand_grid(
     vary: Sequence[str] = (),
     also: Sequence[str] = (),
 ) -> Grid:
-    """Makes the recipes of a comparison.
+    """Return the variants of a comparison.
 
     Args:
-        recipe: as `load_recipe` takes it.
-        overrides: settings of all variants, texts "key=value".
-        vary: texts "key=value,value"; the grid is every combination, the last one changing fastest.
-        also: texts "key=value,key=value", a variant each, behind the grid; `name` among the keys
-            says what the variant is called.
+        recipe: the name or path of the recipe; see `load_recipe`.
+        overrides: settings of all variants, each as "key=value".
+        vary: settings to vary, each as "key=value,value". The grid contains all combinations; the
+            last setting changes fastest.
+        also: additional variants after the grid, each as "key=value,key=value"; the key `name` sets
+            the label.
 
     Returns:
-        The variants; and what the recipe refuses, or what differs from an earlier variant only in
-        settings that its model ignores.
+        The variants, and the refused combinations: those that are not a valid recipe, or that
+        differ from an earlier variant only in settings that their model ignores.
 
     Raises:
-        InputError: if the recipe cannot be read, a key is unknown, comes twice or is none to vary,
-            a value is none that the key may have, two variants have one name, or no combination
-            is a model.
+        InputError: if the recipe cannot be read, a key is unknown, repeated or cannot be varied, a
+            value is invalid, two variants have the same label, or no combination is valid.
 
     Example:
         >>> vary = ["attention=bahdanau,none", "input_feeding=true,false"]
@@ -99,26 +99,26 @@ def expand_grid(
         ['bahdanau input_feeding=true', 'fixed vector input_feeding=false']
     """
     if not (vary or also):
-        raise InputError("A comparison needs --vary KEY=VALUE,VALUE or --also KEY=VALUE.")
+        raise InputError("expected --vary KEY=VALUE,VALUE or --also KEY=VALUE. Received: neither.")
     load_recipe(recipe)
     for override in overrides:
         parse_override(override)
     axes = [_parse_axis(text) for text in vary]
     _check_keys([axis[0][0] for axis in axes], "--vary")
-    wanted = [*(itertools.product(*axes) if axes else ()), *map(_parse_variant, also)]
+    combinations = [*(itertools.product(*axes) if axes else ()), *map(_parse_variant, also)]
     variants: list[Variant] = []
     refused: list[Refused] = []
-    for choices in dict.fromkeys(wanted):
+    for choices in dict.fromkeys(combinations):
         found = _make(recipe, overrides, choices, variants)
         (variants if isinstance(found, Variant) else refused).append(found)  # type: ignore[arg-type]
     if not variants:
-        raise InputError(f"No combination is a model: {refused[0].label}: {refused[0].reason}")
+        raise InputError(f"no combination can be trained; {refused[0].label}: {refused[0].reason}")
     _check_labels([variant.label for variant in variants])
     return Grid(tuple(variants), tuple(refused))
 
 
 def label_of(choices: Sequence[Choice]) -> str:
-    """What a variant is called.
+    """Return the label of a variant.
 
     Example:
         >>> label_of([("model.attention", "luong"), ("model.score", "concat"), ("model.units", 8)])
@@ -143,50 +143,50 @@ def _make(
         if _effective(other.recipe) == _effective(made):
             return Refused(label, f"the same model as {other.label}.")
     ignored = [f"model.{name}" for name in made.model.ignored_settings]
-    meant = [choice for choice in choices if choice[0] not in ignored]
-    return Variant(label_of(meant or choices), choices, made)
+    used = [choice for choice in choices if choice[0] not in ignored]
+    return Variant(label_of(used or choices), choices, made)
 
 
 def _parse_axis(text: str) -> list[Choice]:
     key, _, values = text.partition("=")
     choices = [parse_override(f"{key}={value}") for value in _split(values)]
     if not choices:
-        raise InputError(f"--vary must read key=value,value. Received: {text!r}.")
+        raise InputError(f"--vary must have the form key=value,value. Received: {text!r}.")
     return list(dict.fromkeys(choices))
 
 
 def _parse_variant(text: str) -> tuple[Choice, ...]:
     choices = tuple(map(parse_override, _split(text)))
     if not choices:
-        raise InputError(f"--also must read key=value,key=value. Received: {text!r}.")
+        raise InputError(f"--also must have the form key=value,key=value. Received: {text!r}.")
     _check_keys([key for key, _ in choices if key != "name"], "--also")
     return choices
 
 
 def _check_keys(keys: Sequence[str], option: str) -> None:
     for key in keys:
-        if key in _OURS:
-            raise InputError(f"`{key}` cannot be varied; {_OURS[key]}.")
+        if key in _NOT_VARIED:
+            raise InputError(f"`{key}` cannot be varied; {_NOT_VARIED[key]}.")
         if keys.count(key) > 1:
-            raise InputError(f"{option} must name a key once. Received: `{key}` twice.")
+            raise InputError(f"{option} must contain each key once. Received: `{key}` twice.")
 
 
 def _check_labels(labels: Sequence[str]) -> None:
     for label in labels:
         if labels.count(label) > 1:
             raise InputError(
-                "Variants must differ in what they are called; name=NAME in --also says how. "
+                "variants must have different labels; name=NAME in --also sets the label. "
                 f"Received: `{label}` twice."
             )
 
 
 def _split(text: str) -> list[str]:
-    """Splits at commas, but for those between double quotes."""
+    """Split a text at commas that are not between double quotes."""
     return next(csv.reader([text], skipinitialspace=True), [])
 
 
 def _as_typed(value: Any) -> str:
-    """The value as an override takes it."""
+    """Return a value as text, in the form of an override."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -199,7 +199,7 @@ def _word(choice: Choice) -> str:
 
 
 def _effective(recipe: Recipe) -> Recipe:
-    """The recipe, with the defaults for what its model ignores."""
+    """Return a recipe with the defaults for the settings that its model ignores."""
     ignored = recipe.model.ignored_settings
     defaults = {name: SETTINGS[f"model.{name}"].default for name in ignored}
     return replace(recipe, model=replace(recipe.model, **defaults))

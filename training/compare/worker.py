@@ -1,4 +1,4 @@
-"""The process of one run of a comparison; `jobs` starts it, and tells it on standard input."""
+"""The process of one run of a comparison; `jobs.py` starts it and describes the run on stdin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_attention.errors import InputError
 
 
 def main() -> None:
-    """Completes a run. Exits 0, or 2 after a last line with the reason."""
+    """Complete a run and exit with 0, or print the reason as the last line and exit with 2."""
     job = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -36,7 +36,7 @@ def _complete(job: dict[str, Any]) -> None:
 
 
 def _end_with_parent() -> None:
-    """Ends this process when the one that started it is gone, and with it the pipe."""
+    """End this process when its parent process ends, which closes the pipe."""
     os.read(sys.stdin.fileno(), 1)
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Pairs of texts from files of many forms, and the public data sets."""
+"""Readers of pairs and word vectors in many file formats, and the public data sets."""
 
 from keras_attention.lazy_imports import attach_stub
 

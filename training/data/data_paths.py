@@ -1,4 +1,4 @@
-"""What the paths of a recipe's data mean: a folder they start at, language codes in braces."""
+"""The paths of a recipe's data: they start at a folder and can have language codes in braces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..recipe.sections import DataConfig, ModelConfig
 from .datasets import fetch_command
 
 PAIR_KEYS = ("path", "target_path", "validation_path", "validation_target_path")
-"""Settings that name a file of pairs."""
+"""Settings with the path of a file of pairs."""
 
 PATH_KEYS = (*PAIR_KEYS, "alignment_path")
 EMBEDDING_KEYS = ("source_embeddings", "target_embeddings")
@@ -24,18 +24,18 @@ _CODE = r"[\w-]+"
 
 
 def find_file(config: DataConfig, key: str) -> str:
-    """Returns the file that a key of the section names, or "" where the key is empty.
+    """Return the path of the file that a setting names, or "" if the setting is empty.
 
     Args:
-        config: the section.
+        config: the recipe's `[data]` section.
         key: one of `PATH_KEYS`.
 
     Returns:
-        The path, from the working folder or absolute; it need not exist.
+        The path, absolute or relative to the working folder. The file may not exist.
 
     Raises:
-        InputError: if braces hold something else than a language, the language is not set or has
-            no file, or the folder is missing.
+        InputError: if braces contain something other than a language setting, the language is not
+            set or has no file, or the data folder is missing.
 
     Example:
         >>> find_file(DataConfig(path="{{a}}.tsv"), "path")
@@ -48,8 +48,9 @@ def find_file(config: DataConfig, key: str) -> str:
     filled = _fill(text, codes)
     if config.folder and not os.path.isabs(filled) and not os.path.isdir(config.folder):
         raise InputError(
-            f"{config.folder}: expected a folder with the recipe's data (data.folder); for a "
-            f"public data set {fetch_command(config.folder)} gets it. Received: no such folder."
+            f"{config.folder}: expected a folder with the recipe's data (data.folder); if it is a "
+            f"public data set, download it with {fetch_command(config.folder)}. "
+            "Received: no such folder."
         )
     path = os.path.join(config.folder, filled)
     for name in codes:
@@ -59,10 +60,10 @@ def find_file(config: DataConfig, key: str) -> str:
 
 
 def absolute(config: DataConfig) -> DataConfig:
-    """Returns the section with paths that mean the same from any working folder.
+    """Return the section with paths that do not depend on the working folder.
 
-    Braces in the path of the working folder are none of the recipe's: where there are any, the
-    folder is made absolute, and the paths stay as they are.
+    If the section has a folder, or the absolute path of a file has braces, only the folder is made
+    absolute, because braces in the path of the working folder are no language codes.
     """
     paths = {key: getattr(config, key) for key in PATH_KEYS}
     found = {key: os.path.abspath(path) for key, path in paths.items() if path}
@@ -72,27 +73,27 @@ def absolute(config: DataConfig) -> DataConfig:
 
 
 def absolute_files(config: ModelConfig) -> ModelConfig:
-    """Returns the section with files that are the same from any working folder."""
+    """Return the section with embedding files that do not depend on the working folder."""
     files = {key: getattr(config, key) for key in EMBEDDING_KEYS}
     return replace(config, **{key: os.path.abspath(path) for key, path in files.items() if path})
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
-    """Returns the recipe as a run folder keeps it: it means the same from any working folder."""
+    """Return the recipe for a run folder: its paths do not depend on the working folder."""
     return replace(recipe, data=absolute(recipe.data), model=absolute_files(recipe.model))
 
 
 def literal(path: str) -> str:
-    """Returns what a path key must hold to name this very file, braces and all."""
+    """Return a path with its braces doubled, so that a path setting takes them literally."""
     return path.replace("{", "{{").replace("}", "}}")
 
 
 def _names(key: str, text: str) -> list[str]:
-    """The settings that braces name, each once."""
+    """Return the names of the language settings in braces, each once."""
     found = [brace for brace in _BRACES.findall(text) if brace not in ("{{", "}}")]
     if set(found) & {"{", "}"}:
         raise InputError(
-            f"`data.{key}` may hold {{language}} and {{target_language}}; other braces are written "
+            f"`data.{key}` may have {{language}} and {{target_language}}; write other braces "
             f"twice. Received: data.{key}={text!r}."
         )
     return list(dict.fromkeys(brace.strip("{}") for brace in found))
@@ -102,7 +103,7 @@ def _code(config: DataConfig, key: str, name: str) -> str:
     code: str = getattr(config, name)
     if not re.fullmatch(_CODE, code):
         raise InputError(
-            f"`data.{name}` must be a language code, because data.{key} holds {{{name}}}. "
+            f"`data.{name}` must be a language code, because data.{key} has {{{name}}}. "
             f"Received: data.{name}={code!r}."
         )
     return code
@@ -113,23 +114,24 @@ def _fill(text: str, codes: dict[str, str]) -> str:
 
 
 def _check_language(config: DataConfig, text: str, codes: dict[str, str], name: str) -> None:
-    """Says which languages have a file, if that of `name` has none."""
+    """Raise an error with the languages that have a file, if that of `name` has none."""
     known = _known_codes(config.folder, text, codes, name)
     if codes[name] in known:
         return
     path = os.path.join(config.folder, _fill(text, codes))
-    has = f"files for: {', '.join(known)}" if known else "files of that form for no language"
+    found = f"files for: {', '.join(known)}" if known else "no such file for any language"
     raise InputError(
-        f"{path}: expected this file for data.{name}={codes[name]!r}, but the folder has {has}."
+        f"{path}: expected this file for data.{name}={codes[name]!r}. "
+        f"Received: a folder with {found}."
     )
 
 
 def _known_codes(folder: str, text: str, codes: dict[str, str], name: str) -> list[str]:
-    """The codes in whose place for `name` there is a file."""
+    """Return the codes for which a file exists if `name` is set to them."""
     brace, mark = f"{{{name}}}", "\0"
     path = os.path.join(folder, _fill(text.replace(brace, mark), codes))
     pieces = path.split(mark)
-    # The first place gives the code, and the others must repeat it.
+    # The first occurrence captures the code, and the others must repeat it.
     first, *others = map(re.escape, pieces)
     pattern = first + f"({_CODE})" + r"\1".join(others)
     matches = (

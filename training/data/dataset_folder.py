@@ -1,4 +1,4 @@
-"""A data set's folder: which of its files are there, and whether they are what they should be."""
+"""The check of a data set's folder: missing files, damaged files and other versions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from .tables import Layout
 
 @dataclass
 class FolderReport:
-    """What a folder holds of a data set.
+    """The files of a data set that a folder has, and those that are missing.
 
     Attributes:
-        languages: those of which there is a file, or that were asked for.
-        lines: how many lines each file has that is there.
-        missing: files that are not.
-        warnings: sentences on files that can be used, but are not those of published results.
+        languages: the requested languages, or those that have a file.
+        lines: the number of lines of each existing file.
+        missing: the missing files.
+        warnings: sentences about files that are usable but differ from the version with which
+            published results were made.
     """
 
     languages: list[str]
@@ -36,20 +37,19 @@ class FolderReport:
 def check_folder(
     dataset: Dataset, folder: str | os.PathLike[str], languages: Sequence[str] = ()
 ) -> FolderReport:
-    """Reads what a folder holds of a data set.
+    """Check which files of a data set a folder has.
 
     Args:
-        dataset: what should be there.
-        folder: where.
-        languages: which languages; none named: those of which there is a file, all if there is
-            none.
+        dataset: the data set.
+        folder: its folder.
+        languages: the languages to check; by default those that have a file, or all if none has.
 
     Returns:
-        What is there and what is missing.
+        The existing and the missing files.
 
     Raises:
         InputError: if the data set does not have a language, the folder is a file, a file cannot
-            be used, or parallel files differ in length.
+            be used, or parallel files have different numbers of lines.
     """
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(f"{os.fspath(folder)}: expected a folder. Received: a file.")
@@ -67,7 +67,7 @@ def check_folder(
 
 
 def present_languages(dataset: Dataset, folder: str | os.PathLike[str]) -> list[str]:
-    """The languages of which a folder holds a file."""
+    """Return the languages that have a file in the folder."""
     return [
         language
         for language in dataset.languages
@@ -76,18 +76,15 @@ def present_languages(dataset: Dataset, folder: str | os.PathLike[str]) -> list[
 
 
 def check_lines(file: DataFile, lines: Iterable[str], name: str) -> int:
-    """Checks the text of a file.
+    """Check the lines of a file, and return their number.
 
     Args:
-        file: what it should be.
-        lines: its lines.
-        name: what to call it in errors.
-
-    Returns:
-        The number of lines.
+        file: the expected file.
+        lines: the lines.
+        name: the file's name in error messages.
 
     Raises:
-        InputError: if there is none, one is empty, or one of pairs has no source or no target.
+        InputError: if there is no line, a line is empty, or a pair has no source or no target.
     """
     rows = table_pairs(lines, name, Layout()) if file.pairs else filled_lines(lines, name)
     return sum(1 for _ in rows)
@@ -103,12 +100,12 @@ def _check_parallel(report: FolderReport, folder: str | os.PathLike[str]) -> Non
 
 
 def _unpublished(report: FolderReport, folder: str | os.PathLike[str]) -> list[str]:
-    """A sentence on each number of lines that is not the published one."""
+    """Return a sentence for each number of lines that differs from the published version."""
     differing: dict[tuple[int, int], list[str]] = defaultdict(list)
     for file, lines in report.lines.items():
         if lines != file.lines:
             differing[lines, file.lines].append(str(Path(folder, file.path)))
     return [
-        f"{', '.join(paths)}: {lines} lines, where the version of published results has {expected}."
+        f"{', '.join(paths)}: {lines} lines, but the version of published results has {expected}."
         for (lines, expected), paths in differing.items()
     ]

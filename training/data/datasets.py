@@ -1,4 +1,4 @@
-"""The public data sets that recipes train on: their files, where these come from, their licence."""
+"""The public data sets that recipes train on: their files, sources and licences."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ _SIGMORPHON = "https://raw.githubusercontent.com/sigmorphon/2020/master/task1/da
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of a data set. In a table its texts hold `{language}`.
+    """A file of a data set. In `Dataset.table`, its strings contain `{language}`.
 
     Attributes:
-        path: where it stands, from the data set's folder.
-        url: where it comes from. A `.gz` is unpacked; of a `.zip` one member is taken.
-        lines: how many it has in the version that published results were made with.
+        path: its path in the data set's folder.
+        url: the URL to download it from. A `.gz` file is unpacked; a `.zip` file has it as a
+            member.
+        lines: its number of lines in the version with which published results were made.
         pairs: whether a line is source, tab, target.
-        part: files of one part have the same number of lines; empty for a file by itself.
-        member: its name in a `.zip`.
+        part: the part of the data that the file belongs to, such as "train"; all its files must
+            have the same number of lines. Empty if the file is not parallel to another one.
+        member: its name in a `.zip` file.
     """
 
     path: str
@@ -33,7 +35,7 @@ class DataFile:
     member: str = ""
 
     def of(self, language: str) -> DataFile:
-        """The file of one language."""
+        """Return the file for one language."""
         path, url, member = (
             text.replace("{language}", language) for text in (self.path, self.url, self.member)
         )
@@ -45,13 +47,13 @@ class Dataset:
     """A public data set.
 
     Attributes:
-        name: what the command line calls it, and its folder.
-        title: what it is.
+        name: its name on the command line and of its folder.
+        title: a short description.
         source: the page that offers it.
-        licence: what it may be used for, and whom to name.
-        recipes: recipes that train on it.
-        languages: codes of the languages it has.
-        table: the files of each language.
+        licence: its licence, and what to cite or attribute.
+        recipes: names of the recipes that train on it.
+        languages: the codes of its languages.
+        table: the files of each language, with `{language}` in their strings.
 
     Example:
         >>> [file.path for file in DATASETS["g2p"].files(["kor"])]
@@ -67,36 +69,36 @@ class Dataset:
     table: tuple[DataFile, ...]
 
     def files(self, languages: Sequence[str]) -> list[DataFile]:
-        """The files of some languages.
+        """Return the files for some languages.
 
         Raises:
-            InputError: if it does not have one of them.
+            InputError: if the data set does not have one of the languages.
         """
         for language in languages:
             if language not in self.languages:
                 raise InputError(
-                    f"{self.name}: the languages are {', '.join(self.languages)}. "
+                    f"{self.name}: expected one of the languages {', '.join(self.languages)}. "
                     f"Received: {language!r}."
                 )
         return [file.of(language) for language in languages for file in self.table]
 
 
 def find_dataset(name: str) -> Dataset:
-    """The data set of that name.
+    """Return the data set with a name.
 
     Raises:
-        InputError: if there is none.
+        InputError: if there is no such data set.
     """
     if name not in DATASETS:
         raise InputError(
             f"There is no data set {name!r}{suggest(name, DATASETS)}. "
-            f"A data set is one of: {', '.join(DATASETS)}."
+            f"Expected one of: {', '.join(DATASETS)}."
         )
     return DATASETS[name]
 
 
 def fetch_command(folder: str) -> str:
-    """The command that gets the data of `folder`, whose name tells which."""
+    """Return the command that downloads a data set into `folder`, guessed from its name."""
     last = folder.replace("\\", "/").rstrip("/").rpartition("/")[2]
     name = last if last in DATASETS else "NAME"
     command = f"`keras-attention data {name} {shlex.quote(folder)} --fetch`"
@@ -161,9 +163,9 @@ DATASETS = {
         ),
         Dataset(
             "tatoeba",
-            "English sentences, their Korean translations, and who wrote them",
+            "English sentences, their Korean translations, and the authors of both",
             "https://www.manythings.org/anki/, from https://tatoeba.org",
-            "CC BY 2.0 FR; the third column of a line names whom to attribute it to",
+            "CC BY 2.0 FR; the third column of a line has the attribution",
             ("eng-kor",),
             ("kor",),
             (

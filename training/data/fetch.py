@@ -1,7 +1,7 @@
-"""Fetches the files of a public data set: each whole and checked, or not there at all.
+"""The download of a public data set's files. Only complete and checked files are stored.
 
-`keras.utils.get_file` has no limit on sizes and no timeout, writes to the final path as it goes,
-and some of these sites refuse the name that it gives itself.
+`keras.utils.get_file` is not used because it has no size limit and no timeout, it writes to the
+final path while it downloads, and some of these sites reject its user agent.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .dataset_folder import check_lines
 from .datasets import DataFile
 
 TIMEOUT = 30.0
-"""Seconds without an answer after which a fetch is given up."""
+"""Seconds without a response after which a download fails."""
 
 _CHUNK = 1 << 16
 _LINE, _REST = 1 << 12, 1 << 20
-"""Bytes that a file may have for each of its lines, and in addition."""
+"""The size limit of a file in bytes: for each of its lines, and in addition."""
 _BROKEN = (
     *(OSError, EOFError, zlib.error, LZMAError, zipfile.BadZipFile, struct.error),
     *(KeyError, ValueError),  # no such member, or a name that cannot be decoded
@@ -39,11 +39,11 @@ _BROKEN = (
 )
 
 Opener = Callable[[str], Any]
-"""From a URL to an open response, a context manager with `read(size)` and `headers`."""
+"""Function from a URL to an open response: a context manager with `read(size)` and `headers`."""
 
 
 def open_url(url: str) -> Any:
-    """Opens a URL. Some sites turn away the name that Python gives itself."""
+    """Open a URL, with our own user agent because some sites reject Python's."""
     agent = f"Mozilla/5.0 (compatible; keras-attention/{__version__})"
     return urlopen(Request(url, headers={"User-Agent": agent}), timeout=TIMEOUT)
 
@@ -55,22 +55,23 @@ def fetch_file(
     opener: Opener = open_url,
     advance: Callable[[int], object] = lambda size: None,
 ) -> None:
-    """Fetches one file, unpacks it, checks its lines, and only then puts it in its place.
+    """Download one file, unpack it and check its lines, and only then store it.
 
     Args:
-        file: what to fetch.
-        folder: the data set's folder; made if it is missing.
-        opener: how to open a URL.
-        advance: told the size of each piece that came, in bytes.
+        file: the file to download.
+        folder: the data set's folder; it is created if it is missing.
+        opener: opens a URL.
+        advance: called with the size in bytes of each piece received.
 
     Raises:
-        InputError: if the file is there already, no whole one comes, what comes is not what it
-            should be, or the folder cannot be written.
+        InputError: if the file exists already, the download fails or is incomplete, the content is
+            not as expected, or the folder cannot be written.
     """
     path = Path(folder, file.path)
     if os.path.lexists(path):
         raise InputError(
-            f"{path}: expected no file here, because none is overwritten. Received: one."
+            f"{path}: expected no file here, because existing files are never overwritten. "
+            "Received: an existing file."
         )
     file_bytes = _unpack(file, _download(file, opener, advance))
     check_lines(file, decode_lines(io.BytesIO(file_bytes), file.url), file.url)
@@ -91,8 +92,8 @@ def _download(file: DataFile, opener: Opener, advance: Callable[[int], object]) 
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         status = f"{error.code} " if hasattr(error, "code") else ""
         raise InputError(
-            f"{url}: cannot be fetched ({status}{reason}); try again, or put the file into the "
-            "folder by hand."
+            f"{url}: cannot be downloaded ({status}{reason}); try again, or copy the file into the "
+            "folder yourself."
         ) from error
     if expected is not None:
         _check_length(url, pieces.tell(), expected.strip())
@@ -100,10 +101,10 @@ def _download(file: DataFile, opener: Opener, advance: Callable[[int], object]) 
 
 
 def _check_length(url: str, received: int, promised: str) -> None:
-    """Checks that all bytes have come: reading in pieces does not raise if a connection ends."""
+    """Check that all bytes were received; `read(size)` does not raise if a connection ends."""
     if not (promised.isascii() and promised.isdecimal()):
         raise InputError(
-            f"{url}: expected a number of bytes as Content-Length. Received: {promised[:40]!r}."
+            f"{url}: expected a number of bytes in Content-Length. Received: {promised[:40]!r}."
         )
     if received != int(promised):
         raise InputError(

@@ -1,7 +1,7 @@
-"""Reads files of pairs: free-form dates, columns of a table or two parallel files.
+"""Readers of pair files: free-form dates, tables with columns, and two parallel files.
 
-A pair is a source and its target as they stand in the file; tokenizers normalize and cut them.
-A problem in a file is an `InputError` that names the file and the line.
+The texts of a pair are those of the file; tokenizers normalize and split them later. A problem in
+a file is an `InputError` that names the file and the line.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ _logger = logging.getLogger(__name__)
 
 
 def read_dates_file(path: _Path) -> list[Pair]:
-    """Reads lines of a free-form date, padded with spaces to a column, `_`, and its ISO date.
+    """Read a file whose lines have a free-form date, padding spaces, `_` and the ISO date.
 
-    The padding is dropped.
+    The padding is removed.
 
     Raises:
-        InputError: If the file is missing or empty, or a line has another form.
+        InputError: If the file is missing or empty, or a line has another format.
     """
     return list(parse_lines(read_lines(path), os.fspath(path), _parse_date_line))
 
 
 def read_table(path: _Path, layout: Layout) -> list[Pair]:
-    """Reads the pairs of a table, and logs signs that it is read wrongly.
+    """Read the pairs of a table, and log signs that its layout is wrong.
 
     Args:
         path: The file.
-        layout: Its columns.
+        layout: The layout of its columns.
 
     Raises:
-        InputError: If the file is missing or empty, a row is malformed, a column is missing or
-            empty in one, or the header does not name it.
+        InputError: If the file is missing or empty, a row is malformed, a row has no source or
+            target, or the header does not have a column.
     """
     name = os.fspath(path)
     notes: list[str] = []
@@ -59,16 +59,17 @@ def read_table(path: _Path, layout: Layout) -> list[Pair]:
 def table_pairs(
     lines: Iterable[str], name: str, layout: Layout, notes: list[str] | None = None
 ) -> Iterator[Pair]:
-    """Yields the pair of each row of a table.
+    """Yield the pair of each row of a table.
 
     Args:
-        lines: The lines, without their ends.
-        name: What to call the file in errors.
-        layout: Its columns.
-        notes: A list to which a sentence is added for each thing that looks wrong, at the end.
+        lines: The lines, without line ends.
+        name: The name of the file in error messages.
+        layout: The layout of its columns.
+        notes: A list to which, after the last row, a sentence is added for each sign that the
+            layout is wrong.
 
     Raises:
-        InputError: As `read_table`.
+        InputError: See `read_table`.
     """
     if layout.quoted:
         rows = csv_rows(without_separator_line(lines, name), name, layout.delimiter)
@@ -85,14 +86,14 @@ def table_pairs(
         signs.add(row[1], pair, row[0])
         yield (one_line(pair[0]), one_line(pair[1])) if layout.quoted else pair
     if pair is None:
-        found = "the header alone" if names else "an empty file"
+        found = "only a header" if names else "an empty file"
         raise InputError(f"{name}: expected pairs. Received: {found}.")
     if notes is not None:
         notes.extend(signs.lines())
 
 
 def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
-    """Reads two files of which the same lines belong together.
+    """Read two files whose lines with the same number are pairs.
 
     Raises:
         InputError: If a file is missing or empty, a line is empty, or one file has more lines.
@@ -108,10 +109,13 @@ def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
 
 
 def check_parallel(*files: tuple[_Path, int]) -> None:
-    """Checks that two files, each with the number of its lines, have as many.
+    """Check that files have the same number of lines.
+
+    Args:
+        *files: The path and the number of lines of each file.
 
     Raises:
-        InputError: If they do not.
+        InputError: If the numbers differ.
     """
     if len({lines for _, lines in files}) > 1:
         received = ", ".join(f"{os.fspath(path)} with {lines}" for path, lines in files)
@@ -121,34 +125,34 @@ def check_parallel(*files: tuple[_Path, int]) -> None:
 
 
 def filled_lines(lines: Iterable[str], name: str) -> Iterator[str]:
-    """Yields the lines of a file, and checks that there are some and none is empty.
+    """Yield the lines of a file, and check that it has lines and none is empty.
 
     Args:
         lines: The lines.
-        name: What to call the file in errors.
+        name: The name of the file in error messages.
 
     Raises:
-        InputError: If there is no line, or an empty one.
+        InputError: If there is no line, or a line is empty.
     """
     number = 0
     for number, line in enumerate(lines, start=1):
         if is_blank(line):
-            raise InputError(f"{name}, line {number}: expected text, the line is empty.")
+            raise InputError(f"{name}, line {number}: expected text. Received: an empty line.")
         yield line
     if not number:
-        raise InputError(f"{name}: expected at least one line, the file is empty.")
+        raise InputError(f"{name}: expected at least one line. Received: an empty file.")
 
 
 def parse_lines(lines: Iterable[str], name: str, parse: Callable[[str], Pair]) -> Iterator[Pair]:
-    """Yields the pair on each line of a file.
+    """Yield the pair on each line of a file.
 
     Args:
         lines: The lines.
-        name: What to call the file in errors.
-        parse: Reads a line; raises `ValueError` with what is wrong.
+        name: The name of the file in error messages.
+        parse: Returns the pair of a line, or raises `ValueError` with the problem.
 
     Raises:
-        InputError: If there is no line, an empty one, or one that `parse` cannot read.
+        InputError: If there is no line, a line is empty, or `parse` raises.
     """
     for number, line in enumerate(filled_lines(lines, name), start=1):
         try:
@@ -167,7 +171,7 @@ def _parse_date_line(line: str) -> Pair:
 
 def _is_iso(text: str) -> bool:
     try:
-        # Newer Pythons read other ISO forms as well, such as 19940927.
+        # Newer versions of Python also accept other ISO formats, such as 19940927.
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""The pairs of a recipe: read from its files or made in memory, and split in two parts."""
+"""The pairs of a recipe, read from files or generated, and split into training and held-out."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ _Row = TypeVar("_Row")
 
 
 def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
-    """Reads the training file of a recipe, or makes the pairs where the recipe names none.
+    """Read the training file of a recipe, or generate the pairs if there is no file.
 
     Args:
-        config: What to read. `validation_path` is left to `split_pairs`.
-        seed: Seed of pairs made in memory.
+        config: The recipe's `[data]` section. Its `validation_path` is not read; see
+            `split_pairs`.
+        seed: Seed of generated pairs.
 
     Returns:
         All pairs in the order of the file.
 
     Raises:
-        InputError: If a path is missing or not due, or a file cannot be used.
+        InputError: If a path is missing or does not fit the format, or a file cannot be used.
     """
     if config.format == "dates" and not config.path:
         return generate_dates(config.size, seed)
@@ -41,23 +42,27 @@ def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
 
 
 def split_pairs(config: DataConfig, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Returns the pairs to train on and the pairs held out.
+    """Return the training pairs and the held-out pairs.
 
-    Where the recipe names a validation file, that is what is held out. Otherwise `held_out` pairs
-    are taken after a shuffle by the seed. A source that comes twice may then stand on both sides.
+    If the recipe has a validation file, its pairs are held out. Otherwise the pairs are shuffled
+    by the seed, and `held_out` of them are held out; a source that occurs twice can then be in
+    both lists.
 
     Args:
-        config: What to read and how much to hold out.
-        seed: Seed of the shuffle and of pairs made in memory.
+        config: The recipe's `[data]` section.
+        seed: Seed of the shuffle and of generated pairs.
 
     Returns:
-        Two lists of pairs: training, held out.
+        The training pairs and the held-out pairs.
 
     Raises:
-        InputError: If a file cannot be used, or holding out would leave nothing to train on.
+        InputError: If a file cannot be used, or no pair would be left to train on.
     """
     if config.validation_target_path and not config.validation_path:
-        raise InputError("`data.validation_target_path` needs `data.validation_path` beside it.")
+        raise InputError(
+            "`data.validation_target_path` requires data.validation_path. "
+            "Received: data.validation_path=''."
+        )
     pairs = read_pairs(config, seed)
     if config.validation_path:
         return pairs, _read(config, "validation_path", "validation_target_path")
@@ -70,11 +75,11 @@ def split_pairs(config: DataConfig, seed: int) -> tuple[list[Pair], list[Pair]]:
 
 
 def split_rows(rows: list[_Row], config: DataConfig, seed: int) -> tuple[list[_Row], list[_Row]]:
-    """Returns what belongs to the training pairs and to those held out, as `split_pairs` cuts.
+    """Split rows into those of the training pairs and those of the held-out pairs.
 
     Args:
-        rows: One for each pair of the training file, in its order.
-        config: What was read.
+        rows: One row for each pair of the training file, in its order.
+        config: The recipe's `[data]` section.
         seed: Seed of the shuffle.
     """
     if config.validation_path:
@@ -87,15 +92,19 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
     if config.format in TASKS:
         raise InputError(
             f"`data.{path_key}` must be empty for data.format={config.format!r}, whose pairs are "
-            f"made in memory. Received: data.{path_key}={getattr(config, path_key)!r}."
+            f"generated. Received: data.{path_key}={getattr(config, path_key)!r}."
         )
     path, target_path = find_file(config, path_key), find_file(config, target_key)
     if not path:
-        raise InputError(f"`data.{path_key}` must name a file for data.format={config.format!r}.")
+        raise InputError(
+            f"`data.{path_key}` must name a file for data.format={config.format!r}. "
+            f"Received: data.{path_key}=''."
+        )
     if bool(target_path) != (config.format == "parallel"):
         raise InputError(
-            f"`data.{target_key}` must name a file for data.format='parallel', and for no other. "
-            f"Received: data.format={config.format!r}, data.{target_key}={target_path!r}."
+            f"`data.{target_key}` must name a file for data.format='parallel', and must be empty "
+            f"for other formats. Received: data.format={config.format!r}, "
+            f"data.{target_key}={target_path!r}."
         )
     if config.format == "parallel":
         return read_parallel(path, target_path)

@@ -1,4 +1,4 @@
-"""Notes about signs that a table of pairs is read wrongly."""
+"""Notes about signs that a table of pairs is read with the wrong layout."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _COLUMN_NAMES = frozenset((*_ROLES.split(), *_LANGUAGES.split()))
 
 
 class TableNotes:
-    """Counts signs of wrong reading in each row, and describes them at the end.
+    """Counts signs of a wrong layout in each row, and describes them at the end.
 
     Args:
-        name: what to call the file.
-        layout: how it is read.
+        name: the name of the file in notes.
+        layout: the layout with which the file is read.
         places: the columns of source and target, counted from 0.
         names: the fields of the header, if there is one.
     """
@@ -49,7 +49,13 @@ class TableNotes:
         self._marks = {mark: set[int]() for mark in "\t;" if mark != layout.delimiter}
 
     def add(self, row: list[str], pair: tuple[str, str], line: int) -> None:
-        """Counts the signs in the row that begins on a line, and in the pair read from it."""
+        """Count the signs in a row and in the pair read from it.
+
+        Args:
+            row: the fields of the row.
+            pair: source and target.
+            line: the number of the line where the row begins.
+        """
         if self._first is None:
             self._first = pair
         self._rows += 1
@@ -69,13 +75,13 @@ class TableNotes:
                 counts.add(sum(field.count(mark) for field in row))
 
     def lines(self) -> Iterator[str]:
-        """Yields each note, a sentence that names the file."""
+        """Yield each note, a sentence that names the file."""
         yield from self._of_quotes()
         yield from self._of_header()
         yield from self._of_columns()
         yield from self._of_delimiter()
         if self._line_feeds:
-            yield f"{self._name}: {self._line_feeds} fields hold line feeds, read as spaces."
+            yield f"{self._name}: {self._line_feeds} fields have line feeds, read as spaces."
         if self._returns and not self._layout.quoted:
             yield note_of_returns(self._name, self._returns)
 
@@ -83,7 +89,7 @@ class TableNotes:
         if self._spaced and not self._quoted:
             yield (
                 f"{self._name}: {self._spaced} of {self._rows} rows have a space before a quote, "
-                "which therefore opens no quoted field; remove such spaces."
+                "so the quote does not start a quoted field; remove such spaces."
             )
         nearly_all = self._rows and self._quoted >= _NEARLY_ALL * self._rows
         if not nearly_all and (self._layout.quoted or not self._doubled):
@@ -91,7 +97,7 @@ class TableNotes:
         count = self._quoted if nearly_all else self._doubled
         remedy = "data.format='csv' with data.delimiter='\\t' reads quoted fields"
         if self._layout.quoted:
-            remedy = "no space may stand before a quote that opens a field"
+            remedy = "remove spaces before a quote that starts a field"
         yield (
             f"{self._name}: {count} of {self._rows} pairs have fields in double quotes, which are "
             f"read as text; {remedy}."
@@ -103,7 +109,7 @@ class TableNotes:
         source, target = self._first
         if source.startswith("#"):
             yield (
-                f"{self._name}, line 1: begins with '#' and is read as a pair; if it is a comment, "
+                f"{self._name}, line 1: starts with '#' and is read as a pair; if it is a comment, "
                 "remove it."
             )
         if _names_column(source) and _names_column(target) and source != target:
@@ -117,14 +123,14 @@ class TableNotes:
         for mark, counts in self._marks.items():
             if self._rows > 1 and len(counts) == 1 and min(counts):
                 yield (
-                    f"{self._name}: every row has as many {NAMES[mark]}s, {min(counts)}; set "
-                    f"data.delimiter={mark!r} if they stand between the columns."
+                    f"{self._name}: every row has the same number of {NAMES[mark]}s "
+                    f"({min(counts)}); set data.delimiter={mark!r} if they separate the columns."
                 )
         if self._longer:
             yield (
                 f"{self._name}: {self._longer} of {self._rows} rows have more fields than the "
-                f"header, first line {self._first_longer}; a {between} inside a field moves the "
-                "fields behind it."
+                f"header, the first on line {self._first_longer}; a {between} inside a field moves "
+                "the following fields."
             )
 
     def _of_columns(self) -> Iterator[str]:
@@ -135,7 +141,7 @@ class TableNotes:
             facts.append(
                 f"{self._further} of {self._rows} rows have more than the two columns that are read"
             )
-        if self._rows > 1 and self._numbers >= self._rows - 1:  # one may be a header
+        if self._rows > 1 and self._numbers >= self._rows - 1:  # one row may be a header
             facts.append(f"{self._numbers} of {self._rows} sources are numbers")
         if facts:
             yield (
@@ -145,10 +151,10 @@ class TableNotes:
 
 
 def note_of_returns(name: str, count: int) -> str:
-    """Returns a sentence about lines of a file that hold carriage returns inside."""
+    """Return a sentence about lines that have carriage returns before their end."""
     return (
-        f"{name}: lines with carriage returns inside, {count}: they are read as text; if they end "
-        "lines, convert all line ends to line feeds."
+        f"{name}: carriage returns inside lines are read as text (lines that have them: {count}); "
+        "if they are line ends, convert all line ends to line feeds."
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads the rows of tables of pairs, tab-separated or CSV, and chooses their columns."""
+"""Readers of tables of pairs, tab-separated or CSV, and the choice of their columns."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from keras_attention.text.normalization import EDGES, is_blank
 from ..recipe.sections import DataConfig
 
 Row = tuple[int, list[str]]
-"""The number of the line where a row begins, counted from 1, and its fields."""
+"""The number of the line where a row starts, counted from 1, and its fields."""
 
 NAMES = {"\t": "tab", ",": "comma", ";": "semicolon"}
-"""Words for the usual delimiters."""
+"""Names of the usual delimiters in messages."""
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\W*', re.IGNORECASE)
-"""The line in front of the rows by which Excel is told the delimiter."""
+"""Matches the first line of a file that tells Excel the delimiter."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file holds pairs in columns.
+    """The layout of a file with columns.
 
     Attributes:
         delimiter: the character between columns.
-        quoted: whether fields may stand in double quotes, which then hold delimiters, line feeds
-            and doubled quotes.
+        quoted: whether fields may be in double quotes, inside which delimiters, line feeds and
+            doubled quotes are allowed.
         header: whether the first row has the names of the columns.
         source: column of the sources, a number counted from 1 or a name; empty: the first.
         target: column of the targets; empty: the second.
@@ -44,7 +44,7 @@ class Layout:
 
     @classmethod
     def of(cls, config: DataConfig) -> Layout:
-        """The layout that a recipe gives."""
+        """Return the layout that a recipe sets."""
         quoted = config.format == "csv"
         return cls(
             delimiter=config.delimiter.replace(r"\t", "\t") if quoted else "\t",
@@ -60,20 +60,20 @@ class Layout:
         return bool(self.source or self.target)
 
     def places(self, names: list[str], where: str) -> tuple[int, int]:
-        """Returns the columns of source and target, counted from 0.
+        """Return the columns of source and target, counted from 0.
 
         Args:
-            names: the fields of the header; not used if the columns are given by number.
-            where: what to call the header in errors.
+            names: the fields of the header; not used if the columns are set by number.
+            where: file and line of the header, for error messages.
 
         Raises:
-            InputError: if there is no column of a name, several, or one column for both sides.
+            InputError: if not exactly one column has a name, or both sides have the same column.
         """
         source = _place("source", self.source or "1", names, where)
         target = _place("target", self.target or "2", names, where)
         if source == target:
             raise InputError(
-                "`data.source_column` and data.target_column must be two columns. "
+                "`data.source_column` and data.target_column must be different columns. "
                 f"Received: column {source + 1} for both."
             )
         return source, target
@@ -86,21 +86,21 @@ def _place(side: str, column: str, names: list[str], where: str) -> int:
     column = normalize("NFC", column.strip(EDGES))
     if stripped.count(column) != 1:
         raise InputError(
-            f"{where}: expected one column with the name {column!r}, as data.{side}_column says. "
+            f"{where}: expected exactly one column named {column!r} (data.{side}_column). "
             f"Received: {', '.join(map(repr, stripped))}."
         )
     return stripped.index(column)
 
 
 def tsv_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
-    """Yields the rows of lines with tabs; a quote is a character like any other.
+    """Yield the rows of tab-separated lines. Quotes have no special meaning.
 
     Args:
-        lines: the lines, without their ends.
-        name: what to call the file in errors.
+        lines: the lines, without line ends.
+        name: the name of the file in error messages.
 
     Raises:
-        InputError: if a line is several rows with carriage returns between them.
+        InputError: if a line has several rows with carriage returns between them.
     """
     for number, line in enumerate(lines, start=1):
         rows = list(filter(None, line.split("\r"))) if "\r" in line else [line]
@@ -113,10 +113,10 @@ def tsv_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
 
 
 def without_separator_line(lines: Iterable[str], name: str) -> Iterator[str]:
-    """Yields the lines of CSV, and checks that the first is none that names the delimiter.
+    """Yield the lines of a CSV file, and check that the first one does not set the delimiter.
 
     Raises:
-        InputError: if it is.
+        InputError: if the first line sets the delimiter, as for Excel.
     """
     for number, line in enumerate(lines):
         if number == 0 and (match := _SEPARATOR_LINE.fullmatch(line)):
@@ -128,15 +128,15 @@ def without_separator_line(lines: Iterable[str], name: str) -> Iterator[str]:
 
 
 def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
-    """Yields the rows of CSV, whose quoted fields may extend over several lines.
+    """Yield the rows of a CSV file, whose quoted fields can span several lines.
 
     Args:
-        lines: the lines, without their ends.
-        name: what to call the file in errors.
+        lines: the lines, without line ends.
+        name: the name of the file in error messages.
         delimiter: the character between fields.
 
     Raises:
-        InputError: if a quoted field does not end or other text follows it, a line is empty or a
+        InputError: if a quoted field is not closed or other text follows it, a line is empty, or a
             field is longer than `csv.field_size_limit()`.
     """
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
@@ -147,26 +147,26 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
             row = next(reader, None)
         except csv.Error as error:
             raise InputError(
-                f"{where}: expected a row of CSV, its quoted fields closed and quotes inside them "
-                f"doubled. Received: {str(error).partition(' - ')[0]}."
+                f"{where}: expected a row of CSV with closed quoted fields and doubled quotes "
+                f"inside them. Received: {str(error).partition(' - ')[0]}."
             ) from None
         if row is None:
             return
         if all(map(is_blank, row)):
-            raise InputError(f"{where}: expected text, the line is empty.")
+            raise InputError(f"{where}: expected text. Received: an empty line.")
         yield number, row
 
 
 def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str, str]:
-    """Returns source and target of a row.
+    """Return source and target of a row.
 
     Args:
-        row: its fields.
-        places: the columns of both, counted from 0.
+        row: the fields of the row.
+        places: the columns of source and target, counted from 0.
         delimiter: the character between the fields.
 
     Raises:
-        ValueError: If a column is missing, or one of the two is empty.
+        ValueError: If one of the two columns is missing or empty.
     """
     source, target = places
     complete = len(row) > max(places)
@@ -185,21 +185,24 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
 
 
 def advice(row: Row, layout: Layout) -> str:
-    """Returns advice about a row with too few columns, after a space, or "" if there is none."""
+    """Return advice about a row with too few columns, starting with a space, or ""."""
     number, fields = row
     text = "".join(fields)
     if not layout.quoted and text.count('"') % 2:
-        return " Quoted fields with line feeds inside need data.format='csv', data.delimiter='\\t'."
+        return (
+            " If a quoted field has a line feed inside, set data.format='csv' and "
+            "data.delimiter='\\t'."
+        )
     if number > 1 or len(fields) > 1:
         return ""
     for other in (mark for mark in NAMES if mark in text):
         if other == "\t":
             return " It has tabs; set data.format='tsv' (or --format tsv), or data.delimiter='\\t'."
-        which = "" if other == "," else f" and data.delimiter={other!r}"
-        return f" It has {NAMES[other]}s; set data.format='csv' (or --format csv){which}."
+        option = "" if other == "," else f" and data.delimiter={other!r}"
+        return f" It has {NAMES[other]}s; set data.format='csv' (or --format csv){option}."
     return ""
 
 
 def one_line(field: str) -> str:
-    """Returns a field with a space for line feeds inside it, since no token can hold one."""
+    """Return a field with spaces instead of line feeds, because no token can contain one."""
     return re.sub(r"[\r\n]+", " ", field.strip("\r\n"))

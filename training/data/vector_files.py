@@ -1,4 +1,4 @@
-"""Reads files of word vectors, word2vec's in text or binary form, fastText's and GloVe's."""
+"""Readers of vector files: word2vec's text and binary files, fastText's and GloVe's text files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ Vector = npt.NDArray[np.float32]
 
 _CHUNK = 1 << 20
 _LARGEST = float(np.finfo("float32").max)
-_BINARY = re.compile(rb"[0-9]+ [0-9]+\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
-"""The header of a binary file: a control character follows it, which text does not have."""
+_HEADER = re.compile(r"([0-9]{1,18}) ([0-9]{1,18})")
+"""Matches the first line of a text file. `int` rejects numbers with thousands of digits."""
+_BINARY = re.compile(rb"[0-9]{1,18} [0-9]{1,18}\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
+"""Matches the start of a binary file: after the header comes a control character."""
 
 
 class Entry(NamedTuple):
-    """A token and its numbers, which are checked when they are asked for.
+    """A token and its vector. `vector()` checks the numbers, so that unused ones cost nothing.
 
     Attributes:
-        where: what to call it in errors.
+        where: file and line or number, for error messages.
         token: the token.
-        numbers: as text or as float32.
+        numbers: the numbers of the vector, as text or as float32.
     """
 
     where: str
@@ -37,10 +39,10 @@ class Entry(NamedTuple):
     numbers: Sequence[str] | Vector
 
     def vector(self) -> Vector:
-        """Returns the vector.
+        """Return the vector as a float32 array.
 
         Raises:
-            InputError: if an item is not a finite number of 32 bits.
+            InputError: if a number is not finite in float32.
         """
         for number in self.numbers:
             if not _is_float32(number):
@@ -51,7 +53,7 @@ class Entry(NamedTuple):
 
 
 def _is_float32(number: str | float) -> bool:
-    """Return whether float32 can hold a number, written as C writes it."""
+    """Return whether a number is finite in float32 and is written as C writes numbers."""
     text = str(number)
     try:
         return text.isascii() and "_" not in text and abs(float(text)) <= _LARGEST
@@ -60,19 +62,19 @@ def _is_float32(number: str | float) -> bool:
 
 
 def read_vectors(path: str, width: int) -> Iterator[Entry]:
-    """Yields the entries of a file, which is read as they are asked for.
+    """Yield the entries of a vector file without loading the whole file.
 
-    The first line has the number of tokens and the width (GloVe's files leave it out). In a text
-    file, every other line is a token and its numbers, separated by single spaces. In a binary file
-    of word2vec, a token ends in a space and its numbers are float32, little-endian. Either may be
-    packed by gzip.
+    The first line has the number of tokens and the width (GloVe's files omit this line). In a text
+    file, every other line has a token and its numbers, separated by single spaces. In a binary
+    file of word2vec, a space ends each token and its numbers are little-endian float32. Both kinds
+    may be compressed with gzip.
 
     Args:
-        path: the file.
-        width: numbers that each vector must have.
+        path: the vector file.
+        width: the width that each vector must have.
 
     Raises:
-        InputError: if the file cannot be read, an entry is malformed or the width is another.
+        InputError: if the file cannot be read, an entry is malformed or has the wrong width.
     """
     try:
         with open_unpacked(path) as stream:
@@ -94,8 +96,8 @@ def _binary_entries(stream: io.BufferedReader, path: str, width: int) -> Iterato
             piece = stream.read(_CHUNK)
             if not piece:
                 raise InputError(
-                    f"{path}: expected {promised} tokens, as line 1 says. Received: {number - 1}, "
-                    "and the file ends."
+                    f"{path}: expected {promised} tokens (the number on line 1). "
+                    f"Received: {number - 1}."
                 )
             data, place = data[place:] + piece, 0
         try:
@@ -105,19 +107,21 @@ def _binary_entries(stream: io.BufferedReader, path: str, width: int) -> Iterato
         yield Entry(where, token, np.frombuffer(data, "<f4", width, end + 1))
         place = end + 1 + size
     if (data[place:] + stream.read(_CHUNK)).strip():
-        raise InputError(f"{path}: expected {promised} tokens, as line 1 says. Received: more.")
+        raise InputError(
+            f"{path}: expected {promised} tokens (the number on line 1). Received: more."
+        )
 
 
 def _text_entries(texts: Iterator[str], path: str, width: int) -> Iterator[Entry]:
     lines = enumerate((line.rstrip(" ") for line in texts), start=1)
     first = next(lines, (1, ""))
-    promised = re.fullmatch("([0-9]+) ([0-9]+)", first[1])
+    promised = _HEADER.fullmatch(first[1])
     if promised:
         _check_width(int(promised[2]), width, f"{path}, line 1")
     count = 0
     for number, line in lines if promised else itertools.chain([first], lines):
         where = f"{path}, line {number}"
-        # From the right: some of GloVe's tokens have spaces.
+        # Split from the right, because some of GloVe's tokens contain spaces.
         token, *numbers = line.rsplit(" ", width) if count else line.split(" ")
         if not (token and numbers):
             raise InputError(
@@ -129,13 +133,12 @@ def _text_entries(texts: Iterator[str], path: str, width: int) -> Iterator[Entry
         yield Entry(where, token, numbers)
     if promised and count != int(promised[1]):
         raise InputError(
-            f"{path}: expected {promised[1]} tokens, as line 1 says. Received: {count}."
+            f"{path}: expected {promised[1]} tokens (the number on line 1). Received: {count}."
         )
 
 
 def _check_width(received: int, width: int, where: str) -> None:
     if received != width:
         raise InputError(
-            f"{where}: expected vectors of {width} numbers, as model.embedding says. "
-            f"Received: {received}."
+            f"{where}: expected vectors of {width} numbers (model.embedding). Received: {received}."
         )

@@ -1,1 +1,1 @@
-"""Quality of a trained translator on held-out pairs, by source length and at chosen lengths."""
+"""Quality on held-out pairs, also by source length."""

@@ -1,4 +1,4 @@
-"""Quality at chosen source lengths: does what was learned on short sources hold for long ones?"""
+"""Quality at chosen source lengths: does a model generalise from short sources to long ones?"""
 
 from __future__ import annotations
 
@@ -22,44 +22,47 @@ if TYPE_CHECKING:
     from keras_attention.translation.translator import Translator
 
 PAIRS = 500
-"""Pairs made for each length."""
+"""Number of pairs that are generated for each length."""
 
 _SEED = 2**32
-"""Above every recipe's seed, so that no test pairs are those of training."""
+"""Larger than every seed of a recipe, so that test pairs differ from training pairs."""
 
 _ROOM = 10
-"""Tokens that an output may have beyond the longest target."""
+"""Number of tokens by which an output may be longer than the longest target."""
 
 
 def wanted_lengths(recipe: Recipe, lengths: Sequence[int]) -> list[str]:
-    """What the lengths are called: `10`, `20` where pairs are made, else `1–10`, `11–20`."""
+    """Return the names of the lengths: `10`, `20` for generated pairs, else `1–10`, `11–20`."""
     if recipe.data.format in TASKS:
         return [str(length) for length in lengths]
     return [f"{first}–{last}" for first, last in _ranges(lengths)]
 
 
 def check_lengths(recipe: Recipe, lengths: Sequence[int]) -> None:
-    """Checks that there can be pairs of these lengths, and that the model can write the targets.
+    """Check that there are pairs of these lengths, and that the model can write their targets.
 
     Raises:
-        InputError: if they are not rising, too short for the task, nothing is held out, or a
-            Transformer would have no room for the outputs.
+        InputError: if the lengths are not rising or too short for the task, no pairs are held out,
+            or the outputs are too long for a Transformer decoder.
     """
     task = TASKS.get(recipe.data.format)
     least = task.shortest if task else 1
     if any(b <= a for a, b in zip([least - 1, *lengths], lengths, strict=False)):
         raise InputError(
-            f"--lengths must be rising numbers of source tokens, {least} at least. "
+            f"--lengths must be rising numbers of source tokens, at least {least}. "
             f"Received: {','.join(map(str, lengths))}."
         )
     if lengths and not (task or recipe.data.held_out or recipe.data.validation_path):
-        raise InputError("--lengths needs held-out pairs. Received: data.held_out=0.")
+        raise InputError("--lengths requires held-out pairs. Received: data.held_out=0.")
     if lengths and task:
         _check_room(recipe, lengths)
 
 
 def _check_room(recipe: Recipe, lengths: Sequence[int]) -> None:
-    """Checks the steps of a decoder that has room for so many; how subwords cut is not known."""
+    """Check that the targets fit a Transformer decoder.
+
+    Subwords are not checked, because their number is unknown.
+    """
     name = recipe.text.target_tokenizer
     if recipe.model.decoder != "transformer" or name == SubwordTokenizer.name:
         return
@@ -69,9 +72,9 @@ def _check_room(recipe: Recipe, lengths: Sequence[int]) -> None:
     room = recipe.decoding.max_length or recipe.data.max_target_length
     if room < longest + _ROOM:
         raise InputError(
-            f"--lengths up to {lengths[-1]} with model.decoder='transformer' needs `{key}` of at "
-            f"least {longest + _ROOM}: {longest} tokens of a target, </s> among them, and {_ROOM} "
-            f"beyond. Received: {key}={room}."
+            f"--lengths up to {lengths[-1]} with model.decoder='transformer' requires `{key}` of "
+            f"at least {longest + _ROOM}: {longest} tokens of a target with </s>, and {_ROOM} "
+            f"more. Received: {key}={room}."
         )
 
 
@@ -83,24 +86,24 @@ def score_lengths(
     *,
     only: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Scores a model at source lengths, which may be over those that its recipe trains on.
+    """Score a model at source lengths, which may be longer than its training sources.
 
-    A task made in memory is tested on 500 new pairs of each length, the same for all models;
-    other data on the held-out pairs up to the first length, from there up to the second, and so
-    on, those beyond the last left out. Outputs may be 10 tokens longer than the longest target, as
-    far as the model's decoder has room.
+    A generated task is tested on 500 new pairs of each length, the same for all models. Other data
+    is tested on the held-out pairs up to the first length, those up to the second length, and so
+    on; pairs longer than the last length are not used. Outputs may be 10 tokens longer than the
+    longest target, if the decoder can write them.
 
     Args:
         translator: the model.
-        recipe: its recipe, which names the data and the metric.
-        lengths: rising numbers of source tokens, `</s>` not counted.
-        held_out: the held-out pairs; not needed for a task made in memory.
-        only: names of `wanted_lengths`, where others need not be scored.
+        recipe: its recipe, which defines the data and the metric.
+        lengths: rising numbers of source tokens, without `</s>`.
+        held_out: the held-out pairs; not needed for a generated task.
+        only: names of lengths, as in `wanted_lengths`, to score. Default: all.
 
     Returns:
-        For each name: `pairs`; `value`, the metric; and `errors`, the edits that lead from outputs
-        to targets, over the targets' tokens, which tells a long output that is nearly right from
-        one that is not. Both are `None` where there are no pairs.
+        For each name: `pairs`, their number; `value`, the metric; and `errors`, the number of token
+        edits from outputs to targets divided by the number of target tokens, which shows whether a
+        wrong output is nearly right. `value` and `errors` are None if there are no pairs.
 
     Raises:
         InputError: if the data cannot be used.
@@ -123,7 +126,7 @@ def _made(recipe: Recipe, lengths: Sequence[int]) -> list[list[Pair]]:
 def _by_length(
     translator: Translator, pairs: Sequence[Pair], lengths: Sequence[int]
 ) -> list[list[Pair]]:
-    """Group the pairs by their numbers of source tokens."""
+    """Group the pairs by their number of source tokens."""
     tokens = [len(translator.codec.source.encode(source)) - 1 for source, _ in pairs]
     return [
         [pair for pair, count in zip(pairs, tokens, strict=True) if first <= count <= last]

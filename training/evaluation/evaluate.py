@@ -1,4 +1,4 @@
-"""Evaluation: a trained translator on pairs it has not seen."""
+"""Evaluates a translator on pairs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Outcome = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a translator did.
+    """The outputs of a translator for some pairs.
 
     Attributes:
-        outcomes: `(source, target, output)` of every pair.
-        lengths: how many tokens each source had, `</s>` not counted; empty if nobody counted.
+        outcomes: `(source, target, output)` for every pair.
+        lengths: number of tokens of each source, without `</s>`; empty if it is not known.
 
     Example:
         >>> evaluation = Evaluation((("cat", "k a t", "k a t"), ("dog", "d ɔ g", "d o g")))
@@ -38,37 +38,41 @@ class Evaluation:
 
     @property
     def pairs(self) -> int:
-        """How many pairs were decoded."""
+        """The number of pairs."""
         return len(self.outcomes)
 
     @property
     def sources(self) -> list[str]:
-        """What went in."""
+        """The sources."""
         return [source for source, _, _ in self.outcomes]
 
     @property
     def targets(self) -> list[str]:
-        """What was expected."""
+        """The targets."""
         return [target for _, target, _ in self.outcomes]
 
     @property
     def outputs(self) -> list[str]:
-        """What came out."""
+        """The outputs."""
         return [output for _, _, output in self.outcomes]
 
     @property
     def wrong(self) -> tuple[Outcome, ...]:
-        """The outcomes whose output is not the target."""
+        """The outcomes whose output differs from the target."""
         right = ExactMatch().count
         return tuple(outcome for outcome in self.outcomes if not right(outcome[2], [outcome[1]])[0])
 
     @property
     def exact_match(self) -> float:
-        """Share of outputs equal to their target, in [0, 1]; NaN where there are no pairs."""
+        """Share of outputs equal to their target, in [0, 1]; NaN if there are no pairs."""
         return 1 - len(self.wrong) / self.pairs if self.pairs else float("nan")
 
     def score(self, metric: str, **options: Any) -> Score:
-        """Score the outputs; the options are those of `text_metrics.score`.
+        """Score the outputs.
+
+        Args:
+            metric: the name of a metric.
+            **options: options of `text_metrics.score`.
 
         Raises:
             InputError: if there is no such metric or tokenizer.
@@ -77,22 +81,29 @@ class Evaluation:
         return score(metric, self.outputs, self.targets, self.sources, **options)
 
     def paired_bootstrap(self, other: Evaluation, metric: str, **options: Any) -> PairedDifference:
-        """Return whether `other`, of the same pairs, differs by more than chance.
+        """Test whether another evaluation of the same pairs differs by more than chance.
+
+        Args:
+            other: the other evaluation.
+            metric: the name of a metric.
+            **options: options of `text_metrics.score`.
 
         Raises:
             InputError: if there is no such metric or tokenizer.
             ValueError: if the pairs are not the same, or there are none.
         """
         if (self.sources, self.targets) != (other.sources, other.targets):
-            raise ValueError("`other` must be an evaluation of the same pairs.")
+            raise ValueError(
+                "`other` must be an evaluation of the same pairs. Received: other pairs."
+            )
         outputs = self.outputs, other.outputs
         return paired_bootstrap(metric, *outputs, self.targets, self.sources, **options)
 
     def in_form(self, form: Form) -> Evaluation:
-        """Return the same with references and outputs in one form, in which they are compared.
+        """Return this evaluation with targets and outputs converted to one form.
 
         Args:
-            form: converts a text to the form, as `TextCodec.reference_form` does.
+            form: converts a text to the form, such as `TextCodec.reference_form`.
 
         Example:
             >>> Evaluation((("a b", "Dos  Siete ", "dos siete"),)).in_form(
@@ -104,22 +115,22 @@ class Evaluation:
         return replace(self, outcomes=tuple(outcomes)).with_outputs(form)
 
     def with_outputs(self, form: Form) -> Evaluation:
-        """Return the same with outputs in a form that the references have already."""
+        """Return this evaluation with outputs converted to a form."""
         outcomes = ((source, target, form(output)) for source, target, output in self.outcomes)
         return replace(self, outcomes=tuple(outcomes))
 
     def without(self, sources: Container[str]) -> Evaluation:
-        """The same for the pairs whose source is none of `sources`."""
+        """Return this evaluation for the pairs whose source is not in `sources`."""
         return self.at([n for n, outcome in enumerate(self.outcomes) if outcome[0] not in sources])
 
     def at(self, positions: Sequence[int]) -> Evaluation:
-        """The same for the pairs at some positions, counted from 0."""
+        """Return this evaluation for the pairs at some positions, counted from 0."""
         lengths = tuple(self.lengths[n] for n in positions) if self.lengths else ()
         return replace(self, outcomes=tuple(self.outcomes[n] for n in positions), lengths=lengths)
 
 
 def evaluate(translate: Translate, pairs: Sequence[Pair]) -> Evaluation:
-    """Decodes the sources of `pairs`, those of similar length together.
+    """Translate the sources of pairs, with sources of similar length in one batch.
 
     Args:
         translate: a translator of any runtime.

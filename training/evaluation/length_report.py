@@ -1,4 +1,4 @@
-"""Quality by source length: where a model loses long inputs, as a table and as a picture."""
+"""Quality by source length, as a table and as a plot."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _WIDTHS = [digit * 10**power for power in range(9) for digit in (1, 2, 5)]
 
 @dataclass(frozen=True)
 class LengthRow:
-    """The pairs whose sources have some number of tokens.
+    """The metric on the pairs in one range of source lengths.
 
     Attributes:
-        first: the shortest length, in source tokens without `</s>`.
-        last: the longest.
-        count: how many pairs.
-        values: a model's name to its metric on these pairs.
+        first: the smallest length, in source tokens without `</s>`.
+        last: the largest length.
+        count: the number of pairs.
+        values: for the name of each model, its metric on these pairs.
     """
 
     first: int
@@ -39,30 +39,30 @@ class LengthRow:
 
     @property
     def label(self) -> str:
-        """The lengths in words."""
+        """The range of lengths as text."""
         return str(self.first) if self.first == self.last else f"{self.first}–{self.last}"
 
 
 def rows_by_length(
     evaluations: Mapping[str, Evaluation], metric: str, **options: Any
 ) -> list[LengthRow]:
-    """Score each bucket of lengths on its own.
+    """Score each bucket of source lengths separately.
 
-    Up to eight buckets of equal width hold the shorter 95 % of the sources, one more the others.
-    A bucket of fewer than 10 pairs says nothing and is joined to its neighbour. Models may cut a
-    source into other tokens: the first one's are counted.
+    Up to eight buckets of equal width hold the shorter 95 % of the sources, and one more bucket the
+    rest. A bucket with fewer than 10 pairs is merged with its neighbour. The lengths are counted in
+    tokens of the first model.
 
     Args:
-        evaluations: models' names and their evaluations, of the same pairs.
-        metric: as `text_metrics.score` takes it.
-        **options: as `text_metrics.score` takes them.
+        evaluations: for the name of each model, its evaluation, of the same pairs.
+        metric: the name of a metric.
+        **options: options of `text_metrics.score`.
 
     Returns:
-        A row a bucket, short sources first.
+        A row per bucket, in the order of lengths.
 
     Raises:
         InputError: if there is no such metric or tokenizer.
-        ValueError: if there is no evaluation, one has no lengths, or their pairs differ.
+        ValueError: if there is no evaluation, it has no lengths, or the pairs differ.
 
     Example:
         >>> pairs = [("a", "b", "b")] * 10 + [("a a", "b b", "b b")] * 5 + [("a a", "b b", "")] * 5
@@ -73,9 +73,9 @@ def rows_by_length(
     """
     first = next(iter(evaluations.values()), None)
     if first is None or not first.lengths:
-        raise ValueError("`evaluations` must hold an evaluation with lengths. Received: none.")
+        raise ValueError("`evaluations` must contain one with lengths. Received: none.")
     if any(other.sources != first.sources for other in evaluations.values()):
-        raise ValueError("`evaluations` must be of the same pairs.")
+        raise ValueError("`evaluations` must be of the same pairs. Received: different pairs.")
     rows = []
     for low, high in _buckets(first.lengths):
         places = [n for n, length in enumerate(first.lengths) if low <= length <= high]
@@ -88,9 +88,9 @@ def rows_by_length(
 
 
 def _buckets(lengths: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last length of each bucket; together they hold every length."""
+    """Return the first and the last length of each bucket; the buckets cover all lengths."""
     ordered = sorted(lengths)
-    usual = max(ordered[(len(ordered) - 1) * 95 // 100], 1)  # the few that are longer share one
+    usual = max(ordered[(len(ordered) - 1) * 95 // 100], 1)  # the longest 5 % share a bucket
     width = next(width for width in _WIDTHS if width * WIDE_BUCKETS >= usual)
     buckets, first, before = [], min(1, ordered[0]), 0
     for last in range(width, usual + width, width):
@@ -108,13 +108,13 @@ def plot_by_length(
     ylabel: str,
     title: str = "",
 ) -> Figure:
-    """Draws a metric by source length, a line a model.
+    """Plot a metric by source length, with a line per model.
 
     Args:
-        rows: what `rows_by_length` returned.
-        path: where to save the picture, by suffix a PNG, SVG or PDF file. Default: nowhere.
-        ylabel: what is measured, such as `BLEU`.
-        title: the picture's title.
+        rows: the rows that `rows_by_length` returned.
+        path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
+        ylabel: the label of the y axis, such as `BLEU`.
+        title: the title of the plot.
 
     Returns:
         The figure.
@@ -132,7 +132,7 @@ def plot_by_length(
 
     check_picture(path)
     if not rows:
-        raise ValueError("`rows` must hold a bucket of lengths at least. Received: none.")
+        raise ValueError("`rows` must contain at least one bucket of lengths. Received: none.")
     lettering = lettering_for([*rows[0].values, ylabel, title])
     figure = Figure(figsize=(max(6.4, 0.9 * len(rows)), 4.0), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Warns before the first step about references that no output can equal, and says what helps."""
+"""Warns before training about targets that no output can equal, and suggests what to change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HINT_SHARE = 0.01
 """Smallest share of pairs with a token to copy for which `model.copying` is suggested."""
 
 _MOST_PAIRS = 10_000
-"""Training pairs that are looked at where none are held out."""
+"""Number of training pairs that are checked if none are held out."""
 
 _SHORT = f"no held-out target has {BLEU_ORDER} tokens, the length of BLEU's longest n-grams"
 
@@ -27,11 +27,11 @@ _logger = logging.getLogger(__name__)
 
 
 class Unknown(NamedTuple):
-    """The tokens of a target that its vocabulary lacks.
+    """The tokens of a target that are not in the target vocabulary.
 
     Attributes:
-        copied: Those that stand in the source.
-        lost: The others.
+        copied: The tokens that the source contains.
+        lost: The other tokens.
     """
 
     copied: list[str]
@@ -43,39 +43,39 @@ def report_references(
 ) -> None:
     """Log which held-out targets no output can equal, and whether copying would help.
 
-    BLEU is 0 for every output where no held-out target has four tokens.
+    Also warn if no held-out target has four tokens, because BLEU is then 0 for every output.
 
     Args:
-        recipe: What is to be trained.
+        recipe: The recipe to train.
         codec: Its tokenizers.
-        training: The training pairs, looked at where none are held out.
+        training: The training pairs, which are checked if none are held out.
         held_out: The held-out pairs.
     """
     if held_out:
         _report_long(codec, held_out)
         if not _is_bleu_reachable(recipe.training.metric, codec, held_out):
-            _say(f"{_SHORT}: val_bleu is 0 for every output; training.metric='chrf' is not.")
+            _note(f"{_SHORT}: val_bleu is 0 for every output; use training.metric='chrf' instead.")
     kind, pairs = ("held-out", held_out) if held_out else ("training", training[:_MOST_PAIRS])
     unknown = [found for pair in pairs if (found := find_unknown(codec, pair))]
     replaces_unknown = codec.settings.replace_unknown
     lost = [found for found in unknown if found.lost or not replaces_unknown]
     if held_out and lost:
         example = (lost[0].lost or lost[0].copied)[0]
-        also = " and their source" if replaces_unknown else ""
-        _say(
-            f"{_share(lost, pairs)} held-out targets hold a token that the target vocabulary{also} "
-            f"lacks, such as {example!r}; no output can equal them."
+        also = " or their source" if replaces_unknown else ""
+        _note(
+            f"{_share(lost, pairs)} held-out targets contain a token that is not in the target "
+            f"vocabulary{also}, such as {example!r}; no output can equal them."
         )
     if not recipe.model.copying and _can_copy(recipe):
         _suggest_copying([found.copied for found in unknown if found.copied], kind, pairs)
 
 
 def check_metric(config: TrainingConfig, codec: TextCodec, held_out: Sequence[Pair]) -> None:
-    """Check that the metric can rise above 0 where the run goes by it.
+    """Check that the metric can be above 0 if it controls the run.
 
     Raises:
-        InputError: If BLEU is to stop the run or to lower its step size, and no held-out target
-            has four tokens.
+        InputError: If BLEU decides when to stop or to lower the learning rate, and no held-out
+            target has four tokens.
     """
     if _is_bleu_reachable(config.metric, codec, held_out):
         return
@@ -83,14 +83,14 @@ def check_metric(config: TrainingConfig, codec: TextCodec, held_out: Sequence[Pa
     for name, watches in watching.items():
         if watches:
             raise InputError(
-                f"`training.{name}` cannot go by training.metric='bleu' here: {_SHORT}, so that it "
-                "is 0 for every output. Choose training.metric='chrf' or 'exact_match'. "
+                f"`training.{name}` cannot use training.metric='bleu' here: {_SHORT}, so BLEU is 0 "
+                "for every output. Use training.metric='chrf' or 'exact_match'. "
                 f"Received: training.{name}={getattr(config, name)!r}."
             )
 
 
 def find_unknown(codec: TextCodec, pair: Pair) -> Unknown | None:
-    """Return the tokens of a pair's target that its vocabulary lacks; None if it has all.
+    """Return the target tokens of a pair that are not in the vocabulary; None if there are none.
 
     Example:
         >>> from keras_attention import Vocabulary, WordTokenizer
@@ -123,7 +123,7 @@ def _report_long(codec: TextCodec, held_out: Sequence[Pair]) -> None:
     most = codec.settings.max_length
     longer = [target for _, target in held_out if len(codec.target.encode(target)) > most]
     if longer:
-        _say(
+        _note(
             f"{_share(longer, held_out)} held-out targets have more than {most} tokens with </s>, "
             "the longest output (decoding.max_length, by default data.max_target_length); no "
             "output can equal them."
@@ -138,10 +138,10 @@ def _can_copy(recipe: Recipe) -> bool:
 
 def _suggest_copying(copied: Sequence[Sequence[str]], kind: str, pairs: Sequence[Pair]) -> None:
     if len(copied) >= max(1.0, HINT_SHARE * len(pairs)):
-        _say(
-            f"{_share(copied, pairs)} {kind} targets hold a token that the target vocabulary lacks "
-            f"and their source holds, such as {copied[0][0]!r}; model.copying=true learns to copy "
-            "it."
+        _note(
+            f"{_share(copied, pairs)} {kind} targets contain a token that is in their source but "
+            f"not in the target vocabulary, such as {copied[0][0]!r}; a model with "
+            "model.copying=true learns to copy it."
         )
 
 
@@ -150,5 +150,5 @@ def _share(some: Iterable[object], every: Sequence[Pair]) -> str:
     return f"{count:,} of {len(every):,} ({count / len(every):.1%})"
 
 
-def _say(sentence: str) -> None:
+def _note(sentence: str) -> None:
     _logger.warning("note: %s", sentence)

@@ -1,4 +1,4 @@
-"""The metrics, a class each; `METRICS` names them for recipes and the command line."""
+"""The metrics, one class each; `METRICS` lists them for recipes and the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric as SacrebleuMetric
 
 BLEU_ORDER = 4
-"""Length of the longest n-grams that BLEU counts; without a match of it the score is 0."""
+"""Length of the longest n-grams in BLEU; without a match of this length the score is 0."""
 
 Texts = Sequence[str]
 Floats: TypeAlias = "npt.NDArray[np.float64]"
@@ -26,13 +26,14 @@ Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 @dataclass(frozen=True)
 class Score:
-    """What a metric says of a whole set of outputs.
+    """The value of a metric on a set of outputs.
 
     Attributes:
-        name: the metric's.
-        value: a share in [0, 1] for `exact_match`; hundredths, so mostly in [0, 100], for all else.
-        signature: everything the value depends on, in sacrebleu's form; quote it with the value.
-        higher_is_better: whether more is better.
+        name: the name of the metric.
+        value: a share in [0, 1] for `exact_match`; hundredths, mostly in [0, 100], for all others.
+        signature: the settings that the value depends on, in sacrebleu's format; report it with the
+            value.
+        higher_is_better: whether a higher value is better.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Score:
     higher_is_better: bool
 
     def __str__(self) -> str:
-        """The value as papers print it."""
+        """Return the value as papers print it."""
         return format_value(self.name, self.value)
 
 
@@ -53,9 +54,9 @@ class TextMetric(ABC):
         lowercase: whether case is ignored.
 
     Attributes:
-        name: what recipes and the command line call it.
-        higher_is_better: whether more is better.
-        form: how a value is printed, as Python formats numbers.
+        name: the name in recipes and on the command line.
+        higher_is_better: whether a higher value is better.
+        form: the format of a value, in Python's format language.
     """
 
     name: ClassVar[str]
@@ -68,16 +69,21 @@ class TextMetric(ABC):
 
     @abstractmethod
     def score(self, hypotheses: Texts, references: list[list[str]], sources: Texts | None) -> Score:
-        """Scores all lines together."""
+        """Score all lines together."""
 
     def _score(self, value: float, signature: object) -> Score:
         return Score(self.name, float(value), str(signature), self.higher_is_better)
 
 
 class Ratio(TextMetric):
-    """A metric that counts on each line, and divides one sum by the other.
+    """A metric that is the ratio of two counts, each summed over all lines.
 
-    Texts are compared in Unicode's normal form C, in which a translator writes.
+    Texts are compared in Unicode normal form C, the form of a translator's outputs.
+
+    Attributes:
+        unit: what the metric counts, for the signature.
+        scale: factor on the ratio.
+        pools_sources: whether lines of the same source count as one, with all their references.
     """
 
     unit: ClassVar[str]
@@ -86,10 +92,10 @@ class Ratio(TextMetric):
 
     @abstractmethod
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """What to count on a line, and out of how many."""
+        """Return the numerator and the denominator of one line."""
 
     def score(self, hypotheses: Texts, references: list[list[str]], sources: Texts | None) -> Score:
-        """Scores all lines together."""
+        """Score all lines together."""
         counts = self.counts(hypotheses, references, sources)
         numbers = {len(line) for line in self._pooled(references, sources)[0]}
         signature = {
@@ -105,8 +111,8 @@ class Ratio(TextMetric):
     def counts(
         self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
     ) -> Floats:
-        """`[lines, 2]` of `count`; a source on several lines weighs no more than on one."""
-        import numpy as np  # the command line reads `METRICS` for its help, and must start soon
+        """Return the counts `[lines, 2]`; lines pooled by their source weigh 1 in total."""
+        import numpy as np  # not at the top: the command line imports this module for its help
 
         pooled, weights = self._pooled(references, sources)
         rows = [
@@ -116,7 +122,7 @@ class Ratio(TextMetric):
         return np.array(rows, "float64") * np.array(weights)[:, np.newaxis]
 
     def ratio(self, sums: Floats) -> float:
-        """The value from the sums of both counts; NaN if nothing was there to be counted."""
+        """Return the value for the sums of both counts; NaN if the denominator is 0."""
         return float(self.scale * sums[0] / sums[1]) if sums[1] else float("nan")
 
     def _pooled(
@@ -124,7 +130,7 @@ class Ratio(TextMetric):
     ) -> tuple[list[list[str]], list[float]]:
         if sources is None or not self.pools_sources:
             return references, [1.0] * len(references)
-        # Normal form and surrounding white space do not make another word of a source.
+        # Sources are equal if they differ only in normal form or surrounding white space.
         sources = [unicodedata.normalize("NFC", source).strip() for source in sources]
         accepted: dict[str, dict[str, None]] = defaultdict(dict)  # a set that keeps its order
         for source, line in zip(sources, references, strict=True):
@@ -138,7 +144,7 @@ class Ratio(TextMetric):
 
 
 class ExactMatch(Ratio):
-    """Share of outputs that are a reference, letter by letter, in [0, 1]."""
+    """Share of outputs that are equal to a reference, in [0, 1]."""
 
     name = "exact_match"
     higher_is_better = True
@@ -146,30 +152,30 @@ class ExactMatch(Ratio):
     unit, scale, pools_sources = "line", 1.0, False
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """1 where the line is right, of 1."""
+        """Return 1 if the output is right, else 0, of 1 line."""
         return int(hypothesis in references), 1
 
 
 class WrongWords(Ratio):
-    """100 times the share of words with a wrong phone: the WER of SIGMORPHON's G2P tasks."""
+    """Percentage of words with a wrong phone: the WER of SIGMORPHON's G2P tasks."""
 
     name = "g2p_wer"
     higher_is_better = False
     unit, scale, pools_sources = "word", 100.0, True
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """1 where the word is wrong, of 1."""
+        """Return 1 if the word is wrong, else 0, of 1 word."""
         return int(hypothesis.split() not in [line.split() for line in references]), 1
 
 
 class EditRate(Ratio):
-    """100 times the edits to the nearest reference, over its tokens between white space."""
+    """Edits to the nearest reference as a percentage of its tokens, split at white space."""
 
     higher_is_better = False
     scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Count the edits to the nearest reference, the shorter of two, and its tokens."""
+        """Count the edits to the nearest reference, the shorter one in a tie, and its tokens."""
         tokens = [line.split() for line in references]
         return min((edit_distance(hypothesis.split(), line), len(line)) for line in tokens)
 
@@ -191,10 +197,10 @@ class Sacrebleu(TextMetric):
 
     @abstractmethod
     def make(self) -> SacrebleuMetric:
-        """Sacrebleu's own object."""
+        """Create the metric of sacrebleu."""
 
     def score(self, hypotheses: Texts, references: list[list[str]], sources: Texts | None) -> Score:
-        """Scores all lines together."""
+        """Score all lines together."""
         metric = self.make()
         result = metric.corpus_score(list(hypotheses), columns(references))
         return self._score(result.score, metric.get_signature())
@@ -207,15 +213,15 @@ class Bleu(Sacrebleu):
 
     def __init__(self, tokenize: str | None = None, lowercase: bool = False) -> None:
         super().__init__(tokenize, lowercase)
-        self.make()  # so that an unknown tokenizer is found before anything is decoded
+        self.make()  # raises for an unknown tokenizer before any text is translated
 
     def is_reachable(self, references: Texts) -> bool:
-        """Return whether a reference has the four tokens without which BLEU is 0."""
+        """Return whether any reference has four tokens; otherwise BLEU is 0."""
         cut = self.make().tokenizer  # type: ignore[attr-defined]
         return any(len(cut(line.rstrip()).split()) >= BLEU_ORDER for line in references)
 
     def make(self) -> SacrebleuMetric:
-        """Sacrebleu's BLEU."""
+        """Create sacrebleu's BLEU."""
         from sacrebleu.metrics.bleu import BLEU
 
         known = sorted(BLEU.TOKENIZERS)
@@ -223,12 +229,14 @@ class Bleu(Sacrebleu):
             raise InputError(
                 f"BLEU's tokenizer must be one of {', '.join(known)}. Received: {self.tokenize!r}."
             )
-        # `force` changes no score: it drops a warning of tokenized text at every validation.
+        # `force` changes no score; it hides a warning about tokenized text at every validation.
         try:
             return BLEU(self.lowercase, force=True, tokenize=self.tokenize)
         except (ImportError, OSError, RuntimeError) as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"BLEU's tokenizer {self.tokenize!r} needs more: {reason}") from None
+            raise InputError(
+                f"BLEU's tokenizer {self.tokenize!r} cannot be used: {reason}"
+            ) from None
 
 
 class Chrf(Sacrebleu):
@@ -237,7 +245,7 @@ class Chrf(Sacrebleu):
     name, higher_is_better = "chrf", True
 
     def make(self) -> SacrebleuMetric:
-        """Sacrebleu's chrF2."""
+        """Create sacrebleu's chrF2."""
         from sacrebleu.metrics.chrf import CHRF
 
         return CHRF(lowercase=self.lowercase)
@@ -249,20 +257,23 @@ class Ter(Sacrebleu):
     name, higher_is_better = "ter", False
 
     def make(self) -> SacrebleuMetric:
-        """Sacrebleu's TER."""
+        """Create sacrebleu's TER."""
         from sacrebleu.metrics.ter import TER
 
         return TER()
 
 
 def columns(references: list[list[str]]) -> list[list[Any]]:
-    """References as sacrebleu takes them: one list each of first, second ... `None` for none."""
+    """Transpose references for sacrebleu: a list of first references, of second ones, and so on.
+
+    None replaces a missing reference.
+    """
     most = max(map(len, references))
     return [[line[n] if n < len(line) else None for line in references] for n in range(most)]
 
 
 def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
-    """Least number of insertions, deletions and substitutions (Levenshtein 1966)."""
+    """Return the smallest number of insertions, deletions and substitutions (Levenshtein 1966)."""
     above = list(range(len(second) + 1))
     for row, left in enumerate(first, start=1):
         diagonal, above[0] = above[0], row
@@ -274,7 +285,7 @@ def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
 
 
 def format_value(name: str, value: float) -> str:
-    """A metric's value as papers print it."""
+    """Return the value of a metric as papers print it."""
     return f"{value:{METRICS[name].form}}"
 
 
@@ -282,4 +293,4 @@ METRICS: dict[str, type[Ratio] | type[Sacrebleu]] = {
     kind.name: kind
     for kind in (ExactMatch, Bleu, Chrf, Ter, WordErrorRate, PhoneErrorRate, WrongWords)
 }
-"""Every metric by its name, in the order in which help lists them."""
+"""All metrics by name, in the order of the command line's help."""

@@ -1,4 +1,4 @@
-"""Paired bootstrap resampling: whether two systems differ by more than chance."""
+"""Paired bootstrap resampling, a test whether two systems differ by more than chance."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .metric_kinds import Floats, Ratio, Sacrebleu, Score, Texts, columns
 from .text_metrics import References, as_lists, make_metric
 
 SAMPLES, SEED = 1000, 12345
-"""Sacrebleu's own."""
+"""The defaults of sacrebleu."""
 
 _SEED_VARIABLE = "SACREBLEU_SEED"
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Two systems on the same lines.
+    """The scores of two systems on the same lines, and the significance of their difference.
 
     Attributes:
-        first: the first system's score.
-        second: the second one's.
-        p_value: how often chance alone would make a difference as large, in (0, 1]; below 0.05 is
-            usually called significant.
-        samples: resamples drawn.
-        seed: what they were drawn with.
+        first: the score of the first system.
+        second: the score of the second system.
+        p_value: probability of a difference at least as large by chance, in (0, 1]; a difference is
+            usually called significant below 0.05.
+        samples: number of resamples.
+        seed: seed of the resamples.
     """
 
     first: Score
@@ -40,7 +40,7 @@ class PairedDifference:
 
     @property
     def difference(self) -> float:
-        """How much more the second has; whether that is better depends on the metric."""
+        """The second value minus the first; whether more is better depends on the metric."""
         return self.second.value - self.first.value
 
 
@@ -57,19 +57,20 @@ def paired_bootstrap(
 ) -> PairedDifference:
     """Compare the outputs of two systems by paired bootstrap resampling.
 
-    Lines are drawn with replacement, the same ones for both systems, and the metric is computed
-    anew; the p-value says how often the difference strays from its own mean by more than what was
-    observed. Sacrebleu does so for its metrics; for the others the same is done here.
+    Each resample draws lines with replacement, the same lines for both systems, and computes the
+    metric again. The p-value is the share of resamples in which the difference deviates from its
+    mean by more than the observed difference. Sacrebleu computes it for its metrics; for the other
+    metrics, this module does the same.
 
     Args:
-        name: a metric, as `score` takes it.
-        first: one system's outputs.
-        second: the other's, on the same lines.
-        references: what is accepted, as `score` takes it.
-        sources: as `score` takes them.
-        samples: resamples, at least 1.
-        seed: seed of the draws.
-        **options: as `score` takes them.
+        name: the name of a metric.
+        first: the outputs of one system.
+        second: the outputs of the other system for the same lines.
+        references: the accepted texts of each line; see `score`.
+        sources: the sources; see `score`.
+        samples: number of resamples, at least 1.
+        seed: seed of the resamples, at least 1.
+        **options: options of `score`.
 
     Raises:
         InputError: if there is no such metric or tokenizer.
@@ -84,7 +85,7 @@ def paired_bootstrap(
     Reference:
         https://aclanthology.org/W04-3250
     """
-    if samples < 1 or seed < 1:  # sacrebleu takes 0 as no seed
+    if samples < 1 or seed < 1:  # for sacrebleu, 0 means no seed
         raise ValueError(
             f"`samples` and `seed` must be at least 1. Received: samples={samples}, seed={seed}."
         )
@@ -92,7 +93,7 @@ def paired_bootstrap(
     accepted = as_lists(first, references, sources)
     as_lists(second, references, sources)
     scores = [metric.score(system, accepted, sources) for system in (first, second)]
-    if scores[0].value == scores[1].value:  # else no difference at all would be significant
+    if scores[0].value == scores[1].value:  # otherwise, equal scores would count as significant
         p_value = 1.0
     elif isinstance(metric, Ratio):
         counts = [metric.counts(system, accepted, sources) for system in (first, second)]
@@ -134,7 +135,7 @@ def _resample_by_sacrebleu(
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """The environment variable is where sacrebleu takes its seed from."""
+    """Set the environment variable from which sacrebleu reads its seed, inside the block."""
     before = os.environ.get(_SEED_VARIABLE)
     os.environ[_SEED_VARIABLE] = str(seed)
     try:

@@ -1,4 +1,4 @@
-"""Text metrics by name: what the decoded outputs of a test set are worth."""
+"""Text metrics by name, which score the outputs of a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras_attention.errors import InputError, suggest
 from .metric_kinds import METRICS, Ratio, Sacrebleu, Score, Texts
 
 References = Sequence[str | Sequence[str]]
-"""One accepted text a line, or several."""
+"""One accepted text per line, or several."""
 
 
 def score(
@@ -21,31 +21,31 @@ def score(
     tokenize: str | None = None,
     lowercase: bool = False,
 ) -> Score:
-    """Scores outputs against what was expected.
+    """Score outputs against references.
 
-    `bleu`, `chrf` and `ter` are sacrebleu's. `exact_match` is the share of outputs equal to a
-    reference. `wer` is the word error rate of speech recognition: the fewest insertions, deletions
-    and substitutions of words that lead to the nearest reference, over the words of that
-    reference, summed over all lines. `g2p_wer` and `per` are those of grapheme-to-phoneme tasks
-    (Gorman et al. 2020): the share of words whose phones, separated by spaces, are not exactly a
-    reference's; and the edits of phones, over the phones of the nearest reference. All three times
-    100.
+    `bleu`, `chrf` and `ter` are computed by sacrebleu. `exact_match` is the share of outputs that
+    are equal to a reference. `wer` is the word error rate of speech recognition: the smallest
+    number of insertions, deletions and substitutions of words from the output to the nearest
+    reference, divided by the number of words of that reference, both summed over all lines.
+    `g2p_wer` and `per` are the metrics of grapheme-to-phoneme tasks (Gorman et al. 2020): the share
+    of words whose phones, separated by spaces, do not equal a reference; and the edits of phones
+    divided by the number of phones of the nearest reference. These three are in per cent.
 
     Args:
-        name: one of `METRICS`.
+        name: the name of a metric in `METRICS`.
         hypotheses: the outputs, at least one.
-        references: what is accepted for each of them, one text or several.
-        sources: for `g2p_wer` and `per`: lines of the same source are one word, and any of their
-            references is accepted. Default: each line is a word of its own.
-        tokenize: BLEU's tokenizer by sacrebleu's name. Default `13a`.
-        lowercase: compare in lower case. TER always does, as sacrebleu's default is.
+        references: the accepted texts for each output, one or several.
+        sources: the sources, for `g2p_wer` and `per`: lines with the same source are one word, and
+            any of their references is accepted. Default: each line is a separate word.
+        tokenize: the name of sacrebleu's tokenizer for BLEU. Default `13a`.
+        lowercase: whether to compare in lower case. TER always does, which is sacrebleu's default.
 
     Returns:
         The score of all lines together.
 
     Raises:
         InputError: if there is no such metric or tokenizer.
-        ValueError: if there are no lines, or not as many of one kind as of the other.
+        ValueError: if there are no lines, or the numbers of texts differ.
 
     Example:
         >>> print(score("wer", ["a cat sat", "a dog"], ["the cat sat", "a dog"]))
@@ -63,27 +63,28 @@ def score(
 def make_metric(
     name: str, *, tokenize: str | None = None, lowercase: bool = False
 ) -> Ratio | Sacrebleu:
-    """The metric of a name; `score` explains the arguments.
+    """Create a metric by its name; see `score` for the arguments.
 
     Raises:
         InputError: if there is no such metric or tokenizer.
     """
     if name not in METRICS:
         raise InputError(
-            f"There is no metric {name!r}{suggest(name, METRICS)}. Known: {', '.join(METRICS)}."
+            f"expected one of the metrics {', '.join(METRICS)}{suggest(name, METRICS)}. "
+            f"Received: {name!r}."
         )
     return METRICS[name](tokenize, lowercase)
 
 
 def higher_is_better(name: str) -> bool:
-    """Whether more of the metric is better."""
+    """Return whether a higher value of the metric is better."""
     return METRICS[name].higher_is_better
 
 
 def as_lists(
     hypotheses: Texts, references: References, sources: Texts | None = None
 ) -> list[list[str]]:
-    """The references of each line as a list.
+    """Return the references of each line as a list.
 
     Raises:
         ValueError: if there are no lines, a line has no reference, or the numbers differ.
@@ -92,7 +93,8 @@ def as_lists(
     numbers = {len(hypotheses), len(accepted), len(hypotheses if sources is None else sources)}
     if len(numbers) > 1 or not hypotheses or not all(accepted):
         raise ValueError(
-            "`hypotheses`, `references` and `sources` must be as many, at least one, with a "
-            f"reference each. Received: {len(hypotheses)} hypotheses, {len(accepted)} references."
+            "`hypotheses`, `references` and `sources` must have the same length, at least 1, and "
+            "each line a reference. "
+            f"Received: {len(hypotheses)} hypotheses, {len(accepted)} references."
         )
     return accepted

@@ -1,4 +1,4 @@
-"""Recipes: what can be set, what it may be, and how settings go together."""
+"""Recipes: the settings of a run, their ranges, and the rules that combine them."""
 
 from keras_attention.lazy_imports import attach_stub
 

@@ -1,4 +1,4 @@
-"""Build the attention mechanism that a recipe names."""
+"""The step from the `[model]` section of a recipe to its attention mechanism."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 def build_attention(
     config: ModelConfig, max_source_length: int, policy: str = "float32"
 ) -> AttentionMechanism | None:
-    """Return the mechanism that a recipe names, `None` for the fixed-vector model.
+    """Return the attention mechanism that a recipe names, or `None` for `attention = "none"`.
 
     Args:
-        config: the section that names it.
-        max_source_length: the most source positions that a score by location can reach.
-        policy: its dtype policy.
+        config: the recipe's `[model]` section.
+        max_source_length: the number of source positions that the location score covers.
+        policy: the dtype policy of the mechanism.
 
     Raises:
         ValueError: if an argument of the layer is invalid.

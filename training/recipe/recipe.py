@@ -1,8 +1,8 @@
 """Recipes: one TOML file holds everything that a training run depends on.
 
-Each field in `sections.py`, and of the library's classes of settings that it derives from, carries
-its explanation, choices and range. Checks, error messages and the command line's help are read from
-there, so a new setting is one field.
+Each field of the classes in `sections.py`, and of the library's settings classes that they inherit
+from, declares its explanation, choices and range. Checks, error messages and the output of
+`train --show` derive from these fields, so a new setting is one new field.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ RECIPES_FOLDER = Path(__file__).parents[1] / "recipes"
 
 @dataclass(frozen=True)
 class Recipe(Section):
-    """Everything a run depends on. Equal recipes on equal versions train equal weights.
+    """Everything a training run depends on.
+
+    With the same library versions, equal recipes train equal weights.
 
     Raises:
         InputError: If a value has the wrong type, is out of range or contradicts another one.
@@ -52,8 +54,13 @@ class Recipe(Section):
         ('none', 5)
     """
 
-    name: str = setting("recipe", "name of the run, a file name without a folder")
-    seed: int = setting(1, "seed of split, weights and shuffle, of 32 bits", minimum=0, below=2**32)
+    name: str = setting("recipe", "name of the run; it must be a file name without a folder")
+    seed: int = setting(
+        1,
+        "seed of generated pairs, held-out split, initial weights, shuffling and dropout",
+        minimum=0,
+        below=2**32,
+    )
     data: DataConfig = DataConfig()
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()
@@ -61,7 +68,10 @@ class Recipe(Section):
     decoding: DecodingConfig = DecodingConfig()
 
     def __post_init__(self) -> None:
-        """Checks the values at the top and over sections; each has checked its own."""
+        """Check the top-level values and the rules across sections.
+
+        Each section has already checked its own values.
+        """
         super().__post_init__()
         if self.name in ("", ".", "..") or set(self.name) & set("/\\"):
             raise InputError(
@@ -69,39 +79,43 @@ class Recipe(Section):
             )
         if self.text.source_subword_dropout and self.model.scores_by_location:
             raise InputError(
-                "`text.source_subword_dropout` makes sources longer than data.max_source_length, "
-                "beyond which model.score='location' cannot attend. Received: both."
+                "`text.source_subword_dropout` can make sources longer than "
+                "data.max_source_length, and model.score='location' cannot attend beyond that "
+                "length; use only one of them. Received: "
+                f"text.source_subword_dropout={self.text.source_subword_dropout}, "
+                "model.score='location'."
             )
         self._check_alignment()
         if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
             raise InputError(
-                "`model.tie_embeddings`='all' is one table for both sides and needs "
+                "`model.tie_embeddings`='all' uses one table for sources and targets and requires "
                 "text.joint_vocabulary=true. Received: text.joint_vocabulary=false."
             )
 
     def _check_alignment(self) -> None:
-        """Checks that what goes by the alignment has one."""
-        wanted = {
+        """Check that the mechanism has an alignment if a setting uses it."""
+        alignment_users = {
             "training.short_list": self.training.short_list,
             "training.guided_alignment": self.training.guided_alignment,
             "training.coverage_loss": self.training.coverage_loss,
             "model.copying": self.model.copying,
             "decoding.replace_unknown": self.decoding.replace_unknown,
         }
-        for key, value in wanted.items():
+        for key, value in alignment_users.items():
             if value and not self.model.mechanism.alignment:
                 raise InputError(
-                    f"`{key}` goes by the alignment and needs a model.attention that has one. "
+                    f"`{key}` uses the alignment and requires a model.attention that has one. "
                     f"Received: model.attention={self.model.attention!r}."
                 )
         if self.training.short_list and self.model.copying:
             raise InputError(
-                "`training.short_list` leaves out tokens that model.copying may copy; choose one. "
-                "Received: both."
+                "`training.short_list` excludes tokens that model.copying may copy; use only one "
+                f"of them. Received: training.short_list={self.training.short_list}, "
+                "model.copying=true."
             )
 
     def to_toml(self) -> str:
-        """Returns the whole recipe, defaults included; `load_recipe` reads it back equal."""
+        """Return the recipe as TOML, including defaults; `load_recipe` reads back an equal one."""
         lines = [f"{name} = {_toml(value)}" for name, value in self.values()]
         for section in _SECTIONS:
             lines += ["", f"[{section}]"]
@@ -109,7 +123,7 @@ class Recipe(Section):
         return "\n".join(lines) + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes `to_toml` to a file, complete or not at all."""
+        """Write the recipe as TOML to a file. If writing fails, the file is left unchanged."""
         with write_atomically(path) as temporary:
             Path(temporary).write_text(self.to_toml(), encoding="utf-8", newline="\n")
 
@@ -126,21 +140,22 @@ SETTINGS: dict[str, RecipeSetting] = {
 
 
 def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe, then applies overrides.
+    """Load a recipe and apply overrides.
 
     Args:
-        name_or_path: Name of a file in `training/recipes` without its ending, or the path of a
-            `.toml` file. Settings that the file leaves out keep their defaults.
-        overrides: Texts "key=value". The key is dotted ("data.path"), or its last part alone
-            where one section has it ("epochs"). The value is written as in TOML; a string needs no
-            quotes.
+        name_or_path: The name of a recipe in `training/recipes`, without `.toml`, or the path of a
+            `.toml` file. Settings that are missing from the file keep their defaults.
+        overrides: Strings "key=value". The key is dotted ("data.path"); its last part is enough
+            if only one section has it ("epochs"). The value is written as in TOML, but a string
+            needs no quotes.
 
     Returns:
         The checked recipe.
 
     Raises:
-        InputError: If there is no such recipe, the file is no TOML, a key is unknown (the nearest
-            one is named), or a value has the wrong type, is out of range or contradicts another.
+        InputError: If there is no such recipe, the file is not valid TOML, a key is unknown (the
+            message suggests the nearest one), or a value has the wrong type, is out of range or
+            contradicts another.
     """
     path = _locate(os.fspath(name_or_path))
     values: dict[str, Any] = {"name": path.stem}
@@ -150,25 +165,25 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
 
 
 def parse_recipe(text: str, source: Path) -> Recipe:
-    """Reads what `Recipe.to_toml` wrote, now or before there were the settings of today.
+    """Parse the TOML that `Recipe.to_toml` of this or an older version returned.
 
     Args:
-        text: the recipe.
-        source: where it was found, for errors.
+        text: the TOML text.
+        source: the file it was read from, for error messages.
 
     Raises:
-        InputError: If it is no recipe.
+        InputError: If the text is not a valid recipe.
     """
     return _make(dict(_read(text, source)), source)
 
 
 def recipe_names() -> list[str]:
-    """Returns the names of the recipes that come with the library."""
+    """Return the names of the recipes that come with the library."""
     return sorted(path.stem for path in RECIPES_FOLDER.glob("*.toml"))
 
 
 def _make(values: Mapping[str, Any], path: Path) -> Recipe:
-    """The recipe of dotted keys and their values."""
+    """Return the recipe with the given values by dotted key."""
     top = {key: value for key, value in values.items() if "." not in key}
     try:
         sections: dict[str, Any] = {
@@ -186,25 +201,25 @@ def _locate(name_or_path: str) -> Path:
     if name_or_path not in names:
         raise InputError(
             f"There is no recipe {name_or_path!r}{suggest(name_or_path, names)}. "
-            f"A recipe is the path of a .toml file or one of: {', '.join(names)}."
+            f"Expected the path of a .toml file or one of: {', '.join(names)}."
         )
     return RECIPES_FOLDER / f"{name_or_path}.toml"
 
 
 def _read_text(path: Path) -> str:
-    """Return the text of a recipe, which may come through the pipe of a shell's `<(...)`."""
+    """Return the text of a recipe file or of a pipe, such as that of a shell's `<(...)`."""
     if path.suffix != ".toml" and path.is_fifo():
         return "\n".join(read_lines(path))
     return "\n".join(decode_lines(io.BytesIO(read_artefact(path)), str(path)))
 
 
 def _read(text: str, path: Path) -> Iterator[tuple[str, Any]]:
-    """Yields the dotted key and the checked value of everything that stands in a recipe file."""
+    """Yield the dotted key and the checked value of every setting in a recipe's text."""
     try:
         table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # or too many digits or brackets
+    except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else _TOO_MUCH
-        raise InputError(f"{path}: this is not TOML: {reason}.") from None
+        raise InputError(f"{path}: this is not valid TOML: {reason}.") from None
     for key, value in _flatten(table, path):
         if key not in SETTINGS:
             raise InputError(f"{path}: {_unknown(key)}")
@@ -229,10 +244,10 @@ def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """Returns the dotted key and the checked value of a text "key=value".
+    """Parse a string "key=value" into the dotted key and the checked value.
 
     Raises:
-        InputError: If the key is unknown or in several sections, or the value is none it may have.
+        InputError: If the key is unknown or in several sections, or the value is invalid.
 
     Example:
         >>> parse_override("units=64")
@@ -240,7 +255,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     """
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals):
-        raise InputError(f"A setting must read key=value. Received: {text!r}.")
+        raise InputError(f"A setting must have the form key=value. Received: {text!r}.")
     matches = [known for known in SETTINGS if key in (known, known.rpartition(".")[2])]
     if not matches:
         raise InputError(_unknown(key))
@@ -251,18 +266,24 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def _parse_value(text: str, *, as_text: bool) -> Any:
-    """Reads a TOML value; where a string is due, all but a quoted string stands for itself."""
+    """Parse a TOML value; text that is not a TOML value is a string without quotes.
+
+    Args:
+        text: the value.
+        as_text: whether the setting is a string. Then anything but a quoted string is taken
+            literally.
+    """
     try:
         table = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
-    alone = len(table) == 1 and (isinstance(table["value"], str) or not as_text)
-    return table["value"] if alone else text
+    is_value = len(table) == 1 and (isinstance(table["value"], str) or not as_text)
+    return table["value"] if is_value else text
 
 
 def _unknown(key: str) -> str:
-    shown = "; `keras-attention train dates --show` prints those there are"
-    return f"Unknown key `{key}`{suggest(key, SETTINGS, '`{}`') or shown}."
+    all_keys = "; `keras-attention train dates --show` prints all keys"
+    return f"Unknown key `{key}`{suggest(key, SETTINGS, '`{}`') or all_keys}."
 
 
 def _under(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,5 +293,5 @@ def _under(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _toml(value: str | bool | int | float) -> str:
-    # JSON writes scalars as TOML does, but for the one control character that it leaves as it is.
+    # JSON and TOML scalars look the same, except that JSON does not escape the character DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

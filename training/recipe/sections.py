@@ -1,4 +1,4 @@
-"""The sections of a recipe: what can be set, what it may be, and how settings go together."""
+"""The sections of a recipe: every setting with its range, and the rules that combine settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..tasks.synthetic import TASKS
 from .settings import Section
 
 TABLES = ("tsv", "csv")
-"""Values of `data.format` that are tables of columns."""
+"""Values of `data.format` for files with columns."""
 
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
@@ -34,58 +34,82 @@ _TABLE_SETTINGS = {
 
 @dataclass(frozen=True)
 class DataConfig(Section):
-    """Where the pairs come from, and which are left out; `data_paths` says what paths mean."""
+    """Where the pairs come from, and which are dropped. `data_paths` resolves the paths."""
 
     section = "data"
     format: str = setting(
         "dates",
-        "how the pairs are stored: free-form dates, tab-separated columns as they stand, columns "
-        "with quoted fields (csv), or two parallel files; or what is made in memory: letters "
-        "copied or reversed, sentences with a date",
+        "format of the files: free-form dates, tab-separated columns (tsv), columns with quoted "
+        "fields (csv) or two parallel files; or a task whose pairs are generated: copy letters, "
+        "reverse letters, or rewrite the date in a sentence",
         choices=("dates", *TABLES, "parallel", *TASKS),
     )
-    delimiter: str = setting(",", 'character between the columns of csv, such as ";" or "\\t"')
-    header: bool = setting(False, "the first row of tsv or csv has the names of its columns")
-    source_column: str = setting(
-        "", "column of sources: a number from 1, or a name of the header; empty: 1", numbers=True
+    delimiter: str = setting(
+        ",", 'character between the columns of a csv file, such as ";" or "\\t"'
     )
-    target_column: str = setting("", "column of targets; empty: 2", numbers=True)
-    folder: str = setting("", "folder that the paths here start at; empty: the working folder")
-    language: str = setting("", "code that stands for {language} in the paths here")
-    target_language: str = setting("", "code that stands for {target_language} in them")
-    path: str = setting("", "training file (parallel: its sources); empty for dates: generate them")
-    target_path: str = setting("", "training targets (parallel only)")
-    validation_path: str = setting("", "held-out file (parallel: its sources); else see held_out")
-    validation_target_path: str = setting("", "held-out targets (parallel only)")
+    header: bool = setting(False, "the first row of a tsv or csv file holds the column names")
+    source_column: str = setting(
+        "",
+        "column of the sources: a number counted from 1, or a name from the header; empty: 1",
+        numbers=True,
+    )
+    target_column: str = setting("", "column of the targets, likewise; empty: 2", numbers=True)
+    folder: str = setting(
+        "", "folder that relative paths of this section start from; empty: the working folder"
+    )
+    language: str = setting("", "code that replaces {language} in the paths of this section")
+    target_language: str = setting(
+        "", "code that replaces {target_language} in the paths of this section"
+    )
+    path: str = setting(
+        "", "training file (parallel: the sources); empty for dates and tasks: generate the pairs"
+    )
+    target_path: str = setting("", "file of the training targets (parallel only)")
+    validation_path: str = setting(
+        "", "held-out file (parallel: the sources); empty: hold out data.held_out pairs"
+    )
+    validation_target_path: str = setting("", "file of the held-out targets (parallel only)")
     alignment_path: str = setting(
         "",
-        "what training.guided_alignment goes by: a Pharaoh file, i-j for linked tokens of each "
-        "training pair (subwords: words), or .jsonl of align --soft; empty: what the task knows",
+        "alignments for training.guided_alignment: a Pharaoh file with links i-j between the "
+        "tokens (subwords: words) of each training pair, or .jsonl from align --soft; empty: the "
+        "task's known alignments",
     )
     size: int = setting(
-        50000, "pairs to make in memory when there is no path", minimum=1, maximum=10_000_000
+        50000, "pairs to generate when path is empty", minimum=1, maximum=10_000_000
     )
     shortest: int = setting(
         4,
-        "tokens of the shortest source of copy, reverse and date-sentences, without </s>",
+        "fewest tokens of a source of copy, reverse and date-sentences, without </s>",
         minimum=1,
         maximum=LONGEST,
     )
     longest: int = setting(
-        10, "tokens of their longest source, without </s>", minimum=1, maximum=LONGEST
+        10,
+        "most tokens of a source of copy, reverse and date-sentences, without </s>",
+        minimum=1,
+        maximum=LONGEST,
     )
     held_out: int = setting(
-        5000, "pairs held out after a seeded shuffle when there is no validation_path", minimum=0
+        5000,
+        "pairs to hold out after a seeded shuffle when validation_path is empty",
+        minimum=0,
     )
     max_source_length: int = setting(
-        64, "tokens with </s>; longer sources are dropped", minimum=1, maximum=LONGEST
+        64,
+        "most tokens of a source, </s> included; pairs with longer sources are dropped",
+        minimum=1,
+        maximum=LONGEST,
     )
     max_target_length: int = setting(
-        64, "tokens with </s>; longer targets are dropped", minimum=1, maximum=LONGEST
+        64,
+        "most tokens of a target, </s> included; pairs with longer targets are dropped",
+        minimum=1,
+        maximum=LONGEST,
     )
 
     def __post_init__(self) -> None:
-        """Checks the values, then how they go together."""
+        """Check the values, then the rules that combine several."""
         super().__post_init__()
         self._check_columns()
         if (
@@ -99,73 +123,94 @@ class DataConfig(Section):
             )
 
     def _check_columns(self) -> None:
-        """Checks the settings of columns, and that the format has columns."""
+        """Check the settings of columns, and that the format has columns."""
         defaults = {known.key: known.default for known in self.settings()}
-        for name, needs in _TABLE_SETTINGS.items():
+        for name, formats in _TABLE_SETTINGS.items():
             value = getattr(self, name)
-            if value != defaults[f"data.{name}"] and self.format not in needs:
+            if value != defaults[f"data.{name}"] and self.format not in formats:
                 raise InputError(
-                    f"`data.{name}` requires data.format={' or '.join(map(repr, needs))}. "
+                    f"`data.{name}` requires data.format={' or '.join(map(repr, formats))}. "
                     f"Received: data.{name}={value!r}, data.format={self.format!r}."
                 )
-        typed_tab = self.delimiter == r"\t"  # as a shell, and a TOML string in ' ', pass it on
+        # A shell, and a TOML string in single quotes, pass a tab on as backslash and t.
+        typed_tab = self.delimiter == r"\t"
         if not typed_tab and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise InputError(
-                "`data.delimiter` must be one character, no quote and no line end. "
+                "`data.delimiter` must be one character other than a double quote or a line end. "
                 f"Received: data.delimiter={self.delimiter!r}."
             )
         for name in ("source_column", "target_column"):
             column = getattr(self, name)
-            number = column.isascii() and column.isdecimal()
-            if column and (int(column) < 1 if number else not self.header):
+            is_number = column.isascii() and column.isdecimal()
+            in_range = is_number and len(column) < 10 and int(column) >= 1
+            if column and not (in_range if is_number else self.header):
                 raise InputError(
-                    f"`data.{name}` must be a number from 1, or a name where data.header=true. "
-                    f"Received: data.{name}={column!r}, data.header={str(self.header).lower()}."
+                    f"`data.{name}` must be a number of at least 1, below 1,000,000,000, or a "
+                    f"column name with data.header=true. Received: data.{name}={column[:40]!r}, "
+                    f"data.header={str(self.header).lower()}."
                 )
 
 
 @dataclass(frozen=True)
 class TextConfig(Section):
-    """How text becomes tokens."""
+    """How text is normalized and split into tokens."""
 
     section = "text"
-    source_tokenizer: str = setting("character", "unit of a source", choices=tuple(TOKENIZERS))
-    target_tokenizer: str = setting("character", "unit of a target", choices=tuple(TOKENIZERS))
+    source_tokenizer: str = setting(
+        "character", "unit that sources are split into", choices=tuple(TOKENIZERS)
+    )
+    target_tokenizer: str = setting(
+        "character", "unit that targets are split into", choices=tuple(TOKENIZERS)
+    )
     source_vocabulary_size: int = setting(
-        0, "most tokens kept (0 = no limit); subwords: all of them (0 = 8000)", minimum=0
+        0,
+        "most source tokens to keep, special tokens not counted (0 = no limit); subwords: exact "
+        "number, special tokens counted (0 = 8000)",
+        minimum=0,
     )
     target_vocabulary_size: int = setting(
-        0, "most tokens kept (0 = no limit); subwords: all of them (0 = 8000)", minimum=0
+        0,
+        "most target tokens to keep, special tokens not counted (0 = no limit); subwords: exact "
+        "number, special tokens counted (0 = 8000)",
+        minimum=0,
     )
-    min_count: int = setting(1, "a token (subwords: a character) seen less is unknown", minimum=1)
+    min_count: int = setting(
+        1, "tokens (subwords: characters) that occur less often are unknown", minimum=1
+    )
     source_normalization: str = setting("nfc", "Unicode normal form of sources", choices=FORMS)
     target_normalization: str = setting(
-        "nfc", "Unicode normal form of targets; what is decoded is always nfc", choices=FORMS
+        "nfc", "Unicode normal form of targets; outputs are always nfc", choices=FORMS
     )
-    lowercase: bool = setting(False, "lower-case both sides")
+    lowercase: bool = setting(False, "lower-case sources and targets")
     strip: bool = setting(
         True, "remove white space and invisible characters at both ends of a source or target"
     )
-    subword_type: str = setting("unigram", "how subwords are learned", choices=MODEL_TYPES)
+    subword_type: str = setting("unigram", "algorithm that learns subwords", choices=MODEL_TYPES)
     joint_vocabulary: bool = setting(
-        False, "learn one vocabulary, of source_vocabulary_size, from both sides"
+        False, "learn one vocabulary of source_vocabulary_size from sources and targets"
     )
     source_subword_dropout: float = setting(
-        0.0, "share of BPE merges left out of training sources, anew each epoch", minimum=0, below=1
+        0.0,
+        "share of BPE merges to skip at random in training sources, drawn again each epoch",
+        minimum=0,
+        below=1,
     )
     target_subword_dropout: float = setting(
-        0.0, "share of BPE merges left out of training targets", minimum=0, below=1
+        0.0,
+        "share of BPE merges to skip at random in training targets, drawn again each epoch",
+        minimum=0,
+        below=1,
     )
 
     def __post_init__(self) -> None:
-        """Checks the values, then their combination."""
+        """Check the values, then the rules that combine several."""
         super().__post_init__()
-        for name, free in {"tokenizer": "", "vocabulary_size": 0}.items():
+        for name, unset in {"tokenizer": "", "vocabulary_size": 0}.items():
             source, target = getattr(self, f"source_{name}"), getattr(self, f"target_{name}")
-            if self.joint_vocabulary and target not in (source, free):
+            if self.joint_vocabulary and target not in (source, unset):
                 raise InputError(
-                    f"`text.joint_vocabulary` needs text.target_{name}={source!r}, that of the "
-                    f"source. Received: text.target_{name}={target!r}."
+                    f"`text.joint_vocabulary` requires text.target_{name}={source!r}, the same as "
+                    f"text.source_{name}. Received: text.target_{name}={target!r}."
                 )
         for side in ("source", "target"):
             tokenizer, dropout = (
@@ -173,33 +218,36 @@ class TextConfig(Section):
             )
             if dropout and (tokenizer, self.subword_type) != ("subword", "bpe"):
                 raise InputError(
-                    f"`text.{side}_subword_dropout` needs text.{side}_tokenizer='subword' and "
+                    f"`text.{side}_subword_dropout` requires text.{side}_tokenizer='subword' and "
                     f"text.subword_type='bpe'. Received: {tokenizer!r} and {self.subword_type!r}."
                 )
 
 
 @dataclass(frozen=True)
 class MechanismConfig(Settings):
-    """The settings that attention mechanisms alone are built from; each reads some of them."""
+    """The settings that only attention mechanisms use; each mechanism uses some of them."""
 
-    attention: str = setting("bahdanau", "how the decoder attends", choices=MECHANISMS.keys())
+    attention: str = setting("bahdanau", "attention mechanism", choices=MECHANISMS.keys())
     score: str = setting(
-        "general", "Luong's score", choices=("dot", "general", "concat", "location")
+        "general", "score of Luong attention", choices=("dot", "general", "concat", "location")
     )
-    normalize: bool = setting(False, "normed Bahdanau score")
-    scale: bool = setting(False, "scaled Luong score")
+    normalize: bool = setting(False, "use the normalized Bahdanau score")
+    scale: bool = setting(False, "use the scaled Luong score")
     content: str = setting(
         "paper",
-        f"score under {', '.join(name for name, row in MECHANISMS.items() if row.content)}; "
-        "paper: the one that the mechanism's paper uses",
+        f"score of {', '.join(name for name, row in MECHANISMS.items() if row.content)}; "
+        "paper: the score that the mechanism's paper uses",
         choices=SCORES.keys(),
     )
     mapping: str = setting(
-        "softmax", "from scores to weights", choices=("softmax", "sparsemax", "entmax15")
+        "softmax",
+        "function that turns scores into weights",
+        choices=("softmax", "sparsemax", "entmax15"),
     )
     window: int = setting(
         5,
-        "source tokens on either side that local attention sees; a chunk's in all",
+        "source tokens on each side of the center of local attention; all tokens of a chunk of "
+        "chunkwise attention",
         minimum=1,
         maximum=LONGEST,
     )
@@ -207,15 +255,17 @@ class MechanismConfig(Settings):
 
 @dataclass(frozen=True)
 class ModelConfig(Section, MechanismConfig, LayerConfig):
-    """The model's shape. What a mechanism or decoder does not read is ignored or refused."""
+    """The architecture. Settings that its parts do not use are ignored or rejected."""
 
     section = "model"
     source_embeddings: str = setting(
-        "", "word2vec, fastText or GloVe file that the sources' embeddings begin with; empty: none"
+        "", "word2vec, fastText or GloVe file with initial source embeddings; empty: none"
     )
-    target_embeddings: str = setting("", "such a file for the targets' embeddings")
+    target_embeddings: str = setting(
+        "", "word2vec, fastText or GloVe file with initial target embeddings; empty: none"
+    )
 
-    # What differs from the arguments of `Seq2Seq`.
+    # These differ from the arguments of `Seq2Seq`.
     placement: str = redeclare(LayerConfig, "placement", default="before")
     units: int = redeclare(LayerConfig, "units", default=512)
     heads: int = redeclare(
@@ -224,7 +274,7 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
     attention_units: int | None = redeclare(
         LayerConfig,
         "attention_units",
-        doc="width of the additive score and of the attentional vector; units unless it is set",
+        doc="width of the additive score and of the attentional vector; units by default",
     )
 
     @property
@@ -234,7 +284,7 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
 
     @property
     def mechanism_settings(self) -> dict[str, Any]:
-        """The values that the mechanism is built from, by name."""
+        """The values by name from which the mechanism is built."""
         return {**dict(self.values()), "attention_units": self.attention_units or self.units}
 
     @property
@@ -244,28 +294,29 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
 
     @property
     def ignored_settings(self) -> frozenset[str]:
-        """The names of the settings that make no difference beside the others."""
+        """The names of the settings that have no effect, given the other settings."""
         of_mechanisms = {known.key for known in MechanismConfig.settings()} - {"attention"}
         return (self.unread | of_mechanisms) - self.read_by_mechanism
 
     @property
     def scores_by_location(self) -> bool:
-        """Whether a score of `data.max_source_length` rows is among what is built."""
+        """Whether the mechanism's score has `data.max_source_length` rows."""
         return "max_source_length" in self.read_by_mechanism
 
     def check_together(self) -> None:
-        """Check that the settings are a model together.
+        """Check the rules that combine several settings.
 
         Raises:
-            SettingError: if an encoder or decoder cannot be made of them.
-            InputError: if the mechanism cannot.
+            SettingError: if no encoder or decoder can be built from the settings.
+            InputError: if no attention mechanism can be built from them.
         """
         super().check_together()
         self._check_mechanism()
         if self.tie_embeddings == "all" and self.source_embeddings and self.target_embeddings:
             raise SettingError(
                 "source_embeddings",
-                "and `target_embeddings` are one table with tie_embeddings='all'; set one of them. "
+                "and `target_embeddings` initialize the same table with tie_embeddings='all'; set "
+                "only one of them. "
                 f"Received: {self.source_embeddings!r} and {self.target_embeddings!r}.",
             )
 
@@ -284,99 +335,129 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
 
 @dataclass(frozen=True)
 class TrainingConfig(Section):
-    """How the model is fitted."""
+    """How the model is trained."""
 
     section = "training"
     epochs: int = setting(10, "passes over the training pairs", minimum=1)
     batch_size: int = setting(64, "pairs in a batch", minimum=1)
     batch_tokens: int = setting(
-        0, "padded tokens in a batch, on either side, instead (0 = batch_size)", minimum=0
+        0,
+        "most tokens in a batch, padding included, of sources or of targets; used instead of "
+        "batch_size (0 = use batch_size)",
+        minimum=0,
     )
-    accumulate: int = setting(1, "batches whose gradients make one update", minimum=1)
-    learning_rate: float = setting(0.001, "Adam's step size, or a schedule's largest", above=0)
+    accumulate: int = setting(1, "batches whose gradients are combined in one update", minimum=1)
+    learning_rate: float = setting(
+        0.001, "Adam's learning rate; with a schedule or warm-up its highest value", above=0
+    )
     schedule: str = setting(
-        "constant", "how the step size changes after the warm-up", choices=SCHEDULES
+        "constant", "how the learning rate changes after the warm-up", choices=SCHEDULES
     )
-    warmup: int = setting(0, "updates in which the step size grows from 0", minimum=0)
+    warmup: int = setting(
+        0, "updates during which the learning rate rises from 0 to learning_rate", minimum=0
+    )
     plateau_factor: float = setting(
-        0.5, "what a plateau multiplies the step size with", above=0, below=1
+        0.5,
+        "with schedule='plateau', factor on the learning rate at each plateau",
+        above=0,
+        below=1,
     )
     plateau_patience: int = setting(
-        2, "validations without a new best that make a plateau", minimum=1
+        2,
+        "with schedule='plateau', validations in a row without a new best that count as a plateau",
+        minimum=1,
     )
-    clip_norm: float = setting(1.0, "largest norm of all gradients (0 = no limit)", minimum=0)
+    clip_norm: float = setting(
+        1.0, "largest global norm of the gradients (0 = no clipping)", minimum=0
+    )
     l2: float = redeclare(Seq2SeqConfig, "l2")
     label_smoothing: float = setting(
-        0.0, "probability that the loss spreads over all tokens", minimum=0, below=1
+        0.0, "probability that label smoothing spreads over all tokens", minimum=0, below=1
     )
     guided_alignment: float = redeclare(
         Seq2SeqConfig,
         "guided_alignment",
-        doc="weight in the loss of leaving the given alignment; see data.alignment_path",
+        doc="weight of the loss that pulls the model's alignment towards a given one; see "
+        "data.alignment_path",
     )
     coverage_loss: float = redeclare(Seq2SeqConfig, "coverage_loss")
     scheduled_sampling: float = setting(
-        0.0, "share of previous target tokens that the model gives itself", minimum=0, below=1
+        0.0,
+        "share of previous target tokens that training replaces with the model's own predictions",
+        minimum=0,
+        below=1,
     )
     scheduled_sampling_steps: int = setting(
-        0, "steps in which that share grows from 0 (0 = at once)", minimum=0
+        0,
+        "training steps over which scheduled_sampling rises from 0 (0 = full share from the start)",
+        minimum=0,
     )
     bucket_width: int = setting(
-        8, "lengths within this many tokens batch together", minimum=1, maximum=LONGEST
+        8,
+        "batches group pairs by length; this many consecutive lengths form one group",
+        minimum=1,
+        maximum=LONGEST,
     )
-    mixed_precision: bool = setting(False, "compute in 16 bits, keep weights in 32")
+    mixed_precision: bool = setting(
+        False, "compute in 16-bit floating point and keep the weights in float32"
+    )
     metric: str = setting(
         "exact_match",
-        "what the best model is kept by; wer is the word error rate, g2p_wer the share of words "
-        "with a wrong phone",
+        "metric that chooses the best model; wer is the word error rate, g2p_wer the share of "
+        "words with a wrong phone",
         choices=tuple(METRICS),
     )
     validate_every: int = setting(
-        0, "steps before each validation (0 = an epoch); the last ones are all taken", minimum=0
+        0,
+        "training steps between validations (0 = one epoch); the last interval is never shortened",
+        minimum=0,
     )
     patience: int = setting(
         0,
-        "stop after so many validations without a better value than the best (0 = never)",
+        "stop after this many validations in a row without a new best (0 = never stop early)",
         minimum=0,
     )
     ema: float = setting(
         0.0,
-        "momentum, from batch to batch, of averaged weights to validate and keep (0 = none)",
+        "momentum of a moving average of the weights, updated at every batch; the average is "
+        "validated and kept instead of the weights (0 = no average)",
         minimum=0,
         below=1,
     )
     average_last: int = setting(
         1,
-        "validate and keep the mean of the weights at so many last validations",
+        "validate and keep the mean of the weights at this many last validations (1 = no mean)",
         minimum=1,
         maximum=1_000,
     )
     short_list: int = setting(
         0,
-        "likeliest target tokens of each source token, which search looks at beside the ten times "
-        "as many most frequent ones; for target vocabularies over 1023 (0 = search all)",
+        "number of likely target tokens that search considers for each source token, in addition "
+        "to 10 times as many frequent ones; for target vocabularies of 1024 tokens or more (0 = "
+        "search all)",
         minimum=0,
         maximum=1_000,
     )
 
     def __post_init__(self) -> None:
-        """Checks the values, then their combination."""
+        """Check the values, then the rules that combine several."""
         super().__post_init__()
         if self.ema and self.average_last > 1:
             raise InputError(
-                "`training.ema` and `training.average_last` are two ways to average; choose one. "
+                "`training.ema` and `training.average_last` both average the weights; use only "
+                "one of them. "
                 f"Received: training.ema={self.ema}, training.average_last={self.average_last}."
             )
         if self.warmup and self.schedule == "plateau":
             raise InputError(
-                "`training.warmup` needs another schedule than 'plateau'. "
-                f"Received: training.warmup={self.warmup}."
+                "`training.warmup` requires a training.schedule other than 'plateau'. "
+                f"Received: training.warmup={self.warmup}, training.schedule='plateau'."
             )
 
 
 @dataclass(frozen=True)
 class DecodingConfig(Section, StoredOptions):
-    """How the model searches unless it is told otherwise: held-out sources, and its exports."""
+    """The model's default search options, used in validation and by its exports."""
 
     section = "decoding"
     max_length: int = redeclare(
@@ -384,11 +465,11 @@ class DecodingConfig(Section, StoredOptions):
         "max_length",
         default=0,
         minimum=0,
-        doc="tokens of the longest output (0 = data.max_target_length)",
+        doc="most tokens of an output, </s> included (0 = data.max_target_length)",
     )
     replace_unknown: bool = redeclare(
         SearchSettings,
         "replace_unknown",
-        doc="write the source token with the largest weight in the place of <unk>; with "
-        "model.copying always done",
+        doc="replace each <unk> with the source token that has the largest attention weight; "
+        "always on with model.copying",
     )

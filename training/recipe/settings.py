@@ -1,4 +1,4 @@
-"""The sections of a recipe: dataclasses whose errors name the section with the setting."""
+"""The base class of a recipe's sections, whose errors name settings by dotted key."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from keras_attention.settings.setting import Setting, Settings
 
 
 class RecipeSetting(Setting):
-    """A setting of a recipe, by its dotted key."""
+    """A setting of a recipe, named by its dotted key."""
 
     def check(self, value: object) -> Any:
-        """Return the value in the type that the setting needs.
+        """Return the value, converted to the setting's type.
 
         Raises:
             InputError: If the value has another type or is out of range.
@@ -27,13 +27,13 @@ class RecipeSetting(Setting):
 
 @dataclass(frozen=True)
 class Section(Settings):
-    """A part of a recipe. It checks its own values, however it is made."""
+    """A section of a recipe. Every instance checks its values when it is created."""
 
     section: ClassVar[str] = ""
 
     @classmethod
     def settings(cls) -> Iterator[RecipeSetting]:
-        """Yield the settings by dotted keys; where a default is `None`, TOML has another value."""
+        """Yield the settings with dotted keys; TOML has no `None`, so `unset` replaces it."""
         for item in fields(cls):
             if "doc" in item.metadata:
                 default = item.metadata.get("unset") if item.default is None else item.default
@@ -44,7 +44,7 @@ class Section(Settings):
         return f"{cls.section}.{name}" if cls.section else name
 
     def __post_init__(self) -> None:
-        """Check every value, then how they go together.
+        """Check every value, then the rules that combine several.
 
         Raises:
             InputError: If a value has the wrong type, is out of range or contradicts another.

@@ -1,1 +1,1 @@
-"""The run folder: what a run starts with, what it leaves, and what resumes it."""
+"""The run folder: the data a run starts with, the files it writes, and how it is resumed."""

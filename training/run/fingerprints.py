@@ -1,4 +1,4 @@
-"""Fingerprints of the files that a run reads, which show whether one of them has changed."""
+"""Fingerprints of the files that a run reads, by which changed files are found."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FINGERPRINT = Kind(
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The path, size and digest of a file, which show whether it has changed.
+    """The path, size and digest of a file, by which a changed file is found.
 
     Attributes:
-        path: where the file was.
-        size: its bytes.
-        sha256: their digest, in hexadecimal.
+        path: path of the file when the fingerprint was taken.
+        size: size of the file in bytes.
+        sha256: digest of the content, in hexadecimal.
     """
 
     path: str
@@ -41,16 +41,16 @@ class Fingerprint:
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Fingerprint:
-        """Read a file.
+        """Return the fingerprint of a file.
 
         Raises:
-            InputError: If it cannot be read.
+            InputError: If the file cannot be read.
         """
         sha256 = checksum_of(Path(path))
         return cls(os.fspath(path), os.path.getsize(path), sha256)
 
     def matches(self, path: str) -> bool:
-        """Return whether a file has the same content; it is only read if its size is the same."""
+        """Return whether a file has the same content. It is read only if the sizes are equal."""
         found = os.stat(path)
         if found.st_size != self.size:
             return False
@@ -58,10 +58,10 @@ class Fingerprint:
 
 
 def take_fingerprints(recipe: Recipe) -> dict[str, Fingerprint]:
-    """Return a fingerprint for the setting of each file that there is, such as `data.path`.
+    """Return the fingerprint of each existing file of a recipe, by setting, such as `data.path`.
 
     Raises:
-        InputError: If one cannot be read.
+        InputError: If a file cannot be read.
     """
     return {key: Fingerprint.of(path) for key, path in _existing_files(recipe).items()}
 
@@ -69,14 +69,14 @@ def take_fingerprints(recipe: Recipe) -> dict[str, Fingerprint]:
 def changed_file(
     recipe: Recipe, files: Mapping[str, Fingerprint], keys: Container[str] | None = None
 ) -> str:
-    """Return the path of a file that has another content than it had, or "" if none has.
+    """Return the path of the first file whose content has changed, or "" if none has.
 
-    A file that is missing has not changed.
+    A missing file does not count as changed.
 
     Args:
-        recipe: The recipe, whose paths may be others than at the start.
-        files: A fingerprint for the setting of each file.
-        keys: Settings to look at; default all.
+        recipe: The recipe. Its paths may differ from those at the start of the run.
+        files: The earlier fingerprints, by setting.
+        keys: Settings whose files are compared; default all.
     """
     for key, path in _existing_files(recipe).items():
         known = files.get(key)
@@ -86,19 +86,19 @@ def changed_file(
 
 
 def _existing_files(recipe: Recipe) -> dict[str, str]:
-    """Return the path for the setting of each file that there is."""
+    """Return the path of each existing file of a recipe, by setting."""
     paths = {f"model.{key}": getattr(recipe.model, key) for key in EMBEDDING_KEYS}
     for key in PATH_KEYS:
         if key == "alignment_path" and not recipe.training.guided_alignment:
             continue
         try:
             paths[f"data.{key}"] = find_file(recipe.data, key)
-        except InputError:  # the folder is missing, for one
+        except InputError:  # for example, the folder is missing
             continue
     return {key: path for key, path in paths.items() if path and os.path.isfile(path)}
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: str, changed: int, number: int) -> str:
-    """Return the digest of a file, cached by its time and inode number: runs may share a file."""
+def _sha256(path: str, modified: int, inode: int) -> str:
+    """Return the digest of a file. It is cached by time and inode, because runs may share files."""
     return checksum_of(Path(path))

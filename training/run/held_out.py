@@ -1,4 +1,4 @@
-"""The pairs that a run holds out, read from its folder."""
+"""The held-out pairs of a run, read from its folder."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .run_files import DATA_FILE
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The pairs that a run holds out.
+    """The held-out pairs of a run.
 
     Attributes:
         pairs: sources and targets.
-        seen: those of their sources that are sources of training too.
+        seen: held-out sources that are also sources of training pairs.
         note: a sentence for the user about the pairs, or "".
     """
 
@@ -29,16 +29,16 @@ class HeldOut:
 
 
 def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) -> HeldOut:
-    """Return the pairs that a run holds out, even if its files have changed.
+    """Return the held-out pairs of a run, even if its data files have changed since.
 
-    A folder of an older version does not store them, so they are drawn from the files again.
+    A run folder of an older version does not store them; they are split off the data again.
 
     Args:
         folder: The run folder.
-        recipe: Its recipe; default the one in the folder.
+        recipe: The recipe of the run; default: the recipe in the folder.
 
     Raises:
-        InputError: If a file of the run folder is damaged, or the pairs cannot be drawn again.
+        InputError: If a file of the run folder is damaged, or the data cannot be read again.
     """
     data = read_run_data(folder)
     recipe = load_run_recipe(folder) if recipe is None else recipe
@@ -46,13 +46,13 @@ def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) 
         training, pairs = split_pairs(recipe.data, recipe.seed)
         kept = {source for source, _ in pairs}
         note = (
-            f"{os.fspath(folder)}: this run has no {DATA_FILE}, so its held-out pairs are drawn "
-            "again from the data as it is now."
+            f"{os.fspath(folder)}: this run has no {DATA_FILE}, so its held-out pairs are split "
+            "off the current data again."
         )
         return HeldOut(pairs, {source for source, _ in training} & kept, note)
     seen = {data.held_out[place][0] for place in data.seen}
     changed = changed_file(recipe, data.files, [f"data.{key}" for key in PAIR_KEYS])
     note = (
-        f"{changed}: changed since the run was started; the pairs are those that it held out then."
+        f"{changed}: changed since the run was started; the held-out pairs are those of the start."
     )
     return HeldOut(data.held_out, seen, note if changed else "")

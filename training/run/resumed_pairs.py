@@ -1,4 +1,4 @@
-"""The training pairs of a resumed run: those of its start, or those of changed data."""
+"""The training pairs of a resumed run: those of its start, or those of its changed data."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ from .run_data import RunData, digest_pairs
 def split_again(
     recipe: Recipe, data: RunData, *, accept_changes: bool, with_embeddings: bool
 ) -> tuple[list[Pair], RunData]:
-    """Return the training pairs of a resumed run, and its data as it is now.
+    """Return the training pairs of a resumed run, and the current description of its data.
 
     Args:
         recipe: The recipe.
-        data: What the run was started with.
-        accept_changes: Whether files may have changed. The held-out pairs stay, and are removed
-            from the training pairs.
-        with_embeddings: Whether the embeddings' files are read again.
+        data: The data that the run was started with.
+        accept_changes: Whether files may have changed. The held-out pairs stay the same and are
+            removed from the training pairs.
+        with_embeddings: Whether the files of pretrained embeddings must not have changed either,
+            because they are read again.
 
     Raises:
-        InputError: If a file has changed and must not, or cannot be used.
+        InputError: If a file has changed but `accept_changes` is false, or it cannot be used.
     """
     keys = [f"data.{key}" for key in PATH_KEYS]
     keys += [f"model.{key}" for key in EMBEDDING_KEYS] if with_embeddings else []
     changed = changed_file(recipe, data.files, keys)
     if changed and not accept_changes:
-        raise _other_data(changed)
+        raise _changed_error(changed)
     if not changed:
         training = _split_as_before(recipe.data, recipe.seed, data)
         if training is not None:
             return training, data
         if not accept_changes:
-            raise _other_data(f"the pairs of data.format={recipe.data.format!r}")
+            raise _changed_error(f"the pairs of data.format={recipe.data.format!r}")
     _check_changes(recipe)
     training = _without(read_pairs(recipe.data, recipe.seed), data.held_out)
     now = RunData.of(recipe, training, data.held_out)
@@ -49,7 +50,7 @@ def split_again(
 
 
 def _split_as_before(config: DataConfig, seed: int, data: RunData) -> list[Pair] | None:
-    """Return the training pairs, or `None` if they or the held-out pairs have changed."""
+    """Return the training pairs, or `None` if these or the held-out pairs have changed."""
     if data.changed:
         training = _without(read_pairs(config, seed), data.held_out)
         same = True
@@ -59,25 +60,25 @@ def _split_as_before(config: DataConfig, seed: int, data: RunData) -> list[Pair]
     return training if same and digest_pairs(training) == data.training else None
 
 
-def _other_data(what: str) -> InputError:
+def _changed_error(changed: str) -> InputError:
     return InputError(
-        f"{what}: changed since the run was started; put the old data back, start a new run in "
-        "another folder, or continue with the new data by `train --resume --changed-data`, which "
+        f"{changed}: changed since the run was started; restore the old data, start a new run in "
+        "another folder, or continue with the new data with `train --resume --changed-data`, which "
         "keeps the tokenizers and the held-out pairs."
     )
 
 
 def _check_changes(recipe: Recipe) -> None:
-    """Refuse other pairs where another setting depends on the old ones."""
+    """Check that no setting depends on the old training pairs."""
     if recipe.training.schedule == "cosine":
         raise InputError(
-            "--changed-data needs another schedule than 'cosine', which ends with the last step "
-            "of the old data. Received: training.schedule='cosine'."
+            "--changed-data requires a training.schedule other than 'cosine', because that one "
+            "ends with the last step on the old data. Received: training.schedule='cosine'."
         )
     if recipe.training.guided_alignment and recipe.data.alignment_path:
         raise InputError(
-            "--changed-data cannot tell which lines of data.alignment_path belong to the training "
-            "pairs that are left; start a new run. "
+            "--changed-data cannot be used with data.alignment_path, because it is unknown which "
+            "lines belong to the remaining training pairs; start a new run. "
             f"Received: data.alignment_path={recipe.data.alignment_path!r}."
         )
 
@@ -87,6 +88,6 @@ def _without(pairs: Sequence[Pair], held_out: Sequence[Pair]) -> list[Pair]:
     left = [pair for pair in pairs if pair not in kept]
     if not left:
         raise InputError(
-            "expected training pairs beside the held-out ones. Received: the same pairs."
+            "expected training pairs that are not held out. Received: only held-out pairs."
         )
     return left

@@ -1,4 +1,4 @@
-"""The data that a run was started with, as its folder keeps it."""
+"""The description of a run's data, which its folder keeps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .run_files import DATA_FILE, HELD_OUT_FILE, RECIPE_FILE
 
 _FORMAT = 1
 _DATA = JsonFile(
-    "what `train` writes",
+    "the content that `train` writes",
     {
         "recipe": text(),
         "files": dictionary_of(FINGERPRINT),
@@ -43,7 +43,7 @@ _DATA = JsonFile(
 )
 _PAIRS = "a source and a target on every line"
 _PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS)
-"""Settings that may differ from those of the start; the content of files must be the same."""
+"""Settings that may differ from those of the start if the content of the files is the same."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class RunData:
     """The data that a run was started with: `data.json` and `held_out.jsonl` in the run folder.
 
     Attributes:
-        recipe: the recipe, as TOML.
-        files: a fingerprint for the setting of each file, such as `data.path`.
+        recipe: the recipe as TOML.
+        files: the fingerprint of each file, by setting, such as `data.path`.
         training: digest of the training pairs in their order.
         held_out: the held-out pairs.
-        seen: places of the held-out pairs whose source is a source of training too.
-        changed: whether the run was resumed with other files than it was started with.
+        seen: indices of the held-out pairs whose source is also the source of a training pair.
+        changed: whether the run was resumed with changed files.
     """
 
     recipe: str
@@ -68,12 +68,12 @@ class RunData:
 
     @classmethod
     def of(cls, recipe: Recipe, training: Sequence[Pair], held_out: list[Pair]) -> RunData:
-        """Describe a run before its first step.
+        """Return the description of a run's data before its first step.
 
         Args:
-            recipe: What is trained.
-            training: The pairs to train on.
-            held_out: The pairs held out.
+            recipe: The recipe to train.
+            training: The training pairs.
+            held_out: The held-out pairs.
         """
         sources = {source for source, _ in training}
         return cls(
@@ -85,7 +85,7 @@ class RunData:
         )
 
     def to_files(self) -> dict[str, bytes]:
-        """Return the names and the contents of the files that `read_run_data` reads."""
+        """Return the contents of the files that `read_run_data` reads, by name."""
         lines = (json.dumps(pair, ensure_ascii=False) + "\n" for pair in self.held_out)
         held_out = "".join(lines).encode()
         values = {"format": _FORMAT, **asdict(self)}
@@ -95,13 +95,13 @@ class RunData:
 
 
 def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
-    """Read the data that a run was started with; return `None` if an older version started it.
+    """Read the description of a run's data; return `None` if an older version started the run.
 
     Args:
         folder: The run folder.
 
     Raises:
-        InputError: If a file is damaged, or not the one that was written.
+        InputError: If a file is damaged, or was replaced by another one.
     """
     path, pairs_path = Path(folder, DATA_FILE), Path(folder, HELD_OUT_FILE)
     if not path.exists():
@@ -110,18 +110,22 @@ def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
     pairs = read_artefact(pairs_path, largest=LARGEST_MODEL)
     if hashlib.sha256(pairs).hexdigest() != values["held_out"]:
         raise InputError(
-            f"{pairs_path}: expected the pairs that the run was started with. Received: others."
+            f"{pairs_path}: expected the held-out pairs that the run was started with. Received: "
+            "a file with a different sha256."
         )
     held_out = [_pair(line, pairs_path) for line in _lines(pairs, pairs_path)]
     if any(place >= len(held_out) for place in values["seen"]):
-        raise InputError(f"{path}: damaged, expected places of held-out pairs in `seen`.")
+        raise InputError(
+            f"{path}: damaged, expected indices below {len(held_out)}, the number of held-out "
+            f"pairs, in `seen`. Received: {max(values['seen'])}."
+        )
     known = {item.name: values[item.name] for item in fields(RunData) if item.name in values}
     files = {key: Fingerprint(**value) for key, value in values["files"].items()}
     return RunData(**{**known, "files": files, "held_out": held_out})
 
 
 def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
-    """Read the recipe of a run folder, and check that it has not changed since the start.
+    """Load the recipe of a run folder, and check that it has not changed since the start.
 
     The number of epochs and the paths of files may have changed.
 
@@ -129,7 +133,7 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
         folder: The run folder.
 
     Raises:
-        InputError: If there is no recipe, or it has changed.
+        InputError: If there is no recipe, or another setting has changed.
     """
     path, data = Path(folder, RECIPE_FILE), read_run_data(folder)
     recipe = load_recipe(path)
@@ -140,19 +144,19 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
     for old, new in pairs:
         if old != new and old.partition(" = ")[0] not in ("epochs", *_PATHS):
             raise InputError(
-                f"{path}: expected the recipe that the run was started with, with `{old}`. "
+                f"{path}: expected the recipe that the run was started with, which has `{old}`. "
                 f"Received: `{new}`."
             )
     return recipe
 
 
-def is_free(line: str) -> bool:
-    """Return whether a line of a recipe names a file, or the folder where files are."""
+def sets_path(line: str) -> bool:
+    """Return whether a line of a recipe sets the path of a file or of the data folder."""
     return line.partition(" = ")[0] in _PATHS
 
 
 def digest_pairs(pairs: Iterable[Pair]) -> str:
-    """Return the sha256, in hexadecimal, of pairs in their order."""
+    """Return the sha256 digest of pairs in their order, in hexadecimal."""
     digest = hashlib.sha256()
     for source, target in pairs:
         digest.update(f"{len(source)} {source}\t{len(target)} {target}\n".encode())
@@ -162,7 +166,7 @@ def digest_pairs(pairs: Iterable[Pair]) -> str:
 def _pair(line: str, path: Path) -> Pair:
     pair = parse_json(line, str(path), _PAIRS)
     if not (list_of(text()).fits(pair) and len(pair) == 2):
-        raise InputError(f"{path}: damaged, expected {_PAIRS}. Received: another line.")
+        raise InputError(f"{path}: damaged, expected {_PAIRS}. Received: {line[:40]!r}.")
     return pair[0], pair[1]
 
 

@@ -1,4 +1,4 @@
-"""The run folder: what a training run leaves, and what resumes it."""
+"""The run folder: the files of a training run, and the checks before it starts or resumes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from keras_attention.files.workspaces import find_leftovers
 from keras_attention.translation.file_names import MODEL_FILE
 
 from ..recipe.recipe import Recipe
-from .run_data import is_free, load_run_recipe, read_run_data
+from .run_data import load_run_recipe, read_run_data, sets_path
 from .run_files import (
     PACKAGE,
     RECIPE_FILE,
@@ -39,13 +39,18 @@ _PACKAGES = ("keras", "tensorflow", "numpy", "sentencepiece")
 class RunFolder:
     """Paths and small files of one run.
 
-    Beside the trained model (`model.keras`, its tokenizers and, where the recipe wants one, at the
-    end its `short_list.npz`: the best epoch so far) stand
-    `recipe.toml` (resolved), `versions.json`, `data.json` and `held_out.jsonl` (see `RunData`),
-    `metrics.csv`, `times.csv` (see `Stopwatch`), `logs/` for TensorBoard and
-    `checkpoints/epoch-NNNN.keras` (with the optimizer: the last epoch, or as many as the recipe
-    averages). Where the recipe validates every so many steps, these steps are what counts as an
-    epoch here; `metrics.csv` has both.
+    The folder contains:
+
+    - the best model so far: `model.keras`, its tokenizers and, once training has ended and if the
+      recipe sets one, `short_list.npz`;
+    - `recipe.toml` with all settings, and `versions.json`;
+    - `data.json` and `held_out.jsonl` (see `RunData`);
+    - `metrics.csv`, `times.csv` (see `Stopwatch`) and `logs/` for TensorBoard;
+    - `checkpoints/epoch-NNNN.keras` with the optimizer: the last one, or as many as the recipe
+      averages.
+
+    With `training.validate_every`, one validation interval counts as an epoch here; `metrics.csv`
+    has the step too.
 
     Args:
         path: the folder.
@@ -60,60 +65,66 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
 
     def check_free(self, *, overwrite: bool = False) -> None:
-        """Checks that a new run can be started here.
+        """Check that a new run can be started here.
 
         Args:
-            overwrite: whether a run that stands here may be removed.
+            overwrite: whether an existing run may be removed.
 
         Raises:
-            InputError: if the folder holds a run already, or other files. With `overwrite`, if it
-                holds anything that is not part of a run of ours.
+            InputError: if the folder already has a run, or other files. With `overwrite`, if it
+                has a file that does not belong to a run.
         """
         if is_run(self.path) or (overwrite and self.recipe_file.is_file()):
-            if not (overwrite or self._never_began()):
-                holds = f"without its {RECIPE_FILE};"
+            if not (overwrite or self._nothing_trained()):
                 if self.recipe_file.is_file():
-                    holds = "already; continue it with --resume, or"
-                raise InputError(f"{self.path}: holds a run {holds} begin anew with --overwrite.")
+                    problem = "already has a run; continue it with --resume, or"
+                else:
+                    problem = f"has a run without its {RECIPE_FILE};"
+                raise InputError(f"{self.path}: {problem} start again with --overwrite.")
             check_removable(self.path)
         elif self.path.is_file() or (self.path.is_dir() and self._other_files()):
-            raise InputError(f"{self.path}: expected a new or empty folder for the run.")
+            received = "a file" if self.path.is_file() else "a folder with other files"
+            raise InputError(
+                f"{self.path}: expected a new or empty folder for the run. Received: {received}."
+            )
 
     def check_same(self, recipe: Recipe, *, overwrite: bool = False) -> None:
-        """Checks that the run to resume was started from this recipe.
+        """Check that the run to resume was started from this recipe.
 
         Args:
-            recipe: what is to be trained.
-            overwrite: whether the run is to be removed, which leaves nothing to resume.
+            recipe: the recipe to train.
+            overwrite: whether the run was to be removed, which contradicts resuming it.
 
         Raises:
-            InputError: if there is no run, or its recipe differs (more epochs are welcome, but
-                for a schedule that ends with the last of them).
+            InputError: if there is no run, or its recipe differs. The number of epochs may differ,
+                unless the schedule depends on it.
         """
         if overwrite:
             raise InputError("--resume keeps a run and --overwrite removes it; choose one of them.")
         if not self.recipe_file.is_file():
-            raise InputError(f"{self.path}: holds no run to resume; start one without --resume.")
+            raise InputError(f"{self.path}: has no run to resume; start one without --resume.")
         before, now = _lines(load_run_recipe(self.path)), _lines(recipe)
-        ends = recipe.training.schedule == "cosine"
-        knows_files = read_run_data(self.path) is not None
+        epochs_fixed = recipe.training.schedule == "cosine"
+        has_fingerprints = read_run_data(self.path) is not None
         for old, new in zip(before, now, strict=True):
-            more = new.startswith("epochs = ")
-            same_kind = old.endswith('""') == new.endswith('""')  # a file each, or none
-            moved = knows_files and is_free(old) and same_kind
-            if old != new and not moved and (ends or not more):
-                why = ", and a cosine schedule ends with its last epoch" if more else ""
+            is_epochs = new.startswith("epochs = ")
+            same_kind = old.endswith(' = ""') == new.endswith(' = ""')  # both are files, or neither
+            moved = has_fingerprints and sets_path(old) and same_kind
+            if old != new and not moved and (epochs_fixed or not is_epochs):
+                reason = ", and a cosine schedule ends with its last epoch" if is_epochs else ""
                 raise InputError(
-                    f"{self.recipe_file}: the run was started with `{old}`{why}; "
+                    f"{self.recipe_file}: the run was started with `{old}`{reason}; "
                     f"{self._other_settings()}. Received: `{new}`."
                 )
 
     def _other_settings(self) -> str:
-        """Return what to do about settings that are not those of the run."""
+        """Return advice about settings that differ from those of the run."""
         if not self.all_checkpoints():
-            return "nothing is trained yet, so begin anew with --overwrite, or in another folder"
+            return (
+                "nothing has been trained yet, so start again with --overwrite or in another folder"
+            )
         return (
-            "give the same settings again or train this recipe.toml with --resume, or start a new "
+            "use the same settings again or train this recipe.toml with --resume, or start a new "
             "run in another folder"
         )
 
@@ -125,21 +136,21 @@ class RunFolder:
         overwrite: bool = False,
         files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
-        """Writes what is known before the first step, or before the run goes on.
+        """Write the files that exist before the first step, or before a resumed run continues.
 
-        The recipe comes last: where it is missing, nothing was trained.
+        The recipe is written last: if it is missing, nothing has been trained.
 
         Args:
-            recipe: what is to be trained.
-            epochs_done: epochs before the last checkpoint; what came after them is trained again.
-            overwrite: remove the run that stands here first.
-            files: names and contents of the other files that a resumed run needs: its data and
-                its tokenizers.
+            recipe: the recipe to train.
+            epochs_done: epochs up to the last checkpoint; later ones are trained again.
+            overwrite: whether to remove an existing run first.
+            files: contents by name of the other files that a resumed run needs: its data and its
+                tokenizers.
 
         Raises:
             InputError: if the folder cannot be written.
         """
-        if is_run(self.path) and (overwrite or self._never_began()):
+        if is_run(self.path) and (overwrite or self._nothing_trained()):
             check_removable(self.path)
             remove_run(self.path)
         self._check_folders()
@@ -158,25 +169,25 @@ class RunFolder:
         self._trim_metrics(epochs_done)
 
     def last_checkpoint(self) -> tuple[int, Path | None]:
-        """Epochs done, and the checkpoint after the last of them."""
+        """Return the number of epochs done, and the checkpoint after the last of them."""
         return max(self.all_checkpoints(), default=(0, None))
 
     def all_checkpoints(self) -> list[tuple[int, Path]]:
-        """The epochs done before each checkpoint that still stands, and its path, in order."""
+        """Return the number of epochs done and the path of each checkpoint, in order."""
         found = ((path, _CHECKPOINT.fullmatch(path.name)) for path in self.checkpoints.glob("*"))
         return sorted((int(match[1]), path) for path, match in found if match)
 
     def checkpoint(self, epochs_done: int) -> Path:
-        """Where the checkpoint after that many epochs stands."""
+        """Return the path of the checkpoint after a number of epochs."""
         return self.checkpoints / f"epoch-{epochs_done:04d}.keras"
 
     def drop_checkpoints(self, *, keep: int) -> None:
-        """Removes all but the last checkpoints, once these are whole."""
+        """Remove all checkpoints except for the last `keep`."""
         for _, path in self.all_checkpoints()[:-keep]:
             path.unlink()
 
     def metrics(self) -> list[dict[str, float]]:
-        """The rows of `metrics.csv`, one an epoch, without the metrics that an epoch lacks.
+        """Return the rows of `metrics.csv`, one per epoch, without metrics that were not computed.
 
         Raises:
             InputError: if the file is damaged.
@@ -184,35 +195,35 @@ class RunFolder:
         return read_numbers(self.metrics_file)[1]
 
     def values(self, metric: str) -> list[float]:
-        """A metric's values so far, in the order of time; none where it was not computed."""
+        """Return the values of a metric so far, without epochs that did not compute it."""
         return [row[metric] for row in self.metrics() if metric in row]
 
-    def _never_began(self) -> bool:
-        """Return whether nothing is trained here, since a start or a removal was killed, say."""
+    def _nothing_trained(self) -> bool:
+        """Return whether nothing is trained here, such as after a killed start or removal."""
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
         return not (trained or self.recipe_file.is_file())
 
     def _check_folders(self) -> None:
-        """Check that nothing else has taken the place of a folder."""
+        """Check that no file has the name of a folder that is needed."""
         logs = (self.logs / name for name in ("train", "validation", "samples"))
         for path in (self.checkpoints, self.logs, *logs):
             if os.path.lexists(path) and not path.is_dir():
                 raise not_writable(path, "Not a directory")
 
     def _other_files(self) -> set[Path]:
-        """Return the files in the folder but for locks and what killed processes have left."""
-        ours = {*find_leftovers(self.path), self.path / TRAIN_LOCK}
-        return set(self.path.iterdir()) - ours
+        """Return the files in the folder, except for locks and leftovers of killed processes."""
+        ignored = {*find_leftovers(self.path), self.path / TRAIN_LOCK}
+        return set(self.path.iterdir()) - ignored
 
     def _remove_leftovers(self) -> None:
-        """Removes what killed processes have left in the folder and its subfolders."""
+        """Remove leftovers of killed processes in the folder and its subfolders."""
         for root, folders, _ in os.walk(self.path):
             for path in find_leftovers(root):
                 shutil.rmtree(path)
                 folders.remove(path.name)
 
     def _trim_metrics(self, epochs_done: int) -> None:
-        """Drops the rows of epochs after the last checkpoint, which will be trained again."""
+        """Drop the rows of epochs after the last checkpoint, which are trained again."""
         names, rows = read_numbers(self.metrics_file)[0], self.metrics()[:epochs_done]
         if not rows:
             self.metrics_file.unlink(missing_ok=True)
@@ -225,7 +236,7 @@ class RunFolder:
 
 
 def _as_logged(row: dict[str, float]) -> dict[str, float]:
-    """The row as it was written first: two of its numbers are counts."""
+    """Return a row as it was first written: two of its numbers are counts."""
     return {name: int(x) if name in COUNTS else x for name, x in row.items()}
 
 

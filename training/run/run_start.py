@@ -1,4 +1,4 @@
-"""Reads what a run starts or resumes with: its training pairs, its data and its tokenizers."""
+"""The start of a new or resumed run: its training pairs, its data and its tokenizers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunStart:
-    """The training pairs, the data and the tokenizers of a run that starts or is resumed.
+    """The training pairs, the data and the tokenizers of a new or resumed run.
 
     Attributes:
-        training: the pairs to train on.
-        data: what the run folder keeps of the data, with the held-out pairs.
+        training: the training pairs.
+        data: the description of the data in the run folder, with the held-out pairs.
         codec: the tokenizers.
     """
 
@@ -36,12 +36,12 @@ class RunStart:
     codec: TextCodec
 
     def to_files(self) -> dict[str, bytes]:
-        """Returns names and contents of the files that a resumed run reads; the data comes last."""
+        """Return the contents by name of the files that a resumed run reads, the data last."""
         return {**self.codec.to_files(), **self.data.to_files()}
 
 
 def new_start(recipe: Recipe) -> RunStart:
-    """Reads the data of a new run, and learns its tokenizers.
+    """Read the data of a new run, and learn its tokenizers.
 
     Raises:
         InputError: if the data or the recipe cannot be used.
@@ -54,17 +54,17 @@ def new_start(recipe: Recipe) -> RunStart:
 def resume_start(
     recipe: Recipe, run: RunFolder, *, is_new: bool = False, changed_data: bool = False
 ) -> RunStart:
-    """Reads the data of a resumed run, and its stored tokenizers and held-out pairs.
+    """Read the data of a resumed run, its stored tokenizers and its held-out pairs.
 
     Args:
-        recipe: what is trained.
+        recipe: the recipe to train.
         run: the run folder.
         is_new: whether there is no checkpoint yet.
         changed_data: whether the data may have changed.
 
     Raises:
-        InputError: if the data has changed, a file cannot be used, or an older version computed
-            another metric under the same name.
+        InputError: if the data has changed but `changed_data` is false, a file cannot be used, or
+            an older version computed a different metric under the same name.
     """
     data = read_run_data(run.path)
     if data is None:
@@ -77,25 +77,25 @@ def resume_start(
 
 
 def _resume_older(recipe: Recipe, run: RunFolder) -> RunStart:
-    """Resumes a run of an older version, which stored no data, with the files as they are now."""
+    """Return the start of a run of an older version, which stored no data, from current files."""
     metric = recipe.training.metric
     if metric == WordErrorRate.name and run.values(f"val_{metric}"):
         raise InputError(
-            f"{run.metrics_file}: expected values of the metric that training.metric='wer' means "
-            "now, the word error rate. Received: those of an older version, where it meant "
-            "g2p_wer; start a new run in another folder, or, to continue this one, write g2p_wer "
-            f"for wer in its {RECIPE_FILE} and val_g2p_wer for val_wer in its metrics.csv."
+            f"{run.metrics_file}: training.metric='wer' is the word error rate now, but an older "
+            "version wrote this file, where wer was the present g2p_wer; start a new run in "
+            "another folder, or, to continue this one, replace wer by g2p_wer in its "
+            f"{RECIPE_FILE} and val_wer by val_g2p_wer in its metrics.csv."
         )
     start = new_start(recipe)
     if (run.path / SETTINGS_FILE).is_file() and start.codec.differs_in(load_codec(run.path)):
         raise InputError(
-            f"{run.path}: the tokenizers that the data gives now are not those of the run: the "
-            "data has changed, or an older version of keras-attention normalized text otherwise; "
-            "put the old data back, or start a new run in another folder."
+            f"{run.path}: the tokenizers learned from the current data differ from those of the "
+            "run: the data has changed, or the older version of keras-attention normalized text "
+            "differently; restore the old data, or start a new run in another folder."
         )
     _logger.info(
-        "%s: this run did not store the data that it was started with; it continues with the data "
-        "as it is now.",
+        "%s: this run did not store the data that it was started with; it continues with the "
+        "current data.",
         run.path,
     )
     return start

@@ -1,4 +1,4 @@
-"""The length of a run, in epochs of the data, steps and validations."""
+"""The length of a run in epochs, steps and validations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_attention.errors import InputError
 from ..recipe.sections import TrainingConfig
 
 LONGEST_WARM_UP = 10
-"""A warm-up this many times longer than the run ends at a tenth of the learning rate."""
+"""Largest ratio of the warm-up to the run; the rate then reaches a tenth of `learning_rate`."""
 
 _logger = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ class TrainingPlan(NamedTuple):
 
     Attributes:
         epochs: Passes over the training pairs.
-        steps_per_epoch: Batches of a pass.
-        interval: Batches between two validations, one of fit's epochs.
-        intervals: How many of these there are.
+        steps_per_epoch: Training steps in one pass.
+        interval: Training steps between two validations, which `model.fit` counts as one epoch.
+        intervals: Number of validation intervals.
     """
 
     epochs: int
@@ -35,37 +35,40 @@ class TrainingPlan(NamedTuple):
         """Return the length of the run that a recipe describes.
 
         Args:
-            config: The recipe's section.
-            steps_per_epoch: Batches of a pass.
+            config: The recipe's `[training]` section.
+            steps_per_epoch: Training steps in one pass over the training pairs.
 
         Raises:
-            InputError: If the run is shorter than the steps before its first validation.
+            InputError: If the run ends before its first validation.
         """
         steps = config.epochs * steps_per_epoch
         interval = config.validate_every or steps_per_epoch
         if interval > steps:
             raise InputError(
-                "`training.validate_every` must be at most the number of all steps, "
-                f"{steps}; 0 validates once an epoch. Received: training.validate_every={interval}."
+                "`training.validate_every` must be at most the total number of steps, "
+                f"{steps}; 0 validates once per epoch. "
+                f"Received: training.validate_every={interval}."
             )
         return cls(config.epochs, steps_per_epoch, interval, -(-steps // interval))
 
     def check_updates(self, config: TrainingConfig) -> None:
-        """Check that the run updates its weights, and warn of a warm-up that does not end.
+        """Check that the run updates its weights, and warn if the warm-up is longer than the run.
 
         Raises:
-            InputError: If there is no update, or none gets beyond a tenth of the learning rate.
+            InputError: If there is no update, or the learning rate never exceeds a tenth of
+                `training.learning_rate`.
         """
         updates = self.steps // config.accumulate
         if not updates:
             raise InputError(
-                f"`training.accumulate` must be at most the number of all steps, {self.steps}, for "
-                f"one update. Received: training.accumulate={config.accumulate}."
+                f"`training.accumulate` must be at most the total number of steps, {self.steps}, "
+                "otherwise the weights are never updated. "
+                f"Received: training.accumulate={config.accumulate}."
             )
         if config.warmup > LONGEST_WARM_UP * updates:
             raise InputError(
-                f"`training.warmup` must be at most {LONGEST_WARM_UP} times the number of all "
-                f"updates, {updates}, or the learning rate stays near 0. "
+                f"`training.warmup` must be at most {LONGEST_WARM_UP} times the total number of "
+                f"updates, {updates}, otherwise the learning rate stays near 0. "
                 f"Received: training.warmup={config.warmup}."
             )
         if config.warmup > updates:
@@ -77,11 +80,11 @@ class TrainingPlan(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """All batches of the run."""
+        """Total number of training steps of the run."""
         return self.interval * self.intervals
 
     def epoch(self, step: float) -> str:
-        """Return the number of epochs in a number of steps, as text.
+        """Return the number of epochs that a number of steps makes, as text.
 
         Example:
             >>> plan = TrainingPlan(epochs=12, steps_per_epoch=100, interval=250, intervals=5)
@@ -92,5 +95,5 @@ class TrainingPlan(NamedTuple):
         return f"{epochs:.0f}" if epochs == int(epochs) else f"{epochs:.1f}"
 
     def place(self, step: int) -> str:
-        """Return the place of a step in the run, in words."""
+        """Return the epoch and the step of the run, as text for progress messages."""
         return f"epoch {self.epoch(step)} of {self.epochs}  step {step:,} of {self.steps:,}"

@@ -1,4 +1,4 @@
-"""Which characters of a date each character of its ISO date came from."""
+"""Gold alignments between the characters of a date and of its ISO date."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import product
 
 from keras_attention.alignment.links import GoldAlignment
 
-from .dates import write_every_way
+from .dates import write_all_forms
 
 _SOURCE = re.compile(
     r"(?:[A-Za-z]+, )?(?:(?P<name>[A-Za-z]+)|(?P<month>[0-9]{1,2}))(?P<first> |/)"
@@ -22,24 +22,25 @@ _Link = tuple[int, int]
 
 
 def date_links(source: str, target: str) -> GoldAlignment:
-    """Aligns the characters of a pair that `generate_dates` makes, or the public file holds.
+    """Return the gold alignment of a pair from `generate_dates` or from the public file.
 
-    Sure are digits that were copied: those of the year, month and day, each with its own. The rest
-    is possible, since it was read off characters of which none is the one:
+    Digits of year, month and day that are copied have sure links. These characters are derived from
+    several source characters, so they have possible links to all of them:
 
-    - the century of a two-digit year: either digit of that year;
-    - the zero of a one-digit month or day: that digit, or what ends it, which says it is one;
-    - either digit of a month that is written as a name: every letter of the name;
-    - `-`: what stands between month, day and year.
+    - the century of a two-digit year: to both digits of that year;
+    - the zero of a one-digit month or day: to that digit and to the characters after it, which show
+      that it is the only digit;
+    - both digits of a month that is written as a name: to every letter of the name;
+    - `-`: to the characters between month, day and year.
 
-    A weekday says nothing new, and is linked with nothing.
+    A weekday has no links, because it adds no information.
 
     Args:
         source: a date in one of the forms.
         target: its ISO date.
 
     Raises:
-        ValueError: if the source is no form of the target.
+        ValueError: if the source is not a form of the target.
 
     Example:
         >>> gold = date_links("9/27/94", "1994-09-27")
@@ -48,16 +49,16 @@ def date_links(source: str, target: str) -> GoldAlignment:
         >>> sorted(source for source, target in gold.possible if target == 0)
         [5, 6]
     """
-    match = _SOURCE.fullmatch(source) if source in _ways(target) else None
+    match = _SOURCE.fullmatch(source) if source in _forms(target) else None
     if not match:
         raise ValueError(
             "expected a date in one of the forms of `generate_dates`, and its ISO date. "
             f"Received: {source!r} and {target!r}."
         )
-    between = [*_places(match, "first"), *_places(match, "second")]
+    separators = [*_places(match, "first"), *_places(match, "second")]
     sure = frozenset(_copied(match))
     rest = [
-        *product(between, _HYPHENS),
+        *product(separators, _HYPHENS),
         *product(_places(match, "name"), _MONTH),
         *_zero(match, "month", "first", _MONTH),
         *_zero(match, "day", "second", _DAY),
@@ -67,12 +68,12 @@ def date_links(source: str, target: str) -> GoldAlignment:
     return GoldAlignment(sure, sure | frozenset(rest))
 
 
-def _ways(target: str) -> tuple[str, ...]:
+def _forms(target: str) -> tuple[str, ...]:
     try:
         day = date.fromisoformat(target)
     except ValueError:
         return ()
-    return write_every_way(day) if day.isoformat() == target else ()
+    return write_all_forms(day) if day.isoformat() == target else ()
 
 
 def _places(match: re.Match[str], part: str) -> range:
@@ -80,12 +81,12 @@ def _places(match: re.Match[str], part: str) -> range:
 
 
 def _copied(match: re.Match[str]) -> Iterator[_Link]:
-    """Each digit with its own, both counted from the right."""
+    """Yield the links of copied digits; year, month and day are matched from the right."""
     for part, targets in (("year", _YEAR), ("month", _MONTH), ("day", _DAY)):
         yield from zip(reversed(_places(match, part)), reversed(targets), strict=False)
 
 
 def _zero(match: re.Match[str], part: str, end: str, targets: range) -> Iterable[_Link]:
-    """What the zero before a one-digit number can have come from."""
+    """Return the possible links of the zero in front of a one-digit number."""
     digits = _places(match, part)
     return product((*digits, *_places(match, end)), targets[:1]) if len(digits) == 1 else ()

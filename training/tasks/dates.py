@@ -1,10 +1,10 @@
-"""Dates as people write them, with the ISO date that is meant.
+"""The task `dates`: dates as people write them, and their ISO dates.
 
 The forms, their shares and the years are those of the public file `date.txt` (50,000 dates, from
 chapter 8 of "Deep Learning from Scratch 2"): a quarter each of `9/27/94`, `Sep 27, 1994`,
-`September 27, 1994` and `Tuesday, September 27, 1994`. Where there are letters, half are in title
-case, a quarter in lower and a quarter in upper case. Days run from 1970 to 2017, so two digits name
-one year only: 70 to 99 are 1970 to 1999, 00 to 17 are 2000 to 2017.
+`September 27, 1994` and `Tuesday, September 27, 1994`. Of the forms with letters, half are in title
+case, a quarter in lower case and a quarter in upper case. Days are between 1970 and 2017, so two
+digits are unambiguous: 70 to 99 are 1970 to 1999, 00 to 17 are 2000 to 2017.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 FIRST_DAY = date(1970, 1, 1)
 LAST_DAY = date(2017, 12, 31)
 
-# Written out, because strftime follows the locale of the machine.
+# Written out, because strftime depends on the locale of the machine.
 MONTHS = (
     "January February March April May June July August September October November December"
 ).split()
@@ -25,7 +25,7 @@ WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
 class DateForm(NamedTuple):
-    """One way of writing a date: how, and in how many of 16 pairs."""
+    """One form of a date: the function that writes it, and its share in sixteenths."""
 
     write: Callable[[date], str]
     share: int
@@ -63,15 +63,15 @@ FORMS = (
 )
 
 
-def write_every_way(day: date) -> tuple[str, ...]:
-    """Returns the day in every form, in the order of `FORMS`."""
+def write_all_forms(day: date) -> tuple[str, ...]:
+    """Return the day in every form, in the order of `FORMS`."""
     return tuple(form.write(day) for form in FORMS)
 
 
 def generate_dates(size: int, seed: int) -> list[tuple[str, str]]:
-    """Makes pairs of a free-form date and its ISO date; the same seed makes the same pairs.
+    """Generate pairs of a free-form date and its ISO date; the same seed generates the same pairs.
 
-    Days are uniform between `FIRST_DAY` and `LAST_DAY`; a pair may come more than once.
+    Days are uniform between `FIRST_DAY` and `LAST_DAY`. A pair can occur more than once.
 
     Args:
         size: Number of pairs, at least 0.

@@ -1,14 +1,14 @@
-"""Tasks made in memory whose sources can have any length, and whose alignment is known.
+"""Generated tasks whose sources can have any length and whose alignments are known.
 
-- `copy`: letters, and the same letters; the target's token i is the source's token i.
-- `reverse`: letters, and the same from the end; token i of n is the source's token n - 1 - i.
-- `date-sentences`: words with a date somewhere among them, `so we May 6, 2001 again`, and the same
-  words with the date as year, month and day, `so we 2001 05 06 again`. Words are tokens, so that a
-  long sentence is cheap; the year is a word of its own, which a model can have seen before. All of
-  the sentence is written, because an output that does not grow with its input asks nothing of a
-  fixed vector. Dates are written as in `dates`, but for `9/27/94`, which would be one word.
+- `copy`: the target is the source, a string of letters. Target token i is source token i.
+- `reverse`: the target is the reversed source. Target token i is source token n - 1 - i of n.
+- `date-sentences`: the source is a sentence with a date, `so we May 6, 2001 again`. The target has
+  the date as year, month and day, `so we 2001 05 06 again`. Tokens are words, so long sentences
+  are cheap, and the year is a separate word, which a model can know from training. The target
+  repeats the whole sentence, because outputs that do not grow with the input would not challenge a
+  fixed vector. Dates have the forms of `dates` except `9/27/94`, which would be one word.
 
-A source's length is uniform in the range that is asked for, counted in tokens without `</s>`.
+The length of a source is uniform in a given range, counted in tokens without `</s>`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from keras_attention.alignment.links import Links
 
-from .dates import FIRST_DAY, FORMS, LAST_DAY, MONTHS, WEEKDAYS, write_every_way
+from .dates import FIRST_DAY, FORMS, LAST_DAY, MONTHS, WEEKDAYS, write_all_forms
 
 CARRIERS = (
     "the a this that we they you she he it was is will be had has not then so but and or if as "
@@ -35,9 +35,15 @@ _LONGEST_DATE = 4
 
 
 class Task(NamedTuple):
-    """One kind of pairs: how one of a length is made, a source's links and target, and its tokens.
+    """A task whose pairs are generated.
 
-    `target` raises `ValueError` for what is no source of the task.
+    Attributes:
+        make: generates a pair whose source has a given length.
+        links: returns the gold links of a source and its target.
+        target: returns the target of a source; raises `ValueError` if it is not a source of the
+            task.
+        shortest: the shortest possible source.
+        tokenizer: the kind of tokens that lengths and links count.
     """
 
     make: Callable[[random.Random, int], tuple[str, str]]
@@ -50,20 +56,20 @@ class Task(NamedTuple):
 def generate(
     name: str, size: int, seed: int, *, shortest: int, longest: int
 ) -> list[tuple[str, str]]:
-    """Makes pairs of a task; the same arguments make the same pairs.
+    """Generate pairs of a task; the same arguments generate the same pairs.
 
     Args:
         name: one of `TASKS`.
         size: number of pairs, at least 0.
         seed: seed of lengths and contents.
-        shortest: least tokens of a source, at least the task's `shortest`.
+        shortest: fewest tokens of a source, at least the task's `shortest`.
         longest: most tokens of a source.
 
     Returns:
-        `size` pairs (source, target); one may come more than once.
+        `size` pairs (source, target). A pair can occur more than once.
 
     Raises:
-        ValueError: if `size` is negative or the lengths are none that the task has.
+        ValueError: if `size` is negative, or the range of lengths is empty or too low for the task.
 
     Example:
         >>> generate("reverse", 2, seed=1, shortest=3, longest=4)
@@ -82,18 +88,18 @@ def generate(
 
 
 def links(name: str, source: str, target: str) -> Links:
-    """Which tokens of a task's pair belong together.
+    """Return the links between the tokens of a task's pair.
 
-    A word of a date is linked with what it says: the month's name with the month's number. A
-    weekday says nothing that is written.
+    Each word of a date is linked with its counterpart: the name of the month with its number. A
+    weekday has no counterpart and no link.
 
     Args:
         name: one of `TASKS`.
-        source: a source that `generate` made.
+        source: a source of the task.
         target: its target.
 
     Raises:
-        ValueError: if the task makes no such pair.
+        ValueError: if the pair does not belong to the task.
 
     Example:
         >>> sorted(links("date-sentences", "so we May 6, 2001 again", "so we 2001 05 06 again"))
@@ -101,7 +107,9 @@ def links(name: str, source: str, target: str) -> Links:
     """
     task = TASKS[name]
     if task.target(source) != target:
-        raise ValueError(f"expected a pair of {name}. Received: {source!r} and {target!r}.")
+        raise ValueError(
+            f"expected a pair of the task {name!r}. Received: {source!r} and {target!r}."
+        )
     return task.links(source)
 
 
@@ -135,21 +143,25 @@ def _reversed(source: str) -> str:
 
 
 def _sentence_target(source: str) -> str:
-    """The words with the date as year, month and day; `ValueError` where there is no date."""
+    """Return the sentence with its date as year, month and day.
+
+    Raises:
+        ValueError: if there is no date.
+    """
     words = source.split()
     begin, month = _find_date(words)
     end = month + 3
     _, day, year = words[month:end]
     number = _MONTH_KEYS.index(words[month][:3].lower()) + 1
     meant = date(int(year), number, int(day.rstrip(",")))
-    if " ".join(words[begin:end]) not in write_every_way(meant):
-        raise ValueError(f"expected a date as `dates` writes it. Received: {source!r}.")
+    if " ".join(words[begin:end]) not in write_all_forms(meant):
+        raise ValueError(f"expected a date in a form of the task 'dates'. Received: {source!r}.")
     return " ".join([*words[:begin], *meant.isoformat().split("-"), *words[end:]])
 
 
 def _find_date(words: Sequence[str]) -> tuple[int, int]:
-    """Where the date of a sentence begins, and where its month stands."""
-    # Carriers are written in lower case, and none begins as a month does.
+    """Return the positions of the first word and of the month of a sentence's date."""
+    # No carrier starts with the first three letters of a month.
     months = [n for n, word in enumerate(words) if word[:3].lower() in _MONTH_KEYS]
     if not months:
         raise ValueError(f"expected a month. Received: {' '.join(words)!r}.")

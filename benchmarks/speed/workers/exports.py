@@ -1,4 +1,4 @@
-"""What the latency and start benchmarks need on disk: a saved model and its TFLite files."""
+"""Writes the model and the TFLite files for the benchmarks of latency and start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras_attention.translation.translator import Translator
 
 
 def write_all(translator: Translator, folder: Path) -> list[str]:
-    """Saves the model, and exports it in float32 and with dynamic int8."""
+    """Save the model, and export it in float32 and in dynamic int8."""
     translator.save(folder / "model")
     converted, precisions = Converted.of(translator), [FLOAT32, INT8]
     for precision in precisions:

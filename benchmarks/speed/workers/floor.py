@@ -1,4 +1,4 @@
-"""The floor: the time that the matrix products alone need, with TensorFlow and oneDNN.
+"""The floor: the time of the matrix products alone, with TensorFlow and oneDNN.
 
 For B rows, S and T steps of the padded batch, N real target tokens, embeddings E, encoder H each
 way, memory and decoder U, attention A = U, vocabulary V. [m,k][k,n] is one product; "x 3" is a
@@ -15,8 +15,8 @@ A training step:
     decoder state              T of [B, U][U, 4U], T of [B, 4U][4U, U], one [U, B T][B T, 4U]
     scores, context            B of [T, U][U, S] and of [T, S][S, U], x 3 each
     attentional vector         [N, 2U][2U, U] x 3
-  Bahdanau, before the LSTM (state and context are one product; gradients of weights wait for the
-  end, those that the recurrence needs do not):
+  Bahdanau, before the LSTM (state and context are one product; gradients of weights are
+  computed once at the end, those of the recurrence at every step):
     decoder state, context     T of [B, 2U][2U, 4U], T of [B, 4U][4U, 2U], one [2U, B T][B T, 4U]
     query                      T of [B, U][U, A], T of [B, A][A, U], one [U, B T][B T, A]
     scores                     T of [B S, A][A, 1], T of [A, B S][B S, 1]
@@ -28,9 +28,9 @@ for the n = K hypotheses of each source that has not ended (K = 1 at the first s
     Bahdanau   [n, E + 2U][E + 2U, 4U], [n, U][U, A], K of [n/K S, A][A, 1], n/K of [K, S][S, U]
     both       [n, U][U, V]
 
-Every product is computed as often as it is needed, a handful at a time from one graph; what calling
-a graph costs, read off with matrices of one number, is taken off. No additions, no activations, no
-softmax, no optimizer: nothing but the products.
+Every product is computed as often as it is needed, a few at a time in one graph. The cost of
+calling a graph, measured with 1 x 1 matrices, is subtracted. There are no additions, activations,
+softmax or optimizer: only products.
 """
 
 from __future__ import annotations
@@ -47,56 +47,56 @@ import tensorflow as tf
 from protocol import Reply, measured
 
 _UNROLLED = 8
-_LARGE = 1 << 20  # numbers in a result above which a call costs nothing beside it
+_LARGE = 1 << 20  # size of a result above which the cost of a call is negligible
 
-# (batch, m, k, n, transpose_a, transpose_b), and how often
+# (batch, m, k, n, transpose_a, transpose_b), and its count
 Product = tuple[int, int, int, int, bool, bool]
 Products = Iterator[tuple[Product, int]]
 
 
 def forward(m: int, k: int, n: int, times: int = 1, batch: int = 0) -> Products:
-    """A product without gradients."""
+    """Return a product without gradients."""
     yield (batch, m, k, n, False, False), times
 
 
 def inner(m: int, k: int, n: int, times: int = 1, batch: int = 0) -> Products:
-    """The gradient of what comes in."""
+    """Return the product for the gradient of the input."""
     yield (batch, m, n, k, False, True), times
 
 
 def weight(m: int, k: int, n: int, times: int = 1, batch: int = 0) -> Products:
-    """The gradient of the weights."""
+    """Return the product for the gradient of the weights."""
     yield (batch, k, m, n, True, False), times
 
 
 def whole(m: int, k: int, n: int, times: int = 1, batch: int = 0) -> Products:
-    """A product with both its gradients."""
+    """Return a product and the products for both gradients."""
     for part in (forward, inner, weight):
         yield from part(m, k, n, times, batch)
 
 
 def recurrent(rows: int, k: int, n: int, steps: int) -> Products:
-    """A product a step, whose weights' gradient is one product over time."""
+    """Return a product per step; the gradient of the weights is one product over all steps."""
     yield from forward(rows, k, n, steps)
     yield from inner(rows, k, n, steps)
     yield from weight(rows * steps, k, n)
 
 
 class Floor:
-    """The products of the batches that the others train on and search."""
+    """The matrix products of the batches on which the other systems train and search."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.folder = config, config["folder"]
         self.luong = config["attention"] == "luong"
 
     def prepare_training(self) -> Reply:
-        """Nothing: the first round makes the graphs."""
+        """Do nothing: the first round builds the graphs."""
         return {}
 
     prepare_search = prepare_training
 
     def train(self, first: int, steps: int, batches: str) -> Reply:
-        """The products of some batches."""
+        """Compute the products of some batches."""
         taken = protocol.take(protocol.read_batches(self.folder, batches), first, steps)
         products: Counter[Product] = Counter()
         for source, target in taken:
@@ -106,7 +106,7 @@ class Floor:
         return {**compute(products), "tokens": protocol.real_tokens(taken)}
 
     def training_products(self, rows: int, source: int, target: int, real: int) -> Products:
-        """The products of one training step."""
+        """Return the products of one training step."""
         e, u, v = (self.config[name] for name in ("embedding", "units", "vocabulary"))
         h, wide = u // 2, u if self.luong else 2 * u
         for _ in range(2):
@@ -130,13 +130,13 @@ class Floor:
             yield from weight(target, source, u, batch=rows)
 
     def search(self, beam: int, batches: str = "by_length", limit: int | None = None) -> Reply:
-        """The products of all searches."""
+        """Compute the products of all searches."""
         sources = protocol.read_sources(self.folder)[:limit]
         cut = protocol.cut(sources, self.config["search_batch"], by_length=batches == "by_length")
         return self._searches(cut, beam)
 
     def latency(self, count: int) -> Reply:
-        """The products of greedy searches for one source at a time, in the mean."""
+        """Compute the mean products of greedy search for a single source."""
         sources = protocol.read_sources(self.folder)[:count]
         found = self._searches([protocol.pad([ids]) for ids in sources], 1)
         means = {clock: [found[clock] / len(sources)] * len(sources) for clock in ("wall", "cpu")}
@@ -151,7 +151,7 @@ class Floor:
         return {**compute(products), "sentences": sum(map(len, cut)), "tokens": tokens}
 
     def search_products(self, lengths: np.ndarray, beam: int) -> Products:
-        """The products of one batch, whose outputs are as long as their sources."""
+        """Return the products of one batch, whose outputs are as long as their sources."""
         e, u, v = (self.config[name] for name in ("embedding", "units", "vocabulary"))
         h, rows, source = u // 2, len(lengths), int(lengths.max())
         for _ in range(2):
@@ -175,12 +175,12 @@ class Floor:
 
 
 def compute(products: Counter[Product]) -> Reply:
-    """Computes every product as often as it comes; seconds and the work done."""
+    """Compute every product as often as it occurs; return the seconds and the work."""
     seconds: Counter[str] = Counter(wall=0.0, cpu=0.0)
     for product, count in products.items():
         a, b = _operands(product)
         calls = [(_graph(product, part), times) for part, times in _portions(product, count)]
-        for graph, _ in calls:  # oneDNN prepares a shape once
+        for graph, _ in calls:  # oneDNN prepares each shape once
             graph(a, b)
         calling = [(_cost(graph, len(b.shape)), times) for graph, times in calls]
         with measured() as found:
@@ -195,7 +195,7 @@ def compute(products: Counter[Product]) -> Reply:
 
 
 def _portions(product: Product, count: int) -> list[tuple[int, int]]:
-    """How many products a call has, and how many such calls there are."""
+    """Return the number of products per call, and the number of calls."""
     large = max(1, product[0]) * product[1] * product[3] > _LARGE
     portions = []
     for part in (1,) if large else (_UNROLLED, 4, 2, 1):
@@ -206,7 +206,7 @@ def _portions(product: Product, count: int) -> list[tuple[int, int]]:
 
 @cache
 def _cost(graph: Any, rank: int) -> Reply:
-    """What a call costs beside the products."""
+    """Return the seconds that a call takes in addition to its products."""
     one = tf.ones([1] * rank)
     costs = []
     for _ in range(30):
@@ -222,7 +222,7 @@ def _graph(product: Product, count: int) -> Any:
 
 @cache
 def _traced(rank: int, transpose_a: bool, transpose_b: bool, count: int) -> Any:
-    """So many products, one after the other; each has another operand, lest they be merged."""
+    """Compute a number of products in sequence, with different operands so that none is merged."""
     any_matrix = tf.TensorSpec([None] * rank, tf.float32)
 
     @tf.function(input_signature=[[any_matrix] * _UNROLLED, any_matrix])

@@ -1,4 +1,4 @@
-"""This library at any size: a training step and a greedy search of random ids."""
+"""This library at any size: a training step and a greedy search on random ids."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from keras_attention.translation.compiled_search import Searches
 
 
 class Growing:
-    """One model, of the last vocabulary that was asked for."""
+    """A model of the last requested vocabulary size."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.vocabulary = config, 0
@@ -33,11 +33,13 @@ class Growing:
         return self.model
 
     def train(self, source: int, target: int, batch: int, vocabulary: int, least: float) -> Reply:
-        """Seconds of a step after the first, and the largest memory while it ran."""
+        """Return the seconds of a step after the first, and the peak memory."""
         model = self._model(vocabulary)
         draw = np.random.default_rng(1).integers
         ids = [draw(4, vocabulary, (batch, steps), "int32") for steps in (source, target)]
-        any_ids = tf.TensorSpec([None, None], tf.int32)  # as the batches of `fit`: no step retraces
+        any_ids = tf.TensorSpec(
+            [None, None], tf.int32
+        )  # like batches of `fit`, so that no step retraces
         data = tf.data.Dataset.from_generator(
             lambda: [((ids[0], protocol.teacher(ids[1])), ids[1])],
             output_signature=((any_ids, any_ids), any_ids),
@@ -50,7 +52,7 @@ class Growing:
         return {**found, "tokens": batch * target, **protocol.memory()}
 
     def search(self, source: int, target: int, batch: int, vocabulary: int, least: float) -> Reply:
-        """Seconds of a greedy search after the first one, which traces."""
+        """Return the seconds of a greedy search after the first one, which traces."""
         self._model(vocabulary)
         draw = np.random.default_rng(1).integers
         ids = draw(4, vocabulary, (batch, source), "int32")
@@ -62,7 +64,7 @@ class Growing:
 
 
 def build(config: dict[str, Any], vocabulary: int) -> Seq2Seq:
-    """A model that never ends an output, compiled as recipes compile theirs."""
+    """Return a model that never ends an output, compiled as in a recipe."""
     keras.utils.set_random_seed(1)
     units, luong = config["units"], config["attention"] == "luong"
     model = Seq2Seq(
@@ -84,7 +86,7 @@ def build(config: dict[str, Any], vocabulary: int) -> Seq2Seq:
 
 
 def repeat(run: Any, least: float) -> Reply:
-    """Means of as many runs as fill some seconds, at least one and at most a hundred."""
+    """Return means over the runs that fit into some seconds, from one to a hundred."""
     count, end = 0, time.perf_counter() + least
     with measured() as found:
         while not count or (count < 100 and time.perf_counter() < end):

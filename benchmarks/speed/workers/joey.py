@@ -1,4 +1,4 @@
-"""Joey NMT: its own model, its own training step and its own searches, on the ids it is given."""
+"""Joey NMT with its model, its training step and its searches, on the prepared ids."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from joeynmt.vocabulary import Vocabulary
 from protocol import Reply, measured
 
 TO_JOEY = np.array([1, 2, 3, 0])
-"""Its <pad>, <s>, </s> and <unk>; all other ids are as they are."""
+"""The ids of <pad>, <s>, </s> and <unk> in Joey NMT; all other ids are the same."""
 
-_STEP = 1e-3  # its bridge hands on tanh(h), which is close to linear for small numbers only
+_STEP = 1e-3  # its bridge passes on tanh(h), which is close to linear only for small numbers
 
 
 def configuration(config: dict[str, Any]) -> dict[str, Any]:
-    """The one setting of all comparisons in its words.
+    """Return the settings of all comparisons as a configuration of Joey NMT.
 
     Luong's attention stands after the LSTM without input feeding, as ours; Bahdanau's is with input
     feeding, because it has no other way for the context to reach the recurrence.
@@ -54,7 +54,7 @@ def configuration(config: dict[str, Any]) -> dict[str, Any]:
 
 
 class Joey:
-    """Its model, its training manager and its search."""
+    """The model, training manager and search of Joey NMT."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.folder = config, config["folder"]
@@ -76,7 +76,7 @@ class Joey:
         )
 
     def prepare_training(self) -> Reply:
-        """Reads the batches."""
+        """Read the batches."""
         self.batches = {
             name: protocol.read_batches(self.folder, name) for name in ("bucketed", "plain")
         }
@@ -84,7 +84,7 @@ class Joey:
         return {}
 
     def train(self, first: int, steps: int, batches: str, onednn: bool = True) -> Reply:
-        """What its training loop does with each batch, from padded ids to the zeroed gradients."""
+        """Train on batches as Joey NMT's training loop does."""
         taken = protocol.take(self.batches[batches], first, steps)
         manager = self.manager
         with _onednn(onednn), measured() as found:
@@ -96,7 +96,7 @@ class Joey:
         return {**found, "loss": loss, "tokens": protocol.real_tokens(taken)}
 
     def prepare_search(self) -> Reply:
-        """Makes every output as long as its source; see `counter`."""
+        """Make every output as long as its source; see `counter`."""
         rig(self.model)
         self.model.eval()
         return {}
@@ -108,7 +108,7 @@ class Joey:
         onednn: bool = True,
         limit: int | None = None,
     ) -> Reply:
-        """All sources in batches."""
+        """Translate all sources in batches."""
         sources = protocol.read_sources(self.folder)[:limit]
         cut = protocol.cut(sources, self.config["search_batch"], by_length=batches == "by_length")
         with _onednn(onednn), measured() as found:
@@ -116,7 +116,7 @@ class Joey:
         return {**found, "sentences": len(sources), "tokens": protocol.count_tokens(outputs)}
 
     def latency(self, count: int, onednn: bool = True) -> Reply:
-        """Greedy search for one source at a time."""
+        """Run greedy search for one source at a time."""
         sources = protocol.read_sources(self.folder)[:count]
         with _onednn(onednn):
             return protocol.one_by_one(sources, lambda ids: self._search(protocol.pad([ids]), 1)[0])
@@ -129,7 +129,7 @@ class Joey:
 
 
 def _batch(source: np.ndarray, target: np.ndarray | None) -> Batch:
-    """Its batch of our ids; `target` goes without <s>, which it wants in front."""
+    """Return a batch of Joey NMT for our ids; it expects `target` to start with <s>."""
     if target is not None:
         starts = np.full((len(target), 1), protocol.START)
         target = torch.from_numpy(_to_joey(np.concatenate([starts, target], axis=1)))
@@ -161,7 +161,7 @@ def _onednn(wanted: bool) -> Iterator[None]:
 
 
 def rig(model: Any) -> None:
-    """Sets the counting weights; its bridge has a bias for the half step, its output has none."""
+    """Set the counting weights; the bridge has a bias for the half step, the output has none."""
     with torch.no_grad():
         weights = {name: value.numpy() for name, value in model.named_parameters()}
         for lstm in ("encoder.rnn.", "decoder.rnn."):

@@ -1,7 +1,7 @@
-"""Keras as tutorials write it: its layers, padded batches, a search that predicts token by token.
+"""Keras as in tutorials: its layers, padded batches, a search that predicts token by token.
 
-Every position is projected, padding too; the loss leaves padding out. oneDNN stays as TensorFlow
-sets it. Attention stands after the LSTM, since Keras's decoder layer runs over the whole target at
+All positions are projected, also padding; the loss ignores padding. oneDNN keeps TensorFlow's
+default. Attention follows the LSTM, because Keras's decoder layer processes the whole target at
 once, so both kinds cost about the same.
 """
 
@@ -18,7 +18,7 @@ import protocol
 import tensorflow as tf
 from protocol import Reply, measured
 
-# Without a size `predict` would cut batches into pieces of 32.
+# By default `predict` splits batches into parts of 32.
 PREDICTIONS: dict[str, Callable[[keras.Model], Any]] = {
     "predict": lambda model: partial(model.predict, batch_size=1024, verbose=0),
     "predict_on_batch": lambda model: model.predict_on_batch,
@@ -26,7 +26,7 @@ PREDICTIONS: dict[str, Callable[[keras.Model], Any]] = {
 
 
 class Plain:
-    """The model for training, and the two models that its search calls."""
+    """The model for training, and the two models for search."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.folder = config, config["folder"]
@@ -78,7 +78,7 @@ class Plain:
         return self.output(self.combine(keras.layers.Concatenate()([context, above]))), states
 
     def prepare_training(self) -> Reply:
-        """Opens the stream of batches, as `tf.data` gives them to `fit`."""
+        """Open the `tf.data` stream of batches, as for `fit`."""
         self.counted = protocol.read_batches(self.folder, "plain")
         ids = tf.TensorSpec([None, None], tf.int32)
 
@@ -93,7 +93,7 @@ class Plain:
         return {}
 
     def train(self, first: int, steps: int, batches: str) -> Reply:
-        """The next batches of the stream, through the function that `fit` runs."""
+        """Train on the next batches of the stream, with the function that `fit` runs."""
         with measured() as found:
             for _ in range(steps):
                 logs = self.model.train_function(self.stream)
@@ -102,7 +102,7 @@ class Plain:
         return {**found, "loss": loss, "tokens": protocol.real_tokens(taken)}
 
     def prepare_search(self) -> Reply:
-        """Makes every output as long as its source; see `counter`."""
+        """Make every output as long as its source; see `counter`."""
         for lstm in (self.encoder.forward_layer, self.decoder):
             weights = lstm.get_weights()
             counter.count(*weights)
@@ -118,7 +118,7 @@ class Plain:
         return {}
 
     def search(self, beam: int, batches: str, by: str, limit: int | None = None) -> Reply:
-        """All sources in batches; greedy, whatever `beam`, since tutorials have no more.
+        """Translate all sources in batches; always greedy, because tutorials have no beam search.
 
         `by` names the call a token: `predict`, as tutorials have it, or `predict_on_batch`.
         """
@@ -129,7 +129,7 @@ class Plain:
         return {**found, "sentences": len(sources), "tokens": protocol.count_tokens(outputs)}
 
     def latency(self, count: int, by: str) -> Reply:
-        """Greedy search for one source at a time; `by` as in `search`."""
+        """Run greedy search for one source at a time; `by` as in `search`."""
         sources = protocol.read_sources(self.folder)[:count]
         return protocol.one_by_one(sources, lambda ids: self._greedy(protocol.pad([ids]), by)[0])
 

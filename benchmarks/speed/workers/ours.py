@@ -1,4 +1,4 @@
-"""This library as its command line sets it up: its batches, `fit`'s train function, searches."""
+"""This library as set up by its command line: batches, the train function of `fit`, searches."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Ours:
         self.model = build_model(self.recipe, self.codec)
 
     def prepare_training(self) -> Reply:
-        """Opens the stream of batches; the first step will trace."""
+        """Open the stream of batches; the first step traces."""
         pairs = read_parallel(self.folder / "train.source", self.folder / "train.target")
         batches = make_batches(
             self.recipe, self.codec, pairs, batch_size=self.recipe.training.batch_size
@@ -45,7 +45,7 @@ class Ours:
         return {}
 
     def train(self, first: int, steps: int) -> Reply:
-        """The next batches of the stream, through the function that `fit` runs.
+        """Train on the next batches of the stream, with the function that `fit` runs.
 
         The stream is where the others are, for it began with them; `first` is for those alone.
         """
@@ -57,20 +57,20 @@ class Ours:
         return {**found, "loss": loss, "tokens": tokens}
 
     def prepare_search(self) -> Reply:
-        """Makes every output as long as its source; see `counter`."""
+        """Make every output as long as its source; see `counter`."""
         rig(self.model)
         self.searches = Searches(self.model)
         return {}
 
     def export(self) -> Reply:
-        """Writes the model and its TFLite files into the folder of the attention."""
+        """Write the model and its TFLite files into the folder of the attention."""
         import exports
 
         folder = self.folder / self.config["attention"]
         return {"variants": exports.write_all(Translator(self.model, self.codec), folder)}
 
     def search(self, beam: int, batches: str = "by_length", limit: int | None = None) -> Reply:
-        """All sources in batches."""
+        """Translate all sources in batches."""
         sources = protocol.read_sources(str(self.folder))[:limit]
         cut = protocol.cut(sources, self.config["search_batch"], by_length=batches == "by_length")
         options = SearchOptions(max_length=self.config["max_length"], beam_width=beam)
@@ -79,7 +79,7 @@ class Ours:
         return {**found, "sentences": len(sources), "tokens": protocol.count_tokens(outputs)}
 
     def latency(self, count: int) -> Reply:
-        """Greedy search for one source at a time."""
+        """Run greedy search for one source at a time."""
         options = SearchOptions(max_length=self.config["max_length"])
         return protocol.one_by_one(
             protocol.read_sources(str(self.folder))[:count],
@@ -88,7 +88,7 @@ class Ours:
 
 
 def rig(model: Seq2Seq, *, endless: bool = False) -> None:
-    """Sets the counting weights; `endless` outputs never end, for lengths that are asked for."""
+    """Set the counting weights; with `endless`, outputs never end, for requested lengths."""
     cell = model.decoder.cell
     for lstm in (model.encoder.bidirectionals[0].forward_layer, cell.lstms[0]):
         _edit(counter.count, lstm.cell.kernel, lstm.cell.recurrent_kernel, lstm.cell.bias)

@@ -1,4 +1,4 @@
-"""Single parts of a training step and of a search, as we compute them and as Keras's own would."""
+"""Single parts of a training step and of a search, in this library and in Keras."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from keras_attention.special_tokens import PAD_ID, START_ID
 
 
 class Parts:
-    """Every part as a graph, made when it is first asked for."""
+    """All parts as graphs, each built on its first use."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -30,7 +30,7 @@ class Parts:
         self.graph = cache(self._graph)
 
     def time(self, part: str, how: str, times: int, **settings: Any) -> Reply:
-        """Mean seconds of a call, after one that does not count where the graph is new."""
+        """Return mean seconds per call; if the graph is new, the first call is not counted."""
         run = self.graph(part, how, **settings)
         with measured() as found:
             for _ in range(times):
@@ -44,7 +44,7 @@ class Parts:
         return lambda: graph(*inputs)
 
     def crossentropy(self, how: str, smoothing: float) -> tuple[Any, list[Any]]:
-        """The loss of some positions, and its gradient."""
+        """Return the loss of some positions, and its gradient."""
         loss = MaskedCrossentropy(smoothing) if how == "ours" else _plain_crossentropy(smoothing)
 
         def run(target: Any, logits: Any) -> Any:
@@ -56,7 +56,7 @@ class Parts:
         return run, self._positions()
 
     def accuracy(self, how: str) -> tuple[Any, list[Any]]:
-        """A metric that sees some positions."""
+        """Return a metric on some positions."""
         metric = MaskedAccuracy() if how == "ours" else keras.metrics.SparseCategoricalAccuracy()
 
         def run(target: Any, logits: Any) -> Any:
@@ -66,19 +66,19 @@ class Parts:
         return run, self._positions()
 
     def _positions(self) -> list[Any]:
-        """Target ids `[1, N]`, none of them padding, and logits `[1, N, V]`."""
+        """Return target ids `[1, N]` without padding, and logits `[1, N, V]`."""
         shape, vocabulary = (1, self.config["positions"]), self.config["vocabulary"]
         ids = np.random.default_rng(1).integers(4, vocabulary, shape)
         return [tf.constant(ids, "int32"), tf.random.normal((*shape, vocabulary))]
 
     def top_tokens(self, how: str) -> tuple[Any, list[Any]]:
-        """The five likeliest tokens of each hypothesis, and their log-probabilities."""
+        """Return the five most likely tokens of each hypothesis, and their log-probabilities."""
         choose = top_tokens if how == "ours" else _plain_top_tokens
         rows = tf.random.normal((self.config["rows"], self.config["vocabulary"]))
         return lambda logits: choose(logits, 5), [rows]
 
     def adam(self, how: str) -> tuple[Any, list[Any]]:
-        """An update of all weights of the model."""
+        """Update all weights of the model."""
         model = growing.build(self.config, self.config["vocabulary"])
         weights = [keras.Variable(weight) for weight in model.get_weights()]
         gradients = [tf.random.normal(weight.shape, stddev=1e-3) for weight in weights]
@@ -87,7 +87,7 @@ class Parts:
         return lambda *given: optimizer.apply(given, weights), gradients
 
     def lstm(self, how: str, units: int) -> tuple[Any, list[Any]]:
-        """All outputs of an LSTM over a batch, and the gradients of inputs and weights."""
+        """Return all outputs of an LSTM for a batch, and the gradients of inputs and weights."""
         made = HoistedLSTM if how == "ours" else keras.layers.LSTM
         layer = made(units, return_sequences=True)
         inputs = tf.random.normal([self.config[key] for key in ("batch", "steps", "embedding")])
@@ -103,12 +103,12 @@ class Parts:
         return run, [inputs]
 
     def weights(self) -> Reply:
-        """How many numbers `adam` updates."""
+        """Count the weights that `adam` updates."""
         return {"weights": growing.build(self.config, self.config["vocabulary"]).count_params()}
 
 
 def _plain_crossentropy(smoothing: float) -> Callable[[Any, Any], Any]:
-    """The same from Keras's operations; what smoothing adds needs no second softmax."""
+    """Compute the same with Keras operations; label smoothing needs no second softmax."""
 
     def loss(target: Any, logits: Any) -> Any:
         losses = ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
@@ -122,7 +122,7 @@ def _plain_crossentropy(smoothing: float) -> Callable[[Any, Any], Any]:
 
 
 def _plain_top_tokens(logits: Any, count: int) -> tuple[Any, Any]:
-    """The same by `logsumexp` and one `top_k` of all tokens."""
+    """Compute the same with `logsumexp` and one `top_k` over all tokens."""
     ids = ops.arange(logits.shape[-1])
     special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
     best, tokens = ops.top_k(ops.where(special, -1e9, logits), count)

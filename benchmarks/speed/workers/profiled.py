@@ -1,4 +1,4 @@
-"""Where our time goes: `ours` under TensorFlow's profiler, summed by kind of operation."""
+"""Runs `ours` under TensorFlow's profiler, and sums the time by kind of operation."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from protocol import Reply
 
 try:
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
-except ImportError:  # it has moved between versions
+except ImportError:  # its module differs between versions
     from tsl.profiler.protobuf import xplane_pb2
 
 Event = tuple[int, int, str]
 
 
 class Profiled(Ours):
-    """What `Ours` does, and how long each kind of operation took meanwhile."""
+    """The worker `Ours`, which also reports the time of each kind of operation."""
 
     def profile(self, request: str, **arguments: Any) -> Reply:
-        """Answers a request of `ours`.
+        """Answer a request of `ours`.
 
         Returns:
-            What `ours` replies, and beside it the seconds of all operations by kind, in `kinds`,
-            and how many there were of each, in `counts`.
+            The reply of `ours`, with the seconds of all operations by kind in `kinds`, and their
+            numbers in `counts`.
         """
         with tempfile.TemporaryDirectory() as folder:
             tf.profiler.experimental.start(folder)
@@ -40,12 +40,12 @@ class Profiled(Ours):
         return {**found, "kinds": kinds, "counts": counts}
 
     def lengths(self, limit: int | None) -> Reply:
-        """How long the sources of `search` are, and so their outputs."""
+        """Return the lengths of the sources of `search`, which equal those of the outputs."""
         return {"lengths": [len(ids) for ids in protocol.read_sources(str(self.folder))[:limit]]}
 
 
 def _by_kind(folder: str) -> tuple[dict[str, float], dict[str, int]]:
-    """Seconds and numbers of all operations, less what is nested in them."""
+    """Return seconds and counts of all operations, without nested operations."""
     seconds: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for line in _lines(folder):
@@ -57,7 +57,7 @@ def _by_kind(folder: str) -> tuple[dict[str, float], dict[str, int]]:
 
 
 def _lines(folder: str) -> Iterator[list[Event]]:
-    """The events of every thread: begin, end in picoseconds, kind; "" is no operation."""
+    """Return the events of every thread: begin and end in picoseconds, and kind ("" for none)."""
     for path in Path(folder).rglob("*.xplane.pb"):
         space = xplane_pb2.XSpace()
         space.ParseFromString(path.read_bytes())
@@ -72,7 +72,7 @@ def _lines(folder: str) -> Iterator[list[Event]]:
 
 
 def _kind(name: str) -> str:
-    """`MatMul` of `decoder/MatMul:_MklMatMul`; what is not an operation has none."""
+    """Return the kind of an event, such as `MatMul` for `decoder/MatMul:_MklMatMul`."""
     _, colon, kind = name.rpartition(":")
     if not (colon and kind.isidentifier()) or "::" in name:
         return ""
@@ -80,7 +80,7 @@ def _kind(name: str) -> str:
 
 
 def _own_times(events: list[Event]) -> Iterator[tuple[str, int]]:
-    """The kind of every event, and its time less that of the events within it."""
+    """Yield the kind of every event, and its time without nested events."""
     open_: list[list[Any]] = []
     for begin, end, kind in sorted(events, key=lambda event: (event[0], -event[1])):
         while open_ and open_[-1][1] <= begin:

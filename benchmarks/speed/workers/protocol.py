@@ -1,7 +1,7 @@
-"""The worker's end of the conversation: a request a line in, a reply a line out, both JSON.
+"""The worker's side of the protocol: reads a JSON request per line, and writes a JSON reply.
 
-A worker reads nothing but standard input and its one argument, a JSON object. Whatever libraries
-print goes to standard error, which the driver keeps in a file.
+A worker reads only standard input and its single argument, a JSON object. The output of libraries
+goes to standard error, which the driver writes to a file.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ import numpy as np
 PAD, START, END = range(3)
 Reply = dict[str, Any]
 
-# Before anything else is imported: what libraries print must not come between the replies.
+# Before other imports, so that the output of libraries does not mix with the replies.
 _REPLIES = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)
 
 
 def settings() -> dict[str, Any]:
-    """What the driver has started this worker with."""
+    """Return the settings with which the driver started this worker."""
     return json.loads(sys.argv[1])
 
 
 @contextmanager
 def measured() -> Iterator[Reply]:
-    """Fills a dictionary with the wall seconds and the processor seconds of all threads."""
+    """Measure the wall seconds and the CPU seconds of all threads into a dictionary."""
     found: Reply = {}
     wall, cpu = time.perf_counter(), time.process_time()
     yield found
@@ -42,12 +42,12 @@ def measured() -> Iterator[Reply]:
 
 
 def serve(system: Any, **ready: Any) -> None:
-    """Says that it is ready, then answers requests until standard input ends.
+    """Report that the worker is ready, and answer requests until standard input ends.
 
     Args:
-        system: its method that a request names by "do" answers it; the request's other fields
-            are arguments.
-        **ready: facts that the first reply brings along.
+        system: the object whose methods answer requests; "do" in a request names the method, and
+            the other fields are its arguments.
+        **ready: fields of the first reply.
     """
 
     def send(reply: Reply) -> None:
@@ -65,7 +65,7 @@ def serve(system: Any, **ready: Any) -> None:
 
 
 def memory(reset: bool = False) -> Reply:
-    """Largest resident memory so far, MiB; `reset` begins anew where the system can."""
+    """Return the peak resident memory in MiB; `reset` resets it if the system can."""
     if reset:
         _forget_peak()
     return {"peak_mib": _peak_mib()}
@@ -74,7 +74,7 @@ def memory(reset: bool = False) -> Reply:
 def _forget_peak() -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:  # then the peak stays that of the process
+    except OSError:  # then the peak is that of the whole process
         return
 
 
@@ -88,7 +88,7 @@ def _peak_mib() -> float:
 
 
 def read_batches(folder: str, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches of source ids `[B, S]` and target ids `[B, T]`, both closed by `</s>`, 0 is padding.
+    """Read batches of source ids `[B, S]` and target ids `[B, T]`, with `</s>` and padding 0.
 
     Targets do not begin with `<s>`; see `teacher` for that.
     """
@@ -98,41 +98,41 @@ def read_batches(folder: str, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def take(batches: list[Any], first: int, steps: int) -> list[Any]:
-    """So many batches from one on; after the last comes the first."""
+    """Return a number of batches from a position on, in a cycle."""
     return [batches[index % len(batches)] for index in range(first, first + steps)]
 
 
 def real_tokens(batches: list[tuple[np.ndarray, np.ndarray]]) -> int:
-    """Target tokens that are not padding."""
+    """Count the target tokens that are not padding."""
     return sum(int(np.count_nonzero(target)) for _, target in batches)
 
 
 def read_sources(folder: str) -> list[list[int]]:
-    """The sources that searches take, each closed by `</s>`."""
+    """Read the sources for searches, each with `</s>` at the end."""
     return json.loads((Path(folder) / "sources.json").read_text(encoding="utf-8"))
 
 
 def teacher(target: np.ndarray) -> np.ndarray:
-    """What the decoder reads where it is to say `target`: shifted right by one behind `<s>`."""
+    """Return the decoder's input for `target`: shifted right by one, after `<s>`."""
     shifted = np.roll(target, 1, axis=1)
     shifted[:, 0] = START
     return np.where(target == PAD, PAD, shifted)
 
 
 def pad(sequences: list[list[int]]) -> np.ndarray:
-    """Sequences as one matrix, padded on the right with 0."""
+    """Return sequences as one matrix, padded on the right with 0."""
     width = max(map(len, sequences))
     return np.array([ids + [PAD] * (width - len(ids)) for ids in sequences], "int32")
 
 
 def cut(sources: list[list[int]], batch_size: int, *, by_length: bool) -> list[np.ndarray]:
-    """Search batches in the order of the file, or of the sources' lengths."""
+    """Return search batches in the order of the file or of the source lengths."""
     ordered = sorted(sources, key=len) if by_length else sources
     return [pad(ordered[i : i + batch_size]) for i in range(0, len(ordered), batch_size)]
 
 
 def one_by_one(sources: list[list[int]], search: Callable[[list[int]], Any]) -> Reply:
-    """Wall and processor seconds of each source, and of all."""
+    """Measure wall and CPU seconds of each source, and of all sources."""
     walls, cpus, outputs = [], [], []
     with measured() as found:
         for ids in sources:
@@ -145,11 +145,11 @@ def one_by_one(sources: list[list[int]], search: Callable[[list[int]], Any]) -> 
 
 
 def count_tokens(outputs: list[Any]) -> int:
-    """Tokens that searches said, up to and with `</s>`: a row a source of each array."""
+    """Count the generated tokens up to and including `</s>`; each array has a row per source."""
     return sum(said(row) for rows in outputs for row in np.asarray(rows))
 
 
 def said(row: Any) -> int:
-    """Tokens of one output, up to and with `</s>`."""
+    """Count the tokens of one output, up to and including `</s>`."""
     ends = np.flatnonzero(row == END)
     return int(ends[0]) + 1 if len(ends) else int(np.count_nonzero(row != PAD))

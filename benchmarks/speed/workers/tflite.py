@@ -1,4 +1,4 @@
-"""Our TFLite export in its runtime, which needs no TensorFlow: one source at a time, greedy."""
+"""The TFLite export in its runtime, without TensorFlow: one source at a time, greedy."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from protocol import Reply
 
 
 class Exported:
-    """The files that `ours` has exported into the folder."""
+    """The files that `ours` exported into the folder."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.folder = config, Path(config["folder"])
         self.runners: dict[str, Any] = {}
 
     def prepare_search(self) -> Reply:
-        """Loads every variant; replies with their sizes."""
+        """Load every variant, and reply with their sizes."""
         sizes = {}
         for path in sorted((self.folder / self.config["attention"]).glob("*.tflite")):
             interpreter = Interpreter(str(path), num_threads=self.config["threads"])
@@ -31,7 +31,7 @@ class Exported:
         return {"mib": sizes}
 
     def latency(self, count: int, variant: str) -> Reply:
-        """Greedy search for one source at a time."""
+        """Run greedy search for one source at a time."""
         sources = protocol.read_sources(str(self.folder))[:count]
         _, runner = self.runners[variant]
         width = self.config["max_length"]

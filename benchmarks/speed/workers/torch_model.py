@@ -1,8 +1,8 @@
-"""A plain PyTorch model of the comparisons' sizes, in its fastest sensible form.
+"""A plain PyTorch model of the same sizes, written for speed.
 
 The encoder is one packed `nn.LSTM`. With Luong's attention the decoder is an `nn.LSTM` over the
 whole target, and all queries attend at once. With Bahdanau's it is a loop over `LSTMCell`'s
-equations, the target's share of its input projected before the loop.
+equations; the target part of its input is projected before the loop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ State = tuple[Tensor, Tensor]
 
 
 class Model(nn.Module):
-    """Source ids and shifted target ids in, outputs `[B, T, U]` out; `output` makes logits."""
+    """A model from source ids and shifted target ids to outputs `[B, T, U]`."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Model(nn.Module):
         self.output = nn.Linear(u, v)
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor, Tensor, State]:
-        """Memory `[B, S, U]`, its keys, where it is padding, and the decoder's first state."""
+        """Return memory `[B, S, U]`, its keys, its padding and the decoder's first state."""
         lengths = (source != 0).sum(1)
         packed = pack_padded_sequence(
             self.source_embedding(source), lengths, batch_first=True, enforce_sorted=False
@@ -52,7 +52,7 @@ class Model(nn.Module):
         return memory, self.key(memory), source == 0, state
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """Outputs of all steps under teacher forcing."""
+        """Return the outputs of all steps with teacher forcing."""
         memory, keys, padding, state = self.encode(source)
         inputs = self.target_embedding(target)
         if self.luong:
@@ -65,7 +65,7 @@ class Model(nn.Module):
         return torch.stack(found, 1)
 
     def step(self, tokens: Tensor, state: State, kept: tuple[Tensor, ...]) -> tuple[Tensor, State]:
-        """Logits `[B, V]` and the next state of one step; `kept` is memory, keys and padding."""
+        """Return logits `[B, V]` and the next state; `kept` is memory, keys and padding."""
         inputs = self.target_embedding(tokens)
         if not self.luong:
             state = self._before(self._project(inputs), state, *kept)
@@ -75,12 +75,12 @@ class Model(nn.Module):
         return logits, (state[0][0], state[1][0])
 
     def _project(self, inputs: Tensor) -> Tensor:
-        """The inputs' share of the gates."""
+        """Return the input part of the gates."""
         bias = self.decoder.bias_ih_l0 + self.decoder.bias_hh_l0
         return functional.linear(inputs, self.decoder.weight_ih_l0, bias)
 
     def _after(self, h: Tensor, memory: Tensor, keys: Tensor, padding: Tensor) -> Tensor:
-        """Luong's attentional vectors of all steps `[B, T, U]`."""
+        """Return Luong's attentional vectors of all steps `[B, T, U]`."""
         scores = torch.bmm(h, keys.transpose(1, 2)).masked_fill(padding[:, None], -1e9)
         context = torch.bmm(scores.softmax(-1), memory)
         return torch.tanh(self.combine(torch.cat([context, h], -1)))
@@ -88,7 +88,7 @@ class Model(nn.Module):
     def _before(
         self, inputs: Tensor, state: State, memory: Tensor, keys: Tensor, padding: Tensor
     ) -> State:
-        """Bahdanau's step: the previous h asks, the context enters the LSTM."""
+        """Run Bahdanau's step: the previous h is the query, the context enters the LSTM."""
         h, c = state
         hidden = torch.tanh(keys + self.query(h)[:, None])
         scores = self.v(hidden)[:, :, 0].masked_fill(padding, -1e9)

@@ -1,4 +1,4 @@
-"""The plain PyTorch model at work: training on bucketed batches, greedy and beam search."""
+"""Trains the plain PyTorch model on bucketed batches, and runs greedy and beam search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch_model import Model
 
 
 class Plain:
-    """The model, Adam, and its searches."""
+    """The model, Adam and the searches."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.folder = config, config["folder"]
@@ -25,12 +25,12 @@ class Plain:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.001)
 
     def prepare_training(self) -> Reply:
-        """Reads the batches."""
+        """Read the batches."""
         self.batches = protocol.read_batches(self.folder, "bucketed")
         return {}
 
     def train(self, first: int, steps: int, batches: str) -> Reply:
-        """Some steps; only real positions are projected to the vocabulary."""
+        """Train some steps; only real positions are projected to the vocabulary."""
         taken = protocol.take(self.batches, first, steps)
         with measured() as found:
             for source, target in taken:
@@ -48,13 +48,13 @@ class Plain:
         return loss.item()
 
     def prepare_search(self) -> Reply:
-        """Makes every output as long as its source; see `counter`."""
+        """Make every output as long as its source; see `counter`."""
         rig(self.model)
         self.model.eval()
         return {}
 
     def search(self, beam: int, batches: str = "by_length", limit: int | None = None) -> Reply:
-        """All sources in batches."""
+        """Translate all sources in batches."""
         sources = protocol.read_sources(self.folder)[:limit]
         cut = protocol.cut(sources, self.config["search_batch"], by_length=batches == "by_length")
         with measured() as found:
@@ -62,7 +62,7 @@ class Plain:
         return {**found, "sentences": len(sources), "tokens": protocol.count_tokens(outputs)}
 
     def latency(self, count: int) -> Reply:
-        """Greedy search for one source at a time."""
+        """Run greedy search for one source at a time."""
         sources = protocol.read_sources(self.folder)[:count]
         return protocol.one_by_one(sources, lambda ids: self._search(protocol.pad([ids]), 1)[0])
 
@@ -79,7 +79,7 @@ def _tensor(ids: np.ndarray) -> Tensor:
 
 
 def greedy(model: Model, source: Tensor, limit: int) -> Tensor:
-    """The likeliest token at every step; `[B, T]`. Rows that have ended are dropped."""
+    """Return the most likely token of every step, `[B, T]`; finished rows are dropped."""
     *kept, state = model.encode(source)
     tokens = torch.full((len(source),), START)
     outputs = torch.full((len(source), limit), PAD)
@@ -99,7 +99,7 @@ def greedy(model: Model, source: Tensor, limit: int) -> Tensor:
 
 
 def beam_search(model: Model, source: Tensor, limit: int, width: int) -> Tensor:
-    """The best of `width` hypotheses a source, `[B, T]`, by the sum of log-probabilities."""
+    """Return the best of `width` hypotheses per source, `[B, T]`, by log-probability."""
     rows = len(source)
     *kept, state = model.encode(source)
     kept = [tensor.repeat_interleave(width, 0) for tensor in kept]
@@ -126,7 +126,7 @@ def beam_search(model: Model, source: Tensor, limit: int, width: int) -> Tensor:
 
 
 def rig(model: Model) -> None:
-    """Sets the counting weights."""
+    """Set the counting weights."""
     with torch.no_grad():
         weights = {name: value.numpy() for name, value in model.named_parameters()}
         for lstm in ("encoder.", "decoder."):

@@ -1,1 +1,1 @@
-"""What attention mechanisms share: keys, weights and the context vector."""
+"""The base classes of the attention mechanisms, and the rules they share with recipes."""

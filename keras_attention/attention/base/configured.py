@@ -1,4 +1,4 @@
-"""How a layer is saved and rebuilt: by the arguments of its constructor, which it keeps."""
+"""A mixin that saves and rebuilds a layer by the arguments of its constructor."""
 
 import inspect
 from typing import Any
@@ -7,14 +7,14 @@ import keras
 
 
 class Configured:
-    """A mixin for layers that keep each argument of their constructor under the argument's name.
+    """A mixin for layers that store each constructor argument in an attribute of the same name.
 
-    Their config follows from the constructors of the class and its bases, so that an argument is
-    declared once. Arguments may be layers, initializers and regularizers too.
+    `get_config` derives from the constructors of the class and its bases, so each argument is
+    declared only once. Arguments may also be layers, initializers and regularizers.
     """
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this layer."""
+        """Return the constructor arguments of this layer."""
         config: dict[str, Any] = super().get_config()  # type: ignore[misc]
         for cls in (cls for cls in reversed(type(self).__mro__) if issubclass(cls, Configured)):
             for name in inspect.signature(cls.__init__).parameters:
@@ -24,7 +24,7 @@ class Configured:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Rebuild a layer and the layers in it."""
+        """Rebuild a layer, including layers in its arguments."""
         return cls(**{name: _deserialized(value) for name, value in config.items()})
 
 

@@ -1,4 +1,4 @@
-"""What the mechanisms that stand on another's score share."""
+"""The base class of mechanisms that use the score of another mechanism."""
 
 from typing import Any
 
@@ -8,15 +8,16 @@ from keras_attention.attention.base.attention_mechanism import AttentionMechanis
 
 
 class ContentAttention(AttentionMechanism):
-    """Base class: a mechanism around a content-based one, whose keys, scores and mapping it uses.
+    """Base class of a mechanism that uses the keys, scores and mapping of another one, `content`.
 
     Args:
-        content: any mechanism that is a score: not recurrent, with `_score(query, keys)`.
-        **kwargs: as every layer takes them. There is no `mapping`: that of `content` holds.
+        content: a mechanism that only defines a score: it is not recurrent and does not override
+            `_attend`.
+        **kwargs: the arguments of every mechanism, except `mapping`, which is that of `content`.
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` is no score.
+        ValueError: if `content` does not only define a score.
     """
 
     def __init__(self, content: AttentionMechanism, **kwargs: Any) -> None:
@@ -31,22 +32,22 @@ class ContentAttention(AttentionMechanism):
                 f"`{name}` must be an AttentionMechanism, such as BahdanauAttention(256). "
                 f"Received: {name}={content!r}."
             )
-        # What attends in a way of its own has more to it than its scores.
-        own = type(content)._attend is not AttentionMechanism._attend
-        if content.recurrent or own:
+        # A mechanism with its own `_attend` is more than its scores.
+        overridden = type(content)._attend is not AttentionMechanism._attend
+        if content.recurrent or overridden:
             raise ValueError(
-                f"`{name}` must be a mechanism that is a score and a mapping, such as "
+                f"`{name}` must be a mechanism that only defines a score, such as "
                 f"BahdanauAttention or LuongAttention. Received: a {type(content).__name__}."
             )
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Makes the weights of the score."""
+        """Create the weights of the score."""
         if not self.content.built:
             self.content.build(query_shape, memory_shape)
         self.built = True
 
     def project(self, memory: Tensor) -> Tensor:
-        """Keys of the score."""
+        """Return the keys of the score."""
         self._check_built()
         return self.content.project(memory)
 
@@ -60,13 +61,13 @@ class ContentAttention(AttentionMechanism):
         return self.content._weigh(scores, mask)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild this layer."""
+        """Return the constructor arguments of this layer."""
         config = super().get_config()
         del config["mapping"]
         return config
 
 
 def key_width(content: AttentionMechanism, memory_width: int) -> int:
-    """Width of the keys that a built mechanism makes of a memory `memory_width` wide."""
+    """Return the width of a built mechanism's keys for a memory of width `memory_width`."""
     memory = keras.KerasTensor((None, None, memory_width), content.compute_dtype)
     return int(content.project(memory).shape[-1])

@@ -1,21 +1,21 @@
-"""Rules that a mechanism's constructor and a recipe check alike; neither needs Keras for them."""
+"""Checks that both a mechanism's constructor and a recipe use; they do not import Keras."""
 
 
 def check_own_mapping(mapping: str) -> None:
-    """Check the mapping of the score under a mechanism that makes weights in a way of its own.
+    """Check the mapping of the score of a mechanism that does not use it.
 
     Raises:
         ValueError: if it is not `"softmax"`, the default.
     """
     if mapping != "softmax":
         raise ValueError(
-            "`mapping` of the score must be 'softmax', because monotonic attention has a mapping "
-            f"of its own. Received: mapping={mapping!r}."
+            "`mapping` of the score must be 'softmax', because monotonic attention does not use "
+            f"it. Received: mapping={mapping!r}."
         )
 
 
 def check_heads(units: int, heads: int) -> None:
-    """Check that heads of equal width have `units` columns together.
+    """Check that `units` columns can be split into heads of equal width.
 
     Raises:
         ValueError: if `units` is not a multiple of `heads`.

@@ -1,1 +1,1 @@
-"""The parts of single commands that fill a file: tables, reports, progress, readers."""
+"""Larger parts of single commands: tables, reports, progress bars and readers."""

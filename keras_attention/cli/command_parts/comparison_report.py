@@ -1,4 +1,4 @@
-"""The tables and pictures of `compare`."""
+"""The tables and plots of `compare`."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from keras_attention.training.compare.comparison_table import (
 )
 
 _WIDTH = 160
-"""Columns of a table where no terminal says how many it has."""
+"""Width of a table, in characters, if the output is not a terminal."""
 
 
 def report_comparison(
     rows: Sequence[Row], lengths: Sequence[str], folder: Path, *, seeds: int
 ) -> None:
-    """Print, save and draw how good the variants are.
+    """Print, save and plot the quality of the variants.
 
     Args:
         rows: A row for each variant.
         lengths: Names of the source lengths that were tested.
-        folder: The folder of the table and the pictures.
-        seeds: Runs of each variant.
+        folder: The folder of the tables and the plots.
+        seeds: Number of runs of each variant.
     """
     for cells in format_tables(rows, lengths):
         _print(cells)
     if seeds > 1:
-        print(f"means of {seeds} seeds (least–largest)")
+        print(f"mean of {seeds} seeds (smallest–largest)")
     if poor := poorly_aligned(rows):
         print(
-            f"note: these weights do not align well, their alignment error is over "
-            f"{HIGH_ERROR:.0%}: {', '.join(poor)}."
+            f"note: the attention weights of these variants align poorly, with an alignment error "
+            f"rate over {HIGH_ERROR:.0%}: {', '.join(poor)}."
         )
     paths = save_table(rows, folder, lengths)
     for path in [*paths, *plot_comparison(rows, folder, lengths)]:

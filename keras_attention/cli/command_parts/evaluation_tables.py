@@ -1,4 +1,4 @@
-"""The tables of `evaluate`: metrics, quality by source length, and two models compared."""
+"""The tables of `evaluate`: metrics, metrics by source length, and the comparison of two models."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_attention.cli.output import print_evaluation, print_wrong
+from keras_attention.cli.progress import count_each, show_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
@@ -26,17 +27,17 @@ from keras_attention.visualization.figure_style import check_picture
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """The options of what `evaluate` prints and writes.
+    """The options that select what `evaluate` prints and writes.
 
     Attributes:
-        metrics: names with commas between; empty for exact matches alone.
+        metrics: names of metrics, separated by commas; empty for exact match only.
         tokenize: BLEU's tokenizer.
         lowercase: whether case is ignored.
-        by_length: whether quality by source length is wanted.
-        picture: where to draw that, for the first metric.
-        compare: whether the first two models are compared.
-        output: where the outputs go.
-        errors: how many wrong outputs are shown.
+        by_length: whether to print the metrics by source length.
+        picture: file for a plot of the first metric by source length; None for no plot.
+        compare: whether to compare the first two models.
+        output: file for the outputs; None to write none.
+        errors: number of wrong outputs to show.
     """
 
     metrics: str = ""
@@ -50,25 +51,30 @@ class EvaluationReport:
 
     @property
     def names(self) -> list[str]:
-        """The metrics' names."""
+        """The names of the metrics."""
         return [name.strip() for name in (self.metrics or "exact_match").split(",")]
 
     def check(self, models: Sequence[Path]) -> None:
-        """Check the options before anything is decoded.
+        """Check the options, before any text is translated.
+
+        Args:
+            models: the models to evaluate.
 
         Raises:
-            InputError: if there is no such metric, or options do not fit each other.
+            InputError: if a metric is unknown, or options contradict each other.
         """
         for name in self.names:
             make_metric(name, tokenize=self.tokenize)
         if self.tokenize and "bleu" not in self.names:
-            raise InputError("--tokenize is BLEU's; ask for it with --metrics bleu.")
+            raise InputError(
+                f"--tokenize requires --metrics bleu. Received: --tokenize {self.tokenize} alone."
+            )
         if self.lowercase and not self.metrics:
-            raise InputError("--lowercase is for metrics; name them with --metrics.")
+            raise InputError("--lowercase requires --metrics NAMES. Received: --lowercase alone.")
         if self.compare and len(models) < 2:
-            raise InputError("--compare needs two models. Received: one.")
+            raise InputError("--compare requires two models. Received: one.")
         if self.output and len(models) > 1:
-            raise InputError(f"--output takes the outputs of one model. Received: {len(models)}.")
+            raise InputError(f"--output requires exactly one model. Received: {len(models)}.")
         if self.picture:
             check_picture(self.picture)
 
@@ -80,22 +86,22 @@ def run_evaluate(
     report: EvaluationReport,
     form: Form,
 ) -> None:
-    """Decode the pairs with each of the models, print the tables and write the outputs.
+    """Translate the sources with each model, print the tables and write the outputs.
 
     Args:
         translators: the models by name.
         pairs: sources and targets.
-        seen: sources that the models were trained on.
-        report: what is wanted.
-        form: the form in which references and outputs are compared; outputs are written as they
-            are.
+        seen: sources that the training pairs contain too.
+        report: the options.
+        form: converts references and outputs to the form in which they are compared; the outputs
+            are written without it.
     """
     output = report.output
     with (
         advise_on_output(output),
         write_atomically(output) if output else nullcontext() as temporary_path,
     ):
-        evaluations = {name: evaluate(translate, pairs) for name, translate in translators.items()}
+        evaluations = _evaluate(translators, pairs)
         if temporary_path:
             lines = [f"{text}\n" for text in next(iter(evaluations.values())).outputs]
             temporary_path.write_text("".join(lines), encoding="utf-8", newline="\n")
@@ -116,6 +122,16 @@ def run_evaluate(
         _print_comparison(evaluations, report)
 
 
+def _evaluate(translators: Mapping[str, Translate], pairs: Sequence[Pair]) -> dict[str, Evaluation]:
+    """Translate the sources with each model, with a progress bar on a terminal."""
+    with show_progress(len(translators) * len(pairs), unit="pairs") as advance:
+
+        def counted(translate: Translate) -> Translate:
+            return lambda texts: count_each(translate(texts), advance)
+
+        return {name: evaluate(counted(each), pairs) for name, each in translators.items()}
+
+
 def _print_scores(
     evaluations: Mapping[str, Evaluation], seen: set[str], report: EvaluationReport
 ) -> None:
@@ -124,7 +140,7 @@ def _print_scores(
     unseen = {name: evaluation.without(seen) for name, evaluation in evaluations.items()}
     fewer = next(iter(unseen.values())).pairs
     if 0 < fewer < count:
-        title = f"the {fewer} whose source does not stand in the training pairs too"
+        title = f"the {fewer} pairs whose source is not in the training pairs"
         _print_table(unseen, report, title)
     for name, signature in signatures.items():
         print(f"{name}  {signature}")
@@ -133,7 +149,7 @@ def _print_scores(
 def _print_table(
     evaluations: Mapping[str, Evaluation], report: EvaluationReport, title: str
 ) -> dict[str, str]:
-    """Print a row for each metric and a column for each model; return the signatures."""
+    """Print a row per metric and a column per model, and return the signatures."""
     print(title)
     table = Table("metric")
     for name in evaluations:

@@ -1,4 +1,4 @@
-"""The gold alignments of `align`: of a Pharaoh file, or of a task whose alignments are known."""
+"""The gold alignments of `align`, from a Pharaoh file or from a task with known alignments."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def read_gold(name: str, pairs: Sequence[Pair]) -> list[GoldAlignment]:
     """Return the gold alignment of each pair.
 
     Args:
-        name: A Pharaoh file, or a task of `KNOWN`.
+        name: The path of a Pharaoh file, or a task in `KNOWN`.
         pairs: Sources and targets.
 
     Raises:
-        InputError: If there is no such file, or it is of other pairs.
+        InputError: If there is no such file, or it has not one line per pair.
     """
     if name in KNOWN:
         return known_alignments(name, pairs)
@@ -33,7 +33,7 @@ def read_gold(name: str, pairs: Sequence[Pair]) -> list[GoldAlignment]:
     gold = read_links(name)
     if len(gold) != len(pairs):
         raise InputError(
-            f"{name}: expected a line for each of {len(pairs)} pairs. Received: {len(gold)}."
+            f"{name}: expected {len(pairs)} lines, one per pair. Received: {len(gold)}."
         )
     return gold
 
@@ -46,23 +46,23 @@ def check_gold(
     *,
     words: bool,
 ) -> None:
-    """Check that the gold alignments count the tokens, or the words, of the pairs.
+    """Check that the positions of the gold alignments are tokens, or words, of the pairs.
 
     Args:
-        name: As `read_gold` takes it.
+        name: The argument of `read_gold`.
         gold: The gold alignment of each pair.
         pairs: Sources and targets.
         codec: The tokenizers.
         words: Whether links are between words instead of tokens.
 
     Raises:
-        InputError: If a position is of something else, or beyond the end of a text.
+        InputError: If the positions count other units, or lie beyond the end of a text.
     """
     units = {"word" if words else side.name for side in (codec.source, codec.target)}
     counted = KNOWN.get(name)
     if counted and units != {counted}:
         raise InputError(
-            f"--gold {name} counts {counted}s on both sides. "
+            f"--gold {name} requires links between {counted}s. "
             f"Received: links between {' and '.join(sorted(units))}s."
         )
     names = {"word": "words between spaces"}

@@ -1,4 +1,4 @@
-"""The links of given pairs, by one model or joined from two, for `align`."""
+"""The links of given pairs for `align`, by one model or joined from two models."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from keras_attention.translation.translator import Translator
 
 
 def load_aligner(model: Path, max_tokens: int | None) -> Translator:
-    """Load a model that yields alignments.
+    """Load a model for alignment.
 
     Args:
         model: A model's folder or checkpoint.
         max_tokens: Largest number of tokens of a text; default the translator's own limit.
 
     Raises:
-        InputError: If it cannot be loaded, or has no attention.
+        InputError: If the model cannot be loaded, or has no attention.
     """
     translator = Translator.load(model)
     translator.max_tokens = max_tokens or translator.max_tokens
     if translator.single_model.decoder.cell.attention is None:
-        raise InputError(f"{model}: expected a model with attention. Received: one without.")
+        raise InputError(f"{model}: expected a model with attention. Received: a model without.")
     return translator
 
 
 def find_links(
     translator: Translator, pairs: Iterable[Pair], threshold: float | None, *, words: bool
 ) -> Iterator[Links]:
-    """Yield the links of each pair, from what the model reads to what it writes.
+    """Yield the links of each pair, from source to target.
 
     Args:
         translator: A model with attention.
@@ -72,7 +72,7 @@ def join_links(
         words: Whether links are between words instead of tokens.
 
     Raises:
-        InputError: If the two models cut a text into different tokens.
+        InputError: If the two models split a text into different tokens.
     """
     backward, path = other
     _check_same_units(pairs, (translator.codec, backward.codec), path, words)
@@ -90,11 +90,11 @@ def token_positions(
     Args:
         codec: The tokenizers.
         pair: The source and the target.
-        number: The number of the pair, which errors name.
+        number: The number of the pair, counted from 1, for errors.
         words: Whether words are counted instead of tokens.
 
     Raises:
-        InputError: If the words of a text cannot be told from its tokens.
+        InputError: If the tokens of a text do not determine its words.
     """
     try:
         return [
@@ -113,15 +113,15 @@ def _check_same_units(
     for number, pair in enumerate(pairs, start=1):
         for text, (forward, back) in zip(pair, sides, strict=True):
             if _units(forward, text, words) != _units(back, text, words):
-                advice = "" if words else " --words counts words in both."
+                advice = "" if words else " To align words instead, add --words."
                 raise InputError(
-                    f"{reverse}: expected a model that cuts pair {number} into the same "
+                    f"{reverse}: expected a model that splits pair {number} into the same "
                     f"{'words' if words else 'tokens'}. Received: {text!r}.{advice}"
                 )
 
 
 def _units(tokenizer: Tokenizer, text: str, words: bool) -> Sequence[Any]:
-    """Return what positions in a text count: its tokens, or the numbers of its words."""
+    """Return the units that positions in a text count: its tokens, or the numbers of its words."""
     return (
         sorted(set(tokenizer.positions(text, words=True)) - {None})
         if words

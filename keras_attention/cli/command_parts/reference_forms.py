@@ -1,4 +1,4 @@
-"""The form in which `evaluate` compares references, and its notes on standard error."""
+"""The form in which `evaluate` compares texts, and its notes on standard error."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from keras_attention.translation.codec import SETTINGS_FILE
 from keras_attention.translation.model_files import load_codec
 
 _TOKENIZED = 100
-"""From so many lines with a tokenized period at their end sacrebleu takes a text for tokenized."""
+"""Number of lines ending in a separate period from which sacrebleu assumes a tokenized text."""
 
 
 def output_form(models: Sequence[Path]) -> Form:
     """Return the form in which references and the outputs of all models are compared.
 
-    It is the form in which the models write: a model of lower-cased text, for example, cannot write
-    capitals. If models write different forms, all of these are applied in turn, so that no model
-    has an advantage. A SavedModel of an older version, outside a model's folder, has none.
+    It is the form in which the models write. For example, a model of lower-case text cannot write
+    capitals. If models write different forms, all forms are applied in turn, so that no model has
+    an advantage. A SavedModel of an older version that is not in a model's folder has no form.
     """
     tokenizers = _target_tokenizers(models)
 
@@ -37,12 +37,12 @@ def output_form(models: Sequence[Path]) -> Form:
 
 
 def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: EvaluationReport) -> None:
-    """Say which references are compared in another form, and which scores say little.
+    """Print notes on references that are compared in another form, and on misleading scores.
 
     Args:
-        models: what is evaluated.
+        models: the models to evaluate.
         pairs: sources and targets.
-        report: what is wanted, checked.
+        report: the options, after `check`.
     """
     targets = [target for _, target in pairs]
     for note in [*_of_form(models, targets, report), *_of_bleu(targets, report)]:
@@ -57,7 +57,7 @@ def _of_form(
         count = sum(_normalized(one, report) != _normalized(other, report) for one, other in pairs)
         if count:
             yield (
-                f"{count} of {len(targets)} references have another form than the model writes, "
+                f"{count} of {len(targets)} references are not in the form that the model writes, "
                 f"{_describe(tokenizer)}; references and outputs are compared in that form."
             )
 
@@ -75,9 +75,9 @@ def _target_tokenizers(models: Sequence[Path]) -> list[Tokenizer]:
 
 
 def _target_tokenizer(model: Path) -> Tokenizer | None:
-    """Return what writes as a model does: its target tokenizer, or one of the same form.
+    """Return the target tokenizer of a model, or a tokenizer that writes the same form.
 
-    An export says its form itself; the folder that it stands in may be another model's.
+    The form of an export is read from the export: its folder may belong to another model.
     """
     if model.suffix == ".tflite" and model.is_file():
         from keras_attention.export.device.device_file import read_device_file
@@ -96,7 +96,7 @@ def _target_tokenizer(model: Path) -> Tokenizer | None:
 
 
 def _normalized(text: str, report: EvaluationReport) -> str:
-    """The text as the metrics see it; all but sacrebleu's compare in normal form C."""
+    """Normalize a text as the metrics do: all except sacrebleu's compare in normal form C."""
     if not any(issubclass(METRICS[name], Sacrebleu) for name in report.names):
         text = normalize(text, "nfc")
     return text.lower() if report.lowercase else text
@@ -107,9 +107,12 @@ def _of_bleu(targets: Sequence[str], report: EvaluationReport) -> Iterator[str]:
         return
     if not Bleu(report.tokenize).is_reachable(targets):
         yield (
-            "no reference has four tokens, the length of BLEU's longest n-grams: it is 0 even for "
-            "perfect outputs; use chrf or exact_match."
+            "no reference has four tokens, the length of BLEU's longest n-grams: BLEU is 0 even "
+            "for perfect outputs. Use chrf or exact_match."
         )
     periods = sum(target.endswith(" .") for target in targets)
     if not report.tokenize and periods >= _TOKENIZED:
-        yield "the references look tokenized; BLEU's 13a cuts them again, --tokenize none does not."
+        yield (
+            "the references look tokenized, and BLEU's tokenizer 13a splits them again; to avoid "
+            "this, use --tokenize none."
+        )

@@ -1,4 +1,4 @@
-"""The progress of the runs of `compare`."""
+"""The progress bars of `compare`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TaskID
+from rich.progress import MofNCompleteColumn, Progress
 
-from keras_attention.cli.progress import progress_bars
+from keras_attention.cli.progress import Bar, TimeLeftColumn, progress_bars
 from keras_attention.training.compare.comparison import Run, read_result
 from keras_attention.training.compare.jobs import Failure
 from keras_attention.training.metrics.metric_kinds import format_value
@@ -18,18 +18,19 @@ from keras_attention.training.run.run_folder import RunFolder
 
 @contextmanager
 def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
-    """Show a bar for all runs and one for each that is at work, until the block ends.
+    """Show a bar for all runs and a bar for each active run, until the block ends.
 
     Args:
-        runs: What is trained.
+        runs: The runs to train.
         console: Where to draw.
     """
-    with progress_bars(MofNCompleteColumn(), console=console, transient=True) as progress:
+    columns = MofNCompleteColumn(), TimeLeftColumn()
+    with progress_bars(*columns, console=console, transient=True) as progress:
         yield RunBars(progress, len(runs))
 
 
 class RunBars:
-    """A bar for all runs and one for each that is at work; a line for each that ends.
+    """A bar for all runs, a bar for each active run, and a line for each finished run.
 
     Args:
         progress: Draws the bars.
@@ -38,31 +39,42 @@ class RunBars:
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
-        self._all = progress.add_task("runs", total=total)
-        self._tasks: dict[Path, tuple[Run, TaskID]] = {}
+        self._all = Bar(progress, "runs", total)
+        self._active: dict[Path, tuple[Run, Bar]] = {}
         self._total = total
         self._ended = 0
 
     def start(self, run: Run) -> None:
-        """Add a bar."""
-        task = self._progress.add_task(run.folder.name, total=run.recipe.training.epochs)
-        self._tasks[run.folder] = run, task
+        """Add the bar of a run that starts."""
+        done, _ = RunFolder(run.folder).last_checkpoint()
+        bar = Bar(self._progress, run.folder.name, _checkpoints(run), done=done)
+        self._active[run.folder] = run, bar
 
     def end(self, run: Run, failure: Failure | None) -> None:
-        """Remove the bar, and print the result of the run."""
-        _, task = self._tasks.pop(run.folder)
-        self._progress.remove_task(task)
-        self._progress.advance(self._all)
+        """Remove the bar of a run that ended, and print the result."""
+        _, bar = self._active.pop(run.folder)
+        self._progress.remove_task(bar.task)
         self._ended += 1
+        self._all.set(self._ended)
         result = f"failed: {failure.reason}" if failure else _in_words(run)
         line = f"{self._ended}/{self._total}  {run.folder.name}  {result}"
         self._progress.console.print(line, markup=False)
 
     def update(self) -> None:
-        """Show how far the runs are, in epochs, or in steps if these lie between validations."""
-        for run, task in self._tasks.values():
+        """Update the bars to the last checkpoint of each active run."""
+        finished = float(self._ended)
+        for run, bar in self._active.values():
             done, _ = RunFolder(run.folder).last_checkpoint()
-            self._progress.update(task, completed=done)
+            bar.set(done)
+            if total := _checkpoints(run):
+                finished += done / total
+        self._all.set(finished)
+
+
+def _checkpoints(run: Run) -> int | None:
+    """Return how many checkpoints a run writes, one per epoch; None if it depends on the data."""
+    training = run.recipe.training
+    return None if training.validate_every else training.epochs
 
 
 def _in_words(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""A model behind a server, for the commands that translate."""
+"""The translator of a model on a TensorFlow Serving server, for `translate`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from keras_attention.serving import ServingClient
 from keras_attention.translation.result import Translation
 
 SERVED_AT_ONCE = 4
-"""Requests under way at most."""
+"""Largest number of requests that wait for an answer at the same time."""
 
 
 def open_server(
@@ -26,27 +26,27 @@ def open_server(
     deadline: float = 30.0,
     refused: Sequence[str] = (),
 ) -> Translate:
-    """The translator behind a server's address.
+    """Return the translator of a model on a server.
 
     Args:
         server: `host:port`, or a URL.
-        model: the model's name there, or a path of which the last part is that; a number behind it
-            is the version.
-        search: options of search in place of the model's own settings.
-        nbest: hypotheses that are wanted.
+        model: the model's name on the server, or a path that ends in the name; a number after the
+            name is the version.
+        search: search options, which override the model's settings.
+        nbest: number of hypotheses to return.
         batch_size: lines in a request.
-        alignments: whether alignments are wanted.
-        deadline: seconds for a request.
-        refused: options that were given and need the model's folder.
+        alignments: whether to request alignments.
+        deadline: time limit for a request, in seconds.
+        refused: options that the user gave and that require the model's folder.
 
     Raises:
-        InputError: if the address cannot be one, or an option needs the model's folder.
+        InputError: if the address is invalid, or an option requires the model's folder.
     """
     served = [known.key for known in ServedOptions.settings()]
     refused = [*refused, *(option_of(name) for name in search if name not in served)]
     if refused:
         raise InputError(
-            f"{server}: a server searches as the model was exported, but for "
+            f"{server}: a server supports only the search options "
             f"{', '.join(map(option_of, served))} and --nbest. Received: {refused[0]}."
         )
     name, version = _name_and_version(model)

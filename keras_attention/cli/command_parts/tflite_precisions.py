@@ -1,4 +1,4 @@
-"""`export --tflite`: every precision measured on held-out pairs, and the default among them."""
+"""Measures every TFLite precision on held-out pairs, for `export --tflite`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_attention.cli.exports import about_run, variants_file
+from keras_attention.cli.progress import show_progress
 from keras_attention.cli.runtimes import evaluation_pairs
 from keras_attention.errors import InputError
 from keras_attention.export.tflite.conversion import PRECISIONS, Converted
@@ -26,7 +27,7 @@ def check_choice(choice: str) -> None:
     """Check the value of `--tflite`.
 
     Raises:
-        InputError: if it is none of `CHOICES`.
+        InputError: if the value is not in `CHOICES`.
     """
     if choice not in CHOICES:
         raise InputError(
@@ -35,24 +36,26 @@ def check_choice(choice: str) -> None:
 
 
 def export_measured(translator: Translator, folder: Path, choice: str, lines: int) -> list[Path]:
-    """Measure every precision, print and save the table, and write what it allows.
+    """Measure every precision, print and save the table, and write the files that pass.
 
     Args:
         translator: a trained translator.
-        folder: its folder, with the recipe that held pairs out.
-        choice: the default file's precision; "best" for the smallest that is allowed, "all" to
-            write the others beside it.
-        lines: pairs at most.
+        folder: the model's folder, with a recipe that holds out pairs.
+        choice: the precision of the default file; "best" for the smallest file that passes, "all"
+            to also write the other precisions.
+        lines: largest number of pairs.
 
     Returns:
-        The files.
+        The paths of the TFLite files and of the table.
 
     Raises:
-        InputError: if there are no pairs, or the precision loses too much.
+        InputError: if there are no pairs, or the precision loses too much quality.
     """
     pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
     converted = Converted.of(translator, about_run(folder))
-    gate = measure_variants(translator, converted, pairs, quality)
+    total = len(pairs) * (1 + len(PRECISIONS))
+    with show_progress(total, unit="lines") as advance:
+        gate = measure_variants(translator, converted, pairs, quality, advance=advance)
     _print_variants(gate)
     default = gate.default if choice in (BEST, ALL) else choice
     gate.require(default)
@@ -68,7 +71,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
 
 
 def _quality(folder: Path) -> Quality:
-    """Return the metric by which the recipe kept the best model, in hundredths."""
+    """Return the metric by which training chose the best model, in hundredths."""
     metric = load_run_recipe(folder).training.metric
     scale = 100 if metric == ExactMatch.name else 1
 

@@ -1,4 +1,4 @@
-"""Translates lines as they come: one line of output for each line of input."""
+"""Translates lines as they arrive, and writes the translations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from keras_attention.cli.lines import (
     check_output,
     open_lines_or_errors,
 )
-from keras_attention.cli.progress import Advance, show_progress
+from keras_attention.cli.progress import Advance, show_progress, shows_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError, TextError
@@ -37,19 +37,19 @@ def run_translate(
     on_error: OnError = OnError.STOP,
     output: Path | None = None,
 ) -> None:
-    """Translate the lines of a file as they come, and print the translations or write a file.
+    """Translate the lines of a file as they arrive, and print the translations or write a file.
 
     Args:
         translate: the translator.
         file: the file, or `-` for standard input.
         size: largest number of lines translated together.
-        columns: which parts of each translation are printed.
+        columns: the parts of each translation to print.
         on_error: what to do with a line that cannot be used.
-        output: the file to write, which appears once it is complete; default standard output.
+        output: the file to write, which appears when it is complete; default standard output.
 
     Raises:
-        InputError: if a file cannot be read or written; or, with `OnError.STOP`, a line cannot be
-            used, after those before it have been printed.
+        InputError: if a file cannot be read or written. With `OnError.STOP`, also if a line cannot
+            be used, after the translations of the lines before it are printed.
     """
     check_output(output, file)
     problems = _Problems(STANDARD_INPUT if file == "-" else file, on_error)
@@ -73,7 +73,7 @@ def run_translate(
 
 
 def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation | InputError]:
-    """Yield a translation for each line of a batch, or the error of a line without one."""
+    """Yield the translation of each line of a batch, or the error if it cannot be used."""
     first = 0
     while first < len(batch.lines):
         line = batch.lines[first]
@@ -93,10 +93,10 @@ def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation 
 
 
 def _note_missing_outputs(count: int) -> None:
-    """Report on standard error how many lines have no output, if any."""
+    """Print on standard error how many lines have no hypothesis, if any."""
     if count:
         print(
-            f"note: lines that are empty because no output had a finite score: {count}; the "
+            f"note: lines without output because no hypothesis has a finite score: {count}; the "
             "model's weights may be damaged.",
             file=sys.stderr,
         )
@@ -111,7 +111,7 @@ class _Problems:
     count: int = 0
 
     def report(self, error: InputError, number: int) -> str:
-        """Print what is wrong with a line and return it, or raise it with `OnError.STOP`."""
+        """Print the problem of a line and return it, or raise it with `OnError.STOP`."""
         problem = str(error)
         if isinstance(error, TextError):
             problem = f"{self.name}, line {number + 1}: {error.problem}"
@@ -122,7 +122,7 @@ class _Problems:
         return problem
 
     def report_count(self) -> None:
-        """Print the number of these lines, if there are any."""
+        """Print the number of lines that cannot be used, if there are any."""
         if self.count:
             done = "skipped" if self.on_error is OnError.SKIP else "left empty"
             lines = "line that" if self.count == 1 else "lines that"
@@ -141,10 +141,9 @@ def _writer(output: Path | None) -> Iterator[TextIO]:
 
 def _progress(file: str, output: Path | None) -> AbstractContextManager[Advance]:
     """Show progress on a terminal, unless translations are printed there too."""
-    shown = sys.stderr is not None and sys.stderr.isatty()
-    if not shown or (output is None and sys.stdout.isatty()):
+    if not shows_progress(prints=output is None):
         return nullcontext(lambda count: None)
-    counted = file != "-" and Path(file).is_file()  # reading a pipe twice would empty it
+    counted = file != "-" and Path(file).is_file()  # a pipe can be read only once
     total = _count(open_lines_or_errors(file)) if counted else None
     return show_progress(total, unit="lines")
 

@@ -1,4 +1,4 @@
-"""The columns that `translate` prints of a translation."""
+"""The columns that `translate` prints for each translation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FindLinks = Callable[[Translation, Hypothesis], Links]
 
 @dataclass(frozen=True)
 class Columns:
-    """Which parts of a translation are printed, and how.
+    """The parts of a translation to print, and their format.
 
     Attributes:
         nbest: Largest number of hypotheses.
-        scores: Whether log-probabilities are printed.
-        links: Finds the links to print; None to print none.
-        as_json: Whether everything is printed, as JSON.
+        scores: Whether to print log-probabilities.
+        links: Returns the links to print; None to print none.
+        as_json: Whether to print all parts, as JSON.
     """
 
     nbest: int = 1
@@ -34,7 +34,7 @@ class Columns:
     def lines(self, translation: Translation, number: int) -> Iterator[str]:
         """Yield a line for each hypothesis, with tabs between the columns.
 
-        At least one line is yielded: an empty text if no hypothesis has a finite score.
+        If no hypothesis has a finite score, yield one line with an empty output.
 
         Args:
             translation: The translation.
@@ -51,7 +51,7 @@ class Columns:
             yield "\t".join(columns)
 
     def empty_lines(self, line: Line, number: int, problem: str) -> Iterator[str]:
-        """Yield what replaces an unusable line: an empty line, or JSON with the problem."""
+        """Yield the output for a line that cannot be used: empty, or JSON with the problem."""
         if self.as_json:
             nothing = Translation("" if isinstance(line, InputError) else line, (), ())
             yield json.dumps({**nothing.to_json(), "error": problem}, ensure_ascii=False)
@@ -65,18 +65,21 @@ def link_finder(
     """Return the function that finds the links of a hypothesis, or None if none are printed.
 
     Args:
-        model: The model's folder or checkpoint, which words need.
-        alignments: Whether links are printed.
+        model: The model's folder or checkpoint, whose tokenizers define the words.
+        alignments: Whether to print links.
         threshold: See `hard_links`.
         words: Whether links are between words instead of tokens.
 
     Raises:
-        InputError: If an option is out of range, or does not go with the others.
+        InputError: If an option is out of range, or requires another one.
     """
     check_threshold(threshold, "--threshold")
     if not alignments:
         if words or threshold is not None:
-            raise InputError("--threshold and --words go with --alignments, which is missing.")
+            given = "--words" if words else f"--threshold {threshold}"
+            raise InputError(
+                f"--threshold and --words require --alignments. Received: {given} alone."
+            )
         return None
     if not words:
         return lambda translation, hypothesis: hypothesis.links(threshold)
@@ -85,7 +88,9 @@ def link_finder(
     try:
         codec = load_codec(find_parts(model)[0])
     except InputError:
-        raise InputError(f"{model}: --words needs the model's folder.") from None
+        raise InputError(
+            f"{model}: --words requires the folder of a model. Received: no tokenizers there."
+        ) from None
     return lambda translation, hypothesis: codec.word_links(
         hypothesis.links(threshold), translation.source_tokens, hypothesis.tokens
     )

@@ -1,7 +1,7 @@
-"""The commands: one file each, with its arguments, its help and its code.
+"""The commands, one file each, with its arguments, its help and its code.
 
-What fills a file beyond a command's own is in `command_parts`. Imports of Keras, TensorFlow, NumPy
-and rich wait inside functions of the commands' files.
+Larger parts of a command have files in `command_parts`. A command imports Keras, TensorFlow, NumPy
+and rich inside its functions, so that the command line starts fast.
 """
 
 import platform
@@ -25,11 +25,11 @@ from keras_attention.cli.commands import (
     verify,
 )
 
-_SUMMARY = "Attention sequence-to-sequence models for Keras: train, translate, look, ship."
+_SUMMARY = "Train, evaluate, inspect and export attention sequence-to-sequence models in Keras."
 
 
 class _Command(TyperCommand):
-    """A command whose help shows no type for options without a value."""
+    """A command whose help shows no type for Boolean options."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters."""
@@ -55,7 +55,7 @@ app = typer.Typer(
     name="keras-attention",
     cls=_Group,
     help=_SUMMARY,
-    epilog="Begin with: keras-attention quickstart",
+    epilog="To start, run: keras-attention quickstart",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -64,8 +64,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if not wanted:
+def _print_version(requested: bool) -> None:
+    if not requested:
         return
     from importlib import metadata  # 20 ms that no other command needs
 
@@ -87,11 +87,11 @@ def options(
             "--version",
             callback=_print_version,
             is_eager=True,
-            help="Show the versions and exit.",
+            help="Show the versions of keras-attention, Keras, TensorFlow and Python, and exit.",
         ),
     ] = False,
 ) -> None:
-    """Hold the options that belong to no command."""
+    """Define the options that belong to no command."""
 
 
 for command in (

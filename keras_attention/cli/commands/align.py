@@ -1,4 +1,4 @@
-"""`align`: the links between the tokens of given pairs, and how good they are."""
+"""The command `align`: prints the links between the tokens of given pairs, and their quality."""
 
 import sys
 from collections.abc import Sequence
@@ -29,7 +29,8 @@ def align(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="A file of pairs; tsv: source, tab, target.  [default: the held-out pairs]",
+            help="A file of pairs; in tsv, a line is source, tab, target.  [default: the held-out "
+            "pairs]",
         ),
     ] = None,
     data_format: DataFormat = "tsv",
@@ -40,20 +41,25 @@ def align(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Compare the links with those of a Pharaoh file, in which i-j is sure and ipj or "
-            "i?j possible, or with those of dates, copy, reverse or date-sentences, tasks whose "
-            "links are known; the result goes to standard error.",
+            help="Compare the links with gold alignments: a Pharaoh file, in which i-j is a sure "
+            "link and ipj or i?j a possible one, or the name of a task with known links: dates, "
+            "copy, reverse or date-sentences. The result is printed on standard error.",
         ),
     ] = None,
     reverse: Annotated[
         Path | None,
-        typer.Option(metavar="MODEL", help="A model from target to source, to join links with."),
+        typer.Option(
+            metavar="MODEL",
+            help="A model that translates from target to source; its links are joined with those "
+            "of the first model.",
+        ),
     ] = None,
     symmetrize: Annotated[
         str | None,
         typer.Option(
             metavar="METHOD",
-            help="How: intersection, union or grow-diag-final-and (the default).",
+            help="How to join the links of the two models: intersection, union or "
+            "grow-diag-final-and; requires --reverse.  [default: grow-diag-final-and]",
         ),
     ] = None,
     threshold: Threshold = None,
@@ -62,18 +68,19 @@ def align(
         bool,
         typer.Option(
             "--soft",
-            help="Print all weights, a JSON matrix a line: target tokens down, source tokens "
-            "across, both with `</s>`.",
+            help="Print the weights instead of links: per pair, a JSON matrix with a row per "
+            "target token and a column per source token, both with `</s>`.",
             rich_help_panel="Output",
         ),
     ] = False,
 ) -> None:
-    """Print the links between source and target tokens of given pairs, a Pharaoh line a pair.
+    """Print the links between source and target tokens of given pairs, one line per pair.
 
-    Use it to align a corpus with a trained model, or to measure how well its attention aligns. A
-    link is source-target, counted from 0, without `</s>`. Tokens are the model's, characters or
-    pieces of words, unless --words is given. With --gold the command prints alignment error rate,
-    precision and recall (Och and Ney 2003), and says so if the error rate is over 25 %.
+    Use it to align a corpus with a trained model, or to measure how well its attention aligns. The
+    output is in Pharaoh format: source-target, counted from 0, without `</s>`. Tokens are those of
+    the model, such as characters or subwords, unless --words is given. With --gold the command also
+    prints alignment error rate, precision and recall (Och and Ney 2003), and a note if the error
+    rate is over 25 %.
 
     Example: keras-attention align saved_models/dates --gold dates
     """
@@ -81,13 +88,16 @@ def align(
     from keras_attention.alignment.links import check_threshold, format_links, measure_alignments
     from keras_attention.cli.command_parts.gold_alignments import check_gold, read_gold
     from keras_attention.cli.command_parts.pair_links import find_links, join_links, load_aligner
+    from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.cli.runtimes import evaluation_pairs
 
     check_threshold(threshold, "--threshold")
     if symmetrize and not reverse:
-        raise InputError("--symmetrize needs a second model, --reverse MODEL.")
+        raise InputError(
+            f"--symmetrize requires --reverse MODEL. Received: --symmetrize {symmetrize} alone."
+        )
     method = symmetrize or symmetrization.DEFAULT_METHOD
-    symmetrization.symmetrize(frozenset(), frozenset(), method)  # before a model is loaded
+    symmetrization.symmetrize(frozenset(), frozenset(), method)  # checks the method
     if soft:
         _check_soft(threshold is not None, words, reverse is not None, gold is not None)
     pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
@@ -103,20 +113,23 @@ def align(
         other = load_aligner(reverse, max_tokens), reverse
         links = join_links(links, translator, other, pairs, threshold, method, words=words)
     found = []
-    for each in links:
-        print(format_links(each))
-        found.append(each)
+    with show_progress(len(pairs), unit="pairs", prints=True) as advance:
+        for each in count_each(links, advance):
+            print(format_links(each))
+            found.append(each)
     if gold:
         sys.stdout.flush()
         _print_quality(measure_alignments(found, right))
 
 
 def _check_soft(threshold: bool, words: bool, reverse: bool, gold: bool) -> None:
-    """Refuse --soft with the options of links that are given."""
+    """Check that --soft is given without the options that concern links."""
     given = {"--threshold": threshold, "--words": words, "--reverse": reverse, "--gold": gold}
     for name, value in given.items():
         if value:
-            raise InputError(f"--soft prints weights, not links, and goes without {name}.")
+            raise InputError(
+                f"--soft prints weights instead of links. Received: --soft together with {name}."
+            )
 
 
 def _print_weights(translator: "Translator", pairs: Sequence[tuple[str, str]]) -> None:
@@ -124,10 +137,12 @@ def _print_weights(translator: "Translator", pairs: Sequence[tuple[str, str]]) -
 
     import numpy as np
 
+    from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.translation.forced_alignment import align_pairs
 
-    for aligned in align_pairs(translator, pairs):
-        print(json.dumps(np.round(aligned.weights.astype(float), 4).tolist()))
+    with show_progress(len(pairs), unit="pairs", prints=True) as advance:
+        for aligned in count_each(align_pairs(translator, pairs), advance):
+            print(json.dumps(np.round(aligned.weights.astype(float), 4).tolist()))
 
 
 def _print_quality(quality: "AlignmentQuality") -> None:
@@ -136,12 +151,12 @@ def _print_quality(quality: "AlignmentQuality") -> None:
     print(
         f"alignment error rate {quality.error:.2%}  of {quality.pairs} pairs, "
         f"precision {quality.precision:.2%} of {quality.found} links, "
-        f"recall {quality.recall:.2%} of {quality.sure} sure ones",
+        f"recall {quality.recall:.2%} of {quality.sure} sure links",
         file=sys.stderr,
     )
     if not quality.is_good:
         print(
-            f"note: these weights do not align well: the alignment error rate is over "
+            f"note: the attention weights align poorly: the alignment error rate is over "
             f"{HIGH_ERROR:.0%}.",
             file=sys.stderr,
         )

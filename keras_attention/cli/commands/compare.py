@@ -1,4 +1,4 @@
-"""`compare`: trains variants of a recipe and prints how good they are."""
+"""The command `compare`: trains variants of a recipe and compares their quality."""
 
 import shutil
 import sys
@@ -22,21 +22,24 @@ if TYPE_CHECKING:
 
 def compare(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="A recipe's name, such as copy, or a .toml.")
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="The name of a recipe, such as copy, or a .toml file."
+        ),
     ],
     vary: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUES",
-            help="Train with each of these values, separated by commas; repeat the option for "
-            "all combinations.",
+            help="A setting and the values to compare, separated by commas. Repeat the option to "
+            "train all combinations.",
         ),
     ] = None,
     also: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE,...",
-            help="Train one more variant beside the combinations; name=NAME names it; repeatable.",
+            help="Train one more variant with these settings; name=NAME sets its name; repeatable.",
         ),
     ] = None,
     seeds: Annotated[
@@ -45,7 +48,8 @@ def compare(
             min=1,
             max=1_000,
             metavar="N",
-            help="Runs of each variant, with seeds from the recipe's on.",
+            help="Number of runs of each variant. Their seeds are the recipe's seed, the next one, "
+            "and so on.",
         ),
     ] = 1,
     overrides: Overrides = None,
@@ -53,32 +57,37 @@ def compare(
         str,
         typer.Option(
             metavar="N,N,...",
-            help="Test on sources of these lengths too: new ones of copy, reverse and "
-            "date-sentences, else the held-out ones up to each length.",
+            help="Also measure quality at these source lengths, in tokens: on 500 new pairs of "
+            "each length for the tasks copy, reverse and date-sentences, otherwise on the held-out "
+            "pairs, grouped by length.  [default: none]",
         ),
     ] = "",
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="The folder of the runs.  [default: saved_models/compare-NAME]"
+            metavar="DIR",
+            help="The folder of the comparison.  [default: saved_models/compare-NAME]",
         ),
     ] = None,
     jobs: Annotated[
         int,
         typer.Option(
-            min=1, metavar="N", help="Runs that are trained at once; they share the threads."
+            min=1,
+            metavar="N",
+            help="Number of runs that train at the same time; they share the CPU threads.",
         ),
     ] = 1,
     show: Annotated[
-        bool, typer.Option("--show", help="Print and draw the runs that have ended; train nothing.")
+        bool,
+        typer.Option("--show", help="Report the runs that have finished, without training."),
     ] = False,
 ) -> None:
-    """Train every variant of a recipe, and print, save and draw how good each one is.
+    """Train variants of a recipe, and report the quality of each in a table and in plots.
 
-    Use it to choose a mechanism or a setting, with several seeds to tell a difference from chance.
-    The same command continues a comparison that was stopped, and trains no finished run again.
-    Runs of data that has changed since are moved into a subfolder and trained again; with --show
-    their rows are marked.
+    Use it to choose a mechanism or a setting; several seeds show whether a difference is larger
+    than chance. To continue a comparison that was interrupted, run the same command again: finished
+    runs are kept. If the data has changed, older runs are moved into a subfolder and trained again;
+    with --show, their rows are marked.
 
     Example: keras-attention compare copy --vary attention=bahdanau,luong,none --seeds 3
     """
@@ -98,7 +107,7 @@ def compare(
     runs = plan_runs(grid.variants, seeds, folder)
     console = Console(highlight=False, soft_wrap=True)
     for reason, labels in _by_reason(grid.refused).items():
-        console.print(f"left out: {', '.join(labels)}: {reason}", markup=False)
+        console.print(f"not trained: {', '.join(labels)}: {reason}", markup=False)
     failures = [] if show else _train_missing(runs, folder, jobs, tested, console)
     if changed := _other_data(runs):
         print(f"note: {_describe(changed)}; their rows are marked.", file=sys.stderr)
@@ -107,30 +116,30 @@ def compare(
         every = (name for run in runs for name in wanted_lengths(run.recipe, tested))
         report_comparison(rows, list(dict.fromkeys(every)), folder, seeds=seeds)
     elif not failures:
-        raise InputError(f"{folder}: no run of this comparison has ended yet.")
+        raise InputError(f"{folder}: no run of this comparison has finished yet.")
     if failures:
         raise InputError(
-            f"{len(failures)} of {len(runs)} runs failed; their .log files say why, and the same "
-            "command tries them again."
+            f"{len(failures)} of {len(runs)} runs failed. Their .log files show the reason. Run "
+            "the same command again to repeat them."
         )
 
 
 def _parse_lengths(text: str) -> tuple[int, ...]:
-    """Return the numbers of a text such as "10,20,40".
+    """Parse lengths such as "10,20,40".
 
     Raises:
-        InputError: If these are no numbers.
+        InputError: If the text is not a list of numbers.
     """
     words = [word.strip() for word in text.split(",") if text]
     if not all(word.isdecimal() and len(word) < 7 for word in words):
-        raise InputError(f"--lengths must read like 10,20,40. Received: {text!r}.")
+        raise InputError(f"--lengths must be numbers such as 10,20,40. Received: {text!r}.")
     return tuple(map(int, words))
 
 
 def _train_missing(
     runs: "Sequence[Run]", folder: Path, jobs: int, lengths: tuple[int, ...], console: "Console"
 ) -> "list[Failure]":
-    """Train the runs that are missing or of other data, while no other process can do so."""
+    """Train the runs that are missing or used other data; lock the folder meanwhile."""
     from keras_attention.files.folder_lock import hold_folder
     from keras_attention.files.workspaces import find_leftovers
     from keras_attention.training.compare.comparison import set_aside
@@ -140,7 +149,7 @@ def _train_missing(
             shutil.rmtree(leftover)
         if changed := _other_data(runs):
             new = set_aside(list(changed), folder)
-            note = f"{_describe(changed)}; they are trained again, and the old ones are in {new}."
+            note = f"{_describe(changed)}; they are trained again. The old runs are now in {new}."
             console.print(note, markup=False)
         return _train(runs, jobs, lengths, console)
 
@@ -154,7 +163,7 @@ def _train(
 
     missing = [run for run in runs if not is_complete(run, lengths)]
     if len(missing) < len(runs):
-        console.print(f"{len(runs) - len(missing)} of {len(runs)} runs were finished before.")
+        console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are already finished.")
     if not missing:
         return []
     with show_runs(missing, console) as bars:
@@ -169,7 +178,7 @@ def _train(
 
 
 def _other_data(runs: "Sequence[Run]") -> "dict[Run, str]":
-    """Return the runs of other data, each with a file that has changed."""
+    """Return the runs whose data has changed, each with the path of a changed file."""
     from keras_attention.training.compare.comparison import other_data
 
     return {run: path for run in runs if (path := other_data(run))}
@@ -181,7 +190,7 @@ def _describe(changed: "Mapping[Run, str]") -> str:
 
 
 def _by_reason(refused: "Sequence[Refused]") -> dict[str, list[str]]:
-    """Return the labels of the combinations that are left out, by reason."""
+    """Return the labels of the combinations that are not trained, by reason."""
     found: dict[str, list[str]] = {}
     for each in refused:
         found.setdefault(each.reason, []).append(each.label)

@@ -1,10 +1,9 @@
-"""`data`: says where a public data set comes from, checks a folder that has it, or fetches it."""
+"""The command `data`: describes a public data set, and checks or downloads its folder."""
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,24 +15,30 @@ if TYPE_CHECKING:
 
 
 def data(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="multi30k, g2p or tatoeba.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the data set: multi30k, g2p or tatoeba.")
+    ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="Its folder.  [default: data/NAME]")
+        Path | None,
+        typer.Argument(metavar="DIR", help="The folder of the data set.  [default: data/NAME]"),
     ] = None,
     languages: Annotated[
         str,
         typer.Option(
-            metavar="CODES", help="Separated by commas.  [default: those in the folder, or all]"
+            metavar="CODES",
+            help="Languages to check or download, separated by commas.  [default: the languages "
+            "in the folder; all with --fetch or if it has none]",
         ),
     ] = "",
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Download what is missing; overwrites nothing.")
+        bool,
+        typer.Option("--fetch", help="Download missing files; existing files are never changed."),
     ] = False,
 ) -> None:
     """Show the source and licence of a public data set, and check or fetch its folder.
 
-    Use it before you train one of the recipes that read the data set. It reports missing and
-    damaged files, and downloads only with --fetch.
+    Use it before you train a recipe that reads the data set. It reports missing and damaged files;
+    it downloads only with --fetch.
 
     Example: keras-attention data multi30k data/multi30k --fetch
     """
@@ -51,7 +56,7 @@ def data(
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if report.missing:
-        raise InputError(_what_is_missing(dataset, folder, report, languages))
+        raise InputError(_describe_missing(dataset, folder, report, languages))
     _print_complete(dataset, folder, report)
 
 
@@ -61,7 +66,7 @@ def _missing(dataset: "Dataset", folder: Path, codes: Sequence[str]) -> "list[Da
     try:
         return check_folder(dataset, folder, codes or dataset.languages).missing
     except InputError as error:
-        raise InputError(f"{error} Nothing that exists is overwritten: remove it first.") from None
+        raise InputError(f"{error} Remove the file first: existing files are kept.") from None
 
 
 def _describe(dataset: "Dataset") -> None:
@@ -77,22 +82,29 @@ def _describe(dataset: "Dataset") -> None:
 
 
 def _fetch_all(files: "Sequence[DataFile]", folder: Path) -> None:
-    """Fetch one file after the other, each with a bar on a terminal."""
-    from rich.progress import DownloadColumn, TimeRemainingColumn
+    """Download the files one after the other, each with a progress bar on a terminal."""
+    from rich.progress import DownloadColumn
 
-    from keras_attention.cli.progress import progress_bars
+    from keras_attention.cli.progress import Bar, TimeLeftColumn, progress_bars
     from keras_attention.training.data import fetch
 
-    with progress_bars(DownloadColumn(), TimeRemainingColumn()) as progress:
+    def open_url(url: str) -> Any:
+        """Open a URL, and set the total of the current bar to its size if the server sends it."""
+        response = fetch.open_url(url)
+        size = response.headers.get("Content-Length") or ""
+        if size.isdecimal():
+            progress.update(bar.task, total=int(size))
+        return response
+
+    with progress_bars(DownloadColumn(), TimeLeftColumn()) as progress:
         for file in files:
-            task = progress.add_task(file.path, total=None)
-            advance = partial(progress.advance, task)
-            fetch.fetch_file(file, folder, opener=fetch.open_url, advance=advance)
-            progress.update(task, total=progress.tasks[task].completed)
+            bar = Bar(progress, file.path, None)
+            fetch.fetch_file(file, folder, opener=open_url, advance=bar.advance)
+            progress.update(bar.task, total=progress.tasks[bar.task].completed)
             print(f"Fetched {folder / file.path}")
 
 
-def _what_is_missing(
+def _describe_missing(
     dataset: "Dataset", folder: Path, report: "FolderReport", languages: str
 ) -> str:
     import shlex
@@ -111,4 +123,4 @@ def _print_complete(dataset: "Dataset", folder: Path, report: "FolderReport") ->
     print(f"{folder}: complete, {count} of {', '.join(report.languages)}.")
     absent = [code for code in dataset.languages if code not in report.languages]
     if absent:
-        print(f"Not there: {', '.join(absent)}; --languages CODES --fetch downloads more.")
+        print(f"Not in the folder: {', '.join(absent)}. Add them with --languages CODES --fetch.")

@@ -1,4 +1,4 @@
-"""`evaluate`: how good models are on pairs, and what went wrong."""
+"""The command `evaluate`: measures the quality of models on pairs, and shows wrong outputs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,14 +26,16 @@ def evaluate(
     models: Annotated[
         list[Path],
         typer.Argument(
-            metavar="MODEL...",
-            help="Trained models' folders or checkpoints, SavedModel version folders, or .tflite "
-            "files.",
+            metavar="MODEL",
+            help="One or more models: folders of trained models, .keras checkpoints, SavedModel "
+            "version folders or .tflite files.",
         ),
     ],
     data: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Pairs to evaluate on.  [default: those held out]"),
+        typer.Option(
+            metavar="FILE", help="File of pairs to evaluate on.  [default: the held-out pairs]"
+        ),
     ] = None,
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
@@ -42,42 +44,57 @@ def evaluate(
         str,
         typer.Option(
             metavar="NAMES",
-            help=f"Metrics, separated by commas: {', '.join(METRICS)}.  [default: exact_match]",
+            help=f"Metrics to print, separated by commas: {', '.join(METRICS)}.  "
+            "[default: exact_match]",
         ),
     ] = "",
     tokenize: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="sacrebleu's tokenizer for BLEU.  [default: 13a]"),
+        typer.Option(
+            metavar="NAME", help="Name of sacrebleu's tokenizer for BLEU.  [default: 13a]"
+        ),
     ] = None,
-    lowercase: Annotated[bool, typer.Option("--lowercase", help="Ignore case.")] = False,
+    lowercase: Annotated[
+        bool, typer.Option("--lowercase", help="Ignore case; requires --metrics.")
+    ] = False,
     by_length: Annotated[
-        bool, typer.Option("--by-length", help="Print the metrics by source length too.")
+        bool, typer.Option("--by-length", help="Also print the metrics by source length.")
     ] = False,
     picture: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Draw the first metric by source length: .png, .svg or .pdf."
+            metavar="FILE",
+            help="Plot the first metric by source length into a .png, .svg or .pdf file.",
         ),
     ] = None,
     compare: Annotated[
         bool,
-        typer.Option("--compare", help="Paired bootstrap: do the first two models differ?"),
+        typer.Option(
+            "--compare",
+            help="Test whether the first two models differ significantly, by paired bootstrap "
+            "resampling.",
+        ),
     ] = False,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the outputs, one a line.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the outputs to this file, one per line; requires one model."
+        ),
     ] = None,
     others: OtherModels = None,
     search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
     replace_unknown: ReplaceUnknown = False,
-    errors: Annotated[int, typer.Option(min=0, metavar="N", help="Wrong outputs shown.")] = 5,
+    errors: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Number of wrong outputs to show.")
+    ] = 5,
 ) -> None:
-    """Measure how good one or more models are on pairs, and show what went wrong.
+    """Measure the quality of one or more models on pairs, and show wrong outputs.
 
-    Use it after training, on the pairs that the recipe held out or on a file of your own, to choose
-    between models or options of search. Exports are evaluated like the models that they come from.
+    Use it after training, on the held-out pairs of the recipe or on a file of your own, to choose
+    between models or search options. It evaluates exports in the same way.
 
-    Example: keras-attention evaluate saved_models/dates --metrics bleu,chrf --beam 4
+    Example: keras-attention evaluate saved_models/dates --metrics exact_match,chrf --beam 4
     """
     from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
     from keras_attention.cli.command_parts.reference_forms import output_form, print_notes
@@ -117,10 +134,10 @@ def evaluate(
 
 
 def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[str]]:
-    """Return the pairs that all models held out, and the sources that any of them was trained on.
+    """Return the held-out pairs of all models, and the sources that any of them was trained on.
 
     Raises:
-        InputError: If they did not hold out the same pairs.
+        InputError: If the models have different held-out pairs.
     """
     from keras_attention.cli.runtimes import evaluation_pairs
 
@@ -129,7 +146,7 @@ def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[st
         others, trained_on = evaluation_pairs(model)
         if others != pairs:
             raise InputError(
-                f"{model}: held out other pairs than {models[0]}; name a file with --data."
+                f"{model}: has other held-out pairs than {models[0]}; give a file with --data."
             )
         seen |= trained_on
     return pairs, seen
@@ -139,14 +156,14 @@ def _short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[st
     """Return the name of each model's folder or file, or its path if two names are equal.
 
     Args:
-        models: What is evaluated.
-        others: What is searched together with the first.
+        models: The models to evaluate.
+        others: The models that are searched together with the first one.
 
     Raises:
-        InputError: If a model comes twice.
+        InputError: If a model is given twice.
     """
     if len(set(models)) < len(models):
-        raise InputError("expected different models. Received: one of them twice.")
+        raise InputError("expected different models. Received: the same model twice.")
     every = {*models, *others}
     short = len({path.resolve().name for path in every}) == len(every)
 

@@ -1,4 +1,4 @@
-"""`export`: the SavedModel, the TFLite file and, if wanted, ONNX and files for a server."""
+"""The command `export`: writes a SavedModel, a TFLite file and, optionally, ONNX."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,35 +17,46 @@ def export(
     model: ModelFolder,
     version: Annotated[
         int,
-        typer.Option(min=1, max=LARGEST, metavar="N", help="TensorFlow Serving's version folder."),
+        typer.Option(
+            min=1,
+            max=LARGEST,
+            metavar="N",
+            help="Version number of the SavedModel: the name of its folder in MODEL.",
+        ),
     ] = 1,
     tflite: Annotated[
         str,
         typer.Option(
             metavar="PRECISION",
-            help="float32, float16, mixed or int8: what the TFLite file's weights are stored in; "
-            "or best, the smallest that loses at most 0.3 points on pairs held out; "
-            "or all, the same and the others beside it.",
+            help="How the TFLite file stores its weights: float32, float16, mixed or int8. best "
+            "chooses the smallest file that loses at most 0.3 points of the metric on the "
+            "held-out pairs; all does the same and also writes the other files.",
         ),
     ] = "float32",
     lines: Annotated[
         int,
         typer.Option(
-            min=1, max=LARGEST, metavar="N", help="Pairs that precisions are measured on."
+            min=1,
+            max=LARGEST,
+            metavar="N",
+            help="Largest number of held-out pairs to measure precisions on.",
         ),
     ] = 500,
     compute: Annotated[
         str,
         typer.Option(
             metavar="POLICY",
-            help="float32, or mixed_float16 or mixed_bfloat16 for accelerators: what the "
-            "SavedModel computes in.",
+            help="Keras dtype policy that the SavedModel computes in: float32, or mixed_float16 or "
+            "mixed_bfloat16 for accelerators.",
         ),
     ] = "float32",
     max_batch: Annotated[
         int,
         typer.Option(
-            min=1, max=LARGEST, metavar="N", help="Texts that the SavedModel takes at once."
+            min=1,
+            max=LARGEST,
+            metavar="N",
+            help="Largest number of texts in one request to the SavedModel.",
         ),
     ] = 64,
     max_tokens: Annotated[
@@ -54,25 +65,30 @@ def export(
             min=1,
             max=LARGEST,
             metavar="N",
-            help="Tokens of a text that the SavedModel takes.  [default: 1024, or "
-            "data.max_source_length if that is more]",
+            help="Largest number of tokens of a text that the SavedModel accepts.  [default: 1024, "
+            "or data.max_source_length if that is larger]",
         ),
     ] = None,
     onnx: Annotated[
         bool,
-        typer.Option("--onnx", help="Write the encoder and a step as ONNX into MODEL/onnx."),
+        typer.Option(
+            "--onnx", help="Also write the encoder and one decoder step as ONNX into MODEL/onnx."
+        ),
     ] = False,
     serving: Annotated[
         bool,
-        typer.Option("--serving", help="Write what starts TensorFlow Serving into MODEL/serving."),
+        typer.Option(
+            "--serving",
+            help="Also write the files that TensorFlow Serving needs to start into MODEL/serving.",
+        ),
     ] = False,
 ) -> None:
-    """Write a trained model as SavedModel for servers and as TFLite file for devices.
+    """Export a trained model: a SavedModel for servers and a TFLite file for devices.
 
-    Use it when a model is good enough to ship; both go into the model's folder. A precision other
-    than float32 is compared with the Keras model on held-out pairs: the table is printed and saved,
-    and a precision that loses more than 0.3 points of the metric is refused. At the end the command
-    lists the operators that a runtime must have for the SavedModel.
+    Use it when a model is good enough to deploy. The exports are written into the model's folder.
+    A precision other than float32 is compared with the Keras model on held-out pairs: the command
+    prints and saves a table, and refuses a precision that loses more than 0.3 points of the metric.
+    At the end it lists the operators that a runtime must support to load the SavedModel.
 
     Example: keras-attention export saved_models/dates --tflite best
     """
@@ -106,7 +122,7 @@ def export(
 
 
 def _print_operators(version: Path) -> None:
-    """Print the operators that a runtime must have to load a SavedModel, by library."""
+    """Print the operators that a runtime must support to load a SavedModel, by library."""
     from keras_attention.export.saved_model.manifest import check_manifest
 
     print(f"{version} needs these operators:")

@@ -1,4 +1,4 @@
-"""`plot`: alignments in the terminal, as a picture and as a page for a browser."""
+"""The command `plot`: shows alignments in the terminal, as a picture or as an HTML page."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +13,15 @@ from keras_attention.errors import InputError
 
 def plot(
     model: AnyModel,
-    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The source.")] = None,
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="The text to translate.")
+    ] = None,
     file: Annotated[
         str | None,
-        typer.Option(metavar="LINES", help="Sources, a line each, or - for stdin; with --html."),
+        typer.Option(
+            metavar="LINES",
+            help="File with one text per line, or - for standard input; requires --html.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -24,12 +29,15 @@ def plot(
             "--output",
             "-o",
             metavar="FILE",
-            help="A picture: a .png, .svg or .pdf. Without --html it is alignment.png.",
+            help="The picture to write: a .png, .svg or .pdf file.  [default: alignment.png, or "
+            "none with --html]",
         ),
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option("--html", metavar="PAGE", help="A page for a browser: an .html to point in."),
+        typer.Option(
+            "--html", metavar="PAGE", help="The interactive page to write: an .html file."
+        ),
     ] = None,
     beam: BeamWidth = None,
     nbest: Annotated[
@@ -37,19 +45,21 @@ def plot(
         typer.Option(
             min=1,
             metavar="N",
-            help="Hypotheses beside each other, with --html. Without it, as many as --beam.",
+            help="Number of hypotheses of each text on the page; requires --html.  [default: the "
+            "value of --beam, or 1]",
         ),
     ] = None,
 ) -> None:
-    """Draw which source tokens each output looks at, in the terminal, as a picture or as a page.
+    """Plot which source tokens each target token attends to: in the terminal, a picture or a page.
 
-    Use it to see what a model's attention does: with a TEXT in the terminal and as a picture, with
-    --html as a page in which one points at tokens, for a text or for the lines of a file.
+    Use it to inspect a model's attention. A TEXT is plotted in the terminal and as a picture. With
+    --html the command writes an interactive page, for a TEXT or for the lines of a file.
 
     Example: keras-attention plot saved_models/dates "march 27, 2016" -o march.svg
 
     Example: keras-attention plot saved_models/dates --file a.txt --html a.html --beam 3
     """
+    from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.cli.runtimes import open_translator
     from keras_attention.visualization.alignment_page import check_page, write_alignment_page
     from keras_attention.visualization.alignment_text import format_alignment
@@ -62,7 +72,9 @@ def plot(
         check_page(page)
     count = nbest or beam or 1
     search = {} if beam is None else {"beam_width": beam}
-    translations = list(open_translator(model, search, nbest=count)(lines))
+    translate = open_translator(model, search, nbest=count)
+    with show_progress(len(lines), unit="lines") as advance:
+        translations = list(count_each(translate(lines), advance))
     if output is not None:
         plot_alignment(translations[0], output)
     if page is not None:
@@ -77,23 +89,23 @@ def plot(
 def _plotted_lines(
     text: str | None, file: str | None, picture: Path | None, page: Path | None, nbest: int | None
 ) -> list[str]:
-    """Return what `plot` was given to draw: a text, or the lines of a file for a page.
+    """Return the texts to plot: one text, or the lines of a file for a page.
 
     Raises:
-        InputError: if it was given neither or both, options that go with a page without one, or
-            what cannot be read.
+        InputError: if neither or both are given, an option of pages is given without a page, or a
+            text or file cannot be read.
     """
     if text is not None and file is not None:
-        raise InputError(f"plot takes a TEXT or --file LINES. Received: both, --file {file}.")
+        raise InputError(f"plot requires a TEXT or --file LINES. Received: both, --file {file}.")
     for name, value in {"--file": file, "--nbest": nbest}.items():
         if value is not None and page is None:
-            raise InputError(f"{name} needs --html PAGE. Received: {name} {value} alone.")
+            raise InputError(f"{name} requires --html PAGE. Received: {name} {value} alone.")
     if text is not None:
         return [checked_text(text)]
     if file is None:
-        raise InputError("plot takes a TEXT or --file LINES. Received: neither.")
+        raise InputError("plot requires a TEXT or --file LINES. Received: neither.")
     if picture is not None:
         raise InputError(
-            f"--output is a picture of one TEXT. Received: --output {picture} with --file {file}."
+            f"--output requires a TEXT. Received: --output {picture} with --file {file}."
         )
     return list(open_lines(file))

@@ -1,4 +1,4 @@
-"""`quickstart`: the whole path on dates, from training to verified exports."""
+"""The command `quickstart`: trains a model on dates, evaluates it, and exports and verifies it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +18,12 @@ RECIPE = "dates"
 SHOWN = 5
 VERIFIED = 200
 LEARNT = 0.9
-"""Exact match below which the outputs are too bad to show what the model learns."""
+"""Exact match below which a note says that the model needs more training."""
 
 
 def quickstart(
     output: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder of the models' folders.")
+        Path, typer.Option(metavar="DIR", help="The folder in which each model gets a folder.")
     ] = Path("saved_models"),
     overrides: Overrides = None,
     overwrite: Overwrite = False,
@@ -31,8 +31,8 @@ def quickstart(
     """Train a model on dates, show what it learned, export it, and verify the exports.
 
     Use it first, to see every step once. It takes two to three minutes on two cores and downloads
-    nothing. It trains a second model without attention for comparison. If it is stopped, the same
-    command continues.
+    nothing. It also trains a model without attention, for comparison. If it is interrupted, run the
+    same command again to continue.
 
     Example: keras-attention quickstart --set size=10000 --set epochs=2
     """
@@ -44,12 +44,14 @@ def quickstart(
         _check_held_out(overrides or [])
         _print_headline("1/4  Training a model with attention to rewrite dates")
         translator = _train(folder, overrides or [], overwrite)
-        _print_headline("2/4  Training the same model without attention: one vector for all of it")
+        _print_headline(
+            "2/4  Training the same model without attention: one fixed vector per source"
+        )
         _train(plain, [*(overrides or []), "attention=none", f"name={plain.name}"], overwrite)
         _print_headline("3/4  What it learned")
         held_out = _show(translator, folder)
         _plot_curves(folder, plain)
-        _print_headline("4/4  Exporting, and loading the exports again")
+        _print_headline("4/4  Exporting the model and verifying the exports")
         _export(translator, folder, [source for source, _ in held_out[:VERIFIED]])
         _print_next_steps(folder, held_out)
 
@@ -60,7 +62,7 @@ def _check_held_out(overrides: Sequence[str]) -> None:
     data = load_recipe(RECIPE, overrides).data
     if not (data.held_out or data.validation_path):
         raise InputError(
-            "quickstart shows held-out dates: `data.held_out` must be at least 1. "
+            "quickstart evaluates on held-out dates: `data.held_out` must be at least 1. "
             "Received: data.held_out=0."
         )
 
@@ -84,16 +86,20 @@ def _train(folder: Path, overrides: Sequence[str], overwrite: bool) -> "Translat
 def _show(translator: "Translator", folder: Path) -> "list[Pair]":
     """Print the accuracy and some alignments, draw one, and return the held-out pairs."""
     from keras_attention.cli.output import print_evaluation
+    from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.training.evaluation.evaluate import evaluate
     from keras_attention.training.run.held_out import read_held_out
     from keras_attention.visualization.alignment_text import format_alignment
     from keras_attention.visualization.plotting import plot_alignment
 
     held_out = read_held_out(folder)
-    evaluation = evaluate(translator, held_out.pairs).in_form(translator.codec.reference_form)
+    with show_progress(len(held_out.pairs), unit="pairs") as advance:
+        evaluation = evaluate(
+            lambda texts: count_each(translator.stream(list(texts)), advance), held_out.pairs
+        ).in_form(translator.codec.reference_form)
     print_evaluation(evaluation, held_out.seen, 0)
     if evaluation.exact_match < LEARNT:
-        print("note: trained too little to know dates; a larger size or more epochs teach them.")
+        print("note: the model needs more training; set a larger size or more epochs.")
     translations = translator([source for source, _ in held_out.pairs[:SHOWN]])
     for translation in translations:
         print(f"\n{translation.source}  ->  {translation.text}   (score {translation.score:.3f})")
@@ -110,7 +116,7 @@ def _plot_curves(folder: Path, plain: Path) -> None:
         {name: _curve(run) for name, run in curves.items()},
         folder / "accuracy.png",
         ylabel="held-out exact match",
-        title="Dates: attention against the fixed vector",
+        title="Dates: attention and fixed vector",
     )
     print(f"\nWrote {folder / 'alignment.png'} and {folder / 'accuracy.png'}")
 
@@ -124,13 +130,11 @@ def _curve(folder: Path) -> list[float]:
 
 
 def _export(translator: "Translator", folder: Path, sources: Sequence[str]) -> None:
-    from keras_attention.cli.exports import export_all
-    from keras_attention.cli.output import print_agreements
-    from keras_attention.export.verify import verify
+    from keras_attention.cli.exports import export_all, verify_exports
 
     for path in export_all(translator, folder):
         print(f"Wrote {path}")
-    if not print_agreements(verify(translator, folder, sources)):
+    if not verify_exports(translator, folder, sources):
         raise InputError("an export differs from the Keras model; please report this.")
 
 
@@ -140,5 +144,5 @@ What to do next:
   echo "{held_out[0][0]}" | keras-attention translate {folder} --scores
   keras-attention plot {folder} "{held_out[1][0]}"
   keras-attention evaluate {folder} --beam 4
-  keras-attention train dates --show            # every setting, explained
-  keras-attention train my.toml                 # your own pairs: data.format = "tsv\"""")
+  keras-attention train dates --show            # print every setting, with an explanation
+  keras-attention train my.toml                 # train on your own pairs: data.format = "tsv\"""")

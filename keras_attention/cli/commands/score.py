@@ -1,7 +1,8 @@
-"""`score`: how likely a model finds given targets."""
+"""The command `score`: prints the probability that a model assigns to given targets."""
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,30 +15,39 @@ from keras_attention.cli.arguments import (
     MaxTokens,
     TargetFile,
 )
+from keras_attention.errors import TextError
+
+_BATCH_SIZE = 64
 
 if TYPE_CHECKING:
+    from keras_attention.training.data.pairs import Pair
     from keras_attention.translation.result import PairScore
+    from keras_attention.translation.translator import Translator
 
 
 def score(
     model: KerasModel,
     data: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A file of pairs; tsv: source, tab, target.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A file of pairs; in tsv, a line is source, tab, target."
+        ),
     ],
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
     max_tokens: MaxTokens = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line, with every token.")
+        bool,
+        typer.Option("--json", help="Print a JSON object per pair, with a score for every token."),
     ] = False,
 ) -> None:
-    """Print how likely a model finds the target of each given pair.
+    """Print the log-probability that a model assigns to the target of each given pair.
 
-    Use it to rank candidates that something else has written, or to find pairs that do not belong
-    together. A line holds the natural log-probability, the same per token, the perplexity, the
-    source and the target; a tab in a text is printed as a space. The perplexity of all pairs goes
-    to standard error.
+    Use it to rank the candidates of another system, or to find pairs whose sides do not belong
+    together. Each line holds the natural log-probability, the log-probability per token, the
+    perplexity, the source and the target, separated by tabs; a tab in a text becomes a space. The
+    perplexity over all pairs is printed on standard error.
 
     Example: keras-attention score saved_models/dates pairs.tsv
     """
@@ -50,7 +60,7 @@ def score(
     pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
     translator = Translator.load(model)
     translator.max_tokens = max_tokens or translator.max_tokens
-    scores = translator.score([source for source, _ in pairs], [target for _, target in pairs])
+    scores = _score(translator, pairs)
     for pair in scores:
         print(json.dumps(pair.to_json(), ensure_ascii=False) if as_json else _columns(pair))
     tokens = sum(len(pair.tokens) for pair in scores)
@@ -61,6 +71,23 @@ def score(
         f"log-probability {total:.4f}",
         file=sys.stderr,
     )
+
+
+def _score(translator: "Translator", pairs: "Sequence[Pair]") -> "list[PairScore]":
+    """Score the pairs, with a progress bar on a terminal."""
+    from keras_attention.cli.progress import show_progress
+    from keras_attention.text.padded_batches import SORTED_BATCHES
+
+    size, scores = _BATCH_SIZE * SORTED_BATCHES, []
+    with show_progress(len(pairs), unit="pairs") as advance:
+        for first in range(0, len(pairs), size):
+            sources, targets = zip(*pairs[first : first + size], strict=True)
+            try:
+                scores += translator.score(sources, targets, batch_size=_BATCH_SIZE)
+            except TextError as error:
+                raise error.at(first + error.position) from None
+            advance(len(sources))
+    return scores
 
 
 def _columns(pair: "PairScore") -> str:

@@ -1,4 +1,4 @@
-"""`train`: fits a recipe's model, or prints the recipe."""
+"""The command `train`: trains the model of a recipe, or prints the recipe."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,38 +14,45 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="A recipe's name, such as dates, or a .toml.")
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="The name of a recipe, such as dates, or a .toml file."
+        ),
     ],
     overrides: Overrides = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The run folder.  [default: saved_models/NAME]"),
+        typer.Option(metavar="DIR", help="The run folder to write.  [default: saved_models/NAME]"),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Continue a killed run by its own recipe, or with --set epochs=N for longer.",
+            help="Continue an interrupted run with the recipe in its run folder. Add --set "
+            "epochs=N to train longer.",
         ),
     ] = False,
     changed_data: Annotated[
         bool,
         typer.Option(
             "--changed-data",
-            help="With --resume, continue although the data has changed since the run was started. "
-            "Tokenizers and held-out pairs stay the same; held-out pairs are not trained on.",
+            help="Continue although the data has changed since the run started; requires --resume. "
+            "Tokenizers and held-out pairs stay the same, and held-out pairs are never trained on.",
         ),
     ] = False,
     overwrite: Overwrite = False,
     show: Annotated[
-        bool, typer.Option("--show", help="Print the resolved recipe, explained; train nothing.")
+        bool,
+        typer.Option(
+            "--show", help="Print the recipe with an explanation of every setting; do not train."
+        ),
     ] = False,
 ) -> None:
     """Train the model that a recipe describes, and write it into a run folder.
 
-    Use it for one model, on a built-in task or on your own pairs. The run folder keeps the model,
-    its recipe and its metrics; the other commands read it. With --show it only prints the recipe,
-    a start for one of your own.
+    Use it to train one model, on a built-in task or on your own pairs. The run folder holds the
+    model, its recipe and its metrics; the other commands read it. To start a recipe of your own,
+    save the output of --show.
 
     Example: keras-attention train dates --set attention=luong --set placement=after
     """

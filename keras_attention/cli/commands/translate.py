@@ -1,4 +1,4 @@
-"""`translate`: lines from a file or from standard input, by a model or by a server."""
+"""The command `translate`: translates lines of a file or of standard input."""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +28,12 @@ _OUTPUT = "Output"
 @with_search_options(SearchOptions)
 def translate(
     model: AnyModel,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Lines, or - for stdin.")] = "-",
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="File with one text per line, or - for standard input."
+        ),
+    ] = "-",
     others: OtherModels = None,
     search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
@@ -49,7 +54,8 @@ def translate(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to this file, which appears once it is complete.  [default: print]",
+            help="Write to this file, which appears when it is complete.  [default: standard "
+            "output]",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -58,22 +64,25 @@ def translate(
         typer.Option(
             min=1,
             metavar="N",
-            help="Hypotheses printed, one a line, each numbered.",
+            help="Number of hypotheses to print for each line. With 2 or more, each output line "
+            "begins with the number of its source line, counted from 0, and a tab.",
             rich_help_panel=_OUTPUT,
         ),
     ] = 1,
     scores: Annotated[
         bool,
         typer.Option(
-            "--scores", help="Put the log-probability and a tab first.", rich_help_panel=_OUTPUT
+            "--scores",
+            help="Print the log-probability and a tab before each output.",
+            rich_help_panel=_OUTPUT,
         ),
     ] = False,
     alignments: Annotated[
         bool,
         typer.Option(
             "--alignments",
-            help="Append a tab and links as Pharaoh files have them: source-target, counted from "
-            "0, without `</s>`.",
+            help="Print a tab and the links after each output, in Pharaoh format: source-target, "
+            "counted from 0, without `</s>`.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
@@ -82,21 +91,23 @@ def translate(
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="One JSON object a line, with all weights.", rich_help_panel=_OUTPUT
+            "--json",
+            help="Print a JSON object per line, with all weights.",
+            rich_help_panel=_OUTPUT,
         ),
     ] = False,
     replace_unknown: ReplaceUnknown = False,
     server: Server = None,
     deadline: Deadline = 30.0,
 ) -> None:
-    """Translate lines, and print one line for each as soon as it is ready.
+    """Translate lines of text, and print each translation as soon as it is ready.
 
-    Use it for a file, or at the end of a pipe. MODEL may be a trained model, an export of it, or,
+    Use it for a file, or at the end of a pipe. MODEL may be a trained model, one of its exports or,
     with --server, its name on a TensorFlow Serving server.
 
-    At a line that cannot be used, the command prints the lines before it and stops with exit code
-    2. With --on-error skip or empty it continues, reports these lines and their number on standard
-    error, and exits with 0.
+    At a line that cannot be used, such as one that is too long, the command prints the translations
+    of the lines before it and stops with exit code 2. With --on-error skip or empty it continues,
+    reports each such line and their count on standard error, and exits with code 0.
 
     Example: keras-attention translate saved_models/dates in.txt --output out.txt --on-error empty
 

@@ -1,4 +1,4 @@
-"""`verify`: whether every export gives the Keras model's answers."""
+"""The command `verify`: compares the outputs of every export with those of the Keras model."""
 
 from itertools import islice
 from typing import Annotated
@@ -14,22 +14,26 @@ def verify(
     model: ModelFolder,
     file: Annotated[
         str | None,
-        typer.Argument(metavar="FILE", help="Lines, or -.  [default: sources held out]"),
+        typer.Argument(
+            metavar="FILE",
+            help="File with one text per line, or - for standard input.  [default: the sources of "
+            "the held-out pairs]",
+        ),
     ] = None,
     lines: Annotated[
-        int, typer.Option(min=1, max=LARGEST, metavar="N", help="Lines compared at most.")
+        int,
+        typer.Option(min=1, max=LARGEST, metavar="N", help="Largest number of lines to compare."),
     ] = 500,
 ) -> None:
-    """Check that every export of a model gives the answers of the Keras model.
+    """Check that every export of a model returns the same outputs as the Keras model.
 
     Use it after an export, or after an update of Keras, TensorFlow or the TFLite runtime. The exit
     code is 1 if an export differs.
 
     Example: keras-attention verify saved_models/dates
     """
-    from keras_attention.cli.output import print_agreements
+    from keras_attention.cli.exports import verify_exports
     from keras_attention.cli.runtimes import evaluation_pairs
-    from keras_attention.export.verify import verify as run
     from keras_attention.translation.translator import Translator
 
     translator = Translator.load(model)
@@ -37,5 +41,5 @@ def verify(
         sources = [source for source, _ in evaluation_pairs(model)[0]]
     else:
         sources = list(islice(open_lines(file), lines))
-    if not print_agreements(run(translator, model, sources[:lines])):
+    if not verify_exports(translator, model, sources[:lines]):
         raise typer.Exit(1)

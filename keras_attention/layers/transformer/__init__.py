@@ -1,1 +1,1 @@
-"""The Transformer's encoder and decoder cell, and the blocks that both are stacked of."""
+"""The Transformer's encoder and decoder cell, and the blocks that they share."""

@@ -1,4 +1,4 @@
-"""Where a token stands, as sines and cosines."""
+"""Sinusoidal encodings of positions."""
 
 import math
 
@@ -10,10 +10,9 @@ LONGEST_PERIOD = 10000.0
 
 
 def sinusoids(positions: Tensor, width: int) -> Tensor:
-    """Sines, then cosines, of `positions / 10000^(2 i / width)` (Vaswani et al. 2017, 3.5).
+    """Return sines, then cosines, of `positions / 10000^(2 i / width)` (Vaswani et al. 2017, 3.5).
 
-    The paper takes turns of sine and cosine, which is the same but for the order. There is no
-    longest position.
+    The paper alternates sines and cosines; only the order differs. Positions have no limit.
 
     Args:
         positions: float32 tensor `[...]`, counted from 0.
@@ -31,6 +30,6 @@ def sinusoids(positions: Tensor, width: int) -> Tensor:
     Reference:
         https://arxiv.org/abs/1706.03762
     """
-    places = 2 * ops.arange(width // 2, dtype="float32") / width
-    angles = ops.expand_dims(positions, -1) * ops.exp(-math.log(LONGEST_PERIOD) * places)
+    exponents = 2 * ops.arange(width // 2, dtype="float32") / width
+    angles = ops.expand_dims(positions, -1) * ops.exp(-math.log(LONGEST_PERIOD) * exponents)
     return ops.concatenate([ops.sin(angles), ops.cos(angles)], -1)

@@ -1,7 +1,7 @@
-"""What Transformers are stacked of: each block adds to its input what it makes of it, normalised.
+"""The residual blocks of Transformers.
 
-The norm stands before a block and not behind the sum (Xiong et al. 2020), so that a training
-without a warm-up does not diverge. All blocks take one step `[B, D]` or all steps `[B, T, D]`.
+Each block normalises its input, not its output (Xiong et al. 2020), so that training does not
+diverge without a warm-up. All blocks accept one step `[B, D]` or all steps `[B, T, D]`.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ EPSILON = 1e-6
 
 
 class Block(keras.layers.Layer):
-    """`x + dropout(f(norm(x)))`, of width `units`; a kind of block defines `f`."""
+    """Base class: `x + dropout(f(norm(x)))` of width `units`; a subclass defines `f`."""
 
     def __init__(self, units: int, *, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -28,7 +28,7 @@ class Block(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, *shapes: Any) -> None:
-        """Makes the weights of the norm."""
+        """Create the weights of the norm."""
         self.norm.build((None, None, self.units))
         self.built = True
 
@@ -40,7 +40,7 @@ class Block(keras.layers.Layer):
 
 
 class FeedForward(Block):
-    """Position by position, `V max(W x + b, 0) + c` (Vaswani et al. 2017, equation 2)."""
+    """`V max(W x + b, 0) + c` at each position (Vaswani et al. 2017, equation 2)."""
 
     def __init__(self, units: int, width: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
@@ -49,18 +49,18 @@ class FeedForward(Block):
         self.outer = self._dense(units, "outer")
 
     def build(self, *shapes: Any) -> None:
-        """Makes every weight."""
+        """Create every weight."""
         self.inner.build((None, None, self.units))
         self.outer.build((None, None, self.width))
         super().build()
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """`[..., units]` of the same."""
+        """Return the block's output `[..., units]` for `x` of the same shape."""
         return self._add(x, self.outer(self.inner(self.norm(x))), training)
 
 
 class SelfAttention(Block):
-    """Keras's `MultiHeadAttention` among the positions of one sequence."""
+    """Keras's `MultiHeadAttention` between the positions of one sequence."""
 
     def __init__(self, units: int, heads: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
@@ -70,21 +70,21 @@ class SelfAttention(Block):
         )
 
     def build(self, *shapes: Any) -> None:
-        """Makes every weight."""
+        """Create every weight."""
         self.attention.build((None, None, self.units), (None, None, self.units))
         super().build()
 
     def call(
         self, x: Tensor, visible: Tensor | None = None, causal: bool = False, training: bool = False
     ) -> Tensor:
-        """All positions `[B, T, units]`; `visible` `[B, T]` is True where one may be looked at."""
+        """Run all positions `[B, T, units]`, attending where `visible` `[B, T]` is True."""
         y = self.norm(x)
         visible = None if visible is None else ops.expand_dims(visible, 1)
         y = self.attention(y, y, attention_mask=visible, use_causal_mask=causal)
         return self._add(x, y, training)
 
     def cache(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values `[B, heads, T, units / heads]` of positions `[B, T, units]`."""
+        """Return keys and values `[B, heads, T, units / heads]` of positions `[B, T, units]`."""
         y, attention = self.norm(x), self.attention
         projected = attention.key_dense(y), attention.value_dense(y)
         return tuple(ops.transpose(each, (0, 2, 1, 3)) for each in projected)  # type: ignore[return-value]
@@ -92,17 +92,17 @@ class SelfAttention(Block):
     def step(
         self, x: Tensor, cache: tuple[Tensor, Tensor], now: Tensor, visible: Tensor, training: bool
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """One position, which looks at those before it and at itself.
+        """Run one position, which attends to itself and to the positions before it.
 
         Args:
             x: `[B, units]`.
             cache: keys and values `[B, heads, P, units / heads]` of the positions before.
             now: boolean `[B, P]`, True at this position.
-            visible: boolean `[B, P]`, True there and before.
+            visible: boolean `[B, P]`, True at this position and before it.
             training: whether dropout is active.
 
         Returns:
-            `[B, units]`, and the cache with this position.
+            The output `[B, units]`, and the cache with this position added.
         """
         one, here = ops.expand_dims(x, 1), now[:, None, :, None]
         pairs = zip(self.cache(one), cache, strict=True)
@@ -110,21 +110,22 @@ class SelfAttention(Block):
         query = ops.transpose(self.attention.query_dense(self.norm(one)), (0, 2, 1, 3))
         scores = ops.matmul(query, ops.transpose(keys, (0, 1, 3, 2)))
         scores = scores * (self.units // self.heads) ** -0.5
-        read = ops.matmul(masked_softmax(scores, visible[:, None, None]), values)
-        read = self.attention.output_dense(ops.transpose(read, (0, 2, 1, 3)))
-        return self._add(x, ops.squeeze(read, 1), training), (keys, values)
+        context = ops.matmul(masked_softmax(scores, visible[:, None, None]), values)
+        context = self.attention.output_dense(ops.transpose(context, (0, 2, 1, 3)))
+        return self._add(x, ops.squeeze(context, 1), training), (keys, values)
 
 
 class CrossAttention(Block):
-    """A mechanism of ours from the positions of one sequence to the memory of another."""
+    """An `AttentionMechanism` from the positions of one sequence to the memory of another."""
 
     def __init__(self, units: int, mechanism: AttentionMechanism, **kwargs: Any) -> None:
-        super().__init__(units, autocast=False, **kwargs)  # a cast would narrow the state
+        # Casting the arguments would lower the precision of the mechanism's float32 state too.
+        super().__init__(units, autocast=False, **kwargs)
         self.mechanism = mechanism
         self.output_dense = self._dense(units, "output_dense")
 
     def build(self, memory_shape: Any) -> None:
-        """Makes every weight from the shape `[B, S, M]` of the memory."""
+        """Create every weight from the memory's shape `[B, S, M]`."""
         if not self.mechanism.built:
             self.mechanism.build((None, None, self.units), memory_shape)
         self.output_dense.build((None, None, self.mechanism.context_width(memory_shape[-1])))
@@ -139,7 +140,7 @@ class CrossAttention(Block):
         state: Any,
         training: bool = False,
     ) -> tuple[Tensor, Tensor, Any]:
-        """`[..., units]`, the alignment `[..., S]` and the mechanism's next state."""
+        """Return `[..., units]`, the alignment `[..., S]` and the mechanism's next state."""
         x = ops.cast(x, self.compute_dtype)
         context, alignment, state = self.mechanism(
             self.norm(x),
@@ -150,20 +151,23 @@ class CrossAttention(Block):
             training=training,
             return_state=True,
         )
-        # A mechanism made under another policy computes in its own dtype.
+        # A mechanism with another dtype policy computes in its own dtype.
         context, alignment = (ops.cast(each, x.dtype) for each in (context, alignment))
         return self._add(x, self.output_dense(context), training), alignment, state
 
 
 class PositionedInput(keras.layers.Layer):
-    """`sqrt(E) x`, projected where it is not `units` wide, plus `sinusoids` (3.4 and 3.5)."""
+    """`sqrt(E) x` plus `sinusoids` (Vaswani et al. 2017, 3.4 and 3.5).
+
+    `x` is projected to the width `units` if it has another width `E`.
+    """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
 
     def build(self, input_shape: Any) -> None:
-        """Makes the projection where there is one."""
+        """Create the projection if the inputs are not `units` wide."""
         self.projects = input_shape[-1] != self.units
         if self.projects:
             self.projection = keras.layers.Dense(
@@ -173,12 +177,14 @@ class PositionedInput(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Add `positions`, int32 that broadcast, to `x` `[..., E]`, and return `[..., units]`.
+        """Add encodings of int32 `positions` to `x` `[..., E]` and return `[..., units]`.
 
-        With a mask `[B, S]` the positions `[S]` are those of the real tokens, in order.
+        The positions broadcast to `x`. With a mask `[B, S]`, the positions `[S]` count real tokens
+        only.
         """
         x = x * float(x.shape[-1]) ** 0.5
         x = self.projection(x) if self.projects else x
-        places = sinusoids(ops.cast(positions, "float32"), self.units)
-        places = places if mask is None else ops.take(places, token_places(mask), axis=0)
-        return ops.add(x, ops.cast(places, x.dtype))
+        encodings = sinusoids(ops.cast(positions, "float32"), self.units)
+        if mask is not None:
+            encodings = ops.take(encodings, token_places(mask), axis=0)
+        return ops.add(x, ops.cast(encodings, x.dtype))

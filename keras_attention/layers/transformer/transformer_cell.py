@@ -1,4 +1,4 @@
-"""The Transformer's decoder: all steps at once, or one step over what the steps before left."""
+"""The Transformer's decoder cell: all steps at once, or one step with cached keys and values."""
 
 from typing import Any, NamedTuple
 
@@ -21,13 +21,13 @@ Cache = tuple[Tensor, Tensor]
 
 
 class TransformerState(NamedTuple):
-    """What one step hands to the next; `P` is the cell's `max_steps`.
+    """The state that one decoder step passes to the next; `P` is the cell's `max_steps`.
 
     Attributes:
-        taken: `[B, P]`, 1 for every step that was taken and 0 for those to come.
-        caches: of every layer the keys and the values of its self-attention, each
+        taken: `[B, P]`, 1 for every step that has run and 0 for the others.
+        caches: for each layer the keys and values of its self-attention, each
             `[B, heads, P, units / heads]`.
-        attention: of every layer the state of a recurrent mechanism, otherwise the empty tuple.
+        attention: for each layer the state of a recurrent mechanism, otherwise `()`.
     """
 
     taken: Tensor
@@ -39,36 +39,37 @@ class TransformerState(NamedTuple):
 class TransformerCell(DecoderCell):
     """One step of a Transformer decoder (Vaswani et al. 2017, 3.1), or all of them at once.
 
-    A layer looks at the steps before it by Keras's `MultiHeadAttention`, then at the memory by a
-    mechanism of its own like the one given, then comes a feed-forward block; norms stand before
-    the blocks. The alignment is the mean of the layers'. A step of search computes one position
-    and keeps the keys and values of those before in a state of fixed shapes.
+    A layer attends to itself and the steps before it with Keras's `MultiHeadAttention`, then to the
+    memory with an attention mechanism, and ends with a feed-forward block. Each block normalises
+    its input. The alignment is the mean over the layers. In search, a step computes one position
+    and reads the keys and values of earlier positions from a state of fixed shapes.
 
     Args:
         units: width of every layer, even and a multiple of `heads`.
-        attention: the `AttentionMechanism` of the first layer; the others get copies.
-        max_steps: how many steps a state has room for, a positive integer; what a step beyond
-            them gives means nothing. `all_steps` takes any number of them.
+        attention: the `AttentionMechanism` of the first layer; every other layer creates one from
+            its config.
+        max_steps: the largest number of steps that a state can hold, a positive integer. Results
+            of later steps are undefined. `all_steps` has no limit.
         layers: number of layers. Default 2.
         heads: heads of the self-attention. Default 4.
-        feed_forward: width of the feed-forward blocks; default four times `units`.
-        dropout: rate in [0, 1) on what a block adds. Default 0.
+        feed_forward: width of the feed-forward blocks. Default `4 * units`.
+        dropout: rate in [0, 1) on the output of a block, before the residual sum. Default 0.
 
     Call arguments:
         inputs: float tensor `[B, E]`, the embedded previous token.
         state: a `TransformerState`.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real.
-        keys: `project(memory)`; computed when it is not given.
-        dropout_masks: nothing here; the blocks drop out by themselves.
+        keys: `project(memory)`; computed if it is None.
+        dropout_masks: ignored; the blocks have their own dropout.
         training: whether dropout is active.
 
     Returns:
         `(output, state, alignment)`: `[B, units]`, a `TransformerState`, `[B, S]`.
 
     Raises:
-        TypeError: if `attention` is no mechanism.
-        ValueError: if an argument is out of range or does not fit the others.
+        TypeError: if `attention` is not a mechanism.
+        ValueError: if an argument is out of range or does not go with the others.
 
     Example:
     >>> import numpy as np
@@ -85,7 +86,7 @@ class TransformerCell(DecoderCell):
 
     @property
     def state_parts(self) -> int:
-        """Nothing: the state is what the steps before have written."""
+        """0: the state starts empty, without a bridge."""
         return 0
 
     takes_dropout_masks = False
@@ -104,7 +105,7 @@ class TransformerCell(DecoderCell):
     ) -> None:
         if attention is None:
             raise TypeError("`attention` must be an AttentionMechanism. Received: attention=None.")
-        # Without casts of its arguments, which would narrow the attention's state too.
+        # Casting the arguments would lower the precision of the attention's float32 state too.
         super().__init__(units, attention, layers=layers, autocast=False, **kwargs)
         self.max_steps = checked_units(max_steps, "max_steps")
         self.heads = heads
@@ -132,7 +133,7 @@ class TransformerCell(DecoderCell):
         self.norm = keras.layers.LayerNormalization(epsilon=EPSILON, dtype=policy, name="norm")
 
     def build(self, inputs_shape: Any, memory_shape: Any) -> None:
-        """Makes every weight from the shapes `[..., E]` and `[B, S, M]`."""
+        """Create every weight from the shapes `[..., E]` and `[B, S, M]`."""
         self.positioned.build(tuple(inputs_shape))
         for block in (*self.self_attentions, *self.feed_forwards):
             block.build()
@@ -143,31 +144,30 @@ class TransformerCell(DecoderCell):
 
     @property
     def longest(self) -> int | None:
-        """How many steps a state has room for."""
+        """The largest number of steps that a state can hold."""
         return self.max_steps
 
     def project(self, memory: Tensor) -> Tensor:
-        """The keys of every layer, beside each other."""
+        """Return the keys of all layers, concatenated on the last axis."""
         keys = [block.mechanism.project(memory) for block in self.cross_attentions]
         return ops.concatenate(keys, -1)
 
     def initial_state(
         self, bridged: Any, memory: Tensor | None = None, memory_mask: Tensor | None = None
     ) -> TransformerState:
-        """The first step's state: nothing is taken.
+        """Return the state of the first step, with empty caches.
 
         Args:
-            bridged: nothing here.
+            bridged: ignored.
             memory: `[B, S, M]`.
             memory_mask: `[B, S]`.
 
         Raises:
-            ValueError: if `memory` is missing.
+            ValueError: if `memory` is None.
         """
         if memory is None:
             raise ValueError(
-                "A Transformer's first state has a row for each one of `memory`. "
-                "Received: memory=None."
+                "the first state of a TransformerCell requires `memory`. Received: memory=None."
             )
         rows, dtype = ops.shape(memory)[0], self.compute_dtype
         empty = ops.zeros((rows, self.heads, self.max_steps, self.units // self.heads), dtype)
@@ -178,12 +178,12 @@ class TransformerCell(DecoderCell):
         return TransformerState(taken, ((empty, empty),) * self.layers, attention)
 
     def state_structure(self) -> TransformerState:
-        """The nesting of the state, with a 0 for each tensor."""
+        """Return the state's nesting, with a 0 in place of each tensor."""
         mechanisms = [block.mechanism.state_structure() for block in self.cross_attentions]
         return TransformerState(0, ((0, 0),) * self.layers, tuple(mechanisms))
 
     def state_of(self, nested: Any) -> TransformerState:
-        """The state in `nested`, all but the attention's in the cell's dtype."""
+        """Return `nested` as a `TransformerState`, in the cell's dtype except for the attention."""
         state = super().state_of(nested)
         taken, caches = map_state(lambda x: ops.cast(x, self.compute_dtype), tuple(state[:2]))
         return TransformerState(taken, caches, state.attention)
@@ -198,17 +198,17 @@ class TransformerCell(DecoderCell):
         dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, TransformerState, Tensor]:
-        """Takes one step; see the class for shapes."""
+        """Run one step; see the class for shapes."""
         state, inputs = self.state_of(state), ops.cast(inputs, self.compute_dtype)
-        # Few numbers of 16 bits count beyond 256.
+        # bfloat16 cannot represent every integer above 256, so count in int32.
         position = ops.sum(ops.cast(state.taken, "int32"), axis=-1)
         now = ops.equal(ops.arange(self.max_steps, dtype="int32"), position[:, None])
         visible = ops.logical_or(state.taken > 0, now)
-        read = memory, memory_mask, self._split(memory, keys), state.attention, training
+        attended = memory, memory_mask, self._split(memory, keys), state.attention, training
         x, layers = self.positioned(inputs, position), []
         for index, block in enumerate(self.self_attentions):
             x, cache = block.step(x, state.caches[index], now, visible, training)
-            x, *attention_state = self._read(index, x, *read)
+            x, *attention_state = self._attend(index, x, *attended)
             layers.append((cache, *attention_state))
         return self._finish(x, ops.cast(visible, x.dtype), layers)
 
@@ -222,30 +222,29 @@ class TransformerCell(DecoderCell):
         dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, TransformerState, Tensor]:
-        """All steps at once from the first, of which the last state keeps `max_steps`."""
+        """Run all steps at once from the first; the last state holds the first `max_steps`."""
         rows, steps = ops.shape(inputs)[:2]
-        read = memory, memory_mask, self._split(memory, keys), state.attention, training
+        attended = memory, memory_mask, self._split(memory, keys), state.attention, training
         x, layers = self.positioned(inputs, ops.arange(steps)), []
         for index, block in enumerate(self.self_attentions):
-            cache = tuple(map(self._room, block.cache(x), state.caches[index]))
+            cache = tuple(map(self._fill, block.cache(x), state.caches[index]))
             x = block(x, causal=True, training=training)
-            x, *attention_state = self._read(index, x, *read)
+            x, *attention_state = self._attend(index, x, *attended)
             layers.append((cache, *attention_state))
         taken = ops.cast(ops.arange(self.max_steps) < steps, x.dtype)
         return self._finish(x, ops.tile(taken[None], (rows, 1)), layers)
 
     def _split(self, memory: Tensor, keys: Tensor | None) -> list[Tensor]:
-        """The keys of each layer."""
+        """Split `project(memory)` into the keys of each layer."""
         keys = self.project(memory) if keys is None else keys
         return ops.split(keys, self.layers, axis=-1)
 
-    def _room(self, taken: Tensor, empty: Tensor) -> Tensor:
-        """What the cache holds once all steps `[B, heads, T, D]` are taken."""
-        return ops.concatenate([taken, ops.cast(empty, taken.dtype)], axis=2)[
-            :, :, : self.max_steps
-        ]
+    def _fill(self, steps: Tensor, empty: Tensor) -> Tensor:
+        """Return an empty cache filled with keys or values `[B, heads, T, D]` of all steps."""
+        filled = ops.concatenate([steps, ops.cast(empty, steps.dtype)], axis=2)
+        return filled[:, :, : self.max_steps]
 
-    def _read(
+    def _attend(
         self,
         index: int,
         x: Tensor,
@@ -255,7 +254,7 @@ class TransformerCell(DecoderCell):
         attention: tuple[Any, ...],
         training: bool,
     ) -> tuple[Tensor, Tensor, Any]:
-        """What follows the self-attention of a layer."""
+        """Run the blocks of a layer that follow its self-attention."""
         cross_attention, feed_forward = self.cross_attentions[index], self.feed_forwards[index]
         x, alignment, attention_state = cross_attention(
             x,

@@ -22,28 +22,28 @@ from keras_attention.settings.layer_rules import checked_sizes
 class TransformerEncoder(Configured, keras.layers.Layer):
     """Stacked self-attention and feed-forward blocks (Vaswani et al. 2017, 3.1).
 
-    Attention is Keras's own `MultiHeadAttention`, norms stand before the blocks, positions are
-    sinusoids, so that no source is too long. The final state, of which a bridge makes the first one
-    of an LSTM or GRU decoder, is the mean of the memory over the real tokens.
+    Attention is Keras's `MultiHeadAttention`. Each block normalises its input. Positions are
+    sinusoids, so the source length has no limit. The final state, from which a bridge computes the
+    first state of an LSTM or GRU decoder, is the mean of the memory over the real tokens.
 
     Args:
         units: width of the memory, even and a multiple of `heads`.
         layers: number of layers. Default 2.
         heads: heads of the self-attention. Default 4.
-        feed_forward: width of the feed-forward blocks; default four times `units`.
-        dropout: rate in [0, 1) on what a block adds. Default 0.
+        feed_forward: width of the feed-forward blocks. Default `4 * units`.
+        dropout: rate in [0, 1) on the output of a block, before the residual sum. Default 0.
 
     Call arguments:
         inputs: float tensor `[B, S, E]`, embedded and padded on the right.
-        mask: boolean tensor `[B, S]`, True where the token is real. Taken from Keras's mask
-            propagation when it is not given.
+        mask: boolean tensor `[B, S]`, True where the token is real. Default: the mask that Keras
+            propagates.
         training: whether dropout is active.
 
     Returns:
-        `(memory, states)`: memory `[B, S, units]`; states `((mean,),)`.
+        `(memory, states)`: the memory `[B, S, units]`, and the states `((mean,),)`.
 
     Raises:
-        ValueError: if an argument is out of range or does not fit the others.
+        ValueError: if an argument is out of range or does not go with the others.
 
     Example:
     >>> import numpy as np
@@ -87,7 +87,7 @@ class TransformerEncoder(Configured, keras.layers.Layer):
         self.norm = keras.layers.LayerNormalization(epsilon=EPSILON, dtype=policy, name="norm")
 
     def build(self, input_shape: Any) -> None:
-        """Makes every layer's weights from the shape `[B, S, E]` of the inputs."""
+        """Create every layer's weights from the inputs' shape `[B, S, E]`."""
         self.positioned.build(tuple(input_shape))
         for block in (*self.attentions, *self.feed_forwards):
             block.build()
@@ -97,7 +97,7 @@ class TransformerEncoder(Configured, keras.layers.Layer):
     def call(
         self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
     ) -> tuple[Tensor, tuple[tuple[Tensor]]]:
-        """Reads the whole source; see the class for shapes."""
+        """Encode the source; see the class for shapes."""
         x = self.positioned(inputs, ops.arange(ops.shape(inputs)[1]), mask)
         for attention, feed_forward in zip(self.attentions, self.feed_forwards, strict=True):
             x = feed_forward(attention(x, visible=mask, training=training), training=training)
@@ -105,10 +105,10 @@ class TransformerEncoder(Configured, keras.layers.Layer):
         return memory, ((masked_mean(memory, mask),),)
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
-        """Memory keeps the inputs' mask; the states have none."""
+        """Return the inputs' mask for the memory, and None for the state."""
         return mask, ((None,),)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shapes of the memory and of the states."""
+        """Return the shapes of the memory and of the state."""
         batch, steps = input_shape[:2]
         return (batch, steps, self.units), (((batch, self.units),),)

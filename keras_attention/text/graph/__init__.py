@@ -1,1 +1,1 @@
-"""The tokenizers and normal forms as TensorFlow operations, for exports that take strings."""
+"""Tokenizers and normal forms as TensorFlow operations, for exports with strings as inputs."""

@@ -1,9 +1,9 @@
-"""Normal forms, lower case and stripping in a TensorFlow graph, from core operations alone.
+"""Normal forms, lower case and stripping in a TensorFlow graph, with core operations only.
 
-Functions carry the names of the algorithm's steps: https://www.unicode.org/reports/tr15/ and, for
-Hangul, section 3.12 of the Unicode Standard. A batch is worked on as one flat list of code points.
-TensorFlow Text's `normalize_utf8` is no substitute: it needs that library wherever the model is
-loaded, and follows another version of Unicode than Python and the device do.
+The functions are named after the steps of the algorithm in https://www.unicode.org/reports/tr15/
+and, for Hangul, in section 3.12 of the Unicode Standard. A batch is processed as one flat list of
+code points. TensorFlow Text's `normalize_utf8` cannot be used: every program that loads the model
+would need that library, and its version of Unicode differs from that of Python and the device.
 """
 
 from collections.abc import Callable
@@ -37,11 +37,11 @@ _REMOVED = -1
 
 
 def apply_normalizer(normalizer: Normalizer, texts: Tensor) -> Tensor:
-    """Returns what the normalizer makes of texts.
+    """Normalize texts as a `Normalizer` does.
 
     Args:
-        normalizer: the Python twin.
-        texts: UTF-8 strings [B]. Invalid bytes become U+FFFD, as Python's `errors="replace"` does.
+        normalizer: the normalizer in Python.
+        texts: UTF-8 strings [B]. Invalid bytes become U+FFFD, as with Python's `errors="replace"`.
 
     Returns:
         Strings [B].
@@ -53,14 +53,14 @@ def apply_normalizer(normalizer: Normalizer, texts: Tensor) -> Tensor:
 
 
 def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
-    r"""Returns texts in a Unicode normal form, the twin of `normalization.normalize`.
+    r"""Convert texts to a Unicode normal form, as `normalization.normalize` does.
 
-    Lines of which every code point stays what it is beside any other (for "nfc":
-    `NFC_Quick_Check=Yes` and combining class 0), as in English, Chinese or composed Korean, are
-    passed on as they are.
+    Texts whose code points never change, whatever their neighbours are, are returned as they are.
+    For "nfc" these code points have `NFC_Quick_Check=Yes` and combining class 0; English, Chinese
+    and composed Korean consist of them.
 
     Args:
-        texts: UTF-8 strings [B]. Invalid bytes become U+FFFD, as Python's `errors="replace"` does.
+        texts: UTF-8 strings [B]. Invalid bytes become U+FFFD, as with Python's `errors="replace"`.
         form: "nfc", "nfd" or "nfkc".
 
     Returns:
@@ -76,11 +76,11 @@ def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
         codes, classes = _order_canonically(codes, rows)
         return (codes, rows) if form == "nfd" else _keep(_compose(codes, classes, rows), rows)
 
-    return _map_others(texts, inert(form), to_form)
+    return _map_active(texts, inert(form), to_form)
 
 
 def lower_points(texts: Tensor) -> Tensor:
-    """Returns `str.lower` of each code point by itself, the twin of `normalization.lower_points`.
+    """Lower-case each code point separately, as `normalization.lower_points` does.
 
     Args:
         texts: UTF-8 strings [B].
@@ -88,14 +88,14 @@ def lower_points(texts: Tensor) -> Tensor:
     Returns:
         Strings [B].
     """
-    # tf.strings.lower looks around a capital sigma, and follows another version of Unicode.
-    return _map_others(
+    # tf.strings.lower treats a final capital sigma differently, and has another version of Unicode.
+    return _map_active(
         texts, inert_to_lower_case(), lambda codes, rows: _expand(codes, rows, lower_case())
     )
 
 
 def strip(texts: Tensor) -> Tensor:
-    """Removes the characters of `EDGES` at both ends of each text.
+    """Remove the characters in `EDGES` at both ends of each text.
 
     Args:
         texts: UTF-8 strings [B].
@@ -106,27 +106,27 @@ def strip(texts: Tensor) -> Tensor:
     return tf.strings.regex_replace(texts, f"^[{EDGES}]+|[{EDGES}]+$", "")
 
 
-def _map_others(
+def _map_active(
     texts: Tensor, inert: str, function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 ) -> Tensor:
-    """Applies a function of code points and their rows to the texts that do not match `inert`."""
+    """Apply a function of code points and their rows to the texts that do not match `inert`."""
     texts = tf.convert_to_tensor(texts, tf.string)
     is_inert = tf.strings.regex_full_match(texts, inert)
 
-    def map_others() -> Tensor:
-        others = tf.where(tf.logical_not(is_inert))
-        decoded = tf.strings.unicode_decode(tf.gather_nd(texts, others), "UTF-8", errors="replace")
+    def map_active() -> Tensor:
+        active = tf.where(tf.logical_not(is_inert))
+        decoded = tf.strings.unicode_decode(tf.gather_nd(texts, active), "UTF-8", errors="replace")
         codes, rows = function(decoded.flat_values, decoded.value_rowids())
         mapped = tf.RaggedTensor.from_value_rowids(codes, rows, decoded.nrows(), validate=False)
         return tf.tensor_scatter_nd_update(
-            texts, others, tf.strings.unicode_encode(mapped, "UTF-8")
+            texts, active, tf.strings.unicode_encode(mapped, "UTF-8")
         )
 
-    return tf.cond(tf.reduce_all(is_inert), lambda: texts, map_others)
+    return tf.cond(tf.reduce_all(is_inert), lambda: texts, map_active)
 
 
 def _decompose(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, Tensor]:
-    """Replaces each code point by its full decomposition; lengths change."""
+    """Replace each code point by its full decomposition; the number of code points changes."""
     codes, rows = _expand(codes, rows, table)
     hangul = _is_within(codes, S_BASE, S_COUNT)[:, None]
     itself = tf.pad(codes[:, None], [[0, 0], [0, 2]], constant_values=_REMOVED)
@@ -135,18 +135,18 @@ def _decompose(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, 
 
 
 def _expand(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, Tensor]:
-    """Replaces each code point that the table has; lengths change."""
+    """Replace each code point that is in the table; the number of code points changes."""
     index, found = _find(codes, table.keys)
-    # All code points stand behind the table's, so that one gather serves both.
+    # The input's code points are appended to the table's, so that one gather serves both.
     itself, table_ends = len(table.points) + tf.range(tf.size(codes)), tf.constant(table.ends)
     starts = tf.where(found, tf.gather(table_ends, index), itself)
     ends = tf.where(found, tf.gather(table_ends, index + 1), itself + 1)
-    taken = tf.ragged.range(starts, ends).flat_values
-    return tf.gather(tf.concat([table.points, codes], 0), taken), tf.repeat(rows, ends - starts)
+    indices = tf.ragged.range(starts, ends).flat_values
+    return tf.gather(tf.concat([table.points, codes], 0), indices), tf.repeat(rows, ends - starts)
 
 
 def _decompose_hangul(syllables: Tensor) -> Tensor:
-    """Returns L, V and T (or nothing) of each syllable, [N, 3]; nonsense for other code points."""
+    """Return L, V and T (or _REMOVED) of each syllable, [N, 3]; rows of other codes are invalid."""
     index = syllables - S_BASE
     leading = L_BASE + index // (V_COUNT * T_COUNT)
     vowel = V_BASE + index // T_COUNT % V_COUNT
@@ -155,22 +155,23 @@ def _decompose_hangul(syllables: Tensor) -> Tensor:
 
 
 def _order_canonically(codes: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Sorts each run of non-starters by combining class, stable; returns the classes too."""
+    """Sort each run of non-starters stably by combining class; return codes and classes."""
     index, found = _find(codes, compositions().joining_keys)
     classes = tf.where(found, tf.gather(compositions().joining_classes, index), 0)
     runs = tf.cumsum(tf.cast(_starts_line(rows) | (classes == 0), tf.int64))
     size = tf.size(codes, tf.int64)
-    # The position makes keys unique, so that the order does not hang on how the sort is done.
+    # With the position, keys are unique, so the sort need not be stable.
     keys = (runs * 256 + tf.cast(classes, tf.int64)) * size + tf.range(size)
     order = tf.sort(keys) % size
     return tf.gather(codes, order), tf.gather(classes, order)
 
 
 def _compose(codes: Tensor, classes: Tensor, rows: Tensor) -> Tensor:
-    """Joins starters with what follows them where Unicode has a composite; marks what is removed.
+    """Compose starters with the code points that follow; mark those that are composed as removed.
 
-    Nothing joins across a code point that never joins to what stands before it, so lines are cut
-    before each of these and the pieces are walked side by side, in rounds of one position each.
+    Composition never crosses a code point that cannot combine with the one before it. So each line
+    is cut before these code points, and all pieces are processed in parallel, one position in each
+    iteration of the loop.
     """
     _, joining = _find(codes, compositions().joining_keys)
     begins = tf.where(_starts_line(rows) | ~joining)[:, 0]
@@ -199,7 +200,7 @@ def _compose(codes: Tensor, classes: Tensor, rows: Tensor) -> Tensor:
 
 
 def _find_composites(first: Tensor, second: Tensor) -> Tensor:
-    """Returns the primary composite of each pair, or _REMOVED where there is none."""
+    """Return the primary composite of each pair, or _REMOVED if there is none."""
     keys = tf.cast(first, tf.int64) * CODE_POINTS + tf.cast(second, tf.int64)
     index, found = _find(keys, compositions().pair_keys)
     composites = tf.where(found, tf.gather(compositions().composites, index), _REMOVED)
@@ -212,7 +213,7 @@ def _find_composites(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _find(queries: Tensor, keys: Ints) -> tuple[Tensor, Tensor]:
-    """Returns where the queries stand among the sorted keys, and which of them do."""
+    """Return the index of each query in the sorted keys, and whether it is one of the keys."""
     table = tf.constant(keys)
     index = tf.minimum(tf.searchsorted(table, queries), len(keys) - 1)
     return index, tf.gather(table, index) == queries

@@ -1,8 +1,8 @@
-"""Subwords as TensorFlow operations: one of TensorFlow Text beside the core ones.
+"""The subword tokenizer as TensorFlow operations: core ones, and one of TensorFlow Text.
 
-A program that loads the model has to know that operation: Python by `import tensorflow_text`, C by
-`TF_LoadLibrary` of that package's `_fast_sentencepiece_tokenizer.so` (unigram) or
-`_sentencepiece_tokenizer.so` (BPE). TensorFlow Serving has both.
+A program that loads the model must register the operation of TensorFlow Text: Python with `import
+tensorflow_text`, C with `TF_LoadLibrary` on the package's `_fast_sentencepiece_tokenizer.so`
+(unigram) or `_sentencepiece_tokenizer.so` (BPE). TensorFlow Serving has both.
 """
 
 import hashlib
@@ -19,38 +19,38 @@ from keras_attention.text.subword_tokenizer import SPACE, SPACES, SubwordTokeniz
 
 Tensor: TypeAlias = Any
 
-_UNKNOWN = "\v"  # white space, which no piece holds
+_UNKNOWN = "\v"  # white space, which no piece contains
 
 
 def import_tensorflow_text() -> ModuleType:
-    """Returns the package and registers its operations, which nothing but subwords needs.
+    """Import and return TensorFlow Text, which registers the operations that subwords need.
 
     Raises:
-        InputError: If it is missing.
+        InputError: If the package is not installed.
     """
     try:
         import tensorflow_text
     except ImportError:
         raise InputError(
-            "subwords in a SavedModel need the package tensorflow-text: "
+            "subwords in a SavedModel require the package tensorflow-text: "
             "pip install tensorflow-text."
         ) from None
     return tensorflow_text
 
 
 class GraphSubwordTokenizer(GraphTokenizer):
-    """A `SubwordTokenizer`'s twin in the graph: for every text the same tokens and ids.
+    """A `SubwordTokenizer` in a graph, with the same tokens and ids for every text.
+
+    `encode` and `tokens` raise an `InputError` if the package tensorflow-text is not installed.
 
     Args:
-        tokenizer: The tokenizer to mirror.
-
-    `encode` and `tokens` raise an `InputError` where the package tensorflow-text is missing.
+        tokenizer: The tokenizer in Python.
     """
 
     kinds = (SubwordTokenizer.name,)
 
     def __init__(self, tokenizer: SubwordTokenizer) -> None:
-        """Keeps the model for `encode` and `tokens`; `detokenize` is core operations alone."""
+        """Store the model for `encode` and `tokens`; `detokenize` uses core operations only."""
         super().__init__(tokenizer)
         self._tokenizer = tokenizer
         self._operation: Any = None
@@ -62,23 +62,25 @@ class GraphSubwordTokenizer(GraphTokenizer):
         return tf.strings.regex_replace(spaced, "^ | $", "")
 
     def _encode(self, texts: Tensor) -> Tensor:
-        # The fast operation scores an unknown character once a byte, sentencepiece once. A score
-        # so low rounds others away, and breaks their ties otherwise: one byte stands for them all.
+        # The fast operation adds the score of an unknown character once for each of its bytes,
+        # sentencepiece once. Such a low sum loses the precision of the other scores and breaks
+        # ties differently, so replace unknown characters by a character of one byte.
         texts = tf.strings.regex_replace(texts, self._unknown, _UNKNOWN)
         return self._subwords().tokenize(texts).with_row_splits_dtype(tf.int64)
 
     def _subwords(self) -> Any:
-        """The operation with its converted model, made when it is first needed."""
+        """Make the operation with the model when it is first needed, and return it."""
         if self._operation is None:
             text = import_tensorflow_text()
-            # The fast operation looks for the likeliest pieces, whatever the model's type is, and
-            # so cuts as no BPE model does; the other one is sentencepiece's own code.
+            # The fast operation returns the most probable pieces for every type of model, which is
+            # wrong for BPE. The other operation runs sentencepiece's own code.
             model = self._tokenizer.model
             with tf.init_scope():
                 if self._tokenizer.model_type == "unigram":
                     self._operation = text.FastSentencepieceTokenizer(model)
                 else:
-                    # Loaded, all models of one name are one of them (tensorflow/text#1304).
+                    # Models with equal names share one resource after loading, so make the names
+                    # unique (tensorflow/text#1304).
                     name = f"subwords_{hashlib.sha256(model).hexdigest()}"
                     self._operation = text.SentencepieceTokenizer(model, name=name)
         return self._operation
@@ -91,7 +93,7 @@ class GraphSubwordTokenizer(GraphTokenizer):
         return ids.with_flat_values(pieces)
 
     def _unknown_runs(self, texts: Tensor) -> Tensor:
-        """Runs of characters that are no piece, in order; each of them is one `<unk>`."""
+        """Return the runs of unknown characters in order; each of them is one `<unk>`."""
         split = tf.strings.unicode_split(texts, "UTF-8")
         characters, rows = split.flat_values, split.value_rowids()
         known = (self._ids.lookup(characters) != UNKNOWN_ID) | (characters == " ")

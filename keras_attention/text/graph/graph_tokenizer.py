@@ -1,6 +1,6 @@
-"""Characters and words as TensorFlow operations, for exported models that take and give strings.
+"""Character and word tokenizers as TensorFlow operations, for exported models with strings.
 
-They are core operations: a program that loads the model needs no library of TensorFlow Text.
+They use core operations only, so a program that loads the model does not need TensorFlow Text.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Tensor: TypeAlias = Any
 
 
 def _cut_words(texts: Tensor) -> Tensor:
-    # The split without a separator would cut at ASCII's white space alone, a part of Unicode's.
+    # Without a separator, `split` splits at ASCII white space only, so replace the rest first.
     return tf.strings.split(tf.strings.regex_replace(texts, f"[{WHITE_SPACE}]+", " "))
 
 
@@ -28,10 +28,10 @@ _CUTTERS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class GraphTokenizer(tf.Module):  # type: ignore[misc]
-    """A tokenizer's twin in the graph: for every text the same tokens and ids.
+    """A tokenizer in a graph, with the same tokens and ids for every text.
 
     Args:
-        tokenizer: The tokenizer to mirror, a `CharacterTokenizer` or a `WordTokenizer`.
+        tokenizer: The tokenizer in Python, a `CharacterTokenizer` or a `WordTokenizer`.
 
     Raises:
         ValueError: If the tokenizer is of another kind.
@@ -49,7 +49,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
     kinds: ClassVar[tuple[str, ...]] = tuple(_CUTTERS)
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        """Makes the table of the vocabulary, a resource that a saved model holds."""
+        """Make the table of the vocabulary, a resource that a saved model contains."""
         super().__init__(name=f"{tokenizer.name}_tokenizer")
         if tokenizer.name not in self.kinds:
             raise ValueError(
@@ -60,8 +60,8 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         self._normalizer = tokenizer.normalizer
         self._separator = tokenizer.separator
         self._tokens = tokenizer.vocabulary.tokens
-        # Without the special tokens: where a text holds the word "<s>", it is an unknown one. In
-        # their place stands "", which no text is split into: TensorFlow refuses an empty table.
+        # Leave out the special tokens, so that the word "<s>" in a text is unknown. Add "", which
+        # is never a token of a text, because TensorFlow rejects an empty table.
         keys = ["", *self._tokens[len(SPECIAL_TOKENS) :]]
         values = [UNKNOWN_ID, *range(len(SPECIAL_TOKENS), len(self._tokens))]
         self._ids = tf.lookup.StaticHashTable(
@@ -70,34 +70,34 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         )
 
     def encode(self, texts: Tensor) -> Tensor:
-        """Returns the ids of texts.
+        """Return the ids of texts.
 
         Args:
             texts: UTF-8 strings [B].
 
         Returns:
-            Ids int32 [B, S], each row closed by that of `</s>` and padded with 0.
+            Ids int32 [B, S], each row ending with that of `</s>` and padded with 0.
         """
         return self._padded_ids(self._normalize(texts))
 
     def tokens(self, texts: Tensor) -> Tensor:
-        """Returns what `encode` gives ids to, unknown tokens as they stand in the text.
+        """Return the tokens that `encode` maps to ids; unknown tokens keep their text.
 
         Args:
             texts: UTF-8 strings [B].
 
         Returns:
-            Strings [B, S], each row closed by `</s>` and padded with "".
+            Strings [B, S], each row ending with `</s>` and padded with "".
         """
         return self._padded_tokens(self._normalize(texts))
 
     def encode_with_tokens(self, texts: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns what `encode` and `tokens` do, of texts that are normalized once."""
+        """Return the results of `encode` and `tokens`, and normalize the texts only once."""
         normalized = self._normalize(texts)
         return self._padded_ids(normalized), self._padded_tokens(normalized)
 
     def detokenize(self, ids: Tensor) -> Tensor:
-        """Returns the texts of the ids before each row's first `</s>`; unknown ones read `<unk>`.
+        """Return the texts of the ids before each row's first `</s>`; unknown ids become `<unk>`.
 
         Args:
             ids: int32 [B, T].
@@ -108,10 +108,10 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return self.join(ids, self.id_to_token(ids))
 
     def join(self, ids: Tensor, tokens: Tensor) -> Tensor:
-        """Returns the texts of tokens, some of which may be others than those of the ids.
+        """Join tokens to texts; a token may differ from that of its id.
 
         Args:
-            ids: int32 [B, T]; they say which tokens are read, as in `detokenize`.
+            ids: int32 [B, T]. They determine which tokens are joined, as in `detokenize`.
             tokens: UTF-8 strings [B, T].
 
         Returns:
@@ -122,7 +122,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return normalize(self._join(tf.ragged.boolean_mask(tokens, kept)), "nfc")
 
     def id_to_token(self, ids: Tensor) -> Tensor:
-        """Returns the token of each id, "" for padding.
+        """Return the token of each id, "" for padding.
 
         Args:
             ids: int32 of any shape.
@@ -142,18 +142,18 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return apply_normalizer(self._normalizer, texts)
 
     def _encode(self, texts: Tensor) -> Tensor:
-        """Ids of normalized texts [B], ragged, without `</s>`."""
+        """Return the ids of normalized texts [B], ragged, without `</s>`."""
         return self._ids.lookup(self._cut(texts))
 
     def _cut(self, texts: Tensor) -> Tensor:
-        """Tokens of normalized texts [B], ragged, without `</s>`."""
+        """Return the tokens of normalized texts [B], ragged, without `</s>`."""
         return _CUTTERS[self._kind](texts)
 
     def _join(self, tokens: Tensor) -> Tensor:
-        """Texts [B] of ragged tokens."""
+        """Return the texts [B] of ragged tokens."""
         return tf.strings.reduce_join(tokens, axis=1, separator=self._separator)
 
 
 def _close(rows: Tensor, end: int | str) -> Tensor:
-    """Appends `end` to each ragged row."""
+    """Append `end` to each ragged row."""
     return tf.concat([rows, tf.fill([rows.nrows(), 1], end)], axis=1)

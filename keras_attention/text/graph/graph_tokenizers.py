@@ -1,4 +1,4 @@
-"""Makes the twin of any tokenizer in the graph."""
+"""The function that makes the graph version of any tokenizer."""
 
 from keras_attention.text.graph.graph_subword import GraphSubwordTokenizer
 from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
@@ -7,10 +7,10 @@ from keras_attention.text.tokenizer import Tokenizer
 
 
 def make_graph_tokenizer(tokenizer: Tokenizer) -> GraphTokenizer:
-    """Returns a tokenizer's twin in the graph.
+    """Make the graph version of a tokenizer.
 
     Raises:
-        ValueError: If the tokenizer is of a kind that has none.
+        ValueError: If this kind of tokenizer has no graph version.
     """
     if isinstance(tokenizer, SubwordTokenizer):
         return GraphSubwordTokenizer(tokenizer)

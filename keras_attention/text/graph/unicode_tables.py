@@ -1,6 +1,6 @@
-"""Unicode's data as sorted arrays, for normalization in a TensorFlow graph.
+"""Unicode data as sorted arrays, for normalization in a TensorFlow graph.
 
-The data are those of one version of Unicode, see `unicode_version`; a saved graph keeps them.
+The data are of one version of Unicode (see `unicode_version`), and a saved graph contains them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ L_COUNT, V_COUNT, T_COUNT, S_COUNT = 19, 21, 28, 19 * 21 * 28
 
 
 class Expansions(NamedTuple):
-    """What some code points become, one or more others each."""
+    """A table from code points to the one or more code points that replace each of them."""
 
     keys: Ints  # [N], sorted
-    ends: Ints  # [N + 1]: the n-th becomes points[ends[n] : ends[n + 1]]
+    ends: Ints  # [N + 1]: points[ends[n] : ends[n + 1]] replace the n-th key
     points: Ints
 
 
 class Compositions(NamedTuple):
-    """Which code points join, and to what."""
+    """The pairs of code points that compose, and their composites."""
 
-    joining_keys: Ints  # code points that may move or join to what stands before them
+    joining_keys: Ints  # code points that may be reordered or compose with one before them
     joining_classes: Ints  # their combining classes, 0 for starters
     pair_keys: Ints  # first * CODE_POINTS + second
     composites: Ints
@@ -46,26 +46,26 @@ class Compositions(NamedTuple):
 
 @cache
 def decompositions(form: str) -> Expansions:
-    """Full decompositions for a form: compatible ones for "nfkc", canonical ones for the others."""
-    apart = "nfkd" if form == "nfkc" else "nfd"
-    full = ((point, normalize(chr(point), apart)) for point in _steps())
+    """Return full decompositions: compatibility ones for "nfkc", canonical ones for other forms."""
+    decomposed = "nfkd" if form == "nfkc" else "nfd"
+    full = ((point, normalize(chr(point), decomposed)) for point in _steps())
     return _expansions({point: text for point, text in full if text != chr(point)})
 
 
 @cache
 def lower_case() -> Expansions:
-    """What `lower_points` does."""
+    """Return the lower case of code points, as `lower_points` defines it."""
     lower = ((point, lower_points(chr(point))) for point in MAPPED_POINTS)
     return _expansions({point: text for point, text in lower if text != chr(point)})
 
 
 @cache
 def compositions() -> Compositions:
-    """Canonical compositions, which "nfc" and "nfkc" share."""
+    """Return the canonical compositions, which "nfc" and "nfkc" share."""
     pairs = {
         int(first, 16) * CODE_POINTS + int(second, 16): point
         for point, step in _steps().items()
-        # The others never come out of NFC: singletons and composition exclusions.
+        # Leave out singletons and composition exclusions, which NFC never produces.
         if not step.startswith("<") and normalize(chr(point), "nfc") == chr(point)
         for first, second in [step.split()]
     }
@@ -82,7 +82,7 @@ def compositions() -> Compositions:
 
 @cache
 def inert(form: str) -> str:
-    """A regular expression of texts that a form leaves as they are."""
+    """Return a regular expression for texts that a normal form never changes."""
     changed = [point for point in _steps() if normalize(chr(point), form) != chr(point)]
     if form == "nfd":
         return f"{none_of({*changed, *_marks(), *range(S_BASE, S_BASE + S_COUNT)})}*"
@@ -91,12 +91,12 @@ def inert(form: str) -> str:
 
 @cache
 def inert_to_lower_case() -> str:
-    """A regular expression of texts that hold nothing to lower-case."""
+    """Return a regular expression for texts without characters to lower-case."""
     return f"{none_of(map(int, lower_case().keys))}*"
 
 
 def none_of(points: Iterable[int]) -> str:
-    """A regular expression of one code point of a text, no surrogate therefore, but these."""
+    """Return a regular expression for one code point other than these and the surrogates."""
     numbered = enumerate(sorted({*points, *_SURROGATES}))
     runs = [[point for _, point in run] for _, run in groupby(numbered, lambda at: at[1] - at[0])]
     return "[^" + "".join(rf"\x{{{run[0]:X}}}-\x{{{run[-1]:X}}}" for run in runs) + "]"
@@ -104,7 +104,7 @@ def none_of(points: Iterable[int]) -> str:
 
 @cache
 def _steps() -> dict[int, str]:
-    """Unicode's own decompositions, Hangul apart: one step each, compatible ones with a tag."""
+    """Return Unicode's one-step decompositions without Hangul; compatibility ones have a tag."""
     found = ((point, unicodedata.decomposition(chr(point))) for point in MAPPED_POINTS)
     return {point: step for point, step in found if step}
 

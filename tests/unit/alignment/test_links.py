@@ -19,7 +19,7 @@ from keras_attention.errors import InputError
 WEIGHTS = np.array(
     [
         [0.6, 0.3, 0.1],
-        [0.2, 0.3, 0.5],  # looks at </s> most
+        [0.2, 0.3, 0.5],  # attends to </s> most
         [0.4, 0.4, 0.2],
         [0.0, 0.0, 0.0],
         [0.9, 0.0, 0.1],  # </s>
@@ -38,7 +38,7 @@ def test_a_target_token_is_linked_with_the_largest_weight():
     assert hard_links(np.zeros((3, 4))) == links("")
 
 
-def test_or_with_every_weight_of_at_least_a_threshold():
+def test_with_a_threshold_a_target_token_is_linked_with_every_weight_that_reaches_it():
     assert hard_links(WEIGHTS, 0.3) == links("0-0 1-0 1-1 0-2 1-2")
     assert hard_links(WEIGHTS, 0.41) == links("0-0")
     assert hard_links(WEIGHTS, threshold=0.41, ended=False) == links("0-0 0-4")
@@ -46,7 +46,7 @@ def test_or_with_every_weight_of_at_least_a_threshold():
 
 
 @pytest.mark.parametrize("threshold", [0, -0.1, 1.01, float("nan")])
-def test_thresholds_out_of_range(threshold):
+def test_a_threshold_out_of_range_is_rejected(threshold):
     with pytest.raises(InputError, match="`threshold` must be over 0 and at most 1. Received: "):
         hard_links(WEIGHTS, threshold)
     with pytest.raises(InputError, match="--threshold must be"):
@@ -55,7 +55,12 @@ def test_thresholds_out_of_range(threshold):
     check_threshold(1)
 
 
-def test_lines_are_in_the_order_of_the_target_and_read_back():
+def test_links_are_written_in_the_order_of_the_target():
+    sure, possible = links("2-0 0-2 1-1"), links("3-1 0-3")
+    assert format_links(sure, possible) == "2-0 1-1 3p1 0-2 0p3"
+
+
+def test_a_line_that_was_written_can_be_parsed():
     gold = parse_links(" 10-2 3?0\t0p0 3-1 ")
     assert gold.sure == {(10, 2), (3, 1)}
     assert gold.possible == {(10, 2), (3, 1), (3, 0), (0, 0)}
@@ -68,12 +73,12 @@ def test_lines_are_in_the_order_of_the_target_and_read_back():
 @pytest.mark.parametrize(
     "text", ["1", "1-", "1--2", "a-1", "1-2,3-4", "1x2", "²-1", "1-" + "9" * 9999]
 )
-def test_a_link_of_another_form(text):
+def test_a_malformed_link_is_rejected(text):
     with pytest.raises(ValueError, match="expected links such as 0-2"):
         parse_links(f"0-0 {text}")
 
 
-def test_files_are_read_with_their_empty_lines(tmp_path):
+def test_an_empty_line_of_a_file_is_a_pair_without_links(tmp_path):
     path = tmp_path / "gold.txt"
     path.write_bytes(b"0-0 1p1\r\n\n2-1")
     read = read_links(path)
@@ -86,8 +91,8 @@ def test_files_are_read_with_their_empty_lines(tmp_path):
         read_links(tmp_path / "none.txt")
 
 
-def test_what_is_sure_must_be_possible():
-    with pytest.raises(ValueError, match=r"every sure link. Received: \(0, 0\) not"):
+def test_a_sure_link_must_be_possible():
+    with pytest.raises(ValueError, match=r"every sure link. Received: the sure link \(0, 0\),"):
         GoldAlignment(frozenset({(0, 0)}), frozenset())
 
 
@@ -123,19 +128,22 @@ def test_quality_is_that_of_och_and_ney_over_all_pairs():
         ("", "", 1, 1, 0),
     ],
 )
-def test_quality_where_nothing_is_found_or_sure(found, gold, precision, recall, error):
+def test_quality_without_found_or_sure_links(found, gold, precision, recall, error):
     quality = measure_alignments([links(found)], [parse_links(gold)])
     assert (quality.precision, quality.recall, quality.error) == (precision, recall, error)
 
 
-def test_quality_of_no_pairs_and_of_pairs_that_do_not_match():
-    nothing = measure_alignments([], [])
-    assert (nothing.pairs, nothing.precision, nothing.recall, nothing.error) == (0, 1, 1, 0)
+def test_quality_without_pairs():
+    quality = measure_alignments([], [])
+    assert (quality.pairs, quality.precision, quality.recall, quality.error) == (0, 1, 1, 0)
+
+
+def test_found_and_gold_links_must_have_the_same_number_of_pairs():
     with pytest.raises(ValueError, match="shorter"):
         measure_alignments([links("0-0")], [])
 
 
-def test_words_are_linked_where_any_of_their_tokens_are():
+def test_words_are_linked_if_any_of_their_tokens_are():
     source, target = [0, 0, None, 1], [0, 1, None, 1]
     assert link_words(links("0-0 1-0 3-3 1-1"), source, target) == links("0-0 1-1 0-1")
     assert link_words(links("2-0 0-2 2-2"), source, target) == links("")

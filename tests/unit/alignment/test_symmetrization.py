@@ -38,13 +38,13 @@ def by_the_moses_manual(e2f, f2e, english, foreign):
     return alignment
 
 
-def turned(links):
+def swapped(links):
     return frozenset((second, first) for first, second in links)
 
 
-def test_grow_diag_final_and_is_that_of_moses():
+def test_grow_diag_final_and_equals_moses():
     rng = random.Random(7)
-    grown = apart = 0
+    grown = smaller = 0
     for _ in range(400):
         sources, targets = rng.randint(1, 7), rng.randint(1, 7)
         forward = {(rng.randrange(sources), t) for t in range(targets) if rng.random() < 0.9}
@@ -52,17 +52,18 @@ def test_grow_diag_final_and_is_that_of_moses():
         reverse |= {link for link in forward if rng.random() < 0.3}
         sides = frozenset(forward), frozenset(reverse)
         found = symmetrize(*sides)
-        assert found == turned(by_the_moses_manual(*map(turned, sides), targets, sources))
+        assert found == swapped(by_the_moses_manual(*map(swapped, sides), targets, sources))
         assert sides[0] & sides[1] <= found <= sides[0] | sides[1]
         grown += bool(found - (sides[0] & sides[1]))
-        apart += found != sides[0] | sides[1]
-    assert grown > 100 and apart > 100
+        smaller += found != sides[0] | sides[1]
+    assert grown > 100 and smaller > 100
 
 
-def test_a_case_worked_by_hand():
-    # Both sides have 0-0. 1-1 touches it, both of its tokens are new; 1-2 and 2-1 touch 1-1, and
-    # target 2 and source 2 are new. 3-3 and 4-3 touch none of these. At last comes 4-3, which is
-    # the forward side's; 3-3 then has a linked target, and 5-5 is new on both sides.
+def test_an_example_worked_out_by_hand():
+    # Both sides have 0-0. 1-1 is next to it, and both of its tokens are new. 1-2 and 2-1 are next
+    # to 1-1, and target 2 and source 2 are new. 3-3 and 4-3 are next to none of these. The final
+    # step adds 4-3 first, because it is a forward link. Then 3-3 is left out, because its target is
+    # linked, and 5-5 is added, because both of its tokens are new.
     found = symmetrize(links("0-0 1-1 1-2 4-3"), links("0-0 2-1 3-3 5-5"))
     assert found == links("0-0 1-1 2-1 1-2 4-3 5-5")
 
@@ -73,7 +74,7 @@ def test_a_neighbour_with_both_tokens_linked_is_left_out():
     assert symmetrize(both, both | links("1-0")) == both
 
 
-def test_intersection_and_union():
+def test_intersection_and_union_are_those_of_sets():
     one, other = links("0-0 1-1"), links("1-1 2-2")
     assert symmetrize(one, other, "intersection") == links("1-1")
     assert symmetrize(one, other, "union") == links("0-0 1-1 2-2")
@@ -82,6 +83,6 @@ def test_intersection_and_union():
         assert symmetrize(links(""), links(""), method) == links("")
 
 
-def test_no_such_method():
+def test_an_unknown_method_is_rejected():
     with pytest.raises(InputError, match="one of intersection, union, grow-.* Received: 'grow'"):
         symmetrize(links(""), links(""), "grow")

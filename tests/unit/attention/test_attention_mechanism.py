@@ -1,4 +1,4 @@
-"""What every mechanism owes through its base class, and the base class itself."""
+"""Properties that all mechanisms share, and the base class itself."""
 
 import keras
 import numpy as np
@@ -56,19 +56,19 @@ def assert_sums_to_one(name, alignment, rtol):
 
 
 class NegativeDistance(AttentionMechanism):
-    """A score that the library does not have: minus the squared distance."""
+    """A score that the library does not have: the negative squared distance."""
 
     def _score(self, query, keys):
         difference = ops.expand_dims(query, 2) - ops.expand_dims(keys, 1)
         return -ops.sum(ops.square(difference), axis=-1)
 
 
-def test_a_new_score_is_one_method():
+def test_a_new_score_needs_only_one_method():
     expected = attend(lambda q, k, s: -((q - k) ** 2).sum(), QUERY, MEMORY, MASK)
     assert_close(NegativeDistance()(QUERY, MEMORY, memory_mask=MASK), expected)
 
 
-def test_a_mechanism_without_a_score_says_what_is_missing():
+def test_a_mechanism_without_a_score_raises_an_error_that_names_the_method():
     class Nothing(AttentionMechanism):
         pass
 
@@ -78,7 +78,7 @@ def test_a_mechanism_without_a_score_says_what_is_missing():
 
 
 @every_mechanism
-def test_all_steps_at_once_equal_one_step_after_the_other(name):
+def test_all_steps_at_once_equal_single_steps(name):
     layer = built(name)
     contexts, alignments = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK))
     assert contexts.shape == (2, 3, layer.context_width(4)) and alignments.shape == (2, 3, 5)
@@ -91,7 +91,7 @@ def test_all_steps_at_once_equal_one_step_after_the_other(name):
 
 
 @few_mechanisms_on_jax
-def test_the_last_state_is_that_of_the_last_step(name):
+def test_all_steps_at_once_return_the_state_of_the_last_step(name):
     layer = built(name)
     *_, whole = layer(QUERY, MEMORY, memory_mask=MASK, return_state=True)
     *_, first = layer(QUERY[:, :2], MEMORY, memory_mask=MASK, return_state=True)
@@ -102,7 +102,7 @@ def test_the_last_state_is_that_of_the_last_step(name):
 
 
 @few_mechanisms_on_jax
-def test_a_state_has_its_rows_and_stays_float32(name):
+def test_a_state_has_one_row_per_query_and_stays_float32(name):
     layer = built(name, dtype="mixed_bfloat16")
     first = layer.initial_state(MEMORY, MASK)
     *_, last = layer(QUERY[:, 0], MEMORY, memory_mask=MASK, state=first, return_state=True)
@@ -114,19 +114,19 @@ def test_a_state_has_its_rows_and_stays_float32(name):
 @few_mechanisms_on_jax
 def test_hypotheses_of_a_source_share_its_memory(name):
     layer = built(name)
-    queries = normal(6, 4, seed=4)  # of three hypotheses of each of two sources
+    queries = normal(6, 4, seed=4)  # three hypotheses for each of two sources
     shared = layer(queries, MEMORY, memory_mask=MASK)
     memory, mask = (np.repeat(x, 3, axis=0) for x in (MEMORY, MASK))
     assert_close(shared, layer(queries, memory, memory_mask=mask))
 
 
-@tensorflow_only("its graphs alone leave the number of rows open")
+@tensorflow_only("only its graphs have an unknown number of rows")
 @pytest.mark.parametrize("name", ["dot", "coverage", "local-m"])
-def test_a_graph_of_unknown_rows_takes_hypotheses_without_a_state(name):
+def test_a_graph_of_unknown_batch_size_accepts_hypotheses_without_a_state(name):
     import tensorflow as tf
 
     layer = built(name)
-    queries = normal(4, 4, seed=4)  # of two hypotheses of each of two sources
+    queries = normal(4, 4, seed=4)  # two hypotheses for each of two sources
     run = tf.function(
         lambda query, memory: layer(query, memory),
         input_signature=[tf.TensorSpec([None, 4]), tf.TensorSpec([None, None, 4])],
@@ -136,7 +136,7 @@ def test_a_graph_of_unknown_rows_takes_hypotheses_without_a_state(name):
 
 
 @few_mechanisms_on_jax
-def test_hypotheses_keep_a_state_each(name):
+def test_each_hypothesis_has_its_own_state(name):
     layer = built(name)
     queries = normal(2, 6, 4, seed=4)
     memory, mask = (np.repeat(x, 3, axis=0) for x in (MEMORY, MASK))
@@ -148,7 +148,7 @@ def test_hypotheses_keep_a_state_each(name):
 
 
 @few_mechanisms_on_jax
-def test_keys_projected_once_give_the_same(name):
+def test_keys_that_were_projected_before_give_the_same_result(name):
     layer = built(name)
     keys = layer.project(MEMORY)
     expected = layer(QUERY, MEMORY, memory_mask=MASK)
@@ -156,15 +156,17 @@ def test_keys_projected_once_give_the_same(name):
 
 
 @pytest.mark.parametrize("name", ["bahdanau", "general", "concat"])
-def test_keys_before_weights_are_refused(name):
+def test_project_before_build_is_rejected(name):
     layer = MECHANISMS[name]()
-    message = rf"`project` needs the weights of '{layer.name}': call the layer .* or `build"
+    message = (
+        rf"`project` requires the weights of '{layer.name}'\. Call the layer .* or call `build"
+    )
     with pytest.raises(ValueError, match=message):
         layer.project(MEMORY)
 
 
 @pytest.mark.parametrize("name", sorted(MECHANISMS.keys() - VALUED))
-def test_passed_keys_are_what_queries_are_compared_with(name):
+def test_queries_are_compared_with_the_keys_that_are_passed(name):
     layer = built(name)
     others = normal(*MEMORY.shape, seed=7)
     _, expected = layer(QUERY, others)
@@ -174,7 +176,7 @@ def test_passed_keys_are_what_queries_are_compared_with(name):
 
 
 @few_mechanisms_on_jax
-def test_alignments_are_weights(name):
+def test_alignments_are_not_negative_and_sum_to_at_most_one(name):
     _, alignment = to_numpy(built(name)(QUERY, MEMORY, memory_mask=MASK))
     assert (alignment >= 0).all()
     assert_sums_to_one(name, alignment, rtol=1e-6)
@@ -192,7 +194,7 @@ def test_more_padding_changes_nothing(name):
     assert_close(padded_alignment, np.pad(alignment, ((0, 0), (0, 0), (0, 2))))
 
 
-# Two that score by location in another mechanism's window or heads.
+# Two mechanisms that use the location score within a window or a chunk.
 AROUND_LOCATION = {
     "local-m of location": lambda: LocalAttention(MECHANISMS["location"](), 2),
     "chunkwise of location": lambda: ChunkwiseAttention(MECHANISMS["location"](), 3),
@@ -204,7 +206,7 @@ AROUND_LOCATION = {
 
 @pytest.mark.parametrize("training", [False, True])
 @cases("name", [*MECHANISMS, *AROUND_LOCATION], on_jax=["monotonic", "local-m of location"])
-def test_padding_in_front_gives_what_padding_behind_gives(name, training):
+def test_padding_before_or_after_the_tokens_gives_the_same_result(name, training):
     layer = {**MECHANISMS, **AROUND_LOCATION}[name]()
     layer.noise = 0  # noise differs from call to call
     layer.build(QUERY.shape, MEMORY.shape)
@@ -227,7 +229,7 @@ def test_padding_in_front_gives_what_padding_behind_gives(name, training):
     ["float32", "mixed_float16", "mixed_bfloat16", "float16"],
     on_jax=["mixed_bfloat16", "float16"],
 )
-def test_a_row_of_padding_alone_gets_zero_weights(name, policy):
+def test_a_row_that_is_all_padding_gets_zero_weights(name, policy):
     layer = built(name, dtype=policy)
     mask = np.array([[False] * 5, [True] * 5])
     attend = evaluated(lambda query, memory: layer(query, memory, memory_mask=mask), layer)
@@ -238,12 +240,12 @@ def test_a_row_of_padding_alone_gets_zero_weights(name, policy):
 
 
 @every_mechanism
-def test_a_row_of_padding_alone_has_zero_gradients(name):
+def test_a_row_that_is_all_padding_has_zero_gradients(name):
     layer = built(name)
     mask = np.array([[False] * 5, [True] * 5])
 
     def loss(query, memory):
-        # In training, where no mechanism is hard.
+        # In training no mechanism makes hard decisions, which have no gradient.
         context, alignment = layer(query, memory, memory_mask=mask, training=True)
         return ops.sum(ops.square(context)) + ops.sum(ops.square(alignment))
 
@@ -256,7 +258,7 @@ def test_a_row_of_padding_alone_has_zero_gradients(name):
 
 
 @few_mechanisms_on_jax
-def test_mask_comes_from_keras_in_a_functional_model(name, tmp_path):
+def test_a_functional_model_takes_the_mask_from_keras(name, tmp_path):
     ids = np.array([[4, 7, 2, 0, 0], [5, 3, 6, 8, 2]])
     source = keras.Input((None,), dtype="int32")
     query = keras.Input((None, 4))
@@ -273,7 +275,7 @@ def test_mask_comes_from_keras_in_a_functional_model(name, tmp_path):
 
 
 @few_mechanisms_on_jax
-def test_a_functional_model_hands_the_state_on(name, tmp_path):
+def test_a_functional_model_passes_the_state_to_the_next_call(name, tmp_path):
     query, memory = keras.Input((4,)), keras.Input((5, 4))
     attention = MECHANISMS[name]()
     *_, state = attention(query, memory, return_state=True)
@@ -293,7 +295,7 @@ def test_a_functional_model_hands_the_state_on(name, tmp_path):
 
 
 @few_mechanisms_on_jax
-def test_matrices_and_biases_start_and_are_regularized_as_they_are_told_to(name):
+def test_initializers_and_regularizers_apply_to_matrices_and_biases(name):
     given = {
         "kernel_initializer": keras.initializers.Constant(0.5),
         "bias_initializer": "ones",
@@ -303,7 +305,7 @@ def test_matrices_and_biases_start_and_are_regularized_as_they_are_told_to(name)
     layer = MECHANISMS[name](**given)
     layer = type(layer).from_config(layer.get_config())
     layer.build(QUERY.shape, MEMORY.shape)
-    # The learnt factors `g` and `r` are neither, and Keras regularizes its own `Conv1D`.
+    # The learnt scalars `g` and `r` are neither, and Keras regularizes its own `Conv1D`.
     weights = {w.path: to_numpy(w.value) for w in layer.trainable_weights if w.shape != ()}
     weights = {path: value for path, value in weights.items() if "convolution" not in path}
     biases = [value for path, value in weights.items() if path.endswith(("/bias", "/b"))]
@@ -314,7 +316,7 @@ def test_matrices_and_biases_start_and_are_regularized_as_they_are_told_to(name)
     assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_random_initializer_draws_each_matrix_anew():
+def test_a_random_initializer_draws_different_values_for_each_matrix():
     initializer = keras.initializers.RandomNormal()
     layer = MECHANISMS["bahdanau"](kernel_initializer=initializer)
     layer.build(QUERY.shape, MEMORY.shape)
@@ -322,7 +324,7 @@ def test_a_random_initializer_draws_each_matrix_anew():
     assert (query != memory).all()
 
 
-def test_a_given_mask_is_taken_before_kerass():
+def test_an_explicit_mask_overrides_that_of_keras():
     layer = built("general")
     ids = np.array([[4, 7, 2, 0, 0], [5, 3, 6, 8, 2]])
     embedding = keras.layers.Embedding(9, 4, mask_zero=True)
@@ -332,7 +334,7 @@ def test_a_given_mask_is_taken_before_kerass():
     assert_close(alignment, np.tile(np.eye(5, dtype="float32")[0], (2, 3, 1)))
 
 
-def test_context_keeps_the_mask_of_the_query():
+def test_the_context_keeps_the_mask_of_the_query():
     layer = built("dot")
     query = keras.layers.Embedding(9, 4, mask_zero=True)(np.array([[4, 2, 0], [5, 3, 2]]))
     context, alignment = layer(query, MEMORY)
@@ -341,7 +343,7 @@ def test_context_keeps_the_mask_of_the_query():
     assert keras.src.backend.get_keras_mask(alignment) is None
 
 
-def test_nothing_is_kept_between_calls():
+def test_a_layer_keeps_no_state_between_calls():
     layer = built("bahdanau")
     expected = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK))
     before = {name: id(value) for name, value in vars(layer).items()}

@@ -22,7 +22,7 @@ def weights_of(layer):
 
 
 def paper_score(W, U, v, g=None, b=0.0):
-    """`v . tanh(W q + U k)`, or `g v / |v| . tanh(W q + U k + b)`."""
+    """Compute `v . tanh(W q + U k)`, or `g v / |v| . tanh(W q + U k + b)`."""
 
     def score(q, k, s):
         direction = v if g is None else g * v / np.linalg.norm(v)
@@ -60,7 +60,7 @@ def test_gradients_equal_finite_differences_of_the_papers_equation(normalize):
     assert_close(slopes, finite_differences(reference, *points), rtol=1e-3, atol=1e-4)
 
 
-def test_normed_score_starts_at_the_papers_scale():
+def test_a_normalized_score_starts_at_the_papers_scale():
     layer = BahdanauAttention(16, normalize=True)
     layer.build(QUERY.shape, MEMORY.shape)
     g, b = doubles(layer.g, layer.b)
@@ -68,7 +68,7 @@ def test_normed_score_starts_at_the_papers_scale():
     assert not b.any()
 
 
-def test_normed_score_does_not_depend_on_the_length_of_v():
+def test_a_normalized_score_does_not_depend_on_the_length_of_v():
     layer = built(normalize=True)
     expected = layer(QUERY, MEMORY)
     layer.v.assign(layer.v * 5.0)
@@ -76,7 +76,7 @@ def test_normed_score_does_not_depend_on_the_length_of_v():
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-def test_owes_what_every_layer_owes(normalize, tmp_path):
+def test_passes_the_checks_of_every_layer(normalize, tmp_path):
     layer = BahdanauAttention(7, normalize=normalize)
     check_layer(layer, QUERY, MEMORY, MASK, tmp_path=tmp_path)
 

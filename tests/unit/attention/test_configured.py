@@ -16,7 +16,7 @@ class Named(Scaled):
         self.unrelated = 1
 
 
-def test_the_arguments_of_a_layer_and_of_its_bases_rebuild_it():
+def test_a_layer_is_rebuilt_from_its_own_and_its_bases_arguments():
     layer = Named("a", inner=keras.layers.Dense(3), factor=0.5, name="outer", dtype="float16")
     with keras.saving.CustomObjectScope({"Named": Named}):
         config = keras.saving.serialize_keras_object(layer)["config"]

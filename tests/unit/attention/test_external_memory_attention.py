@@ -1,4 +1,4 @@
-"""The Neural Turing Machine's heads against the paper's equations, a slot at a time."""
+"""Compare the heads of the Neural Turing Machine with the paper's equations, slot by slot."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def softplus(x):
 
 
 def addressed(made, slots, before, reach):
-    """Equations 5 to 9, with indices modulo the number of slots."""
+    """Return a head's weights by equations 5 to 9, with indices modulo the number of slots."""
     width, count = slots.shape[1], len(slots)
     key, (beta, gate, gamma) = made[:width], made[width : width + 3]
     shifts = softmax(made[width + 3 :])
@@ -50,7 +50,7 @@ def addressed(made, slots, before, reach):
 
 
 def turing_machine(layer, query, memory):
-    """Contexts, alignments and the last state of one unpadded row."""
+    """Return contexts, alignments and the last state of one row without padding."""
     (P, p), (R, r), (W, w) = (
         doubles(*each.weights)
         for each in (layer.slot_projection, layer.read_head, layer.write_head)
@@ -86,7 +86,7 @@ def test_equals_the_papers_equations_row_by_row(reach):
             assert not found[row][length:].any()
 
 
-def test_what_one_step_writes_the_next_one_reads():
+def test_a_step_reads_what_the_previous_one_wrote():
     layer = built()
     _, _, state = layer(QUERY[:, 0], MEMORY, return_state=True)
     contexts = [
@@ -97,7 +97,7 @@ def test_what_one_step_writes_the_next_one_reads():
 
 
 @pytest.mark.parametrize("lengths", [(5, 3), (1, 2)])
-def test_moving_goes_round_the_real_slots(lengths):
+def test_weights_shift_in_the_circle_of_real_slots(lengths):
     real = (np.arange(5) < np.array(lengths)[:, None]).astype("float32")[:, None]
     weights = np.abs(normal(2, 1, 5, seed=3)) * real
     ahead, back = to_numpy((_one_ahead(weights, real), _one_back(weights, real)))
@@ -107,13 +107,13 @@ def test_moving_goes_round_the_real_slots(lengths):
         assert not ahead[row, 0, length:].any() and not back[row, 0, length:].any()
 
 
-def test_a_head_that_only_moves_reads_slot_after_slot_whatever_the_length():
+def test_a_head_that_only_shifts_reads_the_slots_in_order_at_any_length():
     layer = built()
     for weight in layer.weights:
         weight.assign(np.zeros(weight.shape))
     kernel = normal(6, 3, seed=4)
     layer.slot_projection.kernel.assign(kernel)
-    # No gate to content, no doubt about one slot ahead, nothing erased.
+    # The gate ignores content, the shift is one slot ahead with probability 1, nothing is erased.
     layer.read_head.bias.assign([0, 0, 0, 0, -99, 0, 0, 0, 99])
     layer.write_head.bias.assign([0, 0, 0, 0, -99, 0, 0, 0, 99, -99, -99, -99, 0, 0, 0])
     query = np.zeros((2, 7, 4), "float32")
@@ -124,14 +124,14 @@ def test_a_head_that_only_moves_reads_slot_after_slot_whatever_the_length():
         assert_close(contexts[row], (MEMORY[row] @ kernel)[places], rtol=1e-4, atol=1e-5)
 
 
-def test_keys_before_weights_are_refused():
+def test_project_before_build_is_rejected():
     layer = ExternalMemoryAttention(3)
     for call in (layer.project, layer.initial_state):
-        with pytest.raises(ValueError, match=r"`project` needs the weights of"):
+        with pytest.raises(ValueError, match=r"`project` requires the weights of"):
             call(MEMORY)
 
 
-def test_owes_what_every_layer_owes(tmp_path):
+def test_passes_the_checks_of_every_layer(tmp_path):
     layer = ExternalMemoryAttention(3, reach=2)
     assert layer.context_width(6) == 3
     check_layer(layer, QUERY, MEMORY, MASK, tmp_path=tmp_path)

@@ -1,4 +1,4 @@
-"""The mechanisms that see their own earlier weights: location-aware and coverage."""
+"""Mechanisms whose score uses their own earlier weights: location-aware and coverage."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def weights_of(layer):
 
 
 def convolved(alignment, kernel):
-    """Chorowski et al. 2015, equation 8: features `[S, F]` of an alignment `[S]`, centred."""
+    """Return features `[S, F]` of an alignment `[S]` by Chorowski et al. 2015, equation 8."""
     width = len(kernel)
     before = (width - 1) // 2
     padded = np.pad(alignment, (before, width - 1 - before))
@@ -45,7 +45,7 @@ def convolved(alignment, kernel):
 
 
 def paper(name, weights, query, memory, mask):
-    """Contexts and alignments of Chorowski's equation 9, or See's 10 and 11, step by step."""
+    """Return contexts and alignments by Chorowski's equation 9, or See's equations 10 and 11."""
     W, U, v, F, b, *more = weights
     contexts, alignments = [], []
     for queries, values, real in zip(query, memory, mask, strict=True):
@@ -95,7 +95,7 @@ def test_gradients_equal_finite_differences_of_the_papers_equation(name):
 
 
 @every
-def test_the_state_is_what_was_attended_to(name):
+def test_the_state_is_computed_from_the_earlier_weights(name):
     layer = built(name)
     _, alignment, state = layer(QUERY, MEMORY, memory_mask=MASK, return_state=True)
     if name == "coverage":
@@ -107,19 +107,19 @@ def test_the_state_is_what_was_attended_to(name):
 
 
 @every
-def test_owes_what_every_layer_owes(name, tmp_path):
+def test_passes_the_checks_of_every_layer(name, tmp_path):
     check_layer(MAKE[name](), QUERY, MEMORY, MASK, tmp_path=tmp_path)
 
 
-def test_coverage_adds_up_in_mixed_precision():
+def test_coverage_is_summed_in_float32_under_mixed_precision():
     layer = CoverageAttention(7, dtype="mixed_bfloat16")
     _, _, state = layer(np.zeros((1, 100, 4)), np.zeros((1, 3, 6)), return_state=True)
-    # With the eight bits of a bfloat16 it would add quarters to 16 and more.
+    # With the 8 bits of a bfloat16, sums would be rounded.
     assert_close(state, np.full((1, 3), 100 / 3, "float32"), rtol=5e-3)
 
 
 @pytest.mark.parametrize("kind", [LocationAwareAttention, CoverageAttention])
-def test_the_score_may_be_normed(kind):
+def test_the_score_can_be_normalized(kind):
     layer = kind(7, normalize=True)
     layer.build(QUERY.shape, MEMORY.shape)
     assert layer.history_projection.bias is None
@@ -129,7 +129,7 @@ def test_the_score_may_be_normed(kind):
 
 
 @pytest.mark.parametrize("name", ["filters", "kernel_size"])
-def test_widths_of_the_convolution_are_named(name):
+def test_sizes_of_the_convolution_must_be_positive_integers(name):
     with pytest.raises(ValueError, match=rf"`{name}` must be a positive integer\. .*{name}=0\."):
         LocationAwareAttention(7, **{name: 0})
 
@@ -141,7 +141,7 @@ def test_fertility_must_be_positive(fertility):
         CoverageAttention(7, fertility=fertility)
 
 
-def test_a_subclass_must_remember():
+def test_a_subclass_must_define_how_the_history_is_updated():
     class Forgetful(HistoryAttention):
         pass
 

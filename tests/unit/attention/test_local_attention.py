@@ -23,7 +23,7 @@ def weights_of(layer):
 
 
 def paper(weights, query, memory, mask, window):
-    """Luong et al. 2015, section 3.2: the general score within the window; equations 9 and 10."""
+    """Return contexts and alignments by Luong et al. 2015, section 3.2, with the general score."""
     contexts, alignments = [], []
     for queries, values, real in zip(query, memory, mask, strict=True):
         for t, h in enumerate(queries):
@@ -71,7 +71,7 @@ def test_gradients_equal_finite_differences_of_the_papers_equations(predictive):
     assert_close(slopes, finite_differences(reference, *points), rtol=1e-3, atol=2e-4)
 
 
-def test_a_step_far_behind_the_end_attends_to_nothing():
+def test_a_step_far_beyond_the_end_attends_to_nothing():
     layer = built(False, window=1)
     _, alignment = layer(normal(2, 9, 3), MEMORY, memory_mask=MASK)
     assert np.asarray(alignment).any(-1).tolist() == [
@@ -80,7 +80,7 @@ def test_a_step_far_behind_the_end_attends_to_nothing():
     ]
 
 
-def test_steps_are_counted_over_more_than_256_in_mixed_precision():
+def test_step_numbers_above_256_are_exact_under_mixed_precision():
     layer = LocalAttention(LuongAttention("dot"), 1, dtype="mixed_bfloat16")
     memory = normal(1, 400, 4)
     _, alignment, state = layer(memory[:, :300], memory, return_state=True)
@@ -90,20 +90,20 @@ def test_steps_are_counted_over_more_than_256_in_mixed_precision():
 
 
 @FORMS
-def test_a_content_that_hides_positions_keeps_them_hidden(predictive):
+def test_positions_that_content_masks_stay_masked(predictive):
     layer = built(predictive, 5, LuongAttention("location", max_source_length=2))
     _, alignment = layer(QUERY, MEMORY)
     assert not np.any(alignment[:, :, 2:]) and np.any(alignment[:, :, :2])
 
 
-def test_the_contents_mapping_holds():
+def test_the_mapping_of_content_is_used():
     layer = built(False, 5, LuongAttention(mapping="sparsemax"))
     _, alignment = layer(QUERY, MEMORY)
     assert (np.asarray(alignment)[0, 3] == 0).any()
 
 
 @FORMS
-def test_owes_what_every_layer_owes(predictive, tmp_path):
+def test_passes_the_checks_of_every_layer(predictive, tmp_path):
     layer = LocalAttention(BahdanauAttention(5, normalize=True), 2, predictive=predictive)
     check_layer(layer, QUERY, MEMORY, MASK, tmp_path=tmp_path)
 
@@ -111,8 +111,10 @@ def test_owes_what_every_layer_owes(predictive, tmp_path):
 @pytest.mark.parametrize(
     "content", [CoverageAttention(3), LocalAttention(LuongAttention(), predictive=True)]
 )
-def test_content_must_be_a_score(content):
-    message = rf"`content` must be a mechanism that is a score .*a {type(content).__name__}\."
+def test_content_must_only_define_a_score(content):
+    message = (
+        rf"`content` must be a mechanism that only defines a score, .*a {type(content).__name__}\."
+    )
     with pytest.raises(ValueError, match=message):
         LocalAttention(content)
 

@@ -39,7 +39,7 @@ def weights_of(layer):
 
 
 def paper_score(name, scale, weights):
-    """Luong et al. 2015, equation 8 and, for location, equation 7."""
+    """Return contexts and alignments by Luong et al. 2015, equation 8 or, for location, 7."""
     scores = {
         "dot": lambda h, k, s: h @ k,
         "general": lambda h, k, s: h @ (weights[0].T @ k),
@@ -83,7 +83,7 @@ def test_gradients_equal_finite_differences_of_the_papers_equation(score, scale)
     assert_close(slopes, finite_differences(reference, *points), rtol=1e-3, atol=2e-4)
 
 
-def test_location_gives_nothing_to_what_stands_beyond_its_rows():
+def test_location_gives_zero_weight_to_positions_beyond_its_rows():
     layer = built("location", max_source_length=3)
     query = QUERY["location"]
     context, alignment = layer(query, MEMORY)
@@ -93,7 +93,7 @@ def test_location_gives_nothing_to_what_stands_beyond_its_rows():
     assert_close(alignment, np.pad(near_alignment, ((0, 0), (0, 0), (0, 2))))
 
 
-def test_location_counts_real_tokens_up_to_its_reach():
+def test_location_counts_only_real_tokens():
     layer = built("location", max_source_length=3)
     mask = np.array([[True, True, False, True, True], [False, False, False, True, True]])
     _, alignment = layer(QUERY["location"], MEMORY, memory_mask=mask)
@@ -106,7 +106,7 @@ def test_location_counts_real_tokens_up_to_its_reach():
     assert_close(alignment, expected)
 
 
-def test_concat_is_as_wide_as_the_query_unless_told():
+def test_concat_has_the_width_of_the_query_by_default():
     layer = LuongAttention("concat")
     layer.build((2, 3, 4), (2, 5, 6))
     assert layer.v.kernel.shape == (4, 1)
@@ -120,25 +120,25 @@ def test_scale_starts_at_one():
 
 
 @pytest.mark.parametrize("score", OPTIONS)
-def test_owes_what_every_layer_owes(score, tmp_path):
+def test_passes_the_checks_of_every_layer(score, tmp_path):
     layer = LuongAttention(score, scale=True, **OPTIONS[score])
     check_layer(layer, QUERY[score], MEMORY, MASK, tmp_path=tmp_path)
 
 
-def test_unknown_score_names_the_known_ones():
+def test_the_error_for_an_unknown_score_lists_the_known_ones():
     message = r"`score` must be one of 'dot', 'general', 'concat', 'location'\. Received: score='c"
     with pytest.raises(ValueError, match=message):
         LuongAttention("cosine")
 
 
-def test_dot_needs_one_width():
-    message = r"score='dot' needs query and memory of one width; .*query width 4, memory width 6\."
+def test_dot_requires_equal_widths():
+    message = r"score='dot' requires .* the same width; .*query width 4, memory width 6\."
     with pytest.raises(ValueError, match=message):
         LuongAttention("dot")(normal(2, 4), normal(2, 5, 6))
 
 
-def test_location_needs_max_source_length():
-    message = r"`max_source_length` must be given with score='location', a positive integer"
+def test_location_requires_max_source_length():
+    message = r"score='location' requires `max_source_length`, a positive integer"
     with pytest.raises(ValueError, match=message):
         LuongAttention("location")
 
@@ -154,8 +154,8 @@ def test_max_source_length_must_be_a_positive_integer(length):
     "score, name, owner",
     [("dot", "units", "concat"), ("concat", "max_source_length", "location")],
 )
-def test_an_argument_of_another_score_is_refused(score, name, owner):
-    message = rf"`{name}` belongs to score='{owner}' alone\. Received: {name}=3, score='{score}'\."
+def test_an_argument_of_another_score_is_rejected(score, name, owner):
+    message = rf"`{name}` requires score='{owner}'\. Received: {name}=3, score='{score}'\."
     with pytest.raises(ValueError, match=message):
         LuongAttention(score, **{name: 3})
 

@@ -1,4 +1,4 @@
-"""Monotonic attention and its chunkwise form."""
+"""Monotonic attention and monotonic chunkwise attention."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def weights_of(layer):
 
 
 def expected(stops, previous):
-    """Raffel et al. 2017, equation 8's recurrence, position by position."""
+    """Compute the recurrence of Raffel et al. 2017, equation 8, position by position."""
     alignment, arrives = np.zeros(len(stops)), 0.0
     for s, p in enumerate(stops):
         arrives = (arrives * (1 - stops[s - 1]) if s else 0.0) + previous[s]
@@ -58,7 +58,7 @@ def expected(stops, previous):
 
 
 def first(stops, previous):
-    """The same paper's algorithm 1, in words: from the last stop on, the first that says so."""
+    """Return the first position from the last stop on that stops (algorithm 1 of that paper)."""
     alignment = np.zeros(len(stops))
     for s in range(int(previous.argmax()), len(stops)):
         if previous.any() and stops[s] > 0.5:
@@ -68,14 +68,14 @@ def first(stops, previous):
 
 
 def sparsemax(scores):
-    """Martins and Astudillo 2016, algorithm 1."""
+    """Compute sparsemax by Martins and Astudillo 2016, algorithm 1."""
     z = np.sort(scores)[::-1]
     thresholds = (np.cumsum(z) - 1) / np.arange(1, len(z) + 1)
     return np.maximum(scores - thresholds[z > thresholds][-1], 0)
 
 
 def chunked(alignment, scores, real, width, mapping=softmax):
-    """Chiu and Raffel 2018, equation 22."""
+    """Compute the weights by Chiu and Raffel 2018, equation 22."""
     weights = np.zeros(len(alignment))
     for k, stopped in enumerate(alignment):
         inside = [s for s in range(max(0, k - width + 1), k + 1) if real[s]]
@@ -143,8 +143,8 @@ def test_probabilities_of_0_and_1_are_exact(size):
     assert_close(result, exact, atol=1e-7)
 
 
-@tensorflow_only("its graphs alone leave the length open")
-def test_a_graph_of_any_length_gives_the_same():
+@tensorflow_only("only its graphs have an unknown length")
+def test_a_graph_of_unknown_length_gives_the_same_result():
     import tensorflow as tf
 
     layer = built("chunk of 3")
@@ -164,7 +164,7 @@ def test_a_graph_of_any_length_gives_the_same():
 
 
 @every
-def test_a_hard_step_goes_on_from_where_it_stopped(name):
+def test_inference_continues_from_the_previous_stop(name):
     layer = built(name, scale=3)
     alignment, state = to_numpy(layer(QUERY, MEMORY, memory_mask=MASK, return_state=True)[1:])
     ends = [[row.nonzero()[0].max() for row in rows if row.any()] for rows in alignment]
@@ -172,7 +172,7 @@ def test_a_hard_step_goes_on_from_where_it_stopped(name):
     assert set(np.unique(state)) <= {0.0, 1.0}
 
 
-def test_where_nothing_says_stop_nothing_is_attended_to_ever_after():
+def test_a_step_without_a_stop_and_all_later_ones_have_zero_weights():
     layer = MonotonicAttention(LuongAttention("dot"))
     memory = np.eye(3, dtype="float32")[None] * 2
     query = np.stack([memory[0, 1], -memory[0].sum(0), memory[0, 1]])[None]
@@ -181,7 +181,7 @@ def test_where_nothing_says_stop_nothing_is_attended_to_ever_after():
     assert not context[0, 1:].any()
 
 
-def test_noise_is_of_training_alone_and_differs_from_step_to_step():
+def test_noise_is_added_only_in_training_and_differs_between_steps():
     make = lambda noise, seed: MonotonicAttention(LuongAttention("dot"), noise=noise, seed=seed)  # noqa: E731
     noisy, plain = make(1.0, 3), make(0, None)
     query, memory = np.ones((1, 4, 6), "float32"), MEMORY[:1]
@@ -192,7 +192,7 @@ def test_noise_is_of_training_alone_and_differs_from_step_to_step():
     assert_close(make(1.0, 3)(query, memory, training=True)[1], first)
 
 
-def test_noise_has_the_deviation_asked_for():
+def test_noise_has_the_given_standard_deviation():
     layer = MonotonicAttention(LuongAttention("dot"), noise=2.0, initial_bias=0.5)
     query, memory = np.zeros((1, 1, 4), "float32"), np.zeros((1, 20000, 4), "float32")
     layer.build(query.shape, memory.shape)
@@ -202,7 +202,7 @@ def test_noise_has_the_deviation_asked_for():
     assert energies.std() == pytest.approx(2.0, rel=0.05)
 
 
-def test_a_chunk_may_be_scored_and_mapped_otherwise():
+def test_a_chunk_can_have_another_score_and_mapping():
     within = BahdanauAttention(5, mapping="sparsemax")
     layer = ChunkwiseAttention(LuongAttention(), 4, chunk_content=within, noise=0)
     layer.build(QUERY.shape, MEMORY.shape)
@@ -224,14 +224,14 @@ def test_a_chunk_may_be_scored_and_mapped_otherwise():
     assert (weights[0] == 0).any()
 
 
-def test_the_second_score_has_weights_of_its_own():
+def test_the_second_score_has_its_own_weights():
     layer = built("chunk of 3")
     assert [w.shape for w in layer.weights] == [(), (6, 3), (6, 3)]
     assert layer.content is not layer.chunk_content
 
 
 @pytest.mark.parametrize("kind", [MonotonicAttention, ChunkwiseAttention])
-def test_owes_what_every_layer_owes(kind, tmp_path):
+def test_passes_the_checks_of_every_layer(kind, tmp_path):
     layer = kind(BahdanauAttention(5, normalize=True), seed=1)
     check_layer(layer, QUERY, MEMORY, MASK, tmp_path=tmp_path)
 
@@ -245,10 +245,13 @@ def test_owes_what_every_layer_owes(kind, tmp_path):
             {"content": LuongAttention(mapping="sparsemax")},
             r"`mapping` of the score must be",
         ),
-        ({"content": CoverageAttention(3)}, r"`content` must be a mechanism that is a score"),
-        ({"chunk_content": CoverageAttention(3)}, r"`chunk_content` must be a mechanism that is a"),
+        ({"content": CoverageAttention(3)}, r"`content` must be a mechanism that only defines"),
+        (
+            {"chunk_content": CoverageAttention(3)},
+            r"`chunk_content` must be a mechanism that only defines",
+        ),
     ],
 )
-def test_bad_arguments_are_named(options, message):
+def test_errors_name_the_invalid_argument(options, message):
     with pytest.raises(ValueError, match=message):
         ChunkwiseAttention(**{"content": LuongAttention(), **options})

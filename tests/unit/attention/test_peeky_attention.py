@@ -14,7 +14,7 @@ def attend(query, memory, mask):
     return to_numpy(call(query, memory, mask))
 
 
-def test_every_step_sees_both_ends_and_nothing_is_aligned():
+def test_every_step_gets_both_ends_and_the_alignment_is_zero():
     context, alignment = attend(QUERY, MEMORY, MASK)
     for row, last in enumerate((4, 2)):
         both = np.concatenate([MEMORY[row, 0], MEMORY[row, last]])
@@ -23,7 +23,7 @@ def test_every_step_sees_both_ends_and_nothing_is_aligned():
 
 
 @pytest.mark.parametrize("mask", [None, np.ones((2, 5), bool)])
-def test_without_padding_the_last_is_the_last(mask):
+def test_without_padding_the_last_end_is_the_last_token(mask):
     context, _ = to_numpy(PeekyAttention()(QUERY[:, 0], MEMORY, memory_mask=mask))
     assert_close(context, np.concatenate([MEMORY[:, 0], MEMORY[:, -1]], -1))
 
@@ -33,7 +33,7 @@ def test_a_source_of_one_token_is_both_ends():
     assert_close(context[0], np.tile(np.concatenate([MEMORY[0, 0]] * 2), (3, 1)))
 
 
-def test_a_row_of_padding_alone_is_zero():
+def test_a_row_that_is_all_padding_gets_a_zero_context():
     context, _ = attend(QUERY, MEMORY, np.array([[False] * 5, [True] * 5]))
     assert not context[0].any() and context[1].any()
 
@@ -45,7 +45,7 @@ def test_hypotheses_of_a_source_share_its_memory():
     assert alignment.shape == (6, 5)
 
 
-def test_the_fixed_vector_enters_lstm_and_output_and_learns():
+def test_the_fixed_vector_enters_lstm_and_output_and_the_model_learns():
     cell = AttentionCell(4, PeekyAttention(), placement="before", deep_output=True)
     cell.build((None, 3), MEMORY.shape)
     assert cell.lstms[0].cell.kernel.shape[0] == 3 + 12
@@ -59,5 +59,5 @@ def test_the_fixed_vector_enters_lstm_and_output_and_learns():
     assert slopes[-1][0, [0, 4]].all() and not slopes[-1][0, 1:4].any()
 
 
-def test_owes_what_every_layer_owes(tmp_path):
+def test_passes_the_checks_of_every_layer(tmp_path):
     check_layer(PeekyAttention(), QUERY, MEMORY, MASK, tmp_path=tmp_path)

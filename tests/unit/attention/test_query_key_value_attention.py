@@ -1,4 +1,4 @@
-"""Queries, keys and values, in heads; and where Keras's own attention is the same."""
+"""Multi-head attention with any score, also compared with Keras's own attention layers."""
 
 import keras
 import numpy as np
@@ -40,7 +40,7 @@ def weights_of(layer):
 
 
 def paper(layer, weights, query, memory, mask):
-    """Vaswani et al. 2017, section 3.2.2, a head, a query and a position at a time."""
+    """Compute Vaswani et al. 2017, section 3.2.2, one head, query and position at a time."""
     count = len(layer.content.weights)
     own, content = weights[: len(weights) - count], weights[len(weights) - count :]
     step = 2 if layer.use_bias else 1
@@ -71,9 +71,9 @@ def paper(layer, weights, query, memory, mask):
 
 
 def order(content):
-    """Places of `v`, `W` and `U` among Bahdanau's weights."""
-    wanted = content.v, content.query_projection.kernel, content.key_projection.kernel
-    return [next(i for i, x in enumerate(content.weights) if x is w) for w in wanted]
+    """Return the indices of `v`, `W` and `U` in the list of Bahdanau's weights."""
+    weights = content.v, content.query_projection.kernel, content.key_projection.kernel
+    return [next(i for i, x in enumerate(content.weights) if x is w) for w in weights]
 
 
 @every
@@ -107,7 +107,7 @@ def test_gradients_equal_finite_differences_of_the_papers_equations(name):
 
 
 @pytest.mark.parametrize("use_bias", [False, True])
-def test_heads_equal_kerass_multi_head_attention(use_bias):
+def test_heads_equal_keras_multi_head_attention(use_bias):
     layer = built(
         QueryKeyValueAttention(3, heads=2, value_units=5, output_units=4, use_bias=use_bias)
     )
@@ -127,7 +127,7 @@ def test_heads_equal_kerass_multi_head_attention(use_bias):
 
 
 @pytest.mark.parametrize("scaled", [False, True])
-def test_dot_equals_kerass_attention(scaled):
+def test_dot_equals_keras_attention(scaled):
     query, value, key = (normal(2, steps, 4, seed=steps) for steps in (3, 5, 5))
     key = key[::-1].copy()
     layer = LuongAttention("dot", scale=scaled)
@@ -141,7 +141,7 @@ def test_dot_equals_kerass_attention(scaled):
     assert_close(layer(query, value, memory_mask=MASK, keys=key), tuple(expected))
 
 
-def test_concat_equals_kerass_attention():
+def test_concat_equals_keras_attention():
     query, value = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
     layer = LuongAttention("concat")
     layer.build(query.shape, value.shape)
@@ -153,7 +153,7 @@ def test_concat_equals_kerass_attention():
     assert_close(layer(query, value, memory_mask=MASK), tuple(expected))
 
 
-def test_bahdanau_equals_kerass_additive_attention():
+def test_bahdanau_equals_keras_additive_attention():
     query, value = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
     scale = normal(4, seed=3)
     layer = BahdanauAttention(4)
@@ -168,13 +168,13 @@ def test_bahdanau_equals_kerass_additive_attention():
     assert_close(layer(query, value, memory_mask=MASK), tuple(expected))
 
 
-def test_scaled_dot_product_is_the_dot_product_over_the_root_of_the_width():
+def test_scaled_dot_product_divides_by_the_square_root_of_the_width():
     query, memory = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
     expected = LuongAttention("dot")(query / 2, memory, memory_mask=MASK)
     assert_close(ScaledDotProductAttention()(query, memory, memory_mask=MASK), expected)
 
 
-def test_the_contents_mapping_and_reach_hold_in_every_head():
+def test_every_head_uses_the_mapping_and_the_mask_of_content():
     content = LuongAttention("location", max_source_length=2, mapping="sparsemax")
     layer = built(QueryKeyValueAttention(3, heads=2, content=content))
     _, alignment = layer(QUERY, MEMORY, memory_mask=MASK)
@@ -184,23 +184,23 @@ def test_the_contents_mapping_and_reach_hold_in_every_head():
 
 @pytest.mark.parametrize(
     "options",
-    # Of a dot product a bias of the keys is of no effect, and has no gradient.
+    # With a dot product, a bias of the keys has no effect on the weights, and so no gradient.
     [{"use_bias": False}, {"heads": 2, "output_units": 5, "content": BahdanauAttention(4)}],
 )
-def test_owes_what_every_layer_owes(options, tmp_path):
+def test_passes_the_checks_of_every_layer(options, tmp_path):
     check_layer(QueryKeyValueAttention(3, **options), QUERY, MEMORY, MASK, tmp_path=tmp_path)
 
 
-def test_scaled_dot_product_owes_what_every_layer_owes(tmp_path):
+def test_scaled_dot_product_passes_the_checks_of_every_layer(tmp_path):
     check_layer(ScaledDotProductAttention(), MEMORY, MEMORY, MASK, tmp_path=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["key_units", "heads", "value_units", "output_units"])
-def test_widths_are_named(name):
+def test_widths_must_be_positive_integers(name):
     with pytest.raises(ValueError, match=rf"`{name}` must be a positive integer\. .*{name}=-1\."):
         QueryKeyValueAttention(**{"key_units": 3, name: -1})
 
 
-def test_content_must_be_a_score():
-    with pytest.raises(ValueError, match=r"`content` must be a mechanism that is a score"):
+def test_content_must_only_define_a_score():
+    with pytest.raises(ValueError, match=r"`content` must be a mechanism that only defines"):
         QueryKeyValueAttention(3, content=CoverageAttention(3))

@@ -12,7 +12,7 @@ from keras_attention.cli.lines import (
 from keras_attention.errors import InputError
 
 
-def test_full_batches_are_numbered_on(tmp_path):
+def test_line_numbers_continue_across_batches(tmp_path):
     batches = list(available_batches((str(n) for n in range(10)), 4))
     assert [line for batch in batches for line in batch.lines] == [str(n) for n in range(10)]
     assert [number for batch in batches for number in batch.numbers] == list(range(10))
@@ -20,7 +20,7 @@ def test_full_batches_are_numbered_on(tmp_path):
     assert list(available_batches([], 4)) == []
 
 
-def test_a_lone_line_is_not_kept_waiting():
+def test_a_single_line_does_not_wait_for_others():
     more = threading.Event()
 
     def lines():
@@ -35,7 +35,7 @@ def test_a_lone_line_is_not_kept_waiting():
     assert next(batches, None) is None
 
 
-def test_lines_that_are_ready_go_together():
+def test_lines_that_are_ready_form_one_batch():
     read = threading.Event()
 
     def lines():
@@ -48,7 +48,7 @@ def test_lines_that_are_ready_go_together():
     assert [*first.lines, *(line for batch in batches for line in batch.lines)] == ["a", "b", "c"]
 
 
-def test_an_error_comes_after_the_lines_before_it():
+def test_an_error_is_raised_after_the_lines_before_it():
     def lines():
         yield "good"
         raise InputError("line 2 is bad")
@@ -67,7 +67,7 @@ def test_standard_input_is_read_as_utf8(monkeypatch, tmp_path):
         assert list(open_lines("-")) == ["한", "", "😀"]
 
 
-def test_standard_input_of_other_bytes(monkeypatch, tmp_path):
+def test_standard_input_must_be_utf8(monkeypatch, tmp_path):
     (tmp_path / "typed").write_bytes(b"a\n\xff\n")
     with open(tmp_path / "typed") as file:
         monkeypatch.setattr("sys.stdin", file)
@@ -77,9 +77,9 @@ def test_standard_input_of_other_bytes(monkeypatch, tmp_path):
             next(lines)
 
 
-def test_closed_standard_input(monkeypatch):
+def test_closed_standard_input_is_an_input_error(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(InputError, match="standard input is closed; name a file"):
+    with pytest.raises(InputError, match="standard input is closed; give a FILE"):
         open_lines("-")
 
 
@@ -94,7 +94,7 @@ def test_an_argument_must_be_utf8():
         checked_text(os.fsdecode(b"\xff"))
 
 
-def test_a_line_of_other_bytes_does_not_end_a_file(tmp_path):
+def test_a_line_that_is_not_utf8_does_not_end_the_file(tmp_path):
     path = os.fspath(tmp_path / "lines.txt")
     (tmp_path / "lines.txt").write_bytes("\ufeffa\r\n".encode() + b"\xff\nb\n\xe9")
     first, second, third, fourth = open_lines_or_errors(path)

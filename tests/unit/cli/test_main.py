@@ -28,7 +28,7 @@ def ran(act, **streams):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize("act", ["print('x')", "print('x', flush=True)", "print('x' * 100_000)"])
-def test_output_that_cannot_be_written_is_one_sentence(act):
+def test_unwritable_output_is_a_one_line_error(act):
     with open("/dev/full", "wb") as full:
         assert ran(act, stdout=full) == (
             2,
@@ -37,7 +37,7 @@ def test_output_that_cannot_be_written_is_one_sentence(act):
         )
 
 
-def test_a_full_disk_names_its_file_whoever_found_it():
+def test_an_error_on_a_full_disk_names_the_file():
     act = "raise OSError(28, 'No space left on device', 'metrics.csv')"
     code, message = ran(act)
     assert code == 2 and message.startswith("error: metrics.csv: ") and message.count("\n") == 1
@@ -51,7 +51,7 @@ def test_other_errors_keep_their_traceback():
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_streams_may_be_closed(tmp_path, closed):
-    """Files that are opened then must not take the place of the standard streams."""
+    """Files that are opened later must not get the descriptors of the standard streams."""
     act = "file = open('new', 'w'); print('lost'); print('lost', file=sys.stderr); file.close()"
     (tmp_path / "program.py").write_text(PROGRAM.format(act))
     done = subprocess.run(
@@ -61,11 +61,11 @@ def test_streams_may_be_closed(tmp_path, closed):
     assert (tmp_path / "new").read_text() == ""
 
 
-def test_a_stop_before_any_work_is_quiet():
+def test_an_interrupt_before_any_work_prints_nothing():
     assert ran("raise KeyboardInterrupt") == (130, "")
 
 
-def test_streams_without_a_file_are_left_alone(monkeypatch):
+def test_streams_without_a_file_are_not_changed(monkeypatch):
     from keras_attention.cli.main import _drop_output
 
     monkeypatch.setattr(sys, "stdout", io.StringIO())

@@ -1,4 +1,4 @@
-"""What runtimes print when they start is hidden; what they print afterwards is shown."""
+"""Messages of runtimes are hidden at their start, and shown afterwards."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def run(program, **environment):
 
 @pytest.fixture
 def stubs(tmp_path):
-    """The path of modules that print as TensorFlow and the TFLite runtime do."""
+    """Return a path with modules that print like TensorFlow and the TFLite runtime."""
     for name in ("tensorflow.py", "ai_edge_litert/interpreter.py", "ai_edge_litert/__init__.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("" if "__init__" in name else STUB)
@@ -40,7 +40,7 @@ def stubs(tmp_path):
 
 
 @pytest.mark.parametrize("module", ["tensorflow", "ai_edge_litert.interpreter"])
-def test_only_the_start_is_hidden(stubs, module):
+def test_only_messages_at_the_start_are_hidden(stubs, module):
     program = f"import {module}; os.write(2, b'native later\\n')"
     expected = "warning: of Python\nnative later\n"
     assert run(program, PYTHONPATH=stubs) == (0, expected)

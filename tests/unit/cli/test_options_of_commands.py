@@ -1,4 +1,4 @@
-"""Options of search on the command line, as the fields of the library say."""
+"""The search options of the command line follow the fields of `SearchOptions`."""
 
 import inspect
 
@@ -20,7 +20,7 @@ from keras_attention.errors import InputError, OptionError
 
 @pytest.fixture
 def call():
-    """Call a command of these options, and return its outcome and what it was given."""
+    """Run a command with these options, and return its outcome and its arguments."""
 
     def run(*arguments, owner=SearchOptions):
         found = []
@@ -43,26 +43,26 @@ def test_every_field_is_an_option_of_the_commands_that_search():
     assert {known.key for known in SearchOptions.settings()} & evaluated.keys() == stored
 
 
-def test_only_what_is_given_is_passed_on(call):
+def test_only_given_options_are_passed_on(call):
     _, found = call("--length-penalty", "0", "--beam", "2", "--sample", "--name", "x")
     assert found == [("x", {"length_penalty": 0.0, "beam_width": 2, "sample": True})]
     assert call()[1] == [("", {})]
 
 
 @pytest.mark.parametrize("arguments", [("--beam", "0"), ("--length-penalty", "8.5")])
-def test_a_value_out_of_its_range_is_refused(call, arguments):
+def test_a_value_out_of_range_is_rejected(call, arguments):
     outcome, found = call(*arguments)
     assert isinstance(outcome.exception, OptionError) and not found
 
 
-def test_help_gives_the_range_and_the_default(call):
+def test_help_shows_range_and_default(call):
     shown = " ".join(call("--help")[0].output.replace("│", " ").split())
     assert "N [1<=N<=10000]" in shown and "X [0<X<=1]" in shown
     assert "[default: the" in shown
     assert "[default: 1.0]" in shown
 
 
-def test_messages_name_options_as_they_are_typed():
+def test_messages_use_the_names_of_the_command_line():
     error = OptionError("groups", "must divide {beam_width}", groups=3, beam_width=4)
     assert in_options(error) == "--groups must divide --beam. Received: --groups 3, --beam 4."
     assert in_options(InputError("`groups` of something else")) == "`groups` of something else"

@@ -9,27 +9,27 @@ from keras_attention.export.verify import Agreement
 from keras_attention.training.evaluation.evaluate import Evaluation
 
 
-def test_evaluation(capsys):
+def test_an_evaluation_is_printed_with_shares_and_wrong_outputs(capsys):
     outcomes = ("a", "x", "x"), ("b", "[red]", "y"), ("c", "z", "w")
     print_evaluation(Evaluation(outcomes), {"a"}, 1)
     assert capsys.readouterr().out.splitlines() == [
         "exact match  33.33%  of 3 pairs",
-        "             0.00%  of the 2 whose source does not stand in the training pairs too",
+        "             0.00%  of the 2 pairs whose source is not in the training pairs",
         "wrong        'b' gave 'y', expected '[red]'",
     ]
     print_evaluation(Evaluation(outcomes), {"other"}, 0)
     assert capsys.readouterr().out == "exact match  33.33%  of 3 pairs\n"
 
 
-def test_sources_that_are_all_in_the_training_pairs_have_no_share_of_their_own(capsys):
+def test_no_second_share_is_printed_if_all_sources_are_in_the_training_pairs(capsys):
     print_evaluation(Evaluation((("a", "x", "x"),)), {"a"}, 0)
     assert capsys.readouterr().out.splitlines() == [
         "exact match  100.00%  of 1 pairs",
-        "             the source of each of them is in the training pairs too",
+        "             the training pairs contain the source of each of these pairs",
     ]
 
 
-def test_agreements(capsys):
+def test_agreements_are_printed_as_a_table(capsys):
     good = Agreement("1", 20, 1.0, 2e-6)
     assert print_agreements([good]) is True
     table = capsys.readouterr().out

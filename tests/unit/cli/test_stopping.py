@@ -15,14 +15,14 @@ SIGNALS = {signal.SIGINT: "", signal.SIGTERM: " by SIGTERM"}
 
 @pytest.fixture(autouse=True)
 def heard(monkeypatch):
-    """Hear Ctrl-C, which a suite that runs in the background may ignore."""
+    """Do not ignore Ctrl-C, as tests that run in the background may do."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_is_a_keyboard_interrupt_with_its_own_code(number, capsys):
+def test_a_signal_raises_keyboard_interrupt_and_sets_the_exit_code(number, capsys):
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), stop_on_signals():
         with advise_on_stop("Goes on."), advise_on_stop("Never.", lambda: False):
@@ -33,13 +33,13 @@ def test_a_signal_is_a_keyboard_interrupt_with_its_own_code(number, capsys):
     assert signal.getsignal(number) == before
 
 
-def test_a_signal_that_is_ignored_stays_ignored():
+def test_an_ignored_signal_stays_ignored():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with stop_on_signals():
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_signal_is_not_lost_where_python_drops_exceptions():
+def test_a_signal_is_not_lost_if_python_ignores_the_exception():
     class Dying:
         def __del__(self):
             os.kill(os.getpid(), signal.SIGTERM)
@@ -54,7 +54,7 @@ def test_a_signal_is_not_lost_where_python_drops_exceptions():
         time.sleep(5)
 
 
-def test_a_stop_while_a_module_is_imported_is_one_line(tmp_path):
+def test_an_interrupt_during_an_import_prints_one_line(tmp_path):
     (tmp_path / "slow.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(30)\n")
     program = (
         "import signal\nfrom keras_attention.cli.stopping import stop_on_signals\n"

@@ -27,13 +27,13 @@ def chosen(group, **environment):
         ("nonsense\n", None),
     ],
 )
-def test_the_quota_of_version_2(tmp_path, content, expected):
+def test_the_quota_of_control_groups_version_2_is_read(tmp_path, content, expected):
     (tmp_path / "cpu.max").write_text(content)
     assert chosen(tmp_path) == (dict.fromkeys(NAMES, expected) if expected else {})
 
 
 @pytest.mark.parametrize("quota, expected", [("300000\n", "3"), ("-1\n", None)])
-def test_the_quota_of_version_1(tmp_path, quota, expected):
+def test_the_quota_of_control_groups_version_1_is_read(tmp_path, quota, expected):
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
@@ -44,7 +44,7 @@ def test_without_control_groups_nothing_is_set(tmp_path):
     assert chosen(tmp_path / "missing") == {}
 
 
-def test_what_was_set_stays(tmp_path):
+def test_variables_that_are_set_keep_their_values(tmp_path):
     (tmp_path / "cpu.max").write_text("200000 100000")
     found = chosen(tmp_path, TF_NUM_INTRAOP_THREADS="5")
     assert found == {"TF_NUM_INTRAOP_THREADS": "5", "TF_NUM_INTEROP_THREADS": "2"}

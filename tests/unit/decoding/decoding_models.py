@@ -1,4 +1,4 @@
-"""Tiny models for the tests of search, and all that they can say."""
+"""Tiny models for the tests of search, and functions that list their possible outputs."""
 
 import functools
 import itertools
@@ -18,7 +18,7 @@ SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 VOCABULARY = 6
 MAX_LENGTH = 4
 SPECIAL = {"end": END_ID, "forbidden": (PAD_ID, START_ID)}
-# What can stand before the end token.
+# The tokens that may precede the end token.
 WORDS = tuple(sorted(set(range(VOCABULARY)) - {PAD_ID, START_ID, END_ID}))
 
 SETTINGS = {
@@ -32,8 +32,8 @@ SETTINGS = {
 
 
 @functools.cache
-def model_of(name, **options):
-    """One model for each of the decoders; tests give it the weights of a seed."""
+def build_model(name, **options):
+    """Return the model of a decoder, built once; `seeded` sets its weights."""
     settings = {**SETTINGS[name], **options}
     attention = settings.pop("attention")
     mechanism = MECHANISMS[attention]() if attention else None
@@ -43,18 +43,18 @@ def model_of(name, **options):
 
 
 def seeded(name, seed, scale=1.5, **options):
-    """Weights so large that hypotheses and alignments are far apart."""
-    return randomize(model_of(name, **options), seed=seed, scale=scale)
+    """Return a model with random weights, large enough to tell hypotheses and alignments apart."""
+    return randomize(build_model(name, **options), seed=seed, scale=scale)
 
 
 @functools.cache
 def searcher(function, model, **options):
-    """`function(model, source, **options)`, compiled once for all seeds where that is faster."""
+    """Return `function(model, source, **options)`, compiled once for all seeds if faster."""
     return evaluated(lambda source: function(model, source, **options), model)
 
 
 def found(function, model, source, **options):
-    """The hypotheses of `function` as arrays."""
+    """Return the hypotheses of `function` as arrays."""
     return to_numpy(searcher(function, model, **options)(source))
 
 
@@ -64,7 +64,7 @@ def _teacher_forced(model):
 
 
 def teacher_forced(model, source, targets):
-    """Log-probabilities `[N, T, V]` and alignment of whole targets for one source `[S]`."""
+    """Return log-probabilities `[N, T, V]` and alignments of targets for one source `[S]`."""
     targets = np.asarray(targets, "int32")
     target_in = np.concatenate([np.full_like(targets[:, :1], START_ID), targets[:, :-1]], 1)
     sources = np.repeat(source[None], len(targets), axis=0)
@@ -72,8 +72,11 @@ def teacher_forced(model, source, targets):
     return log_softmax(logits), alignment
 
 
-def log_probs_of(model, source):
-    """`prefix -> [V]` for every prefix of fewer than `MAX_LENGTH` words, by teacher forcing."""
+def log_probs_by_prefix(model, source):
+    """Return a function from prefixes of fewer than `MAX_LENGTH` words to log-probabilities `[V]`.
+
+    It uses teacher forcing.
+    """
     targets = list(itertools.product(WORDS, repeat=MAX_LENGTH))
     log_probs, _ = teacher_forced(model, source, targets)
     table = {
@@ -85,13 +88,13 @@ def log_probs_of(model, source):
 
 
 def unpadded(tokens):
-    """A hypothesis' tokens `[T]` without what follows the end token."""
+    """Return the tokens of a hypothesis `[T]` up to the end token."""
     end = np.flatnonzero(tokens == END_ID)
     return tuple(int(token) for token in tokens[: end[0] + 1 if len(end) else None])
 
 
 def possible(hypotheses, row):
-    """`(tokens, score)` of one source, best first, without fillers."""
+    """Return `(tokens, score)` of one source's possible hypotheses, best first."""
     tokens, scores, _ = hypotheses
     return [
         (unpadded(ids), score)
@@ -129,13 +132,13 @@ PROBABILITIES = [
 
 
 def mask_of_rows(memory, tokens):
-    """The memory's mask for every hypothesis; those of one source share it."""
+    """Return the memory's mask for every hypothesis, repeated for those of one source."""
     per_source = ops.shape(tokens)[0] // ops.shape(memory.mask)[0]
     return ops.repeat(memory.mask, per_source, axis=0)
 
 
 class Markov:
-    """A model whose next token depends on the last one alone; counts the steps it takes."""
+    """A model whose next token depends only on the last one; it counts its steps."""
 
     def __init__(self):
         self.logits = np.log(np.array(PROBABILITIES, "float32"))

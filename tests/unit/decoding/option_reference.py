@@ -1,4 +1,4 @@
-"""Every search option in plain Python on one source, and a model that has nothing but tables."""
+"""A reference for every search option in plain Python, and a model that consists of tables."""
 
 import math
 from collections import Counter
@@ -17,7 +17,7 @@ SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 
 
 class TableModel:
-    """Logits and alignments that depend on all tokens so far, and on the row."""
+    """A model whose logits and alignments depend on all tokens so far and on the source."""
 
     def __init__(self, seed, end=0.0, word=0.0):
         self.logits = normal(STATES, VOCABULARY, seed=seed, scale=1.5)
@@ -39,7 +39,7 @@ class TableModel:
         return ops.take(self.logits, state, axis=0), state, weights
 
     def after(self, row, tokens):
-        """Log-probabilities and alignment of the step that follows `tokens`."""
+        """Return the log-probabilities and the alignment of the step after `tokens`."""
         state = SOURCE[row, 0] * 5 + SOURCE[row, 1]
         for token in (START_ID, *tokens):
             state = (state * 11 + token) % STATES
@@ -48,7 +48,7 @@ class TableModel:
 
 
 def candidates(log_probs, tokens, options, prefix=()):
-    """`{token: adjusted log-probability}` of all that may follow `tokens`."""
+    """Return `{token: adjusted log-probability}` of all tokens that may follow `tokens`."""
     t = len(tokens)
     if t < len(prefix) and prefix[t] != PAD_ID:
         return {prefix[t]: log_probs[prefix[t]]}
@@ -65,7 +65,7 @@ def candidates(log_probs, tokens, options, prefix=()):
 
 
 class Beam:
-    """A hypothesis: its tokens, what is reported, what is ranked, what it has attended to."""
+    """A hypothesis: its tokens, score, adjusted score for ranking, and coverage."""
 
     def __init__(self, tokens=(), score=0.0, adjusted=0.0, coverage=0.0):
         self.tokens, self.score, self.adjusted = tokens, score, adjusted
@@ -91,7 +91,7 @@ class Beam:
 
 
 def beam_search(model, row, options, prefix=()):
-    """`[(tokens, score)]` of one row, best first; Vijayakumar et al. 2018, algorithm 1."""
+    """Return `[(tokens, score)]` of one row, best first (Vijayakumar et al. 2018, algorithm 1)."""
     count = options.get("groups", 1)
     size, diversity = options["beam_width"] // count, options.get("group_diversity", 0)
     groups = [[Beam()] for _ in range(count)]
@@ -112,7 +112,7 @@ def beam_search(model, row, options, prefix=()):
 
 
 def distribution(model, row, options, prefix=()):
-    """`{tokens: probability}` of all that sampling may draw."""
+    """Return `{tokens: probability}` of all outputs that sampling may draw."""
     found, live = {}, {(): 1.0}
     for _ in range(STEPS):
         grown = {}

@@ -12,7 +12,7 @@ from decoding_models import (
     beam,
     found,
     greedy,
-    log_probs_of,
+    log_probs_by_prefix,
     possible,
     seeded,
     teacher_forced,
@@ -25,18 +25,20 @@ from keras_attention.decoding.hypotheses import IMPOSSIBLE, map_tensors
 from keras_attention.decoding.sampling import sample_search
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
-# Ended after one to four tokens, or cut: 1 + 3 + 9 + 27 + 81.
+# All hypotheses: those that end after one to four tokens, and those cut off, 1 + 3 + 9 + 27 + 81.
 EVERY = 121
 
 
 @cases("seed", [0, 1, 2], on_jax=[1])
 @pytest.mark.parametrize("name, penalty", [("before", 0.0), ("before", 3.0), ("coverage", 0.6)])
 def test_a_wide_beam_equals_brute_force(name, seed, penalty):
-    """No hypothesis is left out, so that the n-best list is that of all sequences."""
+    """The beam holds all hypotheses, so the n-best list is that of all sequences."""
     model = seeded(name, seed)
     hypotheses = found(beam, model, SOURCE, beam_width=EVERY + 4, length_penalty=penalty)
     for row, source in enumerate(SOURCE):
-        everything = reference.all_hypotheses(log_probs_of(model, source), MAX_LENGTH, **SPECIAL)
+        everything = reference.all_hypotheses(
+            log_probs_by_prefix(model, source), MAX_LENGTH, **SPECIAL
+        )
         assert len(everything) == EVERY
         best = max(everything, key=lambda hypothesis: reference.ranking(hypothesis, penalty))
         actual = possible(hypotheses, row)
@@ -67,7 +69,7 @@ def test_a_narrow_beam_equals_the_algorithm(name, width, penalty):
         model = seeded(name, seed)
         hypotheses = found(beam, model, SOURCE, beam_width=width, length_penalty=penalty)
         for row, source in enumerate(SOURCE):
-            log_probs = log_probs_of(model, source)
+            log_probs = log_probs_by_prefix(model, source)
             expected = reference.beam_search(log_probs, width, penalty, MAX_LENGTH, **SPECIAL)
             actual = possible(hypotheses, row)
             assert [tokens for tokens, _ in actual] == [tokens for tokens, _ in expected]
@@ -75,8 +77,8 @@ def test_a_narrow_beam_equals_the_algorithm(name, width, penalty):
             assert [score for _, score in actual] == pytest.approx(scores, abs=2e-4)
 
 
-def test_the_seeds_tell_search_and_penalty_apart():
-    """What the tests above stand on: beams beat greedy search, and the penalty changes ranks."""
+def test_the_seeds_distinguish_searches_and_penalties():
+    """The tests above rely on this: beams find more than greedy search, and penalties matter."""
     wide, penalised, narrow = [], [], []
     for seed in range(4):
         model = seeded("before", seed)
@@ -89,8 +91,8 @@ def test_the_seeds_tell_search_and_penalty_apart():
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("seed", [1, 3])
-def test_alignments_of_every_hypothesis_are_those_of_its_tokens(name, seed):
-    """Beams change places at every step: what was kept in the wrong place would show here."""
+def test_alignments_of_every_hypothesis_belong_to_its_tokens(name, seed):
+    """Beams are reordered at every step, so this fails if their alignments are not."""
     model = seeded(name, seed)
     tokens, scores, alignments = found(beam, model, SOURCE, beam_width=5)
     assert (scores > IMPOSSIBLE / 2).all()
@@ -103,8 +105,8 @@ def test_alignments_of_every_hypothesis_are_those_of_its_tokens(name, seed):
         assert np.abs(alignments[:, 1:] - alignments[:, :1]).max() > 0.1
 
 
-def test_states_left_in_place_would_show(monkeypatch):
-    """What the test above stands on: beams do change places, and it would see it."""
+def test_states_that_do_not_follow_beams_are_detected(monkeypatch):
+    """The test above relies on this: beams are reordered, and the test notices."""
     model = seeded("before", 1)
     monkeypatch.setattr(
         module,
@@ -118,7 +120,7 @@ def test_states_left_in_place_would_show(monkeypatch):
 
 
 @pytest.mark.parametrize("name, penalty", [("before", 3.0), ("feeding", 0.0)])
-def test_rows_do_not_depend_on_their_neighbours(name, penalty):
+def test_rows_do_not_depend_on_the_rest_of_the_batch(name, penalty):
     model = seeded(name, 2)
     options = {"beam_width": 3, "length_penalty": penalty}
     tokens, scores, alignments = found(beam, model, SOURCE, **options)
@@ -130,7 +132,7 @@ def test_rows_do_not_depend_on_their_neighbours(name, penalty):
         np.testing.assert_allclose(alone.alignments[0], alignments[row][..., :length], atol=1e-5)
 
 
-def test_options_may_be_numbers_of_numpy():
+def test_options_may_be_numpy_numbers():
     model = seeded("before", 1)
     plain = found(beam, model, SOURCE, beam_width=2, length_penalty=0.5)
     other = found(beam, model, SOURCE, beam_width=np.int64(2), length_penalty=np.float64(0.5))
@@ -140,10 +142,10 @@ def test_options_may_be_numbers_of_numpy():
 WIDTHS, PENALTIES = [2, 5, 1], [0.0, 3.0, 0.6]
 
 
-@tensorflow_only("its graphs alone learn the widest beam as they run")
+@tensorflow_only("only TensorFlow graphs accept the beam width as a tensor")
 @pytest.mark.parametrize("rows", [3, None])
 def test_each_source_has_its_own_width_and_penalty(rows):
-    """As in a graph that serves merged requests, with sources dropped and without."""
+    """This is how a graph serves merged requests, with and without dropping sources."""
     import tensorflow as tf
 
     model = seeded("before", 2)
@@ -179,7 +181,7 @@ def test_a_beam_of_one_equals_greedy(name):
         np.testing.assert_allclose(one.alignments, greedily.alignments, atol=1e-6)
 
 
-def test_hypotheses_are_closed_and_padded():
+def test_hypotheses_end_with_the_end_token_and_padding():
     tokens, _, _ = found(beam, seeded("before", 1), SOURCE, beam_width=5)
     assert not (tokens == START_ID).any()
     lengths = [len(unpadded(ids)) for ids in tokens.reshape(-1, MAX_LENGTH)]
@@ -188,7 +190,7 @@ def test_hypotheses_are_closed_and_padded():
         assert (ids[:length] != PAD_ID).all() and not ids[length:].any()
 
 
-def test_finds_what_greedy_search_misses():
+def test_beam_search_finds_what_greedy_search_misses():
     tokens, scores, _ = to_numpy(beam(Markov(), SOURCE, 2, max_length=5))
     assert tokens[0].tolist() == [[5, END_ID, 0, 0, 0], [4, 5, END_ID, 0, 0]]
     np.testing.assert_allclose(scores[0], np.log([0.3 * 0.95, 0.5 * 0.4 * 0.95]), rtol=1e-5)
@@ -198,12 +200,12 @@ def test_a_length_penalty_prefers_the_longer_output():
     search = Markov(), SOURCE, 2
     tokens, scores, _ = to_numpy(beam(*search, length_penalty=4.0, max_length=5))
     assert tokens[0, 0].tolist() == [4, 5, END_ID, 0, 0]
-    # The score stays the log-probability: the penalty ranks and no more.
+    # The penalty changes the rank only; the score is still the log-probability.
     assert scores[0, 0] == pytest.approx(np.log(0.5 * 0.4 * 0.95), rel=1e-5)
 
 
-@tensorflow_only("JAX traces a loop's body once, however often it runs")
-def test_stops_once_every_hypothesis_has_ended():
+@tensorflow_only("JAX traces the body of a loop only once")
+def test_search_stops_when_every_hypothesis_has_ended():
     model = Markov()
     tokens, _, _ = to_numpy(beam(model, SOURCE, 2, max_length=50))
     assert tokens.shape == (3, 2, 50)
@@ -211,7 +213,7 @@ def test_stops_once_every_hypothesis_has_ended():
 
 
 @pytest.mark.parametrize("number", [0, -1])
-def test_no_hypotheses_are_refused(number):
+def test_a_number_of_hypotheses_below_one_is_refused(number):
     memory = SimpleNamespace(mask=np.ones((1, 2)))
     with pytest.raises(ValueError, match=f"`beam_width` must be a positive .*={number}"):
         module.beam_search(None, None, memory, beam_width=number, max_length=3)

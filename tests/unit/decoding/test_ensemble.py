@@ -9,7 +9,7 @@ from decoding_models import (
     SPECIAL,
     beam,
     greedy,
-    log_probs_of,
+    log_probs_by_prefix,
     possible,
     seeded,
 )
@@ -22,13 +22,13 @@ from keras_attention.special_tokens import START_ID
 
 @pytest.fixture(scope="module")
 def members():
-    """Models of other shapes, one of them without attention."""
+    """Return models of different shapes, one of them without attention."""
     return [seeded("before", 0), seeded("feeding", 1), seeded("none", 2)]
 
 
 def averaged(members, source):
-    """`prefix -> [V]`: the logarithm of the members' mean probability."""
-    tables = [log_probs_of(model, source) for model in members]
+    """Return a function from prefixes to the log `[V]` of the members' mean probability."""
+    tables = [log_probs_by_prefix(model, source) for model in members]
     return lambda prefix: np.log(np.mean([np.exp(table(prefix)) for table in tables], axis=0))
 
 
@@ -71,7 +71,7 @@ def test_a_wide_beam_equals_brute_force(members, penalty):
         assert dict(actual) == pytest.approx(dict(everything), abs=2e-4)
 
 
-def test_greedy_search_takes_the_likeliest_of_the_mean(members):
+def test_greedy_search_chooses_the_most_likely_token_of_the_mean(members):
     hypotheses = to_numpy(greedy(Ensemble(members), SOURCE))
     for row, source in enumerate(SOURCE):
         ((tokens, score),) = possible(hypotheses, row)
@@ -84,7 +84,7 @@ def test_greedy_search_takes_the_likeliest_of_the_mean(members):
         assert score == pytest.approx(total, abs=1e-4)
 
 
-def test_members_that_do_not_fit_are_refused(members):
+def test_members_with_different_vocabularies_are_refused(members):
     other = Seq2Seq(7, 9, units=4, embedding=3)
     with pytest.raises(ValueError, match=r"same numbers .* Received: \(7, 6\), \(7, 9\)\."):
         Ensemble([members[0], other])

@@ -9,7 +9,7 @@ from decoding_models import (
     Markov,
     found,
     greedy,
-    log_probs_of,
+    log_probs_by_prefix,
     possible,
     seeded,
     teacher_forced,
@@ -23,25 +23,25 @@ every_model = pytest.mark.parametrize("name", SETTINGS)
 
 @every_model
 @cases("seed", [0, 1, 2], on_jax=[1])
-def test_equals_an_argmax_after_another(name, seed):
+def test_greedy_search_equals_an_argmax_at_each_step(name, seed):
     model = seeded(name, seed)
     hypotheses = found(greedy, model, SOURCE)
     for row, source in enumerate(SOURCE):
-        expected = reference.greedy(log_probs_of(model, source), MAX_LENGTH, **SPECIAL)
+        expected = reference.greedy(log_probs_by_prefix(model, source), MAX_LENGTH, **SPECIAL)
         ((tokens, score),) = possible(hypotheses, row)
         assert tokens == expected[0]
         assert score == pytest.approx(expected[1], abs=1e-4)
 
 
 def test_seeds_cover_ended_and_cut_hypotheses():
-    """What the test above stands on."""
+    """The test above relies on this."""
     tokens = np.concatenate([found(greedy, seeded("before", seed), SOURCE)[0] for seed in range(3)])
     ended = (tokens == END_ID).any(-1)
     assert ended.any() and not ended.all()
 
 
 @every_model
-def test_alignments_are_those_of_the_tokens(name):
+def test_alignments_belong_to_the_tokens(name):
     model = seeded(name, 1)
     tokens, _, alignments = found(greedy, model, SOURCE)
     for row, source in enumerate(SOURCE):
@@ -52,7 +52,7 @@ def test_alignments_are_those_of_the_tokens(name):
     assert alignments.any() == (name != "none")
 
 
-def test_rows_do_not_depend_on_their_neighbours():
+def test_rows_do_not_depend_on_the_rest_of_the_batch():
     model = seeded("before", 1)
     tokens, scores, alignments = found(greedy, model, SOURCE)
     for row, source in enumerate(SOURCE[:2]):
@@ -64,7 +64,7 @@ def test_rows_do_not_depend_on_their_neighbours():
         assert not alignments[row][..., length:].any()
 
 
-def test_padding_and_start_are_never_said():
+def test_padding_and_start_are_never_generated():
     model = seeded("after", 0)
     bias = to_numpy(model.output_projection.bias.value)
     bias[[PAD_ID, START_ID]] = 50
@@ -82,15 +82,15 @@ def test_scores_are_sums_of_natural_logarithms():
     np.testing.assert_allclose(scores, np.log(0.5 * 0.4 * 0.95), rtol=1e-5)
 
 
-def test_the_limit_cuts_a_hypothesis_off():
+def test_max_length_cuts_a_hypothesis_off():
     tokens, scores, alignments = to_numpy(greedy(Markov(), SOURCE, max_length=2))
     assert tokens.tolist() == [[[4, 5]]] * 3
     np.testing.assert_allclose(scores, np.log(0.5 * 0.4), rtol=1e-5)
     assert alignments.shape == (3, 1, 2, 4)
 
 
-@tensorflow_only("JAX traces a loop's body once, however often it runs")
-def test_stops_once_every_hypothesis_has_ended():
+@tensorflow_only("JAX traces the body of a loop only once")
+def test_search_stops_when_every_hypothesis_has_ended():
     model = Markov()
     tokens, _, _ = to_numpy(greedy(model, SOURCE, max_length=50))
     assert tokens.shape == (3, 1, 50)

@@ -1,4 +1,4 @@
-"""A source that has ended costs nothing more, and changes nothing."""
+"""Sources that have ended are dropped, which does not change the results."""
 
 import numpy as np
 import pytest
@@ -15,9 +15,9 @@ STEPS = 12
 
 
 def count_up(lengths, count_rows):
-    """The steps taken, `live` and `history` for rows that end after `lengths` steps.
+    """Return the number of steps, `live` and `history` of rows that end after `lengths` steps.
 
-    A step writes its number, until a row's length is reached.
+    A step writes its number to all rows that have not reached their length.
     """
     memory = Memory(lengths, lengths, ops.equal(lengths, lengths)[:, None])
 
@@ -37,21 +37,21 @@ def count_up(lengths, count_rows):
 
 
 def expected_rows(lengths):
-    """Rows of every step, where half of them or more are dropped as soon as they have ended."""
-    rows, taken = len(lengths), []
+    """Return the number of rows of every step, if ended rows are dropped when they are half."""
+    rows, counts = len(lengths), []
     for t in range(STEPS):
         left = int((lengths > t).sum())
         if left <= rows // 2:
             rows = left
         if not rows:
             break
-        taken.append(rows)
-    return taken
+        counts.append(rows)
+    return counts
 
 
-@tensorflow_only("its graphs alone leave the batch open")
+@tensorflow_only("only TensorFlow graphs accept any batch size")
 @pytest.mark.parametrize("lengths", [LENGTHS, LENGTHS[:1], LENGTHS[:0], np.full(4, 3, "int32")])
-def test_rows_are_dropped_as_they_end(lengths):
+def test_rows_are_dropped_when_they_have_ended(lengths):
     import tensorflow as tf
 
     rows = tf.Variable(0)
@@ -68,8 +68,8 @@ def test_rows_are_dropped_as_they_end(lengths):
     np.testing.assert_array_equal(history, np.where(numbers < lengths, numbers + 1, 0))
 
 
-def test_of_a_fixed_number_all_rows_stay():
-    """Keras's loops on other backends, TFLite among the runtimes, have one shape for all steps."""
+def test_no_row_is_dropped_if_the_batch_size_is_fixed():
+    """Loops of other backends, and of TFLite, have the same shape in all steps."""
     rows = []
     steps, (so_far, _), _ = to_numpy(count_up(ops.convert_to_tensor(LENGTHS), rows.append))
     assert set(map(int, rows)) == {len(LENGTHS)}
@@ -87,7 +87,7 @@ def sources():
     return ids
 
 
-# Seeds with which outputs end at different steps.
+# With these seeds, outputs end at different steps.
 MODELS = {
     "before": lambda: seeded("before", 1),
     "after": lambda: seeded("after", 1),
@@ -107,7 +107,7 @@ SEARCHES = {
 }
 
 
-@tensorflow_only("its graphs alone leave the batch open")
+@tensorflow_only("only TensorFlow graphs accept any batch size")
 @pytest.mark.parametrize(
     "model, options, prefixed",
     [
@@ -120,7 +120,7 @@ SEARCHES = {
         ("short list", "beam", True),
     ],
 )
-def test_what_is_found_stays_the_same(sources, model, options, prefixed):
+def test_dropping_rows_does_not_change_the_hypotheses(sources, model, options, prefixed):
     import tensorflow as tf
 
     model, options = MODELS[model](), {"max_length": 14, **SEARCHES[options]}
@@ -134,7 +134,7 @@ def test_what_is_found_stays_the_same(sources, model, options, prefixed):
     open_rows = [tf.TensorSpec([None, None], tf.int32)] * len(arguments)
     graph = tf.function(run, input_signature=open_rows, autograph=False)
     dropped = to_numpy(graph(*arguments))
-    whole = to_numpy(run(*arguments))  # outside a graph the number of rows is known
+    whole = to_numpy(run(*arguments))  # eager calls have a fixed batch size
     lengths = (whole.tokens != 0).sum(-1).max(-1)
     assert len(set(lengths)) > 1
     np.testing.assert_array_equal(dropped.tokens, whole.tokens)
@@ -142,9 +142,9 @@ def test_what_is_found_stays_the_same(sources, model, options, prefixed):
     np.testing.assert_allclose(dropped.alignments, whole.alignments, atol=1e-5)
 
 
-@tensorflow_only("its graphs alone leave the batch open")
+@tensorflow_only("only TensorFlow graphs accept any batch size")
 @pytest.mark.parametrize("options", [{}, {"beam_width": 2}])
-def test_a_prefix_may_have_a_known_number_of_rows(sources, options):
+def test_a_prefix_may_have_a_static_number_of_rows(sources, options):
     import tensorflow as tf
 
     model, prefix = MODELS["before"](), np.full((len(sources), 1), 4, "int32")

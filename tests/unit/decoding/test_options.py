@@ -24,13 +24,13 @@ PREFIX = np.array([[4, 3], [5, 0], [0, 0]], "int32")
 
 
 def split(options):
-    """The biases of a `TableModel` among `options`, and the rest, which are of search."""
+    """Split `options` into the biases of a `TableModel` and the options of the search."""
     biases = {name: value for name, value in options.items() if name in ("end", "word")}
     return biases, {name: value for name, value in options.items() if name not in biases}
 
 
 def run(number, prefix=None, source=SOURCE, /, **options):
-    """What search finds with the model of seed `number`."""
+    """Return the hypotheses of the model of seed `number`."""
     biases, options = split(options)
     model = TableModel(number, **biases)
     return to_numpy(search(model, source, max_length=STEPS, prefix=prefix, **options))
@@ -50,8 +50,8 @@ def assert_equals_reference(number, prefix=None, **options):
     return hypotheses
 
 
-def assert_seeds_show(**options):
-    """Search equals the reference, and the options change what at least one seed finds."""
+def assert_option_changes_results(**options):
+    """Check that search equals the reference, and that options change the result of some seed."""
     biases, _ = split(options)
     changed = False
     for number in SEEDS:
@@ -61,7 +61,7 @@ def assert_seeds_show(**options):
     assert changed
 
 
-# What greedy search heeds, with weights that change what it finds.
+# The constraints of every search, with values that change its results.
 CONSTRAINTS = {
     "min_length": {"min_length": 4, "end": 2.0},
     "the longest": {"min_length": STEPS, "end": 2.0},
@@ -76,7 +76,7 @@ BEAMS = {
     "coverage": {"coverage_penalty": 0.8},
     "both penalties": {"coverage_penalty": 0.5, "length_penalty": 1.5},
     "penalised repetition": {"repetition_penalty": 2.0, "length_penalty": 1.0, "end": -1.0},
-    "groups alone": {"beam_width": 4, "groups": 2},
+    "groups": {"beam_width": 4, "groups": 2},
     "diverse pairs": {"beam_width": 4, "groups": 2, "group_diversity": 1.5},
     "diverse singles": {"beam_width": 3, "groups": 3, "group_diversity": 0.7},
     "diverse and all": {
@@ -93,24 +93,24 @@ BEAMS = {
 @cases("name", CONSTRAINTS, on_jax=["min_length", "no triple twice", "all"])
 @cases("width", [1, 4], on_jax=[4])
 def test_constraints_equal_the_reference(name, width):
-    assert_seeds_show(beam_width=width, **CONSTRAINTS[name])
+    assert_option_changes_results(beam_width=width, **CONSTRAINTS[name])
 
 
 @cases("name", BEAMS, on_jax=["diverse and all"])
-def test_what_ranks_beams_equals_the_reference(name):
-    assert_seeds_show(**{"beam_width": 4, **BEAMS[name]})
+def test_ranking_of_beams_equals_the_reference(name):
+    assert_option_changes_results(**{"beam_width": 4, **BEAMS[name]})
 
 
 @pytest.mark.parametrize("width", [1, 3])
 @pytest.mark.parametrize("extra", [{}, {"min_length": 4, "no_repeat_ngram": 1}])
-def test_a_prefix_is_what_hypotheses_begin_with(width, extra):
+def test_hypotheses_begin_with_the_prefix(width, extra):
     for seed in SEEDS:
         tokens, _, _ = assert_equals_reference(seed, PREFIX, beam_width=width, **extra)
         assert (tokens[0, :, :2] == PREFIX[0]).all() and (tokens[1, :, 0] == 5).all()
 
 
-def test_a_prefix_outdoes_every_other_option():
-    """It repeats a word, ends too early, and fills the whole output."""
+def test_a_prefix_overrides_every_other_option():
+    """The prefixes repeat a word, end too early, and fill the whole output."""
     prefix = np.array([[4, 4, 4, 4, 4, 4], [4, 5, END_ID, 0, 0, 0], [0, 4, 0, 4, 0, 4]], "int32")
     options = {"no_repeat_ngram": 1, "min_length": 5, "repetition_penalty": 2.0}
     tokens, _, _ = assert_equals_reference(0, prefix, beam_width=3, **options)
@@ -118,7 +118,7 @@ def test_a_prefix_outdoes_every_other_option():
     assert tokens[1, 0].tolist() == [4, 5, END_ID, 0, 0, 0]
 
 
-def test_an_empty_prefix_changes_nothing():
+def test_an_empty_prefix_does_not_change_the_results():
     expected = run(1, beam_width=3)
     actual = run(1, np.zeros((3, 0), "int32"), beam_width=3)
     np.testing.assert_array_equal(actual.tokens, expected.tokens)
@@ -126,7 +126,7 @@ def test_an_empty_prefix_changes_nothing():
 
 @pytest.mark.parametrize("width", [1, 4])
 @pytest.mark.parametrize("sample", [False, True])
-def test_scores_stay_the_models_own(width, sample):
+def test_scores_are_sums_of_the_models_log_probabilities(width, sample):
     model, options = TableModel(2), {"repetition_penalty": 3.0, "min_length": 3}
     tokens, scores, alignments = run(2, beam_width=width, sample=sample, **options)
     for row, k in np.ndindex(scores.shape):
@@ -170,7 +170,7 @@ def test_samples_follow_the_distribution(name):
 
 
 def assert_drawn_from(expected, counts):
-    """Pearson's chi-squared test, with what is rare pooled into cells of ten and more."""
+    """Run Pearson's chi-squared test; rare outputs are pooled into cells of ten or more."""
     draws, cells, pooled = counts.total(), [], np.zeros(2)
     for tokens, share in sorted(expected.items(), key=lambda item: item[1]):
         pooled += counts[tokens], draws * share
@@ -179,13 +179,13 @@ def assert_drawn_from(expected, counts):
             pooled = np.zeros(2)
     observed, due = np.transpose([*cells[:-1], cells[-1] + pooled])
     statistic, freedom = ((observed - due) ** 2 / due).sum(), max(len(due) - 1, 1)
-    # What a fair draw is over once in thirty thousand times (Wilson and Hilferty 1931).
+    # Fair draws exceed this limit once in thirty thousand times (Wilson and Hilferty 1931).
     limit = freedom * (1 - 2 / (9 * freedom) + 4 * np.sqrt(2 / (9 * freedom))) ** 3
     assert statistic <= limit
 
 
-def test_samples_are_independent_of_one_another():
-    """Pairs of neighbours agree as often as two fair draws do."""
+def test_samples_are_independent_of_each_other():
+    """Neighbouring samples are equal as often as two fair draws."""
     drawn = possible(run(3, end=1.5, beam_width=4000, sample=True, seed=1), 0)
     expected = sum(p**2 for p in reference.distribution(TableModel(3, 1.5), 0, {}).values())
     first, second = drawn[::2], drawn[1::2]
@@ -201,7 +201,7 @@ def test_a_seed_decides_all_draws():
     assert (first.tokens != other.tokens).any()
 
 
-def test_a_seed_generator_draws_anew():
+def test_a_seed_generator_draws_new_samples():
     import keras
 
     generator = keras.random.SeedGenerator(5)
@@ -210,16 +210,16 @@ def test_a_seed_generator_draws_anew():
 
 
 @pytest.mark.parametrize(
-    "likeliest", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}, {"temperature": 1e-6}]
+    "options", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}, {"temperature": 1e-6}]
 )
-def test_sampling_the_likeliest_alone_is_greedy_search(likeliest):
-    sampled, greedy = run(1, sample=True, beam_width=2, **likeliest), run(1)
+def test_sampling_only_the_most_likely_token_equals_greedy_search(options):
+    sampled, greedy = run(1, sample=True, beam_width=2, **options), run(1)
     for k in range(2):
         np.testing.assert_array_equal(sampled.tokens[:, k], greedy.tokens[:, 0])
         np.testing.assert_allclose(sampled.scores[:, k], greedy.scores[:, 0], rtol=1e-5)
 
 
-def test_what_is_ruled_out_is_not_drawn_at_any_temperature():
+def test_forbidden_tokens_are_not_drawn_at_any_temperature():
     drawn = run(3, end=1.5, beam_width=200, sample=True, temperature=1e30, min_length=2)
     assert (drawn.scores > IMPOSSIBLE / 2).all()
     assert (drawn.tokens[..., 0] > END_ID).all()
@@ -230,9 +230,9 @@ def test_groups_find_different_hypotheses():
     assert all(len(set(row[:, 0])) == 3 for row in diverse)
 
 
-@tensorflow_only("its graphs alone leave batch and length open")
+@tensorflow_only("only TensorFlow graphs accept any batch size and length")
 @pytest.mark.parametrize("options", [BEAMS["diverse and all"], SAMPLING["all"]])
-def test_one_graph_serves_every_batch_and_prefix(options):
+def test_one_graph_accepts_every_batch_size_and_prefix(options):
     import tensorflow as tf
 
     _, options = split({"sample": "temperature" in options, "beam_width": 3, **options})
@@ -252,7 +252,7 @@ def test_one_graph_serves_every_batch_and_prefix(options):
     assert len(traces) == 1
 
 
-def test_options_and_overrides_are_one_interface():
+def test_overrides_replace_options():
     options = SearchOptions(max_length=STEPS, beam_width=4, length_penalty=1.0, min_length=2)
     model, expected = TableModel(1), run(1, beam_width=4, length_penalty=1.0)
     actual = to_numpy(search(model, SOURCE, options, min_length=0))
@@ -333,7 +333,7 @@ def test_options_and_overrides_are_one_interface():
         ({"groups": 0}, "`groups` must be an integer of at least 1 and at most 10000."),
         (
             {"group_diversity": 0.5},
-            "`group_diversity` requires two `groups` at least. Received: group_diversity=0.5, "
+            "`group_diversity` requires at least two `groups`. Received: group_diversity=0.5, "
             "groups=1.",
         ),
         (
@@ -365,7 +365,7 @@ def test_options_and_overrides_are_one_interface():
         ),
     ],
 )
-def test_what_cannot_be_is_refused(options, message):
+def test_wrong_options_are_refused(options, message):
     with pytest.raises(ValueError) as caught:
         SearchOptions(**{"max_length": 8, **options})
     assert str(caught.value).startswith(message)
@@ -381,7 +381,7 @@ def test_what_cannot_be_is_refused(options, message):
     ],
     ids=lambda options: list(options)[-1],
 )
-def test_the_largest_weights_lose_no_hypothesis(largest):
+def test_the_largest_weights_keep_every_hypothesis_possible(largest):
     plain, found = (to_numpy(run(1, beam_width=4, **options)) for options in ({}, largest))
     assert (plain.scores > IMPOSSIBLE / 2).all()
     assert (found.scores > IMPOSSIBLE / 2).all()
@@ -389,7 +389,7 @@ def test_the_largest_weights_lose_no_hypothesis(largest):
 
 @pytest.mark.parametrize("source", [[4, 5, 2], [[[4, 2]]], np.zeros((2, 0), "int32")])
 def test_a_source_must_be_a_matrix(source):
-    with pytest.raises(ValueError, match="^`source` must be ids .B, S., each row closed by"):
+    with pytest.raises(ValueError, match="^`source` must be ids .B, S., with S of at least 1"):
         search(TableModel(1), source, max_length=2)
 
 
@@ -397,11 +397,17 @@ def test_a_source_must_be_a_matrix(source):
     "prefix, message",
     [
         (np.zeros((3, STEPS + 1), "int32"), "`prefix` must not be longer than `max_length`"),
-        (np.zeros((2, 1), "int32"), "`prefix` must be integer ids with a row for each source"),
-        (np.zeros(3, "int32"), "`prefix` must be integer ids with a row for each source"),
-        (np.zeros((3, 1), "float32"), "`prefix` must be integer ids with a row for each source"),
+        (
+            np.zeros((2, 1), "int32"),
+            r"`prefix` must be integer ids \[B, P\] with a row for each source",
+        ),
+        (np.zeros(3, "int32"), r"`prefix` must be integer ids \[B, P\] with a row for each source"),
+        (
+            np.zeros((3, 1), "float32"),
+            r"`prefix` must be integer ids \[B, P\] with a row for each source",
+        ),
     ],
 )
-def test_a_prefix_must_fit(prefix, message):
+def test_a_prefix_of_wrong_shape_or_type_is_refused(prefix, message):
     with pytest.raises(ValueError, match=message):
         run(0, prefix)

@@ -1,4 +1,4 @@
-"""Which tokens sampling may draw, against brute force."""
+"""The tokens that sampling may draw, compared with brute force."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ from keras import ops
 
 from keras_attention.decoding.sampling import likely_only
 
-# Shares of five values, so that most tokens tie with others.
+# Counts of only five values, so that most tokens tie with others.
 COUNTS = np.random.default_rng(0).integers(1, 6, (40, 9))
 LOGITS = np.log(COUNTS).astype("float32")
 
 
 def likely(counts, top_k, top_p):
-    """The ids of the fewest likeliest tokens, of equals the lower ids, one by one."""
+    """Return the ids of the fewest most likely tokens, with ties in favour of lower ids."""
     order = sorted(range(len(counts)), key=lambda token: (-counts[token], token))
     order = order[: top_k or len(counts)]
     total = sum(counts[token] for token in order)
@@ -24,7 +24,7 @@ def likely(counts, top_k, top_p):
 
 @pytest.mark.parametrize(
     "top_k, top_p",
-    # No share of the counts is near these probabilities, which float32 might miss.
+    # No cumulative share is near these probabilities, where float32 could decide otherwise.
     [
         (1, 1.0),
         (3, 1.0),
@@ -36,7 +36,7 @@ def likely(counts, top_k, top_p):
         (20, 1.0),
     ],
 )
-def test_the_fewest_likeliest_tokens_are_kept_of_equals_the_lower_ids(top_k, top_p):
+def test_the_fewest_most_likely_tokens_are_kept_with_ties_by_id(top_k, top_p):
     logits = ops.convert_to_numpy(likely_only(ops.convert_to_tensor(LOGITS), top_k, top_p))
     for row, counts, given in zip(logits, COUNTS, LOGITS, strict=True):
         kept = likely(counts, top_k, top_p)

@@ -13,12 +13,12 @@ def assert_same(actual, expected):
     np.testing.assert_allclose(actual.alignments, expected.alignments, atol=1e-5)
 
 
-def test_a_width_of_one_is_greedy_search():
+def test_a_beam_width_of_one_runs_greedy_search():
     model = seeded("before", 1)
     assert_same(found(search, model, SOURCE, max_length=4), found(greedy, model, SOURCE))
 
 
-def test_more_is_beam_search():
+def test_a_larger_beam_width_runs_beam_search():
     model = seeded("before", 1)
     options = {"beam_width": 3, "length_penalty": 3.0}
     expected = found(beam, model, SOURCE, **options)
@@ -26,7 +26,7 @@ def test_more_is_beam_search():
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_shapes(width):
+def test_hypotheses_have_the_documented_shapes(width):
     hypotheses = found(search, seeded("after", 1), SOURCE, max_length=MAX_LENGTH, beam_width=width)
     assert hypotheses.tokens.shape == (3, width, MAX_LENGTH)
     assert hypotheses.tokens.dtype == "int32"
@@ -35,14 +35,14 @@ def test_shapes(width):
     assert (hypotheses.scores <= 0).all()
 
 
-def test_a_model_without_attention_aligns_nothing():
+def test_a_model_without_attention_has_zero_alignments():
     hypotheses = found(search, seeded("none", 1), SOURCE, max_length=3, beam_width=2)
     assert hypotheses.tokens.any() and not hypotheses.alignments.any()
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_sources_without_words(width):
-    """The empty text, which is its end token alone, and a row of padding alone."""
+def test_search_handles_sources_without_words(width):
+    """The sources are an empty text, which has only the end token, and a row of padding."""
     source = np.array([[2, 0, 0, 0], [0, 0, 0, 0], [4, 5, 2, 0]], "int32")
     hypotheses = found(search, seeded("before", 0), source, max_length=4, beam_width=width)
     assert np.isfinite(hypotheses.scores).all()
@@ -60,17 +60,17 @@ def test_mixed_precision_scores_are_near_full_precision(policy, width):
     np.testing.assert_allclose(hypotheses.scores, full.scores, atol=0.1)
 
 
-@tensorflow_only("JAX has no float64 unless told before it starts")
+@tensorflow_only("JAX supports float64 only if it is enabled before the start")
 @pytest.mark.parametrize("width", [1, 3])
-def test_double_precision_searches_too(width):
+def test_search_works_in_double_precision(width):
     full = found(search, seeded("before", 1), SOURCE, max_length=4, beam_width=width)
     model = seeded("before", 1, dtype="float64")
     assert_same(found(search, model, SOURCE, max_length=4, beam_width=width), full)
 
 
-@tensorflow_only("its graphs alone leave batch and length open")
+@tensorflow_only("only TensorFlow graphs accept any batch size and length")
 @pytest.mark.parametrize("name, width", [("before", 1), ("feeding", 3)])
-def test_one_graph_serves_every_batch_and_length(name, width):
+def test_one_graph_accepts_every_batch_size_and_length(name, width):
     import tensorflow as tf
 
     model, traces = seeded(name, 1), []
@@ -89,7 +89,7 @@ def test_one_graph_serves_every_batch_and_length(name, width):
 
 
 @pytest.mark.parametrize("options", [{"beam_width": 0}, {"beam_width": -2}, {"max_length": 0}])
-def test_widths_and_lengths_must_be_positive(options):
+def test_beam_width_and_max_length_must_be_positive(options):
     ((name, value),) = options.items()
     message = rf"^`{name}` must be an integer of at least 1 .* Received: {name}={value}\.$"
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""The short list, and that searching it is searching a model that can say nothing else."""
+"""The short list, and search with it, which equals search without all other tokens."""
 
 import numpy as np
 import pytest
@@ -38,18 +38,18 @@ def make_translator(**model):
     return Translator(network, TextCodec(source, target, SearchSettings(16, 5)))
 
 
-def test_what_is_allowed():
+def test_allowed_ids_are_special_common_likely_and_requested_tokens():
     short_list = make_list()
     source = np.array([[4, 6, 2], [5, 2, 0]], "int32")
     allowed = short_list.allowed(source, also=[77])
     assert allowed.dtype == np.int32 and len(allowed) == 512
     assert np.array_equal(allowed, np.unique(allowed))
     assert allowed[:4].tolist() == [0, 1, 2, 3]
-    wanted = {77, *short_list.common, *short_list.by_source[[4, 5, 6]].ravel()}
-    assert wanted <= set(allowed.tolist())
+    needed = {77, *short_list.common, *short_list.by_source[[4, 5, 6]].ravel()}
+    assert needed <= set(allowed.tolist())
 
 
-def test_as_many_as_half_of_the_vocabulary_is_no_short_list():
+def test_a_list_of_over_half_of_the_vocabulary_is_none():
     source = np.array([[4, 2]])
     few = ShortList(np.array([5]), np.zeros((5, 1), "int32"), 1024)
     assert len(few.allowed(source)) == 512
@@ -59,7 +59,7 @@ def test_as_many_as_half_of_the_vocabulary_is_no_short_list():
 
 
 def without(translator, allowed):
-    """The same model, for which what is not allowed is as good as impossible."""
+    """Lower the output bias of all other tokens, so that the model never chooses them."""
     model = translator.model
     bias = (
         model.output_projection.bias
@@ -88,7 +88,7 @@ SAMPLES = {"sample": True, "beam_width": 3, "temperature": 0.1}
         (TIED, "w700", BEAMS),
     ],
 )
-def test_search_is_that_of_a_model_which_can_say_nothing_else(model, prefix, options):
+def test_search_equals_that_of_a_model_without_the_other_tokens(model, prefix, options):
     translator = make_translator(**model)
     translator.short_list = make_list()
     text = "a b d"
@@ -97,7 +97,7 @@ def test_search_is_that_of_a_model_which_can_say_nothing_else(model, prefix, opt
     ids = translator.codec.encode([text])
     allowed = translator.short_list.allowed(ids, [704] if prefix else [])
     expected = without(translator, allowed)(text, prefix=prefix, **options)
-    if options.get("sample"):  # a place in one vocabulary is not one in another
+    if options.get("sample"):  # the same random number selects different ids in the two
         names = set(translator.codec.target.vocabulary.decode(allowed.tolist()))
         assert all(names.issuperset(each.tokens) for each in found.hypotheses)
         return
@@ -106,7 +106,7 @@ def test_search_is_that_of_a_model_which_can_say_nothing_else(model, prefix, opt
     np.testing.assert_allclose(found.alignment, expected.alignment, atol=1e-5)
 
 
-def test_it_travels_with_the_model(tmp_path):
+def test_the_short_list_is_saved_with_the_model(tmp_path):
     translator = make_translator()
     translator.short_list = make_list()
     translator.save(tmp_path)
@@ -119,11 +119,11 @@ def test_it_travels_with_the_model(tmp_path):
     assert Translator.load(tmp_path).short_list is None
 
 
-def test_a_damaged_file_or_one_of_another_model_is_refused(tmp_path):
+def test_a_damaged_file_or_one_for_another_model_is_refused(tmp_path):
     content = make_list().to_bytes()
     sizes = SOURCES, TARGETS
-    for bad in (b"", content[:-40], b"nothing of the kind"):
-        with pytest.raises(InputError, match="x.npz: damaged, or no short list"):
+    for bad in (b"", content[:-40], b"not a short list"):
+        with pytest.raises(InputError, match="x.npz: the file is damaged or not a short list"):
             ShortList.from_bytes(bad, "x.npz", sizes)
     far = ShortList(np.array([TARGETS]), np.zeros((SOURCES, 1), "int32"), TARGETS)
     with pytest.raises(InputError, match="damaged"):

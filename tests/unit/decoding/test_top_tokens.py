@@ -8,19 +8,19 @@ from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.decoding.top_tokens import WIDEST, top_k, top_tokens
 from keras_attention.special_tokens import PAD_ID, START_ID
 
-# Of one block and less, of whole blocks, and with a rest behind them (2003 is a prime).
+# At most one block, several whole blocks, and blocks with a remainder (2003 is a prime).
 SIZES = [5, 1000, 1024, 2003, 8000]
 
 
 def tied(rows, size):
-    """Scores of few values, so that many are equal."""
+    """Return scores with few distinct values, so that many are equal."""
     return np.random.default_rng(size).integers(0, 6, (rows, size)).astype("float32")
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("make", [normal, tied])
-def test_top_k_is_that_of_keras_equals_in_their_order(make, size, count):
+def test_top_k_equals_a_stable_sort(make, size, count):
     scores = make(7, size)
     best, places = to_numpy(top_k(ops.convert_to_tensor(scores), count))
     expected = np.argsort(-scores, axis=1, kind="stable")[:, :count]
@@ -30,7 +30,7 @@ def test_top_k_is_that_of_keras_equals_in_their_order(make, size, count):
 
 def test_the_lower_place_wins_a_tie_between_two_blocks():
     scores = np.zeros((2, 8000), "float32")
-    scores[:, 7000] = 2  # the best one is in a later block than one of the two equals
+    scores[:, 7000] = 2  # the best one is in a later block than one of the two equal scores
     scores[:, [10, 7001]] = 1
     _, places = to_numpy(top_k(ops.convert_to_tensor(scores), 3))
     assert places.tolist() == [[7000, 10, 7001]] * 2
@@ -38,20 +38,20 @@ def test_the_lower_place_wins_a_tie_between_two_blocks():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scale", [1.0, 60.0])
-def test_gains_are_log_probabilities_without_what_cannot_be_said(size, scale):
+def test_gains_are_log_probabilities_without_padding_and_start(size, scale):
     logits = normal(9, size, seed=1, scale=scale)
-    logits[:3, [PAD_ID, START_ID]] += 5 * scale  # the likeliest, and not to be said
+    logits[:3, [PAD_ID, START_ID]] += 5 * scale  # most likely, but never generated
     gains, tokens = to_numpy(top_tokens(ops.convert_to_tensor(logits), 3))
     log_probs = log_softmax(logits)
     expected = log_probs.copy()
     expected[:, [PAD_ID, START_ID]] = -np.inf
     order = np.argsort(-expected, axis=1)[:, :3]
     np.testing.assert_array_equal(tokens, order)
-    wanted = np.take_along_axis(log_probs, order, axis=1)
-    np.testing.assert_allclose(gains, wanted, rtol=1e-5, atol=2e-5)
+    expected = np.take_along_axis(log_probs, order, axis=1)
+    np.testing.assert_allclose(gains, expected, rtol=1e-5, atol=2e-5)
 
 
-def test_fewer_tokens_than_wanted_are_all_there_are():
+def test_a_count_above_the_vocabulary_returns_all_tokens():
     gains, tokens = to_numpy(top_tokens(ops.zeros((2, 4)), 9))
     assert gains.shape == tokens.shape == (2, 4)
     assert {PAD_ID, START_ID} == set(tokens[0, 2:])
@@ -59,9 +59,9 @@ def test_fewer_tokens_than_wanted_are_all_there_are():
     np.testing.assert_allclose(gains[:, :2], -np.log(4), rtol=1e-6)
 
 
-@tensorflow_only("its graphs alone learn a number as they run")
+@tensorflow_only("only TensorFlow graphs accept the count as a tensor")
 @pytest.mark.parametrize("size", SIZES)
-def test_a_number_that_only_the_running_graph_knows(size):
+def test_the_count_may_be_a_tensor(size):
     import tensorflow as tf
 
     search = tf.function(lambda logits, count: top_tokens(logits, count), reduce_retracing=True)

@@ -30,5 +30,5 @@ def test_tflite_needs_a_fixed_number_of_steps(tmp_path):
 def test_a_translator_refuses_a_model_that_reads_features():
     model = model_of(source_vocabulary_size=None, source_shape=(None, 3))
     tokenizer = CharacterTokenizer(Vocabulary(list("abc")))
-    with pytest.raises(InputError, match="expected a model that reads text"):
+    with pytest.raises(InputError, match="expected a model with text as its source"):
         Translator.from_model(model, tokenizer, tokenizer, max_source_length=4, max_length=4)

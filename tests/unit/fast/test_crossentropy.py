@@ -11,11 +11,11 @@ TARGET = np.array([[3, 1, 2, 0], [4, 2, 0, 0]], "int32")
 
 
 def expected(logits, smoothing):
-    """The losses and what each loss' gradient is, in float64."""
+    """Return the losses and the gradient of each loss, in float64."""
     size = logits.shape[-1]
-    wanted = (1 - smoothing) * np.eye(size)[TARGET] + smoothing / size
+    target = (1 - smoothing) * np.eye(size)[TARGET] + smoothing / size
     log_probs = log_softmax(logits)
-    return -(wanted * log_probs).sum(-1), np.exp(log_probs) - wanted
+    return -(target * log_probs).sum(-1), np.exp(log_probs) - target
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
@@ -30,7 +30,7 @@ def test_equals_the_definition_and_so_does_its_gradient(smoothing, scale):
     np.testing.assert_allclose(slope, slopes * weights[..., None], rtol=1e-4, atol=1e-6)
 
 
-@tensorflow_only("elsewhere there is no other")
+@tensorflow_only("other backends have no fast function")
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_fast_function_equals_the_portable_one(smoothing, monkeypatch):
     logits = normal(2, 4, 5000, seed=3, scale=4.0)
@@ -45,18 +45,18 @@ def test_the_fast_function_equals_the_portable_one(smoothing, monkeypatch):
     np.testing.assert_allclose(fast_slope, portable_slope, rtol=1e-4, atol=1e-8)
 
 
-def test_of_nothing_it_is_nothing():
+def test_an_empty_batch_has_no_losses():
     assert crossentropy(TARGET[:0], normal(0, 4, 7)).shape == (0, 4)
 
 
-def test_shapes_must_fit():
+def test_shapes_must_match():
     with pytest.raises(ValueError, match=r"one axis more than `target`. Received: shapes \(2, 7\)"):
         crossentropy(TARGET, normal(2, 7))
 
 
 @tensorflow_only("other backends do not check ids")
 @pytest.mark.parametrize("wrong", [7, -1])
-def test_an_id_that_has_no_logit_is_an_error(wrong):
+def test_an_id_without_a_logit_is_an_error(wrong):
     import tensorflow as tf
 
     target = np.where(TARGET == 4, wrong, TARGET)

@@ -18,7 +18,7 @@ SETTINGS = {
 
 
 def trained(make, steps=6, **settings):
-    """The optimizer, its weights and the variables after some steps."""
+    """Return the optimizer, and the values of the variables after some steps."""
     variables = [
         keras.Variable(normal(*shape, seed=len(shape)), name=f"of_{len(shape)}") for shape in SHAPES
     ]
@@ -33,7 +33,7 @@ def trained(make, steps=6, **settings):
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_takes_the_steps_of_keras_adam(settings):
+def test_updates_equal_those_of_keras_adam(settings):
     ours, found = trained(FusedAdam, **settings)
     keras_own, expected = trained(keras.optimizers.Adam, **settings)
     for one, other in zip(found, expected, strict=True):
@@ -43,8 +43,8 @@ def test_takes_the_steps_of_keras_adam(settings):
         np.testing.assert_allclose(*to_numpy([one.value, other.value]), rtol=1e-5, atol=1e-7)
 
 
-@tensorflow_only("it alone has sparse gradients")
-def test_a_sparse_gradient_takes_the_step_of_keras():
+@tensorflow_only("only TensorFlow has sparse gradients")
+def test_the_update_of_a_sparse_gradient_is_that_of_keras():
     import tensorflow as tf
 
     found = []
@@ -56,8 +56,8 @@ def test_a_sparse_gradient_takes_the_step_of_keras():
     np.testing.assert_allclose(*found, rtol=1e-6)
 
 
-@tensorflow_only("the update of a scaled loss is a branch of its graph")
-def test_a_scaled_loss_takes_the_step_of_keras():
+@tensorflow_only("there the update of a scaled loss is a branch of the graph")
+def test_the_update_with_loss_scaling_is_that_of_keras():
     found = []
     for make in (FusedAdam, keras.optimizers.Adam):
         variable = keras.Variable(normal(5, 3, seed=2))

@@ -1,4 +1,4 @@
-"""The loop with hoisted products gives what Keras's own layers give."""
+"""Compare the layers with hoisted products with Keras's own layers."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ def keras_own(kind, **options):
 
 
 def results(layer, inputs, mask, state, training):
-    """Outputs and states, and the gradient of a sum in which all of them count differently."""
+    """Return outputs and states, and the gradients of a weighted sum of all of them."""
 
     def total(inputs, *state):
         options = {"initial_state": list(state) or None, "mask": mask, "training": training}
@@ -62,17 +62,17 @@ def test_equals_keras_and_so_do_the_gradients(kind, go_backwards, masked, traini
     state = [normal(4, UNITS, seed=4), normal(4, UNITS, seed=5)][: 1 if kind == "gru" else 2]
     state = None if masked else state
     mask = ops.convert_to_tensor(MASK) if masked else None
-    (found, slopes), (expected, wanted) = (
+    (found, slopes), (expected, expected_slopes) = (
         results(layer, INPUTS, mask, state, training) for layer in layers
     )
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-6)
-    for one, other in zip(slopes, wanted, strict=True):
+    for one, other in zip(slopes, expected_slopes, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 @every_kind
-def test_recurrent_weights_have_the_slope_of_finite_differences(kind):
+def test_the_gradient_of_recurrent_weights_equals_finite_differences(kind):
     layer = made(kind)
     layer.build(INPUTS.shape)
     randomize(layer, seed=6)
@@ -91,10 +91,10 @@ def test_recurrent_weights_have_the_slope_of_finite_differences(kind):
     assert (slope * direction).sum() == pytest.approx(expected, abs=5e-3)
 
 
-@tensorflow_only("its graphs alone leave shapes open")
+@tensorflow_only("only its graphs have unknown shapes")
 @every_kind
 @pytest.mark.parametrize("rows", [4, 0])
-def test_a_graph_of_open_shapes_has_the_same_gradients(kind, rows):
+def test_a_graph_of_unknown_shapes_has_the_same_gradients(kind, rows):
     import tensorflow as tf
 
     layer = made(kind)
@@ -120,7 +120,7 @@ def test_a_graph_of_open_shapes_has_the_same_gradients(kind, rows):
 
 @pytest.fixture
 def loops(monkeypatch):
-    """The calls of our own loop."""
+    """Record the calls of our own loop."""
     calls, run = [], module._loop
     monkeypatch.setattr(module, "_loop", lambda *given: calls.append(given) or run(*given))
     return calls
@@ -128,7 +128,7 @@ def loops(monkeypatch):
 
 @tensorflow_only("the others keep Keras's loop")
 @every_kind
-def test_what_recipes_use_runs_on_our_loop(kind, loops):
+def test_the_settings_of_recipes_use_our_loop(kind, loops):
     made(kind)(INPUTS, training=True)
     assert len(loops) == 1
 
@@ -144,14 +144,14 @@ def test_what_recipes_use_runs_on_our_loop(kind, loops):
         {"unroll": True},
     ],
 )
-def test_what_our_loop_does_not_know_runs_on_keras(settings, loops):
+def test_unsupported_settings_use_the_loop_of_keras(settings, loops):
     layer = HoistedLSTM(UNITS, return_sequences=True, seed=1, **settings)
     layer(INPUTS, training=True)
     assert not loops
 
 
 @every_kind
-def test_over_time_is_the_cell_step_by_step(kind):
+def test_the_layer_equals_its_cell_step_by_step(kind):
     layer = made(kind, 4)
     x = np.random.default_rng(2).normal(size=(2, 5, 3)).astype("float32")
     outputs, *last = layer(x)
@@ -165,7 +165,7 @@ def test_over_time_is_the_cell_step_by_step(kind):
 
 
 @every_kind
-def test_recurrent_dropout_is_active_in_training_alone(kind):
+def test_recurrent_dropout_is_active_only_in_training(kind):
     keras.utils.set_random_seed(3)
     lstm = made(kind, 8, recurrent_dropout=0.5)
     x = np.random.default_rng(3).normal(size=(2, 5, 3)).astype("float32")
@@ -174,17 +174,17 @@ def test_recurrent_dropout_is_active_in_training_alone(kind):
     assert not np.allclose(ops.convert_to_numpy(lstm(x, training=True)[0]), still[0])
 
 
-def test_the_kind_of_layer():
+def test_make_recurrent_returns_the_layer_of_the_kind():
     assert isinstance(made("lstm"), HoistedLSTM) and isinstance(made("gru"), HoistedGRU)
     assert isinstance(made("norm").cell, LayerNormLSTMCell)
 
 
-def test_saved_layers_come_back():
+def test_saved_layers_are_restored_with_their_class():
     for layer in (HoistedLSTM(UNITS), HoistedGRU(UNITS), HoistedRNN(LayerNormLSTMCell(UNITS))):
         stored = keras.saving.serialize_keras_object(layer)
         assert type(keras.saving.deserialize_keras_object(stored)) is type(layer)
 
 
-def test_a_gru_that_resets_before_the_product_runs_on_keras(loops):
+def test_a_gru_that_resets_before_the_product_uses_the_loop_of_keras(loops):
     HoistedGRU(UNITS, reset_after=False)(INPUTS, training=True)
     assert not loops

@@ -50,7 +50,7 @@ def test_the_size_is_checked_before_reading(tmp_path):
         read_artefact(path)
 
 
-def test_an_archive_is_refused_by_the_sizes_that_it_states(tmp_path, monkeypatch):
+def test_an_archive_is_rejected_by_its_declared_sizes(tmp_path, monkeypatch):
     monkeypatch.setattr(artefacts, "LARGEST_TEXT", 1_000)
     path = tmp_path / "archive"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -62,7 +62,7 @@ def test_an_archive_is_refused_by_the_sizes_that_it_states(tmp_path, monkeypatch
                 check_archive(archive, "here", largest=largest)
 
 
-def test_a_folder_that_is_replaced_meanwhile_is_read_again(tmp_path):
+def test_a_folder_replaced_during_reading_is_read_again(tmp_path):
     folder, other = tmp_path / "folder", tmp_path / "other"
     read_names = []
 
@@ -87,7 +87,7 @@ def test_a_folder_that_is_replaced_meanwhile_is_read_again(tmp_path):
             left.rmdir()
 
 
-def test_a_folder_that_stays_is_read_once(tmp_path):
+def test_a_folder_that_is_not_replaced_is_read_once(tmp_path):
     calls = []
 
     def read(path):

@@ -1,4 +1,4 @@
-"""Files of other encodings, packed files, and files that are not text."""
+"""Files in other encodings, gzip files, and files that are not text."""
 
 import gzip
 import io
@@ -44,7 +44,7 @@ def test_text_is_the_same_in_every_encoding(name, packed, chunk, tmp_path):
     assert list(decode_lines(io.BytesIO(content), "stream")) == LINES
 
 
-def test_packed_files_one_after_the_other_are_one_text(tmp_path):
+def test_concatenated_gzip_files_are_one_text(tmp_path):
     path = tmp_path / "text.gz"
     path.write_bytes(gzip.compress(b"one\ntw") + gzip.compress(b"o\nthree"))
     assert list(read_lines(path)) == ["one", "two", "three"]
@@ -52,7 +52,7 @@ def test_packed_files_one_after_the_other_are_one_text(tmp_path):
         assert stream.read() == b"one\ntwo\nthree"
 
 
-def test_a_pipe_gives_each_line_as_it_comes():
+def test_lines_of_a_pipe_are_read_as_they_arrive():
     reading, writing = os.pipe()
     got, asked = [], threading.Event()
 
@@ -85,14 +85,14 @@ def test_a_pipe_gives_each_line_as_it_comes():
         gzip.compress(b"", mtime=0)[:10] + zlib.compress(b"text"),
     ],
 )
-def test_a_damaged_gzip_file_is_named(content, tmp_path):
+def test_the_error_names_a_damaged_gzip_file(content, tmp_path):
     path = tmp_path / "pairs.tsv.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"pairs\.tsv\.gz: damaged gzip file: .+\.$"):
         list(read_lines(path))
 
 
-def test_a_gzip_file_must_not_grow_beyond_reason(monkeypatch, tmp_path):
+def test_a_gzip_file_that_unpacks_to_too_much_is_rejected(monkeypatch, tmp_path):
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(b"a\n" * (1 << 19)))
     monkeypatch.setattr(module, "FREE_SIZE", 1 << 18)
@@ -104,10 +104,12 @@ def test_a_gzip_file_must_not_grow_beyond_reason(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("damage", [b"\xdc\xdc", b"\x00"], ids=["lone surrogate", "half"])
-def test_damaged_utf16_is_named_with_its_line(encoding, damage, chunk, tmp_path):
+def test_the_error_names_the_line_of_damaged_utf16(encoding, damage, chunk, tmp_path):
     path = tmp_path / "text"
     path.write_bytes("\ufeffone\ntwo\nthree".encode(encoding) + damage)
-    with pytest.raises(InputError, match=r"text, line 3: expected UTF-16 text, as the byte order"):
+    with pytest.raises(
+        InputError, match=r"text, line 3: expected UTF-16 text, because of the byte order"
+    ):
         list(read_lines(path))
 
 
@@ -127,7 +129,7 @@ def test_damaged_utf16_is_named_with_its_line(encoding, damage, chunk, tmp_path)
         (bytes(range(32)), "a binary file"),
     ],
 )
-def test_what_is_no_text_is_named(content, kind, tmp_path):
+def test_the_error_names_the_kind_of_a_file_that_is_not_text(content, kind, tmp_path):
     path = tmp_path / "pairs.tsv"
     for written in (content, gzip.compress(content)):
         path.write_bytes(written)

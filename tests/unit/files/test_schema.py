@@ -34,13 +34,13 @@ def refusal(content, file=NOTES):
         (b"\xff", "bytes that are not UTF-8"),
         (b"[" * 100_000, "JSON that is nested too deeply"),
         (b'{"a":' * 100_000, "JSON that is nested too deeply"),
-        (b"1" * 5_000, "a number that JSON does not have or that is too long"),
-        (b"NaN", "a number that JSON does not have or that is too long"),
-        (b"[-Infinity]", "a number that JSON does not have or that is too long"),
+        (b"1" * 5_000, "a number that is not valid JSON or has too many digits"),
+        (b"NaN", "a number that is not valid JSON or has too many digits"),
+        (b"[-Infinity]", "a number that is not valid JSON or has too many digits"),
     ],
     ids=range(8),
 )
-def test_what_is_no_json_is_one_sentence(content, reason):
+def test_invalid_json_is_a_one_line_error(content, reason):
     expected = f"damaged, expected notes. Received: {reason}."
     assert refusal(content) == expected
     with pytest.raises(InputError, match=f"^here: {expected}$"):
@@ -60,9 +60,9 @@ def test_unknown_keys_are_ignored():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[]", "damaged, expected notes. Received: a list that is empty."),
+        (b"[]", "damaged, expected notes. Received: an empty list."),
         (b"{}", "damaged, expected notes with `format` as an integer. Received: no such key."),
-        (b'{"format": 2}', "format 2 is not known to this version, which reads 1."),
+        (b'{"format": 2}', "expected format 1, the only one that this version reads. Received: 2."),
         (
             b'{"format": 1}',
             "damaged, expected notes with `limits` as an object. Received: no such key.",
@@ -87,7 +87,7 @@ def test_unknown_keys_are_ignored():
         ),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(content, message):
+def test_an_invalid_value_is_a_one_line_error(content, message):
     assert refusal(content) == message
 
 
@@ -105,7 +105,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_kinds(name):
+def test_every_kind_accepts_its_own_values_only(name):
     kind, fitting, others = KINDS[name]
     assert [kind.fits(value) for value in fitting] == [True] * len(fitting)
     assert [kind.fits(value) for value in others] == [False] * len(others)

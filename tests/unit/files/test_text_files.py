@@ -36,13 +36,11 @@ def write(path, content):
         ("한국어\n".encode(), ["한국어"]),
     ],
 )
-def test_lines_end_at_line_feeds_or_where_there_is_none_at_carriage_returns(
-    tmp_path, content, expected
-):
+def test_lines_end_at_line_feeds_or_else_at_carriage_returns(tmp_path, content, expected):
     assert list(read_lines(write(tmp_path / "text", content))) == expected
 
 
-def test_a_stream_gives_each_line_before_the_next_is_there():
+def test_a_line_of_a_stream_is_read_before_the_next_is_written():
     end, begin = os.pipe()
     with open(end, "rb") as stream, open(begin, "wb", buffering=0) as writer:
         lines = decode_lines(stream, "standard input")
@@ -58,7 +56,7 @@ def test_lines_that_end_in_carriage_returns_are_numbered(tmp_path):
         next(lines)
 
 
-def test_read_text_keeps_the_text_as_it_stands(tmp_path):
+def test_read_text_does_not_change_the_text(tmp_path):
     path = write(tmp_path / "text", "\ufeffone\r\n\ufefftwo\r".encode())
     assert read_text(path) == "one\r\n\ufefftwo\r"
     assert read_text(write(tmp_path / "old", b"one\rtwo\r\r")) == "one\rtwo\r\r"
@@ -83,7 +81,7 @@ def test_a_file_without_permission(tmp_path):
 
 
 @pytest.mark.parametrize("line", [b"ab\xff", b"ab\xc3", b"ab\xed\xa0\x80"])
-def test_invalid_utf8_is_named_with_its_line(tmp_path, line):
+def test_the_error_names_the_line_of_invalid_utf8(tmp_path, line):
     path = write(tmp_path / "text", b"one\ntwo\n" + line + b"\nfour\n")
     lines = read_lines(path)
     assert [next(lines), next(lines)] == ["one", "two"]
@@ -95,7 +93,7 @@ def test_invalid_utf8_is_named_with_its_line(tmp_path, line):
     )
 
 
-def test_a_file_is_written_beside_and_put_in_place(tmp_path):
+def test_a_file_is_written_elsewhere_and_then_moved(tmp_path):
     path = tmp_path / "new" / "deep" / "model.keras"
     with write_atomically(str(path)) as temporary:
         assert temporary.name == "model.keras"
@@ -113,7 +111,7 @@ def test_a_written_file_has_the_usual_permissions(tmp_path):
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, InputError])
-def test_a_failure_leaves_what_was_there(tmp_path, failure):
+def test_a_failure_keeps_the_old_file(tmp_path, failure):
     path = write(tmp_path / "file", b"old")
     with pytest.raises(failure), write_atomically(path) as temporary:
         temporary.write_text("half")
@@ -151,20 +149,20 @@ def test_a_failed_folder_is_removed(tmp_path):
     assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_a_folder_is_replaced_where_the_system_cannot_swap(tmp_path, monkeypatch):
+def test_a_folder_is_replaced_on_a_system_that_cannot_swap(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_swap", lambda *paths: False)
     test_a_folder_replaces_the_whole_folder(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux")
-def test_folders_change_places_in_one_step(tmp_path):
-    one, other = make_folder(tmp_path / "one", "1"), make_folder(tmp_path / "other", "2")
-    assert module._swap(one, other)
-    assert (os.listdir(one), os.listdir(other)) == (["2"], ["1"])
-    assert not module._swap(one, tmp_path / "missing")
+def test_two_folders_are_swapped_atomically(tmp_path):
+    first, second = make_folder(tmp_path / "first", "1"), make_folder(tmp_path / "second", "2")
+    assert module._swap(first, second)
+    assert (os.listdir(first), os.listdir(second)) == (["2"], ["1"])
+    assert not module._swap(first, tmp_path / "missing")
 
 
-def test_a_failed_move_brings_the_old_folder_back(tmp_path, monkeypatch):
+def test_a_failed_move_restores_the_old_folder(tmp_path, monkeypatch):
     path = make_folder(tmp_path / "folder", "old")
     replace = os.replace
 
@@ -174,7 +172,7 @@ def test_a_failed_move_brings_the_old_folder_back(tmp_path, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", refuse_new)
-    monkeypatch.setattr(module, "_swap", lambda *paths: False)  # as where the system cannot
+    monkeypatch.setattr(module, "_swap", lambda *paths: False)  # like a system that cannot swap
     writing = write_atomically(path, folder=True)
     with pytest.raises(InputError, match="Permission denied"), writing as temporary:
         make_folder(temporary, "new")
@@ -198,11 +196,11 @@ def test_a_folder_never_replaces_a_file(tmp_path):
     assert path.read_text() == "old"
 
 
-def test_a_place_below_a_file_is_refused_before_the_work(tmp_path):
+def test_a_path_below_a_file_is_rejected_before_the_block_runs(tmp_path):
     path = write(tmp_path / "file", b"") / "below"
     with pytest.raises(InputError) as error, write_atomically(path):
         pytest.fail("the block must not run")
-    assert str(error.value).startswith(f"{path}: expected a place that can be written.")
+    assert str(error.value).startswith(f"{path}: expected a path that can be written.")
 
 
 def test_a_symbolic_link_is_followed(tmp_path):
@@ -238,20 +236,20 @@ ResourceExhaustedError.__module__ = "tensorflow.python.framework.errors_impl"
         ResourceExhaustedError("variables.data: No space left on device [Op:SaveV2]"),
     ],
 )
-def test_a_full_disk_is_one_sentence_that_names_the_file(tmp_path, error):
+def test_a_full_disk_is_a_one_line_error_that_names_the_file(tmp_path, error):
     path = write(tmp_path / "file", b"old")
     with pytest.raises(InputError) as found, write_atomically(path) as temporary:
         temporary.write_text("half")
         raise error
     assert str(found.value) == (
-        f"{path}: expected a place that can be written. Received: No space left on device."
+        f"{path}: expected a path that can be written. Received: No space left on device."
     )
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("error", [ValueError("No space left on device"), OSError(2, "missing")])
-def test_other_errors_stay_what_they_are(tmp_path, error):
+def test_other_errors_are_not_changed(tmp_path, error):
     with pytest.raises(type(error)) as found, write_atomically(tmp_path / "file"):
         raise error
     assert found.value is error

@@ -37,13 +37,13 @@ with write_atomically(path, folder=folder) as temporary:
 
 
 def killed_writer(path, kind):
-    """Leave the files of a writer that is killed before the last rename."""
+    """Run a writer that is killed before the last rename."""
     done = subprocess.run([sys.executable, "-c", DIE, str(path), kind], check=False)
     assert done.returncode == -signal.SIGKILL
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs file locks of Unix")
-def test_the_next_writer_clears_what_a_dead_one_left(tmp_path):
+def test_the_next_writer_removes_leftovers_of_a_killed_one(tmp_path):
     for name in ("plot.png", "other.png"):
         killed_writer(tmp_path / name, "file")
     with write_atomically(tmp_path / "plot.png") as temporary:
@@ -53,7 +53,7 @@ def test_the_next_writer_clears_what_a_dead_one_left(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs file locks of Unix")
-def test_a_folder_that_a_dead_writer_moved_aside_is_put_back(tmp_path):
+def test_a_folder_that_a_killed_writer_moved_aside_is_restored(tmp_path):
     folder = tmp_path / "1"
     folder.mkdir()
     (folder / "old").touch()
@@ -64,7 +64,7 @@ def test_a_folder_that_a_dead_writer_moved_aside_is_put_back(tmp_path):
     assert os.listdir(tmp_path) == ["1"] and os.listdir(folder) == ["old"]
 
 
-def test_what_a_living_writer_holds_stays(tmp_path):
+def test_the_workspace_of_a_running_writer_is_kept(tmp_path):
     with make_workspace(tmp_path / "1") as first, make_workspace(tmp_path / "1") as second:
         (first / REPLACED).mkdir()
         put_back_replaced(tmp_path)
@@ -73,7 +73,7 @@ def test_what_a_living_writer_holds_stays(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_leftovers_are_what_a_killed_writer_leaves(tmp_path):
+def test_leftovers_are_the_workspaces_of_killed_writers(tmp_path):
     assert find_leftovers(tmp_path / "missing") == []
     with write_atomically(tmp_path / "text") as temporary:
         temporary.write_text("half")
@@ -86,12 +86,12 @@ def test_leftovers_are_what_a_killed_writer_leaves(tmp_path):
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".a.file").touch()
     (tmp_path / ".a.unfinished-abcdefgh").touch()
-    (tmp_path / ".my.datasets").mkdir()  # somebody's own
+    (tmp_path / ".my.datasets").mkdir()  # a folder of the user's
     assert find_leftovers(tmp_path) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs file locks of Unix")
-def test_only_workspaces_of_the_same_target_are_cleared(tmp_path):
+def test_only_workspaces_of_the_same_target_are_removed(tmp_path):
     long = "가" * 80
     names = (".1.unfinished-abcdefgh", ".2.unfinished-abcdefgh", ".hidden")
     for name in names:

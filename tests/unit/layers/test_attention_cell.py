@@ -50,7 +50,7 @@ def step(cell, *arguments):
 
 
 def stacked(cell, x, lstm):
-    """The LSTMs, each from the second on with its input added: output and new states."""
+    """Run the LSTMs, with residuals from the second on; return the output and new states."""
     new = []
     for index, (layer, state) in enumerate(zip(cell.lstms, lstm, strict=True)):
         h, c = lstm_step(x, state, doubles(*layer.cell.weights))
@@ -66,14 +66,14 @@ def general(cell, query):
 
 
 def before(cell, state):
-    """Bahdanau et al. 2015: the previous state queries, the context enters the LSTM."""
+    """Attend as Bahdanau et al. 2015: from the previous state, with the context as an input."""
     context, alignment = general(cell, state.layers[-1][0])
     h, lstm = stacked(cell, np.concatenate([INPUTS, context], -1), state.layers)
     return h, DecoderState(lstm), alignment
 
 
 def after(cell, state):
-    """Luong et al. 2015, equation 5, and 3.3 where the attentional vector is fed back."""
+    """Attend as Luong et al. 2015: equation 5, and section 3.3 for input feeding."""
     x = np.concatenate([INPUTS, state.attentional], -1) if cell.input_feeding else INPUTS
     h, lstm = stacked(cell, x, state.layers)
     context, alignment = general(cell, h)
@@ -83,7 +83,7 @@ def after(cell, state):
 
 
 def without(cell, state):
-    """The plain fixed-vector decoder of Sutskever et al. 2014."""
+    """Run a step without attention, as Sutskever et al. 2014."""
     h, lstm = stacked(cell, INPUTS, state.layers)
     return h, DecoderState(lstm), np.zeros((2, 5))
 
@@ -101,7 +101,7 @@ def test_equals_the_papers_equations(name, layers):
 
 
 @every_placement
-def test_keys_projected_once_give_the_same(name):
+def test_precomputed_keys_do_not_change_the_results(name):
     cell = built(name)
     state = state_of(cell)
     keys = cell.project(ops.convert_to_tensor(MEMORY))
@@ -110,7 +110,7 @@ def test_keys_projected_once_give_the_same(name):
 
 
 @every_placement
-def test_more_padding_changes_nothing(name):
+def test_more_padding_does_not_change_the_results(name):
     cell = built(name)
     state = state_of(cell)
     output, after_state, alignment = step(cell, INPUTS, state, MEMORY, MASK)
@@ -119,7 +119,7 @@ def test_more_padding_changes_nothing(name):
     assert_close(longer, (output, after_state, np.pad(alignment, ((0, 0), (0, 2)))))
 
 
-def test_noise_multiplies_what_the_layers_read():
+def test_dropout_masks_multiply_the_inputs_and_states_of_layers():
     cell = built("none", layers=3)
     lstm = state_of(cell).layers
     masks = [normal(2, 4, seed=20 + i) for i in range(5)]
@@ -138,7 +138,7 @@ def test_noise_multiplies_what_the_layers_read():
 
 
 @every_placement
-def test_output_width_is_that_of_the_output(name):
+def test_output_width_is_the_width_of_the_output(name):
     cell = built(name)
     output, _, _ = step(cell, INPUTS, state_of(cell), MEMORY)
     assert output.shape == (2, cell.output_width)
@@ -146,7 +146,7 @@ def test_output_width_is_that_of_the_output(name):
 
 
 @every_placement
-def test_initial_state_has_the_structure_of_every_later_one(name):
+def test_initial_state_has_the_structure_of_later_states(name):
     cell = built(name, layers=2)
     lstm = state_of(cell).layers
     first = to_numpy(cell.initial_state(lstm))
@@ -161,13 +161,13 @@ def test_initial_state_has_the_structure_of_every_later_one(name):
 
 
 @every_placement
-def test_owes_what_every_layer_owes(name, tmp_path):
+def test_passes_the_checks_for_every_layer(name, tmp_path):
     cell = make(name, layers=2)
     check_layer(cell, INPUTS, state_of(cell), MEMORY, MASK, tmp_path=tmp_path)
 
 
 @pytest.mark.parametrize("placement", ["before", "after"])
-def test_a_mechanism_of_another_policy_fits(placement):
+def test_a_mechanism_with_another_dtype_policy_works(placement):
     attention = BahdanauAttention(4, dtype="float32")
     cell = AttentionCell(4, attention, placement=placement, dtype="mixed_bfloat16")
     output, _, alignment = cell(INPUTS, state_of(cell), MEMORY, MASK)
@@ -175,15 +175,16 @@ def test_a_mechanism_of_another_policy_fits(placement):
     assert dtypes == {"bfloat16"}
 
 
-def test_attentional_vector_is_as_wide_as_the_units_unless_told():
+def test_attention_units_default_to_units():
     assert AttentionCell(4, LuongAttention()).output_width == 4
 
 
 @pytest.mark.parametrize(
-    "placement, attention", [("before", BahdanauAttention(3)), ("after", None)]
+    "placement, attention, received",
+    [("before", BahdanauAttention(3), "placement='before'"), ("after", None, "attention=None")],
 )
-def test_input_feeding_needs_an_attentional_vector(placement, attention):
-    message = r"`input_feeding` feeds the attentional vector, .* Received: attention=.*placement="
+def test_input_feeding_requires_an_attentional_vector(placement, attention, received):
+    message = rf"`input_feeding` feeds the attentional vector to .* Received: {received}\."
     with pytest.raises(ValueError, match=message):
         AttentionCell(4, attention, placement=placement, input_feeding=True)
 
@@ -203,7 +204,7 @@ def test_input_feeding_needs_an_attentional_vector(placement, attention):
         ),
     ],
 )
-def test_bad_arguments_are_named(arguments, message):
+def test_errors_name_the_wrong_argument(arguments, message):
     with pytest.raises(ValueError, match=message):
         AttentionCell(**{"units": 4, **arguments})
 

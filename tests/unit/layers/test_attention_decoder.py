@@ -72,7 +72,7 @@ def test_equals_the_cell_step_by_step(name, layers):
 
 
 @every_cell
-def test_without_alignment_the_rest_is_the_same(name):
+def test_the_other_results_do_not_depend_on_return_alignment(name):
     decoder = built(name)
     arguments = TARGET, state_of(decoder), MEMORY, MASK
     outputs, _, last = decode(decoder, *arguments)
@@ -82,11 +82,11 @@ def test_without_alignment_the_rest_is_the_same(name):
 
 
 @pytest.mark.parametrize("name", ["after", "none"])
-@pytest.mark.parametrize("noisy", [False, True])
-def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):
+@pytest.mark.parametrize("masked", [False, True])
+def test_all_steps_at_once_equal_the_loop_with_their_gradients(name, masked):
     decoder = built(name, layers=3)
     dropout_masks = DropoutMasks(
-        tuple(normal(2, 4, seed=20 + i) for i in range(2)) if noisy else ()
+        tuple(normal(2, 4, seed=20 + i) for i in range(2)) if masked else ()
     )
     pull = [normal(2, 3, 4, seed=30), normal(2, 3, 5, seed=31), normal(2, 4, seed=32)]
     lstm = state_of(decoder).layers
@@ -110,7 +110,7 @@ def test_all_steps_at_once_equal_the_loop_gradients_too(name, noisy):
 
 
 @pytest.mark.parametrize("name", ["before", "feeding"])
-def test_what_flows_back_goes_through_the_loop(name, monkeypatch):
+def test_cells_that_feed_back_run_in_the_loop(name, monkeypatch):
     decoder = built(name)
     monkeypatch.setattr(decoder.cell, "all_steps", None)
     outputs, _, _ = decode(decoder, TARGET, state_of(decoder), MEMORY, MASK)
@@ -118,7 +118,7 @@ def test_what_flows_back_goes_through_the_loop(name, monkeypatch):
 
 
 @every_cell
-def test_more_padding_changes_nothing(name):
+def test_more_padding_does_not_change_the_results(name):
     decoder = built(name)
     state = state_of(decoder)
     outputs, alignment, last = decode(decoder, TARGET, state, MEMORY, MASK)
@@ -128,7 +128,7 @@ def test_more_padding_changes_nothing(name):
 
 
 @every_cell
-def test_a_mask_on_the_target_changes_nothing(name):
+def test_a_keras_mask_of_the_target_is_ignored(name):
     decoder = built(name)
     embedding = keras.layers.Embedding(9, 3, mask_zero=True)
     target = embedding(np.array([[4, 2, 0], [5, 3, 2]]))
@@ -137,7 +137,7 @@ def test_a_mask_on_the_target_changes_nothing(name):
 
 
 @pytest.mark.parametrize("name", ["after", "feeding"])
-def test_dropout_acts_between_layers_in_training_alone(name):
+def test_dropout_between_layers_is_active_only_in_training(name):
     decoder, plain = built(name, layers=2, dropout=0.5), built(name, layers=2)
     expected = decode(plain, TARGET, state_of(plain), MEMORY, MASK)
     arguments = TARGET, state_of(decoder), MEMORY, MASK
@@ -146,7 +146,7 @@ def test_dropout_acts_between_layers_in_training_alone(name):
     assert np.abs(noisy - expected[0]).max() > 1e-3
 
 
-def test_one_dropout_mask_a_layer_serves_all_steps():
+def test_each_layer_uses_one_dropout_mask_for_all_steps():
     decoder = make("feeding", layers=3, dropout=0.5, seed=1)
     dropout_masks = to_numpy(decoder._draw_masks(normal(50, 3, 3)).between)
     assert [mask.shape for mask in dropout_masks] == [(50, 4)] * 2
@@ -155,7 +155,7 @@ def test_one_dropout_mask_a_layer_serves_all_steps():
 
 
 @pytest.mark.parametrize("name", ["before", "after"])
-def test_a_seed_repeats_the_dropout(name):
+def test_the_same_seed_repeats_the_dropout(name):
     first, second = (built(name, layers=2, dropout=0.5, seed=3) for _ in range(2))
     arguments = TARGET, state_of(first), MEMORY, MASK
     assert_close(
@@ -164,7 +164,7 @@ def test_a_seed_repeats_the_dropout(name):
 
 
 @every_cell
-def test_owes_what_every_layer_owes(name, tmp_path):
+def test_passes_the_checks_for_every_layer(name, tmp_path):
     decoder = make(name, layers=2, dropout=0.1, seed=1)
     check_layer(decoder, TARGET, state_of(decoder), MEMORY, MASK, tmp_path=tmp_path)
 

@@ -31,7 +31,7 @@ def encode(layer, inputs, mask):
 
 
 def reference(layer, row):
-    """Memory `[S, M]` and states of one unpadded row: Bahdanau et al. 2015, 3.2, and stacked."""
+    """Return memory `[S, M]` and states of one row without padding (Bahdanau et al. 2015, 3.2)."""
     memory, states = row, []
     for index, bidirectional in enumerate(layer.bidirectionals):
         forward, backward = bidirectional.forward_layer, bidirectional.backward_layer
@@ -56,7 +56,7 @@ def test_equals_a_bidirectional_lstm_row_by_row(layers, merge):
         np.testing.assert_allclose(actual_states, expected_states, rtol=1e-4, atol=1e-6)
 
 
-def test_more_padding_changes_nothing():
+def test_more_padding_does_not_change_the_results():
     layer = built(layers=2)
     memory, states = encode(layer, INPUTS, MASK)
     padded = np.concatenate([INPUTS, 100 * normal(2, 3, 3, seed=3)], axis=1)
@@ -65,7 +65,7 @@ def test_more_padding_changes_nothing():
     assert_close(padded_states, states)
 
 
-def test_a_row_of_padding_alone_leaves_zero_states():
+def test_a_row_of_padding_has_zero_states():
     mask = np.array([[False] * 4, [True] * 4])
     memory, states = encode(built(layers=2), INPUTS, mask)
     assert np.isfinite(memory).all()
@@ -73,7 +73,7 @@ def test_a_row_of_padding_alone_leaves_zero_states():
         assert not state[0].any() and state[1].any()
 
 
-def test_mask_comes_from_keras_and_is_passed_on():
+def test_the_keras_mask_is_used_and_passed_on():
     layer = built()
     ids = np.array([[4, 7, 2, 0], [5, 2, 0, 0]])
     embedding = keras.layers.Embedding(9, 3, mask_zero=True)
@@ -85,7 +85,7 @@ def test_mask_comes_from_keras_and_is_passed_on():
     assert all(keras.src.backend.get_keras_mask(x) is None for x in keras.tree.flatten(states))
 
 
-def test_dropout_acts_between_layers_in_training_alone():
+def test_dropout_between_layers_is_active_only_in_training():
     layer = built(layers=2, dropout=0.5)
     plain = built(layers=2)
     first, second = (lambda x: layer(x, training=True)[0]), (lambda x: layer(x)[0])
@@ -94,7 +94,7 @@ def test_dropout_acts_between_layers_in_training_alone():
     assert np.abs(to_numpy(evaluated(first, layer)(INPUTS)) - expected).max() > 1e-3
 
 
-def test_dropout_leaves_the_first_layer_alone():
+def test_dropout_does_not_apply_to_the_first_layer():
     layer = built(layers=1, dropout=0.9)
     training, inference = (lambda x: layer(x, training=True)[0]), (lambda x: layer(x)[0])
     expected = to_numpy(evaluated(inference, layer)(INPUTS))
@@ -104,12 +104,12 @@ def test_dropout_leaves_the_first_layer_alone():
 @pytest.mark.parametrize(
     "options", [{}, {"layers": 2, "merge": "sum", "dropout": 0.1}], ids=["concat", "deep-sum"]
 )
-def test_owes_what_every_layer_owes(options, tmp_path):
+def test_passes_the_checks_for_every_layer(options, tmp_path):
     check_layer(BiLSTMEncoder(4, **options), INPUTS, MASK, tmp_path=tmp_path)
 
 
 @pytest.mark.parametrize("merge, width", [("concat", 8), ("sum", 4)])
-def test_memory_width(merge, width):
+def test_memory_width_follows_from_merge(merge, width):
     layer = BiLSTMEncoder(4, merge=merge)
     assert layer.memory_width == width
     assert layer(symbols(INPUTS))[0].shape == (2, 4, width)
@@ -126,6 +126,6 @@ def test_memory_width(merge, width):
         ({"dropout": -0.1}, r"`dropout` must be in \[0, 1\)\. Received: dropout=-0\.1\."),
     ],
 )
-def test_bad_arguments_are_named(arguments, message):
+def test_errors_name_the_wrong_argument(arguments, message):
     with pytest.raises(ValueError, match=message):
         BiLSTMEncoder(**{"units": 4, **arguments})

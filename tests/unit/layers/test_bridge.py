@@ -4,7 +4,7 @@ from support import assert_close, check_layer, doubles, normal, randomize, to_nu
 
 from keras_attention import Bridge
 
-# Two encoder layers of width 3: forward h and c, backward h and c.
+# The states of two encoder layers of width 3: forward h and c, backward h and c.
 STATES = tuple(tuple(normal(2, 3, seed=10 * i + j) for j in range(4)) for i in range(2))
 
 
@@ -32,19 +32,19 @@ def test_dense_equals_the_papers_equation(layers, sources):
         assert_close(initial[index], expected)
 
 
-def test_every_decoder_layer_has_weights_of_its_own():
+def test_every_decoder_layer_has_its_own_weights():
     layer = built(4, layers=3)
     (_, (h, c), (top_h, top_c)) = to_numpy(layer(STATES))
     assert np.abs(h - top_h).max() > 0.01 and np.abs(c - top_c).max() > 0.01
 
 
 @pytest.mark.parametrize("layers, sources", [(1, [0]), (3, [0, 1, 1])])
-def test_copy_concatenates_where_the_decoder_is_twice_as_wide(layers, sources):
+def test_copy_concatenates_if_the_decoder_is_twice_as_wide(layers, sources):
     expected = tuple(concatenated(source) for source in sources)
     assert_close(built(6, layers=layers, kind="copy")(STATES), expected)
 
 
-def test_copy_adds_where_the_decoder_is_as_wide():
+def test_copy_adds_if_the_decoder_has_the_width_of_one_direction():
     expected = tuple(
         (forward_h + backward_h, forward_c + backward_c)
         for forward_h, forward_c, backward_h, backward_c in STATES
@@ -52,13 +52,13 @@ def test_copy_adds_where_the_decoder_is_as_wide():
     assert_close(built(3, layers=2, kind="copy")(STATES), expected)
 
 
-def test_zero_gives_zeros_of_the_decoders_width():
+def test_zero_returns_zeros_of_the_decoders_width():
     layer = built(5, layers=2, kind="zero")
     assert_close(layer(STATES), ((np.zeros((2, 5), "float32"),) * 2,) * 2)
     assert not layer.weights
 
 
-def test_a_layer_of_one_direction_is_bridged_as_it_is():
+def test_the_state_of_a_unidirectional_layer_is_bridged():
     h, c = STATES[0][:2]
     layer = Bridge(4)
     layer.build((((2, 3),) * 2,))
@@ -69,18 +69,18 @@ def test_a_layer_of_one_direction_is_bridged_as_it_is():
 
 
 @pytest.mark.parametrize("kind", ["dense", "copy", "zero"])
-def test_owes_what_every_layer_owes(kind, tmp_path):
+def test_passes_the_checks_for_every_layer(kind, tmp_path):
     check_layer(Bridge(6, layers=3, kind=kind), STATES, tmp_path=tmp_path)
 
 
-def test_unknown_kind_names_the_known_ones():
+def test_an_unknown_kind_is_refused_with_a_list_of_kinds():
     message = r"`kind` must be one of 'dense', 'copy', 'zero'\. Received: kind='linear'\."
     with pytest.raises(ValueError, match=message):
         Bridge(4, kind="linear")
 
 
 def test_copy_refuses_a_width_that_does_not_fit():
-    message = r"kind='copy' needs `units` of 3 or 6, .*encoder or of all\. Received: units=4\."
+    message = r"`units` must be 3 or 6 with kind='copy': .*encoder, or of all\. Received: units=4\."
     with pytest.raises(ValueError, match=message):
         Bridge(4, kind="copy")(STATES)
 

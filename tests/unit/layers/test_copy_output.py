@@ -20,7 +20,7 @@ def built():
 
 
 def paper_equation(layer, logits, outputs, alignment, copies):
-    """See et al. 2017, equation 9, a token at a time."""
+    """Compute equation 9 of See et al. 2017, one token at a time."""
     w, b = doubles(layer.gate.kernel, layer.gate.bias)
     gate = sigmoid(outputs @ w[:, 0] + b[0])
     mixed = np.zeros(logits.shape)
@@ -56,14 +56,14 @@ def test_gradients_equal_finite_differences_of_the_papers_equation():
     assert_close(slopes, expected, rtol=2e-3, atol=2e-3)
 
 
-# The first source has one unknown token more than COPIES, at 1, and the second three.
+# Unknown source tokens, as id 3: in the first source at 1 and 2, in the second at 0 to 2.
 UNKNOWN_COPIES = np.array([[4, 3, 3, 2, 0], [3, 3, 3, 2, 0]], "int32")
 POINTERS = np.zeros((2, 3, 5), "float32")
 POINTERS[0, 1, 2] = POINTERS[1, 0, 0] = POINTERS[1, 0, 2] = 1
 
 
 def pointing_equation(layer, logits, outputs, alignment):
-    """The same over the paper's extended vocabulary, what is none of ours or the right one as 0."""
+    """Compute it over the paper's extended vocabulary, with wrong source tokens as id 0."""
     w, b = doubles(layer.gate.kernel, layer.gate.bias)
     probabilities = np.exp(paper_equation(layer, logits, outputs, alignment, UNKNOWN_COPIES))
     for place in np.ndindex(2, 3):
@@ -75,7 +75,7 @@ def pointing_equation(layer, logits, outputs, alignment):
     return np.log(probabilities)
 
 
-def test_an_unknown_token_is_the_one_that_is_pointed_at():
+def test_an_unknown_token_is_the_source_token_at_its_pointer():
     layer = built()
     expected = pointing_equation(layer, LOGITS, OUTPUTS, ALIGNMENT)
     actual = evaluated(layer, layer)(LOGITS, OUTPUTS, ALIGNMENT, UNKNOWN_COPIES, POINTERS)
@@ -111,17 +111,33 @@ def test_logits_of_any_size_stay_finite():
     assert np.isfinite(log_probabilities).all()
 
 
-def test_targets_say_what_a_source_token_is():
+def test_targets_define_the_target_id_of_a_source_id():
     layer = built()
     assert to_numpy(layer.target_ids(np.array([[0, 8]]))).tolist() == [[3, 3]]
     layer.set_targets([0, 1, 2, 3, 5, 4, 3, 3, 5])
     assert to_numpy(layer.target_ids(np.array([[0, 8, 5]]))).tolist() == [[0, 5, 4]]
 
 
-@pytest.mark.parametrize("targets", [[0, 1], [6] * 9, [-1] * 9])
-def test_targets_must_be_target_ids(targets):
-    with pytest.raises(ValueError, match=r"`targets` must be 9 ids below 6\. Received: "):
+@pytest.mark.parametrize(
+    "targets, received",
+    [
+        ([0, 1], "shape (2,) from 0 to 1."),
+        ([6] * 9, "shape (9,) from 6 to 6."),
+        ([-1] * 9, "shape (9,) from -1 to -1."),
+        ([], "shape (0,)."),
+    ],
+)
+def test_targets_must_be_target_ids(targets, received):
+    with pytest.raises(ValueError, match=r"`targets` must be 9 ids from 0 to 5\. .*") as caught:
         built().set_targets(targets)
+    assert str(caught.value).endswith(f"Received: {received}")
+
+
+@pytest.mark.parametrize("name", ["source_vocabulary_size", "target_vocabulary_size"])
+def test_sizes_must_be_positive_integers(name):
+    sizes = {"source_vocabulary_size": 9, "target_vocabulary_size": 6, name: 0}
+    with pytest.raises(ValueError, match=rf"`{name}` must be a positive integer\. .*{name}=0\."):
+        CopyOutput(**sizes)
 
 
 SOURCE = np.array([[4, 5, 8, 2], [7, 2, 0, 0]], "int32")
@@ -138,7 +154,7 @@ def model():
     return model
 
 
-def test_a_model_steps_as_it_is_forced():
+def test_steps_of_a_model_equal_teacher_forcing():
     copying, target = model(), np.array([[1, 4, 5], [1, 3, 3]], "int32")
     whole, alignment = to_numpy(copying.teacher_forced(SOURCE, target))
     memory, state = copying.encode(SOURCE)
@@ -147,7 +163,7 @@ def test_a_model_steps_as_it_is_forced():
         assert_close((logits, weights), (whole[:, t], alignment[:, t]), rtol=1e-4, atol=1e-5)
 
 
-def test_a_model_takes_pointers_before_what_guides():
+def test_a_model_accepts_pointers_before_the_guide():
     copying, target = model(), np.array([[1, 4, 5], [1, 3, 3]], "int32")
     pointers = np.zeros((2, 3, 4), "float32")
     pointers[0, 1, 2] = 1
@@ -163,7 +179,7 @@ def test_a_model_takes_pointers_before_what_guides():
     assert len(guided.losses) == 1
 
 
-def test_a_file_holds_the_table_too(tmp_path):
+def test_a_file_contains_the_table_of_targets(tmp_path):
     copying = model()
     copying.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -172,7 +188,7 @@ def test_a_file_holds_the_table_too(tmp_path):
     assert_close(loaded.teacher_forced(SOURCE, target), copying.teacher_forced(SOURCE, target))
 
 
-def test_mixed_precision_mixes_in_float32():
+def test_mixed_precision_mixes_probabilities_in_float32():
     copying, target = model(), np.array([[1, 4, 5], [1, 3, 3]], "int32")
     twin = Seq2Seq.from_config(with_policy(copying.get_config(), "mixed_bfloat16"))
     twin.build()
@@ -183,7 +199,7 @@ def test_mixed_precision_mixes_in_float32():
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_search_scores_by_the_mixture(width):
+def test_search_scores_are_those_of_the_mixture(width):
     copying = model()
     tokens, scores, _ = to_numpy(search(copying, SOURCE, max_length=3, beam_width=width))
     for k in range(width):
@@ -200,6 +216,6 @@ def test_a_short_list_is_refused():
         copying.step(np.array([1, 1]), state, memory, table=copying.output_table(np.arange(4)))
 
 
-def test_copying_needs_attention():
+def test_copying_requires_attention():
     with pytest.raises(ValueError, match=r"`copying` needs `attention`\. Received: attention=None"):
         Seq2Seq(9, 6, copying=True)

@@ -33,7 +33,7 @@ def encode(layer, inputs, mask):
 
 
 def encoded(layer, row):
-    """Memory and states of one unpadded row: residual from the third layer on."""
+    """Return memory and states of one row without padding, with residuals from layer 3 on."""
     both = layer.bidirectional
     ahead, ahead_state = lstm(row, doubles(*both.forward_layer.weights))
     back, back_state = lstm(row[::-1], doubles(*both.backward_layer.weights))
@@ -59,7 +59,7 @@ def test_the_encoder_equals_the_paper_row_by_row(merge, layers):
             np.testing.assert_allclose([part[row] for part in state], values, rtol=1e-4, atol=1e-6)
 
 
-def test_more_padding_changes_nothing_in_the_encoder():
+def test_more_padding_does_not_change_the_encoders_results():
     layer = encoder()
     memory, states = encode(layer, SOURCE, MASK)
     padded = np.concatenate([SOURCE, 100 * normal(2, 3, 3, seed=4)], axis=1)
@@ -68,7 +68,7 @@ def test_more_padding_changes_nothing_in_the_encoder():
     assert_close(longer_states, states)
 
 
-def test_dropout_acts_between_the_encoders_layers_in_training_alone():
+def test_dropout_between_encoder_layers_is_active_only_in_training():
     layer, plain = encoder(dropout=0.5), encoder()
     training = evaluated(lambda x: layer(x, training=True)[0], layer)
     expected = encode(plain, SOURCE, MASK)
@@ -89,7 +89,7 @@ def state(layers):
 
 
 def stepped(layer, inputs, before):
-    """The bottom layer's previous `h` queries; the context enters every layer (section 3)."""
+    """Attend from the bottom layer's previous `h`; every layer reads the context (section 3)."""
     (W,) = doubles(layer.attention.key_projection.kernel)
     query = before.layers[0][0][:, None]
     context, alignment = attend(lambda h, k, s: h @ W.T @ k, query, MEMORY, MASK)
@@ -128,14 +128,14 @@ def test_the_decoder_loops_over_the_cell():
     assert_close(last, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_both_owe_what_every_layer_owes(tmp_path):
+def test_both_pass_the_checks_for_every_layer(tmp_path):
     layer = GNMTCell(4, LuongAttention(), layers=3, deep_output=True)
     check_layer(layer, TARGET[:, 0], state(3), MEMORY, MASK, tmp_path=tmp_path)
     layer = GNMTEncoder(4, layers=3, dropout=0.1, layer_norm=True)
     check_layer(layer, SOURCE, MASK, tmp_path=tmp_path)
 
 
-def test_bad_arguments_are_named():
+def test_errors_name_the_wrong_argument():
     with pytest.raises(TypeError, match=r"`attention` must be an AttentionMechanism.*=None"):
         GNMTCell(4, None)
     with pytest.raises(ValueError, match=r"`units` must be even with merge='concat'"):

@@ -23,37 +23,37 @@ MASK = np.arange(4) < np.array(LENGTHS)[:, None]
 MEMORY = normal(2, 5, 6, seed=2)
 
 
-def of_keras(layer, **options):
-    """Keras's own GRU with the weights of one of ours."""
-    own = keras.layers.GRU(layer.units, return_sequences=True, return_state=True, **options)
-    own.build((None, None, layer.cell.kernel.shape[0]))
-    own.set_weights(layer.get_weights())
-    return own
+def make_keras_gru(layer, **options):
+    """Return a Keras GRU with the weights of a layer of this package."""
+    gru = keras.layers.GRU(layer.units, return_sequences=True, return_state=True, **options)
+    gru.build((None, None, layer.cell.kernel.shape[0]))
+    gru.set_weights(layer.get_weights())
+    return gru
 
 
-def test_the_encoder_equals_keras_own_layers():
+def test_the_encoder_equals_the_keras_layers():
     encoder = BiLSTMEncoder(4, rnn="gru")
     encoder.build((None, None, 3))
     both = randomize(encoder).bidirectionals[0]
     memory, ((ahead_h, back_h),) = to_numpy(encoder(INPUTS, mask=MASK))
-    ahead, last_ahead = of_keras(both.forward_layer)(INPUTS, mask=MASK)
-    back, last_back = of_keras(both.backward_layer, go_backwards=True)(INPUTS, mask=MASK)
+    ahead, last_ahead = make_keras_gru(both.forward_layer)(INPUTS, mask=MASK)
+    back, last_back = make_keras_gru(both.backward_layer, go_backwards=True)(INPUTS, mask=MASK)
     expected = to_numpy(ops.concatenate([ahead, ops.flip(back, axis=1)], axis=-1))
     assert_close(memory[MASK], expected[MASK])
     assert_close((ahead_h, back_h), (last_ahead, last_back))
 
 
-def test_a_step_of_the_decoder_equals_keras_own_cells():
+def test_a_decoder_step_equals_the_keras_cells():
     cell = AttentionCell(4, layers=2, rnn="gru")
     cell.build((None, 3), (None, None, 6))
     states = ((normal(2, 4, seed=3),), (normal(2, 4, seed=4),))
     output, state, _ = randomize(cell)(INPUTS[:, 0], cell.initial_state(states), MEMORY)
-    first, _ = of_keras(cell.lstms[0]).cell(INPUTS[:, 0], list(states[0]))
-    second, _ = of_keras(cell.lstms[1]).cell(first, list(states[1]))
+    first, _ = make_keras_gru(cell.lstms[0]).cell(INPUTS[:, 0], list(states[0]))
+    second, _ = make_keras_gru(cell.lstms[1]).cell(first, list(states[1]))
     assert_close((output, state.layers), (ops.add(first, second), ((first,), (second,))))
 
 
-def test_dropped_states_enter_the_gates_alone():
+def test_recurrent_dropout_applies_only_to_the_gates():
     layer = make_recurrent(4, rnn="gru", dtype="float32")
     layer.build((None, None, 3))
     keras_cell = keras.layers.GRUCell(4, recurrent_dropout=0.5)
@@ -67,7 +67,7 @@ def test_dropped_states_enter_the_gates_alone():
     )
 
 
-def test_all_steps_equal_one_after_the_other():
+def test_all_steps_at_once_equal_single_steps():
     cell = AttentionCell(4, LuongAttention("general"), layers=2, rnn="gru")
     cell.build((None, 3), (None, None, 6))
     randomize(cell)
@@ -82,7 +82,7 @@ def test_all_steps_equal_one_after_the_other():
 
 
 @pytest.mark.parametrize("kind", ["dense", "copy", "zero"])
-def test_the_bridge_makes_one_tensor_a_layer(kind):
+def test_the_bridge_returns_one_tensor_per_layer(kind):
     states = to_numpy(GNMTEncoder(4, layers=2, rnn="gru")(INPUTS)[1])
     bridge = Bridge(4, layers=3, kind=kind, state_parts=1)
     bridge.build([[x.shape for x in state] for state in states])
@@ -92,26 +92,26 @@ def test_the_bridge_makes_one_tensor_a_layer(kind):
         assert_close(bridged[0], (np.concatenate(states[0], -1),))
 
 
-def test_one_tensor_stands_for_both_of_an_lstm():
+def test_one_tensor_becomes_both_tensors_of_an_lstm_state():
     mean = normal(2, 4, seed=8)
     assert_close(Bridge(4, kind="copy")(((mean,),)), ((mean, mean),))
 
 
 @pytest.mark.parametrize("layer", [AttentionCell, GNMTCell])
-def test_cells_owe_what_every_layer_owes(layer, tmp_path):
+def test_cells_pass_the_checks_for_every_layer(layer, tmp_path):
     cell = layer(4, LuongAttention("general"), layers=2, rnn="gru")
     state = DecoderState(((normal(2, 4, seed=9),), (normal(2, 4, seed=10),)))
     check_layer(cell, INPUTS[:, 0], state, MEMORY, tmp_path=tmp_path)
 
 
 @pytest.mark.parametrize("layer", [BiLSTMEncoder, GNMTEncoder])
-def test_encoders_owe_what_every_layer_owes(layer, tmp_path):
+def test_encoders_pass_the_checks_for_every_layer(layer, tmp_path):
     encoder = layer(4, layers=2, rnn="gru", recurrent_dropout=0.2)
     check_layer(encoder, INPUTS, MASK, tmp_path=tmp_path)
 
 
-def test_bad_settings_are_refused():
+def test_wrong_settings_are_refused():
     with pytest.raises(ValueError, match=r"`rnn` must be one of 'lstm', 'gru'\. .*rnn='elman'"):
         BiLSTMEncoder(4, rnn="elman")
-    with pytest.raises(ValueError, match=r"`layer_norm` needs rnn='lstm'\. .*rnn='gru'"):
+    with pytest.raises(ValueError, match=r"`layer_norm` requires rnn='lstm'\. .*rnn='gru'"):
         AttentionCell(4, rnn="gru", layer_norm=True)

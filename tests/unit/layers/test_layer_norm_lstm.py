@@ -30,7 +30,7 @@ def paper_step(cell, x, h, c):
 
 @pytest.fixture
 def randomised():
-    """A cell whose gains and shift are not the ones it starts with."""
+    """Return a cell with random weights, including gains and shift."""
     cell = LayerNormLSTMCell(4)
     cell.build((None, 3))
     rng = np.random.default_rng(0)
@@ -39,7 +39,7 @@ def randomised():
     return cell
 
 
-def test_a_step_is_the_papers(randomised):
+def test_a_step_equals_the_papers_equations(randomised):
     rng = np.random.default_rng(1)
     x, h, c = (rng.normal(size=(5, width)).astype("float32") for width in (3, 4, 4))
     output, (new_h, new_c) = randomised(x, [h, c])

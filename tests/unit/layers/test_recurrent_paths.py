@@ -1,4 +1,4 @@
-"""Which implementation of the recurrence runs where: on a GPU Keras's own, over cuDNN."""
+"""Which implementation of recurrent layers runs: on a GPU, Keras's own with cuDNN."""
 
 import keras
 import pytest
@@ -14,7 +14,7 @@ AFTER = {"attention": LuongAttention, "placement": "after"}
 
 @pytest.fixture
 def asked(monkeypatch):
-    """How often Keras was asked for the backend's own LSTM or GRU, which is cuDNN's on a GPU."""
+    """Return the list of calls to the backend's own LSTM or GRU, which is cuDNN's on a GPU."""
     calls = []
 
     def decline(*arguments, **options):
@@ -40,21 +40,21 @@ def run(attention, placement, **options):
         ({**AFTER, "rnn": "gru"}, 3),
         ({**AFTER, "encoder_layers": 2, "decoder_layers": 3, "dropout": 0.3}, 7),
         ({"attention": None, "placement": "after"}, 3),
-        # What is fed back needs our loop over time, in the decoder alone.
+        # Input feeding, or a context as input, needs our loop over time in the decoder.
         ({**AFTER, "input_feeding": True}, 2),
         ({"attention": BahdanauAttention, "placement": "before"}, 2),
-        # cuDNN knows neither.
+        # cuDNN supports neither of these.
         ({**AFTER, "recurrent_dropout": 0.1}, 0),
         ({**AFTER, "layer_norm": True}, 0),
     ],
 )
-def test_the_backends_own_layer_is_asked_first(options, times, asked):
+def test_keras_tries_the_backends_own_layer_first(options, times, asked):
     run(**options)
     assert len(asked) == times
 
 
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="TensorFlow's graph")
-def test_nothing_of_a_step_is_placed_on_the_host():
+def test_no_operation_of_a_step_is_placed_on_the_cpu():
     import tensorflow as tf
 
     model = Seq2Seq(9, 9, units=4, embedding=3, attention=BahdanauAttention(4), placement="before")
@@ -77,7 +77,7 @@ def has_gpu():
 
 
 @pytest.mark.skipif(not has_gpu(), reason="needs a GPU that TensorFlow sees")
-def test_a_gpu_runs_cudnn():
+def test_a_gpu_uses_cudnn():
     import tensorflow as tf
 
     model = Seq2Seq(9, 9, units=4, embedding=3, attention=LuongAttention(), placement="after")

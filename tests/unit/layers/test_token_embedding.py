@@ -17,13 +17,13 @@ def built(**options):
 
 
 @pytest.mark.parametrize("ids", [IDS, IDS[0], IDS[:, :, None]], ids=["[B, T]", "[T]", "[B, T, 1]"])
-def test_looks_up_rows(ids):
+def test_ids_select_rows_of_the_table(ids):
     layer = built()
     table = to_numpy(layer.embeddings.value)
     np.testing.assert_array_equal(to_numpy(layer(ids)), table[ids])
 
 
-def test_gradient_is_dense_and_adds_up_every_occurrence():
+def test_the_gradient_is_dense_and_sums_every_occurrence():
     layer = built()
     pull = normal(2, 4, 3, seed=1)
     _, (slope,) = gradients(lambda: ops.sum(layer(IDS) * pull), layer.trainable_variables)
@@ -32,7 +32,7 @@ def test_gradient_is_dense_and_adds_up_every_occurrence():
     np.testing.assert_allclose(slope, expected, rtol=1e-6)
 
 
-def test_adam_with_repeated_tokens_is_adam():
+def test_adam_is_correct_with_repeated_tokens():
     layer = built()
     table, pull = to_numpy(layer.embeddings.value), normal(2, 12, seed=1)
     model = LayerModel(layer)
@@ -46,7 +46,7 @@ def test_adam_with_repeated_tokens_is_adam():
     np.testing.assert_allclose(to_numpy(layer.embeddings.value), expected, rtol=1e-4, atol=1e-6)
 
 
-@tensorflow_only("JAX gives the gradient of a lookup in the lookup's own 16 bits")
+@tensorflow_only("JAX returns the gradient of a lookup in the lookup's 16-bit dtype")
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_a_frequent_token_keeps_its_gradient_in_mixed_precision(policy):
     layer = built(dtype=policy)
@@ -56,10 +56,10 @@ def test_a_frequent_token_keeps_its_gradient_in_mixed_precision(policy):
     np.testing.assert_allclose(slope[4], 3000, rtol=1e-6)
 
 
-def test_mask_of_zero_is_kerass():
+def test_mask_zero_works_as_in_keras():
     mask = built(mask_zero=True).compute_mask(ops.convert_to_tensor(IDS))
     assert to_numpy(mask).tolist() == (IDS != 0).tolist()
 
 
-def test_owes_what_every_layer_owes(tmp_path):
+def test_passes_the_checks_for_every_layer(tmp_path):
     check_layer(TokenEmbedding(6, 3), IDS, tmp_path=tmp_path)

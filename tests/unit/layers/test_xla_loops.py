@@ -1,4 +1,4 @@
-"""Whether XLA, by which Keras trains on one GPU, compiles each mechanism's gradient in a loop."""
+"""XLA, which Keras uses to train on one GPU, compiles the gradient of a loop over mechanisms."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from keras_attention.ops.time_loop import time_loop
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
-# XLA takes seconds for each. The mechanisms that are left out have no operation of their own.
+# XLA needs seconds for each. The other mechanisms consist of the same operations.
 NAMES = [
     "bahdanau",
     "general",
@@ -27,7 +27,7 @@ NAMES = [
 
 
 def looped(layer, query, memory, mask):
-    """Sum of what a decoder's loop over the mechanism gives, one step `[B, D]` at a time."""
+    """Return the sum of squares of a mechanism's outputs in a loop over steps `[B, D]`."""
     keys = layer.project(memory)
 
     def step(x, state):
@@ -42,7 +42,7 @@ def looped(layer, query, memory, mask):
 
 
 def gradient_of_a_loop(layer, query, memory, mask):
-    """The value of `looped` and its gradients by the weights, the query and the memory."""
+    """Return `looped` and its gradients with respect to the weights, the query and the memory."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
@@ -53,7 +53,7 @@ def gradient_of_a_loop(layer, query, memory, mask):
 
 
 def by_xla(layer):
-    """The same, compiled for unknown sizes, as `fit` has them."""
+    """Return `gradient_of_a_loop`, compiled for unknown sizes as in `fit`."""
     import tensorflow as tf
 
     floats = tf.TensorSpec((None, None, 4), "float32")
@@ -65,11 +65,11 @@ def by_xla(layer):
     )
 
 
-@tensorflow_only("JAX knows no other compiler")
+@tensorflow_only("JAX always compiles with XLA")
 @pytest.mark.parametrize("name", NAMES)
-def test_xla_compiles_the_gradient_of_a_loop_over_a_mechanism(name):
+def test_xla_compiles_the_gradient_of_a_loop(name):
     layer = MECHANISMS[name]()
-    layer.noise = 0  # XLA draws other numbers
+    layer.noise = 0  # XLA draws different random numbers
     layer.build(QUERY.shape, MEMORY.shape)
     randomize(layer)
     arrays = [ops.convert_to_tensor(x) for x in (QUERY, MEMORY, MASK)]

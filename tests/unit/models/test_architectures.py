@@ -1,4 +1,4 @@
-"""What every pairing of an encoder and a decoder owes the one model that they make."""
+"""Every pairing of an encoder and a decoder behaves as a `Seq2Seq` must."""
 
 import keras
 import numpy as np
@@ -43,16 +43,18 @@ PAIRINGS = {
     "gnmt over bilstm": {"decoder": "gnmt", "deep_output": True, "attention_units": 3},
     "lstm over gnmt": {"encoder": "gnmt", "bridge": "copy", "input_feeding": True},
 }
-# JAX compiles a program for each case; there one stands for all.
-SOME = PAIRINGS if BACKEND == "tensorflow" else ("transformer",)
+# JAX compiles a program for each case, so it runs one of them.
+SELECTED = PAIRINGS if BACKEND == "tensorflow" else ("transformer",)
 MECHANISMS = {
     "transformer with heads": lambda **options: QueryKeyValueAttention(
         3, heads=2, use_bias=False, **options
     ),
     "transformer over a memory": lambda **options: ExternalMemoryAttention(3, **options),
 }
-every_pairing = pytest.mark.parametrize("name", SOME)
-one_of_each = pytest.mark.parametrize("name", SOME if BACKEND == "jax" else ["gnmt", "transformer"])
+every_pairing = pytest.mark.parametrize("name", SELECTED)
+one_of_each = pytest.mark.parametrize(
+    "name", SELECTED if BACKEND == "jax" else ["gnmt", "transformer"]
+)
 
 
 def make(name, **options):
@@ -94,7 +96,7 @@ def test_teacher_forced_equals_stepwise(name):
 
 
 @one_of_each
-def test_padding_and_neighbours_change_nothing(name):
+def test_results_do_not_depend_on_padding_or_other_rows(name):
     model = built(name)
     logits, alignment = teacher_forced(model, SOURCE, TARGET_IN)
     padded = teacher_forced(
@@ -128,7 +130,7 @@ def test_every_weight_has_a_finite_gradient(name):
 
 
 @one_of_each
-def test_a_source_of_padding_alone_gives_finite_logits_and_gradients(name):
+def test_a_source_of_padding_has_finite_logits_and_gradients(name):
     model, source = built(name), np.array([[0] * 4, [4, 5, 2, 0], [2, 0, 0, 0]], "int32")
     loss, slopes = gradients(
         lambda: MaskedCrossentropy()(TARGET_OUT, model((source, TARGET_IN))),
@@ -139,14 +141,14 @@ def test_a_source_of_padding_alone_gives_finite_logits_and_gradients(name):
 
 
 @one_of_each
-def test_a_beam_of_one_is_greedy_and_keeps_its_own_scores(name):
+def test_beam_search_equals_greedy_search_and_teacher_forcing(name):
     model = built(name)
     memory, state = model.encode(SOURCE)
     greedy = to_numpy(search(model, SOURCE, max_length=5))
     alone = beam_search(model.step, state, memory, beam_width=1, max_length=5)
     assert_close(to_numpy(alone), greedy, rtol=1e-4, atol=1e-5)
     beams = to_numpy(search(model, SOURCE, max_length=5, beam_width=3))
-    for k in range(3):  # each hypothesis' state followed it wherever beams changed places
+    for k in range(3):  # the state of each hypothesis must follow it when beams are reordered
         tokens = beams.tokens[:, k]
         logits, alignment = teacher_forced(
             model, SOURCE, np.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=1)
@@ -158,21 +160,21 @@ def test_a_beam_of_one_is_greedy_and_keeps_its_own_scores(name):
         assert_close(beams.alignments[:, k], alignment * real, rtol=1e-4, atol=1e-4)
 
 
-def test_a_search_longer_than_the_decoders_room_is_refused():
+def test_a_search_beyond_the_decoders_limit_is_refused():
     models = built("transformer"), built("gnmt"), built("transformer", max_target_length=4)
     assert [model.longest for model in models] == [5, None, 4]
     assert Ensemble(models).longest == 4 and Ensemble(models[1:2]).longest is None
     assert search(models[0], SOURCE, max_length=5).tokens.shape == (3, 1, 5)
-    message = r"`max_length` must be at most {}, the steps that this .*: max_length={}\."
+    message = r"`max_length` must be at most {}, the largest number .*: max_length={}\."
     for model, longest in ((models[0], 5), (Ensemble(models), 4)):
         with pytest.raises(InputError, match=message.format(longest, longest + 1)):
             search(model, SOURCE, max_length=longest + 1)
 
 
 @one_of_each
-def test_fits_saves_and_loads(name, tmp_path):
+def test_every_pairing_fits_saves_and_loads(name, tmp_path):
     model = built(name, encoder_layers=1, decoder_layers=1, dropout=0.1)
-    # A training graph takes TensorFlow longer than these steps.
+    # Tracing a training graph takes TensorFlow longer than these steps.
     eagerly = BACKEND == "tensorflow"
     model.compile(keras.optimizers.Adam(0.05), loss=MaskedCrossentropy(), run_eagerly=eagerly)
     losses = model.fit((SOURCE, TARGET_IN), TARGET_OUT, epochs=10, verbose=0).history["loss"]
@@ -187,9 +189,9 @@ def test_fits_saves_and_loads(name, tmp_path):
 
 @one_of_each
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_is_near_full_precision(name, policy):
+def test_mixed_precision_is_close_to_full_precision(name, policy):
     if BACKEND == "jax" and (name, policy) == ("transformer", "mixed_float16"):
-        pytest.xfail("JAX's own attention knows no float16 on a CPU")
+        pytest.xfail("JAX's attention does not support float16 on a CPU")
     keras.utils.set_random_seed(1)
     full, mixed = make(name), make(name, dtype=policy)
     full.build()
@@ -204,7 +206,7 @@ def test_mixed_precision_is_near_full_precision(name, policy):
 
 
 @one_of_each
-def test_dropout_acts_in_training_alone(name):
+def test_dropout_is_active_only_in_training(name):
     model, plain = (built(name, dropout=rate) for rate in (0.5, 0.0))
     model.embedding_dropout.rate = model.output_dropout.rate = 0.0
     expected = teacher_forced(plain, SOURCE, TARGET_IN)
@@ -213,9 +215,9 @@ def test_dropout_acts_in_training_alone(name):
     assert np.abs(to_numpy(training(SOURCE, TARGET_IN))[0] - expected[0]).max() > 1e-2
 
 
-@tensorflow_only("its graphs alone leave batch and length open")
+@tensorflow_only("only TensorFlow graphs accept any batch size and length")
 @one_of_each
-def test_one_graph_serves_every_batch_and_length(name):
+def test_one_graph_accepts_every_batch_size_and_length(name):
     import tensorflow as tf
 
     model = built(name)
@@ -225,7 +227,7 @@ def test_one_graph_serves_every_batch_and_length(name):
         assert_close(run(source, target), model.teacher_forced(source, target), 1e-4, 1e-5)
 
 
-def test_a_model_saved_before_there_was_a_choice_has_lstms():
+def test_a_config_without_encoder_and_decoder_has_lstms():
     config = Seq2Seq(7, 6, units=4, embedding=3).get_config()
     assert (config.pop("encoder"), config.pop("decoder")) == ("bilstm", "lstm")
     assert Seq2Seq.from_config(config).settings.decoder == "lstm"
@@ -250,7 +252,7 @@ def test_a_model_saved_before_there_was_a_choice_has_lstms():
         ),
         (
             {"decoder": "transformer", "attention": BahdanauAttention(4), "deep_output": True},
-            r"`deep_output` does not fit decoder='transformer', .*deep_output=True\.",
+            r"`deep_output` must be false with decoder='transformer', .*deep_output=True\.",
         ),
         (
             {"encoder": "transformer", "heads": 3},
@@ -258,23 +260,23 @@ def test_a_model_saved_before_there_was_a_choice_has_lstms():
         ),
         (
             {"encoder": "transformer", "merge": "sum"},
-            r"`merge` is of LSTMs and must be 'concat', .*='lstm'\. Received: merge='sum'\.",
+            r"`merge` must be 'concat', .*='lstm', which do not use it\. Received: merge='sum'\.",
         ),
         ({"decoder": "transformer", "bridge": "copy"}, r"must be 'dense', .*bridge='copy'\."),
         (
             {"encoder": "transformer", "decoder": "transformer", "layer_norm": True},
-            r"`layer_norm` is of LSTMs .*Received: layer_norm=True\.",
+            r"`layer_norm` must be False, .*Received: layer_norm=True\.",
         ),
         (
             {"encoder": "transformer", "decoder": "transformer", "recurrent_dropout": 0.1},
-            r"`recurrent_dropout` is of LSTMs .*Received: recurrent_dropout=0\.1\.",
+            r"`recurrent_dropout` must be 0\.0, .*Received: recurrent_dropout=0\.1\.",
         ),
         (
             {"decoder": "gnmt", "attention": BahdanauAttention(4), "input_feeding": True},
-            r"`input_feeding` does not fit decoder='gnmt', which feeds .*: input_feeding=True\.",
+            r"`input_feeding` must be false with decoder='gnmt', which passes .*=True\.",
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(options, message):
+def test_wrong_combinations_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Seq2Seq(7, 6, **{"units": 4, "embedding": 3, **options})

@@ -1,4 +1,4 @@
-"""The settings of a model are declared once; Seq2Seq and recipes derive from the declaration."""
+"""Seq2Seq and recipes derive their settings from one declaration."""
 
 import inspect
 import subprocess
@@ -15,7 +15,7 @@ from keras_attention.training.recipe.sections import ModelConfig
 SIZES = {"source_vocabulary_size": 7, "target_vocabulary_size": 6}
 
 
-def test_seq2seq_takes_saves_and_explains_every_setting():
+def test_seq2seq_accepts_saves_and_documents_every_setting():
     config = Seq2Seq(7, 6, units=4, embedding=3).get_config()
     shown = inspect.signature(Seq2Seq).parameters
     for known in Seq2SeqConfig.settings():
@@ -24,16 +24,16 @@ def test_seq2seq_takes_saves_and_explains_every_setting():
         assert shown[known.key].default in (known.default, inspect.Parameter.empty)
 
 
-def test_a_recipe_has_the_constructors_defaults_but_for_two():
-    ours = {known.key: known for known in LayerConfig.settings()}
+def test_all_but_two_defaults_of_a_recipe_are_the_constructors():
+    constructor = {known.key: known for known in LayerConfig.settings()}
     recipe = {known.key.removeprefix("model."): known for known in ModelConfig.settings()}
     differ = {
         name
-        for name, known in ours.items()
+        for name, known in constructor.items()
         if recipe[name].default not in (known.default, known.unset)
     }
     assert differ == {"placement", "units"}
-    for name, known in ours.items():
+    for name, known in constructor.items():
         assert recipe[name].choices == known.choices
         assert (recipe[name].minimum, recipe[name].maximum) == (known.minimum, known.maximum)
 
@@ -52,17 +52,17 @@ def test_a_recipe_has_the_constructors_defaults_but_for_two():
         ({"copying": True}, "copying"),
     ],
 )
-def test_an_error_carries_the_setting_that_does_not_fit(settings, field):
+def test_an_error_names_the_wrong_setting(settings, field):
     with pytest.raises(SettingError) as caught:
         Seq2SeqConfig(**SIZES, **{"units": 8, **settings})
     assert caught.value.field == field
 
 
-def test_settings_are_read_without_keras():
+def test_settings_do_not_import_keras():
     program = "import sys, keras_attention.models.config; sys.exit('keras' in sys.modules)"
     assert not subprocess.run([sys.executable, "-c", program]).returncode
 
 
-def test_the_vocabulary_sizes_alone_have_no_default():
+def test_only_the_vocabulary_sizes_have_no_default():
     missing = {known.key for known in Seq2SeqConfig.settings() if known.default is MISSING}
     assert missing == set(SIZES)

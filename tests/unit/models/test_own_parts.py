@@ -1,4 +1,4 @@
-"""A user's own encoder and decoder cell in a `Seq2Seq`, and sources that are no token ids."""
+"""Custom encoders and decoder cells in a `Seq2Seq`, and sources other than token ids."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ TARGET = np.array([[1, 5, 4, 6], [1, 7, 4, 0]])
 
 @keras.saving.register_keras_serializable(package="tests")
 class Halving(keras.layers.Layer):
-    """A GRU over every second step, whose states a decoder can be bridged from."""
+    """An encoder with a GRU over every second step, which returns its final state."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -44,35 +44,35 @@ class Halving(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-def model_of(**settings):
+def make_model(**settings):
     sources = None if "source_shape" in settings else 10
     return Seq2Seq(sources, 8, **{"units": 6, "embedding": 4, **settings})
 
 
 SOURCES = {
     "features": FEATURES,
-    "own encoder of features": FEATURES,
-    "own encoder and cell": IDS,
-    "pictures": normal(2, 4, 5, 1, seed=2),
+    "custom encoder of features": FEATURES,
+    "custom encoder and cell": IDS,
+    "images": normal(2, 4, 5, 1, seed=2),
     "ids that the encoder embeds": IDS,
 }
 
 
-def settings_of(name):
-    """The settings of a model for one of the `SOURCES`, with new layers."""
+def make_settings(name):
+    """Return the settings of a model for one of the `SOURCES`, with new layers."""
     general, layers = LuongAttention("general"), keras.layers
     return {
         "features": {"source_shape": (None, 3), "attention": BahdanauAttention(5)},
-        "own encoder of features": {
+        "custom encoder of features": {
             "source_shape": (None, 3),
             "encoder": Halving(5),
             "attention": general,
         },
-        "own encoder and cell": {
+        "custom encoder and cell": {
             "encoder": Halving(5),
             "decoder": AttentionCell(7, general, layers=2, rnn="gru"),
         },
-        "pictures": {
+        "images": {
             "source_shape": (4, 5, 1),
             "encoder": keras.Sequential(
                 [layers.Conv2D(3, 2, padding="same"), layers.Reshape((20, 3))]
@@ -88,8 +88,8 @@ def settings_of(name):
 
 
 @pytest.mark.parametrize("name", list(SOURCES))
-def test_saved_models_answer_as_before(name, tmp_path):
-    source, model = SOURCES[name], model_of(**settings_of(name))
+def test_saved_models_return_the_same_results(name, tmp_path):
+    source, model = SOURCES[name], make_model(**make_settings(name))
     logits = model((source, TARGET))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -101,8 +101,8 @@ def test_saved_models_answer_as_before(name, tmp_path):
     assert type(loaded.encoder) is type(model.encoder)
 
 
-def test_fit_trains_every_part():
-    model = model_of(**settings_of("own encoder of features"))
+def test_fit_trains_every_weight():
+    model = make_model(**make_settings("custom encoder of features"))
     model.build()
     before = to_numpy(model.trainable_variables)
     model.compile("sgd", MaskedCrossentropy())
@@ -114,25 +114,25 @@ def test_fit_trains_every_part():
 
 
 def test_steps_of_zeros_are_padding():
-    model = model_of(source_shape=(None, 3), attention=BahdanauAttention(5), rnn="gru")
+    model = make_model(source_shape=(None, 3), attention=BahdanauAttention(5), rnn="gru")
     longer = np.pad(FEATURES, ((0, 0), (0, 4), (0, 0)))
     assert_close(model((longer, TARGET)), model((FEATURES, TARGET)))
     memory, _ = model.encode(FEATURES)
     assert to_numpy(memory.mask).sum(axis=1).tolist() == [6, 3]
 
 
-def test_the_encoder_says_which_steps_of_its_memory_are_real():
-    memory, _ = model_of(**settings_of("own encoder of features")).encode(FEATURES)
+def test_compute_mask_of_the_encoder_masks_the_memory():
+    memory, _ = make_model(**make_settings("custom encoder of features")).encode(FEATURES)
     assert to_numpy(memory.mask).tolist() == [[True] * 3, [True, True, False]]
 
 
-def test_pictures_have_no_padding():
-    memory, _ = model_of(**settings_of("pictures")).encode(np.zeros((2, 4, 5, 1), "float32"))
+def test_images_have_no_padding():
+    memory, _ = make_model(**make_settings("images")).encode(np.zeros((2, 4, 5, 1), "float32"))
     assert to_numpy(memory.mask).all() and memory.mask.shape == (2, 20)
 
 
-def test_without_a_final_state_the_mean_of_the_memory_is_one():
-    model = model_of(**settings_of("ids that the encoder embeds"), bridge="copy", units=4)
+def test_the_final_state_defaults_to_the_mean_of_the_memory():
+    model = make_model(**make_settings("ids that the encoder embeds"), bridge="copy", units=4)
     memory, state = model.encode(IDS)
     real = to_numpy(memory.mask)[..., None]
     mean = (to_numpy(memory.values) * real).sum(axis=1) / real.sum(axis=1)
@@ -158,7 +158,7 @@ class Broken(keras.layers.Layer):
     ],
 )
 def test_an_encoder_that_returns_something_else_is_refused(answer, message):
-    model = model_of(source_shape=(6, 3), encoder=Broken(answer), attention=LuongAttention())
+    model = make_model(source_shape=(6, 3), encoder=Broken(answer), attention=LuongAttention())
     with pytest.raises(ValueError, match=message):
         model.encode(ops.convert_to_tensor(FEATURES))
 
@@ -166,34 +166,34 @@ def test_an_encoder_that_returns_something_else_is_refused(answer, message):
 @pytest.mark.parametrize(
     "settings, error, message",
     [
-        ({"source_shape": (None, 3), "copying": True}, ValueError, "`copying` needs ids"),
+        ({"source_shape": (None, 3), "copying": True}, ValueError, "`copying` needs token ids"),
         ({"encoder": keras.losses.MeanSquaredError()}, TypeError, "`encoder` must be a Layer"),
         ({"decoder": keras.layers.Dense(2)}, TypeError, "`decoder` must be a DecoderCell"),
         ({"encoder": "elman"}, ValueError, "`encoder` must be one of .*, or a Keras layer"),
         (
             {"decoder": AttentionCell(4), "deep_output": True, "attention": None},
             ValueError,
-            "`deep_output` does not fit decoder=.*a cell of your own",
+            "`deep_output` must be false with decoder=.*a custom cell",
         ),
         (
             {"decoder": AttentionCell(4)},
             ValueError,
-            "`attention` must be None with a decoder cell of your own",
+            "`attention` must be None with a custom decoder cell",
         ),
     ],
 )
-def test_bad_parts_are_refused(settings, error, message):
+def test_wrong_layers_are_refused(settings, error, message):
     with pytest.raises(error, match=message):
-        model_of(**{"attention": LuongAttention(), **settings})
+        make_model(**{"attention": LuongAttention(), **settings})
 
 
-def test_a_source_has_a_vocabulary_or_a_shape():
+def test_a_source_needs_either_a_vocabulary_or_a_shape():
     for sizes in ({"source_vocabulary_size": None}, {"source_shape": (None, 3)}):
         with pytest.raises(ValueError, match=r"`source_shape` must be given, such as \(None, 13\)"):
             Seq2Seq(**{"source_vocabulary_size": 9, "target_vocabulary_size": 8, **sizes})
 
 
-def test_a_source_of_other_axes_is_refused():
-    model = model_of(source_shape=(None, 3), attention=LuongAttention())
+def test_a_source_with_a_wrong_number_of_axes_is_refused():
+    model = make_model(source_shape=(None, 3), attention=LuongAttention())
     with pytest.raises(ValueError, match=r"`source` must be features \[B, \*\(None, 3\)\]"):
         model.encode(IDS)

@@ -1,4 +1,4 @@
-"""Scheduled sampling: which tokens are replaced, and by what."""
+"""Scheduled sampling replaces the right tokens with the right predictions."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ TARGET = np.array([[1, 5, 6, 7, 0, 0], [1, 8, 9, 5, 6, 7]])
 
 
 def certain(ids, size=12):
-    """Logits `[B, T, V]` that leave no doubt about the next token."""
+    """Return logits `[B, T, V]` that make the next token certain."""
     return (50 * np.eye(size)[ids]).astype("float32")
 
 
@@ -20,17 +20,17 @@ def sample(rate, logits, target=TARGET):
     return ops.convert_to_numpy(sampler(target, logits))
 
 
-def test_a_rate_of_zero_changes_nothing():
+def test_a_rate_of_zero_keeps_every_token():
     np.testing.assert_array_equal(sample(0.0, certain(np.full(TARGET.shape, 4))), TARGET)
 
 
-def test_a_rate_of_one_puts_the_prediction_of_the_step_before_for_every_real_token():
+def test_a_rate_of_one_replaces_every_real_token_except_the_first():
     predicted = np.array([[4, 10, 11, 4, 4, 4], [10, 11, 4, 10, 11, 4]])
     expected = np.array([[1, 4, 10, 11, 0, 0], [1, 10, 11, 4, 10, 11]])
     np.testing.assert_array_equal(sample(1.0, certain(predicted)), expected)
 
 
-def test_a_rate_between_replaces_that_share():
+def test_the_rate_is_the_share_of_replaced_tokens():
     target = np.full((200, 51), 5)
     replaced = sample(0.3, certain(np.full(target.shape, 4)), target)[:, 1:] == 4
     assert replaced.mean() == pytest.approx(0.3, abs=0.02)

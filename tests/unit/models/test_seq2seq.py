@@ -71,7 +71,7 @@ def stepwise(model, source, target):
 
 @cases(
     "score, placement, layers",
-    # A model of one layer has no step that one of two layers lacks, so a few are enough.
+    # A model of one layer runs only code that one of two layers runs too, so a few are enough.
     [*EVERY_PLACEMENT, (None, "after", 2), *((*each, 1) for each in ONE_OF_EACH)],
     on_jax=TWO_LAYERS,
 )
@@ -88,7 +88,7 @@ def test_teacher_forced_equals_stepwise(score, placement, layers):
 
 
 @pytest.mark.parametrize("score, placement", ONE_OF_EACH)
-def test_padding_and_neighbours_change_nothing(score, placement):
+def test_results_do_not_depend_on_padding_or_other_rows(score, placement):
     model = built(score, placement, encoder_layers=2)
     logits, alignment = teacher_forced(model, *INPUTS)
     padded = teacher_forced(
@@ -112,14 +112,14 @@ def test_later_target_tokens_do_not_change_earlier_logits(score, placement):
     assert np.abs(changed[:, 2] - logits[:, 2]).max() > 1e-3
 
 
-def test_a_source_of_padding_alone_gives_finite_logits():
+def test_a_source_of_padding_has_finite_logits():
     source = np.array([[0, 0, 0, 0], [4, 5, 2, 0], [2, 0, 0, 0]], "int32")
     logits, alignment = teacher_forced(built("bahdanau", "before"), source, TARGET_IN)
     assert np.isfinite(logits).all()
     assert not alignment[0].any() and alignment[1:].any()
 
 
-def test_fit_evaluate_predict_save_and_load(tmp_path):
+def test_a_model_can_fit_evaluate_predict_save_and_load(tmp_path):
     model = compile_model(built("bahdanau", "before"))
     first = model.evaluate(INPUTS, TARGET_OUT, verbose=0, return_dict=True)
     model.fit(INPUTS, TARGET_OUT, epochs=30, verbose=0)
@@ -161,8 +161,8 @@ def test_every_weight_has_a_gradient(score, placement):
         ("mixed_bfloat16", "coverage", "feeding"),
     ],
 )
-def test_mixed_precision_fits(policy, score, placement):
-    # TensorFlow takes long to make a training graph; the test above makes one.
+def test_a_model_trains_in_mixed_precision(policy, score, placement):
+    # Tracing a training graph takes TensorFlow long; a test above does it.
     model = compile_model(
         built(score, placement, dtype=policy), run_eagerly=BACKEND == "tensorflow"
     )
@@ -175,7 +175,7 @@ def test_mixed_precision_fits(policy, score, placement):
 
 
 @pytest.mark.parametrize("placement", ["before", "after"])
-def test_a_mechanism_that_draws_noise_fits(placement):
+def test_a_mechanism_that_draws_noise_trains(placement):
     eagerly = BACKEND == "tensorflow" and placement == "after"  # one graph is enough
     model = compile_model(built("chunkwise", placement), run_eagerly=eagerly)
     attention = model.decoder.cell.attention
@@ -187,7 +187,7 @@ def test_a_mechanism_that_draws_noise_fits(placement):
         assert np.any(to_numpy(variable.value) != old)
 
 
-def test_mixed_precision_is_near_full_precision():
+def test_mixed_precision_is_close_to_full_precision():
     full, mixed = built("bahdanau", "before"), built("bahdanau", "before", dtype="mixed_bfloat16")
     assert mixed.encoder.compute_dtype == "bfloat16"
     expected, _ = teacher_forced(full, *INPUTS)
@@ -195,15 +195,15 @@ def test_mixed_precision_is_near_full_precision():
     assert 0 < np.abs(logits - expected).max() < 0.1
 
 
-@tensorflow_only("JAX has no float64 unless told before it starts")
-def test_double_precision_stays_double():
+@tensorflow_only("JAX supports float64 only if it is enabled before the start")
+def test_logits_of_a_float64_model_are_float64():
     model = make("bahdanau", "before", dtype="float64")
     logits, _ = model.teacher_forced(*INPUTS)
     assert logits.dtype == "float64"
 
 
-@tensorflow_only("its graphs alone leave batch and length open")
-def test_one_graph_serves_every_batch_and_length():
+@tensorflow_only("only TensorFlow graphs accept any batch size and length")
+def test_one_graph_accepts_every_batch_size_and_length():
     import tensorflow as tf
 
     model, traces = built("bahdanau", "before"), []
@@ -219,7 +219,7 @@ def test_one_graph_serves_every_batch_and_length():
     assert len(traces) == 1
 
 
-def test_dropout_acts_in_training_alone():
+def test_dropout_is_active_only_in_training():
     model, plain = (built(decoder_layers=2, dropout=rate) for rate in (0.5, 0.0))
     expected = teacher_forced(plain, *INPUTS)
     assert_close(teacher_forced(model, *INPUTS), expected)
@@ -229,7 +229,7 @@ def test_dropout_acts_in_training_alone():
 
 @pytest.mark.parametrize("merge", ["concat", "sum"])
 @pytest.mark.parametrize("bridge", ["dense", "copy", "zero"])
-def test_every_bridge_fits_every_merge(merge, bridge):
+def test_every_bridge_works_with_every_merge(merge, bridge):
     model = built(merge=merge, bridge=bridge, encoder_layers=2, decoder_layers=3)
     memory, state = model.encode(SOURCE)
     assert memory.values.shape == (3, 4, 4)
@@ -249,7 +249,7 @@ def test_config_rebuilds_the_model(score, placement):
     assert [w.shape for w in loaded.weights] == shapes
 
 
-def test_search_may_come_before_any_call():
+def test_search_works_before_the_first_call():
     model = make("bahdanau", "before")
     memory, state = model.encode(SOURCE)
     count = len(model.weights)
@@ -260,7 +260,7 @@ def test_search_may_come_before_any_call():
     assert_close(logits, expected[:, 0], rtol=1e-4, atol=1e-5)
 
 
-def test_build_makes_every_weight():
+def test_build_creates_every_weight():
     model = make()
     model.build()
     count = len(model.weights)
@@ -284,13 +284,13 @@ def test_build_makes_every_weight():
         ({"input_feeding": True}, r"`input_feeding` feeds the attentional vector"),
     ],
 )
-def test_bad_arguments_are_named(options, message):
+def test_errors_name_the_wrong_argument(options, message):
     with pytest.raises(ValueError, match=message):
         Seq2Seq(7, 6, **options)
 
 
 @pytest.mark.parametrize("name", ["source_vocabulary_size", "target_vocabulary_size"])
-def test_vocabulary_sizes_are_named(name):
+def test_errors_name_the_wrong_vocabulary_size(name):
     sizes = {"source_vocabulary_size": 7, "target_vocabulary_size": 6, name: 0}
     with pytest.raises(ValueError, match=rf"`{name}` must be an integer of at least 1.*{name}=0"):
         Seq2Seq(**sizes)
@@ -302,7 +302,7 @@ def test_attention_must_be_a_mechanism():
 
 
 @pytest.mark.parametrize("layer_norm, kind", [(False, "lstm"), (True, "rnn")])
-def test_weights_are_stored_where_they_ever_were(tmp_path, layer_norm, kind):
+def test_weights_keep_their_paths_in_files(tmp_path, layer_norm, kind):
     model = Seq2Seq(9, 9, units=4, embedding=3, encoder_layers=2, layer_norm=layer_norm)
     model.build()
     model.save_weights(tmp_path / "model.weights.h5")
@@ -313,7 +313,7 @@ def test_weights_are_stored_where_they_ever_were(tmp_path, layer_norm, kind):
     assert cells == [(3, 16), (4, 8), (4, 8)]
 
 
-# One of each way over the target: all steps at once, step by step, a Transformer's.
+# One model for each way to run the target: all steps at once, step by step, and a Transformer.
 PADDED = {
     "after": {},
     "before": {"placement": "before", "decoder_layers": 2},
@@ -322,13 +322,13 @@ PADDED = {
 
 
 def in_front(ids, longer=0):
-    """The same rows with their padding before the tokens, `longer` steps more of it."""
+    """Return the rows with their padding, and `longer` more steps of it, before the tokens."""
     rows = [np.concatenate([np.zeros(longer, int), row[row == 0], row[row != 0]]) for row in ids]
     return np.stack(rows).astype("int32")
 
 
 @cases("name", list(PADDED), on_jax=["before"])
-def test_targets_padded_in_front_get_the_logits_of_their_tokens(name):
+def test_padding_before_targets_does_not_change_logits(name):
     model = built(**PADDED[name])
     padded = in_front(TARGET_IN, longer=2)
     logits, expected = (to_numpy(model((SOURCE, target))) for target in (padded, TARGET_IN))
@@ -336,20 +336,20 @@ def test_targets_padded_in_front_get_the_logits_of_their_tokens(name):
 
 
 @cases("score", list(MECHANISMS), on_jax=["external-memory", "location"])
-def test_sources_padded_in_front_give_the_same_logits(score):
+def test_padding_before_sources_does_not_change_logits(score):
     model = built(score)
     assert_close(model((in_front(SOURCE, longer=7), TARGET_IN)), model(INPUTS), atol=1e-5)
 
 
 @cases("encoder", ["gnmt", "transformer"], on_jax=["gnmt"])
 @cases("decoder", ["gnmt", "transformer"], on_jax=["transformer"])
-def test_every_encoder_and_decoder_counts_from_the_first_token(encoder, decoder):
+def test_every_encoder_and_decoder_counts_positions_from_the_first_token(encoder, decoder):
     decoder = {"decoder": decoder, "heads": 2, "max_target_length": 5, "copying": True}
     model = built("location-aware", encoder=encoder, layer_norm=encoder == "gnmt", **decoder)
     assert_close(model((in_front(SOURCE, longer=2), TARGET_IN)), model(INPUTS), atol=1e-5)
 
 
-def test_targets_padded_in_front_train_the_same_model():
+def test_padding_before_targets_does_not_change_training():
     losses, norms = [], []
     for change in (lambda ids: ids, lambda ids: in_front(ids, longer=1)):
         keras.utils.set_random_seed(0)
@@ -361,13 +361,13 @@ def test_targets_padded_in_front_train_the_same_model():
     np.testing.assert_allclose(norms[1], norms[0], rtol=1e-3)
 
 
-def test_float_ids_are_ids():
+def test_ids_may_be_floats():
     model = built(copying=True)
     assert_close(model([x.astype("float32") for x in INPUTS]), model(INPUTS))
 
 
 @pytest.mark.parametrize("options", [{"copying": True}, {"scheduled_sampling": True}])
-def test_a_summary_counts_the_weights(options):
+def test_the_summary_counts_the_weights(options):
     lines = []
     model = make(**options)
     model(INPUTS)
@@ -379,18 +379,18 @@ def test_class_weights_are_refused():
     model = built()
     model.compile("sgd", loss=MaskedCrossentropy())
     for train in (model.fit, model.train_on_batch):
-        with pytest.raises(ValueError, match="^`class_weight` must be None for a Seq2Seq; weigh"):
+        with pytest.raises(ValueError, match="^`class_weight` must be None for a Seq2Seq; weight"):
             train(INPUTS, INPUTS[1], class_weight={4: 2.0})
 
 
-def test_it_tells_the_shape_of_its_logits():
+def test_compute_output_shape_is_the_shape_of_the_logits():
     model = built()
     shapes = [np.shape(x) for x in INPUTS]
     assert model.compute_output_shape(shapes) == tuple(model(INPUTS).shape)
 
 
 @tensorflow_only("Keras's export to a SavedModel")
-def test_keras_exports_a_model_that_copies(tmp_path):
+def test_keras_can_export_a_model_that_copies(tmp_path):
     import tensorflow as tf
 
     model = make(copying=True)

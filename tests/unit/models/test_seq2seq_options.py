@@ -1,4 +1,4 @@
-"""Seq2Seq's training options: each does what it is named for, and stepwise stays equal."""
+"""The settings of Seq2Seq have their effects, and steps equal teacher forcing with all of them."""
 
 import keras
 import numpy as np
@@ -71,7 +71,7 @@ def test_tied_logits_are_products_with_the_target_embeddings(data):
     np.testing.assert_allclose(numpy(model._logits(outputs)), expected, atol=1e-5)
 
 
-def test_deep_output_reads_the_previous_token_directly(data):
+def test_deep_output_depends_directly_on_the_previous_token(data):
     source, target_in, _ = data
     model = make(attention=LuongAttention("general"), deep_output=True)
     model.decoder.cell.attentional_projection.kernel.assign(
@@ -86,7 +86,7 @@ def test_deep_output_reads_the_previous_token_directly(data):
 @pytest.mark.parametrize(
     "option", ["embedding_dropout", "output_dropout", "memory_dropout", "recurrent_dropout"]
 )
-def test_each_dropout_is_active_in_training_alone(option, data):
+def test_each_dropout_is_active_only_in_training(option, data):
     source, target_in, _ = data
     plain, dropped = (make(attention=BahdanauAttention(8), **rate) for rate in ({}, {option: 0.5}))
     dropped.set_weights(plain.get_weights())
@@ -109,7 +109,7 @@ def test_l2_adds_the_squared_norm_of_the_matrices(data):
     assert losses[1] - losses[0] == pytest.approx(0.01 * norm, rel=1e-3)
 
 
-def test_scheduled_sampling_changes_the_loss_once_its_rate_rises(data):
+def test_scheduled_sampling_changes_the_logits_if_its_rate_is_above_zero(data):
     source, target_in, _ = data
     model = make(attention=LuongAttention("general"), scheduled_sampling=True)
     still = numpy(model((source, target_in), training=True))
@@ -119,10 +119,10 @@ def test_scheduled_sampling_changes_the_loss_once_its_rate_rises(data):
 
 
 @cases("policy", ["mixed_float16", "mixed_bfloat16"], on_jax=["mixed_bfloat16"])
-def test_scheduled_sampling_draws_in_32_bits_whatever_the_policy(policy, data):
+def test_scheduled_sampling_draws_in_float32_with_every_policy(policy, data):
     source, target_in, _ = data
     model = make(attention=LuongAttention("general"), scheduled_sampling=True, dtype=policy)
-    model.sampler.rate.assign(0.3)  # no number of 16 bits
+    model.sampler.rate.assign(0.3)  # 16-bit dtypes cannot represent it exactly
     logits = model((source, target_in), training=True)
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     wide = make(attention=LuongAttention("general"), scheduled_sampling=True)
@@ -133,7 +133,7 @@ def test_scheduled_sampling_draws_in_32_bits_whatever_the_policy(policy, data):
     np.testing.assert_array_equal(numpy(found), numpy(expected))
 
 
-def test_all_options_survive_saving(data, tmp_path):
+def test_saving_keeps_all_options(data, tmp_path):
     source, target_in, _ = data
     model = make(
         attention=BahdanauAttention(8),
@@ -167,11 +167,11 @@ def test_all_options_survive_saving(data, tmp_path):
         ),
     ],
 )
-def test_options_that_do_not_fit_are_refused(options, message):
+def test_wrong_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         make(**options)
 
 
-def test_one_table_for_two_vocabularies_is_refused():
+def test_one_embedding_table_for_two_vocabularies_is_refused():
     with pytest.raises(ValueError, match="one joint vocabulary"):
         Seq2Seq(10, 12, units=8, embedding=8, tie_embeddings="all")

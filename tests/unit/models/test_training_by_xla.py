@@ -1,4 +1,4 @@
-"""Whether models train by XLA, which Keras chooses on a machine with one GPU, as without it."""
+"""Training with XLA, which Keras chooses on a machine with one GPU, equals training without."""
 
 from types import SimpleNamespace
 
@@ -16,9 +16,9 @@ TARGET_OUT = np.array([[4, 5, 2], [3, 2, 0], [5, 5, 2]], "int32")
 
 POINTERS, GUIDE = (np.random.default_rng(n).random((3, 3, 4)).astype("float32") for n in range(2))
 
-# On a GPU Keras does not choose XLA for its own LSTM, for which cuDNN has a kernel.
+# On a GPU, Keras does not use XLA for its own LSTM, because cuDNN has a kernel for it.
 MODELS = {
-    # The settings of the recipes `eng-kor`, `g2p` and `multi30k-en-de`, without their noise.
+    # The settings of the recipes `eng-kor`, `g2p` and `multi30k-en-de`, without dropout.
     "recipe": {
         "layer_norm": True,
         "input_feeding": True,
@@ -51,7 +51,7 @@ MODELS = {
 
 @pytest.fixture
 def one_gpu(monkeypatch):
-    """Make TensorFlow list a GPU too, which is all that Keras asks before it chooses XLA."""
+    """Make TensorFlow list a GPU, which is the only condition that Keras checks for XLA."""
     import tensorflow as tf
 
     listed, gpu = tf.config.list_physical_devices, SimpleNamespace(device_type="GPU", name="GPU:0")
@@ -63,7 +63,7 @@ def one_gpu(monkeypatch):
 
 
 def batches(settings):
-    """One batch, of unknown sizes to the graph."""
+    """Return a data set of one repeated batch, whose sizes are unknown to the graph."""
     import tensorflow as tf
 
     ids, floats = tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None,) * 3, "float32")
@@ -84,7 +84,7 @@ def trained(settings, **options):
         model.copy_output.set_targets([0, 1, 2, 3, 4, 5, 3])
     optimizer = keras.optimizers.SGD(0.5)
     if settings is MODELS["recipe"]:
-        # As recipes have it; with a small epsilon it makes large steps of tiny differences.
+        # The optimizer of recipes. With a small epsilon, it would amplify rounding differences.
         optimizer = FusedAdam(0.1, epsilon=1.0, global_clipnorm=1.0, use_ema=True)
     loss = MaskedCrossentropy(label_smoothing=0.1)
     model.compile(optimizer, loss, metrics=[MaskedAccuracy()], **options)
@@ -92,12 +92,12 @@ def trained(settings, **options):
     return model, history["loss"][0]
 
 
-@tensorflow_only("JAX knows no other compiler")
+@tensorflow_only("JAX always compiles with XLA")
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_trains_on_one_gpu_by_xla_as_without(name, one_gpu):
+def test_training_with_xla_equals_training_without(name, one_gpu):
     plain, expected = trained(MODELS[name], jit_compile=False)
     model, loss = trained(MODELS[name])
     assert model.jit_compile and not plain.jit_compile
     assert loss == pytest.approx(expected, rel=1e-5)
-    for actual, wanted in zip(model.get_weights(), plain.get_weights(), strict=True):
-        np.testing.assert_allclose(actual, wanted, rtol=1e-3, atol=1e-4)
+    for actual, expected in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)

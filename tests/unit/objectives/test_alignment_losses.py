@@ -1,4 +1,4 @@
-"""The alignment's own losses against loops over the papers' sums."""
+"""Compare the losses on the alignment with loops over the papers' sums."""
 
 import numpy as np
 import pytest
@@ -28,10 +28,10 @@ def coverage_reference(alignment, real):
 def guided_reference(alignment, real):
     total, steps = 0.0, 0
     for weights, given, row in zip(alignment, GIVEN, real, strict=True):
-        for step, wanted in zip(weights[row], given[row], strict=True):
+        for step, links in zip(weights[row], given[row], strict=True):
             steps += 1
-            if wanted.any():
-                total -= (wanted / wanted.sum() * np.log(step)).sum()
+            if links.any():
+                total -= (links / links.sum() * np.log(step)).sum()
     return total / steps
 
 
@@ -43,7 +43,7 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 
 
 @every_loss
-def test_equals_the_papers_sum_and_its_slope(name):
+def test_equals_the_papers_sum_and_its_gradient(name):
     loss, reference = LOSSES[name]
     value, (slope,) = gradients(lambda a: loss(a, REAL), [], ALIGNMENT.astype("float32"))
     points = ALIGNMENT.copy()
@@ -53,11 +53,11 @@ def test_equals_the_papers_sum_and_its_slope(name):
 
 
 @every_loss
-def test_padding_alone_costs_nothing(name):
+def test_the_loss_of_padding_is_zero(name):
     assert float(LOSSES[name][0](ALIGNMENT, np.zeros((2, 4), bool))) == 0
 
 
-def test_no_weight_where_one_is_given_costs_much_and_is_finite():
+def test_a_weight_of_zero_on_a_given_link_has_a_large_finite_loss():
     nothing, given = np.array([[[1.0, 0.0]]]), np.array([[[0.0, 1.0]]])
     loss = float(guided_alignment_loss(nothing, given, np.array([[True]])))
     assert 20 < loss < 21
@@ -77,7 +77,7 @@ def compiled(**options):
 
 
 @pytest.mark.parametrize("weight", ["coverage_loss", "guided_alignment"])
-def test_a_weighted_loss_is_added_in_training_alone(weight):
+def test_a_weighted_loss_is_added_only_in_training(weight):
     inputs = (SOURCE, TARGET_IN, LINKS.astype("float32"))
     plain, model = compiled(), compiled(**{weight: 0.5})
     model.build(), plain.build()
@@ -95,13 +95,13 @@ def test_a_weighted_loss_is_added_in_training_alone(weight):
     assert history["loss"][0] == pytest.approx(crossentropy + 0.5 * float(added), rel=1e-5)
 
 
-def test_guiding_needs_what_guides():
+def test_guided_alignment_requires_a_guide():
     with pytest.raises(ValueError, match=r"`guided_alignment` needs a third input, the given"):
         compiled(guided_alignment=0.5).fit((SOURCE, TARGET_IN), TARGET_OUT, verbose=0)
 
 
 @pytest.mark.parametrize("weight", ["coverage_loss", "guided_alignment"])
-def test_weights_are_checked(weight):
+def test_loss_weights_are_checked(weight):
     with pytest.raises(ValueError, match=rf"`{weight}` must be .* at least 0\. Received: .*=-1"):
         compiled(**{weight: -1})
     with pytest.raises(ValueError, match=rf"`{weight}` needs `attention`\. Received: .*None"):

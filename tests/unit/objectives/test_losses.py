@@ -33,18 +33,18 @@ def test_more_padding_changes_nothing():
 
 
 @pytest.mark.parametrize("weights", [np.array([0.5, 2.0, 0.0]), normal(3, 4, seed=4) ** 2])
-def test_sample_weights_weigh_sequences_or_tokens(weights):
+def test_sample_weights_apply_to_sequences_or_tokens(weights):
     tokens = np.broadcast_to(weights.reshape(3, -1), (3, 4))[REAL]
     expected = (tokens * SURPRISE[REAL]).sum() / tokens.sum()
     assert loss_of(TARGET, LOGITS, sample_weight=weights) == pytest.approx(expected, rel=1e-5)
 
 
-def test_padding_alone_costs_nothing():
+def test_the_loss_of_padding_is_zero():
     assert loss_of(np.zeros((2, 3), int), LOGITS[:2, :3]) == 0
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_narrow_logits_are_summed_in_float32(dtype):
+def test_16_bit_logits_are_summed_in_float32(dtype):
     logits = ops.cast(LOGITS, dtype)
     loss = MaskedCrossentropy()(TARGET, logits)
     assert keras.backend.standardize_dtype(loss.dtype) == "float32"
@@ -52,21 +52,21 @@ def test_narrow_logits_are_summed_in_float32(dtype):
     assert float(loss) == pytest.approx(wide, rel=1e-6)
 
 
-def test_unlikely_tokens_cost_a_finite_amount():
+def test_the_loss_of_an_unlikely_token_is_finite():
     logits = np.array([[[0.0, 1e4, -1e4]]], "float32")
     assert loss_of(np.array([[2]]), logits) == pytest.approx(2e4)
 
 
-def test_gradient_is_the_difference_of_probabilities_and_target():
+def test_the_gradient_is_the_difference_of_probabilities_and_target():
     _, (slope,) = gradients(lambda logits: MaskedCrossentropy()(TARGET, logits), [], LOGITS)
     expected = (np.exp(log_softmax(LOGITS)) - np.eye(5)[TARGET]) * REAL[..., None] / REAL.sum()
     np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-6)
 
 
 def smoothed(logits):
-    """Cross-entropy with the smoothed distribution, over real tokens, in float64."""
-    wanted = 0.7 * np.eye(5)[TARGET] + 0.3 / 5
-    return -(wanted * log_softmax(logits)).sum(-1)[REAL].mean()
+    """Return the cross-entropy with the smoothed distribution over real tokens, in float64."""
+    target = 0.7 * np.eye(5)[TARGET] + 0.3 / 5
+    return -(target * log_softmax(logits)).sum(-1)[REAL].mean()
 
 
 def test_smoothing_is_cross_entropy_with_the_smoothed_distribution():
@@ -74,7 +74,7 @@ def test_smoothing_is_cross_entropy_with_the_smoothed_distribution():
     assert loss == pytest.approx(smoothed(LOGITS), rel=1e-6)
 
 
-def test_smoothing_has_the_slope_of_finite_differences():
+def test_the_gradient_with_smoothing_equals_finite_differences():
     smoothing = MaskedCrossentropy(label_smoothing=0.3)
     _, (slope,) = gradients(lambda logits: smoothing(TARGET, logits), [], LOGITS)
     expected = np.zeros(LOGITS.shape)
@@ -86,7 +86,7 @@ def test_smoothing_has_the_slope_of_finite_differences():
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
-def test_smoothing_is_a_share(smoothing):
+def test_label_smoothing_must_be_from_0_to_below_1(smoothing):
     with pytest.raises(ValueError, match=f"below 1. Received: label_smoothing={smoothing}."):
         MaskedCrossentropy(label_smoothing=smoothing)
 

@@ -24,35 +24,35 @@ def test_equals_the_share_of_real_tokens():
     assert accuracy_of((TARGET, LOGITS)) == pytest.approx(HITS[REAL].mean())
 
 
-def test_batches_count_by_their_real_tokens():
+def test_batches_are_weighted_by_their_real_tokens():
     batches = (TARGET[:1], LOGITS[:1]), (TARGET[1:], LOGITS[1:])
     assert HITS[:1][REAL[:1]].mean() != HITS[1:][REAL[1:]].mean()
     assert accuracy_of(*batches) == pytest.approx(HITS[REAL].mean())
 
 
-def test_padding_does_not_count_even_where_it_is_ranked_first():
+def test_padding_does_not_count_even_if_it_is_ranked_first():
     others = np.where(REAL[..., None], LOGITS, 100 * np.eye(5, dtype="float32")[0])
     assert accuracy_of((TARGET, others)) == accuracy_of((TARGET, LOGITS))
 
 
 @pytest.mark.parametrize("weights", [np.array([0.5, 2.0, 0.0]), normal(3, 4, seed=4) ** 2])
-def test_sample_weights_weigh_sequences_or_tokens(weights):
+def test_sample_weights_apply_to_sequences_or_tokens(weights):
     tokens = np.broadcast_to(weights.reshape(3, -1), (3, 4))[REAL]
     expected = (tokens * HITS[REAL]).sum() / tokens.sum()
     assert accuracy_of((TARGET, LOGITS, weights)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_padding_alone_counts_as_nothing():
+def test_the_accuracy_of_padding_is_zero():
     assert accuracy_of((np.zeros((2, 3), int), LOGITS[:2, :3])) == 0
 
 
-def test_of_equals_the_first_is_ranked_first():
+def test_the_first_of_equal_logits_is_ranked_first():
     assert accuracy_of((np.array([[1, 2]]), np.zeros((1, 2, 5), "float32"))) == 0
     logits = np.array([[[0.0, 3.0, 3.0], [0.0, 3.0, 3.0]]], "float32")
     assert accuracy_of((np.array([[1, 2]]), logits)) == 0.5
 
 
-def test_reset_forgets():
+def test_a_reset_discards_earlier_batches():
     metric = MaskedAccuracy()
     metric.update_state(TARGET[1:], LOGITS[1:])
     metric.reset_state()

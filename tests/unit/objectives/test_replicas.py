@@ -9,7 +9,7 @@ from support import tensorflow_only
 
 @pytest.fixture(scope="module")
 def trained():
-    """What `two_replicas.py` prints; logical devices can only be made in a new process."""
+    """Run `two_replicas.py` in a new process, which can still configure logical devices."""
     script = Path(__file__).with_name("two_replicas.py")
     command = [sys.executable, script]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

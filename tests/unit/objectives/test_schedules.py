@@ -8,7 +8,7 @@ STEPS = (0, 1, 8, 9, 10, 39, 999)
 
 
 @pytest.mark.parametrize("decay", [True, False])
-def test_the_rate_grows_in_a_line_then_falls_by_the_root_or_stays(decay):
+def test_the_rate_grows_linearly_then_decays_or_stays(decay):
     schedule = WarmUp(0.5, 10, decay=decay)
     for step in STEPS:
         after = np.sqrt(10 / (step + 1)) if decay else 1.0
@@ -16,17 +16,17 @@ def test_the_rate_grows_in_a_line_then_falls_by_the_root_or_stays(decay):
         assert float(schedule(step)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_without_a_warm_up_the_first_step_has_the_peak():
+def test_a_warm_up_of_one_step_starts_at_the_peak():
     rates = [float(WarmUp(0.5, 1)(step)) for step in (0, 3)]
     assert rates == pytest.approx([0.5, 0.25])
 
 
-def test_a_warm_up_has_a_step_at_least():
+def test_a_warm_up_has_at_least_one_step():
     with pytest.raises(ValueError, match=r"`warmup` must be at least 1\. Received: warmup=0\."):
         WarmUp(0.5, 0)
 
 
-def test_an_optimizer_is_saved_with_its_schedule_and_its_place_in_it(tmp_path):
+def test_an_optimizer_is_saved_with_its_schedule_and_its_step(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(WarmUp(0.5, 4, decay=False)), loss="mse")
     batch = np.ones((1, 2)), np.ones((1, 1))

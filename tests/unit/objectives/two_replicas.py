@@ -1,4 +1,4 @@
-"""Print, as JSON, what one step of training gives with one replica and with two."""
+"""Print the results of one epoch of training with one replica and with two, as JSON."""
 
 import json
 from contextlib import nullcontext
@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_attention import LuongAttention, MaskedAccuracy, MaskedCrossentropy, Seq2Seq
 
-# Of the first batch one replica gets seven tokens and the other four; of the second one gets two
-# rows and the other one. Keras refuses a first batch that it cannot divide evenly.
+# In the first batch one replica gets seven tokens and the other four. In the second batch one gets
+# two rows and the other one. Keras rejects a first batch that it cannot split evenly.
 SOURCE = np.array([[4, 5, 6, 2], [6, 5, 2, 0], [3, 2, 0, 0], [5, 4, 3, 2]] * 2)[:7]
 TARGET_OUT = np.array([[4, 5, 3, 2], [3, 4, 2, 0], [2, 0, 0, 0], [5, 4, 2, 0]] * 2)[:7]
 TARGET_IN = np.where(TARGET_OUT > 0, np.insert(TARGET_OUT, 0, 1, axis=1)[:, :4], 0)
@@ -35,7 +35,7 @@ def main():
     tf.get_logger().setLevel("ERROR")
     logical = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
-    # TensorFlow's collective operations of a second strategy fail where shapes are others.
+    # The collective operations of a second strategy fail if its shapes differ from the first's.
     first, second = (tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]) for _ in range(2))
     train(first.scope(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     loss = MaskedCrossentropy(label_smoothing=0.1)

@@ -13,7 +13,7 @@ PLACES = np.array([[3, 0], [1, 1], [2, 3]], "int32")
     "rows",
     [3, pytest.param(0, marks=tensorflow_only("Keras's take of nothing on JAX has no axis"))],
 )
-def test_takes_each_rows_own(width, rows):
+def test_takes_the_places_of_each_row(width, rows):
     x, places = normal(3, 4, *width)[:rows], PLACES[:rows]
     found = to_numpy(take_places(ops.convert_to_tensor(x), ops.convert_to_tensor(places)))
     assert found.shape == (rows, 2, *width)
@@ -21,8 +21,8 @@ def test_takes_each_rows_own(width, rows):
         np.testing.assert_array_equal(found[row], x[row, chosen])
 
 
-@tensorflow_only("its graphs alone leave shapes open")
-def test_rows_and_width_may_be_open():
+@tensorflow_only("only its graphs have unknown shapes")
+def test_the_numbers_of_rows_and_entries_can_be_unknown():
     import tensorflow as tf
 
     graph = tf.function(
@@ -36,5 +36,5 @@ def test_rows_and_width_may_be_open():
     np.testing.assert_array_equal(graph(x, PLACES), x[np.arange(3)[:, None], PLACES])
 
 
-def test_flat_joins_the_last_two():
+def test_flat_joins_the_last_two_axes():
     np.testing.assert_array_equal(flat(ops.reshape(ops.arange(24), (2, 3, 4)))[1], range(12, 24))

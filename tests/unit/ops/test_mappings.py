@@ -1,4 +1,4 @@
-"""Sparse mappings against projections onto the simplex, found by bisection at float64."""
+"""Compare sparse mappings with projections onto the simplex, found by bisection in float64."""
 
 import numpy as np
 import pytest
@@ -12,12 +12,12 @@ from keras_attention.ops.mappings import MAPPINGS, masked_entmax15, masked_spars
 SCORES = normal(3, 2, 5, seed=1, scale=1.5)
 MASK = np.array([[True, True, False, True, False], [True] * 5, [False, True, False, False, False]])
 SPARSE = {"sparsemax": (masked_sparsemax, 1.0, 1.0), "entmax15": (masked_entmax15, 0.5, 2.0)}
-"""The mapping, and the factor and exponent of `p = max(factor * z - tau, 0) ** exponent`."""
+"""Each mapping, with the factor and exponent of `p = max(factor * z - tau, 0) ** exponent`."""
 every_mapping = pytest.mark.parametrize("name", SPARSE)
 
 
 def by_bisection(scores, factor, exponent):
-    """The one `tau` for which the weights of a row sum to 1."""
+    """Return the weights of a row for the `tau` with which they sum to 1."""
     z = factor * np.asarray(scores, "float64")
     low, high = z.max() - 1, z.max()
     for _ in range(100):
@@ -49,7 +49,7 @@ def test_equals_the_projection(name, mask):
 @every_mapping
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0, 1e4])
 @pytest.mark.parametrize("steps", [1, 2, 40])
-def test_scores_of_any_size_and_number(name, scale, steps):
+def test_scores_of_any_magnitude_and_number_are_mapped_correctly(name, scale, steps):
     scores = normal(20, steps, seed=steps, scale=scale)
     weights = to_numpy(SPARSE[name][0](scores))
     assert_close(weights, reference(name, scores), rtol=1e-4, atol=1e-5)
@@ -57,7 +57,7 @@ def test_scores_of_any_size_and_number(name, scale, steps):
 
 
 @every_mapping
-def test_equal_scores_share_alike(name):
+def test_equal_scores_get_equal_weights(name):
     scores = np.array([[3.0, 3.0, 3.0, 3.0], [0.0, -9.0, 0.0, -9.0]], "float32")
     expected = [[0.25] * 4, [0.5, 0.0, 0.5, 0.0]]
     assert_close(SPARSE[name][0](scores), np.array(expected))
@@ -65,7 +65,7 @@ def test_equal_scores_share_alike(name):
 
 @every_mapping
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_a_row_of_padding_alone_gets_zeros(name, dtype):
+def test_a_row_that_is_all_padding_gets_zeros(name, dtype):
     mask = np.array([[False] * 5, [True] * 5, [False] * 5])[:, None]
     result = SPARSE[name][0](ops.cast(SCORES, dtype), mask)
     assert backend.standardize_dtype(result.dtype) == dtype
@@ -86,13 +86,13 @@ def test_gradients_equal_finite_differences(name):
 
 
 @every_mapping
-def test_padding_alone_has_no_gradient_that_is_not_finite(name):
+def test_a_row_that_is_all_padding_has_zero_gradients(name):
     mask = np.zeros((3, 1, 5), bool)
     _, (slope,) = gradients(lambda x: ops.sum(SPARSE[name][0](x, mask)), [], SCORES)
     assert not np.any(slope)
 
 
-def test_only_the_mapping_changes_a_mechanism():
+def test_mechanisms_use_the_mapping_they_are_given():
     class Dot(AttentionMechanism):
         def _score(self, query, keys):
             return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
@@ -105,7 +105,7 @@ def test_only_the_mapping_changes_a_mechanism():
         assert_close(alignment, mapping(scores))
 
 
-def test_an_unknown_mapping_names_the_known_ones():
+def test_the_error_for_an_unknown_mapping_lists_the_known_ones():
     message = r"`mapping` must be one of 'softmax', 'sparsemax', 'entmax15'\. Received: mapping='x'"
     with pytest.raises(ValueError, match=message):
         AttentionMechanism(mapping="x")

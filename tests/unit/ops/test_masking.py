@@ -25,14 +25,14 @@ def test_without_a_mask_it_is_the_softmax():
     assert_close(masked_softmax(SCORES), reference.softmax(SCORES.astype("float64")))
 
 
-def test_the_mask_may_be_of_numbers():
+def test_the_mask_can_be_integers():
     assert_close(
         masked_softmax(SCORES, MASK[:, None].astype("int32")), masked_softmax(SCORES, MASK[:, None])
     )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_a_row_of_padding_alone_gets_zeros(dtype):
+def test_a_row_that_is_all_padding_gets_zeros(dtype):
     scores = ops.cast(SCORES, dtype)
     mask = np.array([[False] * 5, [True] * 5, [False] * 5])[:, None]
     result = masked_softmax(scores, mask)
@@ -43,8 +43,8 @@ def test_a_row_of_padding_alone_gets_zeros(dtype):
 
 
 @pytest.mark.parametrize("dtype, step", [("float16", 2.0**-11), ("bfloat16", 2.0**-8)])
-def test_narrow_scores_are_weighed_in_float32(dtype, step):
-    """Each weight is the exact one rounded once; a softmax in 16 bits is off by many steps."""
+def test_the_softmax_of_16_bit_scores_is_computed_in_float32(dtype, step):
+    """Each weight is the exact one, rounded once; a softmax in 16 bits has larger errors."""
     scores = ops.cast(normal(1, 200, seed=2, scale=4.0), dtype)
     exact = reference.softmax(to_numpy(scores).astype("float64"))
     large = exact > 1e-4
@@ -53,7 +53,7 @@ def test_narrow_scores_are_weighed_in_float32(dtype, step):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_scores_of_any_size_give_weights(dtype):
+def test_scores_of_any_magnitude_give_weights(dtype):
     largest = 6e4 if dtype == "float16" else 3e38
     scores = ops.cast(np.array([[largest, -largest, 0.0], [-largest, -largest, 7.0]]), dtype)
     mask = np.array([[True] * 3, [True, True, False]])
@@ -69,7 +69,7 @@ def test_float64_stays_float64():
     assert_close(weights, expected, rtol=1e-14, atol=0)
 
 
-def test_gradients_reach_real_positions_alone():
+def test_gradients_reach_only_real_positions():
     mask = np.array([[True, True, False, True, False], [True] * 5, [False] * 5])
     pull = normal(3, 2, 5, seed=3)
     _, (slope,) = gradients(lambda x: ops.sum(masked_softmax(x, mask[:, None]) * pull), [], SCORES)

@@ -10,7 +10,7 @@ INPUTS, W, START = normal(2, 4, 3, seed=1), normal(5, 5, seed=2), normal(2, 5, s
 
 
 def nested_step(W):
-    """A step with a nested state, an empty part in it, and two outputs."""
+    """Return a step with a nested state that has an empty part, and two outputs."""
 
     def one(x, state):
         h, (total, nothing) = state
@@ -26,7 +26,7 @@ def nested_state(h):
 
 
 def plain_step(W):
-    """A step that Keras's scan takes too: on TensorFlow, outputs must have the state's shape."""
+    """Return a step for Keras's scan, whose outputs must have the state's shape on TensorFlow."""
 
     def one(x, h):
         new = ops.tanh(ops.matmul(h, W) + ops.sum(x, axis=-1, keepdims=True))
@@ -36,7 +36,7 @@ def plain_step(W):
 
 
 def python_loop(step, state, inputs, widths):
-    """What the loop is to equal, unrolled."""
+    """Run the loop in plain Python, unrolled."""
     stacked = []
     for t in range(inputs.shape[1]):
         outputs, state = step(inputs[:, t], state)
@@ -45,7 +45,7 @@ def python_loop(step, state, inputs, widths):
 
 
 def keras_scan(step, state, inputs, widths):
-    """The same over `keras.ops.scan`, for one output."""
+    """Run the loop with `keras.ops.scan`, for one output."""
 
     def one(carry, x):
         (output,), carry = step(x, carry)
@@ -78,7 +78,7 @@ def test_equals_a_python_loop():
         (keras_scan, (plain_step, lambda h: h, (5,))),
     ],
 )
-def test_gradients_equal(loop, options):
+def test_gradients_equal_those_of_other_loops(loop, options):
     value, slopes = values_and_gradients(time_loop, *options)
     expected_value, expected = values_and_gradients(loop, *options)
     assert value == pytest.approx(expected_value, rel=1e-5)
@@ -86,12 +86,12 @@ def test_gradients_equal(loop, options):
     assert_close(slopes, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_one_step_is_a_loop_too():
+def test_a_loop_of_one_step_equals_a_python_loop():
     arguments = nested_step(W), nested_state(START), ops.convert_to_tensor(INPUTS[:, :1]), (2, 5)
     assert_close(time_loop(*arguments), python_loop(*arguments))
 
 
-def test_symbols_have_the_shapes_of_the_outputs():
+def test_symbolic_outputs_have_the_right_shapes():
     class Loop(keras.layers.Layer):
         def call(self, inputs):
             h = ops.zeros((ops.shape(inputs)[0], 5))
@@ -102,7 +102,7 @@ def test_symbols_have_the_shapes_of_the_outputs():
     assert (first.shape, second.shape, last.shape) == ((None, 4, 2), (None, 4, 5), (None, 5))
 
 
-@tensorflow_only("its graphs alone leave the number of steps open")
+@tensorflow_only("only its graphs have an unknown number of steps")
 def test_one_graph_serves_every_number_of_steps():
     import tensorflow as tf
 
@@ -124,7 +124,7 @@ def test_one_graph_serves_every_number_of_steps():
     assert len(traces) == 1
 
 
-def test_a_step_may_draw_noise():
+def test_a_step_can_draw_random_numbers():
     seeds = keras.random.SeedGenerator(3)
 
     def step(x, total):

@@ -1,4 +1,4 @@
-"""The client with a server's answers made here; over real ones in `tests/integration`."""
+"""The client with a stub of a server; `tests/integration` runs it against a real one."""
 
 import pickle
 import threading
@@ -13,10 +13,10 @@ from keras_attention.serving.failures import Retries
 
 
 class Upper:
-    """Answers with the text in capitals, later for earlier requests."""
+    """A server that returns each text in capitals, after a delay for each request."""
 
     def __init__(self, *_):
-        self.calls, self.under_way, self.most = [], 0, 0
+        self.calls, self.active, self.most = [], 0, 0
         self.lock = threading.Lock()
         self.errors = []
         self.seconds = lambda number: 0.0
@@ -28,11 +28,11 @@ class Upper:
             number = len(self.calls)
             self.calls.append(call)
             error = self.errors.pop() if self.errors else None
-            self.under_way += 1
-            self.most = max(self.most, self.under_way)
+            self.active += 1
+            self.most = max(self.most, self.active)
         time.sleep(self.seconds(number))
         with self.lock:
-            self.under_way -= 1
+            self.active -= 1
         if error:
             raise error
         texts = call.inputs["text"]
@@ -69,7 +69,7 @@ def texts_of(translations):
     return [translation.text for translation in translations]
 
 
-def test_many_requests_keep_their_order(server):
+def test_answers_are_in_the_order_of_the_texts(server):
     server.seconds = lambda number: 0.02 * (number % 3)
     texts = [f"t{number}" for number in range(100)]
     with connect(batch_size=7, parallel=5) as translate:
@@ -82,7 +82,7 @@ def test_many_requests_keep_their_order(server):
     assert server.closed
 
 
-def test_no_more_is_read_than_is_soon_wanted(server):
+def test_texts_are_read_only_a_few_batches_ahead(server):
     read = []
 
     def texts():
@@ -97,7 +97,7 @@ def test_no_more_is_read_than_is_soon_wanted(server):
         stream.close()
 
 
-def test_long_texts_go_in_smaller_requests(server):
+def test_requests_of_long_texts_are_smaller(server):
     half = "x" * (client.CHARACTERS // 2)
     with connect() as translate:
         found = translate(["a", half, half, 3 * half, "b", "c"])
@@ -123,7 +123,7 @@ def test_threads_share_a_client(server):
     assert server.most <= 4
 
 
-def test_what_passes_is_tried_again(server):
+def test_temporary_failures_are_retried(server):
     server.errors = [ServingError("full.", passing=True)] * 3
     with connect(retries=Retries(3, first_pause=0.001)) as translate:
         assert translate("a").text == "A"
@@ -132,7 +132,7 @@ def test_what_passes_is_tried_again(server):
             translate("a")
 
 
-def test_an_error_ends_the_stream_and_what_waits(server):
+def test_an_error_ends_the_stream_and_cancels_waiting_requests(server):
     server.errors = [ServingError("no.")]
     with connect(batch_size=1, parallel=2) as translate:
         with pytest.raises(ServingError, match="^no.$"):
@@ -142,7 +142,7 @@ def test_an_error_ends_the_stream_and_what_waits(server):
         assert translate("a").text == "A"
 
 
-def test_a_refused_text_is_named_behind_those_before_it(server):
+def test_a_rejected_text_is_reported_after_the_answers_before_it(server):
     def refuse(outputs):
         long = [len(text) > 4 for text in outputs["text"]]
         return {**outputs, "error": np.where(long, b"expected less.", b"").astype(object)}
@@ -157,11 +157,11 @@ def test_a_refused_text_is_named_behind_those_before_it(server):
                 next(stream)
             stream = translate.stream(["a", "b", "\ud800", "c"])
             assert [next(stream).text for _ in range(2)] == ["A", "B"]
-            with pytest.raises(TextError, match="^text 3: expected text of valid Unicode"):
+            with pytest.raises(TextError, match="^text 3: expected valid Unicode text"):
                 next(stream)
 
 
-def test_what_is_not_a_text_or_an_option_is_not_sent(server):
+def test_invalid_texts_and_options_are_not_sent(server):
     with connect() as translate:
         for use in (
             lambda: translate([None, "a"]),
@@ -174,12 +174,12 @@ def test_what_is_not_a_text_or_an_option_is_not_sent(server):
     assert server.calls == []
 
 
-def test_a_client_is_not_pickled(server):
+def test_a_client_cannot_be_pickled(server):
     with connect() as translate, pytest.raises(TypeError, match="^a ServingClient cannot be pick"):
         pickle.dumps(translate)
 
 
-def test_search_options_go_to_the_signature_beam(server):
+def test_search_options_are_sent_to_the_signature_beam(server):
     with connect() as translate:
         translate(["a", "b"], beam_width=4, length_penalty=0.5, nbest=2)
     (call,) = server.calls
@@ -203,7 +203,7 @@ def test_search_options_go_to_the_signature_beam(server):
     ],
     ids=str,
 )
-def test_what_is_not_said_is_the_models_own(server, options, sent):
+def test_options_that_are_not_given_keep_the_models_own_values(server, options, sent):
     with connect() as translate:
         translate(["a"], **options)
     (call,) = server.calls
@@ -212,7 +212,7 @@ def test_what_is_not_said_is_the_models_own(server, options, sent):
     assert tuple(call.inputs[name][0] for name in names) == sent
 
 
-def test_without_alignments(server):
+def test_alignments_are_not_requested_without_need(server):
     with connect(alignments=False) as translate:
         assert not translate("a").alignment.any()
     (call,) = server.calls
@@ -223,19 +223,19 @@ def test_without_alignments(server):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda outputs: {**outputs, "score": np.zeros(3)}, "something else"),
-        (lambda outputs: {**outputs, "tokens": np.zeros(2)}, "something else"),
-        (lambda outputs: {**outputs, "text": np.array([b"\xff"], object)}, "something else"),
+        (lambda outputs: {**outputs, "score": np.zeros(3)}, "an answer that raises"),
+        (lambda outputs: {**outputs, "tokens": np.zeros(2)}, "an answer that raises"),
+        (lambda outputs: {**outputs, "text": np.array([b"\xff"], object)}, "an answer that raises"),
         (lambda outputs: {"text": outputs["text"]}, "without score, tokens, alignment"),
     ],
 )
-def test_answers_of_something_else(server, change, words):
+def test_an_answer_of_another_kind_of_model_is_an_error(server, change, words):
     server.change = change
     with connect() as translate, pytest.raises(ServingError, match=f"^localhost:8500:.*{words}"):
         translate("a")
 
 
-def test_a_text_that_is_refused(server):
+def test_the_error_names_the_text_that_the_server_rejects(server):
     server.change = lambda outputs: {**outputs, "error": np.array([b"", b"too long."], object)}
     with connect() as translate, pytest.raises(InputError, match=r"^text 2: too long\.$"):
         translate(["a", "b"])
@@ -243,16 +243,19 @@ def test_a_text_that_is_refused(server):
 
 def test_a_text_without_an_answer(server):
     server.change = lambda outputs: {**outputs, "score": np.array([0, np.nan], "float32")}
-    with connect() as translate, pytest.raises(ServingError, match="no answer to one.*'b', 1 char"):
+    with (
+        connect() as translate,
+        pytest.raises(ServingError, match="no translation of the text 'b' .1 char"),
+    ):
         translate(["a", "b"])
 
 
-def test_text_that_is_none(server):
+def test_a_lone_surrogate_is_rejected(server):
     with connect() as translate, pytest.raises(InputError, match="valid Unicode.*ud800"):
         translate(["a", "\ud800"])
 
 
-def test_closing_ends_pauses(server):
+def test_closing_the_client_ends_its_pauses(server):
     server.errors = [ServingError("full.", passing=True)] * 9
     translate = connect(retries=Retries(5, first_pause=60), deadline=600)
     threading.Timer(0.1, translate.close).start()
@@ -262,6 +265,34 @@ def test_closing_ends_pauses(server):
     assert time.monotonic() - start < 10
     with pytest.raises(ValueError, match="the client is closed"):
         translate("a")
+
+
+def test_closing_the_client_ends_the_requests_that_wait(server):
+    started, errors = threading.Event(), []
+
+    def predict(call, seconds):
+        started.set()
+        while not server.closed:
+            time.sleep(0.001)
+        raise ServingError("closed.")
+
+    def work(text):
+        with pytest.raises(ValueError) as error:
+            translate(text)
+        errors.append(str(error.value))
+
+    server.predict = predict
+    translate = connect(parallel=1)
+    threads = [threading.Thread(target=work, args=[text]) for text in ("a", "b")]
+    threads[0].start()
+    assert started.wait(10)
+    threads[1].start()
+    while not translate._pool._work_queue.qsize():
+        time.sleep(0.001)
+    translate.close()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(errors) == ["closed.", "the client is closed."]
 
 
 def test_versions(server):
@@ -287,7 +318,7 @@ def test_arguments_out_of_their_range(server, arguments):
 
 
 @pytest.mark.parametrize("texts", [None, 3, b"ab", "abc"])
-def test_what_is_not_several_texts_is_not_sent(server, texts):
+def test_an_argument_that_is_not_several_texts_is_not_sent(server, texts):
     with connect() as translate, pytest.raises(TypeError, match="`texts` must .*of type"):
         translate.stream(texts)
     with connect() as translate, pytest.raises(TypeError, match="must .*of type"):

@@ -20,7 +20,7 @@ def test_a_client_over_rest_loads_nothing_heavy():
 def test_without_the_extra_the_error_says_what_to_install():
     program = """
 import sys
-sys.modules["grpc"] = None  # Python's own sign for a module that is not there
+sys.modules["grpc"] = None  # makes `import grpc` fail
 from keras_attention.serving import ServingClient
 try:
     ServingClient("localhost:8500", "dates")

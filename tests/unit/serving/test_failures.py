@@ -5,7 +5,7 @@ from keras_attention.serving.failures import Retries, ServingError, in_a_line
 
 
 class Time:
-    """A clock that pauses move."""
+    """A clock that only pauses advance."""
 
     def __init__(self):
         self.now, self.pauses = 100.0, []
@@ -19,7 +19,7 @@ class Time:
 
 
 def failing(times, error, seconds=0.0, time=None):
-    """An attempt that fails so often, and returns how long it was given."""
+    """Return an attempt that fails `times` times, then returns the seconds it was given."""
     left = [times]
 
     def attempt(given):
@@ -47,14 +47,14 @@ def test_pauses_double_up_to_the_longest(time):
     assert time.pauses == [1, 2, 4, 8, 10, 10]
 
 
-def test_pauses_are_drawn_between_half_and_all(time):
+def test_pauses_last_between_half_and_all_of_their_length(time):
     draws = iter([0.0, 0.5])
     retries = Retries(2, first_pause=1, clock=time, draw=lambda: next(draws))
     retries.run(failing(2, PASSING), 100, time.pause)
     assert time.pauses == [0.5, 1.5]
 
 
-def test_the_last_error_says_how_often(time):
+def test_the_last_error_contains_the_number_of_attempts(time):
     retries = Retries(2, clock=time)
     with pytest.raises(ServingError, match="^here: cannot be reached; tried 3 times.$"):
         retries.run(failing(3, PASSING), 100, time.pause)
@@ -62,7 +62,7 @@ def test_the_last_error_says_how_often(time):
         Retries(0, clock=time).run(failing(1, PASSING), 100, time.pause)
 
 
-def test_what_does_not_pass_is_not_tried_again(time):
+def test_permanent_failures_are_not_retried(time):
     with pytest.raises(ServingError, match="^no$"):
         Retries(3, clock=time).run(failing(1, ServingError("no")), 100, time.pause)
     with pytest.raises(KeyError):
@@ -70,7 +70,7 @@ def test_what_does_not_pass_is_not_tried_again(time):
     assert time.pauses == []
 
 
-def test_the_deadline_holds_for_everything_together(time):
+def test_the_deadline_includes_all_attempts_and_pauses(time):
     retries = Retries(99, first_pause=1, longest_pause=1, clock=time, draw=lambda: 1.0)
     with pytest.raises(ServingError, match="tried 4 times"):
         retries.run(failing(99, PASSING, 2, time), 10, time.pause)
@@ -78,16 +78,16 @@ def test_the_deadline_holds_for_everything_together(time):
     assert len(time.pauses) == 3
 
 
-def test_a_pause_that_is_ended_ends_it_all(time):
+def test_an_interrupted_pause_ends_the_retries(time):
     with pytest.raises(ServingError, match="^here: cannot be reached.$"):
         Retries(3, clock=time).run(failing(1, PASSING), 100, lambda seconds: True)
 
 
-def test_an_error_of_input():
+def test_a_serving_error_is_an_input_error():
     assert issubclass(ServingError, InputError)
 
 
-def test_words_of_a_server_in_a_line():
+def test_a_servers_message_is_put_on_one_line():
     assert in_a_line("one\n\ttwo.") == "one two"
     assert in_a_line("") == in_a_line(None) == "no reason given"
     assert len(in_a_line("x" * 9000)) == 300

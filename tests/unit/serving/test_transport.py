@@ -42,7 +42,7 @@ def test_addresses(text, address):
         "http://localhost:8501\n",
     ],
 )
-def test_what_is_no_address(text):
+def test_an_invalid_address_is_rejected(text):
     with pytest.raises(InputError, match="must be host:port") as error:
         Address.parse(text)
     assert repr(text) in str(error.value)

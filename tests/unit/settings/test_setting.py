@@ -1,4 +1,4 @@
-"""Settings that are declared as fields check themselves, and say what they accept."""
+"""Settings are checked on creation, and errors and docstrings name the accepted values."""
 
 import math
 from dataclasses import MISSING, dataclass
@@ -29,7 +29,7 @@ class SmallOven(Oven):
     heat: float = redeclare(Oven, "heat", default=150)
 
 
-def test_values_become_what_the_field_declares():
+def test_values_are_converted_to_the_type_of_the_field():
     oven = Oven(size=np.int64(2), heat=np.float32(0.5), light=True)
     assert dict(oven.values()) == {
         "size": 2, "heat": 0.5, "mode": "air", "timer": None, "light": True,
@@ -39,7 +39,7 @@ def test_values_become_what_the_field_declares():
 
 
 @pytest.mark.parametrize("value", [None, 0, 0.0])
-def test_none_and_what_a_recipe_writes_for_it_are_the_default(value):
+def test_none_and_its_number_in_a_recipe_select_the_default(value):
     assert Oven(size=1, timer=value).timer is None
     assert Setting("timer", 0, "", unset=0, minimum=1).check(value) == 0
 
@@ -61,7 +61,7 @@ def test_none_and_what_a_recipe_writes_for_it_are_the_default(value):
         ({"mode": "grill"}, "heat", "is too low to grill. Received: heat=180.0."),
     ],
 )
-def test_an_error_carries_the_field(values, field, problem):
+def test_an_error_names_the_field(values, field, problem):
     with pytest.raises(SettingError) as caught:
         Oven(**{"size": 1, **values})
     assert caught.value.field == field
@@ -69,7 +69,7 @@ def test_an_error_carries_the_field(values, field, problem):
     assert problem in str(caught.value)
 
 
-def test_a_redeclared_field_keeps_its_range_and_its_place():
+def test_a_redeclared_field_keeps_its_range_and_its_position():
     assert [known.key for known in SmallOven.settings()] == [known.key for known in Oven.settings()]
     assert SmallOven(size=1).heat == 150
     with pytest.raises(SettingError, match="below 300"):
@@ -80,7 +80,7 @@ def test_arguments_are_split_into_settings_and_others():
     assert Oven.split({"size": 1, "name": "a"}) == ({"size": 1}, {"name": "a"})
 
 
-def test_a_class_is_documented_by_its_settings():
+def test_the_docstring_and_signature_of_a_class_list_its_settings():
     @documented(Oven)
     class Kitchen:
         """A kitchen.
@@ -90,6 +90,6 @@ def test_a_class_is_documented_by_its_settings():
         """
 
     lines = [line.strip() for line in Kitchen.__doc__.splitlines()]
-    assert "size: number of trays: an integer of at least 1." in lines
-    assert "light: switch on the light: true or false. Default False." in lines
+    assert "size: number of trays. An integer of at least 1." in lines
+    assert "light: switch on the light. True or false. Default False." in lines
     assert list(Kitchen.__signature__.parameters) == ["size", "heat", "mode", "timer", "light"]

@@ -1,4 +1,4 @@
-"""The tokenizer of the browser's page gives the ids that Python gives, as node runs it."""
+"""The tokenizer of the browser page, run by node, returns the same ids as the one in Python."""
 
 import json
 import random
@@ -46,14 +46,14 @@ def make_texts():
     return ["", *joined, *broken, *edges, *later, *map(chr, MAPPED_POINTS[::7]), *words]
 
 
-def test_it_holds_the_same_ranges():
+def test_it_has_the_same_ranges_of_code_points():
     script = SCRIPT.read_text(encoding="utf-8")
     assert f"`{_RANGES}`" in script
     assert f"Unicode {UNICODE.removesuffix('.0')}" in script
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
-def test_ids_and_tokens_are_those_of_python():
+def test_ids_and_tokens_equal_those_in_python():
     texts, models, expected = make_texts(), [], []
     for settings in NORMALIZERS:
         source = CharacterTokenizer(Vocabulary("ab é한\u1112"), **settings)

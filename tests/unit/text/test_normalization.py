@@ -18,17 +18,17 @@ from keras_attention.text.unicode_version import MAPPED_POINTS
 
 POINTS = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 MAPPED = {*map(chr, MAPPED_POINTS)}
-LATER = {*POINTS} - MAPPED  # as far as any version maps them
+LATER = {*POINTS} - MAPPED  # including those that no version maps
 
 
-def test_each_form_is_unicodedata_s():
+def test_each_form_equals_that_of_unicodedata():
     text = "e\u0301 é ﬁ 한 \u1112\u1161\u11ab Å Σ"
     for form in FORMS:
         assert Normalizer(form)(text) == unicodedata.normalize(form.upper(), text)
     assert Normalizer() == Normalizer("nfc", lowercase=False)
 
 
-def test_lower_case_is_that_of_each_code_point_wherever_it_stands():
+def test_lower_case_does_not_depend_on_neighbouring_letters():
     assert all(lower_points(chr(point)) == chr(point).lower() for point in MAPPED_POINTS)
     generator = random.Random(1)
     pool = [*"ΣσςΑΒİIiJ\u030c\u0345. '", *POINTS[0x370:0x400]]
@@ -38,7 +38,7 @@ def test_lower_case_is_that_of_each_code_point_wherever_it_stands():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_lower_cased_text_is_normal_and_stays_as_it_is(form):
+def test_lower_cased_text_is_normalized(form):
     normalizer = Normalizer(form, lowercase=True)
     for text in [*MAPPED, *POINTS[::61], "J\u030c", "ΟΔΟΣ", "İSTANBUL", "𝐀ﬀﬁ ＣＡＦＥ\u0301"]:
         found = normalizer(text)
@@ -52,7 +52,7 @@ def test_both_normalizations_around_lower_case_are_needed():
 
 
 def test_the_edges_are_white_space_and_six_invisible_characters():
-    # `\s` of a text is Unicode's White_Space, and four separators of ASCII.
+    # `\s` matches Unicode's White_Space and four ASCII separators.
     spaces = {point for point in POINTS if re.fullmatch(r"\s", point)} - {*"\x1c\x1d\x1e\x1f"}
     assert spaces == {*WHITE_SPACE}
     assert [unicodedata.category(point) for point in INVISIBLE] == ["Cf"] * 6
@@ -62,7 +62,7 @@ def test_the_edges_are_white_space_and_six_invisible_characters():
 
 @pytest.mark.parametrize("lowercase", [False, True])
 @pytest.mark.parametrize("form", FORMS)
-def test_ends_are_bare_and_normalizing_again_changes_nothing(form, lowercase):
+def test_ends_are_stripped_and_normalizing_again_changes_nothing(form, lowercase):
     plain, normalizer = Normalizer(form, lowercase), Normalizer(form, lowercase, strip=True)
     for point in [*MAPPED, *EDGES, *POINTS[::61]]:
         for text in (point, f" {point}", f"{point}\ufeff\t", f"a{point}", f"{point}\u0301"):
@@ -77,11 +77,11 @@ def test_only_the_ends_are_stripped():
     assert Normalizer(strip=False)(text) == text
 
 
-def test_what_a_text_begins_with_keeps_the_space_at_its_end():
+def test_a_prefix_keeps_the_space_at_its_end():
     assert Normalizer("nfkc", True, True).normalize_beginning(" \ufeffＡ ") == "a "
     assert Normalizer().normalize_beginning(" a ") == " a "
 
 
-def test_an_unknown_form_is_refused():
+def test_an_unknown_form_is_rejected():
     with pytest.raises(InputError, match="one of 'nfc', 'nfd', 'nfkc'. Received: 'nfkd'"):
         Normalizer("nfkd")

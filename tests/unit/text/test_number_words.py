@@ -15,14 +15,14 @@ def pieces(request):
     return SubwordTokenizer(learn_subwords(lines, 18, model_type=request.param))
 
 
-def test_characters_between_white_space():
+def test_characters_are_numbered_by_words():
     tokenizer = CharacterTokenizer(Vocabulary(""))
     assert tokenizer.number_words("ab c") == [0, 0, None, 1]
     assert tokenizer.number_words(" ab\u3000\tc ") == [None, 0, 0, None, None, 1, None]
     assert tokenizer.number_words("") == []
 
 
-def test_words_are_words():
+def test_every_word_has_its_own_number():
     tokenizer = WordTokenizer(Vocabulary([]))
     assert tokenizer.number_words(tokenizer.split(" two   words ")) == [0, 1]
 
@@ -30,7 +30,7 @@ def test_words_are_words():
 @pytest.mark.parametrize(
     "text", ["newest low", "  low   newer lowest ", "xxx newxx low x", "", "n l"]
 )
-def test_pieces_of_a_word(pieces, text):
+def test_pieces_are_numbered_by_words(pieces, text):
     tokens = pieces.split(text)
     numbers = pieces.number_words(tokens)
     words = text.split()
@@ -41,7 +41,7 @@ def test_pieces_of_a_word(pieces, text):
     assert set(numbers) == set(range(len(words)))
 
 
-def test_an_output_need_not_begin_with_a_space(pieces):
+def test_the_first_piece_of_an_output_may_lack_its_space(pieces):
     assert pieces.number_words(["est", "▁", "low", "<unk>", "▁new"]) == [0, 1, 1, 1, 2]
 
 
@@ -62,7 +62,7 @@ NBSP = "\u00a0"
         ("", []),
     ],
 )
-def test_a_pharaoh_file_counts_what_stands_between_spaces(text, expected):
+def test_a_pharaoh_file_counts_words_between_spaces(text, expected):
     words = WordTokenizer(Vocabulary([]))
     parts = [part for part in text.replace("\t", " ").split(" ") if part]
     assert words.positions(text) == words.positions(text, words=True) == expected
@@ -76,7 +76,7 @@ def test_a_pharaoh_file_counts_what_stands_between_spaces(text, expected):
     assert list(letters.positions(text)) == list(range(len(text)))
 
 
-def test_positions_of_pieces(pieces):
+def test_pieces_have_the_positions_of_their_words(pieces):
     text = f"low{NBSP}lower newest x▁low"
     tokens, positions = pieces.split(text), pieces.positions(text, words=True)
     of = {

@@ -1,4 +1,4 @@
-"""Sentencepiece models in plain Python, beside the package itself."""
+"""Sentencepiece models in plain Python, compared with the package."""
 
 import io
 import random
@@ -16,7 +16,7 @@ WORDS = "low lower lowest new newer newest wide wider 고양이 고양이가 한
 
 
 def lines(count=400):
-    """Words, words cut anywhere, and characters that no model knows."""
+    """Return lines of known words, and these plus random text with unknown characters."""
     generator = random.Random(7)
     letters = sorted({*"".join(WORDS)}) + ["漢", "😀", "ﬁ", "\u0301", " "]
     known = [" ".join(generator.choices(WORDS, k=6)) for _ in range(count)]
@@ -38,13 +38,13 @@ def check(model, texts):
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 @pytest.mark.parametrize("size", [36, 40])
-def test_cuts_as_the_package_does(model_type, size):
+def test_texts_are_cut_as_by_the_package(model_type, size):
     known, texts = lines()
     check(learn_subwords(known, size, model_type=model_type), texts)
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_ties_between_cuts_are_broken_as_the_package_does(model_type):
+def test_ties_are_broken_as_by_the_package(model_type):
     generator = random.Random(0)
     syllables = ["oo", "o", "aa", "a", "b"]  # "ooo" is "oo" and "o", or "o" and "oo"
     known = ["".join(generator.choices(syllables, k=8)) for _ in range(200)]
@@ -54,7 +54,7 @@ def test_ties_between_cuts_are_broken_as_the_package_does(model_type):
 
 @needs_shared
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_cuts_real_text_as_the_package_does(model_type):
+def test_real_text_is_cut_as_by_the_package(model_type):
     text = (SHARED / "multi30k" / "train.de").read_text(encoding="utf-8").splitlines()
     texts = [even_spaces(line) for line in text[2000:4000]]
     check(learn_subwords(text[:2000], 1500, model_type=model_type), texts)
@@ -73,7 +73,7 @@ def foreign(**settings):
     return content.getvalue()
 
 
-def test_tells_a_normalization_of_the_models_own():
+def test_a_models_own_normalization_is_detected():
     assert PieceModel(foreign(normalization_rule_name="identity")).normalize("ﬁ a") == "▁ﬁ▁a"
     for settings in ({"normalization_rule_name": "nfkc"}, {"add_dummy_prefix": False}):
         assert PieceModel(foreign(**settings)).normalize("ﬁ a") != "▁ﬁ▁a"
@@ -84,11 +84,11 @@ def test_tells_a_normalization_of_the_models_own():
     [b"", b"nothing of the kind", foreign()[:200], foreign(model_type="char")],
     ids=["empty", "text", "half", "kind"],
 )
-def test_refuses_what_it_cannot_cut_by(model):
+def test_an_invalid_model_is_rejected(model):
     with pytest.raises((ValueError, LookupError)):
         PieceModel(model)
 
 
-def test_refuses_pieces_that_always_stay_whole():
+def test_user_defined_symbols_are_rejected():
     with pytest.raises(ValueError, match="ordinary and special pieces"):
         PieceModel(foreign(user_defined_symbols=["snow"]))

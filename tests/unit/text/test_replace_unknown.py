@@ -1,4 +1,4 @@
-"""Unknown words in the output, replaced by the source words that they were read from."""
+"""Unknown words in the output, replaced by the source words that they are aligned with."""
 
 import json
 
@@ -21,7 +21,7 @@ def codec():
 
 
 def translation(*hypotheses):
-    """Each hypothesis: its tokens, and for each token the source position it looks at."""
+    """Make a translation from the tokens of each hypothesis and the positions they attend to."""
     made = []
     for tokens, looks in hypotheses:
         weights = np.full((len(tokens), len(SOURCE)), 0.01, "float32")
@@ -31,7 +31,7 @@ def translation(*hypotheses):
     return Translation(" ".join(SOURCE[:-1]), SOURCE, tuple(made))
 
 
-def test_every_unknown_becomes_the_word_it_looks_at(codec):
+def test_every_unknown_token_becomes_the_source_word_it_attends_to(codec):
     before = translation(
         (("mr", "<unk>", "lives", "in", "<unk>", "</s>"), [0, 1, 2, 3, 4, 5]),
         (("<unk>", "<unk>", "</s>"), [4, 1, 5]),
@@ -44,7 +44,7 @@ def test_every_unknown_becomes_the_word_it_looks_at(codec):
     assert before.text == "mr <unk> lives in <unk>"
 
 
-def test_the_end_of_the_source_is_no_word(codec):
+def test_the_end_of_the_source_is_not_a_word(codec):
     after = codec.replace_unknown(translation((("<unk>", "</s>"), [5, 5])))
     assert after.text in SOURCE[:-1]
     weights = np.array([[0.1, 0.2, 0.05, 0.0, 0.0, 0.65]], "float32")
@@ -52,24 +52,24 @@ def test_the_end_of_the_source_is_no_word(codec):
     assert codec.replace_unknown(cut).text == "Müller"
 
 
-def test_an_output_without_end_loses_nothing(codec):
+def test_an_output_without_an_end_token_is_kept_whole(codec):
     after = codec.replace_unknown(translation((("mr", "<unk>"), [0, 1])))
     assert (after.text, after.tokens) == ("mr Müller", ("mr", "Müller"))
 
 
-def test_nothing_unknown_nothing_changed(codec):
+def test_an_output_without_unknown_tokens_is_unchanged(codec):
     before = translation((("mr", "in", "</s>"), [0, 1, 2]))
     assert codec.replace_unknown(before).hypotheses[0] is before.hypotheses[0]
 
 
-def test_without_weights_or_source_words_unknown_stays(codec):
+def test_unknown_tokens_stay_without_weights_or_source_words(codec):
     nothing = Hypothesis("<unk>", -1.0, ("<unk>", "</s>"), np.zeros((2, 6), "float32"))
     assert codec.replace_unknown(Translation("x", SOURCE, (nothing,))).text == "<unk>"
     alone = Hypothesis("<unk>", -1.0, ("<unk>",), np.ones((1, 1), "float32"))
     assert codec.replace_unknown(Translation("", ("</s>",), (alone,))).text == "<unk>"
 
 
-def test_characters_are_joined_as_characters():
+def test_replaced_characters_are_joined_without_spaces():
     letters = CharacterTokenizer(Vocabulary("ab"))
     codec = TextCodec(letters, letters, SearchSettings(9, 9))
     hypothesis = Hypothesis("a<unk>", -1.0, ("a", "<unk>", "</s>"), np.eye(3, dtype="float32"))
@@ -80,7 +80,7 @@ def test_characters_are_joined_as_characters():
 @pytest.mark.parametrize(
     ("replaces", "expected"), [(False, "mr <unk> in <unk>"), (True, "mr Müller in Ulm")]
 )
-def test_outputs_are_written_as_the_settings_say(replaces, expected):
+def test_the_settings_control_the_replacement(replaces, expected):
     source = WordTokenizer(Vocabulary(["herr", "wohnt", "in"]))
     target = WordTokenizer(Vocabulary(["mr", "lives", "in"]))
     codec = TextCodec(source, target, SearchSettings(9, 9, replace_unknown=replaces))
@@ -94,7 +94,7 @@ def test_outputs_are_written_as_the_settings_say(replaces, expected):
     assert codec.replace_unknown(found).text == "mr Müller in Ulm"
 
 
-def test_files_without_the_setting_leave_unknown_tokens(codec):
+def test_files_without_the_setting_keep_unknown_tokens(codec):
     files = codec.to_files()
     settings = json.loads(files["translator.json"])
     assert settings.pop("replace_unknown") is False

@@ -22,7 +22,7 @@ def pieces(model):
 
 
 @pytest.mark.parametrize("model_type", learning.MODEL_TYPES)
-def test_equal_arguments_give_equal_bytes(model_type):
+def test_equal_arguments_return_equal_bytes(model_type):
     models = {learn_subwords(sentences(), 40, model_type=model_type) for _ in range(2)}
     assert len(models) == 1
     (model,) = models
@@ -31,14 +31,14 @@ def test_equal_arguments_give_equal_bytes(model_type):
     assert SubwordTokenizer(model).model_type == model_type
 
 
-def test_it_is_quiet(capfd):
+def test_learning_prints_nothing(capfd):
     logging.getLogger().setLevel(logging.WARNING)
     learn_subwords(sentences(), 40)
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("model_type", learning.MODEL_TYPES)
-def test_too_large_a_size_names_the_largest(model_type):
+def test_the_error_about_a_large_size_names_the_largest(model_type):
     with pytest.raises(
         InputError, match=r"^expected at most \d+ subwords.* Received: 5000\.$"
     ) as e:
@@ -49,7 +49,7 @@ def test_too_large_a_size_names_the_largest(model_type):
         learn_subwords(sentences(), largest + 1, model_type=model_type)
 
 
-def test_too_small_a_size_names_the_least():
+def test_the_error_about_a_small_size_names_the_smallest():
     characters = len({*"".join(sentences()).replace(" ", "▁"), *SPECIAL_TOKENS})
     with pytest.raises(InputError, match=rf"at least {characters} subwords.* Received: 6\.$"):
         learn_subwords(sentences(), 6)
@@ -57,18 +57,18 @@ def test_too_small_a_size_names_the_least():
 
 
 @pytest.mark.parametrize("size", [4, 0, -1])
-def test_no_room_for_subwords(size):
-    with pytest.raises(InputError, match=rf"more subwords than the special ones.*: {size}\."):
+def test_a_size_without_subwords_is_rejected(size):
+    with pytest.raises(InputError, match=rf"expected at least 5 subwords, .*: {size}\."):
         learn_subwords(sentences(), size)
 
 
 @pytest.mark.parametrize("texts", [[], [""], [" \t\u3000", "▁"]], ids=repr)
-def test_no_text(texts):
+def test_empty_text_is_rejected(texts):
     with pytest.raises(InputError, match="expected text to learn subwords from"):
         learn_subwords(texts, 10)
 
 
-def test_special_tokens_in_the_text_stay_text():
+def test_special_tokens_in_the_text_are_ordinary_text():
     texts = ["<s> hello </s> <unk> <pad>", "<s>hello</s>"] * 20
     tokens = pieces(learn_subwords(texts, 9))
     assert set(SPECIAL_TOKENS).isdisjoint(tokens[4:])
@@ -79,7 +79,7 @@ def test_white_space_of_any_kind_is_one_space():
     assert learn_subwords(plain, 12) == learn_subwords(odd, 12)
 
 
-def test_a_long_sentence_and_odd_characters_are_learned_from():
+def test_long_sentences_and_rare_characters_are_not_skipped():
     tokens = pieces(learn_subwords(["x" + "ab " * 5000, "c\u2585d\0\ue000😀"], 13))
     assert {*"xabcd😀\ue000▁"} <= set(tokens)
 
@@ -104,7 +104,7 @@ def test_a_sample_of_very_many_sentences_is_drawn_by_the_seed(monkeypatch):
     assert first == again != other
 
 
-def test_wrong_arguments():
+def test_invalid_arguments_are_rejected():
     with pytest.raises(ValueError, match="`model_type` must be one of 'unigram', 'bpe'"):
         learn_subwords(sentences(), 50, model_type="word")
     for share in (0.5, 1.1):

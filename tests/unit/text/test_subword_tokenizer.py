@@ -68,7 +68,7 @@ def texts():
     return ["", *("".join(generator.choices(parts, k=7)) for _ in range(500))]
 
 
-def test_ids_pieces_and_text_are_sentencepiece_s(tokenizer, processor):
+def test_ids_pieces_and_text_equal_those_of_sentencepiece(tokenizer, processor):
     for text in texts():
         even = " ".join(text.replace("▁", " ").split())
         ids = processor.encode(even)
@@ -77,7 +77,7 @@ def test_ids_pieces_and_text_are_sentencepiece_s(tokenizer, processor):
         assert tokenizer.decode(ids) == processor.decode(ids)
 
 
-def test_decode_of_any_ids_is_sentencepiece_s(tokenizer, processor):
+def test_decoding_any_ids_equals_that_of_sentencepiece(tokenizer, processor):
     generator = random.Random(2)
     for _ in range(500):
         ids = generator.choices(range(3, len(tokenizer.vocabulary)), k=6)
@@ -85,13 +85,13 @@ def test_decode_of_any_ids_is_sentencepiece_s(tokenizer, processor):
         assert tokenizer.decode([1, *ids, 0, 2, 9]) == processor.decode(ids)
 
 
-def test_known_text_comes_back(tokenizer):
+def test_known_text_survives_a_round_trip(tokenizer):
     for line in LINES:
         if "<" not in line:
             assert tokenizer.decode(tokenizer.encode(f" {line}\n")) == line
 
 
-def test_text_cannot_name_a_special_id(tokenizer):
+def test_text_cannot_contain_a_special_token(tokenizer):
     ids = tokenizer.encode("<s> </s> <pad> <unk>")
     assert set(ids[:-1]).isdisjoint({0, 1, 2})
     assert set(SPECIAL_TOKENS).isdisjoint(tokenizer.tokens("<s> </s> <pad> <unk>")[:-1])
@@ -119,7 +119,7 @@ def test_letters_and_lower_case():
     assert tokenizer.decode(tokenizer.encode("한국 CAFÉ")) == "한국 café"
 
 
-def test_the_model_reads_back_equal(tokenizer):
+def test_a_stored_model_is_read_back_equal(tokenizer):
     loaded = SubwordTokenizer.from_bytes(tokenizer.to_bytes(), lowercase=True)
     assert loaded.vocabulary == tokenizer.vocabulary
     assert loaded.model_type == tokenizer.model_type
@@ -139,23 +139,26 @@ def foreign(**settings):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: b"", "model: damaged, or no sentencepiece model"),
+        (lambda: b"", "model: damaged, or not a sentencepiece model"),
         (lambda: b"nothing of the kind", "model: damaged"),
         (lambda: learn_subwords(LINES, 30)[:200], "model: damaged"),
-        (lambda: foreign(pad_id=3, unk_id=0), "made. Received: one that begins with <unk>, <s>"),
+        (
+            lambda: foreign(pad_id=3, unk_id=0),
+            "by `learn_subwords`. Received: one that begins with <unk>, <s>",
+        ),
         (lambda: foreign(byte_fallback=True, vocab_size=320), "one with pieces of single bytes"),
-        (lambda: foreign(normalization_rule_name="nfkc"), "one with a normalization of its own"),
-        (lambda: foreign(add_dummy_prefix=False), "one with a normalization of its own"),
+        (lambda: foreign(normalization_rule_name="nfkc"), "one with its own normalization"),
+        (lambda: foreign(add_dummy_prefix=False), "one with its own normalization"),
         (lambda: foreign(user_defined_symbols=["☃snow"]), "one without a piece for "),
     ],
 )
-def test_a_model_of_someone_else_is_refused(make, message):
+def test_a_model_from_elsewhere_is_rejected(make, message):
     with pytest.raises(InputError, match=message):
         SubwordTokenizer.from_bytes(make())
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3, 1.0])
-def test_dropout_of_merges(dropout):
+def test_dropout_skips_merges(dropout):
     tokenizer = SubwordTokenizer(learn_subwords(LINES, 40, model_type="bpe"))
     ids = tokenizer.encode_with_dropout(LINES * 20, dropout, seed=3)
     assert [tokenizer.decode(line) for line in ids] == [
@@ -173,7 +176,7 @@ def test_dropout_of_merges(dropout):
         assert sum(map(len, ids)) > whole
 
 
-def test_dropout_is_the_same_whatever_another_thread_draws():
+def test_dropout_does_not_depend_on_other_threads():
     tokenizer = SubwordTokenizer(learn_subwords(LINES, 30, model_type="bpe"))
     alone = [tokenizer.encode_with_dropout(LINES, 0.5, seed) for seed in range(20)]
     with ThreadPoolExecutor(2) as threads:
@@ -188,7 +191,7 @@ def test_dropout_is_the_same_in_every_process():
     assert pieces == ["▁ l o w e r ▁ l o w e s t </s>", "▁ low e r ▁ l o w e s t </s>"]
 
 
-def test_as_many_merges_are_left_out_as_by_sentencepiece():
+def test_dropout_skips_as_many_merges_as_sentencepiece():
     tokenizer = SubwordTokenizer(learn_subwords(LINES, 40, model_type="bpe"))
     lines = LINES * 300
     theirs = [tokenizer._processor.encode(x, enable_sampling=True, alpha=0.3) for x in lines]
@@ -197,16 +200,16 @@ def test_as_many_merges_are_left_out_as_by_sentencepiece():
     assert sum(len(line) - 1 for line in ours) / len(lines) == pytest.approx(length, rel=0.01)
 
 
-def test_dropout_needs_merges():
+def test_dropout_requires_a_bpe_model():
     merges = SubwordTokenizer(learn_subwords(LINES, 30, model_type="bpe"))
     with pytest.raises(ValueError, match="must be in .0, 1.. Received: dropout=1.5"):
         merges.encode_with_dropout(["a"], 1.5, seed=1)
     pieces = SubwordTokenizer(learn_subwords(LINES, 30))
-    with pytest.raises(ValueError, match="needs a BPE model. Received: 'unigram'"):
+    with pytest.raises(ValueError, match="requires a BPE model. Received: 'unigram'"):
         pieces.encode_with_dropout(["a"], 0.1, seed=1)
 
 
-def test_without_sentencepiece_all_is_the_same(monkeypatch, model, tokenizer):
+def test_results_are_the_same_without_sentencepiece(monkeypatch, model, tokenizer):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     without = SubwordTokenizer(model)
     assert (without.vocabulary, without.model_type) == (tokenizer.vocabulary, tokenizer.model_type)

@@ -1,4 +1,4 @@
-"""The longest text, counted by a tokenizer."""
+"""The limit on the length of a text, counted in tokens."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from keras_attention.text.text_limit import MAX_TOKENS, TextLimit, default_limit
 LETTERS = CharacterTokenizer(Vocabulary("ab"))
 
 
-def test_a_text_of_as_many_tokens_is_taken_and_one_of_more_is_not():
+def test_a_text_at_the_limit_is_accepted_and_a_longer_one_is_not():
     limit = TextLimit(4)
     assert limit.encode("aba", LETTERS) == LETTERS.encode("aba")
     assert limit.fits("aba", LETTERS) and not limit.fits("abab", LETTERS)
@@ -18,7 +18,7 @@ def test_a_text_of_as_many_tokens_is_taken_and_one_of_more_is_not():
     assert str(caught.value) == "text 1: expected at most 4 tokens with </s>. Received: 5."
 
 
-def test_a_text_of_more_bytes_is_not_even_cut():
+def test_a_text_with_too_many_bytes_is_not_tokenized():
     class Uncut(WordTokenizer):
         def encode(self, text):
             raise AssertionError("The text was cut.")
@@ -30,14 +30,14 @@ def test_a_text_of_more_bytes_is_not_even_cut():
     assert TextLimit(4).fits("a" * 16_384, WordTokenizer(Vocabulary(["a"])))
 
 
-def test_the_ids_before_the_first_text_that_is_too_long():
+def test_texts_before_the_first_invalid_one_are_encoded():
     ids, refused = TextLimit(3).encode_until_refused(["a", "ab", "aba", "b"], LETTERS)
     assert ids == [LETTERS.encode("a"), LETTERS.encode("ab")]
     assert refused.position == 2 and str(refused).startswith("text 3: ")
     assert TextLimit(3).encode_until_refused(["a"], LETTERS) == ([LETTERS.encode("a")], None)
 
 
-def test_a_model_takes_what_it_was_trained_on():
+def test_the_default_limit_covers_the_training_data():
     assert (default_limit(64), default_limit(2000)) == (MAX_TOKENS, 2000)
 
 
@@ -47,13 +47,13 @@ def test_a_limit_is_a_positive_integer(number):
         TextLimit(number)
 
 
-def test_a_text_is_valid_unicode_as_exports_require():
+def test_a_text_must_be_valid_unicode():
     read = b"caf\xe9".decode(errors="surrogateescape")
-    with pytest.raises(TextError, match="^text 2: expected text of valid Unicode. Received: 'caf"):
+    with pytest.raises(TextError, match="^text 2: expected valid Unicode text. Received: 'caf"):
         raise TextLimit(9).encode_until_refused(["ab", read], LETTERS)[1]
 
 
 @pytest.mark.parametrize("text", [b"ab", None, 3])
-def test_a_text_is_a_string(text):
+def test_a_text_must_be_a_string(text):
     with pytest.raises(TextError, match="expected a string. Received: .*, of type"):
         TextLimit(4).encode(text, LETTERS)

@@ -36,7 +36,7 @@ def test_golden_ids(name, line):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_tokens_and_ids_stand_side_by_side(name):
+def test_every_token_has_an_id(name):
     tokenizer = make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
     for line in LINES:
         tokens = tokenizer.tokens(line["text"])
@@ -44,19 +44,19 @@ def test_tokens_and_ids_stand_side_by_side(name):
         assert [*tokenizer.vocabulary.encode(tokens[:-1]), 2] == line[name]
 
 
-def test_unknown_tokens_are_shown_as_they_stand():
+def test_unknown_tokens_keep_their_text():
     assert WordTokenizer(Vocabulary(["a"])).tokens("a <s> e\u0301") == ["a", "<s>", "é", "</s>"]
     assert CharacterTokenizer(Vocabulary("a")).tokens("ab") == ["a", "b", "</s>"]
 
 
-def test_words_are_cut_at_unicode_white_space_and_nowhere_else():
+def test_words_are_split_only_at_unicode_white_space():
     tokenizer = WordTokenizer(Vocabulary([]))
     for point in range(sys.maxunicode + 1):
         words = tokenizer.split(f"a{chr(point)}b")
         assert (words == ["a", "b"]) == (point in WHITE_SPACE), hex(point)
 
 
-def test_decode_reads_up_to_the_end():
+def test_decode_stops_at_the_end_token():
     tokenizer = CharacterTokenizer(Vocabulary("abc"))
     assert tokenizer.decode([1, 4, 0, 3, 5, 2, 6, 6]) == "a<unk>b"
     assert tokenizer.decode([4, 5]) == "ab"
@@ -64,12 +64,12 @@ def test_decode_reads_up_to_the_end():
     assert WordTokenizer(Vocabulary(["to", "be"])).decode([5, 3, 4, 2]) == "be <unk> to"
 
 
-def test_decode_refuses_an_unknown_id():
+def test_decode_rejects_an_unknown_id():
     with pytest.raises(ValueError, match="Received: 7"):
         CharacterTokenizer(Vocabulary("abc")).decode([4, 7])
 
 
-def test_decode_brings_back_normalized_text():
+def test_decode_returns_the_normalized_text():
     generator, normalize = random.Random(1), Normalizer()
     for _ in range(100):
         text = "".join(generator.choices("ab \u0301\u0323가\u1161\u11a8\u200d👍", k=12))
@@ -80,7 +80,7 @@ def test_decode_brings_back_normalized_text():
         assert words.decode(words.encode(text)) == " ".join(split)
 
 
-def test_decoded_letters_are_whole_again():
+def test_decoded_letters_are_composed():
     letters = CharacterTokenizer(Vocabulary("\u1112\u1161\u11abe\u0301"), normalization="nfd")
     assert letters.split("한é") == ["\u1112", "\u1161", "\u11ab", "e", "\u0301"]
     assert letters.decode(letters.encode("한é")) == "한é"
@@ -95,7 +95,7 @@ def test_lower_case_and_compatible_characters():
 
 
 @pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer])
-def test_what_was_learned_reads_back_equal(kind):
+def test_a_stored_tokenizer_is_read_back_equal(kind):
     tokenizer = kind(Vocabulary("ab한"), normalization="nfd", lowercase=True)
     loaded = kind.from_bytes(tokenizer.to_bytes(), normalization="nfd", lowercase=True)
     assert (loaded.vocabulary, loaded.normalizer) == (tokenizer.vocabulary, tokenizer.normalizer)
@@ -116,17 +116,17 @@ def test_make_tokenizer():
     assert (tokenizer.model, tokenizer.normalizer.form) == (model, "nfkc")
 
 
-def test_make_tokenizer_refuses_an_unknown_name():
+def test_make_tokenizer_rejects_an_unknown_name():
     with pytest.raises(InputError, match="'character', 'word', 'subword'. Received: 'bytes'"):
         make_tokenizer("bytes", Vocabulary("ab"))
 
 
-def test_make_tokenizer_refuses_an_unknown_form():
+def test_make_tokenizer_rejects_an_unknown_form():
     with pytest.raises(InputError, match="'nfc', 'nfd', 'nfkc'. Received: 'NFC'"):
         make_tokenizer("word", Vocabulary("ab"), normalization="NFC")
 
 
-def test_import_needs_neither_tensorflow_nor_keras_nor_sentencepiece():
+def test_the_import_loads_neither_tensorflow_nor_keras_nor_sentencepiece():
     others = "{'tensorflow', 'keras', 'sentencepiece'}"
     code = f"import sys, keras_attention.text; print({others} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"

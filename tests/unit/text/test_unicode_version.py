@@ -1,4 +1,4 @@
-"""Texts are normalised by the data of one version of Unicode, whatever Python runs."""
+"""Texts are normalized with the data of one Unicode version, whatever version Python has."""
 
 import hashlib
 import random
@@ -27,24 +27,24 @@ def sequences(count):
         yield "".join(map(chr, generator.choices(pool, k=6)))
 
 
-def test_every_python_gives_what_python_3_10_gives():
+def test_every_python_normalizes_as_python_3_10():
     digest = hashlib.sha256()
     decomposed = (unicodedata.ucd_3_2_0.normalize("NFD", point) for point in POINTS)
     for text in all_forms([*POINTS, *decomposed, *sequences(20_000)]):
         digest.update(text.encode() + b"\n")
-    # Computed from `unicodedata` and `str.lower` alone, by a Python that has Unicode 13.0.0.
+    # Computed with `unicodedata` and `str.lower` by a Python that has Unicode 13.0.0.
     assert UNICODE == "13.0.0"
     assert digest.hexdigest() == "65f16a35564bb566a84d02d6fc3f22fb054f655c62c314d23c0b61f3bcd73da8"
 
 
-def test_later_characters_stay_as_they_are_beside_any_other():
+def test_characters_of_later_versions_never_change():
     for point in map(chr, LATER):
         for form in FORMS:
             assert normalize(f"e{point}\u0301", form) == f"e{point}\u0301"
         assert lower_points(f"A{point}B") == f"a{point}b"
 
 
-def test_what_python_knows_of_the_oldest_version_is_the_same():
+def test_pythons_data_for_the_oldest_version_are_the_same():
     for point in POINTS:
         if unicodedata.ucd_3_2_0.category(point) != "Cn":
             for form in FORMS:
@@ -52,5 +52,5 @@ def test_what_python_knows_of_the_oldest_version_is_the_same():
             assert lower_points(point) == point.lower()
 
 
-def test_the_points_are_sorted_as_tables_must_be():
+def test_the_code_points_are_sorted():
     assert list(MAPPED_POINTS) == sorted(set(MAPPED_POINTS))

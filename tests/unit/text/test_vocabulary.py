@@ -45,12 +45,12 @@ def test_encode_and_decode():
     assert vocabulary.decode([1, 5, 3, 4, 2, 0]) == ["<s>", "be", "<unk>", "to", "</s>", "<pad>"]
 
 
-def test_text_cannot_name_a_special_id():
+def test_text_cannot_contain_a_special_token():
     assert Vocabulary(["to"]).encode([PAD, START, END, UNKNOWN]) == [UNKNOWN_ID] * 4
 
 
 @pytest.mark.parametrize("index", [-1, 5])
-def test_decode_refuses_an_id_out_of_range(index):
+def test_decode_rejects_an_id_out_of_range(index):
     with pytest.raises(ValueError, match=rf"must be from 0 to 4. Received: {index}\."):
         Vocabulary("a").decode([4, index])
 
@@ -60,12 +60,12 @@ def test_decode_refuses_an_id_out_of_range(index):
     [
         ("", "be empty"),
         ("<s>", "be a special token"),
-        ("a\nb", "hold a line feed"),
-        ("\ud800", "hold a lone surrogate"),
-        ("a", "come twice"),
+        ("a\nb", "contain a line feed"),
+        ("\ud800", "contain a lone surrogate"),
+        ("a", "occur twice"),
     ],
 )
-def test_an_unusable_token_is_refused(token, problem):
+def test_an_invalid_token_is_rejected(token, problem):
     with pytest.raises(ValueError, match=problem) as error:
         Vocabulary(["a", token])
     assert repr(token) in str(error.value)
@@ -83,17 +83,17 @@ def test_build_keeps_the_most_frequent():
     assert Vocabulary.build(sentences, max_size=9, min_count=2).tokens[4:] == ("a", "b")
 
 
-def test_build_leaves_out_what_cannot_be_saved():
+def test_build_leaves_out_tokens_that_cannot_be_saved():
     sentences = [["a", "\n", "x\ny", "", "<s>", "</s>", "\udfff"]]
     assert Vocabulary.build(sentences).tokens[4:] == ("a",)
 
 
-def test_build_of_nothing_has_the_special_tokens():
+def test_an_empty_vocabulary_has_the_special_tokens():
     assert Vocabulary.build([]) == Vocabulary([])
 
 
 @pytest.mark.parametrize("max_size", [0, -1])
-def test_build_refuses_a_size_below_one(max_size):
+def test_build_rejects_a_size_below_one(max_size):
     with pytest.raises(ValueError, match=f"Received: max_size={max_size}"):
         Vocabulary.build(["ab"], max_size=max_size)
 
@@ -109,7 +109,7 @@ def test_a_saved_vocabulary_is_read_back_equal(tmp_path):
     assert Vocabulary.load(str(path)) == vocabulary
 
 
-def test_the_file_has_one_token_a_line(tmp_path):
+def test_the_file_has_one_token_on_each_line(tmp_path):
     Vocabulary(["to", "한국"]).save(tmp_path / "vocabulary.txt")
     assert (tmp_path / "vocabulary.txt").read_bytes() == (SPECIALS + "to\n한국\n").encode()
 
@@ -125,15 +125,18 @@ def test_text_round_trip():
     [
         ("", "line 1: expected the special token '<pad>'. Received: ''."),
         ("a\nb\n", "line 1: expected the special token '<pad>'. Received: 'a'."),
-        ("<pad>\n<s>\n", "line 3: expected the special token '</s>'. Received: the end."),
+        (
+            "<pad>\n<s>\n",
+            "line 3: expected the special token '</s>'. Received: the end of the file.",
+        ),
         ("<pad>\r\n<s>\r\n", "line 1: expected the special token '<pad>'. Received: '<pad>\\r'."),
-        (SPECIALS + "a\nb\na\n", "line 7: a token must not come twice. Received: 'a'."),
+        (SPECIALS + "a\nb\na\n", "line 7: a token must not occur twice. Received: 'a'."),
         (SPECIALS + "a\n\nb\n", "line 6: a token must not be empty. Received: ''."),
         (SPECIALS + "a\n\n", "line 6: a token must not be empty. Received: ''."),
         (SPECIALS + "<s>\n", "line 5: a token must not be a special token. Received: '<s>'."),
     ],
 )
-def test_a_damaged_file_is_named_with_its_line(tmp_path, text, message):
+def test_the_error_names_the_line_of_a_damaged_file(tmp_path, text, message):
     path = tmp_path / "vocabulary.txt"
     path.write_bytes(text.encode())
     with pytest.raises(InputError, match=re.escape(message)) as error:
@@ -143,7 +146,7 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path, text, message):
         Vocabulary.from_text(text, name="model.tflite")
 
 
-def test_load_names_a_missing_file_and_invalid_utf8(tmp_path):
+def test_load_reports_a_missing_file_and_invalid_utf8(tmp_path):
     with pytest.raises(InputError, match="vocabulary.txt: expected a file"):
         Vocabulary.load(tmp_path / "vocabulary.txt")
     (tmp_path / "vocabulary.txt").write_bytes(SPECIALS.encode() + b"\xff\n")

@@ -1,10 +1,10 @@
-"""What a run trains is prepared without a run folder."""
+"""A run is prepared without a run folder."""
 
 from keras_attention.training.prepare import prepare
 from keras_attention.training.recipe.recipe import load_recipe
 
 
-def test_a_recipe_is_prepared_and_nothing_is_written(tmp_path, monkeypatch):
+def test_preparing_a_recipe_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = ["size=50", "held_out=10", "longest=4", "units=4", "embedding=3", "batch_size=8"]
     prepared = prepare(load_recipe("copy", [*settings, "epochs=2", "data.max_source_length=4"]))

@@ -47,14 +47,14 @@ def test_settings_become_options():
         SearchSettings(5, 7, replace_unknown=1)
 
 
-def test_a_prefix_is_what_the_target_tokenizer_makes_of_it(codec):
+def test_a_prefix_is_encoded_by_the_target_tokenizer(codec):
     assert codec.encode_prefix("두 말") == codec.target.encode("두 말")[:-1]
     assert codec.encode_prefix("") == []
-    with pytest.raises(InputError, match=r"Received: prefix='두x말', where 'x' is none of them\."):
+    with pytest.raises(InputError, match=r"Received: prefix='두x말' with the unknown token 'x'\."):
         codec.encode_prefix("두x말")
 
 
-def test_a_prefix_keeps_the_space_at_its_end_alone(codec):
+def test_a_prefix_keeps_only_the_space_at_its_end(codec):
     target = CharacterTokenizer(codec.target.vocabulary, strip=True)
     stripping = TextCodec(codec.source, target, codec.settings)
     assert stripping.encode_prefix(" \ufeff두 ") == codec.encode_prefix("두 ")
@@ -73,7 +73,7 @@ def test_an_empty_text_has_an_empty_output(codec):
         np.testing.assert_array_equal(found.alignment, weights[number, 0, :1, :1])
 
 
-def test_behind_a_prefix_an_empty_text_adds_nothing(codec):
+def test_the_output_of_an_empty_text_is_the_prefix(codec):
     arrays = np.array([[[4, 5, 5]]]), np.array([[-1.0]]), np.ones((1, 1, 3, 1), "float32")
     for prefix, tokens in (([4], ("두", "</s>")), ([4, 5, 4], ("두", "낱", "두"))):
         (translation,) = codec.translations([""], *arrays, prefix=prefix)
@@ -81,7 +81,7 @@ def test_behind_a_prefix_an_empty_text_adds_nothing(codec):
         assert translation.alignment.shape == (len(tokens), 1)
 
 
-def test_which_codecs_read_alike(codec):
+def test_differs_in_returns_the_side_that_differs(codec):
     longer = WordTokenizer(Vocabulary(["two", "words", "more"]))
     lower = CharacterTokenizer(codec.target.vocabulary, lowercase=True)
     assert codec.differs_in(TextCodec(codec.source, codec.target, SearchSettings(9, 9))) == ""
@@ -89,7 +89,7 @@ def test_which_codecs_read_alike(codec):
     assert codec.differs_in(TextCodec(codec.source, lower, codec.settings)) == "target"
 
 
-def test_numbers_of_numpy_are_stored_as_plain_ones(codec):
+def test_numpy_numbers_are_stored_as_python_numbers(codec):
     settings = SearchSettings(
         np.int64(9), np.int32(7), beam_width=np.int64(2), length_penalty=np.float32(0.5)
     )
@@ -97,19 +97,19 @@ def test_numbers_of_numpy_are_stored_as_plain_ones(codec):
     assert TextCodec.from_files(files, "somewhere").settings == settings
 
 
-def test_encode_takes_several_texts(codec):
+def test_encode_rejects_a_single_text(codec):
     with pytest.raises(TypeError, match="^`texts` must be an iterable of strings"):
         codec.encode("ab")
 
 
-def test_encode_closes_and_pads(codec):
+def test_encode_appends_the_end_token_and_pads(codec):
     ids = codec.encode(["two words", "", "two unknown words"])
     assert ids.dtype == np.int32
     assert ids.tolist() == [[4, 5, 2, 0], [2, 0, 0, 0], [4, 3, 5, 2]]
     assert codec.encode([]).shape == (0, 0)
 
 
-def test_translations_cut_at_the_end_and_leave_out_what_does_not_exist(codec):
+def test_translations_end_at_the_end_token_and_leave_out_fillers(codec):
     tokens = np.array([[[4, 5, 2, 0], [6, 6, 6, 6]], [[2, 0, 0, 0], [0, 0, 0, 0]]])
     scores = np.array([[-1.5, -2.5], [-0.5, -1e9]], "float32")
     alignments = np.arange(2 * 2 * 4 * 3, dtype="float32").reshape(2, 2, 4, 3)
@@ -133,7 +133,7 @@ def test_a_text_without_a_finite_score_has_an_empty_translation(codec, score):
     assert (found.text, found.score) == ("두두", -1.0)
 
 
-def test_references_take_the_form_of_outputs():
+def test_references_are_normalized_like_outputs():
     texts = ["  Two\u00a0 WORDS ", "ﬁ two", "한국", "unknown é two"]
     pieces = learn_subwords(["two words"] * 5, 13)
     for target in (
@@ -166,7 +166,7 @@ def test_files_read_back_equal(codec):
     assert loaded.to_files() == files
 
 
-def test_what_both_sides_have_learned_is_stored_once():
+def test_a_joint_vocabulary_is_stored_once():
     subwords = SubwordTokenizer(learn_subwords(["low lower lowest", "new newer newest"], 18))
     characters = CharacterTokenizer(Vocabulary("ab"))
     lower = CharacterTokenizer(Vocabulary("ab"), lowercase=True)
@@ -191,7 +191,7 @@ def test_what_both_sides_have_learned_is_stored_once():
     ]
 
 
-def test_a_damaged_model_is_named(codec):
+def test_the_error_names_a_damaged_subword_model(codec):
     model = learn_subwords(["low lower lowest", "new newer newest"], 18)
     files = TextCodec(SubwordTokenizer(model), codec.target, codec.settings).to_files()
     for damaged in (b"", b"damaged", model[:100]):
@@ -209,7 +209,7 @@ def test_normalization_is_stored_for_each_side(codec):
     assert loaded.encode(["ＴＷＯ Words"]).tolist() == [[4, 5, 2]]
 
 
-def test_another_version_of_unicode_is_refused(codec):
+def test_another_version_of_unicode_is_rejected(codec):
     files = codec.to_files()
     settings = json.loads(files[SETTINGS_FILE])
     assert settings["unicode"] == "13.0.0"
@@ -219,7 +219,7 @@ def test_another_version_of_unicode_is_refused(codec):
         TextCodec.from_files(files, "somewhere")
 
 
-def test_files_from_before_there_was_a_choice_are_read(codec):
+def test_older_files_without_newer_settings_are_read(codec):
     files = codec.to_files()
     old = ("format", "source_tokenizer", "target_tokenizer", "max_source_length", "max_length")
     old += ("beam_width", "length_penalty")
@@ -231,10 +231,10 @@ def test_files_from_before_there_was_a_choice_are_read(codec):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_missing_file_is_named(codec, name):
+def test_the_error_names_a_missing_file(codec, name):
     files = codec.to_files()
     del files[name]
-    with pytest.raises(InputError, match=f"^somewhere: not a trained model .* {name} is missing"):
+    with pytest.raises(InputError, match=f"^somewhere: expected a model .* {name} is missing"):
         TextCodec.from_files(files, "somewhere")
 
 
@@ -251,7 +251,7 @@ def test_a_missing_file_is_named(codec, name):
         {"coverage_penalty": -0.1},
         {"repetition_penalty": 0.5},
         {"no_repeat_ngram": 1.5},
-        {"min_length": 8},  # over max_length
+        {"min_length": 8},  # above max_length
         {"source_tokenizer": "syllable"},
         {"target_tokenizer": []},
         {"target_tokenizer": None},
@@ -260,11 +260,11 @@ def test_a_missing_file_is_named(codec, name):
         {"source_lowercase": 1},
         {"target_strip": None},
         {"joint_vocabulary": "no"},
-        {"joint_vocabulary": True},  # of words and characters
+        {"joint_vocabulary": True},  # but the tokenizers differ
         {"unexpected": 1},
     ],
 )
-def test_damaged_settings(codec, change):
+def test_invalid_settings_are_damage(codec, change):
     files = codec.to_files()
     files[SETTINGS_FILE] = json.dumps({**json.loads(files[SETTINGS_FILE]), **change}).encode()
     with pytest.raises(InputError, match=r"^somewhere/translator\.json: damaged, expected"):
@@ -272,24 +272,24 @@ def test_damaged_settings(codec, change):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", '"text"', "null", "{}"])
-def test_settings_that_are_none(codec, text):
+def test_a_settings_file_without_settings_is_damaged(codec, text):
     with pytest.raises(InputError, match=r"translator\.json: damaged"):
         TextCodec.from_files({**codec.to_files(), SETTINGS_FILE: text.encode()}, "somewhere")
 
 
 @pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5000, f"1{'0' * 400}"])
-def test_settings_that_no_reader_can_hold(codec, value):
+def test_extreme_values_in_the_settings_are_damage(codec, value):
     files = codec.to_files()
     files[SETTINGS_FILE] = files[SETTINGS_FILE].replace(b"0.5", value.encode())
     with pytest.raises(InputError, match=r"translator\.json: damaged"):
         TextCodec.from_files(files, "somewhere")
 
 
-def test_a_fingerprint_tells_which_file_is_another(codec):
+def test_a_fingerprint_shows_which_file_has_changed(codec):
     fingerprint = json.loads(json.dumps(codec.fingerprint()))
     assert codec.changed_file(fingerprint) == ""
     older = {**fingerprint, SETTINGS_FILE: dict(fingerprint[SETTINGS_FILE])}
-    del older[SETTINGS_FILE]["no_repeat_ngram"]  # not a setting then; the default is meant
+    del older[SETTINGS_FILE]["no_repeat_ngram"]  # a newer setting, read as its default
     assert codec.changed_file(older) == ""
     source = WordTokenizer(Vocabulary(["words", "two"]))
     other = TextCodec(source, codec.target, codec.settings)
@@ -304,42 +304,42 @@ def test_a_fingerprint_tells_which_file_is_another(codec):
         assert codec.changed_file(none) == ""
 
 
-def test_a_whole_number_is_a_length_penalty_too(codec):
+def test_a_length_penalty_may_be_an_integer(codec):
     files = codec.to_files()
     files[SETTINGS_FILE] = files[SETTINGS_FILE].replace(b"0.5", b"1")
     assert TextCodec.from_files(files, "somewhere").settings.length_penalty == 1
 
 
-def test_every_damage_of_the_settings_is_one_sentence(codec):
+def test_any_damage_to_the_settings_is_a_one_line_error(codec):
     files = codec.to_files()
 
     def read(content):
         TextCodec.from_files({**files, SETTINGS_FILE: content}, "somewhere")
 
     accepted = check_damages(read, json.loads(files[SETTINGS_FILE]))
-    # Where a missing key has a default, or a billion is a weight.
+    # Accepted damages: keys with a default are removed, and penalties are a billion.
     assert not {"format", "source_tokenizer", "max_length", "max_source_length"} & set(accepted)
     assert "beam_width" not in accepted
     assert accepted["joint_vocabulary"] == 1
 
 
-def test_a_newer_format_is_refused_whatever_else_it_holds(codec):
+def test_a_newer_format_is_rejected_whatever_else_the_file_contains(codec):
     files = {**codec.to_files(), SETTINGS_FILE: b'{"format": 2, "pieces": []}'}
-    with pytest.raises(InputError, match=r"translator\.json: format 2 is not known"):
+    with pytest.raises(InputError, match=r"translator\.json: expected format 1, the only"):
         TextCodec.from_files(files, "somewhere")
 
 
-def test_a_damaged_vocabulary_is_named_with_its_line(codec):
+def test_the_error_names_the_line_of_a_damaged_vocabulary(codec):
     files = {**codec.to_files(), "source.vocabulary.txt": b"<pad>\n<s>\n</s>\na\n"}
     with pytest.raises(InputError, match=r"somewhere/source\.vocabulary\.txt, line 4"):
         TextCodec.from_files(files, "somewhere")
 
 
-def test_until_end():
+def test_until_end_removes_padding_and_what_follows_the_end():
     assert until_end([4, 0, 5, 2, 6, 2]) == [4, 5, 2]
     assert until_end([4, 5]) == [4, 5]
     assert until_end([]) == []
 
 
-def test_pad():
+def test_pad_fills_rows_with_zeros():
     assert pad([[1, 2], [], [3]]).tolist() == [[1, 2], [0, 0], [3, 0]]

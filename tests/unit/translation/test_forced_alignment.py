@@ -1,4 +1,4 @@
-"""Weights of given pairs, against the search's and against the model a step at a time."""
+"""Weights of given pairs, compared with those of a search and of single steps of the model."""
 
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ def translator(request):
     return made(request.param)
 
 
-def test_an_output_of_search_has_the_weights_that_the_search_returned(translator):
+def test_an_output_of_search_is_aligned_by_the_same_weights(translator):
     ended = [each for each in translator([s for s, _ in PAIRS]) if each.tokens[-1] == "</s>"]
     ended = [each for each in ended if "<unk>" not in each.tokens]
     assert len(ended) > 1
@@ -50,7 +50,7 @@ def test_an_output_of_search_has_the_weights_that_the_search_returned(translator
         np.testing.assert_allclose(aligned.weights, each.alignment, atol=1e-5)
 
 
-def test_every_row_is_what_the_model_looks_at_when_it_steps(translator):
+def test_every_row_equals_the_alignment_of_a_single_step(translator):
     model, codec = translator.model, translator.codec
     for aligned in align_pairs(translator, PAIRS):
         memory, state = model.encode(ops.convert_to_tensor(codec.encode([aligned.source])))
@@ -65,7 +65,7 @@ def test_every_row_is_what_the_model_looks_at_when_it_steps(translator):
         assert aligned.links(0.2) == hard_links(expected, 0.2)
 
 
-def test_pairs_come_in_their_order_whatever_the_batch(translator):
+def test_results_are_in_the_order_of_the_pairs(translator):
     pairs = PAIRS * 8
     whole = list(align_pairs(translator, iter(pairs)))
     assert [(each.source, each.target) for each in whole] == pairs
@@ -82,7 +82,7 @@ def test_the_model_is_traced_once_for_all_pairs(translator):
     assert translator.aligner.experimental_get_tracing_count() == 1
 
 
-def test_an_ensemble_aligns_by_the_mean():
+def test_an_ensemble_averages_the_weights():
     members = [made("bahdanau", seed=1), made("luong", seed=2)]
     together = Translator(Ensemble([each.model for each in members]), members[0].codec)
     alone = [list(align_pairs(each, PAIRS)) for each in members]
@@ -90,13 +90,13 @@ def test_an_ensemble_aligns_by_the_mean():
         np.testing.assert_allclose(mean.weights, (one.weights + other.weights) / 2, atol=1e-5)
 
 
-def test_words_are_linked_where_their_pieces_are():
+def test_words_are_linked_if_their_pieces_are():
     pieces = SubwordTokenizer(learn_subwords(["low lower lowest", "new newer newest"], 18))
     translator = made("luong", pieces)
     (aligned,) = align_pairs(translator, [("newer low newest", "lowest newest")])
-    assert len(aligned.tokens) > 3  # two words, one of several pieces at least, and </s>
+    assert len(aligned.tokens) > 3  # two words, at least one with several pieces, and </s>
 
-    def word(tokens, place):  # by the text before it
+    def word(tokens, place):
         return pieces.join(tokens[: place + 1]).count(" ")
 
     expected = {

@@ -18,14 +18,14 @@ def translation():
     return Translation("a b", ("a", "b", "</s>"), hypotheses)
 
 
-def test_the_best_hypothesis_speaks_for_the_translation(translation):
+def test_the_properties_are_those_of_the_best_hypothesis(translation):
     best = translation.hypotheses[0]
     assert (translation.text, translation.score) == ("가b", -0.12345678)
     assert translation.tokens is best.tokens
     assert translation.alignment is best.alignment
 
 
-def test_a_search_that_found_nothing_gives_an_empty_text():
+def test_a_translation_without_hypotheses_has_an_empty_text():
     nothing = Translation("a b", ("a", "b", "</s>"), ())
     assert (nothing.text, nothing.score, nothing.tokens) == ("", -math.inf, ())
     assert nothing.alignment.shape == (0, 3)
@@ -36,7 +36,7 @@ def test_a_search_that_found_nothing_gives_an_empty_text():
     }
 
 
-def test_json_holds_plain_rounded_values(translation):
+def test_json_contains_plain_rounded_values(translation):
     found = json.loads(json.dumps(translation.to_json()))
     assert found["source"] == "a b"
     assert found["source_tokens"] == ["a", "b", "</s>"]
@@ -46,7 +46,7 @@ def test_json_holds_plain_rounded_values(translation):
     assert found["hypotheses"][1]["alignment"] == [[0.3333, 0.0, 0.0], [0.0, 0.3333, 0.0]]
 
 
-def test_json_of_the_best_few(translation):
+def test_json_may_contain_only_the_best_hypotheses(translation):
     texts = [hypothesis["text"] for hypothesis in translation.to_json(1)["hypotheses"]]
     assert texts == ["가b"]
     for nbest in (0, -1):
@@ -54,9 +54,9 @@ def test_json_of_the_best_few(translation):
             translation.to_json(nbest)
 
 
-def test_can_neither_be_changed_nor_compared_by_value(translation):
+def test_a_translation_is_immutable_and_compared_by_identity(translation):
     with pytest.raises(AttributeError):
         translation.source = "other"
-    # Arrays have no one truth value, so equality is identity.
+    # Arrays cannot be compared to a single truth value, so equality is identity.
     assert make_hypothesis("a", -1.0) != make_hypothesis("a", -1.0)
     assert "alignment" not in repr(translation)

@@ -27,7 +27,7 @@ def outputs():
     }
 
 
-def test_padding_is_cut(outputs):
+def test_padding_is_removed(outputs):
     first, second = read_answer(["a", ""], outputs)
     assert (first.source, first.source_tokens) == ("a", ("a", "</s>"))
     assert (first.text, first.score, first.tokens) == ("가b", -0.5, ("가", "b", "</s>"))
@@ -56,7 +56,7 @@ def test_several_hypotheses_of_a_source(outputs):
 
 
 @pytest.mark.parametrize("score", [np.nan, -np.inf, np.inf])
-def test_a_text_whose_score_is_no_number_is_answered_by_an_empty_one(outputs, score):
+def test_a_text_with_a_nan_score_has_an_empty_translation(outputs, score):
     outputs["score"][0] = score
     first, second = read_answer(["a", ""], outputs)
     assert (first.text, first.score, first.hypotheses) == ("", -np.inf, ())
@@ -68,7 +68,7 @@ def test_another_number_of_rows_is_an_error(outputs):
         read_answer(["a"], outputs)
 
 
-def test_a_refused_text_is_named_behind_those_before_it(outputs):
+def test_a_rejected_text_is_reported_after_the_answers_before_it(outputs):
     outputs["error"][1] = b"expected less."
     answers = served.read_answer(["a", "b"], outputs)
     assert next(answers).text == "가b"
@@ -76,9 +76,9 @@ def test_a_refused_text_is_named_behind_those_before_it(outputs):
         next(answers)
 
 
-def test_text_that_is_no_unicode():
+def test_text_that_is_not_valid_unicode_is_rejected():
     assert served.encode_texts(["가", ""]).tolist() == ["가".encode(), b""]
-    with pytest.raises(InputError, match="^text 2: expected text of valid Unicode"):
+    with pytest.raises(InputError, match="^text 2: expected valid Unicode text"):
         served.encode_texts(["a", "\ud800"])
     with pytest.raises(
         InputError, match="^text 2: expected a string. Received: nan, of type float"
@@ -98,16 +98,16 @@ def test_text_that_is_no_unicode():
         ("length_penalty", -1, "a finite number of at least 0 and at most 8"),
     ],
 )
-def test_options_that_no_export_takes_are_refused(name, value, expected):
+def test_invalid_options_are_rejected(name, value, expected):
     message = f"`{name}` must be {expected}. Received: {name}={value!r}."
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         served.check_search(**{"beam_width": 4, "length_penalty": None, "nbest": 1, name: value})
 
 
-def test_options_may_be_numpys():
+def test_options_may_be_numpy_numbers():
     served.check_search(beam_width=np.int64(4), length_penalty=np.float32(0.5), nbest=np.int8(2))
 
 
-def test_hypotheses_that_do_not_exist_are_left_out(outputs):
+def test_fillers_are_left_out(outputs):
     outputs["score"][0] = -1e9
     assert read_answer(["a", ""], outputs)[0].hypotheses == ()

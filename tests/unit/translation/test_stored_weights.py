@@ -1,4 +1,4 @@
-"""A config that describes other weights than its file holds is refused before any is made."""
+"""A config that does not fit the stored weights is rejected before any weight is allocated."""
 
 import copy
 import io
@@ -31,7 +31,7 @@ def make_model(**settings):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """What a model's file holds, by name."""
+    """Return the contents of a model's file by name."""
     path = tmp_path_factory.mktemp("stored") / "model.keras"
     save_model(make_model(), path)
     with zipfile.ZipFile(path) as archive:
@@ -47,7 +47,7 @@ def write(path, files, config=None):
 
 
 def integers(value, path=()):
-    """Yield the path of every integer of a config."""
+    """Yield the path of every integer in a config."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, item in items:
         if isinstance(item, (dict, list)):
@@ -67,14 +67,14 @@ def changed(config, path, value):
 
 @contextmanager
 def without_memory():
-    """Check that what runs inside takes less than 100 MB more than what ran before."""
+    """Check that the block needs at most 100 MB more than the peak of memory before it."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
 @pytest.mark.parametrize("value", [HUGE, 3], ids=["huge", "small"])
-def test_no_size_differs_from_the_weights(files, tmp_path, value):
+def test_every_changed_size_in_the_config_is_detected(files, tmp_path, value):
     config = json.loads(files[CONFIG_FILE])
     paths = [path for path in integers(config) if path[-1] != "heads"]  # of a Transformer
     assert len(paths) >= 9
@@ -98,19 +98,19 @@ def test_every_mechanism_loads(name, tmp_path):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_weights_that_the_config_does_not_describe(files, tmp_path):
+def test_extra_weights_are_rejected(files, tmp_path):
     config = changed(json.loads(files[CONFIG_FILE]), ("config", "encoder_layers"), 1)
-    with pytest.raises(InputError, match=r"a file that holds one of the shape \[\d+.*\] too\.$"):
+    with pytest.raises(InputError, match=r"an extra weight of shape \[\d+.*\]\.$"):
         load_model(write(tmp_path / "model.keras", files, config))
 
 
-def test_a_shape_without_values(files, tmp_path):
-    """HDF5 stores no byte of an array that was never written."""
+def test_an_array_without_stored_values_is_rejected(files, tmp_path):
+    """HDF5 does not store the bytes of an array that was never written."""
     content = io.BytesIO(files[WEIGHTS_FILE])
     with h5py.File(content, "r+") as file:
         file.create_dataset("layers/more", (HUGE, HUGE), "float32")
     path = write(tmp_path / "model.keras", {**files, WEIGHTS_FILE: content.getvalue()})
-    with without_memory(), pytest.raises(InputError, match=r"bytes of layers/more\. Received: 0"):
+    with without_memory(), pytest.raises(InputError, match=r"bytes in layers/more\. Received: 0"):
         load_model(path)
 
 
@@ -122,7 +122,7 @@ def test_tokenizers_are_not_compared_with_an_endless_file(kind, tmp_path):
         check_tokenizers(path, tmp_path, None)
 
 
-def test_a_layer_to_be_compiled_with(files, tmp_path):
+def test_a_layer_in_the_compile_config_is_rejected(files, tmp_path):
     config = json.loads(files[CONFIG_FILE])
     layer = keras.saving.serialize_keras_object(keras.layers.Embedding(HUGE, 4))
     config["compile_config"] = {
@@ -147,7 +147,7 @@ def test_another_model_is_not_built(tmp_path):
 
 
 @pytest.mark.parametrize("place", [(), ("attention", "config")], ids=["model", "attention"])
-def test_a_dtype_that_is_no_policy(place, files, tmp_path):
+def test_a_dtype_that_is_not_a_policy_is_rejected(place, files, tmp_path):
     where = ("config", *place, "dtype", "class_name")
     config = changed(json.loads(files[CONFIG_FILE]), where, None)
     with pytest.raises(InputError, match=r"model\.keras: cannot be read as a Keras model"):

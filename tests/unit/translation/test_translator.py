@@ -36,7 +36,7 @@ def texts_of(translations):
     return [translation.text for translation in translations]
 
 
-def test_one_string_gives_one_translation(translator):
+def test_one_string_returns_one_translation(translator):
     alone, listed = translator("abc"), translator(["abc"])
     assert alone.text == listed[0].text and len(listed) == 1
     assert alone.source == "abc"
@@ -45,19 +45,19 @@ def test_one_string_gives_one_translation(translator):
     np.testing.assert_allclose(alone.alignment.sum(axis=1), 1, atol=1e-5)
 
 
-def test_weights_that_are_no_numbers_are_not_loaded(tmp_path):
+def test_weights_that_are_not_finite_are_rejected(tmp_path):
     translator = make_translator()
     translator.save(tmp_path)
     Translator.load(tmp_path)
     weight = translator.model.trainable_variables[-1]
     weight.assign(np.where(np.arange(weight.shape[-1]) == 0, np.nan, weight))
     translator.save(tmp_path)
-    with pytest.raises(InputError, match=r"model\.keras: holds weights that are not finite"):
+    with pytest.raises(InputError, match=r"model\.keras: expected finite weights"):
         Translator.load(tmp_path)
 
 
 @pytest.mark.parametrize("texts", [None, 3, b"ab"])
-def test_what_is_not_several_texts_is_named(translator, texts):
+def test_an_argument_that_is_not_several_texts_is_rejected(translator, texts):
     for call in (translator, lambda texts: translator.score(texts, texts)):
         with pytest.raises(
             TypeError, match="must be an iterable of strings. Received: .*, of type"
@@ -74,7 +74,7 @@ def test_empty_texts_and_no_texts(translator):
     assert translator("", prefix="ab").tokens == ("a", "b", "</s>")
 
 
-def test_order_and_answers_do_not_depend_on_the_batch(translator):
+def test_results_and_their_order_do_not_depend_on_the_batch(translator):
     whole = translator(TEXTS)
     for size in (1, 3):
         batched = translator(iter(TEXTS), batch_size=size)
@@ -85,7 +85,7 @@ def test_order_and_answers_do_not_depend_on_the_batch(translator):
             np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-5)
 
 
-def test_stream_asks_for_a_batch_at_a_time(translator):
+def test_stream_reads_one_batch_at_a_time(translator):
     asked = []
     stream = translator.stream((asked.append(text) or text for text in TEXTS), batch_size=2)
     assert asked == []
@@ -106,7 +106,7 @@ def test_texts_of_similar_length_are_searched_together(translator, monkeypatch):
     assert [each.source for each in found] == ["a", "abcdabcd", "b", "dcbadcba"]
 
 
-def test_nbest_comes_in_the_order_of_the_penalised_score(translator):
+def test_nbest_is_in_the_order_of_the_penalised_score(translator):
     for penalty in (0.0, 1.5):
         texts = [text for text in TEXTS if text]
         for translation in translator(texts, beam_width=4, length_penalty=penalty):
@@ -119,7 +119,7 @@ def test_nbest_comes_in_the_order_of_the_penalised_score(translator):
             assert len({hypothesis.tokens for hypothesis in translation.hypotheses}) == 4
 
 
-def test_beam_of_one_is_greedy(translator):
+def test_a_beam_width_of_1_is_greedy_search(translator):
     assert texts_of(translator(TEXTS, beam_width=1, length_penalty=2.0)) == texts_of(
         translator(TEXTS)
     )
@@ -142,8 +142,8 @@ def test_search_is_traced_once_for_all_shapes(translator):
     assert [count for (options, _), count in counts.items() if options.sample] == [1]
 
 
-def test_eight_threads_get_what_one_gets(translator):
-    """Samples too: each thread draws by its own seed."""
+def test_eight_threads_get_the_same_results_as_one(translator):
+    """Each thread also draws samples with its own seed."""
     seeds = [0, 1, 2, 3] * 4
 
     def sampled(seed):
@@ -155,8 +155,8 @@ def test_eight_threads_get_what_one_gets(translator):
         assert list(pool.map(sampled, seeds)) == expected * 4
 
 
-def test_pickled_it_gives_the_same_answers(translator):
-    translator("a")  # compiles what cannot be pickled
+def test_a_pickled_translator_returns_the_same_results(translator):
+    translator("a")  # compiles functions, which cannot be pickled
     other = pickle.loads(pickle.dumps(translator))
     assert other.max_tokens == translator.max_tokens
     assert texts_of(other(TEXTS)) == texts_of(translator(TEXTS))
@@ -171,7 +171,7 @@ def test_pickled_it_gives_the_same_answers(translator):
     ],
     ids=["translate", "score", "align"],
 )
-def test_a_forked_process_is_told_to_spawn(translator, monkeypatch, use):
+def test_the_error_in_a_forked_process_says_to_spawn(translator, monkeypatch, use):
     pickled = pickle.dumps(translator)
     monkeypatch.setattr("keras_attention.translation.processes._forked", True)
     message = "^a Translator cannot be used in a process forked from one that had loaded a model"
@@ -181,7 +181,7 @@ def test_a_forked_process_is_told_to_spawn(translator, monkeypatch, use):
         pickle.loads(pickled)
 
 
-def test_saved_and_loaded_it_gives_the_same_answers(translator, tmp_path):
+def test_a_saved_translator_returns_the_same_results(translator, tmp_path):
     translator.save(tmp_path / "new" / "model")
     loaded = Translator.load(tmp_path / "new" / "model")
     assert loaded.codec.settings == translator.codec.settings
@@ -190,7 +190,7 @@ def test_saved_and_loaded_it_gives_the_same_answers(translator, tmp_path):
         np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-6)
 
 
-def test_other_tokenizers_than_those_it_was_saved_with_are_refused(translator, tmp_path):
+def test_tokenizers_of_another_model_are_rejected(translator, tmp_path):
     translator.save(tmp_path)
     checkpoint = tmp_path / "checkpoints" / "epoch-0001.keras"
     save_model(translator.model, checkpoint, codec=translator.codec)
@@ -203,7 +203,7 @@ def test_other_tokenizers_than_those_it_was_saved_with_are_refused(translator, t
             Translator.load(path)
 
 
-def test_other_search_settings_than_those_it_was_saved_with_are_refused(translator, tmp_path):
+def test_changed_search_settings_are_rejected(translator, tmp_path):
     translator.save(tmp_path)
     settings = tmp_path / "translator.json"
     settings.write_text(settings.read_text().replace('"beam_width": 1', '"beam_width": 2'))
@@ -211,7 +211,7 @@ def test_other_search_settings_than_those_it_was_saved_with_are_refused(translat
         Translator.load(tmp_path)
 
 
-def test_a_model_of_an_older_version_does_not_name_its_tokenizers(translator, tmp_path):
+def test_a_model_of_an_older_version_has_no_fingerprint(translator, tmp_path):
     translator.save(tmp_path)
     save_model(translator.model, tmp_path / "model.keras")
     assert Translator.load(tmp_path)("abc").text == translator("abc").text
@@ -228,15 +228,15 @@ def test_the_optimizer_is_not_saved(translator, tmp_path):
     assert sizes[1] < 1.1 * sizes[0]
 
 
-def test_refuses_the_vocabulary_of_another_model(translator):
+def test_the_vocabulary_of_another_model_is_rejected(translator):
     other = CharacterTokenizer(Vocabulary("abcde"))
     codec = TextCodec(other, translator.codec.target, translator.codec.settings)
-    with pytest.raises(InputError, match="source vocabulary is another model's: expected 8 tokens"):
+    with pytest.raises(InputError, match="source vocabulary does not belong .* expected 8 tokens"):
         Translator(translator.model, codec)
 
 
-def test_frees_its_graphs_when_it_is_dropped():
-    """A graph with a `tf.custom_gradient` in it would be kept for as long as the process runs."""
+def test_a_deleted_translator_frees_its_graphs():
+    """TensorFlow would never free a graph with a `tf.custom_gradient`."""
     before = live_graphs()
     translator = make_translator()
     translator(TEXTS)

@@ -1,4 +1,4 @@
-"""Texts of any length: the sizes of batches, and which texts are refused."""
+"""Texts of any length: the sizes of batches, and the texts that are rejected."""
 
 import random
 import re
@@ -16,7 +16,7 @@ from keras_attention.translation.compiled_search import compile_aligner
 from keras_attention.translation.forced_alignment import align_pairs
 
 FEW = 40
-"""Padded tokens of a batch, so few that a test gets many batches."""
+"""Padded tokens in a batch, few enough for a test with many batches."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def texts(*lengths):
 
 @pytest.fixture
 def shapes(translator, monkeypatch):
-    """Record the shapes of the model's inputs; the model answers with zeros."""
+    """Record the shapes of the model's inputs, and return zeros instead of results."""
     found = []
 
     def search(ids, options, **_):
@@ -78,16 +78,16 @@ def test_one_long_text_does_not_make_a_batch_large(use, translator, shapes):
     assert [max(pair, key=len) for pair in sources] == ONE_LONG
 
 
-def test_a_text_over_a_batchs_tokens_is_a_batch_of_its_own(translator, shapes, monkeypatch):
+def test_a_text_longer_than_the_batch_limit_is_its_own_batch(translator, shapes, monkeypatch):
     monkeypatch.setattr(translator, "max_tokens", 2 * BATCH_TOKENS)
     assert len(translator([*"abc", "a" * (BATCH_TOKENS + 5), *"abc"])) == 7
     assert sorted(shapes) == [(1, BATCH_TOKENS + 6), (6, 2)]
 
 
-def test_scores_need_no_more_logits_than_memory_allows(translator, shapes, monkeypatch):
+def test_batches_to_score_have_a_limited_number_of_logits(translator, shapes, monkeypatch):
     monkeypatch.setattr("keras_attention.translation.translator.BATCH_NUMBERS", 8 * 30)
     translator.score(texts(*[4] * 12), texts(*[9] * 12))
-    assert shapes == [(3, 10)] * 4  # 30 tokens, of 8 in the vocabulary
+    assert shapes == [(3, 10)] * 4  # 30 tokens with 8 logits each
 
 
 def test_wide_beams_make_batches_small(translator, shapes, monkeypatch):
@@ -96,17 +96,19 @@ def test_wide_beams_make_batches_small(translator, shapes, monkeypatch):
     for options in ({"beam_width": 10}, {"beam_width": 10, "sample": True}):
         shapes.clear()
         translator(sources, max_length=1, **options)
-        assert shapes == [(3, 5)] * 4  # 30 hypotheses, of 8 logits each
+        assert shapes == [(3, 5)] * 4  # 30 hypotheses with 8 logits each
     shapes.clear()
     translator(sources, max_length=6, beam_width=2)
-    assert shapes == [(4, 5)] * 3  # 8 hypotheses, of 6 x 5 weights each
+    assert shapes == [(4, 5)] * 3  # 8 hypotheses with 6 x 5 weights each
     shapes.clear()
     translator(sources[:2], beam_width=1000)
     assert shapes == [(1, 5)] * 2
 
 
 @pytest.mark.parametrize("other", [None, float("nan"), b"ab", ["a"]], ids=repr)
-def test_what_is_no_string_is_named_behind_those_before_it(translator, shapes, other):
+def test_a_text_that_is_not_a_string_is_reported_after_the_results_before_it(
+    translator, shapes, other
+):
     stream = translator.stream(["abc", other])
     assert next(stream).source == "abc"
     message = f"expected a string. Received: {re.escape(repr(other))}, of type "
@@ -118,12 +120,12 @@ def test_what_is_no_string_is_named_behind_those_before_it(translator, shapes, o
         list(align_pairs(translator, [(other, "a")]))
 
 
-def test_a_lone_surrogate_is_no_text(translator):
-    with pytest.raises(TextError, match="^text 2: expected text of valid Unicode. Received: .*ud"):
+def test_a_text_with_a_lone_surrogate_is_rejected(translator):
+    with pytest.raises(TextError, match="^text 2: expected valid Unicode text. Received: .*ud"):
         translator(["a", "\ud800"])
 
 
-def test_one_string_is_not_read_letter_by_letter(translator):
+def test_one_string_is_not_an_iterable_of_texts(translator):
     for use in (
         lambda: translator.stream("abc"),
         lambda: translator(b"abc"),
@@ -133,13 +135,13 @@ def test_one_string_is_not_read_letter_by_letter(translator):
     ):
         with pytest.raises(TypeError, match="must be an iterable of strings. Received: "):
             use()
-    for pair in ("ab", ("a",), ("a", "b", "c")):
+    for pair in ("ab", ("a",), ("a", "b", "c"), None, 3):
         with pytest.raises(TextError, match="^pair 1: expected a source and a target. Received: "):
             list(align_pairs(translator, [pair]))
 
 
 @pytest.mark.parametrize("first", [-1, 0.5, 2**64, "a"])
-def test_the_number_of_the_first_text_is_an_index(translator, first):
+def test_the_number_of_the_first_text_must_be_in_range(translator, first):
     with pytest.raises(ValueError, match="^`first` must be an integer from 0 to 2 .. 62. Receive"):
         translator.stream(["a"], first=first)
 
@@ -180,7 +182,9 @@ def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_a_text_that_is_too_long_is_named_behind_those_before_it(translator, shapes, monkeypatch):
+def test_a_text_that_is_too_long_is_reported_after_the_results_before_it(
+    translator, shapes, monkeypatch
+):
     monkeypatch.setattr(translator, "max_tokens", 4)
     for batch_size in (1, 2, 64):
         for given in (["abc", "a", "abcd", "b"], iter(["abc", "a", "abcd", "b"])):
@@ -199,7 +203,7 @@ def test_a_text_that_is_too_long_is_named_behind_those_before_it(translator, sha
         next(aligned)
 
 
-def test_a_model_takes_1024_tokens_or_as_many_as_it_was_trained_on(translator):
+def test_the_limit_is_1024_tokens_or_the_length_in_training(translator):
     codec = translator.codec
     long = TextCodec(codec.source, codec.target, SearchSettings(2000, 6))
     assert translator.max_tokens == 1024
@@ -210,7 +214,7 @@ def test_a_model_takes_1024_tokens_or_as_many_as_it_was_trained_on(translator):
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, None])
-def test_a_batch_size_is_a_positive_integer(translator, size):
+def test_the_batch_size_must_be_a_positive_integer(translator, size):
     for use in (
         lambda: translator.stream(["a"], batch_size=size),
         lambda: translator(["a", "b"], batch_size=size),

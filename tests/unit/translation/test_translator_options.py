@@ -1,4 +1,4 @@
-"""Search options through the translator: what `search` does with them, on the text's own ids."""
+"""Search options of the translator, which have the same effect as in `search`."""
 
 import keras
 import numpy as np
@@ -47,7 +47,7 @@ def make_translator(seed=0, **settings):
 
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
-    """Tracing a graph for each of the options would take most of the time."""
+    """Do not compile: tracing a graph for each option would take most of the time."""
     compiling = "keras_attention.translation.compiled_search.compile_arrays"
     monkeypatch.setattr(compiling, lambda function, count: function)
 
@@ -71,7 +71,7 @@ def searched(translator, texts, **options):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options))
-def test_every_option_does_what_search_does(translator, options):
+def test_every_option_has_the_same_effect_as_in_search(translator, options):
     actual, expected = translator(TEXTS, **options), searched(translator, TEXTS, **options)
     assert tokens_of(actual) == tokens_of(expected)
     for one, other in zip(actual, expected, strict=True):
@@ -104,18 +104,18 @@ def test_outputs_begin_with_the_prefix(translator, width):
     assert tokens_of(translator(TEXTS, prefix="")) == tokens_of(translator(TEXTS))
 
 
-def test_batches_draw_each_for_themselves_and_a_seed_decides(translator):
+def test_samples_depend_on_the_seed_and_differ_between_batches(translator):
     options = {"sample": True, "beam_width": 4, "batch_size": 2}
     first, again, other = (translator(["abc"] * 6, seed=seed, **options) for seed in (1, 1, 2))
     assert tokens_of(first) == tokens_of(again) != tokens_of(other)
     assert len({tuple(row) for row in tokens_of(first)}) == 6
-    # Streams that take turns do not disturb one another.
+    # Interleaved streams do not affect each other.
     streams = [translator.stream(["abc"] * 6, seed=seed, **options) for seed in (1, 2)]
     one, two = zip(*zip(*streams, strict=True), strict=True)
     assert (tokens_of(one), tokens_of(two)) == (tokens_of(first), tokens_of(other))
 
 
-def test_a_seed_draws_the_same_in_every_batch(translator):
+def test_samples_of_a_seed_do_not_depend_on_the_batches(translator):
     texts, options = ["abc", "a", "bca", "cab", "b"], {"sample": True, "beam_width": 3, "seed": 1}
     expected = tokens_of(translator(texts, **options))
     for batch_size in (1, 3):
@@ -124,7 +124,7 @@ def test_a_seed_draws_the_same_in_every_batch(translator):
     assert tokens_of(parts) == expected
 
 
-def test_a_seed_generator_goes_on_from_call_to_call(translator):
+def test_a_seed_generator_continues_from_call_to_call(translator):
     seed = keras.random.SeedGenerator(3)
     first, then = (translator("abc", sample=True, beam_width=4, seed=seed) for _ in range(2))
     assert tokens_of([first]) != tokens_of([then])
@@ -137,11 +137,11 @@ def test_a_seed_generator_goes_on_from_call_to_call(translator):
         ({"top_k": 2}, "`top_k` requires `sample`. Received: top_k=2."),
         ({"min_length": 7}, "`min_length` must not be above `max_length`. Received: min_length=7"),
         ({"sample": True, "seed": -1}, "`seed` must be an integer of at least 0. Received"),
-        ({"prefix": "abx"}, "`prefix` must be made of the target vocabulary's tokens. Received"),
-        ({"prefix": "abcdabc"}, "`prefix` must not be longer than `max_length`, 6 tokens. Rec"),
+        ({"prefix": "abx"}, "`prefix` must consist of tokens of the target vocabulary. Received"),
+        ({"prefix": "abcdabc"}, "`prefix` must not be longer than `max_length` (6 tokens). Rec"),
     ],
 )
-def test_what_cannot_be_is_refused_before_a_text_is_read(translator, options, message):
+def test_invalid_options_are_rejected_before_a_text_is_read(translator, options, message):
     def texts():
         raise AssertionError("A text was read.")
         yield ""
@@ -151,14 +151,14 @@ def test_what_cannot_be_is_refused_before_a_text_is_read(translator, options, me
     assert str(caught.value).startswith(message)
 
 
-def test_an_unknown_option_is_named(translator):
+def test_the_error_names_an_unknown_option(translator):
     with pytest.raises(TypeError, match="beam_widht"):
         translator("a", beam_widht=2)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Two models' folders, the first with the checkpoint of a run in mixed precision."""
+    """Return the folders of two models, the first with a checkpoint in mixed precision."""
     folder = tmp_path_factory.mktemp("runs")
     for seed, name in enumerate(("first", "second")):
         make_translator(seed).save(folder / name)
@@ -187,7 +187,7 @@ def test_checkpoints_are_loaded_with_the_tokenizers_of_their_run(runs, translato
         Translator.load(runs / "alone.keras")
 
 
-def test_an_ensemble_of_one_model_twice_is_the_model(runs, translator):
+def test_an_ensemble_of_the_same_model_twice_returns_its_results(runs, translator):
     twice = Translator.load_ensemble([runs / "first", runs / "first"])
     for options in ({}, {"beam_width": 3}, OPTIONS[-1]):
         actual, expected = twice(TEXTS, **options), translator(TEXTS, **options)
@@ -198,23 +198,25 @@ def test_an_ensemble_of_one_model_twice_is_the_model(runs, translator):
         assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
-def test_an_ensemble_is_not_one_of_its_members(runs, tmp_path):
+def test_an_ensemble_differs_from_its_members(runs, tmp_path):
     both = Translator.load_ensemble([runs / "first", runs / "second"])
     members = [Translator.load(runs / name) for name in ("first", "second")]
     pair = (["abc"], ["a"])
     ends = [member.score(*pair)[0].log_probabilities for member in (both, *members)]
     assert both.score(*pair)[0].tokens == ("a", END)
     np.testing.assert_allclose(np.exp(ends[0]), np.mean(np.exp(ends[1:]), axis=0), rtol=1e-4)
-    with pytest.raises(InputError, match="expected one model to save or to export. Received: an"):
+    with pytest.raises(InputError, match="expected a single model to save or export. Received: an"):
         both.save(tmp_path)
     assert Translator.load_ensemble([runs / "first"]).single_model
 
 
-def test_members_must_have_the_same_tokenizers(runs, tmp_path):
+def test_models_of_an_ensemble_must_have_the_same_tokenizers(runs, tmp_path):
     letters = CharacterTokenizer(Vocabulary("abce"))
     Translator(make_model(0), TextCodec(letters, letters, SearchSettings(16, 6))).save(tmp_path)
     with pytest.raises(InputError) as caught:
         Translator.load_ensemble([runs / "first", tmp_path])
-    assert str(caught.value).startswith(f"{tmp_path}: expected the tokenizers of {runs / 'first'}")
+    assert str(caught.value).startswith(
+        f"{tmp_path}: expected the same tokenizers as in {runs / 'first'}"
+    )
     with pytest.raises(InputError, match="at least one model"):
         Translator.load_ensemble([])

@@ -1,4 +1,4 @@
-"""Scores of given pairs, against the search's and against the model a step at a time."""
+"""Scores of given pairs, compared with those of a search and of single steps of the model."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def translator(request):
     return made(request.param)
 
 
-def test_search_scores_its_own_outputs_alike(translator):
+def test_the_score_of_an_output_is_that_of_the_search(translator):
     ended = [
         (translation.source, hypothesis)
         for width in (1, 4)
@@ -53,10 +53,10 @@ def test_search_scores_its_own_outputs_alike(translator):
         assert pair.score == pytest.approx(hypothesis.score, abs=1e-4)
 
 
-def test_every_token_is_scored_as_the_model_steps(translator):
+def test_every_token_is_scored_as_in_a_single_step(translator):
     model, codec = translator.model, translator.codec
     for pair in translator.score(SOURCES, TARGETS):
-        # Keras warns of a softmax over one step, which the empty source has alone.
+        # Add a second source: Keras warns about a softmax over a single step, as in an empty one.
         memory, state = model.encode(ops.convert_to_tensor(codec.encode([pair.source, "ab"])))
         before, expected = START_ID, []
         for token in codec.target.encode(pair.target):
@@ -76,7 +76,7 @@ def test_scores_do_not_depend_on_the_batch(translator):
             assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)
 
 
-def test_no_pairs_and_pairs_that_do_not_match(translator):
+def test_no_pairs_have_no_scores_and_unequal_numbers_are_an_error(translator):
     assert translator.score([], []) == []
     with pytest.raises(ValueError, match="shorter"):
         translator.score(SOURCES, TARGETS[1:])
@@ -95,7 +95,7 @@ PAIRS = [
 ]
 
 
-def test_perplexity_is_over_tokens_not_over_pairs():
+def test_perplexity_is_computed_over_tokens():
     assert (PAIRS[0].score, PAIRS[0].per_token) == (-3.5, pytest.approx(-3.5 / 3))
     assert PAIRS[0].perplexity == pytest.approx(math.exp(3.5 / 3))
     assert perplexity(PAIRS) == pytest.approx(math.exp(3.6 / 4))
@@ -105,7 +105,7 @@ def test_perplexity_is_over_tokens_not_over_pairs():
         perplexity([])
 
 
-def test_json_of_a_scored_pair():
+def test_the_json_of_a_scored_pair_contains_plain_values():
     found = json.loads(json.dumps(PAIRS[0].to_json()))
     assert found["tokens"] == ["b", "c", "</s>"]
     assert found["log_probabilities"] == [-1, -2, -0.5]

@@ -1,4 +1,4 @@
-"""The file of an alignment page: what it holds, and that nothing in it asks for more."""
+"""An alignment page contains all of its data, and requests nothing from a network."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from keras_attention.translation.result import Hypothesis, Translation
 
 
 class Elements(HTMLParser):
-    """The elements of a page as `(tag, attributes, text)`, by rules that are not a browser's."""
+    """The elements of a page as `(tag, attributes, text)`, by a parser that is not a browser."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -52,7 +52,7 @@ def translation(source, *texts, weights=None, scores=(-0.5, -1.25, -2.0)):
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a page and returns its text, and that of its data."""
+    """Write a page, and return its text and the text of its data."""
 
     def write(*translations, **options):
         path = tmp_path / "new folder" / "page.html"
@@ -65,7 +65,7 @@ def write(tmp_path):
     return write
 
 
-def test_what_the_page_holds(write):
+def test_a_page_contains_tokens_weights_and_texts(write):
     weights = [[0.6149, 0.3851, 0], [0.0004, 0.0006, 0.999]]
     first = translation("a ", "x", weights=weights)
     _, sentences = write(first, translation("b", "yz", "w"))
@@ -103,7 +103,7 @@ def test_what_the_page_holds(write):
     ]
 
 
-def test_the_best_of_many(write):
+def test_nbest_limits_the_hypotheses(write):
     _, (sentence,) = write(translation("a", "x", "y", "z"), nbest=2)
     assert [each["text"] for each in sentence["hypotheses"]] == ["x", "y"]
     with pytest.raises(ValueError, match="`nbest` must be a positive integer. Received: nbest=0"):
@@ -124,7 +124,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=[repr(text[:12]) for text in TEXTS])
-def test_any_text_survives(write, text):
+def test_any_text_is_stored_unchanged(write, text):
     plain, _ = write(translation("a", "b"))
     page, (sentence,) = write(translation([text], [text]))
     assert (sentence["source"], sentence["hypotheses"][0]["text"]) == (text, text)
@@ -134,7 +134,7 @@ def test_any_text_survives(write, text):
 
 
 @pytest.mark.parametrize("title", ["</title><script>x</script>", 'a & "b" $data', "오늘", "\udcff"])
-def test_any_title_survives(write, title):
+def test_any_title_is_shown_unchanged(write, title):
     page = Elements(write(translation("a", "b"), title=title)[0])
     shown = title.replace("\udcff", "?")
     assert page.of("title")[0][1] == shown
@@ -142,7 +142,7 @@ def test_any_title_survives(write, title):
     assert len(page.of("script")) == 2
 
 
-def test_nothing_is_asked_of_a_network(write):
+def test_the_page_makes_no_network_requests(write):
     text, _ = write(translation("https://a.b/c", "//d.e"))
     page = Elements(text)
     assert {tag for tag, _, _ in page.found}.isdisjoint(
@@ -172,7 +172,7 @@ def test_nothing_is_asked_of_a_network(write):
     )
 
 
-def test_the_policy_allows_this_script_and_this_style_alone(write):
+def test_the_policy_allows_only_this_script_and_this_style(write):
     page = Elements(write(translation("a", "b"))[0])
     (policy,) = [a["content"] for a, _ in page.of("meta") if "http-equiv" in a]
     rules = dict(rule.split(maxsplit=1) for rule in policy.split("; "))
@@ -191,7 +191,7 @@ def test_the_policy_allows_this_script_and_this_style_alone(write):
     }
 
 
-def test_what_has_no_tokens_and_no_attention(write):
+def test_empty_texts_and_zero_weights_are_allowed(write):
     nothing = Translation("", (), (Hypothesis("", 0.0, (), np.zeros((0, 0), "float32")),))
     blind = translation("a", "b", weights=np.zeros((2, 2)))
     broken = translation("a", "b", weights=np.full((2, 2), np.nan), scores=[-np.inf])
@@ -202,26 +202,26 @@ def test_what_has_no_tokens_and_no_attention(write):
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2,), (0, 2)])
-def test_alignment_of_another_shape(write, tmp_path, shape):
+def test_an_alignment_of_another_shape_is_rejected(write, tmp_path, shape):
     with pytest.raises(ValueError, match=r"2 target tokens .* 2 source tokens.* Received: shape"):
         write(translation("a", "b", weights=np.ones(shape)))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["a.png", "a", ".html", ""])
-def test_unknown_suffix(tmp_path, name):
+def test_an_unknown_suffix_is_rejected(tmp_path, name):
     with pytest.raises(InputError, match=r"must be one of .html, .htm. Received: '"):
         write_alignment_page([translation("a", "b")], tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_path_that_cannot_be_written(tmp_path):
+def test_an_unwritable_path_is_an_input_error(tmp_path):
     (tmp_path / "a.html").mkdir()
     with pytest.raises(InputError, match=r"a\.html"):
         write_alignment_page([translation("a", "b")], tmp_path / "a.html")
 
 
-def test_a_page_that_was_there_stays_where_writing_fails(tmp_path):
+def test_an_existing_page_is_kept_if_writing_fails(tmp_path):
     path = tmp_path / "A.HTM"
     write_alignment_page([translation("a", "b")], path)
     before = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Pictures and text of alignments; curves by epoch."""
+"""Alignments are shown as pictures and text, and curves by epoch."""
 
 import doctest
 import pickle
@@ -22,7 +22,7 @@ SIGNATURES = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
 def translation(source, *targets, weights=None):
-    """Character tokens, closed by `</s>`; token t looks at source token t unless told otherwise."""
+    """Return character tokens with `</s>`; by default, token t attends to source token t."""
     sources = (*source, "</s>")
     hypotheses = []
     for target in targets:
@@ -47,7 +47,7 @@ def without_fonts(monkeypatch):
 
 
 def columns(text):
-    """Columns of a terminal, counted independently of the code under test."""
+    """Return the width of a text in columns, independently of the code under test."""
     return sum(
         0
         if unicodedata.combining(character) or character == "\u200e"
@@ -56,7 +56,7 @@ def columns(text):
     )
 
 
-def test_source_across_target_down_weights_by_colour():
+def test_columns_are_sources_rows_are_targets_and_colours_are_weights():
     figure = plot_alignment(translation("march 27", "03-27"))
     assert labels(figure) == ([*"march␣27", "</s>"], [*"03-27", "</s>"])
     image = figure.axes[0].images[0]
@@ -67,7 +67,7 @@ def test_source_across_target_down_weights_by_colour():
     assert figure.axes[0].child_axes[0].get_ylabel() == "weight"
 
 
-def test_hypothesis_is_chosen():
+def test_any_hypothesis_can_be_plotted():
     figure = plot_alignment(translation("ab", "xy", "zw"), hypothesis=1)
     assert labels(figure)[1] == ["z", "w", "</s>"]
     assert format_alignment(translation("ab", "xy", "zw"), hypothesis=1).split()[3] == "z"
@@ -75,29 +75,29 @@ def test_hypothesis_is_chosen():
 
 @pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
 @pytest.mark.parametrize("hypothesis", [-1, 2])
-def test_no_such_hypothesis(draw, hypothesis):
+def test_a_missing_hypothesis_is_rejected(draw, hypothesis):
     message = f"`hypothesis` must be from 0 to 1. Received: hypothesis={hypothesis}"
     with pytest.raises(ValueError, match=message):
         draw(translation("a", "b", "c"), hypothesis=hypothesis)
 
 
 @pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
-def test_a_hypothesis_is_a_number_of_a_translation(draw):
+def test_a_hypothesis_index_requires_a_translation(draw):
     for other in (True, 0.0, "0", None):
         with pytest.raises(ValueError, match="^`hypothesis` must be an integer. Received: "):
             draw(translation("a", "b"), hypothesis=other)
-    with pytest.raises(ValueError, match="^`hypothesis` is for a Translation; a matrix of weight"):
+    with pytest.raises(ValueError, match="^`hypothesis` must be 0 for a weights array; only a Tr"):
         draw(np.eye(1), hypothesis=1, source_tokens="a", target_tokens="b")
 
 
 @pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
 @pytest.mark.parametrize("shape", [(2, 3), (2,), (0, 2)])
-def test_alignment_of_another_shape(draw, shape):
+def test_an_alignment_of_another_shape_is_rejected(draw, shape):
     with pytest.raises(ValueError, match=r"2 target tokens .* 2 source tokens"):
         draw(translation("a", "b", weights=np.ones(shape)))
 
 
-def test_a_matrix_of_weights_is_drawn_with_labels():
+def test_a_weights_array_is_drawn_with_labels():
     weights = np.array([[0.9, 0.1, 0.0], [0.2, 0.3, 0.5]], "float16")
     labelled = {"source_tokens": ["the", "cat", 3], "target_tokens": ("chat", "</s>")}
     figure = plot_alignment(weights, **labelled)
@@ -112,15 +112,15 @@ def test_a_matrix_of_weights_is_drawn_with_labels():
 @pytest.mark.parametrize(
     ("weights", "tokens", "message"),
     [
-        (np.eye(2), {}, "needs `source_tokens` and `target_tokens`. Received: ndarray without"),
-        (np.eye(2), {"source_tokens": "ab"}, "needs `source_tokens` and `target_tokens`"),
+        (np.eye(2), {}, "requires `source_tokens` and `target_tokens`. Received: ndarray without"),
+        (np.eye(2), {"source_tokens": "ab"}, "requires `source_tokens` and `target_tokens`"),
         (np.eye(2)[None], "ab", r"2 target tokens .* 2 source tokens.* shape \(1, 2, 2\)"),
         ([[1.0, 2.0]] * 2, "ab", "weights must be from 0 to 1. Received: weights from 1 to 2"),
         ([[np.nan, 1.0]] * 2, "ab", "weights must be from 0 to 1. Received: weights from nan"),
         ("ab", "ab", "expected a Translation, or weights .* Received: str"),
     ],
 )
-def test_a_matrix_that_cannot_be_drawn(draw, weights, tokens, message):
+def test_an_invalid_weights_array_is_rejected(draw, weights, tokens, message):
     if isinstance(tokens, str):
         tokens = {"source_tokens": tokens, "target_tokens": tokens}
     with pytest.raises(ValueError, match=message):
@@ -128,8 +128,8 @@ def test_a_matrix_that_cannot_be_drawn(draw, weights, tokens, message):
 
 
 @pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
-def test_a_translation_has_its_own_tokens(draw):
-    with pytest.raises(ValueError, match="are for a matrix of weights. Received: a Translation"):
+def test_labels_are_rejected_for_a_translation(draw):
+    with pytest.raises(ValueError, match="require a weights array. Received: a Translation"):
         draw(translation("a", "b"), source_tokens="ab")
 
 
@@ -157,7 +157,7 @@ def test_invisible_characters_are_shown():
     ]
 
 
-def test_signs_of_mathematics_are_characters(tmp_path):
+def test_mathematical_markup_is_drawn_as_text(tmp_path):
     figure = plot_alignment(translation("$x_{ & $%^\\", "$1_$"), tmp_path / "a.png")
     axes = figure.axes[0]
     assert not any(text.get_parse_math() for text in (axes.title, *axes.get_xticklabels()))
@@ -184,7 +184,7 @@ def test_figure_grows_with_the_tokens_and_labels_do_not_collide():
     assert sizes[1] > 9 and sizes[2] < 16 and sizes[3] < 34
 
 
-def test_words_stand_upright_and_single_characters_do_not(monkeypatch):
+def test_words_are_vertical_and_single_characters_are_not(monkeypatch):
     def rotations(source):
         figure = plot_alignment(translation(source, "x"))
         return [label.get_rotation() for label in figure.axes[0].get_xticklabels()]
@@ -196,21 +196,21 @@ def test_words_stand_upright_and_single_characters_do_not(monkeypatch):
         assert rotations(["나는", "어제", "학교에"]) == [90] * 4
 
 
-def test_empty_source():
+def test_an_empty_source_can_be_drawn():
     figure = plot_alignment(translation("", ""))
     assert figure.axes[0].get_title() == "(empty)\n→ (empty)"
     assert labels(figure) == (["</s>"], ["</s>"])
     assert format_alignment(translation("", ""), width=80) == "     </s>\n</s> ██"
 
 
-def test_no_attention_says_so():
+def test_zero_weights_are_labelled_as_no_attention():
     zeros = translation("ab", "c", weights=np.zeros((2, 3)))
     assert "no attention" in plot_alignment(zeros).axes[0].texts[0].get_text()
     assert format_alignment(zeros) == "(no attention: every weight is 0)"
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf", "PNG"])
-def test_saved_by_suffix_and_nothing_left_beside(tmp_path, suffix):
+def test_the_suffix_sets_the_format_and_no_other_file_remains(tmp_path, suffix):
     path = tmp_path / "new" / f"alignment.{suffix}"
     plot_alignment(translation("ab", "c"), path)
     assert path.read_bytes().startswith(SIGNATURES[suffix.lower()])
@@ -219,7 +219,7 @@ def test_saved_by_suffix_and_nothing_left_beside(tmp_path, suffix):
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "png", ".png", ""])
 @pytest.mark.parametrize("draw", [plot_alignment, plot_curves])
-def test_unknown_suffix(tmp_path, name, draw):
+def test_an_unknown_suffix_is_rejected(tmp_path, name, draw):
     what = {"ylabel": "y"} if draw is plot_curves else {}
     first = {"a": [1.0]} if draw is plot_curves else translation("a", "b")
     with pytest.raises(InputError, match=r"must be one of .png, .svg, .pdf. Received: '"):
@@ -227,13 +227,13 @@ def test_unknown_suffix(tmp_path, name, draw):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_path_that_cannot_be_written(tmp_path):
+def test_an_unwritable_path_is_an_input_error(tmp_path):
     (tmp_path / "a.png").mkdir()
     with pytest.raises(InputError, match=r"a\.png"):
         plot_alignment(translation("a", "b"), tmp_path / "a.png")
 
 
-def test_drawn_on_given_axes():
+def test_an_alignment_can_be_drawn_on_given_axes():
     figure = Figure(figsize=(8, 4))
     left, right = figure.subfigures(1, 2)
     axes = right.subplots()
@@ -267,7 +267,7 @@ def test_the_warning_names_a_font_for_the_script(monkeypatch, character, package
     assert package in str(caught[0].message)
 
 
-def test_an_installed_font_with_the_glyphs_is_taken(monkeypatch):
+def test_an_installed_font_with_the_glyphs_is_used(monkeypatch):
     glyphs = {"sans": set("abc"), "cjk": set("한국"), "thai": set("ก"), "everything": set("한국ก")}
     faces = {name: (name, 0) for name in ("cjk", "thai", "everything")}
     monkeypatch.setattr(fonts, "_installed_faces", lambda: faces)
@@ -293,7 +293,7 @@ def test_fonts_installed_since_matplotlib_listed_them_are_found(monkeypatch):
 
 
 @pytest.mark.parametrize(("text", "region"), [("한語", "KR"), ("ひ語", "JP"), ("语", "SC")])
-def test_a_font_of_the_region_is_taken(text, region):
+def test_a_font_of_the_region_is_preferred(text, region):
     names = [
         f"Noto {kind} CJK {end}" for kind in ("Serif", "Sans") for end in ("HK", "JP", "KR", "SC")
     ]
@@ -301,7 +301,7 @@ def test_a_font_of_the_region_is_taken(text, region):
     assert best == f"Noto Sans CJK {region}"
 
 
-def test_fonts_that_only_promise_glyphs_are_no_candidates():
+def test_fonts_that_do_not_draw_their_glyphs_as_text_are_not_used():
     names = set(fonts._installed_faces())
     assert "DejaVu Sans" in names
     assert not {name for name in names if name.startswith(("Last", "cm", "STIXN", "STIXS"))}
@@ -333,7 +333,7 @@ def test_dates_fit_a_terminal_of_80_columns():
     assert [line.index("█") for line in lines[1:]] == [5 + 2 * row for row in range(11)]
 
 
-def test_darker_is_more():
+def test_larger_weights_have_darker_shades():
     weights = [[0.04, 0.05, 0.25, 0.5, 0.75]] * 2
     text = format_alignment(translation("abcd", "x", weights=weights), width=80)
     assert text.split("\n")[1] == "x      ░░▒▒▓▓██"
@@ -368,7 +368,7 @@ def test_long_source_tokens_are_written_downwards():
     ]
 
 
-def test_narrow_cells_before_a_list():
+def test_narrow_cells_are_tried_before_a_list():
     shown = translation("abcdefgh", "xy")
     assert format_alignment(shown, width=25).split("\n")[0] == "     a b c d e f g h </s>"
     assert format_alignment(shown, width=24).split("\n")[0] == "     abcdefgh</s>"
@@ -379,7 +379,7 @@ def test_narrow_cells_before_a_list():
     ]
 
 
-def test_the_list_names_the_strongest_sources():
+def test_the_list_shows_the_sources_with_the_largest_weights():
     weights = [[0.1, 0.6, 0.26, 0.04], [0, 0, 0, 0], [0.01, 0.02, 0.02, 0.03]]
     shown = translation("eab", "xy", weights=weights)
     assert format_alignment(shown, width=10).split("\n")[1:] == ["y    ←", "</s> ← </…"]
@@ -390,14 +390,14 @@ def test_the_list_names_the_strongest_sources():
     ]
 
 
-def test_the_terminal_in_use_is_the_default_width(monkeypatch):
+def test_the_default_width_is_that_of_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "16")
     assert "←" in format_alignment(translation("abcdefgh", "x"))
     monkeypatch.setenv("COLUMNS", "100")
     assert "←" not in format_alignment(translation("abcdefgh", "x"))
 
 
-def test_curves_by_epoch(tmp_path):
+def test_curves_are_drawn_by_epoch(tmp_path):
     curves = {"attention": [0.5, 0.98, 0.9996], "fixed_vector": [0.0, 0.1]}
     figure = plot_curves(curves, tmp_path / "a.png", ylabel="exact match", title="dates")
     axes = figure.axes[0]
@@ -432,12 +432,12 @@ def test_epochs_are_whole_numbers(epochs):
         ({"a": [float("nan")]}, "nan for 'a'"),
     ],
 )
-def test_curves_that_cannot_be_drawn(curves, message):
+def test_invalid_curves_are_rejected(curves, message):
     with pytest.raises(ValueError, match=rf"`curves` .* Received: {message}\."):
         plot_curves(curves, ylabel="y")
 
 
-def test_names_of_curves_without_a_glyph_warn(monkeypatch):
+def test_curve_names_without_glyphs_cause_a_warning(monkeypatch):
     without_fonts(monkeypatch)
     with pytest.warns(UserWarning, match="Noto Sans CJK") as caught:
         figure = plot_curves({"모델 $x$": [1]}, ylabel="정확", title="두\n줄")
@@ -446,11 +446,13 @@ def test_names_of_curves_without_a_glyph_warn(monkeypatch):
     assert figure.axes[0].get_title() == "□\n□"
 
 
-def test_examples():
+def test_the_examples_in_docstrings_run():
     assert doctest.testmod(plotting).failed == 0
 
 
 @pytest.mark.parametrize("draw", [plot_alignment, format_alignment])
-def test_a_translation_without_an_output_is_refused(draw):
-    with pytest.raises(InputError, match="expected an output to draw. Received: none for 'a'"):
+def test_a_translation_without_hypotheses_is_rejected(draw):
+    with pytest.raises(
+        InputError, match="expected a hypothesis to display. Received: none for 'a'"
+    ):
         draw(Translation("a", ("a", "</s>"), ()))

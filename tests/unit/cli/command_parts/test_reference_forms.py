@@ -1,4 +1,4 @@
-"""What is said of references that a model cannot write, or that look tokenized."""
+"""Notes report references that a model cannot write, or that look tokenized."""
 
 import json
 
@@ -16,7 +16,7 @@ PAIRS = [("s", "A cat"), ("s", "\ufb01ne"), ("s", "e\u0301"), ("s", "a cat")]
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes the folder of a model, as far as its tokenizers go."""
+    """Make the folder of a model that has only tokenizers."""
 
     def make(name, **target):
         source = CharacterTokenizer(Vocabulary("ab"))
@@ -47,10 +47,12 @@ def make(tmp_path):
         ),
     ],
 )
-def test_references_in_another_form_are_counted(make, target, report, count, form, capsys):
+def test_references_that_the_model_cannot_write_are_counted(
+    make, target, report, count, form, capsys
+):
     print_notes([make("model", **target)], PAIRS, EvaluationReport(**report))
     noted = (
-        f"note: {count} of 4 references have another form than the model writes, {form}; "
+        f"note: {count} of 4 references are not in the form that the model writes, {form}; "
         "references and outputs are compared in that form.\n"
     )
     assert capsys.readouterr().err == (noted if count else "")
@@ -68,7 +70,7 @@ def test_several_models_are_compared_in_the_forms_of_all(make):
 @pytest.mark.parametrize(
     ("kind", "form"), [(CharacterTokenizer, "fi é  a"), (WordTokenizer, "fi é a")]
 )
-def test_a_lone_saved_model_is_compared_in_the_form_that_it_writes(kind, form, make, capsys):
+def test_a_separate_saved_model_is_compared_in_its_form(kind, form, make, capsys):
     target = kind(Vocabulary(["a"]), normalization="nfkc", lowercase=True, strip=True)
     codec = TextCodec(CharacterTokenizer(Vocabulary("a")), target, SearchSettings(5, 7))
     version = make("another model") / "1"
@@ -90,19 +92,19 @@ def test_a_lone_saved_model_is_compared_in_the_form_that_it_writes(kind, form, m
     assert output_form([version])(text) == " \ufb01 É  A "  # the folder's
 
 
-def test_exports_and_checkpoints_are_of_the_model_in_whose_folder_they_stand(make, capsys):
+def test_exports_and_checkpoints_have_the_form_of_the_model_in_the_same_folder(make, capsys):
     model = make("model", lowercase=True)
     every = ["", "1", "model.tflite", "checkpoints/epoch-0001.keras"]
     for paths in ([model / path] for path in every):
         print_notes(paths, PAIRS, EvaluationReport())
-        assert "note: 1 of 4 references have" in capsys.readouterr().err
+        assert "note: 1 of 4 references are not" in capsys.readouterr().err
     print_notes([model / path for path in every], PAIRS, EvaluationReport())
     assert capsys.readouterr().err.count("note: ") == 1
     print_notes([model.parent / "alone.tflite"], PAIRS, EvaluationReport())
     assert capsys.readouterr().err == ""
 
 
-def test_references_that_look_tokenized_are_noted_for_bleu_by_its_default(make, capsys):
+def test_tokenized_references_are_noted_for_bleu_with_its_default_tokenizer(make, capsys):
     model, pairs = make("model"), [("s", "a red cat .")] * 100
     for report in (
         EvaluationReport(),
@@ -113,10 +115,10 @@ def test_references_that_look_tokenized_are_noted_for_bleu_by_its_default(make, 
     print_notes([model], pairs[1:], EvaluationReport(metrics="bleu"))
     assert capsys.readouterr().err == ""
     print_notes([model], pairs, EvaluationReport(metrics="chrf,bleu"))
-    assert capsys.readouterr().err.startswith("note: the references look tokenized; BLEU's 13a")
+    assert capsys.readouterr().err.startswith("note: the references look tokenized, and BLEU's")
 
 
-def test_bleu_of_references_without_four_tokens_is_noted(make, capsys):
+def test_a_note_says_that_bleu_needs_references_of_four_tokens(make, capsys):
     print_notes(
         [make("model")], [("s", "a b c")], EvaluationReport(metrics="bleu", tokenize="char")
     )

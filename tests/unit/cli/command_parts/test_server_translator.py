@@ -10,7 +10,7 @@ from keras_attention.errors import InputError
 
 @pytest.fixture
 def opened(monkeypatch):
-    """What clients are opened with, and called with."""
+    """Return the arguments with which clients are opened and called."""
     found = []
 
     def client(*arguments, **options):
@@ -37,14 +37,14 @@ def opened(monkeypatch):
         ("/dates/", "dates", None),
     ],
 )
-def test_names_and_versions(opened, model, name, version):
+def test_name_and_version_are_read_from_the_path(opened, model, name, version):
     open_server("localhost:8500", Path(model), {})
     (arguments, options), *_ = opened
     assert arguments == ("localhost:8500", name)
     assert options["version"] == version
 
 
-def test_a_folder_that_is_here(opened, tmp_path, monkeypatch):
+def test_a_local_folder_gives_the_name(opened, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     open_server("localhost:8500", Path("."), {})
     assert opened[0][0][1] == tmp_path.name
@@ -58,12 +58,12 @@ def test_search_options_are_passed_on(opened):
 @pytest.mark.parametrize(
     ("search", "options", "words"),
     [
-        ({"top_k": 3}, {}, "as the model was exported.*Received: --top-k"),
+        ({"top_k": 3}, {}, "supports only the search options --beam.*Received: --top-k"),
         ({"prefix": "a"}, {}, "Received: --prefix"),
         ({}, {"refused": ["--with"]}, "Received: --with"),
     ],
 )
-def test_options_that_need_the_models_folder(opened, search, options, words):
+def test_options_that_require_the_models_folder_are_rejected(opened, search, options, words):
     with pytest.raises(InputError, match=words):
         open_server("localhost:8500", Path("dates"), search, **options)
     assert opened == []

@@ -1,18 +1,15 @@
 """`translate` prints one line for each line of input, with a stub translator."""
 
-import io
 import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from keras_attention.cli.command_parts.translated_lines import run_translate, translate_lines
 from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import Batch, OnError
-from keras_attention.cli.progress import show_progress
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Hypothesis, Translation
@@ -23,13 +20,13 @@ WRONG = [
     "{file}, line 4: expected at most 5 letters. Received: 6.",
 ]
 MISSING = (
-    "note: lines that are empty because no output had a finite score: 1; the model's weights may "
-    "be damaged."
+    "note: lines without output because no hypothesis has a finite score: 1; the model's weights "
+    "may be damaged."
 )
 
 
 def translate(texts):
-    """Answer in capitals, to nothing without a hypothesis, and refuse what is long."""
+    """Translate to upper case; reject long texts, and return no hypothesis for an empty one."""
     for position, text in enumerate(texts):
         if len(text) > 5:
             raise TextError(f"expected at most 5 letters. Received: {len(text)}.", position)
@@ -37,8 +34,8 @@ def translate(texts):
         yield Translation(text, (text,), (hypothesis,) if text else ())
 
 
-def test_the_input_is_not_replaced(file):
-    with pytest.raises(InputError, match="--output must be another file"):
+def test_the_input_is_not_overwritten(file):
+    with pytest.raises(InputError, match="--output must not be a file that is read"):
         run_translate(translate, file, 2, Columns(), output=Path(file))
     assert Path(file).read_bytes() == LINES
 
@@ -57,7 +54,7 @@ def file(tmp_path):
         (OnError.EMPTY, "ONE\n\n\n\nFIVE\n", "left empty 2 lines that cannot be used."),
     ],
 )
-def test_what_cannot_be_used_is_named_and_counted(file, capsys, size, on_error, expected, count):
+def test_unusable_lines_are_named_and_counted(file, capsys, size, on_error, expected, count):
     run_translate(translate, file, size, Columns(), on_error=on_error)
     out, err = capsys.readouterr()
     assert out == expected
@@ -65,7 +62,7 @@ def test_what_cannot_be_used_is_named_and_counted(file, capsys, size, on_error, 
 
 
 @pytest.mark.parametrize("size", [1, 64])
-def test_it_stops_at_the_first_line_that_cannot_be_used(file, capsys, tmp_path, size):
+def test_translation_stops_at_the_first_unusable_line(file, capsys, tmp_path, size):
     with pytest.raises(InputError) as caught:
         run_translate(translate, file, size, Columns())
     assert str(caught.value) == WRONG[0].format(file=file)
@@ -76,7 +73,7 @@ def test_it_stops_at_the_first_line_that_cannot_be_used(file, capsys, tmp_path, 
     assert capsys.readouterr() == ("ONE\nONE\nTWO\n\n", "")
 
 
-def test_a_file_is_written_whole_or_not_at_all(file, capsys, tmp_path):
+def test_the_output_file_is_written_completely_or_not_at_all(file, capsys, tmp_path):
     path = tmp_path / "new" / "out.txt"
     with pytest.raises(InputError):
         run_translate(translate, file, 2, Columns(), output=path)
@@ -88,7 +85,7 @@ def test_a_file_is_written_whole_or_not_at_all(file, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("output", ["out.txt", None])
-def test_a_stop_says_that_the_output_is_not_written(output, file, capsys, tmp_path):
+def test_an_interrupt_reports_that_the_output_was_not_written(output, file, capsys, tmp_path):
     path = output and tmp_path / output
     if path:
         path.write_text("old")
@@ -104,7 +101,7 @@ def test_a_stop_says_that_the_output_is_not_written(output, file, capsys, tmp_pa
     assert path is None or (path.read_text(), len(os.listdir(tmp_path))) == ("old", 2)
 
 
-def test_columns_of_a_line_that_cannot_be_used(file, capsys):
+def test_an_unusable_line_has_empty_columns(file, capsys):
     options = {"on_error": OnError.EMPTY}
     run_translate(translate, file, 64, Columns(scores=True), **options)
     assert capsys.readouterr().out == "-1.0000\tONE\n\n-inf\t\n\n-1.0000\tFIVE\n"
@@ -118,26 +115,16 @@ def test_columns_of_a_line_that_cannot_be_used(file, capsys):
     assert problems == [line.format(file=file) for line in WRONG]
 
 
-def test_a_translator_must_answer_every_line():
+def test_a_translator_must_return_one_translation_per_line():
     batch = Batch([0, 1], ["a", "b"])
     for answers in (1, 3):
         with pytest.raises(ValueError, match="zip"):
             list(translate_lines(lambda texts, n=answers: [*translate("aaa")][:n], batch))
 
 
-def test_progress_is_for_terminals(file, capsys, monkeypatch):
+def test_progress_is_shown_on_terminals(file, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     run_translate(translate, file, 2, Columns(), on_error=OnError.SKIP)
     out, err = capsys.readouterr()
     assert out == "ONE\n\nFIVE\n"
     assert "5/5" in err and "lines/s" in err
-
-
-@pytest.mark.parametrize(("total", "shown"), [(4, "4/4"), (None, "4/?")])
-def test_progress_counts(total, shown):
-    written = io.StringIO()
-    console = Console(file=written, force_terminal=True, width=100)
-    with show_progress(total, unit="lines", console=console) as advance:
-        advance(1)
-        advance(3)
-    assert shown in written.getvalue() and "lines" in written.getvalue()

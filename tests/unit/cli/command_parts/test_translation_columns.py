@@ -1,4 +1,4 @@
-"""The columns of `translate`."""
+"""`translate` prints the requested columns."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def translation():
         (5, False, False, ["7\txy", "7\tz"]),
     ],
 )
-def test_columns(translation, nbest, scores, alignments, lines):
+def test_columns_are_printed_as_requested(translation, nbest, scores, alignments, lines):
     links = (lambda _, hypothesis: hypothesis.links()) if alignments else None
     assert list(Columns(nbest, scores, links).lines(translation, 7)) == lines
 
@@ -34,7 +34,7 @@ def test_columns(translation, nbest, scores, alignments, lines):
 @pytest.mark.parametrize(
     ("nbest", "scores", "line"), [(1, False, ""), (1, True, "-inf\t"), (3, True, "7\t-inf\t")]
 )
-def test_a_line_without_hypotheses_is_a_line_too(nbest, scores, line):
+def test_a_translation_without_hypotheses_is_printed_as_a_line(nbest, scores, line):
     nothing = Translation("a", ("a", "</s>"), ())
     assert list(Columns(nbest, scores).lines(nothing, 7)) == [line]
     columns = Columns(nbest, scores, lambda _, found: found.links())

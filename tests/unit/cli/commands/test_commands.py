@@ -1,4 +1,4 @@
-"""Every command has a file of its own, starts fast, and says in its help when to use it."""
+"""Every command has a separate file, starts fast, and its help says when to use it."""
 
 import inspect
 import json
@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from keras_attention.cli.commands import app
 
@@ -23,6 +25,16 @@ def test_help_says_what_a_command_does_and_when_to_use_it(name):
     assert summary.endswith(".")
     assert use.startswith("Use it ")
     assert example.startswith("Example: ") and f"keras-attention {name} " in example
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained_and_boolean_options_show_no_type(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERMINAL_WIDTH", "120")
+    shown = CliRunner().invoke(app, [name, "--help"]).output
+    assert "bool" not in shown
+    command = typer.main.get_command(app).commands[name]
+    assert all(param.help for param in command.params)
 
 
 def test_declarations_load_nothing_heavy():

@@ -10,7 +10,7 @@ from keras_attention.training.data.datasets import DATASETS
 
 @pytest.fixture
 def reachable(tmp_path, monkeypatch):
-    """Give every URL the same two columns."""
+    """Serve the same two columns for every URL."""
     (tmp_path / "pairs.tsv").write_text("a\tb\n")
     opened = (tmp_path / "pairs.tsv").as_uri()
     monkeypatch.setattr(fetch, "open_url", lambda url: urllib.request.urlopen(opened))
@@ -26,7 +26,7 @@ def unreachable(reachable, monkeypatch):
     return lambda: monkeypatch.setattr(fetch, "open_url", fail)
 
 
-def test_without_fetch_missing_files_name_the_option(tmp_path, capsys):
+def test_missing_files_are_reported_with_the_command_that_fetches_them(tmp_path, capsys):
     with pytest.raises(InputError) as error:
         data("g2p", tmp_path / "a folder")
     folder = tmp_path / "a folder"
@@ -40,28 +40,28 @@ def test_without_fetch_missing_files_name_the_option(tmp_path, capsys):
     assert not folder.exists()
 
 
-def test_fetch_then_check(tmp_path, capsys, unreachable):
+def test_fetched_files_are_complete(tmp_path, capsys, unreachable):
     data("g2p", tmp_path, "kor", fetch=True)
     printed = capsys.readouterr()
     assert f"Fetched {tmp_path}/kor_dev.tsv\n" in printed.out
-    assert f"{tmp_path}: complete, 3 files of kor.\nNot there: ady, " in printed.out
+    assert f"{tmp_path}: complete, 3 files of kor.\nNot in the folder: ady, " in printed.out
     assert "warning: " in printed.err
     unreachable()
     data("g2p", tmp_path)
     assert f"{tmp_path}: complete, 3 files of kor.\n" in capsys.readouterr().out
 
 
-def test_fetching_gets_only_what_is_missing(tmp_path, unreachable):
+def test_only_missing_files_are_fetched(tmp_path, unreachable):
     data("g2p", tmp_path, "kor", fetch=True)
     unreachable()
     data("g2p", tmp_path, "kor", fetch=True)
     (tmp_path / "kor_dev.tsv").unlink()
     with pytest.raises(InputError, match="kor_dev.tsv.* is missing; .* --languages kor --fetch`"):
         data("g2p", tmp_path)
-    with pytest.raises(InputError, match="kor_dev.tsv: cannot be fetched .timed out."):
+    with pytest.raises(InputError, match="kor_dev.tsv: cannot be downloaded .timed out."):
         data("g2p", tmp_path, "kor", fetch=True)
     (tmp_path / "kor_test.tsv").write_text("no phones\n")
-    with pytest.raises(InputError, match="kor_test.tsv, line 1.* Nothing that exists is overwr"):
+    with pytest.raises(InputError, match="kor_test.tsv, line 1.* Remove the file first: exist"):
         data("g2p", tmp_path, "kor", fetch=True)
     assert sorted(path.name for path in tmp_path.glob("kor*")) == ["kor_test.tsv", "kor_train.tsv"]
 
@@ -70,11 +70,14 @@ def test_fetching_gets_only_what_is_missing(tmp_path, unreachable):
     ("arguments", "message"),
     [
         (("g2",), "There is no data set 'g2'; the nearest is 'g2p'"),
-        (("g2p", None, "kor,,fre"), "g2p: the languages are .* Received: ''"),
-        (("multi30k", None, "cs"), "multi30k: the languages are en, de, fr. Received: 'cs'"),
+        (("g2p", None, "kor,,fre"), "g2p: expected one of the languages .* Received: ''"),
+        (
+            ("multi30k", None, "cs"),
+            "multi30k: expected one of the languages en, de, fr. Received: 'cs'",
+        ),
     ],
 )
-def test_unknown_names(arguments, message, capsys):
+def test_unknown_data_sets_and_languages_are_rejected(arguments, message, capsys):
     with pytest.raises(InputError, match=message):
         data(*arguments)
     assert capsys.readouterr().out == ""

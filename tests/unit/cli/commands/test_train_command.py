@@ -1,10 +1,10 @@
-"""`train --show`."""
+"""`train --show` prints the recipe."""
 
 from keras_attention.cli.commands.train import describe_recipe
 from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
 
 
-def test_recipe_is_explained_and_still_toml(tmp_path):
+def test_show_prints_valid_toml_with_explanations(tmp_path):
     recipe = load_recipe("dates", ["units=16"])
     text = describe_recipe(recipe)
     assert "for a Transformer: an integer of at least 1 and at most 16384\nunits = 16\n" in text

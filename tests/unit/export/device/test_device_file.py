@@ -91,5 +91,5 @@ def test_an_archive_that_unpacks_to_more_than_it_may(tmp_path, codec):
             for _ in range(65):
                 file.write(bytes(1 << 20))
     assert path.stat().st_size < 1 << 20
-    with pytest.raises(InputError, match="m: damaged, expected files of at most 67108864 bytes"):
+    with pytest.raises(InputError, match="m: damaged, expected an archive of at most 67108864"):
         read_device_file(path.read_bytes(), "m")

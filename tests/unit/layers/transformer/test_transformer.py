@@ -30,7 +30,7 @@ LENGTHS = (4, 2)
 SOURCE, MEMORY = normal(2, 4, 3, seed=1), normal(2, 4, 4, seed=2)
 TARGET = normal(2, 3, 3, seed=3)
 MASK = np.arange(4) < np.array(LENGTHS)[:, None]
-# JAX's own attention knows no float16 on a CPU.
+# JAX's attention does not support float16 on a CPU.
 POLICIES = ("mixed_bfloat16", *(["mixed_float16"] if BACKEND == "tensorflow" else []))
 CELL = {"max_steps": 5, "heads": 2, "feed_forward": 6}
 
@@ -42,7 +42,7 @@ def normed(x, layer):
 
 
 def positioned(x, layer):
-    """Sines, then cosines, added to the scaled and projected input (3.4 and 3.5)."""
+    """Add sines, then cosines, to the scaled and projected input (3.4 and 3.5)."""
     x = x * np.sqrt(x.shape[-1])
     if layer.projects:
         W, b = doubles(*layer.projection.weights)
@@ -55,7 +55,7 @@ def positioned(x, layer):
 
 
 def self_attended(x, block, causal):
-    """`Concat(head_1, ...) W`, `head = softmax(Q K' / sqrt(d)) V` (equation 1 and 3.2.2)."""
+    """Compute `Concat(head_1, ...) W`, `head = softmax(Q K' / sqrt(d)) V` (eq. 1 and 3.2.2)."""
     y, attention = normed(x, block.norm), block.attention
     query, key, value = (
         np.einsum("td,dnh->nth", y, *doubles(*dense.weights))
@@ -65,8 +65,8 @@ def self_attended(x, block, causal):
     visible = (
         np.tril(np.ones(scores.shape[1:], bool)) if causal else np.ones(scores.shape[1:], bool)
     )
-    read = np.einsum("nts,nsh->nth", masked_softmax(scores, visible), value)
-    return x + np.einsum("nth,nhd->td", read, *doubles(*attention.output_dense.weights))
+    context = np.einsum("nts,nsh->nth", masked_softmax(scores, visible), value)
+    return x + np.einsum("nth,nhd->td", context, *doubles(*attention.output_dense.weights))
 
 
 def fed_forward(x, block):
@@ -75,7 +75,7 @@ def fed_forward(x, block):
 
 
 def cross_attended(x, block, memory):
-    """A "general" score of Luong's, then the projection of the context."""
+    """Attend with Luong's score "general", then project the context."""
     (W,) = doubles(*block.mechanism.key_projection.weights)
     scores = normed(x, block.norm) @ (memory @ W).T
     alignment = masked_softmax(scores, np.ones(scores.shape, bool))
@@ -121,7 +121,7 @@ def step_by_step(layer, target=TARGET):
     return outputs, state, alignment
 
 
-def test_sinusoids_are_the_papers_in_another_order():
+def test_sinusoids_equal_the_papers_except_for_the_order():
     positions = np.array([0.0, 1.0, 700.0], "float32")
     found = to_numpy(sinusoids(ops.convert_to_tensor(positions), 6))
     for p, row in zip(positions, found, strict=True):
@@ -145,7 +145,7 @@ def test_the_encoder_equals_the_paper_row_by_row(width):
         np.testing.assert_allclose(mean[row], x.mean(0), rtol=1e-4, atol=1e-5)
 
 
-def test_more_padding_changes_nothing_in_the_encoder():
+def test_more_padding_does_not_change_the_encoders_results():
     layer = encoder()
     memory, states = encode(layer, SOURCE, MASK)
     padded = np.concatenate([SOURCE, 100 * normal(2, 3, 3, seed=4)], axis=1)
@@ -154,14 +154,14 @@ def test_more_padding_changes_nothing_in_the_encoder():
     assert_close(longer_states, states, rtol=1e-4, atol=1e-5)
 
 
-def test_a_row_of_padding_alone_is_finite_and_has_zero_states():
+def test_a_row_of_padding_is_finite_and_has_zero_states():
     mask = np.array([[False] * 4, [True] * 4])
     memory, states = encode(encoder(), SOURCE, mask)
     assert np.isfinite(memory).all()
     assert all(not part[0].any() and part[1].any() for part in states[0])
 
 
-def test_a_source_of_one_token_and_no_mask():
+def test_a_source_of_one_token_needs_no_mask():
     layer = encoder()
     memory, ((h,),) = to_numpy(evaluated(layer, layer)(SOURCE[:, :1]))
     assert_close(h, memory[:, 0])
@@ -188,25 +188,25 @@ def test_all_steps_of_the_cell_equal_the_paper_row_by_row(width):
 
 
 @pytest.mark.parametrize("max_steps", [3, 5])
-def test_steps_over_the_cache_equal_all_at_once(max_steps):
+def test_steps_with_the_cache_equal_all_steps_at_once(max_steps):
     layer = cell(max_steps=max_steps)
     outputs, state, alignment = all_steps(layer)
     assert_close((outputs, state, alignment), step_by_step(layer), rtol=1e-4, atol=1e-5)
     assert state.taken.tolist() == [[1.0] * 3 + [0.0] * (max_steps - 3)] * 2
 
 
-def test_more_steps_than_there_is_room_for_are_taken_at_once_alone():
-    layer, roomy = cell(max_steps=2), cell()
+def test_all_steps_at_once_may_exceed_max_steps():
+    layer, longer = cell(max_steps=2), cell()
     outputs, state, _ = all_steps(layer)
-    expected, whole, _ = all_steps(roomy)
+    expected, whole, _ = all_steps(longer)
     assert_close(outputs, expected)
     assert state.taken.tolist() == [[1.0, 1.0]] * 2
     (keys, _), (every_key, _) = state.caches[0], whole.caches[0]
     assert_close(keys, every_key[:, :, :2])
-    assert (layer.longest, roomy.longest) == (2, 5)
+    assert (layer.longest, longer.longest) == (2, 5)
 
 
-def test_the_decoder_takes_all_steps_at_once():
+def test_the_decoder_runs_all_steps_at_once():
     layer = cell()
     decoder = AttentionDecoder(layer)
     assert not layer.recurrent and not layer.state_parts
@@ -219,12 +219,12 @@ def test_the_decoder_takes_all_steps_at_once():
 
 @pytest.mark.parametrize("name", ["dropout", "recurrent_dropout"])
 def test_the_decoder_leaves_dropout_to_the_cell(name):
-    message = rf"`{name}` must be 0 over a TransformerCell, .*\. Received: {name}=0\.1\."
+    message = rf"`{name}` must be 0 for a TransformerCell, .*\. Received: {name}=0\.1\."
     with pytest.raises(ValueError, match=message):
         AttentionDecoder(cell(layers=1), **{name: 0.1})
 
 
-def test_every_layer_has_a_mechanism_of_its_own():
+def test_every_layer_has_its_own_mechanism():
     attention = BahdanauAttention(3, normalize=True)
     layer = cell(attention)
     first, second = (block.mechanism for block in layer.cross_attentions)
@@ -236,7 +236,7 @@ def test_every_layer_has_a_mechanism_of_its_own():
     assert_close(keys, np.concatenate([MEMORY @ kernel for kernel in kernels], -1), rtol=1e-4)
 
 
-def test_gradients_at_once_are_those_of_the_steps():
+def test_gradients_of_all_steps_at_once_equal_those_of_single_steps():
     layer, pull = cell(layers=1), normal(2, 3, 4, seed=9)
 
     def at_once(target, memory):
@@ -258,7 +258,7 @@ def test_gradients_at_once_are_those_of_the_steps():
     assert_close(found[1], expected[1], rtol=1e-3, atol=1e-4)
 
 
-def test_dropout_acts_in_training_alone():
+def test_dropout_is_active_only_in_training():
     layer, plain = cell(dropout=0.5), cell()
     state = layer.initial_state((), MEMORY)
     expected = to_numpy(plain(TARGET[:, 0], state, MEMORY)[0])
@@ -272,12 +272,12 @@ def test_dropout_acts_in_training_alone():
     assert np.abs(to_numpy(training(SOURCE)) - expected[0]).max() > 1e-3
 
 
-def test_both_owe_what_every_layer_owes(tmp_path):
+def test_both_pass_the_checks_for_every_layer(tmp_path):
     layer = TransformerEncoder(4, layers=1, heads=2, feed_forward=6, dropout=0.1)
     check_layer(layer, SOURCE, MASK, tmp_path=tmp_path, policies=POLICIES)
     layer = TransformerCell(4, LuongAttention(), layers=1, **CELL)
     state = to_numpy(cell(layers=1).initial_state((), MEMORY))
-    # Of one step alone the query and the key have no gradient.
+    # With a single step, the query and the key have no gradient.
     state = state._replace(taken=state.taken + (np.arange(5) < 1).astype("float32"))
     state = state._replace(caches=((normal(2, 2, 5, 2, seed=6), normal(2, 2, 5, 2, seed=7)),))
     inputs = TARGET[:, 0], state, MEMORY, MASK
@@ -296,7 +296,7 @@ def test_both_owe_what_every_layer_owes(tmp_path):
         ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\)\. Received: dropout=1\.0\."),
     ],
 )
-def test_bad_arguments_are_named(options, message):
+def test_errors_name_the_wrong_argument(options, message):
     settings = {"units": 4, "heads": 2, **options}
     with pytest.raises(ValueError, match=message):
         TransformerEncoder(**settings)
@@ -304,10 +304,10 @@ def test_bad_arguments_are_named(options, message):
         TransformerCell(attention=LuongAttention(), max_steps=5, **settings)
 
 
-def test_the_cell_needs_a_mechanism_room_and_a_memory():
+def test_the_cell_requires_a_mechanism_max_steps_and_a_memory():
     with pytest.raises(TypeError, match=r"`attention` must be an AttentionMechanism.*=None"):
         TransformerCell(4, None, max_steps=5)
     with pytest.raises(ValueError, match=r"`max_steps` must be a positive integer.*max_steps=0"):
         TransformerCell(4, LuongAttention(), max_steps=0)
-    with pytest.raises(ValueError, match=r"has a row for each one of `memory`.*memory=None"):
+    with pytest.raises(ValueError, match=r"TransformerCell requires `memory`\. .*memory=None"):
         TransformerCell(4, LuongAttention(), max_steps=5).initial_state(())

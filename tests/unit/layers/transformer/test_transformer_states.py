@@ -1,4 +1,4 @@
-"""A Transformer over mechanisms that remember: 16 bits never narrow what they add up."""
+"""A Transformer keeps the state of recurrent mechanisms in float32, also in mixed precision."""
 
 import keras
 import numpy as np
@@ -15,8 +15,8 @@ CASES = [
     *((name, "mixed_bfloat16") for name in RECURRENT),
     *((name, "mixed_float16") for name in ("coverage", "local-m", "external-memory")),
 ]
-# JAX compiles a program for each case; there one stands for all.
-SOME = CASES if BACKEND == "tensorflow" else [("coverage", "mixed_bfloat16")]
+# JAX compiles a program for each case, so it runs one of them.
+SELECTED = CASES if BACKEND == "tensorflow" else [("coverage", "mixed_bfloat16")]
 
 
 def decoder(name, policy):
@@ -31,7 +31,7 @@ def dtypes(state):
 
 
 def steps(cell, target, memory):
-    """All steps in a loop, as a search takes them."""
+    """Run all steps in a loop, as a search does."""
 
     def step(t, state, total):
         x = ops.take(target, t, axis=1)
@@ -42,8 +42,8 @@ def steps(cell, target, memory):
     return ops.while_loop(lambda t, *_: t < target.shape[1], step, loop)[1:]
 
 
-@pytest.mark.parametrize(("name", "policy"), SOME)
-def test_the_mechanisms_state_stays_wide_in_training_and_in_search(name, policy):
+@pytest.mark.parametrize(("name", "policy"), SELECTED)
+def test_the_mechanisms_state_stays_float32_in_training_and_search(name, policy):
     layer = decoder(name, policy)
 
     def both(target, memory):
@@ -53,8 +53,8 @@ def test_the_mechanisms_state_stays_wide_in_training_and_in_search(name, policy)
         return total, last, *steps(layer.cell, target, memory)
 
     at_once, last, searched, stepwise = compiled(both, layer)(TARGET, MEMORY)
-    narrow = policy.removeprefix("mixed_")
+    compute_dtype = policy.removeprefix("mixed_")
     for state in (last, searched):
         assert set(dtypes(state.attention)) == {"float32"}
-        assert set(dtypes((state.taken, state.caches))) == {narrow}
+        assert set(dtypes((state.taken, state.caches))) == {compute_dtype}
     assert_close(to_numpy(at_once), to_numpy(stepwise), rtol=0.05, atol=0.15)

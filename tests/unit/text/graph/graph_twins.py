@@ -1,4 +1,4 @@
-"""What the tests of the graph tokenizers share: golden lines, and the check against Python."""
+"""Helpers for the tests of graph tokenizers: golden lines, and the comparison with Python."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ IDS = tf.TensorSpec([None, None], tf.int32)
 
 
 class Exported(tf.Module):
-    """What a saved model would hold: the four functions, with open shapes."""
+    """The four functions that a saved model would contain, for inputs of any shape."""
 
     def __init__(self, tokenizer):
         super().__init__()
@@ -29,7 +29,7 @@ class Exported(tf.Module):
 
 
 def load_golden(name):
-    """Return the tokenizer of that kind whose ids the golden lines hold."""
+    """Return the tokenizer of a kind that made the ids of the golden lines."""
     return make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
 
 
@@ -57,8 +57,8 @@ def check(tokenizer, exported, texts):
 
 
 def foreign_operations(function):
-    """The operations of a function's graph that are another library's than TensorFlow's own."""
+    """Return the operations in a function's graph that TensorFlow itself does not have."""
     graph = function.get_concrete_function().graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-    # tf.raw_ops has every operation of TensorFlow itself, and none of another library's.
+    # tf.raw_ops contains all operations of TensorFlow, and none of other libraries.
     return {node.op for node in nodes} - set(dir(tf.raw_ops))

@@ -52,12 +52,12 @@ def draw(seed, pools, count, longest):
         yield "".join(generator.choice(generator.choice(pools)) for _ in range(length))
 
 
-def test_every_code_point_alone():
+def test_every_single_code_point_is_normalized_as_in_python():
     check(Normalizer(), POINTS)
 
 
-# These read every table that there is: of composition and canonical decomposition, of compatible
-# decomposition, of lower case. The other normalizers share them, and read a sample.
+# These use all tables: composition, canonical decomposition, compatibility decomposition and lower
+# case. The other normalizers share the tables, so they are tested on a sample.
 WHOLE_RANGE = [Normalizer("nfkc", lowercase=True), Normalizer("nfd")]
 
 
@@ -65,7 +65,7 @@ def points(normalizer):
     return ASSIGNED if normalizer in WHOLE_RANGE else ASSIGNED[::37]
 
 
-def test_every_assigned_code_point_alone(normalizer):
+def test_every_assigned_code_point_is_normalized_as_in_python(normalizer):
     check(normalizer, points(normalizer))
 
 
@@ -98,7 +98,7 @@ def test_random_sequences(normalizer, pools):
     check(normalizer, list(draw(1, pools, 5_000, 10)))
 
 
-def test_long_lines_beside_short_ones(normalizer):
+def test_long_and_short_lines_are_mixed(normalizer):
     long = [*draw(2, [PARTS, MARKS, ["a"], COMPATIBLE], 3, 5000)]
     check(normalizer, [*long, "", "a" * 5000, "a" + "\u0301\u0323" * 500])
 
@@ -125,8 +125,8 @@ def test_small_batches(normalizer, texts):
 
 @pytest.mark.parametrize("lowercase", [False, True])
 @pytest.mark.parametrize("form", FORMS)
-def test_bare_ends(form, lowercase):
-    """Every character that is stripped, others like it, and what "nfkc" makes of others."""
+def test_ends_are_stripped_as_in_python(form, lowercase):
+    """Test each character that is stripped, similar ones, and ones that "nfkc" replaces."""
     others = (
         "\0\x1a\x1b\x1c\x1d\x1e\x1f\u00ad\u180e\u200c\u200d\u202a\u2028\u2061\ufe0f\ufe49\u00a8"
     )
@@ -145,7 +145,7 @@ def test_bare_ends(form, lowercase):
     check(Normalizer(form, lowercase, strip=True), texts)
 
 
-def test_invalid_utf8_reads_as_python_reads_it():
+def test_invalid_utf8_is_decoded_as_in_python():
     generator = random.Random(3)
     surrogate, overlong, beyond = b"\xed\xa0\x80", b"\xf0\x82\x82\xac", b"\xf4\x90\x80\x80"
     pieces = [
@@ -177,14 +177,14 @@ def operations(graph_def):
     return {node.op for node in nodes}
 
 
-def test_a_saved_model_holds_core_operations_alone(tmp_path):
+def test_a_saved_model_contains_only_core_operations(tmp_path):
     module = Module()
     tf.saved_model.save(module, str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))
     texts = tf.constant(["E\u0301", "", "\u1112\u1161\u11ab", "plain ﬁ"])
     assert [text.decode() for text in loaded(texts).numpy()] == ["é", "", "한", "plain fi"]
     graph = module.__call__.get_concrete_function().graph.as_graph_def()
-    # tf.raw_ops has every operation of TensorFlow itself, and none of another library's.
+    # tf.raw_ops contains all operations of TensorFlow, and none of other libraries.
     assert operations(graph) <= set(dir(tf.raw_ops))
     assert graph.ByteSize() < 600_000
 

@@ -97,8 +97,8 @@ def test_random_ids(tokenizer, exported):
     assert texts == [tokenizer.decode(row) for row in rows]
 
 
-def test_equal_scores_are_broken_alike_behind_unknown_characters():
-    """Were unknown characters not of one byte, rounding would give "oo o" here and "o oo" there."""
+def test_ties_after_unknown_characters_are_broken_as_in_python():
+    """If unknown characters had several bytes, rounding would change "o oo" to "oo o"."""
     generator = random.Random(0)
     syllables = ["oo", "o", "aa", "a", "b"]
     sentences = ["".join(generator.choices(syllables, k=8)) for _ in range(200)]
@@ -107,7 +107,7 @@ def test_equal_scores_are_broken_alike_behind_unknown_characters():
     check(tokenizer, Exported(tokenizer), texts)
 
 
-def test_text_cannot_name_a_special_id(exported):
+def test_text_cannot_contain_a_special_token(exported):
     ids = exported.encode(to_tensor(["<s> cat </s> <pad> <unk>"])).numpy().tolist()[0]
     assert ids[-1] == 2
     assert set(ids[:-1]).isdisjoint({0, 1, 2})
@@ -119,7 +119,7 @@ def test_invalid_utf8_becomes_the_replacement_character(tokenizer, exported):
     assert decoded(exported.tokens(tf.constant(lines))) == padded(expected, "")
 
 
-def test_one_operation_of_tensorflow_text_and_none_for_targets(tokenizer, exported):
+def test_encoding_needs_one_operation_of_tensorflow_text_and_decoding_none(tokenizer, exported):
     fast = tokenizer.model_type == "unigram"
     name = "TFText>FastSentencepieceTokenize" if fast else "SentencepieceTokenizeOp"
     for function in (exported.encode, exported.tokens):
@@ -129,7 +129,7 @@ def test_one_operation_of_tensorflow_text_and_none_for_targets(tokenizer, export
 
 
 def test_saved_and_loaded_by_a_process_without_our_code(tmp_path):
-    """Character and word tokenizers first: they need no library besides TensorFlow."""
+    """Character and word tokenizers come first, because they need TensorFlow only."""
     texts = ["the cat sat", "", "漢字 고양이", "caf e\u0301", "\u1112\u1161\u11ab"]
     (tmp_path / "texts.json").write_text(json.dumps(texts))
     expected = {}

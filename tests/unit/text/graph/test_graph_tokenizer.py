@@ -77,7 +77,7 @@ def test_random_ids(tokenizer, exported):
         assert decoded(exported.id_to_token(ids)) == expected
 
 
-def test_no_ids_at_all(exported):
+def test_a_batch_without_ids(exported):
     ids = tf.zeros([0, 5], tf.int32)
     assert exported.detokenize(ids).shape == [0]
     assert exported.id_to_token(ids).shape == [0, 5]
@@ -88,7 +88,7 @@ def test_id_to_token_keeps_any_shape(exported, shape):
     assert exported.graph.id_to_token(tf.zeros(shape, tf.int32)).shape == shape
 
 
-def test_text_cannot_name_a_special_id():
+def test_text_cannot_contain_a_special_token():
     graph = GraphTokenizer(WordTokenizer(Vocabulary(["to"])))
     texts = to_tensor(["<s> to </s> <pad> <unk>"])
     assert graph.encode(texts).numpy().tolist() == [[3, 4, 3, 3, 3, 2]]
@@ -112,7 +112,7 @@ def test_two_tokenizers_keep_their_own_tables():
     assert second.encode(to_tensor(["ab"])).numpy().tolist() == [[5, 4, 2]]
 
 
-def test_another_kind_of_tokenizer_is_refused():
+def test_another_kind_of_tokenizer_is_rejected():
     class Bytes(Tokenizer):
         name, separator = "bytes", ""
 
@@ -123,6 +123,6 @@ def test_another_kind_of_tokenizer_is_refused():
         GraphTokenizer(Bytes(Vocabulary("ab")))
 
 
-def test_core_operations_alone(exported):
+def test_only_core_operations_are_used(exported):
     for function in (exported.encode, exported.tokens, exported.detokenize, exported.id_to_token):
         assert not foreign_operations(function)

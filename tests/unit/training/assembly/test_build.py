@@ -36,7 +36,7 @@ def make(*settings):
     return build_model(recipe, codec), codec
 
 
-def test_codec_learns_both_vocabularies_by_the_recipe():
+def test_the_codec_learns_both_vocabularies_as_the_recipe_sets():
     _, codec = make(
         "source_tokenizer=word", "source_vocabulary_size=2", "min_count=2", "max_length=9"
     )
@@ -46,13 +46,13 @@ def test_codec_learns_both_vocabularies_by_the_recipe():
     assert (codec.settings.beam_width, codec.settings.length_penalty) == (1, 0.0)
 
 
-def test_longest_output_is_the_longest_target_unless_the_recipe_says_otherwise():
+def test_the_longest_output_has_max_target_length_by_default():
     _, codec = make("max_target_length=11", "beam_width=3", "length_penalty=0.5")
     assert codec.settings.max_length == 11
     assert (codec.settings.beam_width, codec.settings.length_penalty) == (3, 0.5)
 
 
-def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
+def test_equal_recipes_build_equal_weights_and_another_seed_builds_different_ones():
     first, again, other = make()[0], make()[0], make("seed=2")[0]
     for one, two in zip(first.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
@@ -70,11 +70,11 @@ def test_equal_recipes_give_equal_weights_and_another_seed_gives_others():
         ("data.format", (*FORMATS, *TASKS)),
     ],
 )
-def test_a_recipe_may_choose_what_the_code_offers(key, choices):
+def test_a_recipes_choices_are_those_that_the_code_implements(key, choices):
     assert set(SETTINGS[key].choices) == set(choices)
 
 
-def test_model_has_the_recipes_shape():
+def test_the_model_has_the_sizes_of_the_recipe():
     model, codec = make(
         "attention=luong", "placement=after", "input_feeding=true", "encoder_layers=2",
         "decoder_layers=3", "merge=sum", "bridge=copy", "dropout=0.25", "attention_units=6",
@@ -90,7 +90,7 @@ def test_model_has_the_recipes_shape():
     assert model.built and model.compiled
 
 
-def test_a_transformer_has_the_recipes_shape_and_room_for_its_longest_output():
+def test_a_transformer_has_the_sizes_of_the_recipe_and_positions_for_its_longest_output():
     model, codec = make(
         "encoder=transformer", "decoder=transformer", "heads=2", "feed_forward=12",
         "max_target_length=7", "tie_embeddings=target", "embedding=8",
@@ -102,7 +102,7 @@ def test_a_transformer_has_the_recipes_shape_and_room_for_its_longest_output():
     assert make("decoder=transformer", "heads=2", "max_length=9")[0].longest == 9
 
 
-def test_optimizer_follows_the_recipe():
+def test_the_optimizer_has_the_recipes_settings():
     model, _ = make("learning_rate=0.5", "clip_norm=2.0")
     assert float(model.optimizer.learning_rate) == 0.5
     assert model.optimizer.global_clipnorm == 2.0
@@ -166,7 +166,7 @@ def test_mixed_precision_keeps_weights_in_32_bits():
         (ModelConfig(attention="peeky"), PeekyAttention, {}),
     ],
 )
-def test_mechanisms_are_those_that_a_recipe_names(config, kind, expected):
+def test_the_mechanism_is_the_one_that_a_recipe_names(config, kind, expected):
     mechanism = build_attention(config, 20, "mixed_bfloat16")
     assert mechanism.compute_dtype == "bfloat16"
     assert type(mechanism) is kind
@@ -185,15 +185,13 @@ def test_mechanisms_are_those_that_a_recipe_names(config, kind, expected):
         ("multi-head", "bahdanau", BahdanauAttention),
     ],
 )
-def test_what_stands_on_a_score_takes_the_papers_or_which_the_recipe_names(
-    attention, content, kind
-):
+def test_content_is_the_papers_score_or_the_one_that_the_recipe_names(attention, content, kind):
     built = build_attention(ModelConfig(attention=attention, content=content), 20).content
     assert type(built) is kind
     assert getattr(built, "normalize", attention in ("monotonic",)) == (attention == "monotonic")
 
 
-def test_a_model_that_copies_knows_what_source_tokens_are():
+def test_a_model_that_copies_has_the_target_id_of_each_source_token():
     model, codec = make("copying=true")
     special = [0, 1, 2, 3]
     ids = model.copy_output.target_ids(np.arange(len(codec.source.vocabulary)))
@@ -225,12 +223,12 @@ def test_the_graph_of_a_training_step_is_traced_once(loaded, tmp_path, monkeypat
     ("settings", "replaces"),
     [([], False), (["copying=true"], True), (["replace_unknown=true"], True)],
 )
-def test_a_model_that_copies_writes_what_it_copies(settings, replaces):
+def test_copying_always_replaces_unknown_tokens(settings, replaces):
     codec = make(*settings)[1]
     assert codec.settings.replace_unknown is replaces
 
 
-def test_a_score_that_is_stood_on_maps_as_the_recipe_says():
+def test_the_content_of_a_mechanism_has_the_recipes_mapping():
     config = ModelConfig(attention="local-m", mapping="sparsemax", score="location")
     content = build_attention(config, 20).content
     assert (content.mapping, content.max_source_length) == ("sparsemax", 20)
@@ -243,20 +241,20 @@ def test_every_mechanism_makes_a_model(attention, placement):
     assert model.built
 
 
-def test_no_attention_takes_no_notice_of_how_to_attend():
+def test_a_model_without_attention_ignores_the_settings_of_attention():
     assert build_attention(ModelConfig(attention="none", score="location"), 20) is None
     model, _ = make("attention=none", "input_feeding=true", "placement=after")
     assert model.settings.input_feeding is False
 
 
-def test_settings_that_do_not_fit_each_other():
+def test_model_settings_that_contradict_each_other_are_an_error():
     with pytest.raises(InputError, match="`model.units` must be even with merge='concat'"):
         make("units=7")
 
 
 @pytest.mark.parametrize("attention", MECHANISMS)
 @pytest.mark.parametrize("content", ["paper", "bahdanau", "luong"])
-def test_a_section_knows_whether_its_mechanism_scores_by_location(attention, content):
+def test_scores_by_location_is_true_exactly_for_location_scores(attention, content):
     config = ModelConfig(attention=attention, content=content, score="location")
     built = build_attention(config, 20)
     scores = [built, getattr(built, "content", None)]

@@ -27,7 +27,7 @@ def test_the_defaults_are_characters_in_normal_form_c():
     assert source.normalizer.form == "nfc" and not source.normalizer.lowercase
 
 
-def test_what_is_learned_is_normalized():
+def test_texts_are_normalized_before_vocabularies_are_learned():
     source, target = learn(
         source_tokenizer="word",
         target_normalization="nfd",
@@ -41,7 +41,7 @@ def test_what_is_learned_is_normalized():
 
 
 @pytest.mark.parametrize("name", ["character", "word", "subword"])
-def test_white_space_at_the_ends_is_not_learned_unless_the_recipe_says_so(name):
+def test_white_space_at_the_ends_is_learned_only_with_strip_false(name):
     pairs = [(f"\ufeff{source}\r", f"{target}\u00a0 ") for source, target in PAIRS]
     sizes = (
         {"source_vocabulary_size": 20, "target_vocabulary_size": 16} if name == "subword" else {}
@@ -57,7 +57,7 @@ def test_white_space_at_the_ends_is_not_learned_unless_the_recipe_says_so(name):
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
-def test_subwords_of_both_sides(kind):
+def test_both_sides_can_learn_subwords(kind):
     names = {"source_tokenizer": "subword", "target_tokenizer": "subword"}
     sizes = {"source_vocabulary_size": 20, "target_vocabulary_size": 20}
     source, target = learn(**names, **sizes, subword_type=kind, target_normalization="nfd")
@@ -68,7 +68,7 @@ def test_subwords_of_both_sides(kind):
     assert target.decode(target.encode(PAIRS[0][1])) == PAIRS[0][1]
 
 
-def test_a_joint_model_is_one():
+def test_a_joint_vocabulary_of_subwords_is_one_model():
     names = {"source_tokenizer": "subword", "target_tokenizer": "subword"}
     source, target = learn(**names, joint_vocabulary=True, source_vocabulary_size=30)
     assert source.model == target.model
@@ -84,7 +84,7 @@ def test_a_joint_vocabulary_counts_both_sides(name):
     assert 3 not in source.encode("고양이") + target.encode("cat")
 
 
-def test_min_count_is_of_characters_for_subwords():
+def test_min_count_counts_characters_for_subwords():
     pairs = [("abc abc ab", "x y"), ("abc", "x y"), ("ab q", "x z")] * 2
     text = TextConfig(source_tokenizer="subword", source_vocabulary_size=9, min_count=5)
     source, _ = learn_tokenizers(text, pairs)
@@ -92,7 +92,7 @@ def test_min_count_is_of_characters_for_subwords():
     assert "q" not in source.vocabulary
 
 
-def test_a_size_that_the_text_does_not_give_names_its_key():
+def test_a_vocabulary_size_that_does_not_fit_the_text_is_an_error_with_its_key():
     with pytest.raises(InputError, match=r"^`text.source_vocabulary_size`: expected at most \d+"):
         learn(source_tokenizer="subword")  # 8000 of them
     with pytest.raises(InputError, match=r"Received: 8000. text.target_vocabulary_size=0, the de"):
@@ -101,7 +101,7 @@ def test_a_size_that_the_text_does_not_give_names_its_key():
         learn(target_tokenizer="subword", target_vocabulary_size=5)
 
 
-def test_build_codec_takes_the_recipe():
+def test_build_codec_uses_the_recipes_text_settings():
     overrides = ["source_tokenizer=subword", "source_vocabulary_size=18", "lowercase=true"]
     codec = build_codec(load_recipe("dates", overrides), PAIRS)
     assert isinstance(codec.source, SubwordTokenizer)
@@ -109,7 +109,7 @@ def test_build_codec_takes_the_recipe():
     assert codec.source.normalizer.lowercase and codec.target.normalizer.lowercase
 
 
-def test_recipes_read_the_settings_back_equal(tmp_path):
+def test_text_settings_survive_saving_and_loading(tmp_path):
     text = TextConfig(
         source_tokenizer="subword",
         target_tokenizer="subword",
@@ -133,17 +133,17 @@ def test_recipes_read_the_settings_back_equal(tmp_path):
         (["subword_type=word"], "must be one of 'unigram', 'bpe'."),
         (
             ["source_tokenizer=word", "joint_vocabulary=true"],
-            "`text.joint_vocabulary` needs text.target_tokenizer='word', that of the source. "
-            "Received: text.target_tokenizer='character'.",
+            "`text.joint_vocabulary` requires text.target_tokenizer='word', the same as "
+            "text.source_tokenizer. Received: text.target_tokenizer='character'.",
         ),
         (
             ["joint_vocabulary=true", "target_vocabulary_size=9"],
-            "`text.joint_vocabulary` needs text.target_vocabulary_size=0, that of the source. "
-            "Received: text.target_vocabulary_size=9.",
+            "`text.joint_vocabulary` requires text.target_vocabulary_size=0, the same as "
+            "text.source_vocabulary_size. Received: text.target_vocabulary_size=9.",
         ),
     ],
 )
-def test_bad_settings(overrides, message):
+def test_invalid_text_settings_are_an_error(overrides, message):
     with pytest.raises(InputError) as error:
         load_recipe("dates", overrides)
     assert message in str(error.value)

@@ -1,5 +1,6 @@
-"""Alignments that guide training: from a file or a task to matrices beside the batches."""
+"""Alignments that guide training, from a file or a task to matrices in the batches."""
 
+import gzip
 import json
 
 import numpy as np
@@ -45,7 +46,7 @@ def guides_of(guided, codec, pairs):
     return read_guides(guided.data, guided.seed, codec, pairs)
 
 
-def test_each_training_pair_has_its_line_whatever_the_shuffle(tmp_path):
+def test_each_training_pair_has_its_own_line_after_the_shuffle(tmp_path):
     guided = recipe(tmp_path, held_out=1)
     training, _ = split_pairs(guided.data, guided.seed)
     guides = guides_of(guided, codec(), training)
@@ -54,7 +55,7 @@ def test_each_training_pair_has_its_line_whatever_the_shuffle(tmp_path):
     assert len(training) == 3
 
 
-def test_links_of_words_join_all_of_their_pieces(tmp_path):
+def test_a_link_between_words_links_all_of_their_subwords(tmp_path):
     pieces = learn_subwords(["lo low lower", "na nah nahe"] * 3, 18)
     small = codec("subword", pieces, pieces)
     pairs = [("low lower", "nah lonahelow")]
@@ -66,7 +67,7 @@ def test_links_of_words_join_all_of_their_pieces(tmp_path):
     assert links == {(i, j) for i in first for j in second}
 
 
-def test_words_of_a_file_stand_between_spaces_whatever_the_tokenizer_cuts_at(tmp_path):
+def test_words_of_a_file_are_separated_by_spaces_only(tmp_path):
     pairs = [("a\u00a0b c", "x y\u00a0z")]
     guided = recipe(tmp_path, ["0-1 1-0"])
     (tmp_path / "pairs.tsv").write_text("\t".join(pairs[0]) + "\n", "utf-8")
@@ -75,7 +76,7 @@ def test_words_of_a_file_stand_between_spaces_whatever_the_tokenizer_cuts_at(tmp
         guides_of(recipe(tmp_path, ["2-2"]), codec(), pairs)
 
 
-def test_a_task_knows_its_own():
+def test_a_task_has_known_alignments():
     guided = Recipe(
         name="copy",
         data=DataConfig(format="copy", size=5, held_out=1),
@@ -87,7 +88,7 @@ def test_a_task_knows_its_own():
     assert guides == [frozenset((i, i) for i in range(len(source))) for source, _ in pairs]
 
 
-def test_a_task_that_counts_words_links_the_characters_of_words():
+def test_known_links_between_words_link_all_of_their_characters():
     guided = Recipe(
         name="sentences",
         data=DataConfig(format="date-sentences", size=3, held_out=1),
@@ -104,28 +105,30 @@ def test_a_task_that_counts_words_links_the_characters_of_words():
         assert words == set(known_alignments("date-sentences", [(source, target)])[0].possible)
 
 
-def test_a_task_that_counts_characters_needs_them():
+def test_known_links_between_characters_require_character_tokenizers():
     guided = Recipe(
         name="copy",
         data=DataConfig(format="copy", size=3, held_out=1),
         training=TrainingConfig(guided_alignment=1.0),
     )
     pairs, _ = split_pairs(guided.data, guided.seed)
-    with pytest.raises(InputError, match=r"knows the links of copy between characters and needs"):
+    with pytest.raises(InputError, match=r"data\.format='copy' links characters and requires"):
         guides_of(guided, codec("word", ["a"], ["a"]), pairs)
 
 
-def test_there_is_a_guide_for_each_pair():
+def test_a_wrong_number_of_guides_is_an_error():
     small, options = codec(), {"batch_size": 2, "max_source_length": 4, "max_target_length": 9}
-    with pytest.raises(ValueError, match=r"`guides` must be one for each of 4 pairs\. Received: 1"):
+    with pytest.raises(
+        ValueError, match=r"`guides` must have one item for each of the 4 pairs\. R"
+    ):
         PairBatches(PAIRS, small.source, small.target, guides=[frozenset()], **options)
 
 
-def test_without_a_weight_there_are_none(tmp_path):
+def test_batches_have_no_guides_without_guided_alignment(tmp_path):
     plain = Recipe(name="plain", data=recipe(tmp_path).data)
     small = codec()
     for inputs, _ in training_batches(plain, small, PAIRS).once():
-        assert len(inputs) == 2  # sources and targets alone
+        assert len(inputs) == 2  # only sources and targets
 
 
 @pytest.mark.parametrize(
@@ -140,25 +143,25 @@ def test_without_a_weight_there_are_none(tmp_path):
         (["0=0", *LINES[1:]], r"links, line 1: "),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused(tmp_path, lines, message):
+def test_links_that_do_not_fit_the_pairs_are_an_error(tmp_path, lines, message):
     with pytest.raises(InputError, match=message):
         guides_of(recipe(tmp_path, lines), codec(), PAIRS)
 
 
-def test_links_must_come_from_somewhere(tmp_path):
-    with pytest.raises(InputError, match=r"`training\.guided_alignment` needs data\.alignment_pa"):
+def test_guided_alignment_without_alignments_is_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"data\.format='tsv' requires data\.alignment_path"):
         guides_of(recipe(tmp_path, alignment_path=""), codec(), PAIRS)
 
 
-def test_pieces_that_change_cannot_be_linked(tmp_path):
+def test_guided_alignment_with_subword_dropout_is_an_error(tmp_path):
     guided = recipe(tmp_path)
     text = TextConfig(source_tokenizer="subword", subword_type="bpe", source_subword_dropout=0.1)
     dropping = Recipe(name="x", data=guided.data, text=text, training=guided.training)
-    with pytest.raises(InputError, match=r"needs text\.source_subword_dropout=0"):
+    with pytest.raises(InputError, match=r"requires text\.source_subword_dropout=0 .*: 0\.1 and 0"):
         training_batches(dropping, codec(), PAIRS)
 
 
-def test_batches_hold_the_links_of_their_own_pairs():
+def test_batches_have_the_links_of_their_own_pairs():
     small = codec()
     guides = [frozenset(links) for links in LINKS]
     options = {"batch_size": 2, "max_source_length": 4, "max_target_length": 9, "guides": guides}
@@ -192,7 +195,7 @@ def soft(tmp_path, lines, **data):
     return recipe(tmp_path, alignment_path="links.jsonl", **data)
 
 
-def test_weights_guide_as_they_are(tmp_path):
+def test_weights_are_used_unchanged(tmp_path):
     guided, small = soft(tmp_path, SOFT, held_out=1), codec()
     training, _ = split_pairs(guided.data, guided.seed)
     guides = guides_of(guided, small, training)
@@ -206,10 +209,21 @@ def test_weights_guide_as_they_are(tmp_path):
         np.testing.assert_array_equal(given[0], expected[tuple(source.numpy()[0])])
 
 
+def test_a_compressed_file_of_weights_is_read(tmp_path):
+    guided = soft(tmp_path, SOFT)
+    plain = guides_of(guided, codec(), PAIRS)
+    (tmp_path / "links.jsonl.gz").write_bytes(
+        gzip.compress((tmp_path / "links.jsonl").read_bytes())
+    )
+    packed = recipe(tmp_path, alignment_path="links.jsonl.gz")
+    for one, other in zip(guides_of(packed, codec(), PAIRS), plain, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("[[1, 0], [0, 1]]", r"jsonl, line 1: expected weights of 4 target tokens by 3 .*2 by 2"),
+        ("[[1, 0], [0, 1]]", r"jsonl, line 1: expected a matrix of 4 target tokens by 3 .*2 by 2"),
         ("[1, 0]", r"links\.jsonl, line 1: expected a JSON matrix of weights"),
         ("[[-1]]", r"line 1: expected a JSON matrix"),
         ("0-0 1-1", r"line 1: expected a JSON matrix of weights.*Received: '0-0 1-1'\."),
@@ -218,6 +232,6 @@ def test_weights_guide_as_they_are(tmp_path):
         ("", r"line 1: expected a JSON matrix"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(tmp_path, line, message):
+def test_weights_that_do_not_fit_the_pairs_are_an_error(tmp_path, line, message):
     with pytest.raises(InputError, match=message):
         guides_of(soft(tmp_path, [line, *SOFT[1:]]), codec(), PAIRS)

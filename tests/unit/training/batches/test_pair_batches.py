@@ -51,7 +51,7 @@ def pairs():
     return generate_dates(203, seed=2)
 
 
-def test_a_batch_is_padded_shifted_and_closed():
+def test_a_batch_is_padded_and_has_start_and_end_tokens():
     batches = make_batches([("1/2", "12"), ("1", "2012")], bucket_width=40)
     (((source_ids, target_in), target_out),) = take(batches.once(), 1)
     one, two, zero, slash = (LETTERS.encode(text)[0] for text in "120/")
@@ -66,14 +66,14 @@ def test_a_batch_is_padded_shifted_and_closed():
     ]
 
 
-def test_the_signature_leaves_batch_and_lengths_open(pairs):
+def test_the_batch_size_and_lengths_are_dynamic(pairs):
     batches = make_batches(pairs)
     ids = tf.TensorSpec([None, None], tf.int32)
     for dataset in (batches.stream(), batches.once()):
         assert dataset.element_spec == ((ids, ids), ids)
 
 
-def test_every_pair_comes_once_an_epoch(pairs):
+def test_an_epoch_has_every_pair_once(pairs):
     batches = make_batches(pairs)
     taken = take(batches.stream(), 3 * batches.steps_per_epoch)
     for epoch in range(3):
@@ -82,14 +82,14 @@ def test_every_pair_comes_once_an_epoch(pairs):
 
 
 @pytest.mark.parametrize("first_step", [0, 1, 25, 26, 27, 60])
-def test_a_stream_started_late_gives_the_same_batches(pairs, first_step):
+def test_a_stream_started_late_has_the_same_batches(pairs, first_step):
     batches = make_batches(pairs)
     assert batches.steps_per_epoch == 26
     late = take(make_batches(pairs).stream(first_step), 40)
     assert_equal(late, take(batches.stream().skip(first_step), 40))
 
 
-def test_order_follows_seed_and_epoch(pairs):
+def test_the_order_depends_on_the_seed_and_the_epoch(pairs):
     batches = make_batches(pairs)
     first, again = take(batches.stream(), 26), take(batches.stream(), 26)
     assert_equal(first, again)
@@ -98,21 +98,21 @@ def test_order_follows_seed_and_epoch(pairs):
     assert len({str(list(map(texts, epoch))) for epoch in (first, second, other)}) == 3
 
 
-def test_a_far_step_is_reached_at_once(pairs):
+def test_a_late_start_does_not_build_earlier_batches(pairs):
     assert len(take(make_batches(pairs).stream(10**12), 2)) == 2
 
 
-def test_batches_are_shuffled_over_buckets(pairs):
+def test_batches_are_shuffled_across_buckets(pairs):
     batches = make_batches(pairs)
     widths = [batch[0][0].shape[1] for batch in take(batches.stream(), 26)]
     assert widths != sorted(widths)
     assert widths != sorted(widths, reverse=True)
 
 
-def test_pairs_within_a_bucket_meet_others_in_the_next_epoch(pairs):
+def test_pairs_of_a_bucket_are_batched_differently_in_the_next_epoch(pairs):
     first, second = (take(make_batches(pairs).stream(step), 26) for step in (0, 26))
-    meetings = [{frozenset(texts(batch)) for batch in epoch} for epoch in (first, second)]
-    assert len(meetings[0] & meetings[1]) < 5
+    batches = [{frozenset(texts(batch)) for batch in epoch} for epoch in (first, second)]
+    assert len(batches[0] & batches[1]) < 5
 
 
 def test_batch_sizes_differ_by_one_pair_at_most(pairs):
@@ -122,19 +122,19 @@ def test_batch_sizes_differ_by_one_pair_at_most(pairs):
 
 
 @pytest.mark.parametrize(("size", "steps"), [(1, 1), (7, 1), (8, 1), (9, 2), (16, 2), (17, 3)])
-def test_steps_per_epoch(size, steps):
+def test_an_epoch_has_the_fewest_possible_steps(size, steps):
     batches = make_batches(generate_dates(size, seed=1))
     assert batches.steps_per_epoch == steps
     assert len(take(batches.once(), 100)) == steps
 
 
 def padded(batch):
-    """Pairs of a batch, and its tokens on its wider side."""
+    """Return the number of pairs in a batch, and of tokens on its larger side."""
     (source_ids, _), target_out = batch
     return len(target_out), max(source_ids.size, target_out.size)
 
 
-def test_batches_by_tokens_are_full_but_never_over(pairs):
+def test_batches_by_tokens_are_nearly_full_and_never_exceed_the_limit(pairs):
     batches = make_batches(pairs, batch_tokens=200, bucket_width=1)
     for dataset in (batches.stream(), batches.stream(batches.steps_per_epoch)):
         taken = take(dataset, batches.steps_per_epoch)
@@ -155,20 +155,20 @@ def test_token_limits_hold_for_any_order_within_a_bucket(pairs, bucket_width):
 
 
 @pytest.mark.parametrize("first_step", [1, 49, 50, 130])
-def test_a_late_stream_of_batches_by_tokens_gives_the_same(pairs, first_step):
+def test_a_late_stream_of_batches_by_tokens_has_the_same_batches(pairs, first_step):
     batches = make_batches(pairs, batch_tokens=100)
     late = take(make_batches(pairs, batch_tokens=100).stream(first_step), 30)
     assert_equal(late, take(batches.stream().skip(first_step), 30))
 
 
-def test_a_pair_over_the_tokens_is_a_batch_of_its_own():
+def test_a_pair_over_the_token_limit_is_a_batch_by_itself():
     pairs = [("1" * 20, "2"), ("1", "2"), ("2", "1"), ("1", "2" * 30), ("2", "1" * 30)]
     batches = make_batches(pairs, batch_tokens=4)
     sizes = sorted(padded(batch) for batch in take(batches.stream(), batches.steps_per_epoch))
     assert sizes == [(1, 21), (1, 31), (1, 31), (2, 4)]
 
 
-def test_buckets_leave_little_padding():
+def test_buckets_need_little_padding():
     rng = np.random.default_rng(1)
     lengths = rng.integers(1, 31, 4000)
     pairs = [("1" * length, "2" * (length + rng.integers(0, 4))) for length in lengths]
@@ -179,7 +179,7 @@ def test_buckets_leave_little_padding():
         assert real / sum(part(batch).size for batch in taken) > 0.9
 
 
-def test_once_holds_every_pair_once_in_a_fixed_order(pairs):
+def test_once_has_every_pair_once_in_a_fixed_order(pairs):
     batches = make_batches(pairs)
     assert int(batches.once().cardinality()) == batches.steps_per_epoch
     assert int(batches.stream().cardinality()) == tf.data.INFINITE_CARDINALITY
@@ -190,7 +190,7 @@ def test_once_holds_every_pair_once_in_a_fixed_order(pairs):
     assert widths == sorted(widths)
 
 
-def test_long_pairs_are_dropped_whole_counted_and_logged(caplog):
+def test_long_pairs_are_dropped_counted_and_logged(caplog):
     pairs = [("1", "2"), ("1111", "2"), ("1", "2222"), ("1111", "2222"), ("111", "222")]
     with caplog.at_level(logging.WARNING):
         batches = make_batches(pairs, max_source_length=4, max_target_length=4)
@@ -203,25 +203,25 @@ def test_long_pairs_are_dropped_whole_counted_and_logged(caplog):
     ]
 
 
-def test_nothing_is_logged_where_nothing_is_dropped(pairs, caplog):
+def test_nothing_is_logged_if_no_pair_is_dropped(pairs, caplog):
     assert make_batches(pairs).dropped == 0
     assert not caplog.records
 
 
-def test_any_iterable_of_pairs_will_do(pairs):
+def test_pairs_can_be_any_iterable(pairs):
     from_list = take(make_batches(pairs).stream(), 5)
     from_generator = take(make_batches(iter(pairs)).stream(), 5)
     assert_equal(from_list, from_generator)
 
 
-def test_nothing_to_train_on():
+def test_no_pairs_within_the_limits_is_an_error():
     with pytest.raises(InputError, match="Expected at least one pair"):
         make_batches([])
-    with pytest.raises(InputError, match="No pair is within the limits: dropped 1 of 1 pairs"):
+    with pytest.raises(InputError, match="No pair is within the length limits: dropped 1 of"):
         make_batches([("1111", "2")], max_source_length=2)
 
 
-def test_the_empty_text_is_a_pair_of_ends():
+def test_an_empty_text_has_only_an_end_token():
     (((source_ids, target_in), target_out),) = take(make_batches([("", "")]).once(), 2)
     assert source_ids.tolist() == target_out.tolist() == [[END_ID]]
     assert target_in.tolist() == [[START_ID]]
@@ -230,12 +230,12 @@ def test_the_empty_text_is_a_pair_of_ends():
 @pytest.mark.parametrize(
     "setting", ["batch_size", "max_source_length", "max_target_length", "bucket_width"]
 )
-def test_bad_numbers(setting):
+def test_a_size_of_zero_is_an_error(setting):
     with pytest.raises(ValueError, match=f"`{setting}` must be at least 1. Received: {setting}=0."):
         make_batches([("1", "2")], **{setting: 0})
 
 
-def test_numbers_below_zero(pairs):
+def test_a_negative_number_is_an_error(pairs):
     for setting in ("seed", "batch_tokens"):
         with pytest.raises(ValueError, match=f"`{setting}` must be at least 0"):
             make_batches(pairs, **{setting: -1})

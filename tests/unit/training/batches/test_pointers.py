@@ -1,4 +1,4 @@
-"""Unknown target tokens, and the source tokens that they stand for."""
+"""Pointers link unknown target tokens with equal source tokens."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from keras_attention.training.recipe.sections import TextConfig
 from keras_attention.translation.codec import TextCodec
 
 PAIRS = [
-    ("my name is Kim", "hello Kim"),  # the target knows neither "my" nor "Kim"
+    ("my name is Kim", "hello Kim"),  # the target vocabulary has neither "my" nor "Kim"
     ("Ann is Ann", "Ann and Bob"),
     ("my name", "hello"),
 ]
@@ -27,7 +27,7 @@ def codec():
     return TextCodec(source, target, SearchSettings(9, 9))
 
 
-def test_an_unknown_token_points_at_all_that_equal_it(codec):
+def test_an_unknown_token_points_to_all_equal_source_tokens(codec):
     found = find_pointers(TextConfig(), codec, PAIRS)
     assert [set(links) for links in found] == LINKS
 
@@ -46,11 +46,11 @@ def test_an_unknown_token_points_at_all_that_equal_it(codec):
         ),
     ],
 )
-def test_there_is_none_to_learn_from(settings, pairs, codec):
+def test_there_are_no_pointers_without_links_or_with_subword_dropout(settings, pairs, codec):
     assert find_pointers(TextConfig(**settings), codec, pairs) is None
 
 
-def test_batches_bring_pointers_before_what_guides(codec):
+def test_batches_have_pointers_before_guides(codec):
     sizes = {"batch_size": 3, "max_source_length": 9, "max_target_length": 9}
     guides = [frozenset({(0, 0)})] * 3
     batches = PairBatches(
@@ -63,5 +63,5 @@ def test_batches_bring_pointers_before_what_guides(codec):
         number = texts.index([id_ for id_ in source[row].numpy().tolist() if id_])
         assert {(s, t) for t, s in np.argwhere(pointers[row])} == LINKS[number]
         assert np.argwhere(guide[row]).tolist() == [[0, 0]]
-    with pytest.raises(ValueError, match=r"`pointers` must be one for each of 3 pairs"):
+    with pytest.raises(ValueError, match=r"`pointers` must have one item for each of the 3 p"):
         PairBatches(PAIRS, codec.source, codec.target, pointers=[frozenset()], **sizes)

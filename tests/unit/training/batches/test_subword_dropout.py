@@ -14,7 +14,7 @@ def merges():
 
 
 def make_batches(source, target, **settings):
-    """Batches of one pair each, of sentences that are to be repeated."""
+    """Return batches of one pair each, whose target is its source."""
     pairs = [(text, text) for text in SENTENCES]
     limits = {"max_source_length": 40, "max_target_length": 40}
     return PairBatches(pairs, source, target, batch_size=1, **limits, **settings)
@@ -28,7 +28,7 @@ def _sampled(merges, dropout, seed=1, first_step=0, steps=8):
     ]
 
 
-def test_subword_dropout_cuts_other_pieces_of_the_same_text_each_epoch(merges):
+def test_subword_dropout_splits_the_same_text_differently_each_epoch(merges):
     pairs = _sampled(merges, (0.5, 0.5))
     assert sorted(merges.decode(source) for source, _ in pairs) == sorted(SENTENCES * 2)
     assert all(merges.decode(source) == merges.decode(target) for source, target in pairs)
@@ -39,29 +39,29 @@ def test_subword_dropout_cuts_other_pieces_of_the_same_text_each_epoch(merges):
     assert first != second
 
 
-def test_subword_dropout_of_one_side_leaves_the_other(merges):
+def test_subword_dropout_of_one_side_does_not_change_the_other(merges):
     whole = [merges.encode(text) for text in SENTENCES]
     assert all(target in whole for _, target in _sampled(merges, (0.5, 0.0)))
     assert all(source in whole for source, _ in _sampled(merges, (0.0, 0.5)))
 
 
-def test_subword_dropout_is_drawn_from_seed_and_epoch_alone(merges):
+def test_subword_dropout_depends_on_the_seed_and_the_epoch_only(merges):
     all_steps = _sampled(merges, (0.3, 0.3))
     assert all_steps == _sampled(merges, (0.3, 0.3))
     assert all_steps[5:] == _sampled(merges, (0.3, 0.3), first_step=5, steps=3)
     assert all_steps != _sampled(merges, (0.3, 0.3), seed=2)
 
 
-def test_validation_pairs_keep_their_subwords(merges):
+def test_validation_batches_have_no_subword_dropout(merges):
     batches = make_batches(merges, merges, subword_dropout=(0.9, 0.9))
     sources = [source.numpy()[0].tolist() for (source, _), _ in batches.once()]
     assert sorted(sources) == sorted(merges.encode(text) for text in SENTENCES)
 
 
-def test_subword_dropout_needs_merges(merges):
+def test_subword_dropout_requires_bpe_merges(merges):
     letters = CharacterTokenizer(Vocabulary("abc"))
-    with pytest.raises(ValueError, match="needs subwords. Received: 'character'"):
+    with pytest.raises(ValueError, match="requires a subword tokenizer. Received: 'character'"):
         make_batches(merges, letters, subword_dropout=(0.0, 0.1))
     unigram = SubwordTokenizer(learn_subwords(SENTENCES * 3, 20))
-    with pytest.raises(ValueError, match="needs BPE. Received: 'unigram'"):
+    with pytest.raises(ValueError, match="requires BPE. Received: 'unigram'"):
         make_batches(unigram, merges, subword_dropout=(0.1, 0.0))

@@ -24,7 +24,7 @@ PAIRS = [("a b", "x y"), ("c", "z|"), ("dd", "y")]
 
 
 class Stub:
-    """In a translator's place: answers from a list."""
+    """A translator that returns outputs from a list."""
 
     codec = TextCodec(WORDS, WORDS, SearchSettings(9, 9))
 
@@ -44,13 +44,13 @@ class Stub:
         )
 
 
-def test_steps_are_counted_over_all_stretches():
+def test_steps_are_counted_over_all_validation_intervals():
     logs = {}
     CountSteps(250).on_epoch_end(3, logs)
     assert logs == {"step": 1000}
 
 
-def test_noise_follows_the_recipes_seed_and_the_epoch():
+def test_dropout_depends_on_the_recipes_seed_and_the_epoch():
     model = Seq2Seq(5, 5, units=2, embedding=2, dropout=0.5)
 
     def states(seed, epoch):
@@ -71,7 +71,7 @@ def test_noise_follows_the_recipes_seed_and_the_epoch():
     ("metric", "value"),
     [("exact_match", 1 / 3), ("g2p_wer", 200 / 3), ("per", 50.0), ("wer", 50.0)],
 )
-def test_validate_logs_the_recipes_metric_and_exact_matches(metric, value):
+def test_validate_logs_the_recipes_metric_and_exact_match(metric, value):
     logs = {"loss": 1.0}
     Validate(Stub(["x y", "y", "z"]), PAIRS, metric).on_epoch_end(0, logs)
     assert logs.pop(f"val_{metric}") == pytest.approx(value)
@@ -81,8 +81,8 @@ def test_validate_logs_the_recipes_metric_and_exact_matches(metric, value):
 
 
 @pytest.mark.parametrize("metric", ["exact_match", "chrf", "ter"])
-def test_what_the_model_can_write_is_right_in_every_form(metric):
-    """Space around and between words, capitals, letters apart from their marks."""
+def test_references_are_normalized_like_outputs(metric):
+    """The targets have extra white space, capitals and decomposed letters."""
     targets = ["Xé  y", " y\u00a0z", unicodedata.normalize("NFD", "É ")]
     pairs = [(source, target) for (source, _), target in zip(PAIRS, targets, strict=True)]
     logs = {}
@@ -91,7 +91,7 @@ def test_what_the_model_can_write_is_right_in_every_form(metric):
     assert logs[f"val_{metric}"] == pytest.approx({"chrf": 100, "ter": 0}.get(metric, 1))
 
 
-def test_unknown_tokens_of_a_reference_are_not_met_by_unknown_tokens():
+def test_an_unknown_token_never_matches_an_unknown_token_of_the_reference():
     logs = {}
     Validate(Stub(["<unk>", "x", "y"]), PAIRS).on_epoch_end(0, logs)
     assert logs["val_exact_match"] == 1 / 3
@@ -100,7 +100,7 @@ def test_unknown_tokens_of_a_reference_are_not_met_by_unknown_tokens():
 @pytest.mark.parametrize(
     ("steps", "rates"), [(0, [0.5, 0.5, 0.5, 0.5]), (20, [0.0, 0.2, 0.4, 0.5])]
 )
-def test_sampling_rises_in_a_line_to_its_rate(steps, rates):
+def test_the_sampling_rate_rises_linearly(steps, rates):
     model = Seq2Seq(5, 5, units=2, embedding=2, scheduled_sampling=True)
     config = TrainingConfig(scheduled_sampling=0.5, scheduled_sampling_steps=steps)
     callback = RaiseSampling(config, 8)
@@ -113,7 +113,7 @@ def test_sampling_rises_in_a_line_to_its_rate(steps, rates):
 
 
 def summaries(folder):
-    """Tags of all summaries that were written, with their steps."""
+    """Return the tags of all written summaries, with their steps."""
     found = []
     for path in folder.iterdir():
         for record in tf.data.TFRecordDataset(str(path)):
@@ -122,7 +122,7 @@ def summaries(folder):
     return found
 
 
-def test_samples_and_alignments_are_shown(tmp_path):
+def test_samples_and_alignments_are_written_for_tensorboard(tmp_path):
     show = ShowSamples(Stub(["x", "y", "z"]), PAIRS, tmp_path, 50)
     for epoch in range(2):
         show.on_epoch_end(epoch)
@@ -131,7 +131,7 @@ def test_samples_and_alignments_are_shown(tmp_path):
     assert sorted(summaries(tmp_path)) == sorted((tag, step) for tag in tags for step in (50, 100))
 
 
-def test_short_pairs_are_shown_and_drawn_pictures_are_bounded(monkeypatch):
+def test_short_pairs_are_shown_and_pictures_have_a_limited_size(monkeypatch):
     pairs = [("a" * 6000, "b"), *PAIRS, ("a", "b" * 99), ("a", "b"), ("c", "d")]
     assert short_pairs(pairs) == [*PAIRS, ("a", "b")]
     assert short_pairs(pairs[:1]) == pairs[:1]
@@ -153,7 +153,7 @@ def test_a_model_without_attention_has_no_pictures(tmp_path):
     assert summaries(tmp_path) == [("samples", 50)]
 
 
-def test_samples_are_a_table():
+def test_samples_are_a_markdown_table():
     translations = Stub(["x y", "z|", ""])([source for source, _ in PAIRS])
     assert as_table(translations, [target for _, target in PAIRS]).split("\n") == [
         "| source | output | expected |",

@@ -1,4 +1,4 @@
-"""A run that diverges stops with an error, and nothing of it is kept."""
+"""A diverging run stops with an error before its weights are saved."""
 
 import math
 
@@ -31,48 +31,48 @@ def watch(tmp_path):
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_at_its_step(watch, loss):
+def test_a_loss_that_is_not_finite_stops_training_at_its_step(watch, loss):
     callback = watch(clip_norm=0.0, learning_rate=5.0)
     callback.on_train_batch_end(0, {"loss": 1e3})
     with pytest.raises(DivergedError) as caught:
         callback.on_train_batch_end(1, {"loss": loss})
     assert str(caught.value) == (
-        f"training diverged in epoch 2, step 12: the loss is not a finite number ({loss}). There "
-        "is no model yet. Lower training.learning_rate (now 5) or set training.clip_norm (now 0, "
-        f"no limit), and start again with --overwrite ({callback.run.path})."
+        f"training diverged in epoch 2, step 12: the loss is not a finite number ({loss}). No "
+        "model has been saved. Lower training.learning_rate (now 5) or set training.clip_norm (now "
+        f"0, no clipping), and start again with --overwrite ({callback.run.path})."
     )
 
 
-def test_a_weight_that_is_no_number_stops_before_validation(watch, tmp_path):
+def test_a_weight_that_is_not_finite_stops_training_before_validation(watch, tmp_path):
     callback = watch()
     callback.on_train_batch_end(4, {"loss": 1.0})
     callback.on_epoch_end(2, {"loss": 1.0})
     weight = callback.model.trainable_variables[0]
     weight.assign(np.full(weight.shape, np.nan))
     (tmp_path / "model.keras").touch()
-    kept = rf"not a finite number\. .* best model before that is kept in {tmp_path}; --resume"
+    kept = rf"not a finite number\. The best earlier model is kept in {tmp_path}\. --resume uses"
     with pytest.raises(DivergedError, match=kept):
         callback.on_epoch_end(2, {"loss": 1.0})
 
 
-def test_a_held_out_loss_that_is_no_number_stops(watch):
+def test_a_held_out_loss_that_is_nan_stops_training(watch):
     watch().on_epoch_end(2, {"loss": 1.0, "val_loss": math.inf})
-    with pytest.raises(DivergedError, match="the held-out loss is not a number .nan.. There is"):
+    with pytest.raises(DivergedError, match="the held-out loss is nan. No model has been saved"):
         watch().on_epoch_end(2, {"loss": 1.0, "val_loss": math.nan})
 
 
-def test_a_mean_loss_far_above_that_of_knowing_nothing_stops(watch):
-    most = EXPLODED * math.log(100)
-    watch().on_epoch_end(2, {"loss": most - 0.01})
-    with pytest.raises(DivergedError, match="far above the 4.61 of a model that knows nothing"):
-        watch().on_epoch_end(2, {"loss": most + 0.01})
-    watch(guided_alignment=1.0).on_epoch_end(2, {"loss": 2 * most - 0.01})
+def test_a_mean_loss_far_above_that_of_uniform_predictions_stops_training(watch):
+    limit = EXPLODED * math.log(100)
+    watch().on_epoch_end(2, {"loss": limit - 0.01})
+    with pytest.raises(DivergedError, match="while uniform predictions have a loss of 4.61"):
+        watch().on_epoch_end(2, {"loss": limit + 0.01})
+    watch(guided_alignment=1.0).on_epoch_end(2, {"loss": 2 * limit - 0.01})
 
 
-def test_regularisation_is_allowed_for(watch):
+def test_the_l2_penalty_raises_the_limit_of_the_loss(watch):
     callback = watch(l2=10.0)
     norm = sum(np.square(v).sum() for v in callback.model.get_weights() if v.ndim > 1)
-    most = EXPLODED * math.log(100) + 10 * norm
-    callback.on_epoch_end(2, {"loss": most - 0.1})
+    limit = EXPLODED * math.log(100) + 10 * norm
+    callback.on_epoch_end(2, {"loss": limit - 0.1})
     with pytest.raises(DivergedError):
-        callback.on_epoch_end(2, {"loss": most + 0.1})
+        callback.on_epoch_end(2, {"loss": limit + 0.1})

@@ -7,7 +7,7 @@ from keras_attention.training.run.run_folder import RunFolder
 
 
 class Stub:
-    """In a translator's place: counts how often it is saved."""
+    """A translator that counts how often it is saved."""
 
     saved = 0
 
@@ -26,7 +26,7 @@ def folder_with(tmp_path, metric, values):
     ("more", "values", "saves"),
     [(True, [1, 3, 3, 2, 4], [1, 2, 2, 2, 3]), (False, [9, 9, 8, 10, 7], [1, 1, 2, 2, 3])],
 )
-def test_the_best_is_kept_in_either_direction(more, values, saves, tmp_path):
+def test_the_highest_or_the_lowest_value_is_the_best(more, values, saves, tmp_path):
     stub = Stub()
     keep = KeepBest(RunFolder(tmp_path), "val_x", stub, higher_is_better=more)
     found = []
@@ -36,7 +36,7 @@ def test_the_best_is_kept_in_either_direction(more, values, saves, tmp_path):
     assert found == saves
 
 
-def test_of_equal_values_that_of_the_lowest_loss_is_kept(tmp_path):
+def test_of_equal_values_the_one_with_the_lowest_loss_is_the_best(tmp_path):
     folder_with(tmp_path, "val_x", [0.0])
     (tmp_path / "metrics.csv").write_text("epoch,val_x,val_loss\n0,0.0,3.0\n")
     stub = Stub()
@@ -48,7 +48,7 @@ def test_of_equal_values_that_of_the_lowest_loss_is_kept(tmp_path):
     assert found == [1, 1, 2, 3, 4]
 
 
-def test_what_is_no_number_is_never_the_best(tmp_path):
+def test_nan_is_never_the_best(tmp_path):
     nan = float("nan")
     for more in (True, False):
         stub = Stub()
@@ -63,7 +63,7 @@ def test_what_is_no_number_is_never_the_best(tmp_path):
     assert stub.saved == 3
 
 
-def test_a_resumed_run_knows_its_best(tmp_path):
+def test_a_resumed_run_starts_with_its_earlier_best(tmp_path):
     stub, run = Stub(), folder_with(tmp_path, "val_wer", [30.0, 20.0, 25.0])
     keep = KeepBest(run, "val_wer", stub, higher_is_better=False)
     keep.on_epoch_end(3, {"val_wer": 22.0})
@@ -72,7 +72,7 @@ def test_a_resumed_run_knows_its_best(tmp_path):
     assert stub.saved == 1
 
 
-def test_with_nothing_held_out_every_epoch_is_kept(tmp_path):
+def test_every_epoch_is_saved_without_held_out_pairs(tmp_path):
     stub = Stub()
     keep = KeepBest(RunFolder(tmp_path), "val_x", stub)
     for epoch in range(3):
@@ -81,7 +81,7 @@ def test_with_nothing_held_out_every_epoch_is_kept(tmp_path):
 
 
 def stops_at(callback, values, first=0):
-    """After how many of the values the fit is stopped; `None` if never."""
+    """Return the number of values after which training stops, or `None` if it does not stop."""
     model = keras.Sequential()
     model.stop_training = False
     callback.set_model(model)
@@ -92,7 +92,7 @@ def stops_at(callback, values, first=0):
     return None
 
 
-def test_patience_ends_after_so_many_without_a_new_best(tmp_path):
+def test_training_stops_after_patience_validations_without_a_new_best(tmp_path):
     run = RunFolder(tmp_path)
     assert stops_at(StopEarly(run, "val_x", 2), [1, 3, 2, 3, 5]) == 4
     assert stops_at(StopEarly(run, "val_x", 3), [1, 3, 2, 3, 5]) is None
@@ -101,7 +101,7 @@ def test_patience_ends_after_so_many_without_a_new_best(tmp_path):
     assert not StopEarly(run, "val_x", 1).is_over
 
 
-def test_a_resumed_run_has_waited_as_long_as_it_had(tmp_path):
+def test_a_resumed_run_counts_earlier_validations_for_its_patience(tmp_path):
     run = folder_with(tmp_path, "val_x", [1.0, 3.0, 2.0])
     callback = StopEarly(run, "val_x", 2)
     assert not callback.is_over
@@ -111,7 +111,7 @@ def test_a_resumed_run_has_waited_as_long_as_it_had(tmp_path):
 
 
 def rates_of(callback, values, optimizer, first=0):
-    """The step size of each epoch, if the metric after it is the next of `values`."""
+    """Return the learning rate of each epoch, if the epoch's metric is the next of `values`."""
     model = keras.Sequential()
     model.compile(optimizer, loss="mse")
     callback.set_model(model)
@@ -131,9 +131,9 @@ PLATEAUS = TrainingConfig(schedule="plateau", plateau_factor=0.5, plateau_patien
     [(True, [1, 3, 2, 3, 3, 4, 4, 4, 1, 1, 0]), (False, [9, 7, 8, 7, 8, 6, 6, 6, 7, 7, 7])],
 )
 @pytest.mark.parametrize("scaled", [False, True])
-def test_the_step_size_falls_at_every_plateau(more, values, scaled, tmp_path):
+def test_the_learning_rate_falls_at_every_plateau(more, values, scaled, tmp_path):
     optimizer = keras.optimizers.Adam(PLATEAUS.learning_rate)
-    if scaled:  # as Keras does for 16 bits
+    if scaled:  # as Keras does for mixed precision
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     callback = LowerOnPlateau(RunFolder(tmp_path), "val_x", PLATEAUS, higher_is_better=more)
     powers = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3]
@@ -141,7 +141,7 @@ def test_the_step_size_falls_at_every_plateau(more, values, scaled, tmp_path):
     assert rates_of(callback, values, optimizer) == pytest.approx(expected)
 
 
-def test_a_resumed_run_counts_its_plateaus_and_how_long_it_waited(tmp_path):
+def test_a_resumed_run_counts_earlier_plateaus_and_validations(tmp_path):
     run = folder_with(tmp_path, "val_x", [1.0, 3.0, 2.0, 3.0, 3.0])
     callback = LowerOnPlateau(run, "val_x", PLATEAUS)
     assert callback.plateaus == 1

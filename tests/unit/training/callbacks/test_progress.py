@@ -28,18 +28,18 @@ class Clock:
         return self.now
 
 
-def test_time_left_goes_by_the_steps_of_this_session():
+def test_the_time_left_is_estimated_from_the_steps_of_this_session():
     clock = Clock()
     left = TimeLeft(PLAN, clock)
     left.start(50)
     assert left.words(50) == ""
     clock.now = 20.0
-    left.start(100)  # has begun
+    left.start(100)  # no effect, because it is running already
     assert left.seconds(150) == pytest.approx(20 / 100 * 150)
     assert (left.words(150), left.words(300)) == ("about 30 s left", "")
 
 
-def test_lines_count_the_recipes_epochs_and_come_once_a_minute(capsys):
+def test_lines_show_the_recipes_epochs_once_per_minute(capsys):
     clock = Clock()
     lines = LogProgress(PLAN, clock)
     lines.on_epoch_begin(2)
@@ -55,7 +55,7 @@ def test_lines_count_the_recipes_epochs_and_come_once_a_minute(capsys):
     )
 
 
-def test_a_terminal_gets_a_bar_under_the_recipes_epochs(capsys, monkeypatch):
+def test_a_terminal_shows_a_bar_with_the_recipes_epochs(capsys, monkeypatch):
     assert isinstance(make_progress(PLAN), LogProgress)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     bar = make_progress(PLAN)
@@ -71,14 +71,14 @@ def best_of(tmp_path, content, **training):
     return describe_best(TrainingConfig(**training), run, PLAN)
 
 
-def test_the_best_epoch_is_told(tmp_path):
+def test_the_message_names_the_best_epoch_and_why_training_stopped(tmp_path):
     head = "epoch,step,val_exact_match,val_loss\n"
     rows = "0,50,0.25,1.0\n1,100,0.75,2.0\n2,150,0.75,1.5\n3,200,0.5,1.0\n"
     assert best_of(tmp_path, head + rows, patience=1) == (
-        "The best val_exact_match, 75.00%, was reached first after epoch 1; the model after epoch "
-        "1.5 is kept, which reached it too and has a lower held-out loss. Training stopped after "
-        "epoch 2 of 3: training.patience=1 validations after epoch 1 without a better value; an "
-        "equal one is not better."
+        "The best val_exact_match, 75.00%, was first reached after epoch 1; the model after epoch "
+        "1.5 is kept, because it has the same value and a lower held-out loss. Training stopped "
+        "after epoch 2 of 3 (training.patience=1), because no value after epoch 1 was better; an "
+        "equal value is not better."
     )
     full = "".join(f"{n},{50 * n + 50},{30 - n}\n" for n in range(6))
     assert best_of(tmp_path, "epoch,step,val_wer\n" + full, metric="wer") == (
@@ -86,13 +86,20 @@ def test_the_best_epoch_is_told(tmp_path):
     )
 
 
-def test_a_run_without_held_out_pairs_keeps_the_last(tmp_path):
-    told = best_of(tmp_path, "epoch,step,loss\n0,50,1.0\n")
-    assert told == "No pairs are held out: the model after the last epoch is kept."
+def test_a_run_that_lost_early_metrics_did_not_stop_early(tmp_path):
+    message = best_of(tmp_path, "epoch,step,val_exact_match\n4,250,0.5\n5,300,0.25\n")
+    assert message == (
+        "The best val_exact_match, 50.00%, was reached after epoch 2.5; this model is kept."
+    )
+
+
+def test_a_run_without_held_out_pairs_keeps_the_last_model(tmp_path):
+    message = best_of(tmp_path, "epoch,step,loss\n0,50,1.0\n")
+    assert message == "No pairs are held out: the model after the last epoch is kept."
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_full_output_is_not_taken_for_a_full_run_folder(monkeypatch):
+def test_an_error_of_standard_output_does_not_name_the_run_folder(monkeypatch):
     with open("/dev/full", "wb", buffering=0) as full:
         monkeypatch.setattr("sys.stdout", io.TextIOWrapper(full, write_through=True))
         with pytest.raises(InputError, match="standard output: .* No space left on device"):

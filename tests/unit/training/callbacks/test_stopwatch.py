@@ -7,7 +7,7 @@ from keras_attention.training.callbacks.stopwatch import TIMES_FILE, Stopwatch, 
 
 
 class Clock:
-    """Tells the times of a list, then goes on from the last."""
+    """A clock that tests set by hand."""
 
     def __init__(self):
         self.now = 0.0
@@ -17,16 +17,16 @@ class Clock:
 
 
 def train(watch, clock, epoch, seconds):
-    """An epoch whose steps take the given seconds, and five more behind them."""
+    """Time an epoch whose steps take the given seconds, with five more seconds after them."""
     watch.on_epoch_begin(epoch)
-    for step, taken in enumerate(seconds):
-        clock.now += taken
+    for step, duration in enumerate(seconds):
+        clock.now += duration
         watch.on_train_batch_end(step)
     clock.now += 5
     watch.on_epoch_end(epoch)
 
 
-def test_speed_leaves_out_the_first_steps_and_what_is_no_step(tmp_path):
+def test_the_speed_excludes_the_first_ten_steps_and_the_validation(tmp_path):
     clock = Clock()
     watch = Stopwatch(tmp_path, tokens_per_step=60.0, steps=30, clock=clock)
     train(watch, clock, 0, [9.0] * 10 + [2.0] * 20)
@@ -35,7 +35,7 @@ def test_speed_leaves_out_the_first_steps_and_what_is_no_step(tmp_path):
     assert times.minutes == pytest.approx((90 + 40 + 5) / 60)
 
 
-def test_of_few_steps_a_half_is_left_out(tmp_path):
+def test_the_speed_excludes_at_most_half_of_the_steps(tmp_path):
     clock = Clock()
     watch = Stopwatch(tmp_path, tokens_per_step=8.0, steps=3, clock=clock)
     train(watch, clock, 0, [7.0, 2.0, 2.0])
@@ -52,7 +52,7 @@ def test_the_speed_is_the_median_and_the_minutes_the_sum(tmp_path):
     assert times.minutes == pytest.approx((2 + 4 + 20 + 15) / 60, abs=1e-4)
 
 
-def test_a_stretch_that_a_resumed_run_trains_again_counts_once(tmp_path):
+def test_an_interval_that_a_resumed_run_trains_again_counts_once(tmp_path):
     for seconds in (100.0, 3.0):
         clock = Clock()
         watch = Stopwatch(tmp_path, tokens_per_step=6.0, steps=2, clock=clock)
@@ -61,12 +61,12 @@ def test_a_stretch_that_a_resumed_run_trains_again_counts_once(tmp_path):
     assert (times.minutes, times.tokens_per_second) == (pytest.approx(11 / 60), 2)
 
 
-def test_no_times_and_damaged_ones(tmp_path):
+def test_missing_times_are_none_and_damaged_times_are_an_error(tmp_path):
     assert read_times(tmp_path) is None
     (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n")
     assert read_times(tmp_path) is None
     (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n0,2.5\n")
-    assert read_times(tmp_path) is None  # killed while it wrote
+    assert read_times(tmp_path) is None  # the run was killed while it wrote the line
     for content, words in [
         (b"epoch,seconds,tokens_per_second\n0,2.5\n1,2.5,3\n", "numbers"),
         (b"epoch,seconds,tokens_per_second\n0,2.5,x\n", "numbers"),
@@ -82,7 +82,7 @@ def test_no_times_and_damaged_ones(tmp_path):
 @pytest.mark.parametrize(
     "damage", [getattr(os, "mkfifo", None), os.mkdir, lambda path: path.write_text("a\nb\n")]
 )
-def test_a_damaged_file_is_refused_before_the_first_step(damage, tmp_path):
+def test_a_damaged_file_is_an_error_before_the_first_step(damage, tmp_path):
     damage(tmp_path / TIMES_FILE)
     with pytest.raises(InputError, match=TIMES_FILE):
         Stopwatch(tmp_path, tokens_per_step=60.0, steps=30)

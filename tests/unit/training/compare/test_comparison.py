@@ -33,7 +33,7 @@ def planned(folder, *vary, seeds=1, overrides=()):
 
 
 def end(run, **values):
-    """Saves what came of a run, as if it had been trained."""
+    """Save a result of a run, as if it had been trained."""
     result = Result(
         **{
             "recipe": run.recipe.to_toml(),
@@ -51,7 +51,7 @@ def end(run, **values):
     return result
 
 
-def test_a_run_for_every_variant_and_seed(tmp_path):
+def test_there_is_a_run_for_every_variant_and_seed(tmp_path):
     runs = planned(tmp_path, "attention=luong,none", seeds=2, overrides=["seed=7"])
     assert [(run.label, run.recipe.seed, run.folder.name) for run in runs] == [
         ("luong", 7, "luong-seed7"),
@@ -64,27 +64,27 @@ def test_a_run_for_every_variant_and_seed(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_names_of_folders_hold_no_separators(tmp_path):
+def test_folder_names_contain_no_separators(tmp_path):
     (run,) = planned(tmp_path, "learning_rate=0.5", overrides=["format=tsv"])
     assert run.folder.name == "learning_rate=0.5-seed1"
     assert run.result_file == tmp_path / "learning_rate=0.5-seed1.json"
-    with pytest.raises(InputError, match="`path=a/b` and `path=a b` would both be trained here"):
+    with pytest.raises(InputError, match="Received: the same one for `path=a/b` and `path=a b`"):
         planned(tmp_path, "path=a/b,a b", overrides=["format=tsv"])
 
 
-def test_a_folder_is_of_one_run_alone(tmp_path):
+def test_two_runs_cannot_share_a_folder(tmp_path):
     first, second = expand_grid("copy", vary=["units=8,10"]).variants
-    with pytest.raises(InputError, match="`units=8` and `units=8` would both be trained here"):
+    with pytest.raises(InputError, match="Received: the same one for `units=8` and `units=8`"):
         plan_runs([first, replace(second, label=first.label)], 1, tmp_path)
 
 
-def test_paths_are_those_of_any_working_folder(tmp_path, monkeypatch):
+def test_paths_do_not_depend_on_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (run,) = planned(tmp_path, "units=8", overrides=["format=tsv", "path=a.tsv"])
     assert run.recipe.data.path == str(tmp_path / "a.tsv")
 
 
-def test_a_run_that_stands_there_must_be_of_the_same_recipe(tmp_path):
+def test_an_existing_run_must_have_the_same_recipe(tmp_path):
     (run,) = planned(tmp_path, "units=8")
     run.folder.mkdir()
     run.recipe.save(run.folder / "recipe.toml")
@@ -98,12 +98,12 @@ def test_a_run_that_stands_there_must_be_of_the_same_recipe(tmp_path):
         planned(tmp_path, "units=10")
 
 
-def test_too_large_a_seed(tmp_path):
+def test_a_seed_out_of_range_is_rejected(tmp_path):
     with pytest.raises(InputError, match="`seed` must be .*Received: seed=4294967296"):
         planned(tmp_path, "units=8", seeds=2, overrides=["seed=4294967295"])
 
 
-def test_a_result_is_read_back_for_its_own_recipe_alone(tmp_path):
+def test_a_result_is_read_only_for_the_same_recipe(tmp_path):
     (run,) = planned(tmp_path, "units=8")
     assert read_result(run) is None
     lengths = {"20": {"pairs": 500, "value": 0.125}}
@@ -118,11 +118,11 @@ def test_a_result_is_read_back_for_its_own_recipe_alone(tmp_path):
     replace(result, recipe=result.recipe + "[tomorrow]\nsetting = 1\n").save(run)
     assert read_result(run) is None
     run.result_file.write_text('{"recipe": 3')
-    with pytest.raises(InputError, match=r"units=8-seed1.json: damaged, .* Remove it"):
+    with pytest.raises(InputError, match=r"units=8-seed1.json: damaged, .* Remove the file"):
         read_result(run)
 
 
-def test_runs_of_other_data_are_told(tmp_path):
+def test_runs_with_changed_data_are_detected(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("a\tb\n" * 9)
     (run,) = planned(tmp_path / "grid", "units=8", overrides=["format=tsv", f"data.path={path}"])
@@ -141,7 +141,7 @@ def test_runs_of_other_data_are_told(tmp_path):
     assert other_data(run) == str(path)
     path.unlink()
     assert other_data(run) == ""
-    end(run)  # of an older version, which knows no files
+    end(run)  # written by an older version, which stores no files
     assert is_complete(run)
 
 
@@ -167,7 +167,7 @@ def test_a_run_that_is_being_trained_is_not_set_aside(tmp_path):
         run.folder.mkdir()
         end(run)
     held = hold_folder(second.folder, "train.lock")
-    with held, pytest.raises(InputError, match="is at work here"):
+    with held, pytest.raises(InputError, match="is using this folder"):
         set_aside([first, second], tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         path.name for run in (first, second) for path in (run.folder, run.result_file)
@@ -177,7 +177,7 @@ def test_a_run_that_is_being_trained_is_not_set_aside(tmp_path):
     assert len(list((tmp_path / "other-data-2").iterdir())) == 4
 
 
-def test_a_run_is_complete_with_everything_that_is_wanted(tmp_path):
+def test_a_run_is_complete_if_all_requested_lengths_are_measured(tmp_path):
     (run,) = planned(tmp_path, "units=8")
     assert not is_complete(run)
     end(run)
@@ -192,7 +192,7 @@ def test_a_run_is_complete_with_everything_that_is_wanted(tmp_path):
 
 @pytest.fixture
 def rows(tmp_path):
-    """Luong with two seeds, the fixed vector with one of two; figures that a hand can check."""
+    """Luong with two seeds, and the fixed vector with one of two; simple numbers."""
     runs = planned(tmp_path, "attention=luong,none", seeds=2)
     values = [(0.25, 0.5), (0.75, 0.3)]
     lengths = [{"20": {"pairs": 4, "value": value, "errors": e}} for value, e in values]
@@ -208,7 +208,7 @@ def rows(tmp_path):
     return make_rows(runs)
 
 
-def test_the_table_by_hand(rows):
+def test_the_table_equals_one_computed_by_hand(rows):
     assert format_tables(rows, ["20", "40"]) == [
         [
             ["variant", "runs", "exact_match", "alignment error", "target tokens/s", "parameters",
@@ -229,13 +229,13 @@ def test_the_table_by_hand(rows):
     ]  # fmt: skip
 
 
-def test_runs_are_counted_only_where_some_are_missing(rows):
+def test_the_number_of_runs_is_shown_only_if_some_are_missing(rows):
     (some,), (all_there,) = format_tables(rows), format_tables(rows[:1])
     assert "runs" in some[0]
     assert "runs" not in all_there[0]
 
 
-def test_a_metric_that_is_no_share(tmp_path):
+def test_a_metric_that_is_not_a_share_is_not_in_percent(tmp_path):
     runs = planned(tmp_path, "units=8", seeds=2)
     end(runs[0], metric="bleu", value=30.0)
     end(runs[1], metric="bleu", value=31.5)
@@ -243,7 +243,7 @@ def test_a_metric_that_is_no_share(tmp_path):
     assert (head[1], row[1]) == ("bleu", "30.75 (30.00–31.50)")
 
 
-def test_a_spread_by_hand():
+def test_a_spread_equals_one_computed_by_hand():
     spread = Spread((2.0, 4.0, 9.0))
     assert (spread.mean, spread.low, spread.high) == (5, 2, 9)
     assert spread.deviation == pytest.approx(13**0.5)
@@ -251,7 +251,7 @@ def test_a_spread_by_hand():
     assert Spread((1234.5,)).format(digits=1) == "1,234.5"
 
 
-def test_the_table_is_saved_three_ways(rows, tmp_path):
+def test_the_table_is_saved_as_json_csv_and_markdown(rows, tmp_path):
     paths = save_table(rows, tmp_path / "out", ["20"])
     assert [path.name for path in paths] == [
         "comparison.json", "comparison.csv", "comparison.md",
@@ -277,7 +277,7 @@ def test_the_table_is_saved_three_ways(rows, tmp_path):
     assert tables[1].splitlines()[2] == "| luong | 50.00% (25.00–75.00) |"
 
 
-def test_weights_that_do_not_align_well_are_named(tmp_path):
+def test_variants_that_align_poorly_are_listed(tmp_path):
     runs = planned(tmp_path, "attention=luong,coverage,bahdanau,none", seeds=2)
     errors = {"luong": (0.2, 0.31), "coverage": (0.2, 0.3), "bahdanau": (0.0, 0.1)}
     for run in runs:

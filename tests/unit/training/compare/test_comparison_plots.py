@@ -4,7 +4,7 @@ from keras_attention.training.compare.comparison import Result
 from keras_attention.training.compare.comparison_plots import (
     plot_alignment_error,
     plot_comparison,
-    plot_courses,
+    plot_learning_curves,
     plot_lengths,
     plot_metric,
 )
@@ -32,7 +32,7 @@ def lines(figure):
     return {line.get_label(): tuple(map(list, line.get_data())) for line in axes.lines}
 
 
-def test_the_metric_is_a_bar_a_variant_and_a_point_a_seed():
+def test_the_metric_has_a_bar_per_variant_and_a_point_per_seed():
     (axes,) = plot_metric(ROWS[:2]).axes
     assert [bar.get_width() for bar in axes.patches] == [0.75, 0.125]
     assert [list(line.get_xdata()) for line in axes.lines] == [[0.5, 1.0], [0.125]]
@@ -41,22 +41,22 @@ def test_the_metric_is_a_bar_a_variant_and_a_point_a_seed():
     assert axes.get_xlabel() == "exact match, mean and seeds"
 
 
-def test_the_course_is_the_mean_of_the_seeds_that_came_so_far():
-    figure = plot_courses(ROWS)
+def test_a_learning_curve_is_the_mean_of_the_seeds_that_reached_each_validation():
+    figure = plot_learning_curves(ROWS)
     assert lines(figure) == {
         "luong $x$": ([1, 2, 3], [0.5, 0.75, 0.5]),
         "fixed vector": ([1, 2], [0, 0.125]),
     }
 
 
-def test_the_metric_over_the_alignment_error_where_that_is_known():
+def test_the_metric_is_plotted_against_known_alignment_errors():
     figure = plot_alignment_error(ROWS)
     assert lines(figure) == {"luong $x$": ([0.1, 0.3], [0.5, 1.0])}
     assert figure.axes[0].get_xlabel() == "alignment error"
     assert plot_alignment_error(ROWS[1:]) is None
 
 
-def test_the_metric_by_length_where_it_was_measured():
+def test_the_metric_is_plotted_at_measured_lengths():
     figure = plot_lengths(ROWS, ["10", "20"])
     assert lines(figure) == {"luong $x$": ([1], [0.5]), "fixed vector": ([1], [0])}
     errors = [list(line.get_ydata()) for line in figure.axes[1].lines]
@@ -68,9 +68,9 @@ def test_the_metric_by_length_where_it_was_measured():
     assert plot_lengths(ROWS, []) is None
 
 
-def test_a_metric_that_is_no_share_begins_at_zero():
+def test_the_axis_of_a_metric_that_is_not_a_share_starts_at_zero():
     row = Row("a", 1, (result(31.0, (20.0, 31.0), metric="bleu"),))
-    (axes,) = plot_courses([row]).axes
+    (axes,) = plot_learning_curves([row]).axes
     assert axes.get_ylim()[0] == 0
     assert axes.get_ylim()[1] > 31
     assert plot_metric([row]).axes[0].get_xlabel() == "bleu"
@@ -84,7 +84,7 @@ def test_a_metric_that_is_no_share_begins_at_zero():
         (ROWS[2:], []),
     ],
 )
-def test_pictures_are_written_of_what_is_known(rows, names, tmp_path):
+def test_only_plots_with_values_are_written(rows, names, tmp_path):
     paths = plot_comparison(rows, tmp_path, ["20"])
     assert [path.name for path in paths] == names
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)

@@ -1,4 +1,4 @@
-"""Processes of a comparison, with a program of our own in the place of training."""
+"""Processes of a comparison run a test program instead of training."""
 
 import socket
 import subprocess
@@ -47,7 +47,7 @@ def file_of(run, suffix):
     return run.folder.with_name(run.folder.name + suffix)
 
 
-def test_what_fails_is_told_and_does_not_stop_the_others(planned):
+def test_a_failed_run_is_reported_and_does_not_stop_the_others(planned):
     runs, started, ended = planned("1", "2", "3"), [], []
     failures = jobs.run_all(
         runs, on_start=started.append, on_end=lambda run, failure: ended.append((run, failure))
@@ -61,7 +61,7 @@ def test_what_fails_is_told_and_does_not_stop_the_others(planned):
     assert file_of(runs[2], ".ended").is_file()
 
 
-def test_runs_go_side_by_side_each_with_its_share(planned):
+def test_parallel_runs_share_the_threads(planned):
     runs = planned("3", "4", "5")
     environment = {"TF_NUM_INTRAOP_THREADS": "5"}
     assert jobs.child_environment(environment, 2)["TF_NUM_INTEROP_THREADS"] == "2"
@@ -76,14 +76,14 @@ def test_runs_go_side_by_side_each_with_its_share(planned):
     assert all(run.recipe_file.is_file() for run in runs)
 
 
-def test_folders_of_one_name_are_those_of_two_runs(planned, tmp_path):
+def test_runs_in_folders_with_the_same_name_are_distinct(planned, tmp_path):
     runs = planned("3", "4")
     runs[1] = replace(runs[1], folder=tmp_path / "elsewhere" / runs[0].folder.name)
     assert jobs.run_all(runs, jobs=2) == []
     assert all(file_of(run, ".ended").is_file() for run in runs)
 
 
-def test_what_is_at_work_ends_with_its_parent(planned):
+def test_workers_end_with_their_parent(planned):
     (run,) = planned("9")
 
     def stop():
@@ -119,7 +119,7 @@ worker.main()
 
 
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
-    """A connection ends with the process that holds it, whoever has to bury that one."""
+    """The connection of a worker closes when its process ends."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
         program = WORKER.format(port=server.getsockname()[1])
@@ -127,10 +127,10 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
         try:
             connection, _ = server.accept()
             connection.settimeout(10)
-            # Before the kill: a worker that ends at once might not have sent it yet.
+            # Wait before the kill: a worker that ends at once may not have sent it yet.
             begun = connection.recv(7)
         finally:
-            parent.kill()  # of this the parent learns nothing
+            parent.kill()  # SIGKILL cannot be handled
             parent.wait()
     with connection:
         assert begun == b"at work"

@@ -1,4 +1,4 @@
-"""What is measured of a run that is trained, with a copier in the place of its model."""
+"""Measurements of a trained run, whose model is replaced by one that copies."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ from keras_attention.translation.result import Hypothesis, Translation
 
 
 class Copier:
-    """Copies letters, and remembers how long the texts were."""
+    """A translator that copies letters, and records the lengths of the texts."""
 
     model = SimpleNamespace(longest=None)
 
@@ -42,7 +42,7 @@ def copier(monkeypatch):
 
 @pytest.fixture
 def trained(tmp_path):
-    """A run with a result, of which the named is known."""
+    """Return a run with a result in which the named values are known."""
 
     def save(*settings, **known):
         grid = expand_grid("copy", settings, vary=["units=8"])
@@ -54,13 +54,13 @@ def trained(tmp_path):
     return save
 
 
-def test_where_nothing_is_held_out_no_alignment_is_measured(copier, trained):
+def test_no_alignment_is_measured_without_held_out_pairs(copier, trained):
     run = trained("held_out=0", alignment=None)
     assert run_results.complete_run(run).alignment == {}
     assert read_result(run).alignment == {}
 
 
-def test_one_length_more_decodes_no_other_again(copier, trained):
+def test_an_additional_length_does_not_repeat_the_others(copier, trained):
     known = {"pairs": 500, "value": 0.25, "errors": 0.5}
     run = trained(alignment={}, lengths={"10": known})
     lengths = run_results.complete_run(run, [10, 20]).lengths
@@ -70,6 +70,6 @@ def test_one_length_more_decodes_no_other_again(copier, trained):
 
 
 @pytest.mark.parametrize("attention", ["peeky", "none"])
-def test_what_has_no_alignment_is_not_aligned(attention, copier, trained):
+def test_models_without_alignment_are_not_aligned(attention, copier, trained):
     run = trained(f"attention={attention}", alignment=None)
     assert run_results.complete_run(run).alignment == {}

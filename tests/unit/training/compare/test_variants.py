@@ -10,7 +10,7 @@ def labels(*vary, also=(), overrides=()):
     return [variant.label for variant in grid.variants]
 
 
-def test_a_grid_is_every_combination_the_last_changing_fastest():
+def test_a_grid_has_every_combination_and_the_last_setting_changes_fastest():
     grid = expand_grid("copy", ["units=6"], vary=["attention=bahdanau,luong", "embedding=4, 8"])
     expected = [
         ("bahdanau", 4), ("bahdanau", 8), ("luong", 4), ("luong", 8),
@@ -25,7 +25,7 @@ def test_a_grid_is_every_combination_the_last_changing_fastest():
     assert grid.refused == ()
 
 
-def test_single_variants_stand_behind_the_grid():
+def test_single_variants_follow_the_grid():
     also = ["attention=luong,score=concat", "units=32", "attention=none"]
     assert labels("attention=bahdanau,none", also=also) == [
         "bahdanau", "fixed vector", "luong score=concat", "units=32",
@@ -40,12 +40,12 @@ def test_a_single_variant_may_have_a_name():
     assert (model.decoder_layers, model.units, name) == (2, 32, "copy")
 
 
-def test_what_varies_has_the_last_word():
+def test_varied_settings_override_common_ones():
     (variant,) = expand_grid("copy", ["units=8"], vary=["units=10"]).variants
     assert variant.recipe.model.units == 10
 
 
-def test_what_the_recipe_refuses_is_left_out_with_the_reason():
+def test_invalid_combinations_are_refused_with_the_reason():
     grid = expand_grid("copy", vary=["placement=before,after", "input_feeding=true,false"])
     assert [variant.label for variant in grid.variants] == [
         "before input_feeding=false", "after input_feeding=true", "after input_feeding=false",
@@ -55,12 +55,12 @@ def test_what_the_recipe_refuses_is_left_out_with_the_reason():
     assert "`model.input_feeding` feeds the attentional vector" in refused.reason
 
 
-def test_a_recipe_that_alone_is_none_may_be_made_one_by_what_varies():
+def test_varied_settings_can_make_an_invalid_recipe_valid():
     overrides = ["placement=before", "input_feeding=true"]
     assert labels("placement=before,after", overrides=overrides) == ["after"]
 
 
-def test_what_differs_in_ignored_settings_alone_is_one_model():
+def test_variants_that_differ_only_in_ignored_settings_are_one_model():
     grid = expand_grid("copy", vary=["attention=bahdanau,none", "placement=before,after"])
     assert [variant.label for variant in grid.variants] == [
         "bahdanau before", "bahdanau after", "fixed vector",
@@ -92,7 +92,7 @@ def test_a_grid_trains_no_model_twice(attention, axis):
     assert sum(v.recipe.model.attention == attention for v in grid.variants) == 1
 
 
-def test_what_the_layers_do_not_read_is_no_variant_either():
+def test_settings_that_no_layer_reads_make_no_variant():
     overrides = ["decoder=gnmt"]
     grid = expand_grid("copy", overrides, vary=["placement=before,after"])
     assert [variant.label for variant in grid.variants] == ["before"]
@@ -101,7 +101,7 @@ def test_what_the_layers_do_not_read_is_no_variant_either():
     assert len(grid.variants) == 2
 
 
-def test_a_variant_that_varies_nothing_that_counts_has_a_name_all_the_same():
+def test_a_variant_of_ignored_settings_only_still_has_a_label():
     assert labels("heads=2,4") == ["heads=2"]
 
 
@@ -119,11 +119,11 @@ def test_a_variant_that_varies_nothing_that_counts_has_a_name_all_the_same():
         (("data.path", "a/b.tsv"), "path=a/b.tsv"),
     ],
 )
-def test_attention_and_placement_go_without_their_key(choice, word):
+def test_labels_omit_the_keys_of_attention_and_placement(choice, word):
     assert label_of([choice]) == word
 
 
-def test_a_value_in_quotes_may_hold_a_comma():
+def test_a_quoted_value_may_contain_a_comma():
     (variant,) = expand_grid("copy", ["format=tsv"], vary=['path="a,b.tsv"']).variants
     assert variant.recipe.data.path == "a,b.tsv"
 
@@ -131,33 +131,42 @@ def test_a_value_in_quotes_may_hold_a_comma():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"needs --vary KEY=VALUE,VALUE or --also"),
+        ({}, r"expected --vary KEY=VALUE,VALUE or --also"),
         ({"vary": ["atention=none"]}, r"Unknown key `atention`; the nearest is `model.attention`"),
         ({"vary": ["attention=none,local_"]}, r"`model.attention` must be .*Received: .*'local_'"),
         ({"vary": ["attention"]}, r"key=value.*Received: 'attention'"),
         ({"vary": ["units=8,eight"]}, r"`model.units` must be an integer.*'eight'"),
         ({"also": ["units=8,placement"]}, r"key=value. Received: 'placement'"),
-        ({"also": ["units=8,model.units=9"]}, r"--also must name a key once.*`model.units` twice"),
-        ({"also": [""]}, r"--also must read key=value,key=value. Received: ''"),
-        ({"vary": ["units=8", "model.units=9"]}, r"--vary must name a key once.*`model.units`"),
-        ({"vary": ["seed=1,2"]}, r"`seed` cannot be varied; --seeds says how many"),
+        (
+            {"also": ["units=8,model.units=9"]},
+            r"--also must contain each key once.*`model.units` twice",
+        ),
+        ({"also": [""]}, r"--also must have the form key=value,key=value. Received: ''"),
+        (
+            {"vary": ["units=8", "model.units=9"]},
+            r"--vary must contain each key once.*`model.units`",
+        ),
+        ({"vary": ["seed=1,2"]}, r"`seed` cannot be varied; use --seeds N"),
         ({"vary": ["name=a,b"]}, r"`name` cannot be varied"),
-        ({"vary": ["metric=exact_match,bleu"]}, r"`training.metric` cannot be .*; --set says by"),
+        ({"vary": ["metric=exact_match,bleu"]}, r"`training.metric` cannot be .*; use --set"),
         ({"also": ["units=8", "metric=bleu"]}, r"`training.metric` cannot be varied"),
-        ({"also": ["name=x,units=8", "name=x,units=10"]}, r"in what they are called.*: `x` twice"),
+        (
+            {"also": ["name=x,units=8", "name=x,units=10"]},
+            r"must have different labels.*: `x` twice",
+        ),
         ({"vary": ["attention=luong"], "also": ["name=luong,units=8"]}, r"Received: `luong` twice"),
         ({"vary": ["units=8"], "overrides": ["epohcs=3"]}, r"Unknown key `epohcs`"),
         (
             {"vary": ["placement=before"], "overrides": ["input_feeding=true"]},
-            r"No combination is a model: before: .*feeds the attentional vector",
+            r"no combination can be trained; before: .*feeds the attentional vector",
         ),
     ],
 )
-def test_what_cannot_be_compared_is_refused_at_once(options, message):
+def test_invalid_comparisons_are_rejected(options, message):
     with pytest.raises(InputError, match=message):
         expand_grid("copy", **options)
 
 
-def test_an_unknown_recipe():
+def test_an_unknown_recipe_is_rejected():
     with pytest.raises(InputError, match="There is no recipe 'copi'; the nearest is 'copy'"):
         expand_grid("copi", vary=["units=8"])

@@ -13,7 +13,7 @@ from keras_attention.training.recipe.sections import DataConfig
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The working folder, with a folder of two languages in it."""
+    """Return a data folder with files in several languages, inside the working folder."""
     monkeypatch.chdir(tmp_path)
     files = {
         "kor_train.tsv": "가\tk a\n",
@@ -36,12 +36,12 @@ def tsv(**settings):
     return DataConfig(format="tsv", **{"folder": "words", "held_out": 0, **settings})
 
 
-def test_paths_start_at_the_folder_and_braces_hold_the_language(folder):
+def test_paths_start_at_the_folder_and_braces_are_replaced_by_the_language(folder):
     config = tsv(language="kor", path="{language}_train.tsv", validation_path="{language}_dev.tsv")
     assert split_pairs(config, seed=1) == ([("가", "k a")], [("나", "n a")])
 
 
-def test_two_languages(folder):
+def test_a_path_can_have_two_languages(folder):
     config = DataConfig(
         format="parallel",
         folder="words",
@@ -54,7 +54,7 @@ def test_two_languages(folder):
     assert split_pairs(config, seed=1)[0] == [("eins", "one")]
 
 
-def test_an_absolute_path_needs_no_folder(folder, tmp_path):
+def test_an_absolute_path_ignores_the_folder(folder, tmp_path):
     other = tmp_path / "other.tsv"
     other.write_text("x\ty\n")
     assert split_pairs(tsv(folder="missing", path=str(other)), seed=1)[0] == [("x", "y")]
@@ -65,12 +65,12 @@ def test_without_a_folder_paths_start_at_the_working_folder(folder):
     assert split_pairs(config, seed=1)[0] == [("zwei", "z")]
 
 
-def test_empty_keys_name_no_file():
+def test_an_empty_setting_has_no_file():
     assert [find_file(DataConfig(folder="missing"), key) for key in PATH_KEYS] == [""] * 5
 
 
 @pytest.mark.parametrize("name", ["{x}.tsv", "a}{b", "{language}", "{{", "plain"])
-def test_literal_names_the_very_file(name):
+def test_braces_of_a_literal_path_are_kept(name):
     assert find_file(DataConfig(path=literal(name)), "path") == name
 
 
@@ -79,24 +79,24 @@ def test_literal_names_the_very_file(name):
     [
         (
             {"path": "{language}_train.tsv", "language": "xxx"},
-            "xxx_train.tsv: expected this file for data.language='xxx', but the folder has files "
-            "for: fre, kor.",
+            "xxx_train.tsv: expected this file for data.language='xxx'. Received: a folder with "
+            "files for: fre, kor.",
         ),
         (
             {"path": "train.{target_language}", "target_language": "fr"},
-            "for data.target_language='fr', but the folder has files for: de, en.",
+            "for data.target_language='fr'. Received: a folder with files for: de, en.",
         ),
         (
             {"path": "{language}/{language}.txt", "language": "fr"},
-            "for data.language='fr', but the folder has files for: de.",
+            "for data.language='fr'. Received: a folder with files for: de.",
         ),
         (
             {"path": "[{language}].tsv", "language": "fr"},
-            "has files of that form for no language.",
+            "Received: a folder with no such file for any language.",
         ),
         (
             {"path": "{language}_train.tsv"},
-            "`data.language` must be a language code, because data.path holds {language}. "
+            "`data.language` must be a language code, because data.path has {language}. "
             "Received: data.language=''.",
         ),
         (
@@ -105,22 +105,22 @@ def test_literal_names_the_very_file(name):
         ),
         (
             {"path": "{lang}_train.tsv", "language": "kor"},
-            "`data.path` may hold {language} and {target_language}; other braces are written "
-            "twice. Received: data.path='{lang}_train.tsv'.",
+            "`data.path` may have {language} and {target_language}; write other braces twice. "
+            "Received: data.path='{lang}_train.tsv'.",
         ),
-        ({"path": "{language_train.tsv", "language": "kor"}, "other braces are written twice"),
-        ({"path": "a}.tsv"}, "other braces are written twice"),
+        ({"path": "{language_train.tsv", "language": "kor"}, "write other braces twice"),
+        ({"path": "a}.tsv"}, "write other braces twice"),
         ({"path": "kor_test.tsv"}, "kor_test.tsv: expected a file that can be read."),
     ],
 )
-def test_paths_that_name_no_file(folder, settings, message):
+def test_an_invalid_path_is_an_error(folder, settings, message):
     with pytest.raises(InputError) as error:
         split_pairs(tsv(**settings), seed=1)
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize("missing", ["nowhere", "words/kor_train.tsv"])
-def test_a_missing_folder_says_how_to_get_the_data(folder, missing):
+def test_the_error_about_a_missing_folder_has_the_command_to_download_data(folder, missing):
     with pytest.raises(InputError) as error:
         split_pairs(tsv(folder=missing, path="a.tsv"), seed=1)
     message = str(error.value)
@@ -129,9 +129,9 @@ def test_a_missing_folder_says_how_to_get_the_data(folder, missing):
     assert all(name in message for name in DATASETS)
 
 
-def test_a_folder_named_after_a_data_set_gets_the_whole_command():
+def test_the_command_has_the_data_set_that_the_folder_is_named_after():
     config = tsv(folder="data/g2p", path="a.tsv")
-    with pytest.raises(InputError, match="`keras-attention data g2p data/g2p --fetch` gets it"):
+    with pytest.raises(InputError, match="with `keras-attention data g2p data/g2p --fetch`. Rec"):
         split_pairs(config, seed=1)
 
 
@@ -144,7 +144,9 @@ def test_a_folder_named_after_a_data_set_gets_the_whole_command():
         {"folder": "", "path": "words/kor.tsv"},
     ],
 )
-def test_absolute_means_the_same_from_any_working_folder(settings, inside, tmp_path, monkeypatch):
+def test_absolute_paths_do_not_depend_on_the_working_folder(
+    settings, inside, tmp_path, monkeypatch
+):
     words = tmp_path / inside / "words"
     words.mkdir(parents=True)
     (words / "kor.tsv").write_text("가\tk a\n", encoding="utf-8")
@@ -158,13 +160,13 @@ def test_absolute_means_the_same_from_any_working_folder(settings, inside, tmp_p
 
 
 def test_without_folder_and_braces_each_path_is_made_absolute():
-    """As runs of earlier versions were saved, which must resume."""
+    """Earlier versions saved runs in this form, and they must resume."""
     config = absolute(DataConfig(format="tsv", path="a.tsv"))
     assert (config.folder, config.path) == ("", os.path.abspath("a.tsv"))
     assert absolute(DataConfig()) == DataConfig()
 
 
-PUBLIC = {  # recipe: its data set's folder, and how many pairs there are
+PUBLIC = {  # recipe: data set, training pairs, held-out pairs
     "multi30k-en-de": ("multi30k", 29000, 1014),
     "multi30k-en-fr": ("multi30k", 29000, 1014),
     "g2p": ("g2p", 3600, 450),
@@ -172,7 +174,7 @@ PUBLIC = {  # recipe: its data set's folder, and how many pairs there are
 }
 
 
-def test_every_recipe_of_a_data_set_reads_that_one():
+def test_the_recipes_of_a_data_set_read_its_folder():
     recipes = {recipe: name for name, known in DATASETS.items() for recipe in known.recipes}
     assert recipes == {recipe: name for recipe, (name, *_) in PUBLIC.items()}
     for recipe, name in recipes.items():
@@ -188,7 +190,7 @@ def test_recipes_read_the_public_data(recipe):
 
 
 @needs_shared
-def test_multi30k_in_another_direction_and_as_tokens():
+def test_multi30k_can_be_read_in_another_direction_and_as_tokens():
     paths = ["path=tok/val.lc.norm.tok.{language}", "validation_path="]
     paths += ["target_path=tok/val.lc.norm.tok.{target_language}", "validation_target_path="]
     languages = ["language=de", "target_language=en", "held_out=14"]
@@ -202,6 +204,6 @@ def test_multi30k_in_another_direction_and_as_tokens():
 
 @needs_shared
 @pytest.mark.parametrize("language", ["kor", "vie"])
-def test_g2p_in_another_language(language):
+def test_g2p_can_be_read_in_another_language(language):
     overrides = [f"folder={SHARED / 'g2p'}", f"language={language}"]
     assert len(split_pairs(load_recipe("g2p", overrides).data, seed=1)[0]) == 3600

@@ -20,12 +20,12 @@ G2P, MULTI30K, TATOEBA = (DATASETS[name] for name in ("g2p", "multi30k", "tatoeb
 
 
 def text_of(file):
-    """A small stand-in for a file of a data set."""
+    """Return a short text in the format of a data set's file."""
     return "".join(f"{n}\tx {n}\n" if file.pairs else f"line {n}\n" for n in range(3))
 
 
 def packed(file, content):
-    """As the site offers it."""
+    """Return the bytes that the site offers for a file with this content."""
     if file.url.endswith(".gz"):
         return gzip.compress(content, mtime=0)
     if not file.member:
@@ -38,7 +38,7 @@ def packed(file, content):
 
 @pytest.fixture
 def mirror(tmp_path):
-    """An opener that reads a folder's files, by `file://`, in the place of the sites."""
+    """Return an opener that reads a local folder instead of the sites."""
     root = tmp_path / "mirror"
     for dataset in DATASETS.values():
         for file in dataset.files(dataset.languages):
@@ -60,7 +60,7 @@ def fill(folder, files):
         path.write_text(text_of(file), encoding="utf-8")
 
 
-def test_no_url_and_no_path_comes_twice():
+def test_urls_and_paths_are_unique():
     files = [file for data in DATASETS.values() for file in data.files(data.languages)]
     assert len({file.url for file in files}) == len(files)
     assert len({file.path for file in files}) == len(files)
@@ -68,25 +68,25 @@ def test_no_url_and_no_path_comes_twice():
     assert len(MULTI30K.files(["en", "de", "fr"])) == 18
 
 
-def test_unknown_names_give_the_nearest_and_all():
+def test_an_unknown_name_is_an_error_that_suggests_the_nearest_and_lists_all():
     with pytest.raises(InputError, match="'multi30'; the nearest is 'multi30k'. .*one of: "):
         find_dataset("multi30")
-    with pytest.raises(InputError, match="no data set 'wmt14'. A data set is one of: multi30k, "):
+    with pytest.raises(InputError, match="no data set 'wmt14'. Expected one of: multi30k, g2p, "):
         find_dataset("wmt14")
-    with pytest.raises(InputError, match="g2p: the languages are ady, .* Received: 'xxx'"):
+    with pytest.raises(InputError, match="g2p: expected one of the languages ady, .*: 'xxx'"):
         G2P.files(["kor", "xxx"])
 
 
-def test_a_whole_folder(tmp_path):
+def test_a_complete_folder_is_reported_with_a_warning_about_other_versions(tmp_path):
     fill(tmp_path, G2P.files(["kor", "fre"]))
     report = check_folder(G2P, tmp_path)
     assert report.languages == ["fre", "kor"]
     assert (len(report.lines), report.missing) == (6, [])
     assert [sentence.endswith("has 450.") for sentence in report.warnings] == [False, True]
-    assert "3 lines, where the version of published results has 3600." in report.warnings[0]
+    assert "3 lines, but the version of published results has 3600." in report.warnings[0]
 
 
-def test_missing_files_are_those_of_the_languages_that_are_there(tmp_path):
+def test_files_of_present_languages_can_be_missing(tmp_path):
     fill(tmp_path, MULTI30K.files(["en", "de"])[1:])
     assert [file.path for file in check_folder(MULTI30K, tmp_path).missing] == ["train.en"]
     assert len(check_folder(MULTI30K, tmp_path, ["en", "fr"]).missing) == 7
@@ -98,13 +98,13 @@ def test_missing_files_are_those_of_the_languages_that_are_there(tmp_path):
     [
         (G2P, "kor_test.tsv", b"a\ta\nb\n", "line 2: expected source, tab, target. Received: one"),
         (G2P, "kor_dev.tsv", b"a\t \n", "line 1: expected source.* Received: an empty target."),
-        (G2P, "kor_dev.tsv", b"", "expected at least one line, the file is empty."),
+        (G2P, "kor_dev.tsv", b"", "expected at least one line. Received: an empty file."),
         (G2P, "kor_train.tsv", b"\xff\ta\n", "line 1: expected UTF-8"),
         (MULTI30K, "val.de", b"a\n\nb\n", "line 2: expected text"),
         (MULTI30K, "tok/val.lc.norm.tok.de", b"a\n", "val.en with 3, .*val.lc.norm.tok.de with 1"),
     ],
 )
-def test_unusable_files_are_named(dataset, name, content, message, tmp_path):
+def test_an_unusable_file_is_an_error_that_names_it(dataset, name, content, message, tmp_path):
     languages = ["kor"] if dataset is G2P else ["en", "de"]
     fill(tmp_path, dataset.files(languages))
     (tmp_path / name).write_bytes(content)
@@ -113,7 +113,7 @@ def test_unusable_files_are_named(dataset, name, content, message, tmp_path):
     assert str(tmp_path / name) in str(error.value)
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_a_file_instead_of_a_folder_is_an_error(tmp_path):
     (tmp_path / "g2p").write_text("")
     with pytest.raises(InputError, match="g2p: expected a folder"):
         check_folder(G2P, tmp_path / "g2p")
@@ -132,10 +132,10 @@ def test_fetching_completes_a_folder(name, mirror, tmp_path):
     assert len(found) == len(report.lines)
 
 
-def test_what_exists_is_never_overwritten(mirror, tmp_path):
+def test_an_existing_file_is_never_overwritten(mirror, tmp_path):
     file = G2P.files(["kor"])[0]
     (tmp_path / file.path).write_text("mine")
-    with pytest.raises(InputError, match="expected no file here, because none is overwritten"):
+    with pytest.raises(InputError, match="expected no file here, because existing files are ne"):
         fetch_file(file, tmp_path, opener=mirror)
     assert (tmp_path / file.path).read_text() == "mine"
 
@@ -150,7 +150,7 @@ SENTENCES = TATOEBA.files(["kor"])[0]
     [
         (TRAIN, b"<html>", "expected a gzip file. Received: "),
         (TRAIN, gzip.compress(b"a\n" * 999, mtime=0)[:-9], "expected a gzip file. Received: "),
-        (TRAIN, gzip.compress(b"", mtime=0), "the file is empty"),
+        (TRAIN, gzip.compress(b"", mtime=0), "Received: an empty file"),
         (TEST, b"word without its phones\n", "line 1: expected source, tab, target"),
         (TEST, b"\xff\t\xff\n", "line 1: expected UTF-8"),
         (SENTENCES, b"<html>", "expected a zip archive with kor.txt. Received: "),
@@ -161,7 +161,7 @@ SENTENCES = TATOEBA.files(["kor"])[0]
         ),
     ],
 )
-def test_what_is_not_the_file_is_not_kept(file, content, message, mirror, tmp_path):
+def test_an_unexpected_download_is_not_stored(file, content, message, mirror, tmp_path):
     mirror.path(file).write_bytes(content)
     folder = tmp_path / "new"
     with pytest.raises(InputError, match=message) as error:
@@ -171,7 +171,7 @@ def test_what_is_not_the_file_is_not_kept(file, content, message, mirror, tmp_pa
 
 
 def changed(content, *changes):
-    """The archive with other bytes at each mark of a header, counted from the mark."""
+    """Return an archive with bytes replaced, each change at an offset from a mark."""
     content = bytearray(content)
     for mark, offset, value in changes:
         place = content.index(mark) + offset
@@ -193,7 +193,7 @@ LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
         (changed(ARCHIVE, (b"a\tb\n", 0, b"c")), "Bad CRC-32"),
     ],
 )
-def test_an_archive_that_cannot_be_unpacked_is_one_sentence(content, message, mirror, tmp_path):
+def test_an_archive_that_cannot_be_unpacked_is_an_error(content, message, mirror, tmp_path):
     mirror.path(SENTENCES).write_bytes(content)
     with pytest.raises(InputError, match=rf"zip archive with kor\.txt\. Received: .*{message}"):
         fetch_file(SENTENCES, tmp_path / "new", opener=mirror)
@@ -216,7 +216,7 @@ def zipped(content):
     ],
     ids=["archive", "gzip", "plain"],
 )
-def test_a_file_far_over_its_size_is_given_up(file, content, verb, mirror, tmp_path, monkeypatch):
+def test_a_file_over_the_size_limit_is_an_error(file, content, verb, mirror, tmp_path, monkeypatch):
     monkeypatch.setattr(fetching, "_LINE", 0)
     monkeypatch.setattr(fetching, "_REST", 1 << 11)
     mirror.path(file).write_bytes(content)
@@ -226,15 +226,15 @@ def test_a_file_far_over_its_size_is_given_up(file, content, verb, mirror, tmp_p
 
 
 @pytest.mark.parametrize("length", ["many", "-4", "", "4.0", "²"])
-def test_a_content_length_that_is_no_number(length, tmp_path):
+def test_a_content_length_that_is_not_a_number_is_an_error(length, tmp_path):
     response = Broken(b"a\tb\n")
     response.headers = {"Content-Length": length}
-    with pytest.raises(InputError, match="expected a number of bytes as Content-Length"):
+    with pytest.raises(InputError, match="expected a number of bytes in Content-Length"):
         fetch_file(TEST, tmp_path / "new", opener=lambda url: response)
 
 
 class Broken(io.BytesIO):
-    """A response of which less comes than was promised."""
+    """A response that is shorter than its Content-Length."""
 
     headers = {"Content-Length": "100"}
 
@@ -259,7 +259,7 @@ def failing(error):
         (lambda url: Broken(b"a\tb\n"), "ended early; expected 100 bytes. Received: 4."),
     ],
 )
-def test_a_network_that_does_not_answer(opener, message, tmp_path):
+def test_a_network_problem_is_an_error_in_one_line(opener, message, tmp_path):
     with pytest.raises(InputError, match=message) as error:
         fetch_file(TEST, tmp_path / "new", opener=opener)
     assert str(error.value).startswith(TEST.url)
@@ -267,7 +267,7 @@ def test_a_network_that_does_not_answer(opener, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_requests_have_a_limit_and_a_name(monkeypatch):
+def test_requests_have_a_timeout_and_a_user_agent(monkeypatch):
     requests = []
     monkeypatch.setattr(
         fetching, "urlopen", lambda *request, **options: requests.append((*request, options))
@@ -280,6 +280,6 @@ def test_requests_have_a_limit_and_a_name(monkeypatch):
 
 @needs_shared
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_published_versions_are_whole(name):
+def test_the_published_versions_are_complete(name):
     report = check_folder(DATASETS[name], SHARED / name)
     assert (report.missing, report.warnings) == ([], [])

@@ -23,7 +23,7 @@ def write(tmp_path):
     return write
 
 
-def test_tsv_takes_the_first_two_columns_as_they_stand(write):
+def test_tsv_reads_the_first_two_columns_unchanged(write):
     path = write("one\t하나\tby a, CC-BY\r\n two \te\u0301 \n")
     assert read_tsv(path) == [("one", "하나"), (" two ", "e\u0301 ")]
 
@@ -32,13 +32,13 @@ def test_tsv_takes_the_first_two_columns_as_they_stand(write):
     ("text", "line", "problem"),
     [
         ("a\tb\nc d\n", 2, "expected source, tab, target. Received: one column."),
-        ("a\tb\n\nc\td\n", 2, "expected text, the line is empty."),
-        ("a\tb\n \t\n", 2, "expected text, the line is empty."),
+        ("a\tb\n\nc\td\n", 2, "expected text. Received: an empty line."),
+        ("a\tb\n \t\n", 2, "expected text. Received: an empty line."),
         ("\tb\n", 1, "expected source, tab, target. Received: an empty source."),
         ("a\tb\nc\t\u3000\tx\n", 2, "expected source, tab, target. Received: an empty target."),
     ],
 )
-def test_bad_tsv_line(write, text, line, problem):
+def test_an_invalid_tsv_line_is_an_error(write, text, line, problem):
     path = write(text)
     with pytest.raises(InputError) as error:
         read_tsv(path)
@@ -48,8 +48,8 @@ def test_bad_tsv_line(write, text, line, problem):
 @pytest.mark.parametrize(
     "read", [read_tsv, read_dates_file, lambda path: read_parallel(path, path)]
 )
-def test_unusable_files(read, write, tmp_path):
-    with pytest.raises(InputError, match="the file is empty"):
+def test_an_unusable_file_is_an_error(read, write, tmp_path):
+    with pytest.raises(InputError, match="Received: an empty file"):
         read(write("", "empty.txt"))
     with pytest.raises(InputError, match="missing.txt"):
         read(tmp_path / "missing.txt")
@@ -60,7 +60,7 @@ def test_unusable_files(read, write, tmp_path):
         read(write(b"\xff\tb\n", "bytes.txt"))
 
 
-def test_dates_file_drops_the_padding(write):
+def test_the_padding_of_a_dates_file_is_removed(write):
     path = write("september 27, 1994           _1994-09-27\n2/10/93_1993-02-10\n")
     assert read_dates_file(path) == [
         ("september 27, 1994", "1994-09-27"),
@@ -72,7 +72,7 @@ def test_dates_file_drops_the_padding(write):
     "line",
     ["2/10/93 1993-02-10", "   _1993-02-10", "2/10/93 _1993-02-30", "2/10/93 _19930210", "2/1/93_"],
 )
-def test_bad_dates_line(write, line):
+def test_an_invalid_line_of_a_dates_file_is_an_error(write, line):
     path = write(f"2/10/93   _1993-02-10\n{line}\n")
     with pytest.raises(InputError) as error:
         read_dates_file(path)
@@ -81,24 +81,24 @@ def test_bad_dates_line(write, line):
     )
 
 
-def test_parallel_files(write):
+def test_lines_of_parallel_files_are_pairs(write):
     pairs = read_parallel(write("a\nb b\n", "x.en"), write("c\nd\td", "x.de"))
     assert pairs == [("a", "c"), ("b b", "d\td")]
 
 
-def test_parallel_files_of_different_length(write):
+def test_parallel_files_of_different_length_are_an_error(write):
     short, long = write("a\nb\n", "x.en"), write("c\nd\ne\n", "x.de")
     with pytest.raises(InputError, match="same number of lines.*x.en with 2, .*x.de with 3"):
         read_parallel(short, long)
 
 
 @pytest.mark.parametrize("blank", ["", " \t", "\u00a0", "\u200b\ufeff", "\x1c"])
-def test_empty_line_in_a_parallel_file(write, blank):
-    with pytest.raises(InputError, match=r"x.de, line 2: expected text, the line is empty."):
+def test_an_empty_line_in_a_parallel_file_is_an_error(write, blank):
+    with pytest.raises(InputError, match=r"x.de, line 2: expected text. Received: an empty line."):
         read_parallel(write("a\nb\nc\n", "x.en"), write(f"c\n{blank}\ne\n", "x.de"))
 
 
-def test_read_pairs_follows_the_format(write):
+def test_read_pairs_reads_every_format(write):
     tsv, source, target = write("a\tb\n"), write("a\n", "s"), write("b\n", "t")
     assert read_pairs(DataConfig(format="tsv", path=tsv)) == [("a", "b")]
     parallel = DataConfig(format="parallel", path=source, target_path=target)
@@ -113,16 +113,16 @@ def test_read_pairs_follows_the_format(write):
     [
         (DataConfig(format="tsv"), "`data.path` must name a file for data.format='tsv'."),
         (DataConfig(format="parallel", path="x"), "`data.target_path` must name a file"),
-        (DataConfig(format="tsv", path="x", target_path="y"), "and for no other"),
-        (DataConfig(validation_target_path="y"), "needs `data.validation_path`"),
+        (DataConfig(format="tsv", path="x", target_path="y"), "must be empty for other formats"),
+        (DataConfig(validation_target_path="y"), "requires data.validation_path"),
     ],
 )
-def test_paths_that_do_not_fit_the_format(config, message):
+def test_paths_that_do_not_fit_the_format_are_an_error(config, message):
     with pytest.raises(InputError, match=message):
         split_pairs(config, seed=1)
 
 
-def test_held_out_pairs_are_taken_by_the_seed():
+def test_held_out_pairs_are_chosen_by_the_seed():
     config = DataConfig(size=100, held_out=10)
     train, held_out = split_pairs(config, seed=3)
     assert (len(train), len(held_out)) == (90, 10)
@@ -136,13 +136,13 @@ def test_the_split_of_a_file_depends_on_the_seed(write):
     assert split_pairs(config, seed=1)[1] != split_pairs(config, seed=2)[1]
 
 
-def test_a_validation_file_leaves_the_training_file_whole(write):
+def test_all_pairs_are_trained_on_if_there_is_a_validation_file(write):
     train, held_out = write("a\tb\nc\td\n"), write("e\tf\n", "dev.tsv")
     config = DataConfig(format="tsv", path=train, validation_path=held_out)
     assert split_pairs(config, seed=1) == ([("a", "b"), ("c", "d")], [("e", "f")])
 
 
-def test_parallel_validation_files(write):
+def test_validation_files_can_be_parallel(write):
     config = DataConfig(
         format="parallel",
         path=write("a\n", "a"),
@@ -153,14 +153,14 @@ def test_parallel_validation_files(write):
     assert split_pairs(config, seed=1) == ([("a", "b")], [("c", "d")])
 
 
-def test_holding_out_everything_is_refused(write):
+def test_holding_out_all_pairs_is_an_error(write):
     config = DataConfig(format="tsv", path=write("a\tb\nc\td\n"), held_out=2)
     with pytest.raises(InputError, match="`data.held_out` must be below the number of pairs, 2."):
         split_pairs(config, seed=1)
 
 
 @needs_shared
-def test_real_files_are_read():
+def test_public_files_are_read():
     assert len(read_dates_file(SHARED / "dates/date.txt")) == 50000
     assert len(read_tsv(SHARED / "tatoeba/eng-kor.tsv")) == 3318
     assert len(read_tsv(SHARED / "g2p/kor_train.tsv")) == 3600

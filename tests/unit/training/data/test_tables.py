@@ -1,4 +1,4 @@
-"""Tables: columns, headers, quotes, and notes about tables that seem to be read wrongly."""
+"""Tables: columns, headers, quotes, and notes about signs of a wrong layout."""
 
 import csv
 import gzip
@@ -52,7 +52,7 @@ def problem(read, text, **settings):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_whatever_the_csv_module_writes_is_read_back(delimiter, read):
+def test_files_of_the_csv_module_are_read_back(delimiter, read):
     rng = random.Random(1)
     fields = ["a", '"', '""', 'say "hi"', "a,b", "a;b", "a\tb", "한 국", "'", "|", " x "]
     pairs = [tuple("x" + "".join(rng.choices(fields, k=2)) for _ in "st") for _ in range(99)]
@@ -61,10 +61,10 @@ def test_whatever_the_csv_module_writes_is_read_back(delimiter, read):
     assert read(text.getvalue(), format="csv", delimiter=delimiter) == (pairs, [])
 
 
-def test_line_feeds_inside_fields_are_spaces_and_counted(read):
+def test_line_feeds_inside_fields_are_read_as_spaces_and_counted(read):
     pairs, notes = read('"two\r\nlines","a\n\nb"\r\none,"c\n"\r\n', format="csv")
     assert pairs == [("two lines", "a b"), ("one", "c")]
-    assert notes == [": 3 fields hold line feeds, read as spaces."]
+    assert notes == [": 3 fields have line feeds, read as spaces."]
 
 
 @pytest.mark.parametrize(
@@ -72,33 +72,33 @@ def test_line_feeds_inside_fields_are_spaces_and_counted(read):
     [
         (
             'a,b\n"c\nd",e\n"f\ng,h\n',
-            ", line 4: expected a row of CSV, .*: unexpected end of data.",
+            ", line 4: expected a row of CSV .*: unexpected end of data.",
         ),
         (
             'a,b\n"c"d,e\n',
-            r", line 2: expected a row of CSV, .* Received: ',' expected after '\"'.",
+            r", line 2: expected a row of CSV .* Received: ',' expected after '\"'.",
         ),
         ('a,b\n"c\nd",\n', ", line 2: expected source, comma, target. Received: an empty target."),
         ("a,b\nc\n", ", line 2: expected source, comma, target. Received: one column."),
         ("a;b\n", r", line 1: .*one column. It has semicolons; set .* data.delimiter=';'."),
         ("a\tb\n", r", line 1: .*one column. It has tabs; set data.format='tsv'"),
-        ("a,b\n\nc,d\n", ", line 2: expected text, the line is empty."),
+        ("a,b\n\nc,d\n", ", line 2: expected text. Received: an empty line."),
         ("", ": expected pairs. Received: an empty file."),
         ("a,b\n" + "c" * 140_000 + ",d\n", r", line 2: .*field larger than field limit"),
     ],
 )
-def test_malformed_csv_is_named_with_the_line_where_its_row_begins(text, message, read):
+def test_the_error_about_malformed_csv_has_the_line_where_the_row_starts(text, message, read):
     assert re.match(message, problem(read, text, format="csv"))
 
 
-def test_a_nul_is_a_character_or_refused(read):
-    try:  # Python 3.10 refuses it
+def test_a_nul_is_a_character_or_an_error(read):
+    try:  # Python 3.10 raises an error
         assert read("a,b\0c\n", format="csv")[0] == [("a", "b\0c")]
     except InputError as error:
         assert "NUL" in str(error)
 
 
-def test_columns_are_chosen_by_number(read):
+def test_columns_can_be_chosen_by_number(read):
     text = "1\tone\t9\teins\n2\ttwo\t8\tzwei\n"
     assert read(text, source_column="2", target_column="4") == (
         [("one", "eins"), ("two", "zwei")],
@@ -111,7 +111,7 @@ def test_columns_are_chosen_by_number(read):
     )
 
 
-def test_columns_are_chosen_by_name_wherever_they_are(write):
+def test_columns_can_be_chosen_by_name_in_each_file(write):
     train, held_out = write("id,en,de\n1,a,b\n"), write("de,en\nd,c\n", "dev.csv")
     config = DataConfig(
         format="csv",
@@ -129,19 +129,19 @@ def test_a_header_is_skipped_and_counted(read):
         [("a", "b")],
         [": 1 line skipped, the header; 1 pairs"],
     )
-    assert problem(read, "a\tb\n", header=True) == ": expected pairs. Received: the header alone."
+    assert problem(read, "a\tb\n", header=True) == ": expected pairs. Received: only a header."
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"source_column": "no"}, r", line 1: expected one column with the name 'no', as data.sou"),
-        ({"source_column": "x"}, r", line 1: expected one column with the name 'x'"),
-        ({"target_column": "en"}, "must be two columns. Received: column 1 for both."),
-        ({"source_column": "2"}, "must be two columns. Received: column 2 for both."),
+        ({"source_column": "no"}, r", line 1: expected exactly one column named 'no' .data.source"),
+        ({"source_column": "x"}, r", line 1: expected exactly one column named 'x'"),
+        ({"target_column": "en"}, "must be different columns. Received: column 1 for both."),
+        ({"source_column": "2"}, "must be different columns. Received: column 2 for both."),
     ],
 )
-def test_columns_that_cannot_be_found(settings, message, write):
+def test_ambiguous_or_missing_columns_are_an_error(settings, message, write):
     config = DataConfig(format="tsv", path=write("en\tx\tx\na\tb\tc\n"), header=True, **settings)
     with pytest.raises(InputError, match=message):
         read_pairs(config)
@@ -150,8 +150,9 @@ def test_columns_that_cannot_be_found(settings, message, write):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"source_column": "en"}, "a number from 1, or a name where data.header=true. Received: "),
-        ({"target_column": "0", "header": True}, "must be a number from 1"),
+        ({"source_column": "en"}, "a column name with data.header=true. Received: "),
+        ({"target_column": "0", "header": True}, "must be a number of at least 1"),
+        ({"source_column": "9" * 5000}, "below 1,000,000,000, or .* Received: .*'9{40}', data"),
         ({"delimiter": ";"}, r"`data\.delimiter` requires data\.format='csv'"),
         ({"format": "csv", "delimiter": ""}, "must be one character"),
         ({"format": "csv", "delimiter": '"'}, "must be one character"),
@@ -159,12 +160,12 @@ def test_columns_that_cannot_be_found(settings, message, write):
         ({"format": "dates", "source_column": "1"}, r"requires data\.format='tsv' or 'csv'"),
     ],
 )
-def test_settings_that_do_not_fit(settings, message):
+def test_invalid_settings_of_columns_are_an_error(settings, message):
     with pytest.raises(InputError, match=message):
         DataConfig(**{"format": "tsv", **settings})
 
 
-def test_a_column_may_be_written_as_a_number(tmp_path):
+def test_a_column_can_be_written_as_an_integer(tmp_path):
     path = tmp_path / "r.toml"
     path.write_text('[data]\nformat = "tsv"\nsource_column = 2\ntarget_column = "4"\n')
     config = load_recipe(path).data
@@ -187,7 +188,7 @@ def test_a_column_may_be_written_as_a_number(tmp_path):
         "a\tb\t\nc\td\t \n",
     ],
 )
-def test_ordinary_text_is_read_without_a_word(text, read):
+def test_ordinary_tables_have_no_notes(text, read):
     pairs, notes = read(text)
     assert len(pairs) == text.count("\n") and not notes
 
@@ -208,7 +209,7 @@ def test_ordinary_text_is_read_without_a_word(text, read):
         ),
     ],
 )
-def test_what_looks_wrong_is_said(text, note, read):
+def test_signs_of_a_wrong_layout_are_noted(text, note, read):
     notes = read(text)[1]
     assert any(re.match(note, printed) for printed in notes), notes
 
@@ -216,67 +217,68 @@ def test_what_looks_wrong_is_said(text, note, read):
 @pytest.mark.parametrize(
     ("text", "note", "settings"),
     [
-        ("1,5;one\n2,5;two\n", ": every row has as many semicolons, 1; set data.delimiter=';'", {}),
-        ('a, "b, c"\nd,e\n', ": 1 of 2 rows have a space before a quote, which therefore", {}),
-        ("# a comment, here\na,b\n", ", line 1: begins with '#' and is read as a pair", {}),
+        ("1,5;one\n2,5;two\n", r": every row has the same number of semicolons \(1\); set", {}),
+        ('a, "b, c"\nd,e\n', ": 1 of 2 rows have a space before a quote, so the quote", {}),
+        ("# a comment, here\na,b\n", ", line 1: starts with '#' and is read as a pair", {}),
         (
             "s,t\na,b\nyes, no,oui\n",
-            ": 1 of 2 rows have more fields than the header, first line 3; a comma inside",
+            ": 1 of 2 rows have more fields than the header, the first on line 3; a comma inside",
             {"header": True, "source_column": "s", "target_column": "t"},
         ),
     ],
 )
-def test_what_looks_wrong_in_csv_is_said(text, note, settings, read):
+def test_signs_of_a_wrong_csv_layout_are_noted(text, note, settings, read):
     notes = read(text, format="csv", **settings)[1]
     assert any(re.match(note, printed) for printed in notes), notes
     assert not read("a; b,c\nd,e;\nf,g\n", format="csv")[1]
 
 
 @pytest.mark.parametrize("text", ["a\tb\rc\td\n", "e\tf\na\tb\r\rc\td\r\n"])
-def test_rows_with_carriage_returns_between_them_are_no_text(text, read):
+def test_rows_with_carriage_returns_between_them_are_an_error(text, read):
     line = text.count("\n")
     message = f", line {line}: expected one row. Received: 2 rows with carriage returns between"
     assert problem(read, text).startswith(message)
 
 
-def test_carriage_returns_in_text_are_counted(read, write, caplog):
+def test_lines_with_carriage_returns_are_counted(read, write, caplog):
     pairs, (note,) = read("a\rx\tb\nc\td\n")
     assert pairs == [("a\rx", "b"), ("c", "d")]
-    assert note.startswith(": lines with carriage returns inside, 1: they are read as text; if")
+    assert note.startswith(": carriage returns inside lines are read as text (lines that have the")
     source, target = write(b"a\rb\nc\n", "s"), write(b"x\ny\n", "t")
     config = DataConfig(format="parallel", path=source, target_path=target)
     assert read_pairs(config) == [("a\rb", "x"), ("c", "y")]
-    assert f"{source}: lines with carriage returns inside, 1:" in caplog.text
+    message = "carriage returns inside lines are read as text (lines that have them: 1)"
+    assert f"{source}: {message}" in caplog.text
 
 
 @pytest.mark.parametrize("header", [False, True])
-def test_the_line_that_tells_excel_the_delimiter_is_no_row(header, read):
+def test_the_line_that_tells_excel_the_delimiter_is_an_error(header, read):
     message = problem(read, "sep=;\na;b\n", format="csv", delimiter=";", header=header)
     assert message.startswith(", line 1: expected a row of CSV. Received: 'sep=;', which tells")
     assert message.endswith("remove the line, and set data.delimiter=';'.")
 
 
-def test_marks_of_direction_are_no_part_of_a_columns_name(read):
+def test_directional_marks_are_not_part_of_a_column_name(read):
     text = "\u200fs\u200f\tt\na\tb\n"
     assert read(text, header=True, source_column="s", target_column="t")[0] == [("a", "b")]
 
 
-def test_a_space_before_a_quote_is_said_of_csv(read):
+def test_a_space_before_a_quote_is_noted_for_csv(read):
     notes = read('a, "b"\nc, "d"\n', format="csv")[1]
-    assert notes[0].endswith("read as text; no space may stand before a quote that opens a field.")
+    assert notes[0].endswith("read as text; remove spaces before a quote that starts a field.")
 
 
-def test_a_quoted_field_over_lines_is_explained_where_it_breaks_a_line(read):
+def test_the_error_about_a_quoted_field_over_several_lines_explains_it(read):
     message = problem(read, 'a\tb\nc\t"two\nlines"\n')
     assert message.startswith(", line 3: expected source, tab, target. Received: one column.")
-    assert message.endswith("line feeds inside need data.format='csv', data.delimiter='\\t'.")
+    assert message.endswith("inside, set data.format='csv' and data.delimiter='\\t'.")
     assert problem(read, "a,b\n").endswith(
         "It has commas; set data.format='csv' (or --format csv)."
     )
 
 
 @pytest.mark.skipif(not CASES.exists(), reason=f"needs the shared cases at {CASES}")
-def test_spreadsheets_headers_and_identifiers_are_read_as_they_are_meant(write):
+def test_real_spreadsheets_headers_and_identifiers_are_read(write):
     def pairs(name, **settings):
         return read_pairs(DataConfig(path=str(CASES / name), **{"format": "tsv", **settings}))
 
@@ -294,7 +296,7 @@ def test_spreadsheets_headers_and_identifiers_are_read_as_they_are_meant(write):
         assert pairs(f"not-utf8-hints/{name}") == plain
 
 
-def test_packed_and_other_encodings_serve_every_file_of_a_recipe(write):
+def test_every_file_of_a_recipe_can_be_compressed_or_in_utf_16(write):
     source, target = write(gzip.compress(b"a\nb\n"), "s.gz"), write("x\ny\n".encode("utf-16"), "t")
     config = DataConfig(
         format="parallel",
@@ -306,5 +308,5 @@ def test_packed_and_other_encodings_serve_every_file_of_a_recipe(write):
     assert split_pairs(config, 1) == ([("a", "x"), ("b", "y")], [("x", "a"), ("y", "b")])
 
 
-def test_a_tab_may_be_typed(read):
+def test_a_tab_can_be_written_as_backslash_and_t(read):
     assert read('"a b"\tc\n', format="csv", delimiter=r"\t") == read('"a b"\tc\n', **QUOTED)

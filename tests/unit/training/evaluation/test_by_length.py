@@ -21,7 +21,7 @@ from keras_attention.translation.result import Hypothesis, Translation
 
 
 class Copier:
-    """Copies at most so many letters, or as many as its search may write."""
+    """A translator that copies up to a number of letters, or up to its longest output."""
 
     model = SimpleNamespace(longest=None)
 
@@ -39,7 +39,7 @@ class Copier:
         return Translation(text, tokens, (Hypothesis(text[:most], -1.0, tokens, None),))
 
 
-def test_made_tasks_are_tested_on_new_pairs_of_each_length():
+def test_generated_tasks_are_tested_on_new_pairs_of_each_length():
     translator, recipe = Copier(most=20), load_recipe("copy", ["size=3000", "longest=10"])
     scores = score_lengths(translator, recipe, [10, 20, 40])
     assert scores == {
@@ -60,7 +60,7 @@ def test_all_models_and_seeds_get_the_same_pairs():
     assert first.calls == second.calls
 
 
-def test_other_data_is_tested_on_what_was_held_out(tmp_path):
+def test_other_data_is_tested_on_held_out_pairs(tmp_path):
     words = ["ab", "abc", "abcdef", "abcdefg", "abcdefghijk"]
     for name in ("train", "dev"):
         (tmp_path / name).write_text("".join(f"{word}\t{word}\n" for word in words))
@@ -89,23 +89,23 @@ def test_other_data_is_tested_on_what_was_held_out(tmp_path):
     ],
 )
 def test_lengths_must_rise_and_be_long_enough(name, lengths, least):
-    with pytest.raises(InputError, match=rf"--lengths must be rising .*, {least} at least. Rec"):
+    with pytest.raises(InputError, match=rf"--lengths must be rising .*, at least {least}. Rec"):
         check_lengths(load_recipe(name), lengths)
 
 
-def test_lengths_that_can_be_tested():
+def test_valid_lengths_are_accepted():
     check_lengths(load_recipe("date-sentences"), [4, 10])
     check_lengths(load_recipe("dates"), [5])
     check_lengths(load_recipe("dates", ["held_out=0"]), [])
     check_lengths(load_recipe("copy", ["held_out=0"]), [5])
-    with pytest.raises(InputError, match="--lengths needs held-out pairs"):
+    with pytest.raises(InputError, match="--lengths requires held-out pairs"):
         check_lengths(load_recipe("dates", ["held_out=0"]), [5])
 
 
 TRANSFORMER = ["decoder=transformer", "attention=multi-head", "units=8", "embedding=4", "heads=2"]
 
 
-def test_a_transformer_writes_as_far_as_it_has_room(tmp_path):
+def test_a_transformer_writes_outputs_up_to_its_longest_length(tmp_path):
     words = ["ab", "abcdef", "abcdefghij"]
     (tmp_path / "dev").write_text("".join(f"{word}\t{word}\n" for word in words))
     settings = ["format=tsv", f"data.path={tmp_path}/dev", f"validation_path={tmp_path}/dev"]
@@ -125,18 +125,22 @@ def test_a_transformer_writes_as_far_as_it_has_room(tmp_path):
         ("date-sentences", [], "data.max_target_length", 31),
     ],
 )
-def test_a_transformer_needs_room_for_the_lengths(name, settings, key, least):
+def test_lengths_beyond_a_transformers_longest_output_are_rejected(name, settings, key, least):
     short = [*TRANSFORMER, "max_target_length=30", *settings]
-    message = rf"--lengths up to 20 .* needs `{key}` of at least {least}: 21 tokens .*: {key}=\d+\."
+    message = (
+        rf"--lengths up to 20 .* requires `{key}` of at least {least}: 21 tokens .*: {key}=\d+\."
+    )
     with pytest.raises(InputError, match=message):
         check_lengths(load_recipe(name, short), [10, 20])
     check_lengths(load_recipe(name, [*short, f"{key}={least}"]), [10, 20])
     check_lengths(load_recipe(name, ["max_target_length=30"]), [10, 20])
 
 
-def test_room_is_counted_in_the_tokens_of_the_target():
+def test_the_longest_output_is_counted_in_target_tokens():
     settings = [*TRANSFORMER, "source_tokenizer=word", "target_tokenizer=character"]
-    with pytest.raises(InputError, match=r"needs `data.max_target_length` of at least [6-9]\d: "):
+    with pytest.raises(
+        InputError, match=r"requires `data.max_target_length` of at least [6-9]\d: "
+    ):
         check_lengths(load_recipe("date-sentences", [*settings, "max_target_length=31"]), [12])
     settings[-1] = "target_tokenizer=subword"
     check_lengths(load_recipe("date-sentences", [*settings, "max_target_length=9"]), [12])

@@ -12,7 +12,7 @@ PAIRS = [("ccc dd e", "x y z"), ("a", "x"), ("bb b", "x y"), ("a", "y")]
 
 
 def translate(sources, translated=None):
-    """Writes an x for every word, and notes in which order it was asked."""
+    """Write an x for every word, and record the order of the texts."""
     found = []
     for source in sources:
         words = (*source.split(), "</s>")
@@ -24,7 +24,7 @@ def translate(sources, translated=None):
     return found
 
 
-def test_outcomes_stand_in_the_order_of_the_pairs_and_similar_lengths_are_decoded_together():
+def test_outcomes_keep_the_order_of_pairs_although_similar_lengths_are_batched():
     asked = []
     evaluation = evaluate(lambda sources: translate(sources, asked), PAIRS)
     outputs = ["x x x", "x", "x x", "x"]
@@ -38,7 +38,7 @@ def test_outcomes_stand_in_the_order_of_the_pairs_and_similar_lengths_are_decode
     assert evaluation.outputs == outputs
 
 
-def test_exact_match_and_what_went_wrong():
+def test_exact_match_and_wrong_outputs_are_reported():
     evaluation = evaluate(translate, PAIRS)
     assert (evaluation.pairs, evaluation.exact_match) == (4, 0.25)
     assert [source for source, _, _ in evaluation.wrong] == ["ccc dd e", "bb b", "a"]
@@ -53,7 +53,7 @@ def test_an_evaluation_without_lengths_can_be_split_too():
 
 
 @pytest.mark.parametrize("name", ["exact_match", "bleu", "per"])
-def test_scores_are_those_of_the_metric(name):
+def test_an_evaluation_scores_like_the_metric(name):
     evaluation = evaluate(translate, PAIRS)
     expected = score(name, evaluation.outputs, evaluation.targets, evaluation.sources)
     assert evaluation.score(name) == expected
@@ -72,7 +72,7 @@ def test_references_and_outputs_are_compared_in_one_form():
     assert (paired.exact_match, paired.lengths) == (0.5, (1, 1))
 
 
-def test_two_evaluations_of_the_same_pairs_compare():
+def test_two_evaluations_of_the_same_pairs_can_be_compared():
     one = evaluate(translate, PAIRS * 20)
     other = Evaluation(tuple((s, t, t) for s, t, _ in one.outcomes))
     assert one.paired_bootstrap(other, "exact_match").p_value < 0.01
@@ -80,12 +80,12 @@ def test_two_evaluations_of_the_same_pairs_compare():
         one.paired_bootstrap(one.without({"a"}), "exact_match")
 
 
-def test_nothing_to_evaluate():
+def test_an_empty_evaluation_is_rejected():
     with pytest.raises(InputError, match="at least one pair"):
         evaluate(translate, [])
 
 
-def test_a_source_that_is_refused_is_named_by_its_own_place():
+def test_an_error_names_the_position_of_the_source():
     def refuse(texts):
         raise TextError("expected less.", [len(text) for text in texts].index(9))
 

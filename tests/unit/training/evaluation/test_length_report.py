@@ -13,7 +13,7 @@ from keras_attention.training.evaluation.length_report import (
 
 
 def made(lengths, is_right=lambda n: True):
-    """An evaluation of sources with these numbers of tokens."""
+    """Return an evaluation of sources with these numbers of tokens."""
     outcomes = [
         ("s " * length + str(n), "t", "t" if is_right(length) else "u")
         for n, length in enumerate(lengths)
@@ -22,7 +22,7 @@ def made(lengths, is_right=lambda n: True):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_rows_hold_every_pair_once_in_wide_enough_buckets(seed):
+def test_every_pair_is_in_one_bucket_of_sufficient_size(seed):
     rng = np.random.default_rng(seed)
     lengths = rng.poisson(rng.integers(1, 40), rng.integers(20, 400)).tolist()
     rows = rows_by_length({"model": made(lengths)}, "exact_match")
@@ -40,12 +40,12 @@ def test_a_few_very_long_sources_do_not_widen_the_other_buckets():
     assert [row.label for row in rows] == ["1–5", "6–10", "11–15", "16–20", "21–900"]
 
 
-def test_fewer_pairs_than_a_bucket_wants_are_one_bucket():
+def test_few_pairs_form_a_single_bucket():
     rows = rows_by_length({"model": made([4, 9, 2])}, "exact_match")
     assert [(row.label, row.count) for row in rows] == [("1–9", 3)]
 
 
-def test_each_bucket_and_model_has_its_own_value():
+def test_each_bucket_and_model_has_a_value():
     lengths = [*range(1, 31)] * 4
     models = {"short": made(lengths, lambda n: n <= 10), "all": made(lengths)}
     rows = rows_by_length(models, "exact_match")
@@ -55,7 +55,7 @@ def test_each_bucket_and_model_has_its_own_value():
     assert [row.values["short"] for row in wrong] == [0, 0, 100, 100, 100, 100]
 
 
-def test_what_cannot_be_reported_is_refused():
+def test_invalid_evaluations_are_rejected():
     evaluation = made([1, 2, 3])
     with pytest.raises(ValueError, match="Received: none"):
         rows_by_length({}, "bleu")
@@ -63,7 +63,7 @@ def test_what_cannot_be_reported_is_refused():
         rows_by_length({"model": Evaluation(evaluation.outcomes)}, "bleu")
     with pytest.raises(ValueError, match="same pairs"):
         rows_by_length({"one": evaluation, "other": made([1, 2])}, "bleu")
-    with pytest.raises(InputError, match="no metric"):
+    with pytest.raises(InputError, match="one of the metrics"):
         rows_by_length({"model": evaluation}, "accuracy")
 
 
@@ -76,7 +76,7 @@ ROWS = [
 @pytest.mark.parametrize(
     ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )
-def test_picture_by_length(suffix, start, tmp_path):
+def test_the_metric_by_length_is_plotted(suffix, start, tmp_path):
     path = tmp_path / "new folder" / f"length.{suffix}"
     figure = plot_by_length(ROWS, path, ylabel="BLEU", title="Multi30k")
     axes = figure.axes[0]
@@ -89,7 +89,7 @@ def test_picture_by_length(suffix, start, tmp_path):
     assert path.read_bytes().startswith(start)
 
 
-def test_picture_of_nothing_or_of_another_format():
+def test_a_plot_requires_rows_and_a_known_format():
     with pytest.raises(ValueError, match="at least"):
         plot_by_length([], ylabel="BLEU")
     with pytest.raises(InputError, match=r"\.png, \.svg, \.pdf"):

@@ -1,4 +1,4 @@
-"""Warnings before training about references that no output can equal."""
+"""Notes before training report targets that no output can equal."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ RECIPE, CODEC = recipe(), codec()
 
 @pytest.fixture
 def report(caplog):
-    """Return the sentences about held-out pairs."""
+    """Return the notes about held-out pairs."""
 
     def report(held_out, recipe=RECIPE, codec=CODEC, training=()):
         caplog.clear()
@@ -44,7 +44,7 @@ def report(caplog):
     return report
 
 
-def test_nothing_is_said_where_all_can_be_written(report):
+def test_no_note_is_logged_if_every_target_can_be_written(report):
     assert report([*KNOWN, (" My ", "My  NAME ")]) == []
 
 
@@ -52,21 +52,21 @@ def test_unknown_tokens_are_counted_and_copying_is_suggested(report):
     held_out = [*KNOWN, ("Ann", "my name is Ann"), ("x", "my Bee Bee")]
     told = report(held_out)
     assert told == [
-        "note: 2 of 10 (20.0%) held-out targets hold a token that the target vocabulary lacks, "
-        "such as 'ann'; no output can equal them.",
-        "note: 1 of 10 (10.0%) held-out targets hold a token that the target vocabulary lacks and "
-        "their source holds, such as 'ann'; model.copying=true learns to copy it.",
+        "note: 2 of 10 (20.0%) held-out targets contain a token that is not in the target "
+        "vocabulary, such as 'ann'; no output can equal them.",
+        "note: 1 of 10 (10.0%) held-out targets contain a token that is in their source but not in "
+        "the target vocabulary, such as 'ann'; a model with model.copying=true learns to copy it.",
     ]
     copies = report(held_out, recipe({"copying": True}), codec(replace_unknown=True))
     assert copies == [
-        "note: 1 of 10 (10.0%) held-out targets hold a token that the target vocabulary and their "
-        "source lacks, such as 'bee'; no output can equal them."
+        "note: 1 of 10 (10.0%) held-out targets contain a token that is not in the target "
+        "vocabulary or their source, such as 'bee'; no output can equal them."
     ]
 
 
-def test_copying_is_suggested_for_training_targets_where_nothing_is_held_out(report):
+def test_copying_is_suggested_from_training_targets_if_none_are_held_out(report):
     pairs = [("Ann", "Ann")] * 2 + [("my", "my")] * 98
-    assert report([], training=pairs)[0].startswith("note: 2 of 100 (2.0%) training targets hold a")
+    assert report([], training=pairs)[0].startswith("note: 2 of 100 (2.0%) training targets contai")
     assert report([], training=pairs + [("my", "my")] * 200) == []
 
 
@@ -79,7 +79,7 @@ def test_copying_is_suggested_for_training_targets_where_nothing_is_held_out(rep
         recipe(short_list=50),
     ],
 )  # fmt: skip
-def test_copying_is_not_suggested_where_it_cannot_be(report, unfit):
+def test_copying_is_not_suggested_if_the_recipe_does_not_allow_it(report, unfit):
     assert len(report([("Ann", "Ann")], unfit)) == 1
 
 
@@ -91,9 +91,9 @@ def test_targets_longer_than_outputs_are_counted(report):
     ]
 
 
-def test_bleu_of_short_targets_is_noted_and_nothing_may_go_by_it(report):
+def test_bleu_of_short_targets_is_noted_and_cannot_control_training(report):
     for watching in ({"patience": 2}, {"schedule": "plateau"}):
-        with pytest.raises(InputError, match=r"cannot go by .*'bleu' here: .*='chrf' or 'exact_ma"):
+        with pytest.raises(InputError, match=r"cannot use .*'bleu' here: .*='chrf' or 'exact_ma"):
             check_metric(TrainingConfig(metric="bleu", **watching), CODEC, KNOWN)
     told = report(KNOWN, recipe(metric="bleu"))
     assert len(told) == 1 and "val_bleu is 0 for every output" in told[0]

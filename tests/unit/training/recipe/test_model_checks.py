@@ -1,4 +1,4 @@
-"""What a model reads of its section, held against the layers that are built of it."""
+"""Compare the settings that a recipe's model is said to use with the layers built from them."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 from keras_attention.attention.registry import MECHANISMS
 from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.training.assembly.build import _untrained, build_codec
+from keras_attention.training.assembly.build import _build_untrained, build_codec
 from keras_attention.training.compare.variants import expand_grid
 from keras_attention.training.recipe.mechanisms import build_attention
 from keras_attention.training.recipe.recipe import load_recipe
@@ -31,13 +31,13 @@ OTHERS = {
     "layer_norm": [True],
     "recurrent_dropout": [0.5],
 }
-"""Values that are none of `ModelConfig`'s defaults, but for one of the scores."""
+"""Values that differ from `ModelConfig`'s defaults, except for one of the scores."""
 OF_LAYERS = tuple(OTHERS)[6:]
 SMALL = {"units": 8, "embedding": 4}
 
 
 def without_names(config):
-    """A layer's config, but for what two equal layers are called."""
+    """Return a layer's config without names, in which equal layers differ."""
     if isinstance(config, dict):
         return {key: without_names(value) for key, value in config.items() if key != "name"}
     return [without_names(value) for value in config] if isinstance(config, list) else config
@@ -49,7 +49,7 @@ def mechanism(**settings):
 
 
 def others(name, settings, build):
-    """What is built with other values of a setting, where such a value is accepted."""
+    """Yield what `build` makes with each other accepted value of a setting."""
     for value in OTHERS[name]:
         if value != settings.get(name):
             try:
@@ -59,7 +59,7 @@ def others(name, settings, build):
 
 
 @pytest.mark.parametrize("attention", MECHANISMS)
-def test_a_mechanism_is_made_of_what_it_is_said_to_read(attention):
+def test_a_mechanism_depends_on_exactly_the_settings_it_declares(attention):
     for content, score in itertools.product(["paper", "bahdanau", "luong"], ["general", "concat"]):
         settings = {"attention": attention, "content": content, "score": score}
         read = ModelConfig(**settings).read_by_mechanism
@@ -77,16 +77,18 @@ def codec():
 
 @pytest.mark.parametrize("decoder", ["lstm", "gnmt", "transformer"])
 @pytest.mark.parametrize("encoder", ["bilstm", "gnmt", "transformer"])
-def test_layers_are_made_of_what_is_not_ignored(encoder, decoder, codec, monkeypatch):
+def test_layers_depend_on_exactly_the_settings_that_are_not_ignored(
+    encoder, decoder, codec, monkeypatch
+):
     monkeypatch.setattr(Seq2Seq, "build", lambda model: None)
 
     def layers(**settings):
         values = {"units": 8, "embedding": 4, "layer_norm": False, **settings}
         overrides = [f"{name}={str(value).lower()}" for name, value in values.items()]
-        model = _untrained(load_recipe("copy", overrides), codec)
+        model = _build_untrained(load_recipe("copy", overrides), codec)
         made = model.encoder, model.bridge, model.decoder
         configs = [layer and without_names(layer.get_config()) for layer in made]
-        # A cell keeps what it does not use; what comes of these two is compared instead.
+        # A cell stores these two even if it does not use them, so compare their effect instead.
         for name in ("attention_units", "placement"):
             configs[-1]["cell"]["config"].pop(name, None)
         cell = model.decoder.cell
@@ -109,8 +111,8 @@ def test_layers_are_made_of_what_is_not_ignored(encoder, decoder, codec, monkeyp
 REFUSED = {
     "decoder=gnmt attention=none": r"`model\.decoder` must be 'lstm' .*='gnmt', attention='none'\.",
     "decoder=transformer attention=none": r"must be 'lstm' without an `attention`\.",
-    "decoder=gnmt input_feeding=true": r"`model\.input_feeding` does not fit decoder='gnmt', ",
-    "decoder=transformer deep_output=true": r"`model\.deep_output` does not fit decoder='tran",
+    "decoder=gnmt input_feeding=true": r"`model\.input_feeding` must be false with decoder='gnmt',",
+    "decoder=transformer deep_output=true": r"`model\.deep_output` must be false with decoder='tr",
     "attention=monotonic mapping=sparsemax": r"`model\.mapping` with .*monotonic.* must be 'so",
     "attention=chunkwise mapping=entmax15": r"must be 'softmax', because .*: mapping='entmax15'\.",
     "decoder=transformer heads=3": r"a multiple of `heads`\. .*: units=8, heads=3\.",
@@ -118,15 +120,15 @@ REFUSED = {
     "attention=multi-head heads=3": r"`model\.units` and .*multiple .*: units=8, heads=3\.",
     "attention=multi-head heads=300": r"`model\.heads` with .* multiple .*: units=8, heads=300\.",
     "attention=multi-head attention_units=6": r"`model\.attention_units` .*: units=6, heads=4\.",
-    "encoder=transformer merge=sum": r"`model\.merge` .* must be 'concat', .*: merge='sum'\.",
+    "encoder=transformer merge=sum": r"`model\.merge` must be 'concat', .*: merge='sum'\.",
     "decoder=transformer bridge=copy": r"`model\.bridge` .*'dense', .*: bridge='copy'\.",
-    "encoder=transformer decoder=transformer layer_norm=true": r"`model\.layer_norm` is of LSTMs",
+    "encoder=transformer decoder=transformer layer_norm=true": r"`model\.layer_norm` must be False",
     "encoder=transformer decoder=transformer recurrent_dropout=0.3": r"must be 0\.0, its default,",
 }
 
 
 @pytest.mark.parametrize("settings", REFUSED)
-def test_what_is_no_model_is_refused_before_data_is_read(settings):
+def test_invalid_model_settings_are_an_error_before_data_is_read(settings):
     with pytest.raises(InputError, match=REFUSED[settings]):
         load_recipe("copy", ["units=8", *settings.split()])
     also = [settings.replace(" ", ",")]
@@ -144,9 +146,9 @@ def test_what_is_no_model_is_refused_before_data_is_read(settings):
         ["tie_embeddings=all", "joint_vocabulary=true", "embedding=32", "attention=none"],
     ],
 )
-def test_no_model_has_fewer_parameters_than_are_counted_before_it_is_built(settings):
+def test_a_model_has_at_least_the_parameters_counted_before_it_is_built(settings):
     recipe = load_recipe("copy", ["size=20", "held_out=1", "units=32", "embedding=2", *settings])
     codec = build_codec(recipe, [("ab", "ba")])
     sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
-    model = _untrained(recipe, codec)
+    model = _build_untrained(recipe, codec)
     assert model.count_params() / 4 < recipe.model.least_parameters(*sizes) < model.count_params()

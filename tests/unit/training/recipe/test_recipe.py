@@ -26,7 +26,7 @@ def write(tmp_path):
     return write
 
 
-def test_dates_recipe_is_what_the_quickstart_trains():
+def test_the_quickstart_trains_the_recipe_dates():
     recipe = load_recipe("dates")
     assert (recipe.name, recipe.seed) == ("dates", 1)
     assert (recipe.data.format, recipe.data.path) == ("dates", "")
@@ -54,7 +54,7 @@ def test_awkward_values_read_back_equal(tmp_path):
     assert load_recipe(tmp_path / "r.toml") == recipe
 
 
-def test_settings_left_out_keep_their_defaults_and_the_file_gives_the_name(write):
+def test_missing_settings_keep_their_defaults_and_the_file_name_is_the_recipes_name(write):
     recipe = load_recipe(write("[model]\nunits = 32\n"))
     assert recipe == Recipe(name="mine", model=ModelConfig(units=32))
 
@@ -83,7 +83,7 @@ def test_a_resolved_recipe_names_every_setting():
         ("data.path='a'\ny = 1", "data.path", "'a'\ny = 1"),
     ],
 )
-def test_override(override, key, value):
+def test_an_override_sets_a_value_of_the_settings_type(override, key, value):
     found = load_recipe("dates", [override])
     for part in key.split("."):
         found = getattr(found, part)
@@ -95,7 +95,7 @@ def test_the_last_override_wins():
     assert load_recipe("dates", ["epochs=5", "training.epochs=6"]).training.epochs == 6
 
 
-def test_overrides_can_mend_a_contradiction_in_pieces():
+def test_overrides_are_checked_together_not_one_by_one():
     recipe = load_recipe("dates", ["input_feeding=true", "placement=after"])
     assert recipe.model.input_feeding
 
@@ -106,9 +106,9 @@ def test_overrides_can_mend_a_contradiction_in_pieces():
         ("epohcs=5", "Unknown key `epohcs`; the nearest is `training.epochs`."),
         ("model.attentoin=none", "Unknown key `model.attentoin`; the nearest is `model.attention`"),
         ("model.epochs=5", "Unknown key `model.epochs`; the nearest is `training.epochs`."),
-        ("colour=5", "Unknown key `colour`; `keras-attention train dates --show` prints those"),
-        ("epochs", "A setting must read key=value. Received: 'epochs'."),
-        ("=5", "A setting must read key=value. Received: '=5'."),
+        ("colour=5", "Unknown key `colour`; `keras-attention train dates --show` prints all"),
+        ("epochs", "A setting must have the form key=value. Received: 'epochs'."),
+        ("=5", "A setting must have the form key=value. Received: '=5'."),
         (
             "epochs=three",
             "`training.epochs` must be an integer of at least 1. Received: training.epochs='three'",
@@ -164,7 +164,7 @@ def test_overrides_can_mend_a_contradiction_in_pieces():
         ),
     ],
 )
-def test_bad_override(override, message):
+def test_an_invalid_override_is_an_error(override, message):
     with pytest.raises(InputError) as error:
         load_recipe("dates", [override])
     assert message in str(error.value)
@@ -177,16 +177,16 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (TIED, "needs text.joint_vocabulary=true. Received: text.joint_vocabulary=false."),
+        (TIED, "requires text.joint_vocabulary=true. Received: text.joint_vocabulary=false."),
         (
             [*TIED[:1], *TIED[2:], "placement=after", "joint_vocabulary=true"],
             "set `attention_units` to `embedding`. Received: embedding=64 and outputs of 128.",
         ),
         (
             [*TIED, "joint_vocabulary=true", "source_embeddings=a", "target_embeddings=b"],
-            "set one of them. Received: 'a' and 'b'.",
+            "set only one of them. Received: 'a' and 'b'.",
         ),
-        (["ema=0.9", "average_last=2"], "are two ways to average; choose one"),
+        (["ema=0.9", "average_last=2"], "both average the weights; use only one of them."),
         (
             [
                 "source_tokenizer=subword",
@@ -195,21 +195,30 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
                 "attention=luong",
                 "score=location",
             ],
-            "beyond which model.score='location' cannot attend. Received: both.",
+            "model.score='location' cannot attend beyond that length; use only one of them. "
+            "Received: text.source_subword_dropout=0.1, model.score='location'.",
         ),
-        (["short_list=9", "attention=none"], "`training.short_list` goes by the alignment and"),
+        (["short_list=9", "attention=none"], "`training.short_list` uses the alignment and"),
         (["guided_alignment=1", "attention=peeky"], "that has one. Received: model.attention='pe"),
-        (["coverage_loss=1", "attention=none"], "`training.coverage_loss` goes by the alignment"),
-        (["copying=true", "attention=none"], "`model.copying` goes by the alignment"),
+        (["coverage_loss=1", "attention=none"], "`training.coverage_loss` uses the alignment"),
+        (["copying=true", "attention=none"], "`model.copying` uses the alignment"),
         (
             ["replace_unknown=true", "attention=none"],
-            "`decoding.replace_unknown` goes by",
+            "`decoding.replace_unknown` uses the alignment",
         ),
-        (["copying=true", "short_list=9"], "leaves out tokens that model.copying may copy"),
-        (["warmup=9", "schedule=plateau"], "`training.warmup` needs another schedule"),
+        (
+            ["copying=true", "short_list=9"],
+            "excludes tokens that model.copying may copy; use only one of them. Received: "
+            "training.short_list=9, model.copying=true.",
+        ),
+        (
+            ["warmup=9", "schedule=plateau"],
+            "`training.warmup` requires a training.schedule other than 'plateau'. Received: "
+            "training.warmup=9, training.schedule='plateau'.",
+        ),
         (
             ["source_subword_dropout=0.1"],
-            "needs text.source_tokenizer='subword' and text.subword_type='bpe'. Received: "
+            "requires text.source_tokenizer='subword' and text.subword_type='bpe'. Received: "
             "'character' and 'unigram'.",
         ),
         (
@@ -218,14 +227,14 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
         ),
     ],
 )
-def test_settings_that_contradict_each_other(overrides, message):
+def test_settings_that_contradict_each_other_are_an_error(overrides, message):
     with pytest.raises(InputError) as error:
         load_recipe("dates", overrides)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_bare_key_of_two_sections_must_be_dotted(monkeypatch):
+def test_a_key_that_two_sections_have_must_be_dotted(monkeypatch):
     twin = dataclasses.replace(SETTINGS["training.epochs"], key="decoding.epochs")
     monkeypatch.setitem(SETTINGS, "decoding.epochs", twin)
     with pytest.raises(InputError, match="write one of: training.epochs, decoding.epochs"):
@@ -254,15 +263,15 @@ def test_a_bare_key_of_two_sections_must_be_dotted(monkeypatch):
             "[model]\nunits = 1979-05-27",
             "`model.units` must be an integer of at least 1 and at most 16384.",
         ),
-        ("[model\n", "this is not TOML: "),
-        ("a = 1\na = 2", "this is not TOML: "),
-        (f"seed = {'9' * 5000}", "this is not TOML: a number has too many digits, or brackets are"),
-        (f"seed = {'[' * 5000}", "this is not TOML: a number has too many digits, or brackets are"),
+        ("[model\n", "this is not valid TOML: "),
+        ("a = 1\na = 2", "this is not valid TOML: "),
+        (f"seed = {'9' * 5000}", "this is not valid TOML: a number has too many digits, or brac"),
+        (f"seed = {'[' * 5000}", "this is not valid TOML: a number has too many digits, or brac"),
         (f"seed = 0x{'f' * 5000}", "Received: seed=an integer of thousands of digits."),
         ("[model]\ninput_feeding = true", "`model.input_feeding` feeds the attentional vector"),
     ],
 )
-def test_bad_file(write, text, message):
+def test_an_invalid_file_is_an_error_that_names_it(write, text, message):
     path = write(text)
     with pytest.raises(InputError) as error:
         load_recipe(path)
@@ -277,20 +286,20 @@ def test_every_integer_has_an_upper_bound():
                 known.check(2**63)
 
 
-def test_no_such_recipe_names_the_nearest_and_all():
+def test_an_unknown_recipe_is_an_error_that_suggests_the_nearest_and_lists_all():
     with pytest.raises(InputError, match="no recipe 'date'; the nearest is 'dates'.* one of: "):
         load_recipe("date")
-    with pytest.raises(InputError, match="no recipe 'wmt14'. A recipe is .* one of: copy, "):
+    with pytest.raises(InputError, match="no recipe 'wmt14'. Expected the path .* one of: copy, "):
         load_recipe("wmt14")
 
 
 @pytest.mark.parametrize("name", ["nothing.toml", "no/folder/nothing", ""])
-def test_missing_file(name):
+def test_a_missing_file_is_an_error(name):
     with pytest.raises(InputError):
         load_recipe(name)
 
 
-def test_invalid_utf8(tmp_path):
+def test_a_file_that_is_not_utf8_is_an_error_that_names_the_line(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_bytes(b'seed = 1\nname = "\xff"\n')
     with pytest.raises(InputError, match="bad.toml.*2"):
@@ -301,7 +310,7 @@ def test_attention_none_ignores_placement_and_input_feeding():
     assert load_recipe("dates", ["attention=none", "input_feeding=true"]).model.attention == "none"
 
 
-def test_a_section_made_by_hand_is_checked_as_well():
+def test_a_section_made_in_python_is_checked_too():
     with pytest.raises(InputError, match="`model.units` must be an integer of at least 1"):
         ModelConfig(units=0)
     with pytest.raises(InputError, match="`training.clip_norm`"):
@@ -326,7 +335,7 @@ def _parts():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes and devices of Unix")
-def test_a_recipe_is_a_regular_file_or_a_shell_s_pipe(tmp_path):
+def test_a_recipe_is_read_from_a_regular_file_or_a_shells_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "device.toml").symlink_to("/dev/zero")
     (tmp_path / "device").symlink_to("/dev/zero")

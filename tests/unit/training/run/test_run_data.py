@@ -1,4 +1,4 @@
-"""A run folder keeps fingerprints of its data, its held-out pairs and the recipe."""
+"""A run folder stores fingerprints of its data, its held-out pairs and its recipe."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def recipe(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(tmp_path, recipe):
-    """A run that was started with the pairs."""
+    """Return a run that was started with the pairs."""
     run = RunFolder(tmp_path / "run")
     start(run, recipe)
     return run
@@ -49,12 +49,12 @@ def start(run, recipe):
     run.start(recipe, files=RunData.of(recipe, training, held_out).to_files())
 
 
-def again(run, recipe, **options):
+def resume(run, recipe, **options):
     options = {"accept_changes": False, "with_embeddings": False, **options}
     return split_again(recipe, read_run_data(run.path), **options)
 
 
-def test_what_is_written_is_read_back(run, recipe):
+def test_run_data_is_read_back_as_it_was_written(run, recipe):
     training, held_out = split_pairs(recipe.data, recipe.seed)
     data = RunData.of(recipe, training, held_out)
     assert read_run_data(run.path) == data
@@ -72,22 +72,22 @@ def test_texts_may_hold_any_character(run, recipe):
     assert read_run_data(run.path).held_out == pairs
 
 
-@pytest.mark.parametrize("change", ["grew", "moved pairs", "went"])
-def test_held_out_pairs_stay_whatever_becomes_of_the_file(change, run, recipe, tmp_path):
+@pytest.mark.parametrize("change", ["new pair", "other order", "deleted"])
+def test_held_out_pairs_stay_the_same_when_the_file_changes(change, run, recipe, tmp_path):
     _, held_out = split_pairs(recipe.data, recipe.seed)
     path = tmp_path / "pairs.tsv"
-    if change == "went":
+    if change == "deleted":
         path.unlink()
     else:
-        write(path, [*PAIRS, ("new", "pair")] if change == "grew" else PAIRS[::-1])
+        write(path, [*PAIRS, ("new", "pair")] if change == "new pair" else PAIRS[::-1])
     kept = read_held_out(run.path)
     assert kept.pairs == held_out
     assert kept.seen == {"source 3"}
-    note = f"{path}: changed since the run was started; the pairs are those that it held out then."
-    assert kept.note == ("" if change == "went" else note)
+    note = f"{path}: changed since the run was started; the held-out pairs are those of the start."
+    assert kept.note == ("" if change == "deleted" else note)
 
 
-def test_a_copy_on_another_machine_has_the_same_pairs(run, recipe, tmp_path):
+def test_a_copied_run_folder_has_the_same_held_out_pairs(run, recipe, tmp_path):
     _, held_out = split_pairs(recipe.data, recipe.seed)
     (tmp_path / "pairs.tsv").rename(tmp_path / "renamed.tsv")
     shutil.copytree(run.path, tmp_path / "copy")
@@ -95,92 +95,93 @@ def test_a_copy_on_another_machine_has_the_same_pairs(run, recipe, tmp_path):
     assert read_held_out(tmp_path / "copy").pairs == held_out
 
 
-def test_an_older_run_draws_its_pairs_anew(run, recipe):
+def test_held_out_pairs_of_an_older_run_are_split_off_again(run, recipe):
     for name in (DATA_FILE, HELD_OUT_FILE):
         (run.path / name).unlink()
     kept = read_held_out(run.path)
     assert kept.pairs == split_pairs(recipe.data, recipe.seed)[1]
     assert kept.seen == {"source 3"}
-    assert f"{run.path}: this run has no data.json, so its held-out pairs are drawn" in kept.note
+    assert f"{run.path}: this run has no data.json, so its held-out pairs are split" in kept.note
 
 
-def test_a_metric_that_had_another_meaning_is_not_continued(run, recipe):
+def test_a_run_whose_metric_had_another_meaning_is_not_resumed(run, recipe):
     recipe = replace(recipe, training=replace(recipe.training, metric="wer"))
     run.metrics_file.write_text("epoch,val_wer\n0,50.0\n")
     (run.path / "data.json").unlink()
-    with pytest.raises(
-        InputError, match=r"metrics\.csv: expected values .* it meant g2p_wer; start"
-    ):
+    with pytest.raises(InputError, match=r"metrics\.csv: training\.metric='wer' .* g2p_wer; start"):
         resume_start(recipe, run)
     run.metrics_file.write_text("epoch,val_g2p_wer\n0,50.0\n")
     recipe = replace(recipe, training=replace(recipe.training, metric="g2p_wer"))
     assert resume_start(recipe, run).training == split_pairs(recipe.data, recipe.seed)[0]
 
 
-def test_going_on_with_the_same_data_gives_the_same_pairs(run, recipe):
+def test_a_run_resumed_with_the_same_data_has_the_same_pairs(run, recipe):
     training, _ = split_pairs(recipe.data, recipe.seed)
-    assert again(run, recipe) == (training, read_run_data(run.path))
+    assert resume(run, recipe) == (training, read_run_data(run.path))
 
 
-def test_a_moved_file_is_the_same_one(run, recipe, tmp_path):
+def test_a_moved_file_does_not_count_as_changed(run, recipe, tmp_path):
     training, _ = split_pairs(recipe.data, recipe.seed)
     (tmp_path / "pairs.tsv").rename(tmp_path / "moved.tsv")
     moved = replace(recipe, data=replace(recipe.data, path=str(tmp_path / "moved.tsv")))
     run.check_same(moved)
-    assert again(run, moved)[0] == training
+    run.check_same(replace(recipe, data=replace(recipe.data, path='/a "file"')))
+    assert resume(run, moved)[0] == training
 
 
 @pytest.mark.parametrize("pairs", [[*PAIRS, ("new", "pair")], PAIRS[::-1]])
-def test_changed_data_is_refused(pairs, run, recipe, tmp_path):
+def test_changed_data_is_an_error(pairs, run, recipe, tmp_path):
     write(tmp_path / "pairs.tsv", pairs)
     with pytest.raises(InputError) as error:
-        again(run, recipe)
+        resume(run, recipe)
     assert str(error.value) == (
-        f"{tmp_path / 'pairs.tsv'}: changed since the run was started; put the old data back, "
-        "start a new run in another folder, or continue with the new data by `train --resume "
+        f"{tmp_path / 'pairs.tsv'}: changed since the run was started; restore the old data, "
+        "start a new run in another folder, or continue with the new data with `train --resume "
         "--changed-data`, which keeps the tokenizers and the held-out pairs."
     )
 
 
-def test_changed_data_is_accepted_when_told_so(run, recipe, tmp_path):
+def test_changed_data_is_accepted_with_accept_changes(run, recipe, tmp_path):
     _, held_out = split_pairs(recipe.data, recipe.seed)
     grown = [*PAIRS, ("new", "pair"), (held_out[0][0], "new target")]
     write(tmp_path / "pairs.tsv", grown)
-    training, data = again(run, recipe, accept_changes=True)
+    training, data = resume(run, recipe, accept_changes=True)
     assert training == [pair for pair in grown if pair not in held_out]
     assert data.held_out == held_out
     run.start(recipe, files=data.to_files())
     assert read_held_out(run.path).seen == {"source 3", held_out[0][0]}
-    assert again(run, recipe) == (training, data)  # from now on it is the run's data
+    assert resume(run, recipe) == (training, data)  # the new data is now the data of the run
     write(tmp_path / "pairs.tsv", grown[1:])
     with pytest.raises(InputError, match="changed since the run was started"):
-        again(run, recipe)
+        resume(run, recipe)
 
 
-def test_changed_data_that_is_held_out_altogether(run, recipe, tmp_path):
+def test_changed_data_with_held_out_pairs_only_is_an_error(run, recipe, tmp_path):
     write(tmp_path / "pairs.tsv", split_pairs(recipe.data, recipe.seed)[1])
-    with pytest.raises(InputError, match="expected training pairs beside the held-out ones"):
-        again(run, recipe, accept_changes=True)
+    with pytest.raises(InputError, match="expected training pairs that are not held out"):
+        resume(run, recipe, accept_changes=True)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["schedule=cosine"], "--changed-data needs another schedule than 'cosine'"),
+        (["schedule=cosine"], "--changed-data requires a training.schedule other than 'cosine'"),
         (
             ["guided_alignment=1", "alignment_path=links"],
-            "--changed-data cannot tell which lines of data.alignment_path belong",
+            "--changed-data cannot be used with data.alignment_path",
         ),
     ],
 )
-def test_changed_data_where_something_depends_on_the_old(settings, message, tmp_path, recipe):
+def test_changed_data_is_an_error_if_a_setting_depends_on_the_old_data(
+    settings, message, tmp_path, recipe
+):
     (tmp_path / "links").write_text("0-0\n" * 21)
     settings = ["format=tsv", "data.path=pairs.tsv", "held_out=6", *settings]
     other, run = with_absolute_paths(load_recipe("dates", settings)), RunFolder(tmp_path / "other")
     start(run, other)
     write(tmp_path / "pairs.tsv", PAIRS)
     with pytest.raises(InputError, match=message):
-        again(run, other, accept_changes=True)
+        resume(run, other, accept_changes=True)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_changed_data_where_something_depends_on_the_old(settings, message, tmp_
         ("source_embeddings", ["source_embeddings=e", "size=30", "held_out=9"]),
     ],
 )
-def test_every_file_of_a_run_is_known(key, settings, tmp_path, recipe):
+def test_a_change_of_any_file_of_a_run_is_found(key, settings, tmp_path, recipe):
     for name in "abde":
         (tmp_path / name).write_text("x\ny\nz\n")
     write(tmp_path / "c", PAIRS[:4])
@@ -210,20 +211,20 @@ def test_every_file_of_a_run_is_known(key, settings, tmp_path, recipe):
     assert changed_file(other, data.files) == str(path)
 
 
-def test_pairs_that_are_made_otherwise_are_refused(tmp_path, monkeypatch):
+def test_differently_generated_pairs_are_an_error(tmp_path, monkeypatch):
     recipe, run = load_recipe("copy", ["size=30", "held_out=5"]), RunFolder(tmp_path / "run")
     start(run, recipe)
-    assert again(run, recipe)[0] == split_pairs(recipe.data, recipe.seed)[0]
+    assert resume(run, recipe)[0] == split_pairs(recipe.data, recipe.seed)[0]
     held_out = read_held_out(run.path).pairs
     monkeypatch.setattr(
         "keras_attention.training.data.pairs.generate", lambda *rest, **lengths: PAIRS[:12]
     )
     assert read_held_out(run.path).pairs == held_out
     with pytest.raises(InputError, match=r"the pairs of data.format='copy': changed since"):
-        again(run, recipe)
+        resume(run, recipe)
 
 
-def test_another_recipe_in_the_folder_is_refused(run, recipe):
+def test_an_edited_recipe_in_the_folder_is_an_error(run, recipe):
     more = replace(recipe, training=replace(recipe.training, epochs=99))
     more.save(run.recipe_file)
     assert load_run_recipe(run.path) == more
@@ -232,31 +233,31 @@ def test_another_recipe_in_the_folder_is_refused(run, recipe):
         with pytest.raises(InputError, match=r"recipe.toml: expected the recipe that the run was"):
             read(run.path)
     replace(recipe, seed=2).save(run.recipe_file)
-    with pytest.raises(InputError, match=r"with `seed = 1`. Received: `seed = 2`"):
+    with pytest.raises(InputError, match=r"which has `seed = 1`. Received: `seed = 2`"):
         load_run_recipe(run.path)
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "3", "{}", '{"format": 1}', "[" * 100_000, '{"format": ' + "9" * 5000 + "}"]
 )
-def test_a_damaged_file_is_told_in_a_sentence(text, run):
+def test_a_damaged_data_file_is_an_error(text, run):
     (run.path / DATA_FILE).write_text(text)
-    with pytest.raises(InputError, match=r"data\.json: damaged, expected what `train` writes"):
+    with pytest.raises(InputError, match=r"data\.json: damaged, expected the content that `train`"):
         read_run_data(run.path)
 
 
-def test_files_that_are_not_those_that_were_written(run):
+def test_a_replaced_file_is_an_error(run):
     path = run.path / DATA_FILE
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
-    with pytest.raises(InputError, match="format 2 is not known to this version"):
+    with pytest.raises(InputError, match="expected format 1, the only one"):
         read_run_data(run.path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1, "seen": [6]}))
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="expected indices below 6, .* Received: 6"):
         read_run_data(run.path)
     path.write_text(json.dumps({**json.loads(path.read_text()), "seen": []}))
     lines = (run.path / HELD_OUT_FILE).read_text().splitlines(keepends=True)
     (run.path / HELD_OUT_FILE).write_text("".join(lines[1:]))
-    with pytest.raises(InputError, match="expected the pairs that the run was started with"):
+    with pytest.raises(InputError, match="expected the held-out pairs that the run was started"):
         read_run_data(run.path)
     (run.path / HELD_OUT_FILE).unlink()
     with pytest.raises(InputError, match=r"held_out\.jsonl: expected a file that can be read"):
@@ -269,8 +270,7 @@ def test_files_that_are_not_those_that_were_written(run):
     + [b"null\n", b"a\n", b"[" * 100_000, b'["\xff", "b"]\n'],
     ids=range(10),
 )
-def test_held_out_lines_that_are_no_pairs(content, run):
-    """A digest that fits them does not make them pairs."""
+def test_invalid_held_out_lines_are_an_error_even_with_the_right_digest(content, run):
     path = run.path / DATA_FILE
     (run.path / HELD_OUT_FILE).write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()

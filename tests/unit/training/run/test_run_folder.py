@@ -41,17 +41,17 @@ def test_start_writes_recipe_and_versions(started, recipe):
     assert load_recipe(started.recipe_file) == recipe
     versions = json.loads(started.versions_file.read_text())
     assert {"keras", "tensorflow", "numpy", "python"} <= versions.keys()
-    # The key by which runs of every version are recognised, whatever the distribution is named.
+    # Runs of every version are recognized by this key, even if the distribution is renamed.
     assert versions["keras-attention"] == __version__
 
 
-def test_a_run_is_not_started_over_by_chance(started):
-    with pytest.raises(InputError, match="holds a run already; continue it with --resume"):
+def test_an_existing_run_is_not_overwritten_by_default(started):
+    with pytest.raises(InputError, match="already has a run; continue it with --resume"):
         started.check_free()
     started.check_free(overwrite=True)
 
 
-def test_overwriting_removes_all_of_the_run(started, recipe):
+def test_overwriting_removes_all_files_of_the_run(started, recipe):
     add_checkpoints(started, "epoch-0001.keras")
     write_metrics(started, "0,1.5")
     started.start(recipe, overwrite=True)
@@ -74,39 +74,39 @@ def everything_in(folder):
         "2019-thesis/variables/x",
     ],
 )
-def test_overwriting_refuses_a_folder_with_a_file_of_somebody_else(started, recipe, name):
+def test_a_folder_with_a_foreign_file_is_not_overwritten(started, recipe, name):
     add_checkpoints(started, "epoch-0001.keras")
     foreign = started.path / name
     foreign.parent.mkdir(parents=True, exist_ok=True)
     foreign.write_text("years of work")
     before = everything_in(started.path)
     for refused in (started.check_free, partial(started.start, recipe)):
-        with pytest.raises(InputError, match=f"{name}: --overwrite removes only files that keras-"):
+        with pytest.raises(InputError, match=f"{name}: --overwrite only removes files that keras-"):
             refused(overwrite=True)
     assert everything_in(started.path) == before
 
 
-def test_overwriting_refuses_a_project_with_a_recipe_of_its_own(tmp_path, recipe):
+def test_a_project_folder_with_its_own_recipe_is_not_overwritten(tmp_path, recipe):
     recipe.save(tmp_path / "recipe.toml")
     (tmp_path / "thesis.tex").write_text("years of work")
     run, before = RunFolder(tmp_path), everything_in(tmp_path)
     with pytest.raises(InputError, match="expected a new or empty folder for the run"):
         run.check_free()
-    with pytest.raises(InputError, match="only runs that keras-attention started.*versions.json"):
+    with pytest.raises(InputError, match="only removes runs that keras-attention .*versions.json"):
         run.check_free(overwrite=True)
     assert everything_in(tmp_path) == before
 
 
-def test_overwriting_refuses_the_working_folder_and_those_around_it(started, monkeypatch):
+def test_the_working_folder_and_its_parents_are_not_overwritten(started, monkeypatch):
     inside = started.path / "logs"
     inside.mkdir()
     for folder in (started.path, inside):
         monkeypatch.chdir(folder)
-        with pytest.raises(InputError, match="does not remove the working folder or one that cont"):
+        with pytest.raises(InputError, match="cannot remove the working folder or a folder that"):
             started.check_free(overwrite=True)
 
 
-def test_overwriting_removes_links_but_not_what_they_lead_to(started, recipe, tmp_path):
+def test_overwriting_removes_links_but_not_their_targets(started, recipe, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "model.keras").write_text("years of work")
     (started.path / "model.keras").symlink_to(tmp_path / "elsewhere" / "model.keras")
@@ -115,7 +115,7 @@ def test_overwriting_removes_links_but_not_what_they_lead_to(started, recipe, tm
     assert (tmp_path / "elsewhere" / "model.keras").read_text() == "years of work"
 
 
-def test_a_removal_that_was_stopped_can_be_repeated(started, recipe, monkeypatch):
+def test_an_interrupted_removal_can_be_repeated(started, recipe, monkeypatch):
     add_checkpoints(started, "epoch-0001.keras")
     write_metrics(started, "0,1.5")
     unlink, allowed = Path.unlink, iter([True, True])
@@ -134,7 +134,7 @@ def test_a_removal_that_was_stopped_can_be_repeated(started, recipe, monkeypatch
     assert sorted(path.name for path in started.path.iterdir()) == ["recipe.toml", "versions.json"]
 
 
-def test_no_other_folder_is_overwritten(tmp_path):
+def test_a_folder_that_is_not_a_run_folder_is_not_overwritten(tmp_path):
     run = RunFolder(tmp_path)
     run.check_free()
     (tmp_path / "thesis.tex").write_text("years of work")
@@ -145,7 +145,7 @@ def test_no_other_folder_is_overwritten(tmp_path):
         RunFolder(tmp_path / "thesis.tex").check_free()
 
 
-def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
+def test_a_run_can_be_resumed_with_the_same_recipe_or_more_epochs(started, recipe):
     started.check_same(recipe)
     started.check_same(replace(recipe, training=replace(recipe.training, epochs=99)))
     cosine = replace(recipe, training=replace(recipe.training, schedule="cosine"))
@@ -155,26 +155,26 @@ def test_resuming_takes_the_same_recipe_or_more_epochs(started, recipe):
     with pytest.raises(InputError, match="`epochs = 3`, and a cosine schedule ends with"):
         run.check_same(replace(cosine, training=replace(cosine.training, epochs=99)))
     other = replace(recipe, model=replace(recipe.model, units=6))
-    with pytest.raises(InputError, match="nothing is trained yet, so begin anew with --overwrite"):
+    with pytest.raises(InputError, match="nothing has been trained yet, so start again with --ov"):
         started.check_same(other)
     add_checkpoints(started, "epoch-0001.keras")
     with pytest.raises(InputError) as error:
         started.check_same(other)
     assert str(error.value) == (
-        f"{started.recipe_file}: the run was started with `units = 128`; give the same settings "
+        f"{started.recipe_file}: the run was started with `units = 128`; use the same settings "
         "again or train this recipe.toml with --resume, or start a new run in another folder. "
         "Received: `units = 6`."
     )
 
 
-def test_resuming_needs_a_run_that_is_to_stay(started, recipe, tmp_path):
-    with pytest.raises(InputError, match="holds no run to resume"):
+def test_resuming_requires_a_run_that_is_not_overwritten(started, recipe, tmp_path):
+    with pytest.raises(InputError, match="has no run to resume"):
         RunFolder(tmp_path / "other").check_same(recipe)
     with pytest.raises(InputError, match="choose one of them"):
         started.check_same(recipe, overwrite=True)
 
 
-def test_last_checkpoint_is_the_whole_one_of_the_latest_epoch(started):
+def test_the_last_checkpoint_is_the_complete_one_of_the_latest_epoch(started):
     assert started.last_checkpoint() == (0, None)
     add_checkpoints(started, "epoch-0002.keras", "epoch-0010.keras", "epoch-0011.keras.part")
     (started.checkpoints / ".epoch-0012.keras.x").mkdir()
@@ -191,7 +191,7 @@ def test_the_last_checkpoints_are_kept(started, keep):
     assert (started.checkpoints / "epoch-0001.keras.part").exists()
 
 
-def test_what_a_killed_run_was_writing_is_removed(started, recipe):
+def test_unfinished_files_of_a_killed_run_are_removed(started, recipe):
     add_checkpoints(started, "epoch-0001.keras")
     kept = set(started.path.rglob("*"))
     for path in (
@@ -204,17 +204,17 @@ def test_what_a_killed_run_was_writing_is_removed(started, recipe):
     assert set(started.path.rglob("*")) == kept
 
 
-def test_a_run_killed_at_its_very_start_can_be_started_again(tmp_path):
+def test_a_run_killed_at_its_start_can_be_started_again(tmp_path):
     (tmp_path / ".recipe.toml.unfinished-abcdefgh").mkdir()
     RunFolder(tmp_path).check_free()
 
 
-def test_going_on_drops_the_metrics_of_what_is_trained_again(started, recipe):
+def test_resuming_drops_the_metrics_of_epochs_that_are_trained_again(started, recipe):
     versions = started.versions_file.read_bytes()
     write_metrics(started, "0,1.5", "1,1.25", "2,1.125")
     started.start(recipe, 2)
     assert started.metrics() == [{"epoch": 0.0, "loss": 1.5}, {"epoch": 1.0, "loss": 1.25}]
-    # Read and written as CSVLogger writes them: it appends to this file.
+    # The format must be that of CSVLogger, because it appends to this file.
     assert started.metrics_file.read_bytes().split() == [b"epoch,loss", b"0,1.5", b"1,1.25"]
     assert started.versions_file.read_bytes() == versions
     started.start(recipe, 0)
@@ -223,7 +223,7 @@ def test_going_on_drops_the_metrics_of_what_is_trained_again(started, recipe):
 
 
 @pytest.mark.parametrize("row", ["1", "1,"])
-def test_a_row_that_a_killed_run_has_begun_is_left_out(started, row):
+def test_an_unfinished_row_of_a_killed_run_is_ignored(started, row):
     write_metrics(started, "0,1.5", row)
     assert started.values("loss") == [1.5]
 
@@ -233,14 +233,14 @@ def test_a_run_without_held_out_pairs_has_no_validation_metrics(started, recipe)
     assert started.metrics() == [{"epoch": 0.0, "loss": 1.5}]
     started.start(recipe, 1)
     with open(started.metrics_file, "a") as file:
-        file.write("1,1.25,NA\n")  # CSVLogger goes on with all of its columns
+        file.write("1,1.25,NA\n")  # CSVLogger always writes all of its columns
     assert started.values("loss") == [1.5, 1.25] and started.values("val_loss") == []
 
 
 @pytest.mark.parametrize("rows", [["1", "2,1.0"], ["1,many"], ["1,1.0,2.0"]])
-def test_damaged_metrics(started, rows):
+def test_damaged_metrics_are_an_error(started, rows):
     write_metrics(started, "0,1.5", *rows)
-    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected numbers"):
+    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected a CSV table of numbers"):
         started.metrics()
 
 
@@ -248,13 +248,13 @@ def test_damaged_metrics(started, rows):
     "content",
     [b"epoch,loss\n0,\xff\n", b"epoch,loss\n0," + b"1" * 200_000 + b"\n", b"epoch,loss\ninf,1\n"],
 )
-def test_metrics_that_are_no_text_or_no_numbers(started, content):
+def test_metrics_that_are_not_text_or_not_finite_numbers_are_an_error(started, content):
     started.metrics_file.write_bytes(content)
-    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected numbers"):
+    with pytest.raises(InputError, match=r"metrics\.csv: damaged, expected a CSV table of numbers"):
         started.metrics()
 
 
-def test_a_metric_that_was_not_computed_is_no_damage(started, recipe):
+def test_a_metric_that_was_not_computed_is_not_an_error(started, recipe):
     text = "epoch,loss,val_loss\n0,1.5,NA\n1,1.25,0.5\n2,1.0,NA\n"
     started.metrics_file.write_text(text)
     assert started.values("val_loss") == [0.5]
@@ -265,12 +265,12 @@ def test_a_metric_that_was_not_computed_is_no_damage(started, recipe):
     assert started.metrics_file.read_text().split() == text.split()[:2]
 
 
-def test_a_row_without_its_end_is_left_out(started):
+def test_a_row_without_a_line_end_is_ignored(started):
     started.metrics_file.write_text("epoch,loss\n0,1.5\n1,1.2")
     assert started.values("loss") == [1.5]
 
 
-def test_files_of_a_start_are_whole_and_known(started, recipe):
+def test_files_of_a_start_are_written_and_belong_to_the_run(started, recipe):
     files = {"data.json": b"{}", "held_out.jsonl": b"", "translator.json": b"1"}
     started.start(recipe, files=files)
     assert {name: (started.path / name).read_bytes() for name in files} == files
@@ -278,25 +278,29 @@ def test_files_of_a_start_are_whole_and_known(started, recipe):
     started.check_free(overwrite=True)
     started.start(recipe, overwrite=True)
     left = sorted(path.name for path in started.path.iterdir())
-    assert left == ["recipe.toml", "train.lock", "versions.json"]  # whoever holds it removes it
+    assert left == [
+        "recipe.toml",
+        "train.lock",
+        "versions.json",
+    ]  # the process that holds the lock removes it
 
 
-def test_a_locked_folder_is_empty_otherwise(tmp_path):
+def test_a_folder_with_only_a_lock_counts_as_empty(tmp_path):
     (tmp_path / "train.lock").touch()
     RunFolder(tmp_path).check_free()
 
 
-def test_a_run_without_its_recipe_is_not_taken_for_a_start_that_was_killed(started):
+def test_a_trained_run_without_its_recipe_is_not_mistaken_for_a_killed_start(started):
     add_checkpoints(started, "epoch-0001.keras")
     started.recipe_file.unlink()
     with pytest.raises(
-        InputError, match="holds a run without its recipe.toml; begin anew with --o"
+        InputError, match="has a run without its recipe.toml; start again with --ov"
     ):
         started.check_free()
     started.check_free(overwrite=True)
 
 
-def test_what_killed_exports_left_is_removed(started, recipe):
+def test_unfinished_files_of_killed_exports_are_removed(started, recipe):
     for folder in ("onnx", "serving"):
         (started.path / folder / ".encode.onnx.unfinished-abcdefgh").mkdir(parents=True)
     started.start(recipe)
@@ -376,9 +380,9 @@ def test_a_removal_can_be_killed_at_any_moment(tmp_path):
 
 @pytest.mark.parametrize("name", ["checkpoints", "logs", "logs/train"])
 @pytest.mark.parametrize("kind", ["file", "link to nothing"])
-def test_a_file_in_place_of_a_folder_is_refused_before_training(name, kind, started, recipe):
+def test_a_file_in_place_of_a_folder_is_an_error_before_training(name, kind, started, recipe):
     path = started.path / name
     path.parent.mkdir(exist_ok=True)
     path.touch() if kind == "file" else path.symlink_to("nothing")
-    with pytest.raises(InputError, match=f"{name}: expected a place .*Received: Not a directory"):
+    with pytest.raises(InputError, match=f"{name}: expected a path .*Received: Not a directory"):
         started.start(recipe, 2)

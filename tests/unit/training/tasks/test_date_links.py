@@ -7,11 +7,11 @@ from shared_data import SHARED, needs_shared
 from keras_attention.alignment.links import format_links
 from keras_attention.training.data.pair_files import read_dates_file
 from keras_attention.training.tasks.date_links import date_links
-from keras_attention.training.tasks.dates import generate_dates, write_every_way
+from keras_attention.training.tasks.dates import generate_dates, write_all_forms
 
 
 def described(source, target):
-    """For each target character, the sure and the possible source characters, in order."""
+    """Return for each target character the sure and the possible source characters, in order."""
     gold = date_links(source, target)
     return [
         tuple(
@@ -22,7 +22,7 @@ def described(source, target):
     ]
 
 
-def test_digits_are_copied_and_a_century_is_guessed():
+def test_copied_digits_are_sure_and_a_guessed_century_is_possible():
     assert described("9/27/94", "1994-09-27") == [
         ("", "94"),
         ("", "94"),
@@ -38,7 +38,7 @@ def test_digits_are_copied_and_a_century_is_guessed():
     assert format_links(date_links("9/27/94", "1994-09-27").sure) == "5-2 6-3 0-6 2-8 3-9"
 
 
-def test_a_month_is_read_off_its_name_and_a_weekday_says_nothing():
+def test_a_month_is_linked_with_its_name_and_a_weekday_has_no_link():
     assert described("Saturday, May 5, 2001", "2001-05-05") == [
         ("2", ""),
         ("0", ""),
@@ -69,21 +69,21 @@ def check(pairs):
         gold = date_links(source, target)
         assert all(source[i] == target[j] and target[j].isdigit() for i, j in gold.sure)
         assert {j for _, j in gold.possible} == set(range(10))
-        # A digit is copied from one character, and read off others where it is not copied.
+        # A digit has one sure link if it is copied, and only possible links otherwise.
         copied = [j for _, j in gold.sure]
         assert len(set(copied)) == len(copied)
         assert not set(copied) & {j for _, j in gold.possible - gold.sure}
 
 
-def test_every_form_of_every_kind_of_day():
+def test_every_form_of_a_date_has_valid_links():
     months = product((1979, 2017), (2, 9, 10, 12))
     days = [date(*month, day) for month in months for day in (1, 28)]
-    check((source, day.isoformat()) for day in days for source in write_every_way(day))
+    check((source, day.isoformat()) for day in days for source in write_all_forms(day))
     check(generate_dates(2000, seed=4))
 
 
 @needs_shared
-def test_every_line_of_the_public_file():
+def test_every_line_of_the_public_file_has_valid_links():
     check(read_dates_file(SHARED / "dates/date.txt"))
 
 
@@ -97,7 +97,7 @@ def test_every_line_of_the_public_file():
         ("monday, september 27, 1994", "1994-09-27"),  # it was a Tuesday
     ],
 )
-def test_pairs_of_another_form(source, target):
+def test_a_pair_in_another_form_is_an_error(source, target):
     with pytest.raises(ValueError, match="expected a date in one of the forms") as raised:
         date_links(source, target)
     assert str(raised.value).endswith(f"Received: {source!r} and {target!r}.")

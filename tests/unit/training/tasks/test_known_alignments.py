@@ -45,14 +45,14 @@ def test_links_of_dates_are_those_of_date_links():
         ("date-sentences", ("a May", "a 05")),
     ],
 )
-def test_a_pair_of_something_else(task, pair):
+def test_a_pair_that_does_not_belong_to_the_task_is_an_error(task, pair):
     kind = TASKS.get(task)
     good = kind.make(random.Random(1), 5) if kind else generate_dates(1, seed=1)[0]
-    message = f"pair 2: expected one that {task} makes. Received: {pair[0]!r} and {pair[1]!r}"
+    message = f"pair 2: expected a pair of the task {task!r}. Received: {pair[0]!r} and {pair[1]!r}"
     with pytest.raises(InputError, match=re.escape(message)):
         known_alignments(task, [good, pair])
 
 
-def test_a_task_without_known_links():
-    with pytest.raises(InputError, match="alignments are known of dates, copy, .* Received: 'tsv'"):
+def test_a_task_without_known_alignments_is_an_error():
+    with pytest.raises(InputError, match="with known alignments, one of dates, copy, .*: 'tsv'"):
         known_alignments("tsv", [])

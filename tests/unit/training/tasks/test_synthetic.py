@@ -18,14 +18,14 @@ def made(name, size=400, seed=1, shortest=5, longest=9):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_lengths_are_uniform_in_the_range_that_was_asked_for(name):
+def test_lengths_are_uniform_in_the_given_range(name):
     lengths = Counter(len(SPLITS[name](source)) for source, _ in made(name, size=2000))
     assert sorted(lengths) == [5, 6, 7, 8, 9]
     assert all(count == pytest.approx(400, abs=80) for count in lengths.values())
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_the_same_seed_makes_the_same_pairs(name):
+def test_the_same_seed_generates_the_same_pairs(name):
     assert made(name) == made(name)
     assert made(name) != made(name, seed=2)
     assert made(name, size=0) == []
@@ -37,8 +37,8 @@ def test_letters_are_copied_or_reversed():
     assert any(source != target for source, target in made("reverse"))
 
 
-def test_sentences_say_the_day_that_is_meant():
-    """Read with the calendar: the target's three words are the date of the source's."""
+def test_the_target_of_a_sentence_has_the_date_of_its_source():
+    """The check computes the date independently, with Python's calendar."""
     for source, target in made("date-sentences"):
         words, written = source.split(), target.split()
         begin = next(n for n, word in enumerate(written) if word.isdigit())
@@ -61,7 +61,7 @@ def test_linked_letters_are_the_same_letter(name):
         assert {i for i, _ in found} == {j for _, j in found} == set(range(len(source)))
 
 
-def test_linked_words_of_a_sentence_say_the_same():
+def test_linked_words_of_a_sentence_have_the_same_meaning():
     def form(word):
         word = word.lower().strip(",")
         keys = [name[:3].lower() for name in MONTHS]
@@ -81,25 +81,25 @@ def test_linked_words_of_a_sentence_say_the_same():
 
 
 @pytest.mark.parametrize(("shortest", "longest"), [(3, 9), (6, 5)])
-def test_lengths_that_there_are_not(shortest, longest):
+def test_an_invalid_range_of_lengths_is_an_error(shortest, longest):
     with pytest.raises(ValueError, match="at least 4 for date-sentences, and not above `longest`"):
         made("date-sentences", shortest=shortest, longest=longest)
     with pytest.raises(InputError, match=r"`data.shortest` must be at least 4 for .*Received"):
         DataConfig(format="date-sentences", shortest=shortest, longest=longest)
 
 
-def test_a_negative_size():
+def test_a_negative_size_is_an_error():
     with pytest.raises(ValueError, match="`size` must be at least 0. Received: size=-1."):
         made("copy", size=-1)
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_the_target_of_a_source_is_the_one_that_is_made(name):
+def test_the_target_of_a_generated_source_is_recomputed(name):
     assert all(TASKS[name].target(source) == target for source, target in made(name))
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_recipes_read_what_is_made(name):
+def test_recipes_train_on_the_generated_pairs(name):
     recipe = load_recipe(name, ["size=50", "held_out=10", "longest=7", "shortest=6"])
     training, held_out = split_pairs(recipe.data, recipe.seed)
     assert (len(training), len(held_out)) == (40, 10)
@@ -110,7 +110,7 @@ def test_recipes_read_what_is_made(name):
 
 
 @pytest.mark.parametrize("key", ["path", "validation_path"])
-def test_what_is_made_has_no_file(key):
+def test_a_file_for_a_generated_task_is_an_error(key):
     config = DataConfig(format="copy", **{key: "a.tsv"})
     with pytest.raises(InputError, match=f"`data.{key}` must be empty .*Received: data.{key}='a"):
         read_pairs(config) if key == "path" else split_pairs(config, 1)
