@@ -16,7 +16,8 @@ from sphinx.util.docutils import SphinxDirective
 from keras_attention.cli.commands import app as commands
 from keras_attention.training.recipe.recipe import SETTINGS
 
-OPTION = re.compile(r"(?<![\w`-])(--[a-z][a-z-]*)")
+CODE = re.compile(r"(?<![\w`-])(--[a-z][a-z-]*|</?\w+>)")
+"""Options, and tokens such as </s>, that help texts write without backticks."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -64,20 +65,20 @@ def _describe_command(name: str, command: Any) -> str:
             panel = param.rich_help_panel
             parts.append(f"**{panel}**")
         option, explanation = param.get_help_record(context)
-        parts.append(f"`{option}`\n: {_mark_options(explanation)}")
+        parts.append(f"`{option}`\n: {_mark_code(explanation)}")
     return "\n\n".join(parts)
 
 
 def _with_examples(text: str) -> str:
-    """Return the help with options as code, and each example in a block of code."""
+    """Return the help with options and tokens as code, and each example in a block of code."""
     parts = re.split(r"^Example: (.*)$", text, flags=re.MULTILINE)
-    parts[::2] = map(_mark_options, parts[::2])
+    parts[::2] = map(_mark_code, parts[::2])
     parts[1::2] = [f"```text\n{part}\n```" for part in parts[1::2]]
     return "".join(parts)
 
 
-def _mark_options(text: str) -> str:
-    return OPTION.sub(r"`\1`", text)
+def _mark_code(text: str) -> str:
+    return CODE.sub(r"`\1`", text)
 
 
 def _describe_settings() -> Iterator[str]:
@@ -86,5 +87,6 @@ def _describe_settings() -> Iterator[str]:
         if (table := key.rpartition(".")[0]) != section:
             section = table
             yield f"## [{section}]"
-        explanation = _mark_options(f"{setting.doc}: {setting.expected}")
-        yield f"`{key}`, default `{setting.default!r}`\n: {explanation}"
+        is_free_text = isinstance(setting.default, str) and not setting.choices
+        text = setting.doc if is_free_text else f"{setting.doc}: {setting.expected}"
+        yield f"`{key}`, default `{setting.default!r}`\n: {_mark_code(text)}"
