@@ -1,7 +1,6 @@
-"""`python -m keras_attention.export.device_command`: what a device needs of the command line.
+"""The command `python -m keras_attention.export.device_command`, which translates on a device.
 
-The command line itself, `keras-attention translate`, needs the package typer, and most of it
-TensorFlow.
+A device has no `keras-attention translate`: that requires the package typer.
 """
 
 from __future__ import annotations
@@ -20,22 +19,31 @@ _INPUT = "standard input"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Translates the lines of standard input.
+    """Translate the lines of standard input.
 
     Args:
-        arguments: what was typed; default the process's own.
+        arguments: the command's arguments; default those of the process.
 
     Returns:
-        The exit code: 2 for what cannot be used.
+        The exit code: 0, or 2 for an error in the file or the input.
     """
-    parser = argparse.ArgumentParser(prog=_NAME, description="Translate the lines of stdin.")
+    parser = argparse.ArgumentParser(
+        prog=_NAME, description="Translate each line of standard input with a TFLite file."
+    )
     parser.add_argument("file", help="a .tflite file that keras-attention exported")
-    parser.add_argument("--beam", action="store_true", help="search with the file's beam width")
-    parser.add_argument("--stream", action="store_true", help="print each token as it comes")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    parser.add_argument(
+        "--beam", action="store_true", help="use beam search with the file's beam width"
+    )
+    parser.add_argument(
+        "--stream", action="store_true", help="print each token as soon as it is known"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="number of CPU threads (default 1)")
     options = parser.parse_args(arguments)
     if options.threads < 1 or (options.beam and options.stream):
-        parser.error("--threads must be at least 1, and --stream is greedy: leave out --beam.")
+        parser.error(
+            "--threads must be at least 1, and --stream cannot be combined with --beam, because "
+            "it searches greedily."
+        )
     try:
         _run(options)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Exports of a model that reads features instead of text: SavedModel and TFLite."""
+"""SavedModel and TFLite exports of models that read features instead of text."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def export_features_saved_model(
     target: Tokenizer | None = None,
     version: int = 1,
 ) -> Path:
-    """Write `folder/version/`, the layout that TensorFlow Serving watches.
+    """Write a SavedModel to `folder/version/`, the layout that TensorFlow Serving expects.
 
-    Signatures, of any number of sources `[B, *source_shape]`:
+    Its signatures accept any number of sources, `source` `[B, *source_shape]`:
 
-    - `serving_default`: `source` to `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]` of
-      the best hypothesis, and `text` `[B]` where there is a `target`. Tokens are ids, padded with
-      0 behind the end token.
-    - `beam`: `source` to the same of `K` hypotheses, `[B, K, ...]`, best first.
+    - `serving_default` returns `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]` of the
+      best hypothesis, and `text` `[B]` if a `target` is given. Tokens are ids, padded with 0 after
+      the end token.
+    - `beam` returns the same for `K` hypotheses, `[B, K, ...]`, best first.
 
     Args:
         model: a model with a `source_shape`.
-        folder: the folder to write the version folder into.
-        options: how to search; where `beam_width` is 1, `beam` carries 4 hypotheses.
-        target: the tokenizer that turns target ids into text.
+        folder: the folder in which the version folder is written.
+        options: how to search; if `beam_width` is 1, `beam` returns 4 hypotheses.
+        target: the tokenizer that decodes target ids to text; None for no text.
         version: TensorFlow Serving's version number, a positive integer.
 
     Returns:
@@ -53,22 +53,23 @@ def export_features_saved_model(
 
     Raises:
         InputError: if the model reads token ids, or cannot be exported.
+        ValueError: if `version` is not a positive integer.
     """
     source = _source_spec(model, rows=None)
     check_positive(version=version)
     path, module = Path(folder) / str(version), tf.Module()
     copy = portable_model(model)
     module.weights = raw_variables(copy)
-    written = None if target is None else make_graph_tokenizer(target)
-    module.target_tokenizer = written
+    tokenizer = None if target is None else make_graph_tokenizer(target)
+    module.target_tokenizer = tokenizer
 
-    def found_by(search: Any, options: SearchOptions, source: tf.Tensor) -> Named:
+    def run(search: Any, options: SearchOptions, source: tf.Tensor) -> Named:
         found = search(copy, source, options)
-        return found if written is None else {**found, "text": _text(written, found["tokens"])}
+        return found if tokenizer is None else {**found, "text": _text(tokenizer, found["tokens"])}
 
     signatures = {
-        "serving_default": trace(partial(found_by, search_best, options), source),
-        "beam": trace(partial(found_by, search_all, _beam(options)), source),
+        "serving_default": trace(partial(run, search_best, options), source),
+        "beam": trace(partial(run, search_all, _beam(options)), source),
     }
     with write_atomically(path, folder=True) as temporary_path:
         tf.saved_model.save(module, str(temporary_path), signatures=signatures)
@@ -83,24 +84,26 @@ def export_features_tflite(
     steps: int | None = None,
     precision: str = FLOAT32,
 ) -> Path:
-    """Write one TFLite file of built-in operators.
+    """Write one TFLite file that uses only built-in operators.
 
-    Its signatures take one source, `[1, *source_shape]`: `greedy` gives `tokens` `[1, T]`, `score`
-    `[1]` and `alignment` `[1, T, S]`; `beam` gives the same of `K` hypotheses, `[1, K, ...]`.
+    Its signatures accept one source, `[1, *source_shape]`: `greedy` returns `tokens` `[1, T]`,
+    `score` `[1]` and `alignment` `[1, T, S]`; `beam` returns the same for `K` hypotheses,
+    `[1, K, ...]`, best first.
 
     Args:
         model: a model with a `source_shape`.
         path: the file to write.
-        options: how to search; where `beam_width` is 1, `beam` carries 4 hypotheses.
-        steps: steps of a source, where `source_shape` leaves them open: pad sources with zeros.
+        options: how to search; if `beam_width` is 1, `beam` returns 4 hypotheses.
+        steps: number of steps of a source, required if `source_shape` leaves it open; pad shorter
+            sources with zeros.
         precision: one of `tflite.conversion.PRECISIONS`.
 
     Returns:
         The path of the file.
 
     Raises:
-        InputError: if the model reads token ids or cannot be exported, `steps` is missing, or there
-            is no such precision.
+        InputError: if the model reads token ids or cannot be exported, `steps` is missing, or
+            `precision` is not one of `PRECISIONS`.
     """
     source = _source_spec(model, rows=1, steps=steps)
     copy = portable_model(model)
@@ -119,13 +122,13 @@ def _source_spec(model: Seq2Seq, *, rows: int | None, steps: int | None = None) 
     shape = model.settings.source_shape
     if shape is None:
         raise InputError(
-            "expected a Seq2Seq that reads features. Received: one of token ids; export the "
-            "Translator of it."
+            "expected a Seq2Seq that reads features; export a model of texts through its "
+            "Translator. Received: a model that reads token ids."
         )
     first, *rest = shape
     if rows and (first is None and steps is None or None in rest):
         raise InputError(
-            "a TFLite file has one fixed shape: pass `steps`, the steps of a source. "
+            "the shapes in a TFLite file are fixed: pass `steps`, the number of steps of a source. "
             f"Received: source_shape={shape}, steps={steps}."
         )
     dtype = tf.float32 if rest else tf.int32
@@ -139,6 +142,6 @@ def _beam(options: SearchOptions) -> SearchOptions:
 
 
 def _text(tokenizer: Any, ids: tf.Tensor) -> tf.Tensor:
-    """Texts `[...]` of ids `[..., T]`."""
+    """Decode ids `[..., T]` to texts `[...]`."""
     texts = tokenizer.detokenize(tf.reshape(ids, [-1, ids.shape[-1]]))
     return tf.reshape(texts, tf.shape(ids)[:-1])

@@ -1,4 +1,4 @@
-"""ONNX: `encode` and `step`, for programs of other runtimes that search by themselves."""
+"""ONNX export of `encode` and `step`, for programs with their own search on other runtimes."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .graphs.searches import raw_variables
 
 ENCODE_FILE, STEP_FILE = "encode.onnx", "step.onnx"
 OPSET = 18
-"""ONNX's version of its operators; onnxruntime 1.14 and later run it."""
+"""Version of the ONNX operators; onnxruntime 1.14 and later support it."""
 
 
 def export_onnx(translator: Translator, folder: str | Path) -> Path:
-    """Writes a folder with `encode.onnx` and `step.onnx`, of any number of sources and tokens.
+    """Write a folder with `encode.onnx` and `step.onnx`, for any number of sources and tokens.
 
-    They take and give what `model_functions.encode` and `model_functions.step` do, but that the
-    next state is called `next_state_0`, `next_state_1` ...: ONNX has one name for one tensor. The
-    tokenizers' files stand beside them.
+    They have the inputs and outputs of `model_functions.encode` and `model_functions.step`, except
+    that the next state is called `next_state_0`, `next_state_1` ...: in ONNX an input and an output
+    cannot share a name. The tokenizers' files are written to the same folder.
 
     Args:
         translator: a trained translator.
@@ -45,7 +45,7 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
     """
     convert = import_converter()
     model = portable_copy(translator).single_model
-    raw_variables(model)  # says what cannot be exported
+    raw_variables(model)  # raises if Keras runs on another backend
     source = tf.TensorSpec([None, None], tf.int32, "source")
 
     def encode(source: tf.Tensor) -> Named:
@@ -74,7 +74,7 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
 
 
 def import_converter() -> Any:
-    """What converts a function.
+    """Return a function that converts a TensorFlow function to an ONNX file.
 
     Raises:
         InputError: if the package tf2onnx is missing.
@@ -83,8 +83,10 @@ def import_converter() -> Any:
         with _environment_kept():
             import tf2onnx
     except ImportError:
-        raise InputError(f"ONNX needs the package tf2onnx: {install_command('onnx')}.") from None
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it tells each of its passes
+        raise InputError(
+            f"ONNX export requires the package tf2onnx: {install_command('onnx')}."
+        ) from None
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)  # it logs each of its passes
 
     def convert(function: Any, signature: list[tf.TensorSpec], path: Path) -> None:
         with _environment_kept():
@@ -97,7 +99,7 @@ def import_converter() -> Any:
 
 @contextmanager
 def _environment_kept() -> Iterator[None]:
-    """The converter sets TensorFlow's log level for all of the process, and for its children."""
+    """Restore the environment variables afterwards: tf2onnx sets TensorFlow's log level in them."""
     before = dict(os.environ)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The check that every export gives the Keras model's answers."""
+"""The check that every export returns the same translations as the Keras model."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .saved_model.saved_model import SavedModelTranslator
 from .saved_model.serving_files import find_versions
 
 SCORE_TOLERANCE = 1e-3
-"""Largest difference of a score, in nats, that rounding in another runtime explains."""
+"""Largest difference of a score, in nats, that counts as rounding in another runtime."""
 
 LEAST_EQUAL = 0.75
-"""Share of equal texts that rounded weights leave at least; measured were 85 % and more."""
+"""Smallest share of equal texts for weights of lower precision; we measured 85 % and more."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How one runtime compares with the Keras model.
+    """The comparison of one export with the Keras model.
 
     Attributes:
-        runtime: its name.
-        lines: how many lines were compared.
+        runtime: name of the export's file or folder.
+        lines: number of lines compared.
         exact_match: share of equal texts, in [0, 1].
         score_difference: largest absolute difference of a score, in nats.
-        precision: what its weights are stored in.
+        precision: precision of a TFLite file's weights, or the dtype policy of a SavedModel.
     """
 
     runtime: str
@@ -42,9 +42,10 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """Whether all texts are equal, and all scores but for rounding.
+        """True if all texts are equal, and all scores too except for rounding.
 
-        Of rounded weights most texts are; what they lose `measure_variants` says.
+        In a lower precision, `LEAST_EQUAL` of the texts must be equal; `measure_variants` measures
+        what such a precision loses.
         """
         if self.precision != "float32":
             return self.exact_match >= LEAST_EQUAL
@@ -57,7 +58,7 @@ def measure_agreement(
     actual: Sequence[Translation],
     precision: str = "float32",
 ) -> Agreement:
-    """Compares one runtime's translations with the Keras model's of the same lines."""
+    """Compare an export's translations with those of the Keras model for the same lines."""
     pairs = list(zip(expected, actual, strict=True))
     return Agreement(
         runtime,
@@ -75,18 +76,18 @@ def verify(
     *,
     advance: Callable[[int], object] = lambda count: None,
 ) -> list[Agreement]:
-    """Runs the same lines through the Keras model and every export in its folder.
+    """Translate the same lines with the Keras model and every export in its folder, and compare.
 
     Args:
         translator: the Keras model's translator.
         folder: the model's folder; its newest SavedModel version and its TFLite files are run.
-        lines: the lines, at least one. What has more tokens than an export takes is left out
-            there.
+        lines: the lines, at least one. For each export, lines with more tokens than it accepts are
+            left out.
         advance: called with the number of lines finished since its last call; each line counts
-            twice for each export, once for the Keras model.
+            twice for each export, once for the export and once for the Keras model.
 
     Returns:
-        One `Agreement` a runtime.
+        One `Agreement` per export.
 
     Raises:
         InputError: if there are no lines or no exports, or an export is damaged.
@@ -116,7 +117,7 @@ def verify(
 def _collect(
     translations: Iterable[Translation], advance: Callable[[int], object]
 ) -> list[Translation]:
-    """Return the translations as a list, and count each as it comes."""
+    """Return the translations as a list, and report each to `advance` when it is finished."""
     found = []
     for translation in translations:
         found.append(translation)
@@ -127,12 +128,15 @@ def _collect(
 def _fitting(path: Path, lines: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
     fitting = [line for line in lines if fits(line)]
     if not fitting:
-        raise InputError(f"{path}: every line has more tokens than it takes.")
+        raise InputError(
+            f"{path}: expected at least one line that is short enough for this export. "
+            f"Received: {len(lines)}, each with more tokens than it accepts."
+        )
     return fitting
 
 
 def find_exports(folder: Path) -> list[Path]:
-    """The newest SavedModel version in a model's folder, and its TFLite files.
+    """Return the newest SavedModel version and the TFLite files in a model's folder.
 
     Raises:
         InputError: if there is neither.
@@ -140,5 +144,5 @@ def find_exports(folder: Path) -> list[Path]:
     newest = [folder / str(version) for version in find_versions(folder)[-1:]]
     exports = newest + sorted(folder.glob("*.tflite"))
     if not exports:
-        raise InputError(f"{folder}: holds no export; write them with keras-attention export.")
+        raise InputError(f"{folder}: contains no export; write one with keras-attention export.")
     return exports

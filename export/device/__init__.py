@@ -1,4 +1,4 @@
-"""The device's runtime: it needs `ai-edge-litert` and `numpy` alone."""
+"""The device's runtime, which requires only `ai-edge-litert` and `numpy`."""
 
 from keras_attention.lazy_imports import attach_stub
 

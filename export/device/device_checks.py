@@ -1,4 +1,4 @@
-"""Checks that the graphs of a TFLite file fit its tokenizers and its manifest."""
+"""Checks that the graphs of a TFLite file match its tokenizers and its manifest."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ def check_graph(
     """Check the shapes of the inputs and outputs of a signature.
 
     Args:
-        runner: the runtime's runner of the signature.
-        signature: its name, one of `SIGNATURES`.
+        runner: the runtime's runner for the signature.
+        signature: name of the signature, one of `SIGNATURES`.
         codec: the tokenizers and search settings.
-        manifest: what the file says of itself.
+        manifest: the file's manifest.
         name: the file's name, for error messages.
 
     Raises:
-        InputError: if one is missing or has another shape.
+        InputError: if an input or output is missing or has another shape.
     """
     found = {**runner.get_output_details(), **runner.get_input_details()}
     for tensor, expected in _shapes(signature, codec, manifest).items():
         shape = [int(size) for size in found[tensor]["shape"]] if tensor in found else None
         if shape != expected:
             raise InputError(
-                f"{name}: damaged, expected `{tensor}` of `{signature}` with the shape {expected} "
-                f"of the tokenizers and the manifest. Received: {shape or 'no such tensor'}."
+                f"{name}: damaged, expected `{tensor}` of the signature `{signature}` to have the "
+                f"shape {expected}, to match the tokenizers and the manifest. "
+                f"Received: {shape or 'no such tensor'}."
             )
 
 

@@ -1,4 +1,4 @@
-"""What a device says next; `keras_attention.decoding.constraints` in NumPy, for one hypothesis."""
+"""The choice of the next token on a device: the search's constraints in NumPy, one hypothesis."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ Floats = npt.NDArray[np.float32]
 def choose_next(
     log_probabilities: Floats, generated: Sequence[int], settings: SearchSettings
 ) -> tuple[int, float]:
-    """The likeliest token that may follow, and its log-probability.
+    """Return the most probable token that may follow, and its log-probability.
+
+    The constraints are those of `keras_attention.decoding.constraints`.
 
     Args:
-        log_probabilities: of every token `[V]`, about -1e9 for those that are never said.
-        generated: the tokens so far.
-        settings: which of them may follow.
+        log_probabilities: log-probability of each token `[V]`; about -1e9 for a token that is never
+            generated.
+        generated: ids of the tokens so far.
+        settings: the search settings, with the constraints on the next token.
     """
     adjusted = log_probabilities.copy()
     if settings.repetition_penalty != 1:
         adjusted[list(set(generated))] *= np.float32(settings.repetition_penalty)
     if settings.no_repeat_ngram:
-        adjusted[_repeating(generated, settings.no_repeat_ngram)] = IMPOSSIBLE
+        adjusted[_repeated_endings(generated, settings.no_repeat_ngram)] = IMPOSSIBLE
     if len(generated) + 1 < settings.min_length:
         adjusted[END_ID] = IMPOSSIBLE
         if settings.no_repeat_ngram and adjusted.max() <= IMPOSSIBLE / 2:
@@ -39,7 +42,7 @@ def choose_next(
     return best, float(log_probabilities[best])
 
 
-def _repeating(generated: Sequence[int], size: int) -> list[Any]:
-    """The tokens that would end an n-gram that was said before."""
+def _repeated_endings(generated: Sequence[int], size: int) -> list[Any]:
+    """Return the tokens that would complete an n-gram that was generated before."""
     last, ends = generated[len(generated) - size + 1 :], range(size - 1, len(generated))
     return [generated[end] for end in ends if generated[end - size + 1 : end] == last]

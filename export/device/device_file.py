@@ -1,4 +1,4 @@
-"""The TFLite file as a whole: a flat buffer, then a zip archive with all that text needs."""
+"""The TFLite file as a whole: a flat buffer, then a zip archive with manifest and tokenizers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from keras_attention.translation.codec import SIDES, TextCodec
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
-"""Version of signatures and archive; a reader refuses a newer one."""
+"""Version of the signatures and the archive; a reader refuses a newer one."""
 
 _MANIFEST = JsonFile(
     "the manifest.json that `export` appends",
@@ -39,11 +39,11 @@ _MANIFEST = JsonFile(
 
 @dataclass(frozen=True)
 class DeviceFile:
-    """What stands in a file beside its graphs.
+    """The contents of a file's archive.
 
     Attributes:
         codec: the tokenizers and search settings.
-        manifest: what the file says of itself.
+        manifest: the file's manifest.
     """
 
     codec: TextCodec
@@ -53,13 +53,13 @@ class DeviceFile:
 def write_device_file(
     path: Path, model: bytes, codec: TextCodec, described: Mapping[str, Any]
 ) -> None:
-    """Writes a file.
+    """Write a flat buffer and its archive to one file.
 
     Args:
-        path: where.
+        path: the file to write.
         model: the flat buffer.
         codec: the tokenizers and search settings.
-        described: what the manifest says beside the flat buffer's checksum.
+        described: values of the manifest, without the format and the checksums.
     """
     path.write_bytes(model)
     files = codec.to_files()
@@ -72,36 +72,42 @@ def write_device_file(
     text = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
     with zipfile.ZipFile(path, "a") as archive:
         for name, stored in {MANIFEST_FILE: text, **files}.items():
-            # A fixed time stamp: equal models give equal files.
+            # `ZipInfo` has a fixed time stamp, so that equal models produce equal files.
             archive.writestr(zipfile.ZipInfo(name), stored)
 
 
 def read_device_file(file_bytes: bytes, name: str) -> DeviceFile:
-    """Checks a file and reads what stands behind the flat buffer.
+    """Check a file and read the archive after its flat buffer.
 
     Args:
         file_bytes: the whole file.
-        name: its name, for error messages.
+        name: the file's name, for error messages.
 
     Raises:
-        InputError: if it is damaged, another model's, or of another format.
+        InputError: if the file is damaged, of another format, or not exported by keras-attention.
     """
     if file_bytes[4:8] != b"TFL3":
-        raise InputError(f"{name}: expected a TFLite file, found something else.")
+        raise InputError(
+            f"{name}: expected a TFLite file, with b'TFL3' at byte 4. "
+            f"Received: {file_bytes[4:8]!r}."
+        )
     files, size = _read_archive(file_bytes, name)
     manifest = _MANIFEST.parse(files.pop(MANIFEST_FILE, b""), name)
-    # The runtime may crash on damage, or not see it.
+    # The runtime may crash on a damaged file, or not notice the damage.
     found = {name: _checksum(stored) for name, stored in files.items()}
     whole = manifest["model_sha256"] == _checksum(file_bytes[:size])
     if not whole or manifest["files"] != found:
-        raise InputError(f"{name}: damaged or not one of ours, its checksum is another.")
+        raise InputError(
+            f"{name}: damaged, or not exported by keras-attention: "
+            f"its checksums do not match {MANIFEST_FILE}."
+        )
     codec = TextCodec.from_files(files, name)
     _check_codec(codec, manifest, name)
     return DeviceFile(codec, manifest)
 
 
 def _read_archive(file_bytes: bytes, name: str) -> tuple[dict[str, bytes], int]:
-    """Return the files behind the flat buffer, and the size of the flat buffer."""
+    """Return the files in the archive, and the size of the flat buffer before it."""
     try:
         with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
             check_archive(archive, name)
@@ -111,7 +117,8 @@ def _read_archive(file_bytes: bytes, name: str) -> tuple[dict[str, bytes], int]:
         raise
     except Exception:  # zipfile raises whatever the damage causes
         raise InputError(
-            f"{name}: truncated or not one of ours, the tokenizers at its end are missing."
+            f"{name}: truncated, or not exported by keras-attention: "
+            "the tokenizers at its end are missing."
         ) from None
 
 
@@ -126,7 +133,7 @@ def _check_codec(codec: TextCodec, manifest: Mapping[str, Any], name: str) -> No
     for what, expected, received in zip(names, declared, found, strict=True):
         if expected != received:
             raise InputError(
-                f"{name}: damaged, expected {expected} {what}, as its manifest says. "
+                f"{name}: damaged, expected {expected} {what}, as in its manifest. "
                 f"Received: {received}."
             )
 

@@ -1,4 +1,4 @@
-"""The device's runtime: runs the TFLite file with `ai-edge-litert` and `numpy` alone."""
+"""A translator that runs the TFLite file, with only `ai-edge-litert` and `numpy`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SIGNATURES = ("greedy", "beam", "encode", "decode_step")
 
 @dataclass(frozen=True, eq=False)
 class StreamedToken:
-    """One step of an output that is still growing.
+    """One token of an output that is not finished yet.
 
     Attributes:
-        token: the token that was just said, or the source token in the place of `<unk>`.
-        text: the text of all tokens so far. A longer text need not begin with a shorter one:
-            letters and their marks are composed as they come.
+        token: the newest token, or the source token that replaces `<unk>`.
+        text: the text of all tokens so far. It need not begin with the text of the step before:
+            letters and their marks are composed as they arrive.
         score: sum of the natural log-probabilities so far.
-        alignment: this token's weights `[S]`.
+        alignment: the newest token's weights over the source `[S]`.
     """
 
     token: str
@@ -44,23 +44,23 @@ class StreamedToken:
 
 
 class DeviceTranslator:
-    """The TFLite file behind the translator's own call; imports no TensorFlow and no Keras.
+    """A translator that runs a TFLite file and imports neither TensorFlow nor Keras.
 
-    Several threads may call one object. They take turns, because the runtime is not thread-safe;
-    for more speed give each thread an object of its own, or the runtime more `threads`.
+    Several threads may call one object. They take turns, because the runtime is not thread-safe.
+    For more speed, create one object per thread, or give the runtime more `threads`.
 
     Args:
         content: the whole file.
-        name: its name, for error messages.
+        name: the file's name, for error messages.
         threads: CPU threads of the runtime, a positive integer.
 
     Attributes:
         codec: the tokenizers and search settings.
-        manifest: what the file says of itself: `precision`, `beam_width`, ...
+        manifest: the file's manifest: `precision`, `beam_width` and more.
 
     Raises:
-        InputError: if the file is damaged, another model's or of a newer format.
-        ValueError: if `threads` is no positive integer.
+        InputError: if the file is damaged, of a newer format, or not exported by keras-attention.
+        ValueError: if `threads` is not a positive integer.
 
     Example:
         translator = DeviceTranslator.load("saved_models/dates/dates.tflite")
@@ -79,44 +79,54 @@ class DeviceTranslator:
         self._turn = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Returns what makes an equal object of the same file."""
+        """Return a function and arguments that make a copy from the file's bytes."""
         content, name, threads = self._arguments
         return partial(DeviceTranslator, threads=threads), (content, name)
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int = 1) -> DeviceTranslator:
-        """Reads a file that `export` wrote.
+        """Load a file that `keras-attention export` or `export_tflite` wrote.
+
+        Args:
+            path: the file.
+            threads: CPU threads of the runtime, a positive integer.
 
         Raises:
-            InputError: if it is missing, damaged, another model's or of a newer format.
+            InputError: if the file is missing, damaged, of a newer format, or not exported by
+                keras-attention.
+            ValueError: if `threads` is not a positive integer.
         """
         return cls(read_artefact(path, largest=LARGEST_MODEL), str(path), threads=threads)
 
     def __call__(self, texts: Any, *, beam: bool = False) -> Any:
-        """Translates one text or many, one at a time.
+        """Translate one text, or several one after the other.
 
         Args:
             texts: a string, or an iterable of strings.
-            beam: whether to search with the file's own beam width and give all its hypotheses;
-                by default the likeliest token is taken at every step.
+            beam: True to use beam search with the file's own beam width and return all its
+                hypotheses; False (default) for greedy search.
 
         Returns:
             One `Translation` for a string, a list in the same order for an iterable.
 
         Raises:
-            TextError: if a text has more tokens than the file takes.
-            TypeError: if `texts` is something else.
+            TextError: if a text has more tokens than the file accepts.
+            TypeError: if `texts` is neither a string nor an iterable of strings.
         """
         if isinstance(texts, str):
             return self._translate(texts, beam)
         return list(self.translate_each(texts, beam=beam))
 
     def translate_each(self, texts: Iterable[str], *, beam: bool = False) -> Iterator[Translation]:
-        """Translates texts one at a time, as they come; see the object's own call.
+        """Yield the translation of each text as soon as it is known.
+
+        Args:
+            texts: an iterable of strings.
+            beam: as for a call of the object.
 
         Raises:
-            TextError: if a text has more tokens than the file takes, after the translations of
-                those before it.
+            TextError: if a text has more tokens than the file accepts; raised after the
+                translations of the texts before it.
         """
         return self._translate_each(check_texts(texts), beam)
 
@@ -136,12 +146,13 @@ class DeviceTranslator:
         return self.codec.translations([text], *arrays)[0]
 
     def stream(self, text: str) -> Iterator[StreamedToken]:
-        """Translates one text and gives each token as soon as it is known.
+        """Translate one text greedily and yield each token as soon as it is known.
 
-        The tokens are those of the translator's own call, `</s>` left out.
+        The tokens are the same as those of a call of the object, without `</s>`.
 
         Raises:
-            TextError: if the text has more tokens than the file takes; at the first token.
+            TextError: if the text has more tokens than the file accepts; raised when the first
+                token is requested.
         """
         source, words = self._source(text), self.codec.source.tokens(text)
         limit = self.codec.settings.max_length if len(words) > 1 else 0
@@ -162,7 +173,7 @@ class DeviceTranslator:
             yield StreamedToken(so_far.tokens[-1], so_far.text, score, so_far.alignment[-1])
 
     def fits(self, text: str) -> bool:
-        """Whether `text` has no more tokens than the file takes."""
+        """Return whether `text` has no more tokens than the file accepts."""
         return self._limit.fits(text, self.codec.source)
 
     def _source(self, text: str) -> Any:
@@ -172,7 +183,7 @@ class DeviceTranslator:
         return source
 
     def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
-        """Runs a signature on what it takes of `inputs`: models without attention take less."""
+        """Run a signature on those of `inputs` that it has; without attention it has fewer."""
         with self._turn:
             try:
                 runner, names = self._runner(signature)
@@ -181,12 +192,12 @@ class DeviceTranslator:
                 if isinstance(error, InputError):
                     raise
                 raise InputError(
-                    f"{self.name}: damaged, `{signature}` cannot be run: {error}"
+                    f"{self.name}: damaged, the signature `{signature}` cannot be run: {error}"
                 ) from error
         return outputs
 
     def _runner(self, signature: str) -> tuple[Any, list[str]]:
-        """The runner of a signature, checked when it is made, and the names of its inputs."""
+        """Return the runner of a signature and the names of its inputs; check a new runner."""
         if signature not in self._runners:
             runner = self._interpreter.get_signature_runner(signature)
             check_graph(runner, signature, self.codec, self.manifest, self.name)
@@ -199,7 +210,7 @@ def _make_interpreter(content: bytes, name: str, threads: int) -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         raise InputError(
-            "running a TFLite file needs ai-edge-litert: pip install ai-edge-litert."
+            "running a TFLite file requires ai-edge-litert: pip install ai-edge-litert."
         ) from None
     try:
         interpreter = Interpreter(model_content=content, num_threads=threads)
@@ -207,5 +218,8 @@ def _make_interpreter(content: bytes, name: str, threads: int) -> Any:
     except (ValueError, RuntimeError):
         raise InputError(f"{name}: damaged, the TFLite runtime cannot read it.") from None
     if missing := set(SIGNATURES) - set(signatures):
-        raise InputError(f"{name}: has no signature {min(missing)!r}; was it exported by us?")
+        raise InputError(
+            f"{name}: the signature {min(missing)!r} is missing; expected a TFLite file that "
+            f"keras-attention exported. Received: the signatures {', '.join(sorted(signatures))}."
+        )
     return interpreter

@@ -1,1 +1,1 @@
-"""The model as functions of tensors, which every export traces: steps and whole searches."""
+"""The model as functions of tensors: encoding, single steps and searches, as exports trace them."""

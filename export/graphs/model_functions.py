@@ -1,4 +1,4 @@
-"""The model as functions of named tensors: what programs call that search by themselves."""
+"""The model as functions of named tensors, for programs with their own search."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from keras_attention.ops.masking import real_tokens
 from keras_attention.special_tokens import START_ID
 
 STATE = "state_"
-"""What the names of the state's tensors begin with; their number depends on the model."""
+"""Prefix of the names of the state's tensors; their number depends on the model."""
 
 COPIES = "copies"
-"""The name of what `Memory.copies` holds."""
+"""Name of the tensor in `Memory.copies`."""
 
 Named = dict[str, tf.Tensor]
 
 
 def trace(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.TensorSpec) -> Any:
-    """The graph of a function, for these shapes."""
+    """Return the graph of a function for the given shapes and dtypes."""
     return tf.function(function, autograph=False).get_concrete_function(*specs, **named)
 
 
 def encode(model: Seq2Seq, source: tf.Tensor) -> Named:
-    """What every step reads, and the first step's state.
+    """Encode sources: return the memory, which every step reads, and the first step's state.
 
     Args:
         model: the model.
-        source: ids `[B, S]`, closed by the end token and padded with 0.
+        source: ids `[B, S]`, each row ended by the end token and padded with 0.
 
     Returns:
-        `values` `[B, S, M]` and `keys` `[B, S, U]`, and `state_0`, `state_1` ... `[B, ...]`; of a
-        model that copies also `copies` `[B, S]`.
+        `values` `[B, S, M]`, `keys` `[B, S, U]` and `state_0`, `state_1` ... `[B, ...]`; for a
+        model that copies, also `copies` `[B, S]`.
     """
     memory, state = model.encode(source)
     named = {
         "values": tf.identity(memory.values),
-        "keys": tf.identity(memory.keys),  # without attention, the same tensor
+        "keys": tf.identity(memory.keys),  # without attention, the same tensor as `values`
         **_named(state),
     }
     return {**named, COPIES: memory.copies} if model.settings.copying else named
@@ -56,20 +56,20 @@ def step(
     keys: tf.Tensor,
     **state: tf.Tensor,
 ) -> Named:
-    """One step for every hypothesis, `N = B * K` of them where each source has `K`.
+    """Run one decoder step for `N` hypotheses; `N = B * K` if each source has `K` of them.
 
     Args:
         model: the model.
-        token: the previous ids `[N]`; at first the start token's.
+        token: the previous ids `[N]`; at the first step the id of the start token.
         source: the ids `[B, S]` that `encode` read.
-        values: as `encode` gave them.
-        keys: as `encode` gave them.
-        **state: as `encode` or the step before gave it, a row a hypothesis; of a model that
-            copies also `copies`, as `encode` gave them.
+        values: as returned by `encode`.
+        keys: as returned by `encode`.
+        **state: as returned by `encode` or the previous step, with one row per hypothesis; for a
+            model that copies, also `copies` as returned by `encode`.
 
     Returns:
-        `log_probabilities` `[N, V]`, about -1e9 for what is never said; `alignment` `[N, S]`; and
-        the next `state_0`, `state_1` ... .
+        `log_probabilities` `[N, V]`, about -1e9 for tokens that are never generated; `alignment`
+        `[N, S]`; and the next `state_0`, `state_1` ... .
     """
     memory = Memory(values, keys, real_tokens(source), state.pop(COPIES, ()))
     logits, new, alignment = model.step(token, _nested(model, state), memory)
@@ -81,28 +81,30 @@ def step(
 
 
 def step_specs(encoded: Named, source: tf.TensorSpec) -> dict[str, tf.TensorSpec]:
-    """What `step` takes, of any number of hypotheses where `source` has any number of rows.
+    """Return the specs of the inputs of `step`, by name.
+
+    If the number of rows of `source` is open, so is the number of hypotheses.
 
     Args:
-        encoded: what `encode` gave in a graph.
-        source: what `encode` takes.
+        encoded: the outputs of `encode` in a graph.
+        source: the spec of the input of `encode`.
     """
     rows = source.shape[0]
     specs = {"token": tf.TensorSpec([rows], tf.int32, "token"), "source": source}
     for name, tensor in encoded.items():
-        # Rows of hypotheses are not tied to those of sources.
+        # The number of hypotheses is independent of the number of sources.
         shape = [rows, *tensor.shape[1:]]
         specs[name] = tf.TensorSpec(shape, tensor.dtype, name)
     return specs
 
 
 def score(model: Seq2Seq, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Natural log-probabilities `[B, T]` of given targets, 0 for padding.
+    """Return the natural log-probabilities `[B, T]` of the targets' tokens, 0 for padding.
 
     Args:
         model: the model.
-        source: ids `[B, S]`, closed by the end token and padded with 0.
-        target: ids `[B, T]`, likewise.
+        source: ids `[B, S]`, each row ended by the end token and padded with 0.
+        target: ids `[B, T]`, ended and padded in the same way.
     """
     shifted = tf.concat([tf.fill([tf.shape(target)[0], 1], START_ID), target[:, :-1]], axis=1)
     logits, _ = model.teacher_forced(source, shifted, return_alignment=False)
@@ -115,6 +117,6 @@ def _named(state: DecoderState) -> Named:
 
 
 def _nested(model: Seq2Seq, state: Named) -> DecoderState:
-    """The state of named tensors."""
+    """Return the decoder's state, built from its named tensors."""
     flat = [state[f"{STATE}{place}"] for place in range(len(state))]
     return tf.nest.pack_sequence_as(model.decoder.cell.state_structure(), flat)

@@ -1,4 +1,4 @@
-"""The model as it is exported: for every device, in one precision."""
+"""Copies of a model for export, whose graphs run on every device."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ COMPUTE = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 def portable_copy(translator: Translator, compute: str = "float32") -> Translator:
-    """A copy whose graphs run wherever TensorFlow runs; see `portable_model`.
+    """Return a copy of a translator whose graphs run wherever TensorFlow runs.
+
+    See `portable_model`.
 
     Args:
         translator: a translator of one model.
-        compute: the dtype policy of the copy.
+        compute: the dtype policy of the copy, one of `COMPUTE`.
 
     Raises:
-        InputError: if there is no such policy, the translator is an ensemble or something else, or
-            a weight is not a finite number.
+        InputError: if `compute` is not one of `COMPUTE`, `translator` is not a Translator or holds
+            an ensemble, or a weight is not a finite number.
     """
     if not isinstance(translator, Translator):
         raise InputError(
-            "expected a Translator, which `Translator.from_model` makes of a Seq2Seq and its "
-            f"tokenizers. Received: {type(translator).__name__}."
+            "expected a Translator; make one from a Seq2Seq and its tokenizers with "
+            f"`Translator.from_model`. Received: {type(translator).__name__}."
         )
     model = portable_model(translator.single_model, compute)
     return Translator(model, translator.codec, max_tokens=translator.max_tokens)
@@ -35,15 +37,15 @@ def portable_copy(translator: Translator, compute: str = "float32") -> Translato
 def portable_model(model: Seq2Seq, compute: str = "float32") -> Seq2Seq:
     """Return a copy of a model whose graphs run wherever TensorFlow runs.
 
-    On a machine with a GPU Keras puts operators of cuDNN's into the graph, which no other machine
-    runs; here its LSTMs and GRUs are loops on every machine.
+    On a machine with a GPU, Keras puts cuDNN operators into the graph, and a machine without a GPU
+    cannot run them. In the copy, LSTMs and GRUs are loops on every machine.
 
     Args:
         model: the model.
-        compute: the dtype policy of the copy.
+        compute: the dtype policy of the copy, one of `COMPUTE`.
 
     Raises:
-        InputError: if there is no such policy, or a weight is not a finite number.
+        InputError: if `compute` is not one of `COMPUTE`, or a weight is not a finite number.
     """
     check_compute(compute)
     check_finite_weights(model)
@@ -55,12 +57,13 @@ def portable_model(model: Seq2Seq, compute: str = "float32") -> Seq2Seq:
 
 
 def check_compute(compute: str) -> None:
-    """Checks a dtype policy.
+    """Check a dtype policy.
 
     Raises:
-        InputError: if it is none of `COMPUTE`.
+        InputError: if it is not one of `COMPUTE`.
     """
     if compute not in COMPUTE:
         raise InputError(
-            f"a SavedModel computes in one of {', '.join(COMPUTE)}. Received: {compute!r}."
+            f"the dtype policy of a SavedModel must be one of {', '.join(COMPUTE)}. "
+            f"Received: {compute!r}."
         )

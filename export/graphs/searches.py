@@ -1,7 +1,8 @@
-"""The searches as exported graphs run them: an empty source has an empty output."""
+"""The searches that exported graphs run; for an empty source they return an empty output."""
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,31 +19,31 @@ from .model_functions import Named
 
 
 def search_best(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Named:
-    """The best hypotheses.
+    """Return the best hypothesis of each source.
 
     Args:
         model: the model.
-        source: ids `[B, S]`, closed by the end token, or features `[B, *source_shape]`.
+        source: ids `[B, S]`, each row ended by the end token, or features `[B, *source_shape]`.
         options: how to search.
 
     Returns:
         `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]`. An empty source has an empty
-        output with a score of 0, as `TextCodec.translations` has it.
+        output with a score of 0, as in `TextCodec.translations`.
     """
     return {name: array[:, 0] for name, array in search_all(model, source, options).items()}
 
 
 def search_all(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Named:
-    """All hypotheses of a beam of fixed width, best first.
+    """Return all hypotheses of a beam of fixed width, best first.
 
     Args:
         model: the model.
-        source: ids `[B, S]`, closed by the end token, or features `[B, *source_shape]`.
+        source: ids `[B, S]`, each row ended by the end token, or features `[B, *source_shape]`.
         options: how to search.
 
     Returns:
-        `tokens` `[B, K, T]`, `score` `[B, K]` and `alignment` `[B, K, T, S]`. Where there are fewer
-        hypotheses, the score is about -1e9.
+        `tokens` `[B, K, T]`, `score` `[B, K]` and `alignment` `[B, K, T, S]`. If a source has fewer
+        than `K` hypotheses, the score of the missing ones is about -1e9.
     """
     found = search(model, source, options)
     if model.settings.source_shape is None:
@@ -57,19 +58,19 @@ def search_beams(
     own: Named,
     nbest: tf.Tensor,
 ) -> Named:
-    """Several hypotheses of sources that are each searched in their own way.
+    """Return several hypotheses of each source, where each source has its own search options.
 
     Args:
         model: the model.
-        source: ids `[B, S]`, closed by the end token.
-        options: what is the same for all.
-        own: each field of `ServedOptions`, `[B]`.
-        nbest: hypotheses wanted, int32 `[B]`, each at most its `beam_width`.
+        source: ids `[B, S]`, each row ended by the end token.
+        options: the options that all sources share.
+        own: the options of each source: the fields of `ServedOptions` by name, `[B]`.
+        nbest: number of hypotheses per source, int32 `[B]`, each at most its `beam_width`.
 
     Returns:
         `tokens` `[B, N, T]`, `score` `[B, N]` and `alignment` `[B, N, T, S]`, best first, where `N`
-        is the largest of `nbest`. Where a source has fewer, `tokens` are padding and the score
-        is -1e9.
+        is the largest of `nbest`. If a source has fewer hypotheses, the tokens of the missing ones
+        are padding and their score is -1e9.
     """
     memory, state = model.encode(source)
     found = beam_search(
@@ -83,8 +84,8 @@ def search_beams(
     )
     most = tf.reduce_max(tf.pad(nbest, [[0, 1]], constant_values=1))
     named = _empty_result(source, Hypotheses(*(array[:, :most] for array in found)))
-    wanted = tf.range(most) < nbest[:, tf.newaxis]
-    real = wanted & (named["score"] > IMPOSSIBLE / 2)
+    requested = tf.range(most) < nbest[:, tf.newaxis]
+    real = requested & (named["score"] > IMPOSSIBLE / 2)
     return {
         "tokens": tf.where(real[:, :, tf.newaxis], named["tokens"], PAD_ID),
         "score": tf.where(real, named["score"], IMPOSSIBLE),
@@ -93,25 +94,28 @@ def search_beams(
 
 
 def _empty_result(source: tf.Tensor, found: Hypotheses) -> Named:
-    """Hypotheses by name, with one alone for an empty source: the end, whose score is 0."""
+    """Return hypotheses by name; an empty source has only one, the end token with a score of 0."""
     tokens, scores, alignments = found
     empty = tf.equal(source[:, 0], END_ID)[:, tf.newaxis, tf.newaxis]  # [B, 1, 1]
-    behind = np.arange(tokens.shape[2]) > 0  # [T]
+    after_end = np.arange(tokens.shape[2]) > 0  # [T]
     only = tf.where(tf.range(tf.shape(tokens)[1]) > 0, IMPOSSIBLE, 0.0)  # [K]
     return {
-        "tokens": tf.where(empty, np.where(behind, PAD_ID, END_ID).astype("int32"), tokens),
+        "tokens": tf.where(empty, np.where(after_end, PAD_ID, END_ID).astype("int32"), tokens),
         "score": tf.where(empty[:, :, 0], only, scores),
-        "alignment": tf.where((empty & behind)[..., tf.newaxis], 0.0, alignments),
+        "alignment": tf.where((empty & after_end)[..., tf.newaxis], 0.0, alignments),
     }
 
 
 def raw_variables(model: Seq2Seq) -> list[tf.Variable]:
-    """Return the TensorFlow variables behind a model's Keras variables.
+    """Return the TensorFlow variables that hold a model's Keras variables.
 
     Raises:
-        InputError: if Keras runs on another backend, which cannot export.
+        InputError: if Keras runs on another backend, from which a model cannot be exported.
     """
     variables = [variable.value for variable in model.variables]
     if not all(isinstance(variable, tf.Variable) for variable in variables):
-        raise InputError("only the TensorFlow backend exports; unset KERAS_BACKEND and try again.")
+        raise InputError(
+            "export requires Keras to run on TensorFlow; unset KERAS_BACKEND and try again. "
+            f"Received: the backend {keras.backend.backend()!r}."
+        )
     return variables

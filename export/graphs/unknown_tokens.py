@@ -1,4 +1,4 @@
-"""Source tokens in the place of `<unk>`, in a graph."""
+"""The replacement of `<unk>` by source tokens, as a graph."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ def replace_unknown(
     source_tokens: tf.Tensor,
     source_length: tf.Tensor,
 ) -> tf.Tensor:
-    """Puts a source token in the place of each `<unk>`, as `TextCodec.replace_unknown` does.
+    """Replace each `<unk>` by the source token with the largest weight, `</s>` excluded.
+
+    `TextCodec.replace_unknown` does the same. An `<unk>` whose weights are all 0 stays.
 
     Args:
-        ids: target ids `[B, T]` or, of several hypotheses a source, `[B, K, T]`.
-        tokens: their tokens, of the same shape.
+        ids: target ids `[B, T]` or, for several hypotheses per source, `[B, K, T]`.
+        tokens: the tokens of these ids, of the same shape.
         alignment: weights `[B, T, S]` or `[B, K, T, S]`.
-        source_tokens: `[B, S]`.
-        source_length: source tokens with `</s>`, `[B]`.
+        source_tokens: tokens of the sources `[B, S]`.
+        source_length: number of source tokens, `</s>` included, `[B]`.
 
     Returns:
         Tokens of the shape of `ids`.

@@ -217,7 +217,7 @@ DATA = {
     ),
     "nothing to verify": Case("verify model a.txt", "at least one line", {"a.txt": b""}),
     "no line to verify": Case(
-        "verify model a.txt", "every line has more tokens", {"a.txt": b"1" * 64}
+        "verify model a.txt", "expected at least one line that is short enough", {"a.txt": b"1" * 64}
     ),
 }  # fmt: skip
 OUTPUTS = {
@@ -315,7 +315,7 @@ MODELS = {
 }  # fmt: skip
 EXPORTS = {
     "no export": Case(
-        "verify model", "holds no export",
+        "verify model", "contains no export",
         damage=lambda folder: (shutil.rmtree(folder / "1"), (folder / "dates.tflite").unlink()),
     ),
     "missing TFLite": Case("translate none.tflite", "none.tflite: expected a file that can be"),
@@ -332,7 +332,7 @@ EXPORTS = {
         "verify model", "expected a TFLite file", damage=write("dates.tflite", b"PK\x05\x06" * 99)
     ),
     "foreign TFLite": Case(
-        "translate model/dates.tflite", "not one of ours", damage=other_tflite
+        "translate model/dates.tflite", "not exported by keras-attention", damage=other_tflite
     ),
     "missing SavedModel": Case("translate model/7", "model/7: no such folder"),
     "truncated SavedModel": Case(

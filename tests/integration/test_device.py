@@ -196,8 +196,14 @@ def test_damaged_truncated_and_foreign_files(files, tmp_path):
         size = min(item.header_offset for item in archive.infolist())
     cases = {
         "expected a TFLite file": [b"", b"{}", content[8:]],
-        "truncated or not one of ours": [content[:middle], content[:size], content[:-1]],
-        "damaged or not one of ours": [content[:middle] + b"\1\2\3" + content[middle + 3 :]],
+        "truncated, or not exported by keras-attention": [
+            content[:middle],
+            content[:size],
+            content[:-1],
+        ],
+        "damaged, or not exported by keras-attention": [
+            content[:middle] + b"\1\2\3" + content[middle + 3 :]
+        ],
     }
     for words, contents in cases.items():
         for each in contents:

@@ -69,7 +69,7 @@ def test_the_tokenizers_stand_beside_it(variant, folder):
 
 def test_without_the_converter(variant, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    with pytest.raises(InputError, match="ONNX needs the package tf2onnx"):
+    with pytest.raises(InputError, match="ONNX export requires the package tf2onnx"):
         export_onnx(variant, tmp_path / "onnx")
     assert not list(tmp_path.iterdir())
 

@@ -8,18 +8,18 @@ from keras_attention.text.vocabulary import Vocabulary
 OPTIONS = SearchOptions(max_length=4)
 
 
-def model_of(**settings):
+def small_model(**settings):
     return Seq2Seq(**{"target_vocabulary_size": 7, "units": 4, "embedding": 3, **settings})
 
 
-def test_models_of_token_ids_are_refused(tmp_path):
+def test_models_that_read_token_ids_are_refused(tmp_path):
     for export in (export_features_saved_model, export_features_tflite):
         with pytest.raises(InputError, match="expected a Seq2Seq that reads features"):
-            export(model_of(source_vocabulary_size=9), tmp_path / "export", OPTIONS)
+            export(small_model(source_vocabulary_size=9), tmp_path / "export", OPTIONS)
 
 
-def test_tflite_needs_a_fixed_number_of_steps(tmp_path):
-    model = model_of(
+def test_tflite_requires_a_fixed_number_of_steps(tmp_path):
+    model = small_model(
         source_vocabulary_size=None, source_shape=(None, 3), attention=LuongAttention()
     )
     message = r"pass `steps`.*source_shape=\(None, 3\), steps=None"
@@ -28,7 +28,7 @@ def test_tflite_needs_a_fixed_number_of_steps(tmp_path):
 
 
 def test_a_translator_refuses_a_model_that_reads_features():
-    model = model_of(source_vocabulary_size=None, source_shape=(None, 3))
+    model = small_model(source_vocabulary_size=None, source_shape=(None, 3))
     tokenizer = CharacterTokenizer(Vocabulary(list("abc")))
     with pytest.raises(InputError, match="expected a model with text as its source"):
         Translator.from_model(model, tokenizer, tokenizer, max_source_length=4, max_length=4)

@@ -11,7 +11,7 @@ def translate(text, score=-1.0):
     return Translation("source", ("s", "</s>"), (Hypothesis(text, score, (text,), weights),))
 
 
-def test_equal_answers_agree():
+def test_equal_translations_agree():
     agreement = measure_agreement(
         "1", [translate("a"), translate("b")], [translate("a"), translate("b")]
     )
@@ -21,7 +21,7 @@ def test_equal_answers_agree():
     assert agreement.agrees
 
 
-def test_another_text_differs():
+def test_a_different_text_is_a_disagreement():
     agreement = measure_agreement(
         "1", [translate("a"), translate("b")], [translate("a"), translate("c")]
     )
@@ -29,7 +29,7 @@ def test_another_text_differs():
     assert not agreement.agrees
 
 
-def test_scores_may_differ_by_rounding_alone():
+def test_scores_may_differ_only_by_rounding():
     for difference, agrees in ((0.5 * SCORE_TOLERANCE, True), (2 * SCORE_TOLERANCE, False)):
         agreement = measure_agreement(
             "1", [translate("a", -1.0)], [translate("a", -1.0 - difference)]
@@ -39,7 +39,7 @@ def test_scores_may_differ_by_rounding_alone():
 
 
 @pytest.mark.parametrize(("equal", "agrees"), [(8, True), (3, False)])
-def test_of_rounded_weights_most_texts_are_equal(equal, agrees):
+def test_in_a_lower_precision_most_texts_must_be_equal(equal, agrees):
     expected = [translate("a")] * 10
     actual = [translate("a", -1.5)] * equal + [translate("b")] * (10 - equal)
     assert measure_agreement("a.tflite", expected, actual, "int8").agrees is agrees
@@ -52,19 +52,21 @@ def make_exports(folder, *names):
         path.write_bytes(b"")
 
 
-def test_finds_the_newest_version_and_every_tflite_file(tmp_path):
+def test_find_exports_returns_the_newest_version_and_every_tflite_file(tmp_path):
     names = ["2/saved_model.pb", "10/saved_model.pb", "old/saved_model.pb", "b.tflite", "a.tflite"]
     make_exports(tmp_path, *names, "11/other.pb", "model.keras")
     found = [path.name for path in find_exports(tmp_path)]
     assert found == ["10", "a.tflite", "b.tflite"]
 
 
-def test_a_folder_without_exports(tmp_path):
+def test_a_folder_without_exports_is_refused(tmp_path):
     make_exports(tmp_path, "model.keras")
-    with pytest.raises(InputError, match="holds no export; write them with keras-attention export"):
+    with pytest.raises(
+        InputError, match="contains no export; write one with keras-attention export"
+    ):
         find_exports(tmp_path)
 
 
-def test_no_lines(tmp_path):
+def test_verify_refuses_an_empty_list_of_lines(tmp_path):
     with pytest.raises(InputError, match="at least one line to compare on"):
         verify(None, tmp_path, [])

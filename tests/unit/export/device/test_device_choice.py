@@ -1,4 +1,4 @@
-"""What a device says next, beside what the library's own constraints say."""
+"""The choice of the next token on a device, compared with the library's own constraints."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS)
-def test_is_the_librarys_choice(options):
+def test_choose_next_agrees_with_the_constraints_of_search(options):
     rng, settings = np.random.default_rng(3), SearchSettings(9, 12, **options)
     constraints = Constraints(settings)
     for length in [*range(11)] * 4:

@@ -16,7 +16,7 @@ from keras_attention.text.tokenizers import make_tokenizer
 from keras_attention.translation.codec import TextCodec
 
 MODEL = b"\x1c\0\0\0TFL3" + bytes(64)
-TOLD = {
+DESCRIBED = {
     "precision": "float32",
     "max_source_length": 8,
     "max_length": 9,
@@ -34,12 +34,12 @@ def codec():
 
 def written(tmp_path, codec, **changes):
     path = tmp_path / "model.tflite"
-    write_device_file(path, MODEL, codec, {**TOLD, **changes})
+    write_device_file(path, MODEL, codec, {**DESCRIBED, **changes})
     return path.read_bytes()
 
 
 def with_manifest(tmp_path, files, manifest):
-    """Return the file with another manifest: the flat buffer's bytes stay."""
+    """Return the file with another manifest and the same flat buffer."""
     path = tmp_path / "changed.tflite"
     path.write_bytes(MODEL)
     with zipfile.ZipFile(path, "a") as archive:
@@ -48,13 +48,13 @@ def with_manifest(tmp_path, files, manifest):
     return path.read_bytes()
 
 
-def test_a_file_is_read_back(tmp_path, codec):
+def test_read_device_file_returns_what_was_written(tmp_path, codec):
     found = read_device_file(written(tmp_path, codec), "m")
     assert found.codec.to_files() == codec.to_files()
     assert found.manifest["beam_width"] == 4
 
 
-def test_every_damage_of_the_manifest_is_one_sentence(tmp_path, codec):
+def test_every_damage_of_the_manifest_raises_a_one_sentence_error(tmp_path, codec):
     path = tmp_path / "model.tflite"
     written(tmp_path, codec, newer={})
     with zipfile.ZipFile(path) as archive:
@@ -65,25 +65,25 @@ def test_every_damage_of_the_manifest_is_one_sentence(tmp_path, codec):
         json.loads(manifest),
     )
     assert set(accepted) == {"precision", "max_steps", "newer"}
-    assert accepted["precision"] == 1  # any name
+    assert accepted["precision"] == 1  # any string is accepted
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"max_length": 10}, "m: damaged, expected 10 max_length, as its manifest says. Rec"),
+        ({"max_length": 10}, "m: damaged, expected 10 max_length, as in its manifest. Rec"),
         (
             {"vocabulary": {"source": {"tokens": 5}, "target": {"tokens": 7}}},
-            "m: damaged, expected 5 source tokens, as its manifest says. Received: 6.",
+            "m: damaged, expected 5 source tokens, as in its manifest. Received: 6.",
         ),
     ],
 )
-def test_a_manifest_of_another_model(tmp_path, codec, change, message):
+def test_a_manifest_of_another_model_is_refused(tmp_path, codec, change, message):
     with pytest.raises(InputError, match=f"^{message}"):
         read_device_file(written(tmp_path, codec, **change), "m")
 
 
-def test_an_archive_that_unpacks_to_more_than_it_may(tmp_path, codec):
+def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused(tmp_path, codec):
     path = tmp_path / "bomb.tflite"
     path.write_bytes(written(tmp_path, codec))
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

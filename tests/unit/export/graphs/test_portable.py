@@ -22,25 +22,25 @@ def lstms(model):
     return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.LSTM)]
 
 
-def test_no_layer_asks_for_cudnn(translator):
+def test_no_layer_of_a_portable_copy_uses_cudnn(translator):
     copy = portable_copy(translator).model
-    # Two directions of two layers, and the decoder's.
+    # Two encoder layers with two directions each, and the decoder's layer.
     assert len(lstms(copy)) >= 5
     assert {layer.use_cudnn for layer in lstms(copy)} == {False}
     assert {layer.use_cudnn for layer in lstms(translator.model)} == {"auto"}
 
 
 @pytest.mark.parametrize("compute", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_a_copy_computes_as_it_is_told(translator, compute):
+def test_a_copy_computes_in_the_requested_precision(translator, compute):
     copy = portable_copy(translator, compute)
     narrow = compute.removeprefix("mixed_")
     assert copy.model.compute_dtype == copy.model.encoder.compute_dtype == narrow
     assert {weight.dtype for weight in copy.model.weights} == {"float32"}
-    # Of a given target: rounding may lead a search elsewhere.
+    # Score a given target, because a search may choose another output after rounding.
     (one,), (other,) = (each.score(["abc"], ["ab"]) for each in (translator, copy))
     np.testing.assert_allclose(one.score, other.score, rtol=1e-6 if narrow == "float32" else 0.05)
 
 
-def test_an_unknown_precision(translator):
+def test_an_unknown_precision_is_refused(translator):
     with pytest.raises(InputError, match=r"one of float32, mixed_float16, .* Received: 'int8'"):
         portable_copy(translator, "int8")

@@ -1,4 +1,4 @@
-"""The search that is exported, before it is."""
+"""The searches that are exported, run before the export."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def model():
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_is_the_best_of_the_search_and_says_nothing_for_an_empty_source(model, width):
+def test_search_best_agrees_with_search_and_is_empty_for_an_empty_source(model, width):
     source = tf.constant([[4, 5, 2], [2, 0, 0], [6, 3, 2]])
     options = SearchOptions(max_length=5, beam_width=width, min_length=3)
     found = {name: array.numpy() for name, array in search_best(model, source, options).items()}
@@ -39,7 +39,7 @@ WIDTHS, PENALTIES = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.fl
 
 @pytest.mark.parametrize("name", ["best", "best of beams", "beams"])
 def test_every_operator_runs_on_a_gpu(model, name):
-    """TensorFlow's own list of kernels says: nothing in a loop is for the CPU alone."""
+    """TensorFlow's list of kernels has a GPU kernel for every operator in a loop."""
     options = SearchOptions(
         max_length=5, beam_width=1 + 2 * (name != "best"), min_length=2, no_repeat_ngram=2
     )
@@ -60,7 +60,7 @@ def test_every_operator_runs_on_a_gpu(model, name):
 
 
 def runs_on_gpu(node):
-    """Whether TensorFlow has a kernel of the node's types for a GPU."""
+    """Return whether TensorFlow has a GPU kernel for the types of the node."""
     return any(
         all(
             node.attr[constraint.name].type in constraint.allowed_values.list.type

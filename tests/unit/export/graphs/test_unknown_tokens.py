@@ -1,4 +1,4 @@
-"""Source tokens in the place of `<unk>`: the graph and Python put the same ones there."""
+"""The replacement of `<unk>` by source tokens: the graph and Python choose the same ones."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from keras_attention.text.tokenizers import WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import TextCodec
 
-# The second source is padded, and its word `</s>` is a word; the third has none.
+# The second source is padded, and its `</s>` is an ordinary word; the third has no words.
 SOURCES = ["who knows Seoul well", "one </s>", ""]
 IDS = [
     [[4, 3, 3, 2, 0], [3, 3, 3, 3, 3], [2, 0, 0, 0, 0]],
@@ -19,8 +19,11 @@ IDS = [
 ]
 
 
-def both_ways(weights):
-    """Texts and tokens from the graph and from Python, which has one hypothesis of no source."""
+def replace_in_graph_and_python(weights):
+    """Return texts from the graph `[3, 3]`, and translations from Python.
+
+    For the empty source Python returns only one hypothesis.
+    """
     source, target = WordTokenizer(Vocabulary(["who"])), WordTokenizer(Vocabulary(["a", "b"]))
     codec = TextCodec(source, target, SearchSettings(9, 9, replace_unknown=True))
     found = codec.translations(SOURCES, np.array(IDS), -np.ones((3, 3)), weights)
@@ -31,7 +34,7 @@ def both_ways(weights):
         ids, writer.id_to_token(ids), tf.constant(weights), source_tokens, length
     )
     texts = writer.join(tf.reshape(ids, [9, 5]), tf.reshape(tokens, [9, 5]))
-    for each in range(3):  # one hypothesis a source, as the best alone
+    for each in range(3):  # one hypothesis per source, as for `search_best`
         np.testing.assert_array_equal(
             replace_unknown(
                 ids[:, each],
@@ -45,12 +48,12 @@ def both_ways(weights):
     return texts.numpy().reshape(3, 3), found
 
 
-def test_draws_agree():
+def test_graph_and_python_replace_unknown_tokens_alike():
     weights = np.random.default_rng(3).random((3, 3, 5, 5)).astype("float32")
     weights[:2, 1, 2] = 0  # no weights
     weights[0, 1, 3] = 0.2  # a tie
-    weights[0, 0, 1] = [0, 0.1, 0.2, 0, 0.7]  # most for </s>
-    texts, found = both_ways(weights)
+    weights[0, 0, 1] = [0, 0.1, 0.2, 0, 0.7]  # the largest weight is on </s>
+    texts, found = replace_in_graph_and_python(weights)
     assert texts[0, 0].decode() == f"a Seoul {found[0].tokens[2]}"
     assert texts[0, 1].decode().split()[2:4] == ["<unk>", "who"]
     for row, translation in zip(texts[:2], found, strict=False):
