@@ -197,11 +197,11 @@ BEAM = {"beam_width": [1], "length_penalty": [0.0], "nbest": [1]}
         ("serving_default", {"text": ["a"] * 65}, "at most 64 texts per request. Received"),
         ("score", {"source": ["a"], "target": ["a", "b"]}, "target: expected one value per text"),
         ("encode", {"source": [[4] * 1025], "length": [1025]}, "at most 1024 tokens with </s>"),
-        ("detokenize", {"ids": [[4]] * 65, "length": [1] * 65}, "at most 64 rows a request"),
+        ("detokenize", {"ids": [[4]] * 65, "length": [1] * 65}, "at most 64 rows per request"),
         ("beam", {**BEAM, "text": ["a", "b"]}, "beam_width: expected one value per text"),
     ],
 )
-def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected):
+def test_requests_over_the_limits_are_refused(signatures, name, inputs, expected):
     with pytest.raises(tf.errors.InvalidArgumentError, match=expected):
         ask(signatures[name], **inputs)
 
