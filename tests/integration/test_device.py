@@ -137,7 +137,9 @@ def test_the_gate_refuses_what_loses_too_much(large, converted):
     assert passes == {"float32": True, "float16": True, "mixed": False, "int8": True}
     assert gate.default == "int8"
     gate.require("int8")
-    with pytest.raises(InputError, match=r"mixed cannot .* loses 0\.40 points of bleu on 5 .* Use int8"):
+    with pytest.raises(
+        InputError, match=r"mixed cannot .* loses 0\.40 points of bleu on 5 .* Use int8"
+    ):
         gate.require("mixed")
 
 
