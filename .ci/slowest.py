@@ -1,4 +1,4 @@
-"""Print the slowest tests of pytest's XML reports, set-up and clean-up included."""
+"""Print the slowest tests in pytest's XML reports; times include set-up and clean-up."""
 
 import sys
 from pathlib import Path

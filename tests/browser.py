@@ -1,4 +1,7 @@
-"""A headless Chromium, driven through the pipe of its DevTools protocol: no port, no package."""
+"""A headless Chromium, controlled through its DevTools protocol over a pipe.
+
+This requires no open port and no other package.
+"""
 
 import base64
 import json
@@ -16,7 +19,7 @@ _SECONDS = 60
 _OPTIONS = (
     "--headless",
     "--remote-debugging-pipe",
-    "--no-sandbox",  # which containers lack; all it opens is ours
+    "--no-sandbox",  # containers have no sandbox, and the browser opens only our own pages
     "--no-first-run",
     "--disable-gpu",
     "--disable-dev-shm-usage",
@@ -24,7 +27,7 @@ _OPTIONS = (
     "--hide-scrollbars",
     "--force-device-scale-factor=1",
 )
-# The browser reads commands from 3 and answers on 4.
+# The browser reads commands from file descriptor 3 and writes answers to 4.
 _HAND_OVER = """
 import os, sys
 commands, answers = map(int, sys.argv[1:3])
@@ -40,14 +43,14 @@ _KEYS |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 
 
 def find_browser():
-    """The path of a Chromium, or `None`; the variable CHROMIUM goes first."""
+    """Return the path of a Chromium, or None; the variable CHROMIUM has priority."""
     found = map(shutil.which, (os.environ.get("CHROMIUM", ""), *NAMES))
     return next(filter(None, found), None)
 
 
 @contextmanager
 def browser(folder):
-    """A page of a browser that keeps what it writes in `folder`."""
+    """Start a browser that writes its files to `folder`, and yield a page."""
     options = [*_OPTIONS, f"--user-data-dir={folder}"]
     read_commands, commands = os.pipe()
     answers, write_answers = os.pipe()
@@ -65,7 +68,7 @@ def browser(folder):
         try:
             yield Page(commands, answers)
         finally:
-            os.close(commands)  # which ends it
+            os.close(commands)  # this ends the browser
             os.close(answers)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
@@ -75,7 +78,7 @@ def browser(folder):
 class Page:
     """One page: `do` sends a command of the protocol, `ask` evaluates an expression.
 
-    `events` holds what the browser told meanwhile, such as requests and errors.
+    `events` holds the events that the browser has sent, such as requests and errors.
     """
 
     def __init__(self, commands, answers):
@@ -89,7 +92,7 @@ class Page:
             self.do(f"{domain}.enable")
 
     def do(self, method, **parameters):
-        """The result of one command."""
+        """Send one command and return its result."""
         self._count += 1
         message = {"id": self._count, "method": method, "params": parameters, **self._session}
         os.write(self._commands, json.dumps(message).encode() + b"\0")
@@ -100,7 +103,7 @@ class Page:
         return answer["result"]
 
     def wait_for(self, method):
-        """Waits for an event of that name and returns it; those before stay in `events`."""
+        """Wait for an event of that name and return it; other events stay in `events`."""
         while True:
             for event in self.events:
                 if event.get("method") == method:
@@ -109,13 +112,13 @@ class Page:
             self.events.append(self._next())
 
     def open(self, path):
-        """Loads a file; what earlier pages told is forgotten."""
+        """Load a file and clear the events of earlier pages."""
         self.events.clear()
         self.do("Page.navigate", url=Path(path).as_uri())
         self.wait_for("Page.loadEventFired")
 
     def ask(self, expression):
-        """The value of an expression in JavaScript; a promise is awaited."""
+        """Return the value of a JavaScript expression; wait if it is a promise."""
         answer = self.do(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
@@ -124,7 +127,7 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, expression):
-        """Waits until an expression is true."""
+        """Wait until an expression is true."""
         deadline = time.monotonic() + _SECONDS
         while not self.ask(expression):
             if time.monotonic() > deadline:
@@ -132,11 +135,11 @@ class Page:
             time.sleep(0.01)
 
     def text(self, selector):
-        """The text of the first element that the selector finds."""
+        """Return the text of the first element that matches the selector."""
         return self.ask(f"document.querySelector({json.dumps(selector)}).textContent")
 
     def point_at(self, selector):
-        """Moves the mouse onto the middle of an element; returns where that is."""
+        """Move the mouse to the middle of an element, and return that position."""
         middle = f"""(() => {{
             const node = document.querySelector({json.dumps(selector)});
             node.scrollIntoView({{block: "center"}});
@@ -148,32 +151,32 @@ class Page:
         return place
 
     def click(self, selector):
-        """Clicks on the middle of an element."""
+        """Click on the middle of an element."""
         place = self.point_at(selector)
         for kind in ("mousePressed", "mouseReleased"):
             button = {"button": "left", "clickCount": 1, **place}
             self.do("Input.dispatchMouseEvent", type=kind, **button)
 
     def press(self, *keys):
-        """Presses keys one after the other."""
+        """Press keys one after the other."""
         for key in keys:
             code = {"key": key, "code": key, "windowsVirtualKeyCode": _KEYS[key]}
             self.do("Input.dispatchKeyEvent", type="rawKeyDown", **code)
             self.do("Input.dispatchKeyEvent", type="keyUp", **code)
 
     def type(self, text):
-        """Types text where the focus is."""
+        """Type text into the element that has the focus."""
         self.do("Input.insertText", text=text)
 
     def looks(self, width=1280, height=900, media="screen", **features):
-        """Sets the window's pixels, its medium and features, such as `prefers_color_scheme`."""
+        """Set the window's size in pixels, its medium and features like `prefers_color_scheme`."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.do("Emulation.setDeviceMetricsOverride", **size)
-        wanted = [{"name": n.replace("_", "-"), "value": v} for n, v in features.items()]
-        self.do("Emulation.setEmulatedMedia", media=media, features=wanted)
+        emulated = [{"name": n.replace("_", "-"), "value": v} for n, v in features.items()]
+        self.do("Emulation.setEmulatedMedia", media=media, features=emulated)
 
     def accessible(self):
-        """What a screen reader is told: nodes as `(role, name, description, properties)`."""
+        """Return the nodes that a screen reader reads: `(role, name, description, properties)`."""
         nodes = self.do("Accessibility.getFullAXTree")["nodes"]
         return [
             (
@@ -187,16 +190,16 @@ class Page:
         ]
 
     def picture(self, path):
-        """Saves what the window shows as a PNG file."""
+        """Save a screenshot of the window as a PNG file."""
         Path(path).write_bytes(base64.b64decode(self.do("Page.captureScreenshot")["data"]))
 
     def _next(self):
         deadline = time.monotonic() + _SECONDS
         while b"\0" not in self._read:
             if not select.select([self._answers], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise TimeoutError(f"the browser said nothing for {_SECONDS} s")
+                raise TimeoutError(f"the browser sent nothing for {_SECONDS} s")
             if not (more := os.read(self._answers, 1 << 16)):
-                raise EOFError("the browser has ended")
+                raise EOFError("the browser has exited")
             self._read += more
         message, _, self._read = self._read.partition(b"\0")
         return json.loads(message)

@@ -1,4 +1,4 @@
-"""Settings that every test runs under; the imports here must stay light."""
+"""Settings for all tests; the imports here must stay light."""
 
 import ctypes
 import gc
@@ -16,12 +16,13 @@ VARIANT = re.compile(r"variant [a-z ]+")
 # Freeing memory takes a few tenths of a second, and small groups leave little to free.
 SECONDS_BETWEEN = 5
 
-# Below 3, at which the command line would change this process's standard error and imports.
+# At 3, the command line would change the standard error and the imports of this process.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-# As the command line does: a run killed there and resumed here must compute the same bits.
+# The command line sets this too. A run that is killed there and resumed here must compute the
+# same bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# The tests compile many small programs that run once or twice: optimising them is most of the time.
-# XLA stops at a flag that it does not know, hence only the versions these were tried with.
+# The tests compile many small programs that run once or twice; optimising them would take most of
+# the time. XLA fails on an unknown flag, so set these only for the versions they were tried with.
 XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 if os.environ.get("KERAS_BACKEND") != "jax":
     if version("tensorflow").startswith("2.21."):
@@ -31,7 +32,7 @@ elif version("jaxlib").startswith("0.10."):
 
 
 def pytest_configure(config):
-    # Keras 3.15 on JAX: a variable's `__array__` does not know the `copy` of NumPy 2.
+    # In Keras 3.15 on JAX, `__array__` of a variable lacks the argument `copy` of NumPy 2.
     config.addinivalue_line(
         "filterwarnings",
         "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
@@ -49,7 +50,7 @@ def group_of(nodeid):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Distribute whole groups, where pytest-xdist would distribute whole files."""
+    """Distribute whole groups to workers; pytest-xdist itself distributes whole files."""
     from xdist.scheduler import LoadFileScheduling
 
     class LoadGroups(LoadFileScheduling):
@@ -60,7 +61,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Bring each group together. Begin with the longest tests, so that no worker ends with one."""
+    """Sort tests by group. Run the longest tests first, so that no worker ends with one."""
     groups = {}
     for item in items:
         groups.setdefault(group_of(item.nodeid), []).append(item)
@@ -70,9 +71,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Tell the garbage collector to pass over what is imported now, and to run less often.
+    """Make the garbage collector skip the objects imported so far, and run less often.
 
-    Tracing a graph makes and drops many objects, and TensorFlow alone has 400,000 that stay.
+    Tracing a graph creates and drops many objects, and TensorFlow alone has 400,000 permanent ones.
     """
     gc.collect()
     gc.freeze()
@@ -84,9 +85,9 @@ seeded = None
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures of a group are set up
 def pytest_runtest_setup(item):
-    """Draw the same weights in a group whichever groups ran before.
+    """Set the seed once per group, so that its weights do not depend on the groups before it.
 
-    Not in each test: TensorFlow drops its cached kernels when it is given a seed.
+    The seed is not set for each test, because TensorFlow then drops its cached kernels.
     """
     global seeded
     group = group_of(item.nodeid)
@@ -100,7 +101,7 @@ freed = time.monotonic()
 
 @pytest.hookimpl(trylast=True)  # after the fixtures of the group are torn down
 def pytest_runtest_teardown(item, nextitem):
-    """At the end of a group, free what its graphs hold, which would add up to gigabytes."""
+    """Free the memory of a group's graphs at its end; otherwise it adds up to gigabytes."""
     global freed
     ended = nextitem is None or group_of(nextitem.nodeid) != group_of(item.nodeid)
     if ended and time.monotonic() - freed > SECONDS_BETWEEN:
@@ -110,7 +111,7 @@ def pytest_runtest_teardown(item, nextitem):
 
 def free_memory():
     """Free graphs, and return the memory to the system."""
-    # TensorFlow keeps every gradient made by `tf.custom_gradient`, and its graph, for ever.
+    # TensorFlow never frees the gradients made by `tf.custom_gradient`, nor their graphs.
     with suppress(KeyError, AttributeError):
         gradients = sys.modules["tensorflow.python.framework.ops"].gradient_registry._registry
         for name in [name for name in gradients if name.startswith("CustomGradient-")]:

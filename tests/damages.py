@@ -1,4 +1,4 @@
-"""Damage to JSON files that no checksum catches: keys gone, values of other types and sizes."""
+"""Damage to JSON files that no checksum detects: missing keys, values of other types or sizes."""
 
 import json
 
@@ -18,7 +18,7 @@ TEXTS = {
 
 
 def change_keys(value, path=()):
-    """Yield a key and a value for each change, of keys at any depth."""
+    """Yield the dotted key and the whole changed value, for each change of a key at any depth."""
     for name in value:
         where = ".".join((*path, name))
         yield where, {key: kept for key, kept in value.items() if key != name}
@@ -31,14 +31,14 @@ def change_keys(value, path=()):
 
 
 def check_damages(read, value):
-    """Check that damage ends in one sentence of an `InputError`, and never in another error.
+    """Check that damage raises an `InputError` of one sentence, and never another error.
 
     Args:
-        read: Reads a file's content.
-        value: What the whole file holds.
+        read: a function that reads a file's content.
+        value: the parsed content of an undamaged file.
 
     Returns:
-        How many changes of each key are accepted, where they are harmless.
+        For each key, the number of changes that `read` accepts.
     """
     for content in TEXTS.values():
         with pytest.raises(InputError):

@@ -1,4 +1,4 @@
-"""The papers' equations in plain NumPy, at float64, a step and a position at a time."""
+"""The papers' equations in plain NumPy, in float64, one step and one position at a time."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def sigmoid(x):
 
 
 def masked_softmax(scores, mask):
-    """Softmax over the real positions of `scores` `[..., S]`; zeros where there is none."""
+    """Return the softmax over the real positions of `scores` `[..., S]`; all zeros if none is."""
     weights = np.zeros(scores.shape)
     for place in np.ndindex(scores.shape[:-1]):
         real = np.broadcast_to(mask, scores.shape)[place]
@@ -28,7 +28,7 @@ def masked_softmax(scores, mask):
 
 
 def attend(score, query, memory, mask=None):
-    """Context `[B, T, M]` and alignment `[B, T, S]`; `score(q, k, s)` is one number."""
+    """Return context `[B, T, M]` and alignment `[B, T, S]`; `score(q, k, s)` is one number."""
     scores = np.array(
         [
             [[score(q, k, s) for s, k in enumerate(keys)] for q in queries]
@@ -41,7 +41,7 @@ def attend(score, query, memory, mask=None):
 
 
 def lstm_step(x, state, weights):
-    """One LSTM step with Keras's weights: kernel, recurrent kernel, bias; gates i, f, g, o."""
+    """Run one LSTM step with Keras's weights: kernel, recurrent kernel, bias; gates i, f, g, o."""
     kernel, recurrent, bias = weights
     h, c = state
     i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=-1)
@@ -50,7 +50,7 @@ def lstm_step(x, state, weights):
 
 
 def lstm(sequence, weights, state=None):
-    """Outputs `[T, U]` and the last `(h, c)` of one unpadded sequence `[T, E]`."""
+    """Return the outputs `[T, U]` and the last `(h, c)` of one unpadded sequence `[T, E]`."""
     units = weights[1].shape[0]
     state = (np.zeros(units), np.zeros(units)) if state is None else state
     outputs = []
@@ -61,7 +61,10 @@ def lstm(sequence, weights, state=None):
 
 
 def adam(table, gradients, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-    """Kingma and Ba 2015, algorithm 1 (in the order of its section 2), after all `gradients`."""
+    """Return a table after Adam steps with all `gradients`.
+
+    Kingma and Ba 2015, algorithm 1, in the order of computation of section 2.
+    """
     m, v = np.zeros_like(table), np.zeros_like(table)
     for t, gradient in enumerate(gradients, start=1):
         m = beta_1 * m + (1 - beta_1) * gradient
@@ -72,7 +75,7 @@ def adam(table, gradients, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7
 
 
 def finite_differences(function, *arrays, step=1e-5):
-    """Gradients of a scalar `function` at float64 `arrays`, by central differences."""
+    """Return the gradients of a scalar `function` at float64 `arrays`, by central differences."""
     gradients = []
     for array in arrays:
         gradient = np.zeros_like(array)
@@ -88,7 +91,7 @@ def finite_differences(function, *arrays, step=1e-5):
 
 
 def greedy(log_probs_after, max_length, end, forbidden):
-    """Argmax after argmax: `(tokens, score)`; `log_probs_after(prefix)` is `[V]`."""
+    """Return `(tokens, score)` of greedy search; `log_probs_after(prefix)` is `[V]`."""
     tokens, score = (), 0.0
     while len(tokens) < max_length and end not in tokens:
         log_probs = log_probs_after(tokens)
@@ -98,7 +101,7 @@ def greedy(log_probs_after, max_length, end, forbidden):
 
 
 def all_hypotheses(log_probs_after, max_length, end, forbidden):
-    """Every `(tokens, score)` that a search may return: ended, or as long as is allowed."""
+    """Return every `(tokens, score)` that a search may return: ended, or of `max_length`."""
     grown, complete = [((), 0.0)], []
     for _ in range(max_length):
         grown = list(continuations(grown, log_probs_after, forbidden))
@@ -108,7 +111,7 @@ def all_hypotheses(log_probs_after, max_length, end, forbidden):
 
 
 def beam_search(log_probs_after, width, penalty, max_length, end, forbidden):
-    """Wu et al. 2016, 7, written for clarity; an ended hypothesis competes as it is."""
+    """Return the beams of Wu et al. 2016, section 7; an ended hypothesis stays as it is."""
     beams = [((), 0.0)]
     for _ in range(max_length):
         ended = [beam for beam in beams if end in beam[0]]
@@ -130,6 +133,6 @@ def allowed(log_probs, forbidden):
 
 
 def ranking(hypothesis, penalty):
-    """Score over length penalty: Wu et al. 2016, equation 14."""
+    """Return the score divided by the length penalty: Wu et al. 2016, equation 14."""
     tokens, score = hypothesis
     return score / ((5 + len(tokens)) / 6) ** penalty

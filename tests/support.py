@@ -1,4 +1,4 @@
-"""What the tests of the numeric core share: weights, gradients and `check_layer`."""
+"""Helpers for the tests of layers, models and search: weights, gradients and `check_layer`."""
 
 import gc
 import inspect
@@ -32,14 +32,14 @@ SIZES = {
 
 
 def from_row(name, **settings):
-    """Return a function that builds a registered mechanism, `SIZES` small, with more arguments."""
+    """Return a function that builds a registered mechanism of `SIZES`, and accepts arguments."""
     return lambda **options: registry.MECHANISMS[name].build({**SIZES, **settings}, **options)
 
 
-OTHERWISE_NAMED = ("luong", "multi-head", "none")
-# Every row of the registry as recipes build it, then variants, some under names of their own.
+RENAMED = ("luong", "multi-head", "none")
+# Every row of the registry as recipes build it, except the renamed ones; then variants.
 MECHANISMS = {
-    **{name: from_row(name) for name in registry.MECHANISMS if name not in OTHERWISE_NAMED},
+    **{name: from_row(name) for name in registry.MECHANISMS if name not in RENAMED},
     "normed": from_row("bahdanau", normalize=True),
     "dot": from_row("luong", score="dot"),
     "general": from_row("luong"),
@@ -57,10 +57,10 @@ MECHANISMS = {
     ),
 }
 
-# Whose weights may sum to less than 1.
+# Mechanisms whose weights may sum to less than 1.
 PARTIAL = ("local-p", "monotonic", "chunkwise")
 
-# Who see the same at every step, whatever the query, and so have no alignment.
+# Mechanisms that see the same at every step, whatever the query, and so have no alignment.
 BLIND = tuple(name for name, row in registry.MECHANISMS.items() if row.path and not row.alignment)
 
 
@@ -69,31 +69,31 @@ def tensorflow_only(reason):
 
 
 def cases(names, values, *, on_jax):
-    """Parametrize a test; JAX compiles a program for each case, so it gets `on_jax` alone.
+    """Parametrize a test with `values`, or on JAX with `on_jax`, because each case is compiled.
 
-    What a case shows on JAX must depend on the backend: an operation, a loop, a gradient.
+    A case on JAX must test something that depends on the backend: an operation, a loop, a gradient.
     """
     return pytest.mark.parametrize(names, values if BACKEND == "tensorflow" else on_jax)
 
 
 def normal(*shape, seed=0, scale=1.0):
-    """Float32 noise that is the same on every run and backend."""
+    """Return float32 noise that is the same on every run and backend."""
     return (scale * np.random.default_rng(seed).standard_normal(shape)).astype("float32")
 
 
 def randomize(layer, seed=0, scale=0.7):
-    """Replaces every weight, biases too, so that none is zero or one by initialisation."""
+    """Replace every weight, biases too, so that none is zero or one by initialisation."""
     rng = np.random.default_rng(seed)
     drawn = [scale * rng.standard_normal(w.shape) for w in layer.get_weights()]
-    # Positive numbers, so that monotonic attention stops somewhere.
+    # Make scalars positive, so that monotonic attention stops somewhere.
     layer.set_weights([x if np.ndim(x) else abs(x) for x in drawn])
     return layer
 
 
 def random_translator(source, target=None, lengths=(16, 12), *, seed=0, ends=0.0, **options):
-    """A translator of a small model, whose random weights are large enough to read the sources.
+    """Return a translator with a small model, whose weights are so large that sources matter.
 
-    `lengths` are those of its longest source and output; `ends` is added to the logits of `</s>`.
+    `lengths` are the longest source and the longest output; `ends` is added to the logit of `</s>`.
     """
     codec = TextCodec(source, target or source, SearchSettings(*lengths))
     sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
@@ -107,7 +107,7 @@ def random_translator(source, target=None, lengths=(16, 12), *, seed=0, ends=0.0
 
 
 def to_numpy(tensors):
-    """A nested structure as float32, int or bool arrays; bfloat16 becomes float32."""
+    """Convert a nested structure to NumPy arrays; float16 and bfloat16 become float32."""
 
     def convert(x):
         narrow = keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
@@ -117,12 +117,12 @@ def to_numpy(tensors):
 
 
 def doubles(*weights):
-    """Weights as float64 arrays, for the NumPy references."""
+    """Return weights as float64 arrays, for the NumPy references."""
     return [np.asarray(to_numpy(weight.value), "float64") for weight in weights]
 
 
 def assert_close(actual, expected, rtol=1e-5, atol=2e-6):
-    """Nested structures of one shape and near-equal values."""
+    """Assert that two nested structures have the same shapes and nearly equal values."""
     actual, expected = to_numpy(actual), to_numpy(expected)
     keras.tree.assert_same_structure(actual, expected)
     for a, b in zip(keras.tree.flatten(actual), keras.tree.flatten(expected), strict=True):
@@ -130,7 +130,7 @@ def assert_close(actual, expected, rtol=1e-5, atol=2e-6):
 
 
 def compiled(function, layer):
-    """`function` of tensors as one program on either backend; `layer`'s weights may change."""
+    """Compile a function of tensors to one program; the weights of `layer` may change later."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -152,12 +152,12 @@ def live_graphs():
 
 
 def evaluated(function, layer):
-    """`function` in whichever way its backend runs it once the fastest."""
+    """Return `function`, compiled if that is faster for a single run on this backend."""
     return function if BACKEND == "tensorflow" else compiled(function, layer)
 
 
 def gradients(function, variables, *arrays):
-    """`(value, gradients)` of a scalar function: gradients of `variables`, then of `arrays`."""
+    """Return `(value, gradients)` of a scalar function, for `variables` and then for `arrays`."""
     points = [ops.convert_to_tensor(x) for x in (*map(ops.convert_to_numpy, variables), *arrays)]
     count = len(variables)
 
@@ -182,7 +182,7 @@ def gradients(function, variables, *arrays):
 
 @keras.saving.register_keras_serializable(package="tests")
 class LayerModel(keras.Model):
-    """A model around one layer of any nested inputs; all its outputs in one `[B, N]`."""
+    """A model with one layer of any nested inputs; it concatenates all outputs to `[B, N]`."""
 
     def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
@@ -199,7 +199,7 @@ class LayerModel(keras.Model):
         return ops.reshape(ops.cast(output, "float32"), (ops.shape(output)[0], -1))
 
     def build_from_config(self, config):
-        """Nothing to do: the layer inside was built from its own shapes."""
+        """Do nothing, because the layer inside was built from its own shapes."""
 
     def get_config(self):
         return {"layer": keras.saving.serialize_keras_object(self.layer)}
@@ -214,7 +214,10 @@ NARROW = ("mixed_float16", "mixed_bfloat16") if BACKEND == "tensorflow" else ("m
 
 
 def check_layer(layer, *inputs, tmp_path, policies=NARROW):
-    """What every layer owes: an unbuilt `layer` and an example of each call argument."""
+    """Check config, building, saving, mixed precision and fitting of a layer.
+
+    `layer` must be unbuilt; `inputs` has an example of each call argument.
+    """
     _check_config(layer)
     outputs = _check_build(layer, inputs)
     _check_saving(layer, inputs, outputs, tmp_path)
@@ -232,7 +235,10 @@ def _check_config(layer):
 
 
 def _check_build(layer, inputs):
-    """Symbols alone build every weight, and have the eager call's shapes, batch known or not."""
+    """Check that symbolic inputs build every weight and have the shapes of the eager call.
+
+    The number of rows of the symbolic inputs is once known and once unknown.
+    """
     assert not layer.built
     known = keras.tree.flatten(layer(*symbols(inputs)))
     assert layer.built
@@ -247,7 +253,7 @@ def _check_build(layer, inputs):
 
 
 def symbols(inputs, known_batch=True):
-    """Keras's placeholders for `inputs`."""
+    """Return Keras's symbolic tensors for `inputs`."""
 
     def placeholder(x):
         return keras.KerasTensor((x.shape[0] if known_batch else None, *x.shape[1:]), x.dtype)
@@ -256,7 +262,7 @@ def symbols(inputs, known_batch=True):
 
 
 def _check_saving(layer, inputs, outputs, tmp_path):
-    """A file holds all that a layer is: its arguments, its shapes and its weights."""
+    """Check that a file stores the arguments, the shapes and the weights of a layer."""
     model = LayerModel(layer)
     model(symbols(inputs))
     model.save(tmp_path / "layer.keras")
@@ -266,7 +272,7 @@ def _check_saving(layer, inputs, outputs, tmp_path):
 
 
 def _check_mixed_precision(layer, policy, inputs, outputs):
-    """Weights stay float32, results have the policy's dtype and are near those in float32."""
+    """Check that weights stay float32, and results have the policy's dtype and similar values."""
     twin = type(layer).from_config(with_policy(layer.get_config(), policy))
     twin(*symbols(inputs))
     twin.set_weights(layer.get_weights())
@@ -278,16 +284,16 @@ def _check_mixed_precision(layer, policy, inputs, outputs):
 
 
 def with_policy(config, policy):
-    """A config whose every layer, however deep, has the dtype policy."""
+    """Return a config in which every layer, at any depth, has the dtype policy."""
     if isinstance(config, dict):
         return {k: policy if k == "dtype" else with_policy(v, policy) for k, v in config.items()}
     return config
 
 
 def _check_fit(layer, inputs, outputs):
-    """One step of SGD gives every weight a finite gradient that is not all zero."""
+    """Check that one step of SGD gives every weight a finite gradient that is not all zero."""
     model = LayerModel(layer)
-    # A step's graph takes TensorFlow longer than the step; `Seq2Seq`'s own tests fit with graphs.
+    # Tracing the step's graph takes longer than the step; the tests of `Seq2Seq` fit with graphs.
     eagerly = BACKEND == "tensorflow"
     model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse", run_eagerly=eagerly)
     outputs = np.concatenate([x.reshape(len(x), -1) for x in keras.tree.flatten(outputs)], -1)

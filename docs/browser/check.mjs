@@ -1,9 +1,9 @@
-// Runs index.html in a headless Chromium on the lines of stdin, and prints what it says of each:
+// Open index.html in a headless Chromium, translate each line of stdin, and print the results:
 //
 //   npm install @litertjs/core puppeteer-core @sparticuz/chromium
 //   node check.mjs MODEL.tflite < lines
 //
-// The lines must be those that `python -m keras_attention.export.device_command` prints.
+// The results must be the same as those of `python -m keras_attention.export.device_command`.
 
 import chromium from "@sparticuz/chromium";
 import fs from "node:fs";
@@ -47,6 +47,6 @@ const times = await page.evaluate(async (text) => {
   for (let round = 0; round < 20; round++) for await (const soFar of translator.stream(text)) steps++;
   return [(middle - start) / 20, (performance.now() - middle) / steps];
 }, lines[0]);
-console.error(`${await browser.version()}: ${times[0].toFixed(1)} ms greedy, ${times[1].toFixed(1)} ms a step`);
+console.error(`${await browser.version()}: ${times[0].toFixed(1)} ms greedy, ${times[1].toFixed(1)} ms per step`);
 await browser.close();
 server.close();

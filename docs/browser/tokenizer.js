@@ -1,10 +1,10 @@
-// Text to ids and back for characters and words, as keras_attention/text does it. Texts are
-// normalised by the data of Unicode 13.0: what later versions added stays as it is, in a browser
-// that knows it as in every other runtime.
+// Conversion of text to ids and back, for characters and words, with the same results as
+// keras_attention/text. Texts are normalised with the data of Unicode 13.0: characters that later
+// versions added are not changed, as in every other runtime.
 
 export const [PAD, START, END, UNKNOWN] = [0, 1, 2, 3];
 
-// Code points that Unicode 13.0 maps, of keras_attention/text/unicode_version.py.
+// Code points that Unicode 13.0 maps, from keras_attention/text/unicode_version.py.
 const RANGES = `
 0-376 37a-37f 384-38a 38c 38e-3a1 3a3-52e 531-556 587 591-5c7 610-61a 622-6ed 711-74a 7eb-7f3
 7fd-82d 859-85b 8d3-95f 9bc-9be 9c7 9cb-9cd 9d7 9dc-9dd 9df 9fe a33 a36 a3c a4d a59-a5b a5e abc
@@ -53,7 +53,7 @@ export class Tokenizer {
     this.strip = settings[`${side}_strip`] ?? false;
   }
 
-  /** The tokens of a text, unknown ones as they stand in it. */
+  /** Return the tokens of a text; unknown ones are not replaced by `<unk>`. */
   cut(text) {
     text = this.normalize(text);
     return this.words ? text.split(/\p{White_Space}+/u).filter(Boolean) : [...text];
@@ -69,7 +69,7 @@ export class Tokenizer {
     return [...this.cut(text).map((token) => this.ids.get(token) ?? UNKNOWN), END];
   }
 
-  /** The text of the tokens before the first id of `</s>`. */
+  /** Return the text of the tokens before the first `</s>`. */
   join(ids, tokens) {
     const end = ids.indexOf(END);
     const read = (id, step) => (end < 0 || step < end) && id !== PAD && id !== START;
@@ -82,7 +82,7 @@ function normalize(text, form) {
   return text.replace(MAPPED, (run) => run.normalize(form.toUpperCase()));
 }
 
-/** Each code point by itself, or a capital sigma would look at its neighbours. */
+/** Convert each code point separately, because a capital sigma depends on its neighbours. */
 function lowerCase(text) {
   return [...text].map((letter) => letter.toLowerCase()).join("");
 }

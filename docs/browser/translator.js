@@ -1,14 +1,15 @@
-// A TFLite file of keras-attention in a browser, by LiteRT.js: characters and words, greedy search
-// at once or token by token. Subwords need a sentencepiece of your own: see docs/device.md.
+// Run a TFLite file of keras-attention in a browser with LiteRT.js, for character and word models,
+// with greedy search at once or token by token. Subword models require a sentencepiece library: see
+// docs/how-to/device.md.
 
 import { loadAndCompile, Tensor } from "@litertjs/core";
 import { END, PAD, START, Tokenizer, UNKNOWN } from "./tokenizer.js";
 
 export class Translator {
-  /** Reads the file once; the archive at its end holds the tokenizers. */
+  /** Load a file; the archive at its end contains the tokenizers. */
   static async load(url) {
     const response = await fetch(url);
-    if (!response.ok) throw new Error(`${url}: the server answered ${response.status}`);
+    if (!response.ok) throw new Error(`${url}: the server returned HTTP ${response.status}`);
     const content = new Uint8Array(await response.arrayBuffer());
     const files = readArchive(content);
     const model = await loadAndCompile(content, { accelerator: "wasm" });
@@ -20,7 +21,7 @@ export class Translator {
     const target = settings.joint_vocabulary ? "source" : "target";
     for (const side of ["source", target])
       if (!files[`${side}.vocabulary.txt`])
-        throw new Error(`the ${side} side is cut into subwords, which this file does not do`);
+        throw new Error(`the ${side} has a subword tokenizer, which translator.js does not support`);
     this.model = model;
     this.manifest = JSON.parse(files["manifest.json"]);
     this.source = new Tokenizer(files["source.vocabulary.txt"], settings, "source");
@@ -28,14 +29,14 @@ export class Translator {
     this.replacesUnknown = settings.replace_unknown ?? false;
   }
 
-  /** The best output of greedy search: { text, score }. */
+  /** Return the output of greedy search: { text, score }. */
   async translate(text) {
     const source = this.read(text);
     const { tokens, alignment, score } = await this.run("greedy", { source });
     return { text: this.write([...tokens], alignment, text), score: score[0] };
   }
 
-  /** Gives the text so far after every token. */
+  /** Yield the text so far after each token. */
   async *stream(text) {
     const source = this.read(text);
     const encoded = Object.entries(await this.run("encode", { source }));
@@ -56,20 +57,20 @@ export class Translator {
     }
   }
 
-  /** The text of ids; where the model says so, a source token in the place of each unknown one. */
+  /** Return the text of ids; if the model says so, replace each `<unk>` by a source token. */
   write(ids, weights, text) {
     const words = this.source.cut(text);
     const limit = this.manifest.max_source_length;
-    const said = ids.map((id, step) => {
+    const tokens = ids.map((id, step) => {
       if (id !== UNKNOWN || !this.replacesUnknown) return this.target.tokens[id];
       const row = [...weights.slice(step * limit, step * limit + words.length)];
       const largest = Math.max(0, ...row);
       return largest > 0 ? words[row.indexOf(largest)] : this.target.tokens[id];
     });
-    return this.target.join(ids, said);
+    return this.target.join(ids, tokens);
   }
 
-  /** Ids of a text, padded to the one length that the file takes. */
+  /** Return the ids of a text, padded to the fixed length of the file's inputs. */
   read(text) {
     const ids = this.source.encode(text);
     const limit = this.manifest.max_source_length;
@@ -79,7 +80,7 @@ export class Translator {
     return Int32Array.from({ length: limit }, (_, place) => ids[place] ?? PAD);
   }
 
-  /** Runs a signature on named arrays; every Tensor is freed, as LiteRT.js asks. */
+  /** Run a signature on named arrays, and delete every Tensor, as LiteRT.js requires. */
   async run(signature, arrays) {
     const inputs = {};
     for (const { name, shape } of this.model.signatures[signature].getInputDetails())
@@ -95,7 +96,7 @@ export class Translator {
   }
 }
 
-/** The files of the zip archive at the end: stored as they are, without compression. */
+/** Return the files of the zip archive at the end, which are stored without compression. */
 function readArchive(content) {
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
   const text = (start, size) => new TextDecoder().decode(content.subarray(start, start + size));

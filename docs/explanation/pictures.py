@@ -1,7 +1,7 @@
 """Draw the pictures of attention.md: all, or only the given names, such as "scores learnt dates".
 
-Most pictures show variables of attention.md, whose code runs first. `dates` trains six small models,
-which takes about four minutes.
+Most pictures show variables of attention.md, whose code runs first. `dates` trains six small
+models, which takes about four minutes.
 """
 
 from __future__ import annotations

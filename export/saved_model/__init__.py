@@ -1,4 +1,4 @@
-"""SavedModel: strings in; text, score, tokens and alignment out, for TensorFlow Serving."""
+"""SavedModel: from strings to text, score, tokens and alignment, also for TensorFlow Serving."""
 
 from keras_attention.lazy_imports import attach_stub
 

@@ -1,4 +1,4 @@
-"""What one request of a server may hold."""
+"""The limits on the size of one request to a server."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from keras_attention.text.text_limit import MAX_TOKENS, TextLimit
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may hold; a server that takes anything can be brought down by anyone.
+    """The limits on the size of one request, which protect a server from running out of memory.
 
-    At the limits the largest tensors are the alignments, `batch * beam_width * T * tokens` floats
-    with `T` the model's `max_length`, a few copies of them; and for scores the logits, `batch *
-    tokens * V`.
+    At the limits the largest tensors are the alignments: a few copies of `batch * beam_width * T *
+    tokens` floats, where `T` is the model's `max_length`. For the signature `score` they are the
+    logits: `batch * tokens * V` floats.
 
     Attributes:
-        batch: texts, or pairs or rows of ids; positive.
-        tokens: tokens of a text, `</s>` included; positive.
-        beam_width: hypotheses of a text, 1 to `WIDEST`.
+        batch: largest number of texts, pairs or rows of ids; positive.
+        tokens: largest number of tokens of a text, `</s>` included; positive.
+        beam_width: largest number of hypotheses of a text, from 1 to `WIDEST`.
 
     Raises:
-        InputError: if one is out of its range.
+        InputError: if a limit is out of its range.
     """
 
     batch: int = 64
@@ -31,7 +31,7 @@ class Limits:
     beam_width: int = 16
 
     def __post_init__(self) -> None:
-        """Checks the numbers."""
+        """Check the range of each limit."""
         for field in fields(self):
             value, most = getattr(self, field.name), WIDEST if field.name == "beam_width" else None
             if value < 1 or (most and value > most):
@@ -40,9 +40,9 @@ class Limits:
 
     @property
     def text(self) -> TextLimit:
-        """The limit of one text."""
+        """The limit on the length of one text."""
         return TextLimit(self.tokens)
 
     def with_beams_of(self, width: int) -> Limits:
-        """The same, but that the model's own `width` is taken too."""
+        """Return the same limits, with a beam width that allows the model's own `width`."""
         return replace(self, beam_width=max(self.beam_width, width))

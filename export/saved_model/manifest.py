@@ -1,4 +1,4 @@
-"""What an exported SavedModel says of itself, and the check that it is whole."""
+"""The manifest of an export, and the check that every file matches it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SIDES, TextCodec
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
-"""Where servers look for nothing but warm-up requests, and leave the rest alone."""
+"""Path of the manifest. In `assets.extra` servers read only warm-up requests."""
 
 FORMAT = 1
-"""Version of the signatures and of the manifest; a reader refuses a newer one."""
+"""Version of the signatures and the manifest; a reader refuses a newer one."""
 
 _TEXT = {
     "tokenizer": optional(text(TOKENIZERS)),
@@ -43,7 +43,7 @@ _TEXT = {
     "lowercase": optional(flag()),
     "strip": optional(flag()),
 }
-"""How a side's text is read and written; older manifests lack some of it."""
+"""How the text of a side is tokenized and normalized; older manifests lack some of these keys."""
 
 _MANIFEST = JsonFile(
     "the manifest that `export` writes",
@@ -70,14 +70,14 @@ _PACKAGES = ("tensorflow", "keras", "tensorflow-text")
 
 
 def describe(codec: TextCodec, **more: Any) -> dict[str, Any]:
-    """What is known before an artefact is written.
+    """Return the values of a manifest that are known before the export is written.
 
     Args:
         codec: the tokenizers and search settings.
-        **more: what else is to be said, such as `recipe` and `metric`.
+        **more: further values for the manifest, such as `recipe` and `metric`.
 
     Returns:
-        Plain values for `json.dumps`.
+        Values that `json.dumps` accepts.
     """
     return {
         "format": FORMAT,
@@ -100,7 +100,7 @@ def describe(codec: TextCodec, **more: Any) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path, described: Mapping[str, Any]) -> None:
-    """Write the manifest of all files in `folder`, each with its checksum and its size."""
+    """Write the manifest of `folder`, with the checksum and the size of each file."""
     path = folder / MANIFEST_FILE
     path.parent.mkdir(exist_ok=True)
     files = _files(folder)
@@ -113,39 +113,39 @@ def write_manifest(folder: Path, described: Mapping[str, Any]) -> None:
 
 
 def check_manifest(folder: Path) -> dict[str, Any]:
-    """Reads the manifest, and compares every file with it.
+    """Return the manifest of a folder after comparing every file with it.
 
     Raises:
-        InputError: if it is missing, damaged or of another format, or a file is missing, damaged
-            or not named in it.
+        InputError: if the manifest is missing, damaged or of another format, or a file is missing,
+            damaged or not listed in it.
     """
     manifest = _read(folder)
     expected, found = manifest["files"], _files(folder)
-    sizes = manifest.get("sizes", {})  # older versions wrote none
+    sizes = manifest.get("sizes", {})  # older versions did not write sizes
     for name in sorted({*expected, *found}):
         if name not in found:
-            raise InputError(f"{folder}: {name} is missing; {MANIFEST_FILE} names it.")
+            raise InputError(f"{folder}: {name} is missing; {MANIFEST_FILE} lists it.")
         if name not in expected:
-            raise InputError(f"{folder}: {name} is none of the files that were exported.")
+            raise InputError(f"{folder}: unexpected file {name}; {MANIFEST_FILE} does not list it.")
         size = found[name].stat().st_size
         if sizes.get(name, size) != size or expected[name] != checksum_of(found[name]):
             raise InputError(
-                f"{folder / name}: damaged or changed, its checksum or its size is another than in "
+                f"{folder / name}: damaged or changed: its checksum or its size does not match "
                 f"{MANIFEST_FILE}."
             )
     return manifest
 
 
 def read_target_form(folder: Path) -> Tokenizer | None:
-    """Returns a tokenizer without a vocabulary, whose `written_form` is that of an export.
+    """Return a tokenizer with an empty vocabulary and the `written_form` of an export's target.
 
-    Subwords are written as words are, with single spaces between them.
+    For subwords it is a word tokenizer, because both write single spaces between words.
 
     Args:
         folder: a SavedModel's version folder.
 
     Returns:
-        The tokenizer, or None if an older version wrote the manifest, without the form.
+        The tokenizer, or None if an older version wrote the manifest and left the settings out.
 
     Raises:
         InputError: if the manifest is missing or damaged.
@@ -165,12 +165,14 @@ def read_target_form(folder: Path) -> Tokenizer | None:
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST_FILE
     if not path.exists():
-        raise InputError(f"{folder}: not exported by us or incomplete, {MANIFEST_FILE} is missing.")
+        raise InputError(
+            f"{folder}: not exported by keras-attention, or incomplete: {MANIFEST_FILE} is missing."
+        )
     return _MANIFEST.parse(read_artefact(path), str(path))
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Return every file but the manifest, by its path in the folder."""
+    """Return every file except the manifest, by its path in the folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         path.relative_to(folder).as_posix(): path

@@ -1,4 +1,4 @@
-"""Which operators a SavedModel needs, and whose they are."""
+"""The operators that a SavedModel requires, by the library that provides them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ CORE, TEXT = "TensorFlow", "TensorFlow Text"
 
 
 def operators_by_library(graph_file: Path) -> dict[str, list[str]]:
-    """The operators that a runtime must have, by the library that brings them.
+    """Return the operators that a runtime must have, by the library that provides them.
 
     Args:
         graph_file: a `saved_model.pb`.
 
     Returns:
-        Names in order, under "TensorFlow", "TensorFlow Text" where there are any, and "unknown".
+        Sorted names of operators under each of "TensorFlow", "TensorFlow Text" and "unknown" that
+        has any.
     """
     graph = saved_model_pb2.SavedModel.FromString(graph_file.read_bytes())
     found = defaultdict(set)
@@ -32,7 +33,7 @@ def operators_by_library(graph_file: Path) -> dict[str, list[str]]:
 
 
 def _library(operator: str) -> str:
-    # `tf.raw_ops` is what TensorFlow itself was built with, whatever was imported since.
+    # `tf.raw_ops` lists the operators TensorFlow was built with, not those imported later.
     if hasattr(tf.raw_ops, operator):
         return CORE
     return TEXT if "Sentencepiece" in operator else "unknown"

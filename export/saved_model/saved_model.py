@@ -1,4 +1,4 @@
-"""SavedModel: strings in; text, score, tokens and alignment out, for TensorFlow Serving."""
+"""The SavedModel: `export_saved_model` writes it, `SavedModelTranslator` loads and runs it."""
 
 from __future__ import annotations
 
@@ -55,37 +55,41 @@ def export_saved_model(
     compute: str = "float32",
     about: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes `folder/version/`, the layout that TensorFlow Serving watches.
+    """Write a SavedModel to `folder/version/`, the layout that TensorFlow Serving expects.
 
-    Batch and length vary within `limits`. Only core TensorFlow operators are used, and for subwords
-    TensorFlow Text's. The signatures, where every string is UTF-8 and `T` is the
-    model's `max_length`:
+    Batch size and length may vary within `limits`. The graph uses only TensorFlow's core operators,
+    and TensorFlow Text's for subwords. Strings are UTF-8, and `T` is the model's `max_length`. The
+    signatures:
 
-    - `serving_default`: `text` `[B]` to `text` and `score` `[B]`, `tokens` `[B, T]` (empty strings
-      behind the end), `alignment` `[B, T, S]` and `source_tokens` `[B, S]` of the best hypothesis
-      by the model's own search settings.
-    - `beam`: `text`, `beam_width`, `length_penalty` and `nbest`, `[B]` each, to the same of `N`
-      hypotheses, `[B, N, ...]`, where `N` is the largest `nbest`; a score of -1e9 where there is
-      none. The other settings are the model's own; so are a width of 0 and a penalty below 0.
-    - `score`: `source` and `target` `[B]` to `score` `[B]`, and `tokens` and `log_probabilities`
-      `[B, T]`.
-    - `tokenize`: `text` `[B]` to `ids` and `tokens` `[B, S]` and `length` `[B]`, of the source's
-      tokenizer. `detokenize`: `ids` `[B, T]` and `length` `[B]` to `text`, of the target's.
-    - `encode` and `step`, for callers that search by themselves: see `steps`. What stands behind a
-      row's `length` is not read.
+    - `serving_default`: from `text` `[B]` to `text` and `score` `[B]`, `tokens` `[B, T]` (empty
+      strings after the end), `alignment` `[B, T, S]` and `source_tokens` `[B, S]` of the best
+      hypothesis, found with the model's own search settings.
+    - `beam`: from `text`, `beam_width`, `length_penalty` and `nbest`, each `[B]`, to the same
+      outputs for `N` hypotheses, `[B, N, ...]`, where `N` is the largest `nbest`. A missing
+      hypothesis has a score of -1e9. A width of 0 and a negative penalty select the model's own
+      values; the other settings are always the model's own.
+    - `score`: from `source` and `target` `[B]` to `score` `[B]`, and `tokens` and
+      `log_probabilities` `[B, T]`.
+    - `tokenize`: from `text` `[B]` to `ids` and `tokens` `[B, S]` and `length` `[B]`, with the
+      source's tokenizer. `detokenize`: from `ids` `[B, T]` and `length` `[B]` to `text` `[B]`, with
+      the target's.
+    - `encode` and `step`, for callers with their own search: see `model_functions`. Ids after a
+      row's `length` are ignored.
 
-    What takes texts gives `error` `[B]` too, "" where all is well: a text that is too long, or to
-    be searched as cannot be, is not answered, and takes no other text of its request with it.
+    Signatures that accept texts and search, score or tokenize them also return `error` `[B]`, which
+    is "" for a valid text. A text that is too long, or has options out of range, has a message
+    there instead of a result; the other texts of the request are not affected.
 
     Args:
         translator: a trained translator.
         folder: the model's folder, usually the one it was loaded from.
         version: TensorFlow Serving's version number, a positive integer.
-        limits: what a request may hold; default `Limits()`, and as many tokens of a text as the
-            translator takes.
-        compute: Keras's dtype policy of the graph: "float32", or "mixed_float16" and
-            "mixed_bfloat16" for accelerators, whose answers differ by rounding.
-        about: what the manifest is to say besides, such as the recipe's name; plain values.
+        limits: limits on the size of a request; default `Limits()`, with the translator's own
+            `max_tokens`.
+        compute: the dtype policy of the graph: "float32", or "mixed_float16" or "mixed_bfloat16"
+            for accelerators, whose results differ by rounding.
+        about: further values for the manifest, such as the recipe's name, which `json.dumps`
+            accepts.
 
     Returns:
         The version folder.
@@ -113,16 +117,16 @@ def export_saved_model(
 
 
 class SavedModelTranslator:
-    """The exported SavedModel behind the translator's own call.
+    """A translator that runs an exported SavedModel.
 
     Several threads may call one object at the same time.
 
     Args:
         signatures: the graphs by name.
-        manifest: what the export says of itself.
+        manifest: the export's manifest.
 
     Attributes:
-        manifest: the same.
+        manifest: the export's manifest.
     """
 
     def __init__(self, signatures: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
@@ -131,7 +135,7 @@ class SavedModelTranslator:
         self._mark = LoadedModel("a SavedModelTranslator")
 
     def __reduce__(self) -> NoReturn:
-        """Refuses to be pickled: TensorFlow's graphs cannot be.
+        """Refuse pickling, because TensorFlow's graphs cannot be pickled.
 
         Raises:
             TypeError: always.
@@ -140,11 +144,15 @@ class SavedModelTranslator:
 
     @classmethod
     def load(cls, path: str | Path) -> SavedModelTranslator:
-        """Reads a version folder.
+        """Load a version folder.
+
+        Args:
+            path: the folder, such as `saved_models/dates/1`.
 
         Raises:
-            InputError: if there is none, it is damaged, changed, of a newer format or another
-                model's, or it needs the package tensorflow-text, which is missing.
+            InputError: if the folder is missing, damaged, changed, of a newer format or not
+                exported by keras-attention, or requires the package tensorflow-text, which is
+                missing.
         """
         put_back_replaced(Path(path).absolute().parent)
         return read_unchanged(Path(path), cls._load)
@@ -152,24 +160,32 @@ class SavedModelTranslator:
     @classmethod
     def _load(cls, path: Path) -> SavedModelTranslator:
         if not (path / GRAPH_FILE).is_file():
-            raise InputError(f"{path}: no SavedModel here, {GRAPH_FILE} is missing.")
+            raise InputError(
+                f"{path}: expected the version folder of a SavedModel; {GRAPH_FILE} is missing."
+            )
         manifest = check_manifest(path)
         if TEXT in manifest["operators"]:
             import_tensorflow_text()
         try:
             signatures = tf.saved_model.load(str(path)).signatures
-        except Exception as error:  # TensorFlow raises whatever it dislikes
-            raise InputError(f"{path}: cannot be read as a SavedModel of ours.") from error
-        if not set(signatures) >= set(SIGNATURES):
-            raise InputError(f"{path}: a SavedModel, but not one that keras-attention exported.")
+        except Exception as error:  # TensorFlow raises many types for a damaged file
+            raise InputError(
+                f"{path}: damaged, TensorFlow cannot load it as a SavedModel."
+            ) from error
+        if missing := set(SIGNATURES) - set(signatures):
+            raise InputError(
+                f"{path}: the signature {min(missing)!r} is missing; expected a SavedModel that "
+                f"keras-attention exported. Received: the signatures "
+                f"{', '.join(sorted(signatures))}."
+            )
         return cls(signatures, manifest)
 
     def __call__(self, texts: Any, **options: Any) -> Any:
-        """Translates one text or many.
+        """Translate one text or several.
 
         Args:
             texts: a string, or an iterable of strings.
-            **options: as `stream` takes them.
+            **options: the options of `stream`.
 
         Returns:
             One `Translation` for a string, a list in the same order for an iterable.
@@ -186,21 +202,22 @@ class SavedModelTranslator:
         nbest: int = 1,
         **search: Any,
     ) -> Iterator[Translation]:
-        """Translates `texts` in order, a batch at a time, as they come.
+        """Yield the translations of `texts` in order, computed one batch at a time.
 
         Args:
             texts: any iterable of strings.
-            batch_size: texts searched together, a positive integer; no more than the export takes.
-            nbest: hypotheses of each source, at most `beam_width`.
-            **search: fields of `ServedOptions`: `beam_width` and `length_penalty`, in place of the
-                model's own.
+            batch_size: number of texts searched together, a positive integer; at most the export's
+                limit is used.
+            nbest: number of hypotheses per source, at most `beam_width`.
+            **search: fields of `ServedOptions`, `beam_width` and `length_penalty`, which replace
+                the model's own values.
 
         Raises:
-            ValueError: if `batch_size` is out of its range.
-            OptionError: if an option is not what the export takes.
-            TextError: if a text is too long or not valid Unicode, after the translations of those
-                before it.
-            TypeError: if `texts` is not an iterable of strings, or there is no such option.
+            ValueError: if `batch_size` is not a positive integer.
+            OptionError: if an option is out of the export's range.
+            TextError: if a text is too long or not valid Unicode; raised after the translations of
+                the texts before it.
+            TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
         check_texts(texts)
         self._mark.check_process()
@@ -219,7 +236,7 @@ class SavedModelTranslator:
             return read_answer(batch, {name: out.numpy() for name, out in found.items()})
 
         done = 0
-        # Code points stand in for tokens, which only the graph counts.
+        # Only the graph counts tokens, so estimate a text's length by its code points.
         own = self.manifest["search"]
         numbers = BATCH_NUMBERS // (
             int(inputs.get("beam_width", own["beam_width"])) * own.get("max_length", 1)
@@ -237,13 +254,17 @@ class SavedModelTranslator:
                 done += 1
 
     def fits(self, codec: TextCodec) -> Callable[[str], bool]:
-        """Tells of a text whether it is within the export's limits, by the model's tokenizers."""
-        told = self.manifest["limits"]
-        limits = Limits(**{field.name: told[field.name] for field in fields(Limits)})
+        """Return a function that tells whether a text is within the export's limits.
+
+        Args:
+            codec: the codec of the exported model.
+        """
+        stored = self.manifest["limits"]
+        limits = Limits(**{field.name: stored[field.name] for field in fields(Limits)})
         return partial(limits.text.fits, tokenizer=codec.source)
 
     def _beam_inputs(self, nbest: int, search: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the signature `beam` takes for each text; nothing where it is not needed."""
+        """Return the inputs of the signature `beam` for each text; empty if it is not needed."""
         if not search and nbest == 1:
             return {}
         widest = self.manifest["limits"]["beam_width"]

@@ -1,4 +1,4 @@
-"""The files that TensorFlow Serving is started with: its versions, its batches, its container."""
+"""The configuration files of TensorFlow Serving: versions, batching and container."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from keras_attention.files.workspaces import put_back_replaced
 
 FOLDER = "serving"
 IMAGE = "tensorflow/serving:2.20.0"
-"""The newest when this was written; our tests have no Docker to run it with."""
+"""The newest image when this was written. The tests cannot run it, because they have no Docker."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 _BATCHING = """\
-# What tensorflow_model_server is given with --enable_batching.
-# Requests that wait at the same time are run together, {batch} texts at most; a single request must
-# not hold more. A lone one waits 2 ms for others. Beyond 100 waiting batches requests are refused
-# with UNAVAILABLE, which clients try again. One batch a processor core is run at a time.
+# Read by tensorflow_model_server with --enable_batching.
+# Requests that wait at the same time are run together, at most {batch} texts; a single request must
+# not have more. A request waits at most 2 ms for others. If 100 batches wait, further requests are
+# refused with UNAVAILABLE, and clients retry. The server runs one batch per processor core.
 max_batch_size {{ value: {batch} }}
 batch_timeout_micros {{ value: 2000 }}
 max_enqueued_batches {{ value: 100 }}
@@ -30,7 +30,7 @@ pad_variable_length_inputs: false
 
 _COMPOSE = """\
 # docker compose up cpu
-# docker compose --profile gpu up gpu    needs the NVIDIA Container Toolkit
+# docker compose --profile gpu up gpu    requires the NVIDIA Container Toolkit
 x-serving: &serving
   command:
     - --model_config_file=/serving/models.config
@@ -38,7 +38,7 @@ x-serving: &serving
     - --allow_version_labels_for_unavailable_models=true
     - --enable_batching=true
     - --batching_parameters_file=/serving/batching_parameters.txt
-  # For this machine alone: the server asks nobody who they are.
+  # Reachable only from this machine, because the server does not authenticate clients.
   ports:
     - "127.0.0.1:8500:8500" # gRPC
     - "127.0.0.1:8501:8501" # REST
@@ -46,7 +46,7 @@ x-serving: &serving
     - ..:/models/{name}:ro
     - .:/serving:ro
   restart: unless-stopped
-  # The image has bash, and no curl.
+  # The image contains bash but not curl.
   healthcheck:
     test: {health}
     interval: 10s
@@ -80,28 +80,28 @@ _HEALTH = (
 
 
 def write_serving_files(folder: str | Path, *, batch: int = 64) -> list[Path]:
-    """Writes `models.config`, `batching_parameters.txt` and `docker-compose.yml`.
+    """Write `models.config`, `batching_parameters.txt` and `docker-compose.yml`.
 
-    They go to `folder/serving/`, each in one piece, in the place of what stands there. The newest
-    two versions are served: the newest is labelled "canary" and the one before it "stable"; one
-    alone is "stable". The model's name is that of its folder.
+    They are written to `folder/serving/` and replace existing files, each completely or not at all.
+    The newest two versions are served: the newest is labelled "canary" and the one before it
+    "stable"; a single version is "stable". The model has the name of its folder.
 
     Args:
-        folder: a model's folder that holds a version folder.
-        batch: texts that are run together at most, no more than the SavedModels take.
+        folder: a model's folder that contains a version folder.
+        batch: largest number of texts that are run together, at most the SavedModels' limit.
 
     Returns:
-        The three files.
+        The paths of the three files.
 
     Raises:
-        InputError: if there is no version, or the name has characters beyond letters, digits,
-            `.`, `_` and `-`.
+        InputError: if there is no version, or the folder's name has characters other than letters,
+            digits, `.`, `_` and `-`.
     """
     folder = Path(folder)
     name, versions = checked_name(folder), find_versions(folder)
     if not versions:
         raise InputError(
-            f"{folder}: holds no version to serve; write one with keras-attention export."
+            f"{folder}: contains no version to serve; write one with keras-attention export."
         )
     texts = {
         "models.config": models_config(name, versions[-2:]),
@@ -109,29 +109,29 @@ def write_serving_files(folder: str | Path, *, batch: int = 64) -> list[Path]:
         "docker-compose.yml": _compose(name),
     }
     (folder / FOLDER).mkdir(exist_ok=True)
-    for file, json_text in texts.items():
+    for file, text in texts.items():
         with write_atomically(folder / FOLDER / file) as temporary_path:
-            temporary_path.write_text(json_text, encoding="utf-8")
+            temporary_path.write_text(text, encoding="utf-8")
     return [folder / FOLDER / file for file in texts]
 
 
 def checked_name(folder: Path) -> str:
-    """The name that a model is served under, which is its folder's.
+    """Return the name that a model is served under, which is the name of its folder.
 
     Raises:
-        InputError: if it has characters beyond letters, digits, `.`, `_` and `-`.
+        InputError: if the name has characters other than letters, digits, `.`, `_` and `-`.
     """
     name = folder.resolve().name
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"{folder}: a served model's name has letters, digits, '.', '_' and '-' only; rename "
-            f"the folder. Received: {name!r}."
+            f"{folder}: the name of a served model may contain only letters, digits, '.', '_' and "
+            f"'-'; rename the folder. Received: {name!r}."
         )
     return name
 
 
 def find_versions(folder: Path) -> list[int]:
-    """The numbers of a folder's SavedModels, in order."""
+    """Return the version numbers of the SavedModels in a folder, in ascending order."""
     put_back_replaced(folder)
     found = folder.glob("*/saved_model.pb")
     return sorted(
@@ -140,11 +140,11 @@ def find_versions(folder: Path) -> list[int]:
 
 
 def models_config(name: str, versions: list[int]) -> str:
-    """A `ModelServerConfig` in text.
+    """Return a `ModelServerConfig` in protobuf's text format.
 
     Args:
-        name: the model's name, which its folder under `/models` has too.
-        versions: one number, or two in order.
+        name: name of the model and of its folder under `/models`.
+        versions: one version number, or two in ascending order.
     """
     labels = dict(zip(("stable", "canary"), versions, strict=False))
     lines = [

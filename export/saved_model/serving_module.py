@@ -30,18 +30,19 @@ SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "enc
 
 
 class ServingModule(tf.Module):  # type: ignore[misc]
-    """The raw variables and tables of a translator, and the graphs that run on them.
+    """The raw variables and tables of a translator, and the graphs that use them.
 
-    The Keras model is reached through closures alone: a Keras model that a `tf.Module` tracks
-    loads in Python and fails in every C and C++ loader (keras#20096).
+    Only closures refer to the Keras model: if a `tf.Module` tracks it, the SavedModel loads in
+    Python but fails in C and C++ (keras#20096).
 
     Args:
         translator: a trained translator.
-        limits: what a request may hold.
+        limits: limits on the size of a request; default `Limits()`, with the translator's own
+            `max_tokens`.
 
     Attributes:
-        limits: what a request may hold.
-        signatures: the graphs by the names that callers know them by.
+        limits: the limits, with a beam width that allows the model's own.
+        signatures: the graphs by the names of their signatures.
     """
 
     def __init__(self, translator: Translator, limits: Limits | None = None) -> None:
@@ -49,8 +50,8 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         self.weights = raw_variables(translator.single_model)
         self.source_tokenizer = make_graph_tokenizer(translator.codec.source)
         self.target_tokenizer = make_graph_tokenizer(translator.codec.target)
-        # Functions of their own, which all signatures call: their graphs are large. What
-        # `tf.Module` finds is traced and stored once more.
+        # These graphs are large, so trace each once and let all signatures call it. `_Untracked`
+        # hides the functions, because `tf.Module` would trace and store them again.
         texts, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
         tokens = tf.TensorSpec([None, None], tf.string)
         self._read_source = _Untracked(_function(partial(_read, self.source_tokenizer), texts))
@@ -114,20 +115,21 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return self._answer(found, read, error)
 
     def _refusal(self, search: Named, nbest: tf.Tensor) -> tf.Tensor:
-        """What is wrong with how each text is to be searched, "" where nothing is."""
-        wrong = []
+        """Return the error about each text's search options `[B]`, "" if they are valid."""
+        errors = []
         for known in ServedOptions.settings():
             value, least, most = search[known.key], known.minimum, known.maximum
             own = ""
             if known.key == "beam_width":
                 most, own = self.limits.beam_width, f", or {value_for_own(known)}"
-            fits = (value >= least) & (value <= most)
-            wrong.append(_sentence(fits, f"{known.key}: expected {least} to {most}{own}.", value))
-        fits = (nbest >= 1) & (nbest <= search["beam_width"])
-        return _first(*wrong, _sentence(fits, "nbest: expected 1 to the width.", nbest))
+            valid = (value >= least) & (value <= most)
+            expected = f"{known.key}: expected {least} to {most}{own}."
+            errors.append(_error_unless(valid, expected, value))
+        valid = (nbest >= 1) & (nbest <= search["beam_width"])
+        return _first(*errors, _error_unless(valid, "nbest: expected 1 to `beam_width`.", nbest))
 
     def _answer(self, found: Named, read: _Read, error: tf.Tensor) -> Named:
-        """What was found, with its text and tokens, of one hypothesis a source or several."""
+        """Return the outputs for the hypotheses in `found`, one or several per source."""
         ids = found["tokens"]
         flat = tf.reshape(ids, [-1, ids.shape[-1]])
         tokens = tf.reshape(self._tokens_of.value(flat), tf.shape(ids))
@@ -179,19 +181,20 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return model_functions.step(self._model.value, token, real, values, **others)
 
     def _read(self, text: tf.Tensor, read: _Untracked) -> _Read:
-        """Texts within the limits as they are, and the others as empty ones, with an error.
+        """Tokenize texts; replace those over the limits by empty texts with an error.
 
-        One that is too long must not take others with it, whose requests a server merged with its.
+        A text that is too long must not fail the other texts of its request, because a server
+        merges requests of different clients.
         """
         batch, limit = self.limits.batch, self.limits.text
         count, size = tf.shape(text)[0], tf.strings.length(text)
-        few = _require(count <= batch, f"expected at most {batch} texts a request.", count)
+        few = _require(count <= batch, f"expected at most {batch} texts per request.", count)
         with tf.control_dependencies([few]):
             ids, tokens = read.value(tf.where(size > limit.bytes, "", text))
         length = _length(ids)
         error = _first(
-            _sentence(size <= limit.bytes, limit.expected_bytes, size),
-            _sentence(length <= limit.tokens, limit.expected_tokens, length),
+            _error_unless(size <= limit.bytes, limit.expected_bytes, size),
+            _error_unless(length <= limit.tokens, limit.expected_tokens, length),
         )
         good = tf.equal(error, "")
         ids = _emptied(ids, good)
@@ -201,12 +204,12 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return _Read(ids[:, :longest], tokens[:, :longest], length, error)
 
     def _bounded(self, ids: tf.Tensor) -> tf.Tensor:
-        rows, steps_of = tf.unstack(tf.shape(ids))
+        rows, steps = tf.unstack(tf.shape(ids))
         batch, tokens = self.limits.batch, self.limits.tokens
         checks = [
-            _require(rows <= batch, f"expected at most {batch} rows a request.", rows),
+            _require(rows <= batch, f"expected at most {batch} rows per request.", rows),
             _require(
-                steps_of <= tokens, f"expected at most {tokens} tokens with </s> a text.", steps_of
+                steps <= tokens, f"expected at most {tokens} tokens with </s> per text.", steps
             ),
         ]
         with tf.control_dependencies(checks):
@@ -214,13 +217,13 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
 
 class _Read(NamedTuple):
-    """Texts that came in.
+    """The tokenized texts of a request.
 
     Attributes:
-        ids: `[B, S]`, closed and padded; `S` is at least 1.
-        tokens: `[B, S]`.
-        length: `[B]`.
-        error: `[B]`, "" where a text can be answered.
+        ids: ids `[B, S]`, each row ended by the end token and padded; `S` is at least 1.
+        tokens: the tokens of these ids, `[B, S]`.
+        length: number of tokens of each text, `[B]`.
+        error: what is wrong with each text, `[B]`; "" for a valid one.
     """
 
     ids: tf.Tensor
@@ -231,7 +234,7 @@ class _Read(NamedTuple):
 
 @dataclass(frozen=True)
 class _Untracked:
-    """Holds what `tf.Module` must not find."""
+    """A wrapper that hides a value from `tf.Module`."""
 
     value: Any
 
@@ -246,7 +249,7 @@ def _read(tokenizer: GraphTokenizer, text: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
 
 
 def _require(condition: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Operation:
-    """The check that ends a request with a sentence."""
+    """Return an operation that fails the whole request with a message if a condition is false."""
     return tf.debugging.Assert(condition, [f"{expected} Received:", received], summarize=8)
 
 
@@ -255,7 +258,7 @@ def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
     return [
         _require(
             tf.equal(tf.shape(each)[0], count),
-            f"{name}: expected one for each text.",
+            f"{name}: expected one value per text.",
             tf.shape(each)[0],
         )
         for name, each in given.items()
@@ -263,20 +266,20 @@ def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
 
 
 def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
-    """An option of each text `[B]`, the model's own where that is asked for."""
+    """Return an option's value for each text `[B]`; `own` where the text requests the model's."""
     if given.dtype.is_floating:
         return tf.where(given < known.minimum, tf.constant(own, given.dtype), given)
     return tf.where(tf.equal(given, value_for_own(known)), own, given)
 
 
-def _sentence(good: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Tensor:
-    """What is wrong with each row `[B]`, "" where nothing is."""
-    told = tf.strings.join([f"{expected} Received: ", tf.strings.as_string(received), "."])
-    return tf.where(good, "", told)
+def _error_unless(valid: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Tensor:
+    """Return the error of each row `[B]`, "" if the row is valid."""
+    error = tf.strings.join([f"{expected} Received: ", tf.strings.as_string(received), "."])
+    return tf.where(valid, "", error)
 
 
 def _first(*errors: tf.Tensor) -> tf.Tensor:
-    """The first error of each row."""
+    """Return the first error of each row that is not ""."""
     first, *others = errors
     for error in others:
         first = tf.where(tf.equal(first, ""), error, first)
@@ -284,7 +287,7 @@ def _first(*errors: tf.Tensor) -> tf.Tensor:
 
 
 def _emptied(ids: tf.Tensor, good: tf.Tensor) -> tf.Tensor:
-    """`ids` `[B, S]`, of an empty text where a row is not `good` `[B]`."""
+    """Return `ids` `[B, S]`, with the ids of an empty text in each row that is not `good` `[B]`."""
     closed = tf.where(tf.range(tf.shape(ids)[1]) > 0, PAD_ID, END_ID)
     return tf.where(good[:, tf.newaxis], ids, closed)
 
@@ -294,11 +297,11 @@ def _length(ids: tf.Tensor) -> tf.Tensor:
 
 
 def _cut(ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """`ids` `[B, S]` up to each row's length: what a server pads with may be anything."""
+    """Replace ids `[B, S]` after each row's length by padding; a server may pad with any id."""
     return tf.where(tf.sequence_mask(length, tf.shape(ids)[1]), ids, PAD_ID)
 
 
 def _at_least_one_step(matrix: tf.Tensor, padding: int | str) -> tf.Tensor:
-    """`[B, S]` with `S` at least 1: a batch of no text has no step, over which no LSTM runs."""
+    """Pad a `[B, S]` matrix to one step if `S` is 0, because an LSTM cannot run over no steps."""
     missing = tf.maximum(1 - tf.shape(matrix)[1], 0)
     return tf.pad(matrix, [[0, 0], [0, missing]], constant_values=padding)

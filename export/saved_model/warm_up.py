@@ -1,8 +1,8 @@
-"""Warm-up requests: what TensorFlow Serving runs once when it loads a version.
+"""Warm-up requests, which TensorFlow Serving runs once when it loads a version.
 
-The first run of a graph is slower than those after it. The file is a TFRecord of `PredictionLog`
-messages; all that they are made of is a field's number, a length and a content, which is written
-here by hand, as an export should not need the package that describes them.
+The first run of a graph is slower than later ones. The file is a TFRecord of `PredictionLog`
+messages. A protobuf message is a sequence of fields, each a number, a length and a content; this
+module encodes them itself, so that an export does not require the package that defines them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from keras_attention.translation.signature_answers import beam_inputs
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
 _LENGTHS = (0, 4, 16)
-"""Tokens of the texts that stand for all."""
+"""Numbers of tokens of the typical texts."""
 
 
 class Request(NamedTuple):
     """One request.
 
     Attributes:
-        signature: the graph that answers.
-        inputs: what `tf.make_tensor_proto` takes, by name.
+        signature: name of the signature to call.
+        inputs: values by name that `tf.make_tensor_proto` accepts.
     """
 
     signature: str
@@ -38,11 +38,11 @@ class Request(NamedTuple):
 
 
 def typical_requests(tokenizer: Tokenizer, batch: int = 64) -> list[Request]:
-    """A request of one text and one of three, an empty one among them; then beams for these.
+    """Return requests with one text, with three texts including an empty one, and with beams.
 
     Args:
-        tokenizer: the source's.
-        batch: texts that a request may hold.
+        tokenizer: the source's tokenizer.
+        batch: largest number of texts in a request.
     """
     ids = range(len(SPECIAL_TOKENS), len(tokenizer.vocabulary))
     texts = [tokenizer.decode(islice(cycle(ids), length)) for length in _LENGTHS[:batch]]
@@ -56,15 +56,15 @@ def typical_requests(tokenizer: Tokenizer, batch: int = 64) -> list[Request]:
 
 
 def write_warm_up(version_folder: Path, model: str, requests: Iterable[Request]) -> Path:
-    """Writes the requests into a version folder.
+    """Write the requests into a version folder.
 
     Args:
-        version_folder: a SavedModel, which may still be under way to its place.
-        model: the name that it will be served under; the server does not look at it.
-        requests: at most 1,000.
+        version_folder: the folder of a SavedModel, which may be a temporary one.
+        model: the name that the model will be served under; the server ignores it.
+        requests: at most 1,000 requests.
 
     Returns:
-        The file.
+        The path of the file.
     """
     path = version_folder / FILE
     path.parent.mkdir(exist_ok=True)
@@ -75,7 +75,7 @@ def write_warm_up(version_folder: Path, model: str, requests: Iterable[Request])
 
 
 def _prediction_log(model: str, request: Request) -> bytes:
-    """A `PredictionLog` with a `PredictLog` with a `PredictRequest`, as protobuf lays them out."""
+    """Return a serialized `PredictionLog`: a `PredictLog` with a `PredictRequest`."""
     spec = _field(1, model.encode()) + _field(3, request.signature.encode())
     inputs = b"".join(
         _field(2, _field(1, name.encode()) + _field(2, _tensor(value)))
@@ -89,12 +89,12 @@ def _tensor(value: Any) -> bytes:
 
 
 def _field(number: int, message: bytes) -> bytes:
-    """A field of bytes, text or another message."""
+    """Return a serialized field that holds bytes, text or another message."""
     return _varint(number << 3 | 2) + _varint(len(message)) + message
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, lowest first; all but the last are marked."""
+    """Return a variable-length integer: 7 bits per byte, lowest first; bit 8 means "continues"."""
     if value < 128:
         return bytes([value])
     return bytes([value % 128 | 128]) + _varint(value // 128)

@@ -1,4 +1,4 @@
-"""TFLite: conversion, weights of lower precision, and the gate that measures their cost."""
+"""TFLite: conversion, weights of lower precision, and the quality gate that measures their cost."""
 
 from keras_attention.lazy_imports import attach_stub
 

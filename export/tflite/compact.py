@@ -1,4 +1,4 @@
-"""The same TFLite file in fewer bytes: what small models are made of beside their weights."""
+"""A smaller TFLite file with the same results; this matters for models with few weights."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from ..device.device_translator import SIGNATURES
 from .flat_file import OPERATORS, TYPES, add_buffer, add_tensor, make_operator, pack_part
 
 LEAST_ZEROS = 1024
-"""Bytes of zeros that are worth an operator which makes them."""
+"""Smallest constant of zeros, in bytes, that is replaced by an operator."""
 
 _NUMPY = {TYPES.FLOAT32: "float32", TYPES.INT32: "int32"}
 
 
 def compact(model: Any) -> None:
-    """Leaves out what no runtime reads, and what stands there twice.
+    """Remove duplicates and everything that no runtime reads.
 
-    Long names of tensors, empty fields, tensors and buffers that no operator reads, zeros,
-    constants that are equal, and loops that are: each signature brings its own copy of the encoder.
-    Inputs and outputs are named as their signatures name them, all other tensors by their numbers.
-    The subgraph that runtimes without signatures run, the first, is that of `greedy`.
+    This removes long tensor names, empty fields, and tensors and buffers that no operator reads. It
+    replaces large constants of zeros by operators, and merges equal constants and equal loops,
+    because the converter copies the encoder into each signature. Inputs and outputs are named as in
+    their signatures, all other tensors by their numbers. Runtimes that do not support signatures
+    run the first subgraph, which is that of `greedy`.
 
     Args:
-        model: what `read_flat_file` gave; it is changed.
+        model: the result of `read_flat_file`, which is changed in place.
     """
     for subgraph in _entries(model):
         _make_zeros(model, subgraph)
@@ -40,12 +41,12 @@ def compact(model: Any) -> None:
 
 
 def _entries(model: Any) -> list[Any]:
-    """The subgraphs that signatures call, of which no step of a loop runs the operators again."""
+    """Return the subgraphs that signatures call, whose operators run once and not in a loop."""
     return [model.subgraphs[place] for place in {d.subgraphIndex for d in model.signatureDefs}]
 
 
 def _make_zeros(model: Any, subgraph: Any) -> None:
-    """Replaces large constants of zeros by an operator."""
+    """Replace large constants of zeros by operators."""
     operators = []
     for place, tensor in enumerate(list(subgraph.tensors)):
         data = model.buffers[tensor.buffer].data
@@ -65,7 +66,7 @@ def _make_zeros(model: Any, subgraph: Any) -> None:
 
 
 def _share_constants(model: Any) -> None:
-    """Makes equal constants one, and all that is none the empty buffer at 0."""
+    """Make equal constants share a buffer, and tensors without data the empty buffer at 0."""
     places: dict[bytes, int] = {}
     for subgraph in model.subgraphs:
         for tensor in subgraph.tensors:
@@ -82,7 +83,7 @@ def _drop_idle_fields(subgraph: Any) -> None:
 
 
 def _renumber_tensors(model: Any) -> None:
-    """Numbers tensors as operators read them, so that equal graphs look it; drops unread ones."""
+    """Drop unread tensors and number the others in order of use, so that equal graphs are equal."""
     for number, subgraph in enumerate(model.subgraphs):
         read = [subgraph.inputs, subgraph.outputs]
         read += [part for each in subgraph.operators for part in (each.inputs, each.outputs)]
@@ -99,7 +100,7 @@ def _renumber_tensors(model: Any) -> None:
 
 
 def _share_loops(model: Any) -> None:
-    """Makes equal subgraphs one; signatures keep their own, which differ anyway."""
+    """Merge equal subgraphs; those of signatures always differ."""
     first: dict[bytes, int] = {}
     same = [first.setdefault(_packed(each), place) for place, each in enumerate(model.subgraphs)]
     kept = sorted(set(same))
@@ -108,7 +109,7 @@ def _share_loops(model: Any) -> None:
 
 
 def _order_signatures(model: Any) -> None:
-    """Puts the signatures in their usual order, and their subgraphs in front of all others."""
+    """Put the signatures in the order of `SIGNATURES`, and their subgraphs before all others."""
     usual = {name: place for place, name in enumerate(SIGNATURES)}
     model.signatureDefs.sort(key=lambda each: usual.get(_text(each.signatureKey), len(usual)))
     entries = [signature.subgraphIndex for signature in model.signatureDefs]
@@ -117,7 +118,13 @@ def _order_signatures(model: Any) -> None:
 
 
 def _move_subgraphs(model: Any, kept: list[int], places: list[int]) -> None:
-    """Keeps these subgraphs, in this order; `places` says where each of the old ones is now."""
+    """Keep only some subgraphs.
+
+    Args:
+        model: the model.
+        kept: indices of the subgraphs to keep, in their new order.
+        places: new index of each old subgraph.
+    """
     for subgraph in model.subgraphs:
         for operator in subgraph.operators:
             loop = operator.builtinOptions
@@ -130,7 +137,7 @@ def _move_subgraphs(model: Any, kept: list[int], places: list[int]) -> None:
 
 
 def _name_tensors(model: Any) -> None:
-    """Names every tensor: some tools refuse those without a name."""
+    """Name every tensor, because some tools refuse tensors without a name."""
     for subgraph in model.subgraphs:
         for place, tensor in enumerate(subgraph.tensors):
             tensor.name = f"t{place}"

@@ -1,4 +1,4 @@
-"""TFLite: ids in; ids, score and alignment out, in built-in operators alone."""
+"""The conversion to TFLite: from ids to ids, score and alignment, with only built-in operators."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 RULES: dict[str, Mapping[str, str]] = {
     FLOAT32: {"": FLOAT32},
     FLOAT16: {"": FLOAT16},
-    # Of all parts these lose most outputs by being rounded, for the bytes and the time that they
-    # take: benchmarks/export.md.
+    # Rounding these parts changes the most outputs for the bytes and time that it saves; see
+    # benchmarks/export.md.
     "mixed": {"attentional_projection": FLOAT16, "decoder/": INT8_WEIGHTS, "": INT8},
     INT8: {"": INT8},
 }
-"""What weights are stored in, by what their Keras paths hold; the first that fits counts."""
+"""For each precision, how weights are stored, by a part of their Keras paths; first match wins."""
 
 PRECISIONS = tuple(RULES)
 
@@ -46,7 +46,7 @@ def export_tflite(
     precision: str = FLOAT32,
     about: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes one file that a phone, a browser or `DeviceTranslator` runs.
+    """Write one TFLite file that a phone, a browser or `DeviceTranslator` can run.
 
     Its signatures are those of `trace_graphs`. The tokenizers and a manifest are appended as a zip
     archive, which `zipfile` reads and the TFLite runtimes ignore.
@@ -54,27 +54,28 @@ def export_tflite(
     Args:
         translator: a trained translator.
         path: the file to write.
-        precision: one of `PRECISIONS`, of which all but "float32" may change outputs;
-            `measure_variants` tells by how much.
-        about: what the manifest is to say besides, such as the recipe's name; plain values.
+        precision: one of `PRECISIONS`. All except "float32" may change outputs; `measure_variants`
+            measures by how much.
+        about: further values for the manifest, such as the recipe's name, which `json.dumps`
+            accepts.
 
     Returns:
         The path of the file.
 
     Raises:
-        InputError: if there is no such precision, or the model cannot be exported.
+        InputError: if `precision` is not one of `PRECISIONS`, or the model cannot be exported.
     """
     return Converted.of(translator, about).write(path, precision)
 
 
 class Converted:
-    """A model that was converted once, to be written in any precision.
+    """A converted model, which can be written in any precision.
 
     Args:
         file_bytes: the flat buffer in float32.
         codec: the tokenizers and search settings.
-        paths: the Keras path of each matrix, by its bytes.
-        about: what manifests are to say besides.
+        paths: the Keras path of each matrix, by the matrix's bytes.
+        about: further values for the manifests.
     """
 
     def __init__(
@@ -89,10 +90,14 @@ class Converted:
 
     @classmethod
     def of(cls, translator: Translator, about: Mapping[str, Any] | None = None) -> Converted:
-        """Converts a translator's model.
+        """Convert a translator's model.
+
+        Args:
+            translator: a trained translator.
+            about: further values for the manifests.
 
         Raises:
-            InputError: if it cannot be exported.
+            InputError: if the model cannot be exported.
         """
         copy = portable_copy(translator)
         about = {**(about or {}), "max_steps": translator.model.longest}
@@ -102,15 +107,18 @@ class Converted:
     def write(
         self, path: str | Path, precision: str, rules: Mapping[str, str] | None = None
     ) -> Path:
-        """Writes the file in a precision; see `export_tflite`.
+        """Write the file in a precision; see `export_tflite`.
 
         Args:
             path: the file to write.
-            precision: one of `PRECISIONS`, or the name of `rules`.
-            rules: as `RULES` has them.
+            precision: one of `PRECISIONS`, or a name for `rules`.
+            rules: rules in the form of an entry of `RULES`; default those of `precision`.
 
         Returns:
             The path of the file.
+
+        Raises:
+            InputError: if there are no `rules` and `precision` is not one of `PRECISIONS`.
         """
         path, settings = Path(path), self._codec.settings
         model = lowered(self._file_bytes, self._paths, precision, rules)
@@ -134,21 +142,21 @@ def lowered(
     precision: str,
     rules: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Return a flat buffer in a precision, in fewer bytes.
+    """Return a flat buffer with weights in another precision, made smaller by `compact`.
 
     Args:
-        file_bytes: what `convert` returned.
-        paths: what `paths_of` returned.
-        precision: one of `PRECISIONS`, or the name of `rules`.
-        rules: as `RULES` has them.
+        file_bytes: the result of `convert`.
+        paths: the result of `paths_of`.
+        precision: one of `PRECISIONS`, or a name for `rules`.
+        rules: rules in the form of an entry of `RULES`; default those of `precision`.
 
     Raises:
-        InputError: if there is no such precision.
+        InputError: if there are no `rules` and `precision` is not one of `PRECISIONS`.
     """
     rules = rules or RULES.get(precision)
     if rules is None:
         raise InputError(
-            f"a precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}."
+            f"the precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}."
         )
 
     def choose(weights: npt.NDArray[Any]) -> str:
@@ -165,8 +173,8 @@ def convert(graphs: Mapping[str, Any], model: Seq2Seq) -> bytes:
     """Convert graphs to a flat buffer in float32.
 
     Args:
-        graphs: concrete functions, by the names of their signatures.
-        model: the model whose weights they read.
+        graphs: concrete functions by the names of their signatures.
+        model: the model whose weights the functions read.
     """
     holder = tf.Module()
     holder.weights = raw_variables(model)
@@ -179,7 +187,7 @@ def convert(graphs: Mapping[str, Any], model: Seq2Seq) -> bytes:
 
 
 def paths_of(model: Seq2Seq) -> dict[bytes, str]:
-    """Return the Keras path of each matrix, by its bytes, also with rows and columns changed."""
+    """Return the Keras path of each matrix, by the bytes of the matrix and of its transpose."""
     paths = {}
     for weight in model.weights:
         matrix = np.array(weight, "float32")

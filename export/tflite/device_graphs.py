@@ -1,4 +1,4 @@
-"""The graphs of a TFLite file: every signature, over one set of weights."""
+"""The graphs of a TFLite file: its signatures, which share one set of weights."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ..graphs.model_functions import trace
 from ..graphs.searches import search_all, search_best
 
 BEAM_WIDTH = 4
-"""Hypotheses of the signature `beam` where the model's own search has one alone."""
+"""Number of hypotheses of the signature `beam` if the model's own beam width is 1."""
 
 
 def beam_width_of(settings: SearchSettings) -> int:
-    """How many hypotheses the signature `beam` carries; a file has them fixed."""
+    """Return the number of hypotheses of the signature `beam`, which is fixed in a file."""
     return settings.beam_width if settings.beam_width > 1 else BEAM_WIDTH
 
 
 def trace_graphs(translator: Translator) -> dict[str, Any]:
-    """Traces the signatures of a device, all for one source of `S = max_source_length` ids.
+    """Return the traced signatures of a device, for one source of `S = max_source_length` ids.
 
-    - `greedy` takes `source` `[1, S]`, closed by the end token and padded with 0, and gives
+    - `greedy` accepts `source` `[1, S]`, ended by the end token and padded with 0, and returns
       `tokens` `[1, T]`, `score` `[1]` and `alignment` `[1, T, S]`.
-    - `beam` gives the same of `K` hypotheses, `[1, K, ...]`, best first; those whose score is
-      below -5e8 do not exist.
+    - `beam` returns the same for `K` hypotheses, `[1, K, ...]`, best first; a score below -5e8
+      means that the hypothesis does not exist.
     - `encode` and `decode_step` are `model_functions.encode` and `model_functions.step`.
 
     An empty source has an empty output with a score of 0.

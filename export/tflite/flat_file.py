@@ -1,4 +1,4 @@
-"""A TFLite file as objects that can be changed, and back."""
+"""Conversion of a TFLite file's flat buffer to Python objects that can be changed, and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 OPERATORS, TYPES = schema.BuiltinOperator, schema.TensorType
 
 _VERSIONS = {
-    OPERATORS.FULLY_CONNECTED: 12,  # the first with a scale a row beside inputs of float32
+    OPERATORS.FULLY_CONNECTED: 12,  # the first that supports a scale per row with float32 inputs
     OPERATORS.DEQUANTIZE: 3,
     OPERATORS.GATHER: 3,
     OPERATORS.CAST: 1,
@@ -22,58 +22,58 @@ _VERSIONS = {
 
 
 def read_flat_file(file_bytes: bytes) -> Any:
-    """The model as the schema's objects."""
+    """Return the model as objects of the TFLite schema."""
     return schema.ModelT.InitFromObj(schema.Model.GetRootAs(file_bytes, 0))
 
 
 def pack_flat_file(model: Any) -> bytes:
-    """The model as a file."""
+    """Return the flat buffer of a model."""
     builder = _Builder(1 << 20)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
 
 def pack_part(part: Any) -> bytes:
-    """One of the schema's objects as bytes, to be compared with others."""
+    """Return the bytes of one of the schema's objects, to compare it with others."""
     builder = _Builder(1 << 10)
     builder.Finish(part.Pack(builder))
     return bytes(builder.Output())
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Puts what buffers hold at multiples of 16 bytes, as the schema asks and Python forgets."""
+    """A builder that aligns buffers to 16 bytes, which the schema requires and its class omits."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802,N803
-        """Begins a vector; those of single bytes are the data of buffers."""
+        """Begin a vector; only the data of buffers are vectors of single bytes."""
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
 
 class SharedScales(schema.QuantizationParametersT):  # type: ignore[misc]
-    """A scale a row, written once for all the tensors of several graphs that read one matrix."""
+    """One scale per row, written once for all tensors that read the same matrix."""
 
     def __init__(self, scales: npt.NDArray[np.float32]) -> None:
         super().__init__(scale=scales, zeroPoint=np.zeros(len(scales), "int64"))
         self._written: tuple[Any, int] | None = None
 
     def Pack(self, builder: Any) -> int:  # noqa: N802
-        """Writes it, or tells where it was written before."""
+        """Write the scales once per builder, and return their offset."""
         if self._written is None or self._written[0] is not builder:
             self._written = builder, super().Pack(builder)
         return self._written[1]
 
 
 def kind_of(model: Any, operator: Any) -> int:
-    """Which of `OPERATORS` an operator is."""
+    """Return the number of an operator's kind in `OPERATORS`."""
     return _number(model.operatorCodes[operator.opcodeIndex])
 
 
 def _number(code: Any) -> int:
-    # Files of before 2020 have it in another field.
+    # Files from before 2020 store it in the other field.
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def operator_code(model: Any, kind: int) -> int:
-    """The place of an operator's code among the model's; a new one where it must be newer."""
+    """Return the index of an operator code that is recent enough; add one if there is none."""
     codes, version = model.operatorCodes, _VERSIONS[kind]
     for place, code in enumerate(codes):
         if _number(code) == kind and code.version >= version:
@@ -88,7 +88,7 @@ def operator_code(model: Any, kind: int) -> int:
 def make_operator(
     model: Any, kind: int, inputs: list[int], output: int, options: Any = None
 ) -> Any:
-    """An operator with one output."""
+    """Return a new operator with one output."""
     operator = schema.OperatorT()
     operator.opcodeIndex = operator_code(model, kind)
     operator.inputs, operator.outputs = np.array(inputs, "int32"), np.array([output], "int32")
@@ -100,7 +100,7 @@ def make_operator(
 
 
 def add_buffer(model: Any, array: npt.NDArray[Any]) -> int:
-    """Keeps an array's bytes; returns their place."""
+    """Add a buffer with an array's bytes, and return its index."""
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(array.tobytes(), "uint8")
     model.buffers.append(buffer)
@@ -108,7 +108,7 @@ def add_buffer(model: Any, array: npt.NDArray[Any]) -> int:
 
 
 def add_tensor(subgraph: Any, shape: Any, dtype: int = TYPES.FLOAT32, buffer: int = 0) -> int:
-    """A tensor of a subgraph; returns its place. The buffer at 0 is the empty one."""
+    """Add a tensor to a subgraph, and return its index. The buffer at 0 is the empty one."""
     tensor = schema.TensorT()
     tensor.shape, tensor.type, tensor.buffer = np.array(shape, "int32"), dtype, buffer
     subgraph.tensors.append(tensor)

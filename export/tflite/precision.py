@@ -1,4 +1,4 @@
-"""Smaller weights in a TFLite file: one precision for all of them, or one for each part."""
+"""Weights of lower precision in a TFLite file: the same for all weights, or chosen for each."""
 
 from __future__ import annotations
 
@@ -25,28 +25,29 @@ FLOAT32, FLOAT16, INT8, INT8_WEIGHTS = "float32", "float16", "int8", "int8_weigh
 
 Array = npt.NDArray[Any]
 Choose = Callable[[Array], str]
-"""The precision that weights `[rows, columns]` are to have."""
+"""A function that returns the precision for weights `[rows, columns]`."""
 
 LEAST_SIZE = 1024
-"""Weights of fewer numbers stay as they are: there is nothing to gain."""
+"""Matrices with fewer numbers are not changed, because that would save almost nothing."""
 
 
 def lower(model: Any, choose: Choose) -> None:
-    """Rewrites the matrices and the embeddings of a float32 model in other precisions.
+    """Change the precision of the matrices and embeddings of a float32 model.
 
-    The converter knows one precision for a whole file, converts anew for each, and stores a table
-    twice that serves as embeddings and as output projection; `ai-edge-quantizer` leaves embeddings
-    in float32. Here every use of one matrix reads one buffer, in int8 with one scale a row.
+    TFLite's own converter supports only one precision for a whole file, must convert again for each
+    precision, and stores a table twice if it holds embeddings and the output projection.
+    `ai-edge-quantizer` leaves embeddings in float32. Here all uses of a matrix read one buffer;
+    int8 has one scale per row.
 
-    - "float16": halved; computed in float32.
-    - "int8": a quarter; what is multiplied is rounded too, to int8, as it comes.
-    - "int8_weights": a quarter; computed in float32.
+    - "float16": half the size; computed in float32.
+    - "int8": a quarter of the size; the inputs of a product are rounded to int8 at run time too.
+    - "int8_weights": a quarter of the size; computed in float32.
 
-    Embeddings are looked up, not multiplied, so that the last two are the same for them.
+    For embeddings the last two are the same, because a lookup multiplies nothing.
 
     Args:
-        model: what `read_flat_file` gave; it is changed.
-        choose: the precision of each.
+        model: the result of `read_flat_file`, which is changed in place.
+        choose: returns the precision of each matrix.
     """
     weights = _Weights(model, choose)
     for subgraph in model.subgraphs:
@@ -54,7 +55,7 @@ def lower(model: Any, choose: Choose) -> None:
 
 
 class _Weights:
-    """The buffers of a model, each in the precision chosen for it; each is made once."""
+    """The weights of a model in their chosen precisions; each new buffer is made only once."""
 
     def __init__(self, model: Any, choose: Choose) -> None:
         self._model = model
@@ -63,13 +64,13 @@ class _Weights:
         self.int8 = cache(self._int8)
 
     def holds(self, tensor: Any) -> bool:
-        """Whether a tensor is a matrix of weights that is worth the while."""
+        """Return whether a tensor is a matrix of weights with at least `LEAST_SIZE` numbers."""
         data = self._model.buffers[tensor.buffer].data
         large = data is not None and len(data) >= 4 * LEAST_SIZE
         return large and tensor.type == TYPES.FLOAT32 and len(tensor.shape) == 2
 
     def _int8(self, *key: Any) -> tuple[int, int, SharedScales]:
-        """The buffers of the numbers and of their scales, and the scales of each row."""
+        """Return the indices of the buffers of numbers and scales, and the scales of the rows."""
         weights = self._read(*key)
         largest = np.abs(weights).max(axis=1)
         scales = (np.where(largest > 0, largest, 1) / 127).astype("float32")
@@ -83,7 +84,7 @@ class _Weights:
 
 
 class _Rewriter:
-    """One subgraph, whose operators are made to read other weights."""
+    """A rewriter that makes the operators of one subgraph read weights in another precision."""
 
     def __init__(self, model: Any, subgraph: Any, weights: _Weights) -> None:
         self._model, self._subgraph, self._weights = model, subgraph, weights
@@ -91,7 +92,7 @@ class _Rewriter:
         self._floats: dict[tuple[int, str], int] = {}
 
     def run(self) -> None:
-        """Rewrites every operator that reads weights."""
+        """Rewrite every operator that reads weights."""
         for operator in self._subgraph.operators:
             kind = kind_of(self._model, operator)
             if kind == OPERATORS.FULLY_CONNECTED and self._reads_weights(operator, 1):
@@ -125,7 +126,7 @@ class _Rewriter:
         self._operators.append(operator)
 
     def _look_up_int8(self, operator: Any, key: Any) -> None:
-        """The rows as they are stored, times the scale of each."""
+        """Add operators that look up rows in int8 and multiply each by its scale."""
         numbers, scales, _ = self._weights.int8(*key)
         ids, result, looked_up = operator.inputs[1], operator.outputs[0], operator.builtinOptions
         shape, size = self._subgraph.tensors[result].shape, key[1][0]
@@ -139,13 +140,13 @@ class _Rewriter:
         self._emit(OPERATORS.MUL, [floats, factors], result, schema.MulOptionsT())
 
     def _chosen(self, place: int) -> tuple[Any, str]:
-        """The buffer and shape of a tensor of weights, and the precision for it."""
+        """Return the buffer and shape of a tensor of weights, and its chosen precision."""
         tensor = self._subgraph.tensors[place]
         key = int(tensor.buffer), tuple(map(int, tensor.shape))
         return key, self._weights.precision(*key)
 
     def _as_float(self, key: Any, precision: str) -> int:
-        """The weights as a tensor of float32, which the runtime makes once."""
+        """Return a float32 tensor of the weights, which the runtime computes once."""
         place = key[0], precision
         if place not in self._floats:
             if precision == FLOAT16:
@@ -170,5 +171,5 @@ class _Rewriter:
 
 
 def _replace_input(operator: Any, place: int, tensor: int) -> None:
-    operator.inputs = operator.inputs.copy()  # a view of the file until now
+    operator.inputs = operator.inputs.copy()  # the original is a read-only view of the file
     operator.inputs[place] = tensor

@@ -1,4 +1,4 @@
-"""The quality gate: what each precision costs on held-out text, and which may be the default."""
+"""The quality gate: what each precision loses on held-out pairs, and which may be the default."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from ..device.device_translator import DeviceTranslator
 from .conversion import PRECISIONS, Converted
 
 MOST_LOST = 0.3
-"""Points of the metric, in hundredths, that the default file may lose against the Keras model."""
+"""Largest loss of the default file against the Keras model, in points of the metric (0 to 100)."""
 
 Texts = Sequence[str]
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How outputs are judged.
+    """The metric that judges the outputs.
 
     Attributes:
-        name: the metric's name.
-        score: its value in hundredths, of outputs, targets and sources.
-        higher_is_better: whether more of it is better.
+        name: name of the metric.
+        score: returns its value in hundredths for outputs, targets and sources.
+        higher_is_better: whether a higher value is better.
     """
 
     name: str
@@ -40,23 +40,23 @@ class Quality:
     higher_is_better: bool
 
     def loss(self, value: float, reference: float) -> float:
-        """By how much `value` is worse."""
+        """Return by how much `value` is worse than `reference`; negative if it is better."""
         return reference - value if self.higher_is_better else value - reference
 
 
 @dataclass(frozen=True)
 class MeasuredPrecision:
-    """One precision beside the Keras model, on the same lines.
+    """The comparison of one precision with the Keras model on the same pairs.
 
     Attributes:
-        precision: its name.
-        size: bytes of the file.
-        share: its size over that of float32.
-        milliseconds: median a line of processor time, on one thread.
-        tokens: share of equal tokens, of the longer output's places.
+        precision: name of the precision.
+        size: size of the file in bytes.
+        share: size of the file divided by that of the float32 file.
+        milliseconds: median processor time per source in milliseconds, on one thread.
+        tokens: share of equal tokens, counted over the longer output's positions.
         sentences: share of equal outputs.
-        value: the metric.
-        loss: by how much it is worse than the Keras model's; below 0 if better.
+        value: value of the metric.
+        loss: by how much `value` is worse than the Keras model's; negative if it is better.
     """
 
     precision: str
@@ -70,19 +70,19 @@ class MeasuredPrecision:
 
     @property
     def passes(self) -> bool:
-        """Whether it may be the default."""
-        return self.loss <= MOST_LOST + 1e-9  # 30 - 29.7 is a little more
+        """True if this precision may be the default."""
+        return self.loss <= MOST_LOST + 1e-9  # in floats, 30 - 29.7 is slightly more than 0.3
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What was measured.
+    """The measurements of all precisions.
 
     Attributes:
-        metric: the metric's name.
-        lines: how many pairs were decoded.
-        keras: the Keras model's value, greedy.
-        variants: every precision's.
+        metric: name of the metric.
+        lines: number of pairs decoded.
+        keras: value of the metric for the Keras model with greedy search.
+        variants: the measurements of each precision.
     """
 
     metric: str
@@ -95,32 +95,32 @@ class Gate:
         """The precision of the smallest file that passes.
 
         Raises:
-            InputError: if none does.
+            InputError: if no precision passes.
         """
         passing = [variant for variant in self.variants if variant.passes]
         if not passing:
             raise InputError(
-                f"every TFLite file loses more than {MOST_LOST} points of {self.metric}; "
-                "please report this."
+                f"every TFLite file loses more than {MOST_LOST} points of {self.metric} against "
+                "the Keras model; please report this."
             )
         return min(passing, key=lambda variant: variant.size).precision
 
     def require(self, precision: str) -> None:
-        """Checks that a precision may be the default.
+        """Check that a precision may be the default.
 
         Raises:
-            InputError: if it loses too much.
+            InputError: if the precision loses too much.
         """
         (variant,) = (each for each in self.variants if each.precision == precision)
         if not variant.passes:
             raise InputError(
-                f"{precision} loses {variant.loss:.2f} points of {self.metric} on {self.lines} "
-                f"held-out pairs, more than {MOST_LOST}: it is not made the default; "
-                f"{self.default} may be."
+                f"{precision} cannot be the default, because it loses {variant.loss:.2f} points of "
+                f"{self.metric} on {self.lines} held-out pairs; expected at most {MOST_LOST}. "
+                f"Use {self.default}."
             )
 
     def save(self, path: Path, default: str) -> None:
-        """Writes the table as JSON, with the precision that was made the default."""
+        """Write the measurements as JSON, with the precision that was made the default."""
         values = {**asdict(self), "most_lost": MOST_LOST, "default": default}
         with write_atomically(path) as temporary_path:
             temporary_path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
@@ -134,13 +134,14 @@ def measure_variants(
     *,
     advance: Callable[[int], object] = lambda count: None,
 ) -> Gate:
-    """Decodes held-out pairs greedily with the Keras model and with every precision.
+    """Decode held-out pairs greedily with the Keras model and with every precision.
 
     Args:
         translator: the Keras model's translator.
-        converted: the same, converted.
-        pairs: sources and targets; those with more tokens than a file takes are left out.
-        quality: the task's metric.
+        converted: the same model, converted.
+        pairs: sources and targets; pairs whose source has more tokens than a file accepts are left
+            out.
+        quality: the metric that judges the outputs.
         advance: called with the number of pairs finished since its last call; each pair counts once
             for the Keras model and once for each precision.
 
@@ -151,11 +152,15 @@ def measure_variants(
     limit = TextLimit(codec.settings.max_source_length)
     fitting = [pair for pair in pairs if limit.fits(pair[0], codec.source)]
     if not fitting:
-        raise InputError(f"expected pairs of at most {limit.tokens} source tokens. Received: none.")
+        raise InputError(
+            f"expected pairs whose sources have at most {limit.tokens} tokens with </s>. "
+            f"Received: none among {len(pairs)} pairs."
+        )
     sources = [source for source, _ in fitting]
     targets = [codec.reference_form(target) for _, target in fitting]
-    whole = Translator(translator.model, translator.codec)  # exports search all of the vocabulary
-    expected = whole(sources, beam_width=1)
+    # Exports have no short list, so the Keras model searches the whole vocabulary too.
+    unrestricted = Translator(translator.model, translator.codec)
+    expected = unrestricted(sources, beam_width=1)
     advance(len(sources) + (1 + len(PRECISIONS)) * (len(pairs) - len(sources)))
 
     def judge(found: Sequence[Translation]) -> float:
@@ -175,7 +180,7 @@ def measure_variants(
 def _decoded(
     converted: Converted, sources: Texts, advance: Callable[[int], object]
 ) -> Iterator[tuple[str, int, list[Translation], float]]:
-    """Each precision, float32 first: its file's bytes, its translations and their time."""
+    """Yield each precision, float32 first: its name, file size, translations and median time."""
     with tempfile.TemporaryDirectory() as folder:
         for precision in PRECISIONS:
             file = converted.write(Path(folder) / f"{precision}.tflite", precision)
@@ -189,8 +194,8 @@ def _decoded(
 def _timed(
     device: DeviceTranslator, sources: Texts, advance: Callable[[int], object]
 ) -> tuple[list[Translation], float]:
-    """Translations, and the median of their milliseconds, which other programs do not stretch."""
-    device(sources[:1])  # what is made once is not counted
+    """Return the translations, and the median of their processor time in milliseconds."""
+    device(sources[:1])  # exclude the work that is done only once
     found, times = [], []
     for source in sources:
         start = time.process_time()
@@ -201,7 +206,7 @@ def _timed(
 
 
 def _equal(found: Sequence[Translation], expected: Sequence[Translation]) -> tuple[float, float]:
-    """Shares of equal tokens and of equal outputs."""
+    """Return the shares of equal tokens and of equal outputs."""
     pairs = [(a.tokens, b.tokens) for a, b in zip(found, expected, strict=True)]
     same = sum(x == y for a, b in pairs for x, y in zip(a, b, strict=False))
     places = sum(max(len(a), len(b)) for a, b in pairs)

@@ -217,7 +217,7 @@ DATA = {
     ),
     "nothing to verify": Case("verify model a.txt", "at least one line", {"a.txt": b""}),
     "no line to verify": Case(
-        "verify model a.txt", "expected at least one line that is short enough", {"a.txt": b"1" * 64}
+        "verify model a.txt", "at least one line that is short enough", {"a.txt": b"1" * 64}
     ),
 }  # fmt: skip
 OUTPUTS = {
@@ -350,7 +350,7 @@ EXPORTS = {
         damage=flip("1/variables/variables.data-00000-of-00001"),
     ),
     "SavedModel of another": Case(
-        "verify model", "model/1: not exported by us", damage=remove(f"1/{MANIFEST_FILE}")
+        "verify model", "1: not exported by keras-attention", damage=remove(f"1/{MANIFEST_FILE}")
     ),
     "newer SavedModel": Case(
         "translate model/1",
@@ -369,7 +369,7 @@ EXPORTS = {
         damage=change(f"1/{MANIFEST_FILE}", '"batch": 64', '"batch": null'),
     ),
     "file too many": Case(
-        "verify model", "is none of the files that were exported", damage=write("1/more", b"")
+        "verify model", "unexpected file more", damage=write("1/more", b"")
     ),
 }  # fmt: skip
 CASES = {

@@ -194,14 +194,14 @@ BEAM = {"beam_width": [1], "length_penalty": [0.0], "nbest": [1]}
 @pytest.mark.parametrize(
     ("name", "inputs", "expected"),
     [
-        ("serving_default", {"text": ["a"] * 65}, "at most 64 texts a request. Received"),
-        ("score", {"source": ["a"], "target": ["a", "b"]}, "target: expected one for each text"),
+        ("serving_default", {"text": ["a"] * 65}, "at most 64 texts per request. Received"),
+        ("score", {"source": ["a"], "target": ["a", "b"]}, "target: expected one value per text"),
         ("encode", {"source": [[4] * 1025], "length": [1025]}, "at most 1024 tokens with </s>"),
-        ("detokenize", {"ids": [[4]] * 65, "length": [1] * 65}, "at most 64 rows a request"),
-        ("beam", {**BEAM, "text": ["a", "b"]}, "beam_width: expected one for each text"),
+        ("detokenize", {"ids": [[4]] * 65, "length": [1] * 65}, "at most 64 rows per request"),
+        ("beam", {**BEAM, "text": ["a", "b"]}, "beam_width: expected one value per text"),
     ],
 )
-def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected):
+def test_requests_over_the_limits_are_refused(signatures, name, inputs, expected):
     with pytest.raises(tf.errors.InvalidArgumentError, match=expected):
         ask(signatures[name], **inputs)
 
@@ -215,8 +215,8 @@ def test_refuses_what_no_request_should_hold(signatures, name, inputs, expected)
         ("tokenize", {"text": ["a" * 16385]}, "expected at most 16384 bytes. Received: 16385."),
         ("score", {"source": ["a"], "target": ["a" * 16385]}, "expected at most 16384 bytes."),
         ("beam", {**BEAM, "beam_width": [17]}, "beam_width: expected 1 to 16, or 0. Received: 17."),
-        ("beam", {**BEAM, "nbest": [2]}, "nbest: expected 1 to the width. Received: 2."),
-        ("beam", {**BEAM, "nbest": [0]}, "nbest: expected 1 to the width. Received: 0."),
+        ("beam", {**BEAM, "nbest": [2]}, "nbest: expected 1 to `beam_width`. Received: 2."),
+        ("beam", {**BEAM, "nbest": [0]}, "nbest: expected 1 to `beam_width`. Received: 0."),
         ("beam", {**BEAM, "length_penalty": [np.nan]}, "length_penalty: expected 0 to 8"),
     ],
 )

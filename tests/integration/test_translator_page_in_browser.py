@@ -59,7 +59,7 @@ class Uncached(SimpleHTTPRequestHandler):
 
 
 def write_model(path, without=""):
-    """Write the archive at the end of an exported file, behind bytes that nobody reads here."""
+    """Write the archive of an exported file, after bytes that this runtime does not read."""
     tokenizer = CharacterTokenizer(Vocabulary("abc"))
     files = TextCodec(tokenizer, tokenizer, SearchSettings(LIMIT, LIMIT)).to_files()
     files["manifest.json"] = json.dumps({"max_source_length": LIMIT, "max_length": LIMIT}).encode()
@@ -107,7 +107,7 @@ def enter(page, text):
 def shown(page):
     """Wait for the end of the answer; return it and the status."""
     page.until("!document.querySelector('#status').textContent.startsWith('Translating')")
-    return page.text("#said"), page.text("#status")
+    return page.text("#translation"), page.text("#status")
 
 
 def test_the_page_shows_an_answer(page):
@@ -135,14 +135,14 @@ def test_an_unusable_text_leaves_no_earlier_answer(page, unusable, status):
 def test_a_newer_entry_stops_the_answer_before_it(page):
     page.ask("window.seen = []")
     page.ask(
-        """new MutationObserver(() => seen.push(said.textContent))
-        .observe(said, { childList: true })"""
+        """new MutationObserver(() => seen.push(translation.textContent))
+        .observe(translation, { childList: true })"""
     )
     for text in ("a" * 10, "b" * 10, "ccc"):
         enter(page, text)
     assert shown(page) == ("ccc", "Done.")
     page.ask("new Promise((done) => setTimeout(done, 200))")
-    assert page.text("#said") == "ccc"
+    assert page.text("#translation") == "ccc"
     assert [text for text in page.ask("seen") if text] == ["c", "cc", "ccc"]
     assert page.ask("runs.most") == 1
 
@@ -150,18 +150,18 @@ def test_a_newer_entry_stops_the_answer_before_it(page):
 @pytest.mark.parametrize(
     ("write", "reason"),
     [
-        (lambda path: path.unlink(), "./model.tflite: the server answered 404"),
+        (lambda path: path.unlink(), "./model.tflite: the server returned HTTP 404"),
         (
             lambda path: path.write_bytes(b"TFL3"),
             "expected a TFLite file that keras-attention exported",
         ),
         (
             lambda path: write_model(path, without="source.vocabulary.txt"),
-            "the source side is cut into subwords, which this file does not do",
+            "the source has a subword tokenizer, which translator.js does not support",
         ),
     ],
 )
-def test_the_page_says_why_there_is_no_model(window, site, write, reason):
+def test_the_page_shows_why_the_model_cannot_be_loaded(window, site, write, reason):
     folder, address = site
     write_model(folder / "model.tflite")
     write(folder / "model.tflite")

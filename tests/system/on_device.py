@@ -1,8 +1,8 @@
-"""What `.ci/run` runs with the Python of a device: a TFLite file where TensorFlow is not installed.
-
-It is no test for pytest, which is not installed there either.
+"""Check that a TFLite file runs in an environment without TensorFlow, as on a device.
 
     python on_device.py MODEL.tflite < lines
+
+`.ci/run` starts this script. It is not a pytest test, because a device does not have pytest.
 """
 
 import importlib.util
@@ -13,48 +13,53 @@ import time
 from pathlib import Path
 
 ABSENT = ("tensorflow", "tensorflow_text", "keras", "jax", "torch", "sentencepiece", "typer")
-NOT_OURS = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
+UNCOUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
 
-ONE = "from keras_attention.export.device.device_translator import DeviceTranslator as D; "
-ONE += "import sys; print(D.load(sys.argv[1])(sys.argv[2:])[0].text)"
+PROGRAM = "from keras_attention.export.device.device_translator import DeviceTranslator as D; "
+PROGRAM += "import sys; print(D.load(sys.argv[1])(sys.argv[2:])[0].text)"
 
 
 def main(path: str) -> None:
-    """Translates in every way, and says how large and how fast all of it is."""
+    """Print the translations of stdin, check beams and streaming, and report size and time."""
     found = [name for name in ABSENT if importlib.util.find_spec(name)]
-    expect(not found, f"a device without {', '.join(found)}")
+    expect(not found, f"an environment without {', '.join(found)}")
     from keras_attention.export.device.device_translator import DeviceTranslator
 
     translator, lines = DeviceTranslator.load(path, threads=2), sys.stdin.read().splitlines()
     for line, translation in zip(lines, translator(lines), strict=True):
         (beams,), streamed = translator([line], beam=True), list(translator.stream(line))
         width = translator.manifest["beam_width"] if len(translation.source_tokens) > 1 else 1
-        expect(len(beams.hypotheses) == width, f"{width} beams")
-        expect((streamed[-1].text if streamed else "") == translation.text, "streamed as at once")
+        expect(len(beams.hypotheses) == width, f"{width} hypotheses")
+        expect(
+            (streamed[-1].text if streamed else "") == translation.text,
+            "the same text from `stream` and from a call",
+        )
         print(translation.text)
     print(f"installed: {megabytes(Path(sysconfig.get_path('purelib'))):.0f} MB", file=sys.stderr)
-    print(f"first answer of a process: {first_answer(path, lines[0]):.2f} s", file=sys.stderr)
+    print(f"time to the first translation: {start_time(path, lines[0]):.2f} s", file=sys.stderr)
 
 
 def expect(holds: bool, what: str) -> None:
-    """Ends where something does not hold."""
+    """Exit with an error if the condition does not hold."""
     if not holds:
         sys.exit(f"expected {what}.")
 
 
 def megabytes(folder: Path) -> float:
-    """What is installed, without pip's own."""
+    """Return the size of the installed packages in megabytes, without pip and its helpers."""
     files = [file for file in folder.rglob("*") if file.is_file()]
-    ours = [file for file in files if not file.relative_to(folder).parts[0].startswith(NOT_OURS)]
-    return sum(file.stat().st_size for file in ours) / 1e6
+    counted = [
+        file for file in files if not file.relative_to(folder).parts[0].startswith(UNCOUNTED)
+    ]
+    return sum(file.stat().st_size for file in counted) / 1e6
 
 
-def first_answer(path: str, line: str) -> float:
-    """Seconds from the start of Python to the end, the least of five."""
+def start_time(path: str, line: str) -> float:
+    """Return the seconds that a new process takes to translate one line, the least of five runs."""
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", ONE, path, line], capture_output=True, check=True)
+        subprocess.run([sys.executable, "-c", PROGRAM, path, line], capture_output=True, check=True)
         seconds.append(time.perf_counter() - start)
     return min(seconds)
 

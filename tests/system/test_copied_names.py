@@ -1,4 +1,4 @@
-"""Names that no vocabulary holds, copied by where the decoder looks."""
+"""Names that are not in the vocabulary are copied from the source, by the alignment."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ SETTINGS = (
 )
 
 
-def test_each_new_name_is_found_among_words_that_the_target_lacks_too(tmp_path):
+def test_new_names_are_copied_and_other_unknown_source_words_are_not(tmp_path):
     rng = np.random.default_rng(1)
     names = {"".join(rng.choice(list("abcdefghiklmnopqrstuvw"), 7)) for _ in range(1500)}
     pairs = [(PATTERNS[n % 3], name) for n, name in enumerate(sorted(names))]

@@ -1,4 +1,4 @@
-"""The task of the public file of dates, whole: 45,000 to train on, 5,000 held out."""
+"""The dates recipe on the whole public file of dates: 45,000 training and 5,000 held-out pairs."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from keras_attention.training.train import train
 DATES = Path(__file__).parents[2] / "../shared/data/dates/date.txt"
 
 
-@pytest.mark.skipif(not DATES.exists(), reason=f"needs the shared data: {DATES} is missing")
-def test_two_of_the_recipes_three_epochs_learn_the_public_dates(tmp_path):
+@pytest.mark.skipif(not DATES.exists(), reason=f"requires the shared data: {DATES} is missing")
+def test_two_of_the_recipes_three_epochs_suffice_for_the_public_dates(tmp_path):
     assert load_recipe("dates").training.epochs == 3
     recipe = load_recipe("dates", [f"data.path={DATES}", "epochs=2"])
     translator = train(recipe, tmp_path)

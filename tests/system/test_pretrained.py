@@ -17,7 +17,7 @@ FOLDER = MODELS / "pretrained"
 SUMS = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
 
 
-def stated(name, measured_on):
+def figure_in_readme(name, measured_on):
     """Return the figure in the README's table for a file and the data it was measured on."""
     table = (MODELS / "README.md").read_text(encoding="utf-8")
     row = next(
@@ -35,18 +35,18 @@ def test_every_file_is_listed_and_small():
 
 
 @pytest.mark.parametrize("name", SUMS)
-def test_a_file_is_the_one_that_was_measured(name):
+def test_each_file_has_the_listed_checksum_and_a_training_log(name):
     assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == SUMS[name]
     log = FOLDER / name.replace(".tflite", ".log")
     assert log.read_text(encoding="utf-8").startswith("$ keras-attention train ")
 
 
-def test_the_dates_model_rewrites_dates_it_has_not_seen():
+def test_the_dates_model_reaches_its_figure_on_held_out_dates():
     recipe = load_recipe("dates")
     _, held_out = split_pairs(recipe.data, recipe.seed)
     translator = DeviceTranslator.load(FOLDER / "dates.tflite")
     found = evaluate(translator, held_out[:1000]).exact_match
-    assert 100 * found == stated("dates.tflite", "5,000 generated dates")
+    assert 100 * found == figure_in_readme("dates.tflite", "5,000 generated dates")
 
 
 @needs_shared
@@ -57,5 +57,5 @@ def test_a_pronunciation_model_reaches_its_figure(language, part, described):
     path = SHARED / "g2p" / f"{language}_{part}.tsv"
     pairs = read_pairs(load_recipe("g2p", [f"data.path={path}"]).data)
     found = evaluate(DeviceTranslator.load(FOLDER / name), pairs).score("g2p_wer").value
-    # One word of 450 is 0.22: other processors may round one or two of them differently.
-    assert found == pytest.approx(stated(name, described), abs=0.45)
+    # One word of 450 is 0.22 points; on another processor one or two words may differ.
+    assert found == pytest.approx(figure_in_readme(name, described), abs=0.45)

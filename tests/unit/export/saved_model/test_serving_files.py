@@ -19,7 +19,7 @@ from keras_attention.export.saved_model.serving_files import (
 )
 from keras_attention.serving import ServingClient
 
-FIELDS = {  # of TensorFlow Serving's BatchingParameters, which its package of stubs lacks
+FIELDS = {  # of TensorFlow Serving's BatchingParameters, which its Python package does not include
     "max_batch_size": (1, "Int64Value"),
     "batch_timeout_micros": (2, "Int64Value"),
     "max_enqueued_batches": (3, "Int64Value"),
@@ -51,7 +51,7 @@ def batching_parameters():
 
 @pytest.fixture
 def folder(tmp_path):
-    """A model's folder with two versions, and what is none."""
+    """A model's folder with two versions, and with folders that are not versions."""
     path = tmp_path / "dates"
     for version in ("1", "2", "02x", "notes"):
         (path / version).mkdir(parents=True)
@@ -66,7 +66,7 @@ def read_config(folder):
     return config
 
 
-def test_two_versions_and_their_labels(folder):
+def test_two_versions_are_stable_and_canary(folder):
     paths = write_serving_files(folder)
     assert sorted(paths) == sorted((folder / "serving").iterdir())
     config = read_config(folder)
@@ -83,7 +83,7 @@ def test_one_version_is_stable(folder):
     assert list(read_config(folder).model_version_policy.specific.versions) == [1]
 
 
-def test_the_newest_two_of_many_by_number(folder):
+def test_the_two_versions_with_the_highest_numbers_are_served(folder):
     for version in ("9", "10"):
         (folder / version).mkdir()
         (folder / version / "saved_model.pb").touch()
@@ -91,7 +91,7 @@ def test_the_newest_two_of_many_by_number(folder):
     assert read_config(folder).version_labels == {"stable": 9, "canary": 10}
 
 
-def test_batches_are_as_large_as_the_clients_requests(folder):
+def test_batches_have_the_size_of_the_clients_requests(folder):
     write_serving_files(folder)
     text = (folder / "serving" / "batching_parameters.txt").read_text()
     parameters = text_format.Parse(text, batching_parameters())
@@ -107,7 +107,7 @@ def read_compose(folder):
     return yaml.safe_load((folder / "serving" / "docker-compose.yml").read_text())["services"]
 
 
-def test_containers_for_processor_and_gpu(folder):
+def test_there_is_a_container_for_the_cpu_and_one_for_the_gpu(folder):
     services = read_compose(folder)
     assert services["cpu"]["image"] == IMAGE
     assert services["gpu"]["image"] == f"{IMAGE}-gpu"
@@ -144,9 +144,9 @@ class Status(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash, as the image has it")
+@pytest.mark.skipif(shutil.which("bash") is None, reason="requires bash, which the image contains")
 @pytest.mark.parametrize(("state", "healthy"), [("AVAILABLE", True), ("LOADING", False)])
-def test_the_health_check_runs(folder, monkeypatch, state, healthy):
+def test_the_health_check_passes_only_for_an_available_model(folder, monkeypatch, state, healthy):
     monkeypatch.setattr(Status, "state", state)
     kind, *command = read_compose(folder)["cpu"]["healthcheck"]["test"]
     assert kind == "CMD"
@@ -161,17 +161,17 @@ def test_the_health_check_runs(folder, monkeypatch, state, healthy):
     assert subprocess.run(here, timeout=30, check=False, capture_output=True).returncode != 0
 
 
-def test_without_a_version(tmp_path):
-    with pytest.raises(InputError, match="holds no version to serve"):
+def test_a_folder_without_a_version_is_refused(tmp_path):
+    with pytest.raises(InputError, match="contains no version to serve"):
         write_serving_files(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_that_cannot_be_served(folder):
+def test_a_name_with_other_characters_is_refused(folder):
     other = folder.rename(folder.with_name('da"tes'))
     with pytest.raises(InputError, match=re.escape("Received: 'da\"tes'.")):
         write_serving_files(other)
 
 
-def test_a_config_in_text():
+def test_the_config_of_a_single_version_labels_it_stable():
     assert models_config("m", [3]).endswith('{ key: "stable" value: 3 }\n  }\n}\n')

@@ -8,7 +8,7 @@ from keras_attention.text.vocabulary import Vocabulary
 
 
 def read(path):
-    """The requests, through TensorFlow Serving's own classes."""
+    """Return the requests in a file, parsed by TensorFlow Serving's own classes."""
     logs = [
         PredictionLog.FromString(each)
         for each in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
@@ -17,7 +17,7 @@ def read(path):
     return [log.predict_log.request for log in logs]
 
 
-def test_is_what_tensorflow_serving_reads(tmp_path):
+def test_tensorflow_serving_can_read_the_file(tmp_path):
     inputs = {"text": ["", "가" * 100], "width": np.array([4, 300], "int32")}
     path = write_warm_up(tmp_path, "dates", [Request("beam", inputs), Request("other", {})])
     assert path == tmp_path / "assets.extra" / "tf_serving_warmup_requests"
@@ -30,7 +30,7 @@ def test_is_what_tensorflow_serving_reads(tmp_path):
     assert not second.inputs
 
 
-def test_the_same_requests_are_the_same_bytes(tmp_path):
+def test_the_same_requests_are_written_as_the_same_bytes(tmp_path):
     requests = typical_requests(CharacterTokenizer(Vocabulary("abc")))
     first, second = (tmp_path / name for name in "ab")
     for folder in (first, second):
@@ -39,7 +39,7 @@ def test_the_same_requests_are_the_same_bytes(tmp_path):
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_texts_are_of_the_vocabulary():
+def test_typical_texts_consist_of_tokens_of_the_vocabulary():
     letters = typical_requests(CharacterTokenizer(Vocabulary("abc")))
     assert [request.inputs["text"] for request in letters] == [
         ["abca"],

@@ -1,4 +1,4 @@
-"""Weights in other precisions, and smaller files, on a model of two operators and a loop."""
+"""`lower` and `compact`, on a model with two operators and a loop."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ IDS = np.array([3, 7, 39], "int32")
 
 
 class Tied(tf.Module):
-    """A table that is looked up in, and multiplied by; two signatures with one loop each."""
+    """A table used for a lookup and in a product, in two signatures with one loop each."""
 
     def __init__(self):
         self.table = tf.Variable(TABLE)
@@ -73,7 +73,7 @@ STORED = {
 
 @pytest.mark.parametrize("signature", ["one", "other"])
 @pytest.mark.parametrize("precision", STORED)
-def test_computes_with_the_weights_as_they_are_stored(content, precision, signature):
+def test_results_are_those_of_the_stored_weights(content, precision, signature):
     found, table = run(rewritten(content, precision), signature), STORED[precision]
     np.testing.assert_allclose(found["rows"], table[IDS], rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(found["logits"], table[IDS] @ table.T, rtol=1e-4, atol=1e-4)
@@ -81,7 +81,7 @@ def test_computes_with_the_weights_as_they_are_stored(content, precision, signat
     np.testing.assert_array_equal(found["kept"], np.zeros((3, 32)))
 
 
-def test_int8_rounds_what_is_multiplied_too(content):
+def test_int8_also_rounds_the_inputs_of_a_product(content):
     found = run(rewritten(content, "int8"))
     np.testing.assert_allclose(found["rows"], ROUNDED[IDS], rtol=1e-6, atol=1e-7)
     exact = ROUNDED[IDS] @ ROUNDED.T
@@ -99,7 +99,7 @@ def test_the_table_is_stored_once(content, precision, itemsize):
     assert max(sizes) == TABLE.size * itemsize
 
 
-def test_zeros_are_made_and_equal_loops_are_one(content):
+def test_zeros_become_an_operator_and_equal_loops_are_merged(content):
     before, after = read_flat_file(content), read_flat_file(rewritten(content, "float32"))
     assert (len(before.subgraphs), len(after.subgraphs)) == (6, 4)
     kinds = [kind_of(after, operator) for operator in after.subgraphs[0].operators]
@@ -109,7 +109,7 @@ def test_zeros_are_made_and_equal_loops_are_one(content):
     assert len(pack_flat_file(after)) < 0.8 * len(content)
 
 
-def test_what_buffers_hold_is_aligned(content):
+def test_the_data_of_buffers_is_aligned_to_16_bytes(content):
     packed = rewritten(content, "int8")
     model = schema.Model.GetRootAs(packed, 0)
     start = np.frombuffer(packed, "uint8").ctypes.data
