@@ -58,7 +58,9 @@ def test_the_python_of_a_page_runs(page, here, trained):
     with server as address:
         for code in blocks(page):
             if code.split("\n")[0] not in LEFT_OUT:
-                exec(compile(code.replace(SERVER, address), str(page), "exec"), variables)
+                # On a busy machine the first request of a signature takes longer than the page's.
+                code = code.replace(SERVER, address).replace("deadline=2.0", "deadline=60.0")
+                exec(compile(code, str(page), "exec"), variables)
 
 
 def test_every_block_that_is_left_out_exists():
