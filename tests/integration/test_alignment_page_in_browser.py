@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def page(window, folder):
     """Open the page of many sentences, in a wide light window without a pointer on it."""
-    window.looks()
+    window.set_window()
     window.point_at("html")
     window.open(folder / "many.html")
     yield window
@@ -109,7 +109,7 @@ def test_pointing_at_a_target_highlights_its_sources(page):
 
 
 def test_more_weight_has_more_colour(page):
-    page.looks(prefers_reduced_motion="reduce")
+    page.set_window(prefers_reduced_motion="reduce")
     page.point_at(token(0, 0))
     shades = [opacity(page, token("source", index)) for index in range(4)]
     assert shades[0] > 0.6 > 0.4 > shades[1] > shades[2] > 0.1 and shades[3] == 0
@@ -366,7 +366,7 @@ def test_the_page_works_offline_and_blocks_the_network(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_enough_contrast(page, scheme):
     """The contrast is at least 4.5: Web Content Accessibility Guidelines 2.2, criterion 1.4.3."""
-    page.looks(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
+    page.set_window(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
     paper = rgb(colour(page, "body", "backgroundColor"))
     assert (sum(paper[:3]) > 600) == (scheme == "light")
     for selector in ("body", "#help", "#previous", "td.zero", "h3 span", "summary"):
@@ -403,14 +403,14 @@ def luminance(colours):
 
 @pytest.mark.parametrize("width", [320, 768, 1280])
 def test_the_page_fits_a_narrow_window(page, width):
-    page.looks(width=width)
+    page.set_window(width=width)
     for _ in SENTENCES[:6]:
         assert page.ask("document.scrollingElement.scrollWidth") == width
         page.press("PageDown")
 
 
 def test_the_source_stays_visible_and_does_not_cover_the_focus(page):
-    page.looks(width=360, height=700)
+    page.set_window(width=360, height=700)
     page.press(*["PageDown"] * 5)
     page.click(token(0, 50))
     page.press("ArrowRight", "ArrowUp", "ArrowDown")
@@ -433,12 +433,12 @@ def in_sight(page, selector):
 
 def test_animation_respects_the_preference_for_reduced_motion(page):
     for wish, seconds in (("no-preference", "0.12s"), ("reduce", "0s")):
-        page.looks(prefers_reduced_motion=wish)
+        page.set_window(prefers_reduced_motion=wish)
         assert colour(page, ".token", "transitionDuration") == seconds
 
 
 def test_the_printed_page_has_no_buttons(page):
-    page.looks(media="print")
+    page.set_window(media="print")
     hidden = "(selector) => document.querySelector(selector).checkVisibility()"
     for selector, visible in {"nav": False, "#next": False, "h1": True, "table": True}.items():
         assert page.ask(f"({hidden})('{selector}')") == visible

@@ -195,9 +195,9 @@ def test_the_version_and_a_missing_command_are_handled(run):
         f"tensorflow {metadata.version('tensorflow')}",
         f"python {platform.python_version()}",
     ]
-    alone = run()
-    assert (alone.code, alone.err) == (2, "")
-    assert "quickstart" in alone.out
+    without = run()
+    assert (without.code, without.err) == (2, "")
+    assert "quickstart" in without.out
 
 
 def test_train_shows_the_recipe_with_explanations(run, tmp_path, monkeypatch):
