@@ -168,7 +168,7 @@ class Page:
         """Type text into the element that has the focus."""
         self.do("Input.insertText", text=text)
 
-    def looks(self, width=1280, height=900, media="screen", **features):
+    def set_window(self, width=1280, height=900, media="screen", **features):
         """Set the window's size in pixels, its medium and features like `prefers_color_scheme`."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.do("Emulation.setDeviceMetricsOverride", **size)

@@ -5,7 +5,7 @@
     python tests/faults/run.py --jobs 2 > table.md  # two at a time; the table is Markdown
 
 `faults.toml` lists the faults. Each one replaces a piece of text in a copy of the tree and runs the
-tests named beside it against that copy. A fault is caught when a test fails, or when the tests do
+tests that it names against that copy. A fault is caught when a test fails, or when the tests do
 not end within ten minutes. The command exits with code 1 if a fault survives, and with 2 if a fault
 does not apply or its tests fail without it.
 """

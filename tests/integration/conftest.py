@@ -28,7 +28,7 @@ def build(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained(build):
-    """The folder of a trained and exported model; not to be changed."""
+    """Return the folder of a trained and exported model; do not change it."""
 
     def train_and_export(folder):
         from keras_attention.cli.exports import export_all
@@ -42,7 +42,7 @@ def trained(build):
 
 @pytest.fixture
 def eagerly(monkeypatch):
-    """Train as `runs.train_eagerly` says."""
+    """Train without a graph; see `runs.train_eagerly`."""
     train_eagerly(monkeypatch)
 
 
@@ -99,7 +99,7 @@ def tflite_file(variant, variant_name, build):
 
 @pytest.fixture(scope="module")
 def window(tmp_path_factory):
-    """A window of a headless Chromium."""
+    """Yield a window of a headless Chromium."""
     path = find_browser()
     if path is None:
         pytest.skip("no Chromium: install one, or name it in CHROMIUM")
@@ -110,13 +110,16 @@ def window(tmp_path_factory):
     except (EOFError, BrokenPipeError):
         shown_message = (profile / "stderr.log").read_text(errors="replace").strip().splitlines()
         pytest.skip(
-            f"{path} does not run: {shown_message[-1] if shown_message else 'it says nothing'}"
+            f"{path} does not run: {shown_message[-1] if shown_message else 'no error message'}"
         )
 
 
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path_factory):
-    """`run(*arguments, stdin=b"")`: the command line in this process, which saves its start."""
+    """Return `run(*arguments, stdin=b"")`, which runs the command line in this process.
+
+    This saves the start of a process.
+    """
     from keras_attention.cli import main
 
     logger = logging.getLogger("keras_attention")

@@ -1,6 +1,6 @@
-"""TensorFlow Serving's two protocols over an exported SavedModel, on this machine's loopback.
+"""A test server with TensorFlow Serving's two protocols for an exported SavedModel, on loopback.
 
-For tests: ports are whatever is free, threads are few, and what goes wrong is told beforehand.
+It uses free ports and few threads, and the tests tell it which requests fail.
 """
 
 import json
@@ -29,7 +29,7 @@ HTTP = {"NOT_FOUND": 404, "INVALID_ARGUMENT": 400, "UNAVAILABLE": 503, "RESOURCE
 
 
 class Refusal(Exception):
-    """What a server says in place of an answer."""
+    """An error that a server returns instead of an answer."""
 
     def __init__(self, code, message):
         super().__init__(message)
@@ -37,7 +37,7 @@ class Refusal(Exception):
 
 
 class Drop(Exception):
-    """The connection ends without an answer."""
+    """An error that closes the connection without an answer."""
 
 
 class Task(NamedTuple):
@@ -47,9 +47,10 @@ class Task(NamedTuple):
 
 
 class Served:
-    """The signatures of a version folder, run as they are asked for.
+    """The signatures of a version folder, which run one request at a time.
 
-    `faults` are taken in turn, one a request, and given the function that answers; None is none.
+    Each request takes the next of `faults`, a function that is called with the function that
+    answers; None is no fault.
     """
 
     def __init__(self, folder):
@@ -82,7 +83,7 @@ class Served:
 
 
 class Merging(Served):
-    """Merges what waits at the same time, as TensorFlow Serving does with batching enabled.
+    """A server that merges waiting requests, like TensorFlow Serving with batching enabled.
 
     Sizes are rounded up to 4, 16, 64 ... rows by repeating the first row of the last request.
     """
@@ -155,7 +156,7 @@ def slow(seconds):
 
 
 def changed(**changes):
-    """Outputs in the place of the right ones; None leaves one out."""
+    """Return a fault that replaces outputs; None removes one."""
 
     def fault(answer):
         outputs = {**answer(), **changes}
@@ -195,7 +196,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/v1/models/NAME[/versions/N|/labels/LABEL][:predict]`, rows or columns."""
+    """REST, `/v1/models/NAME[/versions/N|/labels/LABEL][:predict]`, rows or columns."""
 
     timeout = 10
 
@@ -243,7 +244,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class BoundedHTTPServer(HTTPServer):
-    """Answers on a pool of threads."""
+    """An HTTP server that answers on a pool of threads."""
 
     request_queue_size = 64
 
@@ -253,7 +254,7 @@ class BoundedHTTPServer(HTTPServer):
     def _handle(self, request, client_address):
         try:
             self.finish_request(request, client_address)
-        except OSError:  # the client has gone
+        except OSError:  # the client has closed the connection
             pass
         finally:
             self.shutdown_request(request)
@@ -266,7 +267,7 @@ def _columns(rows):
 
 
 def _plain(output):
-    """Nested lists, strings decoded."""
+    """Convert an output to nested lists, and decode strings."""
     if isinstance(output, np.ndarray) and output.dtype == object:
         output = np.frompyfunc(bytes.decode, 1, 1)(output)
     return np.asarray(output).tolist()
@@ -274,7 +275,7 @@ def _plain(output):
 
 @contextmanager
 def over_grpc(served, threads=8, port=0, credentials=None):
-    """Gives the address of a server over gRPC, with TLS where there are credentials."""
+    """Yield the address of a gRPC server, which uses TLS if there are credentials."""
     server = grpc.server(ThreadPoolExecutor(threads))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         PredictionService(served), server
@@ -294,7 +295,7 @@ def over_grpc(served, threads=8, port=0, credentials=None):
 
 @contextmanager
 def over_rest(served, threads=8, context=None):
-    """Gives the URL of a server over REST, with TLS where there is a context of it."""
+    """Yield the URL of a REST server, which uses TLS if there is an SSL context."""
     server = BoundedHTTPServer(("127.0.0.1", 0), Handler)
     server.pool = ThreadPoolExecutor(threads)
     server.served = served

@@ -1,4 +1,4 @@
-"""The small run that these tests share, and how they look at folders."""
+"""Settings of the small run that these tests share, and functions for run folders."""
 
 import hashlib
 import shutil
@@ -15,12 +15,12 @@ SETTINGS = [
 
 
 def overrides(*settings):
-    """The settings as arguments."""
+    """Return the settings as arguments of the command line."""
     return [argument for setting in settings for argument in ("--set", setting)]
 
 
 def contents(folder):
-    """Every file and folder in a folder, with a hash of what a file holds."""
+    """Return every file and folder in a folder, with a hash of each file's content."""
     return {
         str(path.relative_to(folder)): hashlib.sha1(path.read_bytes()).hexdigest()
         if path.is_file()
@@ -30,7 +30,7 @@ def contents(folder):
 
 
 def copy_after(intervals, folder, monkeypatch):
-    """Keeps a run as it stands after so many validations: what a kill would have left."""
+    """Copy a run to `folder` after `intervals` validations, as if it was killed then."""
     from keras_attention.training.callbacks.checkpoint import Checkpoint
 
     write = Checkpoint.on_epoch_end
@@ -44,7 +44,7 @@ def copy_after(intervals, folder, monkeypatch):
 
 
 def train_eagerly(patch):
-    """Train without a graph and without pictures: either takes longer than a few steps."""
+    """Train without a graph and without pictures, because each takes longer than a few steps."""
     from keras_attention.models.seq2seq import Seq2Seq
     from keras_attention.training.callbacks.samples import ShowSamples
 

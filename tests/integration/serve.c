@@ -1,9 +1,9 @@
-/* Loads a SavedModel as TensorFlow Serving does, without Python, and runs it on lines of text.
+/* Load a SavedModel without Python, as TensorFlow Serving does, and run it on lines of text.
  *
  *     serve FOLDER INPUT TEXT SCORE [LIBRARY...] < lines
  *
- * INPUT, TEXT and SCORE name the signature's tensors as "operation:index"; a LIBRARY brings
- * operations that are not TensorFlow's own. Prints one "score<TAB>text" a line. */
+ * INPUT, TEXT and SCORE name the signature's tensors as "operation:index"; a LIBRARY provides
+ * operations that are not part of TensorFlow. The program prints "score<TAB>text" for each line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-"""`align`, and the links that `translate` prints."""
+"""The command `align`, and the links that `translate` prints."""
 
 import json
 
@@ -34,7 +34,7 @@ def lines_of(found):
 
 
 def saved(folder, source, target, seed, attention=True):
-    """A model of random weights, so that its links are far from a diagonal."""
+    """Save a model with random weights, so that its links are far from a diagonal."""
     options = {"embedding": 256, "attention": LuongAttention() if attention else None}
     translator = random_translator(source, target, (9, 9), seed=seed, **options)
     translator.save(folder)
@@ -57,7 +57,7 @@ def sentences(tmp_path):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Word models there and back, one of pieces, and one without attention."""
+    """Save word models of both directions, one with subwords, and one without attention."""
     folder = tmp_path_factory.mktemp("models")
     words = WordTokenizer(Vocabulary(WORDS))
     pieces = SubwordTokenizer(learn_subwords([text for pair in SENTENCES for text in pair], 18))
@@ -72,7 +72,7 @@ def models(tmp_path_factory):
     return folder, made
 
 
-def test_a_line_a_pair_and_how_good_they_are(run, trained, translator, dates):
+def test_align_prints_a_line_per_pair_and_the_quality(run, trained, translator, dates):
     aligned = list(align_pairs(translator, DATES))
     gold = [date_links(*pair) for pair in DATES]
     for options, threshold in (((), None), (("--threshold", 0.3), 0.3)):
@@ -97,7 +97,7 @@ def test_the_held_out_pairs_are_aligned_without_a_file(run, trained):
     assert "of 300 pairs" in outcome.err
 
 
-def test_soft_alignments_are_matrices(run, trained, translator, dates):
+def test_soft_alignments_are_printed_as_matrices(run, trained, translator, dates):
     outcome = run("align", trained, dates, "--soft")
     assert (outcome.code, outcome.err) == (0, "")
     for line, expected in zip(
@@ -106,7 +106,7 @@ def test_soft_alignments_are_matrices(run, trained, translator, dates):
         np.testing.assert_allclose(json.loads(line), expected.weights, atol=1e-4)
 
 
-def test_a_file_of_links_is_gold(run, trained, translator, dates, tmp_path):
+def test_a_file_of_links_is_used_as_gold_alignments(run, trained, translator, dates, tmp_path):
     gold = tmp_path / "gold.txt"
     gold.write_text(run("align", trained, dates).out)
     outcome = run("align", trained, dates, "--gold", gold)
@@ -137,7 +137,7 @@ def test_links_of_a_model_and_its_reverse_are_joined(method, run, models, senten
     assert outcome == (0, lines_of(expected), "")
 
 
-def test_words_of_pieces(run, models, sentences, tmp_path):
+def test_subwords_are_aligned_as_words(run, models, sentences, tmp_path):
     folder, made = models
     codec = made["pieces"].codec
     found = [
@@ -162,7 +162,7 @@ def test_words_of_pieces(run, models, sentences, tmp_path):
     assert run("align", folder / "pieces", *parallel, *options).out == lines_of(found)
 
 
-def test_positions_are_those_of_a_pharaoh_file(run, models, tmp_path):
+def test_positions_agree_with_those_of_a_pharaoh_file(run, models, tmp_path):
     folder, made = models
     pairs = [("the\u00a0low tower", "low\u00a0newer the"), ("newest low", "the newest\u2009low")]
     data, gold = tmp_path / "pairs.tsv", tmp_path / "gold.txt"
@@ -246,7 +246,7 @@ def test_translate_prints_links_of_words_and_by_threshold(run, models):
         ("translate {m}/1 --alignments --words", "--words requires the folder of a model."),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(
+def test_invalid_arguments_raise_a_one_sentence_error(
     arguments, message, run, trained, models, dates, sentences, tmp_path
 ):
     (tmp_path / "two.txt").write_text("0-0\n0-0\n")
@@ -260,7 +260,7 @@ def test_what_does_not_fit_is_one_sentence(
     assert message in outcome.err
 
 
-def test_a_misspelt_task_is_told_from_a_file(run, tmp_path, dates):
+def test_a_misspelt_task_is_distinguished_from_a_file(run, tmp_path, dates):
     outcome = run("align", tmp_path, dates, "--gold", "datez")
     assert outcome.code == 2
     tasks = "dates, copy, reverse, date-sentences"

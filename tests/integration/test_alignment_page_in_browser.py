@@ -1,4 +1,4 @@
-"""The alignment page as a reader has it: in a headless Chromium, by mouse, keys and ear."""
+"""The alignment page in a headless Chromium, with mouse, keyboard and screen reader."""
 
 import socket
 
@@ -10,7 +10,7 @@ from keras_attention.translation.result import Hypothesis, Translation
 
 
 def translation(source, *outputs):
-    """Of tokens: a source, and for each output its tokens and their weights in per cent."""
+    """Return a translation of source tokens; `outputs` are tokens with their weights in percent."""
     hypotheses = [
         Hypothesis(" ".join(tokens[:-1]), -0.5 * rank, tokens, np.array(shares, "float32") / 100)
         for rank, (tokens, shares) in enumerate(outputs, start=1)
@@ -53,8 +53,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def page(window, folder):
-    """The page of many sentences, on a wide light window with no pointer on it."""
-    window.looks()
+    """Open the page of many sentences, in a wide light window without a pointer on it."""
+    window.set_window()
     window.point_at("html")
     window.open(folder / "many.html")
     yield window
@@ -62,7 +62,7 @@ def page(window, folder):
 
 
 def complaints(window):
-    """Errors of the page's script, and what its policy has refused."""
+    """Return errors of the page's script, and requests that its policy has refused."""
     wrong = {"Runtime.exceptionThrown", "Log.entryAdded"}
     return [event for event in window.events if event.get("method") in wrong]
 
@@ -72,7 +72,7 @@ def token(row, index):
 
 
 def lit(page, row):
-    """What lights up in a row: each token's number and what a screen reader adds to its name."""
+    """Return the highlighted tokens of a row: number, label, and description for screen readers."""
     return page.ask(
         f"""[...document.querySelectorAll('.token.lit[data-row="{row}"]')].map((each) =>
         [Number(each.dataset.index), each.lastChild.textContent, each.ariaDescription])"""
@@ -80,7 +80,7 @@ def lit(page, row):
 
 
 def focused(page):
-    """The row and the number of the token that has the focus."""
+    """Return the row and the number of the token that has the focus."""
     place = page.ask("({...document.activeElement.dataset})")
     return place.get("row"), int(place.get("index", -1))
 
@@ -93,7 +93,7 @@ def summary(page):
     return plain(page.text("#summary"))
 
 
-def test_pointing_at_a_target_lights_its_sources(page):
+def test_pointing_at_a_target_highlights_its_sources(page):
     page.point_at(token(0, 0))
     assert [[n, plain(share), plain(more)] for n, share, more in lit(page, "source")] == [
         [0, "61 %", "61 %"],
@@ -109,7 +109,7 @@ def test_pointing_at_a_target_lights_its_sources(page):
 
 
 def test_more_weight_has_more_colour(page):
-    page.looks(prefers_reduced_motion="reduce")
+    page.set_window(prefers_reduced_motion="reduce")
     page.point_at(token(0, 0))
     shades = [opacity(page, token("source", index)) for index in range(4)]
     assert shades[0] > 0.6 > 0.4 > shades[1] > shades[2] > 0.1 and shades[3] == 0
@@ -120,7 +120,7 @@ def opacity(page, selector):
     return float(colour.split("/")[-1].strip(" )")) if "/" in colour else rgb(colour)[3]
 
 
-def test_pointing_at_a_source_lights_targets_of_all_hypotheses(page):
+def test_pointing_at_a_source_highlights_targets_in_all_hypotheses(page):
     page.point_at(token("source", 1))
     assert [plain(share) for _, share, _ in lit(page, 0)] == ["20 %", "4 %"]
     assert [plain(share) for _, share, _ in lit(page, 1)] == ["100 %"]
@@ -134,7 +134,7 @@ def test_pointing_at_a_source_lights_targets_of_all_hypotheses(page):
     assert summary(page) == "'0' attends to 'm' #3 93 % and 2 with smaller weights"
 
 
-def test_hypotheses_stand_beside_each_other(page):
+def test_hypotheses_are_shown_next_to_each_other(page):
     boxes = page.ask(
         """[...document.querySelectorAll(".hypothesis")].map((each) => {
         const {x, y, right} = each.getBoundingClientRect(); return [x, y, right]; })"""
@@ -145,7 +145,7 @@ def test_hypotheses_stand_beside_each_other(page):
     assert headings == ["Hypothesis 1 log-probability −0.5", "Hypothesis 2 log-probability −1"]
 
 
-def test_tab_and_arrows_lead_from_token_to_token(page):
+def test_tab_and_arrow_keys_move_from_token_to_token(page):
     page.ask("document.querySelector('#next').focus()")
     page.press("Tab")
     assert focused(page) == ("source", 0) and summary(page).startswith("'m' #1 is attended")
@@ -158,17 +158,17 @@ def test_tab_and_arrows_lead_from_token_to_token(page):
     assert summary(page) == "'0' attends to 'm' #3 93 % and 2 with smaller weights"
     page.press("Home", "ArrowUp")
     assert focused(page) == ("source", 0)
-    page.press("Tab")  # one stop a row, at the token that was left
+    page.press("Tab")  # one stop per row, at the token that had the focus before
     assert focused(page) == ("0", 0)
-    page.press("Tab", "Tab", "Tab")  # over the table and its handle
+    page.press("Tab", "Tab", "Tab")  # past the table and its handle
     assert focused(page) == ("1", 0)
     page.press("ArrowUp", "ArrowDown")
-    assert focused(page) == ("1", 0)  # back to the hypothesis one came from
+    assert focused(page) == ("1", 0)  # back to the hypothesis of the token before
     page.press("Escape")
     assert focused(page) == (None, -1) and not lit(page, "source") and not summary(page)
 
 
-def test_the_focus_lights_up_again_when_the_pointer_leaves(page):
+def test_the_focused_token_is_highlighted_again_when_the_pointer_leaves(page):
     page.click(token(0, 0))
     assert focused(page) == ("0", 0)
     page.point_at(token(0, 2))
@@ -177,7 +177,7 @@ def test_the_focus_lights_up_again_when_the_pointer_leaves(page):
     assert summary(page).startswith("'2' attends to 'm' #1 61 %")
 
 
-def test_a_tap_lights_up_and_stays(page):
+def test_a_tap_focuses_and_highlights_a_token(page):
     page.do("Emulation.setTouchEmulationEnabled", enabled=True)
     place = page.point_at("h1") and page.ask(
         f"""(() => {{ const box = document.querySelector('{token(0, 1)}').getBoundingClientRect();
@@ -189,7 +189,7 @@ def test_a_tap_lights_up_and_stays(page):
     assert focused(page) == ("0", 1) and summary(page).startswith("'0' attends to")
 
 
-def test_arrows_follow_the_writing_from_right_to_left(page):
+def test_arrow_keys_follow_text_written_from_right_to_left(page):
     page.press("PageDown")
     page.ask(f"document.querySelector('{token('source', 0)}').focus()")
     page.press("ArrowLeft")
@@ -197,7 +197,7 @@ def test_arrows_follow_the_writing_from_right_to_left(page):
     page.press("ArrowRight", "ArrowRight")
     assert focused(page) == ("source", 0)
     page.press("ArrowDown")
-    assert focused(page) == ("0", 1)  # Korean runs the other way
+    assert focused(page) == ("0", 1)  # Korean is written from left to right
     page.press("ArrowRight")
     assert focused(page) == ("0", 2)
     page.click(token(0, 0))
@@ -209,7 +209,7 @@ def test_arrows_follow_the_writing_from_right_to_left(page):
     assert lefts == sorted(lefts, reverse=True)
 
 
-def test_sentences_by_keys_and_buttons(page):
+def test_keys_and_buttons_change_the_sentence(page):
     def heading():
         return page.text("#heading")
 
@@ -225,21 +225,21 @@ def test_sentences_by_keys_and_buttons(page):
     page.press("PageUp")
     assert focused(page) == ("1", 0)  # the same row of another sentence
     page.press("PageDown", "PageDown")
-    assert focused(page) == ("source", 0)  # which has no such row
+    assert focused(page) == ("source", 0)  # this sentence does not have the row
     page.press(*["PageDown"] * 30)
     assert heading() == "Sentence 20 of 20"
     disabled = "document.querySelector('#next').ariaDisabled"
     assert page.ask(disabled) == "true" and page.text("#count") == "16 to 20 of 20"
 
 
-def test_the_list_of_sentences(page):
+def test_the_list_shows_sentences_page_by_page(page):
     def shown():
         return page.ask("[...document.querySelectorAll('#list bdi')].map((e) => e.textContent)")
 
     assert len(shown()) == 15 and shown()[:4] == ["m a m", "ذهبت أمس", "a", "(empty)"]
     page.click("#later")
     assert shown() == [f"Line {n}" for n in range(9, 14)]
-    assert page.text("#heading") == "Sentence 1 of 20"  # it turns the list alone
+    assert page.text("#heading") == "Sentence 1 of 20"  # only the list has changed
     page.click("#later")
     assert shown()[0] == "Line 9"
     page.click("#list li:nth-child(2) button")
@@ -253,12 +253,12 @@ def test_the_list_of_sentences(page):
     assert shown()[0] == "m a m"
 
 
-def test_filtered_by_source_or_output(page):
+def test_the_list_can_be_filtered_by_source_or_output(page):
     page.click("#filter")
     page.type("LINE 1")
     assert page.text("#count") == "1 to 5 of 5"
     assert page.text("#heading") == "Sentence 8 of 20"
-    page.press("PageDown", "PageDown")  # from here too, and among those alone
+    page.press("PageDown", "PageDown")  # from the filter too, and only among its results
     assert page.text("#heading") == "Sentence 18 of 20"
     assert page.ask("document.activeElement.id") == "filter"
     page.type("x")
@@ -271,7 +271,7 @@ def test_filtered_by_source_or_output(page):
     assert page.text("#heading") == "Sentence 2 of 20"
 
 
-def test_what_a_screen_reader_is_told(page):
+def test_a_screen_reader_gets_names_and_descriptions(page):
     page.click(token(0, 0))
     told = page.accessible()
     names = {role: [name for r, name, *_ in told if r == role] for role, *_ in told}
@@ -305,7 +305,7 @@ def test_spaces_have_a_name(page):
     assert page.text("#view .text") == "</script><img src=//a.b>   🦜"
 
 
-def test_no_attention_and_no_tokens_are_summary(page):
+def test_the_summary_reports_missing_attention_and_missing_tokens(page):
     page.press("PageDown", "PageDown")
     assert "No attention: every weight is 0." in page.text("#view")
     page.click(token(0, 0))
@@ -317,7 +317,7 @@ def test_no_attention_and_no_tokens_are_summary(page):
     assert "The source has no tokens." in view and "The output has no tokens." in view
 
 
-def test_the_table_of_each_hypothesis(page):
+def test_each_hypothesis_has_a_table_of_weights(page):
     rows = "[...document.querySelectorAll('tbody tr')].map((each) => each.innerText)"
     assert [row.split() for row in page.ask(rows)] == [
         ["2", "61", "20", "19", "0"],
@@ -330,12 +330,12 @@ def test_the_table_of_each_hypothesis(page):
         page.click(f".hypothesis:nth-child({n}) summary")
         page.until("window.turned")
     assert page.ask("document.querySelectorAll('table').length") == 2
-    page.press("PageDown")  # what is unfolded stays so
+    page.press("PageDown")  # an open table stays open
     opened = "[...document.querySelectorAll('details')].map((each) => each.open)"
     assert page.ask(opened) == [False, True]
 
 
-def test_a_large_table_waits_until_it_is_asked_for(page):
+def test_a_large_table_is_built_only_when_it_is_opened(page):
     opened = "document.querySelector('details').open"
     page.press(*["PageDown"] * 5)
     assert page.ask(opened) is False and not page.ask("document.querySelector('table')")
@@ -346,7 +346,7 @@ def test_a_large_table_waits_until_it_is_asked_for(page):
     page.until("document.querySelectorAll('td').length === 71 * 71 + 1")
 
 
-def test_works_without_a_network_and_allows_none(page):
+def test_the_page_works_offline_and_blocks_the_network(page):
     asked = [e["params"]["request"]["url"] for e in page.events if "request" in e.get("params", {})]
     assert [url.split(":")[0] for url in asked] == ["file"]
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -364,9 +364,9 @@ def test_works_without_a_network_and_allows_none(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_letters_stand_out(page, scheme):
-    """The Web Content Accessibility Guidelines 2.2 want a contrast of 4.5, 1.4.3."""
-    page.looks(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
+def test_text_has_enough_contrast(page, scheme):
+    """The contrast is at least 4.5: Web Content Accessibility Guidelines 2.2, criterion 1.4.3."""
+    page.set_window(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
     paper = rgb(colour(page, "body", "backgroundColor"))
     assert (sum(paper[:3]) > 600) == (scheme == "light")
     for selector in ("body", "#help", "#previous", "td.zero", "h3 span", "summary"):
@@ -381,7 +381,7 @@ def colour(page, selector, what):
 
 
 def rgb(text):
-    """Red, green, blue from 0 to 255, and opacity."""
+    """Return red, green and blue from 0 to 255, and opacity."""
     parts = [float(part) for part in text[text.index("(") + 1 : -1].replace("/", ",").split(",")]
     return (*parts, 1.0)[:4]
 
@@ -394,7 +394,7 @@ def contrast(page, selector, paper):
 
 
 def luminance(colours):
-    """Relative luminance of sRGB, as the guidelines define it."""
+    """Return the relative luminance of sRGB, as the guidelines define it."""
     linear = [
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.divide(colours, 255)
     ]
@@ -402,15 +402,15 @@ def luminance(colours):
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])
-def test_no_window_is_too_narrow(page, width):
-    page.looks(width=width)
+def test_the_page_fits_a_narrow_window(page, width):
+    page.set_window(width=width)
     for _ in SENTENCES[:6]:
         assert page.ask("document.scrollingElement.scrollWidth") == width
         page.press("PageDown")
 
 
-def test_the_source_stays_in_sight_and_hides_no_focus(page):
-    page.looks(width=360, height=700)
+def test_the_source_stays_visible_and_does_not_cover_the_focus(page):
+    page.set_window(width=360, height=700)
     page.press(*["PageDown"] * 5)
     page.click(token(0, 50))
     page.press("ArrowRight", "ArrowUp", "ArrowDown")
@@ -421,7 +421,7 @@ def test_the_source_stays_in_sight_and_hides_no_focus(page):
 
 
 def in_sight(page, selector):
-    """Whether nothing lies over the middle of an element."""
+    """Return whether no other element covers the middle of an element."""
     return page.ask(
         f"""(() => {{
         const node = document.querySelector('{selector}');
@@ -431,20 +431,20 @@ def in_sight(page, selector):
     )
 
 
-def test_moves_only_where_motion_is_welcome(page):
+def test_animation_respects_the_preference_for_reduced_motion(page):
     for wish, seconds in (("no-preference", "0.12s"), ("reduce", "0s")):
-        page.looks(prefers_reduced_motion=wish)
+        page.set_window(prefers_reduced_motion=wish)
         assert colour(page, ".token", "transitionDuration") == seconds
 
 
-def test_paper_has_no_buttons(page):
-    page.looks(media="print")
+def test_the_printed_page_has_no_buttons(page):
+    page.set_window(media="print")
     hidden = "(selector) => document.querySelector(selector).checkVisibility()"
     for selector, visible in {"nav": False, "#next": False, "h1": True, "table": True}.items():
         assert page.ask(f"({hidden})('{selector}')") == visible
 
 
-def test_one_sentence_needs_no_list(page, folder):
+def test_a_page_of_one_sentence_has_no_list(page, folder):
     page.open(folder / "one.html")
     hidden = "(selector) => document.querySelector(selector).checkVisibility()"
     assert not page.ask(f"({hidden})('nav')") and not page.ask(f"({hidden})('#next')")
@@ -455,7 +455,7 @@ def test_one_sentence_needs_no_list(page, folder):
     assert page.text("#view") == "There are no sentences on this page."
 
 
-def test_without_scripts_the_page_says_so(page, folder):
+def test_without_scripts_the_page_shows_a_note(page, folder):
     page.do("Emulation.setScriptExecutionDisabled", value=True)
     page.open(folder / "one.html")
     page.do("Emulation.setScriptExecutionDisabled", value=False)

@@ -1,4 +1,4 @@
-"""Whatever cannot be used ends in one sentence, exit code 2, and folders as they were."""
+"""Bad input ends in a one-sentence error and exit code 2, and does not change any folder."""
 
 import gzip
 import os
@@ -22,7 +22,7 @@ RESUME = " ".join(["train dates --output model --resume", *overrides(*SETTINGS)]
 
 
 class Case(NamedTuple):
-    """Arguments, words of the error, files that stand there, damage done to `model`."""
+    """Arguments, words of the error, files in the working folder, damage done to `model`."""
 
     arguments: str
     words: str
@@ -35,7 +35,7 @@ def write(name: str, content: bytes) -> Callable[[Path], object]:
 
 
 def cut(name: str) -> Callable[[Path], object]:
-    """Leaves the first half."""
+    """Return a function that cuts a file to its first half."""
 
     def damage(folder: Path) -> None:
         content = (folder / name).read_bytes()
@@ -54,7 +54,7 @@ def change(name: str, old: str, new: str) -> Callable[[Path], object]:
 
 
 def flip(name: str) -> Callable[[Path], object]:
-    """Inverts a byte in the middle, where the weights are."""
+    """Return a function that inverts a byte in the middle of a file, where the weights are."""
 
     def damage(folder: Path) -> None:
         content = bytearray((folder / name).read_bytes())
@@ -83,7 +83,7 @@ def other_keras_model(name: str) -> Callable[[Path], object]:
 
 
 def other_tflite(folder: Path) -> None:
-    """A sound TFLite file that is not one of ours: ours without what stands at its end."""
+    """Make the TFLite file a valid one of another program, by removing the archive at its end."""
     path = folder / "dates.tflite"
     with zipfile.ZipFile(path) as archive:
         size = min(item.header_offset for item in archive.infolist())
@@ -99,7 +99,7 @@ def endless(name: str) -> Callable[[Path], object]:
 
 
 def bomb(folder: Path) -> None:
-    """A model whose settings unpack to more than any model's are."""
+    """Make a model whose settings unpack to more bytes than those of any model."""
     with zipfile.ZipFile(folder / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("config.json", "w") as file:
             for _ in range(65):
@@ -389,7 +389,9 @@ def stamps(folder):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_one_sentence_and_nothing_half_written(case, run, trained, tmp_path, monkeypatch):
+def test_bad_input_ends_in_one_sentence_and_changes_no_files(
+    case, run, trained, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     if case.damage:
         shutil.copytree(trained, "model")

@@ -40,7 +40,7 @@ def write(folder, pairs):
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    """A folder with a recipe, its data and a run of one epoch; not to be changed."""
+    """Return a folder with a recipe, its data and a run of one epoch; do not change it."""
     folder = tmp_path_factory.mktemp("first")
     (folder / "words.toml").write_text(RECIPE)
     write(folder, PAIRS)
@@ -53,7 +53,7 @@ def first(tmp_path_factory):
 
 @pytest.fixture
 def work(first, tmp_path, monkeypatch, eagerly):
-    """A copy of all that, which is the working folder."""
+    """Copy the folder `first`, and make the copy the working folder."""
     folder = shutil.copytree(first, tmp_path / "work")
     recipe = folder / "run" / "recipe.toml"
     recipe.write_text(recipe.read_text().replace(str(first), str(folder)))
@@ -73,7 +73,7 @@ def test_a_run_whose_data_grew_is_not_resumed(work, run):
     assert contents(work / "run") == before
 
 
-def test_a_run_goes_on_with_changed_data_where_it_is_told_so(work, run, monkeypatch):
+def test_a_run_resumes_with_changed_data_if_that_is_requested(work, run, monkeypatch):
     codec, held_out = load_codec(work / "run"), read_held_out(work / "run").pairs
     write(work, [*MORE * 3, *PAIRS])
     trained = []
@@ -95,7 +95,7 @@ def test_a_run_goes_on_with_changed_data_where_it_is_told_so(work, run, monkeypa
     assert run(*asked).code == 0  # it is the run's data now
 
 
-def test_a_run_that_lost_its_metrics_says_so_and_goes_on(work, run):
+def test_a_run_without_its_metrics_file_warns_and_resumes(work, run):
     (work / "run" / "metrics.csv").unlink()
     resumed = run("train", "words.toml", "--output", "run", "--resume", "--set", "epochs=2")
     assert resumed.code == 0
@@ -103,7 +103,7 @@ def test_a_run_that_lost_its_metrics_says_so_and_goes_on(work, run):
     assert [row["epoch"] for row in RunFolder(work / "run").metrics()] == [1]
 
 
-def test_changed_data_is_of_a_run_that_goes_on(work, run):
+def test_the_option_for_changed_data_requires_resume(work, run):
     refused = run("train", "words.toml", "--output", "new", "--changed-data")
     assert (refused.code, refused.out) == (2, "")
     assert "error: --changed-data requires --resume." in refused.err
@@ -111,7 +111,7 @@ def test_changed_data_is_of_a_run_that_goes_on(work, run):
 
 
 @pytest.mark.parametrize("command", ["evaluate", "align", "export"])
-def test_a_recipe_that_was_edited_is_refused(command, work, run):
+def test_an_edited_recipe_is_refused(command, work, run):
     path = work / "run" / "recipe.toml"
     path.write_text(path.read_text().replace("units = 4", "units = 8"))
     refused = run(command, "run")
@@ -120,7 +120,7 @@ def test_a_recipe_that_was_edited_is_refused(command, work, run):
     assert not (work / "run" / "1").exists()
 
 
-def test_evaluation_is_on_what_was_held_out(work, run):
+def test_evaluation_uses_the_pairs_that_were_held_out(work, run):
     asked = ["evaluate", "run", "--errors", "0"]
     before = run(*asked)
     assert (before.code, before.err) == (0, "")
@@ -167,7 +167,7 @@ def test_a_file_of_another_run_is_refused(name, change, message, work, run):
 
 
 @pytest.mark.parametrize("options", [[], ["--resume"], ["--overwrite"]])
-def test_a_folder_in_which_another_process_trains_is_left(options, work, run):
+def test_a_folder_in_which_another_process_trains_is_not_changed(options, work, run):
     folder = "run" if options else "new"
     with hold_folder(work / folder, "train.lock"):
         before = contents(work / folder)
@@ -189,7 +189,7 @@ def test_a_run_without_held_out_pairs_is_resumed_and_compared(work, run):
     assert saved["files"]["data.path"]["path"] == str(work / "pairs.tsv")
 
 
-def test_a_comparison_is_of_one_data(work, run, monkeypatch):
+def test_all_runs_of_a_comparison_must_have_the_same_data(work, run, monkeypatch):
     monkeypatch.setattr(
         "keras_attention.training.compare.jobs.run_all", lambda runs, **_: [*map(end, runs)]
     )
@@ -239,7 +239,7 @@ def end(run):
         ),
     ],
 )
-def test_what_would_train_nothing_is_refused(settings, message, work, run):
+def test_settings_that_would_train_nothing_are_refused(settings, message, work, run):
     refused = run("train", "words.toml", "--output", "new", *overrides(*settings))
     assert (refused.code, refused.out) == (2, "")
     assert message in refused.err

@@ -24,8 +24,8 @@ TYPED = "".join(f"{line}\n" for line in LINES).encode()
 
 @contextmanager
 def started(*arguments, **environment):
-    """The installed program in a process of its own, started as a user starts it."""
-    # A suite that runs in the background may ignore Ctrl-C, and what it starts would inherit that.
+    """Start the installed program in a separate process, as a user starts it."""
+    # Tests that run in the background may ignore Ctrl-C, and their processes would inherit this.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     inherited = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}
     with subprocess.Popen(
@@ -47,12 +47,12 @@ def test_translate_reads_a_file_or_stdin(run, trained, translator, tmp_path):
     assert run("translate", trained, tmp_path / "lines.txt") == (0, expected, "")
     assert run("translate", trained, stdin=TYPED) == (0, expected, "")
     assert run("translate", trained, "-", "--batch-size", 1, stdin=TYPED) == (0, expected, "")
-    # The last line may lack its end, and nothing in gives nothing out.
+    # The last line may lack its line end, and an empty input has an empty output.
     assert run("translate", trained, stdin=TYPED.removesuffix(b"\n")).out == expected
     assert run("translate", trained) == (0, "", "")
 
 
-def test_translate_prints_the_columns_asked_for(run, trained, translator):
+def test_translate_prints_the_requested_columns(run, trained, translator):
     columns = ["--scores", "--alignments", "--beam", 3, "--nbest", 2, "--length-penalty", 0.5]
     outcome = run("translate", trained, *columns, stdin=TYPED)
     assert (outcome.code, outcome.err) == (0, "")
@@ -84,7 +84,7 @@ def test_translate_prints_json(run, trained, translator):
 
 
 @pytest.mark.parametrize("export", ["1", "dates.tflite"])
-def test_translate_runs_an_exports_beams(export, run, trained):
+def test_translate_runs_beam_search_on_an_export(export, run, trained):
     options = ["--beam", 4, "--nbest", 2, "--scores"]
     expected = run("translate", trained, *options, stdin=TYPED)
     outcome = run("translate", trained / export, *options, stdin=TYPED)
@@ -103,7 +103,9 @@ def test_translate_and_evaluate_run_an_export(export, run, trained, translator):
 
 
 @pytest.mark.parametrize(("runtime", "limit"), [("", 1024), ("1", 1024), ("dates.tflite", 64)])
-def test_lines_of_any_length_and_bytes(runtime, limit, run, trained, translator, tmp_path):
+def test_lines_of_any_length_and_any_bytes_are_handled(
+    runtime, limit, run, trained, translator, tmp_path
+):
     lines = [LINES[0].encode(), b"1" * limit, b"\xff", LINES[2].encode(), b"1" * 20_000, b""]
     (tmp_path / "in.txt").write_bytes(b"".join(line + b"\n" for line in lines))
     arguments = "translate", trained / runtime, tmp_path / "in.txt"
@@ -127,7 +129,7 @@ def test_lines_of_any_length_and_bytes(runtime, limit, run, trained, translator,
     assert output.read_text() == f"{first}\n\n\n{last}\n\n\n"
 
 
-def test_translate_takes_as_many_tokens_as_it_is_told(run, trained):
+def test_translate_accepts_as_many_tokens_as_requested(run, trained):
     typed = b"1" * 1500 + b"\n"
     assert run("translate", trained, "--max-tokens", 1501, stdin=typed).code == 0
     refused = run("translate", trained, "--max-tokens", 1500, stdin=typed)
@@ -150,9 +152,9 @@ def test_translate_answers_before_its_input_ends_and_stops(trained, translator, 
         assert (*process.communicate(timeout=60), process.returncode) == expected
 
 
-def test_translate_ends_quietly_when_its_reader_has_gone(trained, tmp_path):
+def test_translate_exits_quietly_when_its_output_is_closed(trained, tmp_path):
     (tmp_path / "many.txt").write_text("9/27/94 가\n" * 20_000, encoding="utf-8")
-    # What is read as UTF-8 is written as UTF-8, whatever the locale.
+    # Input and output are UTF-8, whatever the locale.
     arguments = "translate", trained, tmp_path / "many.txt", "--json"
     with started(*arguments, PYTHONIOENCODING="ascii") as process:
         assert json.loads(process.stdout.readline())["source"] == "9/27/94 가"
@@ -184,7 +186,7 @@ def test_every_command_has_help_with_an_example(command, run):
     assert "bool" not in shown_message
 
 
-def test_version_and_no_command(run):
+def test_the_version_and_a_missing_command_are_handled(run):
     version = run("--version")
     assert (version.code, version.err) == (0, "")
     assert version.out.splitlines() == [
@@ -193,12 +195,12 @@ def test_version_and_no_command(run):
         f"tensorflow {metadata.version('tensorflow')}",
         f"python {platform.python_version()}",
     ]
-    alone = run()
-    assert (alone.code, alone.err) == (2, "")
-    assert "quickstart" in alone.out
+    without = run()
+    assert (without.code, without.err) == (2, "")
+    assert "quickstart" in without.out
 
 
-def test_train_shows_the_recipe_explained(run, tmp_path, monkeypatch):
+def test_train_shows_the_recipe_with_explanations(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = run("train", "dates", "--show", "--set", "attention=luong", "--set", "units=6")
     assert (outcome.code, outcome.err) == (0, "")
@@ -209,7 +211,7 @@ def test_train_shows_the_recipe_explained(run, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["again.toml"]
 
 
-def test_a_run_that_is_stopped_says_how_it_goes_on(run, tmp_path, monkeypatch):
+def test_an_interrupted_run_prints_how_to_resume(run, tmp_path, monkeypatch):
     def stopped(recipe, folder, **options):
         RunFolder(folder).start(recipe)
         raise KeyboardInterrupt
@@ -220,7 +222,7 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(run, tmp_path, monkeypatch):
     assert (outcome.code, outcome.err) == (130, told)
 
 
-def test_train_on_a_file_without_held_out_pairs(run, tmp_path, monkeypatch):
+def test_train_accepts_a_file_without_held_out_pairs(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pairs = "".join(f"{word}\t{word[::-1]}\n" for word in ("abc", "한국", "xyz", "ab") * 4)
     Path("pairs.tsv").write_text(pairs)
@@ -240,7 +242,7 @@ def test_train_on_a_file_without_held_out_pairs(run, tmp_path, monkeypatch):
     assert run("evaluate", "saved_models/mine", "--data", "pairs.tsv").code == 0
 
 
-def test_evaluate(run, trained, translator, tmp_path):
+def test_evaluate_prints_the_metrics_of_the_model(run, trained, translator, tmp_path):
     outcome = run("evaluate", trained, "--errors", 2)
     assert (outcome.code, outcome.err) == (0, "")
     assert "of 300 pairs" in outcome.out and outcome.out.count("wrong ") == 2
@@ -253,7 +255,7 @@ def test_evaluate(run, trained, translator, tmp_path):
     assert parallel.out.startswith("exact match  75.00%  of 4 pairs\n")
 
 
-def test_plot(run, trained, tmp_path):
+def test_plot_writes_a_picture(run, trained, tmp_path):
     picture = tmp_path / "new folder" / "picture.png"
     outcome = run("plot", trained, "march 27, 2016", "-o", picture)
     assert (outcome.code, outcome.err) == (0, "")
@@ -267,7 +269,7 @@ def copied(trained, tmp_path):
     return Path(shutil.copytree(trained, tmp_path / "copied"))
 
 
-def test_verify_exits_1_where_an_export_is_another_models(run, copied):
+def test_verify_exits_with_1_if_an_export_is_of_another_model(run, copied):
     shutil.rmtree(copied / "1")
     other = Translator.load(copied)
     other.model.set_weights([1.5 * weight for weight in other.model.get_weights()])
@@ -277,7 +279,7 @@ def test_verify_exits_1_where_an_export_is_another_models(run, copied):
     assert "DIFFERS" in outcome.out
 
 
-def test_run_that_is_done_resumes_to_more_epochs(run, copied):
+def test_a_finished_run_resumes_for_more_epochs(run, copied):
     weights = (copied / "model.keras").read_bytes()
     arguments = ["train", "dates", "--output", copied, "--resume", *overrides(*SETTINGS)]
     assert run(*arguments).code == 0

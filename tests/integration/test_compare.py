@@ -1,4 +1,4 @@
-"""A comparison from the command line: continued where it was killed, trained once, told again."""
+"""A comparison from the command line: it resumes after a kill, and does not train a run twice."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ from keras_attention.training.compare.worker import main
 Seq2Seq.run_eagerly = property(lambda model: True, lambda model, value: None)
 ShowSamples.on_epoch_end = lambda *arguments: None
 """
-# After the first step behind a checkpoint it waits until it is killed.
+# After the first step that follows a checkpoint, this worker waits until it is killed.
 WAITING_WORKER = """
 import time
 from keras_attention.training.callbacks.checkpoint import Checkpoint
@@ -39,7 +39,7 @@ NAMES = ["luong-seed1", "luong-seed2", "fixed-vector-seed1", "fixed-vector-seed2
 
 
 def changes(folder, names=NAMES):
-    """When each file of the run folders was written, and what it holds."""
+    """Return the modification time and the content of each file in the run folders."""
     files = [path for name in names for path in (folder / name).rglob("*")]
     files += [folder / f"{name}.json" for name in names]
     times = {path: path.stat().st_mtime_ns for path in files}
@@ -47,7 +47,7 @@ def changes(folder, names=NAMES):
 
 
 def start(planned, monkeypatch):
-    """Completes all runs but the last, and kills that one in its second epoch."""
+    """Complete all runs except the last, and kill the last in its second epoch."""
     train_eagerly(monkeypatch)
     *others, last = planned
     for other in others:
@@ -66,7 +66,7 @@ def start(planned, monkeypatch):
     assert read_result(last) is None
 
 
-def test_a_grid_goes_on_where_it_was_killed_and_is_told_again(run, tmp_path, monkeypatch):
+def test_a_killed_grid_continues_and_its_table_is_printed_again(run, tmp_path, monkeypatch):
     folder = tmp_path / "grid"
     asked = ["compare", "copy", "--vary", "attention=luong,none", "--seeds", 2, "--jobs", 2]
     asked += [*overrides(*TINY), "--lengths", "4,6", "--output", folder]
@@ -85,7 +85,7 @@ def test_a_grid_goes_on_where_it_was_killed_and_is_told_again(run, tmp_path, mon
     assert f"1/1  {NAMES[3]}  exact_match " in first.out
     assert first.out.count("Wrote ") == 7
     assert changes(folder, NAMES[:3]) == finished
-    check_that_it_went_on(planned[3], rows)
+    check_resumed_run(planned[3], rows)
     before = changes(folder)
 
     again = run(*asked)
@@ -102,8 +102,8 @@ def test_a_grid_goes_on_where_it_was_killed_and_is_told_again(run, tmp_path, mon
     check_table(folder)
 
 
-def check_that_it_went_on(run, rows):
-    """The first epoch is that before the kill, the second is there once."""
+def check_resumed_run(run, rows):
+    """Check that the first epoch is the one before the kill, and that the second ran once."""
     folder, result = RunFolder(run.folder), read_result(run)
     assert len(rows) == 1
     assert folder.metrics()[:1] == rows
@@ -114,7 +114,7 @@ def check_that_it_went_on(run, rows):
 
 
 def check_table(folder):
-    """Its numbers are those of the runs."""
+    """Check that the table's numbers are those of the runs."""
     with open(folder / "comparison.csv", newline="") as file:
         luong, fixed = csv.DictReader(file)
     values, errors = [], []
@@ -134,7 +134,7 @@ def check_table(folder):
     assert float(fixed["parameters"]) == model.count_params()
 
 
-def test_a_run_that_fails_is_told_with_its_reason(run, tmp_path):
+def test_a_failed_run_is_reported_with_its_reason(run, tmp_path):
     asked = ["compare", "copy", "--also", "short_list=5", "--output", tmp_path / "grid"]
     failed = run(*asked, *overrides(*TINY))
     assert failed.code == 2
@@ -142,7 +142,7 @@ def test_a_run_that_fails_is_told_with_its_reason(run, tmp_path):
     assert failed.err.startswith("error: 1 of 1 runs failed. Their .log files show the reason.")
 
 
-def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):
+def test_only_one_comparison_at_a_time_uses_a_folder(run, tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "WORKER", [sys.executable, "-c", "raise SystemExit(3)"])
     asked = ["compare", "copy", "--vary", "units=8", "--output", tmp_path]
     with hold_folder(tmp_path):
@@ -172,9 +172,7 @@ def test_a_folder_is_one_comparison_s_at_a_time(run, tmp_path, monkeypatch):
         ([], "error: expected --vary KEY=VALUE,VALUE or --also"),
     ],
 )
-def test_what_cannot_be_compared_is_said_before_anything_is_trained(
-    run, options, message, tmp_path
-):
+def test_invalid_comparisons_are_refused_before_training(run, options, message, tmp_path):
     outcome = run("compare", "copy", *options, "--output", tmp_path / "grid")
     assert (outcome.code, outcome.out) == (2, "")
     assert message in outcome.err

@@ -1,4 +1,4 @@
-"""Precisions of the TFLite file, the gate that judges them, and files that cannot be used."""
+"""Precisions of the TFLite file, the quality gate, and files that are refused."""
 
 import json
 import zipfile
@@ -21,7 +21,7 @@ TEXTS = ["the cat sat on", "", "a quick brown fox", "zzz", "jumps over the lazy"
 
 @pytest.fixture(scope="module")
 def large():
-    """A translator whose weights outweigh what else a file holds, and are of usual sizes."""
+    """Return a translator whose weights are most of its file, and have usual values."""
     translator = make_translator(
         LETTERS,
         LETTERS,
@@ -63,7 +63,7 @@ def test_lower_precision_is_smaller(files, precision, most):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_signature_runs_in_every_precision(large, files, precision):
-    """First steps are compared: rounding makes outputs of untrained models part early."""
+    """Only first steps are compared, because rounding soon changes outputs of untrained models."""
     device = DeviceTranslator.load(files[precision])
     assert device.manifest["precision"] == precision
     if precision == "float32":
@@ -78,7 +78,7 @@ def test_every_signature_runs_in_every_precision(large, files, precision):
 
 
 def _first_log_probabilities(device, codec):
-    """Those of real tokens after the start of `TEXTS[0]`."""
+    """Return the log-probabilities of real tokens for the first token of `TEXTS[0]`."""
     source = np.zeros((1, codec.settings.max_source_length), "int32")
     ids = codec.source.encode(TEXTS[0])
     source[0, : len(ids)] = ids
@@ -99,7 +99,7 @@ def test_equal_conversions_give_equal_files(converted, files, tmp_path):
     assert again.read_bytes() == files["mixed"].read_bytes()
 
 
-def test_an_unknown_precision(converted, tmp_path):
+def test_an_unknown_precision_is_refused(converted, tmp_path):
     with pytest.raises(InputError, match="must be one of float32, .* Received: 'int4'"):
         converted.write(tmp_path / "a.tflite", "int4")
     assert not list(tmp_path.iterdir())
@@ -128,8 +128,8 @@ def test_the_gate_measures_every_precision(large, converted, tmp_path):
     assert (table["most_lost"], table["default"]) == (MOST_LOST, gate.default)
 
 
-def test_the_gate_refuses_what_loses_too_much(large, converted):
-    """A metric that counts calls, as if each file after float32 were worse than the one before."""
+def test_the_gate_refuses_a_precision_that_loses_too_much(large, converted):
+    """The metric returns fixed values, as if only `mixed` lost more than the limit."""
     values = iter([30, 30, 29.9, 29.6, 29.7])  # Keras, float32, float16, mixed, int8
     quality = Quality("bleu", lambda *_: next(values), True)
     gate = measure_variants(large, converted, PAIRS, quality)
@@ -143,19 +143,19 @@ def test_the_gate_refuses_what_loses_too_much(large, converted):
         gate.require("mixed")
 
 
-def test_less_of_an_error_rate_is_better(large, converted):
+def test_a_lower_error_rate_is_better(large, converted):
     values = iter([7, 7, 7.5, 6, 8])
     gate = measure_variants(large, converted, PAIRS, Quality("wer", lambda *_: next(values), False))
     assert [round(variant.loss, 1) for variant in gate.variants] == [0, 0.5, -1, 1]
     assert gate.default == "mixed"
 
 
-def test_the_gate_needs_pairs(large, converted):
+def test_the_gate_requires_pairs(large, converted):
     with pytest.raises(InputError, match="pairs whose sources have at most 24 tokens"):
         measure_variants(large, converted, PAIRS[-1:], Quality("exact", exact, True))
 
 
-def test_threads(files):
+def test_several_threads_of_the_runtime_return_the_same_results(files):
     texts = TEXTS[:2]
     assert_same(
         DeviceTranslator.load(files["float32"], threads=2)(texts),
@@ -166,7 +166,7 @@ def test_threads(files):
             DeviceTranslator.load(files["float32"], threads=threads)
 
 
-def test_a_file_of_a_newer_format(files, tmp_path, monkeypatch):
+def test_a_file_of_a_newer_format_is_refused(files, tmp_path, monkeypatch):
     with zipfile.ZipFile(files["int8"]) as archive:
         size = min(item.header_offset for item in archive.infolist())
     codec, newer = DeviceTranslator.load(files["int8"]).codec, tmp_path / "newer.tflite"
@@ -178,7 +178,7 @@ def test_a_file_of_a_newer_format(files, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("manifest", [None, "{}", "no JSON", "[1]"])
-def test_a_file_without_a_sound_manifest(files, tmp_path, manifest):
+def test_a_file_without_a_valid_manifest_is_refused(files, tmp_path, manifest):
     with zipfile.ZipFile(files["int8"]) as archive:
         size = min(item.header_offset for item in archive.infolist())
     path = tmp_path / "old.tflite"
@@ -191,7 +191,7 @@ def test_a_file_without_a_sound_manifest(files, tmp_path, manifest):
         DeviceTranslator.load(path)
 
 
-def test_damaged_truncated_and_foreign_files(files, tmp_path):
+def test_damaged_truncated_and_foreign_files_are_refused(files, tmp_path):
     content, path = files["int8"].read_bytes(), tmp_path / "model.tflite"
     middle = len(content) // 2
     with zipfile.ZipFile(files["int8"]) as archive:
@@ -216,8 +216,8 @@ def test_damaged_truncated_and_foreign_files(files, tmp_path):
 
 @pytest.mark.parametrize("kernels", ["BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_the_runtimes_other_kernels_give_the_same(files, precision, kernels):
-    """A phone may lack the delegate that Python's runtime computes with."""
+def test_the_runtimes_other_kernels_return_the_same_results(files, precision, kernels):
+    """A phone may lack the delegate that the Python runtime uses."""
     kind = getattr(OpResolverType, kernels)
     other = Interpreter(str(files[precision]), experimental_op_resolver_type=kind)
     device = DeviceTranslator.load(files[precision])
@@ -228,7 +228,7 @@ def test_the_runtimes_other_kernels_give_the_same(files, precision, kernels):
     assert abs(_first_log_probabilities(device, device.codec) - found).max() < rounding
 
 
-def test_other_runtimes_read_the_file_as_it_is(files):
+def test_other_runtimes_can_read_the_file(files):
     interpreter = Interpreter(model_path=str(files["mixed"]))
     signatures = interpreter.get_signature_list()
     assert set(signatures) == {"greedy", "beam", "encode", "decode_step"}

@@ -1,4 +1,4 @@
-"""The commands that judge a model: metrics, lengths, comparisons, and how likely pairs are."""
+"""The commands `evaluate` and `score`: metrics, quality by length, and probabilities of pairs."""
 
 import csv
 import json
@@ -64,14 +64,16 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_decoded(
     assert refused.err.endswith("expected a file to write. Received: a folder.\n")
 
 
-def test_sources_that_were_trained_on_are_counted_apart(run, trained):
+def test_sources_seen_in_training_are_counted_separately(run, trained):
     outcome = run("evaluate", trained, "--metrics", "g2p_wer", "--errors", 0)
     assert outcome.code == 0
     assert outcome.out.startswith("300 pairs")
     assert "whose source is not in the training pairs" in outcome.out
 
 
-def test_quality_by_length_of_two_models_as_tables_and_as_a_picture(run, trained, pairs, tmp_path):
+def test_quality_by_length_of_two_models_is_written_as_tables_and_a_picture(
+    run, trained, pairs, tmp_path
+):
     picture = tmp_path / "length.png"
     outcome = run(
         *("evaluate", trained, trained / "dates.tflite", "--data", pairs, "--errors", 0),
@@ -85,13 +87,13 @@ def test_quality_by_length_of_two_models_as_tables_and_as_a_picture(run, trained
     assert outcome.out.endswith("paired bootstrap, 1000 resamples, seed 12345\n")
 
 
-def test_by_length_alone_is_of_exact_matches(run, trained, pairs):
+def test_by_length_without_metrics_reports_exact_matches(run, trained, pairs):
     outcome = run("evaluate", trained, "--data", pairs, "--by-length", "--errors", 0)
     assert outcome.code == 0
     assert outcome.out.startswith("exact match  ") and "source tokens" in outcome.out
 
 
-def test_score_prints_a_line_a_pair_and_the_perplexity_of_all(run, trained, translator, pairs):
+def test_score_prints_a_line_per_pair_and_the_total_perplexity(run, trained, translator, pairs):
     outcome = run("score", trained, pairs)
     assert outcome.code == 0
     expected = translator.score(*zip(*PAIRS, strict=True))
@@ -109,7 +111,7 @@ def test_score_prints_a_line_a_pair_and_the_perplexity_of_all(run, trained, tran
     assert json.loads(as_json.out.split("\n")[0])["tokens"] == [*"2016-03-27", "</s>"]
 
 
-def test_a_tab_in_a_field_makes_no_column(run, trained, tmp_path):
+def test_a_tab_in_a_field_does_not_make_a_column(run, trained, tmp_path):
     path = tmp_path / "pairs.csv"
     path.write_bytes(b'"march\t27, 2016","2016-03\r-27"\n')
     outcome = run("score", trained, path, "--format", "csv")
@@ -118,7 +120,7 @@ def test_a_tab_in_a_field_makes_no_column(run, trained, tmp_path):
     assert found["source"] == "march\t27, 2016"
 
 
-def test_tables_are_read_by_the_settings_of_recipes(run, trained, pairs, tmp_path):
+def test_tables_are_read_with_the_settings_of_recipes(run, trained, pairs, tmp_path):
     sheet = tmp_path / "sheet.csv"
     rows = [("id", "iso", "free"), *((n, t, s) for n, (s, t) in enumerate(PAIRS))]
     with sheet.open("w", newline="", encoding="utf-16") as file:
@@ -134,7 +136,7 @@ def test_tables_are_read_by_the_settings_of_recipes(run, trained, pairs, tmp_pat
 
 
 def save_word_model(folder, token):
-    """Save a word model that writes three times the token of an id."""
+    """Save a word model whose output is one token, three times."""
     words = WordTokenizer(Vocabulary(["a", "b"]))
     lower = WordTokenizer(words.vocabulary, lowercase=True)
     model = Seq2Seq(6, 6, units=4, embedding=4, attention=LuongAttention())
@@ -146,7 +148,7 @@ def save_word_model(folder, token):
 
 @pytest.fixture
 def unknowing(tmp_path):
-    """A word model that writes `<unk>` alone."""
+    """Save a word model whose output is only `<unk>`."""
     return save_word_model(tmp_path / "model", UNKNOWN_ID)
 
 
@@ -199,7 +201,7 @@ def test_unknown_words_are_replaced_by_source_words(run, unknowing):
         ("score {m}/1 {pairs}", "expected a model that keras-attention trained"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(arguments, message, run, trained, pairs):
+def test_invalid_arguments_raise_a_one_sentence_error(arguments, message, run, trained, pairs):
     filled = [word.format(m=trained, pairs=pairs) for word in arguments.split()]
     outcome = run(*filled)
     assert (outcome.code, outcome.out) == (2, "")
@@ -207,7 +209,7 @@ def test_what_does_not_fit_is_one_sentence(arguments, message, run, trained, pai
     assert message in outcome.err
 
 
-def test_models_that_held_out_other_pairs_need_a_file(run, trained, tmp_path):
+def test_models_with_different_held_out_pairs_require_a_file(run, trained, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     text = (trained / "recipe.toml").read_text().replace("seed = 1\n", "seed = 2\n")

@@ -1,4 +1,4 @@
-"""The scripts in `examples/`, run small: what they save and export gives what the model gives."""
+"""The scripts in `examples/`, with small models: the exports return the model's results."""
 
 import importlib.util
 from pathlib import Path

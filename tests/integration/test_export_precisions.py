@@ -1,4 +1,4 @@
-"""`export --tflite`: the table, the default it allows, and what it refuses."""
+"""`export --tflite`: its table, the default that it chooses, and precisions that it refuses."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from keras_attention.export.tflite import quality_gate
 
 @pytest.fixture(scope="module")
 def copied(trained, tmp_path_factory):
-    """The trained model under a name that needs care."""
+    """Copy the trained model to a folder whose name contains a space."""
     folder = tmp_path_factory.mktemp("copied") / "my dates"
     shutil.copytree(trained, folder)
     (folder / "dates.tflite").unlink()
@@ -40,7 +40,7 @@ def convert_once(conversions, monkeypatch):
     monkeypatch.setattr(tflite, "convert", first_conversion)
 
 
-def test_the_smallest_that_passes_is_the_default(copied, run):
+def test_the_smallest_file_that_passes_is_the_default(copied, run):
     exported = run("export", copied, "--tflite", "all", "--lines", 50)
     assert exported.code == 0
     names = ["my dates.tflite", *(f"my dates.{each}.tflite" for each in others(copied))]
@@ -64,7 +64,7 @@ def others(folder):
     ]
 
 
-def test_what_loses_too_much_is_refused_and_nothing_is_written(copied, run, monkeypatch):
+def test_a_precision_that_loses_too_much_is_refused_and_not_written(copied, run, monkeypatch):
     files = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
     monkeypatch.setattr(quality_gate, "MOST_LOST", -1000)
     refused = run("export", copied, "--tflite", "int8", "--lines", 20)
@@ -73,8 +73,8 @@ def test_what_loses_too_much_is_refused_and_nothing_is_written(copied, run, monk
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == files
 
 
-def test_what_was_not_measured_stands_alone(copied, run):
-    """Neither the table of another file stays, nor other precisions of another model."""
+def test_an_unmeasured_export_removes_files_of_an_earlier_one(copied, run):
+    """It removes the table and the files of other precisions."""
     assert len(list(copied.glob("my dates*.tflite"))) > 1
     exported = run("export", copied, "--version", 12)
     assert exported.code == 0 and not (copied / "my dates.variants.json").exists()
@@ -98,7 +98,7 @@ def test_both_exports_agree_with_the_model(copied, run):
     assert run("verify", copied, "-", stdin=typed).code == 0
 
 
-def test_an_unknown_choice(copied, run):
+def test_an_unknown_choice_is_refused(copied, run):
     refused = run("export", copied, "--tflite", "int4")
     assert refused.code == 2
     assert "--tflite must be one of float32, float16, mixed, int8, best, all." in refused.err

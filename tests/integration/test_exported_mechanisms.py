@@ -36,11 +36,11 @@ def translator(request):
     options = {"attention": attention, **PLACEMENTS[request.param]}
     made = make_translator("abcdefgh ", "0123456789-", **options)
     if hasattr(attention, "r"):
-        attention.r.assign(0.0)  # so that hard attention stops somewhere, and not at once
+        attention.r.assign(0.0)  # so that hard attention stops, but not at the first token
     return made
 
 
-def test_a_device_gives_the_translators_beams(translator, tmp_path, monkeypatch):
+def test_a_device_returns_the_translators_beams(translator, tmp_path, monkeypatch):
     trace = tflite.trace_graphs
     monkeypatch.setattr(tflite, "trace_graphs", lambda model: {"beam": trace(model)["beam"]})
     monkeypatch.setattr(device, "SIGNATURES", ("beam",))
@@ -53,8 +53,8 @@ def test_a_device_gives_the_translators_beams(translator, tmp_path, monkeypatch)
     assert_same(runtime(texts, beam=True), expected)
 
 
-def test_a_servers_steps_are_the_models(translator, tmp_path):
-    """Of two hypotheses a source, in graphs of any batch and length."""
+def test_a_servers_steps_equal_the_models_steps(translator, tmp_path):
+    """There are two hypotheses per source, and the graphs accept any batch size and length."""
     model, any_source = translator.model, tf.TensorSpec([None, None], tf.int32, "source")
     encode = model_functions.trace(lambda source: model_functions.encode(model, source), any_source)
     specs = model_functions.step_specs(encode.structured_outputs, any_source)
@@ -75,7 +75,7 @@ def test_a_servers_steps_are_the_models(translator, tmp_path):
     for token, (log_probs, alignment) in zip(tokens, served, strict=True):
         logits, state, expected = model.step(tf.constant(token), state, memory)
         assert_close(alignment, expected, rtol=1e-4, atol=1e-5)
-        certain = tf.nn.log_softmax(logits)[:, 3:]  # pad and start are never said
+        certain = tf.nn.log_softmax(logits)[:, 3:]  # padding and start are never generated
         assert_close(log_probs[:, 3:] - log_probs[:, 3:4], certain - certain[:, :1], atol=1e-4)
         assert np.any(alignment) and not np.any(alignment[2:4, 2:])
 

@@ -1,4 +1,4 @@
-"""`encode` and `step` in onnxruntime, beside the Keras model's own."""
+"""`encode` and `step` in onnxruntime, compared with the Keras model."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from keras_attention.export.graphs import model_functions
 from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
 from keras_attention.translation.codec import TextCodec
 
-# One for each state that a step hands on, and none of them with text in its graphs.
+# One variant for each kind of decoder state; the graphs do not contain tokenizers.
 STATES = ("bahdanau", "gnmt over a memory", "transformer")
 pytestmark = [
     pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def run(path, **given):
     return dict(zip(names, outputs, strict=True))
 
 
-def test_gives_the_models_own_steps(variant, folder):
+def test_onnx_steps_equal_the_models_steps(variant, folder):
     source = variant.codec.encode(["a b", "the cat sat on", "가"])
     encoded = run(folder / ENCODE_FILE, source=source)
     expected = model_functions.encode(variant.single_model, tf.constant(source))
@@ -60,19 +60,19 @@ def compare(actual, expected):
         np.testing.assert_allclose(actual[name], tensor, atol=1e-4, err_msg=name)
 
 
-def test_the_tokenizers_stand_beside_it(variant, folder):
+def test_the_tokenizers_are_in_the_same_folder(variant, folder):
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".onnx"}
     assert TextCodec.from_files(files, "folder").encode(["cat"]).tolist() == (
         variant.codec.encode(["cat"]).tolist()
     )
 
 
-def test_without_the_converter(variant, tmp_path, monkeypatch):
+def test_a_missing_converter_is_reported(variant, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(InputError, match="ONNX export requires the package tf2onnx"):
         export_onnx(variant, tmp_path / "onnx")
     assert not list(tmp_path.iterdir())
 
 
-def test_the_converter_leaves_the_environment_alone(folder):
+def test_the_converter_does_not_change_the_environment(folder):
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"  # as tests/conftest.py sets it

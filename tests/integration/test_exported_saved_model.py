@@ -20,7 +20,7 @@ from keras_attention.translation.signature_answers import read_answer
 BEAMS = {"beam_width": 4, "length_penalty": 0.8}
 
 
-def test_gives_the_translators_answers(variant, served):
+def test_translations_equal_the_translators(variant, served):
     expected = variant([*TEXTS, LONG])
     assert_same(served([*TEXTS, LONG]), expected)
     assert_same(served([*TEXTS, LONG], batch_size=1), expected)
@@ -29,7 +29,7 @@ def test_gives_the_translators_answers(variant, served):
 
 
 @few_variants
-def test_other_processes_must_load_it(served, monkeypatch):
+def test_other_processes_must_load_the_model_themselves(served, monkeypatch):
     with pytest.raises(TypeError, match="^a SavedModelTranslator cannot be pickled; create one in"):
         pickle.dumps(served)
     monkeypatch.setattr("keras_attention.translation.processes._forked", True)
@@ -53,31 +53,31 @@ def test_eight_threads_get_the_same_results_as_one(served):
 
 
 def ask(signature, **inputs):
-    """The outputs as arrays; strings as text."""
+    """Return the outputs as arrays, with strings decoded."""
     outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
     return {name: output.numpy() for name, output in outputs.items()}
 
 
-def test_signatures_are_those_that_are_promised(signatures):
+def test_the_signatures_have_the_documented_names_and_shapes(signatures):
     assert set(signatures) == set(SIGNATURES)
 
 
 @few_variants
 @pytest.mark.parametrize("name", ["serving_default", "tokenize"])
-def test_takes_a_batch_of_no_text(signatures, name):
+def test_signatures_accept_a_batch_without_texts(signatures, name):
     outputs = signatures[name](text=tf.constant([], tf.string))
     assert {name: len(output) for name, output in outputs.items()} == dict.fromkeys(outputs, 0)
 
 
 @few_variants
-def test_beam_takes_no_text_too(signatures):
+def test_beam_accepts_a_batch_without_texts(signatures):
     none, numbers = np.zeros(0, "int32"), np.zeros(0, "float32")
     texts = tf.constant([], tf.string)
     outputs = signatures["beam"](text=texts, beam_width=none, length_penalty=numbers, nbest=none)
     assert {len(output) for output in outputs.values()} == {0}
 
 
-def test_beam_gives_the_translators_nbest(variant, served):
+def test_beam_returns_the_translators_nbest(variant, served):
     expected = variant(TEXTS, **BEAMS)
     actual = served(TEXTS, nbest=4, **BEAMS)
     assert_same(actual, expected)
@@ -87,10 +87,10 @@ def test_beam_gives_the_translators_nbest(variant, served):
         np.testing.assert_allclose(*scores, atol=1e-4)
 
 
-def test_beam_searches_each_text_in_its_own_way(variant, variant_name, signatures):
-    """As a server needs it, that merges requests which know nothing of each other."""
+def test_beam_searches_each_text_with_its_own_options(variant, variant_name, signatures):
+    """A server requires this, because it merges requests of different clients."""
     ways = [(1, 0.0, 1), (*BEAMS.values(), 3)]
-    ways += [(2, 0.2, 2)] * (variant_name in FEW)  # one search more to trace
+    ways += [(2, 0.2, 2)] * (variant_name in FEW)  # another search to trace
     texts = [*TEXTS, LONG]
     chosen = [ways[place % len(ways)] for place in range(len(texts))]
     widths, penalties, counts = map(np.array, zip(*chosen, strict=True))
@@ -111,7 +111,7 @@ def test_beam_searches_each_text_in_its_own_way(variant, variant_name, signature
         assert [hypothesis.text for hypothesis in found.hypotheses] == expected
 
 
-def test_score_gives_the_translators_scores(variant, signatures):
+def test_score_returns_the_translators_scores(variant, signatures):
     sources, targets = [*TEXTS, "a b"], ["", *TEXTS]
     outputs = ask(signatures["score"], source=sources, target=targets)
     expected = variant.score(sources, targets)
@@ -125,7 +125,7 @@ def test_score_gives_the_translators_scores(variant, signatures):
         assert not row[length:].any()
 
 
-def test_tokenize_and_detokenize(variant, signatures):
+def test_tokenize_and_detokenize_agree_with_the_tokenizers(variant, signatures):
     tokenizer, target = variant.codec.source, variant.codec.target
     outputs = ask(signatures["tokenize"], text=TEXTS)
     for text, ids, length, tokens in zip(
@@ -134,19 +134,19 @@ def test_tokenize_and_detokenize(variant, signatures):
         assert ids[:length].tolist() == tokenizer.encode(text) and not ids[length:].any()
         assert [token.decode() for token in tokens[:length]] == tokenizer.tokens(text)
     rows = [[5, 6, 4, 2, 0], [5, 2, 0, 0, 0], [6, 6, 6, 4, 5]]
-    ids = np.array([*rows, [5, 5, 5, 5, 5]], "int32")  # the last one as a server may pad it
+    ids = np.array([*rows, [5, 5, 5, 5, 5]], "int32")  # the last row as a server may pad it
     texts = ask(signatures["detokenize"], ids=ids, length=np.array([4, 2, 5, 0], "int32"))["text"]
     assert [text.decode() for text in texts] == [*(target.decode(row) for row in rows), ""]
 
 
-def test_the_same_answers_are_also_of_source_tokens_in_the_place_of_unknown_ones():
+def test_the_variants_include_replaced_unknown_tokens():
     words = VARIANTS["words"]()
     generated = {token for found in words(TEXTS) for token in found.tokens}
     assert {"שלום", "emoji"} <= generated - set(words.codec.target.vocabulary.tokens)
 
 
-def test_encode_and_step_search_as_the_model_does(variant, signatures):
-    """Greedily, over ids behind whose length a server has put anything."""
+def test_encode_and_step_search_like_the_model(variant, signatures):
+    """The search is greedy, and ids after a row's length are arbitrary, as a server may pad."""
     sources = [variant.codec.source.encode(text) for text in ("the cat", "abc")]
     ids = np.full((2, 16), 4, "int32")
     for row, source in zip(ids, sources, strict=True):
@@ -172,7 +172,7 @@ def test_encode_and_step_search_as_the_model_does(variant, signatures):
         assert tuple(codec.target.vocabulary.decode(row[: len(expected)])) == expected
 
 
-def test_a_step_takes_several_hypotheses_a_source(variant, signatures):
+def test_a_step_accepts_several_hypotheses_per_source(variant, signatures):
     ids, length = np.array([[4, 5, 2], [5, 2, 0]], "int32"), np.array([3, 2], "int32")
     encoded = ask(signatures["encode"], source=ids, length=length)
     memory = {name: encoded.pop(name) for name in list(encoded) if not name.startswith("state_")}
@@ -220,8 +220,8 @@ def test_requests_over_the_limits_are_refused(signatures, name, inputs, expected
         ("beam", {**BEAM, "length_penalty": [np.nan]}, "length_penalty: expected 0 to 8"),
     ],
 )
-def test_a_row_that_is_refused_says_why(signatures, name, inputs, expected):
-    """And nothing else happens to the rest, with which a server merged it."""
+def test_a_refused_row_returns_its_error(signatures, name, inputs, expected):
+    """The other rows, which a server may have merged with it, are not affected."""
     good = {"text": ["abc"], "source": ["abc"], "target": ["xyz"], **BEAM}
     inputs = {"text": ["a"], **inputs} if name == "beam" else inputs
     merged = ask(signatures[name], **{key: good[key] + value for key, value in inputs.items()})
@@ -239,7 +239,7 @@ def test_a_row_that_is_refused_says_why(signatures, name, inputs, expected):
         assert set(merged.get("text", np.array([b""]))[1:].flat) <= {b""}
 
 
-def test_beams_may_be_the_models_own(variant, signatures):
+def test_a_beam_width_of_0_is_the_models_own(variant, signatures):
     settings, count = variant.codec.settings, len(TEXTS)
     outputs = ask(
         signatures["beam"],
@@ -252,8 +252,8 @@ def test_beams_may_be_the_models_own(variant, signatures):
     assert_same(list(read_answer(TEXTS, outputs)), expected)
 
 
-def test_needs_the_operators_that_its_manifest_lists(variant, saved_model):
-    # `tf.raw_ops` is what TensorFlow itself was built with, whatever was imported since.
+def test_the_manifest_lists_the_operators_that_are_required(variant, saved_model):
+    # `tf.raw_ops` lists the operators TensorFlow was built with, not those imported later.
     graph = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
     definition = graph.meta_graphs[0].graph_def
     nodes = [*definition.node]
@@ -261,7 +261,7 @@ def test_needs_the_operators_that_its_manifest_lists(variant, saved_model):
     functions = {function.signature.name for function in definition.library.function}
     operators = {node.op for node in nodes} - functions
     listed = check_manifest(saved_model)["operators"]
-    assert "LookupTableImportV2" in operators  # not of a signature alone
+    assert "LookupTableImportV2" in operators  # an operator outside the signatures
     core = {name for name in operators if hasattr(tf.raw_ops, name)}
     assert "LookupTableFindV2" in core
     assert set(listed.pop("TensorFlow")) == core
@@ -270,7 +270,7 @@ def test_needs_the_operators_that_its_manifest_lists(variant, saved_model):
     assert set().union(*listed.values()) == operators - core
 
 
-def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, saved_model):
+def test_the_manifest_holds_the_number_of_steps_of_a_state(variant, saved_model):
     room = 12 if variant.model.settings.decoder == "transformer" else None
     assert check_manifest(saved_model)["max_steps"] == room
 
@@ -291,7 +291,7 @@ def test_an_export_frees_its_graphs(tmp_path):
 
 
 @pytest.mark.parametrize("compute", ["mixed_float16", "mixed_bfloat16"])
-def test_computes_in_16_bits_where_it_is_told_to(compute, tmp_path):
+def test_an_export_computes_in_16_bits_if_requested(compute, tmp_path):
     variant = VARIANTS["words"]()
     folder = export_saved_model(variant, tmp_path, compute=compute)
     loaded = SavedModelTranslator.load(folder)

@@ -20,19 +20,19 @@ from keras_attention.export.tflite.conversion import export_tflite
 from keras_attention.translation.codec import TextCodec
 
 
-def test_its_manifest_says_how_many_steps_a_state_has_room_for(variant, tflite_file):
+def test_the_manifest_holds_the_number_of_steps_of_a_state(variant, tflite_file):
     room = 12 if variant.model.settings.decoder == "transformer" else None
     assert DeviceTranslator.load(tflite_file).manifest["max_steps"] == room
 
 
-def test_gives_the_translators_greedy_answers(variant, tflite_file):
+def test_greedy_translations_equal_the_translators(variant, tflite_file):
     device = DeviceTranslator.load(tflite_file)
     texts = [text for text in TEXTS if device.fits(text)]
     assert len(texts) > 5
     assert_same(device(texts), variant(texts, beam_width=1))
 
 
-def test_gives_the_translators_beams(variant, tflite_file):
+def test_beams_equal_the_translators(variant, tflite_file):
     device = DeviceTranslator.load(tflite_file)
     texts = [text for text in TEXTS if device.fits(text)]
     width, found = device.manifest["beam_width"], device(texts, beam=True)
@@ -49,7 +49,7 @@ def alone(translation, hypothesis):
     return replace(translation, hypotheses=(hypothesis,))
 
 
-def test_streams_the_greedy_answer_a_token_at_a_time(variant, tflite_file):
+def test_stream_yields_the_greedy_translation_token_by_token(variant, tflite_file):
     device = DeviceTranslator.load(tflite_file, threads=2)
     for text in filter(device.fits, TEXTS):
         (whole,), steps = device([text]), list(device.stream(text))
@@ -87,7 +87,7 @@ def test_eight_threads_get_the_same_results_as_one(tflite_file):
 
 
 def rewritten(path, tmp_path, change):
-    """A file whose tokenizers, settings and manifest are changed alike: every checksum is right."""
+    """Return a file with changed tokenizers, settings and manifest, and with valid checksums."""
     content, file = path.read_bytes(), read_device_file(path.read_bytes(), "m")
     with zipfile.ZipFile(path) as archive:
         size = min(item.header_offset for item in archive.infolist())
@@ -126,7 +126,7 @@ MISMATCHES = {
 
 @one_variant
 @pytest.mark.parametrize("words", MISMATCHES)
-def test_tokenizers_of_another_size_are_one_sentence(tflite_file, tmp_path, words):
+def test_tokenizers_of_another_size_raise_a_one_sentence_error(tflite_file, tmp_path, words):
     device = DeviceTranslator.load(rewritten(tflite_file, tmp_path, MISMATCHES[words]))
     with pytest.raises(InputError) as error:
         device("abc" + chr(0x4E00 + 4999))
@@ -135,7 +135,7 @@ def test_tokenizers_of_another_size_are_one_sentence(tflite_file, tmp_path, word
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
-def test_the_graph_itself_invents_nothing_for_an_empty_source(variant, tflite_file):
+def test_the_graph_returns_an_empty_output_for_an_empty_source(variant, tflite_file):
     interpreter = Interpreter(model_content=tflite_file.read_bytes())
     outputs = interpreter.get_signature_runner("greedy")(source=np.array([[2] + [0] * 23], "int32"))
     assert outputs["tokens"].tolist() == [[2] + [0] * 11]
@@ -152,7 +152,7 @@ def test_tensors_have_names_and_greedy_comes_first(tflite_file):
     keys = [signature.signatureKey for signature in model.signatureDefs]
     assert keys == [b"greedy", b"beam", b"encode", b"decode_step"]
     assert [signature.subgraphIndex for signature in model.signatureDefs] == [0, 1, 2, 3]
-    # What knows no signatures runs greedy search.
+    # A runtime that does not support signatures runs greedy search.
     interpreter = Interpreter(model_content=tflite_file.read_bytes())
     interpreter.allocate_tensors()
     (source,) = interpreter.get_input_details()
@@ -169,7 +169,7 @@ def test_tensors_have_names_and_greedy_comes_first(tflite_file):
     )
 
 
-def test_holds_builtin_operators_only(tflite_file):
+def test_a_file_contains_only_builtin_operators(tflite_file):
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite_file.read_bytes(), 0))
     names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
     codes = [max(op.builtinCode, op.deprecatedBuiltinCode) for op in model.operatorCodes]
@@ -181,7 +181,7 @@ def test_holds_builtin_operators_only(tflite_file):
     assert {op.customCode for op in model.operatorCodes} == {None}
 
 
-def test_refuses_a_source_that_is_too_long(tflite_file):
+def test_a_source_that_is_too_long_is_refused(tflite_file):
     device = DeviceTranslator.load(tflite_file)
     with pytest.raises(InputError, match=r"^text 1: expected at most 24 tokens with </s>\. "):
         device([LONG])
@@ -197,7 +197,9 @@ def test_a_source_as_long_as_the_limit_fits(variant, tflite_file):
     assert_same(device([text]), variant([text], beam_width=1))
 
 
-def test_equal_models_give_equal_files_that_hold_the_vocabulary(translator, trained, tmp_path):
+def test_equal_models_produce_equal_files_that_contain_the_vocabulary(
+    translator, trained, tmp_path
+):
     export_tflite(translator, tmp_path / "again.tflite", about=about_run(trained))
     file = trained / "dates.tflite"
     assert (tmp_path / "again.tflite").read_bytes() == file.read_bytes()
@@ -220,7 +222,7 @@ print(json.dumps({
 """
 
 
-def test_runs_where_tensorflow_and_keras_are_missing(translator, trained):
+def test_a_file_runs_without_tensorflow_and_keras(translator, trained):
     texts = ["march 27, 2016", "", "9/27/94"]
     arguments = [str(trained / "dates.tflite"), json.dumps(texts)]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What was saved, loaded where nothing of this process is left."""
+"""A saved model is loaded in a new process."""
 
 import json
 import subprocess
@@ -50,13 +50,13 @@ def test_keras_loads_the_model_and_predicts(answer, translator):
     np.testing.assert_allclose(np.array(answer["logits"]), logits, atol=1e-5)
 
 
-def test_checkpoint_comes_compiled(answer):
+def test_the_checkpoint_is_loaded_compiled(answer):
     assert answer["evaluation"].keys() == {"loss", "masked_accuracy"}
     assert np.isfinite(list(answer["evaluation"].values())).all()
     assert answer["steps"] == 2 * 43
 
 
-def test_translator_gives_the_same_answers(answer, translator):
+def test_the_translator_returns_the_same_translations(answer, translator):
     for actual, translation in zip(
         answer["translations"], translator(TEXTS, beam_width=2), strict=True
     ):

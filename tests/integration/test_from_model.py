@@ -53,7 +53,7 @@ def page(folder):
     return variables
 
 
-def test_a_model_of_arrays_translates_as_the_page_says(page):
+def test_a_model_trained_on_arrays_translates_as_the_page_shows(page):
     translator, pairs = page["translator"], page["pairs"]
     assert [found.text for found in translator([source for source, _ in pairs])] == [
         target for _, target in pairs
@@ -62,7 +62,7 @@ def test_a_model_of_arrays_translates_as_the_page_says(page):
 
 
 @pytest.mark.parametrize("kind", [Translator, SavedModelTranslator, DeviceTranslator])
-def test_it_is_saved_and_exported(kind, page, folder):
+def test_the_model_is_saved_and_exported(kind, page, folder):
     path = {Translator: "", SavedModelTranslator: "1", DeviceTranslator: "numbers.tflite"}[kind]
     loaded, expected = kind.load(folder / "numbers" / path), page["translator"]
     options = {"beam": True} if kind is DeviceTranslator else {}
@@ -72,7 +72,7 @@ def test_it_is_saved_and_exported(kind, page, folder):
         np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-4)
 
 
-def test_a_seq2seq_takes_over_the_weights_of_a_functional_model(page):
+def test_a_seq2seq_can_copy_the_weights_of_a_functional_model(page):
     inputs = page["sources"], page["shifted"]
     np.testing.assert_allclose(page["same"](inputs), page["functional"](inputs), atol=1e-5)
 
@@ -114,12 +114,12 @@ def functional_model():
         (lambda: Ensemble([small()]), {}, "expected a Seq2Seq. Received: Ensemble.$"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_a_sentence(model, more, message):
+def test_invalid_arguments_raise_a_one_sentence_error(model, more, message):
     with pytest.raises(InputError, match=message):
         Translator.from_model(model(), *tokenizers(), **{**LENGTHS, **more})
 
 
-def test_weights_that_are_no_numbers_are_neither_taken_nor_exported(tmp_path):
+def test_weights_that_are_not_finite_are_neither_loaded_nor_exported(tmp_path):
     model = small()
     translator = Translator.from_model(model, *tokenizers(), **LENGTHS)
     translator.model.weights[-1].assign(np.full(translator.model.weights[-1].shape, np.nan))
@@ -130,7 +130,7 @@ def test_weights_that_are_no_numbers_are_neither_taken_nor_exported(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_vocabulary_is_no_tokenizer():
+def test_a_vocabulary_is_refused_as_a_tokenizer():
     source, target = tokenizers()
     with pytest.raises(InputError, match="`target_tokenizer` must be a .* Received: Vocabulary"):
         Translator.from_model(small(), source, target.vocabulary, **LENGTHS)
@@ -156,7 +156,7 @@ def test_a_saved_functional_model_is_refused_with_the_way_to_a_seq2seq(tmp_path)
         Translator.load(tmp_path)
 
 
-def test_what_exports_names_from_model():
+def test_the_error_of_exports_names_from_model():
     with pytest.raises(InputError, match="`Translator.from_model` makes .* Received: Seq2Seq"):
         portable_copy(small())
 
@@ -173,7 +173,7 @@ def test_a_model_that_copies_must_know_what_to_copy():
     assert translator.codec.settings.replace_unknown
 
 
-def test_a_model_in_mixed_precision_computes_as_a_loaded_one():
+def test_a_model_in_mixed_precision_computes_like_a_loaded_one():
     model = small(attention=BahdanauAttention(4, dtype="mixed_bfloat16"), dtype="mixed_bfloat16")
     translator = Translator.from_model(model, *tokenizers(), **LENGTHS)
     assert translator.model.compute_dtype == "float32"

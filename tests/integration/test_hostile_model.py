@@ -1,4 +1,4 @@
-"""A model file is data: whatever stands in it, loading it runs none of it."""
+"""A model file is data: loading it never runs code that it contains."""
 
 import json
 import zipfile
@@ -11,7 +11,7 @@ from keras_attention import InputError, Translator
 
 
 def change_config(path, change):
-    """Rewrites what a `.keras` file says of its layers."""
+    """Change the config of the layers in a `.keras` file."""
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     files["config.json"] = json.dumps(change(json.loads(files["config.json"]))).encode()
@@ -40,7 +40,7 @@ def test_code_in_a_layer_is_not_run(folder, monkeypatch):
     Path("mark").unlink()
     assert refused(folder)
     assert not Path("mark").exists()
-    # The attack is a real one: who switches Keras's safe mode off is hit.
+    # The attack is real: it succeeds if Keras's safe mode is switched off.
     keras.models.load_model("model.keras", safe_mode=False)
     assert Path("mark").exists()
 
@@ -54,7 +54,9 @@ def test_code_in_a_layer_is_not_run(folder, monkeypatch):
         ("builtins", "exec", "open('mark', 'w')"),
     ],
 )
-def test_what_is_no_layer_is_not_called(folder, monkeypatch, place, module, name, config):
+def test_an_object_that_is_not_a_layer_is_not_called(
+    folder, monkeypatch, place, module, name, config
+):
     monkeypatch.chdir(folder)
     attack = {"module": module, "class_name": name, "config": config, "registered_name": None}
 

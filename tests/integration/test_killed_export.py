@@ -1,4 +1,4 @@
-"""An export that is killed leaves what stood there before, whole."""
+"""An export that is killed does not change the existing files."""
 
 import signal
 import subprocess
@@ -20,7 +20,7 @@ from keras_attention.export.saved_model.limits import Limits
 folder, deadly, end = sys.argv[1:]
 
 class Echo(tf.Module):
-    """A stub for the model's graphs, which take seconds to trace."""
+    """A stub for the model's graphs, because tracing them takes seconds."""
     def __init__(self, translator, limits):
         texts = tf.TensorSpec([None], tf.string)
         self.limits, self.echo = Limits(), tf.function(lambda text: text, input_signature=[texts])
@@ -40,7 +40,7 @@ STAGES = {
     "the manifest is begun": ("open", "manifest.json"),
     "old and new are to change places": ("ctypes.dlsym", "renameat2"),
 }
-"""The moment of the kill: the interpreter's own event, and how what it is about ends."""
+"""The moment of the kill: an audit event of Python, and the end of the path that it concerns."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def exported(translator, tmp_path_factory):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_version_before_stays_whole(exported, stage):
+def test_the_previous_version_stays_complete(exported, stage):
     killed = subprocess.run(
         [sys.executable, "-c", EXPORT, exported, *STAGES[stage]], timeout=120, capture_output=True
     )
@@ -61,7 +61,7 @@ def test_the_version_before_stays_whole(exported, stage):
     assert [path.name for path in exported.iterdir() if path.name.isdigit()] == ["1"]
 
 
-def test_the_next_export_clears_up(exported, translator):
+def test_the_next_export_removes_leftover_files(exported, translator):
     assert list(exported.glob(".1.unfinished-*"))
     export_saved_model(translator, exported, about={"run": "last"})
     assert not list(exported.glob(".1.unfinished-*"))

@@ -1,4 +1,4 @@
-"""A request that a server merges with others, or pads, is answered as it is alone."""
+"""The result of a request does not depend on the requests it is merged with, or on padding."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def ask(serve, texts):
 
 
 def assert_as_alone(merged, alone):
-    """Text to the bit, scores within 1e-5; what is longer in the merged batch is padding."""
+    """Assert equal texts, and scores within 1e-5; the merged batch may have more padding."""
     assert merged["text"].tolist() == alone["text"].tolist()
     np.testing.assert_allclose(merged["score"], alone["score"], rtol=1e-5, atol=1e-5)
     for name in ("tokens", "source_tokens"):
@@ -31,7 +31,7 @@ def assert_as_alone(merged, alone):
 
 @pytest.mark.parametrize("padding", [0, 5])
 @pytest.mark.parametrize("order", [1, -1], ids=["as they come", "the other way round"])
-def test_merged_requests_are_answered_as_alone(signatures, order, padding):
+def test_merged_requests_return_the_same_results_as_single_ones(signatures, order, padding):
     serve, requests = signatures["serving_default"], REQUESTS[::order]
     # TensorFlow Serving pads with the first row of the last request.
     texts = [text for request in requests for text in request] + requests[-1][:1] * padding
@@ -42,7 +42,7 @@ def test_merged_requests_are_answered_as_alone(signatures, order, padding):
         start = rows.stop
 
 
-def test_a_text_that_is_refused_takes_no_other_with_it(signatures):
+def test_a_refused_text_does_not_affect_the_others(signatures):
     serve = signatures["serving_default"]
     merged = ask(serve, ["the cat", "abc " * 1500, ""])
     for place, text in ((0, "the cat"), (2, "")):

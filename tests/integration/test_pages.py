@@ -1,4 +1,4 @@
-"""The Python that the pages show runs as printed; other files run that of `ELSEWHERE`."""
+"""The Python code in the documentation runs as printed; other tests run that of `ELSEWHERE`."""
 
 import re
 from contextlib import nullcontext
@@ -30,7 +30,7 @@ GIVEN = {
     },
     "serving.md": {"many_texts": ["march 27, 2016", "9/27/94"]},
 }
-"""The variables that a reader of each page has, by the page's name."""
+"""The variables that the code of each page assumes, by the page's name."""
 
 LEFT_OUT: dict[str, str] = {}
 """Blocks that are not run: the first line of each, and the reason."""
@@ -38,7 +38,7 @@ LEFT_OUT: dict[str, str] = {}
 
 @pytest.fixture
 def here(trained, tmp_path, monkeypatch, eagerly):
-    """A working folder with the files that the pages name."""
+    """Make a working folder with the files that the pages name."""
     (tmp_path / "saved_models").mkdir()
     (tmp_path / "saved_models" / "dates").symlink_to(trained)
     (tmp_path / "saved_models" / "pretrained").symlink_to(ROOT / "saved_models" / "pretrained")
@@ -63,6 +63,6 @@ def test_the_python_of_a_page_runs(page, here, trained):
                 exec(compile(code, str(page), "exec"), variables)
 
 
-def test_every_block_that_is_left_out_exists():
+def test_every_excluded_block_exists():
     firsts = [code.split("\n")[0] for page in PAGES for code in blocks(page)]
     assert set(LEFT_OUT) <= set(firsts)

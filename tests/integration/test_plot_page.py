@@ -1,4 +1,4 @@
-"""`plot --html` from the command line, for every runtime."""
+"""The command `plot --html`, for every runtime."""
 
 import json
 import re
@@ -16,7 +16,7 @@ def sentences_of(page):
     return json.loads(data)["sentences"]
 
 
-def test_a_page_of_lines(run, trained, translator, tmp_path):
+def test_plot_writes_a_page_of_all_lines(run, trained, translator, tmp_path):
     (tmp_path / "lines.txt").write_bytes(TYPED)
     page = tmp_path / "new folder" / "page.html"
     options = ["--html", page, "--beam", 3]
@@ -36,7 +36,9 @@ def test_a_page_of_lines(run, trained, translator, tmp_path):
     assert f"<title>Alignments of {trained.name}</title>" in page.read_text()
 
 
-def test_a_page_of_a_text_with_or_without_a_picture(run, trained, tmp_path, monkeypatch):
+def test_plot_writes_a_page_of_one_text_with_or_without_a_picture(
+    run, trained, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     outcome = run("plot", trained, "9/27/94", "--html", "a.html")
     assert (outcome.code, outcome.err) == (0, "") and "</s>" in outcome.out

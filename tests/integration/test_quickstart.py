@@ -1,4 +1,4 @@
-"""README's first command, small."""
+"""The first command of the README, with a small model."""
 
 from runs import contents, overrides
 
@@ -28,7 +28,7 @@ MADE = {
 
 
 def check_full_disk(run, folder):
-    """What a full disk stops is one sentence, and leaves nothing half-written."""
+    """Check that a full disk causes a one-sentence error and leaves no incomplete files."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
@@ -44,7 +44,7 @@ def check_full_disk(run, folder):
     assert not [name for name in contents(folder) if name.endswith(ends) or "unfinished" in name]
 
 
-def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monkeypatch):
+def test_quickstart_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monkeypatch):
     if resource is not None:  # Unix
         check_full_disk(run, tmp_path / "models")
     first = run("quickstart", "--output", tmp_path / "models", *TINY)
@@ -65,11 +65,11 @@ def test_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_path, monke
     assert "the run was started with `units = 16`; use the same settings again" in other.err
 
     weights = (tmp_path / "models" / "dates" / "model.keras").stat()
-    # What is exported a second time is equal, as other tests show, and takes as long as the first.
+    # Do not export again, because it is slow, and other tests show that the result is equal.
     monkeypatch.setattr("keras_attention.cli.exports.export_all", lambda *_: [])
     again = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert again.code == 0
     assert "step 12 of 12" not in again.out
     assert (tmp_path / "models" / "dates" / "model.keras").stat() == weights
     assert len(verify.find_exports(tmp_path / "models" / "dates")) == 2
-    check_removable(tmp_path / "models" / "dates")  # --overwrite knows every file that we write
+    check_removable(tmp_path / "models" / "dates")  # --overwrite accepts every file that we write

@@ -1,4 +1,4 @@
-"""A mechanism of one's own: a class and one row are enough to train, search and export it."""
+"""A custom mechanism: a class and one row suffice to train, search and export it."""
 
 from unittest import mock
 
@@ -38,7 +38,7 @@ def check_units(units):
 
 @keras.saving.register_keras_serializable(package="tests")
 class NegativeDistance(AttentionMechanism):
-    """Scores by minus the squared distance of a projected query from projected keys."""
+    """Attention whose score is minus the squared distance of projected query and keys."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -87,13 +87,13 @@ def translator(tmp_path_factory):
         train_eagerly(patch)
         trained = train(recipe, tmp_path_factory.mktemp("runs") / "run")
     assert type(trained.model.decoder.cell.attention) is NegativeDistance
-    # So few steps leave weights so small that all outputs are alike.
+    # After so few steps the weights are so small that all outputs are nearly equal.
     rng = np.random.default_rng(5)
     trained.model.set_weights([rng.standard_normal(w.shape) for w in trained.model.get_weights()])
     return trained
 
 
-def test_a_recipe_checks_it_by_its_row():
+def test_a_recipe_checks_the_mechanism_by_its_row():
     assert "toy" in SETTINGS["model.attention"].expected
     config = load_recipe("copy", ["attention=toy"]).model
     assert config.read_by_mechanism == {"attention_units", "mapping"}
@@ -102,20 +102,20 @@ def test_a_recipe_checks_it_by_its_row():
         load_recipe("copy", ["attention=toy", "units=7", "merge=sum"])
 
 
-def test_other_mechanisms_use_its_score():
+def test_other_mechanisms_can_use_its_score():
     config = load_recipe("copy", ["attention=local-m", "content=toy", "units=4"]).model
     built = build_attention(config, 20)
     assert type(built) is LocalAttention and type(built.content) is NegativeDistance
 
 
-def test_a_row_must_name_settings_that_there_are(monkeypatch):
+def test_a_row_must_name_existing_settings(monkeypatch):
     row = Mechanism("wrong", ROW.path, "", {"units": OnlyWith("width", "score", "general")})
     monkeypatch.setitem(MECHANISMS, "wrong", row)
     with pytest.raises(ValueError, match=r"`arguments` of the mechanism 'wrong' .* units='width'"):
         build_attention(load_recipe("copy", ["attention=wrong"]).model, 20)
 
 
-def test_search_gives_the_scores_of_teacher_forcing(translator):
+def test_search_returns_the_scores_of_teacher_forcing(translator):
     for width in (1, 3):
         found = [each for each in translator(TEXTS, beam_width=width) if each.source]
         ended = [each for each in found if each.tokens[-1:] == ("</s>",)]
@@ -125,13 +125,13 @@ def test_search_gives_the_scores_of_teacher_forcing(translator):
             assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
-def test_a_server_gives_the_translators_texts(translator, tmp_path):
+def test_a_server_returns_the_translators_texts(translator, tmp_path):
     served = SavedModelTranslator.load(export_saved_model(translator, tmp_path))
     for width in (1, 3):
         assert_same(served(TEXTS, beam_width=width), translator(TEXTS, beam_width=width))
 
 
-def test_a_device_gives_the_translators_beams(translator, tmp_path, monkeypatch):
+def test_a_device_returns_the_translators_beams(translator, tmp_path, monkeypatch):
     trace = conversion.trace_graphs
     monkeypatch.setattr(conversion, "trace_graphs", lambda model: {"beam": trace(model)["beam"]})
     monkeypatch.setattr(device_translator, "SIGNATURES", ("beam",))

@@ -1,4 +1,4 @@
-"""A killed run, continued, ends at the weights of a run that nobody disturbed."""
+"""A killed run that is resumed ends with the same weights as a run without interruption."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
 
 DEADLINE = 120
-# Two batches before each validation, three in an update: a checkpoint lies within an update.
+# Two batches per validation interval and three per update, so a checkpoint falls within an update.
 EVERYTHING = [
     "format=tsv", "held_out=2", "epochs=1", "validate_every=2", "batch_tokens=6", "accumulate=3",
     "units=8", "embedding=6", "attention_units=6", "joint_vocabulary=true", "max_target_length=3",
@@ -40,14 +40,14 @@ WAYS = {
 
 
 def assert_same_runs(first, second, *, epochs):
-    """Equal to the last bit: weights, optimizer, metrics."""
+    """Assert that weights, optimizer and metrics are equal to the last bit."""
     models = [
         keras.models.load_model(RunFolder(folder).checkpoint(epochs)) for folder in (first, second)
     ]
     states = [[*model.weights, *model.optimizer.variables] for model in models]
     assert len(states[0]) == len(states[1]) > 20
     for one, other in zip(*states, strict=True):
-        if one.name != "seed_generator_state":  # not saved, but set anew each epoch
+        if one.name != "seed_generator_state":  # not saved, but set in each epoch
             assert np.array_equal(one.numpy(), other.numpy()), one.path
     rows = [RunFolder(folder).metrics() for folder in (first, second)]
     assert [row["epoch"] for row in rows[0]] == list(range(epochs))
@@ -56,7 +56,7 @@ def assert_same_runs(first, second, *, epochs):
 
 
 def stop_in_second_epoch(folder, settings):
-    """Trains in a process of its own, which SIGTERM ends once the first epoch is saved."""
+    """Train in a separate process, and end it with SIGTERM after the first epoch is saved."""
     arguments = ["train", "dates", "--output", folder, *overrides(*settings)]
     program = [sys.executable, "-c", "from keras_attention.cli import main; main()"]
     process = subprocess.Popen(
@@ -80,7 +80,7 @@ def stop_in_second_epoch(folder, settings):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program can catch")
-def test_stopped_run_resumes_to_the_same_weights(trained, tmp_path):
+def test_a_stopped_run_resumes_to_the_same_weights(trained, tmp_path):
     stop_in_second_epoch(tmp_path, SETTINGS)
     train(load_recipe("dates", SETTINGS), tmp_path, resume=True)
     assert_same_runs(tmp_path, trained, epochs=2)
@@ -96,7 +96,7 @@ def test_a_run_with_every_option_resumes_to_the_same_weights(way, eagerly, tmp_p
     recipe = load_recipe("dates", [*EVERYTHING, "data.path=words.tsv", *WAYS[way]])
     copy_after(2, tmp_path / "killed", monkeypatch)
     whole = train(recipe, tmp_path / "whole")
-    (tmp_path / "v.vec").unlink()  # read at the start of a run alone
+    (tmp_path / "v.vec").unlink()  # read only at the start of a run
     killed = train(recipe, tmp_path / "killed", resume=True)
     assert RunFolder(tmp_path / "whole").values("step") == [2, 4, 6]
     assert_same_runs(tmp_path / "killed", tmp_path / "whole", epochs=3)

@@ -29,7 +29,7 @@ def test_options_reach_the_search(run, trained, translator):
     assert all(line[2:].startswith("20") for line in outcome.out.splitlines())
 
 
-def test_samples_are_those_of_the_seed_and_differ_from_line_to_line(run, trained):
+def test_samples_depend_on_the_seed_and_differ_between_lines(run, trained):
     sample = ["translate", trained, "--sample", "--temperature", 3, "--batch-size", 1]
     first, again, other = (
         run(*sample, "--seed", seed, stdin=b"9/27/94\n" * 3).out for seed in (1, 1, 2)
@@ -87,14 +87,14 @@ def test_models_and_checkpoints_search_together(run, trained):
         ("export {m}/model.keras", "model.keras' is a file"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(arguments, message, run, trained):
+def test_invalid_arguments_raise_a_one_sentence_error(arguments, message, run, trained):
     outcome = run(*(word.format(m=trained) for word in arguments.split()), stdin=TYPED)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("error: ") and outcome.err.count("\n") == 1
     assert message in outcome.err
 
 
-def test_a_recipe_says_how_its_model_searches():
+def test_a_recipe_sets_the_search_options_of_its_model():
     settings = ["beam_width=3", "coverage_penalty=0.2", "min_length=2", "no_repeat_ngram=4"]
     recipe = load_recipe("dates", [*settings, "repetition_penalty=1.5"])
     options = build_codec(recipe, [("a", "b")]).settings.options()

@@ -1,4 +1,4 @@
-"""The SavedModel in a C program over the wheel's own libraries, as TensorFlow Serving loads it."""
+"""The SavedModel in a C program with TensorFlow's libraries, as TensorFlow Serving loads it."""
 
 import importlib.util
 import shutil
@@ -32,7 +32,7 @@ def compile_program(folder):
 
 
 def serve(program, folder, texts, *libraries):
-    """Runs the program; returns scores and texts."""
+    """Run the program, and return scores and texts."""
     graph = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     signature = graph.meta_graphs[0].signature_def["serving_default"]
     names = [signature.inputs["text"], signature.outputs["text"], signature.outputs["score"]]
@@ -55,12 +55,12 @@ def assert_served(program, folder, translator, texts, *libraries):
     )
 
 
-def test_a_trained_model(program, trained, translator):
+def test_a_trained_model_runs_from_c(program, trained, translator):
     assert_served(program, trained / "1", translator, ["march 27, 2016", "", "9/27/94"] * 5)
 
 
 def libraries_of(translator):
-    """What brings the operators of subwords: unigram and BPE have one each."""
+    """Return the library with the operators of subwords; unigram and BPE have one each."""
     if translator.codec.source.name != "subword":
         return []
     fast = "_fast" if translator.codec.source.model_type == "unigram" else ""
@@ -70,12 +70,12 @@ def libraries_of(translator):
 
 
 @few_variants
-def test_models_of_several_kinds(program, variant, saved_model):
+def test_models_of_several_kinds_run_from_c(program, variant, saved_model):
     assert_served(program, saved_model, variant, TEXTS, *libraries_of(variant))
 
 
-def test_subwords_with_one_library_more(program, build):
-    """BPE here, and unigram among the models above."""
+def test_subwords_run_with_one_more_library(program, build):
+    """This is BPE; the variants above include unigram."""
     translator = subwords.make_translator(subwords.make_pairs(), **subwords.VARIANTS["joint bpe"])
     texts = [*TEXTS, "The 漢字 cat", "the dog ran"]
     folder = subwords.exported("joint bpe", build)

@@ -1,4 +1,4 @@
-"""The client against both of TensorFlow Serving's protocols, on loopback."""
+"""The client of TensorFlow Serving, with a test server for both protocols."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def server(request, served):
 
 @pytest.fixture
 def connect(server, served):
-    """Opens clients, and closes them."""
+    """Return a function that opens clients; close them afterwards."""
     clients = []
 
     def connect(address=server, model="dates", **arguments):
@@ -54,14 +54,14 @@ def connect(server, served):
 
 @pytest.fixture
 def nobody():
-    """The address of a port where nobody listens; it was free just now."""
+    """Return the address of a port on which no server listens."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     return f"127.0.0.1:{port}"
 
 
-def test_gives_the_translators_answers(connect, translator):
+def test_the_client_returns_the_translators_translations(connect, translator):
     texts = [*LINES, LONG] * 3
     expected = translator(texts)
     assert_same(connect()(texts), expected)
@@ -77,14 +77,14 @@ def test_large_inputs_are_split_and_stay_in_order(connect, served, translator):
     assert sorted(rows for _, rows in served.calls) == [6] + [16] * 9
 
 
-def test_answers_without_alignments(connect, translator):
+def test_alignments_can_be_left_out(connect, translator):
     found = connect(alignments=False)(LINES)
     assert [each.text for each in found] == [each.text for each in translator(LINES)]
     if not connect().alignments:
         assert not any(each.alignment.any() for each in found)
 
 
-def test_versions_and_labels(connect):
+def test_a_client_can_select_a_version_or_a_label(connect):
     assert connect().versions() == {1: "AVAILABLE"}
     assert connect(version=1)("x").text == connect(label="stable")("x").text
     with pytest.raises(ServingError, match="model 'dates', version 2 failed with.*Servable not"):
@@ -93,7 +93,7 @@ def test_versions_and_labels(connect):
         connect(label="canary")("x")
 
 
-def test_a_server_that_was_busy_is_asked_again(connect, served, translator):
+def test_a_request_to_a_busy_server_is_retried(connect, served, translator):
     served.faults += [unavailable, drop, unavailable]
     assert_same(connect()(LINES), translator(LINES))
     served.faults += [unavailable] * 4
@@ -101,7 +101,7 @@ def test_a_server_that_was_busy_is_asked_again(connect, served, translator):
         connect()("x")
 
 
-def test_a_slow_answer_is_not_waited_for(connect, served):
+def test_a_slow_answer_exceeds_the_deadline(connect, served):
     served.faults.append(slow(5))
     start = time.monotonic()
     with pytest.raises(ServingError, match="no answer within the deadline.$"):
@@ -109,7 +109,7 @@ def test_a_slow_answer_is_not_waited_for(connect, served):
     assert time.monotonic() - start < 3
 
 
-def test_a_request_that_is_tried_again_keeps_its_deadline(connect, served):
+def test_retries_do_not_extend_the_deadline(connect, served):
     served.faults += [unavailable] * 99
     start = time.monotonic()
     with pytest.raises(ServingError, match="(queue is full|within the deadline); tried"):
@@ -127,27 +127,27 @@ def test_a_request_that_is_tried_again_keeps_its_deadline(connect, served):
     ],
     ids=["missing", "more rows", "a string", "a number"],
 )
-def test_answers_that_are_not_ours(connect, served, changes, words):
+def test_answers_with_missing_or_invalid_outputs_are_refused(connect, served, changes, words):
     served.faults.append(changed(**changes))
     with pytest.raises(ServingError, match=words):
         connect()("x")
 
 
-def test_models_and_signatures_that_are_not_there(connect, served):
+def test_unknown_models_and_signatures_are_reported(connect, served):
     with pytest.raises(ServingError, match="model 'other' failed with.*Servable not found"):
         connect(model="other")("x")
     with pytest.raises(ServingError, match="model 'other' failed with.*not find any versions"):
         connect(model="other").versions()
 
 
-def test_nobody_listens(connect, server, nobody):
+def test_an_unreachable_server_is_reported(connect, server, nobody):
     address = f"http://{nobody}" if server.startswith("http") else nobody
     with pytest.raises(ServingError, match=f"^{nobody}: cannot be reached.*tried 4 times.$"):
         connect(address)("x")
 
 
-def test_something_else_listens(connect, server):
-    """A server that sends what is neither protocol, and hangs up."""
+def test_a_server_of_another_protocol_is_reported(connect, server):
+    """The server sends a greeting of another protocol and closes the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -167,8 +167,8 @@ def test_something_else_listens(connect, server):
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_trickle_does_not_outlast_the_deadline(connect, served):
-    """An answer that comes a byte at a time, which no time limit of a single read ends."""
+def test_an_answer_that_arrives_slowly_exceeds_the_deadline(connect, served):
+    """The answer arrives one byte at a time, so a time limit for a single read does not end it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def trickle():
@@ -193,7 +193,7 @@ def test_a_trickle_does_not_outlast_the_deadline(connect, served):
         thread.join(10)
 
 
-def test_a_server_that_comes_back_is_found(served, translator, nobody):
+def test_a_client_reconnects_to_a_restarted_server(served, translator, nobody):
     port = int(nobody.rpartition(":")[2])
     found = []
     client = ServingClient(nobody, "dates", retries=Retries(50, longest_pause=0.2), deadline=20)
@@ -210,7 +210,7 @@ def test_a_server_that_comes_back_is_found(served, translator, nobody):
     assert_same(found, translator(LINES))
 
 
-def test_closing_ends_what_is_under_way(connect, served):
+def test_closing_a_client_ends_its_requests(connect, served):
     served.faults.append(slow(3))
     client = connect(retries=0)
     threading.Timer(0.3, client.close).start()
@@ -256,7 +256,7 @@ class TestThroughTls:
                     client("x")
 
 
-def test_rows_over_rest_as_any_program_sends_them(served, translator):
+def test_rest_requests_of_other_programs_are_answered(served, translator):
     with over_rest(served) as address:
         body = json.dumps({"instances": list(LINES)}).encode()
         with urllib.request.urlopen(f"{address}/v1/models/dates:predict", body, 10) as answer:
@@ -265,12 +265,12 @@ def test_rows_over_rest_as_any_program_sends_them(served, translator):
 
 
 class TestOtherSignatures:
-    """Beams and scores, through the signatures of these names."""
+    """Tests of beams and scores, through the signatures `beam` and `score`."""
 
     TEXTS = [line for line in LINES if line]
 
     @pytest.mark.parametrize("width", [1, 3])
-    def test_beams(self, connect, translator, width):
+    def test_beams_equal_the_translators(self, connect, translator, width):
         search = {"beam_width": width, "length_penalty": 0.6}
         found = connect(batch_size=3)(self.TEXTS, **search, nbest=width)
         expected = translator(self.TEXTS, **search)
@@ -280,7 +280,7 @@ class TestOtherSignatures:
                 each.text for each in other.hypotheses
             ]
 
-    def test_only_the_best_few(self, connect):
+    def test_nbest_limits_the_hypotheses(self, connect):
         (found,) = connect()(self.TEXTS[:1], beam_width=4, length_penalty=1.0, nbest=2)
         assert len(found.hypotheses) == 2
 
@@ -288,7 +288,7 @@ class TestOtherSignatures:
         (found,) = connect()([""], beam_width=3, length_penalty=1.0, nbest=3)
         assert [(each.text, each.score) for each in found.hypotheses] == [("", 0.0)]
 
-    def test_scores(self, connect, translator):
+    def test_scores_equal_the_translators(self, connect, translator):
         targets = ["2016-03-27", "1994-09-27", "x", "", "2016"]
         expected = translator.score(self.TEXTS, targets)
         for pair, other in zip(connect().score(self.TEXTS, targets), expected, strict=True):
@@ -298,13 +298,13 @@ class TestOtherSignatures:
         with pytest.raises(ValueError):
             connect().score(["a"], [])
 
-    def test_what_the_server_refuses(self, connect):
+    def test_errors_of_the_server_are_raised(self, connect):
         with pytest.raises(
             InputError, match="^text 1: beam_width: expected 1 to 16, or 0[.] Received: 9999[.]$"
         ):
             connect()("x", beam_width=9_999, length_penalty=1.0)
 
-    def test_merged_with_those_that_search_otherwise(self, served, translator):
+    def test_requests_with_different_search_options_can_be_merged(self, served, translator):
         merging, found = Merging(served, longest_wait=0.2), {}
         searches = [(width, penalty) for width in (1, 2, 5) for penalty in (0.0, 1.0)]
 
@@ -328,7 +328,7 @@ class TestOtherSignatures:
 
 
 class TestUnderLoad:
-    """16 threads with 25 requests each: nothing lost, nothing mixed up, nothing hangs."""
+    """Tests with 16 threads of 25 requests each: no answer is lost, swapped or late."""
 
     THREADS, REQUESTS = 16, 25
 
@@ -361,12 +361,12 @@ class TestUnderLoad:
             for request, answer in zip(requests, answers, strict=True):
                 assert_same(answer, [expected[text] for text in request])
 
-    def test_one_client_for_all(self, connect, served, translator):
+    def test_threads_can_share_one_client(self, connect, served, translator):
         served.faults += [None, unavailable, drop] * 20
         self.run(connect(parallel=8, retries=Retries(9, first_pause=0.01)), translator)
 
     @pytest.mark.parametrize("protocol", [over_grpc, over_rest])
-    def test_a_server_that_merges_requests(self, served, translator, protocol):
+    def test_a_server_may_merge_requests(self, served, translator, protocol):
         merging = Merging(served)
         with protocol(merging, threads=self.THREADS) as address:
             with ServingClient(address, "dates", parallel=self.THREADS) as client:
@@ -401,7 +401,7 @@ def test_export_writes_the_servers_files(run, trained, tmp_path, monkeypatch):
     assert "  TensorFlow, " in found.out
 
 
-def test_an_address_that_is_none():
+def test_an_invalid_address_is_refused():
     with pytest.raises(InputError, match="must be host:port"):
         ServingClient("localhost", "dates")
 
@@ -410,14 +410,14 @@ class TestCommand:
     LINES = "".join(f"{line}\n" for line in LINES).encode()
 
     @pytest.mark.parametrize("options", [[], ["--scores"], ["--alignments"]], ids=str)
-    def test_prints_lines(self, run, connect, server, trained, options):
+    def test_translate_prints_lines(self, run, connect, server, trained, options):
         found = run("translate", trained, "--server", server, *options, stdin=self.LINES)
         links = (lambda _, found: found.links()) if "--alignments" in options else None
         columns = Columns(scores="--scores" in options, links=links)
         lines = [line for each in connect()(LINES) for line in columns.lines(each, 0)]
         assert found == (0, "".join(f"{line}\n" for line in lines), "")
 
-    def test_prints_json(self, run, connect, server):
+    def test_translate_prints_json(self, run, connect, server):
         found = run("translate", "dates/1", "--server", server, "--json", stdin=self.LINES)
         assert found.code == 0
         lines = [json.loads(line) for line in found.out.splitlines()]
@@ -435,7 +435,7 @@ class TestCommand:
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
-    def test_what_goes_wrong_is_a_sentence(self, run, server, nobody, arguments, words):
+    def test_errors_are_one_sentence(self, run, server, nobody, arguments, words):
         filled = [each.format(server=server, nobody=nobody) for each in arguments]
         found = run("translate", *filled, stdin=b"x\n")
         assert (found.code, found.out) == (2, "")

@@ -1,4 +1,4 @@
-"""Subwords from the recipe to every export: each runtime gives the Keras model's answers."""
+"""Subwords from the recipe to every export: each runtime returns the Keras model's results."""
 
 import json
 import random
@@ -60,7 +60,7 @@ def make_pairs(count=300):
 
 
 def make_translator(pairs, search=None, **text):
-    """A translator whose tokenizers are learned, and whose weights are noise."""
+    """Return a translator with learned tokenizers and random weights."""
     source, target = learn_tokenizers(TextConfig(**text), pairs)
     network = Seq2Seq(
         len(source.vocabulary),
@@ -76,7 +76,7 @@ def make_translator(pairs, search=None, **text):
 
 
 def exported(name, build):
-    """The folder of a saved and exported variant; not to be changed."""
+    """Return the folder of a saved and exported variant; do not change it."""
 
     def export(folder):
         translator = make_translator(make_pairs(), **VARIANTS[name])
@@ -112,17 +112,17 @@ def lines():
     return [*TEXTS, *(source for source, _ in make_pairs(20)), "The 漢字漢 cat漢 ﬁ"]
 
 
-def test_saved_and_loaded(translator, folder):
+def test_a_saved_model_is_loaded_with_the_same_results(translator, folder):
     loaded = Translator.load(folder)
     assert loaded.codec.to_files() == translator.codec.to_files()
     assert_same(loaded(lines()), translator(lines()))
 
 
-def test_the_saved_model_gives_the_same_answers(translator, folder):
+def test_the_saved_model_returns_the_same_translations(translator, folder):
     assert_same(SavedModelTranslator.load(folder / "1")(lines()), translator(lines()))
 
 
-def test_the_tflite_file_gives_the_same_answers(translator, folder):
+def test_the_tflite_file_returns_the_same_translations(translator, folder):
     device = DeviceTranslator.load(folder / "model.tflite")
     texts = [text for text in lines() if device.fits(text)]
     assert len(texts) > 20
@@ -141,7 +141,7 @@ def test_verify_agrees(translator, folder):
 
 
 def test_each_side_and_each_model_keeps_its_own_subwords(build):
-    """Loaded into one process, BPE models without names are all the last one (text#1304)."""
+    """In one process, BPE models without names would all be the last one loaded (text#1304)."""
     texts, names = lines(), ("bpe of each side", "joint bpe")
     folders = [exported(name, build) / "1" for name in names]
     loaded = [tf.saved_model.load(str(folder)).signatures for folder in folders]
@@ -173,7 +173,7 @@ SHOW = "\nprint(json.dumps([(t.source_tokens, t.tokens, t.text) for t in transla
 
 @on_one
 @pytest.mark.parametrize("code", [SAVED_MODEL, DEVICE], ids=["SavedModel", "device"])
-def test_in_a_fresh_process(translator, folder, code):
+def test_exports_run_in_a_fresh_process(translator, folder, code):
     texts = ["the cat sat", "", "漢字 Dog"]
     arguments = [str(folder), json.dumps(texts)]
     done = subprocess.run(
@@ -185,7 +185,7 @@ def test_in_a_fresh_process(translator, folder, code):
 
 
 @on_one
-def test_loading_without_tensorflow_text(folder, monkeypatch):
+def test_loading_without_tensorflow_text_is_refused(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
     with pytest.raises(InputError, match="require the package tensorflow-text"):
         SavedModelTranslator.load(folder / "1")
@@ -202,7 +202,7 @@ def test_everything_runs_without_sentencepiece(translator, folder, monkeypatch):
     assert_same(DeviceTranslator.load(folder / "model.tflite")(fitting), expected[1])
 
 
-def test_a_trained_model(eagerly, tmp_path):
+def test_a_trained_model_with_a_joint_vocabulary_is_loaded_unchanged(eagerly, tmp_path):
     file = tmp_path / "pairs.tsv"
     file.write_text("".join(f"{s}\t{t}\n" for s, t in make_pairs()), encoding="utf-8")
     text = [f"{key}={json.dumps(value)}" for key, value in VARIANTS["joint bpe"].items()]
@@ -216,7 +216,7 @@ def test_a_trained_model(eagerly, tmp_path):
 
 
 @needs_shared
-def test_real_captions(tmp_path):
+def test_an_export_of_real_captions_returns_the_same_translations(tmp_path):
     files = [
         (SHARED / "multi30k" / name).read_text(encoding="utf-8").splitlines()
         for name in ("val.en", "val.de")

@@ -1,4 +1,4 @@
-"""White space at the ends of a text changes no answer, in any runtime of a trained model."""
+"""White space at the ends of a text does not change the translation, in any runtime."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def runtimes(trained, translator):
     ]
 
 
-def test_the_answer_is_that_of_the_bare_text(runtimes):
+def test_white_space_at_the_ends_does_not_change_the_translation(runtimes):
     texts = [text for edge in EDGES for text in (f"{edge}{DATE}", f"{DATE}{edge}")]
     texts += [f"\ufeff \t{DATE}\u00a0\r\r\n"]
     for runtime in runtimes:
@@ -38,7 +38,7 @@ def test_the_answer_is_that_of_the_bare_text(runtimes):
             assert (found.text, found.tokens) == (expected.text, expected.tokens)
 
 
-def test_a_text_of_nothing_else_has_the_empty_output(runtimes):
+def test_a_text_of_only_white_space_has_an_empty_output(runtimes):
     texts = [*EDGES, EDGES, "\ufeff\r\n"]
     for runtime in runtimes:
         found = runtime(texts)
@@ -46,7 +46,7 @@ def test_a_text_of_nothing_else_has_the_empty_output(runtimes):
         assert_same(found, runtimes[0](texts))
 
 
-def test_what_is_no_text_has_one_error_in_every_runtime(runtimes):
+def test_invalid_texts_raise_the_same_error_in_every_runtime(runtimes):
     def message(runtime, texts, kind):
         with pytest.raises(kind) as caught:
             runtime(texts)
@@ -67,7 +67,7 @@ def test_what_is_no_text_has_one_error_in_every_runtime(runtimes):
         )
 
 
-def test_a_run_that_was_begun_without_stripping_is_not_resumed(trained, tmp_path):
+def test_a_run_started_without_strip_is_not_resumed(trained, tmp_path):
     for name in ("recipe.toml", *CODEC_FILES):
         if (trained / name).is_file():
             shutil.copy(trained / name, tmp_path)
@@ -80,7 +80,7 @@ def test_a_run_that_was_begun_without_stripping_is_not_resumed(trained, tmp_path
     assert contents(tmp_path) == before
 
 
-def test_translate_reads_lines_of_either_end(trained, run):
+def test_translate_reads_both_kinds_of_line_ends(trained, run):
     expected = run("translate", trained, "-", stdin=f"{DATE}\n\n9/27/94\n".encode())
     for end in ("\r", "\r\n", "\r\r\n"):
         lines = f"\ufeff\ufeff{DATE} {end}\u200b{end}\u00a09/27/94{end}"

@@ -20,7 +20,7 @@ SETTINGS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A run whose 1,200 words become as many others."""
+    """Train a run that maps 1,200 source words to 1,200 target words."""
     path = tmp_path_factory.mktemp("short_list")
     (path / "words.tsv").write_text("".join(f"a{n} b{n % 7}\tw{n} v{n % 7}\n" for n in range(1200)))
     with pytest.MonkeyPatch.context() as patch:
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_training_leaves_a_short_list_that_search_uses(folder):
+def test_training_writes_a_short_list_that_search_uses(folder):
     translator = Translator.load(folder / "run")
     source = translator.codec.encode(["a5 b5", "a77 b0"])
     assert translator.short_list.by_source.shape == (len(translator.codec.source.vocabulary), 3)
@@ -39,18 +39,18 @@ def test_training_leaves_a_short_list_that_search_uses(folder):
     (searched,) = open_translator(folder / "run")(["a5 b5"])
     assert searched.score == pytest.approx(found.score)
     (whole,) = open_translator(folder / "run", whole_vocabulary=True)(["a5 b5"])
-    # One model's probabilities, shared by fewer tokens: each token's is larger.
+    # Fewer tokens share the probability, so each token has more.
     assert found.score > whole.score
     translator.short_list = None
     assert whole.score == pytest.approx(translator("a5 b5").score)
 
 
-def test_what_looks_nowhere_is_nobodys_translation(folder, monkeypatch):
+def test_a_target_without_alignment_is_not_added_to_the_short_list(folder, monkeypatch):
     translator = Translator.load(folder / "run")
     codec = translator.codec
     source, target = codec.encode(["a5 b5"]), codec.target.encode("w5 v5")
     weights = np.zeros((1, len(target), source.shape[1]), "float32")
-    weights[0, 1, 1] = 1  # v5 looks at b5, and w5 at nothing
+    weights[0, 1, 1] = 1  # v5 attends to b5, and w5 to nothing
     monkeypatch.setattr(Translator, "aligner", lambda self, source, target_in: weights)
     batch = (source, np.zeros((1, len(target)))), np.array([target])
     learned = learn_short_list(translator, [batch], 2).by_source
@@ -58,13 +58,13 @@ def test_what_looks_nowhere_is_nobodys_translation(folder, monkeypatch):
     assert not learned[source[0, 0]].any()
 
 
-def test_lines_are_printed_as_they_come_where_nothing_is_sorted(folder):
+def test_lines_are_searched_in_large_groups_only_if_they_are_sorted(folder):
     assert lines_at_once(folder / "run", 4) == 64
     assert lines_at_once(folder / "run", 4, sample=True) == 4
     assert lines_at_once(folder / "run.tflite", 4) == 4
 
 
-def test_a_vocabulary_too_small_for_one_is_refused(folder, monkeypatch, tmp_path):
+def test_a_vocabulary_too_small_for_a_short_list_is_refused(folder, monkeypatch, tmp_path):
     monkeypatch.chdir(folder)
     recipe = load_recipe("dates", [*SETTINGS, "target_vocabulary_size=900"])
     with pytest.raises(InputError, match="at least 1024 tokens. Received: 9"):

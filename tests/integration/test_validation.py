@@ -1,4 +1,4 @@
-"""Validation every so many steps, early stopping, and both across a kill."""
+"""Validation every few steps and early stopping, also after a kill."""
 
 import keras
 import numpy as np
@@ -35,8 +35,8 @@ def weights_at_the_end(folder):
 
 
 def test_validation_and_patience_every_few_steps_survive_a_kill(tmp_path, monkeypatch):
-    # Validations fall within epochs of 18 steps. Too little is learned for one exact match, so
-    # that the third is the second in a row without a new best.
+    # Validations fall within epochs of 18 steps. The model learns too little for any exact match,
+    # so the third validation is the second in a row without a new best.
     recipe = load_recipe("dates", [*TINY, "epochs=5", "validate_every=8", "patience=2"])
     with monkeypatch.context() as patch:
         copy_after(2, tmp_path / "killed", patch)
@@ -49,7 +49,7 @@ def test_validation_and_patience_every_few_steps_survive_a_kill(tmp_path, monkey
     states = [weights_at_the_end(tmp_path / name) for name in ("whole", "killed")]
     for one, other in zip(*states, strict=True):
         np.testing.assert_array_equal(one, other)
-    # What has been ended stays ended.
+    # A run that has stopped early stays stopped.
     before = whole.metrics_file.read_bytes(), whole.last_checkpoint()
     assert train(recipe, tmp_path / "whole", resume=True)("1/1/70").tokens
     assert (whole.metrics_file.read_bytes(), whole.last_checkpoint()) == before
@@ -63,7 +63,7 @@ def test_a_validation_must_come_before_the_end(tmp_path):
 
 
 @pytest.mark.parametrize("watching", ["schedule=plateau", "patience=3"])
-def test_what_watches_the_metric_needs_held_out_pairs(tmp_path, watching):
+def test_callbacks_that_watch_the_metric_require_held_out_pairs(tmp_path, watching):
     name, value = watching.split("=")
     settings = [*TINY, "held_out=0", watching]
     with pytest.raises(InputError, match=f"{name}`='?{value}'? depends on the held-out metric and"):

@@ -1,4 +1,4 @@
-"""Small untrained translators of every shape, for what must hold whatever the weights are."""
+"""Small untrained translators of many architectures, for tests that do not depend on weights."""
 
 import numpy as np
 import pytest
@@ -119,7 +119,7 @@ LONG = "the cat abc 가나 " * 60
 
 
 def make_translator(sources, targets, *, kind="character", search=None, **model):
-    """A translator with weights large enough that its outputs depend on its inputs."""
+    """Return a translator whose weights are so large that its outputs depend on its inputs."""
     source, target = (
         make_tokenizer(kind, learned if kind == "subword" else Vocabulary(learned))
         for learned in (sources, targets)
@@ -136,7 +136,7 @@ def make_translator(sources, targets, *, kind="character", search=None, **model)
 
 
 def assert_same(actual, expected, *, tolerance=1e-4):
-    """Two runtimes' translations: the same words, and numbers that differ by rounding alone."""
+    """Assert that two runtimes' translations have the same words, and the same numbers nearly."""
     assert len(actual) == len(expected)
     for one, other in zip(actual, expected, strict=True):
         assert (one.source, one.source_tokens) == (other.source, other.source_tokens)
