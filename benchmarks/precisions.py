@@ -15,7 +15,7 @@ from pathlib import Path
 from keras_attention.cli.runtimes import evaluation_pairs
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.tflite.conversion import RULES, Converted
-from keras_attention.export.verify import compare
+from keras_attention.export.verify import measure_agreement
 from keras_attention.translation.translator import Translator
 
 PARTS = (
@@ -51,7 +51,7 @@ def main() -> None:
             file = converted.write(Path(folder) / "model.tflite", name, rule)
             device = DeviceTranslator.load(file)
             lines = [line for line in sources if device.fits(line)]
-            agreement = compare(name, translator(lines, beam_width=1), device(lines))
+            agreement = measure_agreement(name, translator(lines, beam_width=1), device(lines))
             print(f"| {name} | {agreement.exact_match:.1%} | {file.stat().st_size:,} |", flush=True)
 
 

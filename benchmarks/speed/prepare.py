@@ -110,7 +110,7 @@ def _pad(rows: list[np.ndarray]) -> np.ndarray:
 
 
 def save(path: Path, batches: list[Batch]) -> None:
-    """Return batches in the format of `protocol.read_batches`."""
+    """Write batches in the format of `protocol.read_batches`."""
     arrays = {}
     for index, (source, target) in enumerate(batches):
         arrays[f"source_{index}"], arrays[f"target_{index}"] = source, target
