@@ -43,6 +43,13 @@ class PairAlignment:
         """Return the links between tokens, without `</s>`; see `hard_links`."""
         return hard_links(self.weights, threshold)
 
+    def _repr_html_(self) -> str:
+        """Return the pair and its alignment as HTML, for notebooks."""
+        from keras_attention.visualization.notebook.fragments import alignment_fragment
+
+        found = [(self.target, None)]
+        return alignment_fragment(self.source, found, self.source_tokens, self.tokens, self.weights)
+
 
 def align_pairs(
     translator: Translator, pairs: Iterable[Pair], *, batch_size: int = 64

@@ -93,6 +93,15 @@ class Translation:
         """The alignment `[T, S]` of the best hypothesis."""
         return self.best.alignment
 
+    def _repr_html_(self) -> str:
+        """Return the text, scores and alignment as HTML, for notebooks."""
+        from keras_attention.visualization.notebook.fragments import alignment_fragment
+
+        found = [(hypothesis.text, hypothesis.score) for hypothesis in self.hypotheses]
+        return alignment_fragment(
+            self.source, found, self.source_tokens, self.tokens, self.alignment
+        )
+
     def to_json(self, nbest: int | None = None) -> dict[str, Any]:
         """Return a dictionary for `json.dumps` of the best `nbest` hypotheses, by default all.
 
@@ -143,6 +152,14 @@ class PairScore:
     def perplexity(self) -> float:
         """Perplexity: `exp` of minus the mean log-probability of the target's tokens."""
         return perplexity([self])
+
+    def _repr_html_(self) -> str:
+        """Return the target, its score and that of each token as HTML, for notebooks."""
+        from keras_attention.visualization.notebook.fragments import pair_score_fragment
+
+        return pair_score_fragment(
+            self.source, self.target, self.score, self.tokens, self.log_probabilities
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return a dictionary for `json.dumps`."""

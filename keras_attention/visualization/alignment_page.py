@@ -19,7 +19,7 @@ import numpy as np
 from keras_attention.errors import InputError, check_positive
 from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.result import Hypothesis, Translation
-from keras_attention.visualization.alignment_text import visible
+from keras_attention.visualization.notebook.visible_text import visible
 
 _SUFFIXES = (".html", ".htm")
 _POLICY = (

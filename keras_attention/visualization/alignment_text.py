@@ -1,4 +1,4 @@
-"""Alignments as text for a terminal, and labels in which every character is visible."""
+"""Alignments as text for a terminal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ import numpy.typing as npt
 
 from keras_attention.errors import InputError
 from keras_attention.translation.result import Translation
+from keras_attention.visualization.notebook.visible_text import (
+    character_columns,
+    columns_of,
+    shorten,
+    shorten_middle,
+    visible,
+)
 
 NO_ATTENTION = "no attention: every weight is 0"
 _LABEL_COLUMNS = 24
@@ -20,13 +27,6 @@ _ROUNDING = 0.01  # rounding error of 16-bit weights
 
 _SHADES = np.array(list(" ░▒▓█"))
 _SHADE_LIMITS = (0.05, 0.25, 0.5, 0.75)
-
-# Blank characters that Unicode classifies as letters, symbols or marks: fillers, the blank Braille
-# pattern, variation selectors.
-_BLANK = frozenset(
-    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-    + "".join(map(chr, [*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
-)
 
 
 def format_alignment(
@@ -153,7 +153,7 @@ class AlignmentMatrix:
                 f"Received: shape {weights.shape}."
             )
         sources, targets = (
-            [shorten(visible(str(token)), _LABEL_COLUMNS) for token in tokens]
+            [shorten_middle(visible(str(token)), _LABEL_COLUMNS) for token in tokens]
             for tokens in (source_tokens, target_tokens)
         )
         return cls(weights, sources, targets)
@@ -174,48 +174,6 @@ def _checked_weights(alignment: npt.ArrayLike) -> npt.NDArray[np.float64]:
             f"weights must be from 0 to 1. Received: weights from {least:.4g} to {most:.4g}."
         )
     return weights
-
-
-def visible(text: str, space: str = "␣") -> str:
-    """Make every character of a text visible.
-
-    Args:
-        text: the text.
-        space: the replacement of spaces. Other invisible characters are escaped, and a combining
-            mark at the start gets the base `◌`.
-    """
-    shown = "".join(space if character == " " else _escaped(character) for character in text)
-    return "◌" + shown if shown and _is_mark(shown[0]) else shown
-
-
-def _escaped(character: str) -> str:
-    if character in _BLANK or unicodedata.category(character)[0] in "CZ":
-        return character.encode("unicode_escape").decode("ascii")
-    return character
-
-
-def _is_mark(character: str) -> bool:
-    """Return whether a character combines with the one before it, as medial and final jamo do."""
-    return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff"
-
-
-def columns_of(text: str) -> int:
-    """Return the number of terminal columns that a text occupies."""
-    return sum(map(_character_columns, text))
-
-
-def _character_columns(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf") or "\u1160" <= character <= "\u11ff":
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def shorten(text: str, columns: int) -> str:
-    """Shorten a text that is wider than `columns`, and end it with an ellipsis."""
-    if columns_of(text) <= columns:
-        return text
-    ends = np.cumsum([_character_columns(character) for character in text])
-    return text[: int(np.searchsorted(ends, columns - 1, side="right"))].rstrip() + "…"
 
 
 def _as_matrix(matrix: AlignmentMatrix, header: list[str], margin: int, cell: int) -> str:
@@ -249,7 +207,7 @@ def _clusters(text: str) -> list[str]:
     """Split a text into characters, each with its combining marks."""
     clusters: list[str] = []
     for character in text:
-        if clusters and not _character_columns(character):
+        if clusters and not character_columns(character):
             clusters[-1] += character
         else:
             clusters.append(character)

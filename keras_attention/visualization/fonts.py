@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from keras_attention.visualization.alignment_text import visible
+from keras_attention.visualization.notebook.visible_text import visible
 
 _NO_GLYPH = "□"
 _LISTED = 8  # largest number of characters that a warning lists

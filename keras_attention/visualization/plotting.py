@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from keras_attention.translation.result import Translation
-from keras_attention.visualization.alignment_text import (
-    NO_ATTENTION,
-    AlignmentMatrix,
-    columns_of,
-    shorten,
-    visible,
-)
+from keras_attention.visualization.alignment_text import NO_ATTENTION, AlignmentMatrix
 from keras_attention.visualization.figure_style import (
     check_picture,
     finish_chart,
@@ -28,6 +22,7 @@ from keras_attention.visualization.figure_style import (
     save_figure,
 )
 from keras_attention.visualization.fonts import Lettering, lettering_for
+from keras_attention.visualization.notebook.visible_text import columns_of, shorten, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

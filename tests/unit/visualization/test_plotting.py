@@ -167,7 +167,9 @@ def test_long_texts_and_tokens_are_shortened(monkeypatch):
     monkeypatch.setattr(fonts, "_glyphs", lambda path, index, characters: characters)
     figure = plot_alignment(translation(["w" * 200, "한" * 200], ["v" * 200]))
     across, down = labels(figure)
-    assert across[:2] == ["w" * 23 + "…", "한" * 11 + "…"] and down[0] == "v" * 23 + "…"
+    assert across[:2] == ["w" * 12 + "…" + "w" * 11, "한" * 6 + "…" + "한" * 5] and (
+        down[0] == "v" * 12 + "…" + "v" * 11
+    )
     assert all(len(line) < 60 for line in figure.axes[0].get_title().split("\n"))
 
 

@@ -1,0 +1,1 @@
+"""HTML fragments that notebooks display; their functions accept plain values and need no plots."""
