@@ -111,7 +111,7 @@ USAGE = {
     "unknown option": Case("translate model --beams 3", "No such option: --beams"),
     "missing argument": Case("translate", "Missing argument 'MODEL'"),
     "option's value": Case("translate model --beam 0", "--beam must be an integer of at"),
-    "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not be over"),
+    "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not exceed"),
     "beam of an export": Case("translate model/1 --beam 99", "--beam must be from 1 to 16"),
     "limits of an export": Case("export model --max-batch 0", "'--max-batch'"),
     "nbest of an export": Case("translate model/1 --nbest 2", "--nbest must be from 1 to the beam"),
@@ -124,7 +124,9 @@ USAGE = {
     "text and lines to plot": Case("plot model x --file a --html a.html", "Received: both"),
     "lines as a picture": Case("plot model --file a", "--file requires --html PAGE", {"a": b""}),
     "hypotheses in a picture": Case("plot model x --nbest 2 --beam 2", "--nbest requires --html"),
-    "lines as page and picture": Case("plot model --file a --html a.html -o a.png", "of one TEXT"),
+    "lines as page and picture": Case(
+        "plot model --file a --html a.html -o a.png", "requires a TEXT"
+    ),
     "lines to plot missing": Case("plot model --file no.txt --html a.html", "no.txt: expected"),
     "page's hypotheses": Case("plot model x --html a.html --nbest 2", "beam width, 1"),
     "bytes in an argument": Case("plot model \udcff", "TEXT: expected UTF-8"),
@@ -294,7 +296,7 @@ MODELS = {
         damage=change("translator.json", '"max_length": 16', '"max_length": 0'),
     ),
     "newer format": Case(
-        "translate model", "translator.json: format 2 is not known",
+        "translate model", "translator.json: expected format 1",
         damage=change("translator.json", '"format": 1', '"format": 2'),
     ),
     "checkpoint truncated": Case(
