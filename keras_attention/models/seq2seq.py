@@ -162,6 +162,11 @@ class Seq2Seq(keras.Model):
 
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Compute logits by teacher forcing; see the class for shapes."""
+        if not isinstance(inputs, (tuple, list)) or len(inputs) < 2:
+            raise ValueError(
+                "`inputs` must be (source, target_in): the source ids [B, S] and the target ids "
+                f"[B, T], shifted right by one step. Received: {type(inputs).__name__}."
+            )
         source, target, *given = inputs
         target = ops.cast(target, "int32")
         settings, (packed, unpack) = self.settings, pack_steps(target)

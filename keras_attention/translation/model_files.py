@@ -45,7 +45,11 @@ def load_codec(folder: Path) -> TextCodec:
     """Load the tokenizers and search settings from a model's folder."""
     if not folder.is_dir():
         if folder.exists():
-            raise InputError(f"{folder}: expected the folder of a trained model. Received: a file.")
+            advice = " Load it with keras_attention.export.DeviceTranslator.load."
+            raise InputError(
+                f"{folder}: expected the folder of a trained model. Received: a file."
+                + advice * (folder.suffix == ".tflite")
+            )
         raise InputError(f"{folder}: no such folder; expected the folder of a trained model.")
     files = {name: read_artefact(folder / name) for name in CODEC_FILES if (folder / name).exists()}
     return TextCodec.from_files(files, str(folder))
