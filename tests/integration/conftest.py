@@ -55,7 +55,7 @@ def translator(trained):
 
 @pytest.fixture(scope="session", params=VARIANTS, ids="variant {}".format)
 def variant_name(request):
-    """Return the name of each variant in turn, or of some with `variants.few_variants`."""
+    """Run a test once per variant, or only for some variants with `variants.few_variants`."""
     return request.param
 
 
@@ -116,7 +116,10 @@ def window(tmp_path_factory):
 
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path_factory):
-    """`run(*arguments, stdin=b"")`: the command line in this process, which saves its start."""
+    """Return `run(*arguments, stdin=b"")`, which runs the command line in this process.
+
+    This saves the time to start a new process.
+    """
     from keras_attention.cli import main
 
     logger = logging.getLogger("keras_attention")
