@@ -166,7 +166,7 @@ def _draw_links(axes: Axes, right: Any, found: Any) -> None:
 
 
 def dates(page: Page) -> Figure:
-    """Train the models of `trained_dates`; the import is slow, so other pictures do without it."""
+    """Train the models of `trained_dates`. Only this picture needs that slow import."""
     import trained_dates
 
     return trained_dates.dates()

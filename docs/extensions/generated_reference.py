@@ -46,7 +46,7 @@ class RecipeSettings(SphinxDirective):
 
 
 def _parse(directive: SphinxDirective, text: str) -> list[nodes.Node]:
-    """Parse Markdown that has headings, inside a page."""
+    """Parse Markdown with headings as a part of a page."""
     parent = nodes.section()
     parent.document = directive.state.document
     lines = StringList(text.splitlines(), source="generated")
@@ -70,7 +70,7 @@ def _describe_command(name: str, command: Any) -> str:
 
 
 def _with_examples(text: str) -> str:
-    """Return the help with options and tokens as code, and each example in a block of code."""
+    """Return the help with options and tokens as code, and each example in a code block."""
     parts = re.split(r"^Example: (.*)$", text, flags=re.MULTILINE)
     parts[::2] = map(_mark_code, parts[::2])
     parts[1::2] = [f"```text\n{part}\n```" for part in parts[1::2]]

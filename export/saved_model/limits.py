@@ -44,5 +44,5 @@ class Limits:
         return TextLimit(self.tokens)
 
     def with_beams_of(self, width: int) -> Limits:
-        """Return the same limits, with a beam width that allows the model's own `width`."""
+        """Return the same limits, but with a beam width of at least `width`."""
         return replace(self, beam_width=max(self.beam_width, width))

@@ -1,4 +1,4 @@
-"""A smaller TFLite file with the same results; this matters for models with few weights."""
+"""Makes a TFLite file smaller without changing its results, mostly for models with few weights."""
 
 from __future__ import annotations
 

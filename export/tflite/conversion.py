@@ -1,4 +1,7 @@
-"""The conversion to TFLite: from ids to ids, score and alignment, with only built-in operators."""
+"""The conversion to TFLite, with only built-in operators.
+
+The graphs map source ids to target ids, score and alignment.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,12 @@ from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 RULES: dict[str, Mapping[str, str]] = {
     FLOAT32: {"": FLOAT32},
     FLOAT16: {"": FLOAT16},
-    # Rounding these parts changes the most outputs for the bytes and time that it saves; see
+    # For the bytes and time that it saves, rounding these parts changes the most outputs; see
     # benchmarks/export.md.
     "mixed": {"attentional_projection": FLOAT16, "decoder/": INT8_WEIGHTS, "": INT8},
     INT8: {"": INT8},
 }
-"""For each precision, how weights are stored, by a part of their Keras paths; first match wins."""
+"""For each precision, how to store weights, by a part of their Keras path; first match wins."""
 
 PRECISIONS = tuple(RULES)
 

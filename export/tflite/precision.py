@@ -70,7 +70,11 @@ class _Weights:
         return large and tensor.type == TYPES.FLOAT32 and len(tensor.shape) == 2
 
     def _int8(self, *key: Any) -> tuple[int, int, SharedScales]:
-        """Return the indices of the buffers of numbers and scales, and the scales of the rows."""
+        """Store weights as int8 numbers with one scale per row.
+
+        Returns:
+            The index of the buffer of numbers, that of the buffer of scales, and the scales.
+        """
         weights = self._read(*key)
         largest = np.abs(weights).max(axis=1)
         scales = (np.where(largest > 0, largest, 1) / 127).astype("float32")

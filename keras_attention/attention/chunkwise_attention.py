@@ -16,7 +16,7 @@ from keras_attention.attention.monotonic_attention import MonotonicAttention
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ChunkwiseAttention(MonotonicAttention):
-    """Soft attention over the last `w` positions up to where monotonic attention stops (MoChA).
+    """Soft attention over the `w` positions that end where monotonic attention stops (MoChA).
 
     With `alpha` from `MonotonicAttention` and a second score `u`, the weights are
     `beta_s = sum_(k=s)^(s+w-1) alpha_k exp(u_s) / sum_(l=k-w+1)^k exp(u_l)` (Chiu and Raffel
@@ -48,7 +48,7 @@ class ChunkwiseAttention(MonotonicAttention):
 
     Raises:
         TypeError: if `content` or `chunk_content` is not a mechanism.
-        ValueError: if one of them does not only define a score, or another argument is out of
+        ValueError: if one of them does more than define a score, or another argument is out of
             range.
 
     Example:
@@ -107,9 +107,9 @@ class ChunkwiseAttention(MonotonicAttention):
         return sum(_shift(weights[..., back], -back) for back in range(self.chunk))
 
     def _chunks(self, x: Tensor) -> Tensor:
-        """Return `[B, N, S, w]`: for each position its value in `[B, N, S]` and the `w - 1` before.
+        """Return for each position of `x` `[B, N, S]` its value and the `w - 1` values before it.
 
-        The last axis goes backwards from the position.
+        The shape is `[B, N, S, w]`; the position's own value comes first.
         """
         return ops.stack([_shift(x, back) for back in range(self.chunk)], axis=-1)
 

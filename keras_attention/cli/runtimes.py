@@ -18,7 +18,7 @@ _READING = ("delimiter", "header", "source_column", "target_column")
 """Settings of the section `data` that define how a file of pairs is read."""
 
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
-"""A function from texts to translations in order; a text that cannot be used is a `TextError`."""
+"""A function from texts to translations in order; an unusable text raises a `TextError`."""
 
 
 def open_translator(
@@ -40,7 +40,7 @@ def open_translator(
         search: `prefix` and fields of `SearchOptions`, which override the model's settings.
         others: models that are searched together with this one, as an ensemble.
         nbest: number of hypotheses to return.
-        batch_size: sources searched together; an export has a batch size that it stores.
+        batch_size: sources searched together; an export uses the batch size stored in it.
         replace_unknown: whether source words replace `<unk>`; see `TextCodec`.
         whole_vocabulary: whether to ignore the model's short list, as exports always do.
         max_tokens: largest number of tokens of a text; default the translator's limit.

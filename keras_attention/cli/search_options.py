@@ -53,7 +53,7 @@ def search_option(name: str) -> Any:
 
 
 def with_search_options(owner: type[StoredOptions]) -> Callable[[Callable[..., None]], Any]:
-    """Return a decorator that gives a command an option for each field of a class.
+    """Return a decorator that adds an option to a command for each field of a class.
 
     The command has a parameter `search` of the type `SearchChoices`; the help shows the options in
     its place. The command is called with the options that the user gave; the model's settings

@@ -48,8 +48,8 @@ def sample_search(
         constraints: constraints on `B * K` hypotheses, applied before the temperature; or None.
 
     Returns:
-        `Hypotheses` with `K` hypotheses per source. They are in the order of drawing, not of their
-        scores, so that each is a fair draw.
+        `Hypotheses` with `K` hypotheses per source. They are in the order in which they were drawn
+        and not sorted by score, so that each is an unbiased sample.
 
     Raises:
         ValueError: if `samples` is not a positive integer.
@@ -116,7 +116,7 @@ def draw_points(
 def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
     """Keep the `top_k` and then the `top_p` most likely logits of `[N, V]`; set others to -inf.
 
-    Of equally likely tokens, those with lower ids are kept.
+    If tokens are equally likely, those with lower ids are kept.
     """
     if 0 < top_k < logits.shape[-1]:
         largest, _ = ops.top_k(logits, top_k)
@@ -134,7 +134,7 @@ def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
 
 
 def draw(logits: Tensor, points: Tensor) -> Tensor:
-    """Return the ids `[N]` at `points` `[N]` in [0, 1) of the distributions `[N, V]`."""
+    """Return the id that each of the `points` `[N]` in [0, 1) selects from its distribution."""
     cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
     # The sum is only approximately 1. A point above it would draw an impossible id.
     points = ops.expand_dims(points * (1 - 1e-6), -1) * cumulative[:, -1:]

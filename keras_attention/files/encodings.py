@@ -45,7 +45,7 @@ _OTHERS = {
 }
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f\v\x1b")
 _LEAST = 8
-"""Fewest bytes that are enough to tell a binary file by its share of control characters."""
+"""With fewer bytes, the share of control characters does not show whether a file is binary."""
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def open_unpacked(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
 
 
 def unpacked(stream: Readable, name: str) -> io.BufferedReader:
-    """Return a stream of unpacked bytes if a stream is gzip, otherwise of its own bytes.
+    """Return a stream of the unpacked bytes if `stream` is gzip, otherwise of the same bytes.
 
     Args:
         stream: An open binary stream at its start, such as a file or a pipe.
@@ -115,7 +115,7 @@ def as_utf8(stream: Readable, name: str) -> io.BufferedReader:
 def _buffered(stream: Readable) -> io.BufferedReader:
     if isinstance(stream, io.BufferedReader):
         return stream
-    return io.BufferedReader(stream)  # type: ignore[arg-type]  # BytesIO, say
+    return io.BufferedReader(stream)  # type: ignore[arg-type]  # such as BytesIO
 
 
 class _Converted(io.RawIOBase):
@@ -170,7 +170,7 @@ class _Unpacked(_Converted):
 
 
 class _Recoded(_Converted):
-    """A UTF-8 stream of the text of a stream in another encoding."""
+    """A stream that converts another stream from its encoding to UTF-8."""
 
     def __init__(self, stream: io.BufferedReader, encoding: str, name: str) -> None:
         super().__init__()

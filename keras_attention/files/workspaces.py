@@ -17,7 +17,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 REPLACED = "replaced"
-"""The name, in a workspace, of the previous folder of the target."""
+"""The folder that the target replaces is moved into the workspace under this name."""
 
 _MARK = ".unfinished-"
 _WORKSPACE = re.compile(rf"\..+{re.escape(_MARK)}[a-z0-9_]{{8}}", re.DOTALL)
@@ -89,8 +89,9 @@ def put_back_replaced(folder: Path) -> None:
 def find_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
     """Return the workspaces that killed processes left in a folder.
 
-    Workspaces that a running process has locked are not returned, if the system has file locks;
-    neither are those with a replaced folder, which may be its only copy.
+    Two kinds of workspaces are not returned: those that a running process has locked, if the
+    system has file locks; and those that contain a replaced folder, because that may be the only
+    copy of its files.
 
     Args:
         folder: A folder that `write_atomically` wrote to; it need not exist.

@@ -29,8 +29,8 @@ class DecoderCell(Configured, keras.layers.Layer):
 
     A subclass overrides `build`, `initial_state`, `state_structure`, `call` and, unless it is
     always `recurrent`, `all_steps`. Its state is a nested tuple of tensors `[B, ...]`. A step must
-    not change their shapes and dtypes, because searches repeat, reorder and drop their rows and
-    exports name them.
+    keep the shape and dtype of each tensor: searches repeat, reorder and drop its rows, and exports
+    give it a name.
 
     Args:
         units: width of every layer, a positive integer.
@@ -107,7 +107,10 @@ class DecoderCell(Configured, keras.layers.Layer):
         raise NotImplementedError(f"{type(self).__name__} must define `state_structure`.")
 
     def state_of(self, nested: Any) -> Any:
-        """Return `nested` in the nesting of the state: Keras reloads tuples as lists."""
+        """Return the tensors of `nested` in the nested tuples of the state.
+
+        Keras turns tuples into lists when it loads a model.
+        """
         tensors = keras.tree.flatten(nested)
         return keras.tree.pack_sequence_as(self.state_structure(), tensors)
 
@@ -121,7 +124,9 @@ class DecoderCell(Configured, keras.layers.Layer):
         dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, Any, Tensor]:
-        """Run all steps at once, if the cell is not `recurrent`, with the results of `call`.
+        """Run all steps at once, and return the same results as `call` step by step.
+
+        Only a cell that is not `recurrent` has this method.
 
         Args:
             inputs: `[B, T, E]`.

@@ -26,7 +26,7 @@ DECODERS = ("lstm", "gnmt", "transformer")
 TIES = ("none", "target", "all")
 
 WIDEST = 16_384
-"""The largest width of a layer, limited because matrices have the square of it in weights."""
+"""The largest width of a layer, limited because a matrix can have as many weights as its square."""
 
 _RECURRENT_ONLY = ("rnn", "merge", "bridge", "layer_norm", "recurrent_dropout")
 _RATE = {"minimum": 0, "below": 1}
@@ -270,7 +270,7 @@ class Seq2SeqConfig(LayerConfig):
     """All settings of a `Seq2Seq`.
 
     Raises:
-        SettingError: if a setting is out of range or does not go with the others.
+        SettingError: if a setting is out of range or contradicts another one.
 
     Example:
         >>> config = Seq2SeqConfig(source_vocabulary_size=10, target_vocabulary_size=12, units=8)

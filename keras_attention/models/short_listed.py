@@ -48,14 +48,14 @@ class ShortListed:
         return self.model.longest
 
     def encode(self, source: Tensor) -> tuple[ShortListedMemory, Any]:
-        """Encode source ids `[B, S]` as `Seq2Seq.encode`, and gather the output projection."""
+        """Encode source ids `[B, S]`, and gather the output projection of the allowed tokens."""
         memory, state = self.model.encode(source)
         return ShortListedMemory(memory, self.model.output_table(self.allowed)), state
 
     def step(
         self, tokens: Tensor, state: Any, memory: ShortListedMemory
     ) -> tuple[Tensor, Any, Tensor]:
-        """Run one step as `Seq2Seq.step`, from indices `[B]` to logits `[B, N]`.
+        """Run one step as `Seq2Seq.step` does, from indices `[B]` to logits `[B, N]`.
 
         With `K` hypotheses per source, there are `B * K` rows.
         """

@@ -1,8 +1,8 @@
 """Matrix products of tensors of any rank that XLA can differentiate inside a loop.
 
-Keras multiplies tensors of rank 3 or more with `tf.tensordot`. If a dimension is unknown, that
-computes the order of the axes in the graph. The gradient of a loop stores this order at each step,
-so XLA no longer sees the constant that it requires.
+Keras multiplies tensors of rank 3 or more with `tf.tensordot`. If a dimension is unknown,
+this function computes the order of the axes in the graph. The gradient of a loop stores this order
+at each step, so XLA no longer sees the constant that it requires.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,10 @@ class MatrixDense(keras.layers.Dense):
 
 
 def by_rows(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function from `[N, D]` to `[N, U]` to the rows of `x` `[..., D]`: `[..., U]`."""
+    """Apply a function from `[N, D]` to `[N, U]` to the rows of `x` `[..., D]`.
+
+    The result is `[..., U]`.
+    """
     if len(x.shape) == 2:
         return function(x)
     rows = function(ops.reshape(x, (-1, x.shape[-1])))

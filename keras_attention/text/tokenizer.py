@@ -81,8 +81,9 @@ class Tokenizer(ABC):
     def positions(self, text: str, *, words: bool = False) -> Sequence[int | None]:
         """Return the position of each token of a text in a Pharaoh file.
 
-        Such a file counts words between spaces and tabs, as fast_align does. Other white space does
-        not end a word there, such as U+00A0, so one word of the file may be several of ours.
+        Such a file counts words between spaces and tabs, as fast_align does. Other white space,
+        such as U+00A0, does not end a word there, so one word of the file may be several words of
+        the tokenizer.
 
         Args:
             text: The text.
@@ -141,7 +142,7 @@ class Tokenizer(ABC):
         return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, ending with that of `</s>`; an empty text has this id only."""
+        """Return the ids of a text, ending with the id of `</s>`, the only one of an empty text."""
         return [*self.vocabulary.encode(self.split(text)), END_ID]
 
     def tokens(self, text: str) -> list[str]:

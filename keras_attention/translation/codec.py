@@ -1,4 +1,4 @@
-"""The codec of a model, which converts texts to ids and back alike in Python and every export."""
+"""The codec of a model: it converts texts to ids and back, in Python and in every export."""
 
 import hashlib
 import json
@@ -82,7 +82,9 @@ class TextCodec:
         self.settings = settings
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Return the source ids `[B, S]` of texts, ending with that of `</s>` and padded with 0.
+        """Return the source ids `[B, S]` of texts.
+
+        Each row ends with the id of `</s>` and is padded with 0.
 
         Raises:
             TypeError: if `texts` is not an iterable of strings.
@@ -285,7 +287,10 @@ class TextCodec:
         return {SETTINGS_FILE: settings, **digests}
 
     def changed_file(self, fingerprint: Any) -> str:
-        """Return a file that differs from a fingerprint, maybe an older one, or "" if none does."""
+        """Return the name of a file that differs from a fingerprint, or "" if no file differs.
+
+        The fingerprint may come from an older version of this library.
+        """
         own = self.fingerprint()
         if not isinstance(fingerprint, dict) or not isinstance(
             fingerprint.get(SETTINGS_FILE), dict
@@ -293,7 +298,8 @@ class TextCodec:
             return ""
         expected = {**fingerprint}
         expected[SETTINGS_FILE] = {**_DEFAULTS, **fingerprint[SETTINGS_FILE]}
-        # The settings come last, because another kind of tokenizer also changes the other files.
+        # Compare the settings last: another kind of tokenizer changes them and the other files, and
+        # the name of another file is more useful in an error.
         names = sorted({*own, *expected}, key=lambda name: (name == SETTINGS_FILE, name))
         return next((name for name in names if own.get(name) != expected.get(name)), "")
 

@@ -1,4 +1,4 @@
-"""Checks for objects with a loaded model in other processes: forked ones, and pickling."""
+"""Checks that objects with a loaded model are not used in forked processes and not pickled."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The `Translator`, which returns the text, score, tokens and alignment of a translation.
 
-The way of a text, with the function for each step:
+The steps of a translation, with the function for each step:
 
     text            given to `Translator.__call__`, which calls `Translator.stream`
     -> ids          `Tokenizer.encode`, called by `TextLimit.encode_until_refused`
@@ -71,7 +71,7 @@ class Translator:
         short_list: limits the target tokens that a search considers; default the whole vocabulary.
             Also an attribute. Ensembles do not use it.
         max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are errors,
-            and so are texts of more than 16,384 bytes, or 16 bytes a token if that is more. Also
+            and so are texts of more than 16,384 bytes, or 16 bytes per token if that is more. Also
             an attribute. Default: 1024, or the codec's `max_source_length` if that is more.
 
     Raises:
@@ -144,7 +144,7 @@ class Translator:
         max_length: int,
         **settings: Any,
     ) -> "Translator":
-        """Make a translator of a model that you trained yourself and of its tokenizers.
+        """Make a translator from a model that you trained yourself and its tokenizers.
 
         It can be saved and exported like one that `load` returns. It computes in float32, so it
         contains a float32 copy of a model in mixed precision.
@@ -192,7 +192,7 @@ class Translator:
         """Load several models as an ensemble, which searches with the settings of the first.
 
         Args:
-            paths: paths for `load`, at least one. For a single path, return its own translator.
+            paths: paths for `load`, at least one. For a single path, return the result of `load`.
 
         Raises:
             InputError: if a model cannot be loaded, or their tokenizers differ.
@@ -381,7 +381,8 @@ class Translator:
                 pairs are smaller. Up to 16 times as many pairs are sorted by length.
 
         Returns:
-            A `PairScore` for each pair, in order. `perplexity` of all of them is the model's.
+            A `PairScore` for each pair, in order. `perplexity` computes the model's perplexity from
+            them.
 
         Raises:
             ValueError: if there are not as many sources as targets, or `batch_size` is out of its

@@ -55,7 +55,7 @@ def translator(trained):
 
 @pytest.fixture(scope="session", params=VARIANTS, ids="variant {}".format)
 def variant_name(request):
-    """Return the name of each variant in turn, or of some with `variants.few_variants`."""
+    """Run a test once per variant, or only for some variants with `variants.few_variants`."""
     return request.param
 
 
@@ -118,7 +118,11 @@ def window(tmp_path_factory):
 def run(monkeypatch, capsys, tmp_path_factory):
     """Return `run(*arguments, stdin=b"")`, which runs the command line in this process.
 
+<<<<<<< HEAD
     This saves the start of a process.
+=======
+    This saves the time to start a new process.
+>>>>>>> s6-c
     """
     from keras_attention.cli import main
 

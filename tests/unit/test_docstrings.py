@@ -40,7 +40,7 @@ def test_examples_return_the_shown_results(name):
 
 
 @pytest.mark.parametrize("name", keras_attention.__all__)
-def test_public_names_have_docstrings_and_layers_an_example(name):
+def test_public_names_have_docstrings_and_layers_have_examples(name):
     thing = getattr(keras_attention, name)
     kinds = keras.layers.Layer, keras.losses.Loss, keras.metrics.Metric
     if not (isinstance(thing, type) and issubclass(thing, kinds)):

@@ -59,7 +59,7 @@ def _most_frequent(
         origins: the source id of each kind of link.
         targets: the target id of each kind of link.
         counts: how often each kind of link was found.
-        shape: source ids, and targets to keep for each of them.
+        shape: number of source ids, and number of targets to keep for each of them.
 
     Returns:
         Target ids of `shape`, the most frequent first, padded with 0.

@@ -42,7 +42,7 @@ def encode_pairs(
     Args:
         pairs: sources and targets; they are read once.
         tokenizers: the tokenizers of sources and of targets.
-        limits: most ids of a source and of a target, </s> included.
+        limits: maximum number of ids of a source and of a target, including </s>.
         samplings: for each side, the object that collects texts for subword dropout, if any.
         noun: the name of the pairs in the log.
 

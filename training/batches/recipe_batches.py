@@ -17,7 +17,7 @@ from .pointers import find_pointers
 from .sequences import Guide
 
 VALIDATION_ROWS = 256
-"""Most held-out pairs in a batch."""
+"""Largest number of held-out pairs in a batch."""
 
 
 def training_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> PairBatches:

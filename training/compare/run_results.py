@@ -24,7 +24,7 @@ _ALIGNED = 1000
 
 
 def complete_run(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Result:
-    """Train a run if it is not trained, take missing measurements, and save the result.
+    """Train a run if it is not trained yet, make missing measurements, and save the result.
 
     Args:
         run: the run.

@@ -18,12 +18,12 @@ class DataFile:
 
     Attributes:
         path: its path in the data set's folder.
-        url: the URL to download it from. A `.gz` file is unpacked; a `.zip` file has it as a
-            member.
+        url: the URL to download it from. A `.gz` file is unpacked; a `.zip` file contains it
+            as `member`.
         lines: its number of lines in the version with which published results were made.
         pairs: whether a line is source, tab, target.
-        part: the part of the data that the file belongs to, such as "train"; all its files must
-            have the same number of lines. Empty if the file is not parallel to another one.
+        part: the part of the data that the file belongs to, such as "train"; all files of a part
+            must have the same number of lines. Empty if the file is not parallel to another one.
         member: its name in a `.zip` file.
     """
 

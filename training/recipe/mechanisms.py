@@ -1,4 +1,4 @@
-"""The step from the `[model]` section of a recipe to its attention mechanism."""
+"""The function that builds the attention mechanism of a recipe's `[model]` section."""
 
 from __future__ import annotations
 

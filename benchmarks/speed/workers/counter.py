@@ -5,10 +5,11 @@ Training all systems until they translate would take hours, and their output len
 differ. So four parts of the weights are set in the same way in every system; the rest is random:
 
 - unit 0 of the forward encoder counts source tokens: its gates are always open, so its
-  cell holds `step * S` after S tokens (padding leaves the state alone);
+  cell holds `step * S` after S tokens (padding does not change the state);
 - the bridge passes the negative of that value to the decoder's cell, unit 0;
 - unit 0 of the decoder counts target tokens in the same way, and reaches zero at token S;
-- the score of `</s>` is a large multiple of that unit's h plus half a step, and of nothing else.
+- the score of `</s>` is a large multiple of h of that unit plus half a step, and depends on no
+  other unit.
 
 So every system generates the same number of tokens for the same source, rows of a batch end at
 different steps as with a trained model, and no matrix changes its size.
@@ -24,7 +25,7 @@ SHARP = 100.0
 """Factor of the counter in the score of </s>; random scores are far smaller."""
 
 _OPEN = 20.0
-"""Bias of a gate for which its sigmoid is 1."""
+"""Bias that opens a gate: the sigmoid is 1."""
 
 
 def count(kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray, step: float = STEP) -> None:

@@ -1,4 +1,4 @@
-"""The floor: the time of the matrix products alone, with TensorFlow and oneDNN.
+"""The lower bound on the time: only the matrix products, with TensorFlow and oneDNN.
 
 For B rows, S and T steps of the padded batch, N real target tokens, embeddings E, encoder H each
 way, memory and decoder U, attention A = U, vocabulary V. [m,k][k,n] is one product; "x 3" is a
@@ -136,7 +136,7 @@ class Floor:
         return self._searches(cut, beam)
 
     def latency(self, count: int) -> Reply:
-        """Compute the mean products of greedy search for a single source."""
+        """Compute the products of greedy search for single sources; return the mean times."""
         sources = protocol.read_sources(self.folder)[:count]
         found = self._searches([protocol.pad([ids]) for ids in sources], 1)
         means = {clock: [found[clock] / len(sources)] * len(sources) for clock in ("wall", "cpu")}
@@ -175,7 +175,7 @@ class Floor:
 
 
 def compute(products: Counter[Product]) -> Reply:
-    """Compute every product as often as it occurs; return the seconds and the work."""
+    """Compute every product as often as it occurs; return the time and the number of operations."""
     seconds: Counter[str] = Counter(wall=0.0, cpu=0.0)
     for product, count in products.items():
         a, b = _operands(product)

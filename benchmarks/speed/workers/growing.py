@@ -1,4 +1,7 @@
-"""This library at any size: a training step and a greedy search on random ids."""
+"""Measure a training step and a greedy search of this library on random ids, at any size.
+
+The size is the vocabulary size, the lengths and the batch size.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ class Growing:
         return self.model
 
     def train(self, source: int, target: int, batch: int, vocabulary: int, least: float) -> Reply:
-        """Return the seconds of a step after the first, and the peak memory."""
+        """Return the mean time of a training step, and the peak memory.
+
+        The first step is not counted, because it traces the graph.
+        """
         model = self._model(vocabulary)
         draw = np.random.default_rng(1).integers
         ids = [draw(4, vocabulary, (batch, steps), "int32") for steps in (source, target)]
@@ -52,7 +58,10 @@ class Growing:
         return {**found, "tokens": batch * target, **protocol.memory()}
 
     def search(self, source: int, target: int, batch: int, vocabulary: int, least: float) -> Reply:
-        """Return the seconds of a greedy search after the first one, which traces."""
+        """Return the mean time of a greedy search, and the peak memory.
+
+        The first search is not counted, because it traces the graph.
+        """
         self._model(vocabulary)
         draw = np.random.default_rng(1).integers
         ids = draw(4, vocabulary, (batch, source), "int32")
@@ -86,7 +95,10 @@ def build(config: dict[str, Any], vocabulary: int) -> Seq2Seq:
 
 
 def repeat(run: Any, least: float) -> Reply:
-    """Return means over the runs that fit into some seconds, from one to a hundred."""
+    """Repeat `run` for about `least` seconds, and return the mean times.
+
+    There are at least 1 and at most 100 runs.
+    """
     count, end = 0, time.perf_counter() + least
     with measured() as found:
         while not count or (count < 100 and time.perf_counter() < end):

@@ -30,8 +30,8 @@ _STEP = 1e-3  # its bridge passes on tanh(h), which is close to linear only for 
 def configuration(config: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of all comparisons as a configuration of Joey NMT.
 
-    Luong's attention stands after the LSTM without input feeding, as ours; Bahdanau's is with input
-    feeding, because it has no other way for the context to reach the recurrence.
+    Luong's attention comes after the LSTM without input feeding, as in our model. Bahdanau's uses
+    input feeding, because the context reaches the recurrence in no other way.
     """
     embeddings = {"embedding_dim": config["embedding"]}
     encoder = {"type": "recurrent", "rnn_type": "lstm", "bidirectional": True}

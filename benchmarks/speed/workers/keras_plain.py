@@ -1,6 +1,6 @@
 """Keras as in tutorials: its layers, padded batches, a search that predicts token by token.
 
-All positions are projected, also padding; the loss ignores padding. oneDNN keeps TensorFlow's
+All positions are projected, including padding; the loss ignores padding. oneDNN keeps TensorFlow's
 default. Attention follows the LSTM, because Keras's decoder layer processes the whole target at
 once, so both kinds cost about the same.
 """
@@ -120,7 +120,8 @@ class Plain:
     def search(self, beam: int, batches: str, by: str, limit: int | None = None) -> Reply:
         """Translate all sources in batches; always greedy, because tutorials have no beam search.
 
-        `by` names the call a token: `predict`, as tutorials have it, or `predict_on_batch`.
+        `by` is the method to call for each token: `predict`, as in tutorials, or
+        `predict_on_batch`.
         """
         sources = protocol.read_sources(self.folder)[:limit]
         cut = protocol.cut(sources, self.config["search_batch"], by_length=batches == "by_length")

@@ -13,11 +13,11 @@ class ContentAttention(AttentionMechanism):
     Args:
         content: a mechanism that only defines a score: it is not recurrent and does not override
             `_attend`.
-        **kwargs: the arguments of every mechanism, except `mapping`, which is that of `content`.
+        **kwargs: the arguments of every mechanism, except `mapping`, which is taken from `content`.
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` does not only define a score.
+        ValueError: if `content` does more than define a score.
     """
 
     def __init__(self, content: AttentionMechanism, **kwargs: Any) -> None:
@@ -32,7 +32,7 @@ class ContentAttention(AttentionMechanism):
                 f"`{name}` must be an AttentionMechanism, such as BahdanauAttention(256). "
                 f"Received: {name}={content!r}."
             )
-        # A mechanism with its own `_attend` is more than its scores.
+        # A mechanism that overrides `_attend` does more than define a score.
         overridden = type(content)._attend is not AttentionMechanism._attend
         if content.recurrent or overridden:
             raise ValueError(

@@ -52,7 +52,10 @@ class HistoryAttention(BahdanauAttention):
         return ops.matmul(alignment, memory), alignment, state
 
     def _features(self, history: Tensor) -> Tensor:
-        """Return features `[B, N, S, _feature_width]` of the history `[B, N, S]`; here itself."""
+        """Return features `[B, N, S, _feature_width]` of the history `[B, N, S]`.
+
+        By default, the history itself is the only feature.
+        """
         return ops.expand_dims(ops.cast(history, self.compute_dtype), -1)
 
     def _remember(self, history: Tensor, alignment: Tensor, memory: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class TransformerEncoder(Configured, keras.layers.Layer):
         `(memory, states)`: the memory `[B, S, units]`, and the states `((mean,),)`.
 
     Raises:
-        ValueError: if an argument is out of range or does not go with the others.
+        ValueError: if an argument is out of range or contradicts another one.
 
     Example:
     >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Messages of runtimes are hidden at their start, and shown afterwards."""
+"""Messages that runtimes print at their start are hidden; later messages are shown."""
 
 import os
 import signal
@@ -68,7 +68,7 @@ os.abort()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the C library under its name on Linux")
-def test_tensorflow_and_tflite_start_without_native_output_and_report_what_is_fatal():
+def test_tensorflow_and_tflite_start_without_native_output_and_report_fatal_errors():
     program = """
 import base64, ctypes, pathlib, zlib
 import tensorflow

@@ -15,7 +15,7 @@ SIGNALS = {signal.SIGINT: "", signal.SIGTERM: " by SIGTERM"}
 
 @pytest.fixture(autouse=True)
 def heard(monkeypatch):
-    """Do not ignore Ctrl-C, as tests that run in the background may do."""
+    """Restore the default handler of Ctrl-C; a process in the background may ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""Compare the losses on the alignment with loops over the papers' sums."""
+"""Compare the alignment losses with the sums in the papers, computed by plain loops."""
 
 import numpy as np
 import pytest

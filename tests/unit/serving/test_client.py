@@ -82,7 +82,7 @@ def test_answers_are_in_the_order_of_the_texts(server):
     assert server.closed
 
 
-def test_texts_are_read_only_a_few_batches_ahead(server):
+def test_the_client_reads_only_a_few_batches_of_texts_in_advance(server):
     read = []
 
     def texts():
@@ -255,7 +255,7 @@ def test_a_lone_surrogate_is_rejected(server):
         translate(["a", "\ud800"])
 
 
-def test_closing_the_client_ends_its_pauses(server):
+def test_closing_the_client_ends_a_pause_before_a_retry(server):
     server.errors = [ServingError("full.", passing=True)] * 9
     translate = connect(retries=Retries(5, first_pause=60), deadline=600)
     threading.Timer(0.1, translate.close).start()
@@ -318,7 +318,7 @@ def test_arguments_out_of_their_range(server, arguments):
 
 
 @pytest.mark.parametrize("texts", [None, 3, b"ab", "abc"])
-def test_an_argument_that_is_not_several_texts_is_not_sent(server, texts):
+def test_texts_that_are_not_a_sequence_of_strings_are_rejected(server, texts):
     with connect() as translate, pytest.raises(TypeError, match="`texts` must .*of type"):
         translate.stream(texts)
     with connect() as translate, pytest.raises(TypeError, match="must .*of type"):

@@ -12,7 +12,7 @@ print(json.dumps([name for name in heavy if name in sys.modules]))
 """
 
 
-def test_a_client_over_rest_loads_nothing_heavy():
+def test_a_rest_client_imports_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True)
     assert json.loads(done.stdout) == []
 

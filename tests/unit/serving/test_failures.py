@@ -5,7 +5,7 @@ from keras_attention.serving.failures import Retries, ServingError, in_a_line
 
 
 class Time:
-    """A clock that only pauses advance."""
+    """A clock that advances only during pauses."""
 
     def __init__(self):
         self.now, self.pauses = 100.0, []
@@ -19,7 +19,7 @@ class Time:
 
 
 def failing(times, error, seconds=0.0, time=None):
-    """Return an attempt that fails `times` times, then returns the seconds it was given."""
+    """Return an attempt that fails `times` times, and then returns its time limit in seconds."""
     left = [times]
 
     def attempt(given):
@@ -41,13 +41,13 @@ def time():
     return Time()
 
 
-def test_pauses_double_up_to_the_longest(time):
+def test_pauses_double_up_to_a_maximum(time):
     retries = Retries(6, first_pause=1, longest_pause=10, clock=time, draw=lambda: 1.0)
     assert retries.run(failing(6, PASSING), 100, time.pause) == 100 - 1 - 2 - 4 - 8 - 10 - 10
     assert time.pauses == [1, 2, 4, 8, 10, 10]
 
 
-def test_pauses_last_between_half_and_all_of_their_length(time):
+def test_a_random_draw_shortens_a_pause_by_at_most_half(time):
     draws = iter([0.0, 0.5])
     retries = Retries(2, first_pause=1, clock=time, draw=lambda: next(draws))
     retries.run(failing(2, PASSING), 100, time.pause)

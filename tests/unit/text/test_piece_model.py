@@ -16,7 +16,7 @@ WORDS = "low lower lowest new newer newest wide wider 고양이 고양이가 한
 
 
 def lines(count=400):
-    """Return lines of known words, and these plus random text with unknown characters."""
+    """Return lines of known words, and the same lines plus random text with unknown characters."""
     generator = random.Random(7)
     letters = sorted({*"".join(WORDS)}) + ["漢", "😀", "ﬁ", "\u0301", " "]
     known = [" ".join(generator.choices(WORDS, k=6)) for _ in range(count)]
@@ -38,13 +38,13 @@ def check(model, texts):
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 @pytest.mark.parametrize("size", [36, 40])
-def test_texts_are_cut_as_by_the_package(model_type, size):
+def test_texts_have_the_same_pieces_as_in_the_package(model_type, size):
     known, texts = lines()
     check(learn_subwords(known, size, model_type=model_type), texts)
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_ties_are_broken_as_by_the_package(model_type):
+def test_ties_are_broken_as_in_the_package(model_type):
     generator = random.Random(0)
     syllables = ["oo", "o", "aa", "a", "b"]  # "ooo" is "oo" and "o", or "o" and "oo"
     known = ["".join(generator.choices(syllables, k=8)) for _ in range(200)]
@@ -54,7 +54,7 @@ def test_ties_are_broken_as_by_the_package(model_type):
 
 @needs_shared
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_real_text_is_cut_as_by_the_package(model_type):
+def test_real_text_has_the_same_pieces_as_in_the_package(model_type):
     text = (SHARED / "multi30k" / "train.de").read_text(encoding="utf-8").splitlines()
     texts = [even_spaces(line) for line in text[2000:4000]]
     check(learn_subwords(text[:2000], 1500, model_type=model_type), texts)

@@ -112,7 +112,7 @@ def test_invalid_arguments_are_rejected():
             learn_subwords(sentences(), 50, character_coverage=share)
 
 
-def test_without_sentencepiece(monkeypatch):
+def test_a_missing_sentencepiece_package_is_an_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     with pytest.raises(InputError, match="pip install sentencepiece"):
         learn_subwords(sentences(), 50)

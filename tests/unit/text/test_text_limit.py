@@ -21,7 +21,7 @@ def test_a_text_at_the_limit_is_accepted_and_a_longer_one_is_not():
 def test_a_text_with_too_many_bytes_is_not_tokenized():
     class Uncut(WordTokenizer):
         def encode(self, text):
-            raise AssertionError("The text was cut.")
+            raise AssertionError("The text was tokenized.")
 
     words = Uncut(Vocabulary(["a"]))
     with pytest.raises(TextError, match="expected at most 16384 bytes. Received: 16386."):

@@ -37,12 +37,12 @@ def test_padding_is_removed(outputs):
     assert first.alignment.dtype == np.float32
 
 
-def test_without_alignments_their_weights_are_zero(outputs):
+def test_alignments_that_the_answer_lacks_are_zero(outputs):
     del outputs["alignment"]
     np.testing.assert_array_equal(read_answer(["a", ""], outputs)[0].alignment, np.zeros((3, 2)))
 
 
-def test_several_hypotheses_of_a_source(outputs):
+def test_a_source_can_have_several_hypotheses(outputs):
     beams = {
         name: np.stack([array, array[::-1]], axis=1)
         if name not in ("source_tokens", "error")
@@ -63,7 +63,7 @@ def test_a_text_with_a_nan_score_has_an_empty_translation(outputs, score):
     assert second.score == 0
 
 
-def test_another_number_of_rows_is_an_error(outputs):
+def test_a_wrong_number_of_rows_is_an_error(outputs):
     with pytest.raises(ValueError):
         read_answer(["a"], outputs)
 
@@ -108,6 +108,6 @@ def test_options_may_be_numpy_numbers():
     served.check_search(beam_width=np.int64(4), length_penalty=np.float32(0.5), nbest=np.int8(2))
 
 
-def test_fillers_are_left_out(outputs):
+def test_filler_hypotheses_are_left_out(outputs):
     outputs["score"][0] = -1e9
     assert read_answer(["a", ""], outputs)[0].hypotheses == ()

@@ -37,7 +37,7 @@ def translator(request):
     return made(request.param)
 
 
-def test_the_score_of_an_output_is_that_of_the_search(translator):
+def test_an_output_has_the_same_score_as_in_the_search(translator):
     ended = [
         (translation.source, hypothesis)
         for width in (1, 4)
@@ -53,10 +53,11 @@ def test_the_score_of_an_output_is_that_of_the_search(translator):
         assert pair.score == pytest.approx(hypothesis.score, abs=1e-4)
 
 
-def test_every_token_is_scored_as_in_a_single_step(translator):
+def test_every_token_has_the_same_score_as_in_a_single_step(translator):
     model, codec = translator.model, translator.codec
     for pair in translator.score(SOURCES, TARGETS):
-        # Add a second source: Keras warns about a softmax over a single step, as in an empty one.
+        # An empty source has a single step, and Keras warns about a softmax over a single step. So
+        # add a second source.
         memory, state = model.encode(ops.convert_to_tensor(codec.encode([pair.source, "ab"])))
         before, expected = START_ID, []
         for token in codec.target.encode(pair.target):
@@ -76,7 +77,7 @@ def test_scores_do_not_depend_on_the_batch(translator):
             assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)
 
 
-def test_no_pairs_have_no_scores_and_unequal_numbers_are_an_error(translator):
+def test_no_pairs_return_no_scores_and_unequal_numbers_are_an_error(translator):
     assert translator.score([], []) == []
     with pytest.raises(ValueError, match="shorter"):
         translator.score(SOURCES, TARGETS[1:])

@@ -89,7 +89,7 @@ def test_a_separate_saved_model_is_compared_in_its_form(kind, form, make, capsys
     changed = json.loads((version / MANIFEST_FILE).read_text())
     del changed["vocabulary"]["target"]["lowercase"]
     (version / MANIFEST_FILE).write_text(json.dumps(changed))
-    assert output_form([version])(text) == " \ufb01 É  A "  # the folder's
+    assert output_form([version])(text) == " \ufb01 É  A "  # the form of the model in the folder
 
 
 def test_exports_and_checkpoints_have_the_form_of_the_model_in_the_same_folder(make, capsys):

@@ -44,7 +44,7 @@ def test_name_and_version_are_read_from_the_path(opened, model, name, version):
     assert options["version"] == version
 
 
-def test_a_local_folder_gives_the_name(opened, tmp_path, monkeypatch):
+def test_the_name_of_a_local_folder_is_the_models_name(opened, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     open_server("localhost:8500", Path("."), {})
     assert opened[0][0][1] == tmp_path.name

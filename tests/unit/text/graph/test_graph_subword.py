@@ -59,7 +59,7 @@ def test_golden_ids():
     assert ids.numpy().tolist() == padded([line["subword"] for line in LINES], 0)
 
 
-def test_golden_lines_one_at_a_time(tokenizer, exported):
+def test_golden_lines_have_the_same_tokens_one_at_a_time(tokenizer, exported):
     for line in LINES[::6]:
         check(tokenizer, exported, [line["text"]])
 
@@ -119,7 +119,7 @@ def test_invalid_utf8_becomes_the_replacement_character(tokenizer, exported):
     assert decoded(exported.tokens(tf.constant(lines))) == padded(expected, "")
 
 
-def test_encoding_needs_one_operation_of_tensorflow_text_and_decoding_none(tokenizer, exported):
+def test_only_encoding_needs_an_operation_of_tensorflow_text(tokenizer, exported):
     fast = tokenizer.model_type == "unigram"
     name = "TFText>FastSentencepieceTokenize" if fast else "SentencepieceTokenizeOp"
     for function in (exported.encode, exported.tokens):
@@ -128,7 +128,7 @@ def test_encoding_needs_one_operation_of_tensorflow_text_and_decoding_none(token
         assert not foreign_operations(function)
 
 
-def test_saved_and_loaded_by_a_process_without_our_code(tmp_path):
+def test_a_saved_tokenizer_loads_in_a_process_without_our_code(tmp_path):
     """Character and word tokenizers come first, because they need TensorFlow only."""
     texts = ["the cat sat", "", "漢字 고양이", "caf e\u0301", "\u1112\u1161\u11ab"]
     (tmp_path / "texts.json").write_text(json.dumps(texts))
@@ -162,7 +162,7 @@ def test_the_kind_is_chosen_by_the_tokenizer(tokenizer):
         GraphTokenizer(tokenizer)
 
 
-def test_without_tensorflow_text(monkeypatch, tokenizer):
+def test_only_encoding_requires_tensorflow_text(monkeypatch, tokenizer):
     graph = make_graph_tokenizer(tokenizer)
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
     assert decoded(graph.detokenize(tf.constant([[4, 2]]))) == [tokenizer.decode([4])]

@@ -1,4 +1,4 @@
-"""A warning precedes a model that does not fit in memory."""
+"""A model that may not fit in memory logs a warning before it is built."""
 
 from keras_attention.training.assembly.build import build_codec
 from keras_attention.training.assembly.memory import warn_of_memory

@@ -103,7 +103,7 @@ def test_a_seed_out_of_range_is_rejected(tmp_path):
         planned(tmp_path, "units=8", seeds=2, overrides=["seed=4294967295"])
 
 
-def test_a_result_is_read_only_for_the_same_recipe(tmp_path):
+def test_a_result_of_another_recipe_is_ignored(tmp_path):
     (run,) = planned(tmp_path, "units=8")
     assert read_result(run) is None
     lengths = {"20": {"pairs": 500, "value": 0.125}}
@@ -192,7 +192,7 @@ def test_a_run_is_complete_if_all_requested_lengths_are_measured(tmp_path):
 
 @pytest.fixture
 def rows(tmp_path):
-    """Luong with two seeds, and the fixed vector with one of two; simple numbers."""
+    """Return rows of simple numbers: both runs of Luong, and one of two of the fixed vector."""
     runs = planned(tmp_path, "attention=luong,none", seeds=2)
     values = [(0.25, 0.5), (0.75, 0.3)]
     lengths = [{"20": {"pairs": 4, "value": value, "errors": e}} for value, e in values]
@@ -235,7 +235,7 @@ def test_the_number_of_runs_is_shown_only_if_some_are_missing(rows):
     assert "runs" not in all_there[0]
 
 
-def test_a_metric_that_is_not_a_share_is_not_in_percent(tmp_path):
+def test_a_metric_that_is_not_a_fraction_has_no_percent_sign(tmp_path):
     runs = planned(tmp_path, "units=8", seeds=2)
     end(runs[0], metric="bleu", value=30.0)
     end(runs[1], metric="bleu", value=31.5)

@@ -68,7 +68,7 @@ def test_the_metric_is_plotted_at_measured_lengths():
     assert plot_lengths(ROWS, []) is None
 
 
-def test_the_axis_of_a_metric_that_is_not_a_share_starts_at_zero():
+def test_the_axis_of_a_metric_that_is_not_a_fraction_starts_at_zero():
     row = Row("a", 1, (result(31.0, (20.0, 31.0), metric="bleu"),))
     (axes,) = plot_learning_curves([row]).axes
     assert axes.get_ylim()[0] == 0

@@ -21,7 +21,7 @@ from keras_attention.translation.result import Hypothesis, Translation
 
 
 class Copier:
-    """A translator that copies up to a number of letters, or up to its longest output."""
+    """A translator that copies at most `most` letters and at most `max_length` letters."""
 
     model = SimpleNamespace(longest=None)
 
@@ -88,7 +88,7 @@ def test_other_data_is_tested_on_held_out_pairs(tmp_path):
         ("date-sentences", [3, 10], 4),
     ],
 )
-def test_lengths_must_rise_and_be_long_enough(name, lengths, least):
+def test_lengths_must_increase_and_be_long_enough(name, lengths, least):
     with pytest.raises(InputError, match=rf"--lengths must be rising .*, at least {least}. Rec"):
         check_lengths(load_recipe(name), lengths)
 
@@ -105,7 +105,7 @@ def test_valid_lengths_are_accepted():
 TRANSFORMER = ["decoder=transformer", "attention=multi-head", "units=8", "embedding=4", "heads=2"]
 
 
-def test_a_transformer_writes_outputs_up_to_its_longest_length(tmp_path):
+def test_a_transformer_writes_outputs_up_to_its_length_limit(tmp_path):
     words = ["ab", "abcdef", "abcdefghij"]
     (tmp_path / "dev").write_text("".join(f"{word}\t{word}\n" for word in words))
     settings = ["format=tsv", f"data.path={tmp_path}/dev", f"validation_path={tmp_path}/dev"]

@@ -62,14 +62,14 @@ def test_every_line_of_the_public_file_has_one_of_the_forms(file_pairs):
     assert strange == []
 
 
-def test_the_public_file_has_the_same_years(file_pairs):
+def test_the_public_file_and_the_generated_dates_have_the_same_years(file_pairs):
     days = [target for _, target in file_pairs]
     assert FIRST_DAY.isoformat() == min(days)
     assert max(days) <= LAST_DAY.isoformat()
     assert max(days)[:4] == LAST_DAY.isoformat()[:4]
 
 
-def test_the_forms_have_the_shares_of_the_public_file(file_pairs):
+def test_each_form_is_as_frequent_as_in_the_public_file(file_pairs):
     made = shares(generate_dates(50000, seed=3))
     assert made == pytest.approx(shares(file_pairs), abs=0.01)
 
