@@ -32,12 +32,12 @@ SIZES = {
 
 
 def from_row(name, **settings):
-    """Return a function that builds a registered mechanism of `SIZES`, and accepts arguments."""
+    """Return a function that builds a mechanism with `SIZES` and the arguments of its call."""
     return lambda **options: registry.MECHANISMS[name].build({**SIZES, **settings}, **options)
 
 
 RENAMED = ("luong", "multi-head", "none")
-# Every row of the registry as recipes build it, except the renamed ones; then variants.
+# Every mechanism of the registry, built as recipes build it, except those in RENAMED; then variants.
 MECHANISMS = {
     **{name: from_row(name) for name in registry.MECHANISMS if name not in RENAMED},
     "normed": from_row("bahdanau", normalize=True),
@@ -60,7 +60,7 @@ MECHANISMS = {
 # Mechanisms whose weights may sum to less than 1.
 PARTIAL = ("local-p", "monotonic", "chunkwise")
 
-# Mechanisms that see the same at every step, whatever the query, and so have no alignment.
+# Mechanisms that use the same vectors at every step, whatever the query, and so have no alignment.
 BLIND = tuple(name for name, row in registry.MECHANISMS.items() if row.path and not row.alignment)
 
 
@@ -82,7 +82,7 @@ def normal(*shape, seed=0, scale=1.0):
 
 
 def randomize(layer, seed=0, scale=0.7):
-    """Replace every weight, biases too, so that none is zero or one by initialisation."""
+    """Replace every weight and bias with noise, so that none keeps an initial zero or one."""
     rng = np.random.default_rng(seed)
     drawn = [scale * rng.standard_normal(w.shape) for w in layer.get_weights()]
     # Make scalars positive, so that monotonic attention stops somewhere.
@@ -91,7 +91,7 @@ def randomize(layer, seed=0, scale=0.7):
 
 
 def random_translator(source, target=None, lengths=(16, 12), *, seed=0, ends=0.0, **options):
-    """Return a translator with a small model, whose weights are so large that sources matter.
+    """Return a translator with a small model; large weights make its outputs depend on the source.
 
     `lengths` are the longest source and the longest output; `ends` is added to the logit of `</s>`.
     """
@@ -182,7 +182,7 @@ def gradients(function, variables, *arrays):
 
 @keras.saving.register_keras_serializable(package="tests")
 class LayerModel(keras.Model):
-    """A model with one layer of any nested inputs; it concatenates all outputs to `[B, N]`."""
+    """A model of one layer with any nested inputs; it concatenates all outputs to `[B, N]`."""
 
     def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
@@ -235,9 +235,9 @@ def _check_config(layer):
 
 
 def _check_build(layer, inputs):
-    """Check that symbolic inputs build every weight and have the shapes of the eager call.
+    """Check that a symbolic call creates every weight, and that eager outputs have the same shapes.
 
-    The number of rows of the symbolic inputs is once known and once unknown.
+    The symbolic call is made once with a known and once with an unknown batch size.
     """
     assert not layer.built
     known = keras.tree.flatten(layer(*symbols(inputs)))

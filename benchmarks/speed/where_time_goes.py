@@ -2,11 +2,11 @@
 
 python benchmarks/speed/where_time_goes.py --data data/multi30k
 
-Uses TensorFlow's profiler on the batches of `training.py` and the sources of `search.py`: the time
-of every operation without nested ones, summed by kind, per step. The last row is the time without
-an operation: between operations, in Python, and in the stream of batches. The round that other
-processes disturbed least is used, whose wall time is closest to its CPU time. The profiler itself
-takes some time.
+Uses TensorFlow's profiler on the batches of `training.py` and the sources of `search.py`. A row has
+the time per step of one kind of operation, without the operations nested in it. The last row is the
+time in which no operation runs: between operations, in Python, and in the stream of batches. The
+numbers are from the round that other processes disturbed least: the one whose wall time is closest
+to its CPU time. The profiler itself takes some time.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def summary(reply: Reply, steps: int) -> dict[str, Any]:
 
 
 def steps_of_search(lengths: list[int], batch: int) -> int:
-    """Return the steps of all batches of sorted sources; a batch ends with its longest source."""
+    """Return the total steps of all batches; a batch has as many steps as its longest source."""
     return sum(max(lengths[i : i + batch]) for i in range(0, len(lengths), batch))
 
 
@@ -64,7 +64,7 @@ def least_disturbed(replies: Iterable[Reply]) -> Reply:
 
 
 def measure(run: Run, attention: str, steps: int, limit: int) -> tuple[dict[str, Any], Any, Any]:
-    """Return both tables of an attention with their headings, and the versions."""
+    """Return the tables of training and search for a mechanism, their raw numbers, the versions."""
     config = run.config(attention, batches=(run.rounds + 2) * steps)
     worker = run.start(["profiled"], config)["profiled"]
     worker.ask("prepare_training")

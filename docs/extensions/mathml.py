@@ -9,7 +9,7 @@ from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
 FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSerif.ttf")
-"""A font with a MATH table, for systems that have none; site.css names it."""
+"""A font with a MATH table, for systems without such a font; site.css refers to it."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

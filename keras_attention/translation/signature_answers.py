@@ -36,7 +36,7 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
 
 
 def count_characters(text: object) -> int:
-    """Return the number of characters of a text; 0 if it is not a string, an error found later."""
+    """Return the number of characters of a text, or 0 if it is no string; later checks reject it."""
     return len(text) if isinstance(text, str) else 0
 
 
@@ -45,7 +45,7 @@ def check_search(nbest: int, **search: Any) -> dict[str, Any]:
 
     Args:
         nbest: number of hypotheses for each text.
-        **search: fields of `ServedOptions`. None stands for the model's own value.
+        **search: fields of `ServedOptions`. None means the model's own value.
 
     Raises:
         OptionError: if an option is out of its range.
@@ -75,7 +75,7 @@ def beam_inputs(nbest: int, search: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def value_for_own(setting: Setting) -> float:
-    """Return the value that stands for the model's own; it is below the range of the option."""
+    """Return the number that means "the model's own value"; it is below the option's range."""
     return (setting.minimum or 0) - 1
 
 
@@ -123,7 +123,7 @@ def check_answered(error: bytes, position: int, noun: str = "text") -> None:
 def until_refused(
     answer: Callable[..., Iterable[Answer]], batch: Sequence[Item], *arguments: Any
 ) -> list[Answer | TextError]:
-    """Return the answers to a batch; at the first rejected item, end with its error.
+    """Return the answers to a batch; if an item is rejected, its error is the last answer.
 
     Args:
         answer: called with `batch` and `arguments`. Returns an answer to each item, or raises a

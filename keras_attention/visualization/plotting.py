@@ -49,8 +49,8 @@ def plot_alignment(
 
     The plot has a column per source token and a row per target token; the colour of a cell shows
     its weight, from 0 to 1. A space is shown as `␣`, other invisible characters as escape
-    sequences, and a combining mark without a base character on `◌`. The fonts are installed ones
-    that have a glyph for every character.
+    sequences, and a combining mark without a base character on `◌`. The fonts are chosen from the
+    installed ones, so that every character has a glyph.
 
     Args:
         translation: a translation that a `Translator` returned; or weights `[T, S]` in [0, 1], such
@@ -109,10 +109,10 @@ def plot_curves(
     ylabel: str,
     title: str = "",
 ) -> Figure:
-    """Plot a share by epoch for several models; the legend shows the last value of each.
+    """Plot a fraction per epoch for several models; the legend shows the last value of each.
 
     Args:
-        curves: for the name of each model, its values in [0, 1], one per epoch.
+        curves: the values of each model by its name: one value in [0, 1] per epoch.
         path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
         ylabel: the label of the y axis, such as `exact match`.
         title: the title of the plot.
@@ -173,7 +173,7 @@ def _axes_for(matrix: AlignmentMatrix) -> Axes:
 
 
 def _cell_inches(rows: int, columns: int) -> float:
-    """Return the size of a cell: smaller for many tokens, so that the figure stays in its limit."""
+    """Return the size of a cell: smaller for many tokens, to keep the figure within its limit."""
     longest = max(rows, columns)
     return min(_CELL_INCHES[1], max(_CELL_INCHES[0], 12 / longest), _LONGEST_SIDE_INCHES / longest)
 

@@ -29,7 +29,7 @@ def score(
     reference, divided by the number of words of that reference, both summed over all lines.
     `g2p_wer` and `per` are the metrics of grapheme-to-phoneme tasks (Gorman et al. 2020): the share
     of words whose phones, separated by spaces, do not equal a reference; and the edits of phones
-    divided by the number of phones of the nearest reference. These three are in per cent.
+    divided by the number of phones of the nearest reference. All three error rates are in per cent.
 
     Args:
         name: the name of a metric in `METRICS`.

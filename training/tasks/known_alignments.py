@@ -11,7 +11,7 @@ from .date_links import date_links
 from .synthetic import TASKS, links
 
 KNOWN = {"dates": "character", **{name: task.tokenizer for name, task in TASKS.items()}}
-"""The tasks, which are values of `data.format`, and the kind of tokens that their links join."""
+"""For each task (a value of `data.format`), the kind of tokens that its links connect."""
 
 
 def known_alignments(task: str, pairs: Iterable[tuple[str, str]]) -> list[GoldAlignment]:

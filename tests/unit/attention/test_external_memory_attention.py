@@ -97,7 +97,7 @@ def test_a_step_reads_what_the_previous_one_wrote():
 
 
 @pytest.mark.parametrize("lengths", [(5, 3), (1, 2)])
-def test_weights_shift_in_the_circle_of_real_slots(lengths):
+def test_shifts_wrap_around_within_the_real_slots(lengths):
     real = (np.arange(5) < np.array(lengths)[:, None]).astype("float32")[:, None]
     weights = np.abs(normal(2, 1, 5, seed=3)) * real
     ahead, back = to_numpy((_one_ahead(weights, real), _one_back(weights, real)))

@@ -1,4 +1,4 @@
-"""The short list, and search with it, which equals search without all other tokens."""
+"""A search with a short list equals a search in which all other tokens are excluded."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_allowed_ids_are_special_common_likely_and_requested_tokens():
     assert needed <= set(allowed.tolist())
 
 
-def test_a_list_of_over_half_of_the_vocabulary_is_none():
+def test_there_is_no_short_list_of_over_half_of_the_vocabulary():
     source = np.array([[4, 2]])
     few = ShortList(np.array([5]), np.zeros((5, 1), "int32"), 1024)
     assert len(few.allowed(source)) == 512
@@ -59,7 +59,7 @@ def test_a_list_of_over_half_of_the_vocabulary_is_none():
 
 
 def without(translator, allowed):
-    """Lower the output bias of all other tokens, so that the model never chooses them."""
+    """Make the model never choose other tokens than `allowed`, by a low output bias."""
     model = translator.model
     bias = (
         model.output_projection.bias
@@ -97,7 +97,7 @@ def test_search_equals_that_of_a_model_without_the_other_tokens(model, prefix, o
     ids = translator.codec.encode([text])
     allowed = translator.short_list.allowed(ids, [704] if prefix else [])
     expected = without(translator, allowed)(text, prefix=prefix, **options)
-    if options.get("sample"):  # the same random number selects different ids in the two
+    if options.get("sample"):  # from the same random number, the two select different ids
         names = set(translator.codec.target.vocabulary.decode(allowed.tolist()))
         assert all(names.issuperset(each.tokens) for each in found.hypotheses)
         return

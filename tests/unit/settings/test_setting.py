@@ -39,7 +39,7 @@ def test_values_are_converted_to_the_type_of_the_field():
 
 
 @pytest.mark.parametrize("value", [None, 0, 0.0])
-def test_none_and_its_number_in_a_recipe_select_the_default(value):
+def test_none_and_the_unset_number_select_the_default(value):
     assert Oven(size=1, timer=value).timer is None
     assert Setting("timer", 0, "", unset=0, minimum=1).check(value) == 0
 
