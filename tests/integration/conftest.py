@@ -118,11 +118,7 @@ def window(tmp_path_factory):
 def run(monkeypatch, capsys, tmp_path_factory):
     """Return `run(*arguments, stdin=b"")`, which runs the command line in this process.
 
-<<<<<<< HEAD
     This saves the start of a process.
-=======
-    This saves the time to start a new process.
->>>>>>> s6-c
     """
     from keras_attention.cli import main
 

@@ -87,11 +87,7 @@ def test_eight_threads_get_the_same_results_as_one(tflite_file):
 
 
 def rewritten(path, tmp_path, change):
-<<<<<<< HEAD
     """Return a file with changed tokenizers, settings and manifest, and with valid checksums."""
-=======
-    """Return a file with a changed codec and the manifest that fits it: every checksum is right."""
->>>>>>> s6-c
     content, file = path.read_bytes(), read_device_file(path.read_bytes(), "m")
     with zipfile.ZipFile(path) as archive:
         size = min(item.header_offset for item in archive.infolist())
@@ -130,11 +126,7 @@ MISMATCHES = {
 
 @one_variant
 @pytest.mark.parametrize("words", MISMATCHES)
-<<<<<<< HEAD
 def test_tokenizers_of_another_size_raise_a_one_sentence_error(tflite_file, tmp_path, words):
-=======
-def test_tokenizers_that_do_not_fit_the_graph_raise_a_one_line_error(tflite_file, tmp_path, words):
->>>>>>> s6-c
     device = DeviceTranslator.load(rewritten(tflite_file, tmp_path, MISMATCHES[words]))
     with pytest.raises(InputError) as error:
         device("abc" + chr(0x4E00 + 4999))
@@ -143,11 +135,7 @@ def test_tokenizers_that_do_not_fit_the_graph_raise_a_one_line_error(tflite_file
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
-<<<<<<< HEAD
 def test_the_graph_returns_an_empty_output_for_an_empty_source(variant, tflite_file):
-=======
-def test_the_graph_returns_only_the_end_token_for_an_empty_source(variant, tflite_file):
->>>>>>> s6-c
     interpreter = Interpreter(model_content=tflite_file.read_bytes())
     outputs = interpreter.get_signature_runner("greedy")(source=np.array([[2] + [0] * 23], "int32"))
     assert outputs["tokens"].tolist() == [[2] + [0] * 11]
@@ -164,11 +152,7 @@ def test_tensors_have_names_and_greedy_comes_first(tflite_file):
     keys = [signature.signatureKey for signature in model.signatureDefs]
     assert keys == [b"greedy", b"beam", b"encode", b"decode_step"]
     assert [signature.subgraphIndex for signature in model.signatureDefs] == [0, 1, 2, 3]
-<<<<<<< HEAD
     # A runtime that does not support signatures runs greedy search.
-=======
-    # A program that does not support signatures runs the first subgraph: greedy search.
->>>>>>> s6-c
     interpreter = Interpreter(model_content=tflite_file.read_bytes())
     interpreter.allocate_tensors()
     (source,) = interpreter.get_input_details()
