@@ -399,3 +399,9 @@ def test_keras_can_export_a_model_that_copies(tmp_path):
     loaded = tf.saved_model.load(tmp_path / "saved")
     served = loaded.serve(tuple(tf.cast(x, "float32") for x in INPUTS))
     assert_close(served, model(INPUTS))
+
+
+@pytest.mark.parametrize("inputs", [SOURCE, [SOURCE]], ids=["one array", "a list of one array"])
+def test_inputs_without_target_ids_are_an_error(inputs):
+    with pytest.raises(ValueError, match=r"`inputs` must be \(source, target_in\)"):
+        Seq2Seq(7, 7, units=4, embedding=3)(inputs)
