@@ -35,7 +35,7 @@ class PairBatches:
         pairs: Sources and targets, any iterable; it is read once.
         source_tokenizer: The tokenizer of sources.
         target_tokenizer: The tokenizer of targets.
-        batch_size: Number of pairs in a batch, at least 1; ignored if `batch_tokens` is set.
+        batch_size: Largest number of pairs in a batch, at least 1; unused with `batch_tokens`.
         max_source_length: Largest number of ids of a source, including </s>.
         max_target_length: Largest number of ids of a target, including </s>.
         bucket_width: Number of lengths that form one bucket. A small width needs less padding, a

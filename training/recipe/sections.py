@@ -34,7 +34,7 @@ _TABLE_SETTINGS = {
 
 @dataclass(frozen=True)
 class DataConfig(Section):
-    """Where the pairs come from, and which are dropped. `data_paths` resolves the paths."""
+    """The source of the pairs, and the limits on them. `data_paths` resolves the paths."""
 
     section = "data"
     format: str = setting(
@@ -155,7 +155,7 @@ class DataConfig(Section):
 
 @dataclass(frozen=True)
 class TextConfig(Section):
-    """How text is normalized and split into tokens."""
+    """The normalization of text and its tokenizers."""
 
     section = "text"
     source_tokenizer: str = setting(
@@ -337,7 +337,7 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
 
 @dataclass(frozen=True)
 class TrainingConfig(Section):
-    """How the model is trained."""
+    """The optimizer, the batches, the validations and the length of training."""
 
     section = "training"
     epochs: int = setting(10, "passes over the training pairs", minimum=1)
