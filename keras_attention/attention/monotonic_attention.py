@@ -51,7 +51,7 @@ class MonotonicAttention(ContentAttention):
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` does not only define a score or has another mapping, or if `noise`
+        ValueError: if `content` does more than define a score or has another mapping, or if `noise`
             is negative.
 
     Example:

@@ -45,7 +45,7 @@ class QueryKeyValueAttention(ContentAttention):
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` does not only define a score, or a width or the number of heads is
+        ValueError: if `content` does more than define a score, or a width or the number of heads is
             not a positive integer.
 
     Example:

@@ -16,7 +16,7 @@ class SearchSettings(StoredOptions):
         {settings}
 
     Raises:
-        SettingError: if a value is out of its range, or does not go with the others.
+        SettingError: if a value is out of its range, or contradicts another one.
     """
 
     max_source_length: int = setting(
@@ -42,7 +42,7 @@ class SearchSettings(StoredOptions):
             **overrides: fields of `SearchOptions` that replace the settings.
 
         Raises:
-            SettingError: if an option is out of its range, or does not go with the others.
+            SettingError: if an option is out of its range, or contradicts another one.
         """
         names = {field.name for field in fields(SearchOptions)} & set(vars(self))
         return SearchOptions(**{**{name: getattr(self, name) for name in names}, **overrides})

@@ -65,7 +65,7 @@ class Seq2Seq(keras.Model):
         Logits `[B, T, target_vocabulary_size]` in at least float32.
 
     Raises:
-        SettingError: a `ValueError`, if an argument is out of range or does not go with the others.
+        SettingError: a `ValueError`, if an argument is out of range or contradicts another one.
 
     Example:
     >>> import numpy as np

@@ -29,7 +29,7 @@ from keras_attention.translation.signature_answers import (
 )
 
 CHARACTERS = 65_536
-"""Most characters in a request, with every text counted as long as the longest (padding)."""
+"""Largest number of characters in a request, if each text is padded to the longest one."""
 
 _CLOSED = "the client is closed."
 
@@ -54,8 +54,8 @@ class ServingClient:
         label: label of a version, such as "canary", instead of its number.
         deadline: time limit of a request in seconds, all retries included.
         retries: number of retries of a request after a temporary failure, or a `Retries`.
-        batch_size: most texts in a request; at most the server's `max_batch_size`.
-        parallel: most requests in progress at the same time, over all threads.
+        batch_size: largest number of texts in a request; at most the server's `max_batch_size`.
+        parallel: largest number of requests in progress at the same time, over all threads.
         alignments: whether to fetch alignments. Without them all weights are 0; over gRPC the
             answers are smaller, but the server does not merge the requests with others.
         credentials: credentials for TLS instead of the system's certificates: gRPC's channel

@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 _ASSERTED = re.compile(r"assertion failed: (.+?)(?: \[\[\{\{node .*)?$")
 _LONGEST = 300
-"""Most characters of a server's message that our error quotes."""
+"""Largest number of characters of a server's message that an error quotes."""
 
 
 class ServingError(InputError):

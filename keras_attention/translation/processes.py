@@ -1,4 +1,4 @@
-"""Checks that objects with a loaded model are not used in forked processes and not pickled."""
+"""Errors about objects with a loaded model in a forked process, or that cannot be pickled."""
 
 from __future__ import annotations
 

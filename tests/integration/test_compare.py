@@ -167,7 +167,7 @@ def test_only_one_comparison_at_a_time_uses_a_folder(run, tmp_path, monkeypatch)
             ["--vary", "units=8", "--lengths", "10,x"],
             "error: --lengths must be numbers such as 10,20,40.",
         ),
-        (["--vary", "units=8", "--lengths", "9,9"], "error: --lengths must be rising numbers"),
+        (["--vary", "units=8", "--lengths", "9,9"], "error: --lengths must be increasing numbers"),
         (["--vary", "units=8", "--show"], "no run of this comparison has finished yet."),
         ([], "error: expected --vary KEY=VALUE,VALUE or --also"),
     ],

@@ -35,13 +35,14 @@ class PairBatches:
         pairs: Sources and targets, any iterable; it is read once.
         source_tokenizer: The tokenizer of sources.
         target_tokenizer: The tokenizer of targets.
-        batch_size: Most pairs in a batch, at least 1; ignored if `batch_tokens` is set.
-        max_source_length: Most ids of a source, </s> included.
-        max_target_length: Most ids of a target, </s> included.
+        batch_size: Largest number of pairs in a batch, at least 1; unused with `batch_tokens`.
+        max_source_length: Largest number of ids of a source, including </s>.
+        max_target_length: Largest number of ids of a target, including </s>.
         bucket_width: Number of lengths that form one bucket. A small width needs less padding, a
             large width shuffles more.
-        batch_tokens: Most tokens in a batch, padding included, of sources or of targets. A pair
-            that exceeds it is a batch by itself. 0 for batches of `batch_size` pairs.
+        batch_tokens: Largest number of tokens in a batch, including padding, of sources or of
+            targets. A pair that exceeds it is a batch by itself. 0 for batches of `batch_size`
+            pairs.
         subword_dropout: Share of merges to skip at random in sources and in targets, drawn again
             in every epoch of `stream`; see `SubwordTokenizer.encode_with_dropout`. Limits and
             buckets use the lengths without dropout, which are shorter.
@@ -52,7 +53,7 @@ class PairBatches:
 
     Attributes:
         steps_per_epoch: Number of batches that have every pair once.
-        target_tokens: Number of ids in all targets, </s> included, without padding.
+        target_tokens: Number of ids in all targets, including </s>, without padding.
         dropped: Number of pairs that exceed the limits.
         kept: For each input pair, whether it is within the limits.
 

@@ -83,7 +83,7 @@ class AverageOfLast(_Average):
 
     Args:
         run: the run folder. If it has checkpoints, the mean starts with their weights.
-        count: most validations in the mean, at least 2.
+        count: largest number of validations in the mean, at least 2.
 
     Reference:
         https://arxiv.org/abs/1706.03762

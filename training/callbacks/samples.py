@@ -20,7 +20,7 @@ from ..data.pairs import Pair
 
 SHOWN = 4
 MOST_TOKENS = 80
-"""Most characters of a text that counts as short, and most tokens per side of a picture."""
+"""Limit on the characters of a short text, and on the tokens per side of a picture."""
 _DOTS_PER_INCH = 80
 
 

@@ -42,14 +42,14 @@ def check_lengths(recipe: Recipe, lengths: Sequence[int]) -> None:
     """Check that there are pairs of these lengths, and that the model can write their targets.
 
     Raises:
-        InputError: if the lengths are not rising or too short for the task, no pairs are held out,
-            or the outputs are too long for a Transformer decoder.
+        InputError: if the lengths do not increase or are too short for the task, no pairs are held
+            out, or the outputs are too long for a Transformer decoder.
     """
     task = TASKS.get(recipe.data.format)
     least = task.shortest if task else 1
     if any(b <= a for a, b in zip([least - 1, *lengths], lengths, strict=False)):
         raise InputError(
-            f"--lengths must be rising numbers of source tokens, at least {least}. "
+            f"--lengths must be increasing numbers of source tokens, at least {least}. "
             f"Received: {','.join(map(str, lengths))}."
         )
     if lengths and not (task or recipe.data.held_out or recipe.data.validation_path):
@@ -96,7 +96,7 @@ def score_lengths(
     Args:
         translator: the model.
         recipe: its recipe, which defines the data and the metric.
-        lengths: rising numbers of source tokens, without `</s>`.
+        lengths: increasing numbers of source tokens, without `</s>`.
         held_out: the held-out pairs; not needed for a generated task.
         only: names of lengths, as in `wanted_lengths`, to score. Default: all.
 

@@ -34,7 +34,7 @@ _TABLE_SETTINGS = {
 
 @dataclass(frozen=True)
 class DataConfig(Section):
-    """Where the pairs come from, and which are dropped. `data_paths` resolves the paths."""
+    """The source of the pairs, and the limits on them. `data_paths` resolves the paths."""
 
     section = "data"
     format: str = setting(
@@ -80,13 +80,13 @@ class DataConfig(Section):
     )
     shortest: int = setting(
         4,
-        "fewest tokens of a source of copy, reverse and date-sentences, without </s>",
+        "smallest number of tokens of a source of copy, reverse and date-sentences, without </s>",
         minimum=1,
         maximum=LONGEST,
     )
     longest: int = setting(
         10,
-        "most tokens of a source of copy, reverse and date-sentences, without </s>",
+        "largest number of tokens of a source of copy, reverse and date-sentences, without </s>",
         minimum=1,
         maximum=LONGEST,
     )
@@ -97,13 +97,15 @@ class DataConfig(Section):
     )
     max_source_length: int = setting(
         64,
-        "most tokens of a source, </s> included; pairs with longer sources are dropped",
+        "largest number of tokens of a source, including </s>; pairs with longer sources are "
+        "dropped",
         minimum=1,
         maximum=LONGEST,
     )
     max_target_length: int = setting(
         64,
-        "most tokens of a target, </s> included; pairs with longer targets are dropped",
+        "largest number of tokens of a target, including </s>; pairs with longer targets are "
+        "dropped",
         minimum=1,
         maximum=LONGEST,
     )
@@ -153,7 +155,7 @@ class DataConfig(Section):
 
 @dataclass(frozen=True)
 class TextConfig(Section):
-    """How text is normalized and split into tokens."""
+    """The normalization of text and its tokenizers."""
 
     section = "text"
     source_tokenizer: str = setting(
@@ -164,14 +166,14 @@ class TextConfig(Section):
     )
     source_vocabulary_size: int = setting(
         0,
-        "most source tokens to keep, special tokens not counted (0 = no limit); subwords: exact "
-        "number, special tokens counted (0 = 8000)",
+        "largest number of source tokens to keep, without special tokens (0 = no limit); subwords: "
+        "exact number, including special tokens (0 = 8000)",
         minimum=0,
     )
     target_vocabulary_size: int = setting(
         0,
-        "most target tokens to keep, special tokens not counted (0 = no limit); subwords: exact "
-        "number, special tokens counted (0 = 8000)",
+        "largest number of target tokens to keep, without special tokens (0 = no limit); subwords: "
+        "exact number, including special tokens (0 = 8000)",
         minimum=0,
     )
     min_count: int = setting(
@@ -335,15 +337,15 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
 
 @dataclass(frozen=True)
 class TrainingConfig(Section):
-    """How the model is trained."""
+    """The optimizer, the batches, the validations and the length of training."""
 
     section = "training"
     epochs: int = setting(10, "passes over the training pairs", minimum=1)
     batch_size: int = setting(64, "pairs in a batch", minimum=1)
     batch_tokens: int = setting(
         0,
-        "most tokens in a batch, padding included, of sources or of targets; used instead of "
-        "batch_size (0 = use batch_size)",
+        "largest number of tokens in a batch, including padding, of sources or of targets; used "
+        "instead of batch_size (0 = use batch_size)",
         minimum=0,
     )
     accumulate: int = setting(1, "batches whose gradients are combined in one update", minimum=1)
@@ -465,7 +467,7 @@ class DecodingConfig(Section, StoredOptions):
         "max_length",
         default=0,
         minimum=0,
-        doc="most tokens of an output, </s> included (0 = data.max_target_length)",
+        doc="largest number of tokens of an output, including </s> (0 = data.max_target_length)",
     )
     replace_unknown: bool = redeclare(
         SearchSettings,

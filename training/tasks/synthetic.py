@@ -62,8 +62,8 @@ def generate(
         name: one of `TASKS`.
         size: number of pairs, at least 0.
         seed: seed of lengths and contents.
-        shortest: fewest tokens of a source, at least the task's `shortest`.
-        longest: most tokens of a source.
+        shortest: smallest number of tokens of a source, at least the task's `shortest`.
+        longest: largest number of tokens of a source.
 
     Returns:
         `size` pairs (source, target). A pair can occur more than once.

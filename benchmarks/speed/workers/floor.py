@@ -1,4 +1,4 @@
-"""The lower bound on the time: only the matrix products, with TensorFlow and oneDNN.
+"""The floor, a lower bound on the time: the matrix products alone, with TensorFlow and oneDNN.
 
 For B rows, S and T steps of the padded batch, N real target tokens, embeddings E, encoder H each
 way, memory and decoder U, attention A = U, vocabulary V. [m,k][k,n] is one product; "x 3" is a

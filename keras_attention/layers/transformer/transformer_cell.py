@@ -69,7 +69,7 @@ class TransformerCell(DecoderCell):
 
     Raises:
         TypeError: if `attention` is not a mechanism.
-        ValueError: if an argument is out of range or does not go with the others.
+        ValueError: if an argument is out of range or contradicts another one.
 
     Example:
     >>> import numpy as np

@@ -53,13 +53,13 @@ def exported(tokenizer):
     return Exported(tokenizer)
 
 
-def test_golden_ids():
+def test_the_golden_ids_are_reproduced():
     golden = SubwordTokenizer((GOLDEN / "subword.model").read_bytes())
     ids = make_graph_tokenizer(golden).encode(to_tensor([line["text"] for line in LINES]))
     assert ids.numpy().tolist() == padded([line["subword"] for line in LINES], 0)
 
 
-def test_golden_lines_have_the_same_tokens_one_at_a_time(tokenizer, exported):
+def test_single_golden_lines_have_the_same_ids_as_in_python(tokenizer, exported):
     for line in LINES[::6]:
         check(tokenizer, exported, [line["text"]])
 
@@ -67,11 +67,11 @@ def test_golden_lines_have_the_same_tokens_one_at_a_time(tokenizer, exported):
 @pytest.mark.parametrize(
     "texts", [[], [""], ["", ""], [" "], ["▁"], ["a", "", "a cat 漢字 sat"], ["漢"]], ids=repr
 )
-def test_small_batches(tokenizer, exported, texts):
+def test_small_batches_have_the_same_ids_as_in_python(tokenizer, exported, texts):
     check(tokenizer, exported, texts)
 
 
-def test_random_texts(tokenizer, exported):
+def test_random_texts_have_the_same_ids_as_in_python(tokenizer, exported):
     generator = random.Random(1)
     pieces = [*tokenizer.vocabulary.tokens, *WORDS, "漢", "字", "x", "X", "漢字語", "😀", "👍🏽"]
     pieces += list(" ▁\t\n\r\x0b\x1c\u0085\u00a0\u2000\u2003\u3000\u200b\0\ufeff")
@@ -81,14 +81,14 @@ def test_random_texts(tokenizer, exported):
     check(tokenizer, exported, texts)
 
 
-def test_random_code_points(tokenizer, exported):
+def test_random_code_points_have_the_same_ids_as_in_python(tokenizer, exported):
     generator = random.Random(2)
     points = [point for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
     texts = ["".join(map(chr, generator.choices(points, k=30))) for _ in range(500)]
     check(tokenizer, exported, texts)
 
 
-def test_random_ids(tokenizer, exported):
+def test_random_ids_have_the_same_text_as_in_python(tokenizer, exported):
     generator = random.Random(3)
     size = len(tokenizer.vocabulary)
     rows = [[generator.randrange(size) for _ in range(12)] for _ in range(300)]
@@ -172,7 +172,7 @@ def test_only_encoding_requires_tensorflow_text(monkeypatch, tokenizer):
 
 @needs_shared
 @pytest.mark.parametrize("name", ["unigram, letters", "bpe, lower case"])
-def test_real_lines(name):
+def test_real_lines_have_the_same_ids_as_in_python(name):
     files = sorted(path for path in SHARED.rglob("*") if path.suffix in (".tsv", ".txt"))
     files += sorted(path for path in SHARED.rglob("*.*") if path.suffix in (".en", ".de", ".fr"))
     samples = [path.read_text(encoding="utf-8").split("\n") for path in files]

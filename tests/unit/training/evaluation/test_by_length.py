@@ -89,7 +89,7 @@ def test_other_data_is_tested_on_held_out_pairs(tmp_path):
     ],
 )
 def test_lengths_must_increase_and_be_long_enough(name, lengths, least):
-    with pytest.raises(InputError, match=rf"--lengths must be rising .*, at least {least}. Rec"):
+    with pytest.raises(InputError, match=rf"--lengths must be increasing .*, at least {least}. R"):
         check_lengths(load_recipe(name), lengths)
 
 
