@@ -109,13 +109,13 @@ def grown(tokenizer, more):
 
 
 MISMATCHES = {
-    "`source` of `greedy` with the shape [1, 25] of": lambda codec: TextCodec(
+    "`source` of the signature `greedy` to have the shape [1, 25]": lambda codec: TextCodec(
         codec.source, codec.target, replace(codec.settings, max_source_length=25)
     ),
-    "`tokens` of `greedy` with the shape [1, 11] of": lambda codec: TextCodec(
+    "`tokens` of the signature `greedy` to have the shape [1, 11]": lambda codec: TextCodec(
         codec.source, codec.target, replace(codec.settings, max_length=11)
     ),
-    "`log_probabilities` of `decode_step` with the shape [1, 16] of": lambda codec: TextCodec(
+    "the signature `decode_step` to have the shape [1, 16]": lambda codec: TextCodec(
         codec.source, grown(codec.target, "z"), codec.settings
     ),
     "`greedy` cannot be run": lambda codec: TextCodec(

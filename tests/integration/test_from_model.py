@@ -157,7 +157,7 @@ def test_a_saved_functional_model_is_refused_with_the_way_to_a_seq2seq(tmp_path)
 
 
 def test_the_error_of_exports_names_from_model():
-    with pytest.raises(InputError, match="`Translator.from_model` makes .* Received: Seq2Seq"):
+    with pytest.raises(InputError, match="Translator.from_model.* Received: Seq2Seq"):
         portable_copy(small())
 
 
