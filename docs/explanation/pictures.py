@@ -22,11 +22,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from keras_attention.visualization.figure_style import add_legend, line_style, open_up, save_figure
+from keras_attention.visualization.figure_style import (
+    LINE_COLOURS,
+    add_colour_bar,
+    add_legend,
+    draw_weights,
+    line_style,
+    open_up,
+    save_figure,
+)
 from keras_attention.visualization.fonts import lettering_for
 
 HERE = Path(__file__).parent
-COLOURS = "magma_r"
 Page = Mapping[str, Any]
 Draw = Callable[[Page], Figure]
 
@@ -55,13 +62,14 @@ def matrices(*names: str, **titles: str) -> Draw:
         for axes, (name, title) in zip(panels, titles.items(), strict=True):
             _draw_weights(axes, page[name], title)
         panels[0].set_ylabel("step")
+        add_colour_bar(panels[0].images[0], panels=panels)
         return figure
 
     return draw
 
 
 def _panels(count: int, height: float = 2.1) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(0.3 + 1.9 * count, height), layout="constrained")
+    figure = Figure(figsize=(0.9 + 1.9 * count, height), layout="constrained")
     return figure, list(np.atleast_1d(figure.subplots(1, count)))
 
 
@@ -69,10 +77,10 @@ def _draw_weights(
     axes: Axes, weights: npt.ArrayLike, title: str, xlabel: str = "source position"
 ) -> None:
     weights = np.asarray(weights)
-    axes.imshow(weights, cmap=COLOURS, vmin=0, vmax=1)
+    draw_weights(axes, weights)
     axes.set_xticks(range(weights.shape[1]))
     axes.set_yticks(range(weights.shape[0]))
-    axes.tick_params(length=0, labelsize=8)
+    axes.tick_params(labelsize=8)
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(xlabel, fontsize=9)
 
@@ -82,7 +90,7 @@ def one_step(page: Page) -> Figure:
     figure, panels = _panels(3)
     titles = {"scores": "scores", "weights": "softmax: weights", "context": "context"}
     for index, (axes, (name, title)) in enumerate(zip(panels, titles.items(), strict=True)):
-        axes.bar(range(3), page[name], width=0.6, color=f"C{index}")
+        axes.bar(range(3), page[name], width=0.6, color=LINE_COLOURS[index])
         axes.set_xticks(range(3))
         axes.set_xlabel("number" if name == "context" else "source position", fontsize=9)
         axes.set_title(title, fontsize=10)
@@ -101,7 +109,10 @@ def mappings(page: Page) -> Figure:
     for index, (name, mapping) in enumerate(MAPPINGS.items()):
         style = {**line_style(index), "marker": ""}
         left.bar(
-            np.arange(5) + 0.26 * (index - 1), page["sparse"][name][0], 0.24, color=f"C{index}"
+            np.arange(5) + 0.26 * (index - 1),
+            page["sparse"][name][0],
+            0.24,
+            color=LINE_COLOURS[index],
         )
         right.plot(differences, np.asarray(mapping(pairs))[:, 0], label=name, **style)
     scores = [f"{score:g}" for score in page["preferences"][0, 0]]
@@ -123,6 +134,7 @@ def external_memory(page: Page) -> Figure:
     _draw_weights(panels[3], np.asarray(page["slots"])[0], "slots after", "column")
     panels[0].set_ylabel("step")
     panels[2].set_ylabel("slot")
+    add_colour_bar(panels[0].images[0], panels=panels, label="value")
     return figure
 
 
@@ -131,7 +143,9 @@ def copying(page: Page) -> Figure:
     figure, panels = _panels(3)
     for axes, (output, probabilities) in zip(panels, page["mixed"].items(), strict=True):
         gate = 1 / (1 + np.exp(-output))
-        axes.bar(range(5), probabilities, width=0.6, color=["C0"] * 3 + ["C1"] * 2)
+        axes.bar(
+            range(5), probabilities, width=0.6, color=[LINE_COLOURS[0]] * 3 + [LINE_COLOURS[1]] * 2
+        )
         axes.set_title(f"gate {gate:.2f}", fontsize=10)
         axes.set_xticks(range(5), ["0", "1", "2", "<unk>", "4"], fontsize=8)
         axes.set(ylim=(0, 0.85))
@@ -158,7 +172,7 @@ def _draw_links(axes: Axes, right: Any, found: Any) -> None:
         cells[target, source] = 0.45 if (source, target) in right.sure else 0.2
     axes.imshow(cells, cmap="Greys", vmin=0, vmax=1)
     for source, target in found:
-        axes.plot(source, target, "o", color="#c0392b", markersize=8)
+        axes.plot(source, target, "o", color=LINE_COLOURS[1], markersize=8)
     axes.set_xticks(range(4))
     axes.set_yticks(range(4))
     axes.tick_params(length=0, labelsize=8)

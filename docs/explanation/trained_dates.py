@@ -8,11 +8,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from keras_attention import align_pairs, measure_alignments, plot_alignment
+from keras_attention import align_pairs, measure_alignments
 from keras_attention.training import evaluate, load_recipe, split_pairs
 from keras_attention.training.tasks.known_alignments import known_alignments
 from keras_attention.training.train import train
 from keras_attention.translation.translator import Translator
+from keras_attention.visualization.plotting import plot_panels
 
 DATE = "September 27, 1994"
 SMALL = ("size=16000", "held_out=500", "epochs=3", "batch_size=64", "embedding=32", "units=64")
@@ -28,19 +29,17 @@ MODELS = {
 
 def dates() -> Figure:
     """Train all models and draw the alignment of each for the same date."""
-    figure = Figure(figsize=(9.8, 4.6), layout="constrained")
-    for axes, (name, settings) in zip(figure.subplots(2, 3).flat, MODELS.items(), strict=True):
+    panels = {}
+    for name, settings in MODELS.items():
         recipe = load_recipe("dates", [*SMALL, *settings])
         with tempfile.TemporaryDirectory() as folder:
             translator = train(recipe, Path(folder) / "run")
-        plot_alignment(translator(DATE), axes=axes)
         _, held_out = split_pairs(recipe.data, recipe.seed)
         exact = evaluate(translator, held_out).exact_match
         error = alignment_error(translator, held_out)
         print(f"{name}: exact match {exact:.2%}, AER {error:.2%}")
-        axes.set_title(f"{name}\nexact match {exact:.0%}, AER {error:.0%}", fontsize=10)
-        axes.set(xlabel="", ylabel="")
-    return figure
+        panels[f"{name}\nexact match {exact:.0%}, AER {error:.0%}"] = translator(DATE)
+    return plot_panels(panels)
 
 
 def alignment_error(translator: Translator, pairs: Sequence[tuple[str, str]]) -> float:

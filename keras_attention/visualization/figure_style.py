@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
 
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
 from keras_attention.visualization.fonts import Lettering
+from keras_attention.visualization.notebook.visible_text import (
+    columns_of,
+    shorten,
+    shorten_middle,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
+WEIGHT_COLOURS = "Blues"  # a single hue, so that only lightness counts; 0 is almost white
+# The palette of Okabe and Ito for colour-blind readers, without its yellow.
+LINE_COLOURS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"
 _FORMATS = ("png", "svg", "pdf")
 _MARKERS, _LINES = "os^Dv", ("-", "--", "-.", ":")
 _DOTS_PER_INCH = 150
+_MARGIN_INCHES = 0.1
+_TITLE_COLUMNS = 60
+_LEGEND_COLUMNS = 30, 64  # the widest label for two columns, and for one
 
 
 def check_picture(path: str | os.PathLike[str] | None) -> None:
@@ -51,10 +66,58 @@ def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bo
         figure.savefig(temporary_path, format=form, dpi=_DOTS_PER_INCH, bbox_inches=box)
 
 
+def draw_weights(axes: Axes, weights: npt.ArrayLike) -> AxesImage:
+    """Draw a matrix with square cells, in the colours that all pictures use for 0 to 1."""
+    image = axes.imshow(
+        weights, cmap=WEIGHT_COLOURS, vmin=0, vmax=1, aspect="equal", interpolation="nearest"
+    )
+    axes.tick_params(length=0)
+    axes.spines[:].set(color="0.6", linewidth=0.6)
+    return image
+
+
+def add_colour_bar(
+    image: AxesImage,
+    *,
+    panels: Sequence[Axes] | None = None,
+    bar_axes: Axes | None = None,
+    label: str = "weight",
+) -> None:
+    """Add the colour bar of a matrix, or one for all panels of a set.
+
+    Args:
+        image: the matrix, or one of a set.
+        panels: the panels of a set, whose space the bar shares.
+        bar_axes: the axes of the bar instead.
+        label: the label of the bar.
+    """
+    place: dict[str, Any] = {"cax": bar_axes} if bar_axes else {"ax": panels, "aspect": 30}
+    bar = image.axes.figure.colorbar(image, ticks=[0, 0.5, 1], **place)
+    bar.set_label(label)
+    bar.outline.set(edgecolor="0.6", linewidth=0.6)
+    bar.ax.tick_params(length=2, color="0.6")
+
+
+def fit_figure(figure: Figure, axes: Axes) -> None:
+    """Resize a figure so that it holds all texts; the axes keep their size."""
+    figure.draw_without_rendering()
+    width, height = figure.get_size_inches()
+    inside, needed = axes.get_position(), figure.get_tightbbox().padded(_MARGIN_INCHES)
+    figure.set_size_inches(needed.width, needed.height)
+    axes.set_position(
+        (
+            (inside.x0 * width - needed.x0) / needed.width,
+            (inside.y0 * height - needed.y0) / needed.height,
+            inside.width * width / needed.width,
+            inside.height * height / needed.height,
+        )
+    )
+
+
 def line_style(index: int) -> dict[str, Any]:
     """Return colour, line style and marker of a line; lines also differ without colour."""
     return {
-        "color": f"C{index}",
+        "color": LINE_COLOURS[index % len(LINE_COLOURS)],
         "linestyle": _LINES[index % len(_LINES)],
         "marker": _MARKERS[index % len(_MARKERS)],
     }
@@ -68,9 +131,12 @@ def open_up(axes: Axes) -> None:
 
 def add_legend(figure: Figure, lettering: Lettering) -> None:
     """Add a legend below the axes, in fonts that have the glyphs of its names."""
-    legend: Any = figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    labels = [label for axes in figure.axes for label in axes.get_legend_handles_labels()[1]]
+    narrow, wide = _LEGEND_COLUMNS
+    columns = 2 if max(map(columns_of, labels), default=0) <= narrow else 1
+    legend: Any = figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     for text in legend.get_texts():
-        text.set(**lettering.style)
+        text.set(text=shorten_middle(text.get_text(), wide), **lettering.style)
 
 
 def finish_chart(
@@ -87,7 +153,8 @@ def finish_chart(
     open_up(axes)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(lettering.drawn(ylabel), **lettering.style)
-    axes.set_title(lettering.drawn(title), pad=12, **lettering.style)
+    lines = [shorten(line, _TITLE_COLUMNS) for line in lettering.drawn(title).split("\n")]
+    axes.set_title("\n".join(lines), fontsize=11, pad=12, **lettering.style)
     add_legend(figure, lettering)
     save_figure(figure, path)
 

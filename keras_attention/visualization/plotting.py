@@ -16,8 +16,11 @@ import numpy.typing as npt
 from keras_attention.translation.result import Translation
 from keras_attention.visualization.alignment_text import NO_ATTENTION, AlignmentMatrix
 from keras_attention.visualization.figure_style import (
+    add_colour_bar,
     check_picture,
+    draw_weights,
     finish_chart,
+    fit_figure,
     line_style,
     save_figure,
 )
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_COLOURS = "magma_r"  # perceptually uniform, and light at 0
 _CELL_INCHES = (0.2, 0.3)
 _LONGEST_SIDE_INCHES = 30.0
 _BAR_INCHES = 0.15
@@ -92,13 +94,61 @@ def plot_alignment(
         texts = [translation.source, translation.hypotheses[hypothesis].text]
         texts = [visible(text, space=" ") or "(empty)" for text in texts]
     lettering = lettering_for([*matrix.sources, *matrix.targets, *texts])
-    trim = axes is None
+    new = axes is None
     axes = axes or _axes_for(matrix)
-    _draw_matrix(axes, matrix, lettering)
+    _draw_matrix(axes, matrix, lettering, own_bar=True)
     if texts:
         _set_title(axes, texts, lettering)
     figure = axes.figure.canvas.figure
-    save_figure(figure, path, trim=trim)
+    if new:
+        fit_figure(figure, axes)
+    save_figure(figure, path, trim=new)
+    return figure
+
+
+def plot_panels(
+    panels: Mapping[str, Translation],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    columns: int = 3,
+    size: tuple[float, float] = (3.2, 2.3),
+) -> Figure:
+    """Plot the best alignment of several translations, with a single colour bar.
+
+    Args:
+        panels: for the title of each panel, a translation with a hypothesis.
+        path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
+        columns: largest number of panels in a row.
+        size: width and height of a panel, in inches.
+
+    Raises:
+        InputError: if `path` has another suffix or cannot be written, or a translation has no
+            hypothesis.
+        ValueError: if there is no panel.
+    """
+    from keras_attention.visualization.shown_figure import ShownFigure
+
+    check_picture(path)
+    if not panels:
+        raise ValueError("`panels` must contain at least one translation. Received: none.")
+    matrices = [AlignmentMatrix.of(translation) for translation in panels.values()]
+    labels = [label for matrix in matrices for label in (*matrix.sources, *matrix.targets)]
+    lettering = lettering_for([*panels, *labels])
+    columns = min(columns, len(panels))
+    rows = ceil(len(panels) / columns)
+    figure = ShownFigure(figsize=(columns * size[0] + 0.8, rows * size[1]), layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    used = grid[: len(panels)]
+    for axes, title, matrix in zip(used, panels, matrices, strict=True):
+        _draw_matrix(axes, matrix, lettering, own_bar=False)
+        axes.set(xlabel="", ylabel="")
+        axes.set_title(lettering.drawn(title), fontsize=10, **lettering.style)
+    add_colour_bar(used[0].images[0], panels=used)
+    figure.supxlabel("source", fontsize=10)
+    figure.supylabel("target", fontsize=10)
+    save_figure(figure, path)
     return figure
 
 
@@ -178,22 +228,21 @@ def _cell_inches(rows: int, columns: int) -> float:
     return min(_CELL_INCHES[1], max(_CELL_INCHES[0], 12 / longest), _LONGEST_SIDE_INCHES / longest)
 
 
-def _draw_matrix(axes: Axes, matrix: AlignmentMatrix, lettering: Lettering) -> None:
+def _draw_matrix(
+    axes: Axes, matrix: AlignmentMatrix, lettering: Lettering, *, own_bar: bool
+) -> None:
     rows, columns = matrix.weights.shape
     inches = axes.get_window_extent().transformed(axes.figure.dpi_scale_trans.inverted())
     cell = min(inches.width / columns, inches.height / rows)
-    image = axes.imshow(
-        matrix.weights, cmap=_COLOURS, vmin=0, vmax=1, aspect="equal", interpolation="nearest"
-    )
-    bar = _BAR_INCHES / (columns * cell)  # in units of the width of the axes, for `inset_axes`
-    bar_axes = axes.inset_axes((1 + bar, 0, bar, 1))
-    axes.figure.colorbar(image, cax=bar_axes).set_label("weight")
+    image = draw_weights(axes, matrix.weights)
+    if own_bar:
+        bar = _BAR_INCHES / (columns * cell)  # in units of the width of the axes
+        add_colour_bar(image, bar_axes=axes.inset_axes((1 + bar, 0, bar, 1)))
     axes.xaxis.tick_top()
     axes.set_xticks(**_ticks(matrix.sources, cell, lettering))
     axes.set_yticks(**_ticks(matrix.targets, cell, lettering))
     for label, angle in zip(axes.get_xticklabels(), _angles(matrix.sources), strict=True):
         label.set_rotation(angle)
-    axes.tick_params(length=0)
     axes.set(xlabel="source", ylabel="target")
     if not matrix.weights.any():
         middle: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}

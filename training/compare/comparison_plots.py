@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_attention.visualization.figure_style import (
+    LINE_COLOURS,
     add_legend,
     finish_chart,
     line_style,
@@ -59,8 +60,10 @@ def plot_metric(rows: Sequence[Row], path: Path | None = None) -> Figure | None:
     axes = figure.subplots()
     for place, row in enumerate(rows):
         spread = _known(row.spread("value"))
-        axes.barh(place, spread.mean, height=0.6, color="C0", alpha=0.35)
-        axes.plot(spread.values, [place] * len(spread.values), "o", color="C0", clip_on=False)
+        axes.barh(place, spread.mean, height=0.6, color=LINE_COLOURS[0], alpha=0.35)
+        axes.plot(
+            spread.values, [place] * len(spread.values), "o", color=LINE_COLOURS[0], clip_on=False
+        )
     axes.set_yticks(
         range(len(rows)), [lettering.drawn(row.label) for row in rows], **lettering.style
     )

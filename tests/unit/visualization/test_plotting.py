@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from keras_attention.errors import InputError
 from keras_attention.translation.result import Hypothesis, Translation
-from keras_attention.visualization import fonts, plotting
+from keras_attention.visualization import figure_style, fonts, plotting
 from keras_attention.visualization.alignment_text import format_alignment
 from keras_attention.visualization.plotting import plot_alignment, plot_curves
 
@@ -163,6 +164,7 @@ def test_mathematical_markup_is_drawn_as_text(tmp_path):
     assert not any(text.get_parse_math() for text in (axes.title, *axes.get_xticklabels()))
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")  # the fonts only claim to have them
 def test_long_texts_and_tokens_are_shortened(monkeypatch):
     monkeypatch.setattr(fonts, "_glyphs", lambda path, index, characters: characters)
     figure = plot_alignment(translation(["w" * 200, "한" * 200], ["v" * 200]))
@@ -458,3 +460,55 @@ def test_a_translation_without_hypotheses_is_rejected(draw):
         InputError, match="expected a hypothesis to display. Received: none for 'a'"
     ):
         draw(Translation("a", ("a", "</s>"), ()))
+
+
+def is_inside(figure):
+    """Return whether everything that is drawn, texts included, lies inside the figure."""
+    figure.draw_without_rendering()
+    box, edge = figure.get_tightbbox(), figure.bbox_inches.padded(0.01)
+    return edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("a", "b"),
+        (["Donaudampfschifffahrtsgesellschaft"] * 2, ["internationalisation" * 2]),
+        ("september 27, 1994", "1994-09-27"),
+        ("a" * 200, "b"),
+        ("a", "b" * 120),
+    ],
+)
+def test_no_text_of_an_alignment_is_cut_off(source, target):
+    weights = np.zeros((len(target) + 1, len(source) + 1))
+    weights[0, 0] = 1
+    assert is_inside(plot_alignment(translation(source, target, weights=weights)))
+
+
+def test_no_text_of_curves_is_cut_off():
+    names = {"attention": [0.5], "a very long name of a model " * 5: [0.25]}
+    figure = plot_curves(names, ylabel="exact match", title="a very long title " * 9)
+    assert is_inside(figure)
+    assert figure.legends[0].get_texts()[1].get_text().endswith(": 25.00%")
+
+
+def test_panels_share_one_colour_bar(tmp_path):
+    panels = {f"model {n}": translation("september 27", "09-27") for n in range(4)}
+    figure = plotting.plot_panels(panels, tmp_path / "panels.png")
+    *matrices, bar = figure.axes
+    assert [axes.get_title() for axes in matrices] == list(panels)
+    assert all(axes.images[0].get_clim() == (0, 1) for axes in matrices)
+    assert bar.get_ylabel() == "weight" and not any(axes.child_axes for axes in matrices)
+    assert is_inside(figure)
+    with pytest.raises(ValueError, match="`panels` must contain at least one translation"):
+        plotting.plot_panels({})
+
+
+def test_colours_can_be_told_apart_by_lightness():
+    def luminance(colour):
+        return float(np.dot([0.2126, 0.7152, 0.0722], colour[:3]))
+
+    shades = matplotlib.colormaps[figure_style.WEIGHT_COLOURS](np.linspace(0, 1, 20))
+    values = [luminance(shade) for shade in shades]
+    assert values == sorted(values, reverse=True) and values[0] > 0.95 and values[-1] < 0.2
+    assert len(set(figure_style.LINE_COLOURS)) == 7
