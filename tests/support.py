@@ -37,7 +37,7 @@ def from_row(name, **settings):
 
 
 RENAMED = ("luong", "multi-head", "none")
-# Every mechanism of the registry, built as recipes build it, except those in RENAMED; then variants.
+# Every mechanism of the registry except those in RENAMED, built as recipes build it; then variants.
 MECHANISMS = {
     **{name: from_row(name) for name in registry.MECHANISMS if name not in RENAMED},
     "normed": from_row("bahdanau", normalize=True),

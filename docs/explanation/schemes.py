@@ -50,7 +50,7 @@ class Scheme:
         )
 
     def detour(self, layer: Point, by: float) -> None:
-        """Draw a connection that skips a layer: on the right, or on the left if `by` is negative."""
+        """Draw a connection that skips a layer: on the right, or left if `by` is negative."""
         (x, y), out = layer, layer[0] + by
         line = {"color": SKIPPED, "lw": 1.0}
         self.axes.plot([x, out, out], [y - 0.72, y - 0.72, y + 0.68], **line, zorder=0)

@@ -36,7 +36,7 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
 
 
 def count_characters(text: object) -> int:
-    """Return the number of characters of a text, or 0 if it is no string; later checks reject it."""
+    """Return the number of characters of a text, or 0 if it is not a string (rejected later)."""
     return len(text) if isinstance(text, str) else 0
 
 
