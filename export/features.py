@@ -45,7 +45,7 @@ def export_features_saved_model(
         model: a model with a `source_shape`.
         folder: the folder in which the version folder is written.
         options: how to search; if `beam_width` is 1, `beam` returns 4 hypotheses.
-        target: the tokenizer that decodes target ids to text; None for no text.
+        target: the tokenizer that decodes target ids to text. If it is None, no text is returned.
         version: TensorFlow Serving's version number, a positive integer.
 
     Returns:
@@ -94,8 +94,8 @@ def export_features_tflite(
         model: a model with a `source_shape`.
         path: the file to write.
         options: how to search; if `beam_width` is 1, `beam` returns 4 hypotheses.
-        steps: number of steps of a source, required if `source_shape` leaves it open; pad shorter
-            sources with zeros.
+        steps: number of steps of a source, required if `source_shape` does not fix it; pad
+            shorter sources with zeros.
         precision: one of `tflite.conversion.PRECISIONS`.
 
     Returns:

@@ -42,7 +42,7 @@ def rates(replies: Sequence[Reply], count: str) -> dict[str, list[float]]:
 def rows_of_rates(
     replies: Mapping[str, Sequence[Reply]], count: str, ours: str = "ours", floor: str = "floor"
 ) -> list[dict[str, Any]]:
-    """Return a row per system: its rate, its share of the floor, and the speedup of ours."""
+    """Return a row per system: its rate, its share of the floor's rate, and our speedup over it."""
     measured = {name: rates(found, count) for name, found in replies.items()}
     rows = []
     for name, rate in measured.items():
@@ -64,11 +64,12 @@ def rows_of_rates(
 
 
 def quote_better(rows: Sequence[Mapping[str, Any]], off: str = ", no oneDNN") -> None:
-    """Print the speedup of ours over each peer's better run, with or without oneDNN."""
+    """Print our speedup over the faster of each peer's two runs, with and without oneDNN."""
     ratios = {row["system"]: row.get("ours over it, wall") for row in rows}
     for name in ratios:
         if name + off in ratios and ratios[name] is not None:
-            print(f"ours is {min(ratios[name], ratios[name + off]):.2f} x {name} at its better")
+            speedup = min(ratios[name], ratios[name + off])
+            print(f"ours is {speedup:.2f} x as fast as the better run of {name}")
 
 
 def median_rate(replies: Sequence[Reply], count: str) -> float:
@@ -82,7 +83,7 @@ def ratio(one: Mapping[str, list[float]], other: Mapping[str, list[float]], cloc
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the smallest value that a share of the values does not exceed."""
+    """Return the smallest value that is not below `share` of the values, such as 0.95 of them."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
@@ -153,7 +154,7 @@ def command() -> str:
 
 
 def commit() -> str:
-    """Return the commit, and whether relevant files have changed since."""
+    """Return the commit, with a note if files other than results have changed since then."""
     try:
         where = {"cwd": HERE, "capture_output": True, "text": True, "check": True}
         found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **where).stdout.strip()

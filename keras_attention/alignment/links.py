@@ -19,8 +19,8 @@ Links = frozenset[tuple[int, int]]
 NO_LINKS: Links = frozenset()
 
 HIGH_ERROR = 0.25
-"""The largest alignment error rate that counts as good: a quarter of the found and sure links
-together is wrong or missing."""
+"""The largest alignment error rate that counts as good. At this rate, the wrong found links and
+the missing sure links together are about a quarter of all found and sure links."""
 
 _LINK = re.compile(r"([0-9]{1,9})([-p?])([0-9]{1,9})")
 
@@ -134,7 +134,7 @@ def hard_links(
             column is the source's `</s>`.
         threshold: link a target token with every source token whose weight is at least this, in
             (0, 1]. Default `None`: link each target token only with the source token of the largest
-            weight, or with none if that is `</s>` or all weights are 0.
+            weight, or with no token if that token is `</s>` or all weights are 0.
         ended: whether the last row is the target's `</s>`. An output that reached the length limit
             has no `</s>`. Default `True`.
 

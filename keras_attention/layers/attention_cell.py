@@ -53,8 +53,8 @@ class AttentionCell(DecoderCell):
         input_feeding: whether the next step receives the attentional vector; requires
             `placement="after"`. Default `False`.
         attention_units: width of the attentional vector and of the deep output. Default `units`.
-        deep_output: whether to compute the output from the context and the input too. Default
-            `False`.
+        deep_output: whether the output also depends directly on the context and the input.
+            Default `False`.
         layer_norm: whether to apply layer normalisation in the LSTMs (Ba et al. 2016). Default
             `False`.
 
@@ -71,7 +71,7 @@ class AttentionCell(DecoderCell):
         `(output, state, alignment)`: `[B, output_width]`, a `DecoderState`, `[B, S]`.
 
     Raises:
-        ValueError: if an argument is out of range or does not go with the others.
+        ValueError: if an argument is out of range or cannot be combined with the others.
 
     Example:
     >>> import numpy as np
@@ -107,7 +107,7 @@ class AttentionCell(DecoderCell):
         layer_norm: bool = False,
         **kwargs: Any,
     ) -> None:
-        # Casting the arguments would lower the precision of the attention's float32 state too.
+        # No autocast, because it would also cast the attention's float32 state to lower precision.
         super().__init__(units, attention, layers=layers, autocast=False, **kwargs)
         self.placement = checked_choice(placement, "placement", PLACEMENTS)
         self.input_feeding = input_feeding
@@ -224,7 +224,7 @@ class AttentionCell(DecoderCell):
         )
 
     def state_of(self, nested: Any) -> DecoderState:
-        """Return `nested` as a `DecoderState`, in the cell's dtype except for the attention."""
+        """Return `nested` as a `DecoderState`; cast all but the mechanism's state to the dtype."""
         state = super().state_of(nested)
         layers, attentional = map_state(lambda x: ops.cast(x, self.compute_dtype), state[:2])
         return DecoderState(layers, attentional, state.attention)

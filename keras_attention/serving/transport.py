@@ -74,7 +74,7 @@ class ServedModel:
 
     Attributes:
         name: the model's name on the server.
-        version: number of a version. Without a number and a label, the newest loaded version.
+        version: number of a version. Default: the newest loaded version, unless there is a label.
         label: label of a version in the server's configuration.
     """
 
@@ -83,7 +83,7 @@ class ServedModel:
     label: str | None = None
 
     def __str__(self) -> str:
-        """Return the model for error messages."""
+        """Return a description of the model for error messages."""
         if self.version is not None:
             return f"model {self.name!r}, version {self.version}"
         return f"model {self.name!r}" + (f", label {self.label!r}" if self.label else "")
@@ -110,7 +110,7 @@ class Transport(Protocol):
     """The interface of a transport; its methods raise `ServingError` if there is no answer."""
 
     def predict(self, call: Call, seconds: float) -> Arrays:
-        """Return the outputs, strings as UTF-8 bytes; malformed ones may raise any error."""
+        """Return the outputs, strings as UTF-8 bytes; a malformed answer may raise any error."""
 
     def states(self, seconds: float) -> dict[int, str]:
         """Return the state, such as "AVAILABLE", of each version on the server."""

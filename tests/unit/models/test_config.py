@@ -24,7 +24,7 @@ def test_seq2seq_accepts_saves_and_documents_every_setting():
         assert shown[known.key].default in (known.default, inspect.Parameter.empty)
 
 
-def test_all_but_two_defaults_of_a_recipe_are_the_constructors():
+def test_recipe_defaults_equal_constructor_defaults_except_for_two():
     constructor = {known.key: known for known in LayerConfig.settings()}
     recipe = {known.key.removeprefix("model."): known for known in ModelConfig.settings()}
     differ = {

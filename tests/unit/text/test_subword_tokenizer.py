@@ -102,7 +102,7 @@ def test_a_run_of_unknown_characters_is_one_token(tokenizer):
     assert tokenizer.encode("漢字😀")[1:] == [UNKNOWN_ID, 2]
 
 
-def test_the_empty_text(tokenizer):
+def test_an_empty_text_has_only_the_end_token(tokenizer):
     assert tokenizer.encode("") == tokenizer.encode(" \u3000▁") == [2]
     assert tokenizer.tokens("") == ["</s>"]
     assert tokenizer.decode([2]) == ""
@@ -112,7 +112,7 @@ def test_a_lone_surrogate_is_unknown(tokenizer):
     assert tokenizer.tokens("\ud800") == ["▁", "\ufffd", "</s>"]
 
 
-def test_letters_and_lower_case():
+def test_text_is_normalized_and_lower_cased():
     model = learn_subwords(["\u1112\u1161\u11ab\u1100\u116e\u11a8 cafe\u0301"], 16)
     tokenizer = SubwordTokenizer(model, normalization="nfd", lowercase=True)
     assert UNKNOWN_ID not in tokenizer.encode("한국 CAFÉ")
@@ -152,7 +152,7 @@ def foreign(**settings):
         (lambda: foreign(user_defined_symbols=["☃snow"]), "one without a piece for "),
     ],
 )
-def test_a_model_from_elsewhere_is_rejected(make, message):
+def test_a_model_not_made_by_learn_subwords_is_rejected(make, message):
     with pytest.raises(InputError, match=message):
         SubwordTokenizer.from_bytes(make())
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from matplotlib import font_manager
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from keras_attention.errors import InputError
 from keras_attention.translation.result import Hypothesis, Translation

@@ -20,7 +20,7 @@ def translation():
     [
         (1, False, False, ["xy"]),
         (1, True, False, ["-0.1235\txy"]),
-        (1, False, True, ["xy\t0-1"]),  # x looks at </s>
+        (1, False, True, ["xy\t0-1"]),  # x attends to </s>
         (2, False, False, ["7\txy", "7\tz"]),
         (2, True, True, ["7\t-0.1235\txy\t0-1", "7\t-2.0000\tz\t"]),
         (5, False, False, ["7\txy", "7\tz"]),

@@ -1,4 +1,4 @@
-"""The searches that are exported, run before the export."""
+"""Tests of the searches that exported graphs run, called directly without an export."""
 
 import numpy as np
 import pytest
