@@ -68,9 +68,9 @@ def test_missing_times_are_none_and_damaged_times_are_an_error(tmp_path):
     (tmp_path / TIMES_FILE).write_text("epoch,seconds,tokens_per_second\n0,2.5\n")
     assert read_times(tmp_path) is None  # the run was killed while it wrote the line
     for content, words in [
-        (b"epoch,seconds,tokens_per_second\n0,2.5\n1,2.5,3\n", "numbers"),
-        (b"epoch,seconds,tokens_per_second\n0,2.5,x\n", "numbers"),
-        (b"epoch,seconds,tokens_per_second\n0,2.5,\xff\n", "numbers"),
+        (b"epoch,seconds,tokens_per_second\n0,2.5\n1,2.5,3\n", "a CSV table of numbers"),
+        (b"epoch,seconds,tokens_per_second\n0,2.5,x\n", "a CSV table of numbers"),
+        (b"epoch,seconds,tokens_per_second\n0,2.5,\xff\n", "a CSV table of numbers"),
         (b"epoch,seconds\n0,2.5\n", "the columns epoch, seconds, tokens_per_second"),
     ]:
         (tmp_path / TIMES_FILE).write_bytes(content)
