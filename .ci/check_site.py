@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class Page(HTMLParser):
-    """What a page links to, what it loads, and its anchors."""
+    """The links, the loaded resources and the anchors of a page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Page(HTMLParser):
 
 
 def find_problems(site: Path) -> Iterator[str]:
-    """Yield a sentence for every broken link and everything loaded from elsewhere."""
+    """Yield a message for each broken link and each resource that is loaded from a network."""
     pages = {path: Page(path) for path in site.rglob("*.html") if "_downloads" not in path.parts}
     outside = 0
     for path, page in pages.items():

@@ -12,7 +12,7 @@ BACKTICKS = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 EXAMPLE = re.compile(r"^Example:\n(?=(.*))", re.MULTILINE)
 
 LONGEST = 700
-"""Characters of a signature that is still of use; recipes have the defaults of five sections."""
+"""Length, in characters, above which a signature is too long to be of use, as that of a recipe."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -59,8 +59,8 @@ def best_candidates(logits: Tensor, shape: Any) -> Candidates:
     """Return the `C = K` best tokens of every beam, or all if there are fewer.
 
     More are never needed: all continuations of a beam have the same length and coverage, so they
-    rank by log-probability. Earlier groups choose at most `K - size` tokens, which lose in rank,
-    so at least `size` candidates of the group remain.
+    rank by log-probability. Earlier groups choose at most `K - size` tokens, which get a lower
+    rank, so at least `size` candidates of the group remain.
 
     Args:
         logits: `[B * K, V]`.
@@ -96,7 +96,7 @@ def _by_beam(x: Tensor, shape: Any) -> Tensor:
 def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
     """Return the first beams, with one possible hypothesis per source and group.
 
-    Several possible ones would repeat each other.
+    Several possible hypotheses would all be the same.
     """
     first = ops.arange(shape[1])
     if ranking.groups > 1:

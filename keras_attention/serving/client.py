@@ -36,7 +36,7 @@ _CLOSED = "the client is closed."
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 _Run: TypeAlias = Callable[..., list[Answer | TextError]]
-"""Sends one batch; an error comes after the answers to the items before the rejected one."""
+"""A function that sends a batch; an error follows the answers to the items before it."""
 
 
 class ServingClient:

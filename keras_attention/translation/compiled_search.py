@@ -63,7 +63,7 @@ class Searches:
             first: number of the first source. With an integer seed, samples depend on the number
                 of their source.
             allowed: the target ids that the search may choose, in ascending order, including the
-                special tokens and the prefix; default all. Each size of it needs its own graph.
+                special tokens and the prefix; default all. Each number of ids needs its own graph.
 
         Returns:
             The arrays of `Hypotheses`.

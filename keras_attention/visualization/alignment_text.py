@@ -187,8 +187,8 @@ def _as_matrix(matrix: AlignmentMatrix, header: list[str], margin: int, cell: in
 def _header(sources: list[str], cell: int) -> list[str]:
     """Return the header lines: the source tokens, each over a column that is `cell` wide.
 
-    Tokens that are wider are written downwards. The last token may be wider, because it is `</s>`,
-    for which every header would be written downwards otherwise. Return [] if a single character is
+    Wider tokens are written downwards. The last token may be wider, because it is `</s>`: otherwise
+    every header would be written downwards. Return [] if a single character is
     wider than `cell`.
     """
     if all(columns_of(source) <= cell for source in sources[:-1]):

@@ -93,7 +93,7 @@ class RunFolder:
 
         Args:
             recipe: the recipe to train.
-            overwrite: whether the run was to be removed, which contradicts resuming it.
+            overwrite: whether the user asked to remove the run, which contradicts resuming it.
 
         Raises:
             InputError: if there is no run, or its recipe differs. The number of epochs may differ,
@@ -236,7 +236,7 @@ class RunFolder:
 
 
 def _as_logged(row: dict[str, float]) -> dict[str, float]:
-    """Return a row as it was first written: two of its numbers are counts."""
+    """Return a row as it was first written, with integers in the columns of counts."""
     return {name: int(x) if name in COUNTS else x for name, x in row.items()}
 
 

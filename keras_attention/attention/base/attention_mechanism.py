@@ -44,8 +44,8 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         keys: the result of `project(memory)`, `[B, S, U]`; computed when it is not given.
         state: the state that the previous step returned. Default: `initial_state`. With `K`
             hypotheses per source it has `B * K` rows.
-        training: whether to return the weights of training, if the mechanism has other weights in
-            training. Default `False`.
+        training: whether to compute the weights as in training, if the mechanism computes them
+            differently there. Default `False`.
         return_state: whether to return the next state too. Default `False`.
 
     Returns:
@@ -201,8 +201,8 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         """Return the context `[B, N, M]`, the alignment `[B, N, S]` and the next state.
 
         Args:
-            query: `[B, N, D]`: the hypotheses of one step if the mechanism is recurrent, else also
-                all steps.
+            query: `[B, N, D]`: `N` hypotheses of one step or, if the mechanism is not recurrent,
+                `N` steps.
             keys: `[B, S, U]`.
             memory: `[B, S, M]`.
             mask: `[B, 1, S]`, or None.
