@@ -187,11 +187,11 @@ def _sum_continuations(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
 
 
 def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Ranking) -> Tensor:
-    """Return the places `[B, K]`, among all `K * C` continuations, of those that groups keep.
+    """Return the places `[B, K]` of the continuations that groups keep, among all `K * C`.
 
-    Groups choose one after the other. Each ranks the tokens that earlier groups chose lower
-    (Hamming diversity, Vijayakumar et al. 2018, eq. 5 and 7). This affects the choice only, not
-    the scores of the next step.
+    Groups choose one after the other. Each group lowers the rank of the tokens that earlier groups
+    chose (Hamming diversity, Vijayakumar et al. 2018, eq. 5 and 7). This affects the choice only,
+    not the scores of the next step.
     """
     if ranking.groups == 1:
         return ops.cast(ops.top_k(flat(ranks), ops.shape(ranks)[1])[1], "int32")

@@ -47,8 +47,8 @@ def format_alignment(
         translation: a translation that a `Translator` returned; or weights `[T, S]` in [0, 1], such
             as the alignment of one source from a layer.
         hypothesis: the index of the hypothesis; 0 is the best.
-        source_tokens: the `S` labels of a weights array; not for a translation.
-        target_tokens: the `T` labels of a weights array; not for a translation.
+        source_tokens: the `S` labels of a weights array; not allowed with a translation.
+        target_tokens: the `T` labels of a weights array; not allowed with a translation.
         width: width of the text, in columns. Default: the width of the terminal, or 80 if there is
             none.
 

@@ -41,8 +41,8 @@ class RunFolder:
 
     The folder contains:
 
-    - the best model so far: `model.keras`, its tokenizers and, once training has ended and if the
-      recipe sets one, `short_list.npz`;
+    - the best model so far: `model.keras`, its tokenizers and, after training, `short_list.npz` if
+      the recipe sets one;
     - `recipe.toml` with all settings, and `versions.json`;
     - `data.json` and `held_out.jsonl` (see `RunData`);
     - `metrics.csv`, `times.csv` (see `Stopwatch`) and `logs/` for TensorBoard;
@@ -199,7 +199,7 @@ class RunFolder:
         return [row[metric] for row in self.metrics() if metric in row]
 
     def _nothing_trained(self) -> bool:
-        """Return whether nothing is trained here, such as after a killed start or removal."""
+        """Return whether nothing is trained here, for example if a start or removal was killed."""
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
         return not (trained or self.recipe_file.is_file())
 

@@ -298,7 +298,7 @@ def _checked_initializer(initializer: Any) -> Any:
 
 
 def _copy_of(initializer: Any) -> Any:
-    """Copy an initializer for one weight: called again, a Keras initializer repeats its values."""
+    """Copy an initializer for one weight, because each call of a Keras one returns equal values."""
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 
