@@ -42,7 +42,7 @@ def _example(heading: re.Match[str]) -> str:
 def _read_signature(
     app: Sphinx, kind: str, name: str, thing: Any, options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
-    """Return the constructor's arguments; Keras hides those of a layer behind its `__new__`."""
+    """Return the constructor's arguments; for a layer, Keras's `__new__` hides them."""
     if len(signature or "") > LONGEST:
         return "(...)", returned
     if kind != "class" or not issubclass(thing, keras.layers.Layer):

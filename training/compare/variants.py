@@ -50,7 +50,7 @@ class Refused:
 
     Attributes:
         label: the values that it would vary.
-        reason: a sentence that says why it is not trained.
+        reason: why it is not trained, as a sentence.
     """
 
     label: str

@@ -207,7 +207,7 @@ class AttentionMechanism(Configured, keras.layers.Layer):
             memory: `[B, S, M]`.
             mask: `[B, 1, S]`, or None.
             state: nested `[B, N, ...]`.
-            training: whether to return the weights of training.
+            training: whether to compute the weights as in training.
         """
         alignment = self._weigh(self._scores(query, keys, mask), self._visible(memory, mask))
         return ops.matmul(alignment, memory), alignment, state
