@@ -1,7 +1,7 @@
 """Check a built site: python .ci/check_site.py build/site.
 
-Every link and anchor leads somewhere, and no page loads anything from a network: the site works
-from its folder. External links are counted, not followed.
+Every link and anchor must have a target, and no page may load anything from a network, so that the
+site works from its folder. External links are counted, not followed.
 """
 
 import sys
@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class Page(HTMLParser):
-    """What a page links to, what it loads, and its anchors."""
+    """The links, the loaded resources and the anchors of a page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class Page(HTMLParser):
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Keep the addresses and anchors of an element."""
+        """Store the addresses and anchors of an element."""
         found = dict(attributes)
         self.anchors |= {found[name] or "" for name in ("id", "name") if name in found}
         address = found.get("href") or found.get("src")
@@ -33,7 +33,7 @@ class Page(HTMLParser):
 
 
 def find_problems(site: Path) -> Iterator[str]:
-    """Yield a sentence for every broken link and everything loaded from elsewhere."""
+    """Yield a message for each broken link and each resource that is loaded from a network."""
     pages = {path: Page(path) for path in site.rglob("*.html") if "_downloads" not in path.parts}
     outside = 0
     for path, page in pages.items():

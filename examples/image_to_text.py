@@ -1,4 +1,4 @@
-"""Read the digits in a picture: a small CNN is the encoder, and its columns are the memory.
+"""Read the digits in a picture: a small CNN encodes it, and the CNN's columns are the memory.
 
 Run `python examples/image_to_text.py FOLDER`. It trains for a minute or two and writes the exports
 to FOLDER.
@@ -22,7 +22,7 @@ from keras_attention import (
 )
 from keras_attention.export.features import export_features_saved_model, export_features_tflite
 
-# Each digit is five rows of three pixels from the top; a row is one octal digit.
+# The picture of each digit has five rows of three pixels, written as octal digits from the top.
 DIGITS = ("75557", "26227", "71747", "71717", "55711", "74717", "74757", "71122", "75757", "75717")
 FONT = np.array([[[int(row) >> 2 - x & 1 for x in range(3)] for row in rows] for rows in DIGITS])
 HEIGHT, WIDTH, LONGEST = 8, 16, 3

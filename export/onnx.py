@@ -99,7 +99,7 @@ def import_converter() -> Any:
 
 @contextmanager
 def _environment_kept() -> Iterator[None]:
-    """Restore the environment variables afterwards: tf2onnx sets TensorFlow's log level in them."""
+    """Restore the environment variables at the end; tf2onnx changes TensorFlow's log level."""
     before = dict(os.environ)
     try:
         yield

@@ -59,7 +59,7 @@ Reply = dict[str, Any]
 
 @dataclass
 class Contestant:
-    """A row of a table: a worker and the fields that its requests have in addition.
+    """A row of a table: a worker, and additional fields of its requests.
 
     Attributes:
         name: its name in the table.

@@ -44,7 +44,7 @@ def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any],
     for beam in beams:
         present = run.present(CONTESTANTS, workers)
         present = [each for each in present if beam == 1 or each.worker != "keras"]
-        if run.options.quick:  # a single batch, in whatever order
+        if run.options.quick:  # a single batch, so the order does not matter
             present = [each for each in present if "by length" not in each.name]
         replies = take_turns(workers, present, run.rounds, "search", beam=beam, limit=limit)
         check_tokens(replies)

@@ -29,7 +29,7 @@ def first_answer(words: list[str], line: str | None = None) -> dict[str, float]:
 
     Args:
         words: the command.
-        line: its standard input, which stays open until it has answered.
+        line: a line for its standard input, which stays open until the command has answered.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()

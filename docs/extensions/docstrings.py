@@ -12,7 +12,7 @@ BACKTICKS = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 EXAMPLE = re.compile(r"^Example:\n(?=(.*))", re.MULTILINE)
 
 LONGEST = 700
-"""Characters of a signature that is still of use; recipes have the defaults of five sections."""
+"""Length, in characters, above which a signature is too long to be of use, as that of a recipe."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -42,7 +42,7 @@ def _example(heading: re.Match[str]) -> str:
 def _read_signature(
     app: Sphinx, kind: str, name: str, thing: Any, options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
-    """Return the constructor's arguments; Keras hides those of a layer behind its `__new__`."""
+    """Return the constructor's arguments; for a layer, Keras's `__new__` hides them."""
     if len(signature or "") > LONGEST:
         return "(...)", returned
     if kind != "class" or not issubclass(thing, keras.layers.Layer):

@@ -115,7 +115,7 @@ def _read_archive(file_bytes: bytes, name: str) -> tuple[dict[str, bytes], int]:
             return files, min(item.header_offset for item in archive.infolist())
     except InputError:
         raise
-    except Exception:  # zipfile raises whatever the damage causes
+    except Exception:  # zipfile raises various errors for a damaged file
         raise InputError(
             f"{name}: truncated, or not exported by keras-attention: "
             "the tokenizers at its end are missing."

@@ -41,7 +41,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             `max_tokens`.
 
     Attributes:
-        limits: the limits, with a beam width that allows the model's own.
+        limits: the limits; the beam width is at least the model's own.
         signatures: the graphs by the names of their signatures.
     """
 
@@ -266,7 +266,7 @@ def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
 
 
 def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
-    """Return an option's value for each text `[B]`; `own` where the text requests the model's."""
+    """Return an option's value for each text `[B]`; `own` if it requests the model's value."""
     if given.dtype.is_floating:
         return tf.where(given < known.minimum, tf.constant(own, given.dtype), given)
     return tf.where(tf.equal(given, value_for_own(known)), own, given)
@@ -279,7 +279,7 @@ def _error_unless(valid: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Te
 
 
 def _first(*errors: tf.Tensor) -> tf.Tensor:
-    """Return the first error of each row that is not ""."""
+    """Return the first nonempty error of each row, or "" if there is none."""
     first, *others = errors
     for error in others:
         first = tf.where(tf.equal(first, ""), error, first)
@@ -287,7 +287,7 @@ def _first(*errors: tf.Tensor) -> tf.Tensor:
 
 
 def _emptied(ids: tf.Tensor, good: tf.Tensor) -> tf.Tensor:
-    """Return `ids` `[B, S]`, with the ids of an empty text in each row that is not `good` `[B]`."""
+    """Replace ids `[B, S]` by those of an empty text in each row that is not `good` `[B]`."""
     closed = tf.where(tf.range(tf.shape(ids)[1]) > 0, PAD_ID, END_ID)
     return tf.where(good[:, tf.newaxis], ids, closed)
 

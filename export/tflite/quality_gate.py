@@ -1,4 +1,4 @@
-"""The quality gate: what each precision loses on held-out pairs, and which may be the default."""
+"""The quality gate: measures what each precision loses, and decides which may be the default."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class _QuietLoader(SourceFileLoader):
 
 
 def _start_tflite(module: ModuleType) -> None:
-    """Run a small model: at the first one, TFLite prints its CPU backend at any log level."""
+    """Run a small model: with the first model, TFLite prints its backend at any log level."""
     import base64
     import zlib
 

@@ -135,7 +135,7 @@ def progress_bars(
         *columns,
         console=console,
         transient=transient,
-        redirect_stdout=sys.stdout.isatty(),  # what is piped must not be redirected
+        redirect_stdout=sys.stdout.isatty(),  # leave a pipe as it is
         disable=not (shown and console.is_terminal),
     ) as progress:
         yield progress

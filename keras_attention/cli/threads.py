@@ -12,9 +12,9 @@ _GROUP = Path("/sys/fs/cgroup")
 def limit_threads(environment: MutableMapping[str, str], group: Path = _GROUP) -> None:
     """Limit TensorFlow's threads to the CPU quota, such as that of `docker run --cpus`.
 
-    TensorFlow starts as many threads as there are cores it may run on, which a quota does not
-    change; more threads than the quota allows would be throttled most of the time. Variables that
-    are already set keep their values.
+    TensorFlow starts a thread for each core that it may run on, whatever the quota is. More threads
+    than the quota allows would be throttled most of the time. Variables that are already set keep
+    their values.
 
     Args:
         environment: the environment of the process, before TensorFlow is imported.

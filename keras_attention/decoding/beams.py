@@ -59,8 +59,8 @@ def best_candidates(logits: Tensor, shape: Any) -> Candidates:
     """Return the `C = K` best tokens of every beam, or all if there are fewer.
 
     More are never needed: all continuations of a beam have the same length and coverage, so they
-    rank by log-probability. Earlier groups choose at most `K - size` tokens, which lose in rank,
-    so at least `size` candidates of the group remain.
+    rank by log-probability. Earlier groups choose at most `K - size` tokens, which get a lower
+    rank, so at least `size` candidates of the group remain.
 
     Args:
         logits: `[B * K, V]`.
@@ -96,7 +96,7 @@ def _by_beam(x: Tensor, shape: Any) -> Tensor:
 def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
     """Return the first beams, with one possible hypothesis per source and group.
 
-    Several possible ones would repeat each other.
+    Several possible hypotheses would all be the same.
     """
     first = ops.arange(shape[1])
     if ranking.groups > 1:
@@ -187,11 +187,11 @@ def _sum_continuations(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
 
 
 def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Ranking) -> Tensor:
-    """Return the places `[B, K]`, among all `K * C` continuations, of those that groups keep.
+    """Return the places `[B, K]` of the continuations that groups keep, among all `K * C`.
 
-    Groups choose one after the other. Each ranks the tokens that earlier groups chose lower
-    (Hamming diversity, Vijayakumar et al. 2018, eq. 5 and 7). This affects the choice only, not
-    the scores of the next step.
+    Groups choose one after the other. Each group lowers the rank of the tokens that earlier groups
+    chose (Hamming diversity, Vijayakumar et al. 2018, eq. 5 and 7). This affects the choice only,
+    not the scores of the next step.
     """
     if ranking.groups == 1:
         return ops.cast(ops.top_k(flat(ranks), ops.shape(ranks)[1])[1], "int32")

@@ -13,7 +13,7 @@ from keras_attention.ops.indexing import take_places
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""`gains, tokens = choose(t, plain, adjusted)`: from two of `[B, V]`, two of `[B, 1]`."""
+"""`gains, tokens = choose(t, plain, adjusted)`: the last two are `[B, V]`, the results `[B, 1]`."""
 
 
 class _Live(NamedTuple):

@@ -33,8 +33,8 @@ def run_steps(
     Args:
         advance: the function that runs one step.
         finished: the function that tells which sources have ended. For these, `advance` must not
-            change `live`, and must write to `history` only what it contains at first or what is
-            never read.
+            change `live`, and may write to `history` only its initial values, or values that are
+                never read.
         live: the tensors that a step updates, nested, `[B, ...]`.
         history: the tensors that a step writes to, nested, `[T, B, ...]`.
         memory: the memory of `B` sources. Its `take(rows)` returns that of some sources; if it has
@@ -64,7 +64,7 @@ def _run_dropping(
     """Run steps in rounds; each round ends when half of its sources have ended."""
     count = ops.shape(memory.mask)[0]
     every = ops.arange(count, dtype="int32")
-    # A static number of rows, as a prefix may have, would fix the shape in the loop. Hide it.
+    # A prefix may have a static number of rows, which would fix the loop's shapes, so hide it.
     live = map_tensors(lambda x: ops.take(x, every, axis=0), live)
 
     def any_left(t: Tensor, rows: Tensor, *_: Any) -> Tensor:

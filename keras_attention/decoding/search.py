@@ -36,7 +36,7 @@ def search(
             features `[B, *source_shape]`, if the model reads features.
         options: the search options; without them, `overrides` must contain `max_length`.
         prefix: target ids `[B, P]` that every hypothesis must begin with, whatever the options
-            are. At an id of 0 the model chooses. Or None.
+            are. At an id of 0 the model chooses the token. None means no prefix.
         points: for sampling, numbers from `draw_points`, as a `Translator` passes them. If None,
             draws follow from the seed and also depend on the batch size.
         **overrides: fields of `SearchOptions` that replace those of `options`.

@@ -65,7 +65,7 @@ def _take(lock: FileLock, path: Path) -> None:
         # On a file system without locks, filelock has already written this as its own lock.
         if _read(path)[:1] != [str(os.getpid())]:
             path.write_text(f"{os.getpid()}\n{platform.node()}\n", encoding="utf-8")
-    except BaseException:  # a full disk, perhaps
+    except BaseException:  # for example, because the disk is full
         _release(lock, path)
         raise
 
@@ -80,5 +80,5 @@ def _read(path: Path) -> list[str]:
     """Return the number and the machine of the process that holds a folder, if they are known."""
     try:
         return read_artefact(path).decode(errors="replace").split()[:2]
-    except InputError:  # it has just been removed, or is not a file
+    except InputError:  # the lock has just been removed, or is not a file
         return []

@@ -27,9 +27,9 @@ class CopyOutput(Configured, keras.layers.Layer):
 
     A source token that is not in the target vocabulary is copied as `<unk>`. With
     `SearchSettings.replace_unknown`, which recipes that copy set, translators and exports replace
-    that `<unk>` with the source token of the largest weight. Together this is the paper's
-    vocabulary extended by the source. Training learns which source token is right through
-    `pointers`: an `<unk>` copied from another place counts as a different token, as in the paper.
+    that `<unk>` with the source token of the largest weight. Together this equals the paper's
+    extended vocabulary. Training learns which source token is right through `pointers`: an `<unk>`
+    copied from another place counts as a different token, as in the paper.
 
     Args:
         source_vocabulary_size: number of source ids.

@@ -1,4 +1,4 @@
-"""Creation of encoder, bridge and decoder from the settings of a `Seq2Seq`."""
+"""Functions that create encoder, bridge and decoder from the settings of a `Seq2Seq`."""
 
 from typing import Any
 

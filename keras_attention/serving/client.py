@@ -36,7 +36,7 @@ _CLOSED = "the client is closed."
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 _Run: TypeAlias = Callable[..., list[Answer | TextError]]
-"""Sends one batch; an error comes after the answers to the items before the rejected one."""
+"""A function that sends a batch; an error follows the answers to the items before it."""
 
 
 class ServingClient:
@@ -127,7 +127,7 @@ class ServingClient:
         nbest: int = 1,
         **search: Any,
     ) -> Iterator[Translation]:
-        """Translate `texts` in order, and send requests only a few batches ahead.
+        """Translate `texts` in order; request at most a few batches in advance.
 
         The server searches with the settings of the exported model, or, if an option is given,
         with the signature `beam`.
@@ -196,7 +196,7 @@ class ServingClient:
     def _in_order(
         self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
     ) -> Iterator[Answer]:
-        """Yield the answers; raise an error after the answers before it."""
+        """Yield the answers in order; raise an error only after all answers before it."""
         position = 0
         for answer in self._answers(batches, run, *arguments):
             if isinstance(answer, TextError):

@@ -15,7 +15,7 @@ _NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
 _KINDS = {_NORMAL, _UNKNOWN, _CONTROL, _BYTE}
 _UNIGRAM, _BPE = 1, 2
 _UNKNOWN_PENALTY = 10.0
-"""Log-probability of an unknown character below that of the least likely piece, in nats."""
+"""Number of nats by which an unknown character scores below the least likely piece."""
 
 
 class _Piece(NamedTuple):
@@ -85,7 +85,7 @@ class PieceModel:
 
         Args:
             text: a text with single spaces, none at its ends.
-            out_type: type of the pieces, an argument of the package's; only `str` is supported.
+            out_type: type of the pieces, as in the package; only `str` is supported.
             drop: called once for each merge of a BPE model; the merge is skipped if it returns
                 True (BPE-dropout, Provilkov et al. 2020).
         """

@@ -39,7 +39,8 @@ def map_pairs(
         pairs: sources and targets.
         codec: the codec whose tokenizers encode the pairs.
         max_tokens: largest number of tokens of a text, on either side.
-        batch_size: largest number of pairs in a batch; 16 times as many are sorted by length.
+        batch_size: largest number of pairs in a batch; 16 times as many are sorted by length
+            together.
         tokens: largest number of padded tokens in a batch, on the longer side.
 
     Raises:

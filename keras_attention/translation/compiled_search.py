@@ -63,7 +63,7 @@ class Searches:
             first: number of the first source. With an integer seed, samples depend on the number
                 of their source.
             allowed: the target ids that the search may choose, in ascending order, including the
-                special tokens and the prefix; default all. Each size of it needs its own graph.
+                special tokens and the prefix; default all. Each number of ids needs its own graph.
 
         Returns:
             The arrays of `Hypotheses`.
@@ -109,7 +109,7 @@ class Searches:
 
 
 def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
-    """Compile the log-probabilities `[B, T]` of target ids `[B, T]` under teacher forcing."""
+    """Compile a function for the log-probabilities `[B, T]` of target ids by teacher forcing."""
 
     def run(source: Any, target: Any) -> Any:
         starts = keras.ops.full_like(target[:, :1], START_ID)
@@ -123,7 +123,7 @@ def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
 
 
 def compile_aligner(model: Any) -> Callable[[Any, Any], Any]:
-    """Compile the alignments `[B, T, S]` of teacher forcing with `target_in` `[B, T]`."""
+    """Compile a function for the alignments `[B, T, S]` of teacher forcing with `target_in`."""
     return compile_arrays(
         lambda source, target_in: model.teacher_forced(source, target_in)[1], _PAIR
     )

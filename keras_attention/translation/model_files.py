@@ -27,7 +27,7 @@ from keras_attention.translation.stored_weights import check_weights
 
 
 def find_parts(path: Path) -> tuple[Path, Path]:
-    """Return the folder of the tokenizers and the file of the model for a path to either."""
+    """Return the folder of the tokenizers and the file of the model, given a path to either."""
     if path.suffix != ".keras" or path.is_dir():
         return path, path / MODEL_FILE
     if not path.is_file():

@@ -47,8 +47,8 @@ def format_alignment(
         translation: a translation that a `Translator` returned; or weights `[T, S]` in [0, 1], such
             as the alignment of one source from a layer.
         hypothesis: the index of the hypothesis; 0 is the best.
-        source_tokens: the `S` labels of a weights array; not for a translation.
-        target_tokens: the `T` labels of a weights array; not for a translation.
+        source_tokens: the `S` labels of a weights array; not allowed with a translation.
+        target_tokens: the `T` labels of a weights array; not allowed with a translation.
         width: width of the text, in columns. Default: the width of the terminal, or 80 if there is
             none.
 
@@ -187,8 +187,8 @@ def _as_matrix(matrix: AlignmentMatrix, header: list[str], margin: int, cell: in
 def _header(sources: list[str], cell: int) -> list[str]:
     """Return the header lines: the source tokens, each over a column that is `cell` wide.
 
-    Tokens that are wider are written downwards. The last token may be wider, because it is `</s>`,
-    for which every header would be written downwards otherwise. Return [] if a single character is
+    Wider tokens are written downwards. The last token may be wider, because it is `</s>`: otherwise
+    every header would be written downwards. Return [] if a single character is
     wider than `cell`.
     """
     if all(columns_of(source) <= cell for source in sources[:-1]):

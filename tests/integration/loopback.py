@@ -49,8 +49,8 @@ class Task(NamedTuple):
 class Served:
     """The signatures of a version folder, which run one request at a time.
 
-    Each request takes the next of `faults`, a function that is called with the function that
-    answers; None is no fault.
+    Each request uses the next item of `faults`: a function that is called with the function that
+    answers, or None for no fault.
     """
 
     def __init__(self, folder):
@@ -156,7 +156,7 @@ def slow(seconds):
 
 
 def changed(**changes):
-    """Return a fault that replaces outputs; None removes one."""
+    """Return a fault that replaces outputs, or removes those that are None."""
 
     def fault(answer):
         outputs = {**answer(), **changes}
@@ -196,7 +196,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """REST, `/v1/models/NAME[/versions/N|/labels/LABEL][:predict]`, rows or columns."""
+    """REST for `/v1/models/NAME[/versions/N|/labels/LABEL][:predict]`, by rows or by columns."""
 
     timeout = 10
 

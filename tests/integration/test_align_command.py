@@ -57,7 +57,7 @@ def sentences(tmp_path):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Save word models of both directions, one with subwords, and one without attention."""
+    """Save word models of both directions, and models of other tokens or without attention."""
     folder = tmp_path_factory.mktemp("models")
     words = WordTokenizer(Vocabulary(WORDS))
     pieces = SubwordTokenizer(learn_subwords([text for pair in SENTENCES for text in pair], 18))

@@ -22,7 +22,7 @@ RESUME = " ".join(["train dates --output model --resume", *overrides(*SETTINGS)]
 
 
 class Case(NamedTuple):
-    """Arguments, words of the error, files in the working folder, damage done to `model`."""
+    """The arguments of a command, words of its error, files to create, and damage to `model`."""
 
     arguments: str
     words: str
@@ -83,7 +83,7 @@ def other_keras_model(name: str) -> Callable[[Path], object]:
 
 
 def other_tflite(folder: Path) -> None:
-    """Make the TFLite file a valid one of another program, by removing the archive at its end."""
+    """Remove the archive at the end of the TFLite file, as if another program had written it."""
     path = folder / "dates.tflite"
     with zipfile.ZipFile(path) as archive:
         size = min(item.header_offset for item in archive.infolist())
@@ -99,7 +99,7 @@ def endless(name: str) -> Callable[[Path], object]:
 
 
 def bomb(folder: Path) -> None:
-    """Make a model whose settings unpack to more bytes than those of any model."""
+    """Make a model whose settings unpack to more bytes than any real model's."""
     with zipfile.ZipFile(folder / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("config.json", "w") as file:
             for _ in range(65):
@@ -383,7 +383,7 @@ CASES = {
 
 
 def stamps(folder):
-    """Return each file's modification time and size, which is faster than hashing."""
+    """Return each file's modification time and size, which are faster to read than a hash."""
     found = {path: path.stat() for path in folder.rglob("*")}
     return {path: (stat.st_mtime_ns, stat.st_size) for path, stat in found.items()}
 

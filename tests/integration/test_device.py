@@ -21,7 +21,7 @@ TEXTS = ["the cat sat on", "", "a quick brown fox", "zzz", "jumps over the lazy"
 
 @pytest.fixture(scope="module")
 def large():
-    """Return a translator whose weights are most of its file, and have usual values."""
+    """Return a translator whose weights take most of its file and have realistic values."""
     translator = make_translator(
         LETTERS,
         LETTERS,

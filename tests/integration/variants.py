@@ -136,7 +136,7 @@ def make_translator(sources, targets, *, kind="character", search=None, **model)
 
 
 def assert_same(actual, expected, *, tolerance=1e-4):
-    """Assert that two runtimes' translations have the same words, and the same numbers nearly."""
+    """Assert that two runtimes return equal texts and tokens, and nearly equal numbers."""
     assert len(actual) == len(expected)
     for one, other in zip(actual, expected, strict=True):
         assert (one.source, one.source_tokens) == (other.source, other.source_tokens)

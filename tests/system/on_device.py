@@ -55,7 +55,7 @@ def megabytes(folder: Path) -> float:
 
 
 def start_time(path: str, line: str) -> float:
-    """Return the seconds that a new process takes to translate one line, the least of five runs."""
+    """Return the seconds that a new process takes to translate a line, the minimum of five runs."""
     seconds = []
     for _ in range(5):
         start = time.perf_counter()

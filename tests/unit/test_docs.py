@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 LESSONS = [ROOT / "docs" / "explanation" / name for name in ("attention.md", "attention.ko.md")]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NO_SETTINGS = {"model.keras", "data.json", "model.compile", "model.fit", "model.tflite"}
-"""Names in the pages that look like a section's setting."""
+"""Names in the pages that look like a setting of a section, but are none."""
 FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
@@ -147,7 +147,7 @@ def test_settings_that_a_page_names_exist(page):
 
 
 def commands_of(page):
-    """The command lines of a page, one a line."""
+    """Return the command lines of a page, one per line."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     code = "\n".join(match[2] for match in FENCED.finditer(text) if not match[1])
     return re.findall(r"^(?:.*[|$;] *|)keras-attention ([a-z][^|\n]*)", code, re.MULTILINE)

@@ -47,7 +47,8 @@ def find_vectors(path: str, tokenizer: Tokenizer, width: int) -> dict[int, Vecto
     """Return the vectors that a file, in any format of `read_vectors`, has for a vocabulary.
 
     An entry that equals a token is preferred. Otherwise an entry that equals it after
-    normalization is used. Of several entries, the first counts. Special tokens have no vectors.
+    normalization is used. If several entries match, the first is used.
+    Special tokens have no vectors.
 
     Args:
         path: the vector file.

@@ -22,9 +22,9 @@ _READY_BATCHES = 8
 class PairBatches:
     """Batches of pairs of similar length, in an order that depends on the seed and the epoch only.
 
-    Pairs are sorted by the buckets of their target and source lengths, shuffled within a bucket
-    and cut into batches of equal size (up to one pair), and the batches are shuffled. Therefore an
-    epoch has every pair once, no batch is a small remainder, and all epochs have the same number
+    Pairs are sorted by the buckets of their target and source lengths, shuffled within a bucket and
+    cut into batches whose sizes differ by at most one pair, and the batches are shuffled. Therefore
+    an epoch has every pair once, no batch is a small remainder, and all epochs have the same number
     of steps. A pair whose source or target is too long is dropped, counted and logged; texts are
     never truncated.
 
@@ -212,7 +212,7 @@ class PairBatches:
                 return self._sides[side]
 
             def draw(epoch: int) -> tuple[Ints, Ints]:
-                # sentencepiece accepts 32 bits, but not 32 ones.
+                # sentencepiece accepts a seed of 32 bits, unless all of them are 1.
                 rng = np.random.default_rng([self.seed, int(epoch), side])
                 return sampling.draw(int(rng.integers(2**31)))
 

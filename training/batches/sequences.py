@@ -39,7 +39,7 @@ class Sequences:
         return np.asarray(self.ids), np.cumsum([0, *self.lengths])
 
     def to_tensors(self) -> SequenceTensors:
-        """Return the same as tensors, from which batches are built."""
+        """Return the same arrays as tensors, from which batches are built."""
         return SequenceTensors(*map(tf.constant, self.to_arrays()))
 
 

@@ -141,7 +141,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) -> str:
-    """Return a message that says which epoch's model is kept, and why training ended early.
+    """Return a message with the epoch whose model is kept, and why training ended early.
 
     Args:
         config: The recipe's `[training]` section.

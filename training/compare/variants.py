@@ -1,7 +1,7 @@
 """The variants of a recipe that a comparison trains: a grid of settings, and single variants.
 
 The label of a variant lists the settings that it varies: `luong after units=64`. Attention and
-placement are listed without their keys, and no attention is called `fixed vector`.
+placement are listed without their keys, and a model without attention is called `fixed vector`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Refused:
 
     Attributes:
         label: the values that it would vary.
-        reason: a sentence that says why it is not trained.
+        reason: why it is not trained, as a sentence.
     """
 
     label: str

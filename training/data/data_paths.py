@@ -63,7 +63,7 @@ def absolute(config: DataConfig) -> DataConfig:
     """Return the section with paths that do not depend on the working folder.
 
     If the section has a folder, or the absolute path of a file has braces, only the folder is made
-    absolute, because braces in the path of the working folder are no language codes.
+    absolute, because braces in the path of the working folder are not language codes.
     """
     paths = {key: getattr(config, key) for key in PATH_KEYS}
     found = {key: os.path.abspath(path) for key, path in paths.items() if path}
@@ -84,7 +84,7 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
 
 
 def literal(path: str) -> str:
-    """Return a path with its braces doubled, so that a path setting takes them literally."""
+    """Return a path with its braces doubled, so that a path setting reads them literally."""
     return path.replace("{", "{{").replace("}", "}}")
 
 
@@ -114,7 +114,7 @@ def _fill(text: str, codes: dict[str, str]) -> str:
 
 
 def _check_language(config: DataConfig, text: str, codes: dict[str, str], name: str) -> None:
-    """Raise an error with the languages that have a file, if that of `name` has none."""
+    """Raise an error that lists the languages with a file, if that of `name` has none."""
     known = _known_codes(config.folder, text, codes, name)
     if codes[name] in known:
         return

@@ -20,7 +20,7 @@ Vector = npt.NDArray[np.float32]
 _CHUNK = 1 << 20
 _LARGEST = float(np.finfo("float32").max)
 _HEADER = re.compile(r"([0-9]{1,18}) ([0-9]{1,18})")
-"""Matches the first line of a text file. `int` rejects numbers with thousands of digits."""
+"""Matches the first line of a text file. Numbers have at most 18 digits: `int` has a limit."""
 _BINARY = re.compile(rb"[0-9]{1,18} [0-9]{1,18}\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
 """Matches the start of a binary file: after the header comes a control character."""
 

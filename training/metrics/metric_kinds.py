@@ -152,7 +152,7 @@ class ExactMatch(Ratio):
     unit, scale, pools_sources = "line", 1.0, False
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Return 1 if the output is right, else 0, of 1 line."""
+        """Return 1 if the output is right, else 0; and 1, the number of lines."""
         return int(hypothesis in references), 1
 
 
@@ -164,7 +164,7 @@ class WrongWords(Ratio):
     unit, scale, pools_sources = "word", 100.0, True
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Return 1 if the word is wrong, else 0, of 1 word."""
+        """Return 1 if the word is wrong, else 0; and 1, the number of words."""
         return int(hypothesis.split() not in [line.split() for line in references]), 1
 
 
@@ -175,7 +175,7 @@ class EditRate(Ratio):
     scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Count the edits to the nearest reference, the shorter one in a tie, and its tokens."""
+        """Count edits to the nearest reference, and its tokens; in a tie, use the shorter one."""
         tokens = [line.split() for line in references]
         return min((edit_distance(hypothesis.split(), line), len(line)) for line in tokens)
 

@@ -31,7 +31,7 @@ class HeldOut:
 def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) -> HeldOut:
     """Return the held-out pairs of a run, even if its data files have changed since.
 
-    A run folder of an older version does not store them; they are split off the data again.
+    A run folder of an older version does not store them; they are then split from the data again.
 
     Args:
         folder: The run folder.

@@ -43,7 +43,7 @@ _DATA = JsonFile(
 )
 _PAIRS = "a source and a target on every line"
 _PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS)
-"""Settings that may differ from those of the start if the content of the files is the same."""
+"""Settings that may change when a run is resumed, if the files have the same content."""
 
 
 @dataclass(frozen=True)

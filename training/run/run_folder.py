@@ -41,8 +41,8 @@ class RunFolder:
 
     The folder contains:
 
-    - the best model so far: `model.keras`, its tokenizers and, once training has ended and if the
-      recipe sets one, `short_list.npz`;
+    - the best model so far: `model.keras`, its tokenizers and, after training, `short_list.npz` if
+      the recipe sets one;
     - `recipe.toml` with all settings, and `versions.json`;
     - `data.json` and `held_out.jsonl` (see `RunData`);
     - `metrics.csv`, `times.csv` (see `Stopwatch`) and `logs/` for TensorBoard;
@@ -93,7 +93,7 @@ class RunFolder:
 
         Args:
             recipe: the recipe to train.
-            overwrite: whether the run was to be removed, which contradicts resuming it.
+            overwrite: whether the user asked to remove the run, which contradicts resuming it.
 
         Raises:
             InputError: if there is no run, or its recipe differs. The number of epochs may differ,
@@ -199,7 +199,7 @@ class RunFolder:
         return [row[metric] for row in self.metrics() if metric in row]
 
     def _nothing_trained(self) -> bool:
-        """Return whether nothing is trained here, such as after a killed start or removal."""
+        """Return whether nothing is trained here, for example if a start or removal was killed."""
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
         return not (trained or self.recipe_file.is_file())
 
@@ -236,7 +236,7 @@ class RunFolder:
 
 
 def _as_logged(row: dict[str, float]) -> dict[str, float]:
-    """Return a row as it was first written: two of its numbers are counts."""
+    """Return a row as it was first written, with integers in the columns of counts."""
     return {name: int(x) if name in COUNTS else x for name, x in row.items()}
 
 

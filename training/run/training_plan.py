@@ -10,7 +10,7 @@ from keras_attention.errors import InputError
 from ..recipe.sections import TrainingConfig
 
 LONGEST_WARM_UP = 10
-"""Largest ratio of the warm-up to the run; the rate then reaches a tenth of `learning_rate`."""
+"""Largest ratio of warm-up to run; with it, the rate reaches a tenth of `learning_rate`."""
 
 _logger = logging.getLogger(__name__)
 

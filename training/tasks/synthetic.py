@@ -161,7 +161,7 @@ def _sentence_target(source: str) -> str:
 
 def _find_date(words: Sequence[str]) -> tuple[int, int]:
     """Return the positions of the first word and of the month of a sentence's date."""
-    # No carrier starts with the first three letters of a month.
+    # Except in its date, no word of a sentence starts with the first three letters of a month.
     months = [n for n, word in enumerate(words) if word[:3].lower() in _MONTH_KEYS]
     if not months:
         raise ValueError(f"expected a month. Received: {' '.join(words)!r}.")

@@ -34,7 +34,7 @@ def settings() -> dict[str, Any]:
 
 @contextmanager
 def measured() -> Iterator[Reply]:
-    """Measure the wall seconds and the CPU seconds of all threads into a dictionary."""
+    """Measure a block: store wall seconds, and CPU seconds of all threads, in a dictionary."""
     found: Reply = {}
     wall, cpu = time.perf_counter(), time.process_time()
     yield found
@@ -98,7 +98,7 @@ def read_batches(folder: str, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def take(batches: list[Any], first: int, steps: int) -> list[Any]:
-    """Return a number of batches from a position on, in a cycle."""
+    """Return `steps` batches from index `first` on; start again after the last batch."""
     return [batches[index % len(batches)] for index in range(first, first + steps)]
 
 

@@ -126,7 +126,7 @@ def beam_search(model: Model, source: Tensor, limit: int, width: int) -> Tensor:
 
 
 def rig(model: Model) -> None:
-    """Set the counting weights."""
+    """Set the weights that count tokens; see `counter`."""
     with torch.no_grad():
         weights = {name: value.numpy() for name, value in model.named_parameters()}
         for lstm in ("encoder.", "decoder."):

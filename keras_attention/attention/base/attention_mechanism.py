@@ -44,8 +44,8 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         keys: the result of `project(memory)`, `[B, S, U]`; computed when it is not given.
         state: the state that the previous step returned. Default: `initial_state`. With `K`
             hypotheses per source it has `B * K` rows.
-        training: whether to return the weights of training, if the mechanism has other weights in
-            training. Default `False`.
+        training: whether to compute the weights as in training, if the mechanism computes them
+            differently there. Default `False`.
         return_state: whether to return the next state too. Default `False`.
 
     Returns:
@@ -201,13 +201,13 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         """Return the context `[B, N, M]`, the alignment `[B, N, S]` and the next state.
 
         Args:
-            query: `[B, N, D]`: the hypotheses of one step if the mechanism is recurrent, else also
-                all steps.
+            query: `[B, N, D]`: `N` hypotheses of one step or, if the mechanism is not recurrent,
+                `N` steps.
             keys: `[B, S, U]`.
             memory: `[B, S, M]`.
             mask: `[B, 1, S]`, or None.
             state: nested `[B, N, ...]`.
-            training: whether to return the weights of training.
+            training: whether to compute the weights as in training.
         """
         alignment = self._weigh(self._scores(query, keys, mask), self._visible(memory, mask))
         return ops.matmul(alignment, memory), alignment, state
@@ -298,7 +298,7 @@ def _checked_initializer(initializer: Any) -> Any:
 
 
 def _copy_of(initializer: Any) -> Any:
-    """Copy an initializer for one weight: called again, a Keras initializer repeats its values."""
+    """Copy an initializer for one weight, because each call of a Keras one returns equal values."""
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 

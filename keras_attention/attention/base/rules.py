@@ -2,7 +2,7 @@
 
 
 def check_own_mapping(mapping: str) -> None:
-    """Check the mapping of the score of a mechanism that does not use it.
+    """Check the mapping of a score whose mechanism does not use that mapping.
 
     Raises:
         ValueError: if it is not `"softmax"`, the default.

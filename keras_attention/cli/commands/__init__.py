@@ -67,7 +67,7 @@ app = typer.Typer(
 def _print_version(requested: bool) -> None:
     if not requested:
         return
-    from importlib import metadata  # 20 ms that no other command needs
+    from importlib import metadata  # takes 20 ms; other commands do not need it
 
     print(f"keras-attention {__version__}")
     for package in ("keras", "tensorflow"):

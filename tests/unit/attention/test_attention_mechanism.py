@@ -29,11 +29,11 @@ from keras_attention.attention.base.attention_mechanism import checked_choice, c
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
-# Whose keys do not say all that is read of a memory.
+# Mechanisms whose keys do not contain all that they read from a memory.
 VALUED = {"location", "fertility", "external-memory", "heads", "additive heads", *BLIND}
 every_mechanism = pytest.mark.parametrize("name", MECHANISMS)
-# What these tests check is the work of the base classes: of a score, a history, a hard choice and a
-# memory that is written.
+# These tests check the base classes, so a few mechanisms are enough: one with a score, one with a
+# history, one with a hard choice and one with a memory that is written.
 few_mechanisms_on_jax = cases(
     "name", MECHANISMS, on_jax=["general", "coverage", "monotonic", "external-memory"]
 )
@@ -56,7 +56,7 @@ def assert_sums_to_one(name, alignment, rtol):
 
 
 class NegativeDistance(AttentionMechanism):
-    """A score that the library does not have: the negative squared distance."""
+    """A mechanism that the library does not have; its score is minus the squared distance."""
 
     def _score(self, query, keys):
         difference = ops.expand_dims(query, 2) - ops.expand_dims(keys, 1)

@@ -58,7 +58,7 @@ def expected(stops, previous):
 
 
 def first(stops, previous):
-    """Return the first position from the last stop on that stops (algorithm 1 of that paper)."""
+    """Return the first position that stops, from the last stop on (algorithm 1 of that paper)."""
     alignment = np.zeros(len(stops))
     for s in range(int(previous.argmax()), len(stops)):
         if previous.any() and stops[s] > 0.5:

@@ -25,14 +25,14 @@ from keras_attention.decoding.hypotheses import IMPOSSIBLE, map_tensors
 from keras_attention.decoding.sampling import sample_search
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
-# All hypotheses: those that end after one to four tokens, and those cut off, 1 + 3 + 9 + 27 + 81.
+# The number of all hypotheses: 1 + 3 + 9 + 27 end after one to four tokens, and 81 are cut off.
 EVERY = 121
 
 
 @cases("seed", [0, 1, 2], on_jax=[1])
 @pytest.mark.parametrize("name, penalty", [("before", 0.0), ("before", 3.0), ("coverage", 0.6)])
 def test_a_wide_beam_equals_brute_force(name, seed, penalty):
-    """The beam holds all hypotheses, so the n-best list is that of all sequences."""
+    """The beam holds all hypotheses, so the n-best list contains all sequences."""
     model = seeded(name, seed)
     hypotheses = found(beam, model, SOURCE, beam_width=EVERY + 4, length_penalty=penalty)
     for row, source in enumerate(SOURCE):

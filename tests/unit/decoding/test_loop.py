@@ -37,7 +37,7 @@ def count_up(lengths, count_rows):
 
 
 def expected_rows(lengths):
-    """Return the number of rows of every step, if ended rows are dropped when they are half."""
+    """Return the number of rows at each step if ended rows are dropped once they are half."""
     rows, counts = len(lengths), []
     for t in range(STEPS):
         left = int((lengths > t).sum())

@@ -12,7 +12,7 @@ LOGITS = np.log(COUNTS).astype("float32")
 
 
 def likely(counts, top_k, top_p):
-    """Return the ids of the fewest most likely tokens, with ties in favour of lower ids."""
+    """Return the ids of the tokens that may be drawn; of equally likely ones, lower ids first."""
     order = sorted(range(len(counts)), key=lambda token: (-counts[token], token))
     order = order[: top_k or len(counts)]
     total = sum(counts[token] for token in order)
@@ -24,7 +24,7 @@ def likely(counts, top_k, top_p):
 
 @pytest.mark.parametrize(
     "top_k, top_p",
-    # No cumulative share is near these probabilities, where float32 could decide otherwise.
+    # No cumulative share is so near these probabilities that float32 could decide differently.
     [
         (1, 1.0),
         (3, 1.0),

@@ -1,4 +1,4 @@
-"""Compare the layers with hoisted products with Keras's own layers."""
+"""Compare the layers that hoist products out of the loop to Keras's own layers."""
 
 import keras
 import numpy as np

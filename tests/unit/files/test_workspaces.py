@@ -81,12 +81,12 @@ def test_leftovers_are_the_workspaces_of_killed_writers(tmp_path):
     left = tmp_path / ".text.unfinished-abcdefgh"
     left.mkdir()
     assert find_leftovers(tmp_path) == [left]
-    (left / REPLACED).touch()  # perhaps the only copy
+    (left / REPLACED).touch()  # may be the only copy
     assert find_leftovers(tmp_path) == []
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".a.file").touch()
     (tmp_path / ".a.unfinished-abcdefgh").touch()
-    (tmp_path / ".my.datasets").mkdir()  # a folder of the user's
+    (tmp_path / ".my.datasets").mkdir()  # a folder of the user
     assert find_leftovers(tmp_path) == []
 
 

@@ -56,14 +56,14 @@ def test_gradients_equal_finite_differences_of_the_papers_equation():
     assert_close(slopes, expected, rtol=2e-3, atol=2e-3)
 
 
-# Unknown source tokens, as id 3: in the first source at 1 and 2, in the second at 0 to 2.
+# Id 3 is an unknown source token: at places 1 and 2 of the first source, 0 to 2 of the second.
 UNKNOWN_COPIES = np.array([[4, 3, 3, 2, 0], [3, 3, 3, 2, 0]], "int32")
 POINTERS = np.zeros((2, 3, 5), "float32")
 POINTERS[0, 1, 2] = POINTERS[1, 0, 0] = POINTERS[1, 0, 2] = 1
 
 
 def pointing_equation(layer, logits, outputs, alignment):
-    """Compute it over the paper's extended vocabulary, with wrong source tokens as id 0."""
+    """Compute equation 9 over the paper's extended vocabulary; wrong source tokens get id 0."""
     w, b = doubles(layer.gate.kernel, layer.gate.bias)
     probabilities = np.exp(paper_equation(layer, logits, outputs, alignment, UNKNOWN_COPIES))
     for place in np.ndindex(2, 3):

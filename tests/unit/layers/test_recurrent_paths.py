@@ -1,4 +1,4 @@
-"""Which implementation of recurrent layers runs: on a GPU, Keras's own with cuDNN."""
+"""The implementation of recurrent layers that runs: on a GPU, Keras's own with cuDNN."""
 
 import keras
 import pytest

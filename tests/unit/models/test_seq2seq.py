@@ -71,7 +71,7 @@ def stepwise(model, source, target):
 
 @cases(
     "score, placement, layers",
-    # A model of one layer runs only code that one of two layers runs too, so a few are enough.
+    # A model of two layers runs all the code of one with one layer, so a few of the latter suffice.
     [*EVERY_PLACEMENT, (None, "after", 2), *((*each, 1) for each in ONE_OF_EACH)],
     on_jax=TWO_LAYERS,
 )
@@ -162,7 +162,7 @@ def test_every_weight_has_a_gradient(score, placement):
     ],
 )
 def test_a_model_trains_in_mixed_precision(policy, score, placement):
-    # Tracing a training graph takes TensorFlow long; a test above does it.
+    # TensorFlow takes long to trace a training graph, and a test above does so already.
     model = compile_model(
         built(score, placement, dtype=policy), run_eagerly=BACKEND == "tensorflow"
     )
@@ -322,7 +322,7 @@ PADDED = {
 
 
 def in_front(ids, longer=0):
-    """Return the rows with their padding, and `longer` more steps of it, before the tokens."""
+    """Return the rows with their padding and `longer` more padding steps before the tokens."""
     rows = [np.concatenate([np.zeros(longer, int), row[row == 0], row[row != 0]]) for row in ids]
     return np.stack(rows).astype("int32")
 

@@ -1,4 +1,4 @@
-"""Training with XLA, which Keras chooses on a machine with one GPU, equals training without."""
+"""Training with XLA, which Keras chooses on a machine with one GPU, equals training without it."""
 
 from types import SimpleNamespace
 

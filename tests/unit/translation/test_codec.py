@@ -289,7 +289,7 @@ def test_a_fingerprint_shows_which_file_has_changed(codec):
     fingerprint = json.loads(json.dumps(codec.fingerprint()))
     assert codec.changed_file(fingerprint) == ""
     older = {**fingerprint, SETTINGS_FILE: dict(fingerprint[SETTINGS_FILE])}
-    del older[SETTINGS_FILE]["no_repeat_ngram"]  # a newer setting, read as its default
+    del older[SETTINGS_FILE]["no_repeat_ngram"]  # a newer setting, which then has its default
     assert codec.changed_file(older) == ""
     source = WordTokenizer(Vocabulary(["words", "two"]))
     other = TextCodec(source, codec.target, codec.settings)
@@ -317,7 +317,7 @@ def test_any_damage_to_the_settings_is_a_one_line_error(codec):
         TextCodec.from_files({**files, SETTINGS_FILE: content}, "somewhere")
 
     accepted = check_damages(read, json.loads(files[SETTINGS_FILE]))
-    # Accepted damages: keys with a default are removed, and penalties are a billion.
+    # Some damage is accepted: a missing key that has a default, and a penalty of a billion.
     assert not {"format", "source_tokenizer", "max_length", "max_source_length"} & set(accepted)
     assert "beam_width" not in accepted
     assert accepted["joint_vocabulary"] == 1

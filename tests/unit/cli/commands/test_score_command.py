@@ -1,4 +1,4 @@
-"""`score` scores pairs in parts, as many as are sorted by length together."""
+"""`score` scores pairs in parts; the pairs of a part are sorted by length together."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Alignments that guide training, from a file or a task to matrices in the batches."""
+"""Alignments that guide training: read from files or tasks, and put into batches as matrices."""
 
 import gzip
 import json

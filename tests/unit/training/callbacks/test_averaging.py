@@ -37,7 +37,8 @@ def fit_dense(run, config, **options):
     """Fit two batches per epoch for three epochs.
 
     Returns:
-        The records of the weights in evaluation, and after it, when checkpoints are saved.
+        The weights recorded in evaluation, and those recorded after it, when checkpoints are
+            saved.
     """
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])

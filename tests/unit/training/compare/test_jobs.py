@@ -127,7 +127,7 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
         try:
             connection, _ = server.accept()
             connection.settimeout(10)
-            # Wait before the kill: a worker that ends at once may not have sent it yet.
+            # Receive before the kill: a worker that ends at once may not have sent this yet.
             begun = connection.recv(7)
         finally:
             parent.kill()  # SIGKILL cannot be handled

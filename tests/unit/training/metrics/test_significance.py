@@ -55,7 +55,7 @@ def test_bleu_is_resampled_by_sacrebleu(monkeypatch):
 
 
 def test_both_implementations_of_resampling_agree_for_equal_metrics():
-    # Without shifts TER is the phone error rate of words.
+    # TER without shifts equals the phone error rate, computed on words.
     close = [*BETTER[:54], *WORSE[54:]]
     ours, theirs = (
         paired_bootstrap(name, BETTER, close, TARGETS, samples=300) for name in ("per", "ter")

@@ -11,7 +11,7 @@ from keras_attention.training.tasks.dates import generate_dates, write_all_forms
 
 
 def described(source, target):
-    """Return for each target character the sure and the possible source characters, in order."""
+    """Return the sure and the possible source characters of each target character, in order."""
     gold = date_links(source, target)
     return [
         tuple(

@@ -1,4 +1,4 @@
-"""Results show themselves in notebooks as safe, self-contained HTML."""
+"""Notebooks display results as safe, self-contained HTML."""
 
 import math
 import re
