@@ -69,7 +69,7 @@ def _tensorflow_loop(
     import tensorflow as tf
 
     steps = tf.shape(inputs)[0]
-    # A slice of `inputs` would have a gradient as large as all steps.
+    # The gradient of a slice of `inputs` would be as large as all steps.
     read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)
     arrays = [
         tf.TensorArray(inputs.dtype, size=steps, element_shape=(inputs.shape[1], width))

@@ -63,7 +63,7 @@ def align_pairs(
             averaged.
         pairs: sources and targets.
         batch_size: largest number of pairs aligned together, a positive integer. Batches of long
-            pairs are smaller. Up to 16 times as many are sorted by length.
+            pairs are smaller. Up to 16 times as many pairs are sorted by length.
 
     Returns:
         An iterator over a `PairAlignment` for each pair, in order.

@@ -99,7 +99,7 @@ def add_colour_bar(
 
 
 def fit_figure(figure: Figure, axes: Axes) -> None:
-    """Resize a figure so that it holds all texts; the axes keep their size."""
+    """Resize a figure so that all texts fit; the axes keep their size."""
     figure.draw_without_rendering()
     width, height = figure.get_size_inches()
     inside, needed = axes.get_position(), figure.get_tightbbox().padded(_MARGIN_INCHES)
