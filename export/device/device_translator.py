@@ -183,7 +183,7 @@ class DeviceTranslator:
         return source
 
     def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
-        """Run a signature. Ignore `inputs` that it does not have; without attention it has fewer."""
+        """Run a signature on those `inputs` that it has; a model without attention has fewer."""
         with self._turn:
             try:
                 runner, names = self._runner(signature)

@@ -41,7 +41,7 @@ def pack_part(part: Any) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """A builder that aligns buffers to 16 bytes, as the schema requires; its base class does not."""
+    """A builder that aligns buffers to 16 bytes, which the schema requires and its code omits."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802,N803
         """Begin a vector; only the data of buffers are vectors of single bytes."""

@@ -27,7 +27,8 @@ class PeekyAttention(AttentionMechanism):
             precede padding.
 
     Returns:
-        `(context, alignment)`: `[B, 2 M]` and `[B, S]`, or `[B, T, 2 M]` and `[B, T, S]`. The context is zeros if a whole row is padding.
+        `(context, alignment)`: `[B, 2 M]` and `[B, S]`, or `[B, T, 2 M]` and `[B, T, S]`. The
+            context is zeros if a whole row is padding.
 
     Example:
     >>> import numpy as np

@@ -23,7 +23,7 @@ _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yield the lines of a text file, without their line ends.
 
-    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32. It may be compressed with gzip.
+    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32. It may be in gzip format.
 
     A line ends at a line feed; carriage returns before it are dropped. In a file without line
     feeds, as old Mac programs write, a line ends at a carriage return. A carriage return inside a

@@ -85,6 +85,6 @@ def _tensorflow_loop(
         lambda t, *_: t < steps, body, (0, state, arrays), maximum_iterations=steps
     )
     stacked = [array.stack() for array in arrays]
-    for output in stacked:  # the loop loses a static number of steps
+    for output in stacked:  # the static number of steps is lost
         output.set_shape((inputs.shape[0], *output.shape[1:]))
     return stacked, state

@@ -17,7 +17,7 @@ LEAST_SCORE = -5e8
 
 
 def is_hypothesis(score: float) -> bool:
-    """Return whether a search's score belongs to a hypothesis: finite, and not a filler."""
+    """Return whether a score is that of a hypothesis: finite, and not a missing one's score."""
     return LEAST_SCORE < score < math.inf
 
 

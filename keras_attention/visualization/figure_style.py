@@ -88,7 +88,7 @@ def add_colour_bar(
     Args:
         image: the matrix, or one of a set.
         panels: the panels of a set, whose space the bar shares.
-        bar_axes: the axes of the bar instead.
+        bar_axes: axes for the bar, instead of a share of the panels' space.
         label: the label of the bar.
     """
     place: dict[str, Any] = {"cax": bar_axes} if bar_axes else {"ax": panels, "aspect": 30}

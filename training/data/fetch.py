@@ -60,7 +60,7 @@ def fetch_file(
     Args:
         file: the file to download.
         folder: the data set's folder; it is created if it is missing.
-        opener: opens a URL.
+        opener: a function that opens a URL.
         advance: called with the size in bytes of each piece received.
 
     Raises:
