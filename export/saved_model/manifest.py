@@ -32,7 +32,7 @@ from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SIDES, TextCodec
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
-"""Path of the manifest. In `assets.extra` servers read only warm-up requests."""
+"""Path of the manifest. Servers ignore `assets.extra`, except the warm-up requests in it."""
 
 FORMAT = 1
 """Version of the signatures and the manifest; a reader refuses a newer one."""

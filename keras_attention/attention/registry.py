@@ -41,8 +41,8 @@ class Mechanism:
         score: whether `model.content` may name it: a mechanism without state that only defines a
             score.
         alignment: whether it has an alignment.
-        rules: checks of its constructor that a recipe can run before it builds a layer: functions
-            that raise a `ValueError`, by the settings that are their arguments.
+        rules: checks of its constructor that a recipe can run before it builds a layer. Each value
+            is a function that raises a `ValueError`; its key names the settings to pass to it.
     """
 
     name: str

@@ -18,7 +18,7 @@ _BLOCK = range(64, 129)
 """The possible sizes of a block; one that divides the vocabulary is preferred."""
 
 WIDEST = 32
-"""The largest number of tokens, if it is a tensor in a graph."""
+"""The largest number of tokens if this number is a tensor in a graph."""
 
 
 def top_tokens(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:

@@ -115,7 +115,7 @@ def fit_figure(figure: Figure, axes: Axes) -> None:
 
 
 def line_style(index: int) -> dict[str, Any]:
-    """Return colour, line style and marker of a line; lines also differ without colour."""
+    """Return colour, line style and marker of a line; lines differ even without colour."""
     return {
         "color": LINE_COLOURS[index % len(LINE_COLOURS)],
         "linestyle": _LINES[index % len(_LINES)],

@@ -18,7 +18,7 @@ from keras_attention.translation.codec import SETTINGS_FILE
 from keras_attention.translation.model_files import load_codec
 
 _TOKENIZED = 100
-"""Number of lines ending in a separate period from which sacrebleu assumes a tokenized text."""
+"""If this many lines end in a separate period, sacrebleu assumes that the text is tokenized."""
 
 
 def output_form(models: Sequence[Path]) -> Form:
