@@ -66,7 +66,7 @@ class Mechanism:
         return self.path.partition(":")[2].partition(".")[0]
 
     def reads(self, settings: Mapping[str, Any]) -> frozenset[str]:
-        """Return the names of the settings that have an effect, given the values of all."""
+        """Return the names of the settings that have an effect with these values."""
         read = {setting for _, setting in self._given(settings)}
         content = self._content(settings)
         return frozenset(read | {"content"} | content.reads(settings) if content else read)

@@ -44,7 +44,7 @@ def top_tokens(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
 
 
 def top_k(scores: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
-    """Return `ops.top_k` of `[N, V]`, in a fifth of its time if `V` is large.
+    """Return `ops.top_k` of `[N, V]`, but in a fifth of the time if `V` is large.
 
     The best `count` scores are in the `count` blocks with the highest maxima: each of those maxima
     is higher than the maximum of any other block, or equal to it at a lower place.

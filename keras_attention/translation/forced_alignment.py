@@ -56,7 +56,7 @@ def align_pairs(
 ) -> Iterator[PairAlignment]:
     """Align given targets with their sources by the attention weights under teacher forcing.
 
-    If the target is the output of greedy search, its weights are those that the search returns.
+    If the target is the output of greedy search, the weights equal those that the search returned.
 
     Args:
         translator: a translator of a model with attention, or of an ensemble, whose weights are

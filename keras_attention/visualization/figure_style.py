@@ -83,7 +83,7 @@ def add_colour_bar(
     bar_axes: Axes | None = None,
     label: str = "weight",
 ) -> None:
-    """Add the colour bar of a matrix, or one for all panels of a set.
+    """Add a colour bar for one matrix, or for all panels of a set.
 
     Args:
         image: the matrix, or one of a set.

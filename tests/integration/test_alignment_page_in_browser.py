@@ -163,7 +163,7 @@ def test_tab_and_arrow_keys_move_from_token_to_token(page):
     page.press("Tab", "Tab", "Tab")  # past the table and its handle
     assert focused(page) == ("1", 0)
     page.press("ArrowUp", "ArrowDown")
-    assert focused(page) == ("1", 0)  # back to the hypothesis of the token before
+    assert focused(page) == ("1", 0)  # back to the same hypothesis
     page.press("Escape")
     assert focused(page) == (None, -1) and not lit(page, "source") and not summary(page)
 

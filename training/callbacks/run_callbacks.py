@@ -1,6 +1,6 @@
 """The callbacks of a run, in the order in which they are called.
 
-What Keras calls an epoch is one validation interval in all callbacks: one pass over the training
+In all callbacks, what Keras calls an epoch is one validation interval: one pass over the training
 pairs, or `training.validate_every` steps.
 """
 

@@ -28,7 +28,7 @@ _CUTTERS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class GraphTokenizer(tf.Module):  # type: ignore[misc]
-    """A tokenizer in a graph, with the same tokens and ids for every text.
+    """A tokenizer in a graph that returns the same tokens and ids as the tokenizer in Python.
 
     Args:
         tokenizer: The tokenizer in Python, a `CharacterTokenizer` or a `WordTokenizer`.
