@@ -31,8 +31,8 @@ class StreamedToken:
 
     Attributes:
         token: the newest token, or the source token that replaces `<unk>`.
-        text: the text of all tokens so far. It need not start with the text of the
-            previous step, because a letter and its marks are composed as they arrive.
+        text: the text of all tokens so far. It need not start with the text of the previous
+            step, because a letter and its marks are composed as they arrive.
         score: sum of the natural log-probabilities so far.
         alignment: the newest token's weights over the source `[S]`.
     """

@@ -145,7 +145,7 @@ def read_target_form(folder: Path) -> Tokenizer | None:
         folder: a SavedModel's version folder.
 
     Returns:
-        The tokenizer, or None if the manifest is from an older version that did not write them.
+        The tokenizer, or None if an older version wrote the manifest without its settings.
 
     Raises:
         InputError: if the manifest is missing or damaged.

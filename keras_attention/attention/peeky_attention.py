@@ -28,7 +28,7 @@ class PeekyAttention(AttentionMechanism):
 
     Returns:
         `(context, alignment)`: `[B, 2 M]` and `[B, S]`, or `[B, T, 2 M]` and `[B, T, S]`. The
-            context is zeros if a whole row is padding.
+        context is zeros if a whole row is padding.
 
     Example:
     >>> import numpy as np

@@ -22,7 +22,7 @@ from keras_attention.special_tokens import PAD_ID
 
 
 class _History(NamedTuple):
-    """The choices of all steps, traced back at the end, so that reordering beams copies none."""
+    """The choices of all steps, traced back only at the end: reordering beams copies none."""
 
     tokens: Tensor  # [T, B, K]
     parents: Tensor  # [T, B, K]: the previous step's beam that each token continues
