@@ -40,7 +40,7 @@ def pytest_configure(config):
 
 
 def group_of(nodeid):
-    """Return the name of a test's group: that of its variant, else that of its file.
+    """Return the name of a test's group: its variant if it has one, otherwise its file.
 
     The tests of a group share expensive objects. They run in one worker, one after another.
     """

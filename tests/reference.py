@@ -18,7 +18,7 @@ def sigmoid(x):
 
 
 def masked_softmax(scores, mask):
-    """Return the softmax over the real positions of `scores` `[..., S]`; all zeros if none is."""
+    """Return the softmax over the real positions of `scores` `[..., S]`; zeros if none is real."""
     weights = np.zeros(scores.shape)
     for place in np.ndindex(scores.shape[:-1]):
         real = np.broadcast_to(mask, scores.shape)[place]

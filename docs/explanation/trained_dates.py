@@ -1,4 +1,4 @@
-"""A picture of the same date, written by small models that differ in how they attend."""
+"""A picture of how small models with different attention align the same date."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def dates() -> Figure:
 
 
 def alignment_error(translator: Translator, pairs: Sequence[tuple[str, str]]) -> float:
-    """Return the alignment error rate over pairs of the task, which knows their alignment."""
+    """Return the alignment error rate over pairs of the task, whose alignments are known."""
     links = [pair.links() for pair in align_pairs(translator, pairs)]
     return measure_alignments(links, known_alignments("dates", pairs)).error

@@ -34,7 +34,7 @@ def _read(app: Sphinx, page: str, content: list[str]) -> None:
 
 
 def _outside_code(text: str, folder: Path, page_folder: Path) -> str:
-    """Rewrite links and math everywhere but in blocks of code."""
+    """Rewrite links and math everywhere except in code blocks."""
 
     def moved(link: re.Match[str]) -> str:
         return link[1] + _moved(link[2], folder, page_folder) + link[3]
@@ -45,7 +45,7 @@ def _outside_code(text: str, folder: Path, page_folder: Path) -> str:
 
 
 def _moved(link: str, folder: Path, page_folder: Path) -> str:
-    """Return a link of a file in `folder` as a page in `page_folder` has to write it."""
+    """Convert a link in a file of `folder` so that it works in a page of `page_folder`."""
     if re.match(r"\w+:", link):
         return link
     target = (folder / link).resolve()

@@ -1,4 +1,4 @@
-"""The choice of the next token on a device: the search's constraints in NumPy, one hypothesis."""
+"""The choice of one hypothesis's next token on a device, with the constraints in NumPy."""
 
 from __future__ import annotations
 

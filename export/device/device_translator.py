@@ -31,8 +31,8 @@ class StreamedToken:
 
     Attributes:
         token: the newest token, or the source token that replaces `<unk>`.
-        text: the text of all tokens so far. It need not begin with the text of the step before:
-            letters and their marks are composed as they arrive.
+        text: the text of all tokens so far. It need not start with the text of the previous
+            step, because a letter and its marks are composed as they arrive.
         score: sum of the natural log-probabilities so far.
         alignment: the newest token's weights over the source `[S]`.
     """
@@ -183,7 +183,7 @@ class DeviceTranslator:
         return source
 
     def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
-        """Run a signature on those of `inputs` that it has; without attention it has fewer."""
+        """Run a signature on those `inputs` that it has; a model without attention has fewer."""
         with self._turn:
             try:
                 runner, names = self._runner(signature)

@@ -16,7 +16,7 @@ def replace_unknown(
 ) -> tf.Tensor:
     """Replace each `<unk>` by the source token with the largest weight, `</s>` excluded.
 
-    `TextCodec.replace_unknown` does the same. An `<unk>` whose weights are all 0 stays.
+    `TextCodec.replace_unknown` does the same. An `<unk>` whose weights are all 0 is kept.
 
     Args:
         ids: target ids `[B, T]` or, for several hypotheses per source, `[B, K, T]`.

@@ -32,7 +32,7 @@ from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SIDES, TextCodec
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
-"""Path of the manifest. In `assets.extra` servers read only warm-up requests."""
+"""Path of the manifest. Servers ignore `assets.extra`, except the warm-up requests in it."""
 
 FORMAT = 1
 """Version of the signatures and the manifest; a reader refuses a newer one."""
@@ -145,7 +145,7 @@ def read_target_form(folder: Path) -> Tokenizer | None:
         folder: a SavedModel's version folder.
 
     Returns:
-        The tokenizer, or None if an older version wrote the manifest and left the settings out.
+        The tokenizer, or None if an older version wrote the manifest without its settings.
 
     Raises:
         InputError: if the manifest is missing or damaged.

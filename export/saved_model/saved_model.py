@@ -57,9 +57,9 @@ def export_saved_model(
 ) -> Path:
     """Write a SavedModel to `folder/version/`, the layout that TensorFlow Serving expects.
 
-    Batch size and length may vary within `limits`. The graph uses only TensorFlow's core operators,
-    and TensorFlow Text's for subwords. Strings are UTF-8, and `T` is the model's `max_length`. The
-    signatures:
+    Batch size and length may vary within `limits`. The graph uses only TensorFlow's core operators
+    and, for subwords, those of TensorFlow Text. Strings are UTF-8, and `T` is the model's
+    `max_length`. The signatures:
 
     - `serving_default`: from `text` `[B]` to `text` and `score` `[B]`, `tokens` `[B, T]` (empty
       strings after the end), `alignment` `[B, T, S]` and `source_tokens` `[B, S]` of the best

@@ -94,7 +94,10 @@ def _field(number: int, message: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Return a variable-length integer: 7 bits per byte, lowest first; bit 8 means "continues"."""
+    """Return a variable-length integer.
+
+    Each byte holds 7 bits, the lowest first; its eighth bit is set if another byte follows.
+    """
     if value < 128:
         return bytes([value])
     return bytes([value % 128 | 128]) + _varint(value // 128)

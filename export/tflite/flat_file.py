@@ -41,10 +41,10 @@ def pack_part(part: Any) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """A builder that aligns buffers to 16 bytes, which the schema requires and its class omits."""
+    """A builder that aligns buffers to 16 bytes, which the schema requires and its code omits."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802,N803
-        """Begin a vector; only the data of buffers are vectors of single bytes."""
+        """Begin a vector. Vectors of single bytes are always the data of buffers, so align them."""
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
 

@@ -34,10 +34,10 @@ class ExternalMemoryAttention(AttentionMechanism):
     - sharper weights, `w = w_s^gamma / sum w_s^gamma` (9).
 
     Writing erases and adds, `M_i = M_i (1 - w_i e) + w_i a` (3 and 4). The context is the sum that
-    the read head reads, `sum_i w_i M_i` (2), and the alignment is its weights. Both heads start at
-    the last slot, which precedes the first slot in the circle. A model that learns to shift its
-    heads can generalise beyond the lengths of its training data. Use it with the placement
-    `"before"`, where the LSTM is the paper's controller.
+    the read head reads, `sum_i w_i M_i` (2), and the alignment is the weights of the read head.
+    Both heads start at the last slot, which precedes the first slot in the circle. A model that
+    learns to shift its heads can generalise beyond the lengths of its training data. Use it with
+    the placement `"before"`, where the LSTM is the paper's controller.
 
     Args:
         width: width of a slot, a positive integer.
@@ -110,7 +110,7 @@ class ExternalMemoryAttention(AttentionMechanism):
         return 0, 0, 0
 
     def context_width(self, memory_width: int) -> int:
-        """Return the width of the context, which is that of a slot."""
+        """Return the width of the context, which is the width of a slot."""
         return self.width
 
     def _attend(
@@ -133,7 +133,7 @@ class ExternalMemoryAttention(AttentionMechanism):
         """Return the weights `[B, N, S]` of a head.
 
         Args:
-            outputs: what the head computes from the query, `[B, N, width + 3 + 2 * reach + 1]`.
+            outputs: the head's projection of the query, `[B, N, width + 3 + 2 * reach + 1]`.
             slots: `[B, N, S, width]`.
             previous: the weights of the head at the previous step, `[B, N, S]`.
             mask: `[B, 1, S]`, or None.
@@ -190,14 +190,14 @@ def _last(real: Tensor) -> Tensor:
 
 
 def _one_ahead(weights: Tensor, real: Tensor) -> Tensor:
-    """Shift each weight one slot ahead, and that of the last real slot to the first one."""
+    """Shift each weight one slot ahead, and the weight of the last real slot to the first."""
     rolled = ops.concatenate([weights[..., -1:], weights[..., :-1]], -1)
     outside = ops.sum(rolled * (1 - real), axis=-1, keepdims=True)
     return rolled * real + outside * _first(real)
 
 
 def _one_back(weights: Tensor, real: Tensor) -> Tensor:
-    """Shift each weight one slot back, and that of the first slot to the last real one."""
+    """Shift each weight one slot back, and the weight of the first slot to the last real one."""
     rolled = ops.concatenate([weights[..., 1:], weights[..., :1]], -1)
     outside = ops.sum(rolled * (1 - real), axis=-1, keepdims=True)
     return rolled * real + outside * _last(real)

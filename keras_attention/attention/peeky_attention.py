@@ -28,7 +28,7 @@ class PeekyAttention(AttentionMechanism):
 
     Returns:
         `(context, alignment)`: `[B, 2 M]` and `[B, S]`, or `[B, T, 2 M]` and `[B, T, S]`. The
-        context is zeros if all of a row is padding.
+        context is zeros if a whole row is padding.
 
     Example:
     >>> import numpy as np
@@ -43,7 +43,7 @@ class PeekyAttention(AttentionMechanism):
     """
 
     def context_width(self, memory_width: int) -> int:
-        """Return the width of the context, which is that of both ends together."""
+        """Return the width of the context, twice the width of the memory."""
         return 2 * memory_width
 
     def project(self, memory: Tensor) -> Tensor:

@@ -41,8 +41,8 @@ class Mechanism:
         score: whether `model.content` may name it: a mechanism without state that only defines a
             score.
         alignment: whether it has an alignment.
-        rules: checks of its constructor that a recipe can run before it builds a layer: functions
-            that raise a `ValueError`, by the settings that are their arguments.
+        rules: checks of its constructor that a recipe can run before it builds a layer. Each value
+            is a function that raises a `ValueError`; its key names the settings to pass to it.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Mechanism:
         return self.path.partition(":")[2].partition(".")[0]
 
     def reads(self, settings: Mapping[str, Any]) -> frozenset[str]:
-        """Return the names of the settings that have an effect, given the values of all."""
+        """Return the names of the settings that have an effect with these values."""
         read = {setting for _, setting in self._given(settings)}
         content = self._content(settings)
         return frozenset(read | {"content"} | content.reads(settings) if content else read)

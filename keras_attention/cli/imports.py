@@ -1,4 +1,4 @@
-"""Skips an import that slows the start of commands."""
+"""A context manager that skips a slow import, so that commands start faster."""
 
 import sys
 from collections.abc import Iterator

@@ -16,7 +16,7 @@ _advice: list[str] = []
 
 _SWALLOWING = ("__del__", "_remove", "remove", "_xla_gc_callback")
 """Functions whose exceptions Python prints and ignores: destructors and callbacks of the garbage
-collector, the last one JAX's."""
+collector. The last name is a callback of JAX."""
 
 _RETRY_SECONDS = 0.05
 

@@ -22,7 +22,7 @@ from keras_attention.special_tokens import PAD_ID
 
 
 class _History(NamedTuple):
-    """All steps, traced back at the end, so that reordering beams copies nothing here."""
+    """The choices of all steps, traced back only at the end: reordering beams copies none."""
 
     tokens: Tensor  # [T, B, K]
     parents: Tensor  # [T, B, K]: the previous step's beam that each token continues
@@ -30,7 +30,7 @@ class _History(NamedTuple):
 
 
 class _Live(NamedTuple):
-    """The tensors that a step updates, with those that it needs of each source."""
+    """The tensors that a step updates, and those that it needs for each source."""
 
     beams: Beams
     state: Any  # [B, K, ...]
@@ -65,10 +65,10 @@ def beam_search(
         beam_width: number of hypotheses `K` per source, a positive integer. With TensorFlow also
             int32 `[B]`, one width per source; then `K` is the largest, at most
             `top_tokens.WIDEST`.
-        length_penalty: exponent; 0 ranks by log-probability, more prefers longer outputs. A
-            number, or float32 `[B]`, one per source.
+        length_penalty: exponent; 0 ranks by log-probability, a larger one prefers longer outputs.
+            A number, or float32 `[B]`, one per source.
         max_length: largest number of steps, including the end token; a positive integer.
-        coverage_penalty: weight; more prefers outputs that attend to all of the source.
+        coverage_penalty: weight; a larger one prefers outputs that attend to the whole source.
         groups: number of beam groups that search separately (Vijayakumar et al. 2018), a divisor
             of `beam_width`. Two groups may find the same hypothesis.
         group_diversity: penalty on a token's rank for each hypothesis of an earlier group that

@@ -149,7 +149,7 @@ def _is(token: Tensor, log_probs: Tensor) -> Tensor:
 
 
 def _contains(tokens: Tensor, vocabulary: int) -> Tensor:
-    """Return whether each row of `tokens` `[N, L]` contains each id, `[N, V]`; not padding."""
+    """Return `[N, V]`: whether each row of `tokens` `[N, L]` contains each id, except padding."""
     rows = ops.shape(tokens)[0]
     row = ops.expand_dims(ops.arange(rows) * vocabulary, 1)
     places = ops.reshape(ops.cast(row, "int32") + tokens, (-1, 1))

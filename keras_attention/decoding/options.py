@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 LEAST_TEMPERATURE = 1e-6
-"""The lowest temperature; dividing log-probabilities by less may overflow float32."""
+"""The lowest temperature; dividing log-probabilities by a lower one may overflow float32."""
 
 LONGEST = 65_536
 """The largest length of an output in tokens, limited because it is the size of arrays."""

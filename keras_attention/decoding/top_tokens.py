@@ -18,7 +18,7 @@ _BLOCK = range(64, 129)
 """The possible sizes of a block; one that divides the vocabulary is preferred."""
 
 WIDEST = 32
-"""The largest number of tokens, if it is a tensor in a graph."""
+"""The largest number of tokens if this number is a tensor in a graph."""
 
 
 def top_tokens(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
@@ -44,7 +44,7 @@ def top_tokens(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
 
 
 def top_k(scores: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
-    """Return `ops.top_k` of `[N, V]`, in a fifth of its time if `V` is large.
+    """Return `ops.top_k` of `[N, V]`, but in a fifth of the time if `V` is large.
 
     The best `count` scores are in the `count` blocks with the highest maxima: each of those maxima
     is higher than the maximum of any other block, or equal to it at a lower place.

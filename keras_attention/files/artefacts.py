@@ -96,7 +96,7 @@ def read_unchanged(folder: Path, read: Callable[[Path], Read]) -> Read:
 
     Args:
         folder: The folder.
-        read: Reads the folder and returns the result.
+        read: A function that reads the folder and returns the result.
 
     Raises:
         InputError: If `read` raises it although the folder was not replaced.

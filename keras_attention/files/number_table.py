@@ -1,4 +1,4 @@
-"""A reader for CSV files of numbers, whose last row a killed process may not have finished."""
+"""A reader for CSV files of numbers. A killed process may leave the last row incomplete."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yield the lines of a text file, without their line ends.
 
-    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32. It may be compressed by gzip.
+    The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32. It may be in gzip format.
 
     A line ends at a line feed; carriage returns before it are dropped. In a file without line
     feeds, as old Mac programs write, a line ends at a carriage return. A carriage return inside a
@@ -193,7 +193,7 @@ def errors_of_writing(path: str | os.PathLike[str]) -> Iterator[None]:
 def reason_not_written(error: BaseException) -> str:
     """Return the system's message if an error is about a full or read-only disk, otherwise "".
 
-    TensorFlow and HDF5 raise errors of their own that contain the system's message.
+    TensorFlow and HDF5 raise their own errors, which contain the system's message.
     """
     if isinstance(error, OSError) and error.errno in _WRITE_ERRORS:
         return os.strerror(error.errno)
@@ -282,7 +282,7 @@ def _decode(line: bytes, name: str, number: int) -> str:
 
 
 def _replace(target: Path, written: Path, aside: Path) -> None:
-    """Move `written` to `target`, and an existing folder to the place of `written` or `aside`."""
+    """Move `written` to `target`; move a folder that is already there to `written` or `aside`."""
     if not (target.is_dir() and written.is_dir()):
         os.replace(written, target)
         return
@@ -318,7 +318,7 @@ def _flush(written: Path) -> None:
 
 
 def _flush_to_disk(path: Path) -> None:
-    """Flush one file, or the entries of one folder if the system can.
+    """Flush one file, or the entries of one folder if the system supports this.
 
     Raises:
         OSError: If the disk is full or read-only.

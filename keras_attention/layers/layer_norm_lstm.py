@@ -67,7 +67,7 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
         return h, [h, c]
 
     def project_inputs(self, inputs: Tensor) -> Tensor:
-        """Return the inputs' share of the gates, `LN(W x) + b` `[B, 4 * units]`."""
+        """Return the inputs' contribution to the gates, `LN(W x) + b` `[B, 4 * units]`."""
         kernel, bias = (ops.cast(weight, inputs.dtype) for weight in (self.kernel, self.bias))
         return self.norms["inputs"](ops.matmul(inputs, kernel)) + bias
 

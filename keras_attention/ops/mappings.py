@@ -110,7 +110,7 @@ def _entmax15_threshold(count: Tensor, total: Tensor, squares: Tensor) -> Tensor
     """
     mean = total / count
     spread = squares - total * mean
-    # A spread over 1 has no solution: fewer than `count` positions have a weight.
+    # If the spread exceeds 1, there is no solution: fewer than `count` positions have a weight.
     return mean - ops.sqrt(ops.maximum((1 - spread) / count, 1e-12))
 
 

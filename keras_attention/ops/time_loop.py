@@ -69,7 +69,7 @@ def _tensorflow_loop(
     import tensorflow as tf
 
     steps = tf.shape(inputs)[0]
-    # A slice of `inputs` would have a gradient as large as all steps.
+    # The gradient of a slice of `inputs` would be as large as all steps.
     read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)
     arrays = [
         tf.TensorArray(inputs.dtype, size=steps, element_shape=(inputs.shape[1], width))
@@ -85,6 +85,6 @@ def _tensorflow_loop(
         lambda t, *_: t < steps, body, (0, state, arrays), maximum_iterations=steps
     )
     stacked = [array.stack() for array in arrays]
-    for output in stacked:  # the loop loses a static number of steps
+    for output in stacked:  # the static number of steps is lost
         output.set_shape((inputs.shape[0], *output.shape[1:]))
     return stacked, state

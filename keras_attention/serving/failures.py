@@ -80,7 +80,7 @@ class Retries:
             pause: waits the given number of seconds; there are no more retries if it returns True.
 
         Raises:
-            ServingError: the last one, if no attempt succeeds.
+            ServingError: the error of the last attempt, if no attempt succeeds.
         """
         end = self.clock() + deadline
         tried = 0

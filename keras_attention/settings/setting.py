@@ -140,7 +140,7 @@ def setting(default: Any, doc: str, **limits: Any) -> Any:
 
 
 def redeclare(owner: type[Settings], name: str, **changes: Any) -> Any:
-    """Return a copy of the field `name` of another class, with changes such as its default."""
+    """Return a copy of the field `name` of another class, with changes such as a new default."""
     known = next(item for item in fields(owner) if item.name == name)
     default = changes.pop("default", known.default)
     return field(default=default, metadata={**known.metadata, **changes})

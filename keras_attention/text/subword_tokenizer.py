@@ -35,8 +35,8 @@ class SubwordTokenizer(Tokenizer):
     """A tokenizer whose tokens are pieces of words, as a sentencepiece model cuts them.
 
     White space of any kind and length counts as one space, and is removed at the ends. Characters
-    that the model does not contain are `<unk>`; a run of them is one token. `learn_subwords` makes
-    models.
+    that the model does not contain become `<unk>`; a run of them is one token. `learn_subwords`
+    makes models.
 
     Args:
         model: A sentencepiece model, unigram or BPE, with the ids 0 to 3 for `<pad>`, `<s>`,
@@ -107,7 +107,7 @@ class SubwordTokenizer(Tokenizer):
             seed: Random seed; equal seeds return equal ids.
 
         Returns:
-            The ids of each text, ending with that of `</s>`.
+            The ids of each text, ending with the id of `</s>`.
 
         Raises:
             ValueError: If the dropout is out of range, or the model is not a BPE model.

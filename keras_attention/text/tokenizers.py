@@ -28,7 +28,7 @@ class CharacterTokenizer(Tokenizer):
     """A tokenizer whose tokens are Unicode code points, white space included.
 
     Args:
-        vocabulary: Gives each character its id.
+        vocabulary: Maps each character to its id.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space at both ends of a text is removed; see `Normalizer`.
@@ -59,10 +59,10 @@ class CharacterTokenizer(Tokenizer):
 
 
 class WordTokenizer(Tokenizer):
-    """A tokenizer whose tokens are the words between white space; `join` puts one space between.
+    """A tokenizer that splits texts at white space; `join` puts one space between words.
 
     Args:
-        vocabulary: Gives each word its id.
+        vocabulary: Maps each word to its id.
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space at both ends of a text is removed; see `Normalizer`.

@@ -56,14 +56,14 @@ def align_pairs(
 ) -> Iterator[PairAlignment]:
     """Align given targets with their sources by the attention weights under teacher forcing.
 
-    If the target is the output of greedy search, its weights are those that the search returns.
+    If the target is the output of greedy search, the weights equal those that the search returned.
 
     Args:
         translator: a translator of a model with attention, or of an ensemble, whose weights are
             averaged.
         pairs: sources and targets.
         batch_size: largest number of pairs aligned together, a positive integer. Batches of long
-            pairs are smaller. Up to 16 times as many are sorted by length.
+            pairs are smaller. Up to 16 times as many pairs are sorted by length.
 
     Returns:
         An iterator over a `PairAlignment` for each pair, in order.

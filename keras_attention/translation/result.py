@@ -13,11 +13,11 @@ from keras_attention.errors import check_positive
 from keras_attention.special_tokens import END
 
 LEAST_SCORE = -5e8
-"""Scores below this mark fillers in the arrays of a search that found fewer hypotheses."""
+"""A lower score marks an empty place in the arrays of a search that found fewer hypotheses."""
 
 
 def is_hypothesis(score: float) -> bool:
-    """Return whether a search's score belongs to a hypothesis: finite, and not a filler."""
+    """Return whether a score belongs to a hypothesis: it is finite and marks no empty place."""
     return LEAST_SCORE < score < math.inf
 
 

@@ -83,12 +83,12 @@ def add_colour_bar(
     bar_axes: Axes | None = None,
     label: str = "weight",
 ) -> None:
-    """Add the colour bar of a matrix, or one for all panels of a set.
+    """Add a colour bar for one matrix, or for all panels of a set.
 
     Args:
         image: the matrix, or one of a set.
         panels: the panels of a set, whose space the bar shares.
-        bar_axes: the axes of the bar instead.
+        bar_axes: axes for the bar, instead of a share of the panels' space.
         label: the label of the bar.
     """
     place: dict[str, Any] = {"cax": bar_axes} if bar_axes else {"ax": panels, "aspect": 30}
@@ -99,7 +99,7 @@ def add_colour_bar(
 
 
 def fit_figure(figure: Figure, axes: Axes) -> None:
-    """Resize a figure so that it holds all texts; the axes keep their size."""
+    """Resize a figure so that all texts fit; the axes keep their size."""
     figure.draw_without_rendering()
     width, height = figure.get_size_inches()
     inside, needed = axes.get_position(), figure.get_tightbbox().padded(_MARGIN_INCHES)
@@ -115,7 +115,7 @@ def fit_figure(figure: Figure, axes: Axes) -> None:
 
 
 def line_style(index: int) -> dict[str, Any]:
-    """Return colour, line style and marker of a line; lines also differ without colour."""
+    """Return colour, line style and marker of a line; lines differ even without colour."""
     return {
         "color": LINE_COLOURS[index % len(LINE_COLOURS)],
         "linestyle": _LINES[index % len(_LINES)],

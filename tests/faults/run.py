@@ -58,7 +58,7 @@ class Fault(NamedTuple):
         return folder if folder.startswith("keras_attention") else f"keras_attention.{folder}"
 
     def count(self) -> int:
-        """Return how often the old text occurs in its file; once where the fault applies."""
+        """Return how often the old text occurs in its file; it must occur once."""
         return (ROOT / self.file).read_text(encoding="utf-8").count(self.old)
 
     def apply(self, root: Path) -> None:

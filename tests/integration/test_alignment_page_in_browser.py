@@ -153,7 +153,7 @@ def test_tab_and_arrow_keys_move_from_token_to_token(page):
     assert focused(page) == ("source", 3)
     page.press("Home", "ArrowLeft", "End", "ArrowLeft")
     assert focused(page) == ("source", 2)
-    page.press("ArrowDown")  # along the strongest weight
+    page.press("ArrowDown")  # follows the strongest weight
     assert focused(page) == ("0", 1)
     assert summary(page) == "'0' attends to 'm' #3 93 % and 2 with smaller weights"
     page.press("Home", "ArrowUp")
@@ -163,7 +163,7 @@ def test_tab_and_arrow_keys_move_from_token_to_token(page):
     page.press("Tab", "Tab", "Tab")  # past the table and its handle
     assert focused(page) == ("1", 0)
     page.press("ArrowUp", "ArrowDown")
-    assert focused(page) == ("1", 0)  # back to the hypothesis of the token before
+    assert focused(page) == ("1", 0)  # back to the same hypothesis
     page.press("Escape")
     assert focused(page) == (None, -1) and not lit(page, "source") and not summary(page)
 

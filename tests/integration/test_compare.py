@@ -103,7 +103,7 @@ def test_a_killed_grid_continues_and_its_table_is_printed_again(run, tmp_path, m
 
 
 def check_resumed_run(run, rows):
-    """Check that the first epoch is the one before the kill, and that the second ran once."""
+    """Check that the first epoch was trained before the kill, and that the second ran once."""
     folder, result = RunFolder(run.folder), read_result(run)
     assert len(rows) == 1
     assert folder.metrics()[:1] == rows

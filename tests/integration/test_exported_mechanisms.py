@@ -1,7 +1,7 @@
-"""Both exports of every mechanism that has more to it than a score.
+"""Both exports of every mechanism that consists of more than a score.
 
-What the exports do around a mechanism is proven for the variants, a recurrent one among them; here
-are the graphs that hold the most of a mechanism itself: its steps, and the loop of a device's beam.
+Other tests check the exports of all variants, one of which is recurrent. These tests check the
+graphs that depend most on the mechanism: its steps, and the loop of a device's beam search.
 """
 
 from functools import partial

@@ -1,6 +1,6 @@
 """A model that the user trains, from arrays to text and to exports.
 
-The code of docs/how-to/python.md runs, and that of own-parts.md, which continues it.
+The code of docs/how-to/python.md runs, and so does that of own-parts.md, which continues it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The Python code in the documentation runs as printed; other tests run that of `ELSEWHERE`."""
+"""The Python code in the documentation runs as printed; other tests run the pages `ELSEWHERE`."""
 
 import re
 from contextlib import nullcontext
@@ -58,7 +58,7 @@ def test_the_python_of_a_page_runs(page, here, trained):
     with server as address:
         for code in blocks(page):
             if code.split("\n")[0] not in LEFT_OUT:
-                # On a busy machine the first request of a signature takes longer than the page's.
+                # On a busy machine a signature's first request takes longer than the deadline.
                 code = code.replace(SERVER, address).replace("deadline=2.0", "deadline=60.0")
                 exec(compile(code, str(page), "exec"), variables)
 

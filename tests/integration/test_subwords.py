@@ -141,7 +141,7 @@ def test_verify_agrees(translator, folder):
 
 
 def test_each_side_and_each_model_keeps_its_own_subwords(build):
-    """In one process, BPE models without names would all be the last one loaded (text#1304)."""
+    """Without names, all BPE models in a process would become the last one loaded (text#1304)."""
     texts, names = lines(), ("bpe of each side", "joint bpe")
     folders = [exported(name, build) / "1" for name in names]
     loaded = [tf.saved_model.load(str(folder)).signatures for folder in folders]

@@ -1,4 +1,4 @@
-"""Alignments that guide training, read from a file or known from the task, between tokens."""
+"""Alignments between tokens that guide training, from a file or known from the task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages of the weights over training, which are validated and kept instead of the weights.
+"""Averages of the weights over training, which are validated and saved instead of the weights.
 
 Keras's `SwapEMAWeights` is not used because it swaps by adding and subtracting, which rounds the
 weights that training continues with, and because checkpoints would get the average.

@@ -1,8 +1,8 @@
 """Callbacks that depend on the held-out metric: keep the best, stop early, lower the learning rate.
 
-All of them start with the values in `metrics.csv`, so that a resumed run decides like an
-uninterrupted one. Keras's own callbacks lose these values when a run is killed, and if the first
-value is NaN, they treat it as the best forever.
+All of them start with the values in `metrics.csv`, so that a resumed run makes the same decisions
+as an uninterrupted one. Keras's own callbacks lose these values when a run is killed, and if the
+first value is NaN, they treat it as the best forever.
 """
 
 from __future__ import annotations

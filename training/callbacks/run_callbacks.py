@@ -1,6 +1,6 @@
 """The callbacks of a run, in the order in which they are called.
 
-What Keras calls an epoch is one validation interval in all callbacks: one pass over the training
+In all callbacks, what Keras calls an epoch is one validation interval: one pass over the training
 pairs, or `training.validate_every` steps.
 """
 
@@ -38,7 +38,7 @@ def make_callbacks(
     *,
     tokens_per_step: float,
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks of a run. Each of them gets the metrics of those before it.
+    """Return the callbacks of a run. Each receives the metrics of those before it.
 
     Args:
         config: the recipe's `[training]` section.

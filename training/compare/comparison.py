@@ -69,7 +69,7 @@ class Run:
 
     @property
     def all_files(self) -> tuple[Path, ...]:
-        """The paths of these files and of the run folder."""
+        """The paths of the run's files and of the run folder."""
         return self.result_file, self.recipe_file, self.log_file, self.folder
 
     def _neighbour_path(self, suffix: str) -> Path:
@@ -92,7 +92,7 @@ class Result:
         jobs: number of runs that shared the machine.
         alignment: `aer`, `precision` and `recall`; empty if the task has no gold alignments, None
             before they are measured.
-        lengths: for the name of each length, `pairs`, `value` and `errors`; see `score_lengths`.
+        lengths: `pairs`, `value` and `errors`, by the name of the length; see `score_lengths`.
         files: fingerprints of the data files that the run was trained with, as in `RunData`.
     """
 

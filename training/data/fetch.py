@@ -31,7 +31,7 @@ TIMEOUT = 30.0
 
 _CHUNK = 1 << 16
 _LINE, _REST = 1 << 12, 1 << 20
-"""The size limit of a file in bytes: for each of its lines, and in addition."""
+"""Bytes per line and extra bytes per file, which together limit the size of a file."""
 _BROKEN = (
     *(OSError, EOFError, zlib.error, LZMAError, zipfile.BadZipFile, struct.error),
     *(KeyError, ValueError),  # no such member, or a name that cannot be decoded
@@ -60,7 +60,7 @@ def fetch_file(
     Args:
         file: the file to download.
         folder: the data set's folder; it is created if it is missing.
-        opener: opens a URL.
+        opener: a function that opens a URL.
         advance: called with the size in bytes of each piece received.
 
     Raises:

@@ -32,8 +32,8 @@ class Layout:
         quoted: whether fields may be in double quotes, inside which delimiters, line feeds and
             doubled quotes are allowed.
         header: whether the first row has the names of the columns.
-        source: column of the sources, a number counted from 1 or a name; empty: the first.
-        target: column of the targets; empty: the second.
+        source: column of the sources, a number counted from 1 or a name; empty for the first.
+        target: column of the targets; empty for the second.
     """
 
     delimiter: str = "\t"
@@ -67,7 +67,8 @@ class Layout:
             where: file and line of the header, for error messages.
 
         Raises:
-            InputError: if not exactly one column has a name, or both sides have the same column.
+            InputError: if a name does not belong to exactly one column, or both sides have the same
+                column.
         """
         source = _place("source", self.source or "1", names, where)
         target = _place("target", self.target or "2", names, where)

@@ -29,7 +29,7 @@ class LengthRow:
         first: the smallest length, in source tokens without `</s>`.
         last: the largest length.
         count: the number of pairs.
-        values: for the name of each model, its metric on these pairs.
+        values: the metric of each model on these pairs, by the model's name.
     """
 
     first: int
@@ -48,12 +48,12 @@ def rows_by_length(
 ) -> list[LengthRow]:
     """Score each bucket of source lengths separately.
 
-    Up to eight buckets of equal width hold the shorter 95 % of the sources, and one more bucket the
-    rest. A bucket with fewer than 10 pairs is merged with its neighbour. The lengths are counted in
-    tokens of the first model.
+    Up to eight buckets of equal width contain the shorter 95 % of the sources, and one more bucket
+    contains the rest. A bucket with fewer than 10 pairs is merged with its neighbour. The lengths
+    are counted in tokens of the first model.
 
     Args:
-        evaluations: for the name of each model, its evaluation, of the same pairs.
+        evaluations: the evaluation of each model, by its name; all of the same pairs.
         metric: the name of a metric.
         **options: options of `text_metrics.score`.
 

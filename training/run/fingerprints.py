@@ -1,4 +1,4 @@
-"""Fingerprints of the files that a run reads, by which changed files are found."""
+"""Fingerprints of the files that a run reads, to detect changed files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FINGERPRINT = Kind(
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The path, size and digest of a file, by which a changed file is found.
+    """The path, size and digest of a file, to detect whether it has changed.
 
     Attributes:
         path: path of the file when the fingerprint was taken.

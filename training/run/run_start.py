@@ -77,7 +77,7 @@ def resume_start(
 
 
 def _resume_older(recipe: Recipe, run: RunFolder) -> RunStart:
-    """Return the start of a run of an older version, which stored no data, from current files."""
+    """Return the start of an older version's run, which stored no data, from the current files."""
     metric = recipe.training.metric
     if metric == WordErrorRate.name and run.values(f"val_{metric}"):
         raise InputError(

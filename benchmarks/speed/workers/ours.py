@@ -47,7 +47,8 @@ class Ours:
     def train(self, first: int, steps: int) -> Reply:
         """Train on the next batches of the stream, with the function that `fit` runs.
 
-        The stream is where the others are, for it began with them; `first` is for those alone.
+        The stream is already at the batch `first`, which only selects the batches whose tokens are
+        counted.
         """
         with measured() as found:
             for _ in range(steps):
@@ -88,7 +89,7 @@ class Ours:
 
 
 def rig(model: Seq2Seq, *, endless: bool = False) -> None:
-    """Set the counting weights; with `endless`, outputs never end, for requested lengths."""
+    """Set the counting weights; with `endless`, outputs end only at the search's length limit."""
     cell = model.decoder.cell
     for lstm in (model.encoder.bidirectionals[0].forward_layer, cell.lstms[0]):
         _edit(counter.count, lstm.cell.kernel, lstm.cell.recurrent_kernel, lstm.cell.bias)

@@ -1,4 +1,4 @@
-"""A mixin that saves and rebuilds a layer by the arguments of its constructor."""
+"""A mixin that saves a layer's constructor arguments and rebuilds the layer from them."""
 
 import inspect
 from typing import Any

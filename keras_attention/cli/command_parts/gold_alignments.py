@@ -21,7 +21,7 @@ def read_gold(name: str, pairs: Sequence[Pair]) -> list[GoldAlignment]:
         pairs: Sources and targets.
 
     Raises:
-        InputError: If there is no such file, or it has not one line per pair.
+        InputError: If there is no such file, or it does not have one line per pair.
     """
     if name in KNOWN:
         return known_alignments(name, pairs)
@@ -46,7 +46,7 @@ def check_gold(
     *,
     words: bool,
 ) -> None:
-    """Check that the positions of the gold alignments are tokens, or words, of the pairs.
+    """Check that each position in the gold alignments is a token, or word, of its pair.
 
     Args:
         name: The argument of `read_gold`.

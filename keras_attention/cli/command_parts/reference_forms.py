@@ -18,7 +18,7 @@ from keras_attention.translation.codec import SETTINGS_FILE
 from keras_attention.translation.model_files import load_codec
 
 _TOKENIZED = 100
-"""Number of lines ending in a separate period from which sacrebleu assumes a tokenized text."""
+"""If this many lines end in a separate period, sacrebleu assumes that the text is tokenized."""
 
 
 def output_form(models: Sequence[Path]) -> Form:
@@ -96,7 +96,7 @@ def _target_tokenizer(model: Path) -> Tokenizer | None:
 
 
 def _normalized(text: str, report: EvaluationReport) -> str:
-    """Normalize a text as the metrics do: all except sacrebleu's compare in normal form C."""
+    """Normalize a text as the metrics do: all but sacrebleu's compare texts in normal form C."""
     if not any(issubclass(METRICS[name], Sacrebleu) for name in report.names):
         text = normalize(text, "nfc")
     return text.lower() if report.lowercase else text

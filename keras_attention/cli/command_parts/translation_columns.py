@@ -22,7 +22,7 @@ class Columns:
     Attributes:
         nbest: Largest number of hypotheses.
         scores: Whether to print log-probabilities.
-        links: Returns the links to print; None to print none.
+        links: A function that returns the links to print; None to print no links.
         as_json: Whether to print all parts, as JSON.
     """
 

@@ -177,7 +177,7 @@ class PositionedInput(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Add encodings of int32 `positions` to `x` `[..., E]` and return `[..., units]`.
+        """Add the encodings of int32 `positions` to `x` `[..., E]`, and return `[..., units]`.
 
         The positions broadcast to `x`. With a mask `[B, S]`, the positions `[S]` count real tokens
         only.

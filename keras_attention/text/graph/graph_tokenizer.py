@@ -28,7 +28,7 @@ _CUTTERS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class GraphTokenizer(tf.Module):  # type: ignore[misc]
-    """A tokenizer in a graph, with the same tokens and ids for every text.
+    """A tokenizer in a graph that returns the same tokens and ids as the tokenizer in Python.
 
     Args:
         tokenizer: The tokenizer in Python, a `CharacterTokenizer` or a `WordTokenizer`.
@@ -76,7 +76,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
             texts: UTF-8 strings [B].
 
         Returns:
-            Ids int32 [B, S], each row ending with that of `</s>` and padded with 0.
+            Ids int32 [B, S], each row ending with the id of `</s>` and padded with 0.
         """
         return self._padded_ids(self._normalize(texts))
 
@@ -108,7 +108,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return self.join(ids, self.id_to_token(ids))
 
     def join(self, ids: Tensor, tokens: Tensor) -> Tensor:
-        """Join tokens to texts; a token may differ from that of its id.
+        """Join tokens to texts; a token may differ from the token of its id.
 
         Args:
             ids: int32 [B, T]. They determine which tokens are joined, as in `detokenize`.

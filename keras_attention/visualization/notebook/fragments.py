@@ -40,7 +40,7 @@ def alignment_fragment(
         hypotheses: text and score of each hypothesis, best first; None for no score.
         source_tokens: the `S` tokens of the source.
         tokens: the `T` tokens of the best hypothesis.
-        weights: the alignment `[T, S]` of the best hypothesis; a hover shows each weight.
+        weights: the alignment `[T, S]` of the best hypothesis; each is shown on hover.
     """
     lines = [_line("source", source)]
     for text, score in hypotheses[:_MOST_LISTED]:

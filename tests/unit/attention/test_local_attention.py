@@ -23,7 +23,7 @@ def weights_of(layer):
 
 
 def paper(weights, query, memory, mask, window):
-    """Return contexts and alignments by Luong et al. 2015, section 3.2, with the general score."""
+    """Return contexts and alignments as in Luong et al. 2015, section 3.2, with score "general"."""
     contexts, alignments = [], []
     for queries, values, real in zip(query, memory, mask, strict=True):
         for t, h in enumerate(queries):

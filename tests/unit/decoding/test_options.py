@@ -30,7 +30,7 @@ def split(options):
 
 
 def run(number, prefix=None, source=SOURCE, /, **options):
-    """Return the hypotheses of the model of seed `number`."""
+    """Return the hypotheses of the model with the seed `number`."""
     biases, options = split(options)
     model = TableModel(number, **biases)
     return to_numpy(search(model, source, max_length=STEPS, prefix=prefix, **options))

@@ -66,14 +66,14 @@ def general(cell, query):
 
 
 def before(cell, state):
-    """Attend as Bahdanau et al. 2015: from the previous state, with the context as an input."""
+    """Attend as in Bahdanau et al. 2015: from the previous state, with the context as an input."""
     context, alignment = general(cell, state.layers[-1][0])
     h, lstm = stacked(cell, np.concatenate([INPUTS, context], -1), state.layers)
     return h, DecoderState(lstm), alignment
 
 
 def after(cell, state):
-    """Attend as Luong et al. 2015: equation 5, and section 3.3 for input feeding."""
+    """Attend as in Luong et al. 2015: equation 5, and section 3.3 for input feeding."""
     x = np.concatenate([INPUTS, state.attentional], -1) if cell.input_feeding else INPUTS
     h, lstm = stacked(cell, x, state.layers)
     context, alignment = general(cell, h)
@@ -83,7 +83,7 @@ def after(cell, state):
 
 
 def without(cell, state):
-    """Run a step without attention, as Sutskever et al. 2014."""
+    """Run a step without attention, as in Sutskever et al. 2014."""
     h, lstm = stacked(cell, INPUTS, state.layers)
     return h, DecoderState(lstm), np.zeros((2, 5))
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_attention import LuongAttention, MaskedAccuracy, MaskedCrossentropy, Seq2Seq
 
-# In the first batch one replica gets seven tokens and the other four. In the second batch one gets
-# two rows and the other one. Keras rejects a first batch that it cannot split evenly.
+# In the first batch one replica gets seven tokens and the other gets four. In the second batch one
+# gets two rows and the other gets one. Keras rejects a first batch that it cannot split evenly.
 SOURCE = np.array([[4, 5, 6, 2], [6, 5, 2, 0], [3, 2, 0, 0], [5, 4, 3, 2]] * 2)[:7]
 TARGET_OUT = np.array([[4, 5, 3, 2], [3, 4, 2, 0], [2, 0, 0, 0], [5, 4, 2, 0]] * 2)[:7]
 TARGET_IN = np.where(TARGET_OUT > 0, np.insert(TARGET_OUT, 0, 1, axis=1)[:, :4], 0)

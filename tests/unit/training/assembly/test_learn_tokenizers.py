@@ -94,7 +94,7 @@ def test_min_count_counts_characters_for_subwords():
 
 def test_a_vocabulary_size_that_does_not_fit_the_text_is_an_error_with_its_key():
     with pytest.raises(InputError, match=r"^`text.source_vocabulary_size`: expected at most \d+"):
-        learn(source_tokenizer="subword")  # 8000 of them
+        learn(source_tokenizer="subword")  # 8000 subwords
     with pytest.raises(InputError, match=r"Received: 8000. text.target_vocabulary_size=0, the de"):
         learn(target_tokenizer="subword")
     with pytest.raises(InputError, match=r"^`text.target_vocabulary_size`: expected at least \d+"):

@@ -42,7 +42,7 @@ def copier(monkeypatch):
 
 @pytest.fixture
 def trained(tmp_path):
-    """Return a run with a result in which the named values are known."""
+    """Return `save(*settings, **known)`, which saves a result with `known` and returns its run."""
 
     def save(*settings, **known):
         grid = expand_grid("copy", settings, vary=["units=8"])

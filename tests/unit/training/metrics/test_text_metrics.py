@@ -96,7 +96,7 @@ def test_lines_of_one_source_are_one_word_with_all_their_references():
     assert score("per", outputs, targets, sources).value == pytest.approx(100 * 1 / 9)
     assert "nrefs:var" in score("g2p_wer", outputs, targets, sources).signature
     assert score("g2p_wer", outputs, targets).value == 50
-    # Other metrics do not pool sources: the target of the first line was not met.
+    # Other metrics do not pool sources: the first output does not equal its own target.
     assert score("exact_match", outputs, targets, sources).value == 0.5
 
 

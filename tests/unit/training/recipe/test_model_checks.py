@@ -1,4 +1,4 @@
-"""Compare the settings that a recipe's model is said to use with the layers built from them."""
+"""Compare the settings that a recipe's model claims to use with the layers built from them."""
 
 import itertools
 
@@ -49,7 +49,7 @@ def mechanism(**settings):
 
 
 def others(name, settings, build):
-    """Yield what `build` makes with each other accepted value of a setting."""
+    """Yield the result of `build` for every other accepted value of a setting."""
     for value in OTHERS[name]:
         if value != settings.get(name):
             try:
