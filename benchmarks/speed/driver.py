@@ -179,7 +179,9 @@ class Run:
         systems = []
         for name in (options.systems or usual).split(","):
             if name not in options.all_systems.split(","):
-                raise SystemExit(f"--systems must be of {options.all_systems}. Received: {name}")
+                raise SystemExit(
+                    f"each name in --systems must be one of {options.all_systems}. Received: {name}"
+                )
             if pythons.get(name, sys.executable):
                 systems.append(name)
             else:

@@ -57,7 +57,7 @@ def plot_alignment(
     Args:
         translation: a translation that a `Translator` returned; or weights `[T, S]` in [0, 1], such
             as the alignment of one source from a layer.
-        path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
+        path: the file to write; its suffix selects PNG, SVG or PDF. Default: none.
         hypothesis: the index of the hypothesis; 0 is the best.
         source_tokens: the `S` labels of a weights array; not for a translation.
         target_tokens: the `T` labels of a weights array; not for a translation.
@@ -116,8 +116,8 @@ def plot_panels(
     """Plot the best alignment of several translations, with a single colour bar.
 
     Args:
-        panels: for the title of each panel, a translation with a hypothesis.
-        path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
+        panels: maps the title of each panel to its translation, which must have a hypothesis.
+        path: the file to write; its suffix selects PNG, SVG or PDF. Default: none.
         columns: largest number of panels in a row.
         size: width and height of a panel, in inches.
 
@@ -163,7 +163,7 @@ def plot_curves(
 
     Args:
         curves: the values of each model by its name: one value in [0, 1] per epoch.
-        path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
+        path: the file to write; its suffix selects PNG, SVG or PDF. Default: none.
         ylabel: the label of the y axis, such as `exact match`.
         title: the title of the plot.
 

@@ -126,7 +126,7 @@ def _check_shape(codec: TextCodec, pair: Pair, weights: Weights, where: str) -> 
 
 
 def _by_token(codec: TextCodec, pair: Pair, links: Links, where: str, *, words: bool) -> Links:
-    """Return links between tokens for the links between words or tokens of a file or a task."""
+    """Convert links, which may be between words, to links between tokens."""
     sides = []
     for side, (tokenizer, text) in enumerate(zip((codec.source, codec.target), pair, strict=True)):
         places: dict[int, list[int]] = {}

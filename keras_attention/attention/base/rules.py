@@ -2,7 +2,7 @@
 
 
 def check_own_mapping(mapping: str) -> None:
-    """Check the mapping of a score whose mechanism does not use that mapping.
+    """Check that the score has the default mapping, because its mechanism ignores it.
 
     Raises:
         ValueError: if it is not `"softmax"`, the default.

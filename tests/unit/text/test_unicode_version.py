@@ -44,7 +44,7 @@ def test_characters_of_later_versions_never_change():
         assert lower_points(f"A{point}B") == f"a{point}b"
 
 
-def test_pythons_data_for_the_oldest_version_are_the_same():
+def test_characters_of_the_oldest_unicode_version_normalize_as_in_python():
     for point in POINTS:
         if unicodedata.ucd_3_2_0.category(point) != "Cn":
             for form in FORMS:
