@@ -39,9 +39,9 @@ def test_setup_and_code_use_the_same_distribution_name():
 
 def test_no_text_says_to_install_the_other_project():
     folders = "keras_attention", "training", "export", "docs", ".ci"
-    texts = [path for folder in folders for path in (ROOT / folder).rglob("*.*") if path.is_file()]
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    texts = [path for path in files if path.suffix not in (".pyc", ".png")]
     wrong = re.compile(rb"pip install [^\n&]*keras-attention(?!-seq2seq)|keras-attention\[")
-    texts = [path for path in texts if path.suffix not in (".pyc", ".png")]
     for path in [*texts, ROOT / "README.md", ROOT / "setup.cfg"]:
         assert not wrong.search(path.read_bytes()), path
 
