@@ -5,11 +5,20 @@ from typing import Annotated
 
 import typer
 
+from keras_attention.errors import InputError
 from keras_attention.settings.setting import LARGEST
+
+
+def _check_folder(path: Path) -> Path:
+    """Return the path of a trained model's folder; raise an InputError if it is a file."""
+    if path.is_file():
+        raise InputError(f"{path}: expected the folder of a trained model. Received: a file.")
+    return path
+
 
 ModelFolder = Annotated[
     Path,
-    typer.Argument(metavar="MODEL", help="The folder of a trained model.", file_okay=False),
+    typer.Argument(metavar="MODEL", help="The folder of a trained model.", callback=_check_folder),
 ]
 KerasModel = Annotated[
     Path,

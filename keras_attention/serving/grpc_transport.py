@@ -54,8 +54,8 @@ class GrpcTransport:
     def predict(self, call: Call, seconds: float) -> Arrays:
         """Return the outputs of a signature.
 
-        TensorFlow Serving does not merge a request that names its outputs with others, so the
-        outputs are only named if some of them are not needed.
+        If a request names its outputs, TensorFlow Serving does not merge it with other requests.
+        So the outputs are named only if some of them are not needed.
         """
         request = PredictRequest(model_spec=self._spec(call.signature))
         for name, array in call.inputs.items():

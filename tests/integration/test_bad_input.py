@@ -241,6 +241,8 @@ MODELS = {
     "missing": Case("translate none a.txt", "none: no such folder", {"a.txt": b""}),
     "missing to export": Case("export none", "none: no such folder"),
     "missing to verify": Case("verify none", "none: no such folder"),
+    "file to verify": Case("verify a.tflite", "expected the folder of a", {"a.tflite": b"1"}),
+    "file to export": Case("export a.tflite", "expected the folder of a", {"a.tflite": b"1"}),
     "untrained": Case("export model", "model: expected a model that keras-att", damage=empty),
     "untrained to translate": Case("translate model", "expected a model that keras", damage=empty),
     "untrained to verify": Case("verify model", "expected a model that keras", damage=empty),

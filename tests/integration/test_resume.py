@@ -70,7 +70,7 @@ def stop_in_second_epoch(folder, settings):
         _, errors = process.communicate(timeout=DEADLINE)
     finally:
         process.kill()
-    assert checkpoint.exists(), errors.decode()  # the second would have replaced it
+    assert checkpoint.exists(), errors.decode()  # so the process ended before the second one
     assert process.returncode == 143
     shown_message = errors.decode().splitlines()[-1]
     assert (

@@ -24,7 +24,7 @@ from protocol import Reply, measured
 TO_JOEY = np.array([1, 2, 3, 0])
 """The ids of <pad>, <s>, </s> and <unk> in Joey NMT; all other ids are the same."""
 
-_STEP = 1e-3  # its bridge passes on tanh(h), which is close to linear only for small numbers
+_STEP = 1e-3  # small, because the bridge passes on tanh(h), which is close to h only near 0
 
 
 def configuration(config: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _onednn(wanted: bool) -> Iterator[None]:
 
 
 def rig(model: Any) -> None:
-    """Set the counting weights; the bridge has a bias for the half step, the output has none."""
+    """Set the weights that count tokens. The half step is in the bridge, which has a bias."""
     with torch.no_grad():
         weights = {name: value.numpy() for name, value in model.named_parameters()}
         for lstm in ("encoder.rnn.", "decoder.rnn."):

@@ -167,7 +167,7 @@ def _order_canonically(codes: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _compose(codes: Tensor, classes: Tensor, rows: Tensor) -> Tensor:
-    """Compose starters with the code points that follow; mark those that are composed as removed.
+    """Compose starters with the code points after them, and mark the merged ones as removed.
 
     Composition never crosses a code point that cannot combine with the one before it. So each line
     is cut before these code points, and all pieces are processed in parallel, one position in each
