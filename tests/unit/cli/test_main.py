@@ -68,5 +68,7 @@ def test_an_interrupt_before_any_work_prints_nothing():
 def test_streams_without_a_file_are_not_changed(monkeypatch):
     from keras_attention.cli.main import _drop_output
 
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
     _drop_output()
+    assert sys.stdout is stream and not stream.closed

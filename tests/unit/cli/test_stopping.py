@@ -37,6 +37,7 @@ def test_an_ignored_signal_stays_ignored():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with stop_on_signals():
         os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 def test_a_signal_is_not_lost_if_python_ignores_the_exception():
