@@ -109,9 +109,9 @@ def parquet_records(name: str, fields: Iterable[str]) -> Iterator[Record]:
         ) from None
     try:
         with open(name, "rb") as stream, pyarrow.parquet.ParquetFile(stream) as file:
-            columns = [each for each in file.schema_arrow.names if _is_read(each, fields)]
+            columns = _columns(file.schema_arrow.names, fields)
             number = 0
-            for batch in file.iter_batches(_ROWS, columns=columns or None):
+            for batch in file.iter_batches(_ROWS, columns=columns):
                 for record in batch.to_pylist():
                     number += 1
                     yield f"{name}, row {number}", record
@@ -122,8 +122,16 @@ def parquet_records(name: str, fields: Iterable[str]) -> Iterator[Record]:
         raise not_readable(name, error) from error
 
 
-def _is_read(column: str, fields: Iterable[str]) -> bool:
-    return any(field == column or field.startswith(f"{column}.") for field in fields)
+def _columns(names: Iterable[str], fields: Iterable[str]) -> list[str] | None:
+    """Return the columns that hold the fields, or None if a field has none.
+
+    All columns are then read, so that the error about the first row lists their names.
+    """
+    found = [
+        [name for name in names if field == name or field.startswith(f"{name}.")]
+        for field in fields
+    ]
+    return list(dict.fromkeys(sum(found, []))) if all(found) else None
 
 
 def _pair(where: str, record: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[str, str]:
@@ -135,7 +143,7 @@ def _text(where: str, record: Mapping[str, Any], side: str, field: str) -> str:
     try:
         value = _value(record, field)
     except KeyError:
-        names = ", ".join(map(repr, record)) or "no fields"
+        names = ", ".join(map(repr, _names(record))) or "no fields"
         raise InputError(
             f"{where}: expected the field {field!r} (data.{side}_column). Received: {names}."
         ) from None
@@ -153,3 +161,12 @@ def _value(record: Any, field: str) -> Any:
         return record[field]
     outer, _, inner = field.partition(".")
     return _value(record[outer], inner)
+
+
+def _names(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the fields that are not themselves records."""
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{inner}" for inner in _names(value))
+        else:
+            yield name

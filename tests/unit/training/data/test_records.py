@@ -57,6 +57,15 @@ def test_json_lines_may_be_compressed_and_start_with_a_byte_order_mark(tmp_path)
     ("row", "message"),
     [
         ({"source": "a"}, "expected the field 'target' (data.target_column). Received: 'source'."),
+        (
+            {"source": {"en": "a", "x": {"y": "b"}}},
+            "expected a text in the field 'source'. Received: {'en': 'a', 'x': {'y': 'b'}}.",
+        ),
+        (
+            {"a": {"en": "a", "x": {"y": "b"}}, "target": "c"},
+            "expected the field 'source' "
+            "(data.source_column). Received: 'a.en', 'a.x.y', 'target'.",
+        ),
         ({"source": "a", "target": 5}, "expected a text in the field 'target'. Received: 5."),
         ({"source": None, "target": "b"}, "expected a text in the field 'source'. Received: None."),
         ({"source": " ", "target": "b"}, "expected a text in the field 'source'. Received: ' '."),
