@@ -35,6 +35,7 @@ from keras_attention.errors import InputError as InputError
 from keras_attention.layers.attention_cell import AttentionCell as AttentionCell
 from keras_attention.layers.attention_cell import DecoderState as DecoderState
 from keras_attention.layers.attention_decoder import AttentionDecoder as AttentionDecoder
+from keras_attention.layers.attention_pooling import AttentionPooling as AttentionPooling
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge as Bridge
 from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
