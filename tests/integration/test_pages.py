@@ -32,7 +32,10 @@ GIVEN = {
 }
 """The variables that the code of each page assumes, by the page's name."""
 
-LEFT_OUT = {"from keras_attention import upload_preset": "needs a hub"}
+LEFT_OUT = {
+    "from keras_attention import upload_preset": "needs a hub",
+    "from prometheus_client import REGISTRY, start_http_server": "opens a port",
+}
 """Blocks that are not run: the first line of each, and the reason."""
 
 
