@@ -43,6 +43,7 @@ from keras_attention.translation.compatibility import check_sizes, make_codec
 from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
 from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.model_files import (
+    build_model,
     check_finite_weights,
     check_tokenizers,
     copy_for_inference,
@@ -95,6 +96,7 @@ class Translator:
     ) -> None:
         self._mark = LoadedModel("a Translator")
         check_sizes(model, codec)
+        build_model(model)
         if max_tokens is None:
             max_tokens = default_limit(codec.settings.max_source_length)
         check_positive(max_tokens=max_tokens)
@@ -150,7 +152,8 @@ class Translator:
         contains a float32 copy of a model in mixed precision.
 
         Args:
-            model: a trained `Seq2Seq`.
+            model: a trained `Seq2Seq`. A model that was never built gets random weights, and a
+                warning is logged.
             source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`.
             target_tokenizer: the tokenizer of its targets.
             max_source_length: largest number of source tokens of a TFLite file, `</s>` included.
@@ -182,8 +185,7 @@ class Translator:
             max_length=max_length,
             **settings,
         )
-        if not model.built:
-            model.build()
+        build_model(model)
         check_finite_weights(model)
         return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
 
@@ -264,7 +266,8 @@ class Translator:
 
         Raises:
             TextError: if a text has more than `max_tokens` tokens.
-            TypeError: if `texts` is neither a string nor an iterable of strings.
+            TypeError: if `texts` is neither a string nor an iterable of strings, or an option is
+                unknown.
         """
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
@@ -299,13 +302,14 @@ class Translator:
             ValueError: if an option is out of its range, or the prefix has unknown tokens.
             TextError: if a text has more than `max_tokens` tokens. The translations of the texts
                 before it are yielded first.
-            TypeError: if `texts` is not an iterable of strings.
+            TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
         check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
+        SearchOptions.check_names(options, "prefix", "batch_size", "first")
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
