@@ -29,6 +29,7 @@ from keras_attention.errors import InputError, OptionError, check_positive, chec
 from keras_attention.files.text_files import write_atomically
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.progress import is_interactive, report_progress
 from keras_attention.text.padded_batches import (
     BATCH_NUMBERS,
     BATCH_TOKENS,
@@ -253,12 +254,14 @@ class Translator:
     def __call__(self, texts: str, **options: Any) -> Translation: ...
     @overload
     def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
-    def __call__(self, texts: Any, **options: Any) -> Any:
+    def __call__(self, texts: Any, *, progress: bool | None = None, **options: Any) -> Any:
         """Translate one text or many.
 
         Args:
             texts: a string, or an iterable of strings. The output of a text without tokens, such
                 as an empty one, is empty with a score of 0, here and in every export.
+            progress: whether to show a progress bar with the time left on standard error, from the
+                third second on. Default: only in notebooks and other interactive sessions.
             **options: options of `stream`, such as `beam_width`.
 
         Returns:
@@ -271,7 +274,11 @@ class Translator:
         """
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
-        return list(self.stream(list(check_texts(texts)), **options))
+        texts = list(check_texts(texts))
+        if not (is_interactive() if progress is None else progress):
+            return list(self.stream(texts, **options))
+        with report_progress(len(texts), unit="texts") as advance:
+            return list(self.stream(texts, advance=advance, **options))
 
     def stream(
         self,
@@ -280,6 +287,7 @@ class Translator:
         prefix: str = "",
         batch_size: int = 64,
         first: int = 0,
+        advance: Callable[[int], object] = lambda count: None,
         **options: Any,
     ) -> Iterator[Translation]:
         """Translate `texts` in order, reading and translating one batch at a time.
@@ -295,6 +303,8 @@ class Translator:
             first: number of the first text, from 0 to 2 ** 62. With an integer seed, a sample
                 depends on the number of its text, so separate calls for parts of a file draw the
                 same samples as one call for the whole file.
+            advance: called with the number of texts finished since its last call, after each
+                batch.
             **options: fields of `SearchOptions`, instead of the model's own settings. Samples are
                 the same for the same seed and texts, whatever the batch size and the thread.
 
@@ -309,13 +319,13 @@ class Translator:
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
-        SearchOptions.check_names(options, "prefix", "batch_size", "first")
+        SearchOptions.check_names(options, "prefix", "batch_size", "first", "advance", "progress")
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
             rule = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
             raise OptionError("prefix", rule, prefix=f"{prefix!r}, of {len(begin)} tokens")
-        return self._stream(texts, chosen, begin, batch_size, first)
+        return self._stream(texts, chosen, begin, batch_size, first, advance)
 
     def _stream(
         self,
@@ -324,6 +334,7 @@ class Translator:
         prefix: Sequence[int],
         batch_size: int,
         first: int,
+        advance: Callable[[int], object],
     ) -> Iterator[Translation]:
         remaining, done = iter(texts), 0
         # A sample depends on the number of its text, so texts to sample from are not sorted.
@@ -351,6 +362,7 @@ class Translator:
                 batch = [window[place] for place in places]
                 translations = self.codec.translations(batch, *arrays, prefix=prefix)
                 found.update(zip(places, translations, strict=True))
+                advance(len(places))
             yield from (found[place] for place in range(len(ids)))
             if refused:
                 raise refused.at(done + refused.position)
