@@ -82,7 +82,7 @@ class CheckedModel(keras.Model):
                 x = _resume(first, x)
         elif isinstance(x, keras.utils.PyDataset):
             self._check_batch(*_inputs_and_targets(x[0]))
-        elif hasattr(x, "element_spec"):  # a `tf.data.Dataset`, without importing TensorFlow
+        elif hasattr(x, "element_spec") and hasattr(x, "take"):  # a `tf.data.Dataset`
             for batch in x.take(1):
                 self._check_batch(*_inputs_and_targets(batch))
         else:

@@ -25,6 +25,7 @@ from keras_attention.ops.packing import pack_steps
 from keras_attention.settings.documented import documented
 
 _OF_KERAS = ("name", "dtype", "trainable")
+"""The arguments of `keras.Model` that a `Seq2Seq` accepts."""
 
 
 @documented(Seq2SeqConfig)
