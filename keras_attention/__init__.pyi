@@ -35,6 +35,7 @@ from keras_attention.errors import InputError as InputError
 from keras_attention.layers.attention_cell import AttentionCell as AttentionCell
 from keras_attention.layers.attention_cell import DecoderState as DecoderState
 from keras_attention.layers.attention_decoder import AttentionDecoder as AttentionDecoder
+from keras_attention.layers.attention_pooling import AttentionPooling as AttentionPooling
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge as Bridge
 from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
@@ -54,6 +55,7 @@ from keras_attention.text.tokenizers import CharacterTokenizer as CharacterToken
 from keras_attention.text.tokenizers import WordTokenizer as WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary as Vocabulary
 from keras_attention.translation.forced_alignment import align_pairs as align_pairs
+from keras_attention.translation.presets import upload_preset as upload_preset
 from keras_attention.translation.result import PairScore as PairScore
 from keras_attention.translation.result import Translation as Translation
 from keras_attention.translation.translator import Translator as Translator

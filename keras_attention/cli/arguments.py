@@ -48,7 +48,8 @@ DataFormat = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="Format of the file of pairs: tsv, csv, dates or parallel (two files, see --target).",
+        help="Format of the file of pairs: tsv, csv, jsonl, parquet, dates or parallel (two files, "
+        "see --target).",
     ),
 ]
 DataSettings = Annotated[

@@ -14,7 +14,6 @@ from keras_attention.errors import InputError, OptionError, TextError
 from keras_attention.translation.model_paths import check_model_path
 from keras_attention.translation.result import Translation
 
-FORMATS = ("tsv", "csv", "dates", "parallel")
 _READING = ("delimiter", "header", "source_column", "target_column")
 """Settings of the section `data` that define how a file of pairs is read."""
 
@@ -167,7 +166,7 @@ def evaluation_pairs(
     Args:
         model: a model's folder, or a checkpoint in it.
         data: the file of pairs; default the held-out pairs.
-        data_format: one of `FORMATS`.
+        data_format: one of `FILE_FORMATS`.
         target: the file of the targets, for the format "parallel".
         settings: settings of `data` for reading the file, each as "key=value".
 
@@ -180,12 +179,12 @@ def evaluation_pairs(
     """
     from keras_attention.training.data.data_paths import literal
     from keras_attention.training.data.pairs import read_pairs
-    from keras_attention.training.recipe.sections import DataConfig
+    from keras_attention.training.recipe.sections import FILE_FORMATS, DataConfig
     from keras_attention.training.run.held_out import read_held_out
 
-    if data_format not in FORMATS:
+    if data_format not in FILE_FORMATS:
         raise InputError(
-            f"--format must be one of {', '.join(FORMATS)}. Received: --format {data_format}."
+            f"--format must be one of {', '.join(FILE_FORMATS)}. Received: --format {data_format}."
         )
     if (data_format == "parallel") != (target is not None):
         raise InputError(

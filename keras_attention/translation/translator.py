@@ -13,7 +13,7 @@ The steps of a translation, with the function for each step:
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from numbers import Integral
@@ -55,6 +55,7 @@ from keras_attention.translation.model_files import (
     load_short_list,
     save_model,
 )
+from keras_attention.translation.presets import find_preset, write_card
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, Translation
 
@@ -240,6 +241,33 @@ class Translator:
                 temporary_path.write_bytes(file_bytes)
         self.save_short_list(folder)
         save_model(model, folder / MODEL_FILE, codec=self.codec)
+
+    @classmethod
+    def from_preset(cls, preset: str | Path) -> "Translator":
+        """Load a translator from a folder or from a hub.
+
+        Args:
+            preset: a model's folder; or `hf://USER/NAME` on the Hugging Face Hub, or
+                `kaggle://USER/MODEL/keras/VARIATION`, which need the extra `[hub]`.
+
+        Raises:
+            InputError: if the download fails, or the folder cannot be loaded.
+        """
+        return cls.load(find_preset(preset))
+
+    def save_to_preset(
+        self, folder: str | Path, metrics: Mapping[str, float] | None = None, **tags: str
+    ) -> None:
+        """Save the translator with a model card, ready for `upload_preset`.
+
+        Args:
+            folder: the folder to write.
+            metrics: measured figures by name, for the card.
+            **tags: further entries of the card's header, such as `license="cc-by-sa-4.0"` and
+                `language="ko"`.
+        """
+        self.save(folder)
+        write_card(Path(folder), self.single_model, self.codec, metrics or {}, tags)
 
     def save_short_list(self, folder: str | Path) -> None:
         """Write the short list only; if there is none, remove an existing file."""

@@ -8,12 +8,13 @@ import numpy as np
 
 from keras_attention.errors import InputError
 
-from ..recipe.sections import DataConfig
+from ..recipe.sections import RECORDS, DataConfig
 from ..tasks.dates import generate_dates
 from ..tasks.synthetic import TASKS, generate
 from .data_paths import find_file
 from .pair_files import Pair as Pair
 from .pair_files import read_dates_file, read_parallel, read_table
+from .records import read_records
 from .tables import Layout
 
 _Row = TypeVar("_Row")
@@ -110,4 +111,6 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
         return read_parallel(path, target_path)
     if config.format == "dates":
         return read_dates_file(path)
+    if config.format in RECORDS:
+        return read_records(path, config)
     return read_table(path, Layout.of(config))
