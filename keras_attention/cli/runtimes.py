@@ -11,6 +11,7 @@ from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.search_options import option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
+from keras_attention.translation.model_paths import check_model_path
 from keras_attention.translation.result import Translation
 
 _READING = ("delimiter", "header", "source_column", "target_column")
@@ -48,6 +49,8 @@ def open_translator(
     Raises:
         InputError: if there is no translator, or it does not support an option.
     """
+    for each in (path, *others):
+        check_model_path(each)
     exports = [each for each in (path, *others) if _is_export(each)]
     if exports and others:
         raise InputError(
@@ -194,10 +197,7 @@ def evaluation_pairs(
         return read_pairs(DataConfig(format=data_format, **options, **paths)), set()
     if settings:
         raise InputError(f"--set requires a file of pairs. Received: --set {settings[0]} alone.")
-    if not model.exists():
-        raise InputError(
-            f"{model}: expected the folder of a trained model. Received: no such folder."
-        )
+    check_model_path(model)
     folder = model if model.is_dir() else model.parent
     if not (folder / "recipe.toml").is_file():
         folder = folder.parent

@@ -12,6 +12,7 @@ from keras_attention.layers.decoder_cell import DecoderCell
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models import saved_classes as saved_classes
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
+from keras_attention.models.checked_batches import CheckedModel, check_ids
 from keras_attention.models.config import Seq2SeqConfig
 from keras_attention.models.encoding import run_encoder
 from keras_attention.models.memory import Memory
@@ -23,10 +24,13 @@ from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps
 from keras_attention.settings.documented import documented
 
+_OF_KERAS = ("name", "dtype", "trainable")
+"""The arguments of `keras.Model` that a `Seq2Seq` accepts."""
+
 
 @documented(Seq2SeqConfig)
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Seq2Seq(keras.Model):
+class Seq2Seq(CheckedModel):
     """An encoder and an attention decoder, for `fit` and for search.
 
     `fit` trains on `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
@@ -66,6 +70,7 @@ class Seq2Seq(keras.Model):
 
     Raises:
         SettingError: a `ValueError`, if an argument is out of range or contradicts another one.
+        TypeError: if an argument is unknown.
 
     Example:
     >>> import numpy as np
@@ -87,6 +92,7 @@ class Seq2Seq(keras.Model):
         attention: AttentionMechanism | None = None,
         **settings: Any,
     ) -> None:
+        Seq2SeqConfig.check_names(settings, *_OF_KERAS)
         own, options = Seq2SeqConfig.split(settings)
         super().__init__(**options)
         attention = _find_mechanism(attention, own.get("decoder"))
@@ -168,6 +174,8 @@ class Seq2Seq(keras.Model):
                 f"[B, T], shifted right by one step. Received: {type(inputs).__name__}."
             )
         source, target, *given = inputs
+        size = self.settings.target_vocabulary_size
+        check_ids(target, size, "target_in", "target_vocabulary_size")
         target = ops.cast(target, "int32")
         settings, (packed, unpack) = self.settings, pack_steps(target)
         guide = given.pop() if settings.guided_alignment and given else None
@@ -236,25 +244,6 @@ class Seq2Seq(keras.Model):
         matrices = [weight for weight in self.trainable_weights if len(weight.shape) > 1]
         return sum(ops.sum(ops.square(ops.cast(matrix, "float32"))) for matrix in matrices)
 
-    def fit(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
-        """Train the model as `keras.Model.fit` does, without `class_weight`.
-
-        Raises:
-            ValueError: if `class_weight` is given, because Keras would interpret ids `[B, T]` as
-                one-hot rows of `T` classes.
-        """
-        _refuse_class_weight(class_weight)
-        return super().fit(*args, **kwargs)
-
-    def train_on_batch(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
-        """Train on one batch as `keras.Model.train_on_batch` does, without `class_weight`.
-
-        Raises:
-            ValueError: if `class_weight` is given; see `fit`.
-        """
-        _refuse_class_weight(class_weight)
-        return super().train_on_batch(*args, **kwargs)
-
     def teacher_forced(
         self,
         source: Tensor,
@@ -299,7 +288,7 @@ class Seq2Seq(keras.Model):
             training: whether dropout is active.
 
         Raises:
-            ValueError: if the source has a wrong number of axes.
+            ValueError: if the source has a wrong number of axes, or an id is not in the vocabulary.
         """
         if not self.built:
             self.build()
@@ -322,6 +311,9 @@ class Seq2Seq(keras.Model):
         if len(source.shape) != axes:
             kind = "ids [B, S]" if shape is None else f"features [B, *{shape}]"
             raise ValueError(f"`source` must be {kind}. Received: shape {tuple(source.shape)}.")
+        if self.settings.source_vocabulary_size is not None:
+            size = self.settings.source_vocabulary_size
+            check_ids(source, size, "source", "source_vocabulary_size")
         return ops.cast(source, "int32" if axes == 2 else self.compute_dtype)
 
     def step(
@@ -436,11 +428,3 @@ def _find_mechanism(attention: Any, decoder: Any) -> Any:
             f"Received: attention={attention!r}."
         )
     return decoder.attention
-
-
-def _refuse_class_weight(class_weight: Any) -> None:
-    if class_weight is not None:
-        raise ValueError(
-            "`class_weight` must be None for a Seq2Seq; weight tokens with `sample_weight` [B, T]. "
-            f"Received: class_weight={class_weight!r}."
-        )

@@ -17,9 +17,9 @@ from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, 
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
 from keras_attention.text.unicode_version import UNICODE
+from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
 
-SETTINGS_FILE = "translator.json"
 SIDES = ("source", "target")
 CODEC_FILES = (
     SETTINGS_FILE,

@@ -1,6 +1,5 @@
 """Checks that tokenizers and search settings fit a model."""
 
-from dataclasses import fields
 from typing import Any
 
 import keras
@@ -59,14 +58,10 @@ def make_codec(
                 f"`{side}_tokenizer` must be a CharacterTokenizer, WordTokenizer or "
                 f"SubwordTokenizer. Received: {type(tokenizer).__name__}."
             )
-    known = [field.name for field in fields(SearchSettings)]
-    for name in settings:
-        if name not in known:
-            raise InputError(f"expected settings among {', '.join(known)}. Received: {name!r}.")
     settings = {"replace_unknown": model.settings.copying, **settings}
     try:
         codec = TextCodec(source_tokenizer, target_tokenizer, SearchSettings(**settings))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(str(error)) from None
     check_sizes(model, codec)
     _check_copying(model, codec)

@@ -29,6 +29,7 @@ from keras_attention.errors import InputError, OptionError, check_positive, chec
 from keras_attention.files.text_files import write_atomically
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.progress import is_interactive, report_progress
 from keras_attention.text.padded_batches import (
     BATCH_NUMBERS,
     BATCH_TOKENS,
@@ -43,6 +44,7 @@ from keras_attention.translation.compatibility import check_sizes, make_codec
 from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
 from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.model_files import (
+    build_model,
     check_finite_weights,
     check_tokenizers,
     copy_for_inference,
@@ -96,6 +98,7 @@ class Translator:
     ) -> None:
         self._mark = LoadedModel("a Translator")
         check_sizes(model, codec)
+        build_model(model)
         if max_tokens is None:
             max_tokens = default_limit(codec.settings.max_source_length)
         check_positive(max_tokens=max_tokens)
@@ -151,7 +154,8 @@ class Translator:
         contains a float32 copy of a model in mixed precision.
 
         Args:
-            model: a trained `Seq2Seq`.
+            model: a trained `Seq2Seq`. A model that was never built gets random weights, and a
+                warning is logged.
             source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`.
             target_tokenizer: the tokenizer of its targets.
             max_source_length: largest number of source tokens of a TFLite file, `</s>` included.
@@ -183,8 +187,7 @@ class Translator:
             max_length=max_length,
             **settings,
         )
-        if not model.built:
-            model.build()
+        build_model(model)
         check_finite_weights(model)
         return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
 
@@ -279,12 +282,14 @@ class Translator:
     def __call__(self, texts: str, **options: Any) -> Translation: ...
     @overload
     def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
-    def __call__(self, texts: Any, **options: Any) -> Any:
+    def __call__(self, texts: Any, *, progress: bool | None = None, **options: Any) -> Any:
         """Translate one text or many.
 
         Args:
             texts: a string, or an iterable of strings. The output of a text without tokens, such
                 as an empty one, is empty with a score of 0, here and in every export.
+            progress: whether to show a progress bar with the time left on standard error, from the
+                third second on. Default: only in notebooks and other interactive sessions.
             **options: options of `stream`, such as `beam_width`.
 
         Returns:
@@ -292,11 +297,16 @@ class Translator:
 
         Raises:
             TextError: if a text has more than `max_tokens` tokens.
-            TypeError: if `texts` is neither a string nor an iterable of strings.
+            TypeError: if `texts` is neither a string nor an iterable of strings, or an option is
+                unknown.
         """
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
-        return list(self.stream(list(check_texts(texts)), **options))
+        texts = list(check_texts(texts))
+        if not (is_interactive() if progress is None else progress):
+            return list(self.stream(texts, **options))
+        with report_progress(len(texts), unit="texts") as advance:
+            return list(self.stream(texts, advance=advance, **options))
 
     def stream(
         self,
@@ -305,6 +315,7 @@ class Translator:
         prefix: str = "",
         batch_size: int = 64,
         first: int = 0,
+        advance: Callable[[int], object] = lambda count: None,
         **options: Any,
     ) -> Iterator[Translation]:
         """Translate `texts` in order, reading and translating one batch at a time.
@@ -320,6 +331,8 @@ class Translator:
             first: number of the first text, from 0 to 2 ** 62. With an integer seed, a sample
                 depends on the number of its text, so separate calls for parts of a file draw the
                 same samples as one call for the whole file.
+            advance: called with the number of texts finished since its last call, after each
+                batch.
             **options: fields of `SearchOptions`, instead of the model's own settings. Samples are
                 the same for the same seed and texts, whatever the batch size and the thread.
 
@@ -327,19 +340,20 @@ class Translator:
             ValueError: if an option is out of its range, or the prefix has unknown tokens.
             TextError: if a text has more than `max_tokens` tokens. The translations of the texts
                 before it are yielded first.
-            TypeError: if `texts` is not an iterable of strings.
+            TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
         check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
+        SearchOptions.check_names(options, "prefix", "batch_size", "first", "advance", "progress")
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
             rule = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
             raise OptionError("prefix", rule, prefix=f"{prefix!r}, of {len(begin)} tokens")
-        return self._stream(texts, chosen, begin, batch_size, first)
+        return self._stream(texts, chosen, begin, batch_size, first, advance)
 
     def _stream(
         self,
@@ -348,6 +362,7 @@ class Translator:
         prefix: Sequence[int],
         batch_size: int,
         first: int,
+        advance: Callable[[int], object],
     ) -> Iterator[Translation]:
         remaining, done = iter(texts), 0
         # A sample depends on the number of its text, so texts to sample from are not sorted.
@@ -375,6 +390,7 @@ class Translator:
                 batch = [window[place] for place in places]
                 translations = self.codec.translations(batch, *arrays, prefix=prefix)
                 found.update(zip(places, translations, strict=True))
+                advance(len(places))
             yield from (found[place] for place in range(len(ids)))
             if refused:
                 raise refused.at(done + refused.position)

@@ -44,4 +44,4 @@ class Validate(keras.callbacks.Callback):
             logs[f"val_{self.metric}"] = evaluation.score(self.metric).value
 
     def _translate(self, texts: Iterable[str]) -> list[Translation]:
-        return self.translator(texts, batch_size=VALIDATION_ROWS)
+        return self.translator(texts, batch_size=VALIDATION_ROWS, progress=False)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_attention.errors import InputError, suggest
+from keras_attention.errors import InputError, check_texts, suggest
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
 from keras_attention.settings.setting import setting
@@ -156,11 +156,12 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
         InputError: If there is no such recipe, the file is not valid TOML, a key is unknown (the
             message suggests the nearest one), or a value has the wrong type, is out of range or
             contradicts another.
+        TypeError: If `overrides` is a single string.
     """
     path = _locate(os.fspath(name_or_path))
     values: dict[str, Any] = {"name": path.stem}
     values.update(_read(_read_text(path), path))
-    values.update(map(parse_override, overrides))
+    values.update(map(parse_override, check_texts(overrides, "overrides")))
     return _make(values, path)
 
 

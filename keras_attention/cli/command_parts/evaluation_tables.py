@@ -7,11 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from keras_attention.cli.output import print_evaluation, print_wrong
+from keras_attention.cli.output import print_evaluation, print_table, print_wrong
 from keras_attention.cli.progress import count_each, show_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
@@ -151,15 +147,13 @@ def _print_table(
 ) -> dict[str, str]:
     """Print a row per metric and a column per model, and return the signatures."""
     print(title)
-    table = Table("metric")
-    for name in evaluations:
-        table.add_column(Text(name), justify="right")
+    rows = [("metric", *evaluations)]
     signatures = {}
     for metric in report.names:
         scores = [_score(evaluation, metric, report) for evaluation in evaluations.values()]
-        table.add_row(metric, *map(str, scores))
+        rows.append((metric, *map(str, scores)))
         signatures[metric] = scores[0].signature
-    Console(highlight=False).print(table)
+    print_table(rows, justify="right")
     return signatures
 
 
@@ -169,13 +163,11 @@ def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationRep
             evaluations, metric, tokenize=report.tokenize, lowercase=report.lowercase
         )
         print(metric)
-        table = Table("source tokens", "pairs")
-        for name in evaluations:
-            table.add_column(Text(name), justify="right")
+        table = [("source tokens", "number of pairs", *evaluations)]
         for row in rows:
             values = [format_value(metric, value) for value in row.values.values()]
-            table.add_row(row.label, str(row.count), *values)
-        Console(highlight=False).print(table)
+            table.append((row.label, str(row.count), *values))
+        print_table(table, justify="right")
         if report.picture and not number:
             plot_by_length(rows, report.picture, ylabel=metric)
             print(f"Wrote {report.picture}")
@@ -183,9 +175,7 @@ def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationRep
 
 def _print_comparison(evaluations: Mapping[str, Evaluation], report: EvaluationReport) -> None:
     (first, one), (second, other) = list(evaluations.items())[:2]
-    table = Table("metric")
-    for name in (first, second, "difference", "p-value"):
-        table.add_column(Text(name), justify="right")
+    table = [("metric", first, second, "difference", "p-value")]
     for metric in report.names:
         paired = one.paired_bootstrap(
             other, metric, tokenize=report.tokenize, lowercase=report.lowercase
@@ -193,8 +183,8 @@ def _print_comparison(evaluations: Mapping[str, Evaluation], report: EvaluationR
         difference = format_value(metric, paired.difference)
         sign = "+" if paired.difference > 0 else ""
         columns = (str(paired.first), str(paired.second), sign + difference)
-        table.add_row(metric, *columns, f"{paired.p_value:.4f}")
-    Console(highlight=False).print(table)
+        table.append((metric, *columns, f"{paired.p_value:.4f}"))
+    print_table(table, justify="right")
     print(f"paired bootstrap, {paired.samples} resamples, seed {paired.seed}")
 
 

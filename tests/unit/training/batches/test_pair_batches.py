@@ -15,7 +15,7 @@ from keras_attention.training.batches.pair_batches import PairBatches
 from keras_attention.training.tasks.dates import generate_dates
 
 LETTERS = CharacterTokenizer(
-    Vocabulary.build(source + target for source, target in generate_dates(500, seed=1))
+    Vocabulary.build(list(source + target) for source, target in generate_dates(500, seed=1))
 )
 
 
