@@ -2,3 +2,4 @@
 
 MODEL_FILE = "model.keras"
 SHORT_LIST_FILE = "short_list.npz"
+CONFIDENCE_FILE = "confidence.json"

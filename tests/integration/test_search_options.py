@@ -84,7 +84,10 @@ def test_models_and_checkpoints_search_together(run, trained):
             ": --repetition-penalty 0.5.",
         ),
         ("translate {m}/checkpoints/none.keras", "none.keras: no such file"),
-        ("export {m}/model.keras", "model.keras: expected the folder of a trained model. Received: a file"),
+        (
+            "export {m}/model.keras",
+            "model.keras: expected the folder of a trained model. Received: a file",
+        ),
     ],
 )
 def test_invalid_arguments_raise_a_one_sentence_error(arguments, message, run, trained):
