@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -127,25 +127,33 @@ def _costs(written: Sequence[str], expected: Sequence[str], edit: int) -> npt.ND
     return table
 
 
-def count_confusions(evaluation: Evaluation, split: Split) -> list[Confusion]:
-    """Count the edits from outputs to references, most frequent first.
+def align_outputs(evaluation: Evaluation, split: Split) -> list[list[Step]]:
+    """Return the alignment of each output with its reference; see `align_edits`.
 
     Args:
         evaluation: outputs and references.
         split: returns the tokens of a text.
+    """
+    return [align_edits(split(output), split(target)) for _, target, output in evaluation.outcomes]
+
+
+def count_confusions(alignments: Iterable[Iterable[Step]]) -> list[Confusion]:
+    """Count the edits from outputs to references, most frequent first.
+
+    Args:
+        alignments: the alignment of each output with its reference.
 
     Example:
-        >>> evaluation = Evaluation((("a", "x y", "x z"), ("b", "y", "z"), ("c", "x", "x x")))
-        >>> [(each.written, each.expected, each.count) for each in
-        ...  count_confusions(evaluation, str.split)]
+        >>> texts = [("x z", "x y"), ("z", "y"), ("x x", "x")]
+        >>> alignments = [align_edits(one.split(), other.split()) for one, other in texts]
+        >>> [(each.written, each.expected, each.count) for each in count_confusions(alignments)]
         [('z', 'y', 2), ('x', None, 1)]
     """
     places: dict[Step, list[int]] = defaultdict(list)
-    for place, (_, target, output) in enumerate(evaluation.outcomes):
-        if output != target:
-            for step in align_edits(split(output), split(target)):
-                if step.is_edit:
-                    places[step].append(place)
+    for place, steps in enumerate(alignments):
+        for step in steps:
+            if step.is_edit:
+                places[step].append(place)
     ordered = sorted(places.items(), key=lambda item: -len(item[1]))
     return [
         Confusion(*step, len(found), tuple(dict.fromkeys(found))[:EXAMPLES])
@@ -153,11 +161,7 @@ def count_confusions(evaluation: Evaluation, split: Split) -> list[Confusion]:
     ]
 
 
-def count_edits(evaluation: Evaluation, split: Split) -> list[float]:
-    """Return the edits of each output, divided by the tokens of its reference (at least 1)."""
-    rates = []
-    for _, target, output in evaluation.outcomes:
-        expected = split(target)
-        steps = align_edits(split(output), expected) if output != target else []
-        rates.append(sum(step.is_edit for step in steps) / max(1, len(expected)))
-    return rates
+def edit_rate(steps: Sequence[Step]) -> float:
+    """Return the edits of an output, divided by the tokens of its reference (at least 1)."""
+    expected = sum(step.expected is not None for step in steps)
+    return sum(step.is_edit for step in steps) / max(1, expected)

@@ -49,6 +49,11 @@ class Acceptance:
     right: int
     interval: tuple[float, float]
 
+    @property
+    def shown(self) -> str:
+        """The threshold with four decimals, rounded down so that it accepts the same outputs."""
+        return f"{math.floor(1e4 * self.threshold) / 1e4:.4f}"
+
 
 def by_confidence(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Return the indices of outputs, most confident first; equal ones keep their order."""

@@ -187,6 +187,6 @@ def _print_confidence(analysis: Analysis) -> None:
         return
     total = analysis.evaluation.pairs
     print(
-        f"threshold    {found.threshold:.4f}  accepts {found.count} of {total} outputs, "
+        f"threshold    {found.shown}  accepts {found.count} of {total} outputs, "
         f"{found.right / found.count:.2%} of them right"
     )

@@ -14,7 +14,7 @@ from keras_attention.translation.confidence import Confidence, confidences
 from ...metrics.metric_kinds import Score
 from ..by_frequency import FrequencyRow, Split, rows_by_frequency
 from ..calibration import Calibration, calibrate
-from ..confusions import Confusion, count_confusions, count_edits
+from ..confusions import Confusion, Step, align_outputs, count_confusions, edit_rate
 from ..evaluate import Evaluation
 from ..length_report import LengthRow, rows_by_length
 from ..rejection import Acceptance, Kept, find_threshold, keep_confident
@@ -77,6 +77,7 @@ class Analysis:
         acceptance: the suggested threshold, or None.
         kept: the outputs that remain for each share that is left to a person.
         kept_scores: each metric on them.
+        alignments: the alignment of each output with its reference.
         confusions: the edits from outputs to references, most frequent first.
         edits: the rate of edits of each output.
         line_scores: the first metric on each output alone.
@@ -94,6 +95,7 @@ class Analysis:
     acceptance: Acceptance | None
     kept: list[Kept]
     kept_scores: list[dict[str, Score]]
+    alignments: list[list[Step]]
     confusions: list[Confusion]
     edits: list[float]
     line_scores: list[float]
@@ -133,7 +135,8 @@ def analyse(evaluation: Evaluation, question: Question, frequencies: Frequencies
     calibration = calibrate(evaluation.per_token, right)
     values = confidences(evaluation.per_token, calibration.temperature)
     kept = keep_confident(values)
-    edits = count_edits(evaluation, question.target.split)
+    alignments = align_outputs(evaluation, question.target.split)
+    edits = list(map(edit_rate, alignments))
     unseen = evaluation.without(question.seen)
     some = 0 < unseen.pairs < evaluation.pairs
     first = metrics[0]
@@ -147,7 +150,8 @@ def analyse(evaluation: Evaluation, question: Question, frequencies: Frequencies
         find_threshold(values, right, question.accuracy),
         kept,
         [score(evaluation.at(row.places)) for row in kept],
-        count_confusions(evaluation, question.target.split),
+        alignments,
+        count_confusions(alignments),
         edits,
         evaluation.score_each(first, **options),
         {name: rows_by_length({"": evaluation}, name, **options) for name in metrics},

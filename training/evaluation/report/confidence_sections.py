@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..calibration import BINS, Bin, Floats, calibration_error, log_loss, reliability
+from ..calibration import BINS, Bin, calibration_error, log_loss, reliability
 from ..rejection import kept_accuracy
 from .analysis import Analysis
 from .charts import Chart
@@ -18,9 +18,9 @@ _SMALLEST_DOT, _LARGEST_DOT = 2.5, 9.0
 
 def rejection_section(analysis: Analysis) -> str:
     """Return the curve and the table of the rest's accuracy, and the suggested threshold."""
-    head = ["left to a person", "confidence of the rest", "pairs", *analysis.scores]
+    head = ["left to a person", "lowest confidence", "pairs", *analysis.scores]
     rows = [
-        [f"{row.share:.0%}", f"at least {row.threshold:.4f}", f"{len(row.places):,}", *values]
+        [f"{row.share:.0%}", f"{row.threshold:.4f}", f"{len(row.places):,}", *values]
         for row, scores in zip(analysis.kept, analysis.kept_scores, strict=True)
         for values in [scores_in(scores)]
     ]
@@ -44,7 +44,7 @@ def _suggestion(analysis: Analysis) -> str:
     low, high = found.interval
     share = 1 - found.count / analysis.evaluation.pairs
     return (
-        f"<strong>Suggested threshold: {found.threshold:.4f}.</strong> It is the smallest one with "
+        f"<strong>Suggested threshold: {found.shown}.</strong> It is the smallest one with "
         f"{rule}. On these pairs it accepts {found.count:,} outputs, of which {found.right:,} are "
         f"right ({found.right / found.count:.2%}; 95&nbsp;% interval {low:.2%} to {high:.2%}), and "
         f"leaves {share:.1%} to a person. The threshold was chosen on the same pairs, so expect "
@@ -68,7 +68,7 @@ def _curve(analysis: Analysis) -> str:
     if found := analysis.acceptance:
         share = 1 - found.count / count
         chart.rule(share, "chosen")
-        hover = f"threshold {found.threshold:.4f}: {found.right / found.count:.2%} right"
+        hover = f"threshold {found.shown}: {found.right / found.count:.2%} right"
         chart.dots([(share, found.right / found.count, 5, hover)], "after")
     return f"<figure>{chart.svg()}</figure>"
 
@@ -96,7 +96,7 @@ def calibration_section(analysis: Analysis) -> str:
         "to one half of the pairs and applied to the other half.</p>"
         f"{table(head, rows)}{_diagram(before, after)}<p>Confidence is compared with exact match, "
         f"in {BINS} bins of equal width; a larger dot is a bin with more outputs. Dots below the "
-        f"dashed line are overconfident. {_histogram(found.before)}</p>"
+        "dashed line are overconfident.</p>"
     )
 
 
@@ -132,8 +132,3 @@ def _diagram(before: list[Bin], after: list[Bin]) -> str:
         '<span class="after">●</span> with a temperature</figcaption>'
     )
     return f"<figure>{chart.svg()}{key}</figure>"
-
-
-def _histogram(values: Floats) -> str:
-    sure = float((values >= 0.9).mean())
-    return f"{sure:.0%} of the outputs have a confidence of at least 90&nbsp;%."

@@ -40,7 +40,7 @@ def heat_map(sources: Sequence[str], targets: Sequence[str], weights: npt.ArrayL
         2
     """
     above, left = (list(map(_label, tokens[:MOST_TOKENS])) for tokens in (sources, targets))
-    shown = np.nan_to_num(np.asarray(weights, float))[: len(left), : len(above)]
+    shown = np.nan_to_num(np.asarray(weights)[: len(left), : len(above)].astype(float))
     margin, head = _COLUMN * _widest(left) + 8, _COLUMN * _widest(above) + 8
     width, height = _CELL * len(above), _CELL * len(left)
     size = f'width="{margin + width + 1}" height="{head + height + 1}"'

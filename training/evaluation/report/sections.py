@@ -9,7 +9,7 @@ from keras_attention.visualization.notebook.visible_text import shorten_middle, 
 
 from ...metrics.metric_kinds import Score, format_value
 from ..confusions import Confusion
-from .analysis import MOST_SENTENCES, Analysis
+from .analysis import EXACT, MOST_SENTENCES, Analysis
 from .charts import bar
 from .sentences import sentences, shown
 
@@ -23,7 +23,7 @@ _LISTS = {
         "Most confident errors",
         "Wrong outputs with the highest confidence. Look here first for wrong references.",
     ),
-    "metric": ("Lowest {metric}", "Wrong outputs with the worst value of the metric."),
+    "metric": ("Worst {metric}", "Wrong outputs with the worst value of the metric."),
     "unsure": ("Least confident outputs", "Right or wrong: these would go to a person first."),
 }
 
@@ -71,11 +71,12 @@ def _confusion_group(analysis: Analysis, name: str, found: Sequence[Confusion]) 
     for each in found[:MOST_CONFUSIONS]:
         tokens = [_token(each.written), _token(each.expected)]
         examples = "".join(_example(analysis, place) for place in each.examples)
-        folded = f"<details><summary>{len(each.examples)} shown</summary>{examples}</details>"
+        folded = f"<details><summary>show {len(each.examples)}</summary>{examples}</details>"
         rows.append([*filter(None, tokens), f"{each.count:,}", folded])
+    kinds = count_of(len(found), "different edit")
     heads = {"Replaced": ["written", "expected"], "Too many": ["written"], "Missing": ["expected"]}
     listed = "" if len(found) <= MOST_CONFUSIONS else f", the {MOST_CONFUSIONS} most frequent"
-    title = f"<h3>{name} <small>{total:,} tokens, {len(found):,} kinds{listed}</small></h3>"
+    title = f"<h3>{name} <small>{count_of(total, 'time')}, {kinds}{listed}</small></h3>"
     texts = len(heads[name])
     return title + table(
         [*heads[name], "count", "examples"], rows, texts={*range(texts), texts + 1}
@@ -108,7 +109,7 @@ def lengths_section(analysis: Analysis) -> str:
         for tables in [list(analysis.lengths.values())]
         for place, row in enumerate(first)
     ]
-    head = ["source tokens", "pairs", *map(_name, analysis.lengths), ""]
+    head = ["source tokens", "pairs", *_value_heads(analysis)]
     return table(head, rows)
 
 
@@ -126,11 +127,17 @@ def frequencies_section(analysis: Analysis) -> str:
         ]
         for row in found
     ]
-    head = ["rarest token occurs", "pairs", *map(_name, analysis.scores), "", "such tokens"]
+    head = ["rarest token occurs", "pairs", *_value_heads(analysis), "such tokens"]
     return (
         "<p>How often the rarest token of a source occurs in the training sources; 0 means that it "
         f"is unseen.</p>{table(head, rows, texts={0, len(head) - 1})}"
     )
+
+
+def _value_heads(analysis: Analysis) -> list[str]:
+    """Return the names of the columns of `_values`."""
+    first, *others = map(_name, analysis.scores)
+    return [first, "", *others]
 
 
 def _values(analysis: Analysis, values: Sequence[float]) -> list[str]:
@@ -138,8 +145,8 @@ def _values(analysis: Analysis, values: Sequence[float]) -> list[str]:
     named = zip(analysis.scores.values(), values, strict=True)
     cells = [format_value(score.name, value) for score, value in named]
     first = next(iter(analysis.scores.values()))
-    full = 1.0 if first.name == "exact_match" else 100.0
-    return [*cells, bar(values[0] / full)]
+    full = 1.0 if first.name == EXACT else 100.0
+    return [cells[0], bar(values[0] / full), *cells[1:]]
 
 
 def sentences_section(analysis: Analysis) -> str:
@@ -180,6 +187,11 @@ def table(
         f'<div class="scroll"><table><thead>{cells("th", head)}</thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is 1."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def scores_in(scores: dict[str, Score]) -> list[str]:

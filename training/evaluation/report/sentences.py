@@ -10,7 +10,7 @@ from keras_attention.translation.result import Translation
 from keras_attention.visualization.notebook.visible_text import visible
 
 from ...metrics.metric_kinds import format_value
-from ..confusions import Step, align_edits
+from ..confusions import Step
 from .analysis import Analysis
 from .heat_map import MOST_TOKENS, heat_map
 from .token_form import TokenForm
@@ -21,9 +21,8 @@ MOST_CHARACTERS = 500
 
 def sentence(analysis: Analysis, place: int) -> str:
     """Return the HTML of the sentence at an index: texts with marks, figures and alignment."""
-    source, target, output = analysis.evaluation.outcomes[place]
     form, metric = analysis.question.target, next(iter(analysis.scores))
-    steps = align_edits(form.split(output), form.split(target))
+    steps = analysis.alignments[place]
     right = not any(step.is_edit for step in steps)
     value = format_value(metric, analysis.line_scores[place])
     figures = [
@@ -33,7 +32,7 @@ def sentence(analysis: Analysis, place: int) -> str:
     ]
     lines = [
         f"<h4>Pair {place + 1} <small>{' · '.join(figures)}</small></h4>",
-        text_line("source", shown(source)),
+        text_line("source", shown(analysis.evaluation.sources[place])),
         text_line("output", marked(steps, form, written=True)),
     ]
     if not right:
@@ -63,7 +62,7 @@ def marked(steps: Iterable[Step], form: TokenForm, *, written: bool) -> str:
         written: whether to return the output instead of the reference.
 
     Example:
-        >>> steps = align_edits(["a", "b"], ["a", "c", "d"])
+        >>> steps = [Step("a", "a"), Step("b", "c"), Step(None, "d")]
         >>> marked(steps, TokenForm(), written=False)
         'a <mark class="expected">c d</mark>'
     """
