@@ -44,7 +44,7 @@ def sentence(analysis: Analysis, place: int) -> str:
 def text_line(name: str, content: str) -> str:
     """Return a line with a name and a text that is already escaped."""
     text = f'<bdi lang="">{content or "(empty)"}</bdi>'
-    return f'<p class="text" dir="auto"><span class="name">{name}</span> {text}</p>'
+    return f'<p class="text"><span class="name">{name}</span> {text}</p>'
 
 
 def shown(text: str, most: int = MOST_CHARACTERS) -> str:
