@@ -130,6 +130,10 @@ def test_a_confidence_is_ignored_after_the_weights_have_changed(measured, tmp_pa
     [
         ("evaluate {m} --report x.txt", "a page's suffix must be one of .html, .htm."),
         ("evaluate {m} {m}/1 --report x.html", "--report requires exactly one model. Received: 2."),
+        (
+            "evaluate {m} --report x.html --output ./x.html",
+            "must be different files. Received: x.h",
+        ),
         ("evaluate {m} --report-accuracy 0.9", "--report-accuracy requires --report or --save-con"),
         ("evaluate {m} --report x.html --report-accuracy 2", "2.0 is not in the range 0<=x<=1"),
         ("evaluate {m}/1 --save-confidence", "--save-confidence requires the folder of a trained"),

@@ -52,12 +52,15 @@ class ReportChoices:
         """Whether the errors are analysed."""
         return bool(self.page) or self.save
 
-    def check(self, models: Sequence[Path], others: Sequence[Path]) -> None:
+    def check(
+        self, models: Sequence[Path], others: Sequence[Path], output: Path | None = None
+    ) -> None:
         """Check the options, before any text is translated.
 
         Args:
             models: the models to evaluate.
             others: the models that are searched together with the first one.
+            output: the file for the outputs.
 
         Raises:
             InputError: if an option is invalid, or requires another one.
@@ -72,6 +75,10 @@ class ReportChoices:
             raise InputError(f"{option} requires exactly one model. Received: {len(models)}.")
         if self.page:
             check_page(self.page)
+            if output and output.resolve() == self.page.resolve():
+                raise InputError(
+                    f"--report and --output must be different files. Received: {output} for both."
+                )
         if not self.save:
             return
         if others:

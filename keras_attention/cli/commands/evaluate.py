@@ -156,7 +156,7 @@ def evaluate(
     members = others or []
     choices = ReportChoices(report_page, report_accuracy, save_confidence)
     report.check(models)
-    choices.check(models, members)
+    choices.check(models, members, output)
     check_output(output, data, target)
     check_output(report_page, data, target, option="--report")
     names = _short_names(models, members)

@@ -67,7 +67,8 @@ class Analysis:
     """The errors of a model on some pairs.
 
     Attributes:
-        evaluation: the outputs, in the form in which they are compared.
+        evaluation: the outputs, in the form in which they are compared; without case if it is
+            ignored.
         question: what the report is about.
         scores: each metric on all pairs.
         unseen: the number of pairs whose source is no training source, and each metric on them; 0
@@ -127,11 +128,13 @@ def analyse(evaluation: Evaluation, question: Question, frequencies: Frequencies
         InputError: if there is no such metric or tokenizer.
     """
     metrics, options = list(dict.fromkeys([*question.metrics, EXACT])), question.options
+    if options.get("lowercase"):
+        evaluation = evaluation.in_form(str.lower)
 
     def score(part: Evaluation) -> dict[str, Score]:
         return {name: part.score(name, **options) for name in metrics}
 
-    right = np.array(evaluation.score_each(EXACT, lowercase=options.get("lowercase", False))) == 1
+    right = np.array(evaluation.score_each(EXACT)) == 1
     calibration = calibrate(evaluation.per_token, right)
     values = confidences(evaluation.per_token, calibration.temperature)
     kept = keep_confident(values)

@@ -54,7 +54,7 @@ def confusions_section(analysis: Analysis) -> str:
     if not found:
         return "<p>No output differs from its reference.</p>"
     groups = {
-        "Replaced": [each for each in found if each.written and each.expected],
+        "Replaced": [each for each in found if None not in (each.written, each.expected)],
         "Too many": [each for each in found if each.expected is None],
         "Missing": [each for each in found if each.written is None],
     }

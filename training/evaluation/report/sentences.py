@@ -23,7 +23,7 @@ def sentence(analysis: Analysis, place: int) -> str:
     """Return the HTML of the sentence at an index: texts with marks, figures and alignment."""
     form, metric = analysis.question.target, next(iter(analysis.scores))
     steps = analysis.alignments[place]
-    right = not any(step.is_edit for step in steps)
+    right = analysis.calibration.right[place]
     value = format_value(metric, analysis.line_scores[place])
     figures = [
         f"confidence {analysis.confidence[place]:.2%}",

@@ -146,6 +146,13 @@ def test_a_page_of_only_right_or_only_wrong_outputs_is_written(tmp_path, right):
     assert ("No threshold reaches" in page) is not right
 
 
+def test_case_is_ignored_on_request(tmp_path):
+    evaluation = evaluation_of([("a", "One Two", "one two", -0.5), ("b", "X", "y", -0.5)])
+    page, analysis = page_of(tmp_path, evaluation, options={"lowercase": True})
+    assert analysis.calibration.right.tolist() == [True, False]
+    assert [each[:3] for each in rows_of(page, "confusions")[1:]] == [["y", "x", "1"]]
+
+
 def test_missing_outputs_have_no_confidence(tmp_path):
     evaluation = Evaluation((("a", "x", ""),), (1,), (Translation("a", ("a", "</s>"), ()),))
     page, analysis = page_of(tmp_path, evaluation)
