@@ -94,8 +94,8 @@ def rows_by_frequency(
         if places:
             part = evaluation.at(places)
             values = {name: part.score(name, **options).value for name in metrics}
-            tokens = Counter(str(rarest[place]) for place in places).most_common(EXAMPLES)
+            common = Counter(str(rarest[place]) for place in places).most_common(EXAMPLES)
             last = None if after is None else after - 1
-            examples = tuple(token for token, _ in tokens)
+            examples = tuple(token for token, _ in common)
             rows.append(FrequencyRow(first, last, len(places), values, examples))
     return rows

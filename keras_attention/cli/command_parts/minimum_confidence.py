@@ -10,7 +10,7 @@ from keras_attention.cli.runtimes import is_export
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.translation.confidence import Confidence
-from keras_attention.translation.file_names import CONFIDENCE_FILE
+from keras_attention.translation.file_names import MODEL_FILE
 from keras_attention.translation.result import Hypothesis, Translation
 
 AUTO = "auto"
@@ -61,7 +61,7 @@ def find_minimum(
     if value is None:
         return None
     least = None if value == AUTO else _number(value)
-    local = not served or (model / CONFIDENCE_FILE).is_file() or is_export(model)
+    local = not served or (model / MODEL_FILE).is_file() or is_export(model)
     stored = _stored(model) if local and not others else Confidence()
     if least is not None:
         if not local:

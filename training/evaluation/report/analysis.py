@@ -107,13 +107,10 @@ class Analysis:
     @property
     def stored(self) -> Confidence:
         """The temperature and the threshold, to store them with the model."""
-        found = self.acceptance
-        return Confidence(
-            self.calibration.temperature,
-            found and found.threshold,
-            found and found.accuracy,
-            self.evaluation.pairs,
-        )
+        temperature, pairs = self.calibration.temperature, self.evaluation.pairs
+        if self.acceptance is None:
+            return Confidence(temperature, pairs=pairs)
+        return Confidence(temperature, self.acceptance.threshold, self.acceptance.accuracy, pairs)
 
 
 def analyse(evaluation: Evaluation, question: Question, frequencies: Frequencies) -> Analysis:

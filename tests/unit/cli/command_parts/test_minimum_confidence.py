@@ -52,7 +52,7 @@ def test_a_server_has_no_temperature_unless_the_models_folder_is_named(stored, t
     with pytest.raises(InputError, match="and a server has none; give a number"):
         find_minimum("auto", Path("m"), served=True)
     assert not stored
-    (tmp_path / "confidence.json").write_text("{}")
+    (tmp_path / "model.keras").touch()
     assert find_minimum("auto", tmp_path, served=True) == MinimumConfidence(0.8, STORED)
 
 
