@@ -16,6 +16,7 @@ from keras_attention.errors import InputError, TextError, check_positive, check_
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 from keras_attention.text.text_limit import TextLimit
+from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.result import Translation
 
 from .device_checks import check_graph
@@ -57,6 +58,7 @@ class DeviceTranslator:
     Attributes:
         codec: the tokenizers and search settings.
         manifest: the file's manifest: `precision`, `beam_width` and more.
+        confidence: temperature and threshold that the exported model had.
 
     Raises:
         InputError: if the file is damaged, of a newer format, or not exported by keras-attention.
@@ -73,6 +75,7 @@ class DeviceTranslator:
         self._arguments = content, name, threads
         file = read_device_file(content, name)
         self.codec, self.manifest = file.codec, file.manifest
+        self.confidence = Confidence.from_manifest(file.manifest, name)
         self._limit = TextLimit(self.codec.settings.max_source_length)
         self._interpreter = _make_interpreter(content, name, threads)
         self._runners: dict[str, tuple[Any, list[str]]] = {}

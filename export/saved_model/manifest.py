@@ -30,6 +30,7 @@ from keras_attention.text.tokenizers import TOKENIZERS, CharacterTokenizer, Toke
 from keras_attention.text.unicode_version import UNICODE
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SIDES, TextCodec
+from keras_attention.translation.confidence import Confidence
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 """Path of the manifest. Servers ignore `assets.extra`, except the warm-up requests in it."""
@@ -162,13 +163,27 @@ def read_target_form(folder: Path) -> Tokenizer | None:
     )
 
 
+def read_confidence(folder: Path) -> Confidence:
+    """Return the temperature and the threshold that an export stores.
+
+    Args:
+        folder: a SavedModel's version folder.
+
+    Raises:
+        InputError: if the manifest is missing or damaged.
+    """
+    return Confidence.from_manifest(_read(folder), str(folder / MANIFEST_FILE))
+
+
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST_FILE
     if not path.exists():
         raise InputError(
             f"{folder}: not exported by keras-attention, or incomplete: {MANIFEST_FILE} is missing."
         )
-    return _MANIFEST.parse(read_artefact(path), str(path))
+    manifest = _MANIFEST.parse(read_artefact(path), str(path))
+    Confidence.from_manifest(manifest, str(path))
+    return manifest
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -24,6 +24,7 @@ from keras_attention.files.workspaces import put_back_replaced
 from keras_attention.text.graph.graph_subword import import_tensorflow_text
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens
 from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.processes import LoadedModel, refuse_pickling
 from keras_attention.translation.result import Translation
 from keras_attention.translation.signature_answers import (
@@ -110,6 +111,7 @@ def export_saved_model(
             search=asdict(translator.codec.settings),
             limits=asdict(module.limits),
             max_steps=translator.model.longest,
+            confidence=translator.confidence.to_json(),
             operators=operators_by_library(temporary_path / GRAPH_FILE),
         )
         write_manifest(temporary_path, described)
@@ -127,11 +129,13 @@ class SavedModelTranslator:
 
     Attributes:
         manifest: the export's manifest.
+        confidence: temperature and threshold that the exported model had.
     """
 
     def __init__(self, signatures: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
         self._signatures = signatures
         self.manifest = manifest
+        self.confidence = Confidence.from_manifest(manifest, "the manifest")
         self._mark = LoadedModel("a SavedModelTranslator")
 
     def __reduce__(self) -> NoReturn:

@@ -103,7 +103,11 @@ class Converted:
             InputError: if the model cannot be exported.
         """
         copy = portable_copy(translator)
-        about = {**(about or {}), "max_steps": translator.model.longest}
+        about = {
+            **(about or {}),
+            "max_steps": translator.model.longest,
+            "confidence": translator.confidence.to_json(),
+        }
         file_bytes = convert(trace_graphs(copy), copy.single_model)
         return cls(file_bytes, translator.codec, paths_of(copy.single_model), about)
 

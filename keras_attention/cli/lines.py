@@ -66,8 +66,15 @@ def open_lines_or_errors(file: str) -> Iterator[Line]:
     return decode_lines_or_errors(stream, STANDARD_INPUT)
 
 
-def check_output(output: Path | None, *inputs: str | os.PathLike[str] | None) -> None:
+def check_output(
+    output: Path | None, *inputs: str | os.PathLike[str] | None, option: str = "--output"
+) -> None:
     """Check that the output does not overwrite an input.
+
+    Args:
+        output: the file to write; None to write none.
+        *inputs: the files that are read.
+        option: the option that names the output, for the error.
 
     Raises:
         InputError: if the output is one of the inputs.
@@ -76,7 +83,7 @@ def check_output(output: Path | None, *inputs: str | os.PathLike[str] | None) ->
         return
     for path in inputs:
         if path not in (None, "-") and os.path.exists(path) and output.samefile(path):
-            raise InputError(f"--output must not be a file that is read. Received: {output}.")
+            raise InputError(f"{option} must not be a file that is read. Received: {output}.")
 
 
 def checked_text(text: str, name: str = "TEXT") -> str:

@@ -51,7 +51,7 @@ def open_translator(
     """
     for each in (path, *others):
         check_model_path(each)
-    exports = [each for each in (path, *others) if _is_export(each)]
+    exports = [each for each in (path, *others) if is_export(each)]
     if exports and others:
         raise InputError(
             f"{exports[0]}: an export cannot be part of an ensemble; --with requires folders of "
@@ -102,14 +102,15 @@ def open_translator(
 
 def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
     """Return how many lines to collect: a model that does not sample sorts them by length."""
-    if sample or _is_export(path):
+    if sample or is_export(path):
         return batch_size
     from keras_attention.text.padded_batches import SORTED_BATCHES
 
     return batch_size * SORTED_BATCHES
 
 
-def _is_export(path: Path) -> bool:
+def is_export(path: Path) -> bool:
+    """Return whether a path is a TFLite file or a SavedModel's version folder."""
     return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
 
 
@@ -198,10 +199,8 @@ def evaluation_pairs(
     if settings:
         raise InputError(f"--set requires a file of pairs. Received: --set {settings[0]} alone.")
     check_model_path(model)
-    folder = model if model.is_dir() else model.parent
-    if not (folder / "recipe.toml").is_file():
-        folder = folder.parent
-    if not (folder / "recipe.toml").is_file():
+    folder = find_run(model)
+    if folder is None:
         raise InputError(
             f"{model}: has no recipe.toml, so its held-out pairs are not known; give a file of "
             "pairs."
@@ -212,6 +211,13 @@ def evaluation_pairs(
     if held_out.note:
         print(f"note: {held_out.note}", file=sys.stderr)
     return held_out.pairs, held_out.seen
+
+
+def find_run(model: Path) -> Path | None:
+    """Return the run folder of a model, a checkpoint or an export; None if there is none."""
+    folder = model if model.is_dir() else model.parent
+    found = (each for each in (folder, folder.parent) if (each / "recipe.toml").is_file())
+    return next(found, None)
 
 
 def _reading_setting(text: str) -> tuple[str, Any]:

@@ -3,3 +3,4 @@
 MODEL_FILE = "model.keras"
 SETTINGS_FILE = "translator.json"
 SHORT_LIST_FILE = "short_list.npz"
+CONFIDENCE_FILE = "confidence.json"

@@ -1,4 +1,4 @@
-"""The files in a model's folder: the network, its tokenizers and its short list."""
+"""The files in a model's folder: the network, its tokenizers, its short list and its confidence."""
 
 import json
 import logging
@@ -24,9 +24,18 @@ from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
-from keras_attention.translation.file_names import MODEL_FILE, SETTINGS_FILE, SHORT_LIST_FILE
+from keras_attention.translation.confidence import Confidence
+from keras_attention.translation.file_names import (
+    CONFIDENCE_FILE,
+    MODEL_FILE,
+    SETTINGS_FILE,
+    SHORT_LIST_FILE,
+)
 from keras_attention.translation.model_paths import check_model_path
 from keras_attention.translation.stored_weights import check_weights
+
+_WEIGHTS = "model.weights.h5"
+"""The file in a `.keras` archive that holds the weights."""
 
 _logger = logging.getLogger(__name__)
 
@@ -66,6 +75,67 @@ def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
     sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
     file_bytes = read_artefact(path, largest=LARGEST_SHORT_LIST)
     return ShortList.from_bytes(file_bytes, str(path), sizes)
+
+
+def load_confidence(folder: Path, file: Path) -> Confidence:
+    """Load temperature and threshold from a model's folder, if they belong to the model.
+
+    They are ignored, with a warning, if the model was trained further since they were measured. A
+    checkpoint of the folder does not use them, because it has other weights.
+
+    Args:
+        folder: the model's folder.
+        file: the file of the model.
+
+    Raises:
+        InputError: if a file is damaged.
+    """
+    path = folder / CONFIDENCE_FILE
+    if not path.exists():
+        return Confidence()
+    confidence = Confidence.from_bytes(read_artefact(path), str(path), identify_weights(file))
+    if confidence is None and file.name == MODEL_FILE:
+        _logger.warning(
+            "note: %s: ignored, because it was measured with other weights than those in %s; run "
+            "`keras-attention evaluate %s --save-confidence` again.",
+            *(path, file.name, folder),
+        )
+    return confidence or Confidence()
+
+
+def save_confidence(confidence: Confidence, folder: Path) -> None:
+    """Write temperature and threshold into a model's folder; remove the file if none are known.
+
+    Args:
+        confidence: the values; `Confidence()` removes an existing file.
+        folder: the model's folder, which already contains the model.
+
+    Raises:
+        InputError: if the folder has no model, or the file cannot be written.
+    """
+    path = folder / CONFIDENCE_FILE
+    if confidence == Confidence():
+        path.unlink(missing_ok=True)
+        return
+    file_bytes = confidence.to_bytes(identify_weights(folder / MODEL_FILE))
+    with write_atomically(path) as temporary_path:
+        temporary_path.write_bytes(file_bytes)
+
+
+def identify_weights(path: Path) -> str:
+    """Return the checksum and the size of the weights in a model's file, without reading them.
+
+    Raises:
+        InputError: if the file is missing, or is not an archive of a Keras model.
+    """
+    try:
+        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
+            weights = archive.getinfo(_WEIGHTS)
+    except InputError:
+        raise
+    except Exception as error:  # zipfile raises various errors for a damaged file
+        raise _not_keras(path, error) from error
+    return f"crc32 {weights.CRC:08x}, {weights.file_size} bytes"
 
 
 def save_model(

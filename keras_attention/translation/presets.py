@@ -14,12 +14,16 @@ from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
-from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
+from keras_attention.translation.file_names import (
+    CONFIDENCE_FILE,
+    MODEL_FILE,
+    SHORT_LIST_FILE,
+)
 
 CARD_FILE = "README.md"
 """The model card, where the hubs look for it."""
 
-PRESET_FILES = (*CODEC_FILES, MODEL_FILE, SHORT_LIST_FILE, CARD_FILE)
+PRESET_FILES = (*CODEC_FILES, MODEL_FILE, SHORT_LIST_FILE, CONFIDENCE_FILE, CARD_FILE)
 """The only files of a preset that are downloaded and uploaded."""
 
 

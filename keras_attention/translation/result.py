@@ -38,6 +38,11 @@ class Hypothesis:
     tokens: tuple[str, ...]
     alignment: npt.NDArray[np.float32] = field(repr=False)
 
+    @property
+    def per_token(self) -> float:
+        """The score divided by the number of tokens; see `Confidence`."""
+        return self.score / max(1, len(self.tokens))
+
     def links(self, threshold: float | None = None) -> Links:
         """Return the links between tokens, without `</s>`; see `hard_links`."""
         return hard_links(self.alignment, threshold, ended=self.tokens[-1:] == (END,))
@@ -82,6 +87,11 @@ class Translation:
     def score(self) -> float:
         """The score of the best hypothesis."""
         return self.best.score
+
+    @property
+    def per_token(self) -> float:
+        """The score of the best hypothesis divided by the number of its tokens."""
+        return self.best.per_token
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
 from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, make_codec
 from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
+from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.model_files import (
     build_model,
@@ -51,8 +52,10 @@ from keras_attention.translation.model_files import (
     find_parts,
     is_narrow,
     load_codec,
+    load_confidence,
     load_model,
     load_short_list,
+    save_confidence,
     save_model,
 )
 from keras_attention.translation.presets import find_preset, write_card
@@ -76,6 +79,8 @@ class Translator:
         max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are errors,
             and so are texts of more than 16,384 bytes, or 16 bytes per token if that is more. Also
             an attribute. Default: 1024, or the codec's `max_source_length` if that is more.
+        confidence: temperature and threshold of the outputs' confidences, which `evaluate`
+            measures. Also an attribute. Default: a temperature of 1 and no threshold.
 
     Raises:
         InputError: if the model is not a `Seq2Seq` or `Ensemble`, its vocabulary sizes differ from
@@ -95,6 +100,7 @@ class Translator:
         short_list: ShortList | None = None,
         *,
         max_tokens: int | None = None,
+        confidence: Confidence | None = None,
     ) -> None:
         self._mark = LoadedModel("a Translator")
         check_sizes(model, codec)
@@ -107,13 +113,15 @@ class Translator:
         self.codec = codec
         self.short_list = short_list
         self.max_tokens = max_tokens
+        self.confidence = confidence or Confidence()
         self._search = Searches(model)
         self._scorer: Callable[[Any, Any], Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickling; the copy compiles its functions again."""
         # The mark comes first, because unpickling the model would hang in a forked process.
-        return _remake, (self._mark, self.model, self.codec, self.short_list, self.max_tokens)
+        parts = self.model, self.codec, self.short_list, self.max_tokens, self.confidence
+        return _remake, (self._mark, *parts)
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
@@ -129,11 +137,12 @@ class Translator:
         folder, file = find_parts(Path(path))
         codec = load_codec(folder)
         model, short_list = load_model(file), load_short_list(folder, codec)
+        confidence = load_confidence(folder, file)
         check_tokenizers(file, folder, codec)
         if is_narrow(model):  # a checkpoint keeps the precision that it was trained in
             model = copy_for_inference(model)
         try:
-            return cls(model, codec, short_list)
+            return cls(model, codec, short_list, confidence=confidence)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -233,7 +242,7 @@ class Translator:
         return self.model
 
     def save(self, folder: str | Path) -> None:
-        """Write the model and its tokenizers to `folder`, each file atomically."""
+        """Write the model, its tokenizers and its confidence to `folder`, each file atomically."""
         model, folder = self.single_model, Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, file_bytes in self.codec.to_files().items():
@@ -241,6 +250,7 @@ class Translator:
                 temporary_path.write_bytes(file_bytes)
         self.save_short_list(folder)
         save_model(model, folder / MODEL_FILE, codec=self.codec)
+        save_confidence(self.confidence, folder)
 
     @classmethod
     def from_preset(cls, preset: str | Path) -> "Translator":
@@ -485,6 +495,7 @@ def _remake(
     codec: TextCodec,
     short_list: ShortList | None,
     max_tokens: int,
+    confidence: Confidence,
 ) -> Translator:
     """Make a translator from the pickled arguments."""
-    return Translator(model, codec, short_list, max_tokens=max_tokens)
+    return Translator(model, codec, short_list, max_tokens=max_tokens, confidence=confidence)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 import math
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from string import Template
 from typing import Any
 
 import numpy as np
 
-from keras_attention.errors import InputError, check_positive
+from keras_attention.errors import check_positive
 from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.result import Hypothesis, Translation
+from keras_attention.visualization.html_page import check_page, digest_of, page_part, page_style
 from keras_attention.visualization.notebook.visible_text import visible
 
-_SUFFIXES = (".html", ".htm")
 _POLICY = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; "
     "base-uri 'none'; form-action 'none'"
@@ -70,38 +67,15 @@ def write_alignment_page(
         temporary_path.write_bytes(page.encode("utf-8", "replace"))
 
 
-def check_page(path: str | os.PathLike[str]) -> None:
-    """Check that a path has the suffix of an HTML page.
-
-    Raises:
-        InputError: if the suffix is not `.html` or `.htm`.
-    """
-    suffix = Path(path).suffix
-    if suffix.lower() not in _SUFFIXES:
-        raise InputError(
-            f"{os.fspath(path)}: a page's suffix must be one of {', '.join(_SUFFIXES)}. "
-            f"Received: {suffix!r}."
-        )
-
-
 def _page(title: str, data: dict[str, Any]) -> str:
-    parts = {kind: _part(kind) for kind in ("html", "css", "js")}
-    return Template(parts["html"]).substitute(
+    script, style = page_part(__file__, "js"), page_style(__file__)
+    return Template(page_part(__file__, "html")).substitute(
         title=html.escape(title),
-        policy=_POLICY.format(script=_digest(parts["js"]), style=_digest(parts["css"])),
-        style=parts["css"],
-        script=parts["js"],
+        policy=_POLICY.format(script=digest_of(script), style=digest_of(style)),
+        style=style,
+        script=script,
         data=_embedded(data),
     )
-
-
-def _part(kind: str) -> str:
-    return Path(__file__).with_suffix(f".{kind}").read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    """Return the hash by which the security policy allows a script or style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _embedded(data: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from loopback import Merging, Served, changed, drop, over_grpc, over_rest, slow,
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from variants import LONG, assert_same
 
+from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
 from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient, ServingError
@@ -416,6 +417,16 @@ class TestCommand:
         columns = Columns(scores="--scores" in options, links=links)
         lines = [line for each in connect()(LINES) for line in columns.lines(each, 0)]
         assert found == (0, "".join(f"{line}\n" for line in lines), "")
+
+    def test_translate_marks_outputs(self, run, connect, server):
+        arguments = ("--server", server, "--min-confidence", "0.5")
+        found = run("translate", "dates", *arguments, stdin=self.LINES)
+        columns = Columns(minimum=MinimumConfidence(0.5))
+        lines = [line for each in connect()(LINES) for line in columns.lines(each, 0)]
+        assert (found.code, found.out) == (0, "".join(f"{line}\n" for line in lines))
+        note, count = found.err.splitlines()
+        assert note.startswith("note: dates: a server does not tell the model's temperature")
+        assert count == f"lines below a confidence of 0.5: {found.out.count('check')}"
 
     def test_translate_prints_json(self, run, connect, server):
         found = run("translate", "dates/1", "--server", server, "--json", stdin=self.LINES)

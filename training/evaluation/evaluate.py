@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keras_attention.errors import InputError, TextError
@@ -12,7 +12,7 @@ from keras_attention.translation.result import Translation
 from ..data.pairs import Pair
 from ..metrics.metric_kinds import ExactMatch, Score
 from ..metrics.significance import PairedDifference, paired_bootstrap
-from ..metrics.text_metrics import score
+from ..metrics.text_metrics import score, score_each
 
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
 Form = Callable[[str], str]
@@ -26,6 +26,8 @@ class Evaluation:
     Attributes:
         outcomes: `(source, target, output)` for every pair.
         lengths: number of tokens of each source, without `</s>`; empty if it is not known.
+        translations: the translation of each source, with score and alignment; empty if they are
+            not known. Their texts are not converted by `in_form`.
 
     Example:
         >>> evaluation = Evaluation((("cat", "k a t", "k a t"), ("dog", "d ɔ g", "d o g")))
@@ -35,6 +37,7 @@ class Evaluation:
 
     outcomes: tuple[Outcome, ...]
     lengths: tuple[int, ...] = ()
+    translations: tuple[Translation, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def pairs(self) -> int:
@@ -63,6 +66,14 @@ class Evaluation:
         return tuple(outcome for outcome in self.outcomes if not right(outcome[2], [outcome[1]])[0])
 
     @property
+    def per_token(self) -> list[float]:
+        """The log-probability of each output divided by the number of its tokens.
+
+        It is empty if the translations are not known.
+        """
+        return [translation.per_token for translation in self.translations]
+
+    @property
     def exact_match(self) -> float:
         """Share of outputs equal to their target, in [0, 1]; NaN if there are no pairs."""
         return 1 - len(self.wrong) / self.pairs if self.pairs else float("nan")
@@ -79,6 +90,13 @@ class Evaluation:
             ValueError: if there are no pairs.
         """
         return score(metric, self.outputs, self.targets, self.sources, **options)
+
+    def score_each(self, metric: str, **options: Any) -> list[float]:
+        """Score each output alone; see `score` for the arguments and errors.
+
+        BLEU of one output uses only the n-grams that fit into it (sacrebleu's `effective_order`).
+        """
+        return score_each(metric, self.outputs, self.targets, self.sources, **options)
 
     def paired_bootstrap(self, other: Evaluation, metric: str, **options: Any) -> PairedDifference:
         """Test whether another evaluation of the same pairs differs by more than chance.
@@ -125,8 +143,10 @@ class Evaluation:
 
     def at(self, positions: Sequence[int]) -> Evaluation:
         """Return this evaluation for the pairs at some positions, counted from 0."""
+        outcomes = tuple(self.outcomes[n] for n in positions)
         lengths = tuple(self.lengths[n] for n in positions) if self.lengths else ()
-        return replace(self, outcomes=tuple(self.outcomes[n] for n in positions), lengths=lengths)
+        found = tuple(self.translations[n] for n in positions) if self.translations else ()
+        return replace(self, outcomes=outcomes, lengths=lengths, translations=found)
 
 
 def evaluate(translate: Translate, pairs: Sequence[Pair]) -> Evaluation:
@@ -155,4 +175,5 @@ def evaluate(translate: Translate, pairs: Sequence[Pair]) -> Evaluation:
     return Evaluation(
         tuple((*pair, translations[n].text) for n, pair in enumerate(pairs)),
         tuple(len(translations[n].source_tokens) - 1 for n in range(len(pairs))),
+        tuple(translations[n] for n in range(len(pairs))),
     )

@@ -71,6 +71,12 @@ class TextMetric(ABC):
     def score(self, hypotheses: Texts, references: list[list[str]], sources: Texts | None) -> Score:
         """Score all lines together."""
 
+    @abstractmethod
+    def score_each(
+        self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
+    ) -> list[float]:
+        """Score each line alone; NaN if a value is not defined."""
+
     def _score(self, value: float, signature: object) -> Score:
         return Score(self.name, float(value), str(signature), self.higher_is_better)
 
@@ -107,6 +113,12 @@ class Ratio(TextMetric):
         }
         joined = "|".join(f"{key}:{value}" for key, value in signature.items())
         return self._score(self.ratio(counts.sum(axis=0)), joined)
+
+    def score_each(
+        self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
+    ) -> list[float]:
+        """Score each line alone; NaN if a value is not defined."""
+        return [self.ratio(row) for row in self.counts(hypotheses, references, sources)]
 
     def counts(
         self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
@@ -205,6 +217,18 @@ class Sacrebleu(TextMetric):
         result = metric.corpus_score(list(hypotheses), columns(references))
         return self._score(result.score, metric.get_signature())
 
+    def score_each(
+        self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
+    ) -> list[float]:
+        """Score each line alone."""
+        metric = self.make_for_lines()
+        lines = zip(hypotheses, references, strict=True)
+        return [metric.sentence_score(hypothesis, line).score for hypothesis, line in lines]
+
+    def make_for_lines(self) -> SacrebleuMetric:
+        """Create the metric of sacrebleu for single lines."""
+        return self.make()
+
 
 class Bleu(Sacrebleu):
     """BLEU (Papineni et al. 2002)."""
@@ -237,6 +261,12 @@ class Bleu(Sacrebleu):
             raise InputError(
                 f"BLEU's tokenizer {self.tokenize!r} cannot be used: {reason}"
             ) from None
+
+    def make_for_lines(self) -> SacrebleuMetric:
+        """Create sacrebleu's BLEU of the n-grams that fit into a line."""
+        metric = self.make()
+        metric.effective_order = True  # type: ignore[attr-defined]
+        return metric
 
 
 class Chrf(Sacrebleu):

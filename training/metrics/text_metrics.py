@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from keras_attention.errors import InputError, check_texts, suggest
 
@@ -59,6 +60,37 @@ def score(
     metric = make_metric(name, tokenize=tokenize, lowercase=lowercase)
     accepted = as_lists(hypotheses, references, sources)
     return metric.score(hypotheses, accepted, sources)
+
+
+def score_each(
+    name: str,
+    hypotheses: Texts,
+    references: References,
+    sources: Texts | None = None,
+    **options: Any,
+) -> list[float]:
+    """Score each output alone, to find the worst ones.
+
+    Args:
+        name: the name of a metric in `METRICS`.
+        hypotheses: the outputs, at least one.
+        references: the accepted texts for each output, one or several.
+        sources: the sources; see `score`.
+        **options: `tokenize` and `lowercase`; see `score`.
+
+    Returns:
+        The value for each output; NaN if it is not defined, as for an empty reference.
+
+    Raises:
+        InputError: if there is no such metric or tokenizer.
+        ValueError: if there are no lines, or the numbers of texts differ.
+
+    Example:
+        >>> score_each("wer", ["a cat sat down", "a dog"], ["the cat sat down", "a cat"])
+        [25.0, 50.0]
+    """
+    metric = make_metric(name, **options)
+    return metric.score_each(hypotheses, as_lists(hypotheses, references, sources), sources)
 
 
 def make_metric(

@@ -10,7 +10,7 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import parse_json
-from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
+from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE, SHORT_LIST_FILE
 
 RECIPE_FILE = "recipe.toml"
 VERSIONS_FILE = "versions.json"
@@ -33,6 +33,7 @@ _TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
 _RUN_FILES = (
     *("metrics.csv", "times.csv", MODEL_FILE, SHORT_LIST_FILE, *_TOKENIZERS),
+    CONFIDENCE_FILE,
     *(DATA_FILE, HELD_OUT_FILE, TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # written by quickstart

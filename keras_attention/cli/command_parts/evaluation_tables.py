@@ -81,7 +81,7 @@ def run_evaluate(
     seen: set[str],
     report: EvaluationReport,
     form: Form,
-) -> None:
+) -> dict[str, Evaluation]:
     """Translate the sources with each model, print the tables and write the outputs.
 
     Args:
@@ -91,6 +91,9 @@ def run_evaluate(
         report: the options.
         form: converts references and outputs to the form in which they are compared; the outputs
             are written without it.
+
+    Returns:
+        The evaluation of each model, in that form.
     """
     output = report.output
     with (
@@ -116,6 +119,7 @@ def run_evaluate(
         _report_lengths(evaluations, report)
     if report.compare:
         _print_comparison(evaluations, report)
+    return evaluations
 
 
 def _evaluate(translators: Mapping[str, Translate], pairs: Sequence[Pair]) -> dict[str, Evaluation]:

@@ -70,11 +70,11 @@ def _describe(tokenizer: Tokenizer) -> str:
 
 def _target_tokenizers(models: Sequence[Path]) -> list[Tokenizer]:
     """Return the target tokenizers of the models, one for each form."""
-    found = filter(None, map(_target_tokenizer, models))
+    found = filter(None, map(target_tokenizer, models))
     return list({(each.name, each.normalizer): each for each in found}.values())
 
 
-def _target_tokenizer(model: Path) -> Tokenizer | None:
+def target_tokenizer(model: Path) -> Tokenizer | None:
     """Return the target tokenizer of a model, or a tokenizer that writes the same form.
 
     The form of an export is read from the export: its folder may belong to another model.

@@ -53,12 +53,13 @@ def run_translate(
     """
     check_output(output, file)
     problems = _Problems(STANDARD_INPUT if file == "-" else file, on_error)
-    missing = 0
+    missing = doubtful = 0
     with _writer(output) as out, _progress(file, output) as advance:
         for batch in available_batches(open_lines_or_errors(file), size):
             for number, line, found in zip(*batch, translate_lines(translate, batch), strict=True):
                 if isinstance(found, Translation):
                     missing += not found.hypotheses
+                    doubtful += columns.needs_check(found)
                     lines = columns.lines(found, number)
                 else:
                     problem = problems.report(found, number)
@@ -70,6 +71,9 @@ def run_translate(
             advance(len(batch.lines))
     problems.report_count()
     _note_missing_outputs(missing)
+    if columns.minimum:
+        least = columns.minimum.least
+        print(f"lines below a confidence of {least:.4g}: {doubtful}", file=sys.stderr)
 
 
 def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation | InputError]:

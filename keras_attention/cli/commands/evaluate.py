@@ -81,6 +81,37 @@ def evaluate(
             metavar="FILE", help="Write the outputs to this file, one per line; requires one model."
         ),
     ] = None,
+    report_page: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write an HTML page about the errors: confusions, errors by length and frequency, "
+            "worst sentences, calibration, and which outputs to leave to a person. Requires one "
+            "model.",
+            rich_help_panel="Error report",
+        ),
+    ] = None,
+    report_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            help="Suggest the smallest confidence above which this share of the outputs is right, "
+            "from 0 to 1.  [default: halve the rate of errors]",
+            rich_help_panel="Error report",
+        ),
+    ] = None,
+    save_confidence: Annotated[
+        bool,
+        typer.Option(
+            "--save-confidence",
+            help="Store the temperature and the suggested threshold in the model's folder, where "
+            "`translate --min-confidence auto` and `export` read them.",
+            rich_help_panel="Error report",
+        ),
+    ] = False,
     others: OtherModels = None,
     search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
@@ -95,9 +126,21 @@ def evaluate(
     between models or search options. It evaluates exports in the same way.
 
     Example: keras-attention evaluate saved_models/dates --metrics exact_match,chrf --beam 4
+
+    Example: keras-attention evaluate saved_models/dates --report errors.html --save-confidence
     """
+    from keras_attention.cli.command_parts.error_report import (
+        ReportChoices,
+        describe_run,
+        make_question,
+        report_errors,
+    )
     from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
-    from keras_attention.cli.command_parts.reference_forms import output_form, print_notes
+    from keras_attention.cli.command_parts.reference_forms import (
+        output_form,
+        print_notes,
+        target_tokenizer,
+    )
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
 
     report = EvaluationReport(
@@ -110,9 +153,12 @@ def evaluate(
         output=output,
         errors=errors,
     )
-    report.check(models)
-    check_output(output, data, target)
     members = others or []
+    choices = ReportChoices(report_page, report_accuracy, save_confidence)
+    report.check(models)
+    choices.check(models, members, output)
+    check_output(output, data, target)
+    check_output(report_page, data, target, option="--report")
     names = _short_names(models, members)
     if data is None and not settings:
         pairs, seen = _shared_pairs([*models, *members])
@@ -130,7 +176,17 @@ def evaluate(
         for name, model in zip(names, models, strict=True)
     }
     print_notes(models, pairs, report)
-    run_evaluate(translators, pairs, seen, report, output_form(models))
+    with choices.open_page() as page:
+        evaluations = run_evaluate(translators, pairs, seen, report, output_form(models))
+        if choices.requested:
+            (model,), (name,) = models, names
+            tokenizer = target_tokenizer(model)
+            options = {"tokenize": tokenize, "lowercase": lowercase}
+            question = make_question(report.names, tokenizer, choices, seen, **options)
+            about = describe_run(name, data, len(pairs))
+            report_errors(evaluations[name], model, choices, question, page=page, about=about)
+    if page:
+        print(f"Wrote {report_page}")
 
 
 def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[str]]:

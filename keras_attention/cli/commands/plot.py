@@ -61,8 +61,9 @@ def plot(
     """
     from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.cli.runtimes import open_translator
-    from keras_attention.visualization.alignment_page import check_page, write_alignment_page
+    from keras_attention.visualization.alignment_page import write_alignment_page
     from keras_attention.visualization.alignment_text import format_alignment
+    from keras_attention.visualization.html_page import check_page
     from keras_attention.visualization.plotting import plot_alignment
 
     lines = _plotted_lines(text, file, output, page, nbest)

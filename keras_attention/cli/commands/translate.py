@@ -96,6 +96,17 @@ def translate(
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
+    min_confidence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P|auto",
+            help="Print check and a tab before each output whose confidence is below P, from 0 to "
+            "1, and ok before the others, and report their count on standard error. auto is the "
+            "threshold that `evaluate --save-confidence` stored with the model. With --json, each "
+            "hypothesis gets its confidence and check: true or false.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     replace_unknown: ReplaceUnknown = False,
     server: Server = None,
     deadline: Deadline = 30.0,
@@ -112,13 +123,17 @@ def translate(
     Example: keras-attention translate saved_models/dates in.txt --output out.txt --on-error empty
 
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
+
+    Example: keras-attention translate saved_models/dates in.txt --min-confidence 0.9
     """
+    from keras_attention.cli.command_parts.minimum_confidence import find_minimum
     from keras_attention.cli.command_parts.translated_lines import run_translate
     from keras_attention.cli.command_parts.translation_columns import Columns, link_finder
     from keras_attention.cli.lines import checked_text
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
+    minimum = find_minimum(min_confidence, model, others=bool(others), served=server is not None)
     links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
     if server is not None:
         from keras_attention.cli.command_parts.server_translator import SERVED_AT_ONCE, open_server
@@ -154,5 +169,5 @@ def translate(
             max_tokens=max_tokens,
         )
         size = lines_at_once(model, batch_size, sample=search.get("sample", False))
-    columns = Columns(nbest, scores=scores, links=links, as_json=as_json)
+    columns = Columns(nbest, scores=scores, links=links, as_json=as_json, minimum=minimum)
     run_translate(translator, file, size, columns, on_error=on_error, output=output)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
 from keras_attention.cli.command_parts.translated_lines import run_translate, translate_lines
 from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import Batch, OnError
@@ -128,3 +129,11 @@ def test_progress_is_shown_on_terminals(file, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == "ONE\n\nFIVE\n"
     assert "5/5" in err and "lines/s" in err
+
+
+def test_marked_lines_are_counted_on_standard_error(file, capsys):
+    columns = Columns(minimum=MinimumConfidence(0.5))
+    run_translate(translate, file, 2, columns, on_error=OnError.EMPTY)
+    out, err = capsys.readouterr()
+    assert out == "ok\tONE\n\ncheck\t\n\nok\tFIVE\n"
+    assert err.splitlines()[-1] == "lines below a confidence of 0.5: 1"

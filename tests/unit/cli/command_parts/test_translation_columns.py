@@ -1,9 +1,13 @@
 """`translate` prints the requested columns."""
 
+import json
+
 import numpy as np
 import pytest
 
+from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
 from keras_attention.cli.command_parts.translation_columns import Columns
+from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.result import Hypothesis, Translation
 
 
@@ -39,3 +43,24 @@ def test_a_translation_without_hypotheses_is_printed_as_a_line(nbest, scores, li
     assert list(Columns(nbest, scores).lines(nothing, 7)) == [line]
     columns = Columns(nbest, scores, lambda _, found: found.links())
     assert list(columns.lines(nothing, 7)) == [f"{line}\t"]
+
+
+def test_each_output_is_marked_by_its_own_confidence(translation):
+    minimum = MinimumConfidence(0.9)
+    assert list(Columns(2, scores=True, minimum=minimum).lines(translation, 7)) == [
+        "7\tok\t-0.1235\txy",
+        "7\tcheck\t-2.0000\tz",
+    ]
+    assert list(Columns(minimum=minimum).lines(translation, 7)) == ["ok\txy"]
+    nothing = Translation("a", ("a", "</s>"), ())
+    assert list(Columns(minimum=minimum).lines(nothing, 7)) == ["check\t"]
+
+
+def test_json_has_the_confidence_of_each_hypothesis(translation):
+    minimum = MinimumConfidence(0.9, Confidence(0.5))
+    (line,) = Columns(2, as_json=True, minimum=minimum).lines(translation, 7)
+    hypotheses = json.loads(line)["hypotheses"]
+    found = [(each["confidence"], each["check"]) for each in hypotheses]
+    assert found == [(round(np.exp(-0.123456 / 3 / 0.5), 6), False), (round(np.exp(-2.0), 6), True)]
+    (line,) = Columns(1, as_json=True).lines(translation, 7)
+    assert "confidence" not in line

@@ -1,0 +1,199 @@
+"""The page of `evaluate --report`, and the confidence that `--save-confidence` stores."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from keras_attention._version import __version__
+from keras_attention.cli.runtimes import find_run, is_export
+from keras_attention.cli.stopping import advise_on_output
+from keras_attention.errors import InputError
+from keras_attention.files.text_files import write_atomically
+from keras_attention.text.tokenizers import Tokenizer
+from keras_attention.training.evaluation.by_frequency import count_tokens
+from keras_attention.training.evaluation.evaluate import Evaluation
+from keras_attention.training.evaluation.report.analysis import (
+    Analysis,
+    Frequencies,
+    Question,
+    analyse,
+)
+from keras_attention.training.evaluation.report.error_report import write_error_report
+from keras_attention.training.evaluation.report.token_form import TokenForm
+from keras_attention.training.run.training_pairs import read_training_pairs
+from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE
+from keras_attention.translation.model_files import load_codec, save_confidence
+from keras_attention.visualization.html_page import check_page
+
+
+@dataclass(frozen=True)
+class ReportChoices:
+    """The options of `evaluate` for the analysis of errors.
+
+    Attributes:
+        page: the page to write; None to write none.
+        accuracy: the share of right outputs that the suggested threshold must reach; None for the
+            default.
+        save: whether to store temperature and threshold in the model's folder.
+    """
+
+    page: Path | None = None
+    accuracy: float | None = None
+    save: bool = False
+
+    @property
+    def requested(self) -> bool:
+        """Whether the errors are analysed."""
+        return bool(self.page) or self.save
+
+    def check(
+        self, models: Sequence[Path], others: Sequence[Path], output: Path | None = None
+    ) -> None:
+        """Check the options, before any text is translated.
+
+        Args:
+            models: the models to evaluate.
+            others: the models that are searched together with the first one.
+            output: the file for the outputs.
+
+        Raises:
+            InputError: if an option is invalid, or requires another one.
+        """
+        option = "--report" if self.page else "--save-confidence"
+        if self.accuracy is not None and not self.requested:
+            raise InputError(
+                "--report-accuracy requires --report or --save-confidence. "
+                f"Received: --report-accuracy {self.accuracy} alone."
+            )
+        if self.requested and len(models) > 1:
+            raise InputError(f"{option} requires exactly one model. Received: {len(models)}.")
+        if self.page:
+            check_page(self.page)
+            if output and output.resolve() == self.page.resolve():
+                raise InputError(
+                    f"--report and --output must be different files. Received: {output} for both."
+                )
+        if not self.save:
+            return
+        if others:
+            raise InputError(
+                "--save-confidence requires a single model, in whose folder it writes. "
+                f"Received: --with {others[0]}."
+            )
+        (model,) = models
+        if is_export(model) or not (model / MODEL_FILE).is_file():
+            raise InputError(
+                f"{model}: --save-confidence requires the folder of a trained model; export the "
+                "model again to store the values in its exports. Received: "
+                f"{'an export or a checkpoint' if model.exists() else 'no such folder'}."
+            )
+
+    @contextmanager
+    def open_page(self) -> Iterator[Path | None]:
+        """Yield a temporary path for the page, which appears if the block succeeds; or None."""
+        if self.page is None:
+            yield None
+            return
+        with advise_on_output(self.page), write_atomically(self.page) as temporary_path:
+            yield temporary_path
+
+
+def report_errors(
+    evaluation: Evaluation,
+    model: Path,
+    choices: ReportChoices,
+    question: Question,
+    *,
+    page: Path | None,
+    about: Mapping[str, str],
+) -> None:
+    """Analyse the errors of a model, write the page and store the confidence, as requested.
+
+    Args:
+        evaluation: the outputs, in the form in which they are compared.
+        model: the model.
+        choices: the options.
+        question: what the report is about.
+        page: the file to write; None to write none.
+        about: facts for the head of the page.
+    """
+    frequencies = _frequencies(model) if page else Frequencies(problem="not requested.")
+    analysis = analyse(evaluation, question, frequencies)
+    _print_confidence(analysis)
+    if page:
+        write_error_report(analysis, page, f"Errors of {about['model']}", about)
+    if choices.save:
+        save_confidence(analysis.stored, model)
+        print(f"Wrote {model / CONFIDENCE_FILE}; export the model again to store it in its exports")
+
+
+def make_question(
+    metrics: Sequence[str],
+    tokenizer: Tokenizer | None,
+    choices: ReportChoices,
+    seen: set[str],
+    **options: object,
+) -> Question:
+    """Return what the report is about.
+
+    Args:
+        metrics: names of metrics.
+        tokenizer: the model's target tokenizer; None if it is not known.
+        choices: the options.
+        seen: sources that are also sources of training pairs.
+        **options: options of `text_metrics.score`.
+    """
+    form = TokenForm.of(tokenizer)
+    return Question(metrics, form, options, choices.accuracy, frozenset(seen))
+
+
+def describe_run(name: str, data: Path | None, pairs: int) -> dict[str, str]:
+    """Return the facts for the head of a page.
+
+    Args:
+        name: the name of the model.
+        data: the file of pairs; None for the held-out pairs.
+        pairs: the number of pairs.
+    """
+    source = str(data) if data else "the pairs that training held out"
+    return {
+        "model": name,
+        "data": f"{source}, {pairs:,} pairs",
+        "date": datetime.now().astimezone().isoformat(" ", "minutes"),
+        "command": shlex.join(["keras-attention", *sys.argv[1:]]),
+        "version": f"keras-attention {__version__}",
+    }
+
+
+def _frequencies(model: Path) -> Frequencies:
+    """Count the source tokens of the training pairs, or explain why that is not possible."""
+    folder = find_run(model)
+    if folder is None:
+        return Frequencies(problem="the model is not in a run folder, which names its data.")
+    try:
+        tokenizer = load_codec(folder).source
+        training = read_training_pairs(folder)
+    except InputError as error:
+        return Frequencies(problem=str(error))
+    counts = count_tokens((source for source, _ in training), tokenizer.split)
+    return Frequencies(counts, tokenizer.split)
+
+
+def _print_confidence(analysis: Analysis) -> None:
+    print(f"temperature  {analysis.calibration.temperature:.3f}")
+    found, asked = analysis.acceptance, analysis.question.accuracy
+    if found is None:
+        wanted = "half the rate of errors" if asked is None else f"an accuracy of {asked:.2%}"
+        print(f"threshold    none reaches {wanted}")
+        return
+    total = analysis.evaluation.pairs
+    print(
+        f"threshold    {found.shown}  accepts {found.count} of {total} outputs, "
+        f"{found.right / found.count:.2%} of them right"
+    )

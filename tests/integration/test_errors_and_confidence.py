@@ -1,0 +1,174 @@
+"""`evaluate --report`, `evaluate --save-confidence` and `translate --min-confidence`."""
+
+import json
+import re
+import shutil
+
+import pytest
+from variants import TEXTS, few_variants
+
+from keras_attention import Translator
+from keras_attention.export import DeviceTranslator
+from keras_attention.training.evaluation.report.analysis import MOST_SENTENCES
+from keras_attention.training.run.run_data import read_run_data
+from keras_attention.translation.confidence import Confidence
+from keras_attention.translation.model_files import load_confidence, save_model
+
+
+@pytest.fixture(scope="module")
+def measured(build, trained):
+    """Return a copy of the trained folder in which `evaluate` has stored a confidence."""
+
+    def copy(folder):
+        shutil.copytree(trained, folder, dirs_exist_ok=True)
+        values = Confidence(0.5, 0.6, 0.9, 300)
+        translator = Translator.load(folder)
+        translator.confidence = values
+        translator.save(folder)
+
+    return build("dates with confidence", copy)
+
+
+def marks(outcome):
+    """Return the first column of what `translate` printed."""
+    assert outcome.code == 0, outcome.err
+    return [line.split("\t")[0] for line in outcome.out.splitlines()]
+
+
+def test_the_report_of_the_held_out_pairs_has_every_section(run, trained, tmp_path):
+    path = tmp_path / "new" / "errors.html"
+    options = ("--metrics", "chrf,exact_match", "--report", path, "--report-accuracy", "0.5")
+    outcome = run("evaluate", trained, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.endswith(f"Wrote {path}\n")
+    assert re.search(r"^temperature  \d+\.\d{3}$", outcome.out, re.MULTILINE)
+    page = path.read_text(encoding="utf-8")
+    held_out = read_run_data(trained).held_out
+    assert f"the pairs that training held out, {len(held_out)} pairs" in page
+    assert f"<dd>keras-attention evaluate {trained} --metrics chrf,exact_match" in page
+    assert page.count("<article>") == 3 * MOST_SENTENCES
+    assert 'class="heat"' in page and "Not available" not in page
+    counted = re.findall(r'<td class="text">([\d,–]+|[\d,]+ or more)</td><td class="number">', page)
+    assert counted and counted != ["0"]  # dates have no unseen letters
+    assert [path.name for path in path.parent.iterdir()] == ["errors.html"]
+
+
+def test_the_measured_confidence_is_stored_and_used(run, trained, tmp_path):
+    folder = tmp_path / "dates"
+    shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("1", "*.tflite"))
+    outcome = run("evaluate", folder, "--save-confidence", "--report-accuracy", "0.2")
+    assert outcome.code == 0, outcome.err
+    assert f"Wrote {folder / 'confidence.json'}; export the model again" in outcome.out
+    stored = Translator.load(folder).confidence
+    assert (stored.accuracy, stored.pairs) == (0.2, 300)
+    printed = f"temperature  {stored.temperature:.3f}\nthreshold    "
+    assert printed in outcome.out
+
+    sources = [source for source, _ in read_run_data(folder).held_out]
+    typed = "".join(f"{source}\n" for source in sources).encode()
+    found = run("translate", folder, "--min-confidence", "auto", stdin=typed)
+    (accepted,) = re.findall(r"accepts (\d+) of 300 outputs", outcome.out)
+    assert abs(marks(found).count("ok") - int(accepted)) <= 1  # batches differ by rounding
+    count = marks(found).count("check")
+    assert found.err == f"lines below a confidence of {stored.threshold:.4g}: {count}\n"
+
+
+def test_exports_store_the_confidence_and_mark_as_the_model_does(run, measured, trained):
+    typed = b"march 27, 2016\n9/27/94\n\xea\xb0\x80\n"
+    own = run("translate", measured, "--min-confidence", "0.5", "--json", stdin=typed)
+    expected = [json.loads(line)["hypotheses"][0] for line in own.out.splitlines()]
+    confidence, translator = Confidence(0.5), Translator.load(measured)
+    for item, text in zip(expected, typed.decode().splitlines(), strict=True):
+        assert item["confidence"] == pytest.approx(confidence.of(translator(text)), abs=1e-4)
+        assert item["check"] is (item["confidence"] < 0.5)
+    for export in (trained / "1", trained / "dates.tflite"):  # exported without a confidence
+        plain = run("translate", export, "--min-confidence", "0.5", "--json", stdin=typed)
+        for line, item in zip(plain.out.splitlines(), expected, strict=True):
+            found = json.loads(line)["hypotheses"][0]["confidence"]
+            assert found == pytest.approx(item["confidence"] ** 0.5, abs=1e-3)
+        refused = run("translate", export, "--min-confidence", "auto", stdin=typed)
+        assert (refused.code, refused.out) == (2, "")
+        assert "and export it again, or give a number" in refused.err
+
+
+@few_variants
+def test_every_runtime_computes_the_same_confidence(run, variant, saved_model, served, tflite_file):
+    device = DeviceTranslator.load(tflite_file)
+    assert served.confidence == device.confidence == variant.confidence
+    for text in TEXTS[:3]:
+        expected = variant.confidence.of(variant(text))
+        assert served.confidence.of(served(text)) == pytest.approx(expected, abs=1e-4)
+        greedy = variant.confidence.of(variant(text, beam_width=1))
+        if device.fits(text):
+            assert device.confidence.of(device(text)) == pytest.approx(greedy, abs=1e-4)
+    typed = TEXTS[0].encode() + b"\n"
+    for export in (saved_model, tflite_file):
+        found = run("translate", export, "--min-confidence", "auto", stdin=typed)
+        assert found.err.startswith("lines below a confidence of 0.25: ")
+
+
+def test_a_confidence_is_ignored_after_the_weights_have_changed(measured, tmp_path, caplog):
+    folder = tmp_path / "dates"
+    shutil.copytree(measured, folder)
+    translator = Translator.load(folder)
+    assert translator.confidence == Confidence(0.5, 0.6, 0.9, 300)
+    checkpoint = next((folder / "checkpoints").glob("*.keras"))
+    assert load_confidence(folder, checkpoint) == Confidence()
+    assert not caplog.records
+    weights = translator.model.get_weights()
+    translator.model.set_weights([0.5 * each for each in weights])
+    save_model(translator.model, folder / "model.keras", codec=translator.codec)
+    assert Translator.load(folder).confidence == Confidence()
+    assert "ignored, because it was measured with other weights" in caplog.text
+    translator.confidence = Confidence()
+    translator.save(folder)
+    assert not (folder / "confidence.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("evaluate {m} --report x.txt", "a page's suffix must be one of .html, .htm."),
+        ("evaluate {m} {m}/1 --report x.html", "--report requires exactly one model. Received: 2."),
+        (
+            "evaluate {m} --report x.html --output ./x.html",
+            "must be different files. Received: x.h",
+        ),
+        ("evaluate {m} --report-accuracy 0.9", "--report-accuracy requires --report or --save-con"),
+        ("evaluate {m} --report x.html --report-accuracy 2", "2.0 is not in the range 0<=x<=1"),
+        ("evaluate {m}/1 --save-confidence", "--save-confidence requires the folder of a trained"),
+        ("evaluate none --save-confidence", "its exports. Received: no such folder."),
+        (
+            "evaluate {m} --with {m}/1 --save-confidence",
+            "--save-confidence requires a single model",
+        ),
+        ("translate {m} --min-confidence 1.5", "a number from 0 to 1, or auto. Received: '1.5'."),
+        ("translate {m} --min-confidence auto", "has no threshold for --min-confidence auto; run"),
+        ("translate {m} --with {m} --min-confidence auto", "and an ensemble has none; give a numb"),
+        ("translate a --server x:1 --min-confidence auto", "and a server has none; give a number"),
+    ],
+)
+def test_invalid_arguments_raise_a_one_sentence_error(
+    arguments, message, run, trained, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*(word.format(m=trained) for word in arguments.split()))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ") and outcome.err.count("\n") == 1
+    assert message in outcome.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_never_replaces_an_input_and_is_written_whole_or_not_at_all(
+    run, trained, tmp_path, monkeypatch
+):
+    data, page = tmp_path / "pairs.html", tmp_path / "errors.html"
+    data.write_text("9/27/94\t1994-09-27\n")
+    refused = run("evaluate", trained, "--data", data, "--report", data)
+    assert refused.code == 2 and "--report must not be a file that is read." in refused.err
+    monkeypatch.setattr(
+        "keras_attention.cli.command_parts.error_report.write_error_report", lambda *_: 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        run("evaluate", trained, "--data", data, "--report", page)
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.html"]
