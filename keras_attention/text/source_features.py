@@ -84,6 +84,16 @@ class SourceFeatures:
                 found[name].add(value)
         return cls({name: sorted(values) for name, values in found.items()})
 
+    @classmethod
+    def find(cls, texts: Sequence[str]) -> SourceFeatures:
+        """Return the features that all texts carry, with their values; none if there are none."""
+        match = _ANY_TAGS.match(texts[0]) if texts else None
+        names = dict.fromkeys(re.findall(f"<({_NAME.pattern})=", match[0]) if match else [])
+        try:
+            return cls.learn(list(names), texts if names else [])
+        except InputError:
+            return cls()
+
     def __len__(self) -> int:
         """Return the number of features."""
         return len(self.vocabularies)
@@ -139,28 +149,36 @@ class SourceFeatures:
 
     def expected(self, name: str) -> str:
         """Return the beginning of the error about a feature: how a text carries it."""
-        values = self.to_json()[name]
-        listed = ", ".join(values[:_SHOWN_VALUES])
-        more = f" and {len(values) - _SHOWN_VALUES} more" * (len(values) > _SHOWN_VALUES)
         return (
             f"expected the source feature {name} before the text, as in '<{name}=VALUE> text', "
-            f"with one of the values {listed}{more}"
+            f"with one of the values {self._listed(name)}"
         )
 
-    def check_names(self, names: Iterable[str]) -> None:
-        """Check the names of features that a caller gives for texts.
+    def check(self, given: Mapping[str, str]) -> None:
+        """Check the features that a caller gives for texts.
 
         Raises:
-            InputError: if the model has no feature of a name.
+            InputError: if the model has no feature of a name, or the feature has no such value.
         """
-        for name in names:
+        for name, value in given.items():
             if name not in self.vocabularies:
                 known = ", ".join(self.vocabularies) or "none"
+                nearest = suggest(name, self.vocabularies) if self.vocabularies else ""
                 raise InputError(
-                    f"expected source features that the model has: {known}"
-                    f"{suggest(name, self.vocabularies) if self.vocabularies else ''}. "
+                    f"expected a source feature of the model: {known}{nearest}. "
                     f"Received: {name!r:.{_SHOWN}}."
                 )
+            if not isinstance(value, str) or value not in self.to_json()[name]:
+                nearest = suggest(str(value), self.to_json()[name])
+                raise InputError(
+                    f"expected the source feature {name} with one of the values "
+                    f"{self._listed(name)}{nearest}. Received: {value!r:.{_SHOWN}}."
+                )
+
+    def _listed(self, name: str) -> str:
+        values = self.to_json()[name]
+        more = f" and {len(values) - _SHOWN_VALUES} more" * (len(values) > _SHOWN_VALUES)
+        return ", ".join(values[:_SHOWN_VALUES]) + more
 
 
 def add_features(texts: Iterable[str], features: Mapping[str, str]) -> Any:

@@ -16,6 +16,7 @@ from keras_attention.translation.codec import TextCodec
 
 from ..data.data_paths import find_file
 from ..data.pairs import Pair, split_rows
+from ..recipe.languages import each_language
 from ..recipe.sections import DataConfig
 from ..tasks.known_alignments import KNOWN, known_alignments
 from .sequences import Guide, Weights
@@ -46,15 +47,16 @@ def read_guides(
     Raises:
         InputError: if there is no alignment, or the file does not fit the pairs.
     """
-    path = find_file(config, "alignment_path")
-    if path.removesuffix(".gz").endswith(SOFT_SUFFIX):
-        rows = _training_rows(config, seed, pairs, path, list(_read_weights(path)))
+    paths = list(dict.fromkeys(find_file(each, "alignment_path") for each in each_language(config)))
+    path = ", ".join(paths)
+    if all(each.removesuffix(".gz").endswith(SOFT_SUFFIX) for each in paths):
+        read = [row for each in paths for row in _read_weights(each)]
+        rows = _training_rows(config, seed, pairs, path, read)
         for pair, (where, weights) in zip(pairs, rows, strict=True):
             _check_shape(codec, pair, weights, where)
         return [weights for _, weights in rows]
     if path:
-        read = (gold.possible for gold in read_links(path))
-        numbered = [(_line(path, number), links) for number, links in enumerate(read, start=1)]
+        numbered = [row for each in paths for row in _read_numbered(each)]
         links = _training_rows(config, seed, pairs, path, numbered)
         words = "subword" in (codec.source.name, codec.target.name)
     else:
@@ -98,6 +100,11 @@ def _training_rows(
     return split_rows(rows, config, seed)[0]
 
 
+def _read_numbered(path: str) -> Iterator[tuple[str, Links]]:
+    for number, gold in enumerate(read_links(path), start=1):
+        yield _line(path, number), gold.possible
+
+
 def _line(path: str, number: int) -> str:
     return f"{path}, line {number}"
 
@@ -117,7 +124,7 @@ def _read_weights(path: str) -> Iterator[tuple[str, Weights]]:
 
 
 def _check_shape(codec: TextCodec, pair: Pair, weights: Weights, where: str) -> None:
-    shape = len(codec.target.encode(pair[1])), len(codec.source.encode(pair[0]))
+    shape = len(codec.target.encode(pair[1])), len(codec.source.tokens(pair[0]))
     if weights.shape != shape:
         raise InputError(
             f"{where}: expected a matrix of {shape[0]} target tokens by {shape[1]} source tokens, "

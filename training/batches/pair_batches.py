@@ -106,6 +106,7 @@ class PairBatches:
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.seed = seed
+        self._features = len(source_tokenizer.features)  # they have no part in an alignment
         tokenizers = source_tokenizer, target_tokenizer
         self._sampling = [
             Sampling(tokenizer, dropout) if dropout else None
@@ -143,9 +144,10 @@ class PairBatches:
 
         Returns:
             A dataset of `((source_ids, target_in), target_out)`, int32, padded with 0 to the
-            longest text of the batch: source_ids [B, S]; target_in [B, T], which starts with <s>;
+            longest text of the batch: source_ids [B, S], which start with the ids of the F source
+            features; target_in [B, T], which starts with <s>;
             target_out [B, T], which ends with </s>. Pointers and guides, if any, are further
-            inputs, float32 [B, T, S].
+            inputs, float32 [B, T, S - F].
 
         Raises:
             ValueError: If `first_step` is negative.
@@ -233,7 +235,7 @@ class PairBatches:
         target_out, real = sides[1].pad(rows)
         starts = tf.fill([tf.shape(rows)[0], 1], START_ID)
         target_in = tf.where(real, tf.concat([starts, target_out[:, :-1]], axis=1), PAD_ID)
-        shape = tf.shape(target_in)[1], tf.shape(source_ids)[1]
+        shape = tf.shape(target_in)[1], tf.shape(source_ids)[1] - self._features
         alignments = [given.matrices(rows, shape) for given in self._alignments]
         return (source_ids, target_in, *alignments), target_out
 

@@ -1,4 +1,4 @@
-"""The tables of `evaluate`: metrics, metrics by source length, and the comparison of two models."""
+"""The tables of `evaluate`: metrics, also by source feature and length, and a comparison."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +20,7 @@ from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
 from keras_attention.training.data.pairs import Pair
+from keras_attention.training.evaluation.by_feature import FeatureGroups, group_by_features
 from keras_attention.training.evaluation.evaluate import Evaluation, Form, evaluate
 from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metrics.metric_kinds import Score, format_value
@@ -116,6 +119,8 @@ def run_evaluate(
             print_wrong(evaluation, report.errors)
         else:
             print_evaluation(evaluation, seen, report.errors)
+    for group in group_by_features([source for source, _ in pairs]):
+        _report_feature(evaluations, group, report)
     if report.by_length or report.picture:
         _report_lengths(evaluations, report)
     if report.compare:
@@ -161,6 +166,25 @@ def _print_table(
         signatures[metric] = scores[0].signature
     Console(highlight=False).print(table)
     return signatures
+
+
+def _report_feature(
+    evaluations: Mapping[str, Evaluation], group: FeatureGroups, report: EvaluationReport
+) -> None:
+    """Print each metric for each value of a source feature, and the mean over the values."""
+    options: dict[str, Any] = {"tokenize": report.tokenize, "lowercase": report.lowercase}
+    for metric in report.names:
+        found = [group.scores(each, metric, **options) for each in evaluations.values()]
+        print(metric)
+        table = Table(group.name, "pairs")
+        for name in evaluations:
+            table.add_column(Text(name), justify="right")
+        for value, positions in group.positions.items():
+            scores = [format_value(metric, each[value]) for each in found]
+            table.add_row(Text(value), str(len(positions)), *scores)
+        means = [format_value(metric, fmean(each.values())) for each in found]
+        table.add_row("mean", "", *means)
+        Console(highlight=False).print(table)
 
 
 def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationReport) -> None:
