@@ -446,9 +446,12 @@ class Seq2Seq(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this model."""
         config = {**super().get_config(), **dict(self.settings.values())}
-        for name in ("source_shape", "source_features"):
-            if value := getattr(self.settings, name):
-                config[name] = value
+        if self.settings.source_shape is not None:
+            config["source_shape"] = self.settings.source_shape
+        if self.source_features:
+            config["source_features"] = self.source_features
+        else:  # nothing reads these settings
+            del config["feature_embedding"], config["feature_merge"]
         config["attention"] = self.settings.attention
         if not isinstance(self.settings.decoder, str):
             config["attention"] = None  # the cell contains it
