@@ -1,6 +1,7 @@
 """A model with source features, from the recipe to every export and command."""
 
 import json
+import shutil
 from functools import partial
 
 import numpy as np
@@ -169,7 +170,7 @@ def trained(build):
     return build("run with features", train_it)
 
 
-def test_a_run_reports_each_language_and_resumes(trained, run):
+def test_a_run_reports_each_language(trained):
     header, row = (trained / "run" / "metrics.csv").read_text().splitlines()
     names = header.split(",")
     assert {"val_exact_match_language=copy", "val_exact_match_language=up"} < set(names)
@@ -180,6 +181,21 @@ def test_a_run_reports_each_language_and_resumes(trained, run):
     assert all(source.startswith("<language=") for source, _ in pairs)
     files = json.loads((trained / "run" / "data.json").read_text())["files"]
     assert list(files) == ["data.path up", "data.path copy"]
+
+
+def test_a_run_resumes_unless_the_file_of_a_language_has_changed(trained, tmp_path, eagerly):
+    from keras_attention.training.recipe.recipe import load_recipe
+    from keras_attention.training.train import train
+
+    shutil.copytree(trained, tmp_path / "copy")
+    folder, data = tmp_path / "copy" / "run", tmp_path / "copy" / "data"
+    recipe = load_recipe(folder / "recipe.toml", ["epochs=2", f"data.folder={data}"])
+    train(recipe, folder, resume=True)
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 3
+    with (data / "copy.tsv").open("a") as file:
+        file.write("d\td\n")
+    with pytest.raises(InputError, match=r"copy\.tsv: changed since the run was started"):
+        train(load_recipe(folder / "recipe.toml", ["epochs=3"]), folder, resume=True)
 
 
 def test_the_commands_accept_features(trained, run, tmp_path):
