@@ -69,7 +69,7 @@ def learn_features(data: DataConfig, pairs: Sequence[Pair]) -> SourceFeatures:
     Raises:
         TextError: if a source lacks a feature.
     """
-    names = feature_names(data)
+    names = feature_names(data.source_features)
     try:
         return SourceFeatures.learn(names, [source for source, _ in pairs] if names else [])
     except TextError as error:

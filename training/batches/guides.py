@@ -15,8 +15,8 @@ from keras_attention.text.tokenizers import WordTokenizer
 from keras_attention.translation.codec import TextCodec
 
 from ..data.data_paths import find_file
+from ..data.languages import each_language
 from ..data.pairs import Pair, split_rows
-from ..recipe.languages import each_language
 from ..recipe.sections import DataConfig
 from ..tasks.known_alignments import KNOWN, known_alignments
 from .sequences import Guide, Weights
@@ -48,16 +48,16 @@ def read_guides(
         InputError: if there is no alignment, or the file does not fit the pairs.
     """
     paths = list(dict.fromkeys(find_file(each, "alignment_path") for each in each_language(config)))
-    path = ", ".join(paths)
-    if all(each.removesuffix(".gz").endswith(SOFT_SUFFIX) for each in paths):
-        read = [row for each in paths for row in _read_weights(each)]
-        rows = _training_rows(config, seed, pairs, path, read)
+    named = ", ".join(paths)
+    if all(path.removesuffix(".gz").endswith(SOFT_SUFFIX) for path in paths):
+        read = [row for path in paths for row in _read_weights(path)]
+        rows = _training_rows(config, seed, pairs, named, read)
         for pair, (where, weights) in zip(pairs, rows, strict=True):
             _check_shape(codec, pair, weights, where)
         return [weights for _, weights in rows]
-    if path:
-        numbered = [row for each in paths for row in _read_numbered(each)]
-        links = _training_rows(config, seed, pairs, path, numbered)
+    if named:
+        numbered = [row for path in paths for row in _read_numbered(path)]
+        links = _training_rows(config, seed, pairs, named, numbered)
         words = "subword" in (codec.source.name, codec.target.name)
     else:
         links, words = _known_links(config.format, codec, pairs)

@@ -10,11 +10,11 @@ import numpy as np
 from keras_attention.errors import InputError
 from keras_attention.text.source_features import add_features
 
-from ..recipe.languages import each_language, given_features
 from ..recipe.sections import DataConfig
 from ..tasks.dates import generate_dates
 from ..tasks.synthetic import TASKS, generate
 from .data_paths import find_file
+from .languages import each_language, given_features
 from .pair_files import Pair as Pair
 from .pair_files import read_dates_file, read_parallel, read_table
 from .tables import Layout

@@ -13,7 +13,7 @@ from keras_attention.files.artefacts import checksum_of
 from keras_attention.files.schema import Kind
 
 from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS, find_file
-from ..recipe.languages import each_language
+from ..data.languages import each_language
 from ..recipe.recipe import Recipe
 
 FINGERPRINT = Kind(
