@@ -21,7 +21,7 @@ class Validate(keras.callbacks.Callback):
 
     It logs the metric as `val_` and its name, and `val_exact_match`, which costs no extra time. If
     the sources carry a source feature such as the language, it also logs the metric for each value,
-    as `val_g2p_wer_language=kor`, and their mean, as `val_g2p_wer_language`.
+    as `val_g2p_wer_language=kor`, and their mean, as `val_g2p_wer_language=(mean)`.
     References and outputs are normalized like the model's targets before they are compared.
 
     Args:
@@ -47,10 +47,8 @@ class Validate(keras.callbacks.Callback):
             logs["val_exact_match"] = evaluation.exact_match
             logs[f"val_{self.metric}"] = evaluation.score(self.metric).value
             for group in self._groups:
-                key = f"val_{self.metric}_{group.name}"
-                logs[key] = group.mean(evaluation, self.metric)
                 for value, score in group.scores(evaluation, self.metric).items():
-                    logs[f"{key}={value}"] = score
+                    logs[f"val_{self.metric}_{group.name}={value}"] = score
 
     def _translate(self, texts: Iterable[str]) -> list[Translation]:
         return self.translator(texts, batch_size=VALIDATION_ROWS)

@@ -14,6 +14,9 @@ from .evaluate import Evaluation
 MOST_VALUES = 50
 """The largest number of values of a feature that is reported."""
 
+MEAN = "(mean)"
+"""The name of the mean over the values, in which every value counts the same."""
+
 
 @dataclass(frozen=True)
 class FeatureGroups:
@@ -28,7 +31,7 @@ class FeatureGroups:
     positions: dict[str, list[int]]
 
     def scores(self, evaluation: Evaluation, metric: str, **options: Any) -> dict[str, float]:
-        """Return the metric of the pairs with each value.
+        """Return the metric of the pairs with each value, and last, as `MEAN`, their mean.
 
         Args:
             evaluation: the outcomes of the pairs.
@@ -39,17 +42,14 @@ class FeatureGroups:
             >>> outcomes = (("<to=a> x", "y", "y"), ("<to=b> x", "z", "y"), ("<to=b> v", "w", "w"))
             >>> evaluation = Evaluation(outcomes)
             >>> (groups,) = group_by_features(evaluation.sources)
-            >>> groups.scores(evaluation, "exact_match"), groups.mean(evaluation, "exact_match")
-            ({'a': 1.0, 'b': 0.5}, 0.75)
+            >>> groups.scores(evaluation, "exact_match")
+            {'a': 1.0, 'b': 0.5, '(mean)': 0.75}
         """
-        return {
+        found = {
             value: evaluation.at(positions).score(metric, **options).value
             for value, positions in self.positions.items()
         }
-
-    def mean(self, evaluation: Evaluation, metric: str, **options: Any) -> float:
-        """Return the mean of `scores`, in which every value counts the same."""
-        return fmean(self.scores(evaluation, metric, **options).values())
+        return {**found, MEAN: fmean(found.values())}
 
 
 def group_by_features(sources: Sequence[str]) -> Iterator[FeatureGroups]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from rich.console import Console
@@ -179,11 +178,10 @@ def _report_feature(
         table = Table(group.name, "pairs")
         for name in evaluations:
             table.add_column(Text(name), justify="right")
-        for value, positions in group.positions.items():
+        for value in found[0]:
+            count = len(group.positions.get(value, ()))
             scores = [format_value(metric, each[value]) for each in found]
-            table.add_row(Text(value), str(len(positions)), *scores)
-        means = [format_value(metric, fmean(each.values())) for each in found]
-        table.add_row("mean", "", *means)
+            table.add_row(Text(value), str(count or ""), *scores)
         Console(highlight=False).print(table)
 
 
