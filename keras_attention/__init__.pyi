@@ -49,6 +49,8 @@ from keras_attention.models.memory import Memory as Memory
 from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
 from keras_attention.objectives.losses import MaskedCrossentropy as MaskedCrossentropy
 from keras_attention.objectives.metrics import MaskedAccuracy as MaskedAccuracy
+from keras_attention.text.source_features import SourceFeatures as SourceFeatures
+from keras_attention.text.source_features import add_features as add_features
 from keras_attention.text.subword_learning import learn_subwords as learn_subwords
 from keras_attention.text.subword_tokenizer import SubwordTokenizer as SubwordTokenizer
 from keras_attention.text.tokenizers import CharacterTokenizer as CharacterTokenizer

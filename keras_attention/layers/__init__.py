@@ -11,6 +11,7 @@ from keras_attention.layers.attention_pooling import AttentionPooling as Attenti
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge as Bridge
 from keras_attention.layers.copy_output import CopyOutput as CopyOutput
+from keras_attention.layers.feature_embedding import FeatureEmbedding as FeatureEmbedding
 from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
 from keras_attention.layers.gnmt_encoder import GNMTEncoder as GNMTEncoder
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell as LayerNormLSTMCell

@@ -29,6 +29,25 @@ class CheckedModel(keras.Model):
         """The numbers of source ids, `None` for features, and of target ids."""
         raise NotImplementedError
 
+    @property
+    def source_features(self) -> tuple[int, ...]:
+        """The number of ids of each source feature."""
+        raise NotImplementedError
+
+    def check_source_ids(self, source: Any) -> None:
+        """Check that the ids of sources and of their features are in their vocabularies.
+
+        Raises:
+            ValueError: if one is not.
+        """
+        size, features = self.vocabulary_sizes[0], self.source_features
+        ids = concrete(source)
+        if size is None or ids is None or ids.ndim != 2:
+            return
+        for place, number in enumerate(features):
+            check_ids(ids[:, place], number, f"source[:, {place}]", f"source_features[{place}]")
+        check_ids(ids[:, len(features) :], size, "source", "source_vocabulary_size")
+
     def fit(
         self, x: Any = None, y: Any = None, *args: Any, class_weight: None = None, **kwargs: Any
     ) -> Any:
@@ -92,16 +111,15 @@ class CheckedModel(keras.Model):
     def _check_batch(self, x: Any, y: Any = None) -> None:
         if not isinstance(x, tuple | list) or len(x) < 2:
             return  # `call` explains what is expected
-        sizes = self.vocabulary_sizes
+        target_size = self.vocabulary_sizes[1]
         target_in, target_out = concrete(x[1]), concrete(y)
-        if sizes[0] is not None:
-            check_ids(x[0], sizes[0], "source", "source_vocabulary_size")
-        check_ids(target_in, sizes[1], "target_in", "target_vocabulary_size")
+        self.check_source_ids(x[0])
+        check_ids(target_in, target_size, "target_in", "target_vocabulary_size")
         if target_out is None or target_out.ndim != 2 or target_out.dtype.kind not in "iu":
             return  # other targets than ids, for a loss of the user's own
         ignored = getattr(self.loss, "ignore_class", None)
         labels = target_out if ignored is None else target_out[target_out != ignored]
-        check_ids(labels, sizes[1], "target_out", "target_vocabulary_size")
+        check_ids(labels, target_size, "target_out", "target_vocabulary_size")
         if target_in is not None and target_in.shape == target_out.shape:
             _check_shift(target_in[:_ROWS], target_out[:_ROWS])
 

@@ -9,6 +9,7 @@ from keras import ops
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
 from keras_attention.layers.copy_output import CopyOutput
 from keras_attention.layers.decoder_cell import DecoderCell
+from keras_attention.layers.feature_embedding import FeatureEmbedding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models import saved_classes as saved_classes
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
@@ -51,6 +52,9 @@ class Seq2Seq(CheckedModel):
             images `(28, 28, 1)`, have no padding and need a custom encoder. A shape of one axis
             passes ids to the encoder without embedding them. Default `None`: the source is ids,
             which are embedded.
+        source_features: the number of ids of each source feature, such as the language, whose
+            embedding is joined to every token's; see `FeatureEmbedding`. The first ids of each
+            source are then those of its features, which are not part of the memory. Default `()`.
         {settings}
         **options: `name`, `dtype` and `trainable` of `keras.Model`.
 
@@ -60,9 +64,10 @@ class Seq2Seq(CheckedModel):
 
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, or features
-            `[B, *source_shape]` as the source. With `copying`, the `pointers` of `CopyOutput`
-            `[B, T, S]` may follow, for the target to be predicted. With `guided_alignment`, the
-            given alignment `[B, T, S]` comes last; training requires it.
+            `[B, *source_shape]` as the source. With F `source_features` the source is `[B, F + S]`.
+            With `copying`, the `pointers` of `CopyOutput` `[B, T, S]` may follow, for the target to
+            be predicted. With `guided_alignment`, the given alignment `[B, T, S]` comes last;
+            training requires it.
         training: whether dropout is active.
 
     Returns:
@@ -108,6 +113,14 @@ class Seq2Seq(CheckedModel):
             self.source_embedding = self.target_embedding
         elif source_vocabulary_size is not None:
             self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
+        if self.source_features:
+            self.feature_embedding = FeatureEmbedding(
+                config.source_features,
+                config.embedding if config.feature_merge == "sum" else config.feature_embedding,
+                merge=config.feature_merge,
+                dtype=policy,
+                name="feature_embedding",
+            )
         self.encoder = make_encoder(config, policy)
         self.bridge = make_bridge(config, policy)
         self.decoder = make_decoder(config, policy)
@@ -140,6 +153,8 @@ class Seq2Seq(CheckedModel):
         self.target_embedding.build((None, None))
         if self.settings.source_shape is None and not self.source_embedding.built:
             self.source_embedding.build((None, None))
+        if self.source_features:
+            self.feature_embedding.build(None)
         memory, states = self._build_encoder()
         if self.bridge is not None:
             self.bridge.build(states)
@@ -156,7 +171,7 @@ class Seq2Seq(CheckedModel):
 
     def _build_encoder(self) -> tuple[Any, Any]:
         """Build the encoder and return the shapes of its memory and final states."""
-        shape = self.settings.source_shape or (None, self.settings.embedding)
+        shape = self.settings.source_shape or (None, self.settings.source_width)
         source = keras.KerasTensor((None, *shape), self.compute_dtype if shape[1:] else "int32")
         mask = keras.KerasTensor((None, shape[0]), "bool") if len(shape) < 3 else None
         memory, states, _ = run_encoder(self.encoder, source, mask)
@@ -284,19 +299,24 @@ class Seq2Seq(CheckedModel):
         """Return the memory of a source, and the decoder's first state.
 
         Args:
-            source: ids `[B, S]` or features `[B, *source_shape]`.
+            source: ids `[B, S]` or features `[B, *source_shape]`. With `source_features`, their
+                ids come first.
             training: whether dropout is active.
 
         Raises:
-            ValueError: if the source has a wrong number of axes, or an id is not in the vocabulary.
+            ValueError: if the source has a wrong number of axes or, with `source_features`, no
+                token; or if an id is not in its vocabulary.
         """
         if not self.built:
             self.build()
-        source = self._checked_source(source)
+        features, source = self.split_features(self._checked_source(source))
         mask = real_steps(source) if len(source.shape) < 4 else None
         inputs = source
         if self.settings.source_shape is None:
-            inputs = self.embedding_dropout(self.source_embedding(source), training=training)
+            embedded = self.source_embedding(source)
+            if self.source_features:
+                embedded = self.feature_embedding((embedded, features))
+            inputs = self.embedding_dropout(embedded, training=training)
         values, states, mask = run_encoder(self.encoder, inputs, mask, training)
         values = ops.cast(self.memory_dropout(values, training=training), self.compute_dtype)
         cell = self.decoder.cell
@@ -305,15 +325,29 @@ class Seq2Seq(CheckedModel):
         copies = self.copy_output.target_ids(source) if self.settings.copying else ()
         return Memory(values, cell.project(values), mask, copies), state
 
+    def split_features(self, source: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Split sources `[B, F + S]` into the ids of their features and the ids of their tokens.
+
+        Returns:
+            `(features, tokens)`: `[B, F]` and `[B, S]`; None and the sources if there are no
+            features.
+        """
+        count = len(self.source_features)
+        return (source[:, :count], source[:, count:]) if count else (None, source)
+
     def _checked_source(self, source: Tensor) -> Tensor:
         shape = self.settings.source_shape
         axes = 2 if shape is None else 1 + len(shape)
         if len(source.shape) != axes:
             kind = "ids [B, S]" if shape is None else f"features [B, *{shape}]"
             raise ValueError(f"`source` must be {kind}. Received: shape {tuple(source.shape)}.")
-        if self.settings.source_vocabulary_size is not None:
-            size = self.settings.source_vocabulary_size
-            check_ids(source, size, "source", "source_vocabulary_size")
+        count = len(self.source_features)
+        if count and source.shape[1] is not None and source.shape[1] <= count:
+            raise ValueError(
+                f"`source` must be ids [B, {count} + S], those of the source features and of at "
+                f"least one token. Received: shape {tuple(source.shape)}."
+            )
+        self.check_source_ids(source)
         return ops.cast(source, "int32" if axes == 2 else self.compute_dtype)
 
     def step(
@@ -358,6 +392,11 @@ class Seq2Seq(CheckedModel):
         return self.settings.source_vocabulary_size, self.settings.target_vocabulary_size
 
     @property
+    def source_features(self) -> tuple[int, ...]:
+        """The number of ids of each source feature."""
+        return self.settings.source_features
+
+    @property
     def longest(self) -> int | None:
         """The largest number of steps of a search, or `None` for no limit."""
         return self.decoder.cell.longest
@@ -399,6 +438,10 @@ class Seq2Seq(CheckedModel):
         config = {**super().get_config(), **dict(self.settings.values())}
         if self.settings.source_shape is not None:
             config["source_shape"] = self.settings.source_shape
+        if self.source_features:
+            config["source_features"] = self.source_features
+        else:  # nothing reads these settings
+            del config["feature_embedding"], config["feature_merge"]
         config["attention"] = self.settings.attention
         if not isinstance(self.settings.decoder, str):
             config["attention"] = None  # the cell contains it

@@ -14,7 +14,7 @@ from keras_attention.translation.codec import SIDES, TextCodec
 
 
 def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
-    """Check that a model and its tokenizers have the same vocabulary sizes.
+    """Check that a model and its tokenizers have the same sizes of vocabularies and features.
 
     Raises:
         InputError: If the model is not a `Seq2Seq` or an `Ensemble`, or a size differs.
@@ -33,6 +33,11 @@ def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
                 f"the {side} vocabulary does not belong to this model: expected {expected} tokens. "
                 f"Received: {size}."
             )
+    if model.source_features != codec.source.features.sizes:
+        raise InputError(
+            "the source tokenizer's features do not belong to this model: expected features with "
+            f"{model.source_features} ids. Received: {codec.source.features.sizes}."
+        )
 
 
 def make_codec(

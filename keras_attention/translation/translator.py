@@ -36,6 +36,7 @@ from keras_attention.text.padded_batches import (
     SORTED_BATCHES,
     batch_by_tokens,
 )
+from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
@@ -326,6 +327,7 @@ class Translator:
         batch_size: int = 64,
         first: int = 0,
         advance: Callable[[int], object] = lambda count: None,
+        features: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Iterator[Translation]:
         """Translate `texts` in order, reading and translating one batch at a time.
@@ -343,13 +345,16 @@ class Translator:
                 same samples as one call for the whole file.
             advance: called with the number of texts finished since its last call, after each
                 batch.
+            features: the value of each source feature, by name, for texts that do not carry it
+                themselves; see `add_features`.
             **options: fields of `SearchOptions`, instead of the model's own settings. Samples are
                 the same for the same seed and texts, whatever the batch size and the thread.
 
         Raises:
-            ValueError: if an option is out of its range, or the prefix has unknown tokens.
-            TextError: if a text has more than `max_tokens` tokens. The translations of the texts
-                before it are yielded first.
+            ValueError: if an option is out of its range, the prefix has unknown tokens, or the
+                model does not have one of the `features`.
+            TextError: if a text has more than `max_tokens` tokens, or lacks a source feature. The
+                translations of the texts before it are yielded first.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
         check_texts(texts)
@@ -363,6 +368,7 @@ class Translator:
         if len(begin) > chosen.max_length:
             rule = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
             raise OptionError("prefix", rule, prefix=f"{prefix!r}, of {len(begin)} tokens")
+        texts = self._with_features(texts, features)
         return self._stream(texts, chosen, begin, batch_size, first, advance)
 
     def _stream(
@@ -406,6 +412,12 @@ class Translator:
                 raise refused.at(done + refused.position)
             done += len(window)
 
+    def _with_features(
+        self, texts: Iterable[str], features: Mapping[str, str] | None
+    ) -> Iterable[str]:
+        self.codec.source.features.check(features or {})
+        return add_features(texts, features or {})
+
     def _batch_limits(self, options: SearchOptions, batch_size: int) -> tuple[int, int]:
         """Return the largest numbers of sources and of padded tokens in a batch."""
         width, vocabulary = options.beam_width, len(self.codec.target.vocabulary)
@@ -416,10 +428,15 @@ class Translator:
     def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
         if self.short_list is None or isinstance(self.model, Ensemble):
             return None
-        return self.short_list.allowed(ids, prefix)
+        return self.short_list.allowed(self.model.split_features(ids)[1], prefix)
 
     def score(
-        self, sources: Iterable[str], targets: Iterable[str], *, batch_size: int = 64
+        self,
+        sources: Iterable[str],
+        targets: Iterable[str],
+        *,
+        batch_size: int = 64,
+        features: Mapping[str, str] | None = None,
     ) -> list[PairScore]:
         """Score given targets by their log-probabilities.
 
@@ -433,6 +450,8 @@ class Translator:
             targets: a target for each of them.
             batch_size: largest number of pairs in a batch, a positive integer. Batches of long
                 pairs are smaller. Up to 16 times as many pairs are sorted by length.
+            features: the value of each source feature, by name, for sources that do not carry it
+                themselves; see `add_features`.
 
         Returns:
             A `PairScore` for each pair, in order. `perplexity` computes the model's perplexity from
@@ -446,7 +465,8 @@ class Translator:
         """
         self._mark.check_process()
         check_positive(batch_size=batch_size)
-        pairs = zip(check_texts(sources, "sources"), check_texts(targets, "targets"), strict=True)
+        sources = self._with_features(check_texts(sources, "sources"), features)
+        pairs = zip(sources, check_texts(targets, "targets"), strict=True)
         vocabulary = len(self.codec.target.vocabulary)
         return list(
             map_pairs(

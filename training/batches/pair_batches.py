@@ -115,6 +115,7 @@ class PairBatches:
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.seed = seed
+        self._features = len(source_tokenizer.features)  # they have no part in an alignment
         tokenizers = source_tokenizer, target_tokenizer
         self._sampling = [
             Sampling(tokenizer, dropout) if dropout else None
@@ -154,9 +155,10 @@ class PairBatches:
 
         Returns:
             A dataset of `((source_ids, target_in), target_out)`, int32, padded with 0 to the
-            longest text of the batch: source_ids [B, S]; target_in [B, T], which starts with <s>;
+            longest text of the batch: source_ids [B, S], which start with the ids of the F source
+            features; target_in [B, T], which starts with <s>;
             target_out [B, T], which ends with </s>. Pointers and guides, if any, are further
-            inputs, float32 [B, T, S].
+            inputs, float32 [B, T, S - F].
 
         Raises:
             ValueError: If `first_step` is negative.
@@ -253,18 +255,16 @@ class PairBatches:
         target_out = tf.where(real, target_out, PAD_ID)
         starts = tf.fill([tf.shape(rows)[0], 1], START_ID)
         target_in = tf.where(real, tf.concat([starts, target_out[:, :-1]], axis=1), PAD_ID)
-        shape = tf.shape(target_in)[1], tf.shape(source_ids)[1]
+        source_ids, target_in, target_out = map(
+            self._pad_lengths, (source_ids, target_in, target_out)
+        )
+        shape = tf.shape(target_in)[1], tf.shape(source_ids)[1] - self._features
         alignments = [given.matrices(rows, shape) for given in self._alignments]
-        batch = source_ids, target_in, *alignments, target_out
-        *inputs, target_out = map(self._pad_lengths, batch)
-        return tuple(inputs), target_out
+        return (source_ids, target_in, *alignments), target_out
 
-    def _pad_lengths(self, tensor: tf.Tensor) -> tf.Tensor:
-        """Pad ids `[B, L]` or weights `[B, T, S]` with zeros if batches have fixed shapes."""
-        if self._length_step == 1:
-            return tensor
-        _, *lengths = tf.unstack(tf.shape(tensor))
-        return tf.pad(tensor, [[0, 0], *([0, -each % self._length_step] for each in lengths)])
+    def _pad_lengths(self, ids: tf.Tensor) -> tf.Tensor:
+        """Pad ids `[B, L]` to a multiple of the length step if batches have fixed shapes."""
+        return tf.pad(ids, [[0, 0], [0, -tf.shape(ids)[1] % self._length_step]])
 
 
 def _check_at_least(least: int, **values: int) -> None:

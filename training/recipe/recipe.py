@@ -86,6 +86,7 @@ class Recipe(Section):
                 "model.score='location'."
             )
         self._check_alignment()
+        self._check_features()
         if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
             raise InputError(
                 "`model.tie_embeddings`='all' uses one table for sources and targets and requires "
@@ -113,6 +114,16 @@ class Recipe(Section):
                 f"of them. Received: training.short_list={self.training.short_list}, "
                 "model.copying=true."
             )
+
+    def _check_features(self) -> None:
+        """Check that settings of the embeddings of source features have features to embed."""
+        for name in ("feature_embedding", "feature_merge"):
+            value, default = getattr(self.model, name), SETTINGS[f"model.{name}"].default
+            if value != default and not self.data.source_features:
+                raise InputError(
+                    f"`model.{name}` requires data.source_features. "
+                    f"Received: model.{name}={value!r}, data.source_features=''."
+                )
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, including defaults; `load_recipe` reads back an equal one."""

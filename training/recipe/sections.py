@@ -17,6 +17,7 @@ from keras_attention.text.tokenizers import TOKENIZERS
 
 from ..metrics.metric_kinds import METRICS
 from ..tasks.synthetic import TASKS
+from .languages import check_languages
 from .settings import Section
 
 TABLES = ("tsv", "csv")
@@ -67,9 +68,19 @@ class DataConfig(Section):
     folder: str = setting(
         "", "folder that relative paths of this section start from; empty: the working folder"
     )
-    language: str = setting("", "code that replaces {language} in the paths of this section")
+    language: str = setting(
+        "",
+        "code that replaces {language} in the paths of this section; with several codes, separated "
+        "by commas, the files of all of them are read",
+    )
     target_language: str = setting(
-        "", "code that replaces {target_language} in the paths of this section"
+        "", "code that replaces {target_language} in the paths of this section, likewise"
+    )
+    source_features: str = setting(
+        "",
+        "names of features that every source carries and the model embeds beside each token, "
+        "separated by commas, such as language; language and target_language are the codes of the "
+        "file, if set, and other values are tags in the sources, such as <domain=news>",
     )
     path: str = setting(
         "", "training file (parallel: the sources); empty for dates and tasks: generate the pairs"
@@ -124,6 +135,7 @@ class DataConfig(Section):
         """Check the values, then the rules that combine several."""
         super().__post_init__()
         self._check_columns()
+        check_languages(dict(self.values()), unlabelled=("dates", *TASKS))
         if (
             self.format in TASKS
             and not TASKS[self.format].shortest <= self.shortest <= self.longest

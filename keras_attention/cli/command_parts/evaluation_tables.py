@@ -1,4 +1,4 @@
-"""The tables of `evaluate`: metrics, metrics by source length, and the comparison of two models."""
+"""The tables of `evaluate`: metrics, also by source feature and length, and a comparison."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from keras_attention.cli.output import print_evaluation, print_table, print_wrong
 from keras_attention.cli.progress import count_each, show_progress
@@ -14,6 +15,7 @@ from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
 from keras_attention.training.data.pairs import Pair
+from keras_attention.training.evaluation.by_feature import FeatureGroups, group_by_features
 from keras_attention.training.evaluation.evaluate import Evaluation, Form, evaluate
 from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metrics.metric_kinds import Score, format_value
@@ -115,6 +117,8 @@ def run_evaluate(
             print_wrong(evaluation, report.errors)
         else:
             print_evaluation(evaluation, seen, report.errors)
+    for group in group_by_features([source for source, _ in pairs]):
+        _report_feature(evaluations, group, report)
     if report.by_length or report.picture:
         _report_lengths(evaluations, report)
     if report.compare:
@@ -159,6 +163,22 @@ def _print_table(
         signatures[metric] = scores[0].signature
     print_table(rows, justify="right")
     return signatures
+
+
+def _report_feature(
+    evaluations: Mapping[str, Evaluation], group: FeatureGroups, report: EvaluationReport
+) -> None:
+    """Print each metric for each value of a source feature, and the mean over the values."""
+    options: dict[str, Any] = {"tokenize": report.tokenize, "lowercase": report.lowercase}
+    for metric in report.names:
+        found = [group.scores(each, metric, **options) for each in evaluations.values()]
+        print(metric)
+        table = [(group.name, "number of pairs", *evaluations)]
+        for value in found[0]:
+            count = len(group.positions.get(value, ()))
+            scores = [format_value(metric, each[value]) for each in found]
+            table.append((value, str(count or ""), *scores))
+        print_table(table, justify="right")
 
 
 def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationReport) -> None:
