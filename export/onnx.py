@@ -44,7 +44,7 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
         InputError: if the package tf2onnx is missing, or the model cannot be exported.
     """
     convert = import_converter()
-    model = portable_copy(translator).single_model
+    model = portable_copy(translator).model
     raw_variables(model)  # raises if Keras runs on another backend
     source = tf.TensorSpec([None, None], tf.int32, "source")
 

@@ -98,11 +98,24 @@ class Ensemble:
         logits, states, alignments = zip(*steps, strict=True)
         return _log_mean(logits), states, _mean(alignments)
 
-    def teacher_forced(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities `[B, T, V]` and alignment `[B, T, S]` of a given target."""
-        forced = [model.teacher_forced(source, target) for model in self.models]
+    def teacher_forced(
+        self, source: Tensor, target: Tensor, return_alignment: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return log-probabilities `[B, T, V]` and alignment `[B, T, S]` of a given target.
+
+        Without `return_alignment`, the alignment is None.
+        """
+        forced = [
+            model.teacher_forced(source, target, return_alignment=return_alignment)
+            for model in self.models
+        ]
         logits, alignments = zip(*forced, strict=True)
-        return _log_mean(logits), _mean(alignments)
+        return _log_mean(logits), _mean(alignments) if return_alignment else None
+
+
+def members_of(model: Seq2Seq | Ensemble) -> tuple[Seq2Seq, ...]:
+    """Return the members of an ensemble, or a single model as the only one."""
+    return model.models if isinstance(model, Ensemble) else (model,)
 
 
 def _log_mean(logits: Sequence[Tensor]) -> Tensor:

@@ -22,6 +22,7 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, SETTINGS_FILE, TextCodec
+from keras_attention.translation.ensemble_folder import member_folders
 from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.stored_weights import check_weights
 
@@ -42,7 +43,11 @@ def find_parts(path: Path) -> tuple[Path, Path]:
 
 
 def load_codec(folder: Path) -> TextCodec:
-    """Load the tokenizers and search settings from a model's folder."""
+    """Load the tokenizers and search settings from a model's folder.
+
+    Those of an ensemble are in the folder of its first member.
+    """
+    folder = member_folders(folder)[0]
     if not folder.is_dir():
         if folder.exists():
             advice = " Load it with keras_attention.export.DeviceTranslator.load."

@@ -72,7 +72,7 @@ def make_batches(
         max_source_length=recipe.data.max_source_length,
         max_target_length=recipe.data.max_target_length,
         bucket_width=recipe.training.bucket_width,
-        seed=recipe.seed,
+        seed=recipe.training_seed,
         **options,
     )
 

@@ -15,6 +15,7 @@ from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.evaluate import Form
 from keras_attention.training.metrics.metric_kinds import METRICS, Bleu, Sacrebleu
 from keras_attention.translation.codec import SETTINGS_FILE
+from keras_attention.translation.ensemble_folder import is_ensemble
 from keras_attention.translation.model_files import load_codec
 
 _TOKENIZED = 100
@@ -90,7 +91,7 @@ def _target_tokenizer(model: Path) -> Tokenizer | None:
         if form := read_target_form(model):
             return form
     for folder in (model, *model.absolute().parents[:2]):
-        if (folder / SETTINGS_FILE).is_file():
+        if (folder / SETTINGS_FILE).is_file() or is_ensemble(folder):
             return load_codec(folder).target
     return None
 
