@@ -17,7 +17,8 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.translator import Translator
 
 from .graphs import model_functions
-from .graphs.model_functions import STATE, Named
+from .graphs.model_functions import STATE
+from .graphs.named_memory import Named
 from .graphs.portable import portable_copy
 from .graphs.searches import raw_variables
 

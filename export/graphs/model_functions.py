@@ -69,7 +69,7 @@ def step(
     named = {"values": values, "keys": keys}
     if COPIES in state:
         named[COPIES] = state.pop(COPIES)
-    memory = memory_of(model, named, real_tokens(source))
+    memory: Any = memory_of(model, named, real_tokens(source))
     logits, new, alignment = model.step(token, _nested(model, state), memory)
     return {
         "log_probabilities": log_probabilities(logits)[1],

@@ -57,8 +57,8 @@ def memory_of(model: Seq2Seq | Ensemble, named: Named, mask: tf.Tensor) -> Memor
         for name, sizes in zip(("values", "keys"), widths, strict=True)
     )
     memories = (
-        Memory(*parts, mask, named[COPIES] if member.settings.copying else ())
-        for member, *parts in zip(model.models, values, keys, strict=True)
+        Memory(value, key, mask, named[COPIES] if member.settings.copying else ())
+        for member, value, key in zip(model.models, values, keys, strict=True)
     )
     return EnsembleMemory(tuple(memories))
 

@@ -15,7 +15,8 @@ from keras_attention.errors import InputError
 from keras_attention.models.ensemble import members_of
 from keras_attention.special_tokens import END_ID, PAD_ID
 
-from .model_functions import Model, Named
+from .model_functions import Model
+from .named_memory import Named
 
 
 def search_best(model: Model, source: tf.Tensor, options: SearchOptions) -> Named:

@@ -19,7 +19,8 @@ from keras_attention.translation.signature_answers import value_for_own
 from keras_attention.translation.translator import Translator
 
 from ..graphs import model_functions
-from ..graphs.model_functions import Named, trace
+from ..graphs.model_functions import trace
+from ..graphs.named_memory import Named
 from ..graphs.searches import raw_variables, search_beams, search_best
 from ..graphs.unknown_tokens import replace_unknown
 from .limits import Limits

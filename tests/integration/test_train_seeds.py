@@ -145,7 +145,7 @@ def test_commands_read_the_ensemble_as_a_model(folder, run, tmp_path):
         ("", "already has an ensemble; continue it with --resume, or start again with --seeds N"),
         ("--overwrite", "already has an ensemble; continue it with --resume, or start again"),
         ("--seeds 3", "already has an ensemble; continue it with --resume, or start again"),
-        ("--resume --set units=9", "the run was started with `units = 8`"),
+        ("--resume --set units=10", "the run was started with `units = 8`"),
         ("--resume --overwrite", "--resume keeps a run and --overwrite removes it"),
         ("--seeds 2 --changed-data", "--changed-data requires --resume."),
         ("--seeds 1", "Invalid value for '--seeds'"),

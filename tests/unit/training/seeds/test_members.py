@@ -95,7 +95,7 @@ def test_an_ensemble_resumes_only_with_its_recipe(started):
     members = resume_members(longer, started, None)
     assert [member.recipe.training.epochs for member in members] == [99, 99]
     with pytest.raises(InputError, match="seed-1/recipe.toml: the run was started with `units = "):
-        resume_members(load_recipe("copy", ["units=9"]), started, None)
+        resume_members(load_recipe("copy", ["units=10"]), started, None)
     with pytest.raises(InputError, match=r"with, 1, 2, or more\. Received: 5, 6\.$"):
         resume_members(load_recipe("copy", ["seed=5"]), started, None)
 
