@@ -16,8 +16,8 @@ from keras_attention.models.ensemble import members_of
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.tokenizer import Tokenizer
 
-from .graphs.model_functions import Model, trace
-from .graphs.named_memory import Named
+from .graphs.model_functions import trace
+from .graphs.named_memory import Model, Named
 from .graphs.portable import portable_model
 from .graphs.searches import raw_variables, search_all, search_best
 from .tflite.conversion import convert, lowered, paths_of

@@ -8,18 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from keras_attention.decoding.hypotheses import log_probabilities, target_log_probabilities
-from keras_attention.models.ensemble import Ensemble
-from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.ops.masking import real_tokens
 from keras_attention.special_tokens import START_ID
 
-from .named_memory import COPIES, Named, memory_of, name_memory, state_structure
+from .named_memory import COPIES, Model, Named, memory_of, name_memory, state_structure
 
 STATE = "state_"
 """Prefix of the names of the state's tensors; their number depends on the model."""
-
-Model = Seq2Seq | Ensemble
-"""A model to export. An ensemble has the same functions as a single model."""
 
 
 def trace(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.TensorSpec) -> Any:
@@ -40,7 +35,7 @@ def encode(model: Model, source: tf.Tensor) -> Named:
         members.
     """
     memory, state = model.encode(source)
-    return {**name_memory(model, memory), **_named(state)}
+    return {**name_memory(memory), **_named(state)}
 
 
 def step(

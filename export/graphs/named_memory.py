@@ -20,13 +20,15 @@ COPIES = "copies"
 
 Named = dict[str, tf.Tensor]
 
+Model = Seq2Seq | Ensemble
+"""A model to export. An ensemble has the same functions as a single model."""
 
-def name_memory(model: Seq2Seq | Ensemble, memory: Memory | EnsembleMemory) -> Named:
-    """Return a model's memory by name.
+
+def name_memory(memory: Memory | EnsembleMemory) -> Named:
+    """Return the tensors of a memory by name.
 
     Args:
-        model: the model.
-        memory: the memory that its `encode` returned.
+        memory: the memory that a model's `encode` returned.
 
     Returns:
         `values` `[B, S, M]` and `keys` `[B, S, U]`; for a model that copies, also `copies`
@@ -41,7 +43,7 @@ def name_memory(model: Seq2Seq | Ensemble, memory: Memory | EnsembleMemory) -> N
     return {**named, COPIES: copies[0]} if copies else named
 
 
-def memory_of(model: Seq2Seq | Ensemble, named: Named, mask: tf.Tensor) -> Memory | EnsembleMemory:
+def memory_of(model: Model, named: Named, mask: tf.Tensor) -> Memory | EnsembleMemory:
     """Return the memory whose tensors `name_memory` returned.
 
     Args:
@@ -63,7 +65,7 @@ def memory_of(model: Seq2Seq | Ensemble, named: Named, mask: tf.Tensor) -> Memor
     return EnsembleMemory(tuple(memories))
 
 
-def state_structure(model: Seq2Seq | Ensemble) -> Any:
+def state_structure(model: Model) -> Any:
     """Return the nesting of a model's state, with a 0 in place of each tensor."""
     structures = tuple(member.decoder.cell.state_structure() for member in members_of(model))
     return structures if isinstance(model, Ensemble) else structures[0]

@@ -10,7 +10,7 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.model_files import check_finite_weights, copy_for_inference
 from keras_attention.translation.translator import Translator
 
-from .model_functions import Model
+from .named_memory import Model
 
 COMPUTE = ("float32", "mixed_float16", "mixed_bfloat16")
 

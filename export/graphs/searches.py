@@ -15,8 +15,7 @@ from keras_attention.errors import InputError
 from keras_attention.models.ensemble import members_of
 from keras_attention.special_tokens import END_ID, PAD_ID
 
-from .model_functions import Model
-from .named_memory import Named
+from .named_memory import Model, Named
 
 
 def search_best(model: Model, source: tf.Tensor, options: SearchOptions) -> Named:
@@ -47,8 +46,7 @@ def search_all(model: Model, source: tf.Tensor, options: SearchOptions) -> Named
         than `K` hypotheses, the score of the missing ones is about -1e9.
     """
     found = search(model, source, options)
-    reads_ids = model.vocabulary_sizes[0] is not None
-    if reads_ids:
+    if model.vocabulary_sizes[0] is not None:
         return _empty_result(source, found)
     return {"tokens": found.tokens, "score": found.scores, "alignment": found.alignments}
 

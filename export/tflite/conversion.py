@@ -21,7 +21,7 @@ from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.translator import Translator
 
 from ..device.device_file import write_device_file
-from ..graphs.model_functions import Model
+from ..graphs.named_memory import Model
 from ..graphs.portable import portable_copy
 from ..graphs.searches import raw_variables
 from ..saved_model.manifest import describe
