@@ -12,11 +12,12 @@ import tensorflow as tf
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError, check_positive
 from keras_attention.files.text_files import write_atomically
-from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.models.ensemble import members_of
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.tokenizer import Tokenizer
 
-from .graphs.model_functions import Named, trace
+from .graphs.model_functions import trace
+from .graphs.named_memory import Model, Named
 from .graphs.portable import portable_model
 from .graphs.searches import raw_variables, search_all, search_best
 from .tflite.conversion import convert, lowered, paths_of
@@ -25,7 +26,7 @@ from .tflite.precision import FLOAT32
 
 
 def export_features_saved_model(
-    model: Seq2Seq,
+    model: Model,
     folder: str | Path,
     options: SearchOptions,
     *,
@@ -42,7 +43,7 @@ def export_features_saved_model(
     - `beam` returns the same for `K` hypotheses, `[B, K, ...]`, best first.
 
     Args:
-        model: a model with a `source_shape`.
+        model: a model with a `source_shape`, or an ensemble of such models.
         folder: the folder in which the version folder is written.
         options: how to search; if `beam_width` is 1, `beam` returns 4 hypotheses.
         target: the tokenizer that decodes target ids to text. If it is None, no text is returned.
@@ -77,7 +78,7 @@ def export_features_saved_model(
 
 
 def export_features_tflite(
-    model: Seq2Seq,
+    model: Model,
     path: str | Path,
     options: SearchOptions,
     *,
@@ -91,7 +92,7 @@ def export_features_tflite(
     `[1, K, ...]`, best first.
 
     Args:
-        model: a model with a `source_shape`.
+        model: a model with a `source_shape`, or an ensemble of such models.
         path: the file to write.
         options: how to search; if `beam_width` is 1, `beam` returns 4 hypotheses.
         steps: number of steps of a source, required if `source_shape` does not fix it; pad
@@ -118,8 +119,14 @@ def export_features_tflite(
     return Path(path)
 
 
-def _source_spec(model: Seq2Seq, *, rows: int | None, steps: int | None = None) -> tf.TensorSpec:
-    shape = model.settings.source_shape
+def _source_spec(model: Model, *, rows: int | None, steps: int | None = None) -> tf.TensorSpec:
+    shapes = {member.settings.source_shape for member in members_of(model)}
+    if len(shapes) > 1:
+        raise InputError(
+            "the members of an ensemble must have the same `source_shape` to be exported. "
+            f"Received: {', '.join(map(str, shapes))}."
+        )
+    (shape,) = shapes
     if shape is None:
         raise InputError(
             "expected a Seq2Seq that reads features; export a model of texts through its "

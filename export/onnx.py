@@ -17,7 +17,8 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.translator import Translator
 
 from .graphs import model_functions
-from .graphs.model_functions import STATE, Named
+from .graphs.model_functions import STATE
+from .graphs.named_memory import Named
 from .graphs.portable import portable_copy
 from .graphs.searches import raw_variables
 
@@ -44,7 +45,7 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
         InputError: if the package tf2onnx is missing, or the model cannot be exported.
     """
     convert = import_converter()
-    model = portable_copy(translator).single_model
+    model = portable_copy(translator).model
     raw_variables(model)  # raises if Keras runs on another backend
     source = tf.TensorSpec([None, None], tf.int32, "source")
 

@@ -47,7 +47,7 @@ def fit(prepared: Prepared, run: RunFolder, *, overwrite: bool = False) -> Trans
     _report_start(prepared, run)
     callbacks = make_callbacks(
         recipe.training,
-        recipe.seed,
+        recipe.training_seed,
         run,
         prepared.translator,
         prepared.decoded,

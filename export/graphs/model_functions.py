@@ -8,19 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from keras_attention.decoding.hypotheses import log_probabilities, target_log_probabilities
-from keras_attention.layers.attention_cell import DecoderState
-from keras_attention.models.memory import Memory
-from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.ops.masking import real_tokens
 from keras_attention.special_tokens import START_ID
 
+from .named_memory import COPIES, Model, Named, memory_of, name_memory, state_structure
+
 STATE = "state_"
 """Prefix of the names of the state's tensors; their number depends on the model."""
-
-COPIES = "copies"
-"""Name of the tensor in `Memory.copies`."""
-
-Named = dict[str, tf.Tensor]
 
 
 def trace(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.TensorSpec) -> Any:
@@ -28,7 +22,7 @@ def trace(function: Callable[..., Named], *specs: tf.TensorSpec, **named: tf.Ten
     return tf.function(function, autograph=False).get_concrete_function(*specs, **named)
 
 
-def encode(model: Seq2Seq, source: tf.Tensor) -> Named:
+def encode(model: Model, source: tf.Tensor) -> Named:
     """Encode sources: return the memory, which every step reads, and the first step's state.
 
     Args:
@@ -38,19 +32,15 @@ def encode(model: Seq2Seq, source: tf.Tensor) -> Named:
 
     Returns:
         `values` `[B, S, M]`, `keys` `[B, S, U]` and `state_0`, `state_1` ... `[B, ...]`; for a
-        model that copies, also `copies` `[B, S]`.
+        model that copies, also `copies` `[B, S]`. Those of an ensemble hold the tensors of all
+        members.
     """
     memory, state = model.encode(source)
-    named = {
-        "values": tf.identity(memory.values),
-        "keys": tf.identity(memory.keys),  # without attention, the same tensor as `values`
-        **_named(state),
-    }
-    return {**named, COPIES: memory.copies} if model.settings.copying else named
+    return {**name_memory(memory), **_named(state)}
 
 
 def step(
-    model: Seq2Seq,
+    model: Model,
     token: tf.Tensor,
     source: tf.Tensor,
     values: tf.Tensor,
@@ -72,8 +62,11 @@ def step(
         `log_probabilities` `[N, V]`, about -1e9 for tokens that are never generated; `alignment`
         `[N, S]`; and the next `state_0`, `state_1` ... .
     """
+    named = {"values": values, "keys": keys}
+    if COPIES in state:
+        named[COPIES] = state.pop(COPIES)
     _, tokens = model.split_features(source)
-    memory = Memory(values, keys, real_tokens(tokens), state.pop(COPIES, ()))
+    memory: Any = memory_of(model, named, real_tokens(tokens))
     logits, new, alignment = model.step(token, _nested(model, state), memory)
     return {
         "log_probabilities": log_probabilities(logits)[1],
@@ -100,7 +93,7 @@ def step_specs(encoded: Named, source: tf.TensorSpec) -> dict[str, tf.TensorSpec
     return specs
 
 
-def score(model: Seq2Seq, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+def score(model: Model, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """Return the natural log-probabilities `[B, T]` of the targets' tokens, 0 for padding.
 
     Args:
@@ -113,12 +106,12 @@ def score(model: Seq2Seq, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     return tf.where(real_tokens(target), target_log_probabilities(logits, target), 0.0)
 
 
-def _named(state: DecoderState) -> Named:
+def _named(state: Any) -> Named:
     flat = tf.nest.flatten(state)
     return {f"{STATE}{place}": tf.identity(tensor) for place, tensor in enumerate(flat)}
 
 
-def _nested(model: Seq2Seq, state: Named) -> DecoderState:
+def _nested(model: Model, state: Named) -> Any:
     """Return the decoder's state, built from its named tensors."""
     flat = [state[f"{STATE}{place}"] for place in range(len(state))]
-    return tf.nest.pack_sequence_as(model.decoder.cell.state_structure(), flat)
+    return tf.nest.pack_sequence_as(state_structure(model), flat)

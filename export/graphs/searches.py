@@ -12,13 +12,13 @@ from keras_attention.decoding.hypotheses import IMPOSSIBLE, Hypotheses
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import search
 from keras_attention.errors import InputError
-from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.models.ensemble import members_of
 from keras_attention.special_tokens import END_ID, PAD_ID
 
-from .model_functions import Named
+from .named_memory import Model, Named
 
 
-def search_best(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Named:
+def search_best(model: Model, source: tf.Tensor, options: SearchOptions) -> Named:
     """Return the best hypothesis of each source.
 
     Args:
@@ -33,7 +33,7 @@ def search_best(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Na
     return {name: array[:, 0] for name, array in search_all(model, source, options).items()}
 
 
-def search_all(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Named:
+def search_all(model: Model, source: tf.Tensor, options: SearchOptions) -> Named:
     """Return all hypotheses of a beam of fixed width, best first.
 
     Args:
@@ -46,13 +46,13 @@ def search_all(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Nam
         than `K` hypotheses, the score of the missing ones is about -1e9.
     """
     found = search(model, source, options)
-    if model.settings.source_shape is None:
+    if model.vocabulary_sizes[0] is not None:
         return _empty_result(model.split_features(source)[1], found)
     return {"tokens": found.tokens, "score": found.scores, "alignment": found.alignments}
 
 
 def search_beams(
-    model: Seq2Seq,
+    model: Model,
     source: tf.Tensor,
     options: SearchOptions,
     own: Named,
@@ -107,13 +107,13 @@ def _empty_result(source: tf.Tensor, found: Hypotheses) -> Named:
     }
 
 
-def raw_variables(model: Seq2Seq) -> list[tf.Variable]:
+def raw_variables(model: Model) -> list[tf.Variable]:
     """Return the TensorFlow variables that hold a model's Keras variables.
 
     Raises:
         InputError: if Keras runs on another backend, from which a model cannot be exported.
     """
-    variables = [variable.value for variable in model.variables]
+    variables = [variable.value for member in members_of(model) for variable in member.variables]
     if not all(isinstance(variable, tf.Variable) for variable in variables):
         raise InputError(
             "export requires Keras to run on TensorFlow; unset KERAS_BACKEND and try again. "

@@ -19,7 +19,8 @@ from keras_attention.translation.signature_answers import value_for_own
 from keras_attention.translation.translator import Translator
 
 from ..graphs import model_functions
-from ..graphs.model_functions import Named, trace
+from ..graphs.model_functions import trace
+from ..graphs.named_memory import Named
 from ..graphs.searches import raw_variables, search_beams, search_best
 from ..graphs.unknown_tokens import replace_unknown
 from .limits import Limits
@@ -47,7 +48,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     def __init__(self, translator: Translator, limits: Limits | None = None) -> None:
         super().__init__()
-        self.weights = raw_variables(translator.single_model)
+        self.weights = raw_variables(translator.model)
         self.source_tokenizer = make_graph_tokenizer(translator.codec.source)
         self.target_tokenizer = make_graph_tokenizer(translator.codec.target)
         # These graphs are large, so trace each once and let all signatures call it. `_Untracked`
@@ -62,7 +63,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         )
         self._write = _Untracked(_function(self.target_tokenizer.join, ids, tokens))
         self._tokens_of = _Untracked(_function(self.target_tokenizer.id_to_token, ids))
-        self._model = _Untracked(translator.single_model)
+        self._model = _Untracked(translator.model)
         self._options = translator.codec.settings.options()
         self._replaces_unknown = translator.codec.settings.replace_unknown
         limits = limits or Limits(tokens=translator.max_tokens)

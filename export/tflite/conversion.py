@@ -16,11 +16,12 @@ import tensorflow as tf
 
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import errors_of_writing, write_atomically
-from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.models.ensemble import members_of
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.translator import Translator
 
 from ..device.device_file import write_device_file
+from ..graphs.named_memory import Model
 from ..graphs.portable import portable_copy
 from ..graphs.searches import raw_variables
 from ..saved_model.manifest import describe
@@ -108,8 +109,8 @@ class Converted:
             "max_steps": translator.model.longest,
             "confidence": translator.confidence.to_json(),
         }
-        file_bytes = convert(trace_graphs(copy), copy.single_model)
-        return cls(file_bytes, translator.codec, paths_of(copy.single_model), about)
+        file_bytes = convert(trace_graphs(copy), copy.model)
+        return cls(file_bytes, translator.codec, paths_of(copy.model), about)
 
     def write(
         self, path: str | Path, precision: str, rules: Mapping[str, str] | None = None
@@ -176,7 +177,7 @@ def lowered(
     return pack_flat_file(model)
 
 
-def convert(graphs: Mapping[str, Any], model: Seq2Seq) -> bytes:
+def convert(graphs: Mapping[str, Any], model: Model) -> bytes:
     """Convert graphs to a flat buffer in float32.
 
     Args:
@@ -193,10 +194,10 @@ def convert(graphs: Mapping[str, Any], model: Seq2Seq) -> bytes:
     return file_bytes
 
 
-def paths_of(model: Seq2Seq) -> dict[bytes, str]:
+def paths_of(model: Model) -> dict[bytes, str]:
     """Return the Keras path of each matrix, by the bytes of the matrix and of its transpose."""
     paths = {}
-    for weight in model.weights:
+    for weight in (weight for member in members_of(model) for weight in member.weights):
         matrix = np.array(weight, "float32")
         for stored in (matrix, matrix.T):
             paths[stored.tobytes()] = weight.path

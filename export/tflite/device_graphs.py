@@ -34,7 +34,7 @@ def trace_graphs(translator: Translator) -> dict[str, Any]:
 
     An empty source has an empty output with a score of 0.
     """
-    model, settings = translator.single_model, translator.codec.settings
+    model, settings = translator.model, translator.codec.settings
     source = tf.TensorSpec([1, settings.max_source_length], tf.int32, "source")
     greedy = settings.options(beam_width=1)
     beam = settings.options(beam_width=beam_width_of(settings))

@@ -16,6 +16,8 @@ from keras_attention.files.artefacts import read_artefact
 from keras_attention.training.metrics.text_metrics import higher_is_better
 from keras_attention.training.run.run_data import load_run_recipe
 from keras_attention.training.run.run_folder import RunFolder
+from keras_attention.training.seeds.seeds_report import read_report
+from keras_attention.translation.ensemble_folder import is_ensemble, read_members
 from keras_attention.translation.translator import Translator
 
 
@@ -64,16 +66,24 @@ def variants_file(folder: Path) -> Path:
 
 
 def about_run(folder: Path) -> dict[str, Any]:
-    """Return the recipe and the best metric of a run; empty if the folder is not a run folder."""
+    """Return the recipe, the best metric and, for an ensemble, the members of a model's folder.
+
+    What the folder does not tell is left out.
+    """
     run = RunFolder(folder)
+    members = {"members": read_members(folder)} if is_ensemble(folder) else {}
     if not run.recipe_file.is_file():
-        return {}
+        return members
     recipe = load_run_recipe(folder)
     checksum = hashlib.sha256(read_artefact(run.recipe_file)).hexdigest()
     name = recipe.training.metric
-    values = run.values(f"val_{name}")
-    best = (max if higher_is_better(name) else min)(values) if values else None
+    if report := read_report(folder) if members else None:
+        best = report.ensemble
+    else:
+        values = run.values(f"val_{name}")
+        best = (max if higher_is_better(name) else min)(values) if values else None
     return {
         "recipe": {"name": recipe.name, "sha256": checksum},
         "metric": {"name": name, "best held-out": best},
+        **members,
     }

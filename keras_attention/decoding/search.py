@@ -122,7 +122,7 @@ def check_room(model: Any, max_length: int) -> None:
 
 def _checked_source(source: Tensor, model: Any) -> Tensor:
     source = ops.convert_to_tensor(source)
-    if getattr(getattr(model, "settings", None), "source_shape", None) is not None:
+    if None in getattr(model, "vocabulary_sizes", ()):
         return source  # features; the model checks them
     shape = tuple(source.shape)
     if len(shape) != 2 or shape[1] == 0:

@@ -80,6 +80,10 @@ class Ensemble:
         limits = [model.longest for model in self.models if model.longest is not None]
         return min(limits, default=None)
 
+    def split_features(self, source: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Split sources into features and tokens, as `Seq2Seq.split_features`."""
+        return self.models[0].split_features(source)
+
     def encode(self, source: Tensor) -> tuple[EnsembleMemory, tuple[Any, ...]]:
         """Return the members' memories of source ids `[B, S]`, and their first states."""
         encoded = [model.encode(source) for model in self.models]
@@ -104,11 +108,24 @@ class Ensemble:
         logits, states, alignments = zip(*steps, strict=True)
         return _log_mean(logits), states, _mean(alignments)
 
-    def teacher_forced(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities `[B, T, V]` and alignment `[B, T, S]` of a given target."""
-        forced = [model.teacher_forced(source, target) for model in self.models]
+    def teacher_forced(
+        self, source: Tensor, target: Tensor, return_alignment: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return log-probabilities `[B, T, V]` and alignment `[B, T, S]` of a given target.
+
+        Without `return_alignment`, the alignment is None.
+        """
+        forced = [
+            model.teacher_forced(source, target, return_alignment=return_alignment)
+            for model in self.models
+        ]
         logits, alignments = zip(*forced, strict=True)
-        return _log_mean(logits), _mean(alignments)
+        return _log_mean(logits), _mean(alignments) if return_alignment else None
+
+
+def members_of(model: Seq2Seq | Ensemble) -> tuple[Seq2Seq, ...]:
+    """Return the members of an ensemble, or a single model as the only one."""
+    return model.models if isinstance(model, Ensemble) else (model,)
 
 
 def _log_mean(logits: Sequence[Tensor]) -> Tensor:

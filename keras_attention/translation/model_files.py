@@ -25,6 +25,7 @@ from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.confidence import Confidence
+from keras_attention.translation.ensemble_folder import member_folders
 from keras_attention.translation.file_names import (
     CONFIDENCE_FILE,
     MODEL_FILE,
@@ -55,8 +56,12 @@ def find_parts(path: Path) -> tuple[Path, Path]:
 
 
 def load_codec(folder: Path) -> TextCodec:
-    """Load the tokenizers and search settings from a model's folder."""
+    """Load the tokenizers and search settings from a model's folder.
+
+    Those of an ensemble are in the folder of its first member.
+    """
     check_model_path(folder)
+    folder = member_folders(folder)[0]
     if not folder.is_dir():
         advice = " Load it with keras_attention.export.DeviceTranslator.load."
         raise InputError(

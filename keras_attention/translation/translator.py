@@ -27,7 +27,7 @@ from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import Ids, ShortList
 from keras_attention.errors import InputError, OptionError, check_positive, check_texts
 from keras_attention.files.text_files import write_atomically
-from keras_attention.models.ensemble import Ensemble
+from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
 from keras_attention.text.padded_batches import (
@@ -44,6 +44,12 @@ from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, make_codec
 from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
 from keras_attention.translation.confidence import Confidence
+from keras_attention.translation.ensemble_folder import (
+    ENSEMBLE_FILE,
+    is_ensemble,
+    member_folders,
+    write_members,
+)
 from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.model_files import (
     build_model,
@@ -129,12 +135,16 @@ class Translator:
         """Load a model folder that `save`, `train` or `quickstart` wrote.
 
         Args:
-            path: a model's folder; or a `.keras` file, such as a checkpoint, in that folder or in
-                one of its subfolders.
+            path: a model's folder, or the folder of an ensemble, as `train --seeds` writes it; or a
+                `.keras` file, such as a checkpoint, in a model's folder or in one of its
+                subfolders.
 
         Raises:
-            InputError: if the folder is missing, is not a model's, or has a damaged file.
+            InputError: if the folder is missing, is not a model's, or has a damaged file; or if a
+                member of an ensemble is missing, or has other tokenizers than the first one.
         """
+        if is_ensemble(Path(path)):
+            return cls.load_ensemble(member_folders(Path(path)))
         folder, file = find_parts(Path(path))
         codec = load_codec(folder)
         model, short_list = load_model(file), load_short_list(folder, codec)
@@ -207,6 +217,7 @@ class Translator:
 
         Args:
             paths: paths for `load`, at least one. For a single path, return the result of `load`.
+                An ensemble's folder stands for all its members.
 
         Raises:
             InputError: if a model cannot be loaded, or their tokenizers differ.
@@ -225,7 +236,7 @@ class Translator:
                 )
         if not others:
             return translator
-        models = [translator.single_model, *(other.single_model for _, other in others)]
+        models = [model for _, each in loaded for model in members_of(each.model)]
         return cls(Ensemble(models), translator.codec)
 
     @property
@@ -233,18 +244,28 @@ class Translator:
         """The model, if it is not an ensemble.
 
         Raises:
-            InputError: if it is an ensemble, which can be neither saved nor exported.
+            InputError: if it is an ensemble.
         """
         if isinstance(self.model, Ensemble):
-            raise InputError(
-                "expected a single model to save or export. "
-                f"Received: an ensemble of {len(self.model.models)} models."
-            )
+            count = len(self.model.models)
+            raise InputError(f"expected a single model. Received: an ensemble of {count} models.")
         return self.model
 
     def save(self, folder: str | Path) -> None:
-        """Write the model, its tokenizers and its confidence to `folder`, each file atomically."""
-        model, folder = self.single_model, Path(folder)
+        """Write the model, its tokenizers and its confidence to `folder`, each file atomically.
+
+        Each member of an ensemble is written to its own subfolder, which `load` also reads alone.
+
+        Raises:
+            InputError: if a single model is written to an ensemble's folder, or the reverse.
+        """
+        folder = Path(folder)
+        if isinstance(self.model, Ensemble):
+            self._save_members(self.model, folder)
+            return
+        if is_ensemble(folder):
+            raise _other_kind(folder / ENSEMBLE_FILE, "a single model")
+        model = self.model
         folder.mkdir(parents=True, exist_ok=True)
         for name, file_bytes in self.codec.to_files().items():
             with write_atomically(folder / name) as temporary_path:
@@ -277,8 +298,17 @@ class Translator:
             **tags: further entries of the card's header, such as `license="cc-by-sa-4.0"` and
                 `language="ko"`.
         """
+        model = self.single_model
         self.save(folder)
-        write_card(Path(folder), self.single_model, self.codec, metrics or {}, tags)
+        write_card(Path(folder), model, self.codec, metrics or {}, tags)
+
+    def _save_members(self, ensemble: Ensemble, folder: Path) -> None:
+        if (folder / MODEL_FILE).exists():
+            raise _other_kind(folder / MODEL_FILE, "an ensemble")
+        names = [f"member-{number}" for number in range(1, len(ensemble.models) + 1)]
+        for name, model in zip(names, ensemble.models, strict=True):
+            Translator(model, self.codec).save(folder / name)
+        write_members(folder, dict.fromkeys(names))
 
     def save_short_list(self, folder: str | Path) -> None:
         """Write the short list only; if there is none, remove an existing file."""
@@ -507,6 +537,13 @@ class Translator:
             )
             for pair, row in zip(pairs, values, strict=True)
         ]
+
+
+def _other_kind(file: Path, kind: str) -> InputError:
+    return InputError(
+        f"{file.parent}: expected a new folder, or one that already holds {kind}, to save {kind}. "
+        f"Received: a folder with {file.name}."
+    )
 
 
 def _remake(

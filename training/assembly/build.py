@@ -41,7 +41,7 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
 
 
 def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2Seq:
-    """Build the untrained, compiled model; its initial weights depend only on the recipe's seed.
+    """Build the untrained, compiled model; its initial weights depend only on the recipe.
 
     Args:
         recipe: the recipe to train.
@@ -52,7 +52,7 @@ def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2S
         InputError: if settings of the model contradict each other.
     """
     training = recipe.training
-    keras.utils.set_random_seed(recipe.seed)
+    keras.utils.set_random_seed(recipe.training_seed)
     try:
         model = _build_untrained(recipe, codec)
     except ValueError as error:

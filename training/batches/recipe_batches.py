@@ -75,7 +75,7 @@ def make_batches(
         max_target_length=recipe.data.max_target_length,
         bucket_width=recipe.training.bucket_width,
         fixed_shapes=keras.backend.backend() == "jax",
-        seed=recipe.seed,
+        seed=recipe.training_seed,
         **options,
     )
 

@@ -42,7 +42,7 @@ def make_callbacks(
 
     Args:
         config: the recipe's `[training]` section.
-        seed: the recipe's seed.
+        seed: the recipe's `training_seed`.
         run: the run folder.
         translator: the model in training, with its tokenizers.
         held_out: the pairs to validate on, all within the recipe's length limits.

@@ -125,6 +125,11 @@ class Recipe(Section):
                     f"Received: model.{name}={value!r}, data.source_features=''."
                 )
 
+    @property
+    def training_seed(self) -> int:
+        """The seed of initial weights, shuffling and dropout."""
+        return self.training.seed or self.seed
+
     def to_toml(self) -> str:
         """Return the recipe as TOML, including defaults; `load_recipe` reads back an equal one."""
         lines = [f"{name} = {_toml(value)}" for name, value in self.values()]

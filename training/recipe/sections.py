@@ -463,6 +463,13 @@ class TrainingConfig(Section):
         minimum=0,
         maximum=1_000,
     )
+    seed: int = setting(
+        0,
+        "seed of initial weights, shuffling and dropout only, so that runs share their pairs, "
+        "held-out split and tokenizers (0 = the recipe's seed)",
+        minimum=0,
+        below=2**32,
+    )
 
     def __post_init__(self) -> None:
         """Check the values, then the rules that combine several."""

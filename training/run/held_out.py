@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.translation.ensemble_folder import member_folders
 
 from ..data.data_paths import PAIR_KEYS
 from ..data.pairs import Pair, split_pairs
@@ -32,14 +36,30 @@ def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) 
     """Return the held-out pairs of a run, even if its data files have changed since.
 
     A run folder of an older version does not store them; they are then split from the data again.
+    All members of an ensemble must have the same pairs.
 
     Args:
-        folder: The run folder.
+        folder: The run folder, or the folder of an ensemble of runs.
         recipe: The recipe of the run; default: the recipe in the folder.
 
     Raises:
-        InputError: If a file of the run folder is damaged, or the data cannot be read again.
+        InputError: If a file of the run folder is damaged, the data cannot be read again, or
+            members of an ensemble have other pairs.
     """
+    first, *others = member_folders(Path(folder))
+    found = _of_run(first, recipe)
+    for path in others:
+        other = _of_run(path, recipe)
+        if other.pairs != found.pairs:
+            raise InputError(
+                f"{path}: expected the same held-out pairs as in {first}, another member of the "
+                "ensemble. Received: other pairs; give a file of pairs instead."
+            )
+        found = replace(found, seen=found.seen | other.seen, note=found.note or other.note)
+    return found
+
+
+def _of_run(folder: Path, recipe: Recipe | None) -> HeldOut:
     data = read_run_data(folder)
     recipe = load_run_recipe(folder) if recipe is None else recipe
     if data is None:

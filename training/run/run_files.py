@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import parse_json
+from keras_attention.translation.ensemble_folder import ENSEMBLE_FILE, read_members
 from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE, SHORT_LIST_FILE
 
 RECIPE_FILE = "recipe.toml"
@@ -19,6 +20,9 @@ VERSIONS_FILE = "versions.json"
 DATA_FILE = "data.json"
 HELD_OUT_FILE = "held_out.jsonl"
 """The files that `run_data` reads."""
+
+SEEDS_FILE = "seeds.json"
+"""The metric of each member of an ensemble and of the ensemble, in the ensemble's folder."""
 
 TRAIN_LOCK = "train.lock"
 """The lock file, which names the process that is training in the folder."""
@@ -68,17 +72,49 @@ def check_removable(folder: Path) -> None:
             f"{folder}: --overwrite only removes runs that keras-attention started. Received: a "
             f"folder without {VERSIONS_FILE}; choose another folder."
         )
+    _check_place(folder)
+    _check_files(folder, {RECIPE_FILE, VERSIONS_FILE})
+
+
+def check_ensemble_removable(folder: Path) -> None:
+    """Check that removing an ensemble would remove nothing else.
+
+    Args:
+        folder: The ensemble's folder.
+
+    Raises:
+        InputError: If the folder is the working folder or contains it, the list of its members is
+            damaged, or it or a member's folder has a file that does not belong there.
+    """
+    _check_place(folder)
+    members = [folder / name for name in read_members(folder)]
+    for member in members:
+        if not member.is_symlink() and any(_files(member)):
+            check_removable(member)
+    _check_files(folder, {RECIPE_FILE, ENSEMBLE_FILE, SEEDS_FILE}, members)
+
+
+def _check_place(folder: Path) -> None:
     real, here = folder.resolve(), Path.cwd().resolve()
     if real == here or real in here.parents:
         raise InputError(
             f"{folder}: --overwrite cannot remove the working folder or a folder that contains it; "
             "choose another folder."
         )
-    names = [path.name for path in (folder, real)]
-    always = {RECIPE_FILE, VERSIONS_FILE}
+
+
+def _check_files(folder: Path, always: Collection[str], skipped: Collection[Path] = ()) -> None:
+    """Check that a folder has only files that this library writes there.
+
+    Args:
+        folder: The folder.
+        always: Names of files that it may have, besides those of all run folders.
+        skipped: Subfolders that are not checked.
+    """
+    names = [path.name for path in (folder, folder.resolve())]
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
-        if name not in always and not _is_run_file(name, names):
+        if not (name in always or _is_run_file(name, names) or set(skipped) & set(path.parents)):
             raise InputError(
                 f"{path}: --overwrite only removes files that keras-attention wrote, and this is "
                 "another file; move it elsewhere, or choose another folder for the run."
@@ -91,8 +127,23 @@ def remove_run(folder: Path) -> None:
     The recipe is removed first, and the file that makes the folder a run folder is removed last.
     If the removal is interrupted, the rest cannot be resumed, but a new run can start there.
     """
-    first, last = folder / RECIPE_FILE, folder / VERSIONS_FILE
-    first.unlink(missing_ok=True)
+    (folder / RECIPE_FILE).unlink(missing_ok=True)
+    _remove_all(folder, last=folder / VERSIONS_FILE)
+
+
+def remove_ensemble(folder: Path) -> None:
+    """Remove an ensemble that `check_ensemble_removable` accepts, but keep the folder and its lock.
+
+    The file that makes the folder an ensemble's is removed last, so that an interrupted removal can
+    be repeated.
+    """
+    for name in read_members(folder):
+        remove_run(folder / name)
+    _remove_all(folder, last=folder / ENSEMBLE_FILE)
+
+
+def _remove_all(folder: Path, *, last: Path) -> None:
+    """Remove everything in a folder except for its lock, and one of its files last."""
     kept = {last, folder / TRAIN_LOCK}
     for path in [path for path in _files(folder) if path not in kept]:
         path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 from keras_attention.alignment.links import Links, link_words
 from keras_attention.alignment.symmetrization import symmetrize
 from keras_attention.errors import InputError
+from keras_attention.models.ensemble import members_of
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.training.data.pairs import Pair
 from keras_attention.translation.codec import TextCodec
@@ -28,7 +29,7 @@ def load_aligner(model: Path, max_tokens: int | None) -> Translator:
     """
     translator = Translator.load(model)
     translator.max_tokens = max_tokens or translator.max_tokens
-    if translator.single_model.decoder.cell.attention is None:
+    if any(member.decoder.cell.attention is None for member in members_of(translator.model)):
         raise InputError(f"{model}: expected a model with attention. Received: a model without.")
     return translator
 

@@ -14,6 +14,7 @@ from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
 from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.evaluate import Form
 from keras_attention.training.metrics.metric_kinds import METRICS, Bleu, Sacrebleu
+from keras_attention.translation.ensemble_folder import is_ensemble
 from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.model_files import load_codec
 
@@ -90,7 +91,7 @@ def target_tokenizer(model: Path) -> Tokenizer | None:
         if form := read_target_form(model):
             return form
     for folder in (model, *model.absolute().parents[:2]):
-        if (folder / SETTINGS_FILE).is_file():
+        if (folder / SETTINGS_FILE).is_file() or is_ensemble(folder):
             return load_codec(folder).target
     return None
 

@@ -22,14 +22,30 @@ def train(
     overrides: Overrides = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The run folder to write.  [default: saved_models/NAME]"),
+        typer.Option(
+            metavar="DIR",
+            help="The run folder to write.  [default: saved_models/NAME, or with --seeds "
+            "saved_models/NAME-seeds]",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=1_000,
+            metavar="N",
+            help="Train N models of this recipe, which differ in initial weights, shuffling and "
+            "dropout, one after the other. DIR then holds a run folder for each, and the other "
+            "commands read DIR as one model: an ensemble, which averages their probabilities.  "
+            "[default: train one model]",
+        ),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
             help="Continue an interrupted run with the recipe in its run folder. Add --set "
-            "epochs=N to train longer.",
+            "epochs=N to train longer. With several seeds, also train those that are missing.",
         ),
     ] = False,
     changed_data: Annotated[
@@ -55,7 +71,10 @@ def train(
     save the output of --show.
 
     Example: keras-attention train dates --set attention=luong --set placement=after
+
+    Example: keras-attention train dates --seeds 3
     """
+    from keras_attention.cli.command_parts.seeds_table import print_seeds
     from keras_attention.cli.output import log_to_console
     from keras_attention.training.recipe.recipe import load_recipe, recipe_names
 
@@ -64,15 +83,22 @@ def train(
         print(describe_recipe(resolved))
         return
     from keras_attention.training.run.run_data import load_run_recipe
-    from keras_attention.training.train import train as run
+    from keras_attention.training.seeds.train_seeds import train_seeds
+    from keras_attention.training.train import train as train_one
+    from keras_attention.translation.ensemble_folder import is_ensemble
 
     log_to_console()
-    folder = output or Path("saved_models") / resolved.name
+    folder = output or Path("saved_models") / (resolved.name + ("-seeds" if seeds else ""))
     begun = folder / "recipe.toml"
     if resume and not overrides and recipe in recipe_names() and begun.is_file():
         resolved = load_run_recipe(folder)
     with advise_on_stop("Use --resume to continue after the last validation.", begun.is_file):
-        run(resolved, folder, resume=resume, overwrite=overwrite, changed_data=changed_data)
+        options = {"resume": resume, "overwrite": overwrite, "changed_data": changed_data}
+        if seeds or is_ensemble(folder):
+            train_seeds(resolved, folder, seeds, **options)
+            print_seeds(folder)
+        else:
+            train_one(resolved, folder, **options)
     print(f"Trained. Next: keras-attention evaluate {folder}")
 
 

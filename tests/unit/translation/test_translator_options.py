@@ -1,5 +1,7 @@
 """Search options of the translator, which have the same effect as in `search`."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -205,9 +207,59 @@ def test_an_ensemble_differs_from_its_members(runs, tmp_path):
     ends = [member.score(*pair)[0].log_probabilities for member in (both, *members)]
     assert both.score(*pair)[0].tokens == ("a", END)
     np.testing.assert_allclose(np.exp(ends[0]), np.mean(np.exp(ends[1:]), axis=0), rtol=1e-4)
-    with pytest.raises(InputError, match="expected a single model to save or export. Received: an"):
-        both.save(tmp_path)
+    with pytest.raises(InputError, match=r"expected a single model\. Received: an ensemble of 2 m"):
+        assert both.single_model
     assert Translator.load_ensemble([runs / "first"]).single_model
+
+
+def test_a_saved_ensemble_loads_with_the_same_members(runs, tmp_path):
+    both = Translator.load_ensemble([runs / "first", runs / "second"])
+    both.save(tmp_path / "both")
+    both.save(tmp_path / "both")  # replaces it
+    again, pairs = Translator.load(tmp_path / "both"), (TEXTS, ["ab", "", "d", "cab"])
+    assert again.score(*pairs) == both.score(*pairs)
+    one = Translator.load(tmp_path / "both" / "member-2")
+    assert one.score(*pairs) == Translator.load(runs / "second").score(*pairs)
+    nested = Translator.load_ensemble([tmp_path / "both", runs / "first"])
+    assert len(nested.model.models) == 3
+
+
+def test_a_folder_holds_either_an_ensemble_or_a_single_model(runs, tmp_path):
+    single, both = Translator.load(runs / "first"), Translator.load_ensemble([runs / "first"] * 2)
+    single.save(tmp_path / "single")
+    both.save(tmp_path / "both")
+    with pytest.raises(InputError, match=r"single: .*to save an ensemble.*with model\.keras\.$"):
+        both.save(tmp_path / "single")
+    with pytest.raises(InputError, match=r"both: .*save a single model.*with ensemble\.json\.$"):
+        single.save(tmp_path / "both")
+
+
+def test_a_missing_or_different_member_raises_a_one_sentence_error(runs, tmp_path):
+    Translator.load_ensemble([runs / "first"] * 2).save(tmp_path)
+    letters = CharacterTokenizer(Vocabulary("abce"))
+    second = tmp_path / "member-2"
+    Translator(make_model(0), TextCodec(letters, letters, SearchSettings(16, 6))).save(second)
+    with pytest.raises(InputError, match=f"^{second}: expected the same tokenizers as in "):
+        Translator.load(tmp_path)
+    shutil.rmtree(second)
+    with pytest.raises(InputError, match=f"^{second}: no such folder; expected a member of the"):
+        Translator.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"format": 2, "members": {"a": 1}}', "expected format 1"),
+        ('{"format": 1, "members": {}}', "expected names of folders .* Received: none"),
+        ('{"format": 1, "members": {"../a": 1}}', r"names of folders .* Received: '\.\./a'"),
+        ('{"format": 1, "members": {"..": 1}}', r"names of folders .* Received: '\.\.'"),
+        ('{"format": 1, "members": ["a"]}', "with `members` as an object"),
+    ],
+)
+def test_a_damaged_list_of_members_is_refused(text, message, tmp_path):
+    (tmp_path / "ensemble.json").write_text(text)
+    with pytest.raises(InputError, match=f"^{tmp_path / 'ensemble.json'}: .*{message}"):
+        Translator.load(tmp_path)
 
 
 def test_models_of_an_ensemble_must_have_the_same_tokenizers(runs, tmp_path):

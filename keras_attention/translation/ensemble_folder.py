@@ -1,0 +1,76 @@
+"""The folder of an ensemble: a file that lists its members, each of which is a model's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.schema import JsonFile, dictionary_of, integer, nullable
+from keras_attention.files.text_files import write_atomically
+
+ENSEMBLE_FILE = "ensemble.json"
+
+_FORMAT = 1
+_ENSEMBLE = JsonFile(
+    "the members that `train --seeds` or `Translator.save` writes",
+    {"members": dictionary_of(nullable(integer(0)))},
+    _FORMAT,
+)
+
+
+def is_ensemble(folder: Path) -> bool:
+    """Return whether a folder is that of an ensemble."""
+    return (folder / ENSEMBLE_FILE).exists()
+
+
+def read_members(folder: Path) -> dict[str, int | None]:
+    """Return the seed of each member of an ensemble, by the name of its folder in `folder`.
+
+    The seed is None for a member that was not trained as one of several seeds.
+
+    Raises:
+        InputError: if the file is missing or damaged.
+    """
+    path = folder / ENSEMBLE_FILE
+    members: dict[str, int | None] = _ENSEMBLE.parse(read_artefact(path), str(path))["members"]
+    wrong = [name for name in members if name == ".." or name != Path(name).name]
+    if wrong or not members:
+        received = repr(wrong[0]) if wrong else "none"
+        raise InputError(
+            f"{path}: damaged, expected names of folders inside this folder in `members`. "
+            f"Received: {received}."
+        )
+    return members
+
+
+def member_folders(folder: Path) -> list[Path]:
+    """Return the folders of an ensemble's members, or `folder` itself if it is a single model's.
+
+    Raises:
+        InputError: if the file that lists the members is damaged, or a member's folder is missing.
+    """
+    if not is_ensemble(folder):
+        return [folder]
+    paths = [folder / name for name in read_members(folder)]
+    for path in paths:
+        if not path.is_dir():
+            raise InputError(
+                f"{path}: no such folder; expected a member of the ensemble {folder}. If training "
+                "was interrupted, continue it with `train --resume`; otherwise restore the folder."
+            )
+    return paths
+
+
+def write_members(folder: Path, members: Mapping[str, int | None]) -> None:
+    """Write the file that lists the members of an ensemble, completely or not at all.
+
+    Args:
+        folder: the ensemble's folder, which must exist.
+        members: the seed of each member or None, by the name of its folder.
+    """
+    values = {"format": _FORMAT, "members": dict(members)}
+    with write_atomically(folder / ENSEMBLE_FILE) as temporary_path:
+        temporary_path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
