@@ -57,8 +57,8 @@ from keras_attention.text.tokenizers import CharacterTokenizer as CharacterToken
 from keras_attention.text.tokenizers import WordTokenizer as WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary as Vocabulary
 from keras_attention.translation.confidence import Confidence as Confidence
+from keras_attention.translation.folders.presets import upload_preset as upload_preset
 from keras_attention.translation.forced_alignment import align_pairs as align_pairs
-from keras_attention.translation.presets import upload_preset as upload_preset
 from keras_attention.translation.result import PairScore as PairScore
 from keras_attention.translation.result import Translation as Translation
 from keras_attention.translation.translator import Translator as Translator

@@ -17,7 +17,7 @@ from keras_attention.training.metrics.text_metrics import higher_is_better
 from keras_attention.training.run.run_data import load_run_recipe
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.seeds.seeds_report import read_report
-from keras_attention.translation.ensemble_folder import is_ensemble, read_members
+from keras_attention.translation.folders.ensemble_folder import is_ensemble, read_members
 from keras_attention.translation.translator import Translator
 
 

@@ -11,7 +11,7 @@ from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.search_options import option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
-from keras_attention.translation.model_paths import check_model_path
+from keras_attention.translation.folders.model_paths import check_model_path
 from keras_attention.translation.result import Translation
 
 _READING = ("delimiter", "header", "source_column", "target_column")

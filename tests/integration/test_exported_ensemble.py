@@ -77,7 +77,8 @@ def mean_by_hand(members, prefixes):
             )
         found.append([encoded[name].numpy() for name in OUTPUTS])
     log_probabilities, alignments = zip(*found, strict=True)
-    return np.log(np.mean(np.exp(log_probabilities), axis=0)), np.mean(alignments, axis=0)
+    total = np.logaddexp.reduce(log_probabilities, axis=0)
+    return total - np.log(len(members)), np.mean(alignments, axis=0)
 
 
 OUTPUTS = ("log_probabilities", "alignment")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.translation.ensemble_folder import member_folders
+from keras_attention.translation.folders.ensemble_folder import member_folders
 
 from ..data.data_paths import PAIR_KEYS
 from ..data.pairs import Pair, split_pairs

@@ -10,8 +10,8 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import parse_json
-from keras_attention.translation.ensemble_folder import ENSEMBLE_FILE, read_members
 from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE, SHORT_LIST_FILE
+from keras_attention.translation.folders.ensemble_folder import ENSEMBLE_FILE, read_members
 
 RECIPE_FILE = "recipe.toml"
 VERSIONS_FILE = "versions.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.folder_lock import hold_folder
-from keras_attention.translation.ensemble_folder import is_ensemble, read_members
+from keras_attention.translation.folders.ensemble_folder import is_ensemble, read_members
 
 from ..recipe.recipe import Recipe
 from ..run.fingerprints import changed_file

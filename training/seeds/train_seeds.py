@@ -9,7 +9,11 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.folder_lock import hold_folder
 from keras_attention.files.text_files import errors_of_writing
-from keras_attention.translation.ensemble_folder import ENSEMBLE_FILE, is_ensemble, write_members
+from keras_attention.translation.folders.ensemble_folder import (
+    ENSEMBLE_FILE,
+    is_ensemble,
+    write_members,
+)
 from keras_attention.translation.translator import Translator
 
 from ..data.data_paths import with_absolute_paths

@@ -14,8 +14,8 @@ from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
 from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.evaluate import Form
 from keras_attention.training.metrics.metric_kinds import METRICS, Bleu, Sacrebleu
-from keras_attention.translation.ensemble_folder import is_ensemble
 from keras_attention.translation.file_names import SETTINGS_FILE
+from keras_attention.translation.folders.ensemble_folder import is_ensemble
 from keras_attention.translation.model_files import load_codec
 
 _TOKENIZED = 100

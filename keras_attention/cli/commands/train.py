@@ -85,7 +85,7 @@ def train(
     from keras_attention.training.run.run_data import load_run_recipe
     from keras_attention.training.seeds.train_seeds import train_seeds
     from keras_attention.training.train import train as train_one
-    from keras_attention.translation.ensemble_folder import is_ensemble
+    from keras_attention.translation.folders.ensemble_folder import is_ensemble
 
     log_to_console()
     folder = output or Path("saved_models") / (resolved.name + ("-seeds" if seeds else ""))

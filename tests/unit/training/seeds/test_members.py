@@ -10,7 +10,7 @@ from keras_attention.training.run.run_files import check_ensemble_removable, rem
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.seeds.members import check_free, plan_members, resume_members
 from keras_attention.training.seeds.seeds_report import SeedsReport, read_report
-from keras_attention.translation.ensemble_folder import write_members
+from keras_attention.translation.folders.ensemble_folder import write_members
 
 RECIPE = load_recipe("copy")
 

@@ -20,7 +20,7 @@ from keras_attention import (
     Vocabulary,
     upload_preset,
 )
-from keras_attention.translation.presets import PRESET_FILES
+from keras_attention.translation.folders.presets import PRESET_FILES
 
 HF, KAGGLE = "hf://someone/months", "kaggle://someone/months/keras/small"
 

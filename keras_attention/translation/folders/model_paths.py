@@ -8,9 +8,13 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.translation.file_names import SETTINGS_FILE
+from keras_attention.translation.folders.ensemble_folder import ENSEMBLE_FILE
 
 _USUAL = Path("saved_models")
 """The folder that commands write models into by default."""
+
+_MARKS = (SETTINGS_FILE, ENSEMBLE_FILE)
+"""Files of which the folder of a single model or of an ensemble has one."""
 
 _LISTED = 10
 """Largest number of models that an error lists."""
@@ -26,7 +30,7 @@ def check_model_path(path: Path) -> None:
     if not path.exists():
         kind = "no such file" if path.suffix in (".keras", ".tflite") else "no such folder"
         raise InputError(f"{path}: {kind}; expected a trained model{_nearest(path)}.")
-    if not path.is_dir() or (path / SETTINGS_FILE).exists() or (path / "saved_model.pb").exists():
+    if not path.is_dir() or any((path / name).exists() for name in (*_MARKS, "saved_model.pb")):
         return
     if models := sorted(_models(path)):
         more = f" and {len(models) - _LISTED} more" if len(models) > _LISTED else ""
@@ -58,4 +62,4 @@ def _found(folder: Path) -> Iterator[Path]:
 
 
 def _models(folder: Path) -> Iterator[Path]:
-    return (file.parent for file in folder.glob(f"*/{SETTINGS_FILE}"))
+    return (file.parent for mark in _MARKS for file in folder.glob(f"*/{mark}"))

@@ -1,0 +1,1 @@
+"""Folders of models: ensembles, published presets, and errors about a path without a model."""
