@@ -49,7 +49,7 @@ def metrics_section(analysis: Analysis) -> str:
 
 
 def confusions_section(analysis: Analysis) -> str:
-    """Return the tables of replaced, superfluous and missing tokens."""
+    """Return the tables of replaced, extra and missing tokens."""
     found = analysis.confusions
     if not found:
         return "<p>No output differs from its reference.</p>"
@@ -61,7 +61,7 @@ def confusions_section(analysis: Analysis) -> str:
     parts = (_confusion_group(analysis, name, rows) for name, rows in groups.items() if rows)
     return (
         "<p>Counted on an alignment of output and reference with the fewest edits of target "
-        f"tokens.</p>{''.join(parts)}"
+        f'tokens.</p><div class="groups">{"".join(parts)}</div>'
     )
 
 
@@ -78,9 +78,8 @@ def _confusion_group(analysis: Analysis, name: str, found: Sequence[Confusion]) 
     listed = "" if len(found) <= MOST_CONFUSIONS else f", the {MOST_CONFUSIONS} most frequent"
     title = f"<h3>{name} <small>{count_of(total, 'time')}, {kinds}{listed}</small></h3>"
     texts = len(heads[name])
-    return title + table(
-        [*heads[name], "count", "examples"], rows, texts={*range(texts), texts + 1}
-    )
+    head = [*heads[name], "count", "examples"]
+    return f"<div>{title}{table(head, rows, texts={*range(texts), texts + 1})}</div>"
 
 
 def _token(token: str | None) -> str:
@@ -160,7 +159,7 @@ def sentences_section(analysis: Analysis) -> str:
         )
     return (
         f"<p>Each list has at most {MOST_SENTENCES} pairs, and texts are cut after 500 characters. "
-        'In outputs, <mark class="wrong">wrong or superfluous</mark> tokens are marked; in '
+        'In outputs, <mark class="wrong">wrong or extra</mark> tokens are marked; in '
         'references, those that were <mark class="expected">expected</mark>.</p>' + "".join(parts)
     )
 
