@@ -30,6 +30,7 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
+from keras_attention.settings.arguments import keyword_arguments
 from keras_attention.text.padded_batches import (
     BATCH_NUMBERS,
     BATCH_TOKENS,
@@ -362,7 +363,7 @@ class Translator:
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
-        SearchOptions.check_names(options, "prefix", "batch_size", "first", "advance", "progress")
+        SearchOptions.check_names(options, *_own_arguments())
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
@@ -507,6 +508,11 @@ class Translator:
             )
             for pair, row in zip(pairs, values, strict=True)
         ]
+
+
+def _own_arguments() -> list[str]:
+    """Return the arguments of a translation that are not search options."""
+    return keyword_arguments(Translator.stream) + keyword_arguments(Translator.__call__)
 
 
 def _remake(
