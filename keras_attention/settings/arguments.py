@@ -1,8 +1,21 @@
 """Checks of single arguments; each error names the argument."""
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from keras_attention.errors import SettingError
+
+
+def keyword_arguments(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the keyword-only arguments of a function.
+
+    Example:
+        >>> keyword_arguments(sorted)
+        ['key', 'reverse']
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def checked_units(units: Any, name: str = "units") -> int:

@@ -30,6 +30,7 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
+from keras_attention.settings.arguments import keyword_arguments
 from keras_attention.text.padded_batches import (
     BATCH_NUMBERS,
     BATCH_TOKENS,
@@ -392,7 +393,7 @@ class Translator:
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
-        SearchOptions.check_names(options, "prefix", "batch_size", "first", "advance", "progress")
+        SearchOptions.check_names(options, *_own_arguments())
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
@@ -544,6 +545,11 @@ def _other_kind(file: Path, kind: str) -> InputError:
         f"{file.parent}: expected a new folder, or one that already holds {kind}, to save {kind}. "
         f"Received: a folder with {file.name}."
     )
+
+
+def _own_arguments() -> list[str]:
+    """Return the arguments of a translation that are not search options."""
+    return keyword_arguments(Translator.stream) + keyword_arguments(Translator.__call__)
 
 
 def _remake(

@@ -21,6 +21,8 @@ def translator():
 CALLS = {
     "translator": (lambda t: t("cab", beam=4), "beam", "beam_width"),
     "translator of many": (lambda t: t(["cab"], batchsize=4), "batchsize", "batch_size"),
+    "an argument of translators": (lambda t: t("cab", feature={}), "feature", "features"),
+    "an argument of calls": (lambda t: t("cab", progres=True), "progres", "progress"),
     "stream": (lambda t: t.stream(["cab"], penalty=1), "penalty", "length_penalty"),
     "SearchOptions": (lambda t: SearchOptions(max_length=5, topk=1), "topk", "top_k"),
     "search": (lambda t: search(t.model, SOURCE, max_length=5, beam=2), "beam", "beam_width"),
