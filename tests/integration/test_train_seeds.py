@@ -129,9 +129,10 @@ def test_a_killed_ensemble_resumes_to_the_same_weights(built, eagerly, run, tmp_
 def test_commands_read_the_ensemble_as_a_model(folder, run, tmp_path):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("".join(f"{one}\t{two}\n" for one, two in zip(*PAIRS, strict=True)))
-    evaluated = run("evaluate", folder, folder / "seed-1", "--metrics", "per", "--errors", 0)
+    evaluated = run("evaluate", folder, "--metrics", "per", "--errors", 0)
     assert evaluated.code == 0, evaluated.err
-    assert "seed-1" in evaluated.out
+    ensemble = json.loads((folder / "seeds.json").read_text())["ensemble"]
+    assert f"{ensemble:.2f}" in evaluated.out
     scored = run("score", folder, pairs)
     expected = Translator.load(folder).score(*PAIRS)
     assert [line.split("\t")[0] for line in scored.out.splitlines()] == [
