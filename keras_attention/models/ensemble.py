@@ -1,15 +1,17 @@
 """Ensembles: several models that search as one."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
 from keras_attention.models.kinds import check_kind
 from keras_attention.models.memory import Memory
 from keras_attention.models.seq2seq import Seq2Seq
+
+_LOWEST = float(np.finfo("float32").min)
 
 
 class EnsembleMemory(NamedTuple):
@@ -131,7 +133,11 @@ def members_of(model: Seq2Seq | Ensemble) -> tuple[Seq2Seq, ...]:
 def _log_mean(logits: Sequence[Tensor]) -> Tensor:
     """Return the logarithm of the mean of the members' probabilities."""
     members = [ops.log_softmax(ops.cast(member, "float32"), axis=-1) for member in logits]
-    return ops.logsumexp(ops.stack(members), axis=0) - math.log(len(members))
+    stacked = ops.stack(members)
+    # `ops.logsumexp` does the same, but with an operator that TFLite lacks. The limit avoids the
+    # difference of two infinities for a token that is impossible for all members.
+    highest = ops.maximum(ops.max(stacked, axis=0), _LOWEST)
+    return highest + ops.log(ops.mean(ops.exp(stacked - highest), axis=0))
 
 
 def _mean(alignments: Sequence[Tensor]) -> Tensor:

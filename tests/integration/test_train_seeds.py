@@ -1,6 +1,7 @@
 """Several seeds of a recipe are trained as the members of an ensemble."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from statistics import mean, stdev
@@ -19,9 +20,10 @@ from keras_attention.training.run.run_data import read_run_data
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.seeds.train_seeds import train_seeds
 from keras_attention.training.train import train
+from keras_attention.translation.ensemble_folder import write_members
 
 SETTINGS = [
-    "size=60", "held_out=12", "epochs=2", "longest=5", "units=8", "embedding=6", "batch_size=16",
+    "size=28", "held_out=6", "epochs=2", "longest=5", "units=8", "embedding=6", "batch_size=22",
     "attention_units=6", "dropout=0.2", "learning_rate=0.05", "metric=per",
 ]  # fmt: skip
 RECIPE = load_recipe("copy", SETTINGS)
@@ -29,15 +31,31 @@ PAIRS = ["abcd", "bdca"], ["abcd", "abc"]
 
 
 @pytest.fixture(scope="module")
-def folder(build):
-    """Return the folder of an ensemble of two seeds; do not change it."""
+def built(build):
+    """Return a folder with `copy`, an ensemble of two seeds, and `killed`; do not change it.
+
+    `killed` contains the run folders of the members after their first epoch.
+    """
 
     def fill(new):
+        write = Checkpoint.on_epoch_end
+
+        def write_and_copy(self, epoch, logs=None):
+            write(self, epoch, logs)
+            if epoch == 0:
+                shutil.copytree(self.folder.path, new / "killed" / self.folder.path.name)
+
         with pytest.MonkeyPatch.context() as patch:
             train_eagerly(patch)
+            patch.setattr(Checkpoint, "on_epoch_end", write_and_copy)
             train_seeds(RECIPE, new / "copy", 2)
 
-    return build("ensemble of two seeds", fill) / "copy"
+    return build("ensemble of two seeds", fill)
+
+
+@pytest.fixture(scope="module")
+def folder(built):
+    return built / "copy"
 
 
 def weights_of(path):
@@ -59,11 +77,9 @@ def test_members_share_data_and_tokenizers_but_not_weights(folder):
     assert not any(map(np.array_equal, weights_of(first)[:3], weights_of(second)[:3]))
 
 
-def test_each_member_is_the_model_that_its_recipe_trains_alone(folder, eagerly, tmp_path):
-    train(RECIPE, tmp_path / "first")
-    train(load_recipe(folder / "seed-2" / "recipe.toml"), tmp_path / "second")
-    assert_same_weights(tmp_path / "first", folder / "seed-1")
-    assert_same_weights(tmp_path / "second", folder / "seed-2")
+def test_a_member_is_the_model_that_its_recipe_trains_alone(folder, eagerly, tmp_path):
+    train(load_recipe(folder / "seed-2" / "recipe.toml"), tmp_path / "alone")
+    assert_same_weights(tmp_path / "alone", folder / "seed-2")
 
 
 def test_the_folder_loads_as_the_mean_of_the_members(folder):
@@ -89,45 +105,34 @@ def test_the_report_holds_the_metric_of_each_seed_and_of_the_ensemble(folder):
     assert about["metric"] == {"name": "per", "best held-out": report["ensemble"]}
 
 
-def test_a_killed_ensemble_resumes_to_the_same_weights(folder, eagerly, run, tmp_path, monkeypatch):
-    write = Checkpoint.on_epoch_end
-
-    def write_and_stop(self, epoch, logs=None):
-        write(self, epoch, logs)
-        if self.folder.path.name == "seed-2":
-            raise KeyboardInterrupt
-
-    path = tmp_path / "copy"
-    arguments = ("train", "copy", *overrides(*SETTINGS), "--output", path)
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoint, "on_epoch_end", write_and_stop)
-        stopped = run(*arguments, "--seeds", 3)
-    assert (stopped.code, stopped.err.splitlines()[-1]) == (
-        130,
-        "Stopped. Use --resume to continue after the last validation.",
-    )
+def test_a_killed_ensemble_resumes_to_the_same_weights(built, eagerly, run, tmp_path):
+    """The first member has ended, the second was killed after an epoch, the third is missing."""
+    path = shutil.copytree(built / "copy", tmp_path / "copy")
+    shutil.rmtree(path / "seed-2")
+    shutil.copytree(built / "killed" / "seed-2", path / "seed-2")
+    write_members(path, {"seed-1": 1, "seed-2": 2, "seed-3": 3})
+    (path / "seeds.json").unlink()
     with pytest.raises(InputError, match="seed-3: no such folder; expected a member of the ens"):
         Translator.load(path)
-    before = contents(path / "seed-1")
-    resumed = run(*arguments, "--resume")
+    resumed = run("train", "copy", *overrides(*SETTINGS), "--output", path, "--resume")
     assert resumed.code == 0, resumed.err
     assert "seed 3 (3 of 3)" in resumed.err
-    assert [line.split()[1] for line in resumed.out.splitlines() if "ensemble" in line][0]
     for name in ("seed-1", "seed-2"):
-        assert_same_weights(path / name, folder / name)
-    assert (
-        contents(path / "seed-1")["checkpoints/epoch-0002.keras"]
-        == (before["checkpoints/epoch-0002.keras"])
-    )
+        assert_same_weights(path / name, built / "copy" / name)
     assert len(Translator.load(path).model.models) == 3
+    ensemble = json.loads((path / "seeds.json").read_text())["ensemble"]
+    assert ["ensemble", f"{ensemble:.2f}"] in [
+        re.findall(r"[\w.]+", line) for line in resumed.out.splitlines()
+    ]
 
 
 def test_commands_read_the_ensemble_as_a_model(folder, run, tmp_path):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("".join(f"{one}\t{two}\n" for one, two in zip(*PAIRS, strict=True)))
-    evaluated = run("evaluate", folder, folder / "seed-1", "--metrics", "per", "--errors", 0)
+    evaluated = run("evaluate", folder, "--metrics", "per", "--errors", 0)
     assert evaluated.code == 0, evaluated.err
-    assert "seed-1" in evaluated.out
+    ensemble = json.loads((folder / "seeds.json").read_text())["ensemble"]
+    assert f"{ensemble:.2f}" in evaluated.out
     scored = run("score", folder, pairs)
     expected = Translator.load(folder).score(*PAIRS)
     assert [line.split("\t")[0] for line in scored.out.splitlines()] == [
@@ -135,8 +140,6 @@ def test_commands_read_the_ensemble_as_a_model(folder, run, tmp_path):
     ]
     aligned = run("align", folder, pairs)
     assert (aligned.code, aligned.err) == (0, "")
-    translated = run("translate", folder, "--with", folder / "seed-1", stdin=b"abcd\n")
-    assert translated.code == 0, translated.err
 
 
 @pytest.mark.parametrize(
