@@ -14,7 +14,7 @@ import pytest
 # Matches the ids of the fixture `variant_name`, see tests/integration/conftest.py.
 VARIANT = re.compile(r"variant [a-z ]+")
 # Freeing memory takes a few tenths of a second, and small groups leave little to free.
-SECONDS_BETWEEN = 5
+SECONDS_BETWEEN = 15
 
 # At 3, the command line would change the standard error and the imports of this process.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -70,14 +70,21 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for group in order for item in groups[group]]
 
 
-def pytest_collection_finish():
-    """Make the garbage collector skip the objects imported so far, and run less often.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect no garbage during imports, and make the collector skip their objects afterwards.
 
-    Tracing a graph creates and drops many objects, and TensorFlow alone has 400,000 permanent ones.
+    TensorFlow alone has 400,000 permanent objects. Tracing a graph creates and drops many, so
+    collect less often than by default.
     """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+        gc.enable()
 
 
 seeded = None
