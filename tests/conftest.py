@@ -23,12 +23,14 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # The tests compile many small programs that run once or twice; optimising them would take most of
 # the time. XLA fails on an unknown flag, so set these only for the versions they were tried with.
-XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-if os.environ.get("KERAS_BACKEND") != "jax":
-    if version("tensorflow").startswith("2.21."):
-        os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
-elif version("jaxlib").startswith("0.10."):
-    os.environ.setdefault("XLA_FLAGS", f"{XLA_FLAGS} --xla_cpu_use_fusion_emitters=false")
+XLA_FLAGS = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false"
+)
+ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
+compiler, tried = ("jaxlib", "0.10.") if ON_JAX else ("tensorflow", "2.21.")
+if version(compiler).startswith(tried):
+    os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
 
 
 def pytest_configure(config):
