@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,12 @@ ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
 compiler, tried = ("jaxlib", "0.10.") if ON_JAX else ("tensorflow", "2.21.")
 if version(compiler).startswith(tried):
     os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+# Hide JAX from this process and from those that tests start.
+WITHOUT_JAX = str(Path(__file__).with_name("without_jax"))
+if not ON_JAX and WITHOUT_JAX not in sys.path:
+    sys.path.insert(0, WITHOUT_JAX)
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (WITHOUT_JAX, inherited)))
 
 
 def pytest_configure(config):
