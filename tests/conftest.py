@@ -14,6 +14,10 @@ import pytest
 
 # Matches the ids of the fixture `variant_name`, see tests/integration/conftest.py.
 VARIANT = re.compile(r"variant [a-z ]+")
+# TensorFlow's graph optimizer takes most of the time of a graph's first call. It is on in these
+# groups, which compare every kind of export with the model, train real tasks, or compare a run with
+# one of another process bit by bit.
+OPTIMIZED = re.compile("variant |tests/(system/|integration/test_(exported|subwords|resume|vali))")
 # Freeing memory takes a few tenths of a second, and small groups leave little to free.
 SECONDS_BETWEEN = 15
 
@@ -96,20 +100,28 @@ def pytest_collection():
         gc.enable()
 
 
-seeded = None
+begun = None
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures of a group are set up
 def pytest_runtest_setup(item):
     """Set the seed once per group, so that its weights do not depend on the groups before it.
 
-    The seed is not set for each test, because TensorFlow then drops its cached kernels.
+    The seed is not set for each test, because TensorFlow then drops its cached kernels. Also
+    switch the graph optimizer on or off.
     """
-    global seeded
+    global begun
     group = group_of(item.nodeid)
-    if group != seeded and "keras" in sys.modules:
+    if group != begun and "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(1)
-        seeded = group
+        if "tensorflow" in sys.modules:
+            optimize_graphs(OPTIMIZED.match(group) is not None)
+        begun = group
+
+
+def optimize_graphs(wanted):
+    options = {"disable_meta_optimizer": not wanted}
+    sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
 
 
 freed = time.monotonic()
