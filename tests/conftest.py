@@ -8,13 +8,18 @@ import sys
 import time
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 # Matches the ids of the fixture `variant_name`, see tests/integration/conftest.py.
 VARIANT = re.compile(r"variant [a-z ]+")
+# TensorFlow's graph optimizer takes most of the time of a graph's first call. It is on in these
+# groups, which compare every kind of export with the model, train real tasks, or compare a run with
+# one of another process bit by bit.
+OPTIMIZED = re.compile("variant |tests/(system/|integration/test_(exported|subwords|resume|vali))")
 # Freeing memory takes a few tenths of a second, and small groups leave little to free.
-SECONDS_BETWEEN = 5
+SECONDS_BETWEEN = 15
 
 # At 3, the command line would change the standard error and the imports of this process.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -23,12 +28,20 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # The tests compile many small programs that run once or twice; optimising them would take most of
 # the time. XLA fails on an unknown flag, so set these only for the versions they were tried with.
-XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-if os.environ.get("KERAS_BACKEND") != "jax":
-    if version("tensorflow").startswith("2.21."):
-        os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
-elif version("jaxlib").startswith("0.10."):
-    os.environ.setdefault("XLA_FLAGS", f"{XLA_FLAGS} --xla_cpu_use_fusion_emitters=false")
+XLA_FLAGS = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false"
+)
+ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
+compiler, tried = ("jaxlib", "0.10.") if ON_JAX else ("tensorflow", "2.21.")
+if version(compiler).startswith(tried):
+    os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+# Hide JAX from this process and from those that tests start.
+WITHOUT_JAX = str(Path(__file__).with_name("without_jax"))
+if not ON_JAX and WITHOUT_JAX not in sys.path:
+    sys.path.insert(0, WITHOUT_JAX)
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (WITHOUT_JAX, inherited)))
 
 
 def pytest_configure(config):
@@ -70,30 +83,45 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for group in order for item in groups[group]]
 
 
-def pytest_collection_finish():
-    """Make the garbage collector skip the objects imported so far, and run less often.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect no garbage during imports, and make the collector skip their objects afterwards.
 
-    Tracing a graph creates and drops many objects, and TensorFlow alone has 400,000 permanent ones.
+    TensorFlow alone has 400,000 permanent objects. Tracing a graph creates and drops many, so
+    collect less often than by default.
     """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+        gc.enable()
 
 
-seeded = None
+begun = None
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures of a group are set up
 def pytest_runtest_setup(item):
     """Set the seed once per group, so that its weights do not depend on the groups before it.
 
-    The seed is not set for each test, because TensorFlow then drops its cached kernels.
+    The seed is not set for each test, because TensorFlow then drops its cached kernels. Also
+    switch the graph optimizer on or off.
     """
-    global seeded
+    global begun
     group = group_of(item.nodeid)
-    if group != seeded and "keras" in sys.modules:
+    if group != begun and "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(1)
-        seeded = group
+        if "tensorflow" in sys.modules:
+            optimize_graphs(OPTIMIZED.match(group) is not None)
+        begun = group
+
+
+def optimize_graphs(wanted):
+    options = {"disable_meta_optimizer": not wanted}
+    sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
 
 
 freed = time.monotonic()

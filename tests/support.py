@@ -134,7 +134,7 @@ def compiled(function, layer):
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function)
+        return tf.function(function, autograph=False)
     import jax
 
     @jax.jit

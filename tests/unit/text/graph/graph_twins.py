@@ -22,10 +22,10 @@ class Exported(tf.Module):
     def __init__(self, tokenizer):
         super().__init__()
         graph = self.graph = make_graph_tokenizer(tokenizer)
-        self.encode = tf.function(graph.encode, input_signature=[TEXTS])
-        self.tokens = tf.function(graph.tokens, input_signature=[TEXTS])
-        self.detokenize = tf.function(graph.detokenize, input_signature=[IDS])
-        self.id_to_token = tf.function(graph.id_to_token, input_signature=[IDS])
+        self.encode = tf.function(graph.encode, input_signature=[TEXTS], autograph=False)
+        self.tokens = tf.function(graph.tokens, input_signature=[TEXTS], autograph=False)
+        self.detokenize = tf.function(graph.detokenize, input_signature=[IDS], autograph=False)
+        self.id_to_token = tf.function(graph.id_to_token, input_signature=[IDS], autograph=False)
 
 
 def load_golden(name):

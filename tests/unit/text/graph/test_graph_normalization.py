@@ -32,7 +32,7 @@ def normalizer(request):
 @cache
 def twin(normalizer):
     function = partial(apply_normalizer, normalizer)
-    return tf.function(function, input_signature=[TEXTS])
+    return tf.function(function, input_signature=[TEXTS], autograph=False)
 
 
 def check(normalizer, texts):
