@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, check_texts
 from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.translation.result import Translation
 from keras_attention.translation.translator import Translator
@@ -91,7 +91,9 @@ def verify(
 
     Raises:
         InputError: if there are no lines or no exports, or an export is damaged.
+        TypeError: if `lines` is a single string.
     """
+    check_texts(lines, "lines")
     if not lines:
         raise InputError("expected at least one line to compare on. Received: none.")
     # Exports search the whole vocabulary, and each has its own limit.

@@ -35,6 +35,7 @@ from keras_attention.errors import InputError as InputError
 from keras_attention.layers.attention_cell import AttentionCell as AttentionCell
 from keras_attention.layers.attention_cell import DecoderState as DecoderState
 from keras_attention.layers.attention_decoder import AttentionDecoder as AttentionDecoder
+from keras_attention.layers.attention_pooling import AttentionPooling as AttentionPooling
 from keras_attention.layers.bilstm_encoder import BiLSTMEncoder as BiLSTMEncoder
 from keras_attention.layers.bridge import Bridge as Bridge
 from keras_attention.layers.gnmt_cell import GNMTCell as GNMTCell
@@ -48,6 +49,8 @@ from keras_attention.models.memory import Memory as Memory
 from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
 from keras_attention.objectives.losses import MaskedCrossentropy as MaskedCrossentropy
 from keras_attention.objectives.metrics import MaskedAccuracy as MaskedAccuracy
+from keras_attention.text.source_features import SourceFeatures as SourceFeatures
+from keras_attention.text.source_features import add_features as add_features
 from keras_attention.text.subword_learning import learn_subwords as learn_subwords
 from keras_attention.text.subword_tokenizer import SubwordTokenizer as SubwordTokenizer
 from keras_attention.text.tokenizers import CharacterTokenizer as CharacterTokenizer
@@ -55,6 +58,7 @@ from keras_attention.text.tokenizers import WordTokenizer as WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary as Vocabulary
 from keras_attention.translation.confidence import Confidence as Confidence
 from keras_attention.translation.forced_alignment import align_pairs as align_pairs
+from keras_attention.translation.presets import upload_preset as upload_preset
 from keras_attention.translation.result import PairScore as PairScore
 from keras_attention.translation.result import Translation as Translation
 from keras_attention.translation.translator import Translator as Translator

@@ -187,12 +187,14 @@ def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
     Args:
         key: An unknown key.
         known: The keys that exist. The last parts of dotted keys are compared first, to find the
-            right name in a wrong section.
+            right name in a wrong section. A name that is one word of a key is similar to it.
         form: Format string for a key in the message.
 
     Example:
         >>> suggest("epohcs", ["training.epochs", "model.units"])
         "; the nearest is 'training.epochs'"
+        >>> suggest("beam", ["min_length", "beam_width"])
+        "; the nearest is 'beam_width'"
         >>> suggest("colour", ["training.epochs", "model.units"])
         ''
     """
@@ -205,8 +207,31 @@ def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
     return f"; the nearest is {form.format(nearest)}" if similarity(nearest)[0] >= _NEAR else ""
 
 
-def _ratio(first: str, second: str) -> float:
-    return difflib.SequenceMatcher(None, first, second).ratio()
+def check_names(given: Iterable[str], known: Collection[str]) -> None:
+    """Check the names of keyword arguments.
+
+    Args:
+        given: the names of the arguments.
+        known: the names that exist.
+
+    Raises:
+        TypeError: if a name does not exist; the message has the nearest one, or all of them.
+
+    Example:
+        >>> check_names(["beam"], ["beam_width", "length_penalty"])
+        Traceback (most recent call last):
+        ...
+        TypeError: unknown argument 'beam'; the nearest is 'beam_width'.
+    """
+    for name in given:
+        if name not in known:
+            hint = suggest(name, known) or f"; expected one of {', '.join(known)}"
+            raise TypeError(f"unknown argument {name!r}{hint}.")
+
+
+def _ratio(key: str, candidate: str) -> float:
+    ratio = difflib.SequenceMatcher(None, key, candidate).ratio()
+    return max(ratio, _NEAR) if key in candidate.split("_") else ratio
 
 
 def _describe(value: object) -> str:

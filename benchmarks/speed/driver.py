@@ -51,8 +51,25 @@ WORKERS = {
     "growing": "growing.py",
     "parts": "parts.py",
     "profiled": "profiled.py",
+    "rates": "rates.py",
 }
 ATTENTIONS = ("luong", "bahdanau")
+
+ISAS = {
+    name: {
+        "ONEDNN_MAX_CPU_ISA": onednn,
+        "DNNL_MAX_CPU_ISA": onednn,
+        "MKL_ENABLE_INSTRUCTIONS": mkl,
+        "ATEN_CPU_CAPABILITY": aten,
+    }
+    for name, onednn, mkl, aten in (
+        ("avx2", "AVX2", "AVX2", "avx2"),
+        ("avx512", "AVX512_CORE_VNNI", "AVX512", "avx512"),
+        ("bf16", "AVX512_CORE_BF16", "AVX512", "avx512"),
+    )
+}
+"""Environment variables that keep libraries from using newer instructions. Eigen, XNNPACK and NumPy
+read none of them."""
 
 Reply = dict[str, Any]
 
@@ -126,6 +143,13 @@ def _environment(name: str, threads: int) -> dict[str, str]:
     return chosen
 
 
+def restrict(isa: str) -> None:
+    """Restrict the workers that start from now on to an instruction set; "all" is no limit."""
+    for name in next(iter(ISAS.values())):
+        os.environ.pop(name, None)
+    os.environ.update(ISAS.get(isa, {}))
+
+
 def pin(threads: int) -> None:
     """Restrict this process and its future child processes to a number of cores."""
     if CORES:
@@ -154,6 +178,12 @@ def parser(description: str, systems: str, quick: str = "") -> argparse.Argument
     options.add_argument("--systems", help=f"default {systems}{fewer}")
     options.set_defaults(all_systems=systems, quick_systems=quick or systems)
     options.add_argument("--attention", default="", help="luong, bahdanau or both")
+    options.add_argument(
+        "--isa",
+        choices=(*ISAS, "all"),
+        default="all",
+        help="newest instructions of matrix products, if the processor has them; default all",
+    )
     options.add_argument("--python-joey", default="", help="interpreter that has joeynmt")
     options.add_argument("--python-torch", default="", help="interpreter that has torch")
     options.add_argument("--output", type=Path, help="JSON file; default benchmarks/results/")
@@ -192,6 +222,7 @@ class Run:
             raise SystemExit(f"--attention must be of {', '.join(ATTENTIONS)}. Received: {unknown}")
         least = 1 if options.tiny else quick_rounds
         pin(options.threads)
+        restrict(options.isa)
         return cls(
             options, options.rounds or (least if small else rounds), chosen.split(","), systems
         )

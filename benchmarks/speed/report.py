@@ -119,7 +119,7 @@ def save(
         "date": date.today().isoformat(),
         "command": command(),
         "commit": commit(),
-        "machine": machine(options.threads),
+        "machine": {**machine(options.threads), "instructions allowed": options.isa},
         "versions": {**own_versions(), **versions},
         "rounds": run.rounds,
         "tables": tables,

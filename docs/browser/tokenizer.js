@@ -51,11 +51,14 @@ export class Tokenizer {
     this.form = settings[`${side}_normalization`];
     this.lowercase = settings[`${side}_lowercase`];
     this.strip = settings[`${side}_strip`] ?? false;
+    this.features = Object.entries((side === "source" && settings.source_features) || {});
+    const names = this.features.map(([name]) => name).join("|");
+    this.tags = new RegExp(names && `^(?:<(?:${names})=[^<>]*>)+ ?`);
   }
 
   /** Return the tokens of a text; unknown ones are not replaced by `<unk>`. */
   cut(text) {
-    text = this.normalize(text);
+    text = this.normalize(text.replace(this.tags, ""));
     return this.words ? text.split(/\p{White_Space}+/u).filter(Boolean) : [...text];
   }
 
@@ -66,7 +69,21 @@ export class Tokenizer {
   }
 
   encode(text) {
-    return [...this.cut(text).map((token) => this.ids.get(token) ?? UNKNOWN), END];
+    const ids = this.cut(text).map((token) => this.ids.get(token) ?? UNKNOWN);
+    return [...this.readFeatures(text), ...ids, END];
+  }
+
+  /** Return the ids of the source features, which the text carries as tags: `<language=kor> 한국`. */
+  readFeatures(text) {
+    const tags = text.match(this.tags)?.[0] ?? "";
+    return this.features.map(([name, values]) => {
+      const found = [...tags.matchAll(new RegExp(`<${name}=([^<>]*)>`, "g"))];
+      const place = found.length === 1 ? values.indexOf(found[0][1]) : -1;
+      if (place >= 0) return UNKNOWN + 1 + place;
+      throw new RangeError(
+        `expected the source feature ${name} before the text, as in '<${name}=VALUE> text', with ` +
+          `one of the values ${values.join(", ")}. Received: '${text.slice(0, 40)}'.`);
+    });
   }
 
   /** Return the text of the tokens before the first `</s>`. */

@@ -45,7 +45,7 @@ export class Translator {
     let token = START;
     const tokens = [];
     const weights = [];
-    for (let step = 0; step < this.manifest.max_length && this.source.encode(text).length > 1; step++) {
+    for (let step = 0; step < this.manifest.max_length && this.source.cut(text).length; step++) {
       const inputs = { token: Int32Array.of(token), source, ...memory, ...state };
       const { log_probabilities, alignment, ...next } = await this.run("decode_step", inputs);
       token = log_probabilities.indexOf(Math.max(...log_probabilities));
@@ -60,7 +60,7 @@ export class Translator {
   /** Return the text of ids; if the model says so, replace each `<unk>` by a source token. */
   write(ids, weights, text) {
     const words = this.source.cut(text);
-    const limit = this.manifest.max_source_length;
+    const limit = this.manifest.max_source_length - this.source.features.length;
     const tokens = ids.map((id, step) => {
       if (id !== UNKNOWN || !this.replacesUnknown) return this.target.tokens[id];
       const row = [...weights.slice(step * limit, step * limit + words.length)];

@@ -39,18 +39,19 @@ def _shapes(
     signature: str, codec: TextCodec, manifest: Mapping[str, Any]
 ) -> Mapping[str, list[int]]:
     source, target = codec.settings.max_source_length, codec.settings.max_length
+    attended = source - len(codec.source.features)
     if signature == "encode":
         return {"source": [1, source]}
     if signature == "decode_step":
         return {
             "token": [1],
             "log_probabilities": [1, len(codec.target.vocabulary)],
-            "alignment": [1, source],
+            "alignment": [1, attended],
         }
     each = [1] if signature == "greedy" else [1, manifest["beam_width"]]
     return {
         "source": [1, source],
         "tokens": [*each, target],
         "score": each,
-        "alignment": [*each, target, source],
+        "alignment": [*each, target, attended],
     }

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.result import Translation
@@ -101,13 +102,17 @@ class DeviceTranslator:
         """
         return cls(read_artefact(path, largest=LARGEST_MODEL), str(path), threads=threads)
 
-    def __call__(self, texts: Any, *, beam: bool = False) -> Any:
+    def __call__(
+        self, texts: Any, *, beam: bool = False, features: Mapping[str, str] | None = None
+    ) -> Any:
         """Translate one text, or several one after the other.
 
         Args:
             texts: a string, or an iterable of strings.
             beam: True to use beam search with the file's own beam width and return all its
                 hypotheses; False (default) for greedy search.
+            features: the value of each source feature, by name, for texts that do not carry it
+                themselves; see `add_features`.
 
         Returns:
             One `Translation` for a string, a list in the same order for an iterable.
@@ -117,21 +122,29 @@ class DeviceTranslator:
             TypeError: if `texts` is neither a string nor an iterable of strings.
         """
         if isinstance(texts, str):
-            return self._translate(texts, beam)
-        return list(self.translate_each(texts, beam=beam))
+            return next(self.translate_each([texts], beam=beam, features=features))
+        return list(self.translate_each(texts, beam=beam, features=features))
 
-    def translate_each(self, texts: Iterable[str], *, beam: bool = False) -> Iterator[Translation]:
+    def translate_each(
+        self,
+        texts: Iterable[str],
+        *,
+        beam: bool = False,
+        features: Mapping[str, str] | None = None,
+    ) -> Iterator[Translation]:
         """Yield the translation of each text as soon as it is known.
 
         Args:
             texts: an iterable of strings.
             beam: as for a call of the object.
+            features: as for a call of the object.
 
         Raises:
             TextError: if a text has more tokens than the file accepts; raised after the
                 translations of the texts before it.
         """
-        return self._translate_each(check_texts(texts), beam)
+        self.codec.source.features.check(features or {})
+        return self._translate_each(add_features(check_texts(texts), features or {}), beam)
 
     def _translate_each(self, texts: Iterable[str], beam: bool) -> Iterator[Translation]:
         for position, text in enumerate(texts):

@@ -33,7 +33,8 @@ def encode(model: Seq2Seq, source: tf.Tensor) -> Named:
 
     Args:
         model: the model.
-        source: ids `[B, S]`, each row ended by the end token and padded with 0.
+        source: ids `[B, S]`, each row ended by the end token and padded with 0. With F source
+            features, the row begins with their ids, and `values` and `keys` have `S - F` steps.
 
     Returns:
         `values` `[B, S, M]`, `keys` `[B, S, U]` and `state_0`, `state_1` ... `[B, ...]`; for a
@@ -71,7 +72,8 @@ def step(
         `log_probabilities` `[N, V]`, about -1e9 for tokens that are never generated; `alignment`
         `[N, S]`; and the next `state_0`, `state_1` ... .
     """
-    memory = Memory(values, keys, real_tokens(source), state.pop(COPIES, ()))
+    _, tokens = model.split_features(source)
+    memory = Memory(values, keys, real_tokens(tokens), state.pop(COPIES, ()))
     logits, new, alignment = model.step(token, _nested(model, state), memory)
     return {
         "log_probabilities": log_probabilities(logits)[1],

@@ -47,7 +47,7 @@ def search_all(model: Seq2Seq, source: tf.Tensor, options: SearchOptions) -> Nam
     """
     found = search(model, source, options)
     if model.settings.source_shape is None:
-        return _empty_result(source, found)
+        return _empty_result(model.split_features(source)[1], found)
     return {"tokens": found.tokens, "score": found.scores, "alignment": found.alignments}
 
 
@@ -83,7 +83,8 @@ def search_beams(
         constraints=make_constraints(options, None),
     )
     most = tf.reduce_max(tf.pad(nbest, [[0, 1]], constant_values=1))
-    named = _empty_result(source, Hypotheses(*(array[:, :most] for array in found)))
+    tokens = model.split_features(source)[1]
+    named = _empty_result(tokens, Hypotheses(*(array[:, :most] for array in found)))
     requested = tf.range(most) < nbest[:, tf.newaxis]
     real = requested & (named["score"] > IMPOSSIBLE / 2)
     return {

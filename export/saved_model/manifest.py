@@ -64,6 +64,7 @@ _MANIFEST = JsonFile(
             "beam_width": integer(1, WIDEST),
         },
         "operators": dictionary_of(list_of(text())),
+        "source_features": optional(dictionary_of(list_of(text()))),
     },
     FORMAT,
 )
@@ -96,6 +97,7 @@ def describe(codec: TextCodec, **more: Any) -> dict[str, Any]:
             }
             for side, tokenizer in zip(SIDES, (codec.source, codec.target), strict=True)
         },
+        "source_features": codec.source.features.to_json(),
         **more,
     }
 

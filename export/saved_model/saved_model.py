@@ -23,6 +23,7 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.files.workspaces import put_back_replaced
 from keras_attention.text.graph.graph_subword import import_tensorflow_text
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens
+from keras_attention.text.source_features import SourceFeatures, add_features
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.processes import LoadedModel, refuse_pickling
@@ -72,8 +73,9 @@ def export_saved_model(
     - `score`: from `source` and `target` `[B]` to `score` `[B]`, and `tokens` and
       `log_probabilities` `[B, T]`.
     - `tokenize`: from `text` `[B]` to `ids` and `tokens` `[B, S]` and `length` `[B]`, with the
-      source's tokenizer. `detokenize`: from `ids` `[B, T]` and `length` `[B]` to `text` `[B]`, with
-      the target's.
+      source's tokenizer; the ids of source features, if there are any, come first and count in
+      `length`. `detokenize`: from `ids` `[B, T]` and `length` `[B]` to `text` `[B]`, with the
+      target's.
     - `encode` and `step`, for callers with their own search: see `model_functions`. Ids after a
       row's `length` are ignored.
 
@@ -204,6 +206,7 @@ class SavedModelTranslator:
         *,
         batch_size: int = 64,
         nbest: int = 1,
+        features: Mapping[str, str] | None = None,
         **search: Any,
     ) -> Iterator[Translation]:
         """Yield the translations of `texts` in order, computed one batch at a time.
@@ -213,6 +216,8 @@ class SavedModelTranslator:
             batch_size: number of texts searched together, a positive integer; at most the export's
                 limit is used.
             nbest: number of hypotheses per source, at most `beam_width`.
+            features: the value of each source feature, by name, for texts that do not carry it
+                themselves; see `add_features`.
             **search: fields of `ServedOptions`, `beam_width` and `length_penalty`, which replace
                 the model's own values.
 
@@ -226,6 +231,8 @@ class SavedModelTranslator:
         check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
+        SourceFeatures(self.manifest.get("source_features")).check(features or {})
+        texts = add_features(texts, features or {})
         inputs = self._beam_inputs(nbest, check_search(nbest, **search))
         return self._stream(texts, min(batch_size, self.manifest["limits"]["batch"]), inputs)
 

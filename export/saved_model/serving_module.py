@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.settings.setting import Setting
-from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
 from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.translation.signature_answers import value_for_own
@@ -54,8 +54,12 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         # hides the functions, because `tf.Module` would trace and store them again.
         texts, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
         tokens = tf.TensorSpec([None, None], tf.string)
-        self._read_source = _Untracked(_function(partial(_read, self.source_tokenizer), texts))
-        self._read_target = _Untracked(_function(partial(_read, self.target_tokenizer), texts))
+        self._readers = _Untracked(
+            {
+                tokenizer: _function(partial(_read, tokenizer), texts)
+                for tokenizer in (self.source_tokenizer, self.target_tokenizer)
+            }
+        )
         self._write = _Untracked(_function(self.target_tokenizer.join, ids, tokens))
         self._tokens_of = _Untracked(_function(self.target_tokenizer.id_to_token, ids))
         self._model = _Untracked(translator.single_model)
@@ -91,13 +95,13 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return traced
 
     def _serve(self, text: tf.Tensor) -> Named:
-        read = self._read(text, self._read_source)
+        read = self._read(text, self.source_tokenizer)
         found = search_best(self._model.value, read.ids, self._options)
         return self._answer(found, read, read.error)
 
     def _beam(self, text: tf.Tensor, nbest: tf.Tensor, **given: tf.Tensor) -> Named:
         with tf.control_dependencies(_require_one_each({**given, "nbest": nbest}, text)):
-            read = self._read(text, self._read_source)
+            read = self._read(text, self.source_tokenizer)
         options = {known.key: known for known in ServedOptions.settings()}
         search = {
             name: _or_own(given[name], known, getattr(self._options, name))
@@ -107,7 +111,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         good = tf.equal(error, "")
         found = search_beams(
             self._model.value,
-            _emptied(read.ids, good),
+            _emptied(read.ids, good, len(self.source_tokenizer.features)),
             self._options,
             {name: tf.where(good, search[name], known.default) for name, known in options.items()},
             tf.where(good, nbest, 1),
@@ -134,8 +138,8 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         flat = tf.reshape(ids, [-1, ids.shape[-1]])
         tokens = tf.reshape(self._tokens_of.value(flat), tf.shape(ids))
         if self._replaces_unknown:
-            weights = found["alignment"]
-            tokens = replace_unknown(ids, tokens, weights, read.tokens, read.length)
+            weights, length = found["alignment"], read.length - len(self.source_tokenizer.features)
+            tokens = replace_unknown(ids, tokens, weights, read.tokens, length)
         text = self._write.value(flat, tf.reshape(tokens, tf.shape(flat)))
         refused = tf.not_equal(error, "")
         if ids.shape.rank == 3:
@@ -151,8 +155,8 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     def _score(self, source: tf.Tensor, target: tf.Tensor) -> Named:
         with tf.control_dependencies(_require_one_each({"target": target}, source)):
-            read_target = self._read(target, self._read_target)
-        read = self._read(source, self._read_source)
+            read_target = self._read(target, self.target_tokenizer)
+        read = self._read(source, self.source_tokenizer)
         error = _first(read.error, read_target.error)
         values = model_functions.score(self._model.value, read.ids, read_target.ids)
         good = tf.equal(error, "")
@@ -164,7 +168,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         }
 
     def _tokenize(self, text: tf.Tensor) -> Named:
-        read = self._read(text, self._read_source)
+        read = self._read(text, self.source_tokenizer)
         return {"error": read.error, "ids": read.ids, "length": read.length, "tokens": read.tokens}
 
     def _detokenize(self, ids: tf.Tensor, length: tf.Tensor) -> Named:
@@ -177,10 +181,11 @@ class ServingModule(tf.Module):  # type: ignore[misc]
     def _step(
         self, token: tf.Tensor, length: tf.Tensor, values: tf.Tensor, **others: tf.Tensor
     ) -> Named:
-        real = tf.sequence_mask(length, tf.shape(values)[1], tf.int32)
+        steps = tf.shape(values)[1] + len(self.source_tokenizer.features)
+        real = tf.sequence_mask(length, steps, tf.int32)
         return model_functions.step(self._model.value, token, real, values, **others)
 
-    def _read(self, text: tf.Tensor, read: _Untracked) -> _Read:
+    def _read(self, text: tf.Tensor, tokenizer: GraphTokenizer) -> _Read:
         """Tokenize texts; replace those over the limits by empty texts with an error.
 
         A text that is too long must not fail the other texts of its request, because a server
@@ -190,18 +195,19 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         count, size = tf.shape(text)[0], tf.strings.length(text)
         few = _require(count <= batch, f"expected at most {batch} texts per request.", count)
         with tf.control_dependencies([few]):
-            ids, tokens = read.value(tf.where(size > limit.bytes, "", text))
+            ids, tokens = self._readers.value[tokenizer](tf.where(size > limit.bytes, "", text))
         length = _length(ids)
         error = _first(
             _error_unless(size <= limit.bytes, limit.expected_bytes, size),
             _error_unless(length <= limit.tokens, limit.expected_tokens, length),
+            *_feature_errors(tokenizer, text, ids),
         )
-        good = tf.equal(error, "")
-        ids = _emptied(ids, good)
+        good, features = tf.equal(error, ""), len(tokenizer.features)
+        ids = _emptied(ids, good, features)
         length = _length(ids)
-        longest = tf.reduce_max(tf.pad(length, [[0, 1]], constant_values=1))
+        longest = tf.reduce_max(tf.pad(length, [[0, 1]], constant_values=1 + features))
         tokens = tf.where(good[:, tf.newaxis], tokens, "")
-        return _Read(ids[:, :longest], tokens[:, :longest], length, error)
+        return _Read(ids[:, :longest], tokens[:, : longest - features], length, error)
 
     def _bounded(self, ids: tf.Tensor) -> tf.Tensor:
         rows, steps = tf.unstack(tf.shape(ids))
@@ -220,9 +226,10 @@ class _Read(NamedTuple):
     """The tokenized texts of a request.
 
     Attributes:
-        ids: ids `[B, S]`, each row ended by the end token and padded; `S` is at least 1.
-        tokens: the tokens of these ids, `[B, S]`.
-        length: number of tokens of each text, `[B]`.
+        ids: ids `[B, F + S]`: those of the F source features, then those of the tokens, ended by
+            the end token and padded; `S` is at least 1.
+        tokens: the tokens, `[B, S]`.
+        length: number of ids of each text, `[B]`.
         error: what is wrong with each text, `[B]`; "" for a valid one.
     """
 
@@ -245,7 +252,8 @@ def _function(function: Callable[..., Any], *signature: tf.TensorSpec) -> Any:
 
 def _read(tokenizer: GraphTokenizer, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     ids, tokens = tokenizer.encode_with_tokens(text)
-    return _at_least_one_step(ids, PAD_ID), _at_least_one_step(tokens, "")
+    steps = 1 + len(tokenizer.features)
+    return _at_least(steps, ids, PAD_ID), _at_least(1, tokens, "")
 
 
 def _require(condition: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Operation:
@@ -274,7 +282,8 @@ def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
 
 def _error_unless(valid: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Tensor:
     """Return the error of each row `[B]`, "" if the row is valid."""
-    error = tf.strings.join([f"{expected} Received: ", tf.strings.as_string(received), "."])
+    shown = received if received.dtype == tf.string else tf.strings.as_string(received)
+    error = tf.strings.join([f"{expected} Received: ", shown, "."])
     return tf.where(valid, "", error)
 
 
@@ -286,10 +295,23 @@ def _first(*errors: tf.Tensor) -> tf.Tensor:
     return first
 
 
-def _emptied(ids: tf.Tensor, good: tf.Tensor) -> tf.Tensor:
-    """Replace ids `[B, S]` by those of an empty text in each row that is not `good` `[B]`."""
-    closed = tf.where(tf.range(tf.shape(ids)[1]) > 0, PAD_ID, END_ID)
-    return tf.where(good[:, tf.newaxis], ids, closed)
+def _feature_errors(
+    tokenizer: GraphTokenizer, text: tf.Tensor, ids: tf.Tensor
+) -> Iterator[tf.Tensor]:
+    """Yield the error of each text `[B]` about each source feature, "" if its value is known."""
+    for place, name in enumerate(tokenizer.features.vocabularies):
+        expected = f"{tokenizer.features.expected(name)}."
+        valid = ids[:, place] != UNKNOWN_ID
+        tags = tokenizer.feature_tags(text)
+        yield _error_unless(valid, expected, tf.where(tags == "", "no source feature", tags))
+
+
+def _emptied(ids: tf.Tensor, good: tf.Tensor, features: int = 0) -> tf.Tensor:
+    """Replace ids `[B, F + S]` by those of an empty text in each row that is not `good` `[B]`."""
+    tokens = ids[:, features:]
+    closed = tf.where(tf.range(tf.shape(tokens)[1]) > 0, PAD_ID, END_ID)
+    emptied = tf.where(good[:, tf.newaxis], tokens, closed)
+    return tf.concat([ids[:, :features], emptied], axis=1) if features else emptied
 
 
 def _length(ids: tf.Tensor) -> tf.Tensor:
@@ -301,7 +323,7 @@ def _cut(ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.sequence_mask(length, tf.shape(ids)[1]), ids, PAD_ID)
 
 
-def _at_least_one_step(matrix: tf.Tensor, padding: int | str) -> tf.Tensor:
-    """Pad a `[B, S]` matrix to one step if `S` is 0, because an LSTM cannot run over no steps."""
-    missing = tf.maximum(1 - tf.shape(matrix)[1], 0)
+def _at_least(steps: int, matrix: tf.Tensor, padding: int | str) -> tf.Tensor:
+    """Pad a matrix `[B, S]` to some steps, because an LSTM cannot run over no steps."""
+    missing = tf.maximum(steps - tf.shape(matrix)[1], 0)
     return tf.pad(matrix, [[0, 0], [0, missing]], constant_values=padding)

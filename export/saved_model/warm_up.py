@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.special_tokens import SPECIAL_TOKENS
+from keras_attention.text.source_features import add_features
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.signature_answers import beam_inputs
 
@@ -46,6 +47,8 @@ def typical_requests(tokenizer: Tokenizer, batch: int = 64) -> list[Request]:
     """
     ids = range(len(SPECIAL_TOKENS), len(tokenizer.vocabulary))
     texts = [tokenizer.decode(islice(cycle(ids), length)) for length in _LENGTHS[:batch]]
+    values = tokenizer.features.to_json()
+    texts = add_features(texts, {name: known[0] for name, known in values.items()})
     inputs = beam_inputs(1, {"beam_width": 4, "length_penalty": 1.0})
     beams = {"text": texts, **{name: np.full(len(texts), x) for name, x in inputs.items()}}
     return [

@@ -39,6 +39,14 @@ class Quality:
     score: Callable[[Texts, Texts, Texts], float]
     higher_is_better: bool
 
+    def tells(self, value: float) -> bool:
+        """Return whether a model with this value can lose as much as the gate refuses.
+
+        A share of right outputs below the limit cannot, and of a model with an error rate of 100 or
+        more nothing is right.
+        """
+        return value > MOST_LOST if self.higher_is_better else value < 100
+
     def loss(self, value: float, reference: float) -> float:
         """Return by how much `value` is worse than `reference`; negative if it is better."""
         return reference - value if self.higher_is_better else value - reference
@@ -83,12 +91,14 @@ class Gate:
         lines: number of pairs decoded.
         keras: value of the metric for the Keras model with greedy search.
         variants: the measurements of each precision.
+        tells: whether the Keras model is good enough for the comparison to show a loss.
     """
 
     metric: str
     lines: int
     keras: float
     variants: tuple[MeasuredPrecision, ...]
+    tells: bool = True
 
     @property
     def default(self) -> str:
@@ -174,7 +184,8 @@ def measure_variants(
         variants.append(
             MeasuredPrecision(precision, size, share, milliseconds, *equal, value, loss)
         )
-    return Gate(quality.name, len(fitting), reference, tuple(variants))
+    tells = quality.tells(reference)
+    return Gate(quality.name, len(fitting), reference, tuple(variants), tells)
 
 
 def _decoded(

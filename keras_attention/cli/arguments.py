@@ -16,6 +16,24 @@ def _check_folder(path: Path) -> Path:
     return path
 
 
+def read_features(given: list[str] | None) -> dict[str, str]:
+    """Return the values of source features by name, from the option --feature.
+
+    Raises:
+        InputError: if one is not of the form NAME=VALUE, or a name is repeated.
+    """
+    features: dict[str, str] = {}
+    for text in given or ():
+        name, _, value = text.partition("=")
+        if not (name and value) or name in features:
+            raise InputError(
+                "--feature must have the form NAME=VALUE, such as language=kor, with each name "
+                f"once. Received: --feature {text}."
+            )
+        features[name] = value
+    return features
+
+
 ModelFolder = Annotated[
     Path,
     typer.Argument(metavar="MODEL", help="The folder of a trained model.", callback=_check_folder),
@@ -48,7 +66,8 @@ DataFormat = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="Format of the file of pairs: tsv, csv, dates or parallel (two files, see --target).",
+        help="Format of the file of pairs: tsv, csv, jsonl, parquet, dates or parallel (two files, "
+        "see --target).",
     ),
 ]
 DataSettings = Annotated[
@@ -58,6 +77,16 @@ DataSettings = Annotated[
         metavar="KEY=VALUE",
         help="Set how the file of pairs is read, as in the section [data] of a recipe: "
         "header=true, source_column=2, target_column=NAME or delimiter=';'; repeatable.",
+    ),
+]
+Features = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature",
+        metavar="NAME=VALUE",
+        help="Source feature of all texts, for a model that was trained with data.source_features, "
+        "such as language=kor; repeatable. A text that begins with the feature, as in "
+        "'<language=fre> chat', keeps its own value.",
     ),
 ]
 TargetFile = Annotated[

@@ -3,13 +3,59 @@
 import logging
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from keras_attention.export.verify import Agreement
+
+_WIDTH = 160
+"""Width of a table, in characters, if the output is not a terminal."""
+
+_BORDERS = 3
+"""Characters of a column besides its text: a border and a space on either side."""
+
+
+def print_table(rows: Sequence[Sequence[str]], *, justify: Literal["left", "right"]) -> None:
+    """Print a table whose texts are wrapped, never cut, to the width of the terminal.
+
+    Words are only divided if the longest words of all columns do not fit next to each other.
+
+    Args:
+        rows: the texts, with the header first.
+        justify: the side on which the texts are placed in all columns but the first.
+    """
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    table = Table()
+    for head, width in zip(rows[0], _fit(rows, console.width - 1), strict=True):
+        table.add_column(Text(head), overflow="fold", width=width)
+    for column in table.columns[1:]:
+        column.justify = justify
+    for row in rows[1:]:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _fit(rows: Sequence[Sequence[str]], room: int) -> list[int | None]:
+    """Return the widths of columns that divide no word; None for each if there is no room."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(_longest_word(text) for text in column) for column in columns]
+    spare = room - sum(widths) - _BORDERS * len(widths)
+    if spare < 0:
+        return [None] * len(widths)
+    for number, column in enumerate(columns):
+        more = min(spare, max(map(cell_len, column)) - widths[number])
+        widths[number] += more
+        spare -= more
+    return [*widths]
+
+
+def _longest_word(text: str) -> int:
+    return max(map(cell_len, text.split()), default=0)
 
 
 def log_to_console() -> None:
@@ -45,17 +91,18 @@ def print_wrong(evaluation: Any, errors: int) -> None:
 
 def print_agreements(agreements: "Sequence[Agreement]") -> bool:
     """Print the table of `verify`, and return whether all exports agree."""
-    table = Table("export", "lines", "equal texts", "largest score difference", "")
-    table.columns[0].overflow = "fold"  # names differ at their ends
-    for agreement in agreements:
-        table.add_row(
+    rows = [
+        (
             agreement.runtime,
             str(agreement.lines),
             f"{agreement.exact_match:.2%}",
             f"{agreement.score_difference:.1e}",
             _verdict(agreement),
         )
-    Console(highlight=False).print(table)
+        for agreement in agreements
+    ]
+    head = ("export", "lines", "equal texts", "largest score difference", "")
+    print_table([head, *rows], justify="left")
     return all(agreement.agrees for agreement in agreements)
 
 

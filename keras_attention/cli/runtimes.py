@@ -11,9 +11,9 @@ from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.search_options import option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
+from keras_attention.translation.model_paths import check_model_path
 from keras_attention.translation.result import Translation
 
-FORMATS = ("tsv", "csv", "dates", "parallel")
 _READING = ("delimiter", "header", "source_column", "target_column")
 """Settings of the section `data` that define how a file of pairs is read."""
 
@@ -32,6 +32,7 @@ def open_translator(
     whole_vocabulary: bool = False,
     max_tokens: int | None = None,
     any_length: bool = False,
+    features: Mapping[str, str] = MappingProxyType({}),
 ) -> Translate:
     """Return the translator of a model's folder, a checkpoint, a SavedModel or a TFLite file.
 
@@ -45,10 +46,13 @@ def open_translator(
         whole_vocabulary: whether to ignore the model's short list, as exports always do.
         max_tokens: largest number of tokens of a text; default the translator's limit.
         any_length: whether to remove a model's limit on tokens; an export keeps its limit.
+        features: values of source features by name, for texts that do not carry them.
 
     Raises:
         InputError: if there is no translator, or it does not support an option.
     """
+    for each in (path, *others):
+        check_model_path(each)
     exports = [each for each in (path, *others) if is_export(each)]
     if exports and others:
         raise InputError(
@@ -66,7 +70,7 @@ def open_translator(
             f"when it is written. Received: --max-tokens {max_tokens}."
         )
     if exports:
-        return _open_export(path, search, nbest)
+        return _open_export(path, search, nbest, features)
     with lean_imports():
         from keras_attention.text.text_limit import UNLIMITED
         from keras_attention.translation.translator import Translator
@@ -78,6 +82,7 @@ def open_translator(
         translator.max_tokens = max_tokens
     if any_length:
         translator.max_tokens = UNLIMITED
+    search = {**search, "features": features}
     translator.stream([], **search)  # checks the options
     _check_nbest(nbest, search.get("beam_width", translator.codec.settings.beam_width))
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
@@ -112,7 +117,9 @@ def is_export(path: Path) -> bool:
     return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
 
 
-def _open_export(path: Path, search: Mapping[str, Any], nbest: int) -> Translate:
+def _open_export(
+    path: Path, search: Mapping[str, Any], nbest: int, features: Mapping[str, str]
+) -> Translate:
     served = [known.key for known in ServedOptions.settings()]
     taken = ["beam_width"] if path.suffix == ".tflite" else served
     if refused := [name for name in search if name not in taken]:
@@ -122,16 +129,19 @@ def _open_export(path: Path, search: Mapping[str, Any], nbest: int) -> Translate
             f"--nbest; others require the model's folder. Received: {option_of(refused[0])}."
         )
     if path.suffix == ".tflite":
-        return _open_tflite(path, search.get("beam_width"), nbest)
+        return _open_tflite(path, search.get("beam_width"), nbest, features)
     with lean_imports():
         from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
+    search = {**search, "features": features}
     saved.stream([], nbest=nbest, **search)  # checks the options
     return partial(saved.stream, nbest=nbest, **search)
 
 
-def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
+def _open_tflite(
+    path: Path, width: int | None, nbest: int, features: Mapping[str, str]
+) -> Translate:
     from keras_attention.export.device.device_translator import DeviceTranslator
 
     device = DeviceTranslator.load(path)
@@ -142,8 +152,9 @@ def _open_tflite(path: Path, width: int | None, nbest: int) -> Translate:
             f"Received: --beam {width}."
         )
     _check_nbest(nbest, width or own)
+    device.translate_each([], features=features)  # checks the features
     beam = nbest > 1 or (width or 1) > 1
-    return partial(device.translate_each, beam=beam)
+    return partial(device.translate_each, beam=beam, features=features)
 
 
 def _check_nbest(nbest: int, width: int) -> None:
@@ -157,6 +168,7 @@ def evaluation_pairs(
     data_format: str = "tsv",
     target: Path | None = None,
     settings: Sequence[str] = (),
+    features: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[tuple[str, str]], set[str]]:
     """Return the pairs of a file, or the held-out pairs of the model's recipe.
 
@@ -165,9 +177,10 @@ def evaluation_pairs(
     Args:
         model: a model's folder, or a checkpoint in it.
         data: the file of pairs; default the held-out pairs.
-        data_format: one of `FORMATS`.
+        data_format: one of `FILE_FORMATS`.
         target: the file of the targets, for the format "parallel".
         settings: settings of `data` for reading the file, each as "key=value".
+        features: values of source features by name, for sources of the file that do not carry them.
 
     Returns:
         The pairs, and the set of their sources that the training pairs contain too (empty for a
@@ -176,14 +189,15 @@ def evaluation_pairs(
     Raises:
         InputError: if the file cannot be used, or the model has no recipe or no held-out pairs.
     """
+    from keras_attention.text.source_features import add_features
     from keras_attention.training.data.data_paths import literal
     from keras_attention.training.data.pairs import read_pairs
-    from keras_attention.training.recipe.sections import DataConfig
+    from keras_attention.training.recipe.sections import FILE_FORMATS, DataConfig
     from keras_attention.training.run.held_out import read_held_out
 
-    if data_format not in FORMATS:
+    if data_format not in FILE_FORMATS:
         raise InputError(
-            f"--format must be one of {', '.join(FORMATS)}. Received: --format {data_format}."
+            f"--format must be one of {', '.join(FILE_FORMATS)}. Received: --format {data_format}."
         )
     if (data_format == "parallel") != (target is not None):
         raise InputError(
@@ -193,13 +207,18 @@ def evaluation_pairs(
     if data is not None:
         paths = {"path": literal(str(data)), "target_path": literal(str(target or ""))}
         options = dict(map(_reading_setting, settings))
-        return read_pairs(DataConfig(format=data_format, **options, **paths)), set()
+        pairs = read_pairs(DataConfig(format=data_format, **options, **paths))
+        sources = add_features([source for source, _ in pairs], features)
+        return [(source, target) for source, (_, target) in zip(sources, pairs, strict=True)], set()
     if settings:
         raise InputError(f"--set requires a file of pairs. Received: --set {settings[0]} alone.")
-    if not model.exists():
+    if features:
+        name, value = next(iter(features.items()))
         raise InputError(
-            f"{model}: expected the folder of a trained model. Received: no such folder."
+            "--feature requires a file of pairs; the held-out pairs carry their features. "
+            f"Received: --feature {name}={value} alone."
         )
+    check_model_path(model)
     folder = find_run(model)
     if folder is None:
         raise InputError(

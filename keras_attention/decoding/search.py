@@ -13,6 +13,7 @@ from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.sampling import sample_search
 from keras_attention.errors import InputError, OptionError
+from keras_attention.models.checked_batches import check_ids
 from keras_attention.models.kinds import describe_other
 
 
@@ -47,7 +48,9 @@ def search(
 
     Raises:
         ValueError: if an option is out of its range, the source is not a matrix of ids, the prefix
-            has a wrong shape or type, or `max_length` exceeds the limit of the model's decoder.
+            has a wrong shape or type, an id is not in its vocabulary, or `max_length` exceeds the
+            limit of the model's decoder.
+        TypeError: if an option is unknown.
 
     Example:
         >>> import numpy as np
@@ -60,6 +63,7 @@ def search(
     if options is None:
         options = SearchOptions(**overrides)
     elif overrides:
+        SearchOptions.check_names(overrides)
         options = dataclasses.replace(options, **overrides)
     if not hasattr(model, "encode"):
         raise InputError(f"expected a Seq2Seq. {describe_other(model)}")
@@ -67,6 +71,8 @@ def search(
     source = _checked_source(source, model)
     if prefix is not None:
         prefix = _checked_prefix(prefix, source, options.max_length)
+        if sizes := getattr(model, "vocabulary_sizes", None):
+            check_ids(prefix, sizes[1], "prefix", "target_vocabulary_size")
     memory, state = model.encode(source)
     width, max_length = options.beam_width, options.max_length
     constraints = make_constraints(options, prefix, width)

@@ -41,6 +41,7 @@ _OTHERS = {
     b"\xfd7zXZ\x00": "an xz file; unpack it",
     b"\x28\xb5\x2f\xfd": "a Zstandard file; unpack it",
     b"7z\xbc\xaf": "a 7-Zip archive; unpack it",
+    b"PAR1": "a Parquet file; set data.format='parquet'",
     b"%PDF-": "a PDF file; save its text as UTF-8",
 }
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f\v\x1b")

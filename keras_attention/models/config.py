@@ -9,8 +9,10 @@ from dataclasses import MISSING, dataclass, field
 from typing import Any
 
 from keras_attention.errors import SettingError
+from keras_attention.settings.arguments import checked_units
 from keras_attention.settings.layer_rules import (
     BRIDGES,
+    FEATURE_MERGES,
     MERGES,
     PLACEMENTS,
     RNNS,
@@ -31,6 +33,17 @@ WIDEST = 16_384
 _RECURRENT_ONLY = ("rnn", "merge", "bridge", "layer_norm", "recurrent_dropout")
 _RATE = {"minimum": 0, "below": 1}
 _OPTIONAL_RATE = {"kind": float, "unset": -1.0, **_RATE}
+
+
+def _feature_sizes(sizes: object) -> tuple[int, ...]:
+    """Return the sizes of the source features, checked."""
+    if not isinstance(sizes, tuple | list):
+        raise SettingError(
+            "source_features",
+            "must be the number of ids of each feature, such as (10,) for one feature. "
+            f"Received: source_features={sizes!r}.",
+        )
+    return tuple(checked_units(size, "source_features") for size in sizes)
 
 
 def _is_layer(value: object) -> bool:
@@ -93,6 +106,17 @@ class LayerConfig(Settings):
         False, "pass the attentional vector to the next step; requires placement after"
     )
     embedding: int = setting(256, "width of token embeddings", minimum=1, maximum=WIDEST)
+    feature_embedding: int = setting(
+        20,
+        "width of the embedding of each source feature; only for feature_merge concat",
+        minimum=1,
+        maximum=WIDEST,
+    )
+    feature_merge: str = setting(
+        "concat",
+        "how to join the embeddings of source features to that of every source token",
+        choices=FEATURE_MERGES,
+    )
     units: int = setting(
         256,
         "width of the decoder and of the memory; must be even with merge concat and for a "
@@ -175,6 +199,7 @@ class LayerConfig(Settings):
             "heads": "transformer" in kinds,
             "feed_forward": "transformer" in kinds,
             "attention_units": self.projects,
+            "feature_embedding": self.feature_merge == "concat",
             "placement": has_placement,
             "input_feeding": has_placement,
             "merge": recurrent_encoder,
@@ -287,6 +312,7 @@ class Seq2SeqConfig(LayerConfig):
     )
     target_vocabulary_size: int = setting(MISSING, "number of target ids", kind=int, minimum=1)
     source_shape: tuple[int | None, ...] | None = field(default=None)
+    source_features: tuple[int, ...] = field(default=())
     encoder: Any = redeclare(LayerConfig, "encoder", **_LAYER)
     decoder: Any = redeclare(LayerConfig, "decoder", **_LAYER)
     max_target_length: int | None = setting(
@@ -312,6 +338,13 @@ class Seq2SeqConfig(LayerConfig):
         "weight of the loss that compares the alignment with a given one, the last input of `fit`",
         minimum=0,
     )
+
+    @property
+    def source_width(self) -> int:
+        """The width of the encoder's inputs, if the source is ids."""
+        if self.feature_merge == "sum":
+            return self.embedding
+        return self.embedding + self.feature_embedding * len(self.source_features)
 
     def check_together(self) -> None:
         """Check settings that depend on each other, on the attention or on the vocabularies.
@@ -347,8 +380,14 @@ class Seq2SeqConfig(LayerConfig):
                 f"source_vocabulary_size={self.source_vocabulary_size}, "
                 f"source_shape={self.source_shape}.",
             )
+        object.__setattr__(self, "source_features", _feature_sizes(self.source_features))
         if self.source_shape is None:
             return
+        if self.source_features:
+            raise SettingError(
+                "source_features",
+                "needs token ids as the source. Received: source_vocabulary_size=None.",
+            )
         object.__setattr__(self, "source_shape", tuple(self.source_shape))
         if self.copying:
             raise SettingError(

@@ -39,8 +39,8 @@ class Ensemble:
         log p(y | y_<, x) = log((p_1(y | y_<, x) + ... + p_n(y | y_<, x)) / n)
 
     Args:
-        models: at least one `Seq2Seq`. All must have the same numbers of source and of target ids;
-            other settings may differ.
+        models: at least one `Seq2Seq`. All must have the same numbers of source and of target ids,
+            and of ids of each source feature; other settings may differ.
 
     Raises:
         ValueError: if there is no model, one is of another class, or the numbers of ids differ.
@@ -66,7 +66,13 @@ class Ensemble:
                 "`models` must have the same numbers of source and of target ids. "
                 f"Received: {', '.join(map(str, sizes))}."
             )
-        self.vocabulary_sizes = sizes[0]
+        features = [model.source_features for model in self.models]
+        if len(set(features)) > 1:
+            raise ValueError(
+                "`models` must have the same `source_features`. "
+                f"Received: {', '.join(map(str, features))}."
+            )
+        self.vocabulary_sizes, self.source_features = sizes[0], features[0]
 
     @property
     def longest(self) -> int | None:

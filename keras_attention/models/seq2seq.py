@@ -9,9 +9,11 @@ from keras import ops
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
 from keras_attention.layers.copy_output import CopyOutput
 from keras_attention.layers.decoder_cell import DecoderCell
+from keras_attention.layers.feature_embedding import FeatureEmbedding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models import saved_classes as saved_classes
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
+from keras_attention.models.checked_batches import CheckedModel, check_ids
 from keras_attention.models.config import Seq2SeqConfig
 from keras_attention.models.encoding import run_encoder
 from keras_attention.models.memory import Memory
@@ -23,10 +25,13 @@ from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps
 from keras_attention.settings.documented import documented
 
+_OF_KERAS = ("name", "dtype", "trainable")
+"""The arguments of `keras.Model` that a `Seq2Seq` accepts."""
+
 
 @documented(Seq2SeqConfig)
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Seq2Seq(keras.Model):
+class Seq2Seq(CheckedModel):
     """An encoder and an attention decoder, for `fit` and for search.
 
     `fit` trains on `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
@@ -47,6 +52,9 @@ class Seq2Seq(keras.Model):
             images `(28, 28, 1)`, have no padding and need a custom encoder. A shape of one axis
             passes ids to the encoder without embedding them. Default `None`: the source is ids,
             which are embedded.
+        source_features: the number of ids of each source feature, such as the language, whose
+            embedding is joined to every token's; see `FeatureEmbedding`. The first ids of each
+            source are then those of its features, which are not part of the memory. Default `()`.
         {settings}
         **options: `name`, `dtype` and `trainable` of `keras.Model`.
 
@@ -56,9 +64,10 @@ class Seq2Seq(keras.Model):
 
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, or features
-            `[B, *source_shape]` as the source. With `copying`, the `pointers` of `CopyOutput`
-            `[B, T, S]` may follow, for the target to be predicted. With `guided_alignment`, the
-            given alignment `[B, T, S]` comes last; training requires it.
+            `[B, *source_shape]` as the source. With F `source_features` the source is `[B, F + S]`.
+            With `copying`, the `pointers` of `CopyOutput` `[B, T, S]` may follow, for the target to
+            be predicted. With `guided_alignment`, the given alignment `[B, T, S]` comes last;
+            training requires it.
         training: whether dropout is active.
 
     Returns:
@@ -66,6 +75,7 @@ class Seq2Seq(keras.Model):
 
     Raises:
         SettingError: a `ValueError`, if an argument is out of range or contradicts another one.
+        TypeError: if an argument is unknown.
 
     Example:
     >>> import numpy as np
@@ -87,6 +97,7 @@ class Seq2Seq(keras.Model):
         attention: AttentionMechanism | None = None,
         **settings: Any,
     ) -> None:
+        Seq2SeqConfig.check_names(settings, *_OF_KERAS)
         own, options = Seq2SeqConfig.split(settings)
         super().__init__(**options)
         attention = _find_mechanism(attention, own.get("decoder"))
@@ -102,6 +113,14 @@ class Seq2Seq(keras.Model):
             self.source_embedding = self.target_embedding
         elif source_vocabulary_size is not None:
             self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
+        if self.source_features:
+            self.feature_embedding = FeatureEmbedding(
+                config.source_features,
+                config.embedding if config.feature_merge == "sum" else config.feature_embedding,
+                merge=config.feature_merge,
+                dtype=policy,
+                name="feature_embedding",
+            )
         self.encoder = make_encoder(config, policy)
         self.bridge = make_bridge(config, policy)
         self.decoder = make_decoder(config, policy)
@@ -134,6 +153,8 @@ class Seq2Seq(keras.Model):
         self.target_embedding.build((None, None))
         if self.settings.source_shape is None and not self.source_embedding.built:
             self.source_embedding.build((None, None))
+        if self.source_features:
+            self.feature_embedding.build(None)
         memory, states = self._build_encoder()
         if self.bridge is not None:
             self.bridge.build(states)
@@ -150,7 +171,7 @@ class Seq2Seq(keras.Model):
 
     def _build_encoder(self) -> tuple[Any, Any]:
         """Build the encoder and return the shapes of its memory and final states."""
-        shape = self.settings.source_shape or (None, self.settings.embedding)
+        shape = self.settings.source_shape or (None, self.settings.source_width)
         source = keras.KerasTensor((None, *shape), self.compute_dtype if shape[1:] else "int32")
         mask = keras.KerasTensor((None, shape[0]), "bool") if len(shape) < 3 else None
         memory, states, _ = run_encoder(self.encoder, source, mask)
@@ -168,6 +189,8 @@ class Seq2Seq(keras.Model):
                 f"[B, T], shifted right by one step. Received: {type(inputs).__name__}."
             )
         source, target, *given = inputs
+        size = self.settings.target_vocabulary_size
+        check_ids(target, size, "target_in", "target_vocabulary_size")
         target = ops.cast(target, "int32")
         settings, (packed, unpack) = self.settings, pack_steps(target)
         guide = given.pop() if settings.guided_alignment and given else None
@@ -236,25 +259,6 @@ class Seq2Seq(keras.Model):
         matrices = [weight for weight in self.trainable_weights if len(weight.shape) > 1]
         return sum(ops.sum(ops.square(ops.cast(matrix, "float32"))) for matrix in matrices)
 
-    def fit(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
-        """Train the model as `keras.Model.fit` does, without `class_weight`.
-
-        Raises:
-            ValueError: if `class_weight` is given, because Keras would interpret ids `[B, T]` as
-                one-hot rows of `T` classes.
-        """
-        _refuse_class_weight(class_weight)
-        return super().fit(*args, **kwargs)
-
-    def train_on_batch(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
-        """Train on one batch as `keras.Model.train_on_batch` does, without `class_weight`.
-
-        Raises:
-            ValueError: if `class_weight` is given; see `fit`.
-        """
-        _refuse_class_weight(class_weight)
-        return super().train_on_batch(*args, **kwargs)
-
     def teacher_forced(
         self,
         source: Tensor,
@@ -295,19 +299,24 @@ class Seq2Seq(keras.Model):
         """Return the memory of a source, and the decoder's first state.
 
         Args:
-            source: ids `[B, S]` or features `[B, *source_shape]`.
+            source: ids `[B, S]` or features `[B, *source_shape]`. With `source_features`, their
+                ids come first.
             training: whether dropout is active.
 
         Raises:
-            ValueError: if the source has a wrong number of axes.
+            ValueError: if the source has a wrong number of axes or, with `source_features`, no
+                token; or if an id is not in its vocabulary.
         """
         if not self.built:
             self.build()
-        source = self._checked_source(source)
+        features, source = self.split_features(self._checked_source(source))
         mask = real_steps(source) if len(source.shape) < 4 else None
         inputs = source
         if self.settings.source_shape is None:
-            inputs = self.embedding_dropout(self.source_embedding(source), training=training)
+            embedded = self.source_embedding(source)
+            if self.source_features:
+                embedded = self.feature_embedding((embedded, features))
+            inputs = self.embedding_dropout(embedded, training=training)
         values, states, mask = run_encoder(self.encoder, inputs, mask, training)
         values = ops.cast(self.memory_dropout(values, training=training), self.compute_dtype)
         cell = self.decoder.cell
@@ -316,12 +325,29 @@ class Seq2Seq(keras.Model):
         copies = self.copy_output.target_ids(source) if self.settings.copying else ()
         return Memory(values, cell.project(values), mask, copies), state
 
+    def split_features(self, source: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Split sources `[B, F + S]` into the ids of their features and the ids of their tokens.
+
+        Returns:
+            `(features, tokens)`: `[B, F]` and `[B, S]`; None and the sources if there are no
+            features.
+        """
+        count = len(self.source_features)
+        return (source[:, :count], source[:, count:]) if count else (None, source)
+
     def _checked_source(self, source: Tensor) -> Tensor:
         shape = self.settings.source_shape
         axes = 2 if shape is None else 1 + len(shape)
         if len(source.shape) != axes:
             kind = "ids [B, S]" if shape is None else f"features [B, *{shape}]"
             raise ValueError(f"`source` must be {kind}. Received: shape {tuple(source.shape)}.")
+        count = len(self.source_features)
+        if count and source.shape[1] is not None and source.shape[1] <= count:
+            raise ValueError(
+                f"`source` must be ids [B, {count} + S], those of the source features and of at "
+                f"least one token. Received: shape {tuple(source.shape)}."
+            )
+        self.check_source_ids(source)
         return ops.cast(source, "int32" if axes == 2 else self.compute_dtype)
 
     def step(
@@ -366,6 +392,11 @@ class Seq2Seq(keras.Model):
         return self.settings.source_vocabulary_size, self.settings.target_vocabulary_size
 
     @property
+    def source_features(self) -> tuple[int, ...]:
+        """The number of ids of each source feature."""
+        return self.settings.source_features
+
+    @property
     def longest(self) -> int | None:
         """The largest number of steps of a search, or `None` for no limit."""
         return self.decoder.cell.longest
@@ -407,6 +438,10 @@ class Seq2Seq(keras.Model):
         config = {**super().get_config(), **dict(self.settings.values())}
         if self.settings.source_shape is not None:
             config["source_shape"] = self.settings.source_shape
+        if self.source_features:
+            config["source_features"] = self.source_features
+        else:  # nothing reads these settings
+            del config["feature_embedding"], config["feature_merge"]
         config["attention"] = self.settings.attention
         if not isinstance(self.settings.decoder, str):
             config["attention"] = None  # the cell contains it
@@ -436,11 +471,3 @@ def _find_mechanism(attention: Any, decoder: Any) -> Any:
             f"Received: attention={attention!r}."
         )
     return decoder.attention
-
-
-def _refuse_class_weight(class_weight: Any) -> None:
-    if class_weight is not None:
-        raise ValueError(
-            "`class_weight` must be None for a Seq2Seq; weight tokens with `sample_weight` [B, T]. "
-            f"Received: class_weight={class_weight!r}."
-        )

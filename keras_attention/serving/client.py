@@ -13,6 +13,7 @@ import numpy as np
 from keras_attention.distribution import install_command
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.serving.failures import Retries, ServingError
+from keras_attention.serving.metrics import MeasuredTransport
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
 from keras_attention.text.padded_batches import batch_by_tokens
 from keras_attention.translation.processes import refuse_pickling
@@ -60,9 +61,13 @@ class ServingClient:
             answers are smaller, but the server does not merge the requests with others.
         credentials: credentials for TLS instead of the system's certificates: gRPC's channel
             credentials, or an `ssl.SSLContext` for https.
+        metrics: a `prometheus_client.CollectorRegistry`, such as `prometheus_client.REGISTRY`, in
+            which requests are counted and timed; see `keras_attention.serving.metrics`. Default:
+            none.
 
     Raises:
-        InputError: if the server's address is invalid, or gRPC's packages are missing.
+        InputError: if the server's address is invalid, or packages of gRPC or of `metrics` are
+            missing.
         ValueError: if another argument is out of its range.
 
     Example:
@@ -84,6 +89,7 @@ class ServingClient:
         parallel: int = 4,
         alignments: bool = True,
         credentials: Any = None,
+        metrics: Any = None,
     ) -> None:
         self.retries = Retries(retries) if isinstance(retries, int) else retries
         _check_arguments(self.retries.count, deadline, batch_size, parallel, version, label)
@@ -92,6 +98,8 @@ class ServingClient:
         self._address = Address.parse(server)
         self._model = ServedModel(model, version, label)
         self._transport = _open(self._address, self._model, credentials)
+        if metrics is not None:
+            self._transport = MeasuredTransport(self._transport, self._model, metrics)
         self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="serving-client")
 

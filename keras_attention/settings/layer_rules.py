@@ -8,6 +8,7 @@ from keras_attention.settings.arguments import checked_choice, checked_rate, che
 PLACEMENTS = ("before", "after")
 MERGES = ("concat", "sum")
 BRIDGES = ("dense", "copy", "zero")
+FEATURE_MERGES = ("concat", "sum")
 
 STATE_PARTS = {"lstm": 2, "gru": 1}
 """The number of state tensors of each kind of recurrent layer: `(h, c)` or `(h,)`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
 
-from keras_attention.errors import SettingError
+from keras_attention.errors import SettingError, check_names
 
 LARGEST = 2**31 - 1
 """The largest value of an integer setting that declares no maximum: the largest int32."""
@@ -149,6 +149,24 @@ def redeclare(owner: type[Settings], name: str, **changes: Any) -> Any:
 @dataclass(frozen=True)
 class Settings:
     """Base class of dataclasses whose fields are settings and are checked on creation."""
+
+    def __new__(cls, *args: Any, **arguments: Any) -> Any:
+        """Check the names of the arguments before `__init__` does, to suggest the nearest one.
+
+        Raises:
+            TypeError: if an argument is unknown.
+        """
+        cls.check_names(arguments)
+        return super().__new__(cls)
+
+    @classmethod
+    def check_names(cls, arguments: Iterable[str], *others: str) -> None:
+        """Check that the names of arguments are fields of the class or one of `others`.
+
+        Raises:
+            TypeError: if a name is neither; the message suggests the nearest one.
+        """
+        check_names(arguments, [*(item.name for item in fields(cls)), *others])
 
     @classmethod
     def settings(cls) -> Iterator[Setting]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, check_texts
 from keras_attention.special_tokens import (
     END,
     END_ID,
@@ -58,6 +58,7 @@ def learn_subwords(
         InputError: If the package sentencepiece is missing, there is no text, or no model of this
             size can be learned; the message contains the largest or smallest possible size.
         ValueError: If `model_type` or `character_coverage` is out of range.
+        TypeError: If `sentences` is a single string.
     """
     if model_type not in MODEL_TYPES:
         raise ValueError(
@@ -74,7 +75,8 @@ def learn_subwords(
             f"expected at least {len(SPECIAL_TOKENS) + 1} subwords, {len(SPECIAL_TOKENS)} of them "
             f"special tokens. Received: {size}."
         )
-    evened = _without_rare([even_spaces(sentence) for sentence in sentences], min_count)
+    texts = check_texts(sentences, "sentences")
+    evened = _without_rare([even_spaces(sentence) for sentence in texts], min_count)
     kept = [sentence for sentence in evened if sentence.strip(f" {_CUT}")]
     if not kept:
         raise InputError("expected text to learn subwords from. Received: none.")

@@ -14,6 +14,7 @@ from keras_attention.errors import InputError
 from keras_attention.special_tokens import END_ID, SPECIAL_TOKENS
 from keras_attention.text.normalization import WHITE_SPACE, normalize
 from keras_attention.text.piece_model import PieceModel
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import Vocabulary
 
@@ -44,6 +45,7 @@ class SubwordTokenizer(Tokenizer):
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space at both ends of a text is removed; see `Normalizer`.
+        features: The features that every text carries; see `Tokenizer`.
 
     Raises:
         InputError: If the model cannot be used.
@@ -69,11 +71,18 @@ class SubwordTokenizer(Tokenizer):
         normalization: str = "nfc",
         lowercase: bool = False,
         strip: bool = False,
+        features: SourceFeatures | None = None,
     ) -> None:
         """Read the model, whose pieces become the vocabulary."""
         self.model = model
         self._processor, vocabulary = _read(model)
-        super().__init__(vocabulary, normalization=normalization, lowercase=lowercase, strip=strip)
+        super().__init__(
+            vocabulary,
+            normalization=normalization,
+            lowercase=lowercase,
+            strip=strip,
+            features=features,
+        )
 
     @property
     def model_type(self) -> str:
@@ -121,9 +130,9 @@ class SubwordTokenizer(Tokenizer):
         draw = random.Random(seed).random
 
         def encode(text: str) -> list[int]:
-            even = even_spaces(self.normalize(text))
+            even = even_spaces(self.normalize(self.features.text_of(text)))
             pieces = self._own_model.encode(even, drop=lambda: draw() < dropout)
-            return [*self.vocabulary.encode(pieces), END_ID]
+            return [*self.features.encode(text), *self.vocabulary.encode(pieces), END_ID]
 
         return [encode(text) for text in texts]
 

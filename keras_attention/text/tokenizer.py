@@ -11,6 +11,7 @@ from keras_attention.errors import InputError
 from keras_attention.files.text_files import decode_text
 from keras_attention.special_tokens import END, END_ID, PAD_ID, START_ID
 from keras_attention.text.normalization import Normalizer, normalize
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.vocabulary import Vocabulary
 
 
@@ -27,6 +28,8 @@ class Tokenizer(ABC):
         lowercase: Whether text is lower-cased.
         strip: Whether white space and invisible characters at both ends of a text are removed.
             Off by default, as in older models, which lack the option; recipes turn it on.
+        features: The features that every text carries; default none. Their tags are not part of
+            the text's tokens, and their ids come before those of the tokens.
 
     Raises:
         InputError: If the normal form is unknown.
@@ -54,9 +57,11 @@ class Tokenizer(ABC):
         normalization: str = "nfc",
         lowercase: bool = False,
         strip: bool = False,
+        features: SourceFeatures | None = None,
     ) -> None:
         """Store the vocabulary, which tokenizers may share."""
         self.vocabulary = vocabulary
+        self.features = features or SourceFeatures()
         self.normalizer = Normalizer(normalization, lowercase, strip)
 
     def normalize(self, text: str) -> str:
@@ -108,8 +113,8 @@ class Tokenizer(ABC):
         numbers = self.number_words(tokens)
         if text.isascii() and text.isprintable():
             return numbers
-        parts = filter(None, re.split("[ \t]+", text))
-        sizes = [self._count_words(self.split(part)) for part in parts]
+        parts = filter(None, re.split("[ \t]+", self.features.text_of(text)))
+        sizes = [self._count_words(self.cut(self.normalize(part))) for part in parts]
         places = [place for place, size in enumerate(sizes) for _ in range(size)]
         if len(places) != self._count_words(tokens):
             raise InputError(
@@ -123,7 +128,7 @@ class Tokenizer(ABC):
 
     def split(self, text: str) -> list[str]:
         """Normalize a text and return its tokens, without special tokens."""
-        return self.cut(self.normalize(text))
+        return self.cut(self.normalize(self.features.text_of(text)))
 
     def join(self, tokens: Iterable[str]) -> str:
         """Join tokens to a text in normal form C."""
@@ -142,8 +147,15 @@ class Tokenizer(ABC):
         return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, ending with the id of `</s>`, the only one of an empty text."""
-        return [*self.vocabulary.encode(self.split(text)), END_ID]
+        """Return the ids of a text, ending with the id of `</s>`, the only one of an empty text.
+
+        The ids of the text's features, if there are any, come first.
+
+        Raises:
+            TextError: If the text lacks a feature, or has an unknown value of one.
+        """
+        tokens = self.vocabulary.encode(self.split(text))
+        return [*self.features.encode(text), *tokens, END_ID]
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens that `encode` maps to ids; unknown tokens keep their text."""
@@ -174,7 +186,8 @@ class Tokenizer(ABC):
         Args:
             content: The file's content.
             where: The file's name in errors.
-            **settings: The arguments `normalization`, `lowercase` and `strip` of the class.
+            **settings: The arguments `normalization`, `lowercase`, `strip` and `features` of the
+                class.
 
         Raises:
             InputError: If the content is damaged or a setting is invalid.

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 
 from keras_attention.errors import InputError
 from keras_attention.text.normalization import WHITE_SPACE
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.subword_tokenizer import SubwordTokenizer
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import Vocabulary
@@ -32,6 +33,7 @@ class CharacterTokenizer(Tokenizer):
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space at both ends of a text is removed; see `Normalizer`.
+        features: The features that every text carries; see `Tokenizer`.
 
     Example:
         >>> tokenizer = CharacterTokenizer(Vocabulary("abc"))
@@ -66,6 +68,7 @@ class WordTokenizer(Tokenizer):
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space at both ends of a text is removed; see `Normalizer`.
+        features: The features that every text carries; see `Tokenizer`.
 
     Example:
         >>> tokenizer = WordTokenizer(Vocabulary(["two", "words"]))
@@ -97,6 +100,7 @@ def make_tokenizer(
     normalization: str = "nfc",
     lowercase: bool = False,
     strip: bool = False,
+    features: SourceFeatures | None = None,
 ) -> Tokenizer:
     """Make a tokenizer of the named kind.
 
@@ -106,6 +110,7 @@ def make_tokenizer(
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space at both ends of a text is removed; see `Normalizer`.
+        features: The features that every text carries; default none.
 
     Raises:
         InputError: If the name of the tokenizer or of the normal form is unknown.
@@ -115,4 +120,10 @@ def make_tokenizer(
             f"the tokenizer must be one of {', '.join(map(repr, TOKENIZERS))}. Received: {name!r}."
         )
     kind: Callable[..., Tokenizer] = TOKENIZERS[name]
-    return kind(learned, normalization=normalization, lowercase=lowercase, strip=strip)
+    return kind(
+        learned,
+        normalization=normalization,
+        lowercase=lowercase,
+        strip=strip,
+        features=features,
+    )

@@ -28,7 +28,7 @@ class Vocabulary:
         ValueError: If a token is invalid.
 
     Example:
-        >>> vocabulary = Vocabulary.build(["banana", "bread"])
+        >>> vocabulary = Vocabulary.build([list("banana"), list("bread")])
         >>> vocabulary.tokens
         ('<pad>', '<s>', '</s>', '<unk>', 'a', 'b', 'n', 'd', 'e', 'r')
         >>> vocabulary.encode("bad!")
@@ -82,19 +82,23 @@ class Vocabulary:
         becomes `<unk>`.
 
         Args:
-            sentences: Tokens of each sentence.
+            sentences: A list of tokens for each sentence, such as `list(text)` for a
+                `CharacterTokenizer` or `text.split()` for a `WordTokenizer`.
             max_size: Largest number of tokens, at least 1, not counting the special ones; None for
                 no limit.
             min_count: Least number of occurrences of a token.
 
         Raises:
             ValueError: If `max_size` is below 1.
+            TypeError: If a sentence is a string, which Python would read as its characters.
         """
         if max_size is not None and max_size < 1:
             raise ValueError(
                 f"`max_size` must be None or at least 1. Received: max_size={max_size}."
             )
-        counts = Counter(token for sentence in sentences for token in sentence)
+        counts = Counter(
+            token for sentence in map(_checked_tokens, sentences) for token in sentence
+        )
         kept = (token for token in counts if counts[token] >= min_count and not _problem(token))
         return cls(sorted(kept, key=lambda token: (-counts[token], token))[:max_size])
 
@@ -169,6 +173,15 @@ class Vocabulary:
             if not 0 <= id_ < len(self):
                 raise ValueError(f"An id must be from 0 to {len(self) - 1}. Received: {id_}.")
         return [self.tokens[id_] for id_ in ids]
+
+
+def _checked_tokens(sentence: Sequence[str]) -> Sequence[str]:
+    if isinstance(sentence, str):
+        raise TypeError(
+            "Each item of `sentences` must be a list of tokens; use list(text) for characters or "
+            f"text.split() for words. Received: the string {sentence!r:.60}."
+        )
+    return sentence
 
 
 def _problem(token: str) -> str:

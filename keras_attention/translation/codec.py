@@ -12,14 +12,24 @@ import numpy.typing as npt
 from keras_attention.alignment.links import Links, link_words
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, OptionError, check_texts
-from keras_attention.files.schema import JsonFile, Keys, declared, flag, optional, text
+from keras_attention.files.schema import (
+    JsonFile,
+    Keys,
+    declared,
+    dictionary_of,
+    flag,
+    list_of,
+    optional,
+    text,
+)
 from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
 from keras_attention.text.normalization import FORMS
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
 from keras_attention.text.unicode_version import UNICODE
+from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
 
-SETTINGS_FILE = "translator.json"
 SIDES = ("source", "target")
 CODEC_FILES = (
     SETTINGS_FILE,
@@ -61,6 +71,7 @@ _SETTINGS = JsonFile(
         **{f"{side}_{name}": optional(flag()) for side in SIDES for name in ("lowercase", "strip")},
         "unicode": optional(text()),
         "joint_vocabulary": optional(flag()),
+        "source_features": optional(dictionary_of(list_of(text()))),
         **_SEARCH_KEYS,
     },
     FORMAT,
@@ -84,7 +95,8 @@ class TextCodec:
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Return the source ids `[B, S]` of texts.
 
-        Each row ends with the id of `</s>` and is padded with 0.
+        Each row begins with the ids of its source features, if the model has any, ends with the id
+        of `</s>` and is padded with 0.
 
         Raises:
             TypeError: if `texts` is not an iterable of strings.
@@ -255,7 +267,9 @@ class TextCodec:
         """Return the first side, "source" or "target", whose tokenizer differs; "" if none does."""
         for side in SIDES:
             tokenizers = getattr(self, side), getattr(other, side)
-            first, second = ((each.name, each.to_bytes(), each.normalizer) for each in tokenizers)
+            first, second = (
+                (each.name, each.to_bytes(), each.normalizer, each.features) for each in tokenizers
+            )
             if first != second:
                 return side
         return ""
@@ -275,6 +289,8 @@ class TextCodec:
             if side == "source" or not self.joint_vocabulary:
                 files[f"{side}.{tokenizer.file}"] = tokenizer.to_bytes()
         settings |= {"joint_vocabulary": self.joint_vocabulary, **asdict(self.settings)}
+        if self.source.features:  # left out otherwise, so that older versions can read the file
+            settings["source_features"] = self.source.features.to_json()
         return {SETTINGS_FILE: (json.dumps(settings, indent=2) + "\n").encode(), **files}
 
     def fingerprint(self) -> dict[str, Any]:
@@ -325,6 +341,7 @@ class TextCodec:
 
         settings = _read_settings(find(SETTINGS_FILE), f"{where}/{SETTINGS_FILE}")
         joint = settings.pop("joint_vocabulary")
+        features = {"source": _features(settings.pop("source_features", {}), where)}
 
         def read(side: str) -> Tokenizer:
             kind = TOKENIZERS[settings.pop(f"{side}_tokenizer")]
@@ -335,6 +352,7 @@ class TextCodec:
                 normalization=settings.pop(f"{side}_normalization"),
                 lowercase=settings.pop(f"{side}_lowercase"),
                 strip=settings.pop(f"{side}_strip"),
+                features=features.get(side),
             )
 
         source, target = map(read, SIDES)
@@ -344,6 +362,13 @@ class TextCodec:
             raise InputError(
                 f"{where}/{SETTINGS_FILE}: damaged, expected valid search settings: {error}"
             ) from None
+
+
+def _features(values: Mapping[str, list[str]], where: str) -> SourceFeatures:
+    try:
+        return SourceFeatures(values)
+    except InputError as error:
+        raise InputError(f"{where}/{SETTINGS_FILE}: damaged, {error}") from None
 
 
 def _read_settings(file_bytes: bytes, where: str) -> dict[str, Any]:

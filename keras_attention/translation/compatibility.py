@@ -1,6 +1,5 @@
 """Checks that tokenizers and search settings fit a model."""
 
-from dataclasses import fields
 from typing import Any
 
 import keras
@@ -15,7 +14,7 @@ from keras_attention.translation.codec import SIDES, TextCodec
 
 
 def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
-    """Check that a model and its tokenizers have the same vocabulary sizes.
+    """Check that a model and its tokenizers have the same sizes of vocabularies and features.
 
     Raises:
         InputError: If the model is not a `Seq2Seq` or an `Ensemble`, or a size differs.
@@ -34,6 +33,11 @@ def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
                 f"the {side} vocabulary does not belong to this model: expected {expected} tokens. "
                 f"Received: {size}."
             )
+    if model.source_features != codec.source.features.sizes:
+        raise InputError(
+            "the source tokenizer's features do not belong to this model: expected features with "
+            f"{model.source_features} ids. Received: {codec.source.features.sizes}."
+        )
 
 
 def make_codec(
@@ -59,14 +63,10 @@ def make_codec(
                 f"`{side}_tokenizer` must be a CharacterTokenizer, WordTokenizer or "
                 f"SubwordTokenizer. Received: {type(tokenizer).__name__}."
             )
-    known = [field.name for field in fields(SearchSettings)]
-    for name in settings:
-        if name not in known:
-            raise InputError(f"expected settings among {', '.join(known)}. Received: {name!r}.")
     settings = {"replace_unknown": model.settings.copying, **settings}
     try:
         codec = TextCodec(source_tokenizer, target_tokenizer, SearchSettings(**settings))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(str(error)) from None
     check_sizes(model, codec)
     _check_copying(model, codec)

@@ -20,11 +20,18 @@ from keras_attention.files.artefacts import (
 )
 from keras_attention.files.schema import parse_json
 from keras_attention.files.text_files import write_atomically
+from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.translation.codec import CODEC_FILES, SETTINGS_FILE, TextCodec
+from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.confidence import Confidence
-from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE, SHORT_LIST_FILE
+from keras_attention.translation.file_names import (
+    CONFIDENCE_FILE,
+    MODEL_FILE,
+    SETTINGS_FILE,
+    SHORT_LIST_FILE,
+)
+from keras_attention.translation.model_paths import check_model_path
 from keras_attention.translation.stored_weights import check_weights
 
 _WEIGHTS = "model.weights.h5"
@@ -37,8 +44,7 @@ def find_parts(path: Path) -> tuple[Path, Path]:
     """Return the folder of the tokenizers and the file of the model, given a path to either."""
     if path.suffix != ".keras" or path.is_dir():
         return path, path / MODEL_FILE
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a trained model.")
+    check_model_path(path)
     for folder in path.absolute().parents[:2]:
         if (folder / SETTINGS_FILE).is_file():
             return folder, path
@@ -50,14 +56,13 @@ def find_parts(path: Path) -> tuple[Path, Path]:
 
 def load_codec(folder: Path) -> TextCodec:
     """Load the tokenizers and search settings from a model's folder."""
+    check_model_path(folder)
     if not folder.is_dir():
-        if folder.exists():
-            advice = " Load it with keras_attention.export.DeviceTranslator.load."
-            raise InputError(
-                f"{folder}: expected the folder of a trained model. Received: a file."
-                + advice * (folder.suffix == ".tflite")
-            )
-        raise InputError(f"{folder}: no such folder; expected the folder of a trained model.")
+        advice = " Load it with keras_attention.export.DeviceTranslator.load."
+        raise InputError(
+            f"{folder}: expected the folder of a trained model. Received: a file."
+            + advice * (folder.suffix == ".tflite")
+        )
     files = {name: read_artefact(folder / name) for name in CODEC_FILES if (folder / name).exists()}
     return TextCodec.from_files(files, str(folder))
 
@@ -213,6 +218,18 @@ def _parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
         part = config.get(name)
         if isinstance(part, dict):
             yield from _parts(part["config"])
+
+
+def build_model(model: Seq2Seq | Ensemble) -> None:
+    """Create the weights of a model that has none, and warn that they are random."""
+    for member in model.models if isinstance(model, Ensemble) else [model]:
+        if not member.built:
+            _logger.warning(
+                "the model %s was never built, so it gets random weights; train it with `fit` or "
+                "load its weights.",
+                member.name,
+            )
+            member.build()
 
 
 def is_narrow(model: keras.Model) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.decoding.options import ServedOptions, check_option
-from keras_attention.errors import TextError, encode_text
+from keras_attention.errors import TextError, check_names, encode_text
 from keras_attention.settings.setting import Setting
 from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
 
@@ -54,8 +54,7 @@ def check_search(nbest: int, **search: Any) -> dict[str, Any]:
     check_option(_NBEST, nbest)
     known = {option.key: option for option in ServedOptions.settings()}
     given = {name: value for name, value in search.items() if value is not None}
-    if unknown := [name for name in given if name not in known]:
-        raise TypeError(f"expected options among {', '.join(known)}. Received: {unknown[0]}.")
+    check_names(given, [*known, _NBEST.key])
     return {name: check_option(known[name], value) for name, value in given.items()}
 
 

@@ -13,7 +13,7 @@ The steps of a translation, with the function for each step:
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from numbers import Integral
@@ -29,12 +29,14 @@ from keras_attention.errors import InputError, OptionError, check_positive, chec
 from keras_attention.files.text_files import write_atomically
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.progress import is_interactive, report_progress
 from keras_attention.text.padded_batches import (
     BATCH_NUMBERS,
     BATCH_TOKENS,
     SORTED_BATCHES,
     batch_by_tokens,
 )
+from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
@@ -44,6 +46,7 @@ from keras_attention.translation.compiled_search import Searches, compile_aligne
 from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.model_files import (
+    build_model,
     check_finite_weights,
     check_tokenizers,
     copy_for_inference,
@@ -56,6 +59,7 @@ from keras_attention.translation.model_files import (
     save_confidence,
     save_model,
 )
+from keras_attention.translation.presets import find_preset, write_card
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, Translation
 
@@ -101,6 +105,7 @@ class Translator:
     ) -> None:
         self._mark = LoadedModel("a Translator")
         check_sizes(model, codec)
+        build_model(model)
         if max_tokens is None:
             max_tokens = default_limit(codec.settings.max_source_length)
         check_positive(max_tokens=max_tokens)
@@ -159,7 +164,8 @@ class Translator:
         contains a float32 copy of a model in mixed precision.
 
         Args:
-            model: a trained `Seq2Seq`.
+            model: a trained `Seq2Seq`. A model that was never built gets random weights, and a
+                warning is logged.
             source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`.
             target_tokenizer: the tokenizer of its targets.
             max_source_length: largest number of source tokens of a TFLite file, `</s>` included.
@@ -191,8 +197,7 @@ class Translator:
             max_length=max_length,
             **settings,
         )
-        if not model.built:
-            model.build()
+        build_model(model)
         check_finite_weights(model)
         return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
 
@@ -248,6 +253,33 @@ class Translator:
         save_model(model, folder / MODEL_FILE, codec=self.codec)
         save_confidence(self.confidence, folder)
 
+    @classmethod
+    def from_preset(cls, preset: str | Path) -> "Translator":
+        """Load a translator from a folder or from a hub.
+
+        Args:
+            preset: a model's folder; or `hf://USER/NAME` on the Hugging Face Hub, or
+                `kaggle://USER/MODEL/keras/VARIATION`, which need the extra `[hub]`.
+
+        Raises:
+            InputError: if the download fails, or the folder cannot be loaded.
+        """
+        return cls.load(find_preset(preset))
+
+    def save_to_preset(
+        self, folder: str | Path, metrics: Mapping[str, float] | None = None, **tags: str
+    ) -> None:
+        """Save the translator with a model card, ready for `upload_preset`.
+
+        Args:
+            folder: the folder to write.
+            metrics: measured figures by name, for the card.
+            **tags: further entries of the card's header, such as `license="cc-by-sa-4.0"` and
+                `language="ko"`.
+        """
+        self.save(folder)
+        write_card(Path(folder), self.single_model, self.codec, metrics or {}, tags)
+
     def save_short_list(self, folder: str | Path) -> None:
         """Write the short list only; if there is none, remove an existing file."""
         path = Path(folder) / SHORT_LIST_FILE
@@ -261,12 +293,14 @@ class Translator:
     def __call__(self, texts: str, **options: Any) -> Translation: ...
     @overload
     def __call__(self, texts: Iterable[str], **options: Any) -> list[Translation]: ...
-    def __call__(self, texts: Any, **options: Any) -> Any:
+    def __call__(self, texts: Any, *, progress: bool | None = None, **options: Any) -> Any:
         """Translate one text or many.
 
         Args:
             texts: a string, or an iterable of strings. The output of a text without tokens, such
                 as an empty one, is empty with a score of 0, here and in every export.
+            progress: whether to show a progress bar with the time left on standard error, from the
+                third second on. Default: only in notebooks and other interactive sessions.
             **options: options of `stream`, such as `beam_width`.
 
         Returns:
@@ -274,11 +308,16 @@ class Translator:
 
         Raises:
             TextError: if a text has more than `max_tokens` tokens.
-            TypeError: if `texts` is neither a string nor an iterable of strings.
+            TypeError: if `texts` is neither a string nor an iterable of strings, or an option is
+                unknown.
         """
         if isinstance(texts, str):
             return next(self.stream([texts], **options))
-        return list(self.stream(list(check_texts(texts)), **options))
+        texts = list(check_texts(texts))
+        if not (is_interactive() if progress is None else progress):
+            return list(self.stream(texts, **options))
+        with report_progress(len(texts), unit="texts") as advance:
+            return list(self.stream(texts, advance=advance, **options))
 
     def stream(
         self,
@@ -287,6 +326,8 @@ class Translator:
         prefix: str = "",
         batch_size: int = 64,
         first: int = 0,
+        advance: Callable[[int], object] = lambda count: None,
+        features: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Iterator[Translation]:
         """Translate `texts` in order, reading and translating one batch at a time.
@@ -302,26 +343,33 @@ class Translator:
             first: number of the first text, from 0 to 2 ** 62. With an integer seed, a sample
                 depends on the number of its text, so separate calls for parts of a file draw the
                 same samples as one call for the whole file.
+            advance: called with the number of texts finished since its last call, after each
+                batch.
+            features: the value of each source feature, by name, for texts that do not carry it
+                themselves; see `add_features`.
             **options: fields of `SearchOptions`, instead of the model's own settings. Samples are
                 the same for the same seed and texts, whatever the batch size and the thread.
 
         Raises:
-            ValueError: if an option is out of its range, or the prefix has unknown tokens.
-            TextError: if a text has more than `max_tokens` tokens. The translations of the texts
-                before it are yielded first.
-            TypeError: if `texts` is not an iterable of strings.
+            ValueError: if an option is out of its range, the prefix has unknown tokens, or the
+                model does not have one of the `features`.
+            TextError: if a text has more than `max_tokens` tokens, or lacks a source feature. The
+                translations of the texts before it are yielded first.
+            TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
         check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
+        SearchOptions.check_names(options, "prefix", "batch_size", "first", "advance", "progress")
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
             rule = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
             raise OptionError("prefix", rule, prefix=f"{prefix!r}, of {len(begin)} tokens")
-        return self._stream(texts, chosen, begin, batch_size, first)
+        texts = self._with_features(texts, features)
+        return self._stream(texts, chosen, begin, batch_size, first, advance)
 
     def _stream(
         self,
@@ -330,6 +378,7 @@ class Translator:
         prefix: Sequence[int],
         batch_size: int,
         first: int,
+        advance: Callable[[int], object],
     ) -> Iterator[Translation]:
         remaining, done = iter(texts), 0
         # A sample depends on the number of its text, so texts to sample from are not sorted.
@@ -357,10 +406,17 @@ class Translator:
                 batch = [window[place] for place in places]
                 translations = self.codec.translations(batch, *arrays, prefix=prefix)
                 found.update(zip(places, translations, strict=True))
+                advance(len(places))
             yield from (found[place] for place in range(len(ids)))
             if refused:
                 raise refused.at(done + refused.position)
             done += len(window)
+
+    def _with_features(
+        self, texts: Iterable[str], features: Mapping[str, str] | None
+    ) -> Iterable[str]:
+        self.codec.source.features.check(features or {})
+        return add_features(texts, features or {})
 
     def _batch_limits(self, options: SearchOptions, batch_size: int) -> tuple[int, int]:
         """Return the largest numbers of sources and of padded tokens in a batch."""
@@ -372,10 +428,15 @@ class Translator:
     def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
         if self.short_list is None or isinstance(self.model, Ensemble):
             return None
-        return self.short_list.allowed(ids, prefix)
+        return self.short_list.allowed(self.model.split_features(ids)[1], prefix)
 
     def score(
-        self, sources: Iterable[str], targets: Iterable[str], *, batch_size: int = 64
+        self,
+        sources: Iterable[str],
+        targets: Iterable[str],
+        *,
+        batch_size: int = 64,
+        features: Mapping[str, str] | None = None,
     ) -> list[PairScore]:
         """Score given targets by their log-probabilities.
 
@@ -389,6 +450,8 @@ class Translator:
             targets: a target for each of them.
             batch_size: largest number of pairs in a batch, a positive integer. Batches of long
                 pairs are smaller. Up to 16 times as many pairs are sorted by length.
+            features: the value of each source feature, by name, for sources that do not carry it
+                themselves; see `add_features`.
 
         Returns:
             A `PairScore` for each pair, in order. `perplexity` computes the model's perplexity from
@@ -402,7 +465,8 @@ class Translator:
         """
         self._mark.check_process()
         check_positive(batch_size=batch_size)
-        pairs = zip(check_texts(sources, "sources"), check_texts(targets, "targets"), strict=True)
+        sources = self._with_features(check_texts(sources, "sources"), features)
+        pairs = zip(sources, check_texts(targets, "targets"), strict=True)
         vocabulary = len(self.codec.target.vocabulary)
         return list(
             map_pairs(

@@ -320,7 +320,7 @@ EXPORTS = {
         "verify model", "contains no export",
         damage=lambda folder: (shutil.rmtree(folder / "1"), (folder / "dates.tflite").unlink()),
     ),
-    "missing TFLite": Case("translate none.tflite", "none.tflite: expected a file that can be"),
+    "missing TFLite": Case("translate none.tflite", "none.tflite: no such file; expected"),
     "truncated TFLite": Case(
         "translate model/dates.tflite", "dates.tflite: truncated", damage=cut("dates.tflite")
     ),

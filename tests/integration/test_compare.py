@@ -139,7 +139,10 @@ def test_a_failed_run_is_reported_with_its_reason(run, tmp_path):
     failed = run(*asked, *overrides(*TINY))
     assert failed.code == 2
     assert "1/1  short_list=5-seed1  failed: `training.short_list` requires a " in failed.out
-    assert failed.err.startswith("error: 1 of 1 runs failed. Their .log files show the reason.")
+    assert failed.err == (
+        "error: 1 of 1 runs failed: short_list=5-seed1. Correct what the lines above report; the "
+        "same input would fail again.\n"
+    )
 
 
 def test_only_one_comparison_at_a_time_uses_a_folder(run, tmp_path, monkeypatch):
@@ -152,6 +155,7 @@ def test_only_one_comparison_at_a_time_uses_a_folder(run, tmp_path, monkeypatch)
         assert list(tmp_path.iterdir()) == [tmp_path / LOCK_FILE]
     failed = run(*asked)
     assert "1/1  units=8-seed1  failed: ended with code 3" in failed.out
+    assert failed.err.endswith("Run the same command again to repeat them.\n")
     assert not (tmp_path / LOCK_FILE).exists()
 
 

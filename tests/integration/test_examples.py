@@ -1,4 +1,4 @@
-"""The scripts in `examples/`, with small models: the exports return the model's results."""
+"""The scripts in `examples/`, with little data: they learn, and exports return their results."""
 
 import importlib.util
 from pathlib import Path
@@ -46,3 +46,16 @@ def test_exports_agree_with_the_model(name, draw, tmp_path):
         np.testing.assert_allclose(
             found_there["alignment"][0], greedy.alignments[row, 0], atol=1e-4
         )
+
+
+def test_the_classifier_finds_months_and_attends_to_the_date():
+    example = load("classify_dates")
+    tokenizer, attention, accuracy = example.main(count=1000, epochs=3)
+    assert accuracy > 0.95
+    weights = attention.predict(example.encode(tokenizer, ["9/27/94", "9/27/1994"]), verbose=0)
+    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-5)
+    assert weights[0].argmax() in (0, 1, 2) and not weights[0, 8:].any()
+
+
+def test_the_tagger_tags_new_dates():
+    assert load("tag_dates").main(count=1000, epochs=2)[2] > 0.95

@@ -100,7 +100,7 @@ def functional_model():
             {},
             "expected a Seq2Seq. Received: Functional. Only .* docs/how-to/python.md",
         ),
-        (small, {"beam": 2}, "expected settings among .*beam_width, .* Received: 'beam'"),
+        (small, {"beam": 2}, "^unknown argument 'beam'; the nearest is 'beam_width'.$"),
         (
             small,
             {"max_length": 0},

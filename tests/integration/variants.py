@@ -118,12 +118,14 @@ TEXTS = (
 LONG = "the cat abc 가나 " * 60
 
 
-def make_translator(sources, targets, *, kind="character", search=None, **model):
+def make_translator(sources, targets, *, kind="character", search=None, features=None, **model):
     """Return a translator whose weights are so large that its outputs depend on its inputs."""
     source, target = (
-        make_tokenizer(kind, learned if kind == "subword" else Vocabulary(learned))
-        for learned in (sources, targets)
+        make_tokenizer(kind, learned if kind == "subword" else Vocabulary(learned), features=given)
+        for learned, given in ((sources, features), (targets, None))
     )
+    if features:
+        model["source_features"] = features.sizes
     sizes = len(source.vocabulary), len(target.vocabulary)
     network = Seq2Seq(*sizes, **{"units": 8, "embedding": 6, **model})
     network.build()

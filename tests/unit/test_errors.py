@@ -14,6 +14,11 @@ from keras_attention.errors import (
     encode_text,
     suggest,
 )
+from keras_attention.export.verify import verify
+from keras_attention.text import learn_subwords
+from keras_attention.training import load_recipe
+from keras_attention.training.metrics.significance import paired_bootstrap
+from keras_attention.training.metrics.text_metrics import score
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.0, "1", None])
@@ -32,6 +37,22 @@ def test_positive_integers_of_numpy_are_accepted():
 def test_a_single_text_is_not_an_iterable_of_texts(texts):
     with pytest.raises(TypeError, match="^`sources` must be an iterable of strings. Received: "):
         check_texts(texts, "sources")
+
+
+CALLS = {
+    "sentences": lambda: learn_subwords("one two three", 9),
+    "overrides": lambda: load_recipe("dates", "epochs=3"),
+    "lines": lambda: verify(None, None, "one"),
+    "hypotheses": lambda: score("exact_match", "one", ["o", "n", "e"]),
+    "references": lambda: paired_bootstrap("wer", ["o", "n", "e"], ["o", "n", "a"], "one"),
+    "sources": lambda: score("g2p_wer", ["o", "n"], ["o", "n"], "on"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_no_function_reads_a_single_text_as_many(name):
+    with pytest.raises(TypeError, match=f"^`{name}` must be an iterable of strings. Received: "):
+        CALLS[name]()
 
 
 def test_a_lone_surrogate_is_not_valid_unicode():

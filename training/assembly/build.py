@@ -18,7 +18,7 @@ from ..data.pairs import Pair
 from ..recipe.mechanisms import build_attention
 from ..recipe.recipe import Recipe
 from .optimizer import build_optimizer
-from .tokenizers import learn_tokenizers
+from .tokenizers import learn_features, learn_tokenizers
 
 
 def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
@@ -26,7 +26,7 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
 
     Raises:
         InputError: if search options contradict each other, or a vocabulary size does not fit the
-            texts.
+            texts, or a source lacks a feature.
     """
     data, decoding = recipe.data, dict(recipe.decoding.values())
     decoding["max_length"] = decoding["max_length"] or data.max_target_length
@@ -35,7 +35,9 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
     except OptionError as error:
         raise InputError(error.named("decoding.{}".format)) from error
-    return TextCodec(*learn_tokenizers(recipe.text, pairs, seed=recipe.seed), settings)
+    features = learn_features(data, pairs)
+    tokenizers = learn_tokenizers(recipe.text, pairs, seed=recipe.seed, features=features)
+    return TextCodec(*tokenizers, settings)
 
 
 def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2Seq:
@@ -89,6 +91,7 @@ def _build_untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
         **settings,
         attention=build_attention(config, recipe.data.max_source_length, policy),
         max_target_length=codec.settings.max_length,
+        source_features=codec.source.features.sizes,
         scheduled_sampling=recipe.training.scheduled_sampling > 0,
         l2=recipe.training.l2,
         coverage_loss=recipe.training.coverage_loss,

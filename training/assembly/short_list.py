@@ -30,10 +30,11 @@ def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) 
     """
     sizes = len(translator.codec.source.vocabulary), len(translator.codec.target.vocabulary)
     links: list[npt.NDArray[np.int64]] = []
+    model = translator.single_model
     for (source, target_in, *_), target_out in batches:
         weights, target = np.asarray(translator.align(source, target_in)), np.asarray(target_out)
-        attended = weights.argmax(axis=-1)
-        origins = np.take_along_axis(np.asarray(source), attended, axis=1).astype("int64")
+        attended, (_, tokens) = weights.argmax(axis=-1), model.split_features(source)
+        origins = np.take_along_axis(np.asarray(tokens), attended, axis=1).astype("int64")
         # Monotonic attention may attend to no token.
         linked = (target != PAD_ID) & weights.any(axis=-1)
         links.append((origins * sizes[1] + target)[linked])

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.text.normalization import Normalizer
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.subword_learning import learn_subwords
 from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer, make_tokenizer
 from keras_attention.text.vocabulary import Vocabulary
 
 from ..data.pairs import Pair
-from ..recipe.sections import TextConfig
+from ..recipe.languages import feature_names
+from ..recipe.sections import DataConfig, TextConfig
 
 DEFAULT_SUBWORDS = 8000
 
 
 def learn_tokenizers(
-    text: TextConfig, pairs: Sequence[Pair], *, seed: int = 1
+    text: TextConfig,
+    pairs: Sequence[Pair],
+    *,
+    seed: int = 1,
+    features: SourceFeatures | None = None,
 ) -> tuple[Tokenizer, Tokenizer]:
     """Learn the tokenizers of sources and targets.
 
@@ -25,6 +31,7 @@ def learn_tokenizers(
         text: the recipe's `[text]` section.
         pairs: the training pairs.
         seed: the recipe's seed; see `learn_subwords`.
+        features: the features that every source carries.
 
     Returns:
         The source and the target tokenizer. With `joint_vocabulary` they share one vocabulary.
@@ -33,22 +40,40 @@ def learn_tokenizers(
         InputError: if the recipe's number of subwords does not fit the texts.
     """
     forms = text.source_normalization, text.target_normalization
-    sources, targets = (
-        [normalizer(pair[side]) for pair in pairs]
-        for side, normalizer in enumerate(
-            Normalizer(form, text.lowercase, text.strip) for form in forms
-        )
-    )
+    features = features or SourceFeatures()
+    normalizers = [Normalizer(form, text.lowercase, text.strip) for form in forms]
+    sources = [normalizers[0](features.text_of(source)) for source, _ in pairs]
+    targets = [normalizers[1](target) for _, target in pairs]
     if text.joint_vocabulary:
         learned = (_learn("source", text, [*sources, *targets], seed),) * 2
     else:
         learned = _learn("source", text, sources, seed), _learn("target", text, targets, seed)
     names = text.source_tokenizer, text.target_tokenizer
     source, target = (
-        make_tokenizer(name, model, normalization=form, lowercase=text.lowercase, strip=text.strip)
-        for name, model, form in zip(names, learned, forms, strict=True)
+        make_tokenizer(
+            name,
+            model,
+            normalization=form,
+            lowercase=text.lowercase,
+            strip=text.strip,
+            features=carried,
+        )
+        for name, model, form, carried in zip(names, learned, forms, (features, None), strict=True)
     )
     return source, target
+
+
+def learn_features(data: DataConfig, pairs: Sequence[Pair]) -> SourceFeatures:
+    """Collect the values of the recipe's source features in the training pairs.
+
+    Raises:
+        TextError: if a source lacks a feature.
+    """
+    names = feature_names(data.source_features)
+    try:
+        return SourceFeatures.learn(names, [source for source, _ in pairs] if names else [])
+    except TextError as error:
+        raise TextError(error.problem, error.position, "training pair") from None
 
 
 def _learn(side: str, text: TextConfig, sentences: list[str], seed: int) -> Vocabulary | bytes:

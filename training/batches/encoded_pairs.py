@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.text.tokenizers import Tokenizer
 
 from ..data.pairs import Pair
@@ -48,11 +48,15 @@ def encode_pairs(
 
     Raises:
         InputError: If there are no pairs, or none is within the limits.
+        TextError: If a source lacks a source feature, or has an unknown value of one.
     """
     found = EncodedPairs()
     too_long = [0, 0]
-    for pair in pairs:
-        sides = [tokenizer.encode(text) for tokenizer, text in zip(tokenizers, pair, strict=True)]
+    for number, pair in enumerate(pairs):
+        try:
+            sides = [encoder.encode(text) for encoder, text in zip(tokenizers, pair, strict=True)]
+        except TextError as error:
+            raise TextError(error.problem, number, noun.removesuffix("s")) from None
         over = [len(ids) > limit for ids, limit in zip(sides, limits, strict=True)]
         too_long = [count + one for count, one in zip(too_long, over, strict=True)]
         found.kept.append(not any(over))

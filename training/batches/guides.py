@@ -15,6 +15,7 @@ from keras_attention.text.tokenizers import WordTokenizer
 from keras_attention.translation.codec import TextCodec
 
 from ..data.data_paths import find_file
+from ..data.languages import each_language
 from ..data.pairs import Pair, split_rows
 from ..recipe.sections import DataConfig
 from ..tasks.known_alignments import KNOWN, known_alignments
@@ -46,16 +47,17 @@ def read_guides(
     Raises:
         InputError: if there is no alignment, or the file does not fit the pairs.
     """
-    path = find_file(config, "alignment_path")
-    if path.removesuffix(".gz").endswith(SOFT_SUFFIX):
-        rows = _training_rows(config, seed, pairs, path, list(_read_weights(path)))
+    paths = list(dict.fromkeys(find_file(each, "alignment_path") for each in each_language(config)))
+    named = ", ".join(paths)
+    if all(path.removesuffix(".gz").endswith(SOFT_SUFFIX) for path in paths):
+        read = [row for path in paths for row in _read_weights(path)]
+        rows = _training_rows(config, seed, pairs, named, read)
         for pair, (where, weights) in zip(pairs, rows, strict=True):
             _check_shape(codec, pair, weights, where)
         return [weights for _, weights in rows]
-    if path:
-        read = (gold.possible for gold in read_links(path))
-        numbered = [(_line(path, number), links) for number, links in enumerate(read, start=1)]
-        links = _training_rows(config, seed, pairs, path, numbered)
+    if named:
+        numbered = [row for path in paths for row in _read_numbered(path)]
+        links = _training_rows(config, seed, pairs, named, numbered)
         words = "subword" in (codec.source.name, codec.target.name)
     else:
         links, words = _known_links(config.format, codec, pairs)
@@ -98,6 +100,11 @@ def _training_rows(
     return split_rows(rows, config, seed)[0]
 
 
+def _read_numbered(path: str) -> Iterator[tuple[str, Links]]:
+    for number, gold in enumerate(read_links(path), start=1):
+        yield _line(path, number), gold.possible
+
+
 def _line(path: str, number: int) -> str:
     return f"{path}, line {number}"
 
@@ -117,7 +124,7 @@ def _read_weights(path: str) -> Iterator[tuple[str, Weights]]:
 
 
 def _check_shape(codec: TextCodec, pair: Pair, weights: Weights, where: str) -> None:
-    shape = len(codec.target.encode(pair[1])), len(codec.source.encode(pair[0]))
+    shape = len(codec.target.encode(pair[1])), len(codec.source.tokens(pair[0]))
     if weights.shape != shape:
         raise InputError(
             f"{where}: expected a matrix of {shape[0]} target tokens by {shape[1]} source tokens, "

@@ -18,6 +18,9 @@ from .sequences import Guide, GuideTensors, Sampling, SequenceTensors
 
 _READY_BATCHES = 8
 
+FIXED_LENGTHS = 8
+"""With fixed shapes, lengths are padded to multiples of this."""
+
 
 class PairBatches:
     """Batches of pairs of similar length, in an order that depends on the seed and the epoch only.
@@ -48,6 +51,11 @@ class PairBatches:
             buckets use the lengths without dropout, which are shorter.
         pointers: For each pair, links between its unknown target tokens and equal source tokens.
         guides: For each pair, links between tokens or weights [T, S] that guide training.
+        fixed_shapes: Whether to pad batches to few different shapes, for a backend that compiles
+            the training step again for each shape: lengths to multiples of `FIXED_LENGTHS`, or of
+            `bucket_width` if that is more; the number of rows to the largest of any batch, or
+            with `batch_tokens` to a multiple of an eighth of it. The targets of added rows are all
+            padding, so they do not change the loss.
         seed: Seed of the shuffle.
         noun: The name of the pairs in the log.
 
@@ -92,6 +100,7 @@ class PairBatches:
         subword_dropout: tuple[float, float] = (0.0, 0.0),
         pointers: Sequence[Guide] | None = None,
         guides: Sequence[Guide] | None = None,
+        fixed_shapes: bool = False,
         seed: int = 1,
         noun: str = "pairs",
     ) -> None:
@@ -106,6 +115,7 @@ class PairBatches:
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.seed = seed
+        self._features = len(source_tokenizer.features)  # they have no part in an alignment
         tokenizers = source_tokenizer, target_tokenizer
         self._sampling = [
             Sampling(tokenizer, dropout) if dropout else None
@@ -124,6 +134,8 @@ class PairBatches:
         bounds = self._cut(lengths, self._ranks)
         self.steps_per_epoch = len(bounds) - 1
         self.target_tokens = sum(targets.lengths)
+        self._length_step = max(FIXED_LENGTHS, bucket_width) if fixed_shapes else 1
+        self._row_step = self._rows_of(bounds) if fixed_shapes else 1
         # Input pipelines run on the CPU, so constants on another device would be copied each step.
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)
@@ -143,9 +155,10 @@ class PairBatches:
 
         Returns:
             A dataset of `((source_ids, target_in), target_out)`, int32, padded with 0 to the
-            longest text of the batch: source_ids [B, S]; target_in [B, T], which starts with <s>;
+            longest text of the batch: source_ids [B, S], which start with the ids of the F source
+            features; target_in [B, T], which starts with <s>;
             target_out [B, T], which ends with </s>. Pointers and guides, if any, are further
-            inputs, float32 [B, T, S].
+            inputs, float32 [B, T, S - F].
 
         Raises:
             ValueError: If `first_step` is negative.
@@ -196,6 +209,11 @@ class PairBatches:
             return cut_by_tokens(lengths, ranks, self.batch_tokens)
         return cut_by_pairs(len(ranks), self.batch_size)
 
+    def _rows_of(self, bounds: Ints) -> int:
+        """Return the number whose multiples the rows of batches of fixed shapes are."""
+        largest = int(np.diff(bounds).max())
+        return -(-largest // 8) if self.batch_tokens else largest
+
     def _plan(self, epoch: int) -> tuple[Ints, Ints]:
         """Return an epoch's order of pairs, which is cut into batches, and its order of batches."""
         rng = np.random.default_rng([self.seed, int(epoch)])
@@ -229,13 +247,24 @@ class PairBatches:
         step: tf.Tensor,
     ) -> tuple[tuple[Any, ...], Any]:
         rows = order[bounds[step] : bounds[step + 1]]
+        count = tf.shape(rows)[0]
+        rows = tf.concat([rows, tf.repeat(rows[:1], -count % self._row_step)], axis=0)
         source_ids, _ = sides[0].pad(rows)
         target_out, real = sides[1].pad(rows)
+        real &= (tf.range(tf.shape(rows)[0]) < count)[:, tf.newaxis]
+        target_out = tf.where(real, target_out, PAD_ID)
         starts = tf.fill([tf.shape(rows)[0], 1], START_ID)
         target_in = tf.where(real, tf.concat([starts, target_out[:, :-1]], axis=1), PAD_ID)
-        shape = tf.shape(target_in)[1], tf.shape(source_ids)[1]
+        source_ids, target_in, target_out = map(
+            self._pad_lengths, (source_ids, target_in, target_out)
+        )
+        shape = tf.shape(target_in)[1], tf.shape(source_ids)[1] - self._features
         alignments = [given.matrices(rows, shape) for given in self._alignments]
         return (source_ids, target_in, *alignments), target_out
+
+    def _pad_lengths(self, ids: tf.Tensor) -> tf.Tensor:
+        """Pad ids `[B, L]` to a multiple of the length step if batches have fixed shapes."""
+        return tf.pad(ids, [[0, 0], [0, -tf.shape(ids)[1] % self._length_step]])
 
 
 def _check_at_least(least: int, **values: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+
 from keras_attention.errors import InputError
 from keras_attention.text.padded_batches import BATCH_TOKENS
 from keras_attention.translation.codec import TextCodec
@@ -72,6 +74,7 @@ def make_batches(
         max_source_length=recipe.data.max_source_length,
         max_target_length=recipe.data.max_target_length,
         bucket_width=recipe.training.bucket_width,
+        fixed_shapes=keras.backend.backend() == "jax",
         seed=recipe.seed,
         **options,
     )

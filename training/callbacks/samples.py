@@ -45,7 +45,7 @@ class ShowSamples(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Translate the samples and write their texts and alignments."""
-        translations = self.translator([source for source, _ in self.pairs])
+        translations = self.translator([source for source, _ in self.pairs], progress=False)
         with self.writer.as_default(step=(epoch + 1) * self.steps):
             tf.summary.text("samples", as_table(translations, [target for _, target in self.pairs]))
             for number, translation in enumerate(translations):

@@ -12,13 +12,16 @@ from keras_attention.translation.translator import Translator
 
 from ..batches.recipe_batches import VALIDATION_ROWS
 from ..data.pairs import Pair
+from ..evaluation.by_feature import group_by_features
 from ..evaluation.evaluate import evaluate
 
 
 class Validate(keras.callbacks.Callback):
     """Decodes the held-out pairs and logs the metric that chooses the best model.
 
-    It logs the metric as `val_` and its name, and `val_exact_match`, which costs no extra time.
+    It logs the metric as `val_` and its name, and `val_exact_match`, which costs no extra time. If
+    the sources carry a source feature such as the language, it also logs the metric for each value,
+    as `val_g2p_wer_language=kor`, and their mean, as `val_g2p_wer_language=(mean)`.
     References and outputs are normalized like the model's targets before they are compared.
 
     Args:
@@ -35,6 +38,7 @@ class Validate(keras.callbacks.Callback):
         self.metric = metric
         self._form = translator.codec.reference_form
         self.pairs = [(source, self._form(target)) for source, target in pairs]
+        self._groups = list(group_by_features([source for source, _ in pairs]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Decode with the recipe's search options, and add the metrics to `logs`."""
@@ -42,6 +46,9 @@ class Validate(keras.callbacks.Callback):
         if logs is not None:
             logs["val_exact_match"] = evaluation.exact_match
             logs[f"val_{self.metric}"] = evaluation.score(self.metric).value
+            for group in self._groups:
+                for value, score in group.scores(evaluation, self.metric).items():
+                    logs[f"val_{self.metric}_{group.name}={value}"] = score
 
     def _translate(self, texts: Iterable[str]) -> list[Translation]:
-        return self.translator(texts, batch_size=VALIDATION_ROWS)
+        return self.translator(texts, batch_size=VALIDATION_ROWS, progress=False)

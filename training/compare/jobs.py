@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from .comparison import Run
+from .worker import UNUSABLE_INPUT
 
 WORKER = [sys.executable, "-m", "keras_attention.training.compare.worker"]
 """The command that starts the process of a run."""
@@ -23,10 +24,17 @@ _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS
 
 
 class Failure(NamedTuple):
-    """A run that failed, and the last line of its output."""
+    """A run that failed.
+
+    Attributes:
+        run: the run.
+        reason: the last line of its output.
+        by_input: whether its recipe or data cannot be used, so that it would fail again.
+    """
 
     run: Run
     reason: str
+    by_input: bool = False
 
 
 def run_all(
@@ -146,7 +154,7 @@ def _failure_of(run: Run, code: int) -> Failure | None:
     messages = [line.strip() for line in lines if line.strip()]
     if code < 0 or not messages:
         return Failure(run, f"ended by signal {-code}" if code < 0 else f"ended with code {code}")
-    return Failure(run, messages[-1].removeprefix("error: "))
+    return Failure(run, messages[-1].removeprefix("error: "), by_input=code == UNUSABLE_INPUT)
 
 
 def _cores() -> int:

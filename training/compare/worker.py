@@ -12,6 +12,9 @@ from typing import Any
 
 from keras_attention.errors import InputError
 
+UNUSABLE_INPUT = 2
+"""The exit code of a run whose recipe or data cannot be used."""
+
 
 def main() -> None:
     """Complete a run and exit with 0, or print the reason as the last line and exit with 2."""
@@ -23,7 +26,7 @@ def main() -> None:
         _complete(job)
     except (InputError, OSError) as error:
         print("error: " + " ".join(str(error).split()))
-        sys.exit(2)
+        sys.exit(UNUSABLE_INPUT)
 
 
 def _complete(job: dict[str, Any]) -> None:

@@ -157,7 +157,7 @@ DATASETS = {
             "https://github.com/sigmorphon/2020 (task1/data)",
             "CC BY-SA, from Wiktionary; cite Gorman et al. 2020, "
             "doi.org/10.18653/v1/2020.sigmorphon-1.2",
-            ("g2p",),
+            ("g2p", "g2p-many"),
             tuple("ady arm bul dut fre geo gre hin hun ice jpn kor lit rum vie".split()),
             _g2p(),
         ),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import chain, zip_longest
 from typing import TypeVar
 
 import numpy as np
 
 from keras_attention.errors import InputError
+from keras_attention.text.source_features import add_features
 
-from ..recipe.sections import DataConfig
+from ..recipe.sections import RECORDS, DataConfig
 from ..tasks.dates import generate_dates
 from ..tasks.synthetic import TASKS, generate
 from .data_paths import find_file
+from .languages import each_language, given_features
 from .pair_files import Pair as Pair
 from .pair_files import read_dates_file, read_parallel, read_table
+from .records import read_records
 from .tables import Layout
 
 _Row = TypeVar("_Row")
@@ -28,7 +32,7 @@ def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
         seed: Seed of generated pairs.
 
     Returns:
-        All pairs in the order of the file.
+        All pairs in the order of the file, or of the files of all languages.
 
     Raises:
         InputError: If a path is missing or does not fit the format, or a file cannot be used.
@@ -94,6 +98,22 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
             f"`data.{path_key}` must be empty for data.format={config.format!r}, whose pairs are "
             f"generated. Received: data.{path_key}={getattr(config, path_key)!r}."
         )
+    read = [_read_one(each, path_key, target_key) for each in each_language(config)]
+    if path_key == "path":
+        return list(chain.from_iterable(read))
+    # Take pairs in turns, so that the first ones, which some checks use, have every language.
+    turns = chain.from_iterable(zip_longest(*read))
+    return [pair for pair in turns if pair is not None]
+
+
+def _read_one(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
+    """Read the pairs of one language, and write their features before the sources."""
+    pairs = _read_files(config, path_key, target_key)
+    sources = add_features([source for source, _ in pairs], given_features(config))
+    return [(source, target) for source, (_, target) in zip(sources, pairs, strict=True)]
+
+
+def _read_files(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
     path, target_path = find_file(config, path_key), find_file(config, target_key)
     if not path:
         raise InputError(
@@ -110,4 +130,6 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
         return read_parallel(path, target_path)
     if config.format == "dates":
         return read_dates_file(path)
+    if config.format in RECORDS:
+        return read_records(path, config)
     return read_table(path, Layout.of(config))

@@ -127,7 +127,7 @@ def _by_length(
     translator: Translator, pairs: Sequence[Pair], lengths: Sequence[int]
 ) -> list[list[Pair]]:
     """Group the pairs by their number of source tokens."""
-    tokens = [len(translator.codec.source.encode(source)) - 1 for source, _ in pairs]
+    tokens = [len(translator.codec.source.split(source)) for source, _ in pairs]
     return [
         [pair for pair, count in zip(pairs, tokens, strict=True) if first <= count <= last]
         for first, last in _ranges(lengths)

@@ -153,7 +153,8 @@ def evaluate(translate: Translate, pairs: Sequence[Pair]) -> Evaluation:
     """Translate the sources of pairs, with sources of similar length in one batch.
 
     Args:
-        translate: a translator of any runtime.
+        translate: a translator of any runtime; for a progress bar in a script,
+            `functools.partial(translator, progress=True)`.
         pairs: sources and targets.
 
     Returns:

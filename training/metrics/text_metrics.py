@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from keras_attention.errors import InputError, suggest
+from keras_attention.errors import InputError, check_texts, suggest
 
 from .metric_kinds import METRICS, Ratio, Sacrebleu, Score, Texts
 
@@ -47,6 +47,7 @@ def score(
     Raises:
         InputError: if there is no such metric or tokenizer.
         ValueError: if there are no lines, or the numbers of texts differ.
+        TypeError: if an argument is a single string instead of several.
 
     Example:
         >>> print(score("wer", ["a cat sat", "a dog"], ["the cat sat", "a dog"]))
@@ -120,7 +121,11 @@ def as_lists(
 
     Raises:
         ValueError: if there are no lines, a line has no reference, or the numbers differ.
+        TypeError: if an argument is a single string.
     """
+    check_texts(hypotheses, "hypotheses")
+    check_texts(references, "references")
+    check_texts(sources or (), "sources")
     accepted = [[line] if isinstance(line, str) else list(line) for line in references]
     numbers = {len(hypotheses), len(accepted), len(hypotheses if sources is None else sources)}
     if len(numbers) > 1 or not hypotheses or not all(accepted):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_attention.errors import InputError, suggest
+from keras_attention.errors import InputError, check_texts, suggest
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
 from keras_attention.settings.setting import setting
@@ -86,6 +86,7 @@ class Recipe(Section):
                 "model.score='location'."
             )
         self._check_alignment()
+        self._check_features()
         if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
             raise InputError(
                 "`model.tie_embeddings`='all' uses one table for sources and targets and requires "
@@ -113,6 +114,16 @@ class Recipe(Section):
                 f"of them. Received: training.short_list={self.training.short_list}, "
                 "model.copying=true."
             )
+
+    def _check_features(self) -> None:
+        """Check that settings of the embeddings of source features have features to embed."""
+        for name in ("feature_embedding", "feature_merge"):
+            value, default = getattr(self.model, name), SETTINGS[f"model.{name}"].default
+            if value != default and not self.data.source_features:
+                raise InputError(
+                    f"`model.{name}` requires data.source_features. "
+                    f"Received: model.{name}={value!r}, data.source_features=''."
+                )
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, including defaults; `load_recipe` reads back an equal one."""
@@ -156,11 +167,12 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
         InputError: If there is no such recipe, the file is not valid TOML, a key is unknown (the
             message suggests the nearest one), or a value has the wrong type, is out of range or
             contradicts another.
+        TypeError: If `overrides` is a single string.
     """
     path = _locate(os.fspath(name_or_path))
     values: dict[str, Any] = {"name": path.stem}
     values.update(_read(_read_text(path), path))
-    values.update(map(parse_override, overrides))
+    values.update(map(parse_override, check_texts(overrides, "overrides")))
     return _make(values, path)
 
 

@@ -17,18 +17,25 @@ from keras_attention.text.tokenizers import TOKENIZERS
 
 from ..metrics.metric_kinds import METRICS
 from ..tasks.synthetic import TASKS
+from .languages import check_languages
 from .settings import Section
 
 TABLES = ("tsv", "csv")
 """Values of `data.format` for files with columns."""
+
+RECORDS = ("jsonl", "parquet")
+"""Values of `data.format` for files of records with named fields."""
+
+FILE_FORMATS = ("dates", *TABLES, *RECORDS, "parallel")
+"""Values of `data.format` for files."""
 
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
 _TABLE_SETTINGS = {
     "delimiter": ("csv",),
     "header": TABLES,
-    "source_column": TABLES,
-    "target_column": TABLES,
+    "source_column": (*TABLES, *RECORDS),
+    "target_column": (*TABLES, *RECORDS),
 }
 
 
@@ -40,9 +47,10 @@ class DataConfig(Section):
     format: str = setting(
         "dates",
         "format of the files: free-form dates, tab-separated columns (tsv), columns with quoted "
-        "fields (csv) or two parallel files; or a task whose pairs are generated: copy letters, "
-        "reverse letters, or rewrite the date in a sentence",
-        choices=("dates", *TABLES, "parallel", *TASKS),
+        "fields (csv), a JSON object per line (jsonl), Parquet, or two parallel files; or a task "
+        "whose pairs are generated: copy letters, reverse letters, or rewrite the date in a "
+        "sentence",
+        choices=(*FILE_FORMATS, *TASKS),
     )
     delimiter: str = setting(
         ",", 'character between the columns of a csv file, such as ";" or "\\t"'
@@ -50,16 +58,29 @@ class DataConfig(Section):
     header: bool = setting(False, "the first row of a tsv or csv file holds the column names")
     source_column: str = setting(
         "",
-        "column of the sources: a number counted from 1, or a name from the header; empty: 1",
+        "column of the sources: a number counted from 1, or a name from the header; empty: 1; for "
+        "jsonl and parquet the name of a field, such as en or translation.en; empty: source",
         numbers=True,
     )
-    target_column: str = setting("", "column of the targets, likewise; empty: 2", numbers=True)
+    target_column: str = setting(
+        "", "column of the targets, likewise; empty: 2, or target", numbers=True
+    )
     folder: str = setting(
         "", "folder that relative paths of this section start from; empty: the working folder"
     )
-    language: str = setting("", "code that replaces {language} in the paths of this section")
+    language: str = setting(
+        "",
+        "code that replaces {language} in the paths of this section; with several codes, separated "
+        "by commas, the files of all of them are read",
+    )
     target_language: str = setting(
-        "", "code that replaces {target_language} in the paths of this section"
+        "", "code that replaces {target_language} in the paths of this section, likewise"
+    )
+    source_features: str = setting(
+        "",
+        "names of features that every source carries and the model embeds beside each token, "
+        "separated by commas, such as language; language and target_language are the codes of the "
+        "file, if set, and other values are tags in the sources, such as <domain=news>",
     )
     path: str = setting(
         "", "training file (parallel: the sources); empty for dates and tasks: generate the pairs"
@@ -114,6 +135,7 @@ class DataConfig(Section):
         """Check the values, then the rules that combine several."""
         super().__post_init__()
         self._check_columns()
+        check_languages(dict(self.values()), unlabelled=("dates", *TASKS))
         if (
             self.format in TASKS
             and not TASKS[self.format].shortest <= self.shortest <= self.longest
@@ -145,7 +167,8 @@ class DataConfig(Section):
             column = getattr(self, name)
             is_number = column.isascii() and column.isdecimal()
             in_range = is_number and len(column) < 10 and int(column) >= 1
-            if column and not (in_range if is_number else self.header):
+            is_name = self.format in RECORDS or (self.header and not is_number)
+            if column and not (in_range or is_name):
                 raise InputError(
                     f"`data.{name}` must be a number of at least 1, below 1,000,000,000, or a "
                     f"column name with data.header=true. Received: data.{name}={column[:40]!r}, "

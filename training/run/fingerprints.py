@@ -13,6 +13,7 @@ from keras_attention.files.artefacts import checksum_of
 from keras_attention.files.schema import Kind
 
 from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS, find_file
+from ..data.languages import each_language
 from ..recipe.recipe import Recipe
 
 FINGERPRINT = Kind(
@@ -60,6 +61,8 @@ class Fingerprint:
 def take_fingerprints(recipe: Recipe) -> dict[str, Fingerprint]:
     """Return the fingerprint of each existing file of a recipe, by setting, such as `data.path`.
 
+    If the recipe has several languages, a key is the setting and the codes: `data.path fre`.
+
     Raises:
         InputError: If a file cannot be read.
     """
@@ -80,7 +83,7 @@ def changed_file(
     """
     for key, path in _existing_files(recipe).items():
         known = files.get(key)
-        if (keys is None or key in keys) and not (known and known.matches(path)):
+        if (keys is None or key.split()[0] in keys) and not (known and known.matches(path)):
             return path
     return ""
 
@@ -88,13 +91,15 @@ def changed_file(
 def _existing_files(recipe: Recipe) -> dict[str, str]:
     """Return the path of each existing file of a recipe, by setting."""
     paths = {f"model.{key}": getattr(recipe.model, key) for key in EMBEDDING_KEYS}
-    for key in PATH_KEYS:
-        if key == "alignment_path" and not recipe.training.guided_alignment:
-            continue
-        try:
-            paths[f"data.{key}"] = find_file(recipe.data, key)
-        except InputError:  # for example, the folder is missing
-            continue
+    for config in each_language(recipe.data):
+        codes = "" if config == recipe.data else f" {config.language} {config.target_language}"
+        for key in PATH_KEYS:
+            if key == "alignment_path" and not recipe.training.guided_alignment:
+                continue
+            try:
+                paths[f"data.{key}{codes.rstrip()}"] = find_file(config, key)
+            except InputError:  # for example, the folder is missing
+                continue
     return {key: path for key, path in paths.items() if path and os.path.isfile(path)}
 
 

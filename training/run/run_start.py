@@ -6,7 +6,8 @@ import logging
 from dataclasses import dataclass
 
 from keras_attention.errors import InputError
-from keras_attention.translation.codec import SETTINGS_FILE, TextCodec
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.model_files import check_tokenizers, load_codec
 
 from ..assembly.build import build_codec

@@ -41,7 +41,7 @@ class Model(nn.Module):
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor, Tensor, State]:
         """Return memory `[B, S, U]`, its keys, its padding and the decoder's first state."""
-        lengths = (source != 0).sum(1)
+        lengths = (source != 0).sum(1).cpu()  # cuDNN needs them there
         packed = pack_padded_sequence(
             self.source_embedding(source), lengths, batch_first=True, enforce_sorted=False
         )

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from keras_attention.errors import suggest
+
 
 class Configured:
     """A mixin for layers that store each constructor argument in an attribute of the same name.
@@ -13,12 +15,24 @@ class Configured:
     declared only once. Arguments may also be layers, initializers and regularizers.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Check for misspelt arguments before the constructors do, to suggest the right name.
+
+        Raises:
+            TypeError: if an argument is unknown and similar to one of a constructor.
+        """
+        known = {name for base in cls.__mro__ for name in _arguments(base)}
+        for name in set(kwargs) - known:
+            if hint := suggest(name, sorted(known)):
+                raise TypeError(f"unknown argument {name!r} of {cls.__name__}{hint}.")
+        return super().__new__(cls, *args, **kwargs)
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments of this layer."""
         config: dict[str, Any] = super().get_config()  # type: ignore[misc]
         for cls in (cls for cls in reversed(type(self).__mro__) if issubclass(cls, Configured)):
-            for name in inspect.signature(cls.__init__).parameters:
-                if name not in ("self", "args", "kwargs") and hasattr(self, name):
+            for name in _arguments(cls):
+                if hasattr(self, name):
                     config[name] = keras.saving.serialize_keras_object(getattr(self, name))
         return config
 
@@ -26,6 +40,12 @@ class Configured:
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Rebuild a layer, including layers in its arguments."""
         return cls(**{name: _deserialized(value) for name, value in config.items()})
+
+
+def _arguments(cls: Any) -> list[str]:
+    """Return the names of the arguments of a class's own constructor."""
+    names = inspect.signature(cls.__init__).parameters
+    return [name for name in names if name not in ("self", "args", "kwargs")]
 
 
 def _deserialized(value: Any) -> Any:

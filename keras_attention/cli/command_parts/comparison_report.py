@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from keras_attention.alignment.links import HIGH_ERROR
+from keras_attention.cli.output import print_table
 from keras_attention.training.compare.comparison_plots import plot_comparison
 from keras_attention.training.compare.comparison_table import (
     Row,
@@ -18,9 +14,6 @@ from keras_attention.training.compare.comparison_table import (
     poorly_aligned,
     save_table,
 )
-
-_WIDTH = 160
-"""Width of a table, in characters, if the output is not a terminal."""
 
 
 def report_comparison(
@@ -35,7 +28,7 @@ def report_comparison(
         seeds: Number of runs of each variant.
     """
     for cells in format_tables(rows, lengths):
-        _print(cells)
+        print_table(cells, justify="right")
     if seeds > 1:
         print(f"mean of {seeds} seeds (smallest–largest)")
     if poor := poorly_aligned(rows):
@@ -46,15 +39,3 @@ def report_comparison(
     paths = save_table(rows, folder, lengths)
     for path in [*paths, *plot_comparison(rows, folder, lengths)]:
         print(f"Wrote {path}")
-
-
-def _print(cells: Sequence[Sequence[str]]) -> None:
-    table = Table(*cells[0])
-    for column in table.columns:
-        column.overflow = "fold"
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for line in cells[1:]:
-        table.add_row(*map(Text, line))
-    width = None if sys.stdout.isatty() else _WIDTH
-    Console(highlight=False, width=width).print(table)

@@ -1,4 +1,4 @@
-"""The tables of `evaluate`: metrics, metrics by source length, and the comparison of two models."""
+"""The tables of `evaluate`: metrics, also by source feature and length, and a comparison."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from keras_attention.cli.output import print_evaluation, print_wrong
+from keras_attention.cli.output import print_evaluation, print_table, print_wrong
 from keras_attention.cli.progress import count_each, show_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
 from keras_attention.training.data.pairs import Pair
+from keras_attention.training.evaluation.by_feature import FeatureGroups, group_by_features
 from keras_attention.training.evaluation.evaluate import Evaluation, Form, evaluate
 from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metrics.metric_kinds import Score, format_value
@@ -119,6 +117,8 @@ def run_evaluate(
             print_wrong(evaluation, report.errors)
         else:
             print_evaluation(evaluation, seen, report.errors)
+    for group in group_by_features([source for source, _ in pairs]):
+        _report_feature(evaluations, group, report)
     if report.by_length or report.picture:
         _report_lengths(evaluations, report)
     if report.compare:
@@ -155,16 +155,30 @@ def _print_table(
 ) -> dict[str, str]:
     """Print a row per metric and a column per model, and return the signatures."""
     print(title)
-    table = Table("metric")
-    for name in evaluations:
-        table.add_column(Text(name), justify="right")
+    rows = [("metric", *evaluations)]
     signatures = {}
     for metric in report.names:
         scores = [_score(evaluation, metric, report) for evaluation in evaluations.values()]
-        table.add_row(metric, *map(str, scores))
+        rows.append((metric, *map(str, scores)))
         signatures[metric] = scores[0].signature
-    Console(highlight=False).print(table)
+    print_table(rows, justify="right")
     return signatures
+
+
+def _report_feature(
+    evaluations: Mapping[str, Evaluation], group: FeatureGroups, report: EvaluationReport
+) -> None:
+    """Print each metric for each value of a source feature, and the mean over the values."""
+    options: dict[str, Any] = {"tokenize": report.tokenize, "lowercase": report.lowercase}
+    for metric in report.names:
+        found = [group.scores(each, metric, **options) for each in evaluations.values()]
+        print(metric)
+        table = [(group.name, "number of pairs", *evaluations)]
+        for value in found[0]:
+            count = len(group.positions.get(value, ()))
+            scores = [format_value(metric, each[value]) for each in found]
+            table.append((value, str(count or ""), *scores))
+        print_table(table, justify="right")
 
 
 def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationReport) -> None:
@@ -173,13 +187,11 @@ def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationRep
             evaluations, metric, tokenize=report.tokenize, lowercase=report.lowercase
         )
         print(metric)
-        table = Table("source tokens", "pairs")
-        for name in evaluations:
-            table.add_column(Text(name), justify="right")
+        table = [("source tokens", "number of pairs", *evaluations)]
         for row in rows:
             values = [format_value(metric, value) for value in row.values.values()]
-            table.add_row(row.label, str(row.count), *values)
-        Console(highlight=False).print(table)
+            table.append((row.label, str(row.count), *values))
+        print_table(table, justify="right")
         if report.picture and not number:
             plot_by_length(rows, report.picture, ylabel=metric)
             print(f"Wrote {report.picture}")
@@ -187,9 +199,7 @@ def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationRep
 
 def _print_comparison(evaluations: Mapping[str, Evaluation], report: EvaluationReport) -> None:
     (first, one), (second, other) = list(evaluations.items())[:2]
-    table = Table("metric")
-    for name in (first, second, "difference", "p-value"):
-        table.add_column(Text(name), justify="right")
+    table = [("metric", first, second, "difference", "p-value")]
     for metric in report.names:
         paired = one.paired_bootstrap(
             other, metric, tokenize=report.tokenize, lowercase=report.lowercase
@@ -197,8 +207,8 @@ def _print_comparison(evaluations: Mapping[str, Evaluation], report: EvaluationR
         difference = format_value(metric, paired.difference)
         sign = "+" if paired.difference > 0 else ""
         columns = (str(paired.first), str(paired.second), sign + difference)
-        table.add_row(metric, *columns, f"{paired.p_value:.4f}")
-    Console(highlight=False).print(table)
+        table.append((metric, *columns, f"{paired.p_value:.4f}"))
+    print_table(table, justify="right")
     print(f"paired bootstrap, {paired.samples} resamples, seed {paired.seed}")
 
 

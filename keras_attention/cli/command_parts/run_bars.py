@@ -43,6 +43,7 @@ class RunBars:
         self._active: dict[Path, tuple[Run, Bar]] = {}
         self._total = total
         self._ended = 0
+        self._reasons: dict[str, str] = {}
 
     def start(self, run: Run) -> None:
         """Add the bar of a run that starts."""
@@ -56,9 +57,15 @@ class RunBars:
         self._progress.remove_task(bar.task)
         self._ended += 1
         self._all.set(self._ended)
-        result = f"failed: {failure.reason}" if failure else _in_words(run)
+        result = self._describe(failure) if failure else _in_words(run)
         line = f"{self._ended}/{self._total}  {run.folder.name}  {result}"
         self._progress.console.print(line, markup=False)
+
+    def _describe(self, failure: Failure) -> str:
+        """Return the reason of a failure, or the earlier run that failed for the same reason."""
+        name = failure.run.folder.name
+        first = self._reasons.setdefault(failure.reason, name)
+        return f"failed: {failure.reason}" if first == name else f"failed, as {first} did"
 
     def update(self) -> None:
         """Update the bars to the last checkpoint of each active run."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from keras_attention.cli.exports import about_run, variants_file
+from keras_attention.cli.output import print_table
 from keras_attention.cli.progress import show_progress
 from keras_attention.cli.runtimes import evaluation_pairs
 from keras_attention.errors import InputError
@@ -56,7 +55,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
     total = len(pairs) * (1 + len(PRECISIONS))
     with show_progress(total, unit="lines") as advance:
         gate = measure_variants(translator, converted, pairs, quality, advance=advance)
-    _print_variants(gate)
+    print_variants(gate)
     default = gate.default if choice in (BEST, ALL) else choice
     gate.require(default)
     name = folder.resolve().name
@@ -81,13 +80,11 @@ def _quality(folder: Path) -> Quality:
     return Quality(metric, judge, higher_is_better(metric))
 
 
-def _print_variants(gate: Gate) -> None:
-    """Print the table of the quality gate."""
+def print_variants(gate: Gate) -> None:
+    """Print the table of the quality gate, and warn if the model is too bad for a comparison."""
     names = ("TFLite file", "MB", "share", "ms a line", "equal tokens", "equal outputs")
-    table = Table(*names, gate.metric, "loss", "")
-    table.columns[0].min_width = max(map(len, PRECISIONS))
-    for each in gate.variants:
-        table.add_row(
+    rows = [
+        (
             each.precision,
             f"{each.size / 1e6:.2f}",
             f"{each.share:.1%}",
@@ -98,5 +95,13 @@ def _print_variants(gate: Gate) -> None:
             f"{each.loss:+.2f}",
             "passes" if each.passes else "REFUSED",
         )
+        for each in gate.variants
+    ]
     print(f"{gate.lines} held-out pairs, greedy; the Keras model: {gate.metric} {gate.keras:.2f}")
-    Console(highlight=False).print(table)
+    print_table([(*names, gate.metric, "loss", ""), *rows], justify="left")
+    if not gate.tells:
+        print(
+            f"warning: the Keras model reaches {gate.metric} {gate.keras:.2f}, so this comparison "
+            "cannot show a loss; train a better model before you choose a precision.",
+            file=sys.stderr,
+        )

@@ -10,11 +10,13 @@ import typer
 from keras_attention.cli.arguments import (
     DataFormat,
     DataSettings,
+    Features,
     KerasModel,
     MaxTokens,
     TargetFile,
     Threshold,
     Words,
+    read_features,
 )
 from keras_attention.errors import InputError
 
@@ -36,6 +38,7 @@ def align(
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
+    features: Features = None,
     max_tokens: MaxTokens = None,
     gold: Annotated[
         str | None,
@@ -100,9 +103,11 @@ def align(
     symmetrization.symmetrize(frozenset(), frozenset(), method)  # checks the method
     if soft:
         _check_soft(threshold is not None, words, reverse is not None, gold is not None)
-    pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
+    carried = read_features(features)
+    pairs, _ = evaluation_pairs(model, data, data_format, target, settings or (), carried)
     right = read_gold(gold, pairs) if gold else []
     translator = load_aligner(model, max_tokens)
+    translator.codec.source.features.check(carried)
     if soft:
         _print_weights(translator, pairs)
         return

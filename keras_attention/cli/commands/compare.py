@@ -118,10 +118,7 @@ def compare(
     elif not failures:
         raise InputError(f"{folder}: no run of this comparison has finished yet.")
     if failures:
-        raise InputError(
-            f"{len(failures)} of {len(runs)} runs failed. Their .log files show the reason. Run "
-            "the same command again to repeat them."
-        )
+        raise InputError(_describe_failures(failures, len(runs)))
 
 
 def _parse_lengths(text: str) -> tuple[int, ...]:
@@ -187,6 +184,16 @@ def _other_data(runs: "Sequence[Run]") -> "dict[Run, str]":
 def _describe(changed: "Mapping[Run, str]") -> str:
     path, names = next(iter(changed.values())), ", ".join(run.folder.name for run in changed)
     return f"{path} has changed since these runs were started: {names}"
+
+
+def _describe_failures(failures: "Sequence[Failure]", runs: int) -> str:
+    """Return which runs failed and what to do; their reasons have been printed before."""
+    names = ", ".join(failure.run.folder.name for failure in failures)
+    if all(failure.by_input for failure in failures):
+        advice = "Correct what the lines above report; the same input would fail again."
+    else:
+        advice = "Their .log files show the reason. Run the same command again to repeat them."
+    return f"{len(failures)} of {runs} runs failed: {names}. {advice}"
 
 
 def _by_reason(refused: "Sequence[Refused]") -> dict[str, list[str]]:

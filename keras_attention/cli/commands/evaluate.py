@@ -9,10 +9,12 @@ import typer
 from keras_attention.cli.arguments import (
     DataFormat,
     DataSettings,
+    Features,
     OtherModels,
     ReplaceUnknown,
     TargetFile,
     WholeVocabulary,
+    read_features,
 )
 from keras_attention.cli.lines import check_output
 from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
@@ -40,6 +42,7 @@ def evaluate(
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
+    features: Features = None,
     metrics: Annotated[
         str,
         typer.Option(
@@ -123,7 +126,8 @@ def evaluate(
     """Measure the quality of one or more models on pairs, and show wrong outputs.
 
     Use it after training, on the held-out pairs of the recipe or on a file of your own, to choose
-    between models or search options. It evaluates exports in the same way.
+    between models or search options. It evaluates exports in the same way. If the sources carry a
+    source feature, such as the language, it also prints the metrics of each value and their mean.
 
     Example: keras-attention evaluate saved_models/dates --metrics exact_match,chrf --beam 4
 
@@ -160,10 +164,12 @@ def evaluate(
     check_output(output, data, target)
     check_output(report_page, data, target, option="--report")
     names = _short_names(models, members)
-    if data is None and not settings:
+    carried = read_features(features)
+    if data is None and not settings and not carried:
         pairs, seen = _shared_pairs([*models, *members])
     else:
-        pairs, seen = evaluation_pairs(models[0], data, data_format, target, settings or ())
+        read = data, data_format, target, settings or (), carried
+        pairs, seen = evaluation_pairs(models[0], *read)
     translators = {
         name: open_translator(
             model,
@@ -172,6 +178,7 @@ def evaluate(
             replace_unknown=replace_unknown,
             whole_vocabulary=whole_vocabulary,
             any_length=True,
+            features=carried,
         )
         for name, model in zip(names, models, strict=True)
     }

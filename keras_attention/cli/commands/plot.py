@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from keras_attention.cli.arguments import AnyModel
+from keras_attention.cli.arguments import AnyModel, Features, read_features
 from keras_attention.cli.lines import checked_text, open_lines
 from keras_attention.cli.search_options import BeamWidth
 from keras_attention.errors import InputError
@@ -39,6 +39,7 @@ def plot(
             "--html", metavar="PAGE", help="The interactive page to write: an .html file."
         ),
     ] = None,
+    features: Features = None,
     beam: BeamWidth = None,
     nbest: Annotated[
         int | None,
@@ -73,7 +74,7 @@ def plot(
         check_page(page)
     count = nbest or beam or 1
     search = {} if beam is None else {"beam_width": beam}
-    translate = open_translator(model, search, nbest=count)
+    translate = open_translator(model, search, nbest=count, features=read_features(features))
     with show_progress(len(lines), unit="lines") as advance:
         translations = list(count_each(translate(lines), advance))
     if output is not None:

@@ -11,9 +11,11 @@ import typer
 from keras_attention.cli.arguments import (
     DataFormat,
     DataSettings,
+    Features,
     KerasModel,
     MaxTokens,
     TargetFile,
+    read_features,
 )
 from keras_attention.errors import TextError
 
@@ -36,6 +38,7 @@ def score(
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
+    features: Features = None,
     max_tokens: MaxTokens = None,
     as_json: Annotated[
         bool,
@@ -57,8 +60,10 @@ def score(
     from keras_attention.translation.result import perplexity
     from keras_attention.translation.translator import Translator
 
-    pairs, _ = evaluation_pairs(model, data, data_format, target, settings or ())
+    carried = read_features(features)
+    pairs, _ = evaluation_pairs(model, data, data_format, target, settings or (), carried)
     translator = Translator.load(model)
+    translator.codec.source.features.check(carried)
     translator.max_tokens = max_tokens or translator.max_tokens
     scores = _score(translator, pairs)
     for pair in scores:

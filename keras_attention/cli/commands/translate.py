@@ -9,6 +9,7 @@ from keras_attention.cli.arguments import (
     AnyModel,
     BatchSize,
     Deadline,
+    Features,
     MaxTokens,
     OtherModels,
     Prefix,
@@ -17,10 +18,12 @@ from keras_attention.cli.arguments import (
     Threshold,
     WholeVocabulary,
     Words,
+    read_features,
 )
 from keras_attention.cli.lines import OnError
 from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
 from keras_attention.decoding.options import SearchOptions
+from keras_attention.errors import InputError
 
 _OUTPUT = "Output"
 
@@ -39,6 +42,7 @@ def translate(
     whole_vocabulary: WholeVocabulary = False,
     prefix: Prefix = "",
     batch_size: BatchSize = 64,
+    features: Features = None,
     max_tokens: MaxTokens = None,
     on_error: Annotated[
         OnError,
@@ -134,8 +138,15 @@ def translate(
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     minimum = find_minimum(min_confidence, model, others=bool(others), served=server is not None)
+    carried = read_features(features)
     links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
     if server is not None:
+        if carried:
+            raise InputError(
+                "--feature requires the model's folder or an export; for a server, write the "
+                "features before each line, as in '<language=kor> text'. "
+                f"Received: --feature with --server {server}."
+            )
         from keras_attention.cli.command_parts.server_translator import SERVED_AT_ONCE, open_server
 
         local = {
@@ -167,6 +178,7 @@ def translate(
             replace_unknown=replace_unknown,
             whole_vocabulary=whole_vocabulary,
             max_tokens=max_tokens,
+            features=carried,
         )
         size = lines_at_once(model, batch_size, sample=search.get("sample", False))
     columns = Columns(nbest, scores=scores, links=links, as_json=as_json, minimum=minimum)

@@ -12,6 +12,7 @@ from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, 
 from keras_attention.text.graph.graph_normalization import apply_normalizer, normalize
 from keras_attention.text.normalization import WHITE_SPACE
 from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer, WordTokenizer
+from keras_attention.text.vocabulary import Vocabulary
 
 Tensor: TypeAlias = Any
 
@@ -60,14 +61,9 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         self._normalizer = tokenizer.normalizer
         self._separator = tokenizer.separator
         self._tokens = tokenizer.vocabulary.tokens
-        # Leave out the special tokens, so that the word "<s>" in a text is unknown. Add "", which
-        # is never a token of a text, because TensorFlow rejects an empty table.
-        keys = ["", *self._tokens[len(SPECIAL_TOKENS) :]]
-        values = [UNKNOWN_ID, *range(len(SPECIAL_TOKENS), len(self._tokens))]
-        self._ids = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(keys, values, tf.string, tf.int32),
-            default_value=UNKNOWN_ID,
-        )
+        self._ids = _table(tokenizer.vocabulary)
+        self.features = tokenizer.features
+        self._values = [_table(known) for known in self.features.vocabularies.values()]
 
     def encode(self, texts: Tensor) -> Tensor:
         """Return the ids of texts.
@@ -76,9 +72,31 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
             texts: UTF-8 strings [B].
 
         Returns:
-            Ids int32 [B, S], each row ending with the id of `</s>` and padded with 0.
+            Ids int32 [B, S], each row ending with the id of `</s>` and padded with 0. Those of the
+            F features come first; see `feature_ids`.
         """
-        return self._padded_ids(self._normalize(texts))
+        ids = self._padded_ids(self._normalize(texts))
+        return tf.concat([self.feature_ids(texts), ids], axis=1) if self.features else ids
+
+    def feature_ids(self, texts: Tensor) -> Tensor:
+        """Return the ids of the values of the features.
+
+        Args:
+            texts: UTF-8 strings [B].
+
+        Returns:
+            Ids int32 [B, F], that of `<unk>` where a feature is missing, occurs twice or has an
+            unknown value.
+        """
+        tags, columns = self.feature_tags(texts), []
+        for place, table in zip(self.features.places.values(), self._values, strict=True):
+            values = table.lookup(tf.strings.regex_replace(tags, place, r"\1"))
+            columns.append(tf.where(tf.strings.regex_full_match(tags, place), values, UNKNOWN_ID))
+        return tf.stack(columns, axis=1)
+
+    def feature_tags(self, texts: Tensor) -> Tensor:
+        """Return the tags before each text [B], "" for a text without tags."""
+        return tf.strings.regex_replace(texts, self.features.first_tags, r"\1")
 
     def tokens(self, texts: Tensor) -> Tensor:
         """Return the tokens that `encode` maps to ids; unknown tokens keep their text.
@@ -94,7 +112,10 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
     def encode_with_tokens(self, texts: Tensor) -> tuple[Tensor, Tensor]:
         """Return the results of `encode` and `tokens`, and normalize the texts only once."""
         normalized = self._normalize(texts)
-        return self._padded_ids(normalized), self._padded_tokens(normalized)
+        ids, tokens = self._padded_ids(normalized), self._padded_tokens(normalized)
+        if self.features:
+            ids = tf.concat([self.feature_ids(texts), ids], axis=1)
+        return ids, tokens
 
     def detokenize(self, ids: Tensor) -> Tensor:
         """Return the texts of the ids before each row's first `</s>`; unknown ids become `<unk>`.
@@ -139,6 +160,8 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return _close(self._cut(normalized), END).to_tensor("")
 
     def _normalize(self, texts: Tensor) -> Tensor:
+        if self.features:
+            texts = tf.strings.regex_replace(texts, self.features.tags, "", replace_global=False)
         return apply_normalizer(self._normalizer, texts)
 
     def _encode(self, texts: Tensor) -> Tensor:
@@ -152,6 +175,20 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
     def _join(self, tokens: Tensor) -> Tensor:
         """Return the texts [B] of ragged tokens."""
         return tf.strings.reduce_join(tokens, axis=1, separator=self._separator)
+
+
+def _table(vocabulary: Vocabulary) -> Any:
+    """Return the table from tokens to ids.
+
+    The special tokens are left out, so that the word "<s>" in a text is unknown. "" is added, which
+    is never a token of a text, because TensorFlow rejects an empty table.
+    """
+    keys = ["", *vocabulary.tokens[len(SPECIAL_TOKENS) :]]
+    values = [UNKNOWN_ID, *range(len(SPECIAL_TOKENS), len(vocabulary))]
+    return tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(keys, values, tf.string, tf.int32),
+        default_value=UNKNOWN_ID,
+    )
 
 
 def _close(rows: Tensor, end: int | str) -> Tensor:

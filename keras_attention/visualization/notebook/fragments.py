@@ -18,7 +18,8 @@ from keras_attention.visualization.notebook.visible_text import shorten_middle, 
 MOST_TOKENS = 60  # rows and columns of the largest table; notebooks store every fragment
 _MOST_LISTED = 10  # hypotheses
 _LABEL_COLUMNS = 24
-_TINT = "47 127 209"
+TINT = "47 127 209"
+STRONGEST = 0.6  # of the tint; a stronger one makes text hard to read on one of the backgrounds
 _DIV = '<div lang="" style="overflow-x:auto;max-width:100%">'
 _TABLE = '<table style="border-collapse:collapse;font-size:.85em;margin:.4em 0">'
 _ROW = '<tr style="background:none">'
@@ -110,7 +111,7 @@ def _header(token: str, scope: str, side: str, upright: bool = False) -> str:
 
 
 def _cell(hover: str, share: float, text: str = "") -> str:
-    tint = f"background:rgb({_TINT} / {min(max(share, 0.0), 1.0):.3g})"
+    tint = f"background:rgb({TINT} / {STRONGEST * min(max(share, 0.0), 1.0):.3g})"
     return f'<td title="{html.escape(hover)}" style="{_CELL};{tint}">{text}</td>'
 
 

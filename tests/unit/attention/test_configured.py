@@ -1,5 +1,7 @@
 import keras
+import pytest
 
+from keras_attention import BahdanauAttention
 from keras_attention.attention.base.configured import Configured
 
 
@@ -25,3 +27,12 @@ def test_a_layer_is_rebuilt_from_its_own_and_its_bases_arguments():
     assert (rebuilt.inner.units, rebuilt.compute_dtype) == (3, "float16")
     assert "unrelated" not in config
     assert rebuilt.get_config() == layer.get_config()
+
+
+def test_a_misspelt_argument_gets_the_nearest_name():
+    with pytest.raises(TypeError, match=r"^unknown argument 'unit' of Bahdanau.*nearest is 'uni"):
+        BahdanauAttention(unit=4)
+    with pytest.raises(TypeError, match="the nearest is 'factor'"):
+        Named("a", inner=None, factors=2)
+    with pytest.raises(ValueError, match="Unrecognized keyword arguments"):  # by Keras
+        BahdanauAttention(4, colour=3)

@@ -1,9 +1,14 @@
 import logging
+import re
+import sys
+
+import pytest
 
 from keras_attention.cli.output import (
     log_to_console,
     print_agreements,
     print_evaluation,
+    print_table,
 )
 from keras_attention.export.verify import Agreement
 from keras_attention.training.evaluation.evaluate import Evaluation
@@ -37,6 +42,32 @@ def test_agreements_are_printed_as_a_table(capsys):
     assert print_agreements([good, Agreement("dates.tflite", 20, 0.95, 0.5)]) is False
     table = capsys.readouterr().out
     assert "95.00%" in table and "DIFFERS" in table
+
+
+LONG = "multi30k-en-de-transformer-seed1"
+HEADS = ("variant", "exact_match", "alignment error", "target tokens/s", "parameters", "minutes")
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_text_of_a_table_is_cut(width, terminal, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    row = (LONG, "62.50% (50.00–75.00)", "12.5%", "12,345", "1,234,567", "[red]1.5")
+    print_table([HEADS, row, row], justify="right")
+    lines = re.sub("\x1b\\[[0-9]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= (width if terminal else 160)
+    for number, texts in enumerate(zip(HEADS, row, row, strict=True)):
+        cells = [re.split("[│┃]", line)[number + 1].strip() for line in lines if line[0] in "│┃"]
+        assert "".join(cells).replace(" ", "") == "".join(texts).replace(" ", "")
+
+
+def test_no_word_of_a_table_is_divided_at_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_table([HEADS, ("luong", "99.10%", "1.5%", "9,876", "120,000", "1.5")], justify="right")
+    out = capsys.readouterr().out
+    assert all(word in out for head in HEADS for word in head.split())
 
 
 def test_log_lines_are_plain_sentences_on_standard_error(capsys):

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from keras_attention.errors import InputError, TextError
 from keras_attention.serving import ServingClient, ServingError, client
@@ -324,3 +325,32 @@ def test_texts_that_are_not_a_sequence_of_strings_are_rejected(server, texts):
     with connect() as translate, pytest.raises(TypeError, match="must .*of type"):
         translate.score(texts, ["a", "b"])
     assert not server.calls
+
+
+def test_metrics_count_requests_retries_batch_sizes_and_refused_texts(server):
+    def refuse(outputs):
+        errors = [b"too long"] + [b""] * (len(outputs["text"]) - 1)
+        return {**outputs, "error": np.array(errors, object)}
+
+    registry = CollectorRegistry()
+    options = {"metrics": registry, "parallel": 1, "retries": Retries(1, first_pause=0)}
+    with ServingClient("localhost:1", "months", batch_size=2, **options) as client:
+        server.errors = [ServingError("busy.", passing=True)]
+        client(["a", "b", "c"])
+        server.errors = [ServingError("gone.")]
+        with pytest.raises(ServingError):
+            client("a")
+    with ServingClient("localhost:1", "months", **options) as client:
+        server.change = refuse
+        with pytest.raises(TextError):
+            client(["a", "b"])
+
+    def value(name, **labels):
+        labels = {"model": "months", "signature": "serving_default", **labels}
+        return registry.get_sample_value(f"keras_attention_{name}", labels)
+
+    for outcome, count in {"ok": 3, "retryable": 1, "failed": 1}.items():
+        assert value("requests_total", outcome=outcome) == count
+    assert value("request_seconds_count") == value("request_texts_count") == 5
+    assert value("request_texts_sum") == 2 + 2 + 1 + 1 + 2
+    assert value("refused_texts_total") == 1

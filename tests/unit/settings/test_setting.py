@@ -1,5 +1,6 @@
 """Settings are checked on creation, and errors and docstrings name the accepted values."""
 
+import inspect
 import math
 from dataclasses import MISSING, dataclass
 
@@ -93,3 +94,14 @@ def test_the_docstring_and_signature_of_a_class_list_its_settings():
     assert "size: number of trays. An integer of at least 1." in lines
     assert "light: switch on the light. True or false. Default False." in lines
     assert list(Kitchen.__signature__.parameters) == ["size", "heat", "mode", "timer", "light"]
+
+
+def test_an_unknown_argument_gets_the_nearest_name_or_all_names():
+    with pytest.raises(TypeError, match=r"^unknown argument 'mod'; the nearest is 'mode'\.$"):
+        SmallOven(size=1, mod="grill")
+    with pytest.raises(TypeError, match=r"'speed'; expected one of size, heat, mode, .* door\.$"):
+        Oven.check_names(["door", "speed"], "door")
+
+
+def test_the_signature_is_that_of_the_fields():
+    assert list(inspect.signature(Oven).parameters) == ["size", "heat", "mode", "timer", "light"]

@@ -10,6 +10,7 @@ import pytest
 
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.normalization import EDGES
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
 from keras_attention.text.unicode_version import _RANGES, MAPPED_POINTS, UNICODE
 from keras_attention.text.vocabulary import Vocabulary
@@ -63,7 +64,28 @@ def test_ids_and_tokens_equal_those_in_python():
         models.append({"settings": json.loads(files[SETTINGS_FILE]), "files": stored})
         sides = [[[t.split(text), t.encode(text)] for text in texts] for t in (source, target)]
         expected.append(sides)
+    assert run(models, texts) == expected
+
+
+def run(models, texts):
+    """Return the tokens and ids of each text for both sides of each model, by node."""
     given = json.dumps({"script": str(SCRIPT), "models": models, "texts": texts})
     command = ["node", "--input-type=module", "--eval", RUN]
     done = subprocess.run(command, input=given.encode(), capture_output=True, check=True)
-    assert json.loads(done.stdout) == expected
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_source_features_are_read_as_in_python():
+    features = SourceFeatures({"to": ["de", "fr"], "of": ["x"]})
+    source = CharacterTokenizer(Vocabulary("ab "), features=features)
+    target = WordTokenizer(Vocabulary(["a", "b"]))
+    files = TextCodec(source, target, SearchSettings(5, 7)).to_files()
+    stored = {name: content.decode() for name, content in files.items()}
+    texts = ["<to=fr><of=x> ab", "<of=x><to=de>", "<of=x><to=de>  a<to=fr>", "<to=de><of=x>a\nb"]
+    models = [{"settings": json.loads(files[SETTINGS_FILE]), "files": stored}]
+    expected = [[[t.split(text), t.encode(text)] for text in texts] for t in (source, target)]
+    assert run(models, texts) == [expected]
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        run(models, ["<to=de><to=de><of=x> a"])
+    assert b"expected the source feature to before the text" in error.value.stderr

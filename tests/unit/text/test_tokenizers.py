@@ -73,7 +73,7 @@ def test_decode_returns_the_normalized_text():
     generator, normalize = random.Random(1), Normalizer()
     for _ in range(100):
         text = "".join(generator.choices("ab \u0301\u0323가\u1161\u11a8\u200d👍", k=12))
-        characters = CharacterTokenizer(Vocabulary.build([normalize(text)]))
+        characters = CharacterTokenizer(Vocabulary.build([list(normalize(text))]))
         assert characters.decode(characters.encode(text)) == normalize(text)
         split = WordTokenizer(Vocabulary([])).split(text)
         words = WordTokenizer(Vocabulary.build([split]))

@@ -77,7 +77,7 @@ def test_build_orders_by_count_then_code_point():
 
 
 def test_build_keeps_the_most_frequent():
-    sentences = ["aaabbc"]
+    sentences = [list("aaabbc")]
     assert Vocabulary.build(sentences, max_size=2).tokens[4:] == ("a", "b")
     assert Vocabulary.build(sentences, min_count=3).tokens[4:] == ("a",)
     assert Vocabulary.build(sentences, max_size=9, min_count=2).tokens[4:] == ("a", "b")
@@ -95,7 +95,14 @@ def test_an_empty_vocabulary_has_the_special_tokens():
 @pytest.mark.parametrize("max_size", [0, -1])
 def test_build_rejects_a_size_below_one(max_size):
     with pytest.raises(ValueError, match=f"Received: max_size={max_size}"):
-        Vocabulary.build(["ab"], max_size=max_size)
+        Vocabulary.build([["a", "b"]], max_size=max_size)
+
+
+@pytest.mark.parametrize("sentences", ["two one", ["two one"], [["two"], "one"]])
+def test_build_refuses_strings_in_place_of_lists_of_tokens(sentences):
+    expected = "^Each item of `sentences` must be a list of tokens; use list.* text.split.. for"
+    with pytest.raises(TypeError, match=expected):
+        Vocabulary.build(sentences)
 
 
 AWKWARD = [*" \t\r\x0b\x1c\u0085\u2028\ufeff\0가", "👍🏽", "a b", "x\r"]

@@ -9,12 +9,14 @@ from support import live_graphs, random_translator
 from keras_attention import (
     BahdanauAttention,
     CharacterTokenizer,
+    Ensemble,
     InputError,
     Seq2Seq,
     Translator,
     Vocabulary,
     align_pairs,
 )
+from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.model_files import save_model
 
@@ -245,3 +247,21 @@ def test_a_deleted_translator_frees_its_graphs():
     assert live_graphs() - before
     del translator
     assert live_graphs() <= before
+
+
+def test_a_model_that_was_never_built_gets_random_weights_and_a_warning(caplog, tmp_path):
+    letters = CharacterTokenizer(Vocabulary("abc"))
+    made = [
+        Translator.from_model(make(), letters, letters, max_source_length=9, max_length=5),
+        Translator(Ensemble([make(), make()]), TextCodec(letters, letters, SearchSettings(9, 5))),
+        Translator(make(), TextCodec(letters, letters, SearchSettings(9, 5))),
+    ]
+    assert caplog.text.count("was never built, so it gets random weights; train it with `fit`") == 4
+    made[-1].save(tmp_path)
+    for translator in (*made, Translator.load(tmp_path)):
+        assert translator("cab").source_tokens == ("c", "a", "b", "</s>")
+    assert caplog.text.count("was never built") == 4
+
+
+def make():
+    return Seq2Seq(7, 7, units=4, embedding=4)

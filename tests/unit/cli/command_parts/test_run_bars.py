@@ -38,6 +38,19 @@ def test_bars_count_epochs_and_runs(progress, tmp_path):
     assert progress.console.file.getvalue() == "1/2  a  failed: no space\n"
 
 
+def test_a_reason_is_printed_only_once(progress, tmp_path):
+    bars = RunBars(progress, 3)
+    for name, reason in (("a", "no data"), ("b", "no data"), ("c", "no space")):
+        run = start(bars, tmp_path / name)
+        bars.end(run, Failure(run, reason))
+    lines = progress.console.file.getvalue().splitlines()
+    assert lines == [
+        "1/3  a  failed: no data",
+        "2/3  b  failed, as a did",
+        "3/3  c  failed: no space",
+    ]
+
+
 def test_a_run_that_validates_by_steps_has_no_known_number_of_checkpoints(progress, tmp_path):
     start(RunBars(progress, 1), tmp_path / "a", "validate_every=50")
     assert [task.total for task in progress.tasks] == [1, None]

@@ -17,6 +17,7 @@ from graph_twins import (
 
 from keras_attention.text import CharacterTokenizer, Tokenizer, WordTokenizer
 from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.vocabulary import Vocabulary
 
 
@@ -126,3 +127,31 @@ def test_another_kind_of_tokenizer_is_rejected():
 def test_only_core_operations_are_used(exported):
     for function in (exported.encode, exported.tokens, exported.detokenize, exported.id_to_token):
         assert not foreign_operations(function)
+
+
+@pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer])
+def test_source_features_are_read_as_in_python(kind):
+    features = SourceFeatures({"language": ["fre", "한국"], "domain": ["news"]})
+    tokenizer = kind(Vocabulary(["a", "b"]), normalization="nfd", strip=True, features=features)
+    texts = [
+        "<language=한국><domain=news> a b",
+        "<domain=news><language=fre>a\n<language=fre> é",
+        "<language=fre><domain=news>",
+        "<language=fre><domain=news>  <other=x> a",
+    ]
+    check(tokenizer, Exported(tokenizer), texts)
+
+
+def test_missing_repeated_and_unknown_source_features_have_the_id_of_unk():
+    features = SourceFeatures({"language": ["fre"], "domain": ["news"]})
+    graph = GraphTokenizer(CharacterTokenizer(Vocabulary("ab"), features=features))
+    texts = {
+        "": [3, 3],
+        "fre": [3, 3],
+        "<language=fre> ab": [4, 3],
+        "<language=x><domain=news> ab": [3, 4],
+        "<language=fre><domain=news><language=fre> ab": [3, 4],
+        "<language=><domain=news> ab": [3, 4],
+    }
+    assert graph.feature_ids(to_tensor(texts)).numpy().tolist() == list(texts.values())
+    assert decoded(graph.feature_tags(to_tensor(["<domain=x> <domain=y>"]))) == ["<domain=x>"]

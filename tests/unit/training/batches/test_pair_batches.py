@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_attention import BahdanauAttention, MaskedCrossentropy, Seq2Seq
 from keras_attention.errors import InputError
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 from keras_attention.text.tokenizers import CharacterTokenizer
@@ -14,7 +15,7 @@ from keras_attention.training.batches.pair_batches import PairBatches
 from keras_attention.training.tasks.dates import generate_dates
 
 LETTERS = CharacterTokenizer(
-    Vocabulary.build(source + target for source, target in generate_dates(500, seed=1))
+    Vocabulary.build(list(source + target) for source, target in generate_dates(500, seed=1))
 )
 
 
@@ -241,3 +242,35 @@ def test_a_negative_number_is_an_error(pairs):
             make_batches(pairs, **{setting: -1})
     with pytest.raises(ValueError, match="`first_step` must be at least 0. Received:.*-1."):
         make_batches(pairs).stream(-1)
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 10}, {"batch_tokens": 200}])
+def test_fixed_shapes_are_few_and_hold_the_same_pairs(pairs, settings):
+    options = {**settings, "bucket_width": 2}
+    plain, fixed = (make_batches(pairs, fixed_shapes=fixed, **options) for fixed in (False, True))
+    steps = 3 * plain.steps_per_epoch
+    shapes = [Counter() for _ in "pf"]
+    for batches in zip(take(plain.stream(), steps), take(fixed.stream(), steps), strict=True):
+        for count, ((source, _), target) in zip(shapes, batches, strict=True):
+            count[source.shape, target.shape] += 1
+        (plain_source, _), plain_target = batches[0]
+        (source, target_in), target = batches[1]
+        rows, length = plain_source.shape
+        np.testing.assert_array_equal(source[:rows, :length], plain_source)
+        np.testing.assert_array_equal(target[:rows, : plain_target.shape[1]], plain_target)
+        assert not source[:rows, length:].any() and not target[rows:].any()
+        assert not target_in[rows:].any() and source[:, 0].all()
+        assert source.shape[1] % 8 == target.shape[1] % 8 == 0
+    assert len(shapes[1]) <= 8 < len(shapes[0])
+
+
+def test_the_rows_that_fixed_shapes_add_do_not_change_the_loss(pairs):
+    model = Seq2Seq(50, 50, units=8, embedding=4, attention=BahdanauAttention(4))
+    model.compile("sgd", MaskedCrossentropy())
+    (one,), (other,) = (
+        take(make_batches(pairs[:7], fixed_shapes=fixed, batch_size=4).stream(1), 1)
+        for fixed in (False, True)
+    )
+    assert one[1].shape != other[1].shape
+    losses = [model.test_on_batch(*batch) for batch in (one, other)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)

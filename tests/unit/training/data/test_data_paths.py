@@ -170,6 +170,7 @@ PUBLIC = {  # recipe: data set, training pairs, held-out pairs
     "multi30k-en-de": ("multi30k", 29000, 1014),
     "multi30k-en-fr": ("multi30k", 29000, 1014),
     "g2p": ("g2p", 3600, 450),
+    "g2p-many": ("g2p", 21600, 2700),
     "eng-kor": ("tatoeba", 3018, 300),
 }
 

@@ -166,3 +166,55 @@ def test_public_files_are_read():
     assert len(read_tsv(SHARED / "g2p/kor_train.tsv")) == 3600
     pairs = read_parallel(SHARED / "multi30k/val.en", SHARED / "multi30k/val.de")
     assert len(pairs) == 1014
+
+
+def test_files_of_several_languages_are_read_and_their_sources_carry_the_language(write, tmp_path):
+    write("a\tb\nc\td\n", "de.tsv")
+    write("<language=xx> e\tf\n", "fr.tsv")
+    write("g\th\ni\tj\n", "de.dev")
+    write("k\tl\n", "fr.dev")
+    config = DataConfig(
+        format="tsv",
+        folder=str(tmp_path),
+        path="{language}.tsv",
+        validation_path="{language}.dev",
+        language="de,fr",
+        source_features="language",
+    )
+    training, held_out = split_pairs(config, 1)
+    assert training == [
+        ("<language=de> a", "b"),
+        ("<language=de> c", "d"),
+        ("<language=xx> e", "f"),
+    ]
+    # In turns, because exports are checked on the first held-out pairs.
+    assert [source for source, _ in held_out] == [
+        "<language=de> g",
+        "<language=fr> k",
+        "<language=de> i",
+    ]
+
+
+def test_targets_of_several_languages_share_the_file_of_sources(write, tmp_path):
+    write("a\nb\n", "en")
+    write("x\ny\n", "de")
+    write("v\nw\n", "fr")
+    config = DataConfig(
+        format="parallel",
+        folder=str(tmp_path),
+        path="en",
+        target_path="{target_language}",
+        target_language="de,fr",
+        source_features="target_language",
+    )
+    assert read_pairs(config)[1:3] == [
+        ("<target_language=de> b", "y"),
+        ("<target_language=fr> a", "v"),
+    ]
+
+
+def test_several_languages_without_source_features_are_only_read_together(write, tmp_path):
+    write("a\tb\n", "de.tsv")
+    write("c\td\n", "fr.tsv")
+    paths = {"folder": str(tmp_path), "path": "{language}.tsv", "language": "de,fr"}
+    assert read_pairs(DataConfig(format="tsv", **paths)) == [("a", "b"), ("c", "d")]

@@ -1,0 +1,113 @@
+"""Prometheus metrics of a client's requests, because the server has none per model and caller."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from keras_attention.distribution import install_command
+from keras_attention.errors import InputError
+from keras_attention.serving.failures import ServingError
+from keras_attention.serving.transport import Arrays, Call, ServedModel, Transport
+
+_LABELS = ("model", "signature")
+_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+_TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class MeasuredTransport:
+    """A transport that counts and times the requests of another one.
+
+    Each attempt counts, so retries are visible. The metrics, with the labels `model` and
+    `signature`:
+
+    - `keras_attention_requests_total`, also with `outcome`: `ok`, `retryable` for a failure that
+      may pass, or `failed`;
+    - `keras_attention_request_seconds`, a histogram of the time of a request;
+    - `keras_attention_request_texts`, a histogram of the texts in a request;
+    - `keras_attention_refused_texts_total`: texts that the graph refused, for example because they
+      are too long.
+
+    Args:
+        transport: the transport that sends the requests.
+        model: the model that they are for.
+        registry: a `prometheus_client.CollectorRegistry`, such as `prometheus_client.REGISTRY`.
+            Clients that share a registry share the metrics.
+
+    Raises:
+        InputError: if `prometheus_client` is not installed.
+    """
+
+    def __init__(self, transport: Transport, model: ServedModel, registry: Any) -> None:
+        self._transport = transport
+        self._model = model.name
+        self._requests, self._seconds, self._texts, self._refused = _metrics_of(registry)
+
+    def predict(self, call: Call, seconds: float) -> Arrays:
+        """Send a request; see `Transport`."""
+        labels = {"model": self._model, "signature": call.signature}
+        start, outcome = time.perf_counter(), "failed"
+        self._texts.labels(**labels).observe(len(next(iter(call.inputs.values()))))
+        try:
+            outputs = self._transport.predict(call, seconds)
+            outcome = "ok"
+        except ServingError as error:
+            outcome = "retryable" if error.passing else "failed"
+            raise
+        finally:
+            self._seconds.labels(**labels).observe(time.perf_counter() - start)
+            self._requests.labels(**labels, outcome=outcome).inc()
+        refused = sum(bool(error) for error in outputs.get("error", ()))
+        self._refused.labels(**labels).inc(refused)
+        return outputs
+
+    def states(self, seconds: float) -> dict[int, str]:
+        """Return the state of each version on the server."""
+        return self._transport.states(seconds)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+
+def _metrics_of(registry: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the metrics of a registry, and create them if no other client has."""
+    try:
+        from prometheus_client import Counter, Histogram
+    except ImportError:
+        raise InputError(
+            f"`metrics` requires prometheus_client; install it with {install_command('serving')}. "
+            "Received: no prometheus_client."
+        ) from None
+    known = getattr(registry, "_keras_attention", None)
+    if known is None:
+        known = (
+            Counter(
+                "keras_attention_requests",
+                "Requests by outcome, each retry included",
+                (*_LABELS, "outcome"),
+                registry=registry,
+            ),
+            Histogram(
+                "keras_attention_request_seconds",
+                "Time of a request in seconds",
+                _LABELS,
+                buckets=_SECONDS,
+                registry=registry,
+            ),
+            Histogram(
+                "keras_attention_request_texts",
+                "Texts in a request",
+                _LABELS,
+                buckets=_TEXTS,
+                registry=registry,
+            ),
+            Counter(
+                "keras_attention_refused_texts",
+                "Texts that the model refused",
+                _LABELS,
+                registry=registry,
+            ),
+        )
+        registry._keras_attention = known
+    return known

@@ -1,0 +1,186 @@
+"""Presets: trained translators that are published in a folder or on a hub, with a model card."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_attention._version import __version__
+from keras_attention.distribution import DISTRIBUTION, install_command
+from keras_attention.errors import InputError
+from keras_attention.files.text_files import write_atomically
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.translation.codec import CODEC_FILES, TextCodec
+from keras_attention.translation.file_names import (
+    CONFIDENCE_FILE,
+    MODEL_FILE,
+    SHORT_LIST_FILE,
+)
+
+CARD_FILE = "README.md"
+"""The model card, where the hubs look for it."""
+
+PRESET_FILES = (*CODEC_FILES, MODEL_FILE, SHORT_LIST_FILE, CONFIDENCE_FILE, CARD_FILE)
+"""The only files of a preset that are downloaded and uploaded."""
+
+
+def find_preset(preset: str | Path) -> Path:
+    """Return the folder of a preset, after downloading it if it is on a hub.
+
+    Args:
+        preset: a folder, `hf://USER/NAME` or `kaggle://USER/MODEL/keras/VARIATION`. Hub libraries
+            keep downloads in their caches, and download again only what has changed.
+
+    Raises:
+        InputError: if the hub's library is not installed, or the download fails.
+    """
+    name = str(preset)
+    if name.startswith("hf://"):
+        download = _function(name, "huggingface_hub", "snapshot_download")
+        return Path(_call(download, name, allow_patterns=list(PRESET_FILES)))
+    if name.startswith("kaggle://"):
+        return Path(_call(_function(name, "kagglehub", "model_download"), name))
+    return Path(_without_scheme(name) if "://" in name else name)
+
+
+def upload_preset(preset: str, folder: str | Path) -> None:
+    """Upload a folder that `Translator.save_to_preset` wrote to a hub.
+
+    You must have logged in with the hub's library: `huggingface_hub.login()` or
+    `kagglehub.login()`.
+
+    Args:
+        preset: `hf://USER/NAME` or `kaggle://USER/MODEL/keras/VARIATION`. A repository that does
+            not exist is created.
+        folder: the folder. Only the files of a preset are uploaded, not the rest of a run folder,
+            such as held-out pairs.
+
+    Raises:
+        InputError: if the folder has no model, the hub's library is not installed, or the upload
+            fails.
+    """
+    folder = Path(folder)
+    for needed in (MODEL_FILE, CARD_FILE):
+        if not (folder / needed).is_file():
+            raise InputError(
+                f"{folder}: expected a folder that `Translator.save_to_preset` wrote. "
+                f"Received: no {needed} in it."
+            )
+    if preset.startswith("hf://"):
+        _call(_function(preset, "huggingface_hub", "create_repo"), preset, exist_ok=True)
+        upload = _function(preset, "huggingface_hub", "upload_folder")
+        files = list(PRESET_FILES)
+        _call(
+            lambda handle: upload(repo_id=handle, folder_path=folder, allow_patterns=files), preset
+        )
+    elif preset.startswith("kaggle://"):
+        others = [path.name for path in folder.iterdir() if path.name not in PRESET_FILES]
+        upload = _function(preset, "kagglehub", "model_upload")
+        _call(upload, preset, local_model_dir=str(folder), ignore_patterns=others)
+    else:
+        raise InputError(f"`preset` must start with hf:// or kaggle://. Received: {preset!r}.")
+
+
+def _function(preset: str, library: str, name: str) -> Callable[..., Any]:
+    """Return a function of a hub's library."""
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(library), name)
+    except ImportError:
+        raise InputError(
+            f"{preset}: requires {library}; install it with {install_command('hub')}. "
+            f"Received: no {library}."
+        ) from None
+    return function
+
+
+def _call(function: Callable[..., Any], preset: str, **options: Any) -> Any:
+    """Call a function of a hub's library with the handle of a preset."""
+    try:
+        return function(_without_scheme(preset), **options)
+    except Exception as error:  # the libraries raise their own errors and those of HTTP
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{preset}: the hub's library failed: {reason}") from error
+
+
+def _without_scheme(preset: str) -> str:
+    scheme, _, handle = preset.partition("://")
+    if scheme not in ("hf", "kaggle"):
+        raise InputError(
+            f"{preset}: expected a folder, hf://USER/NAME or kaggle://USER/MODEL/keras/VARIATION. "
+            f"Received: {scheme}://."
+        )
+    return handle
+
+
+def write_card(
+    folder: Path,
+    model: Seq2Seq,
+    codec: TextCodec,
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+) -> None:
+    """Write the model card of a translator into a folder.
+
+    Args:
+        folder: the folder of the preset.
+        model: the translator's model.
+        codec: its tokenizers and search settings.
+        metrics: measured figures by name.
+        tags: further entries for the card's header, such as `license` and `language`.
+    """
+    text = "\n".join([*_header(tags), *_body(folder.resolve().name, model, codec, metrics), ""])
+    with write_atomically(folder / CARD_FILE) as temporary_path:
+        temporary_path.write_text(text, encoding="utf-8")
+
+
+def _header(tags: Mapping[str, str]) -> list[str]:
+    # JSON strings are YAML strings too.
+    lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in tags.items()]
+    return ["---", "library_name: keras", "tags: [keras-attention, seq2seq]", *lines, "---", ""]
+
+
+def _body(name: str, model: Seq2Seq, codec: TextCodec, metrics: Mapping[str, float]) -> list[str]:
+    sides = {"source": codec.source, "target": codec.target}
+    attention = model.settings.attention
+    rows = {
+        "parameters": f"{model.count_params():,}",
+        **{part: _kind(getattr(model.settings, part)) for part in ("encoder", "decoder")},
+        "attention": type(attention).__name__ if attention is not None else "none",
+        **{
+            f"{side} tokens": f"{len(tokenizer.vocabulary):,}, {tokenizer.name}"
+            for side, tokenizer in sides.items()
+        },
+        "longest source": f"{codec.settings.max_source_length} tokens in a TFLite file",
+        "longest output": f"{codec.settings.max_length} tokens",
+        "made with": f"{DISTRIBUTION} {__version__}",
+    }
+    table = [f"| {key} | {value} |" for key, value in rows.items()]
+    figures = [f"| {metric} | {value:g} |" for metric, value in metrics.items()]
+    return [
+        f"# {name}",
+        "",
+        "A sequence-to-sequence model with attention, trained with keras-attention.",
+        "",
+        "```",
+        f"pip install {DISTRIBUTION}",
+        "```",
+        "",
+        "```python",
+        "from keras_attention import Translator",
+        "",
+        'translator = Translator.from_preset("PATH OR ADDRESS OF THIS FOLDER")',
+        'translator("a source text").text',
+        "```",
+        "",
+        *(["| metric | value |", "|---|---|", *figures, ""] if figures else []),
+        "| model | |",
+        "|---|---|",
+        *table,
+    ]
+
+
+def _kind(part: Any) -> str:
+    return part if isinstance(part, str) else type(part).__name__

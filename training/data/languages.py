@@ -1,0 +1,26 @@
+"""The files of several languages, and the source features that their sources carry."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..recipe.languages import LANGUAGES, feature_names, list_codes
+from ..recipe.sections import DataConfig
+
+
+def each_language(config: DataConfig) -> Iterator[DataConfig]:
+    """Yield the section once for each combination of the languages, each with a single code."""
+    codes = (list_codes(getattr(config, name)) for name in LANGUAGES)
+    for values in itertools.product(*codes):
+        chosen: dict[str, Any] = dict(zip(LANGUAGES, values, strict=True))
+        yield replace(config, **chosen)
+
+
+def given_features(config: DataConfig) -> dict[str, str]:
+    """Return the features of all sources that are read with a section of single codes."""
+    codes = {name: getattr(config, name) for name in LANGUAGES}
+    names = feature_names(config.source_features)
+    return {name: codes[name] for name in names if codes.get(name)}
