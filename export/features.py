@@ -120,7 +120,7 @@ def export_features_tflite(
 
 
 def _source_spec(model: Model, *, rows: int | None, steps: int | None = None) -> tf.TensorSpec:
-    shapes = {member.settings.source_shape for member in members_of(model)}
+    shapes = list(dict.fromkeys(member.settings.source_shape for member in members_of(model)))
     if len(shapes) > 1:
         raise InputError(
             "the members of an ensemble must have the same `source_shape` to be exported. "

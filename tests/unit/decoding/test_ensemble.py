@@ -16,7 +16,8 @@ from decoding_models import (
 from reference import log_softmax
 from support import assert_close, to_numpy
 
-from keras_attention import Ensemble, Seq2Seq
+from keras_attention import Ensemble, Seq2Seq, search
+from keras_attention.models.ensemble import _log_mean
 from keras_attention.special_tokens import START_ID
 
 
@@ -82,6 +83,23 @@ def test_greedy_search_chooses_the_most_likely_token_of_the_mean(members):
             assert token == allowed[step[allowed].argmax()]
         total = math.fsum(step[token] for step, token in zip(steps, tokens, strict=True))
         assert score == pytest.approx(total, abs=1e-4)
+
+
+def test_models_of_features_search_together():
+    model = Seq2Seq(None, 7, source_shape=(None, 3), units=4, embedding=3)
+    features = np.random.default_rng(1).standard_normal((2, 5, 3)).astype("float32")
+    found, expected = (
+        search(each, features, max_length=4, beam_width=2)
+        for each in (Ensemble([model] * 2), model)
+    )
+    np.testing.assert_array_equal(to_numpy(found.tokens), to_numpy(expected.tokens))
+    np.testing.assert_allclose(to_numpy(found.scores), to_numpy(expected.scores), atol=1e-5)
+
+
+def test_a_token_that_is_impossible_for_all_members_stays_impossible():
+    logits = np.array([[[-np.inf, 0.0, 1.0]], [[-np.inf, 2.0, 0.0]]], "float32")
+    expected = np.mean([np.exp(log_softmax(each)) for each in logits], axis=0)
+    np.testing.assert_allclose(np.exp(to_numpy(_log_mean(logits))), expected, atol=1e-6)
 
 
 def test_members_with_different_vocabularies_are_refused(members):
