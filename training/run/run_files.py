@@ -20,6 +20,10 @@ DATA_FILE = "data.json"
 HELD_OUT_FILE = "held_out.jsonl"
 """The files that `run_data` reads."""
 
+ORIGIN_FILE = "origin.json"
+REPLAY_FILE = "replay.jsonl"
+"""The files that `origin` reads."""
+
 TRAIN_LOCK = "train.lock"
 """The lock file, which names the process that is training in the folder."""
 
@@ -33,7 +37,8 @@ _TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
 _RUN_FILES = (
     *("metrics.csv", "times.csv", MODEL_FILE, SHORT_LIST_FILE, *_TOKENIZERS),
-    *(DATA_FILE, HELD_OUT_FILE, TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
+    *(DATA_FILE, HELD_OUT_FILE, ORIGIN_FILE, REPLAY_FILE),
+    *(TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # written by quickstart
     *(f"{_VERSION}/{name}" for name in _SAVED_MODEL),

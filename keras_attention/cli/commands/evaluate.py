@@ -37,6 +37,14 @@ def evaluate(
             metavar="FILE", help="File of pairs to evaluate on.  [default: the held-out pairs]"
         ),
     ] = None,
+    held_out_of: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Evaluate on the held-out pairs of this model's run, such as the one that a model "
+            "was fine-tuned from.",
+        ),
+    ] = None,
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
@@ -114,7 +122,11 @@ def evaluate(
     check_output(output, data, target)
     members = others or []
     names = _short_names(models, members)
-    if data is None and not settings:
+    if held_out_of is not None:
+        if data is not None:
+            raise InputError("--held-out-of and --data exclude each other; choose one of them.")
+        pairs, seen = evaluation_pairs(held_out_of, None, data_format, target, settings or ())
+    elif data is None and not settings:
         pairs, seen = _shared_pairs([*models, *members])
     else:
         pairs, seen = evaluation_pairs(models[0], data, data_format, target, settings or ())
@@ -146,7 +158,8 @@ def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[st
         others, trained_on = evaluation_pairs(model)
         if others != pairs:
             raise InputError(
-                f"{model}: has other held-out pairs than {models[0]}; give a file with --data."
+                f"{model}: has other held-out pairs than {models[0]}; give a file with --data, or "
+                "choose a run with --held-out-of."
             )
         seen |= trained_on
     return pairs, seen
