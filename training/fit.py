@@ -20,6 +20,7 @@ from .callbacks.progress import describe_best
 from .callbacks.run_callbacks import make_callbacks
 from .evaluation.reachability import report_references
 from .prepare import Prepared
+from .recipe.sections import TrainingConfig
 from .run.run_folder import RunFolder
 
 _logger = logging.getLogger(__name__)
@@ -114,4 +115,12 @@ def _report_start(prepared: Prepared, run: RunFolder) -> None:
         len(start.data.held_out),
         prepared.batches.steps_per_epoch,
     )
+    if replayed := start.origin.replayed:
+        _logger.info(
+            "%s: %d of the training pairs are those of the model given with --from",
+            *(recipe.name, len(replayed)),
+        )
+    if recipe.training.precision != TrainingConfig.precision:
+        precision = start.origin.precision
+        _logger.info("%s: computes in %s, %s", recipe.name, precision.name, precision.reason)
     report_references(recipe, start.codec, start.training, start.data.held_out)

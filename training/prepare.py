@@ -18,6 +18,7 @@ from keras_attention.translation.translator import Translator
 from .assembly.build import build_model, make_fit_variables
 from .assembly.memory import warn_of_memory
 from .assembly.pretrained import load_pretrained
+from .assembly.start_weights import start_from
 from .batches.pair_batches import PairBatches
 from .batches.recipe_batches import training_batches, validation_batches
 from .data.pairs import Pair
@@ -26,6 +27,7 @@ from .recipe.recipe import Recipe
 from .recipe.sections import TrainingConfig
 from .run.run_folder import RunFolder
 from .run.run_start import RunStart, new_start, resume_start
+from .run.start_model import StartModel
 from .run.training_plan import TrainingPlan
 
 
@@ -60,7 +62,11 @@ class Prepared:
 
 
 def prepare(
-    recipe: Recipe, resumed: RunFolder | None = None, *, changed_data: bool = False
+    recipe: Recipe,
+    resumed: RunFolder | None = None,
+    *,
+    changed_data: bool = False,
+    start_model: StartModel | None = None,
 ) -> Prepared:
     """Read the data, learn the tokenizers, make the batches and build the model.
 
@@ -69,6 +75,7 @@ def prepare(
         resumed: the folder of the run to continue, if any. The tokenizers, the held-out pairs and
             the last checkpoint are read from it.
         changed_data: whether the data may have changed since the start of the run.
+        start_model: the trained model that a new run is fine-tuned from, if any.
 
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.
@@ -77,7 +84,7 @@ def prepare(
     if resumed:
         start = resume_start(recipe, resumed, is_new=not checkpoint, changed_data=changed_data)
     else:
-        start = new_start(recipe)
+        start = new_start(recipe, start_model)
     config, codec, held_out = recipe.training, start.codec, start.data.held_out
     _check_held_out(config, held_out)
     _check_short_list(config, codec)
@@ -89,21 +96,29 @@ def prepare(
         _check_validations(config, plan, resumed, done)
     plan.check_updates(config)
     warn_of_memory(recipe.name, recipe.model, codec)
-    model = _make_model(recipe, codec, checkpoint, plan.steps)
+    model = _make_model(recipe, start, checkpoint, plan.steps, start_model)
     # The translator needs no limit, because it only decodes pairs within the recipe's limits.
     translator = Translator(model, codec, max_tokens=UNLIMITED)
     return Prepared(recipe, start, batches, validation, plan, translator, done)
 
 
 def _make_model(
-    recipe: Recipe, codec: TextCodec, checkpoint: Path | None, total_steps: int
+    recipe: Recipe,
+    start: RunStart,
+    checkpoint: Path | None,
+    total_steps: int,
+    start_model: StartModel | None,
 ) -> Seq2Seq:
-    """Return the model of the checkpoint, or a new one with the recipe's pretrained embeddings."""
+    """Return the model of the checkpoint, or a new one with its trained or pretrained weights."""
+    codec, trained = start.codec, start.origin.model
     if checkpoint is not None:
         model = load_model(checkpoint, include_optimizer=True)
     else:
-        model = build_model(recipe, codec, total_steps)
+        model = build_model(recipe, codec, total_steps, start.origin.precision)
         load_pretrained(recipe.model, model, codec)
+        if trained is not None:
+            found = start_model or StartModel.find_again(trained)
+            start_from(model, found.translator.single_model)
     make_fit_variables(model, len(codec.target.vocabulary))
     return model
 

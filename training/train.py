@@ -25,10 +25,12 @@ from keras_attention.translation.translator import Translator
 
 from .data.data_paths import with_absolute_paths
 from .fit import fit
+from .forgetting import report_forgetting
 from .prepare import prepare
 from .recipe.recipe import Recipe
 from .run.run_files import TRAIN_LOCK
 from .run.run_folder import RunFolder
+from .run.start_model import StartModel
 
 
 def train(
@@ -38,6 +40,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     changed_data: bool = False,
+    start_from: str | Path | None = None,
 ) -> Translator:
     """Train a recipe's model with `model.fit`, and return the best translator.
 
@@ -52,6 +55,9 @@ def train(
         changed_data: whether to resume even if the data has changed since the start of the run.
             The tokenizers and the held-out pairs stay the same; held-out pairs are removed from
             the new training pairs.
+        start_from: the run folder of a trained model to fine-tune, or a checkpoint in it. Load the
+            recipe with `load_recipe(..., start=...)`, so that its sections [model] and [text] are
+            those of the model. The tokenizers of the model are kept and extended by new tokens.
 
     Returns:
         The best translator by the recipe's metric.
@@ -64,6 +70,7 @@ def train(
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
     if changed_data and not resume:
         raise InputError("--changed-data requires --resume.")
+    start_model = _find_start(start_from, run, resume=resume)
 
     def check_folder() -> None:
         if resume:
@@ -77,5 +84,28 @@ def train(
     check_folder()
     with hold_folder(run.path, TRAIN_LOCK):
         check_folder()  # again, because another process may have changed the folder until now
-        prepared = prepare(recipe, run if resume else None, changed_data=changed_data)
-        return fit(prepared, run, overwrite=overwrite)
+        prepared = prepare(
+            recipe, run if resume else None, changed_data=changed_data, start_model=start_model
+        )
+        translator = fit(prepared, run, overwrite=overwrite)
+        if prepared.start.origin.model is not None:
+            report_forgetting(prepared.start.origin.model, translator, recipe.training.metric)
+        return translator
+
+
+def _find_start(path: str | Path | None, run: RunFolder, *, resume: bool) -> StartModel | None:
+    """Return the model to fine-tune, if any, and check that the run can start from it."""
+    if path is None:
+        return None
+    if resume:
+        raise InputError(
+            "--from starts a new run and --resume continues one, which knows the model that it "
+            "started from; leave out one of them."
+        )
+    start = StartModel.find(path)
+    if start.folder.resolve() == run.path.resolve():
+        raise InputError(
+            f"{run.path}: the model given with --from is in this folder; choose another folder for "
+            "the new run with --output."
+        )
+    return start

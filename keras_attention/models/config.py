@@ -359,6 +359,11 @@ class Seq2SeqConfig(LayerConfig):
         "weight of the loss that compares the alignment with a given one, the last input of `fit`",
         minimum=0,
     )
+    freeze: str = setting(
+        "",
+        "layers whose weights training does not change, as names or patterns separated by commas, "
+        "such as encoder or *_embedding; empty: none",
+    )
 
     @property
     def source_width(self) -> int:

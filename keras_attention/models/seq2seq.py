@@ -16,6 +16,7 @@ from keras_attention.models.architectures import make_bridge, make_decoder, make
 from keras_attention.models.checked_batches import CheckedModel, check_ids
 from keras_attention.models.config import Seq2SeqConfig
 from keras_attention.models.encoding import run_encoder
+from keras_attention.models.freezing import freeze_layers
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 from keras_attention.objectives import alignment_losses
@@ -175,6 +176,7 @@ class Seq2Seq(CheckedModel):
         if self.settings.copying:
             width = self.decoder.cell.output_width
             self.copy_output.build((None, self.settings.target_vocabulary_size), (None, width))
+        freeze_layers(self, self.settings.freeze)
         self.built = True
 
     def _build_encoder(self) -> tuple[Any, Any]:

@@ -27,7 +27,7 @@ EVERYTHING = [
 ]  # fmt: skip
 WAYS = {
     "cosine and mean of the last, in 16 bits": [
-        "schedule=cosine", "warmup=1", "average_last=2", "mixed_precision=true",
+        "schedule=cosine", "warmup=1", "average_last=2", "precision=bfloat16",
         "target_embeddings=v.vec",
     ],
     "plateau and moving average, other subwords each epoch": [

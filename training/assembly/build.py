@@ -17,12 +17,23 @@ from keras_attention.translation.codec import TextCodec
 from ..data.pairs import Pair
 from ..recipe.mechanisms import build_attention
 from ..recipe.recipe import Recipe
+from ..recipe.sections import DataConfig
+from .extended_tokenizers import extend_tokenizers
 from .optimizer import build_optimizer
+from .precision import RunPrecision, choose_precision
 from .tokenizers import learn_features, learn_tokenizers
 
 
-def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
+def build_codec(
+    recipe: Recipe, pairs: Sequence[Pair], trained: TextCodec | None = None
+) -> TextCodec:
     """Learn both tokenizers from the training pairs, and return them as a codec.
+
+    Args:
+        recipe: the recipe to train.
+        pairs: its training pairs.
+        trained: the codec of the model that a run is fine-tuned from. Its tokenizers are kept and
+            extended.
 
     Raises:
         InputError: if search options contradict each other, or a vocabulary size does not fit the
@@ -35,18 +46,34 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
     except OptionError as error:
         raise InputError(error.named("decoding.{}".format)) from error
+    if trained is not None:
+        _check_no_features(data, trained)
+        known = trained.source, trained.target
+        return TextCodec(*extend_tokenizers(known, recipe.text, pairs), settings)
     features = learn_features(data, pairs)
     tokenizers = learn_tokenizers(recipe.text, pairs, seed=recipe.seed, features=features)
     return TextCodec(*tokenizers, settings)
 
 
-def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2Seq:
+def _check_no_features(data: DataConfig, trained: TextCodec) -> None:
+    if data.source_features or trained.source.features:
+        raise InputError(
+            "--from cannot be used with source features, neither of the model nor in "
+            f"`data.source_features`. Received: data.source_features={data.source_features!r} and "
+            f"a model with {len(trained.source.features)} features."
+        )
+
+
+def build_model(
+    recipe: Recipe, codec: TextCodec, total_steps: int = 1, precision: RunPrecision | None = None
+) -> Seq2Seq:
     """Build the untrained, compiled model; its initial weights depend only on the recipe.
 
     Args:
         recipe: the recipe to train.
         codec: its tokenizers.
         total_steps: training steps of the whole run, at which a cosine schedule ends.
+        precision: the number format to compute in; default what the recipe chooses here.
 
     Raises:
         InputError: if settings of the model contradict each other.
@@ -54,7 +81,7 @@ def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2S
     training = recipe.training
     keras.utils.set_random_seed(recipe.training_seed)
     try:
-        model = _build_untrained(recipe, codec)
+        model = _build_untrained(recipe, codec, precision)
     except ValueError as error:
         raise InputError(f"invalid model settings: {error}") from error
     model.compile(
@@ -81,8 +108,11 @@ def make_fit_variables(model: Seq2Seq, vocabulary_size: int) -> None:
     model.reset_metrics()
 
 
-def _build_untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
-    config, policy = recipe.model, _precision(recipe.training.mixed_precision)
+def _build_untrained(
+    recipe: Recipe, codec: TextCodec, precision: RunPrecision | None = None
+) -> Seq2Seq:
+    config = recipe.model
+    policy = (precision or choose_precision(recipe.training, config.units)).policy
     settings = {known.key: getattr(config, known.key) for known in LayerConfig.settings()}
     settings["input_feeding"] = config.input_feeding and config.attends
     model = Seq2Seq(
@@ -96,18 +126,10 @@ def _build_untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
         l2=recipe.training.l2,
         coverage_loss=recipe.training.coverage_loss,
         guided_alignment=recipe.training.guided_alignment,
+        freeze=recipe.training.freeze,
         dtype=policy,
     )
     model.build()
     if config.copying:
         model.copy_output.set_targets(codec.copied_ids())
     return model
-
-
-def _precision(mixed: bool) -> str:
-    """Return the dtype policy: float32, or mixed precision with the 16-bit type for the device."""
-    if not mixed:
-        return "float32"
-    import tensorflow as tf
-
-    return "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"

@@ -21,6 +21,7 @@ from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
 from keras_attention.settings.setting import setting
 
+from .renamed import RENAMED, warn_of_old
 from .sections import (
     DataConfig,
     DecodingConfig,
@@ -29,6 +30,7 @@ from .sections import (
     TrainingConfig,
 )
 from .settings import RecipeSetting, Section
+from .start_settings import check_start_settings, start_settings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -108,6 +110,12 @@ class Recipe(Section):
                     f"`{key}` uses the alignment and requires a model.attention that has one. "
                     f"Received: model.attention={self.model.attention!r}."
                 )
+        if self.training.guided_alignment and self.data.replay:
+            raise InputError(
+                "`data.replay` adds pairs without the alignments that training.guided_alignment "
+                f"requires; use only one of them. Received: data.replay={self.data.replay}, "
+                f"training.guided_alignment={self.training.guided_alignment}."
+            )
         if self.training.short_list and self.model.copying:
             raise InputError(
                 "`training.short_list` excludes tokens that model.copying may copy; use only one "
@@ -155,7 +163,12 @@ SETTINGS: dict[str, RecipeSetting] = {
 }
 
 
-def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(
+    name_or_path: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+    *,
+    start: Recipe | None = None,
+) -> Recipe:
     """Load a recipe and apply overrides.
 
     Args:
@@ -164,6 +177,8 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
         overrides: Strings "key=value". The key is dotted ("data.path"); its last part is enough
             if only one section has it ("epochs"). The value is written as in TOML, but a string
             needs no quotes.
+        start: The recipe of the model that a run is fine-tuned from. Its sections [model] and
+            [text] replace the defaults.
 
     Returns:
         The checked recipe.
@@ -171,13 +186,16 @@ def load_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
     Raises:
         InputError: If there is no such recipe, the file is not valid TOML, a key is unknown (the
             message suggests the nearest one), or a value has the wrong type, is out of range or
-            contradicts another.
+            contradicts another, or one of `start`.
         TypeError: If `overrides` is a single string.
     """
     path = _locate(os.fspath(name_or_path))
     values: dict[str, Any] = {"name": path.stem}
     values.update(_read(_read_text(path), path))
     values.update(map(parse_override, check_texts(overrides, "overrides")))
+    if start is not None:
+        check_start_settings(values, start.model, start.text)
+        values = {**start_settings(start.model, start.text), **values}
     return _make(values, path)
 
 
@@ -237,13 +255,30 @@ def _read(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else _TOO_MUCH
         raise InputError(f"{path}: this is not valid TOML: {reason}.") from None
-    for key, value in _flatten(table, path):
-        if key not in SETTINGS:
+    given = dict(_flatten(table, path))
+    for key, value in given.items():
+        if key not in SETTINGS and key not in RENAMED:
             raise InputError(f"{path}: {_unknown(key)}")
+        if key in RENAMED and RENAMED[key].key in given:
+            raise InputError(
+                f"{path}: `{key}` is an older name of `{RENAMED[key].key}`; remove it."
+            )
         try:
-            yield key, SETTINGS[key].check(value)
+            yield _checked(key, value)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+
+
+def _checked(key: str, value: object) -> tuple[str, Any]:
+    """Return the current key and the checked value of a setting, which may have an old name."""
+    if key not in RENAMED:
+        return key, SETTINGS[key].check(value)
+    renamed = RENAMED[key]
+    new = renamed.check(value)
+    # Run folders of older versions list every setting, so a default is not worth a sentence.
+    if new != SETTINGS[renamed.key].default:
+        warn_of_old(key, _toml(new))
+    return renamed.key, new
 
 
 def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
@@ -273,13 +308,16 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals):
         raise InputError(f"A setting must have the form key=value. Received: {text!r}.")
-    matches = [known for known in SETTINGS if key in (known, known.rpartition(".")[2])]
+    every = (*SETTINGS, *RENAMED)
+    matches = [known for known in every if key in (known, known.rpartition(".")[2])]
     if not matches:
         raise InputError(_unknown(key))
     if len(matches) > 1 and key not in matches:
         raise InputError(f"`{key}` is in several sections; write one of: {', '.join(matches)}.")
-    found = SETTINGS[key if key in matches else matches[0]]
-    return found.key, found.check(_parse_value(value, as_text=isinstance(found.default, str)))
+    found = key if key in matches else matches[0]
+    declared = RENAMED[found].old if found in RENAMED else SETTINGS[found]
+    as_text = isinstance(declared.default, str)
+    return _checked(found, _parse_value(value, as_text=as_text))
 
 
 def _parse_value(text: str, *, as_text: bool) -> Any:

@@ -30,6 +30,8 @@ RECORDS = ("jsonl", "parquet")
 FILE_FORMATS = ("dates", *TABLES, *RECORDS, "parallel")
 """Values of `data.format` for files."""
 
+PRECISIONS = ("float32", "bfloat16", "auto")
+
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
 _TABLE_SETTINGS = {
@@ -116,6 +118,13 @@ class DataConfig(Section):
         5000,
         "pairs to hold out after a seeded shuffle when validation_path is empty",
         minimum=0,
+    )
+    replay: float = setting(
+        0.0,
+        "with --from, share of the training pairs that are drawn from those of the model's run, so "
+        "that it forgets less",
+        minimum=0,
+        below=1,
     )
     max_source_length: int = setting(
         64,
@@ -418,14 +427,18 @@ class TrainingConfig(Section):
         "training steps over which scheduled_sampling rises from 0 (0 = full share from the start)",
         minimum=0,
     )
+    freeze: str = redeclare(Seq2SeqConfig, "freeze")
     bucket_width: int = setting(
         8,
         "batches group pairs by length; this many consecutive lengths form one group",
         minimum=1,
         maximum=LONGEST,
     )
-    mixed_precision: bool = setting(
-        False, "compute in 16-bit floating point and keep the weights in float32"
+    precision: str = setting(
+        "float32",
+        "number format to compute in; the weights stay float32. auto: bfloat16 for models of 512 "
+        "units or more on a processor or GPU that computes in it natively, else float32",
+        choices=PRECISIONS,
     )
     metric: str = setting(
         "exact_match",

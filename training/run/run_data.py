@@ -67,15 +67,22 @@ class RunData:
     changed: bool = False
 
     @classmethod
-    def of(cls, recipe: Recipe, training: Sequence[Pair], held_out: list[Pair]) -> RunData:
+    def of(
+        cls,
+        recipe: Recipe,
+        training: Sequence[Pair],
+        held_out: list[Pair],
+        replayed: Sequence[Pair] = (),
+    ) -> RunData:
         """Return the description of a run's data before its first step.
 
         Args:
             recipe: The recipe to train.
-            training: The training pairs.
+            training: The training pairs of the recipe's data.
             held_out: The held-out pairs.
+            replayed: Other pairs that the run trains on.
         """
-        sources = {source for source, _ in training}
+        sources = {source for source, _ in (*training, *replayed)}
         return cls(
             recipe.to_toml(),
             take_fingerprints(recipe),
@@ -86,8 +93,7 @@ class RunData:
 
     def to_files(self) -> dict[str, bytes]:
         """Return the contents of the files that `read_run_data` reads, by name."""
-        lines = (json.dumps(pair, ensure_ascii=False) + "\n" for pair in self.held_out)
-        held_out = "".join(lines).encode()
+        held_out = write_pairs(self.held_out)
         values = {"format": _FORMAT, **asdict(self)}
         values["held_out"] = hashlib.sha256(held_out).hexdigest()
         json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
@@ -113,7 +119,7 @@ def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
             f"{pairs_path}: expected the held-out pairs that the run was started with. Received: "
             "a file with a different sha256."
         )
-    held_out = [_pair(line, pairs_path) for line in _lines(pairs, pairs_path)]
+    held_out = parse_pairs(pairs, pairs_path)
     if any(place >= len(held_out) for place in values["seen"]):
         raise InputError(
             f"{path}: damaged, expected indices below {len(held_out)}, the number of held-out "
@@ -161,6 +167,24 @@ def digest_pairs(pairs: Iterable[Pair]) -> str:
     for source, target in pairs:
         digest.update(f"{len(source)} {source}\t{len(target)} {target}\n".encode())
     return digest.hexdigest()
+
+
+def write_pairs(pairs: Iterable[Pair]) -> bytes:
+    """Return pairs as JSON lines, which `parse_pairs` reads."""
+    return "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs).encode()
+
+
+def parse_pairs(content: bytes, path: Path) -> list[Pair]:
+    """Return the pairs that `write_pairs` wrote.
+
+    Args:
+        content: the JSON lines.
+        path: their file, for errors.
+
+    Raises:
+        InputError: if a line is damaged.
+    """
+    return [_pair(line, path) for line in _lines(content, path)]
 
 
 def _pair(line: str, path: Path) -> Pair:

@@ -23,6 +23,9 @@ HELD_OUT_FILE = "held_out.jsonl"
 
 SEEDS_FILE = "seeds.json"
 """The metric of each member of an ensemble and of the ensemble, in the ensemble's folder."""
+ORIGIN_FILE = "origin.json"
+REPLAY_FILE = "replay.jsonl"
+"""The files that `origin` reads."""
 
 TRAIN_LOCK = "train.lock"
 """The lock file, which names the process that is training in the folder."""
@@ -38,7 +41,8 @@ _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "
 _RUN_FILES = (
     *("metrics.csv", "times.csv", MODEL_FILE, SHORT_LIST_FILE, *_TOKENIZERS),
     CONFIDENCE_FILE,
-    *(DATA_FILE, HELD_OUT_FILE, TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
+    *(DATA_FILE, HELD_OUT_FILE, ORIGIN_FILE, REPLAY_FILE),
+    *(TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # written by quickstart
     *(f"{_VERSION}/{name}" for name in _SAVED_MODEL),

@@ -44,7 +44,7 @@ class RunFolder:
     - the best model so far: `model.keras`, its tokenizers and, after training, `short_list.npz` if
       the recipe sets one;
     - `recipe.toml` with all settings, and `versions.json`;
-    - `data.json` and `held_out.jsonl` (see `RunData`);
+    - `data.json` and `held_out.jsonl` (see `RunData`), and `origin.json` (see `Origin`);
     - `metrics.csv`, `times.csv` (see `Stopwatch`) and `logs/` for TensorBoard;
     - `checkpoints/epoch-NNNN.keras` with the optimizer: the last one, or as many as the recipe
       averages.

@@ -11,13 +11,16 @@ from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.model_files import check_tokenizers, load_codec
 
 from ..assembly.build import build_codec
+from ..assembly.precision import choose_precision
 from ..data.pairs import Pair, split_pairs
 from ..metrics.metric_kinds import WordErrorRate
 from ..recipe.recipe import Recipe
+from .origin import Origin, read_origin
 from .resumed_pairs import split_again
 from .run_data import RunData, read_run_data
 from .run_files import RECIPE_FILE
 from .run_folder import RunFolder
+from .start_model import StartModel
 
 _logger = logging.getLogger(__name__)
 
@@ -27,29 +30,54 @@ class RunStart:
     """The training pairs, the data and the tokenizers of a new or resumed run.
 
     Attributes:
-        training: the training pairs.
+        new: the training pairs of the recipe's data.
         data: the description of the data in the run folder, with the held-out pairs.
         codec: the tokenizers.
+        origin: the precision of the run, and the model that it is fine-tuned from.
     """
 
-    training: list[Pair]
+    new: list[Pair]
     data: RunData
     codec: TextCodec
+    origin: Origin
+
+    @property
+    def training(self) -> list[Pair]:
+        """All training pairs: the new ones, and those of the model's run that are replayed."""
+        return [*self.new, *self.origin.replayed]
 
     def to_files(self) -> dict[str, bytes]:
         """Return the contents by name of the files that a resumed run reads, the data last."""
-        return {**self.codec.to_files(), **self.data.to_files()}
+        return {**self.codec.to_files(), **self.origin.to_files(), **self.data.to_files()}
 
 
-def new_start(recipe: Recipe) -> RunStart:
-    """Read the data of a new run, and learn its tokenizers.
+def new_start(recipe: Recipe, model: StartModel | None = None) -> RunStart:
+    """Read the data of a new run, and learn its tokenizers, or extend those of a trained model.
+
+    Args:
+        recipe: the recipe to train.
+        model: the model that the run is fine-tuned from, if any.
 
     Raises:
-        InputError: if the data or the recipe cannot be used.
+        InputError: if the data or the recipe cannot be used, or does not fit the model.
     """
+    share, precision = recipe.data.replay, choose_precision(recipe.training, recipe.model.units)
+    if model is None and share:
+        raise InputError(
+            "`data.replay` draws pairs of the model that a run is fine-tuned from, and requires "
+            f"--from. Received: data.replay={share}."
+        )
+    if model is not None:
+        model.check_recipe(recipe)
     training, held_out = split_pairs(recipe.data, recipe.seed)
-    codec = build_codec(recipe, training)
-    return RunStart(training, RunData.of(recipe, training, held_out), codec)
+    if model is None:
+        codec, origin = build_codec(recipe, training), Origin(precision)
+    else:
+        codec = build_codec(recipe, training, model.translator.codec)
+        replayed = model.draw_pairs(share, training, held_out, recipe.seed)
+        origin = Origin(precision, model.fingerprint, replayed)
+    data = RunData.of(recipe, training, held_out, origin.replayed)
+    return RunStart(training, data, codec, origin)
 
 
 def resume_start(
@@ -74,7 +102,21 @@ def resume_start(
     for _, checkpoint in run.all_checkpoints():
         check_tokenizers(checkpoint, run.path, codec)
     training, data = split_again(recipe, data, accept_changes=changed_data, with_embeddings=is_new)
-    return RunStart(training, data, codec)
+    return RunStart(training, data, codec, _resume_origin(recipe, run))
+
+
+def _resume_origin(recipe: Recipe, run: RunFolder) -> Origin:
+    """Return the origin of a run, and log if this machine would choose another precision."""
+    chosen, stored = choose_precision(recipe.training, recipe.model.units), read_origin(run.path)
+    if stored is None:
+        return Origin(chosen)
+    if stored.precision.name != chosen.name:
+        _logger.info(
+            "%s: the run continues in %s, in which it was started; for a new run, "
+            "training.precision=auto would choose %s on this machine.",
+            *(run.path, stored.precision.name, chosen.name),
+        )
+    return stored
 
 
 def _resume_older(recipe: Recipe, run: RunFolder) -> RunStart:

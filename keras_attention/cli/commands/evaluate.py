@@ -39,6 +39,14 @@ def evaluate(
             metavar="FILE", help="File of pairs to evaluate on.  [default: the held-out pairs]"
         ),
     ] = None,
+    held_out_of: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Evaluate on the held-out pairs of this model's run, such as the one that a model "
+            "was fine-tuned from.",
+        ),
+    ] = None,
     data_format: DataFormat = "tsv",
     target: TargetFile = None,
     settings: DataSettings = None,
@@ -165,11 +173,13 @@ def evaluate(
     check_output(report_page, data, target, option="--report")
     names = _short_names(models, members)
     carried = read_features(features)
-    if data is None and not settings and not carried:
+    if held_out_of is not None and data is not None:
+        raise InputError("--held-out-of and --data exclude each other; choose one of them.")
+    if held_out_of is None and data is None and not settings and not carried:
         pairs, seen = _shared_pairs([*models, *members])
     else:
         read = data, data_format, target, settings or (), carried
-        pairs, seen = evaluation_pairs(models[0], *read)
+        pairs, seen = evaluation_pairs(held_out_of or models[0], *read)
     translators = {
         name: open_translator(
             model,
@@ -209,7 +219,8 @@ def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[st
         others, trained_on = evaluation_pairs(model)
         if others != pairs:
             raise InputError(
-                f"{model}: has other held-out pairs than {models[0]}; give a file with --data."
+                f"{model}: has other held-out pairs than {models[0]}; give a file with --data, or "
+                "choose a run with --held-out-of."
             )
         seen |= trained_on
     return pairs, seen

@@ -7,6 +7,7 @@ import typer
 
 from keras_attention.cli.arguments import Overrides, Overwrite
 from keras_attention.cli.stopping import advise_on_stop
+from keras_attention.errors import InputError
 
 if TYPE_CHECKING:
     from keras_attention.training.recipe.recipe import Recipe
@@ -56,6 +57,15 @@ def train(
             "Tokenizers and held-out pairs stay the same, and held-out pairs are never trained on.",
         ),
     ] = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Start from the trained model in this run folder (fine-tuning). The sections "
+            "[model] and [text] are those of the model unless the recipe sets them.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     show: Annotated[
         bool,
@@ -78,10 +88,16 @@ def train(
     from keras_attention.cli.output import log_to_console
     from keras_attention.training.recipe.recipe import load_recipe, recipe_names
 
-    resolved = load_recipe(recipe, overrides or [])
+    start = None
+    if start_from is not None:
+        from keras_attention.training.run.start_model import StartModel
+
+        start = StartModel.find(start_from).recipe
+    resolved = load_recipe(recipe, overrides or [], start=start)
     if show:
         print(describe_recipe(resolved))
         return
+    from keras_attention.training.run.origin import is_fine_tuned
     from keras_attention.training.run.run_data import load_run_recipe
     from keras_attention.training.seeds.train_seeds import train_seeds
     from keras_attention.training.train import train as train_one
@@ -92,13 +108,20 @@ def train(
     begun = folder / "recipe.toml"
     if resume and not overrides and recipe in recipe_names() and begun.is_file():
         resolved = load_run_recipe(folder)
+    elif resume and is_fine_tuned(folder):
+        resolved = load_recipe(recipe, overrides or [], start=load_run_recipe(folder))
     with advise_on_stop("Use --resume to continue after the last validation.", begun.is_file):
         options = {"resume": resume, "overwrite": overwrite, "changed_data": changed_data}
         if seeds or is_ensemble(folder):
+            if start_from is not None:
+                raise InputError(
+                    "--from cannot be used with --seeds; fine-tune each seed in a run of its own "
+                    f"with training.seed. Received: --from {start_from} and the ensemble {folder}."
+                )
             train_seeds(resolved, folder, seeds, **options)
             print_seeds(folder)
         else:
-            train_one(resolved, folder, **options)
+            train_one(resolved, folder, **options, start_from=start_from)
     print(f"Trained. Next: keras-attention evaluate {folder}")
 
 

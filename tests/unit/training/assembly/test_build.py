@@ -107,9 +107,9 @@ def test_the_optimizer_has_the_recipes_settings():
     assert make("clip_norm=0")[0].optimizer.global_clipnorm is None
 
 
-def test_mixed_precision_keeps_weights_in_32_bits():
-    model, _ = make("mixed_precision=true")
-    assert model.compute_dtype in ("float16", "bfloat16")
+def test_bfloat16_keeps_weights_in_32_bits():
+    model, _ = make("precision=bfloat16")
+    assert model.compute_dtype == "bfloat16"
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
 
 

@@ -48,7 +48,7 @@ def test_awkward_values_read_back_equal(tmp_path):
         name="다섯 \"q\" 'a' \x7f\u2028 \\".replace("\\", "#"),
         seed=2**32 - 1,
         data=DataConfig(path='C:\\날짜\t"x"\n\x00\x1f=#[a].tsv', format="tsv"),
-        training=TrainingConfig(learning_rate=1e-7, clip_norm=1e300, mixed_precision=True),
+        training=TrainingConfig(learning_rate=1e-7, clip_norm=1e300, precision="bfloat16"),
     )
     recipe.save(tmp_path / "r.toml")
     assert load_recipe(tmp_path / "r.toml") == recipe
@@ -73,7 +73,7 @@ def test_a_resolved_recipe_names_every_setting():
         ('attention="none"', "model.attention", "none"),
         ("learning_rate=1", "training.learning_rate", 1.0),
         ("learning_rate=1e-3", "training.learning_rate", 0.001),
-        ("mixed_precision=true", "training.mixed_precision", True),
+        ("mixed_precision=true", "training.precision", "bfloat16"),
         ("seed=7", "seed", 7),
         ("name=try=2", "name", "try=2"),
         ("name=2024", "name", "2024"),

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from keras_attention import BahdanauAttention, Seq2Seq
+from keras_attention.decoding.search import search
+from keras_attention.errors import InputError
+from keras_attention.training.assembly.start_weights import start_from
+
+SIZES = (9, 11)
+LARGER = (12, 15)
+KINDS = {
+    "separate": {},
+    "tied": {"tie_embeddings": "target", "attention_units": 6},
+    "copying": {"copying": True},
+    "two layers": {"encoder_layers": 2, "decoder_layers": 2},
+    "transformer": {"encoder": "transformer", "decoder": "transformer", "max_target_length": 9},
+}
+
+
+def make(sizes, seed, **options):
+    attention = BahdanauAttention(6)
+    options = {"units": 8, "embedding": 6, "attention": attention, "heads": 2, **options}
+    model = Seq2Seq(*sizes, **options)
+    model.build()
+    draw = np.random.default_rng(seed)
+    for weight in model.weights:
+        if weight.dtype == "float32":
+            weight.assign(draw.normal(size=weight.shape))
+    return model
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_outputs_stay_the_same_after_the_vocabularies_grow(options):
+    trained, model = make(SIZES, 1, **options), make(LARGER, 2, **options)
+    if "copying" in options:
+        trained.copy_output.set_targets([0, 1, 2, 3, 4, 5, 6, 3, 3])
+        model.copy_output.set_targets([0, 1, 2, 3, 4, 5, 6, 3, 3, 11, 12, 3])
+    start_from(model, trained)
+    source = np.random.default_rng(3).integers(4, SIZES[0], (20, 5))
+    before, after = (
+        np.asarray(search(each, source, max_length=7).tokens) for each in (trained, model)
+    )
+    np.testing.assert_array_equal(before, after)
+    target = np.random.default_rng(4).integers(4, SIZES[1], (20, 6))
+    old, new = (np.asarray(each((source, target))) for each in (trained, model))
+    if "copying" not in options:  # its output is a distribution, over more tokens
+        np.testing.assert_allclose(new[..., : SIZES[1]], old, atol=1e-4)
+    assert (new[..., SIZES[1] :].max(-1) < old.max(-1)).all()
+
+
+def test_new_rows_are_the_mean_of_the_known_tokens():
+    trained, model = make(SIZES, 1), make(LARGER, 2)
+    start_from(model, trained)
+    for name, size in (("source_embedding", SIZES[0]), ("target_embedding", SIZES[1])):
+        old, new = (np.asarray(getattr(each, name).embeddings) for each in (trained, model))
+        np.testing.assert_array_equal(new[:size], old)
+        np.testing.assert_allclose(new[size:], np.tile(old[4:].mean(0), (len(new) - size, 1)))
+    kernel, bias = (np.asarray(weight) for weight in model.output_projection.weights)
+    old = np.asarray(trained.output_projection.kernel)
+    np.testing.assert_allclose(kernel[:, -1], old[:, 4:].mean(1), rtol=1e-6)
+    np.testing.assert_allclose(
+        bias[-1], np.asarray(trained.output_projection.bias)[4:].mean(), rtol=1e-6
+    )
+
+
+def test_new_tokens_of_a_frozen_layer_are_reported(caplog):
+    start_from(make(LARGER, 2, freeze="source_embedding,decoder"), make(SIZES, 1))
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "source_embedding/embeddings"
+    ]
+    assert "keeps 3 new tokens at the mean" in caplog.text
+
+
+def test_a_sampler_that_only_one_model_has_does_not_matter():
+    trained = make(SIZES, 1, scheduled_sampling=True)
+    model = make(SIZES, 2)
+    start_from(model, trained)
+    np.testing.assert_array_equal(
+        model.target_embedding.embeddings, trained.target_embedding.embeddings
+    )
+
+
+def test_models_that_differ_are_refused():
+    with pytest.raises(InputError, match="must have the layers"):
+        start_from(make(SIZES, 1), make(SIZES, 1, bridge="zero"))
+    with pytest.raises(InputError, match="must have the shape"):
+        start_from(make(SIZES, 1), make(SIZES, 1, units=10))

@@ -1,0 +1,103 @@
+"""The tokenizers of a trained model, extended by the tokens of new training pairs."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from keras_attention.errors import InputError
+from keras_attention.special_tokens import SPECIAL_TOKENS
+from keras_attention.text.subword_tokenizer import SPACE, SubwordTokenizer, even_spaces
+from keras_attention.text.tokenizers import Tokenizer, make_tokenizer
+from keras_attention.text.vocabulary import Vocabulary
+from keras_attention.translation.codec import SIDES
+
+from ..data.pairs import Pair
+from ..recipe.sections import TextConfig
+
+_SHOWN = 10
+"""Number of unknown characters that an error lists."""
+
+_logger = logging.getLogger(__name__)
+
+
+def extend_tokenizers(
+    tokenizers: tuple[Tokenizer, Tokenizer], text: TextConfig, pairs: Sequence[Pair]
+) -> tuple[Tokenizer, Tokenizer]:
+    """Return the tokenizers with the new tokens of the pairs added; known tokens keep their ids.
+
+    `text.min_count` applies to the new tokens, and the vocabulary sizes to all. The pieces of a
+    subword tokenizer stay as they are, because new ones would cut known words differently.
+
+    Args:
+        tokenizers: the source and the target tokenizer of a trained model.
+        text: the recipe's `[text]` section.
+        pairs: the new training pairs.
+
+    Returns:
+        The source and the target tokenizer. With `joint_vocabulary` they still share one.
+
+    Raises:
+        InputError: if a subword tokenizer lacks a character that occurs at least `min_count` times.
+    """
+    texts = [
+        [tokenizer.normalize(pair[side]) for pair in pairs]
+        for side, tokenizer in enumerate(tokenizers)
+    ]
+    if text.joint_vocabulary:
+        texts = [[*texts[0], *texts[1]]] * 2
+    limits = text.source_vocabulary_size, text.target_vocabulary_size
+    if text.joint_vocabulary:
+        limits = (limits[0],) * 2
+    source, target = (
+        _extend(tokenizer, side, sentences, limit, text.min_count)
+        for tokenizer, side, sentences, limit in zip(tokenizers, SIDES, texts, limits, strict=True)
+    )
+    return source, target
+
+
+def _extend(
+    tokenizer: Tokenizer, side: str, sentences: Iterable[str], limit: int, min_count: int
+) -> Tokenizer:
+    if isinstance(tokenizer, SubwordTokenizer):
+        _check_pieces(tokenizer, side, sentences, min_count)
+        return tokenizer
+    learned = Vocabulary.build(map(tokenizer.cut, sentences), min_count=min_count)
+    known = tokenizer.vocabulary.tokens[len(SPECIAL_TOKENS) :]
+    new = [token for token in learned.tokens if token not in tokenizer.vocabulary]
+    added = new[: max(0, limit - len(known))] if limit else new
+    _logger.info("%s vocabulary: %d tokens of the model, %d new ones", side, len(known), len(added))
+    if len(added) < len(new):
+        _logger.warning(
+            "%s vocabulary: %d new tokens stay unknown, because text.%s_vocabulary_size=%d counts "
+            "the tokens of the model too.",
+            *(side, len(new) - len(added), side, limit),
+        )
+    normalizer = tokenizer.normalizer
+    return make_tokenizer(
+        tokenizer.name,
+        Vocabulary([*known, *added]),
+        normalization=normalizer.form,
+        lowercase=normalizer.lowercase,
+        strip=normalizer.strip,
+    )
+
+
+def _check_pieces(
+    tokenizer: SubwordTokenizer, side: str, sentences: Iterable[str], min_count: int
+) -> None:
+    """Check that the pieces of a subword tokenizer can spell all frequent characters."""
+    counts = Counter(character for text in sentences for character in even_spaces(text))
+    missing = [
+        character
+        for character, count in counts.most_common()
+        if count >= min_count and character.replace(" ", SPACE) not in tokenizer.vocabulary
+    ]
+    if missing:
+        listed = ", ".join(map(repr, missing[:_SHOWN])) + ", ..." * (len(missing) > _SHOWN)
+        raise InputError(
+            f"the {side} subwords of the model given with --from lack characters of the new pairs, "
+            "and subwords cannot be added; train a new model, or set text.min_count above "
+            f"{counts[missing[0]]} to leave these characters unknown. Received: {listed}."
+        )

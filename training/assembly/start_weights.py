@@ -1,0 +1,96 @@
+"""The weights of a trained model as the start of another, whose vocabularies may be larger."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.errors import InputError
+from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.special_tokens import SPECIAL_TOKENS
+
+_logger = logging.getLogger(__name__)
+
+_TOKEN_AXES = {
+    "source_embedding/embeddings": 0,
+    "target_embedding/embeddings": 0,
+    "output_projection/kernel": 1,
+    "output_projection/bias": 0,
+    "output_bias": 0,
+}
+"""The weights with one row or column for each token, and their axis of tokens."""
+
+
+def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:
+    """Set the weights of a model to those of a trained one.
+
+    The weights of new tokens are the mean of those of the known tokens. The logit of a new token is
+    then the mean of the others, so it is never the largest and greedy search returns the same
+    outputs as before (Hewitt 2021).
+
+    Args:
+        model: a new model. Its tokens begin with those of the trained model.
+        trained: the trained model, with the same settings of the section `[model]`.
+
+    Raises:
+        InputError: if the models have other weights, or weights of other shapes.
+
+    Reference:
+        https://nlp.stanford.edu/~johnhew/vocab-expansion.html
+    """
+    own, known = _learned(model), _learned(trained)
+    if (names := list(map(_name, own))) != list(map(_name, known)):
+        raise InputError(
+            "the model given with --from must have the layers that the recipe describes. "
+            f"Received: {len(known)} weights, where the recipe describes {len(own)}."
+        )
+    for name, weight, start in zip(names, own, known, strict=True):
+        value, axis = keras.ops.convert_to_numpy(start), _axis_of_tokens(weight)
+        if axis is not None:
+            added = weight.shape[axis] - value.shape[axis]
+            if added and not weight.trainable:
+                _logger.warning(
+                    "%s: training.freeze keeps %d new tokens at the mean of the known ones, so "
+                    "that the model cannot tell them apart.",
+                    *(weight.path.partition("/")[2], added),
+                )
+            value = _grown(value, weight.shape[axis], axis)
+        if value.shape != tuple(weight.shape):
+            raise InputError(
+                f"the weights {name!r} of the model given with --from must have the shape "
+                f"{tuple(weight.shape)}, as the recipe describes. Received: {value.shape}."
+            )
+        weight.assign(value)
+
+
+def _grown(value: npt.NDArray[Any], size: int, axis: int) -> npt.NDArray[Any]:
+    """Return an array with `size` tokens along an axis; new ones have the mean of the others."""
+    special = len(SPECIAL_TOKENS)
+    known = np.take(value, range(special, value.shape[axis]), axis=axis)
+    mean = (known if known.shape[axis] else value).mean(axis=axis, keepdims=True)
+    return np.concatenate([value, np.repeat(mean, size - value.shape[axis], axis=axis)], axis=axis)
+
+
+def _axis_of_tokens(weight: Any) -> int | None:
+    """Return the axis of a new model's weight that has one entry for each token, if any."""
+    return _TOKEN_AXES.get(str(weight.path).partition("/")[2])
+
+
+def _learned(model: Seq2Seq) -> list[Any]:
+    """Return the weights that training learns, in an order that depends on the architecture alone.
+
+    The paths of a loaded model's weights do not always begin with the model, so only the order
+    identifies a weight, as in `set_weights`.
+    """
+    settings = model.settings
+    given = [*([model.copy_output.targets] if settings.copying else [])]
+    given += model.sampler.weights if settings.scheduled_sampling else []
+    return [weight for weight in model.weights if not any(weight is other for other in given)]
+
+
+def _name(weight: Any) -> str:
+    return str(weight.path).rpartition("/")[2]

@@ -1,0 +1,76 @@
+"""How much a fine-tuned model has forgotten: its quality on the earlier held-out pairs."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from keras_attention.errors import InputError
+from keras_attention.text.text_limit import UNLIMITED
+from keras_attention.translation.translator import Translator
+
+from .batches.recipe_batches import VALIDATION_ROWS
+from .evaluation.evaluate import evaluate
+from .metrics.metric_kinds import Score
+from .run.fingerprints import Fingerprint
+from .run.start_model import StartModel
+
+_logger = logging.getLogger(__name__)
+
+
+class Forgetting(NamedTuple):
+    """A metric on the held-out pairs of the model that a run was fine-tuned from.
+
+    Attributes:
+        pairs: number of pairs.
+        before: the score of that model.
+        after: the score of the fine-tuned model.
+    """
+
+    pairs: int
+    before: Score
+    after: Score
+
+
+def measure_forgetting(start: StartModel, tuned: Translator, metric: str) -> Forgetting | None:
+    """Compare a fine-tuned model with the one that it was fine-tuned from, on the latter's pairs.
+
+    Args:
+        start: the model that the run was fine-tuned from.
+        tuned: the fine-tuned model.
+        metric: the name of a metric.
+
+    Returns:
+        The scores of both, or None if no pairs were held out from the model.
+    """
+    pairs = start.held_out
+    if not pairs:
+        return None
+
+    def score(translator: Translator) -> Score:
+        found = evaluate(lambda texts: translator(texts, batch_size=VALIDATION_ROWS), pairs)
+        return found.in_form(translator.codec.reference_form).score(metric)
+
+    unlimited = Translator(tuned.model, tuned.codec, tuned.short_list, max_tokens=UNLIMITED)
+    return Forgetting(len(pairs), score(start.translator), score(unlimited))
+
+
+def report_forgetting(model: Fingerprint, tuned: Translator, metric: str) -> None:
+    """Log what `measure_forgetting` returns, or that the earlier model is no longer there.
+
+    Args:
+        model: the fingerprint of the model that the run was fine-tuned from.
+        tuned: the fine-tuned model.
+        metric: the name of a metric.
+    """
+    try:
+        start = StartModel.find_again(model)
+    except InputError as error:
+        _logger.warning("%s So what the fine-tuned model has forgotten is not measured.", error)
+        return
+    found = measure_forgetting(start, tuned, metric)
+    if found is not None:
+        _logger.info(
+            "%d held-out pairs of %s: %s %s before fine-tuning, %s after",
+            *(found.pairs, start.folder, metric, found.before, found.after),
+        )

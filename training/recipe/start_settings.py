@@ -1,0 +1,65 @@
+"""The settings that a fine-tuned model takes from the model it starts from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from keras_attention.errors import InputError
+
+from .sections import ModelConfig, TextConfig
+from .settings import Section
+
+_EMBEDDINGS = ("model.source_embeddings", "model.target_embeddings")
+_LEARNING = ("source_vocabulary_size", "target_vocabulary_size", "min_count")
+"""Settings of `[text]` that decide which tokens are added, so that each run sets its own."""
+
+
+def start_settings(model: ModelConfig, text: TextConfig) -> dict[str, Any]:
+    """Return the settings, by dotted key, that a fine-tuned run has unless it sets its own.
+
+    Args:
+        model: the `[model]` section of the run that trained the model.
+        text: its `[text]` section.
+    """
+    values = {**dict(_values(model)), **dict(_values(text))}
+    return {**values, **dict.fromkeys(_EMBEDDINGS, "")}
+
+
+def check_start_settings(given: Mapping[str, Any], model: ModelConfig, text: TextConfig) -> None:
+    """Check that settings do not contradict those of the model that a run starts from.
+
+    Dropout rates and the settings that decide which tokens are added may differ, and so may
+    settings that the model does not use.
+
+    Args:
+        given: checked values by dotted key; keys of other sections are ignored.
+        model: the `[model]` section of the run that trained the model.
+        text: its `[text]` section.
+
+    Raises:
+        InputError: if a setting differs from the model's.
+    """
+    for key in _EMBEDDINGS:
+        if given.get(key):
+            raise InputError(
+                f"`{key}` cannot be used with --from, because the embeddings are those of the "
+                f"model. Received: {key}={given[key]!r}."
+            )
+    for key, value in start_settings(model, text).items():
+        if key in given and given[key] != value and not _may_differ(key, model):
+            raise InputError(
+                f"`{key}` must be {json.dumps(value)}, as in the model given with --from; leave it "
+                f"out or set that value. Received: {key}={json.dumps(given[key])}."
+            )
+
+
+def _may_differ(key: str, model: ModelConfig) -> bool:
+    name = key.rpartition(".")[2]
+    return "dropout" in name or name in _LEARNING or name in model.ignored_settings
+
+
+def _values(section: Section) -> Iterator[tuple[str, Any]]:
+    for name, value in section.values():
+        yield f"{section.section}.{name}", value

@@ -1,0 +1,103 @@
+"""The origin of a run: its precision and, if it is fine-tuned, the model that it started from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
+from keras_attention.files.schema import JsonFile, optional, text
+
+from ..assembly.precision import NAMES, RunPrecision
+from ..data.pairs import Pair
+from .fingerprints import FINGERPRINT, Fingerprint
+from .run_data import parse_pairs, write_pairs
+from .run_files import ORIGIN_FILE, REPLAY_FILE
+
+_FORMAT = 1
+_ORIGIN = JsonFile(
+    "the content that `train` writes",
+    {
+        "precision": text(NAMES),
+        "reason": text(),
+        "model": optional(FINGERPRINT),
+        "replayed": optional(text()),
+    },
+    _FORMAT,
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run starts with, besides its recipe and its data: `origin.json` in the run folder.
+
+    Attributes:
+        precision: the number format that the run computes in.
+        model: the fingerprint of the model that it was fine-tuned from, if any.
+        replayed: the pairs of that model's run that it trains on too; stored in `replay.jsonl`.
+    """
+
+    precision: RunPrecision
+    model: Fingerprint | None = None
+    replayed: list[Pair] = field(default_factory=list)
+
+    def to_files(self) -> dict[str, bytes]:
+        """Return the contents of the files that `read_origin` reads, by name."""
+        name, reason = self.precision
+        values: dict[str, Any] = {"format": _FORMAT, "precision": name, "reason": reason}
+        files = {}
+        if self.model is not None:
+            values["model"] = asdict(self.model)
+        if self.replayed:
+            files[REPLAY_FILE] = write_pairs(self.replayed)
+            values["replayed"] = hashlib.sha256(files[REPLAY_FILE]).hexdigest()
+        json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+        return {**files, ORIGIN_FILE: json_text.encode()}
+
+
+def read_origin(folder: str | os.PathLike[str]) -> Origin | None:
+    """Read the origin of a run; return `None` if an older version started it.
+
+    Args:
+        folder: the run folder.
+
+    Raises:
+        InputError: if a file is damaged, or was replaced by another one.
+    """
+    path = Path(folder, ORIGIN_FILE)
+    if not path.exists():
+        return None
+    values = _ORIGIN.parse(read_artefact(path), str(path))
+    model = values.get("model")
+    return Origin(
+        RunPrecision(values["precision"], values["reason"]),
+        Fingerprint(**model) if model is not None else None,
+        _read_replayed(Path(folder, REPLAY_FILE), values["replayed"])
+        if "replayed" in values
+        else [],
+    )
+
+
+def is_fine_tuned(folder: str | os.PathLike[str]) -> bool:
+    """Return whether a folder has a run that was fine-tuned from a trained model.
+
+    Raises:
+        InputError: if its file is damaged.
+    """
+    origin = read_origin(folder)
+    return origin is not None and origin.model is not None
+
+
+def _read_replayed(path: Path, sha256: str) -> list[Pair]:
+    content = read_artefact(path, largest=LARGEST_MODEL)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise InputError(
+            f"{path}: expected the pairs that the run was started with. Received: a file with a "
+            "different sha256."
+        )
+    return parse_pairs(content, path)
