@@ -19,6 +19,7 @@ from keras_attention.models.encoding import run_encoder
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 from keras_attention.objectives import alignment_losses
+from keras_attention.objectives.distribution_losses import consistency_loss
 from keras_attention.objectives.losses import MaskedCrossentropy, token_weights
 from keras_attention.objectives.replicas import replica_count, weigh_replica
 from keras_attention.ops.masking import real_steps, real_tokens
@@ -41,6 +42,11 @@ class Seq2Seq(CheckedModel):
     Ids of 0 are padding, after the tokens or before them. On a GPU, Keras uses cuDNN's LSTM if
     `layer_norm` and `recurrent_dropout` are off; it does not support padding before a source.
     `target_out` must be padding wherever `target_in` is.
+
+    With `r_drop` (Liang et al. 2021), each training step passes its batch through the model twice,
+    with different dropout masks. The loss is the mean of both cross-entropies plus `r_drop` times
+    `consistency_loss`, half the sum of the divergences of each pass from the other. The paper adds
+    the cross-entropies, so its weight of the same half sum is twice `r_drop`.
 
     With `copying` the logits are log-probabilities, and `copy_output.set_targets` must set the
     target id of each source id; see `CopyOutput`.
@@ -71,7 +77,8 @@ class Seq2Seq(CheckedModel):
         training: whether dropout is active.
 
     Returns:
-        Logits `[B, T, target_vocabulary_size]` in at least float32.
+        Logits `[B, T, target_vocabulary_size]` in at least float32. With `r_drop`, in training,
+        those of both passes: `[2, B, T, target_vocabulary_size]`.
 
     Raises:
         SettingError: a `ValueError`, if an argument is out of range or contradicts another one.
@@ -86,7 +93,8 @@ class Seq2Seq(CheckedModel):
     (1, 2, 12)
 
     Reference:
-        https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1508.04025
+        https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1508.04025,
+        https://arxiv.org/abs/2106.14448
     """
 
     def __init__(
@@ -200,6 +208,13 @@ class Seq2Seq(CheckedModel):
         if training and settings.scheduled_sampling:
             logits, _ = self.teacher_forced(source, packed, return_alignment=False)
             packed = self.sampler(packed, logits)
+        passes = 2 if training and settings.r_drop else 1
+        if passes == 2:
+            # One pass over twice the rows, so recurrent layers run as many steps as without R-Drop.
+            source, target, packed, pointers, guide = map(
+                _twice, (source, target, packed, pointers, guide)
+            )
+            _, unpack = pack_steps(target)
         has_losses = training and (settings.coverage_loss or settings.guided_alignment)
         logits, alignment = self.teacher_forced(
             source,
@@ -211,7 +226,7 @@ class Seq2Seq(CheckedModel):
         )
         if has_losses:
             self._add_alignment_losses(alignment, real_tokens(target), guide)
-        return logits
+        return logits if passes == 1 else ops.reshape(logits, (2, -1, *ops.shape(logits)[1:]))
 
     def compute_loss(
         self,
@@ -230,17 +245,36 @@ class Seq2Seq(CheckedModel):
         Args:
             x: the inputs of `call`.
             y: target ids `[B, T]`.
-            y_pred: logits `[B, T, V]`.
+            y_pred: logits `[B, T, V]`, or `[2, B, T, V]` with `r_drop`.
             sample_weight: weights of the loss.
             training: whether the call comes from `fit`.
 
         Returns:
             A float32 scalar.
         """
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        loss = self._own_loss(x, y, y_pred, sample_weight, training)
         if replica_count() == 1 or not isinstance(self.loss, MaskedCrossentropy):
             return loss
         return weigh_replica(loss, ops.sum(token_weights(y, sample_weight, "float32")))
+
+    def _own_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
+        """Return the loss of a batch or of a replica's part of it, not weighted by tokens."""
+        added, double = 0.0, _is_double(y_pred)
+        if double:
+            weights = token_weights(y, sample_weight, "float32")
+            first, second = ops.unstack(y_pred)
+            added = self.settings.r_drop * consistency_loss(first, second, weights)
+            added = added / replica_count()
+            y_pred = ops.reshape(y_pred, (-1, *ops.shape(y_pred)[2:]))
+            y, sample_weight = _twice(y), _twice(sample_weight)
+        return super().compute_loss(x, y, y_pred, sample_weight, training) + added
+
+    def compute_metrics(
+        self, x: Any, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Any:
+        """Update the metrics of `compile` and return their values; with `r_drop`, of one pass."""
+        y_pred = y_pred[0] if _is_double(y_pred) else y_pred
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _add_alignment_losses(self, alignment: Tensor, real: Tensor, guide: Tensor | None) -> None:
         coverage, guidance = self.settings.coverage_loss, self.settings.guided_alignment
@@ -459,6 +493,16 @@ class Seq2Seq(CheckedModel):
             if isinstance(config.get(name), dict)
         }
         return cls(**{**config, **parts})
+
+
+def _twice(x: Tensor | None) -> Tensor | None:
+    """Return a batch followed by itself; None stays None."""
+    return x if x is None else ops.concatenate([x, x])
+
+
+def _is_double(logits: Tensor) -> bool:
+    """Return whether logits are those of both passes of `r_drop`."""
+    return len(logits.shape) == 4
 
 
 def _find_mechanism(attention: Any, decoder: Any) -> Any:

@@ -96,6 +96,7 @@ def _build_untrained(recipe: Recipe, codec: TextCodec) -> Seq2Seq:
         l2=recipe.training.l2,
         coverage_loss=recipe.training.coverage_loss,
         guided_alignment=recipe.training.guided_alignment,
+        r_drop=recipe.training.r_drop,
         dtype=policy,
     )
     model.build()

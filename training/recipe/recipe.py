@@ -87,6 +87,12 @@ class Recipe(Section):
             )
         self._check_alignment()
         self._check_features()
+        if self.training.r_drop and not self.model.drops_out:
+            raise InputError(
+                "`training.r_drop` needs dropout, such as model.dropout=0.2, without which both "
+                "passes are equal. "
+                f"Received: training.r_drop={self.training.r_drop} and no dropout."
+            )
         if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
             raise InputError(
                 "`model.tie_embeddings`='all' uses one table for sources and targets and requires "

@@ -406,6 +406,7 @@ class TrainingConfig(Section):
         "data.alignment_path",
     )
     coverage_loss: float = redeclare(Seq2SeqConfig, "coverage_loss")
+    r_drop: float = redeclare(Seq2SeqConfig, "r_drop")
     scheduled_sampling: float = setting(
         0.0,
         "share of previous target tokens that training replaces with the model's own predictions",
