@@ -18,6 +18,7 @@ from keras_attention.models.config import Seq2SeqConfig
 from keras_attention.models.encoding import run_encoder
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
+from keras_attention.models.teacher import Teacher
 from keras_attention.objectives import alignment_losses
 from keras_attention.objectives.distribution_losses import consistency_loss
 from keras_attention.objectives.losses import MaskedCrossentropy, token_weights
@@ -116,6 +117,7 @@ class Seq2Seq(CheckedModel):
             **own,
         )
         policy = self.dtype_policy
+        self._teacher: Teacher | None = None
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
         if config.tie_embeddings == "all":
             self.source_embedding = self.target_embedding
@@ -260,13 +262,17 @@ class Seq2Seq(CheckedModel):
     def _own_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
         """Return the loss of a batch or of a replica's part of it, not weighted by tokens."""
         added, double = 0.0, _is_double(y_pred)
+        teacher = self._teacher if training else None
+        given = None if teacher is None else teacher.logits(x)
         if double:
             weights = token_weights(y, sample_weight, "float32")
             first, second = ops.unstack(y_pred)
             added = self.settings.r_drop * consistency_loss(first, second, weights)
             added = added / replica_count()
             y_pred = ops.reshape(y_pred, (-1, *ops.shape(y_pred)[2:]))
-            y, sample_weight = _twice(y), _twice(sample_weight)
+            y, sample_weight, given = map(_twice, (y, sample_weight, given))
+        if teacher is not None:
+            added += teacher.added_loss(y, y_pred, given, sample_weight, self.loss)
         return super().compute_loss(x, y, y_pred, sample_weight, training) + added
 
     def compute_metrics(
@@ -275,6 +281,31 @@ class Seq2Seq(CheckedModel):
         """Update the metrics of `compile` and return their values; with `r_drop`, of one pass."""
         y_pred = y_pred[0] if _is_double(y_pred) else y_pred
         return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def learn_from(self, teacher: Any, weight: float) -> None:
+        """Let `fit` also learn the predictions of a teacher (Kim and Rush 2016, section 3.1).
+
+        In training, `weight` of the cross-entropy is that of the teacher's distribution over the
+        next token, given the same source and previous target tokens. The rest is that of the
+        reference. The loss of `compile` must be a `MaskedCrossentropy`. The teacher is not saved
+        with the model, so call this again after loading it, before further training.
+
+        Args:
+            teacher: a `Seq2Seq` or an `Ensemble` with the same ids of sources and of targets.
+            weight: share of the loss that compares the model with the teacher, in [0, 1].
+
+        Raises:
+            ValueError: if the weight is out of range, or the teacher has other numbers of ids.
+
+        Reference:
+            https://arxiv.org/abs/1606.07947
+        """
+        if teacher.vocabulary_sizes != self.vocabulary_sizes:
+            raise ValueError(
+                "`teacher` must have as many source and target ids as the model, "
+                f"{self.vocabulary_sizes}. Received: {teacher.vocabulary_sizes}."
+            )
+        self._teacher = Teacher(teacher, weight)
 
     def _add_alignment_losses(self, alignment: Tensor, real: Tensor, guide: Tensor | None) -> None:
         coverage, guidance = self.settings.coverage_loss, self.settings.guided_alignment

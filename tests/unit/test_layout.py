@@ -45,7 +45,8 @@ BELOW = {
     "training.callbacks": "training.run training.evaluation training.batches",
     "training": "training.callbacks",
     "training.compare": "training",
-    "cli": "training.compare export serving",
+    "training.distillation": "training",
+    "cli": "training.compare training.distillation export serving",
 }
 
 

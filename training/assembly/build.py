@@ -18,15 +18,18 @@ from ..data.pairs import Pair
 from ..recipe.mechanisms import build_attention
 from ..recipe.recipe import Recipe
 from .optimizer import build_optimizer
+from .teachers import teacher_tokenizers
 from .tokenizers import learn_features, learn_tokenizers
 
 
 def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
     """Learn both tokenizers from the training pairs, and return them as a codec.
 
+    With `training.teachers`, the tokenizers are those of the teachers.
+
     Raises:
-        InputError: if search options contradict each other, or a vocabulary size does not fit the
-            texts, or a source lacks a feature.
+        InputError: if search options contradict each other, a vocabulary size does not fit the
+            texts, a source lacks a feature, or a teacher has other tokenizers than the recipe sets.
     """
     data, decoding = recipe.data, dict(recipe.decoding.values())
     decoding["max_length"] = decoding["max_length"] or data.max_target_length
@@ -35,6 +38,8 @@ def build_codec(recipe: Recipe, pairs: Sequence[Pair]) -> TextCodec:
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
     except OptionError as error:
         raise InputError(error.named("decoding.{}".format)) from error
+    if recipe.training.teachers:
+        return TextCodec(*teacher_tokenizers(recipe), settings)
     features = learn_features(data, pairs)
     tokenizers = learn_tokenizers(recipe.text, pairs, seed=recipe.seed, features=features)
     return TextCodec(*tokenizers, settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -20,6 +20,13 @@ DATA_FILE = "data.json"
 HELD_OUT_FILE = "held_out.jsonl"
 """The files that `run_data` reads."""
 
+DISTILLATION_FILE = "distillation.json"
+DISTILLED_FILE = "distilled.tsv"
+DISTILLED_HELD_OUT_FILE = "distilled_held_out.tsv"
+DISTILLED_PARTS = "teacher_outputs"
+"""Written by `distill`: its record, the student's training and held-out pairs, and the folder of
+the parts of an unfinished `distilled.tsv`."""
+
 TRAIN_LOCK = "train.lock"
 """The lock file, which names the process that is training in the folder."""
 
@@ -35,6 +42,7 @@ _RUN_FILES = (
     *("metrics.csv", "times.csv", MODEL_FILE, SHORT_LIST_FILE, *_TOKENIZERS),
     CONFIDENCE_FILE,
     *(DATA_FILE, HELD_OUT_FILE, TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
+    *(DISTILLATION_FILE, DISTILLED_FILE, DISTILLED_HELD_OUT_FILE, f"{DISTILLED_PARTS}/*.tsv"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # written by quickstart
     *(f"{_VERSION}/{name}" for name in _SAVED_MODEL),
@@ -85,15 +93,19 @@ def check_removable(folder: Path) -> None:
             )
 
 
-def remove_run(folder: Path) -> None:
+def remove_run(folder: Path, keep: Collection[Path] = ()) -> None:
     """Remove a run that `check_removable` accepts, but keep the empty folder and its lock.
 
     The recipe is removed first, and the file that makes the folder a run folder is removed last.
     If the removal is interrupted, the rest cannot be resumed, but a new run can start there.
+
+    Args:
+        folder: The run folder.
+        keep: Other files to keep.
     """
     first, last = folder / RECIPE_FILE, folder / VERSIONS_FILE
     first.unlink(missing_ok=True)
-    kept = {last, folder / TRAIN_LOCK}
+    kept = {last, folder / TRAIN_LOCK, *keep}
     for path in [path for path in _files(folder) if path not in kept]:
         path.unlink(missing_ok=True)
     for root, _, _ in os.walk(folder, topdown=False):
