@@ -19,6 +19,7 @@ from .assembly.build import build_model, make_fit_variables
 from .assembly.memory import warn_of_memory
 from .assembly.pretrained import load_pretrained
 from .assembly.start_weights import start_from
+from .assembly.teachers import load_teachers
 from .batches.pair_batches import PairBatches
 from .batches.recipe_batches import training_batches, validation_batches
 from .data.pairs import Pair
@@ -97,6 +98,8 @@ def prepare(
     plan.check_updates(config)
     warn_of_memory(recipe.name, recipe.model, codec)
     model = _make_model(recipe, start, checkpoint, plan.steps, start_model)
+    if config.teachers:
+        model.learn_from(load_teachers(config, codec), config.teacher_weight)
     # The translator needs no limit, because it only decodes pairs within the recipe's limits.
     translator = Translator(model, codec, max_tokens=UNLIMITED)
     return Prepared(recipe, start, batches, validation, plan, translator, done)

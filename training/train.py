@@ -76,7 +76,7 @@ def train(
         if resume:
             run.check_same(recipe, overwrite=overwrite)
         else:
-            run.check_free(overwrite=overwrite)
+            run.check_free(recipe, overwrite=overwrite)
 
     if (run.path / TRAIN_LOCK).exists():
         with hold_folder(run.path, TRAIN_LOCK):  # raises if another process is training here

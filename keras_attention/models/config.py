@@ -187,6 +187,14 @@ class LayerConfig(Settings):
         return self.attention not in (None, "none")
 
     @property
+    def drops_out(self) -> bool:
+        """Whether any layer has dropout; a custom encoder or decoder may have its own."""
+        names = [known.key for known in LayerConfig.settings() if known.key.endswith("dropout")]
+        rates = (getattr(self, name) for name in names if name not in self.unread)
+        custom = not (isinstance(self.encoder, str) and isinstance(self.decoder, str))
+        return custom or any(rate is not None and rate > 0 for rate in rates)  # unset: None or -1
+
+    @property
     def projects(self) -> bool:
         """Whether the decoder's output is a projection, `attention_units` wide."""
         return self.deep_output or (
@@ -364,6 +372,12 @@ class Seq2SeqConfig(LayerConfig):
         "layers whose weights training does not change, as names or patterns separated by commas, "
         "such as encoder or *_embedding; empty: none",
     )
+    r_drop: float = setting(
+        0.0,
+        "weight of the loss that compares the predictions of two passes with different dropout "
+        "masks (R-Drop, Liang et al. 2021); it doubles the cost of a training step",
+        minimum=0,
+    )
 
     @property
     def source_width(self) -> int:
@@ -381,6 +395,18 @@ class Seq2SeqConfig(LayerConfig):
         for name in ("coverage_loss", "guided_alignment", "copying"):
             if getattr(self, name) and not self.attends:
                 raise SettingError(name, "needs `attention`. Received: attention=None.")
+        if self.r_drop and not self.drops_out:
+            raise SettingError(
+                "r_drop",
+                "needs dropout, without which both passes are equal. "
+                f"Received: r_drop={self.r_drop} and no dropout.",
+            )
+        if self.r_drop and self.output_mapping != "softmax":
+            raise SettingError(
+                "r_drop",
+                "requires output_mapping='softmax', because the divergence of sparse distributions "
+                f"can be infinite. Received: output_mapping={self.output_mapping!r}.",
+            )
         self._check_source()
         super().check_together()
         if self.decoder == "transformer" and self.max_target_length is None:

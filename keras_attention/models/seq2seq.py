@@ -19,7 +19,9 @@ from keras_attention.models.encoding import run_encoder
 from keras_attention.models.freezing import freeze_layers
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
+from keras_attention.models.teacher import Teacher
 from keras_attention.objectives import alignment_losses
+from keras_attention.objectives.distribution_losses import consistency_loss
 from keras_attention.objectives.fenchel_young import check_loss
 from keras_attention.objectives.losses import MaskedLoss, token_weights
 from keras_attention.objectives.replicas import replica_count, weigh_replica
@@ -51,6 +53,11 @@ class Seq2Seq(CheckedModel):
     model's distribution: with a sparse mapping, its log-probabilities. There a token of probability
     0 has a log-probability from -600 to -300.
 
+    With `r_drop` (Liang et al. 2021), each training step passes its batch through the model twice,
+    with different dropout masks. The loss is the mean of both cross-entropies plus `r_drop` times
+    `consistency_loss`, half the sum of the divergences of each pass from the other. The paper adds
+    the cross-entropies, so its weight of the same half sum is twice `r_drop`.
+
     With `copying` the logits are log-probabilities, and `copy_output.set_targets` must set the
     target id of each source id; see `CopyOutput`.
 
@@ -80,7 +87,8 @@ class Seq2Seq(CheckedModel):
         training: whether dropout is active.
 
     Returns:
-        Logits `[B, T, target_vocabulary_size]` in at least float32.
+        Logits `[B, T, target_vocabulary_size]` in at least float32. With `r_drop`, in training,
+        those of both passes: `[2, B, T, target_vocabulary_size]`.
 
     Raises:
         SettingError: a `ValueError`, if an argument is out of range or contradicts another one.
@@ -95,7 +103,8 @@ class Seq2Seq(CheckedModel):
     (1, 2, 12)
 
     Reference:
-        https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1508.04025
+        https://arxiv.org/abs/1409.0473, https://arxiv.org/abs/1508.04025,
+        https://arxiv.org/abs/2106.14448
     """
 
     def __init__(
@@ -117,6 +126,7 @@ class Seq2Seq(CheckedModel):
             **own,
         )
         policy = self.dtype_policy
+        self._teacher: Teacher | None = None
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
         if config.tie_embeddings == "all":
             self.source_embedding = self.target_embedding
@@ -210,6 +220,13 @@ class Seq2Seq(CheckedModel):
         if training and settings.scheduled_sampling:
             logits, _ = self.teacher_forced(source, packed, return_alignment=False)
             packed = self.sampler(packed, logits)
+        passes = 2 if training and settings.r_drop else 1
+        if passes == 2:
+            # One pass over twice the rows, so recurrent layers run as many steps as without R-Drop.
+            source, target, packed, pointers, guide = map(
+                _twice, (source, target, packed, pointers, guide)
+            )
+            _, unpack = pack_steps(target)
         has_losses = training and (settings.coverage_loss or settings.guided_alignment)
         logits, alignment = self._teacher_forced(
             source,
@@ -221,7 +238,7 @@ class Seq2Seq(CheckedModel):
         )
         if has_losses:
             self._add_alignment_losses(alignment, real_tokens(target), guide)
-        return logits
+        return logits if passes == 1 else ops.reshape(logits, (2, -1, *ops.shape(logits)[1:]))
 
     def compute_loss(
         self,
@@ -240,7 +257,7 @@ class Seq2Seq(CheckedModel):
         Args:
             x: the inputs of `call`.
             y: target ids `[B, T]`.
-            y_pred: logits `[B, T, V]`.
+            y_pred: logits `[B, T, V]`, or `[2, B, T, V]` with `r_drop`.
             sample_weight: weights of the loss.
             training: whether the call comes from `fit`.
 
@@ -251,10 +268,65 @@ class Seq2Seq(CheckedModel):
             ValueError: if the model was compiled with a loss for another `output_mapping`.
         """
         check_loss(self.loss, self.settings.output_mapping)
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        loss = self._own_loss(x, y, y_pred, sample_weight, training)
         if replica_count() == 1 or not isinstance(self.loss, MaskedLoss):
             return loss
         return weigh_replica(loss, ops.sum(token_weights(y, sample_weight, "float32")))
+
+    def _own_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
+        """Return the loss of a batch or of a replica's part of it, not weighted by tokens."""
+        added, double = 0.0, _is_double(y_pred)
+        teacher = self._teacher if training else None
+        given = None if teacher is None else teacher.logits(x)
+        if double:
+            weights = token_weights(y, sample_weight, "float32")
+            first, second = ops.unstack(y_pred)
+            added = self.settings.r_drop * consistency_loss(first, second, weights)
+            added = added / replica_count()
+            y_pred = ops.reshape(y_pred, (-1, *ops.shape(y_pred)[2:]))
+            y, sample_weight, given = map(_twice, (y, sample_weight, given))
+        if teacher is not None:
+            added += teacher.added_loss(y, y_pred, given, sample_weight, self.loss)
+        return super().compute_loss(x, y, y_pred, sample_weight, training) + added
+
+    def compute_metrics(
+        self, x: Any, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Any:
+        """Update the metrics of `compile` and return their values; with `r_drop`, of one pass."""
+        y_pred = y_pred[0] if _is_double(y_pred) else y_pred
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def learn_from(self, teacher: Any, weight: float) -> None:
+        """Let `fit` also learn the predictions of a teacher (Kim and Rush 2016, section 3.1).
+
+        In training, `weight` of the cross-entropy is that of the teacher's distribution over the
+        next token, given the same source and previous target tokens. The rest is that of the
+        reference. The loss of `compile` must be a `MaskedCrossentropy`. The teacher is not saved
+        with the model, so call this again after loading it, before further training.
+
+        Args:
+            teacher: a `Seq2Seq` or an `Ensemble` with the same ids of sources and of targets.
+            weight: share of the loss that compares the model with the teacher, in [0, 1].
+
+        Raises:
+            ValueError: if the weight is out of range, the teacher has other numbers of ids, or the
+                model has a sparse `output_mapping`.
+
+        Reference:
+            https://arxiv.org/abs/1606.07947
+        """
+        if teacher.vocabulary_sizes != self.vocabulary_sizes:
+            raise ValueError(
+                "`teacher` must have as many source and target ids as the model, "
+                f"{self.vocabulary_sizes}. Received: {teacher.vocabulary_sizes}."
+            )
+        if self.settings.output_mapping != "softmax":
+            raise ValueError(
+                "`output_mapping` must be 'softmax' to learn from a teacher, whose tokens can have "
+                "probability 0 under a sparse one. "
+                f"Received: output_mapping={self.settings.output_mapping!r}."
+            )
+        self._teacher = Teacher(teacher, weight)
 
     def _add_alignment_losses(self, alignment: Tensor, real: Tensor, guide: Tensor | None) -> None:
         coverage, guidance = self.settings.coverage_loss, self.settings.guided_alignment
@@ -495,6 +567,16 @@ class Seq2Seq(CheckedModel):
             if isinstance(config.get(name), dict)
         }
         return cls(**{**config, **parts})
+
+
+def _twice(x: Tensor | None) -> Tensor | None:
+    """Return a batch followed by itself; None stays None."""
+    return x if x is None else ops.concatenate([x, x])
+
+
+def _is_double(logits: Tensor) -> bool:
+    """Return whether logits are those of both passes of `r_drop`."""
+    return len(logits.shape) == 4
 
 
 def _find_mechanism(attention: Any, decoder: Any) -> Any:

@@ -46,7 +46,8 @@ BELOW = {
     "training": "training.callbacks",
     "training.compare": "training",
     "training.seeds": "training.compare",
-    "cli": "training.seeds export serving",
+    "training.distillation": "training",
+    "cli": "training.seeds training.distillation export serving",
 }
 
 

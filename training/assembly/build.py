@@ -21,6 +21,7 @@ from ..recipe.sections import DataConfig
 from .extended_tokenizers import extend_tokenizers
 from .optimizer import build_optimizer
 from .precision import RunPrecision, choose_precision
+from .teachers import teacher_tokenizers
 from .tokenizers import learn_features, learn_tokenizers
 
 
@@ -29,6 +30,8 @@ def build_codec(
 ) -> TextCodec:
     """Learn both tokenizers from the training pairs, and return them as a codec.
 
+    With `training.teachers`, the tokenizers are those of the teachers.
+
     Args:
         recipe: the recipe to train.
         pairs: its training pairs.
@@ -36,8 +39,8 @@ def build_codec(
             extended.
 
     Raises:
-        InputError: if search options contradict each other, or a vocabulary size does not fit the
-            texts, or a source lacks a feature.
+        InputError: if search options contradict each other, a vocabulary size does not fit the
+            texts, a source lacks a feature, or a teacher has other tokenizers than the recipe sets.
     """
     data, decoding = recipe.data, dict(recipe.decoding.values())
     decoding["max_length"] = decoding["max_length"] or data.max_target_length
@@ -46,6 +49,8 @@ def build_codec(
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
     except OptionError as error:
         raise InputError(error.named("decoding.{}".format)) from error
+    if recipe.training.teachers:
+        return TextCodec(*teacher_tokenizers(recipe), settings)
     if trained is not None:
         _check_no_features(data, trained)
         known = trained.source, trained.target
@@ -127,6 +132,7 @@ def _build_untrained(
         coverage_loss=recipe.training.coverage_loss,
         guided_alignment=recipe.training.guided_alignment,
         freeze=recipe.training.freeze,
+        r_drop=recipe.training.r_drop,
         dtype=policy,
     )
     model.build()

@@ -30,8 +30,8 @@ class StopDiverged(keras.callbacks.Callback):
     Training has diverged if the loss of a step or, at a validation, a weight is not finite, if the
     held-out loss is NaN, or if the mean loss of a validation interval exceeds five times `log V`,
     the cross-entropy of uniform predictions over `V` target tokens. Each unit of
-    `training.guided_alignment` and `training.coverage_loss` raises this limit by another five times
-    `log V`, and `training.l2` raises it by the penalty on the weights.
+    `training.guided_alignment`, `training.coverage_loss` and `training.r_drop` raises this limit by
+    another five times `log V`, and `training.l2` raises it by the penalty on the weights.
 
     This callback must come before all callbacks that validate, save or log.
 
@@ -79,7 +79,8 @@ class StopDiverged(keras.callbacks.Callback):
         if math.isnan((logs or {}).get("val_loss", 0.0)):
             self._fail("the held-out loss is nan")
         loss = float((logs or {}).get("loss", 0.0))
-        weight = 1 + self.config.guided_alignment + self.config.coverage_loss
+        config = self.config
+        weight = 1 + config.guided_alignment + config.coverage_loss + config.r_drop
         limit = EXPLODED * weight * self.uniform
         limit += self.config.l2 * max(self._norm, self._squared_norm())
         if loss > limit:

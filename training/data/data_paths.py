@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from keras_attention.errors import InputError
 
 from ..recipe.recipe import Recipe
-from ..recipe.sections import DataConfig, ModelConfig
+from ..recipe.sections import DataConfig, ModelConfig, TrainingConfig
 from .datasets import fetch_command
 
 PAIR_KEYS = ("path", "target_path", "validation_path", "validation_target_path")
@@ -78,9 +79,45 @@ def absolute_files(config: ModelConfig) -> ModelConfig:
     return replace(config, **{key: os.path.abspath(path) for key, path in files.items() if path})
 
 
+def teacher_paths(config: TrainingConfig) -> list[str]:
+    """Return the paths of the teachers, a folder or a checkpoint each.
+
+    Example:
+        >>> teacher_paths(TrainingConfig(teachers=os.pathsep.join("ab"), teacher_weight=0.5))
+        ['a', 'b']
+    """
+    return [path for path in config.teachers.split(os.pathsep) if path]
+
+
+def absolute_teachers(config: TrainingConfig) -> TrainingConfig:
+    """Return the section with teachers that do not depend on the working folder."""
+    return replace(config, teachers=join_teachers(teacher_paths(config)))
+
+
+def join_teachers(paths: Iterable[str | os.PathLike[str]]) -> str:
+    """Return the absolute paths of teachers as the value of `training.teachers`.
+
+    Raises:
+        InputError: if a path contains the character that separates paths.
+    """
+    found = [os.path.abspath(path) for path in paths]
+    for path in found:
+        if os.pathsep in path:
+            raise InputError(
+                f"{path}: the path of a teacher must not contain {os.pathsep!r}, which separates "
+                "teachers; rename the folder."
+            )
+    return os.pathsep.join(found)
+
+
 def with_absolute_paths(recipe: Recipe) -> Recipe:
     """Return the recipe for a run folder: its paths do not depend on the working folder."""
-    return replace(recipe, data=absolute(recipe.data), model=absolute_files(recipe.model))
+    return replace(
+        recipe,
+        data=absolute(recipe.data),
+        model=absolute_files(recipe.model),
+        training=absolute_teachers(recipe.training),
+    )
 
 
 def literal(path: str) -> str:

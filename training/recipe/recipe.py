@@ -89,6 +89,7 @@ class Recipe(Section):
             )
         self._check_alignment()
         self._check_features()
+        self._check_distributions()
         if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
             raise InputError(
                 "`model.tie_embeddings`='all' uses one table for sources and targets and requires "
@@ -122,6 +123,22 @@ class Recipe(Section):
                 f"of them. Received: training.short_list={self.training.short_list}, "
                 "model.copying=true."
             )
+
+    def _check_distributions(self) -> None:
+        """Check the losses that compare the distributions of two models or of two passes."""
+        if self.training.r_drop and not self.model.drops_out:
+            raise InputError(
+                "`training.r_drop` needs dropout, such as model.dropout=0.2, without which both "
+                "passes are equal. "
+                f"Received: training.r_drop={self.training.r_drop} and no dropout."
+            )
+        for name in ("r_drop", "teacher_weight"):
+            if (value := getattr(self.training, name)) and self.model.output_mapping != "softmax":
+                raise InputError(
+                    f"`training.{name}` requires model.output_mapping='softmax', because the "
+                    "divergence of sparse distributions can be infinite. Received: "
+                    f"training.{name}={value}, model.output_mapping={self.model.output_mapping!r}."
+                )
 
     def _check_features(self) -> None:
         """Check that settings of the embeddings of source features have features to embed."""

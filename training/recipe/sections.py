@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -416,6 +417,19 @@ class TrainingConfig(Section):
         "data.alignment_path",
     )
     coverage_loss: float = redeclare(Seq2SeqConfig, "coverage_loss")
+    r_drop: float = redeclare(Seq2SeqConfig, "r_drop")
+    teachers: str = setting(
+        "",
+        "trained models whose predictions the model learns too, with the same tokenizers; several "
+        f"paths, with {os.pathsep!r} between them, are an ensemble",
+    )
+    teacher_weight: float = setting(
+        0.0,
+        "share of the loss that compares the model with the teachers' probabilities instead of "
+        "the targets",
+        minimum=0,
+        maximum=1,
+    )
     scheduled_sampling: float = setting(
         0.0,
         "share of previous target tokens that training replaces with the model's own predictions",
@@ -493,6 +507,12 @@ class TrainingConfig(Section):
                 "`training.ema` and `training.average_last` both average the weights; use only "
                 "one of them. "
                 f"Received: training.ema={self.ema}, training.average_last={self.average_last}."
+            )
+        if bool(self.teachers) != bool(self.teacher_weight):
+            raise InputError(
+                "`training.teachers` and a training.teacher_weight above 0 require each other. "
+                f"Received: training.teachers={self.teachers!r}, "
+                f"training.teacher_weight={self.teacher_weight}."
             )
         if self.warmup and self.schedule == "plateau":
             raise InputError(

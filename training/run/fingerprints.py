@@ -11,8 +11,9 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import checksum_of
 from keras_attention.files.schema import Kind
+from keras_attention.translation.file_names import MODEL_FILE
 
-from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS, find_file
+from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS, find_file, teacher_paths
 from ..data.languages import each_language
 from ..recipe.recipe import Recipe
 
@@ -100,7 +101,14 @@ def _existing_files(recipe: Recipe) -> dict[str, str]:
                 paths[f"data.{key}{codes.rstrip()}"] = find_file(config, key)
             except InputError:  # for example, the folder is missing
                 continue
+    teachers = map(teacher_file, teacher_paths(recipe.training))
+    paths.update((f"training.teachers.{number}", path) for number, path in enumerate(teachers))
     return {key: path for key, path in paths.items() if path and os.path.isfile(path)}
+
+
+def teacher_file(path: str | os.PathLike[str]) -> str:
+    """Return the file of a teacher's model, given its folder or the file itself."""
+    return os.path.join(path, MODEL_FILE) if os.path.isdir(path) else os.fspath(path)
 
 
 @lru_cache(maxsize=64)

@@ -33,6 +33,7 @@ def split_again(
     """
     keys = [f"data.{key}" for key in PATH_KEYS]
     keys += [f"model.{key}" for key in EMBEDDING_KEYS] if with_embeddings else []
+    keys += [key for key in data.files if key.startswith("training.teachers.")]
     changed = changed_file(recipe, data.files, keys)
     if changed and not accept_changes:
         raise _changed_error(changed)

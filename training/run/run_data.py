@@ -42,7 +42,7 @@ _DATA = JsonFile(
     _FORMAT,
 )
 _PAIRS = "a source and a target on every line"
-_PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS)
+_PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS, "teachers")
 """Settings that may change when a run is resumed, if the files have the same content."""
 
 

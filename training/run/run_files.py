@@ -26,6 +26,12 @@ SEEDS_FILE = "seeds.json"
 ORIGIN_FILE = "origin.json"
 REPLAY_FILE = "replay.jsonl"
 """The files that `origin` reads."""
+DISTILLATION_FILE = "distillation.json"
+DISTILLED_FILE = "distilled.tsv"
+DISTILLED_HELD_OUT_FILE = "distilled_held_out.tsv"
+DISTILLED_PARTS = "teacher_outputs"
+"""Written by `distill`: its record, the student's training and held-out pairs, and the folder of
+the parts of an unfinished `distilled.tsv`."""
 
 TRAIN_LOCK = "train.lock"
 """The lock file, which names the process that is training in the folder."""
@@ -43,6 +49,7 @@ _RUN_FILES = (
     CONFIDENCE_FILE,
     *(DATA_FILE, HELD_OUT_FILE, ORIGIN_FILE, REPLAY_FILE),
     *(TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
+    *(DISTILLATION_FILE, DISTILLED_FILE, DISTILLED_HELD_OUT_FILE, f"{DISTILLED_PARTS}/*.tsv"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # written by quickstart
     *(f"{_VERSION}/{name}" for name in _SAVED_MODEL),
@@ -125,14 +132,18 @@ def _check_files(folder: Path, always: Collection[str], skipped: Collection[Path
             )
 
 
-def remove_run(folder: Path) -> None:
+def remove_run(folder: Path, keep: Collection[Path] = ()) -> None:
     """Remove a run that `check_removable` accepts, but keep the empty folder and its lock.
 
     The recipe is removed first, and the file that makes the folder a run folder is removed last.
     If the removal is interrupted, the rest cannot be resumed, but a new run can start there.
+
+    Args:
+        folder: The run folder.
+        keep: Other files to keep.
     """
     (folder / RECIPE_FILE).unlink(missing_ok=True)
-    _remove_all(folder, last=folder / VERSIONS_FILE)
+    _remove_all(folder, last=folder / VERSIONS_FILE, keep=keep)
 
 
 def remove_ensemble(folder: Path) -> None:
@@ -146,9 +157,9 @@ def remove_ensemble(folder: Path) -> None:
     _remove_all(folder, last=folder / ENSEMBLE_FILE)
 
 
-def _remove_all(folder: Path, *, last: Path) -> None:
-    """Remove everything in a folder except for its lock, and one of its files last."""
-    kept = {last, folder / TRAIN_LOCK}
+def _remove_all(folder: Path, *, last: Path, keep: Collection[Path] = ()) -> None:
+    """Remove everything in a folder except for its lock and `keep`, and one of its files last."""
+    kept = {last, folder / TRAIN_LOCK, *keep}
     for path in [path for path in _files(folder) if path not in kept]:
         path.unlink(missing_ok=True)
     for root, _, _ in os.walk(folder, topdown=False):

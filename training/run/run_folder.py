@@ -20,9 +20,13 @@ from keras_attention.files.text_files import not_writable, write_atomically
 from keras_attention.files.workspaces import find_leftovers
 from keras_attention.translation.file_names import MODEL_FILE
 
+from ..data.data_paths import literal
 from ..recipe.recipe import Recipe
 from .run_data import load_run_recipe, read_run_data, sets_path
 from .run_files import (
+    DISTILLATION_FILE,
+    DISTILLED_FILE,
+    DISTILLED_HELD_OUT_FILE,
     PACKAGE,
     RECIPE_FILE,
     TRAIN_LOCK,
@@ -45,6 +49,8 @@ class RunFolder:
       the recipe sets one;
     - `recipe.toml` with all settings, and `versions.json`;
     - `data.json` and `held_out.jsonl` (see `RunData`), and `origin.json` (see `Origin`);
+    - after `distill`, the record `distillation.json` (see `Distillation`) and the student's pairs,
+      `distilled.tsv` and `distilled_held_out.tsv`;
     - `metrics.csv`, `times.csv` (see `Stopwatch`) and `logs/` for TensorBoard;
     - `checkpoints/epoch-NNNN.keras` with the optimizer: the last one, or as many as the recipe
       averages.
@@ -64,10 +70,11 @@ class RunFolder:
         self.logs = self.path / "logs"
         self.checkpoints = self.path / "checkpoints"
 
-    def check_free(self, *, overwrite: bool = False) -> None:
+    def check_free(self, recipe: Recipe | None = None, *, overwrite: bool = False) -> None:
         """Check that a new run can be started here.
 
         Args:
+            recipe: the recipe to train. It may read the distilled pairs in this folder.
             overwrite: whether an existing run may be removed.
 
         Raises:
@@ -75,8 +82,10 @@ class RunFolder:
                 has a file that does not belong to a run.
         """
         if is_run(self.path) or (overwrite and self.recipe_file.is_file()):
-            if not (overwrite or self._nothing_trained()):
-                if self.recipe_file.is_file():
+            if not (overwrite or self._nothing_trained(recipe)):
+                if (self.path / DISTILLATION_FILE).is_file() and not self.recipe_file.is_file():
+                    problem = "has an unfinished run; continue it with `distill --resume`, or"
+                elif self.recipe_file.is_file():
                     problem = "already has a run; continue it with --resume, or"
                 else:
                     problem = f"has a run without its {RECIPE_FILE};"
@@ -150,23 +159,27 @@ class RunFolder:
         Raises:
             InputError: if the folder cannot be written.
         """
-        if is_run(self.path) and (overwrite or self._nothing_trained()):
+        if is_run(self.path) and (overwrite or self._nothing_trained(recipe)):
             check_removable(self.path)
-            remove_run(self.path)
+            remove_run(self.path, keep=self._distilled_data(recipe))
         self._check_folders()
         self._remove_leftovers()
-        if not self.versions_file.exists():
-            versions = {
-                PACKAGE: __version__,
-                **{name: metadata.version(name) for name in _PACKAGES},
-                "python": platform.python_version(),
-            }
-            text = json.dumps(versions, indent=2) + "\n"
-            _write(self.versions_file, text.encode())
+        self._write_versions()
         for name, file_bytes in files.items():
             _write(self.path / name, file_bytes)
         recipe.save(self.recipe_file)
         self._trim_metrics(epochs_done)
+
+    def start_distillation(self) -> None:
+        """Remove an existing run, and make the folder a run folder for a student's pairs.
+
+        Raises:
+            InputError: if the folder cannot be written.
+        """
+        if is_run(self.path):
+            check_removable(self.path)
+            remove_run(self.path)
+        self._write_versions()
 
     def last_checkpoint(self) -> tuple[int, Path | None]:
         """Return the number of epochs done, and the checkpoint after the last of them."""
@@ -198,10 +211,32 @@ class RunFolder:
         """Return the values of a metric so far, without epochs that did not compute it."""
         return [row[metric] for row in self.metrics() if metric in row]
 
-    def _nothing_trained(self) -> bool:
-        """Return whether nothing is trained here, for example if a start or removal was killed."""
+    def _nothing_trained(self, recipe: Recipe | None = None) -> bool:
+        """Return whether nothing is lost with this run, for example if its start was killed.
+
+        The teachers' outputs of a distillation count, unless the recipe is going to train on them.
+        """
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
-        return not (trained or self.recipe_file.is_file())
+        outputs = (self.path / DISTILLATION_FILE).is_file() and not self._distilled_data(recipe)
+        return not (trained or outputs or self.recipe_file.is_file())
+
+    def _distilled_data(self, recipe: Recipe | None) -> set[Path]:
+        """Return the files that `distill` wrote here, if the recipe trains on them."""
+        path = literal(str((self.path / DISTILLED_FILE).absolute()))
+        if recipe is None or recipe.data.path != path:
+            return set()
+        names = DISTILLATION_FILE, DISTILLED_FILE, DISTILLED_HELD_OUT_FILE
+        return {self.path / name for name in names}
+
+    def _write_versions(self) -> None:
+        if not self.versions_file.exists():
+            versions = {
+                PACKAGE: __version__,
+                **{name: metadata.version(name) for name in _PACKAGES},
+                "python": platform.python_version(),
+            }
+            text = json.dumps(versions, indent=2) + "\n"
+            _write(self.versions_file, text.encode())
 
     def _check_folders(self) -> None:
         """Check that no file has the name of a folder that is needed."""

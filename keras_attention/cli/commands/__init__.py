@@ -15,6 +15,7 @@ from keras_attention.cli.commands import (
     align,
     compare,
     data,
+    distill,
     evaluate,
     export,
     plot,
@@ -97,6 +98,7 @@ def options(
 for command in (
     quickstart.quickstart,
     train.train,
+    distill.distill,
     compare.compare,
     data.data,
     translate.translate,

@@ -15,15 +15,25 @@ SOURCE = np.array([[4, 5, 6, 2], [6, 5, 2, 0], [3, 2, 0, 0], [5, 4, 3, 2]] * 2)[
 TARGET_OUT = np.array([[4, 5, 3, 2], [3, 4, 2, 0], [2, 0, 0, 0], [5, 4, 2, 0]] * 2)[:7]
 TARGET_IN = np.where(TARGET_OUT > 0, np.insert(TARGET_OUT, 0, 1, axis=1)[:, :4], 0)
 GUIDE = np.random.default_rng(0).random((7, 4, 4)).astype("float32")
-LOSSES = {"l2": 0.1, "coverage_loss": 0.7, "guided_alignment": 0.3}
+LOSSES = {"l2": 0.1, "coverage_loss": 0.7, "guided_alignment": 0.3, "r_drop": 0.5}
+
+
+def halve_second_pass(x, training=False):
+    """Halve the rows of the second pass of R-Drop, in place of dropout, which is random."""
+    rows = tf.shape(x)[0]
+    second = training & (tf.range(rows) >= rows // 2)
+    return x * tf.where(second, 0.5, 1.0)[:, None, None]
 
 
 def train(scope, loss):
     keras.utils.set_random_seed(1)
     data = tf.data.Dataset.from_tensor_slices(((SOURCE, TARGET_IN, GUIDE), TARGET_OUT)).batch(4)
     with scope:
-        model = Seq2Seq(7, 6, units=4, embedding=3, attention=LuongAttention(), **LOSSES)
+        model = Seq2Seq(
+            7, 6, units=4, embedding=3, attention=LuongAttention(), memory_dropout=0.5, **LOSSES
+        )
         model.build()
+        model.memory_dropout.call = halve_second_pass
         model.compile(keras.optimizers.SGD(0.5), loss, metrics=[MaskedAccuracy()], run_eagerly=True)
     evaluated = model.evaluate(data, verbose=0, return_dict=True)
     logs = {key: each[0] for key, each in model.fit(data, verbose=0).history.items()}

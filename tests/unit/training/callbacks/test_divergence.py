@@ -69,6 +69,7 @@ def test_a_mean_loss_far_above_that_of_uniform_predictions_stops_training(watch)
     ):
         watch().on_epoch_end(2, {"loss": limit + 0.01})
     watch(guided_alignment=1.0).on_epoch_end(2, {"loss": 2 * limit - 0.01})
+    watch(r_drop=1.0).on_epoch_end(2, {"loss": 2 * limit - 0.01})
 
 
 def test_the_l2_penalty_raises_the_limit_of_the_loss(watch):

@@ -1,0 +1,113 @@
+"""The command `distill`: trains a small student on the outputs of larger teachers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_attention.cli.arguments import Overrides, Overwrite
+from keras_attention.cli.search_options import BeamWidth
+from keras_attention.cli.stopping import advise_on_stop
+
+
+def distill(
+    teachers: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="TEACHER...",
+            help="The folders of trained models, or .keras checkpoints in them; several are an "
+            "ensemble.",
+        ),
+    ],
+    into: Annotated[
+        str,
+        typer.Option(
+            metavar="RECIPE",
+            help="The recipe of the student: the name of a recipe, such as dates, or a .toml file. "
+            "Its training sources are translated by the teachers.",
+        ),
+    ],
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The run folder to write.  [default: saved_models/NAME-distilled]",
+        ),
+    ] = None,
+    beam: BeamWidth = None,
+    nearest: Annotated[
+        bool,
+        typer.Option(
+            "--nearest",
+            help="Of the teachers' hypotheses, use the one nearest to the target of the pair, in "
+            "edits of tokens, instead of the best one.",
+        ),
+    ] = False,
+    with_pairs: Annotated[
+        bool, typer.Option("--with-pairs", help="Train on the original pairs too.")
+    ] = False,
+    token_weight: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="X",
+            help="Share of the loss that compares the student with the teachers' probabilities of "
+            "each token (training.teacher_weight). Above 0, the student uses the teachers' "
+            "tokenizers, and each training step also runs the teachers.",
+        ),
+    ] = 0.0,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue an interrupted command; repeat its other options. Teachers and data "
+            "must not have changed.",
+        ),
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a student on the outputs of trained models, its teachers.
+
+    Use it to get a smaller or faster model that loses little quality, or to put the quality of an
+    ensemble into one model. The teachers translate the training sources of the student's recipe
+    with beam search, and the student trains on these outputs instead of the targets. Sources that
+    the recipe or a teacher's run holds out are not used. The run folder is like that of train; it
+    also holds the outputs, distilled.tsv, and their origin, distillation.json.
+
+    Example: keras-attention distill saved_models/dates --into dates --set units=64 --beam 4
+
+    Example: keras-attention distill big-1 big-2 --into pairs.toml --set units=128 --nearest
+    """
+    from functools import partial
+
+    from keras_attention.cli.output import log_to_console
+    from keras_attention.cli.progress import show_progress
+    from keras_attention.training.data.data_paths import join_teachers
+    from keras_attention.training.recipe.recipe import load_recipe
+    from keras_attention.training.run.run_files import DISTILLATION_FILE
+
+    settings = list(overrides or [])
+    if token_weight:
+        settings += [f"training.teachers={join_teachers(teachers)}"]
+        settings += [f"training.teacher_weight={token_weight}"]
+    recipe = load_recipe(into, settings)
+    from keras_attention.training.distillation.distill import distill as run
+
+    log_to_console()
+    folder = output or Path("saved_models") / f"{recipe.name}-distilled"
+    started = (folder / DISTILLATION_FILE).is_file
+    with advise_on_stop("Use --resume to continue.", started):
+        run(
+            teachers,
+            recipe,
+            folder,
+            beam_width=beam,
+            nearest=nearest,
+            with_pairs=with_pairs,
+            resume=resume,
+            overwrite=overwrite,
+            progress=partial(show_progress, unit="sources"),
+        )
+    print(f"Trained. Next: keras-attention evaluate {folder}")

@@ -1,0 +1,66 @@
+"""The teacher of a model: its predictions replace a share of the reference in the loss."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_attention.objectives.distribution_losses import distillation_loss
+from keras_attention.objectives.losses import MaskedCrossentropy, token_weights
+from keras_attention.objectives.replicas import replica_count
+from keras_attention.ops.masking import Tensor
+from keras_attention.ops.packing import pack_steps
+
+
+class Teacher:
+    """A trained model from whose predictions another one learns, and the weight of its loss.
+
+    Keras does not track it, so a student is saved without its teacher.
+
+    Args:
+        model: a `Seq2Seq` or an `Ensemble`.
+        weight: share of the loss that compares the student with the teacher, in [0, 1].
+
+    Raises:
+        ValueError: if the weight is out of range.
+    """
+
+    def __init__(self, model: Any, weight: float) -> None:
+        if not 0 <= weight <= 1:
+            raise ValueError(
+                f"`weight` must be at least 0 and at most 1. Received: weight={weight}."
+            )
+        self.model = model
+        self.weight = weight
+
+    def logits(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Return the teacher's logits `[B, T, V]` for the student's inputs, without a gradient."""
+        source, target = inputs[:2]
+        packed, unpack = pack_steps(ops.cast(target, "int32"))
+        return ops.stop_gradient(unpack(self.model.teacher_forced(source, packed)[0]))
+
+    def added_loss(
+        self, y: Tensor, logits: Tensor, given: Tensor, sample_weight: Tensor | None, loss: Any
+    ) -> Tensor:
+        """Return what to add to the loss, so that the teacher replaces a share of the reference.
+
+        Args:
+            y: target ids `[B, T]`.
+            logits: the student's logits `[B, T, V]`.
+            given: the teacher's logits `[B, T, V]`.
+            sample_weight: weights of the loss.
+            loss: the student's loss.
+
+        Returns:
+            `weight * (distillation loss - crossentropy)`, a float32 scalar.
+
+        Raises:
+            ValueError: if the loss is not a `MaskedCrossentropy`.
+        """
+        if not isinstance(loss, MaskedCrossentropy):
+            raise ValueError(
+                "the `loss` of a model with a teacher must be a MaskedCrossentropy. "
+                f"Received: {type(loss).__name__}."
+            )
+        weights = token_weights(y, sample_weight, "float32")
+        from_teacher = distillation_loss(logits, given, weights) / replica_count()
+        return self.weight * (from_teacher - loss(y, logits, sample_weight))

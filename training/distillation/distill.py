@@ -1,0 +1,205 @@
+"""Distillation: teachers translate a recipe's training sources, and a student trains on the result.
+
+The student is trained by `train`, with two changes to its recipe: `[data]` reads the teachers'
+outputs, and `training.teachers` may add their probabilities to the loss.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.files.folder_lock import hold_folder
+from keras_attention.translation.model_files import find_parts
+from keras_attention.translation.translator import Translator
+
+from ..assembly.teachers import check_features, check_teachers, open_teachers
+from ..data.data_paths import with_absolute_paths
+from ..data.pairs import Pair, split_pairs
+from ..prepare import prepare
+from ..recipe.recipe import Recipe
+from ..run.held_out import read_held_out
+from ..run.run_files import (
+    DISTILLATION_FILE,
+    DISTILLED_FILE,
+    DISTILLED_HELD_OUT_FILE,
+    DISTILLED_PARTS,
+    RECIPE_FILE,
+    TRAIN_LOCK,
+)
+from ..run.run_folder import RunFolder
+from ..train import train
+from .pair_table import format_pairs, table_data, write_table
+from .record import Distillation, DistillOptions
+from .teacher_outputs import TeacherOutputs, check_any
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""Shows progress: from a number of sources to a function that counts finished ones."""
+
+_logger = logging.getLogger(__name__)
+
+
+def distill(
+    teachers: Sequence[str | Path],
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    beam_width: int | None = None,
+    nearest: bool = False,
+    with_pairs: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress = lambda total: nullcontext(lambda count: None),
+) -> Translator:
+    """Train a student on the outputs of its teachers (Kim and Rush 2016, section 3.2).
+
+    The held-out pairs are those of the recipe. A source that is held out, by the recipe or by a
+    teacher's run, is not trained on.
+
+    Args:
+        teachers: the folders of trained models, or checkpoints; several are an ensemble.
+        recipe: the recipe of the student.
+        folder: the run folder of the student. It also holds the teachers' outputs,
+            `distilled.tsv`, and the record of their origin, `distillation.json`.
+        beam_width: beam width of the teachers' search; default that of the first teacher.
+        nearest: whether to train on the hypothesis nearest to the target instead of the best one
+            (sequence-level interpolation, section 3.3). Distances are edits in the teachers'
+            tokens.
+        with_pairs: whether to train on the original pairs too.
+        resume: whether to continue an interrupted distillation in `folder`, or its training.
+        overwrite: whether to delete an existing run in `folder` first.
+        progress: shows the progress of the teachers' search.
+
+    Returns:
+        The best translator by the recipe's metric.
+
+    Raises:
+        InputError: if a teacher, the data, the recipe or the folder cannot be used, or the
+            teachers or the data have changed since the start of the distillation.
+        DivergedError: if training diverges.
+
+    Reference:
+        https://arxiv.org/abs/1606.07947
+    """
+    run = RunFolder(folder)
+    _check_recipe(recipe)
+    codec = check_teachers(teachers)
+    check_features(recipe, codec, teachers[0])
+    if not resume:
+        prepare(with_absolute_paths(recipe))  # find its errors before the teachers translate
+    options = DistillOptions(beam_width or codec.settings.beam_width, nearest, with_pairs)
+    pairs = _DistilledPairs.of(teachers, recipe)
+    now = Distillation.of(options, teachers, pairs.training, pairs.held_out)
+    _check_folder(run, now, resume=resume, overwrite=overwrite)
+    with hold_folder(run.path, TRAIN_LOCK):
+        # Check again, because another process may have changed the folder until now.
+        _check_folder(run, now, resume=resume, overwrite=overwrite)
+        if not resume:
+            run.start_distillation()
+            now.save(run.path)
+        pairs.write(run.path, options, teachers, progress)
+    has_run = run.recipe_file.is_file()
+    return train(pairs.student_recipe(run.path), run.path, resume=has_run)
+
+
+@dataclass(frozen=True)
+class _DistilledPairs:
+    """The pairs of a distillation.
+
+    Attributes:
+        recipe: the recipe of the student.
+        training: the training pairs whose sources the teachers translate.
+        held_out: the held-out pairs of the recipe.
+    """
+
+    recipe: Recipe
+    training: list[Pair]
+    held_out: list[Pair]
+
+    @classmethod
+    def of(cls, teachers: Sequence[str | Path], recipe: Recipe) -> _DistilledPairs:
+        """Split the recipe's pairs, and drop the sources that the recipe or a teacher holds out."""
+        training, held_out = split_pairs(recipe.data, recipe.seed)
+        kept = {source for source, _ in held_out}
+        for path in teachers:
+            teacher = find_parts(Path(path))[0]
+            if (teacher / RECIPE_FILE).is_file():
+                kept |= {source for source, _ in read_held_out(teacher).pairs}
+            else:
+                _logger.warning(
+                    "%s: has no %s, so its held-out pairs are not known.", teacher, RECIPE_FILE
+                )
+        left = [pair for pair in training if pair[0] not in kept]
+        if not left:
+            raise InputError(
+                "expected training pairs whose sources neither the recipe nor a teacher holds out. "
+                "Received: only held-out sources."
+            )
+        if dropped := len(training) - len(left):
+            _logger.info("%d of %d training pairs have a held-out source", dropped, len(training))
+        return cls(recipe, left, held_out)
+
+    def write(
+        self,
+        folder: Path,
+        options: DistillOptions,
+        teachers: Sequence[str | Path],
+        progress: Progress,
+    ) -> None:
+        """Write the tables of the student's pairs, unless they exist."""
+        path = folder / DISTILLED_FILE
+        if path.is_file():
+            return
+        outputs = TeacherOutputs(self.training, folder / DISTILLED_PARTS)
+        missing = sum(map(len, outputs.missing()))
+        if missing:
+            _logger.info(
+                "the teachers translate %d of %d training sources", missing, len(self.training)
+            )
+            with progress(missing) as advance:
+                outputs.write(open_teachers(teachers), options, advance)
+        count = sum(text.count("\n") for text in outputs.read())
+        check_any(count, len(self.training))
+        if left_out := len(self.training) - count:
+            _logger.warning(
+                "%d training sources are left out: they are too long for the teachers, or all "
+                "outputs are empty, cut off or contain <unk>",
+                left_out,
+            )
+        if self.held_out:
+            write_table(folder / DISTILLED_HELD_OUT_FILE, [format_pairs(self.held_out)])
+        originals = [format_pairs(self.training)] if options.with_pairs else []
+        write_table(path, [*outputs.read(), *originals])
+        outputs.remove()
+
+    def student_recipe(self, folder: Path) -> Recipe:
+        """Return the recipe that trains on the tables."""
+        held_out = folder / DISTILLED_HELD_OUT_FILE if self.held_out else None
+        return replace(
+            self.recipe, data=table_data(self.recipe.data, folder / DISTILLED_FILE, held_out)
+        )
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    if recipe.training.guided_alignment:
+        raise InputError(
+            "`training.guided_alignment` must be 0 in distillation, because the alignments do not "
+            "belong to the teachers' outputs. "
+            f"Received: training.guided_alignment={recipe.training.guided_alignment}."
+        )
+
+
+def _check_folder(run: RunFolder, now: Distillation, *, resume: bool, overwrite: bool) -> None:
+    """Check that a distillation can start or continue in a folder."""
+    if not resume:
+        run.check_free(overwrite=overwrite)
+        return
+    if overwrite:
+        raise InputError("--resume keeps a run and --overwrite removes it; choose one of them.")
+    if not (run.path / DISTILLATION_FILE).is_file():
+        raise InputError(f"{run.path}: has no distillation to resume; start one without --resume.")
+    Distillation.read(run.path).check_same(now, run.path)

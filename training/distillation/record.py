@@ -1,0 +1,160 @@
+"""The record of a distillation: what the teachers' outputs in a run folder depend on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.schema import JsonFile, flag, integer, list_of, text
+from keras_attention.files.text_files import write_atomically
+
+from ..data.pairs import Pair
+from ..run.fingerprints import FINGERPRINT, Fingerprint, teacher_file
+from ..run.run_data import digest_pairs
+from ..run.run_files import DISTILLATION_FILE
+
+_FORMAT = 1
+_RECORD = JsonFile(
+    "the content that `distill` writes",
+    {
+        "teachers": list_of(FINGERPRINT),
+        "beam_width": integer(1),
+        "nearest": flag(),
+        "with_pairs": flag(),
+        "pairs": integer(1),
+        "training": text(),
+        "held_out": text(),
+    },
+    _FORMAT,
+)
+_ADVICE = "use the same again, or start a new distillation in another folder"
+
+
+@dataclass(frozen=True)
+class DistillOptions:
+    """How the teachers' outputs become training pairs.
+
+    Attributes:
+        beam_width: beam width of the teachers' search.
+        nearest: whether to use the hypothesis nearest to the target instead of the best one.
+        with_pairs: whether to train on the original pairs too.
+    """
+
+    beam_width: int
+    nearest: bool = False
+    with_pairs: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that there is a choice of hypotheses.
+
+        Raises:
+            InputError: if `nearest` is used with a single hypothesis.
+        """
+        if self.nearest and self.beam_width < 2:
+            raise InputError(
+                "--nearest chooses among the hypotheses of a beam and requires --beam 2 or more. "
+                f"Received: --beam {self.beam_width}."
+            )
+
+
+@dataclass(frozen=True)
+class Distillation(DistillOptions):
+    """The record of a distillation: `distillation.json` in the run folder.
+
+    Attributes:
+        teachers: the fingerprint of each teacher's model.
+        pairs: number of pairs whose sources the teachers translate.
+        training: digest of these pairs.
+        held_out: digest of the recipe's held-out pairs.
+    """
+
+    teachers: tuple[Fingerprint, ...] = ()
+    pairs: int = 0
+    training: str = ""
+    held_out: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        options: DistillOptions,
+        teachers: Sequence[str | os.PathLike[str]],
+        training: Sequence[Pair],
+        held_out: Sequence[Pair],
+    ) -> Distillation:
+        """Return the record of a distillation before it starts.
+
+        Raises:
+            InputError: if a teacher's model cannot be read.
+        """
+        return cls(
+            **asdict(options),
+            teachers=tuple(
+                Fingerprint.of(os.path.abspath(teacher_file(path))) for path in teachers
+            ),
+            pairs=len(training),
+            training=digest_pairs(training),
+            held_out=digest_pairs(held_out),
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> Distillation:
+        """Read the record in a run folder.
+
+        Raises:
+            InputError: if it is missing or damaged.
+        """
+        path = folder / DISTILLATION_FILE
+        values = _RECORD.parse(read_artefact(path), str(path))
+        teachers = tuple(Fingerprint(**value) for value in values["teachers"])
+        known = {item.name: values[item.name] for item in fields(cls)}
+        return cls(**{**known, "teachers": teachers})
+
+    def save(self, folder: Path) -> None:
+        """Write the record into a run folder, whole or not at all."""
+        json_text = json.dumps({"format": _FORMAT, **asdict(self)}, ensure_ascii=False, indent=2)
+        with write_atomically(folder / DISTILLATION_FILE) as temporary_path:
+            temporary_path.write_text(json_text + "\n", encoding="utf-8")
+
+    def check_same(self, now: Distillation, folder: Path) -> None:
+        """Check that a distillation that continues has the same teachers, data and options.
+
+        A teacher may have moved.
+
+        Args:
+            now: the record of the distillation that continues this one.
+            folder: the run folder.
+
+        Raises:
+            InputError: if something differs.
+        """
+        path, old, new = folder / DISTILLATION_FILE, self._compared(), now._compared()
+        if old["number of teachers"] == new["number of teachers"]:
+            for before, after in zip(self.teachers, now.teachers, strict=True):
+                if before.sha256 != after.sha256:
+                    raise InputError(
+                        f"{after.path}: expected the teacher that the distillation in {folder} was "
+                        f"started with, {before.path}. Received: a model with other weights; "
+                        f"{_ADVICE}."
+                    )
+        for name, value in old.items():
+            if new[name] != value:
+                raise InputError(
+                    f"{path}: the distillation was started with another {name}; {_ADVICE}. "
+                    f"Expected: {value}. Received: {new[name]}."
+                )
+
+    def _compared(self) -> Mapping[str, object]:
+        return {
+            "number of teachers": len(self.teachers),
+            "--beam": self.beam_width,
+            "--nearest": self.nearest,
+            "--with-pairs": self.with_pairs,
+            "number of training pairs": self.pairs,
+            "set of training pairs": self.training,
+            "set of held-out pairs": self.held_out,
+        }
