@@ -13,7 +13,6 @@ import tensorflow as tf
 from keras_attention.models.ensemble import Ensemble, EnsembleMemory, members_of
 from keras_attention.models.memory import Memory
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.special_tokens import END_ID
 
 COPIES = "copies"
 """Name of the tensor in `Memory.copies`, which all members that copy share."""
@@ -53,7 +52,8 @@ def memory_of(model: Model, named: Named, mask: tf.Tensor) -> Memory | EnsembleM
     """
     if not isinstance(model, Ensemble):
         return Memory(named["values"], named["keys"], mask, named.get(COPIES, ()))
-    widths = zip(*map(_widths, model.models), strict=True)
+    with tf.init_scope():  # computes the widths outside of the graph that is being traced
+        widths = zip(*(member.memory_widths() for member in model.models), strict=True)
     values, keys = (
         tf.split(named[name], sizes, axis=-1)
         for name, sizes in zip(("values", "keys"), widths, strict=True)
@@ -74,10 +74,3 @@ def state_structure(model: Model) -> Any:
 def _join(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     # Without attention, the keys are the same tensor as the values, but outputs must differ.
     return tf.concat(tensors, axis=-1) if len(tensors) > 1 else tf.identity(tensors[0])
-
-
-def _widths(member: Seq2Seq) -> tuple[int, int]:
-    """Return the widths of a member's values and keys, those of the shortest source's memory."""
-    with tf.init_scope():  # computes them at once, also while a graph is traced
-        memory, _ = member.encode(tf.constant([[END_ID]]))
-    return memory.values.shape[-1], memory.keys.shape[-1]

@@ -504,6 +504,12 @@ class Seq2Seq(CheckedModel):
         """The largest number of steps of a search, or `None` for no limit."""
         return self.decoder.cell.longest
 
+    def memory_widths(self) -> tuple[int, int]:
+        """Return the widths of the memory's values and of its keys."""
+        shape, _ = self._build_encoder()
+        values = ops.zeros((1, 1, shape[-1]), self.compute_dtype)
+        return shape[-1], self.decoder.cell.project(values).shape[-1]
+
     def output_table(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output projection's kernel `[D, N]` and bias `[N]` for target ids `[N]`."""
         if self.settings.tie_embeddings == "none":

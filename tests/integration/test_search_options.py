@@ -3,8 +3,6 @@
 import pytest
 
 from keras_attention import InputError, Translator
-from keras_attention.export.saved_model.saved_model import export_saved_model
-from keras_attention.export.tflite.conversion import export_tflite
 from keras_attention.training.assembly.build import build_codec
 from keras_attention.training.recipe.recipe import load_recipe
 
@@ -106,11 +104,3 @@ def test_a_recipe_sets_the_search_options_of_its_model():
     assert (options.min_length, options.no_repeat_ngram) == (2, 4)
     with pytest.raises(InputError, match="^`decoding.min_length` must not be above `decoding.m"):
         build_codec(load_recipe("dates", ["min_length=99"]), [("a", "b")])
-
-
-def test_an_ensemble_is_not_exported(trained, tmp_path):
-    both = Translator.load_ensemble([trained, trained])
-    for export in (export_saved_model, export_tflite):
-        with pytest.raises(InputError, match="Received: an ensemble of 2"):
-            export(both, tmp_path / "new")
-    assert not (tmp_path / "new").exists()

@@ -13,3 +13,14 @@ def test_preparing_a_recipe_writes_nothing(tmp_path, monkeypatch):
     assert prepared.translator.single_model.optimizer.built
     kept = [pair for pair in prepared.start.data.held_out if len(pair[0]) < 4]
     assert prepared.decoded == kept and 0 < len(kept) < 10
+
+
+def test_the_training_seed_shuffles_the_same_pairs_in_another_order():
+    settings = ["size=50", "held_out=10", "longest=4", "units=4", "embedding=3", "batch_size=8"]
+    one, two = (
+        prepare(load_recipe("copy", [*settings, *more])) for more in ([], ["training.seed=2"])
+    )
+    assert one.start.training == two.start.training
+    assert one.decoded == two.decoded
+    assert one.start.codec.fingerprint() == two.start.codec.fingerprint()
+    assert (one.batches.seed, two.batches.seed) == (1, 2)

@@ -50,6 +50,12 @@ def test_the_longest_output_has_max_target_length_by_default():
     assert (codec.settings.beam_width, codec.settings.length_penalty) == (3, 0.5)
 
 
+def test_the_training_seed_replaces_the_seed_of_the_weights():
+    one, two = make("seed=2")[0], make("training.seed=2")[0]
+    for expected, weights in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, expected)
+
+
 def test_equal_recipes_build_equal_weights_and_another_seed_builds_different_ones():
     first, again, other = make()[0], make()[0], make("seed=2")[0]
     for one, two in zip(first.get_weights(), again.get_weights(), strict=True):
