@@ -295,7 +295,8 @@ class Seq2Seq(CheckedModel):
             weight: share of the loss that compares the model with the teacher, in [0, 1].
 
         Raises:
-            ValueError: if the weight is out of range, or the teacher has other numbers of ids.
+            ValueError: if the weight is out of range, or the teacher has other numbers of ids or
+                other source features.
 
         Reference:
             https://arxiv.org/abs/1606.07947
@@ -304,6 +305,11 @@ class Seq2Seq(CheckedModel):
             raise ValueError(
                 "`teacher` must have as many source and target ids as the model, "
                 f"{self.vocabulary_sizes}. Received: {teacher.vocabulary_sizes}."
+            )
+        if teacher.source_features != self.source_features:
+            raise ValueError(
+                "`teacher` must have the source features of the model, with "
+                f"{self.source_features} ids. Received: {teacher.source_features}."
             )
         self._teacher = Teacher(teacher, weight)
 
