@@ -309,8 +309,8 @@ class Seq2Seq(CheckedModel):
             weight: share of the loss that compares the model with the teacher, in [0, 1].
 
         Raises:
-            ValueError: if the weight is out of range, the teacher has other numbers of ids, or the
-                model has a sparse `output_mapping`.
+            ValueError: if the weight is out of range, the teacher has other numbers of ids or other
+                source features, or the model has a sparse `output_mapping`.
 
         Reference:
             https://arxiv.org/abs/1606.07947
@@ -319,6 +319,11 @@ class Seq2Seq(CheckedModel):
             raise ValueError(
                 "`teacher` must have as many source and target ids as the model, "
                 f"{self.vocabulary_sizes}. Received: {teacher.vocabulary_sizes}."
+            )
+        if teacher.source_features != self.source_features:
+            raise ValueError(
+                "`teacher` must have the source features of the model, with "
+                f"{self.source_features} ids. Received: {teacher.source_features}."
             )
         if self.settings.output_mapping != "softmax":
             raise ValueError(

@@ -151,7 +151,7 @@ def test_the_probabilities_of_several_teachers_are_learned(teacher, run, tmp_pat
         (["--token-weight", "1.5"], "'--token-weight': Input should be less than or equal to 1"),
         (["teacher.tflite"], "teacher.tflite: a teacher must be the folder of a trained model or"),
         (["--set", "validate_every=99"], "`training.validate_every` must be at most the total"),
-        (["missing"], "missing: no such folder; expected the folder of a trained model."),
+        (["missing"], "missing: no such folder; expected a trained model."),
     ],
 )
 def test_input_that_cannot_be_distilled_is_one_sentence(arguments, words, teacher, run, tmp_path):

@@ -140,7 +140,11 @@ class _DistilledPairs:
                 "Received: only held-out sources."
             )
         if dropped := len(training) - len(left):
-            _logger.info("%d of %d training pairs have a held-out source", dropped, len(training))
+            _logger.info(
+                "%d of %d training pairs have a held-out source and are not used",
+                dropped,
+                len(training),
+            )
         return cls(recipe, left, held_out)
 
     def write(

@@ -83,6 +83,9 @@ def test_padding_before_a_target_gives_the_teachers_same_predictions():
 def test_a_teacher_with_other_ids_is_an_error():
     with pytest.raises(ValueError, match=r"as the model, \(7, 6\)\. Received: \(7, 5\)\."):
         make().learn_from(Seq2Seq(7, 5, units=4, embedding=3), 0.5)
+    teacher = Seq2Seq(7, 6, units=4, embedding=3, source_features=(5,))
+    with pytest.raises(ValueError, match=r"with \(\) ids\. Received: \(5,\)\."):
+        make().learn_from(teacher, 0.5)
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1])
