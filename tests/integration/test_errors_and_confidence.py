@@ -8,10 +8,10 @@ import pytest
 from variants import TEXTS, few_variants
 
 from keras_attention import Translator
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.export import DeviceTranslator
 from keras_attention.training.evaluation.report.analysis import MOST_SENTENCES
 from keras_attention.training.run.run_data import read_run_data
-from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.model_files import load_confidence, save_model
 
 
