@@ -28,6 +28,7 @@ from keras_attention.attention.query_key_value_attention import (
 from keras_attention.attention.scaled_dot_product_attention import (
     ScaledDotProductAttention as ScaledDotProductAttention,
 )
+from keras_attention.decoding.confidence import Confidence as Confidence
 from keras_attention.decoding.hypotheses import Hypotheses as Hypotheses
 from keras_attention.decoding.options import SearchOptions as SearchOptions
 from keras_attention.decoding.search import search as search
@@ -57,7 +58,6 @@ from keras_attention.text.subword_tokenizer import SubwordTokenizer as SubwordTo
 from keras_attention.text.tokenizers import CharacterTokenizer as CharacterTokenizer
 from keras_attention.text.tokenizers import WordTokenizer as WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary as Vocabulary
-from keras_attention.translation.confidence import Confidence as Confidence
 from keras_attention.translation.folders.presets import upload_preset as upload_preset
 from keras_attention.translation.forced_alignment import align_pairs as align_pairs
 from keras_attention.translation.result import PairScore as PairScore

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import TextLimit
-from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.result import Translation
 
 from .device_checks import check_graph

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention._version import __version__
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.options import LONGEST, ServedOptions
 from keras_attention.decoding.top_tokens import WIDEST
 from keras_attention.errors import InputError
@@ -30,7 +31,6 @@ from keras_attention.text.tokenizers import TOKENIZERS, CharacterTokenizer, Toke
 from keras_attention.text.unicode_version import UNICODE
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SIDES, TextCodec
-from keras_attention.translation.confidence import Confidence
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 """Path of the manifest. Servers ignore `assets.extra`, except the warm-up requests in it."""

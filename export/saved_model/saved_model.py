@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import tensorflow as tf
 
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import (
     InputError,
@@ -25,7 +26,6 @@ from keras_attention.text.graph.graph_subword import import_tensorflow_text
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens
 from keras_attention.text.source_features import SourceFeatures, add_features
 from keras_attention.translation.codec import TextCodec
-from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.processes import LoadedModel, refuse_pickling
 from keras_attention.translation.result import Translation
 from keras_attention.translation.signature_answers import (

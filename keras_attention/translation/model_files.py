@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.short_list import ShortList
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import (
@@ -24,7 +25,6 @@ from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
-from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.file_names import (
     CONFIDENCE_FILE,
     MODEL_FILE,

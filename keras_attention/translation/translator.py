@@ -22,6 +22,7 @@ from typing import Any, overload
 
 import keras
 
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import Ids, ShortList
@@ -44,7 +45,6 @@ from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
 from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, make_codec
 from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
-from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.folders.ensemble_folder import (
     ENSEMBLE_FILE,

@@ -62,7 +62,7 @@ def variant_name(request):
 @pytest.fixture(scope="session")
 def variant(variant_name):
     """Return a small untrained translator, whose exports store a temperature and a threshold."""
-    from keras_attention.translation.confidence import Confidence
+    from keras_attention.decoding.confidence import Confidence
 
     translator = VARIANTS[variant_name]()
     translator.confidence = Confidence(temperature=0.5, threshold=0.25, accuracy=0.9, pairs=300)

@@ -8,10 +8,10 @@ import pytest
 from variants import TEXTS, few_variants
 
 from keras_attention import Translator
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.export import DeviceTranslator
 from keras_attention.training.evaluation.report.analysis import MOST_SENTENCES
 from keras_attention.training.run.run_data import read_run_data
-from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.model_files import load_confidence, save_model
 
 
@@ -53,24 +53,32 @@ def test_the_report_of_the_held_out_pairs_has_every_section(run, trained, tmp_pa
     assert [path.name for path in path.parent.iterdir()] == ["errors.html"]
 
 
-def test_the_measured_confidence_is_stored_and_used(run, trained, tmp_path):
-    folder = tmp_path / "dates"
+def test_the_measured_confidence_is_stored_and_used(run, trained, translator, tmp_path):
+    folder, data = tmp_path / "dates", tmp_path / "pairs.tsv"
     shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("1", "*.tflite"))
-    outcome = run("evaluate", folder, "--save-confidence", "--report-accuracy", "0.2")
+    sources = list(dict.fromkeys(source for source, _ in read_run_data(folder).held_out))
+    found = sorted(translator(sources), key=lambda each: -each.per_token)
+    right = len(found) // 2  # the more confident half
+    targets = [each.text if place < right else "wrong" for place, each in enumerate(found)]
+    lines = [f"{each.source}\t{target}\n" for each, target in zip(found, targets, strict=True)]
+    data.write_text("".join(lines))
+
+    options = ("--data", data, "--save-confidence", "--report-accuracy", 1)
+    outcome = run("evaluate", folder, *options)
     assert outcome.code == 0, outcome.err
     assert f"Wrote {folder / 'confidence.json'}; export the model again" in outcome.out
     stored = Translator.load(folder).confidence
-    assert (stored.accuracy, stored.pairs) == (0.2, 300)
-    printed = f"temperature  {stored.temperature:.3f}\nthreshold    "
-    assert printed in outcome.out
+    assert (stored.accuracy, stored.pairs) == (1.0, len(found))
+    assert f"temperature  {stored.temperature:.3f}\nthreshold    " in outcome.out
+    (accepted,) = re.findall(rf"accepts (\d+) of {len(found)} outputs, 100.00%", outcome.out)
+    assert abs(int(accepted) - right) <= 1  # batches differ by rounding
 
-    sources = [source for source, _ in read_run_data(folder).held_out]
-    typed = "".join(f"{source}\n" for source in sources).encode()
-    found = run("translate", folder, "--min-confidence", "auto", stdin=typed)
-    (accepted,) = re.findall(r"accepts (\d+) of 300 outputs", outcome.out)
-    assert abs(marks(found).count("ok") - int(accepted)) <= 1  # batches differ by rounding
-    count = marks(found).count("check")
-    assert found.err == f"lines below a confidence of {stored.threshold:.4g}: {count}\n"
+    typed = "".join(f"{each.source}\n" for each in found).encode()
+    printed = run("translate", folder, "--min-confidence", "auto", stdin=typed)
+    assert marks(printed)[: right - 2] == ["ok"] * (right - 2)
+    assert marks(printed)[right + 2 :] == ["check"] * (len(found) - right - 2)
+    count = marks(printed).count("check")
+    assert printed.err == f"lines below a confidence of {stored.threshold:.4g}: {count}\n"
 
 
 def test_exports_store_the_confidence_and_mark_as_the_model_does(run, measured, trained):
@@ -135,7 +143,10 @@ def test_a_confidence_is_ignored_after_the_weights_have_changed(measured, tmp_pa
             "must be different files. Received: x.h",
         ),
         ("evaluate {m} --report-accuracy 0.9", "--report-accuracy requires --report or --save-con"),
-        ("evaluate {m} --report x.html --report-accuracy 2", "2.0 is not in the range 0<=x<=1"),
+        (
+            "evaluate {m} --report x.html --report-accuracy 2",
+            "Invalid value for '--report-accuracy'",
+        ),
         ("evaluate {m}/1 --save-confidence", "--save-confidence requires the folder of a trained"),
         ("evaluate none --save-confidence", "its exports. Received: no such folder."),
         (

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.translation.confidence import COOLEST, HOTTEST, bounded, confidences
+from keras_attention.decoding.confidence import COOLEST, HOTTEST, bounded, confidences
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_attention.cli.runtimes import is_export
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
-from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.file_names import MODEL_FILE
 from keras_attention.translation.result import Hypothesis, Translation
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.translation.confidence import Confidence, confidences
+from keras_attention.decoding.confidence import Confidence, confidences
 
 from ...metrics.metric_kinds import Score
 from ..by_frequency import FrequencyRow, Split, rows_by_frequency

@@ -7,8 +7,8 @@ import pytest
 
 from keras_attention.cli.command_parts import minimum_confidence
 from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence, find_minimum
+from keras_attention.decoding.confidence import Confidence, confidences
 from keras_attention.errors import InputError
-from keras_attention.translation.confidence import Confidence, confidences
 from keras_attention.translation.result import Hypothesis
 
 STORED = Confidence(0.5, 0.8, 0.99, 100)

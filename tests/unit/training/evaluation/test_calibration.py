@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from keras_attention.decoding.confidence import confidences
 from keras_attention.training.evaluation.calibration import (
     calibrate,
     calibration_error,
@@ -10,7 +11,6 @@ from keras_attention.training.evaluation.calibration import (
     log_loss,
     reliability,
 )
-from keras_attention.translation.confidence import confidences
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention import CharacterTokenizer, Vocabulary
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.training.evaluation.by_frequency import count_tokens
 from keras_attention.training.evaluation.evaluate import Evaluation
 from keras_attention.training.evaluation.report.analysis import (
@@ -16,7 +17,6 @@ from keras_attention.training.evaluation.report.analysis import (
 )
 from keras_attention.training.evaluation.report.error_report import write_error_report
 from keras_attention.training.evaluation.report.token_form import TokenForm
-from keras_attention.translation.confidence import Confidence
 from keras_attention.translation.result import Hypothesis, Translation
 
 PAIRS = [

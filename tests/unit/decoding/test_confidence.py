@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from keras_attention.decoding.confidence import Confidence, confidences
 from keras_attention.errors import InputError
-from keras_attention.translation.confidence import Confidence, confidences
 from keras_attention.translation.result import Hypothesis, Translation
 
 WEIGHTS = "crc32 01234567, 10 bytes"
@@ -91,7 +91,7 @@ def test_older_exports_without_confidence_have_the_default():
 def test_a_device_needs_no_keras_for_it():
     code = """
 import sys
-from keras_attention.translation import confidence
+from keras_attention.decoding import confidence
 assert not {"tensorflow", "keras"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

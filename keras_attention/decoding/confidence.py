@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_attention.errors import InputError
 from keras_attention.files.schema import JsonFile, integer, nullable, number, text
-from keras_attention.translation.result import Hypothesis, Translation
 
 FORMAT = 1
 """Version of the file's format; a reader rejects every other version."""
@@ -37,6 +36,14 @@ _VALUES = JsonFile("the values that `evaluate --save-confidence` writes", _KEYS)
 _FILE = JsonFile(_VALUES.name, {**_KEYS, "weights": text()}, FORMAT)
 
 Floats = npt.NDArray[np.float64]
+
+
+class Scored(Protocol):
+    """An output with a score: a `Hypothesis`, or a `Translation`, whose best hypothesis counts."""
+
+    @property
+    def per_token(self) -> float:
+        """The score divided by the number of tokens."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Confidence:
         ValueError: if the temperature or the threshold is out of its range.
 
     Example:
+        >>> from keras_attention.translation.result import Hypothesis
         >>> output = Hypothesis("b", -0.2, ("b", "</s>"), np.zeros((2, 2), "float32"))
         >>> round(Confidence().of(output), 4)
         0.9048
@@ -88,7 +96,7 @@ class Confidence:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"`threshold` must be from 0 to 1. Received: {self.threshold}.")
 
-    def of(self, output: Hypothesis | Translation) -> float:
+    def of(self, output: Scored) -> float:
         """Return the confidence of an output, in [0, 1]; that of a missing output is 0.
 
         Args:
@@ -96,7 +104,7 @@ class Confidence:
         """
         return float(confidences([output.per_token], self.temperature)[0])
 
-    def accepts(self, output: Hypothesis | Translation) -> bool:
+    def accepts(self, output: Scored) -> bool:
         """Return whether the confidence of an output reaches the threshold.
 
         Raises:
