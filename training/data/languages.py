@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from ..recipe.languages import LANGUAGES, feature_names, list_codes
 from ..recipe.sections import DataConfig
@@ -13,10 +12,9 @@ from ..recipe.sections import DataConfig
 
 def each_language(config: DataConfig) -> Iterator[DataConfig]:
     """Yield the section once for each combination of the languages, each with a single code."""
-    codes = (list_codes(getattr(config, name)) for name in LANGUAGES)
-    for values in itertools.product(*codes):
-        chosen: dict[str, Any] = dict(zip(LANGUAGES, values, strict=True))
-        yield replace(config, **chosen)
+    codes = list_codes(config.language), list_codes(config.target_language)
+    for language, target_language in itertools.product(*codes):
+        yield replace(config, language=language, target_language=target_language)
 
 
 def given_features(config: DataConfig) -> dict[str, str]:
