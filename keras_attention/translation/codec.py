@@ -27,7 +27,7 @@ from keras_attention.text.normalization import FORMS
 from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
 from keras_attention.text.unicode_version import UNICODE
-from keras_attention.translation.file_names import SETTINGS_FILE
+from keras_attention.translation.model_paths import SETTINGS_FILE
 from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
 
 SIDES = ("source", "target")

@@ -25,13 +25,13 @@ from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.confidence import Confidence
-from keras_attention.translation.file_names import (
+from keras_attention.translation.model_paths import (
     CONFIDENCE_FILE,
     MODEL_FILE,
     SETTINGS_FILE,
     SHORT_LIST_FILE,
+    check_model_path,
 )
-from keras_attention.translation.model_paths import check_model_path
 from keras_attention.translation.stored_weights import check_weights
 
 _WEIGHTS = "model.weights.h5"

@@ -1,4 +1,7 @@
-"""Errors about a path that is not a model's, with the models that the user may have meant."""
+"""Names of the files in a model's folder, and errors about paths that are not a model's.
+
+This module does not load Keras.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.translation.file_names import SETTINGS_FILE
+
+MODEL_FILE = "model.keras"
+SETTINGS_FILE = "translator.json"
+SHORT_LIST_FILE = "short_list.npz"
+CONFIDENCE_FILE = "confidence.json"
 
 _USUAL = Path("saved_models")
 """The folder that commands write models into by default."""

@@ -14,7 +14,7 @@ from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
-from keras_attention.translation.file_names import (
+from keras_attention.translation.model_paths import (
     CONFIDENCE_FILE,
     MODEL_FILE,
     SHORT_LIST_FILE,

@@ -45,7 +45,6 @@ from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, make_codec
 from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
 from keras_attention.translation.confidence import Confidence
-from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.model_files import (
     build_model,
     check_finite_weights,
@@ -60,6 +59,7 @@ from keras_attention.translation.model_files import (
     save_confidence,
     save_model,
 )
+from keras_attention.translation.model_paths import MODEL_FILE, SHORT_LIST_FILE
 from keras_attention.translation.presets import find_preset, write_card
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, Translation

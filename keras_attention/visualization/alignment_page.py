@@ -54,6 +54,7 @@ def write_alignment_page(
     Example:
         >>> import tempfile
         >>> best = Hypothesis("b", -0.1, ("b", "</s>"), np.eye(2, dtype="float32"))
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "page.html"
         >>> write_alignment_page([Translation("a", ("a", "</s>"), (best,))], path, title="a & b")
         >>> "<title>a &amp; b</title>" in path.read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from keras_attention.errors import InputError
-from keras_attention.translation.file_names import MODEL_FILE
 from keras_attention.translation.model_files import has_finite_weights
+from keras_attention.translation.model_paths import MODEL_FILE
 
 from ..recipe.sections import TrainingConfig
 from ..run.run_folder import RunFolder

@@ -10,7 +10,7 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import parse_json
-from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE, SHORT_LIST_FILE
+from keras_attention.translation.model_paths import CONFIDENCE_FILE, MODEL_FILE, SHORT_LIST_FILE
 
 RECIPE_FILE = "recipe.toml"
 VERSIONS_FILE = "versions.json"

@@ -18,7 +18,7 @@ from keras_attention.errors import InputError
 from keras_attention.files.number_table import COUNTS, MISSING, read_numbers
 from keras_attention.files.text_files import not_writable, write_atomically
 from keras_attention.files.workspaces import find_leftovers
-from keras_attention.translation.file_names import MODEL_FILE
+from keras_attention.translation.model_paths import MODEL_FILE
 
 from ..recipe.recipe import Recipe
 from .run_data import load_run_recipe, read_run_data, sets_path

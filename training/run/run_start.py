@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from keras_attention.errors import InputError
 from keras_attention.translation.codec import TextCodec
-from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.model_files import check_tokenizers, load_codec
+from keras_attention.translation.model_paths import SETTINGS_FILE
 
 from ..assembly.build import build_codec
 from ..data.pairs import Pair, split_pairs

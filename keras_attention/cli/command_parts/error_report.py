@@ -27,8 +27,8 @@ from keras_attention.training.evaluation.report.analysis import (
 from keras_attention.training.evaluation.report.error_report import write_error_report
 from keras_attention.training.evaluation.report.token_form import TokenForm
 from keras_attention.training.run.training_pairs import read_training_pairs
-from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE
 from keras_attention.translation.model_files import load_codec, save_confidence
+from keras_attention.translation.model_paths import CONFIDENCE_FILE, MODEL_FILE
 from keras_attention.visualization.html_page import check_page
 
 

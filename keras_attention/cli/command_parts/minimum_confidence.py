@@ -10,7 +10,7 @@ from keras_attention.cli.runtimes import is_export
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.translation.confidence import Confidence
-from keras_attention.translation.file_names import MODEL_FILE
+from keras_attention.translation.model_paths import MODEL_FILE
 from keras_attention.translation.result import Hypothesis, Translation
 
 AUTO = "auto"

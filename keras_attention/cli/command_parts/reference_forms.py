@@ -14,8 +14,8 @@ from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
 from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.evaluate import Form
 from keras_attention.training.metrics.metric_kinds import METRICS, Bleu, Sacrebleu
-from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.model_files import load_codec
+from keras_attention.translation.model_paths import SETTINGS_FILE
 
 _TOKENIZED = 100
 """If this many lines end in a separate period, sacrebleu assumes that the text is tokenized."""

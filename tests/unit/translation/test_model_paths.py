@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.model_files import find_parts, load_codec
-from keras_attention.translation.model_paths import check_model_path
+from keras_attention.translation.model_paths import SETTINGS_FILE, check_model_path
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,0 @@
-"""Names of the files in a model's folder, for modules that do not load Keras."""
-
-MODEL_FILE = "model.keras"
-SETTINGS_FILE = "translator.json"
-SHORT_LIST_FILE = "short_list.npz"
-CONFIDENCE_FILE = "confidence.json"
