@@ -54,7 +54,6 @@ def write_alignment_page(
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from pathlib import Path
         >>> best = Hypothesis("b", -0.1, ("b", "</s>"), np.eye(2, dtype="float32"))
         >>> path = Path(tempfile.mkdtemp()) / "page.html"
         >>> write_alignment_page([Translation("a", ("a", "</s>"), (best,))], path, title="a & b")
