@@ -559,8 +559,6 @@ class Seq2Seq(CheckedModel):
             config["source_shape"] = self.settings.source_shape
         if self.source_features:
             config["source_features"] = self.source_features
-        else:  # nothing reads these settings
-            del config["feature_embedding"], config["feature_merge"]
         config["attention"] = self.settings.attention
         if not isinstance(self.settings.decoder, str):
             config["attention"] = None  # the cell contains it
