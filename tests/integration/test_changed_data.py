@@ -190,9 +190,12 @@ def test_a_run_without_held_out_pairs_is_resumed_and_compared(work, run):
 
 
 def test_all_runs_of_a_comparison_must_have_the_same_data(work, run, monkeypatch):
-    monkeypatch.setattr(
-        "keras_attention.training.compare.jobs.run_all", lambda runs, **_: [*map(end, runs)]
-    )
+    def end_all(runs, **_):
+        for run in runs:
+            end(run)
+        return []
+
+    monkeypatch.setattr("keras_attention.training.compare.jobs.run_all", end_all)
     grid, name = work / "grid", "units=4-seed1"
     asked = ["compare", "words.toml", "--vary", "units=4", "--output", "grid"]
     shutil.copytree(work / "run", grid / name)

@@ -200,7 +200,7 @@ def test_unknown_words_are_replaced_by_source_words(run, unknowing):
         ),
         ("evaluate {m} --set header=true", "--set requires a file of pairs"),
         ("align {m} --set header=true", "--set requires a file of pairs"),
-        ("align {m} {pairs} --format cvs", "--format must be one of tsv, csv, dates, parallel"),
+        ("align {m} {pairs} --format cvs", "--format must be one of dates, tsv, csv, jsonl,"),
         ("score {m}/1 {pairs}", "expected a model that keras-attention trained"),
     ],
 )

@@ -13,9 +13,12 @@ PROGRAM = Path(sys.executable).with_name("keras-attention")
 def test_a_model_that_jax_trained_translates_on_tensorflow(tmp_path):
     small = "size=52 held_out=8 shortest=3 longest=5 units=8 batch_size=22 epochs=1".split()
     settings = [word for setting in small for word in ("--set", setting)]
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    for name in ("PYTHONPATH", "XLA_FLAGS"):  # set for TensorFlow by tests/conftest.py
+        environment.pop(name, None)
     done = subprocess.run(
         [PROGRAM, "train", "copy", *settings, "--output", tmp_path / "model"],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

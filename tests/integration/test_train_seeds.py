@@ -20,7 +20,7 @@ from keras_attention.training.run.run_data import read_run_data
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.seeds.train_seeds import train_seeds
 from keras_attention.training.train import train
-from keras_attention.translation.ensemble_folder import write_members
+from keras_attention.translation.folders.ensemble_folder import write_members
 
 SETTINGS = [
     "size=28", "held_out=6", "epochs=2", "longest=5", "units=8", "embedding=6", "batch_size=22",

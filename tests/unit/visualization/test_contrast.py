@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from keras_attention.visualization import alignment_page
+from keras_attention.visualization.html_page import page_style
 from keras_attention.visualization.notebook import fragments
 
 TEXT, GRAPHICS = 4.5, 3.0
-CSS = Path(alignment_page.__file__).with_suffix(".css").read_text(encoding="utf-8")
+CSS = page_style(alignment_page.__file__)
 SITE = Path(__file__).parents[3] / "docs" / "site.css"
 SHARES = [0, 0.25, 0.5, 0.75, 1]
 

@@ -100,6 +100,7 @@ def test_every_damage_of_the_manifest_raises_a_one_sentence_error(folder):
     }
     other = {
         "compute",
+        "source_features",
         "unicode",
         "versions",
         "operators",
