@@ -204,7 +204,7 @@ DATA = {
         "must have the same number of lines", {"a.txt": b"a\nb\n", "b.txt": b"a\n"},
     ),
     "to evaluate": Case("evaluate model --data none.tsv", "none.tsv: expected a file"),
-    "format": Case("evaluate model --data a.tsv --format xml", "--format must be one of dates, tsv"),
+    "format": Case("evaluate model --data a.tsv --format xml", "--format must be one of dates"),
     "to translate": Case("translate model none.txt", "none.txt: expected a file that can be"),
     "folder to translate": Case("translate model model", "model: expected a file that can be"),
     "line to translate": Case(
