@@ -47,6 +47,7 @@ from keras_attention.layers.transformer.transformer_encoder import (
 from keras_attention.models.ensemble import Ensemble as Ensemble
 from keras_attention.models.memory import Memory as Memory
 from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
+from keras_attention.objectives.fenchel_young import MaskedFenchelYoung as MaskedFenchelYoung
 from keras_attention.objectives.losses import MaskedCrossentropy as MaskedCrossentropy
 from keras_attention.objectives.metrics import MaskedAccuracy as MaskedAccuracy
 from keras_attention.text.source_features import SourceFeatures as SourceFeatures

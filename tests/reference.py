@@ -13,6 +13,17 @@ def log_softmax(logits):
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
+def by_bisection(scores, factor, exponent):
+    """Return `max(factor * z - tau, 0) ** exponent` of a row; its `tau` makes the sum 1."""
+    z = factor * np.asarray(scores, "float64")
+    low, high = z.max() - 1, z.max()
+    for _ in range(100):
+        tau = (low + high) / 2
+        too_much = (np.maximum(z - tau, 0) ** exponent).sum() > 1
+        low, high = (tau, high) if too_much else (low, tau)
+    return np.maximum(z - low, 0) ** exponent
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 

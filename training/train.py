@@ -7,7 +7,7 @@ The path of a training pair, with the function that does each step:
     -> ids              `Tokenizer.encode`, called by `encoded_pairs.encode_pairs`
     -> batch            `PairBatches.stream`; `recipe_batches.training_batches` makes the batches
     -> model            `Seq2Seq.call`, built by `build.build_model`
-    -> loss             `MaskedCrossentropy.call`
+    -> loss             `MaskedLoss`, of the class that `fenchel_young.output_loss` chooses
     -> gradient         `FusedAdam`, built by `optimizer.build_optimizer`; `model.fit` runs steps
     -> validation       `Validate` decodes the held-out pairs; `KeepBest` saves the best model
     -> checkpoint       `Checkpoint`, from which `prepare` resumes a run

@@ -12,6 +12,7 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.special_tokens import END_ID
 
 IMPOSSIBLE = -1e9
+NO_PROBABILITY = -300.0
 
 Floats = npt.NDArray[np.float32]
 
@@ -38,6 +39,9 @@ def choose_next(
         adjusted[END_ID] = IMPOSSIBLE
         if settings.no_repeat_ngram and adjusted.max() <= IMPOSSIBLE / 2:
             return END_ID, float(log_probabilities[END_ID])
+    likely = (adjusted > IMPOSSIBLE / 2) & (log_probabilities > NO_PROBABILITY / 2)
+    if likely.any():
+        adjusted[~likely] = IMPOSSIBLE
     best = int(adjusted.argmax())
     return best, float(log_probabilities[best])
 

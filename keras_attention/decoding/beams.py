@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
+from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, choosable
 from keras_attention.decoding.top_tokens import at_most, top_k, top_tokens
 from keras_attention.ops.indexing import flat, take_places
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
@@ -128,9 +128,7 @@ def best_continuations(
     count = ops.shape(candidates.tokens)[2]
     tokens, finished = candidates.tokens, ops.expand_dims(beams.finished, -1)
     tokens = ops.where(finished, PAD_ID, tokens)
-    scores = sums = _sum_continuations(beams.scores, candidates.plain, finished)
-    if not _absent(beams.adjusted):
-        sums = _sum_continuations(beams.adjusted, candidates.adjusted, finished)
+    scores, sums = _sum_continuations(beams, candidates, finished)
     lengths = beams.lengths + ops.cast(ops.logical_not(beams.finished), "int32")
     coverage = beams.coverage
     ranks = sums / ops.expand_dims(_penalty(lengths, ranking.length_penalty), -1)
@@ -144,12 +142,14 @@ def best_continuations(
         return take_places(flat(x), best)
 
     chosen = kept(tokens)
-    ended = take_places(beams.finished, parents)
+    chosen_scores = kept(scores)
+    ended = ops.logical_or(take_places(beams.finished, parents), ops.equal(chosen, END_ID))
     new = Beams(
         chosen,
-        kept(scores),
+        chosen_scores,
         take_places(lengths, parents),
-        ops.logical_or(ended, ops.equal(chosen, END_ID)),
+        # The search need not wait for impossible hypotheses.
+        ops.logical_or(ended, chosen_scores < IMPOSSIBLE / 2),
         () if _absent(beams.adjusted) else kept(sums),
         () if _absent(coverage) else take_places(coverage, parents),
     )
@@ -179,11 +179,28 @@ def _narrow(beams: Beams, widths: Tensor) -> Beams:
     )
 
 
-def _sum_continuations(sums: Tensor, gains: Tensor, finished: Tensor) -> Tensor:
-    """Return the sums `[B, K, C]` of all continuations."""
+def _sum_continuations(
+    beams: Beams, candidates: Candidates, finished: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the scores `[B, K, C]` of all continuations, and the sums to rank by.
+
+    Both are `IMPOSSIBLE` for continuations that the search may not choose.
+    """
+    gains = _gains(candidates.plain, finished)
+    scores = ops.expand_dims(beams.scores, -1) + gains
+    possible = ops.reshape(choosable(flat(gains), flat(scores) > IMPOSSIBLE / 2), ops.shape(gains))
+    scores = ops.where(possible, scores, IMPOSSIBLE)
+    if _absent(beams.adjusted):
+        return scores, scores
+    sums = ops.expand_dims(beams.adjusted, -1) + _gains(candidates.adjusted, finished)
+    return scores, ops.where(possible, sums, IMPOSSIBLE)
+
+
+def _gains(gains: Tensor, finished: Tensor) -> Tensor:
+    """Return what each continuation adds to its hypothesis, `[B, K, C]`."""
     # A hypothesis that has ended has one continuation, padding, which does not change its score.
     padding = ops.where(ops.equal(ops.arange(ops.shape(gains)[2]), 0), 0.0, IMPOSSIBLE)
-    return ops.expand_dims(sums, -1) + ops.where(finished, padding, gains)
+    return ops.where(finished, padding, gains)
 
 
 def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Ranking) -> Tensor:

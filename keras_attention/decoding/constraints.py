@@ -4,7 +4,12 @@ from dataclasses import dataclass, replace
 
 from keras import ops
 
-from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, log_probabilities
+from keras_attention.decoding.hypotheses import (
+    IMPOSSIBLE,
+    Tensor,
+    choosable,
+    log_probabilities,
+)
 from keras_attention.decoding.options import StoredOptions
 from keras_attention.special_tokens import END_ID, PAD_ID
 
@@ -91,10 +96,12 @@ def constrain(
         prefix: the rows of `carried_prefix` for these hypotheses.
     """
     log_probs, allowed = log_probabilities(logits)
-    if constraints is None:
-        return allowed, allowed
-    adjusted = constraints.with_prefix(prefix)(log_probs, allowed, t, generated)
-    return ops.where(adjusted > IMPOSSIBLE / 2, log_probs, IMPOSSIBLE), adjusted
+    adjusted = allowed
+    if constraints is not None:
+        adjusted = constraints.with_prefix(prefix)(log_probs, allowed, t, generated)
+    possible = choosable(log_probs, adjusted > IMPOSSIBLE / 2)
+    plain, adjusted = (ops.where(possible, x, IMPOSSIBLE) for x in (log_probs, adjusted))
+    return plain, adjusted
 
 
 def penalise_repetition(log_probs: Tensor, generated: Tensor, penalty: float) -> Tensor:

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops.indexing import take_places
+from keras_attention.ops.sparse_outputs import NO_PROBABILITY
 from keras_attention.special_tokens import PAD_ID, START_ID
 
 Tensor = Any
@@ -22,7 +23,8 @@ class Hypotheses(NamedTuple):
     Attributes:
         tokens: target ids `[B, K, T]`, with the end token and then padding 0 at the end.
         scores: sums of natural log-probabilities `[B, K]`, at most 0. If fewer than `K`
-            hypotheses exist, the remaining scores are below `IMPOSSIBLE / 2`.
+            hypotheses exist, or have a probability above 0, the remaining scores are below
+            `IMPOSSIBLE / 2`.
         alignments: `[B, K, T, S]`, zero where `tokens` is padding.
     """
 
@@ -37,6 +39,24 @@ def log_probabilities(logits: Tensor) -> tuple[Tensor, Tensor]:
     ids = ops.arange(log_probs.shape[-1])
     special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
     return log_probs, ops.where(special, IMPOSSIBLE, log_probs)
+
+
+def choosable(gains: Tensor, allowed: Tensor) -> Tensor:
+    """Return which of the allowed continuations a search may choose.
+
+    These are the continuations with a probability or, if there are none, all that are allowed. With
+    a sparse output, the constraints may forbid every token that has a probability.
+
+    Args:
+        gains: log-probabilities `[N, C]`, of all continuations of a row.
+        allowed: boolean `[N, C]`.
+
+    Returns:
+        Boolean `[N, C]`.
+    """
+    # The probability of a token below this limit is 0 in float32.
+    likely = ops.logical_and(allowed, gains > NO_PROBABILITY / 2)
+    return ops.where(ops.any(likely, axis=-1, keepdims=True), likely, allowed)
 
 
 def target_log_probabilities(logits: Tensor, target: Tensor) -> Tensor:

@@ -29,11 +29,7 @@ def crossentropy(target: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tens
     Raises:
         ValueError: if the shapes do not match.
     """
-    if len(target.shape) != len(logits.shape) - 1:
-        raise ValueError(
-            "`logits` must have one axis more than `target`. "
-            f"Received: shapes {tuple(logits.shape)} and {tuple(target.shape)}."
-        )
+    check_logits(target, logits)
     if keras.backend.backend() == "tensorflow":
         return _in_tensorflow(target, logits, smoothing)
     losses = ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
@@ -42,6 +38,19 @@ def crossentropy(target: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tens
     # The mean loss over all tokens exceeds the target's loss by this difference.
     chosen = ops.take_along_axis(logits, ops.expand_dims(target, -1), axis=-1)
     return losses + smoothing * (ops.squeeze(chosen, -1) - ops.mean(logits, axis=-1))
+
+
+def check_logits(target: Tensor, logits: Tensor) -> None:
+    """Check that there is a row of logits for each target.
+
+    Raises:
+        ValueError: if the shapes do not match.
+    """
+    if len(target.shape) != len(logits.shape) - 1:
+        raise ValueError(
+            "`logits` must have one axis more than `target`. "
+            f"Received: shapes {tuple(logits.shape)} and {tuple(target.shape)}."
+        )
 
 
 def _in_tensorflow(target: Tensor, logits: Tensor, smoothing: float) -> Tensor:

@@ -13,6 +13,7 @@ from keras_attention.settings.arguments import checked_units
 from keras_attention.settings.layer_rules import (
     BRIDGES,
     FEATURE_MERGES,
+    MAPPING_NAMES,
     MERGES,
     PLACEMENTS,
     RNNS,
@@ -96,7 +97,18 @@ class LayerConfig(Settings):
         minimum=1,
         maximum=4 * WIDEST,
     )
-    copying: bool = setting(False, "copy source tokens through the alignment (pointer-generator)")
+    output_mapping: str = setting(
+        "softmax",
+        "function that turns logits into the probabilities of target tokens; sparsemax and "
+        "entmax15 give most tokens a probability of exactly 0 and have their own loss, "
+        "MaskedFenchelYoung (Peters et al. 2019)",
+        choices=MAPPING_NAMES,
+    )
+    copying: bool = setting(
+        False,
+        "copy source tokens through the alignment (pointer-generator); requires output_mapping "
+        "softmax",
+    )
     placement: str = setting(
         "after",
         "attend before the LSTM (Bahdanau) or after it (Luong); only for decoder lstm",
@@ -232,9 +244,18 @@ class LayerConfig(Settings):
                 layers use is changed without such layers.
         """
         self._check_unread()
+        self._check_output()
         self._check_decoder()
         self._check_widths()
         self._check_ties()
+
+    def _check_output(self) -> None:
+        if self.copying and self.output_mapping != "softmax":
+            raise SettingError(
+                "output_mapping",
+                "must be 'softmax' with copying, whose probabilities no sparse loss trains. "
+                f"Received: output_mapping={self.output_mapping!r}, copying=True.",
+            )
 
     def _check_decoder(self) -> None:
         check_rnn(self.rnn, self.layer_norm)

@@ -19,10 +19,12 @@ from keras_attention.models.encoding import run_encoder
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 from keras_attention.objectives import alignment_losses
-from keras_attention.objectives.losses import MaskedCrossentropy, token_weights
+from keras_attention.objectives.fenchel_young import check_loss
+from keras_attention.objectives.losses import MaskedLoss, token_weights
 from keras_attention.objectives.replicas import replica_count, weigh_replica
 from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps
+from keras_attention.ops.sparse_outputs import sparse_log_probabilities
 from keras_attention.settings.documented import documented
 
 _OF_KERAS = ("name", "dtype", "trainable")
@@ -41,6 +43,12 @@ class Seq2Seq(CheckedModel):
     Ids of 0 are padding, after the tokens or before them. On a GPU, Keras uses cuDNN's LSTM if
     `layer_norm` and `recurrent_dropout` are off; it does not support padding before a source.
     `target_out` must be padding wherever `target_in` is.
+
+    A call returns the logits that the loss maps to probabilities, and `output_mapping` requires the
+    loss that belongs to it: `MaskedCrossentropy`, or `MaskedFenchelYoung` with the same mapping.
+    `step` and `teacher_forced`, which searches and exports use, return logits whose softmax is the
+    model's distribution: with a sparse mapping, its log-probabilities. There a token of probability
+    0 has a log-probability from -600 to -300.
 
     With `copying` the logits are log-probabilities, and `copy_output.set_targets` must set the
     target id of each source id; see `CopyOutput`.
@@ -201,7 +209,7 @@ class Seq2Seq(CheckedModel):
             logits, _ = self.teacher_forced(source, packed, return_alignment=False)
             packed = self.sampler(packed, logits)
         has_losses = training and (settings.coverage_loss or settings.guided_alignment)
-        logits, alignment = self.teacher_forced(
+        logits, alignment = self._teacher_forced(
             source,
             packed,
             training=training,
@@ -223,7 +231,7 @@ class Seq2Seq(CheckedModel):
     ) -> Tensor:
         """Return the loss of a batch, or of a replica's part of it, for `fit` and `evaluate`.
 
-        Under a `tf.distribute` strategy and with a `MaskedCrossentropy`, the loss of each replica
+        Under a `tf.distribute` strategy and with a loss of this library, the loss of each replica
         is weighted by its number of tokens. A step then equals that of a single replica with the
         whole batch, except that Keras clips gradients in each replica before it adds them up.
 
@@ -236,9 +244,13 @@ class Seq2Seq(CheckedModel):
 
         Returns:
             A float32 scalar.
+
+        Raises:
+            ValueError: if the model was compiled with a loss for another `output_mapping`.
         """
+        check_loss(self.loss, self.settings.output_mapping)
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        if replica_count() == 1 or not isinstance(self.loss, MaskedCrossentropy):
+        if replica_count() == 1 or not isinstance(self.loss, MaskedLoss):
             return loss
         return weigh_replica(loss, ops.sum(token_weights(y, sample_weight, "float32")))
 
@@ -270,6 +282,8 @@ class Seq2Seq(CheckedModel):
     ) -> tuple[Tensor, Tensor | None]:
         """Return logits `[B, T, V]` and alignment `[B, T, S]` for a given target.
 
+        The softmax of the logits is the model's distribution, whatever its `output_mapping`.
+
         Args:
             source: ids `[B, S]` or features `[B, *source_shape]`.
             target: ids `[B, T]`, with padding after the tokens.
@@ -278,6 +292,21 @@ class Seq2Seq(CheckedModel):
             pointers: the `pointers` of `CopyOutput`.
             unpack: the function that `pack_steps` returned, if it packed `target`.
         """
+        logits, alignment = self._teacher_forced(
+            source, target, training, return_alignment, pointers, unpack
+        )
+        return self._mapped(logits), alignment
+
+    def _teacher_forced(
+        self,
+        source: Tensor,
+        target: Tensor,
+        training: bool,
+        return_alignment: bool,
+        pointers: Tensor | None,
+        unpack: Callable[[Tensor], Tensor] | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the results of `teacher_forced`, but the logits that the loss maps."""
         memory, state = self.encode(source, training=training)
         embedded = self.embedding_dropout(self.target_embedding(target), training=training)
         outputs, alignment, _ = self.decoder(
@@ -369,8 +398,8 @@ class Seq2Seq(CheckedModel):
             table: the `output_table` of `N` target ids, to restrict the logits to them.
 
         Returns:
-            `(logits, state, alignment)`: `[B, V]`, or `[B, N]` with a `table`, in at least float32;
-            the next state; `[B, S]`.
+            `(logits, state, alignment)`: `[B, V]`, or `[B, N]` with a `table`, in at least float32,
+            whose softmax is the model's distribution; the next state; `[B, S]`.
 
         Raises:
             ValueError: if a `table` is given to a model that copies, because it may copy any token.
@@ -384,7 +413,7 @@ class Seq2Seq(CheckedModel):
             memory_mask=memory.mask,
             keys=memory.keys,
         )
-        return self._predict(output, alignment, memory, table), state, alignment
+        return self._mapped(self._predict(output, alignment, memory, table)), state, alignment
 
     @property
     def vocabulary_sizes(self) -> tuple[int | None, int]:
@@ -421,6 +450,11 @@ class Seq2Seq(CheckedModel):
         if not self.settings.copying:
             return logits
         return self.copy_output(logits, outputs, alignment, memory.copies, pointers)
+
+    def _mapped(self, logits: Tensor) -> Tensor:
+        """Return logits whose softmax is the output that `output_mapping` makes of `logits`."""
+        mapping = self.settings.output_mapping
+        return logits if mapping == "softmax" else sparse_log_probabilities(logits, mapping)
 
     def _logits(self, outputs: Tensor, table: tuple[Tensor, Tensor] | None = None) -> Tensor:
         if table is not None:

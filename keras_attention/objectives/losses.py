@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy over real target tokens."""
+"""The training losses: means over real target tokens, and the cross-entropy among them."""
 
 from typing import Any
 
@@ -10,8 +10,51 @@ from keras_attention.objectives.replicas import replica_count
 from keras_attention.ops.masking import Tensor, real_tokens
 
 
+class MaskedLoss(keras.losses.Loss):
+    """Base class of losses that are averaged over the batch's real target tokens.
+
+    A subclass defines `call`, the losses of all positions.
+
+    Under a `tf.distribute` strategy, each replica's loss is the mean over its own tokens divided by
+    the number of replicas. Keras's own losses do the same, because Keras sums the replicas'
+    gradients and reports the mean of their losses. `Seq2Seq` then weights each replica by its
+    number of tokens; in any other model all replicas have the same weight.
+
+    Args:
+        label_smoothing: probability spread over all tokens, in [0, 1).
+        mapping: the mapping from logits to probabilities that the loss assumes.
+        name: name of the loss in the logs.
+
+    Raises:
+        ValueError: if `label_smoothing` is out of range.
+    """
+
+    def __init__(
+        self, label_smoothing: float, *, mapping: str = "softmax", name: str, **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                "`label_smoothing` must be at least 0 and below 1. "
+                f"Received: label_smoothing={label_smoothing}."
+            )
+        self.label_smoothing = label_smoothing
+        self.mapping = mapping
+
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
+        """Return the mean over real tokens; Keras would take the mean over all positions."""
+        losses = self.call(y_true, y_pred)
+        weights = token_weights(y_true, sample_weight, losses.dtype)
+        mean = ops.divide_no_nan(ops.sum(losses * weights), ops.sum(weights))
+        return mean / replica_count()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor arguments of this loss."""
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
 @keras.saving.register_keras_serializable(package="keras_attention")
-class MaskedCrossentropy(keras.losses.Loss):
+class MaskedCrossentropy(MaskedLoss):
     """Cross-entropy in nats, averaged over the batch's real target tokens.
 
     `loss = - sum_i w_i log softmax(logits_i)[target_i] / sum_i w_i`, where `w_i` is 0 on padding
@@ -21,8 +64,7 @@ class MaskedCrossentropy(keras.losses.Loss):
     `label_smoothing / V` on every token (Szegedy et al. 2016, section 7).
 
     Under a `tf.distribute` strategy, each replica's loss is the mean over its own tokens divided by
-    the number of replicas. Keras's own losses do the same, because Keras sums the replicas'
-    gradients and reports the mean of their losses. `Seq2Seq` then weights each replica by its
+    the number of replicas, as for Keras's own losses. `Seq2Seq` then weights each replica by its
     number of tokens; in any other model all replicas have the same weight.
 
     Args:
@@ -57,29 +99,12 @@ class MaskedCrossentropy(keras.losses.Loss):
         name: str = "masked_crossentropy",
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                "`label_smoothing` must be at least 0 and below 1. "
-                f"Received: label_smoothing={label_smoothing}."
-            )
-        self.label_smoothing = label_smoothing
-
-    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
-        """Return the mean over real tokens; Keras would take the mean over all positions."""
-        losses = self.call(y_true, y_pred)
-        weights = token_weights(y_true, sample_weight, losses.dtype)
-        mean = ops.divide_no_nan(ops.sum(losses * weights), ops.sum(weights))
-        return mean / replica_count()
+        super().__init__(label_smoothing, name=name, **kwargs)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the cross-entropy of every position, `[B, T]`, including padding."""
         logits = ops.cast(y_pred, "float32")
         return crossentropy(y_true, logits, self.label_smoothing)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments of this loss."""
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
 def token_weights(y_true: Tensor, sample_weight: Tensor | None, dtype: Any) -> Tensor:

@@ -10,6 +10,9 @@ MERGES = ("concat", "sum")
 BRIDGES = ("dense", "copy", "zero")
 FEATURE_MERGES = ("concat", "sum")
 
+MAPPING_NAMES = ("softmax", "sparsemax", "entmax15")
+"""The names of the mappings from scores to weights, and from logits to probabilities."""
+
 STATE_PARTS = {"lstm": 2, "gru": 1}
 """The number of state tensors of each kind of recurrent layer: `(h, c)` or `(h,)`."""
 

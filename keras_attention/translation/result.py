@@ -135,7 +135,8 @@ class PairScore:
         source: the source.
         target: the given target.
         tokens: the tokens of the target, ending with `</s>`. An unknown token is scored as `<unk>`.
-        log_probabilities: the natural log-probability of each token, given those before it.
+        log_probabilities: the natural log-probability of each token, given those before it. With a
+            sparse output, a token of probability 0 has a value from -600 to -300.
 
     Example:
         >>> pair = PairScore("a", "b", ("b", "</s>"), (-1.0, -0.5))

@@ -31,6 +31,7 @@ VARIANTS = {
         "0123456789-",
         attention=BahdanauAttention(8, normalize=True),
         placement="before",
+        output_mapping="entmax15",
         rnn="gru",
         encoder_layers=2,
         decoder_layers=2,

@@ -22,7 +22,7 @@ BELOW = {
     "attention": "ops settings",
     "fast": "ops",
     "layers": "attention fast",
-    "objectives": "fast",
+    "objectives": "fast settings",
     "models": "layers objectives",
     "decoding": "models files",
     "visualization.notebook": "",

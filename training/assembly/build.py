@@ -10,7 +10,7 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, OptionError
 from keras_attention.models.config import LayerConfig
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.objectives.losses import MaskedCrossentropy
+from keras_attention.objectives.fenchel_young import output_loss
 from keras_attention.objectives.metrics import MaskedAccuracy
 from keras_attention.translation.codec import TextCodec
 
@@ -59,7 +59,7 @@ def build_model(recipe: Recipe, codec: TextCodec, total_steps: int = 1) -> Seq2S
         raise InputError(f"invalid model settings: {error}") from error
     model.compile(
         optimizer=build_optimizer(training, total_steps),
-        loss=MaskedCrossentropy(label_smoothing=training.label_smoothing),
+        loss=output_loss(recipe.model.output_mapping, training.label_smoothing),
         metrics=[MaskedAccuracy()],
     )
     return model

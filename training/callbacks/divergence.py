@@ -17,7 +17,7 @@ from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
 
 EXPLODED = 5.0
-"""A mean loss above this many times the loss of uniform predictions counts as divergence."""
+"""A mean loss above this many times the cross-entropy of uniform predictions is divergence."""
 
 
 class DivergedError(InputError):
@@ -85,7 +85,7 @@ class StopDiverged(keras.callbacks.Callback):
         if loss > limit:
             self._fail(
                 f"the mean loss, {loss:.4g}, exceeds the limit of {limit:.4g}, while uniform "
-                f"predictions have a loss of {self.uniform:.3g}"
+                f"predictions have a cross-entropy of {self.uniform:.3g}"
             )
 
     def _squared_norm(self) -> float:

@@ -10,6 +10,7 @@ from keras_attention.decoding.options import LONGEST, StoredOptions
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, SettingError
 from keras_attention.models.config import LayerConfig, Seq2SeqConfig
+from keras_attention.settings.layer_rules import MAPPING_NAMES
 from keras_attention.settings.setting import Settings, redeclare, setting
 from keras_attention.text.normalization import FORMS
 from keras_attention.text.subword_learning import MODEL_TYPES
@@ -267,7 +268,7 @@ class MechanismConfig(Settings):
     mapping: str = setting(
         "softmax",
         "function that turns scores into weights",
-        choices=("softmax", "sparsemax", "entmax15"),
+        choices=MAPPING_NAMES,
     )
     window: int = setting(
         5,

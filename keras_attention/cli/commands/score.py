@@ -50,7 +50,8 @@ def score(
     Use it to rank the candidates of another system, or to find pairs whose sides do not belong
     together. Each line holds the natural log-probability, the log-probability per token, the
     perplexity, the source and the target, separated by tabs; a tab in a text becomes a space. The
-    perplexity over all pairs is printed on standard error.
+    perplexity over all pairs is printed on standard error. With a sparse output, a log-probability
+    below -300 means that the model gives the target no probability.
 
     Example: keras-attention score saved_models/dates pairs.tsv
     """

@@ -7,9 +7,10 @@ import numpy as np
 from decoding_models import mask_of_rows
 from keras import ops
 from reference import log_softmax
-from support import normal
+from support import normal, to_numpy
 
 from keras_attention import Memory
+from keras_attention.ops.sparse_outputs import sparse_log_probabilities
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 VOCABULARY, STATES, STEPS, WORD = 7, 53, 6, 4
@@ -19,9 +20,11 @@ SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 class TableModel:
     """A model whose logits and alignments depend on all tokens so far and on the source."""
 
-    def __init__(self, seed, end=0.0, word=0.0):
+    def __init__(self, seed, end=0.0, word=0.0, mapping="softmax"):
         self.logits = normal(STATES, VOCABULARY, seed=seed, scale=1.5)
         self.logits[:, [END_ID, WORD]] += end, word
+        if mapping != "softmax":
+            self.logits = to_numpy(sparse_log_probabilities(self.logits, mapping))
         weights = np.exp(normal(STATES, SOURCE.shape[1], seed=seed + 99, scale=2.0))
         self.weights = weights / weights.sum(-1, keepdims=True)
 
@@ -61,7 +64,13 @@ def candidates(log_probs, tokens, options, prefix=()):
         and (*tokens, token)[t + 1 - size :] not in ngrams
         and not (token == END_ID and t + 1 < options.get("min_length", 0))
     }
-    return found or {END_ID: log_probs[END_ID]}
+    found = found or {END_ID: log_probs[END_ID]}
+    return {token: gain for token, gain in found.items() if likely(log_probs[token])} or found
+
+
+def likely(log_prob):
+    """Return whether a probability is not 0."""
+    return log_prob > -150
 
 
 class Beam:
@@ -76,10 +85,15 @@ class Beam:
         return END_ID in self.tokens
 
     def grown(self, model, row, options, prefix):
+        """Yield all continuations, and whether they have a probability."""
+        if self.ended:
+            yield self, True
+            return
         log_probs, weights = model.after(row, self.tokens)
         for token, gain in candidates(log_probs, self.tokens, options, prefix).items():
-            score, adjusted = self.score + log_probs[token], self.adjusted + gain
-            yield Beam((*self.tokens, token), score, adjusted, self.coverage + weights)
+            sums = self.score + log_probs[token], self.adjusted + gain
+            new = Beam((*self.tokens, token), *sums, self.coverage + weights)
+            yield new, likely(log_probs[token])
 
     def rank(self, row, options):
         length_penalty = ((5 + len(self.tokens)) / 6) ** options.get("length_penalty", 0)
@@ -97,12 +111,17 @@ def beam_search(model, row, options, prefix=()):
     groups = [[Beam()] for _ in range(count)]
     for _ in range(STEPS):
         generated = Counter()
+        all_grown = [
+            [pair for beam in group for pair in beam.grown(model, row, options, prefix)]
+            for group in groups
+        ]
+        any_likely = any(is_likely for grown in all_grown for _, is_likely in grown)
         for number, group in enumerate(groups):
-            grown = [(beam, 0) for beam in group if beam.ended]
-            for beam in group:
-                if not beam.ended:
-                    for new in beam.grown(model, row, options, prefix):
-                        grown.append((new, generated[new.tokens[-1]]))
+            grown = [
+                (beam, 0 if beam in group else generated[beam.tokens[-1]])
+                for beam, is_likely in all_grown[number]
+                if is_likely or not any_likely
+            ]
             ended = {beam for beam in group if beam.ended}
             grown.sort(key=lambda pair: diversity * pair[1] - pair[0].rank(row, options))
             groups[number] = [beam for beam, _ in grown[:size]]

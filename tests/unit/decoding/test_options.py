@@ -24,8 +24,9 @@ PREFIX = np.array([[4, 3], [5, 0], [0, 0]], "int32")
 
 
 def split(options):
-    """Split `options` into the biases of a `TableModel` and the options of the search."""
-    biases = {name: value for name, value in options.items() if name in ("end", "word")}
+    """Split `options` into the arguments of a `TableModel` and the options of the search."""
+    own = ("end", "word", "mapping")
+    biases = {name: value for name, value in options.items() if name in own}
     return biases, {name: value for name, value in options.items() if name not in biases}
 
 

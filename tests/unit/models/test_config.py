@@ -50,6 +50,7 @@ def test_recipe_defaults_equal_constructor_defaults_except_for_two():
         ({"encoder": "transformer", "heads": 3}, "units"),
         ({"tie_embeddings": "target", "embedding": 4}, "tie_embeddings"),
         ({"copying": True}, "copying"),
+        ({"copying": True, "attention": "luong", "output_mapping": "entmax15"}, "output_mapping"),
     ],
 )
 def test_an_error_names_the_wrong_setting(settings, field):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from keras import backend, ops
-from reference import finite_differences
+from reference import by_bisection, finite_differences
 from support import assert_close, evaluated, gradients, normal, to_numpy
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism
@@ -14,17 +14,6 @@ MASK = np.array([[True, True, False, True, False], [True] * 5, [False, True, Fal
 SPARSE = {"sparsemax": (masked_sparsemax, 1.0, 1.0), "entmax15": (masked_entmax15, 0.5, 2.0)}
 """Each mapping, with the factor and exponent of `p = max(factor * z - tau, 0) ** exponent`."""
 every_mapping = pytest.mark.parametrize("name", SPARSE)
-
-
-def by_bisection(scores, factor, exponent):
-    """Return the weights of a row for the `tau` with which they sum to 1."""
-    z = factor * np.asarray(scores, "float64")
-    low, high = z.max() - 1, z.max()
-    for _ in range(100):
-        tau = (low + high) / 2
-        too_much = (np.maximum(z - tau, 0) ** exponent).sum() > 1
-        low, high = (tau, high) if too_much else (low, tau)
-    return np.maximum(z - low, 0) ** exponent
 
 
 def reference(name, scores, mask=None):

@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.decoding.constraints import Constraints
+from keras_attention.decoding.constraints import Constraints, constrain
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, log_probabilities
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.export.device.device_choice import choose_next
+from keras_attention.ops.sparse_outputs import sparse_log_probabilities
 
 SETTINGS = {
     "nothing": {},
     "penalty": {"repetition_penalty": 1.7},
     "pairs": {"no_repeat_ngram": 2},
     "single": {"no_repeat_ngram": 1, "min_length": 12},
+    "strong penalty": {"repetition_penalty": 1000.0},
     "all": {"min_length": 6, "repetition_penalty": 1.3, "no_repeat_ngram": 3},
 }
 
@@ -30,3 +32,19 @@ def test_choose_next_agrees_with_the_constraints_of_search(options):
         token, gain = choose_next(allowed.numpy()[0], generated, settings)
         assert token == adjusted.argmax()
         assert gain == plain.numpy()[0, token] > IMPOSSIBLE
+
+
+@pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS)
+def test_choose_next_agrees_with_search_on_a_sparse_output(options):
+    rng, settings = np.random.default_rng(4), SearchSettings(9, 12, **options)
+    for length in [*range(11)] * 4:
+        generated = rng.integers(3, 7, length).tolist()
+        scores = 2 * rng.standard_normal((1, 7)).astype("float32")
+        logits = sparse_log_probabilities(scores, "sparsemax")
+        padded = np.array([generated + [0] * (12 - length)], "int32")
+        constraints = Constraints(settings)
+        plain, adjusted = constrain(constraints, logits, tf.constant(length), padded, ())
+        allowed = log_probabilities(logits)[1].numpy()[0]
+        token, gain = choose_next(allowed, generated, settings)
+        assert token == adjusted.numpy()[0].argmax()
+        assert gain == plain.numpy()[0, token] > IMPOSSIBLE / 2

@@ -64,6 +64,7 @@ def test_equal_recipes_build_equal_weights_and_another_seed_builds_different_one
     ("key", "choices"),
     [
         ("model.mapping", tuple(MAPPINGS)),
+        ("model.output_mapping", tuple(MAPPINGS)),
         ("model.score", luong_attention.SCORES),
     ],
 )
