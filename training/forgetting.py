@@ -66,7 +66,7 @@ def report_forgetting(model: Fingerprint, tuned: Translator, metric: str) -> Non
     try:
         start = StartModel.find_again(model)
     except InputError as error:
-        _logger.warning("%s So what the fine-tuned model has forgotten is not measured.", error)
+        _logger.warning("%s Training cannot measure how much the model has forgotten.", error)
         return
     found = measure_forgetting(start, tuned, metric)
     if found is not None:

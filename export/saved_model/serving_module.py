@@ -325,6 +325,6 @@ def _cut(ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
 
 
 def _at_least(steps: int, matrix: tf.Tensor, padding: int | str) -> tf.Tensor:
-    """Pad a matrix `[B, S]` to some steps, because an LSTM cannot run over no steps."""
+    """Pad a matrix `[B, S]` to at least `steps`, because an LSTM cannot run over 0 steps."""
     missing = tf.maximum(steps - tf.shape(matrix)[1], 0)
     return tf.pad(matrix, [[0, 0], [0, missing]], constant_values=padding)

@@ -40,10 +40,10 @@ class Quality:
     higher_is_better: bool
 
     def tells(self, value: float) -> bool:
-        """Return whether a model with this value can lose as much as the gate refuses.
+        """Return whether a model with this value could lose more than the gate allows.
 
-        A share of right outputs below the limit cannot, and of a model with an error rate of 100 or
-        more nothing is right.
+        It could not if its share of right outputs is below the limit, or if its error rate is 100
+        or more.
         """
         return value > MOST_LOST if self.higher_is_better else value < 100
 

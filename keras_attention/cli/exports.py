@@ -68,7 +68,7 @@ def variants_file(folder: Path) -> Path:
 def about_run(folder: Path) -> dict[str, Any]:
     """Return the recipe, the best metric and, for an ensemble, the members of a model's folder.
 
-    What the folder does not tell is left out.
+    Values that the folder does not contain are left out.
     """
     run = RunFolder(folder)
     members = {"members": read_members(folder)} if is_ensemble(folder) else {}

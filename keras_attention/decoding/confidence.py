@@ -58,8 +58,8 @@ class Confidence:
     With a temperature of 1 it is the geometric mean of the probabilities of the tokens. `evaluate`
     chooses the temperature so that the confidence estimates the probability that the whole output
     is right. A temperature below 1 lowers all confidences, and one above 1 raises them. This is
-    temperature scaling of the chosen output's log-probabilities: other than temperature scaling of
-    the logits, it needs nothing but the score and the tokens, which every runtime returns.
+    temperature scaling of the chosen output's log-probabilities: unlike temperature scaling of the
+    logits, it needs only the score and the tokens, which every runtime returns.
 
     Attributes:
         temperature: the temperature, from 0.02 to 50.

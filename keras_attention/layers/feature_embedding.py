@@ -23,7 +23,7 @@ class FeatureEmbedding(Configured, keras.layers.Layer):
         [x; E_1[f_1]; ...; E_F[f_F]]    for merge="concat"
         x + E_1[f_1] + ... + E_F[f_F]   for merge="sum"
 
-    so that the encoder reads the features at every step, as those of Sennrich and Haddow (2016).
+    so that the encoder reads the features at every step, as in Sennrich and Haddow (2016).
     With the language as the only feature, "concat" is the language embedding of Peters and Martins
     (2020).
 

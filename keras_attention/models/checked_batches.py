@@ -20,8 +20,8 @@ _ROWS = 1024
 class CheckedModel(keras.Model):
     """A Keras model of `(source, target_in)` and `target_out` that checks them before training.
 
-    Arrays are checked completely, except that the shift is checked on the first 1024 rows. Of a
-    `tf.data.Dataset`, a `PyDataset` or a generator, the first batch is checked.
+    Arrays are checked completely, except that the shift is checked on the first 1024 rows. For a
+    `tf.data.Dataset`, a `PyDataset` or a generator, only the first batch is checked.
     """
 
     @property
@@ -69,7 +69,10 @@ class CheckedModel(keras.Model):
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return loss and metrics as `keras.Model.evaluate` does; the checks are those of `fit`."""
-        return super().evaluate(self._check_data(x, y), y, *args, **kwargs)
+        # `fit` has checked its validation data, and Keras reads them from an iterator of its own.
+        if not kwargs.get("_use_cached_eval_dataset"):
+            x = self._check_data(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Return logits as `keras.Model.predict` does, after checking that ids are in range."""

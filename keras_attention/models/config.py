@@ -261,7 +261,7 @@ class LayerConfig(Settings):
         if self.copying and self.output_mapping != "softmax":
             raise SettingError(
                 "output_mapping",
-                "must be 'softmax' with copying, whose probabilities no sparse loss trains. "
+                "must be 'softmax' with copying, because no sparse loss trains its probabilities. "
                 f"Received: output_mapping={self.output_mapping!r}, copying=True.",
             )
 
@@ -398,7 +398,7 @@ class Seq2SeqConfig(LayerConfig):
         if self.r_drop and not self.drops_out:
             raise SettingError(
                 "r_drop",
-                "needs dropout, without which both passes are equal. "
+                "requires dropout, because without it both passes are equal. "
                 f"Received: r_drop={self.r_drop} and no dropout.",
             )
         if self.r_drop and self.output_mapping != "softmax":

@@ -299,10 +299,11 @@ class Seq2Seq(CheckedModel):
     def learn_from(self, teacher: Any, weight: float) -> None:
         """Let `fit` also learn the predictions of a teacher (Kim and Rush 2016, section 3.1).
 
-        In training, `weight` of the cross-entropy is that of the teacher's distribution over the
-        next token, given the same source and previous target tokens. The rest is that of the
-        reference. The loss of `compile` must be a `MaskedCrossentropy`. The teacher is not saved
-        with the model, so call this again after loading it, before further training.
+        In training, a share `weight` of the loss is the cross-entropy with the teacher's
+        distribution over the next token, given the same source and previous target tokens. The
+        rest is the cross-entropy with the reference. The loss of `compile` must be a
+        `MaskedCrossentropy`. The teacher is not saved with the model, so call
+        this again after loading it, before further training.
 
         Args:
             teacher: a `Seq2Seq` or an `Ensemble` with the same ids of sources and of targets.
@@ -327,8 +328,8 @@ class Seq2Seq(CheckedModel):
             )
         if self.settings.output_mapping != "softmax":
             raise ValueError(
-                "`output_mapping` must be 'softmax' to learn from a teacher, whose tokens can have "
-                "probability 0 under a sparse one. "
+                "`output_mapping` must be 'softmax' to learn from a teacher, because a sparse "
+                "output can give the teacher's tokens a probability of 0. "
                 f"Received: output_mapping={self.settings.output_mapping!r}."
             )
         self._teacher = Teacher(teacher, weight)
@@ -385,7 +386,7 @@ class Seq2Seq(CheckedModel):
         pointers: Tensor | None,
         unpack: Callable[[Tensor], Tensor] | None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the results of `teacher_forced`, but the logits that the loss maps."""
+        """Return what `teacher_forced` returns, but with the logits that the loss maps."""
         memory, state = self.encode(source, training=training)
         embedded = self.embedding_dropout(self.target_embedding(target), training=training)
         outputs, alignment, _ = self.decoder(

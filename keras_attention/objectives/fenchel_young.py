@@ -91,8 +91,8 @@ def check_loss(loss: Any, mapping: str) -> None:
     """Check that a loss trains a model with this `output_mapping`.
 
     Args:
-        loss: what the model was compiled with; None and, for softmax, losses of other classes than
-            ours are accepted.
+        loss: the loss that the model was compiled with. None is accepted, and for softmax also any
+            loss that is not of this library.
         mapping: the model's `output_mapping`.
 
     Raises:

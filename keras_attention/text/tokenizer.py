@@ -147,7 +147,7 @@ class Tokenizer(ABC):
         return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, ending with the id of `</s>`, the only one of an empty text.
+        """Return the ids of a text and the id of `</s>`; an empty text has only the latter.
 
         The ids of the text's features, if there are any, come first.
 

@@ -50,6 +50,7 @@ from keras_attention.translation.folders.ensemble_folder import (
     ENSEMBLE_FILE,
     is_ensemble,
     member_folders,
+    read_members,
     write_members,
 )
 from keras_attention.translation.folders.presets import find_preset, write_card
@@ -218,7 +219,7 @@ class Translator:
 
         Args:
             paths: paths for `load`, at least one. For a single path, return the result of `load`.
-                An ensemble's folder stands for all its members.
+                The folder of an ensemble adds all its members.
 
         Raises:
             InputError: if a model cannot be loaded, or their tokenizers differ.
@@ -255,7 +256,8 @@ class Translator:
     def save(self, folder: str | Path) -> None:
         """Write the model, its tokenizers and its confidence to `folder`, each file atomically.
 
-        Each member of an ensemble is written to its own subfolder, which `load` also reads alone.
+        Each member of an ensemble is written to its own subfolder, which `load` also reads alone,
+        without a confidence.
 
         Raises:
             InputError: if a single model is written to an ensemble's folder, or the reverse.
@@ -306,6 +308,11 @@ class Translator:
     def _save_members(self, ensemble: Ensemble, folder: Path) -> None:
         if (folder / MODEL_FILE).exists():
             raise _other_kind(folder / MODEL_FILE, "an ensemble")
+        if is_ensemble(folder) and any(seed is not None for seed in read_members(folder).values()):
+            raise InputError(
+                f"{folder}: expected a new folder to save an ensemble. Received: the folder of "
+                "`train --seeds`, whose runs would no longer belong to it."
+            )
         names = [f"member-{number}" for number in range(1, len(ensemble.models) + 1)]
         for name, model in zip(names, ensemble.models, strict=True):
             Translator(model, self.codec).save(folder / name)

@@ -110,7 +110,7 @@ def test_a_run_records_its_start_model_and_resumes_without_it(work, run):
         "train", "new.toml", "--output", "tuned", "--resume", *overrides("epochs=2", *TUNED)
     )
     assert resumed.code == 0, resumed.err
-    assert "forgotten is not measured" in resumed.err
+    assert "cannot measure how much" in resumed.err
     hidden.rename(work / "base")
     assert [is_kept(name) for name in ("encoder", "bridge", "decoder")] == [True, True, False]
 

@@ -425,7 +425,7 @@ class TestCommand:
         lines = [line for each in connect()(LINES) for line in columns.lines(each, 0)]
         assert (found.code, found.out) == (0, "".join(f"{line}\n" for line in lines))
         note, count = found.err.splitlines()
-        assert note.startswith("note: dates: a server does not tell the model's temperature")
+        assert note.startswith("note: dates: a server does not report the model's temperature")
         assert count == f"lines below a confidence of 0.5: {found.out.count('check')}"
 
     def test_translate_prints_json(self, run, connect, server):

@@ -179,3 +179,8 @@ def test_members_with_other_held_out_pairs_are_not_evaluated(folder, run, tmp_pa
     refused = run("evaluate", copied)
     assert refused.code == 2
     assert "seed-2: expected the same held-out pairs as in" in refused.err
+
+
+def test_an_ensemble_is_not_saved_over_the_runs_of_its_seeds(folder):
+    with pytest.raises(InputError, match="a new folder to save an ensemble. .* `train --seeds`"):
+        Translator.load(folder).save(folder)

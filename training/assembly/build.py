@@ -63,7 +63,7 @@ def build_codec(
 def _check_no_features(data: DataConfig, trained: TextCodec) -> None:
     if data.source_features or trained.source.features:
         raise InputError(
-            "--from cannot be used with source features, neither of the model nor in "
+            "--from cannot be used with source features, in the model or in "
             f"`data.source_features`. Received: data.source_features={data.source_features!r} and "
             f"a model with {len(trained.source.features)} features."
         )
@@ -78,7 +78,7 @@ def build_model(
         recipe: the recipe to train.
         codec: its tokenizers.
         total_steps: training steps of the whole run, at which a cosine schedule ends.
-        precision: the number format to compute in; default what the recipe chooses here.
+        precision: the number format to compute in; default: what `choose_precision` returns.
 
     Raises:
         InputError: if settings of the model contradict each other.

@@ -64,8 +64,8 @@ def load_teachers(config: TrainingConfig, codec: TextCodec) -> Seq2Seq | Ensembl
     translator = open_teachers(teacher_paths(config))
     if side := codec.differs_in(translator.codec):
         raise InputError(
-            f"{teacher_paths(config)[0]}: expected the tokenizers of the run, which it was started "
-            f"with. Received: a teacher with a different {side} tokenizer."
+            f"{teacher_paths(config)[0]}: expected the tokenizers that the run was started with. "
+            f"Received: a teacher with a different {side} tokenizer."
         )
     return translator.model
 
@@ -101,8 +101,8 @@ def check_features(recipe: Recipe, codec: TextCodec, path: _Path) -> None:
     if names[0] != names[1]:
         own, known = (", ".join(sorted(each)) or "none" for each in names)
         raise InputError(
-            f"{os.fspath(path)}: expected a teacher whose sources carry the features of the "
-            f"recipe's, data.source_features: {own}. Received: a teacher with the features: "
+            f"{os.fspath(path)}: expected a teacher with the source features of the recipe, "
+            f"data.source_features: {own}. Received: a teacher with the features: "
             f"{known}."
         )
 

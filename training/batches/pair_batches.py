@@ -210,7 +210,7 @@ class PairBatches:
         return cut_by_pairs(len(ranks), self.batch_size)
 
     def _rows_of(self, bounds: Ints) -> int:
-        """Return the number whose multiples the rows of batches of fixed shapes are."""
+        """Return the number that divides the number of rows of every batch of a fixed shape."""
         largest = int(np.diff(bounds).max())
         return -(-largest // 8) if self.batch_tokens else largest
 

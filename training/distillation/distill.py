@@ -38,7 +38,7 @@ from .record import Distillation, DistillOptions
 from .teacher_outputs import TeacherOutputs, check_any
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-"""Shows progress: from a number of sources to a function that counts finished ones."""
+"""Opens a progress bar for a number of sources; yields a function to count finished ones."""
 
 _logger = logging.getLogger(__name__)
 

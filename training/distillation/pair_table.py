@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def table_data(config: DataConfig, path: Path, held_out: Path | None) -> DataCon
     return DataConfig(
         format="csv",
         delimiter=r"\t",
-        path=literal(str(path.absolute())),
-        validation_path=literal(str(held_out.absolute())) if held_out else "",
+        path=literal(os.path.abspath(path)),
+        validation_path=literal(os.path.abspath(held_out)) if held_out else "",
         held_out=0,
         source_features=config.source_features,
         max_source_length=config.max_source_length,

@@ -1,4 +1,4 @@
-"""The record of a distillation: what the teachers' outputs in a run folder depend on."""
+"""The record of a distillation: everything that determines the teachers' outputs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ADVICE = "use the same again, or start a new distillation in another folder"
 
 @dataclass(frozen=True)
 class DistillOptions:
-    """How the teachers' outputs become training pairs.
+    """The options that decide how the teachers' outputs become training pairs.
 
     Attributes:
         beam_width: beam width of the teachers' search.

@@ -28,7 +28,7 @@ class FrequencyRow:
         last: the largest frequency; None without an upper bound.
         count: the number of pairs.
         values: the value of each metric on these pairs, by the metric's name.
-        examples: the rarest tokens of these pairs, those of most pairs first.
+        examples: the rarest tokens of these pairs, most frequent among them first.
     """
 
     first: int

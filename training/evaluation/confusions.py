@@ -1,4 +1,4 @@
-"""Confusions of tokens: which ones an output has in place of which, too many or too few."""
+"""Confusions of tokens: the tokens that an output replaces, adds or leaves out."""
 
 from __future__ import annotations
 

@@ -128,8 +128,8 @@ class Recipe(Section):
         """Check the losses that compare the distributions of two models or of two passes."""
         if self.training.r_drop and not self.model.drops_out:
             raise InputError(
-                "`training.r_drop` needs dropout, such as model.dropout=0.2, without which both "
-                "passes are equal. "
+                "`training.r_drop` requires dropout, such as model.dropout=0.2, because without it "
+                "both passes are equal. "
                 f"Received: training.r_drop={self.training.r_drop} and no dropout."
             )
         for name in ("r_drop", "teacher_weight"):
@@ -292,7 +292,7 @@ def _checked(key: str, value: object) -> tuple[str, Any]:
         return key, SETTINGS[key].check(value)
     renamed = RENAMED[key]
     new = renamed.check(value)
-    # Run folders of older versions list every setting, so a default is not worth a sentence.
+    # Run folders of older versions list every setting, so do not warn about a default.
     if new != SETTINGS[renamed.key].default:
         warn_of_old(key, _toml(new))
     return renamed.key, new

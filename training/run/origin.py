@@ -34,7 +34,7 @@ _ORIGIN = JsonFile(
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run starts with, besides its recipe and its data: `origin.json` in the run folder.
+    """The precision of a run and the model that it started from: `origin.json` in its folder.
 
     Attributes:
         precision: the number format that the run computes in.

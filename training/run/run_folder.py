@@ -222,7 +222,7 @@ class RunFolder:
 
     def _distilled_data(self, recipe: Recipe | None) -> set[Path]:
         """Return the files that `distill` wrote here, if the recipe trains on them."""
-        path = literal(str((self.path / DISTILLED_FILE).absolute()))
+        path = literal(os.path.abspath(self.path / DISTILLED_FILE))
         if recipe is None or recipe.data.path != path:
             return set()
         names = DISTILLATION_FILE, DISTILLED_FILE, DISTILLED_HELD_OUT_FILE

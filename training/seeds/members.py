@@ -128,7 +128,7 @@ def resume_members(
             raise InputError(
                 f"{member.run.path}: --changed-data requires that all members have been started, "
                 "because a new one would have other tokenizers and held-out pairs. Received: a "
-                "member that has not."
+                "member that has not been started."
             )
         else:
             member.run.check_free()

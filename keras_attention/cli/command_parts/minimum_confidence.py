@@ -66,8 +66,8 @@ def find_minimum(
     if least is not None:
         if not local:
             print(
-                f"note: {model}: a server does not tell the model's temperature, so confidences "
-                "are those of a temperature of 1; to use it, give the path of the model's folder.",
+                f"note: {model}: a server does not report the model's temperature, so confidences "
+                "use a temperature of 1; to use it, give the path of the model's folder.",
                 file=sys.stderr,
             )
         return MinimumConfidence(least, stored)

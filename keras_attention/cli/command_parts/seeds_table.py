@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from keras_attention.cli.output import print_table
 from keras_attention.training.metrics.metric_kinds import format_value
 from keras_attention.training.seeds.seeds_report import read_report
 
@@ -16,16 +14,11 @@ def print_seeds(folder: Path) -> None:
     report = read_report(folder)
     if report is None or report.ensemble is None:
         return
-
-    def shown(value: float) -> str:
-        return format_value(report.metric, value)
-
-    table = Table("seed", report.metric)
-    table.columns[1].justify = "right"
-    for seed, value in report.seeds.items():
-        table.add_row(seed, shown(value))
-    table.add_section()
-    table.add_row("mean", shown(report.spread.mean))
-    table.add_row("standard deviation", shown(report.spread.deviation))
-    table.add_row("ensemble", shown(report.ensemble))
-    Console(highlight=False).print(table)
+    values = {
+        **report.seeds,
+        "mean": report.spread.mean,
+        "standard deviation": report.spread.deviation,
+        "ensemble": report.ensemble,
+    }
+    rows = [(name, format_value(report.metric, value)) for name, value in values.items()]
+    print_table([("seed", report.metric), *rows], justify="right")

@@ -40,8 +40,8 @@ def distill(
         bool,
         typer.Option(
             "--nearest",
-            help="Of the teachers' hypotheses, use the one nearest to the target of the pair, in "
-            "edits of tokens, instead of the best one.",
+            help="Train on the teachers' hypothesis with the fewest edits of tokens to the target "
+            "of the pair, instead of the best hypothesis.",
         ),
     ] = False,
     with_pairs: Annotated[

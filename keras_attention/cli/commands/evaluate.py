@@ -109,8 +109,8 @@ def evaluate(
             min=0,
             max=1,
             metavar="P",
-            help="Suggest the smallest confidence above which this share of the outputs is right, "
-            "from 0 to 1.  [default: halve the rate of errors]",
+            help="Share of right outputs, from 0 to 1, that the suggested threshold must reach "
+            "among the outputs it accepts.  [default: halve the rate of errors]",
             rich_help_panel="Error report",
         ),
     ] = None,

@@ -63,7 +63,8 @@ def train(
             "--from",
             metavar="MODEL",
             help="Start from the trained model in this run folder (fine-tuning). The sections "
-            "[model] and [text] are those of the model unless the recipe sets them.",
+            "[model] and [text] are those of the model; the recipe may only set other dropout "
+            "rates, vocabulary sizes and min_count.",
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -42,8 +42,8 @@ def check_model_path(path: Path) -> None:
     for folder in path.absolute().parents[:2]:
         if (folder / SETTINGS_FILE).is_file():
             raise InputError(
-                f"{path}: expected the folder of a trained model. Received: a folder in that of "
-                f"the model {folder.name}."
+                f"{path}: expected the folder of a trained model. Received: a folder inside the "
+                f"folder of the model {folder.name}."
             )
 
 

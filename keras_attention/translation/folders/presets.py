@@ -77,7 +77,12 @@ def upload_preset(preset: str, folder: str | Path) -> None:
             lambda handle: upload(repo_id=handle, folder_path=folder, allow_patterns=files), preset
         )
     elif preset.startswith("kaggle://"):
-        others = [path.name for path in folder.iterdir() if path.name not in PRESET_FILES]
+        # The library ignores the files of a folder only if the pattern ends with a slash.
+        others = [
+            path.name + "/" * path.is_dir()
+            for path in sorted(folder.iterdir())
+            if path.name not in PRESET_FILES
+        ]
         upload = _function(preset, "kagglehub", "model_upload")
         _call(upload, preset, local_model_dir=str(folder), ignore_patterns=others)
     else:

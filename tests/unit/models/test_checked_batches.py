@@ -105,6 +105,19 @@ def test_a_generator_loses_no_batch(model):
     assert losses[1:] == pytest.approx(losses[:1] * 2)
 
 
+def test_fit_leaves_every_batch_of_a_validation_generator_to_keras(model):
+    batches = [(INPUTS, TARGET_OUT)] * 6
+    model.fit(
+        INPUTS,
+        TARGET_OUT,
+        validation_data=(batch for batch in batches),
+        validation_steps=3,
+        epochs=2,
+        verbose=0,
+    )
+    assert len(model.history.history["val_loss"]) == 2
+
+
 def test_an_ignored_class_may_be_negative():
     model = Seq2Seq(8, 7, units=4, embedding=3)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)

@@ -112,7 +112,9 @@ def test_padding_before_a_target_moves_the_logits_of_both_passes():
     "options", [{}, {"recurrent_dropout": 0.0}, {"embedding_dropout": 0.0, "output_dropout": 0.0}]
 )
 def test_r_drop_requires_dropout(options):
-    with pytest.raises(ValueError, match=r"`r_drop` needs dropout.* Received: r_drop=1.0 and no"):
+    with pytest.raises(
+        ValueError, match=r"`r_drop` requires dropout.* Received: r_drop=1.0 and no"
+    ):
         make(r_drop=1.0, **options)
 
 

@@ -29,7 +29,7 @@ EXACT = "exact_match"
 
 @dataclass(frozen=True)
 class Question:
-    """What a report is about, and how texts are compared.
+    """The settings of a report: its metrics, and how texts are split and compared.
 
     Attributes:
         metrics: names of metrics; the first one orders the worst sentences.

@@ -48,7 +48,7 @@ def _suggestion(analysis: Analysis) -> str:
         f"{rule}. On these pairs it accepts {found.count:,} outputs, of which {found.right:,} are "
         f"right ({found.right / found.count:.2%}; 95&nbsp;% interval {low:.2%} to {high:.2%}), and "
         f"leaves {share:.1%} to a person. The threshold was chosen on the same pairs, so expect "
-        "slightly less on others."
+        "a slightly lower accuracy on other pairs."
     )
 
 

@@ -46,7 +46,7 @@ def test_an_ensemble_has_neither_temperature_nor_threshold(stored):
 def test_a_server_has_no_temperature_unless_the_models_folder_is_named(stored, tmp_path, capsys):
     assert find_minimum("0.25", Path("m"), served=True) == MinimumConfidence(0.25)
     assert capsys.readouterr().err == (
-        "note: m: a server does not tell the model's temperature, so confidences are those of a "
+        "note: m: a server does not report the model's temperature, so confidences use a "
         "temperature of 1; to use it, give the path of the model's folder.\n"
     )
     with pytest.raises(InputError, match="and a server has none; give a number"):

@@ -203,7 +203,7 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
         (["coverage_loss=1", "attention=none"], "`training.coverage_loss` uses the alignment"),
         (
             ["r_drop=1", "dropout=0", "memory_dropout=0", "recurrent_dropout=0"],
-            "`training.r_drop` needs dropout, such as model.dropout=0.2",
+            "`training.r_drop` requires dropout, such as model.dropout=0.2",
         ),
         (["copying=true", "attention=none"], "`model.copying` uses the alignment"),
         (

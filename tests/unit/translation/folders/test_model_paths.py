@@ -38,7 +38,7 @@ ERRORS = {
     "no such file; expected a trained model; the nearest is "
     f"{DATES / 'checkpoints' / 'epoch-0001.keras'}.",
     "saved_models/dates/checkpoints": f"{DATES / 'checkpoints'}: expected the folder of a trained "
-    "model. Received: a folder in that of the model dates.",
+    "model. Received: a folder inside the folder of the model dates.",
 }
 
 

@@ -94,6 +94,8 @@ def test_presets_of_hubs_are_downloaded_through_their_libraries(preset, translat
 
 def test_only_the_files_of_a_preset_are_uploaded(preset, hubs):
     (preset / "held_out.jsonl").write_text(json.dumps(["private", "text"]))
+    (preset / "logs").mkdir()
+    (preset / "logs" / "events").write_text("private text")
     upload_preset(HF, preset)
     hubs["create_repo"].assert_called_once_with("someone/months", exist_ok=True)
     hubs["upload_folder"].assert_called_once_with(
@@ -101,7 +103,7 @@ def test_only_the_files_of_a_preset_are_uploaded(preset, hubs):
     )
     upload_preset(KAGGLE, preset)
     hubs["model_upload"].assert_called_once_with(
-        "someone/months/keras/small", str(preset), ignore_patterns=["held_out.jsonl"]
+        "someone/months/keras/small", str(preset), ignore_patterns=["held_out.jsonl", "logs/"]
     )
 
 
