@@ -55,6 +55,16 @@ def test_a_student_has_its_teachers_tokenizers(folder):
     assert [each.settings.units for each in model.models] == [8, 6]
 
 
+def test_teachers_of_a_fine_tuned_student_have_the_tokenizers_of_its_start_model(folder):
+    recipe = student(folder, "first")
+    same = random_translator(LETTERS).codec
+    codec = build_codec(recipe, PAIRS, same)
+    assert codec.source.vocabulary.tokens == LETTERS.vocabulary.tokens
+    other = random_translator(LETTERS, CharacterTokenizer(Vocabulary("bca"), strip=True)).codec
+    with pytest.raises(InputError, match=r"--from and training\.teachers .* different target"):
+        build_codec(recipe, PAIRS, other)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
