@@ -162,6 +162,20 @@ def test_input_that_cannot_be_distilled_is_one_sentence(arguments, words, teache
     assert not (tmp_path / "new").exists()
 
 
+def test_a_teacher_in_the_output_folder_is_kept(teacher, run, tmp_path):
+    before = contents(teacher)
+    both = ["--set", "teachers=teacher", "--set", "teacher_weight=0.5", *STUDENT]
+    commands = [
+        ("distill", "teacher", "--into", "copy", *STUDENT, "--output", "teacher", "--overwrite"),
+        ("train", "copy", *both, "--output", "teacher", "--overwrite"),
+        ("train", "copy", *both, "--output", "teacher", "--overwrite", "--seeds", "2"),
+    ]
+    for command in commands:
+        outcome = run(*command)
+        assert (outcome.code, "teacher: a teacher is in this folder;" in outcome.err) == (2, True)
+        assert contents(teacher) == before
+
+
 def test_other_files_in_the_output_folder_are_kept(teacher, run, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "notes.txt").write_text("mine")
