@@ -139,6 +139,18 @@ def test_the_probabilities_of_several_teachers_are_learned(teacher, run, tmp_pat
     assert (ordinary.code, "model.keras: changed since the run was" in ordinary.err) == (2, True)
 
 
+def test_the_teacher_may_be_the_folder_of_an_ensemble(teacher, run, tmp_path):
+    Translator.load_ensemble([teacher, teacher]).save(tmp_path / "both")
+    outcome = distill(run, "--set", "epochs=1", teachers=["both"])
+    assert outcome.code == 0, outcome.err
+    record = json.loads((tmp_path / "new" / "distillation.json").read_text())
+    files = [tmp_path / "both" / f"member-{number}" / "model.keras" for number in (1, 2)]
+    assert [each["path"] for each in record["teachers"]] == list(map(str, files))
+    shutil.copy(tmp_path / "new" / "model.keras", files[1])
+    changed = distill(run, "--set", "epochs=1", "--resume", teachers=["both"])
+    assert (changed.code, "Received: a model with other weights" in changed.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
