@@ -56,7 +56,7 @@ def measure_forgetting(start: StartModel, tuned: Translator, metric: str) -> For
 
 
 def report_forgetting(model: Fingerprint, tuned: Translator, metric: str) -> None:
-    """Log what `measure_forgetting` returns, or that the earlier model is no longer there.
+    """Log what `measure_forgetting` returns, or why the earlier model or its pairs cannot be read.
 
     Args:
         model: the fingerprint of the model that the run was fine-tuned from.
@@ -65,10 +65,10 @@ def report_forgetting(model: Fingerprint, tuned: Translator, metric: str) -> Non
     """
     try:
         start = StartModel.find_again(model)
+        found = measure_forgetting(start, tuned, metric)
     except InputError as error:
         _logger.warning("%s Training cannot measure how much the model has forgotten.", error)
         return
-    found = measure_forgetting(start, tuned, metric)
     if found is not None:
         _logger.info(
             "%d held-out pairs of %s: %s %s before fine-tuning, %s after",

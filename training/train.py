@@ -23,7 +23,8 @@ from keras_attention.errors import InputError
 from keras_attention.files.folder_lock import hold_folder
 from keras_attention.translation.translator import Translator
 
-from .data.data_paths import with_absolute_paths
+from .assembly.teachers import check_output
+from .data.data_paths import teacher_paths, with_absolute_paths
 from .fit import fit
 from .forgetting import report_forgetting
 from .prepare import prepare
@@ -71,6 +72,7 @@ def train(
     if changed_data and not resume:
         raise InputError("--changed-data requires --resume.")
     start_model = _find_start(start_from, run, resume=resume)
+    check_output(teacher_paths(recipe.training), run.path)
 
     def check_folder() -> None:
         if resume:

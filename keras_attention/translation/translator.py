@@ -145,12 +145,16 @@ class Translator:
             InputError: if the folder is missing, is not a model's, or has a damaged file; or if a
                 member of an ensemble is missing, or has other tokenizers than the first one.
         """
-        if is_ensemble(Path(path)):
-            return cls.load_ensemble(member_folders(Path(path)))
-        folder, file = find_parts(Path(path))
+        return cls._load(Path(path))
+
+    @classmethod
+    def _load(cls, path: Path, *, with_confidence: bool = True) -> "Translator":
+        if is_ensemble(path):
+            return cls.load_ensemble(member_folders(path))
+        folder, file = find_parts(path)
         codec = load_codec(folder)
         model, short_list = load_model(file), load_short_list(folder, codec)
-        confidence = load_confidence(folder, file)
+        confidence = load_confidence(folder, file) if with_confidence else None
         check_tokenizers(file, folder, codec)
         if is_narrow(model):  # a checkpoint keeps the precision that it was trained in
             model = copy_for_inference(model)
@@ -217,6 +221,8 @@ class Translator:
     def load_ensemble(cls, paths: Iterable[str | Path]) -> "Translator":
         """Load several models as an ensemble, which searches with the settings of the first.
 
+        The confidences of the models are not read, because they were measured for each alone.
+
         Args:
             paths: paths for `load`, at least one. For a single path, return the result of `load`.
                 The folder of an ensemble adds all its members.
@@ -226,9 +232,11 @@ class Translator:
         """
         if isinstance(paths, str | Path):
             raise InputError(f"expected a list of paths. Received: the single path {paths}.")
-        loaded = [(path, cls.load(path)) for path in paths]
-        if not loaded:
+        paths = list(paths)
+        if not paths:
             raise InputError("expected at least one model. Received: none.")
+        alone = len(paths) == 1
+        loaded = [(path, cls._load(Path(path), with_confidence=alone)) for path in paths]
         (first, translator), *others = loaded
         for path, other in others:
             if side := translator.codec.differs_in(other.codec):

@@ -139,6 +139,18 @@ def test_the_probabilities_of_several_teachers_are_learned(teacher, run, tmp_pat
     assert (ordinary.code, "model.keras: changed since the run was" in ordinary.err) == (2, True)
 
 
+def test_the_teacher_may_be_the_folder_of_an_ensemble(teacher, run, tmp_path):
+    Translator.load_ensemble([teacher, teacher]).save(tmp_path / "both")
+    outcome = distill(run, "--set", "epochs=1", teachers=["both"])
+    assert outcome.code == 0, outcome.err
+    record = json.loads((tmp_path / "new" / "distillation.json").read_text())
+    files = [tmp_path / "both" / f"member-{number}" / "model.keras" for number in (1, 2)]
+    assert [each["path"] for each in record["teachers"]] == list(map(str, files))
+    shutil.copy(tmp_path / "new" / "model.keras", files[1])
+    changed = distill(run, "--set", "epochs=1", "--resume", teachers=["both"])
+    assert (changed.code, "Received: a model with other weights" in changed.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -160,6 +172,20 @@ def test_input_that_cannot_be_distilled_is_one_sentence(arguments, words, teache
     assert outcome.code == 2 and words in outcome.err, outcome.err
     assert len(outcome.err.splitlines()) == 1
     assert not (tmp_path / "new").exists()
+
+
+def test_a_teacher_in_the_output_folder_is_kept(teacher, run, tmp_path):
+    before = contents(teacher)
+    both = ["--set", "teachers=teacher", "--set", "teacher_weight=0.5", *STUDENT]
+    commands = [
+        ("distill", "teacher", "--into", "copy", *STUDENT, "--output", "teacher", "--overwrite"),
+        ("train", "copy", *both, "--output", "teacher", "--overwrite"),
+        ("train", "copy", *both, "--output", "teacher", "--overwrite", "--seeds", "2"),
+    ]
+    for command in commands:
+        outcome = run(*command)
+        assert (outcome.code, "teacher: a teacher is in this folder;" in outcome.err) == (2, True)
+        assert contents(teacher) == before
 
 
 def test_other_files_in_the_output_folder_are_kept(teacher, run, tmp_path):

@@ -10,6 +10,7 @@ from runs import contents, overrides, train_eagerly
 from keras_attention import Translator
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.tflite.conversion import export_tflite
+from keras_attention.training.forgetting import report_forgetting
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.run.held_out import read_held_out
 from keras_attention.training.run.origin import read_origin
@@ -113,6 +114,13 @@ def test_a_run_records_its_start_model_and_resumes_without_it(work, run):
     assert "cannot measure how much" in resumed.err
     hidden.rename(work / "base")
     assert [is_kept(name) for name in ("encoder", "bridge", "decoder")] == [True, True, False]
+
+
+def test_a_fine_tuned_model_is_kept_if_the_earlier_pairs_cannot_be_read(work, caplog):
+    (work / "base" / "held_out.jsonl").unlink()
+    report_forgetting(read_origin("tuned").model, Translator.load("tuned"), "exact_match")
+    assert "held_out.jsonl: expected a file that can be read" in caplog.text
+    assert "forgotten is not measured" in caplog.text
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_from_the_same_model_again(work, run):

@@ -36,11 +36,12 @@ def build_codec(
         recipe: the recipe to train.
         pairs: its training pairs.
         trained: the codec of the model that a run is fine-tuned from. Its tokenizers are kept and
-            extended.
+            extended; with `training.teachers`, they must be those of the teachers.
 
     Raises:
         InputError: if search options contradict each other, a vocabulary size does not fit the
-            texts, a source lacks a feature, or a teacher has other tokenizers than the recipe sets.
+            texts, a source lacks a feature, or a teacher has other tokenizers than the recipe sets
+            or than `trained`.
     """
     data, decoding = recipe.data, dict(recipe.decoding.values())
     decoding["max_length"] = decoding["max_length"] or data.max_target_length
@@ -49,10 +50,17 @@ def build_codec(
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
     except OptionError as error:
         raise InputError(error.named("decoding.{}".format)) from error
-    if recipe.training.teachers:
-        return TextCodec(*teacher_tokenizers(recipe), settings)
     if trained is not None:
         _check_no_features(data, trained)
+    if recipe.training.teachers:
+        codec = TextCodec(*teacher_tokenizers(recipe), settings)
+        if trained is not None and (side := trained.differs_in(codec)):
+            raise InputError(
+                "a run with --from and training.teachers needs teachers with the tokenizers of the "
+                f"model. Received: a different {side} tokenizer."
+            )
+        return codec
+    if trained is not None:
         known = trained.source, trained.target
         return TextCodec(*extend_tokenizers(known, recipe.text, pairs), settings)
     features = learn_features(data, pairs)

@@ -12,6 +12,7 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.special_tokens import SPECIAL_TOKENS
 from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
 from keras_attention.translation.codec import SIDES, TextCodec
+from keras_attention.translation.folders.ensemble_folder import member_folders
 from keras_attention.translation.model_files import find_parts, load_codec
 from keras_attention.translation.translator import Translator
 
@@ -49,6 +50,26 @@ def check_teachers(paths: Sequence[_Path]) -> TextCodec:
                 f"Received: a different {side} tokenizer."
             )
     return codec
+
+
+def check_output(teachers: Sequence[_Path], output: Path) -> None:
+    """Check that no teacher is in the folder of a new run, which may be removed first.
+
+    Args:
+        teachers: folders of models or of ensembles, or checkpoints.
+        output: the folder of the run.
+
+    Raises:
+        InputError: if one is.
+    """
+    for path in teachers:
+        folder = find_parts(Path(path))[0]
+        for each in (folder, *member_folders(folder)):
+            real = each.resolve()
+            if output.resolve() in (real, *real.parents):
+                raise InputError(
+                    f"{output}: a teacher is in this folder; choose another with --output."
+                )
 
 
 def load_teachers(config: TrainingConfig, codec: TextCodec) -> Seq2Seq | Ensemble:

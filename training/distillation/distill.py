@@ -17,7 +17,7 @@ from keras_attention.files.folder_lock import hold_folder
 from keras_attention.translation.model_files import find_parts
 from keras_attention.translation.translator import Translator
 
-from ..assembly.teachers import check_features, check_teachers, open_teachers
+from ..assembly.teachers import check_features, check_output, check_teachers, open_teachers
 from ..data.data_paths import with_absolute_paths
 from ..data.pairs import Pair, split_pairs
 from ..prepare import prepare
@@ -89,6 +89,7 @@ def distill(
     _check_recipe(recipe)
     codec = check_teachers(teachers)
     check_features(recipe, codec, teachers[0])
+    check_output(teachers, run.path)
     if not resume:
         prepare(with_absolute_paths(recipe))  # find its errors before the teachers translate
     options = DistillOptions(beam_width or codec.settings.beam_width, nearest, with_pairs)

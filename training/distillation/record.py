@@ -12,9 +12,10 @@ from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import JsonFile, flag, integer, list_of, text
 from keras_attention.files.text_files import write_atomically
+from keras_attention.translation.folders.ensemble_folder import model_files
 
 from ..data.pairs import Pair
-from ..run.fingerprints import FINGERPRINT, Fingerprint, teacher_file
+from ..run.fingerprints import FINGERPRINT, Fingerprint
 from ..run.run_data import digest_pairs
 from ..run.run_files import DISTILLATION_FILE
 
@@ -67,7 +68,7 @@ class Distillation(DistillOptions):
     """The record of a distillation: `distillation.json` in the run folder.
 
     Attributes:
-        teachers: the fingerprint of each teacher's model.
+        teachers: the fingerprint of each teacher's model, and of each member of an ensemble.
         pairs: number of pairs whose sources the teachers translate.
         training: digest of these pairs.
         held_out: digest of the recipe's held-out pairs.
@@ -94,7 +95,9 @@ class Distillation(DistillOptions):
         return cls(
             **asdict(options),
             teachers=tuple(
-                Fingerprint.of(os.path.abspath(teacher_file(path))) for path in teachers
+                Fingerprint.of(os.path.abspath(file))
+                for path in teachers
+                for file in model_files(Path(path))
             ),
             pairs=len(training),
             training=digest_pairs(training),

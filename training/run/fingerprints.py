@@ -11,11 +11,14 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import checksum_of
 from keras_attention.files.schema import Kind
-from keras_attention.translation.file_names import MODEL_FILE
+from keras_attention.translation.folders.ensemble_folder import model_files
 
 from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS, find_file, teacher_paths
 from ..data.languages import each_language
 from ..recipe.recipe import Recipe
+
+TEACHER_KEY = "training.teachers."
+"""Start of the key of a teacher's file; the file's number follows."""
 
 FINGERPRINT = Kind(
     "the path, size and sha256 of a file",
@@ -101,14 +104,21 @@ def _existing_files(recipe: Recipe) -> dict[str, str]:
                 paths[f"data.{key}{codes.rstrip()}"] = find_file(config, key)
             except InputError:  # for example, the folder is missing
                 continue
-    teachers = map(teacher_file, teacher_paths(recipe.training))
-    paths.update((f"training.teachers.{number}", path) for number, path in enumerate(teachers))
+    try:
+        teachers = teacher_files(recipe)
+    except InputError:  # for example, a member of an ensemble is missing
+        teachers = []
+    paths.update((f"{TEACHER_KEY}{number}", str(path)) for number, path in enumerate(teachers))
     return {key: path for key, path in paths.items() if path and os.path.isfile(path)}
 
 
-def teacher_file(path: str | os.PathLike[str]) -> str:
-    """Return the file of a teacher's model, given its folder or the file itself."""
-    return os.path.join(path, MODEL_FILE) if os.path.isdir(path) else os.fspath(path)
+def teacher_files(recipe: Recipe) -> list[Path]:
+    """Return the files of the teachers' models, one for each member of an ensemble.
+
+    Raises:
+        InputError: If an ensemble is damaged, or a member's folder is missing.
+    """
+    return [file for path in teacher_paths(recipe.training) for file in model_files(Path(path))]
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS
 from ..data.pairs import Pair, read_pairs, split_pairs
 from ..recipe.recipe import Recipe
 from ..recipe.sections import DataConfig
-from .fingerprints import changed_file
+from .fingerprints import TEACHER_KEY, changed_file, teacher_files
 from .run_data import RunData, digest_pairs
 
 
@@ -33,7 +33,7 @@ def split_again(
     """
     keys = [f"data.{key}" for key in PATH_KEYS]
     keys += [f"model.{key}" for key in EMBEDDING_KEYS] if with_embeddings else []
-    keys += [key for key in data.files if key.startswith("training.teachers.")]
+    keys += [key for key in data.files if key.startswith(TEACHER_KEY)]
     changed = changed_file(recipe, data.files, keys)
     if changed and not accept_changes:
         raise _changed_error(changed)
@@ -48,6 +48,27 @@ def split_again(
     now = RunData.of(recipe, training, data.held_out)
     seen = sorted({*data.seen, *now.seen})
     return training, replace(now, files={**data.files, **now.files}, seen=seen, changed=True)
+
+
+def check_same_teachers(recipe: Recipe, data: RunData) -> None:
+    """Check that a resumed run has as many teachers as at its start.
+
+    `split_again` compares their content. Missing teachers are an error when they are loaded.
+
+    Args:
+        recipe: The recipe.
+        data: The data that the run was started with.
+
+    Raises:
+        InputError: If the number of their models differs.
+    """
+    before = sum(key.startswith(TEACHER_KEY) for key in data.files)
+    now = teacher_files(recipe)
+    if len(now) != before and all(path.is_file() for path in now):
+        raise InputError(
+            "`training.teachers` must name the teachers that the run was started with, which have "
+            f"{before} model files. Received: {len(now)} model files."
+        )
 
 
 def _split_as_before(config: DataConfig, seed: int, data: RunData) -> list[Pair] | None:

@@ -16,7 +16,7 @@ from ..data.pairs import Pair, split_pairs
 from ..metrics.metric_kinds import WordErrorRate
 from ..recipe.recipe import Recipe
 from .origin import Origin, read_origin
-from .resumed_pairs import split_again
+from .resumed_pairs import check_same_teachers, split_again
 from .run_data import RunData, read_run_data
 from .run_files import RECIPE_FILE
 from .run_folder import RunFolder
@@ -92,12 +92,14 @@ def resume_start(
         changed_data: whether the data may have changed.
 
     Raises:
-        InputError: if the data has changed but `changed_data` is false, a file cannot be used, or
-            an older version computed a different metric under the same name.
+        InputError: if the data has changed but `changed_data` is false, the number of teachers has
+            changed, a file cannot be used, or an older version computed a different metric under
+            the same name.
     """
     data = read_run_data(run.path)
     if data is None:
         return _resume_older(recipe, run)
+    check_same_teachers(recipe, data)
     codec = load_codec(run.path)
     for _, checkpoint in run.all_checkpoints():
         check_tokenizers(checkpoint, run.path, codec)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+from keras_attention.translation.folders.ensemble_folder import member_folders
 
 from ..data.pairs import Pair, split_pairs
+from .origin import read_origin
 from .resumed_pairs import split_again
 from .run_data import load_run_recipe, read_run_data
 
 
 def read_training_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
-    """Return the training pairs of a run.
+    """Return the training pairs of a run, with those that a fine-tuned run replays.
+
+    All members of an ensemble that `train --seeds` trains have the same pairs.
 
     Args:
-        folder: The run folder.
+        folder: The run folder, or the folder of an ensemble of runs.
 
     Raises:
         InputError: If the data cannot be read or has changed since the run was started, or a file
             of the run folder is damaged.
     """
+    folder = member_folders(Path(folder))[0]
     recipe, data = load_run_recipe(folder), read_run_data(folder)
     if data is None:  # an older version stored no data
         return split_pairs(recipe.data, recipe.seed)[0]
-    return split_again(recipe, data, accept_changes=False, with_embeddings=False)[0]
+    pairs, _ = split_again(recipe, data, accept_changes=False, with_embeddings=False)
+    origin = read_origin(folder)
+    return [*pairs, *origin.replayed] if origin is not None else pairs

@@ -16,7 +16,8 @@ from keras_attention.translation.folders.ensemble_folder import (
 )
 from keras_attention.translation.translator import Translator
 
-from ..data.data_paths import with_absolute_paths
+from ..assembly.teachers import check_output
+from ..data.data_paths import teacher_paths, with_absolute_paths
 from ..recipe.recipe import Recipe
 from ..run.run_files import RECIPE_FILE, SEEDS_FILE, TRAIN_LOCK, remove_ensemble
 from ..train import train
@@ -71,6 +72,7 @@ def train_seeds(
         raise InputError("--changed-data requires --resume.")
     if overwrite and resume:
         raise InputError("--resume keeps a run and --overwrite removes it; choose one of them.")
+    check_output(teacher_paths(recipe.training), folder)
 
     def checked_members() -> list[Member]:
         if resume:

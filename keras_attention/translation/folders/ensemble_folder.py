@@ -10,6 +10,7 @@ from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import JsonFile, dictionary_of, integer, nullable
 from keras_attention.files.text_files import write_atomically
+from keras_attention.translation.file_names import MODEL_FILE
 
 ENSEMBLE_FILE = "ensemble.json"
 
@@ -62,6 +63,22 @@ def member_folders(folder: Path) -> list[Path]:
                 "was interrupted, continue it with `train --resume`; otherwise restore the folder."
             )
     return paths
+
+
+def model_files(path: Path) -> list[Path]:
+    """Return the files of a model's networks: one for each member of an ensemble.
+
+    The files may be missing.
+
+    Args:
+        path: the folder of a model or of an ensemble, or a `.keras` file.
+
+    Raises:
+        InputError: if the file that lists the members is damaged, or a member's folder is missing.
+    """
+    if path.suffix == ".keras" and not path.is_dir():
+        return [path]
+    return [folder / MODEL_FILE for folder in member_folders(path)]
 
 
 def write_members(folder: Path, members: Mapping[str, int | None]) -> None:

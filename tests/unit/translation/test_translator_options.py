@@ -15,6 +15,7 @@ from keras_attention import (
     Vocabulary,
     search,
 )
+from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.sampling import draw_points
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.special_tokens import END, END_ID
@@ -225,6 +226,18 @@ def test_a_saved_ensemble_loads_with_the_same_members(runs, tmp_path):
         assert values[0] == values[1]
     nested = Translator.load_ensemble([tmp_path / "both", runs / "first"])
     assert len(nested.model.models) == 3
+
+
+def test_an_ensemble_does_not_read_the_confidences_of_its_members(runs, tmp_path, caplog):
+    member = Translator.load(runs / "first")
+    member.confidence = Confidence(0.5, 0.6, 0.9, 300)
+    member.save(tmp_path)
+    assert Translator.load_ensemble([tmp_path]).confidence == member.confidence
+    shutil.copy(runs / "second" / "model.keras", tmp_path)  # the confidence is out of date now
+    assert Translator.load_ensemble([tmp_path, tmp_path]).confidence == Confidence()
+    assert not caplog.records
+    assert Translator.load(tmp_path).confidence == Confidence()
+    assert "ignored, because it was measured with other weights" in caplog.text
 
 
 def test_a_folder_holds_either_an_ensemble_or_a_single_model(runs, tmp_path):

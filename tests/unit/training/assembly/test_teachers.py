@@ -5,10 +5,11 @@ import os
 import pytest
 from support import random_translator
 
-from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary, WordTokenizer
+from keras_attention import CharacterTokenizer, Seq2Seq, Translator, Vocabulary, WordTokenizer
 from keras_attention.errors import InputError
 from keras_attention.training.assembly.build import build_codec
 from keras_attention.training.assembly.teachers import (
+    check_output,
     check_teachers,
     load_teachers,
     open_teachers,
@@ -53,6 +54,16 @@ def test_a_student_has_its_teachers_tokenizers(folder):
     assert codec.settings.max_length == recipe.data.max_target_length
     model = load_teachers(recipe.training, codec)
     assert [each.settings.units for each in model.models] == [8, 6]
+
+
+def test_teachers_of_a_fine_tuned_student_have_the_tokenizers_of_its_start_model(folder):
+    recipe = student(folder, "first")
+    same = random_translator(LETTERS).codec
+    codec = build_codec(recipe, PAIRS, same)
+    assert codec.source.vocabulary.tokens == LETTERS.vocabulary.tokens
+    other = random_translator(LETTERS, CharacterTokenizer(Vocabulary("bca"), strip=True)).codec
+    with pytest.raises(InputError, match=r"--from and training\.teachers .* different target"):
+        build_codec(recipe, PAIRS, other)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +114,23 @@ def test_teachers_and_their_weight_require_each_other():
     for setting in ("teachers=a", "teacher_weight=0.5"):
         with pytest.raises(InputError, match="`training.teachers` and a .* require each other"):
             load_recipe("copy", [setting])
+
+
+def test_a_run_is_not_written_over_its_teacher(folder, tmp_path):
+    both = [folder / "first", folder / "second"]
+    ensemble = tmp_path / "both"
+    Translator.load_ensemble(both).save(ensemble)
+    checkpoint = folder / "first" / "model.keras"
+    taken = [(both, both[1]), ([checkpoint], both[0])]
+    taken += [([ensemble], ensemble), ([ensemble], ensemble / "member-2")]
+    taken += [([ensemble / "member-1"], ensemble)]
+    for teachers, output in taken:
+        with pytest.raises(InputError) as caught:
+            check_output(teachers, output)
+        words = f"{output}: a teacher is in this folder; choose another with --output."
+        assert str(caught.value) == words
+    for output in (folder / "words", folder / "new", ensemble / "member-3"):
+        check_output([*both, ensemble], output)
 
 
 def test_a_single_teacher_is_checked_too(folder):

@@ -6,6 +6,7 @@ import pytest
 
 from keras_attention.errors import InputError
 from keras_attention.training.distillation.record import Distillation, DistillOptions
+from keras_attention.translation.folders.ensemble_folder import write_members
 
 PAIRS = [("a", "b"), ("c", "d")]
 
@@ -35,6 +36,12 @@ def test_a_teacher_may_have_moved(record, teachers, tmp_path):
     options = DistillOptions(4, nearest=True)
     now = Distillation.of(options, [moved / "model.keras", teachers[1]], PAIRS, PAIRS[:1])
     record.check_same(now, tmp_path)
+
+
+def test_every_member_of_an_ensemble_is_recorded(record, teachers, tmp_path):
+    write_members(tmp_path, {"first": None, "second": None})
+    now = Distillation.of(DistillOptions(4, nearest=True), [tmp_path], PAIRS, PAIRS[:1])
+    assert now == record
 
 
 def test_a_teacher_with_other_weights_is_an_error(record, teachers, tmp_path):

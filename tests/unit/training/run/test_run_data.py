@@ -15,11 +15,12 @@ from keras_attention.training.data.pairs import split_pairs
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.run.fingerprints import changed_file
 from keras_attention.training.run.held_out import read_held_out
-from keras_attention.training.run.resumed_pairs import split_again
+from keras_attention.training.run.resumed_pairs import check_same_teachers, split_again
 from keras_attention.training.run.run_data import RunData, load_run_recipe, read_run_data
 from keras_attention.training.run.run_files import DATA_FILE, HELD_OUT_FILE
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.run.run_start import resume_start
+from keras_attention.translation.folders.ensemble_folder import write_members
 
 PAIRS = [(f"source {number}", f"target {number % 5}") for number in range(20)]
 
@@ -209,6 +210,48 @@ def test_a_change_of_any_file_of_a_run_is_found(key, settings, tmp_path, recipe)
     path.write_text(text[::-1])
     os.utime(path, ns=(1, 1))
     assert changed_file(other, data.files) == str(path)
+
+
+def with_teachers(recipe, *paths):
+    teachers = os.pathsep.join(map(str, paths))
+    training = replace(recipe.training, teachers=teachers, teacher_weight=0.5)
+    return replace(recipe, training=training)
+
+
+@pytest.fixture
+def ensemble(tmp_path):
+    """Return the folder of an ensemble whose members have files that stand for their networks."""
+    folder = tmp_path / "ensemble"
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "model.keras").write_text(name)
+    write_members(folder, {"one": 1, "two": 2})
+    return folder
+
+
+def test_a_replaced_member_of_a_teacher_is_found(ensemble, recipe, tmp_path):
+    recipe, run = with_teachers(recipe, ensemble), RunFolder(tmp_path / "student")
+    start(run, recipe)
+    resume(run, recipe)
+    member = ensemble / "two" / "model.keras"
+    member.write_text("new")
+    os.utime(member, ns=(1, 1))
+    with pytest.raises(InputError, match=r"two.model\.keras: changed since the run was started"):
+        resume(run, recipe)
+    shutil.rmtree(ensemble / "one")
+    assert read_held_out(run.path).pairs == split_pairs(recipe.data, recipe.seed)[1]
+
+
+def test_a_resumed_run_has_all_its_teachers_and_no_other(ensemble, recipe, tmp_path):
+    one, two = ensemble / "one", ensemble / "two"
+    for before, now in (([one], [one, two]), ([one, two], [one]), ([ensemble], [one])):
+        run = RunFolder(tmp_path / "student")
+        start(run, with_teachers(recipe, *before))
+        check_same_teachers(with_teachers(recipe, *before), read_run_data(run.path))
+        with pytest.raises(InputError, match=r"`training\.teachers` must name the teachers that"):
+            resume_start(with_teachers(recipe, *now), run)
+    start(run, with_teachers(recipe, ensemble))
+    check_same_teachers(with_teachers(recipe, one, two), read_run_data(run.path))
 
 
 def test_differently_generated_pairs_are_an_error(tmp_path, monkeypatch):
