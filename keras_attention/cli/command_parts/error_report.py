@@ -28,6 +28,7 @@ from keras_attention.training.evaluation.report.error_report import write_error_
 from keras_attention.training.evaluation.report.token_form import TokenForm
 from keras_attention.training.run.training_pairs import read_training_pairs
 from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE
+from keras_attention.translation.folders.ensemble_folder import is_ensemble
 from keras_attention.translation.model_files import load_codec, save_confidence
 from keras_attention.visualization.html_page import check_page
 
@@ -87,6 +88,11 @@ class ReportChoices:
                 f"Received: --with {others[0]}."
             )
         (model,) = models
+        if is_ensemble(model):
+            raise InputError(
+                f"{model}: --save-confidence requires a single model, in whose folder it writes. "
+                "Received: the folder of an ensemble."
+            )
         if is_export(model) or not (model / MODEL_FILE).is_file():
             raise InputError(
                 f"{model}: --save-confidence requires the folder of a trained model; export the "
