@@ -144,6 +144,7 @@ def make_question(
     tokenizer: Tokenizer | None,
     choices: ReportChoices,
     seen: set[str],
+    temperature: float | None = None,
     **options: object,
 ) -> Question:
     """Return what the report is about.
@@ -153,10 +154,11 @@ def make_question(
         tokenizer: the model's target tokenizer; None if it is not known.
         choices: the options.
         seen: sources that are also sources of training pairs.
+        temperature: the temperature that `translate` uses for the model; None for the fitted one.
         **options: options of `text_metrics.score`.
     """
     form = TokenForm.of(tokenizer)
-    return Question(metrics, form, options, choices.accuracy, frozenset(seen))
+    return Question(metrics, form, options, choices.accuracy, frozenset(seen), temperature)
 
 
 def describe_run(name: str, data: Path | None, pairs: int) -> dict[str, str]:
@@ -200,6 +202,12 @@ def _print_confidence(analysis: Analysis) -> None:
         return
     total = analysis.evaluation.pairs
     print(
-        f"threshold    {found.shown}  accepts {found.count} of {total} outputs, "
+        f"threshold    {analysis.shown_threshold}  accepts {found.count} of {total} outputs, "
         f"{found.right / found.count:.2%} of them right"
     )
+    used = analysis.used_temperature
+    if used != analysis.calibration.temperature:
+        print(
+            f"The threshold is for a temperature of {used:.4g}, which `translate` uses for this "
+            "model as long as no other is stored."
+        )

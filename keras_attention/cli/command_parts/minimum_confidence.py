@@ -65,7 +65,7 @@ def find_minimum(
     least = None if value == AUTO else _number(value)
     ensemble = others or is_ensemble(model)
     local = not served or (model / MODEL_FILE).is_file() or is_export(model)
-    stored = _stored(model) if local and not ensemble else Confidence()
+    stored = stored_confidence(model, others=others) if local else Confidence()
     if least is not None:
         if not local:
             print(
@@ -88,6 +88,16 @@ def find_minimum(
             "Received: --min-confidence auto."
         )
     return MinimumConfidence(stored.threshold, stored)
+
+
+def stored_confidence(model: Path, *, others: bool) -> Confidence:
+    """Return the temperature and the threshold that `translate` uses; nothing for an ensemble.
+
+    Args:
+        model: the model: a folder, a checkpoint or an export.
+        others: see `find_minimum`.
+    """
+    return Confidence() if others or is_ensemble(model) else _stored(model)
 
 
 def _number(value: str) -> float:

@@ -148,6 +148,7 @@ def evaluate(
         report_errors,
     )
     from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
+    from keras_attention.cli.command_parts.minimum_confidence import stored_confidence
     from keras_attention.cli.command_parts.reference_forms import (
         output_form,
         print_notes,
@@ -199,7 +200,10 @@ def evaluate(
             (model,), (name,) = models, names
             tokenizer = target_tokenizer(model)
             options = {"tokenize": tokenize, "lowercase": lowercase}
-            question = make_question(report.names, tokenizer, choices, seen, **options)
+            used = None  # the fitted temperature, which is about to be stored
+            if not choices.save:
+                used = stored_confidence(model, others=bool(members)).temperature
+            question = make_question(report.names, tokenizer, choices, seen, used, **options)
             about = describe_run(name, data, len(pairs))
             report_errors(evaluations[name], model, choices, question, page=page, about=about)
     if page:
