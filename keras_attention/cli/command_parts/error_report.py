@@ -161,15 +161,19 @@ def make_question(
     return Question(metrics, form, options, choices.accuracy, frozenset(seen), temperature)
 
 
-def describe_run(name: str, data: Path | None, pairs: int) -> dict[str, str]:
+def describe_run(
+    name: str, data: Path | None, pairs: int, held_out_of: Path | None = None
+) -> dict[str, str]:
     """Return the facts for the head of a page.
 
     Args:
         name: the name of the model.
         data: the file of pairs; None for the held-out pairs.
         pairs: the number of pairs.
+        held_out_of: the run whose held-out pairs they are; None for the model's own.
     """
-    source = str(data) if data else "the pairs that training held out"
+    whose = f"the training of {held_out_of}" if held_out_of else "training"
+    source = str(data) if data else f"the pairs that {whose} held out"
     return {
         "model": name,
         "data": f"{source}, {pairs:,} pairs",
