@@ -115,6 +115,16 @@ def test_a_run_records_its_start_model_and_resumes_without_it(work, run):
     assert [is_kept(name) for name in ("encoder", "bridge", "decoder")] == [True, True, False]
 
 
+def test_a_resumed_recipe_may_need_settings_of_the_start_model(work, run):
+    train(load_recipe("reverse", [*BASE, "dropout=0.2"]), "base", overwrite=True)
+    (work / "new.toml").write_text('name = "dropped"\n' + RECIPE + "r_drop = 1\n")
+    for options in (["--from", "base"], ["--resume", *overrides("epochs=2")]):
+        outcome = run("train", "new.toml", *options)
+        assert outcome.code == 0, outcome.err
+    refused = run("train", "new.toml")
+    assert refused.code == 2 and "`training.r_drop` needs dropout" in refused.err
+
+
 def test_a_run_killed_before_its_first_checkpoint_starts_from_the_same_model_again(work, run):
     shutil.rmtree(work / "tuned" / "checkpoints")
     resumed = run("train", "new.toml", "--output", "tuned", "--resume", *overrides(*TUNED))
