@@ -370,7 +370,7 @@ class Seq2SeqConfig(LayerConfig):
     freeze: str = setting(
         "",
         "layers whose weights training does not change, as names or patterns separated by commas, "
-        "such as encoder or *_embedding; empty: none",
+        "such as encoder or `*_embedding`; empty: none",
     )
     r_drop: float = setting(
         0.0,

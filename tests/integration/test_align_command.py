@@ -21,6 +21,7 @@ from keras_attention.alignment.links import (
     parse_links,
 )
 from keras_attention.alignment.symmetrization import symmetrize
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.training.tasks.date_links import date_links
 from keras_attention.translation.forced_alignment import align_pairs
 
@@ -33,9 +34,10 @@ def lines_of(found):
     return "".join(f"{format_links(links)}\n" for links in found)
 
 
-def saved(folder, source, target, seed, attention=True):
+def saved(folder, source, target, seed, attention=True, **settings):
     """Save a model with random weights, so that its links are far from a diagonal."""
     options = {"embedding": 256, "attention": LuongAttention() if attention else None}
+    options |= settings
     translator = random_translator(source, target, (9, 9), seed=seed, **options)
     translator.save(folder)
     return translator
@@ -135,6 +137,28 @@ def test_links_of_a_model_and_its_reverse_are_joined(method, run, models, senten
     options = [] if method is None else ["--symmetrize", method]
     outcome = run("align", folder / "there", sentences, "--reverse", folder / "back", *options)
     assert outcome == (0, lines_of(expected), "")
+
+
+@pytest.mark.parametrize("options", [[], ["--words"]])
+def test_the_reverse_model_reads_sources_without_the_tags_of_features(
+    options, run, models, tmp_path
+):
+    folder, made = models
+    features = SourceFeatures({"language": ["eng", "fre"]})
+    source = WordTokenizer(Vocabulary(WORDS), features=features)
+    target = WordTokenizer(Vocabulary(WORDS))
+    there = saved(tmp_path / "tagged", source, target, 6, source_features=features.sizes)
+    tagged = [(f"<language=fre> {source}", target) for source, target in SENTENCES]
+    data = tmp_path / "tagged.tsv"
+    data.write_text("".join(f"{source}\t{target}\n" for source, target in tagged))
+    turned = [(target, source) for source, target in SENTENCES]
+    back = [
+        frozenset((i, j) for j, i in each.links()) for each in align_pairs(made["back"], turned)
+    ]
+    forth = [each.links() for each in align_pairs(there, tagged)]
+    expected = [symmetrize(*sides, "union") for sides in zip(forth, back, strict=True)]
+    reverse = ("--reverse", folder / "back", "--symmetrize", "union", *options)
+    assert run("align", tmp_path / "tagged", data, *reverse) == (0, lines_of(expected), "")
 
 
 def test_subwords_are_aligned_as_words(run, models, sentences, tmp_path):

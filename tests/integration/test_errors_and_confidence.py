@@ -12,6 +12,7 @@ from keras_attention.decoding.confidence import Confidence
 from keras_attention.export import DeviceTranslator
 from keras_attention.training.evaluation.report.analysis import MOST_SENTENCES
 from keras_attention.training.run.run_data import read_run_data
+from keras_attention.translation.folders.ensemble_folder import write_members
 from keras_attention.translation.model_files import load_confidence, save_model
 
 
@@ -79,6 +80,37 @@ def test_the_measured_confidence_is_stored_and_used(run, trained, translator, tm
     assert marks(printed)[right + 2 :] == ["check"] * (len(found) - right - 2)
     count = marks(printed).count("check")
     assert printed.err == f"lines below a confidence of {stored.threshold:.4g}: {count}\n"
+
+
+@pytest.mark.parametrize("kind", ["folder", "with", "ensemble"])
+def test_a_printed_threshold_accepts_the_same_outputs_in_translate(
+    kind, run, measured, trained, tmp_path
+):
+    model, options = trained, ()
+    if kind == "with":
+        model, options = measured, ("--with", trained)  # ignores the temperature in `measured`
+    if kind == "ensemble":
+        model = tmp_path / "both"
+        model.mkdir()
+        (model / "a").symlink_to(trained)
+        (model / "b").symlink_to(measured)
+        write_members(model, {"a": None, "b": None})
+    sources = list(dict.fromkeys(source for source, _ in read_run_data(trained).held_out))[:60]
+    typed = "".join(f"{source}\n" for source in sources).encode()
+    printed = run("translate", model, *options, "--min-confidence", 0, "--json", stdin=typed)
+    outputs = [json.loads(line)["hypotheses"][0] for line in printed.out.splitlines()]
+    middle = sorted(each["confidence"] for each in outputs)[len(outputs) // 2]
+    targets = [each["text"] if each["confidence"] > middle else "wrong" for each in outputs]
+    data = tmp_path / "pairs.tsv"
+    data.write_text("".join(map("{}\t{}\n".format, sources, targets)))
+    asked = ("--report", tmp_path / "page.html", "--report-accuracy", 1, "--data", data)
+    outcome = run("evaluate", model, *options, *asked)
+    assert outcome.code == 0, outcome.err
+    threshold, accepted = re.search(r"threshold    (\S+)  accepts (\d+) of", outcome.out).groups()
+    assert "The threshold is for a temperature of 1, which `translate` uses for" in outcome.out
+    printed = run("translate", model, *options, "--min-confidence", threshold, stdin=typed)
+    assert 0 < int(accepted) < len(sources)
+    assert abs(marks(printed).count("ok") - int(accepted)) <= 1  # batches differ by rounding
 
 
 def test_exports_store_the_confidence_and_mark_as_the_model_does(run, measured, trained):

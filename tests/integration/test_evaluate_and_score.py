@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -69,6 +70,21 @@ def test_sources_seen_in_training_are_counted_separately(run, trained):
     assert outcome.code == 0
     assert outcome.out.startswith("300 pairs")
     assert "whose source is not in the training pairs" in outcome.out
+
+
+def test_sources_of_another_run_are_not_counted_as_seen(run, trained, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(trained, other)
+    options = ("--metrics", "g2p_wer", "--errors", 0, "--report", tmp_path / "page.html")
+    outcome = run("evaluate", trained, "--held-out-of", other, *options)
+    assert outcome.code == 0 and outcome.out.startswith("300 pairs")
+    assert "not in the training pairs" not in outcome.out
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"the pairs that the training of {other} held out, 300 pairs" in page
+    own = run("evaluate", trained, "--held-out-of", trained / "dates.tflite", *options)
+    assert "not in the training pairs" in own.out
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "the pairs that training held out, 300 pairs" in page
 
 
 def test_quality_by_length_of_two_models_is_written_as_tables_and_a_picture(

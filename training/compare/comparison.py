@@ -144,11 +144,18 @@ def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run
         folder: the folder that contains the run folders.
 
     Raises:
-        InputError: if a seed is out of range, two variants have the same run folder, or a run
-            folder holds a run of another recipe.
+        InputError: if a seed is out of range, a recipe sets `training.seed` although there are
+            several seeds, two variants have the same run folder, or a run folder holds a run of
+            another recipe.
     """
     runs = []
     for variant in variants:
+        if seeds > 1 and variant.recipe.training.seed:
+            raise InputError(
+                f"{variant.label}: several seeds require training.seed=0, so that the initial "
+                f"weights of the runs differ. Received: training.seed="
+                f"{variant.recipe.training.seed} and {seeds} seeds."
+            )
         recipe = with_absolute_paths(variant.recipe)
         for seed in range(recipe.seed, recipe.seed + seeds):
             name = f"{_file_name(variant.label)}-seed{seed}"

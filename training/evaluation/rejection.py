@@ -54,6 +54,26 @@ class Acceptance:
         """The threshold with four decimals, rounded down so that it accepts the same outputs."""
         return f"{math.floor(1e4 * self.threshold) / 1e4:.4f}"
 
+    def shown_with(self, fitted: float, used: float) -> str:
+        """Return the threshold of confidences with another temperature, rounded down.
+
+        It has four significant digits of its distance from 0 and 1, where such confidences crowd.
+
+        Args:
+            fitted: the temperature of `threshold`.
+            used: the other temperature.
+
+        Example:
+            >>> Acceptance(1.0, 0.81, 2, 2, (0.3, 1.0)).shown_with(fitted=0.5, used=1.0)
+            '0.9000'
+        """
+        if used == fitted:
+            return self.shown
+        value = self.threshold ** (fitted / used)
+        room = min(value, 1 - value)
+        digits = min(max(4, 3 - math.floor(math.log10(room))), 12) if room > 0 else 12
+        return f"{math.floor(10**digits * value) / 10**digits:.{digits}f}"
+
 
 def by_confidence(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Return the indices of outputs, most confident first; equal ones keep their order."""

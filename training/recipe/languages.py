@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_attention.errors import InputError
@@ -34,12 +34,12 @@ def feature_names(text: str) -> list[str]:
     return list_codes(text) if text else []
 
 
-def check_languages(data: Mapping[str, Any], unlabelled: Container[str]) -> None:
+def check_languages(data: Mapping[str, Any], labelled: Sequence[str]) -> None:
     """Check the settings `language`, `target_language` and `source_features`.
 
     Args:
         data: the values of the section `[data]` by name.
-        unlabelled: formats whose sources cannot carry features.
+        labelled: formats whose sources can carry features.
 
     Raises:
         InputError: if a setting is malformed or contradicts another one.
@@ -49,9 +49,10 @@ def check_languages(data: Mapping[str, Any], unlabelled: Container[str]) -> None
     text = data["source_features"]
     if not text:
         return
-    if data["format"] in unlabelled:
+    if data["format"] not in labelled:
+        *first, last = map(repr, labelled)
         raise InputError(
-            "`data.source_features` requires data.format='tsv', 'csv' or 'parallel'. Received: "
+            f"`data.source_features` requires data.format={', '.join(first)} or {last}. Received: "
             f"data.source_features={text!r}, data.format={data['format']!r}."
         )
     names = feature_names(text)

@@ -206,14 +206,25 @@ def load_recipe(
             contradicts another, or one of `start`.
         TypeError: If `overrides` is a single string.
     """
-    path = _locate(os.fspath(name_or_path))
-    values: dict[str, Any] = {"name": path.stem}
-    values.update(_read(_read_text(path), path))
-    values.update(map(parse_override, check_texts(overrides, "overrides")))
+    values, path = _given(name_or_path, overrides)
     if start is not None:
         check_start_settings(values, start.model, start.text)
         values = {**start_settings(start.model, start.text), **values}
     return _make(values, path)
+
+
+def recipe_name(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> str:
+    """Return the name of a recipe, without checking whether its settings contradict each other.
+
+    Args:
+        name_or_path: See `load_recipe`.
+        overrides: See `load_recipe`.
+
+    Raises:
+        InputError: If there is no such recipe, or a single setting is invalid.
+        TypeError: If `overrides` is a single string.
+    """
+    return str(_given(name_or_path, overrides)[0]["name"])
 
 
 def parse_recipe(text: str, source: Path) -> Recipe:
@@ -232,6 +243,17 @@ def parse_recipe(text: str, source: Path) -> Recipe:
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with the library."""
     return sorted(path.stem for path in RECIPES_FOLDER.glob("*.toml"))
+
+
+def _given(
+    name_or_path: str | os.PathLike[str], overrides: Sequence[str]
+) -> tuple[dict[str, Any], Path]:
+    """Return the values that a recipe and overrides set, by dotted key, and the recipe's path."""
+    path = _locate(os.fspath(name_or_path))
+    values: dict[str, Any] = {"name": path.stem}
+    values.update(_read(_read_text(path), path))
+    values.update(map(parse_override, check_texts(overrides, "overrides")))
+    return values, path
 
 
 def _make(values: Mapping[str, Any], path: Path) -> Recipe:

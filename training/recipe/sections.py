@@ -146,7 +146,7 @@ class DataConfig(Section):
         """Check the values, then the rules that combine several."""
         super().__post_init__()
         self._check_columns()
-        check_languages(dict(self.values()), unlabelled=("dates", *TASKS))
+        check_languages(dict(self.values()), labelled=[*TABLES, *RECORDS, "parallel"])
         if (
             self.format in TASKS
             and not TASKS[self.format].shortest <= self.shortest <= self.longest

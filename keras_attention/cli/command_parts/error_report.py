@@ -28,6 +28,7 @@ from keras_attention.training.evaluation.report.error_report import write_error_
 from keras_attention.training.evaluation.report.token_form import TokenForm
 from keras_attention.training.run.training_pairs import read_training_pairs
 from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE
+from keras_attention.translation.folders.ensemble_folder import is_ensemble
 from keras_attention.translation.model_files import load_codec, save_confidence
 from keras_attention.visualization.html_page import check_page
 
@@ -87,6 +88,11 @@ class ReportChoices:
                 f"Received: --with {others[0]}."
             )
         (model,) = models
+        if is_ensemble(model):
+            raise InputError(
+                f"{model}: --save-confidence requires a single model, in whose folder it writes. "
+                "Received: the folder of an ensemble."
+            )
         if is_export(model) or not (model / MODEL_FILE).is_file():
             raise InputError(
                 f"{model}: --save-confidence requires the folder of a trained model; export the "
@@ -138,6 +144,7 @@ def make_question(
     tokenizer: Tokenizer | None,
     choices: ReportChoices,
     seen: set[str],
+    temperature: float | None = None,
     **options: object,
 ) -> Question:
     """Return what the report is about.
@@ -147,21 +154,26 @@ def make_question(
         tokenizer: the model's target tokenizer; None if it is not known.
         choices: the options.
         seen: sources that are also sources of training pairs.
+        temperature: the temperature that `translate` uses for the model; None for the fitted one.
         **options: options of `text_metrics.score`.
     """
     form = TokenForm.of(tokenizer)
-    return Question(metrics, form, options, choices.accuracy, frozenset(seen))
+    return Question(metrics, form, options, choices.accuracy, frozenset(seen), temperature)
 
 
-def describe_run(name: str, data: Path | None, pairs: int) -> dict[str, str]:
+def describe_run(
+    name: str, data: Path | None, pairs: int, held_out_of: Path | None = None
+) -> dict[str, str]:
     """Return the facts for the head of a page.
 
     Args:
         name: the name of the model.
         data: the file of pairs; None for the held-out pairs.
         pairs: the number of pairs.
+        held_out_of: the run whose held-out pairs they are; None for the model's own.
     """
-    source = str(data) if data else "the pairs that training held out"
+    whose = f"the training of {held_out_of}" if held_out_of else "training"
+    source = str(data) if data else f"the pairs that {whose} held out"
     return {
         "model": name,
         "data": f"{source}, {pairs:,} pairs",
@@ -194,6 +206,12 @@ def _print_confidence(analysis: Analysis) -> None:
         return
     total = analysis.evaluation.pairs
     print(
-        f"threshold    {found.shown}  accepts {found.count} of {total} outputs, "
+        f"threshold    {analysis.shown_threshold}  accepts {found.count} of {total} outputs, "
         f"{found.right / found.count:.2%} of them right"
     )
+    used = analysis.used_temperature
+    if used != analysis.calibration.temperature:
+        print(
+            f"The threshold is for a temperature of {used:.4g}, which `translate` uses for this "
+            "model as long as no other is stored."
+        )

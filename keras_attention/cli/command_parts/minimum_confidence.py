@@ -11,6 +11,7 @@ from keras_attention.decoding.confidence import Confidence
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.translation.file_names import MODEL_FILE
+from keras_attention.translation.folders.ensemble_folder import is_ensemble
 from keras_attention.translation.result import Hypothesis, Translation
 
 AUTO = "auto"
@@ -52,7 +53,8 @@ def find_minimum(
     Args:
         value: a number from 0 to 1, or "auto"; None for no minimum.
         model: the model: a folder, a checkpoint or an export.
-        others: whether the model is part of an ensemble, for which nothing is stored.
+        others: whether the model is searched together with others. Nothing is stored for such an
+            ensemble, nor for one in a folder of its own.
         served: whether the model runs on a server, so that `model` need not be a path.
 
     Raises:
@@ -61,8 +63,9 @@ def find_minimum(
     if value is None:
         return None
     least = None if value == AUTO else _number(value)
+    ensemble = others or is_ensemble(model)
     local = not served or (model / MODEL_FILE).is_file() or is_export(model)
-    stored = _stored(model) if local and not others else Confidence()
+    stored = stored_confidence(model, others=others) if local else Confidence()
     if least is not None:
         if not local:
             print(
@@ -71,10 +74,10 @@ def find_minimum(
                 file=sys.stderr,
             )
         return MinimumConfidence(least, stored)
-    if others or not local:
+    if ensemble or not local:
         raise InputError(
             f"{model}: --min-confidence auto requires a threshold that is stored with the model, "
-            f"and {'an ensemble' if others else 'a server'} has none; give a number. "
+            f"and {'an ensemble' if ensemble else 'a server'} has none; give a number. "
             "Received: --min-confidence auto."
         )
     if stored.threshold is None:
@@ -85,6 +88,16 @@ def find_minimum(
             "Received: --min-confidence auto."
         )
     return MinimumConfidence(stored.threshold, stored)
+
+
+def stored_confidence(model: Path, *, others: bool) -> Confidence:
+    """Return the temperature and the threshold that `translate` uses; nothing for an ensemble.
+
+    Args:
+        model: the model: a folder, a checkpoint or an export.
+        others: see `find_minimum`.
+    """
+    return Confidence() if others or is_ensemble(model) else _stored(model)
 
 
 def _number(value: str) -> float:

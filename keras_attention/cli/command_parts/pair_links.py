@@ -67,7 +67,8 @@ def join_links(
         links: The links of the first model.
         translator: The first model.
         other: The model from target to source, and its path.
-        pairs: Sources and targets.
+        pairs: Sources and targets. The tags of the first model's source features are removed
+            before the other model reads a source as its target.
         threshold: See `hard_links`.
         method: See `symmetrize`.
         words: Whether links are between words instead of tokens.
@@ -76,8 +77,9 @@ def join_links(
         InputError: If the two models split a text into different tokens.
     """
     backward, path = other
-    _check_same_units(pairs, (translator.codec, backward.codec), path, words)
-    turned = [(target, source) for source, target in pairs]
+    text_of = translator.codec.source.features.text_of
+    turned = [(target, text_of(source)) for source, target in pairs]
+    _check_same_units(pairs, turned, (translator.codec, backward.codec), path, words)
     reverse = find_links(backward, turned, threshold, words=words)
     for there, back in zip(links, reverse, strict=True):
         yield symmetrize(there, frozenset((i, j) for j, i in back), method)
@@ -107,13 +109,17 @@ def token_positions(
 
 
 def _check_same_units(
-    pairs: Sequence[Pair], codecs: tuple[TextCodec, TextCodec], reverse: Path, words: bool
+    pairs: Sequence[Pair],
+    turned: Sequence[Pair],
+    codecs: tuple[TextCodec, TextCodec],
+    reverse: Path,
+    words: bool,
 ) -> None:
     one, other = codecs
     sides = (one.source, other.target), (one.target, other.source)
-    for number, pair in enumerate(pairs, start=1):
-        for text, (forward, back) in zip(pair, sides, strict=True):
-            if _units(forward, text, words) != _units(back, text, words):
+    for number, (pair, back_pair) in enumerate(zip(pairs, turned, strict=True), start=1):
+        for text, same, (forward, back) in zip(pair, reversed(back_pair), sides, strict=True):
+            if _units(forward, text, words) != _units(back, same, words):
                 advice = "" if words else " To align words instead, add --words."
                 raise InputError(
                     f"{reverse}: expected a model that splits pair {number} into the same "

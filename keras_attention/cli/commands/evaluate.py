@@ -148,6 +148,7 @@ def evaluate(
         report_errors,
     )
     from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
+    from keras_attention.cli.command_parts.minimum_confidence import stored_confidence
     from keras_attention.cli.command_parts.reference_forms import (
         output_form,
         print_notes,
@@ -180,6 +181,9 @@ def evaluate(
     else:
         read = data, data_format, target, settings or (), carried
         pairs, seen = evaluation_pairs(held_out_of or models[0], *read)
+    others_pairs = held_out_of is not None and not _same_run([held_out_of, *models, *members])
+    if others_pairs:
+        seen = set()  # the sources that the other run was trained on do not matter here
     translators = {
         name: open_translator(
             model,
@@ -199,11 +203,21 @@ def evaluate(
             (model,), (name,) = models, names
             tokenizer = target_tokenizer(model)
             options = {"tokenize": tokenize, "lowercase": lowercase}
-            question = make_question(report.names, tokenizer, choices, seen, **options)
-            about = describe_run(name, data, len(pairs))
+            used = None  # the fitted temperature, which is about to be stored
+            if not choices.save:
+                used = stored_confidence(model, others=bool(members)).temperature
+            question = make_question(report.names, tokenizer, choices, seen, used, **options)
+            about = describe_run(name, data, len(pairs), held_out_of if others_pairs else None)
             report_errors(evaluations[name], model, choices, question, page=page, about=about)
     if page:
         print(f"Wrote {report_page}")
+
+
+def _same_run(models: Sequence[Path]) -> bool:
+    """Return whether all models are in the same run folder."""
+    from keras_attention.cli.runtimes import find_run
+
+    return len({(find_run(model) or model).resolve() for model in models}) == 1
 
 
 def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[str]]:

@@ -87,30 +87,24 @@ def train(
     """
     from keras_attention.cli.command_parts.seeds_table import print_seeds
     from keras_attention.cli.output import log_to_console
-    from keras_attention.training.recipe.recipe import load_recipe, recipe_names
+    from keras_attention.training.recipe.recipe import load_recipe, recipe_name, recipe_names
 
-    start = None
-    if start_from is not None:
-        from keras_attention.training.run.start_model import StartModel
-
-        start = StartModel.find(start_from).recipe
+    name = recipe_name(recipe, overrides or [])
+    folder = output or Path("saved_models") / (name + ("-seeds" if seeds else ""))
+    start = _find_start(start_from, folder if resume else None)
     resolved = load_recipe(recipe, overrides or [], start=start)
     if show:
         print(describe_recipe(resolved))
         return
-    from keras_attention.training.run.origin import is_fine_tuned
     from keras_attention.training.run.run_data import load_run_recipe
     from keras_attention.training.seeds.train_seeds import train_seeds
     from keras_attention.training.train import train as train_one
     from keras_attention.translation.folders.ensemble_folder import is_ensemble
 
     log_to_console()
-    folder = output or Path("saved_models") / (resolved.name + ("-seeds" if seeds else ""))
     begun = folder / "recipe.toml"
     if resume and not overrides and recipe in recipe_names() and begun.is_file():
         resolved = load_run_recipe(folder)
-    elif resume and is_fine_tuned(folder):
-        resolved = load_recipe(recipe, overrides or [], start=load_run_recipe(folder))
     with advise_on_stop("Use --resume to continue after the last validation.", begun.is_file):
         options = {"resume": resume, "overwrite": overwrite, "changed_data": changed_data}
         if seeds or is_ensemble(folder):
@@ -124,6 +118,26 @@ def train(
         else:
             train_one(resolved, folder, **options, start_from=start_from)
     print(f"Trained. Next: keras-attention evaluate {folder}")
+
+
+def _find_start(start_from: Path | None, resumed: Path | None) -> "Recipe | None":
+    """Return the recipe whose model and tokenizers a run takes over.
+
+    Args:
+        start_from: The model that a new run starts from.
+        resumed: The folder of the run to resume. If it is fine-tuned, its own recipe has the
+            settings of the model that it started from.
+    """
+    if start_from is not None:
+        from keras_attention.training.run.start_model import StartModel
+
+        return StartModel.find(start_from).recipe
+    if resumed is not None:
+        from keras_attention.training.run.origin import is_fine_tuned
+        from keras_attention.training.run.run_data import load_run_recipe
+
+        return load_run_recipe(resumed) if is_fine_tuned(resumed) else None
+    return None
 
 
 def describe_recipe(recipe: "Recipe") -> str:

@@ -38,6 +38,7 @@ class Question:
         accuracy: the share of right outputs that the suggested threshold must reach; None for the
             default of `find_threshold`.
         seen: sources that are also sources of training pairs.
+        temperature: the temperature that `translate` uses for the model; None for the fitted one.
     """
 
     metrics: Sequence[str]
@@ -45,6 +46,7 @@ class Question:
     options: Mapping[str, Any] = field(default_factory=dict)
     accuracy: float | None = None
     seen: frozenset[str] = frozenset()
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,19 @@ class Analysis:
     lengths: dict[str, list[LengthRow]]
     frequencies: list[FrequencyRow] | str
     lists: dict[str, list[int]]
+
+    @property
+    def used_temperature(self) -> float:
+        """The temperature that `translate` uses."""
+        fitted, used = self.calibration.temperature, self.question.temperature
+        return fitted if used is None else used
+
+    @property
+    def shown_threshold(self) -> str | None:
+        """The threshold for `translate --min-confidence`, or None."""
+        if self.acceptance is None:
+            return None
+        return self.acceptance.shown_with(self.calibration.temperature, self.used_temperature)
 
     @property
     def stored(self) -> Confidence:

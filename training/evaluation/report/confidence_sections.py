@@ -43,12 +43,20 @@ def _suggestion(analysis: Analysis) -> str:
         )
     low, high = found.interval
     share = 1 - found.count / analysis.evaluation.pairs
+    fitted, used = analysis.calibration.temperature, analysis.used_temperature
+    scale = (
+        ""
+        if fitted == used
+        else f" This is for confidences with a temperature of {used:.4g}, which "
+        "<code>translate</code> uses for this model as long as no other is stored; with the fitted "
+        f"temperature, as below, it is {found.shown}."
+    )
     return (
-        f"<strong>Suggested threshold: {found.shown}.</strong> It is the smallest one with "
-        f"{rule}. On these pairs it accepts {found.count:,} outputs, of which {found.right:,} are "
-        f"right ({found.right / found.count:.2%}; 95&nbsp;% interval {low:.2%} to {high:.2%}), and "
-        f"leaves {share:.1%} to a person. The threshold was chosen on the same pairs, so expect "
-        "a slightly lower accuracy on other pairs."
+        f"<strong>Suggested threshold: {analysis.shown_threshold}.</strong>{scale} It is the "
+        f"smallest one with {rule}. On these pairs it accepts {found.count:,} outputs, of which "
+        f"{found.right:,} are right ({found.right / found.count:.2%}; 95&nbsp;% interval "
+        f"{low:.2%} to {high:.2%}), and leaves {share:.1%} to a person. The threshold was chosen "
+        "on the same pairs, so expect a slightly lower accuracy on other pairs."
     )
 
 

@@ -43,6 +43,14 @@ def test_an_ensemble_has_neither_temperature_nor_threshold(stored):
     assert not stored
 
 
+def test_the_folder_of_an_ensemble_has_neither_as_well(stored, tmp_path):
+    (tmp_path / "ensemble.json").touch()
+    assert find_minimum("0.25", tmp_path) == MinimumConfidence(0.25)
+    with pytest.raises(InputError, match=r"and an ensemble has none; give a number\. Received:"):
+        find_minimum("auto", tmp_path)
+    assert not stored
+
+
 def test_a_server_has_no_temperature_unless_the_models_folder_is_named(stored, tmp_path, capsys):
     assert find_minimum("0.25", Path("m"), served=True) == MinimumConfidence(0.25)
     assert capsys.readouterr().err == (

@@ -64,6 +64,12 @@ def test_there_is_a_run_for_every_variant_and_seed(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_several_seeds_need_initial_weights_that_differ(tmp_path):
+    with pytest.raises(InputError, match=r"units=8: .* Received: training\.seed=7 and 3 seeds\."):
+        planned(tmp_path, "units=8", seeds=3, overrides=["training.seed=7"])
+    assert len(planned(tmp_path, "units=8", overrides=["training.seed=7"])) == 1
+
+
 def test_folder_names_contain_no_separators(tmp_path):
     (run,) = planned(tmp_path, "learning_rate=0.5", overrides=["format=tsv"])
     assert run.folder.name == "learning_rate=0.5-seed1"

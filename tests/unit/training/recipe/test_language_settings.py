@@ -16,7 +16,10 @@ from keras_attention.training.recipe.recipe import load_recipe, parse_recipe
         (["source_features=the language"], "`data.source_features`: expected names of source feat"),
         (["source_features=a,a"], "`data.source_features` must have different names"),
         (["source_features=a,"], "Received: ''"),
-        (["source_features=a", "format=dates"], "requires data.format='tsv', 'csv' or 'parallel'"),
+        (
+            ["source_features=a", "format=dates"],
+            "requires data.format='tsv', 'csv', 'jsonl', 'parquet' or 'parallel'. Received: data.",
+        ),
         (["feature_embedding=4"], "`model.feature_embedding` requires data.source_features"),
         (["feature_merge=sum"], "`model.feature_merge` requires data.source_features"),
     ],

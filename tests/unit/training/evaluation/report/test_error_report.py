@@ -129,6 +129,18 @@ def test_the_rest_is_scored_after_the_least_confident_outputs_are_removed(tmp_pa
     assert "accepts 80 outputs, of which 60 are right (75.00%;" in page
 
 
+def test_the_threshold_is_on_the_scale_of_the_temperature_that_translate_uses(tmp_path):
+    pairs = [(f"s{n}", "x y", "x y" if n < 60 else "x z", -1e-4 * (n + 1)) for n in range(100)]
+    page, analysis = page_of(tmp_path, evaluation_of(pairs), accuracy=0.75, temperature=1.0)
+    threshold = float(analysis.shown_threshold)
+    values = [Confidence().of(each) for each in analysis.evaluation.translations]
+    assert sum(value >= threshold for value in values) == analysis.acceptance.count == 80
+    assert f"Suggested threshold: {threshold}.</strong> This is for confidences with" in page
+    assert f"with the fitted temperature, as below, it is {analysis.acceptance.shown}. It" in page
+    page, analysis = page_of(tmp_path, evaluation_of(pairs), accuracy=0.75)
+    assert f"Suggested threshold: {analysis.acceptance.shown}.</strong> It is the" in page
+
+
 def test_characters_are_compared_if_the_model_writes_characters(tmp_path):
     letters = TokenForm.of(CharacterTokenizer(Vocabulary("ab")))
     page, _ = page_of(tmp_path, evaluation_of([("s", "a b", "ab", -1.0)]), form=letters)
