@@ -106,7 +106,7 @@ def test_a_student_whose_sources_carry_other_features_is_an_error(folder):
 
 def test_a_teacher_that_no_longer_fits_a_run_is_an_error(folder):
     recipe = student(folder, "words")
-    with pytest.raises(InputError, match=r"words: expected the tokenizers of the run"):
+    with pytest.raises(InputError, match=r"words: expected the tokenizers that the run was"):
         load_teachers(recipe.training, random_translator(LETTERS).codec)
 
 
