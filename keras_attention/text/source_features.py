@@ -154,6 +154,13 @@ class SourceFeatures:
             f"with one of the values {self._listed(name)}"
         )
 
+    def _expected_names(self, name: str) -> str:
+        """Return the sentence about the features of the model, with the one nearest to a name."""
+        if not self.vocabularies:
+            return "expected no source features, because the model has none."
+        known = ", ".join(self.vocabularies)
+        return f"expected a source feature of the model: {known}{suggest(name, self.vocabularies)}."
+
     def check(self, given: Mapping[str, str]) -> None:
         """Check the features that a caller gives for texts.
 
@@ -162,12 +169,7 @@ class SourceFeatures:
         """
         for name, value in given.items():
             if name not in self.vocabularies:
-                known = ", ".join(self.vocabularies) or "none"
-                nearest = suggest(name, self.vocabularies) if self.vocabularies else ""
-                raise InputError(
-                    f"expected a source feature of the model: {known}{nearest}. "
-                    f"Received: {name!r:.{_SHOWN}}."
-                )
+                raise InputError(f"{self._expected_names(name)} Received: {name!r:.{_SHOWN}}.")
             if not isinstance(value, str) or value not in self.to_json()[name]:
                 nearest = suggest(str(value), self.to_json()[name])
                 raise InputError(

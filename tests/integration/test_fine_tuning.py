@@ -179,9 +179,9 @@ def test_evaluate_measures_on_the_held_out_pairs_of_the_start_model(work, run):
     [
         (["--from", "base", "--resume"], "--from starts a new run and --resume continues one"),
         (["--from", "base", "--output", "base", "--overwrite"], "is in this folder; choose"),
-        (["--from", "nowhere"], "nowhere: expected the run folder of a trained model"),
-        (["--from", "new.toml"], "new.toml: expected the run folder of a trained model"),
-        (["--from", "."], "expected the run folder of a trained model"),
+        (["--from", "nowhere"], "nowhere: no such folder; expected a trained model"),
+        (["--from", "new.toml"], "for --from. Received: a file."),
+        (["--from", "."], "expected the folder of a trained model"),
         (["--from", "base", "--set", "units=16"], "`model.units` must be 8, as in the model"),
         (["--from", "base", "--set", "freeze=encodr"], "`freeze` must name layers among"),
         (["--set", "replay=0.5"], "`data.replay` draws pairs of the model"),

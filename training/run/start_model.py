@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_attention.errors import InputError
 from keras_attention.text.text_limit import UNLIMITED
+from keras_attention.translation.folders.model_paths import check_model_path
 from keras_attention.translation.model_files import find_parts
 from keras_attention.translation.translator import Translator
 
@@ -48,10 +49,12 @@ class StartModel:
             InputError: if there is no model, or its folder is not a run folder.
         """
         folder, file = find_parts(Path(path))
+        check_model_path(folder)
         if not file.is_file():
+            found = f"a folder without {file.name}" if folder.is_dir() else "a file"
             raise InputError(
-                f"{folder}: expected the run folder of a trained model for --from. Received: "
-                f"{'a folder without ' + file.name if folder.is_dir() else 'no such folder'}."
+                f"{folder}: expected the run folder of a trained model for --from. "
+                f"Received: {found}."
             )
         if not (folder / RECIPE_FILE).is_file():
             raise InputError(

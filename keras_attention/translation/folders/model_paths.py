@@ -32,7 +32,7 @@ def check_model_path(path: Path) -> None:
         raise InputError(f"{path}: {kind}; expected a trained model{_nearest(path)}.")
     if not path.is_dir() or any((path / name).exists() for name in (*_MARKS, "saved_model.pb")):
         return
-    if models := sorted(_models(path)):
+    if models := sorted([*_models(path), *path.glob("*.tflite")]):
         more = f" and {len(models) - _LISTED} more" if len(models) > _LISTED else ""
         listed = ", ".join(map(str, models[:_LISTED])) + more
         raise InputError(

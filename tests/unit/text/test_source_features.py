@@ -103,6 +103,8 @@ def test_invalid_names_and_values_are_errors(values, message):
 def test_callers_give_features_that_the_model_has(given, message):
     with pytest.raises(InputError, match=message):
         FEATURES.check(given)
+    with pytest.raises(InputError, match="no source features, because the model has none. Rec"):
+        SourceFeatures().check(given)
 
 
 def test_given_features_are_written_before_texts_that_lack_them():

@@ -50,6 +50,15 @@ def test_the_error_names_the_models_near_a_path(path, check):
     assert str(error.value) == ERRORS[path]
 
 
+def test_tflite_files_are_models_too():
+    file = Path("exported") / "dates.tflite"
+    file.parent.mkdir()
+    file.touch()
+    with pytest.raises(InputError) as error:
+        check_model_path(file.parent)
+    assert str(error.value).endswith(f"a folder that contains models; use one of {file}.")
+
+
 def test_the_list_of_models_is_short():
     for number in range(15):
         folder = Path("many") / f"{number:02}"
