@@ -85,8 +85,9 @@ def _split_as_before(config: DataConfig, seed: int, data: RunData) -> list[Pair]
 def _changed_error(changed: str) -> InputError:
     return InputError(
         f"{changed}: changed since the run was started; restore the old data, start a new run in "
-        "another folder, or continue with the new data with `train --resume --changed-data`, which "
-        "keeps the tokenizers and the held-out pairs."
+        "another folder, fine-tune this model there with `train --from`, or continue with the new "
+        "data with `train --resume --changed-data`, which keeps the tokenizers and the held-out "
+        "pairs."
     )
 
 

@@ -137,7 +137,8 @@ def test_changed_data_is_an_error(pairs, run, recipe, tmp_path):
         resume(run, recipe)
     assert str(error.value) == (
         f"{tmp_path / 'pairs.tsv'}: changed since the run was started; restore the old data, "
-        "start a new run in another folder, or continue with the new data with `train --resume "
+        "start a new run in another folder, fine-tune this model there with `train --from`, or "
+        "continue with the new data with `train --resume "
         "--changed-data`, which keeps the tokenizers and the held-out pairs."
     )
 
