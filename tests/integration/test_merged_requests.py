@@ -1,4 +1,4 @@
-"""The result of a request does not depend on the requests it is merged with, or on padding."""
+"""A request's result does not depend on padding or on the requests that it is merged with."""
 
 import numpy as np
 import pytest
