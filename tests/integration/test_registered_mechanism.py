@@ -87,7 +87,7 @@ def translator(tmp_path_factory):
         train_eagerly(patch)
         trained = train(recipe, tmp_path_factory.mktemp("runs") / "run")
     assert type(trained.model.decoder.cell.attention) is NegativeDistance
-    # After so few steps the weights are so small that all outputs are nearly equal.
+    # Use large weights: after so few steps the trained ones give nearly equal outputs.
     rng = np.random.default_rng(5)
     trained.model.set_weights([rng.standard_normal(w.shape) for w in trained.model.get_weights()])
     return trained
