@@ -18,7 +18,7 @@ from keras_attention.text.unicode_version import MAPPED_POINTS
 
 POINTS = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 MAPPED = {*map(chr, MAPPED_POINTS)}
-LATER = {*POINTS} - MAPPED  # including those that no version maps
+LATER = {*POINTS} - MAPPED  # and characters that no version maps
 
 
 def test_each_form_equals_that_of_unicodedata():

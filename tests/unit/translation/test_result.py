@@ -18,7 +18,7 @@ def translation():
     return Translation("a b", ("a", "b", "</s>"), hypotheses)
 
 
-def test_the_properties_are_those_of_the_best_hypothesis(translation):
+def test_properties_of_a_translation_refer_to_the_best_hypothesis(translation):
     best = translation.hypotheses[0]
     assert (translation.text, translation.score) == ("가b", -0.12345678)
     assert translation.tokens is best.tokens

@@ -1,4 +1,4 @@
-"""Texts of any length: the sizes of batches, and the texts that are rejected."""
+"""Tests of the sizes of batches with texts of any length, and of the texts that are rejected."""
 
 import random
 import re
@@ -16,7 +16,7 @@ from keras_attention.translation.compiled_search import compile_aligner
 from keras_attention.translation.forced_alignment import align_pairs
 
 FEW = 40
-"""Padded tokens in a batch, few enough for a test with many batches."""
+"""The limit of padded tokens in a batch; it is small, so that a test has many batches."""
 
 
 @pytest.fixture(scope="module")
