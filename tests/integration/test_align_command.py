@@ -126,7 +126,7 @@ def test_a_file_of_links_is_used_as_gold_alignments(run, trained, translator, da
 
 
 @pytest.mark.parametrize("method", [None, "union"])
-def test_links_of_a_model_and_its_reverse_are_joined(method, run, models, sentences):
+def test_links_of_a_model_and_its_reverse_model_are_joined(method, run, models, sentences):
     folder, made = models
     there = [each.links() for each in align_pairs(made["there"], SENTENCES)]
     turned = [(target, source) for source, target in SENTENCES]

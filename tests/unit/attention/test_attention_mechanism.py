@@ -305,7 +305,7 @@ def test_initializers_and_regularizers_apply_to_matrices_and_biases(name):
     layer = MECHANISMS[name](**given)
     layer = type(layer).from_config(layer.get_config())
     layer.build(QUERY.shape, MEMORY.shape)
-    # The scalars `g` and `r` are neither, and Keras's `Conv1D` regularizes its own weights.
+    # The scalars `g` and `r` are neither matrices nor biases. Keras's `Conv1D` is not checked here.
     weights = {w.path: to_numpy(w.value) for w in layer.trainable_weights if w.shape != ()}
     weights = {path: value for path, value in weights.items() if "convolution" not in path}
     biases = [value for path, value in weights.items() if path.endswith(("/bias", "/b"))]

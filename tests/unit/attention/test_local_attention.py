@@ -111,7 +111,7 @@ def test_passes_the_checks_of_every_layer(predictive, tmp_path):
 @pytest.mark.parametrize(
     "content", [CoverageAttention(3), LocalAttention(LuongAttention(), predictive=True)]
 )
-def test_content_must_be_a_mechanism_with_nothing_but_a_score(content):
+def test_content_must_be_a_mechanism_that_only_defines_a_score(content):
     message = (
         rf"`content` must be a mechanism that only defines a score, .*a {type(content).__name__}\."
     )

@@ -201,6 +201,6 @@ def test_widths_must_be_positive_integers(name):
         QueryKeyValueAttention(**{"key_units": 3, name: -1})
 
 
-def test_content_must_be_a_mechanism_with_nothing_but_a_score():
+def test_content_must_be_a_mechanism_that_only_defines_a_score():
     with pytest.raises(ValueError, match=r"`content` must be a mechanism that only defines"):
         QueryKeyValueAttention(3, content=CoverageAttention(3))

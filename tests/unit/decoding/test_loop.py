@@ -37,7 +37,7 @@ def count_up(lengths, count_rows):
 
 
 def expected_rows(lengths):
-    """Return the number of rows at each step; ended rows are dropped once they are half."""
+    """Return the number of rows at each step; ended rows are dropped when half have ended."""
     rows, counts = len(lengths), []
     for t in range(STEPS):
         left = int((lengths > t).sum())

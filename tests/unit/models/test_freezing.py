@@ -46,7 +46,7 @@ def test_training_leaves_frozen_layers_bitwise_equal():
         assert np.array_equal(before[weight.path], weight) == is_frozen, weight.path
 
 
-def test_an_unknown_name_lists_the_known_ones():
+def test_the_error_for_an_unknown_name_lists_the_known_names():
     with pytest.raises(SettingError) as error:
         make("encoder,decodr")
     assert str(error.value) == (

@@ -21,7 +21,7 @@ def test_equals_a_softmax_over_the_real_positions():
     assert not weights[~np.broadcast_to(MASK[:, None], weights.shape)].any()
 
 
-def test_without_a_mask_it_is_the_softmax():
+def test_without_a_mask_the_result_is_the_softmax():
     assert_close(masked_softmax(SCORES), reference.softmax(SCORES.astype("float64")))
 
 

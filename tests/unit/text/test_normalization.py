@@ -21,7 +21,7 @@ MAPPED = {*map(chr, MAPPED_POINTS)}
 LATER = {*POINTS} - MAPPED  # and characters that no version maps
 
 
-def test_each_form_equals_that_of_unicodedata():
+def test_each_form_equals_the_form_of_unicodedata():
     text = "e\u0301 é ﬁ 한 \u1112\u1161\u11ab Å Σ"
     for form in FORMS:
         assert Normalizer(form)(text) == unicodedata.normalize(form.upper(), text)

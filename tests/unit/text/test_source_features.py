@@ -34,7 +34,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", READ)
-def test_tags_become_ids_before_those_of_the_text(text):
+def test_tags_become_ids_before_the_ids_of_the_text(text):
     ids, tokens = READ[text]
     assert LETTERS.tokens(text) == [*tokens, "</s>"]
     assert LETTERS.encode(text) == [*ids, *LETTERS.vocabulary.encode(tokens), 2]

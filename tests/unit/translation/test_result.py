@@ -57,6 +57,6 @@ def test_json_may_contain_only_the_best_hypotheses(translation):
 def test_a_translation_is_immutable_and_compared_by_identity(translation):
     with pytest.raises(AttributeError):
         translation.source = "other"
-    # Arrays cannot be compared to a single truth value, so equality is identity.
+    # Comparing arrays gives no single truth value, so translations are compared by identity.
     assert make_hypothesis("a", -1.0) != make_hypothesis("a", -1.0)
     assert "alignment" not in repr(translation)

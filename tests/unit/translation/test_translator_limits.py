@@ -78,7 +78,7 @@ def test_one_long_text_does_not_make_a_batch_large(use, translator, shapes):
     assert [max(pair, key=len) for pair in sources] == ONE_LONG
 
 
-def test_a_text_longer_than_the_batch_limit_is_its_own_batch(translator, shapes, monkeypatch):
+def test_a_text_longer_than_the_batch_limit_has_its_own_batch(translator, shapes, monkeypatch):
     monkeypatch.setattr(translator, "max_tokens", 2 * BATCH_TOKENS)
     assert len(translator([*"abc", "a" * (BATCH_TOKENS + 5), *"abc"])) == 7
     assert sorted(shapes) == [(1, BATCH_TOKENS + 6), (6, 2)]

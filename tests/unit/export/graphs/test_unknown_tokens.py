@@ -48,7 +48,7 @@ def replace_in_graph_and_python(weights):
     return texts.numpy().reshape(3, 3), found
 
 
-def test_graph_and_python_replace_unknown_tokens_alike():
+def test_graph_and_python_replace_unknown_tokens_in_the_same_way():
     weights = np.random.default_rng(3).random((3, 3, 5, 5)).astype("float32")
     weights[:2, 1, 2] = 0  # no weights
     weights[0, 1, 3] = 0.2  # a tie

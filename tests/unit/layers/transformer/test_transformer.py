@@ -124,7 +124,7 @@ def step_by_step(layer, target=TARGET):
     return outputs, state, alignment
 
 
-def test_sinusoids_equal_those_of_the_paper_in_another_order():
+def test_sinusoids_equal_the_papers_sinusoids_in_another_order():
     positions = np.array([0.0, 1.0, 700.0], "float32")
     found = to_numpy(sinusoids(ops.convert_to_tensor(positions), 6))
     for p, row in zip(positions, found, strict=True):

@@ -21,7 +21,7 @@ from keras_attention.translation.result import Hypothesis, Translation
 
 
 class Copier:
-    """A translator that copies at most `most` letters and at most `max_length` letters."""
+    """A translator that copies up to `most` letters, but no more than `max_length`."""
 
     model = SimpleNamespace(longest=None)
 

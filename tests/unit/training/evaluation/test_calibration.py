@@ -35,7 +35,7 @@ def test_the_calibration_error_equals_the_result_of_a_plain_loop(outputs, bins):
     assert sum(row.count for row in rows) == len(values)
 
 
-def test_a_confidence_of_1_is_in_the_last_bin_and_an_empty_bin_has_no_means():
+def test_a_confidence_of_1_is_in_the_last_bin_and_the_means_of_an_empty_bin_are_nan():
     rows = reliability([1.0, 0.0], [True, False], 4)
     assert [row.count for row in rows] == [1, 0, 0, 1]
     assert math.isnan(rows[1].confidence) and math.isnan(rows[1].accuracy)

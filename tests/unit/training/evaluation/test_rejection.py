@@ -54,7 +54,7 @@ def test_the_least_confident_share_is_left_to_a_person(outputs):
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 5), (3, 5), (5, 5), (970, 1000)])
-def test_the_interval_solves_its_equation(hits, count):
+def test_the_ends_of_the_interval_solve_wilsons_equation(hits, count):
     # At both ends p of Wilson's interval, |hits / count - p| = z sqrt(p (1 - p) / count).
     for end in wilson_interval(hits, count):
         expected = 1.959964 * math.sqrt(end * (1 - end) / count)
