@@ -238,7 +238,7 @@ def test_the_vocabulary_of_another_model_is_rejected(translator):
 
 
 def test_a_deleted_translator_frees_its_graphs():
-    """Without our clean-up, TensorFlow never frees a graph that has a `tf.custom_gradient`."""
+    """TensorFlow never frees a graph with a `tf.custom_gradient`, so these must not have one."""
     before = live_graphs()
     translator = make_translator()
     translator(TEXTS)
