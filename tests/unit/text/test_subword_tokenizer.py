@@ -42,7 +42,7 @@ def processor(model):
     json.loads((GOLDEN / "lines.json").read_text(encoding="utf-8")),
     ids=lambda line: line["about"],
 )
-def test_golden_ids(line):
+def test_the_golden_ids_are_reproduced(line):
     tokenizer = SubwordTokenizer((GOLDEN / "subword.model").read_bytes())
     assert tokenizer.encode(line["text"]) == line["subword"]
 
@@ -77,7 +77,7 @@ def test_ids_pieces_and_text_equal_those_of_sentencepiece(tokenizer, processor):
         assert tokenizer.decode(ids) == processor.decode(ids)
 
 
-def test_decoding_any_ids_equals_that_of_sentencepiece(tokenizer, processor):
+def test_any_ids_are_decoded_as_by_sentencepiece(tokenizer, processor):
     generator = random.Random(2)
     for _ in range(500):
         ids = generator.choices(range(3, len(tokenizer.vocabulary)), k=6)
@@ -191,7 +191,7 @@ def test_dropout_is_the_same_in_every_process():
     assert pieces == ["▁ l o w e r ▁ l o w e s t </s>", "▁ low e r ▁ l o w e s t </s>"]
 
 
-def test_dropout_skips_as_many_merges_as_sentencepiece():
+def test_dropout_skips_as_many_merges_as_sentencepiece_does():
     tokenizer = SubwordTokenizer(learn_subwords(LINES, 40, model_type="bpe"))
     lines = LINES * 300
     theirs = [tokenizer._processor.encode(x, enable_sampling=True, alpha=0.3) for x in lines]

@@ -1,4 +1,4 @@
-"""Tests of the text in which every character is visible."""
+"""Tests of `visible`, which returns a text in which every character is visible."""
 
 import unicodedata
 
@@ -15,8 +15,8 @@ from keras_attention.visualization.notebook.visible_text import visible
         ("\u11bc", "ㅇ"),  # a final consonant
         ("\u1100\u1167\u11bc", "경"),  # a whole syllable
         ("\u11bc\u110e\u1161", "ㅇ차"),  # the end of a syllable and the beginning of the next
-        ("\u1113", "\u1113"),  # of old Korean, and without a letter of its own
-        ("\u1160", "\\u1160"),  # blank
+        ("\u1113", "\u1113"),  # an old consonant that has no compatibility letter
+        ("\u1160", "\\u1160"),  # this character has no visible form
         ("\u0301", "◌\u0301"),
         ("a b", "a␣b"),
     ],
