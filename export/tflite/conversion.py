@@ -33,12 +33,13 @@ from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 RULES: dict[str, Mapping[str, str]] = {
     FLOAT32: {"": FLOAT32},
     FLOAT16: {"": FLOAT16},
-    # For the bytes and time that it saves, rounding these parts changes the most outputs; see
+    # Rounding these parts changes many outputs, but saves few bytes and little time; see
     # benchmarks/export.md.
     "mixed": {"attentional_projection": FLOAT16, "decoder/": INT8_WEIGHTS, "": INT8},
     INT8: {"": INT8},
 }
-"""For each precision, how to store weights, by a part of their Keras path; first match wins."""
+"""For each precision, how weights are stored, by a part of their Keras path. The first match
+applies."""
 
 PRECISIONS = tuple(RULES)
 

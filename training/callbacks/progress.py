@@ -112,7 +112,7 @@ class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
         self.left = TimeLeft(plan)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Print the next step to validate at and the time left, and start a bar."""
+        """Print the step of the next validation and the time left, and start a bar."""
         done = epoch * self.plan.interval
         self.left.start(done)
         now = self.plan.epoch(done + self.plan.interval)

@@ -18,7 +18,7 @@ def each_language(config: DataConfig) -> Iterator[DataConfig]:
 
 
 def given_features(config: DataConfig) -> dict[str, str]:
-    """Return the features of all sources that are read with a section of single codes."""
+    """Return the features that a section with single codes gives to all of its sources."""
     codes = {name: getattr(config, name) for name in LANGUAGES}
     names = feature_names(config.source_features)
     return {name: codes[name] for name in names if codes.get(name)}
