@@ -39,6 +39,7 @@ SMALL = {"source": (4, 8), "target": (4, 8), "batch": (1, 4), "vocabulary": (50,
 
 def points(run: Run) -> list[tuple[str, dict[str, int]]]:
     """Return all sizes to measure, each with the name of the varied one, grouped by vocabulary.
+
     Points with the same vocabulary size share a model.
     """
     tiny, quick = run.options.tiny, run.options.quick

@@ -33,8 +33,8 @@ from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 RULES: dict[str, Mapping[str, str]] = {
     FLOAT32: {"": FLOAT32},
     FLOAT16: {"": FLOAT16},
-    # Rounding these parts changes many outputs, but saves few bytes and little time; see
-    # benchmarks/export.md.
+    # Relative to the bytes and the time that it saves, rounding these parts changes the most
+    # outputs; see benchmarks/export.md.
     "mixed": {"attentional_projection": FLOAT16, "decoder/": INT8_WEIGHTS, "": INT8},
     INT8: {"": INT8},
 }

@@ -55,9 +55,10 @@ class Acceptance:
         return f"{math.floor(1e4 * self.threshold) / 1e4:.4f}"
 
     def shown_with(self, fitted: float, used: float) -> str:
-        """Return the threshold of confidences with another temperature, rounded down.
+        """Return the threshold for confidences with another temperature, rounded down.
 
-        It has four significant digits of its distance from 0 and 1, where such confidences crowd.
+        It has four significant digits of its distance from 0 or 1, whichever is nearer, because
+        many such confidences are very close to 0 or 1.
 
         Args:
             fitted: the temperature of `threshold`.

@@ -1,4 +1,4 @@
-"""The codes and the names that settings of `[data]` list: languages and source features."""
+"""The language codes and the names of source features that settings of `[data]` list."""
 
 from __future__ import annotations
 

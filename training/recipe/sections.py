@@ -67,7 +67,7 @@ class DataConfig(Section):
         numbers=True,
     )
     target_column: str = setting(
-        "", "column of the targets, likewise; empty: 2, or target", numbers=True
+        "", "column or field of the targets, in the same way; empty: 2, or target", numbers=True
     )
     folder: str = setting(
         "", "folder that relative paths of this section start from; empty: the working folder"
@@ -78,7 +78,7 @@ class DataConfig(Section):
         "by commas, the files of all of them are read",
     )
     target_language: str = setting(
-        "", "code that replaces {target_language} in the paths of this section, likewise"
+        "", "code that replaces {target_language} in these paths, or several, as for language"
     )
     source_features: str = setting(
         "",
@@ -167,7 +167,7 @@ class DataConfig(Section):
                     f"`data.{name}` requires data.format={' or '.join(map(repr, formats))}. "
                     f"Received: data.{name}={value!r}, data.format={self.format!r}."
                 )
-        # A shell, and a TOML string in single quotes, pass a tab on as backslash and t.
+        # In a shell, or in a TOML string in single quotes, a typed \t stays a backslash and a t.
         typed_tab = self.delimiter == r"\t"
         if not typed_tab and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise InputError(
@@ -425,8 +425,8 @@ class TrainingConfig(Section):
     )
     teacher_weight: float = setting(
         0.0,
-        "share of the loss that compares the model with the teachers' probabilities instead of "
-        "the targets",
+        "weight of the loss that compares the model's probabilities with the teachers'; the rest "
+        "of the weight, up to 1, is that of the loss on the targets",
         minimum=0,
         maximum=1,
     )
@@ -479,7 +479,8 @@ class TrainingConfig(Section):
     )
     average_last: int = setting(
         1,
-        "validate and keep the mean of the weights at this many last validations (1 = no mean)",
+        "number of last validations whose weights are averaged; the mean is validated and kept "
+        "(1 = no mean)",
         minimum=1,
         maximum=1_000,
     )

@@ -1,4 +1,5 @@
 """Measure a training step and a greedy search of this library on random ids, at any size.
+
 Each request gives the vocabulary size, the lengths and the batch size.
 """
 
