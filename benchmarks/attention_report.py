@@ -111,7 +111,7 @@ def read_grids(runs: Path) -> dict[str, Grid]:
 
 
 def keep(runs: Path, name: str, grid: Grid) -> None:
-    """Write the results and their sources into the folder of results."""
+    """Write the results, and how they were made, into the folder of results."""
     content = {
         "command": f"benchmarks/attention.sh {name}",
         "commit": (runs / name / "commit").read_text(encoding="utf-8").strip(),
@@ -136,7 +136,7 @@ def others(grids: Mapping[str, Grid]) -> list[str]:
 
 
 def speed(grids: Mapping[str, Grid], variant: str) -> str:
-    """Return the median over grids of the speed relative to the median of the grid."""
+    """Return the speed relative to the median of a grid, as the median over the grids."""
     rate, ratios = mean("tokens_per_second"), []
     for grid in dict.fromkeys(column.grid for column in WORTH if column.grid in grids):
         own = Column(grid, "", rate, max).read(grids, variant)

@@ -282,7 +282,7 @@ def take_turns(
         shift = number % max(1, len(contestants))
         for contestant in contestants[shift:] + contestants[:shift]:
             if not number and contestant.worker == "floor":
-                continue  # it prepares every shape before it measures, so needs no warm-up
+                continue  # it prepares every shape before it measures, so it needs no warm-up
             asked = {**arguments, **contestant.extra}
             asked |= {"first": number * steps, "steps": steps} if steps else {}
             reply = workers[contestant.worker].ask(do, **asked)

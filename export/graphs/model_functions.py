@@ -33,7 +33,7 @@ def encode(model: Model, source: tf.Tensor) -> Named:
     Returns:
         `values` `[B, S, M]`, `keys` `[B, S, U]` and `state_0`, `state_1` ... `[B, ...]`; for a
         model that copies, also `copies` `[B, S]`. For an ensemble, `values` and `keys` join the
-        tensors of all members, and the states follow each other.
+        tensors of all members, and `state_0`, `state_1` ... are the states of all members.
     """
     memory, state = model.encode(source)
     return {**name_memory(memory), **_named(state)}

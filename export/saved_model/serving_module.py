@@ -275,7 +275,7 @@ def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
 
 
 def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
-    """Return an option's value for each text `[B]`; `own` if it requests the model's value."""
+    """Return an option's value for each text `[B]`, or `own` where the model's is requested."""
     if given.dtype.is_floating:
         return tf.where(given < known.minimum, tf.constant(own, given.dtype), given)
     return tf.where(tf.equal(given, value_for_own(known)), own, given)

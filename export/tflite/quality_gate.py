@@ -20,7 +20,8 @@ from ..device.device_translator import DeviceTranslator
 from .conversion import PRECISIONS, Converted
 
 MOST_LOST = 0.3
-"""Largest loss of the default file against the Keras model, in points of the metric (0 to 100)."""
+"""How much the default file may lose compared with the Keras model, in points of the metric (0 to
+100)."""
 
 Texts = Sequence[str]
 

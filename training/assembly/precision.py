@@ -85,7 +85,7 @@ def _gpus() -> tuple[str, str] | None:
 
 
 def _capabilities() -> list[tuple[int, ...] | None]:
-    """Return the compute capability of each GPU, such as (8, 0); None if a GPU has none."""
+    """Return the compute capability of each GPU, such as (8, 0), or None for a GPU without one."""
     if keras.backend.backend() == "jax":
         import jax
 

@@ -1,4 +1,4 @@
-"""The weights of a trained model as the start of another, whose vocabularies may be larger."""
+"""A new model's first weights: those of a trained model, whose vocabularies may be smaller."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TOKEN_AXES = {
     "output_projection/bias": 0,
     "output_bias": 0,
 }
-"""The weights with one row or column for each token, and their axis of tokens."""
+"""The weights that have one row or column for each token, and the number of that axis."""
 
 
 def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:

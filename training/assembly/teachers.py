@@ -28,7 +28,7 @@ def open_teachers(paths: Sequence[_Path]) -> Translator:
     """Load teachers, several as an ensemble.
 
     Raises:
-        InputError: if one is an export or cannot be loaded, or their tokenizers differ.
+        InputError: if a teacher is an export or cannot be loaded, or the tokenizers differ.
     """
     check_teachers(paths)
     return Translator.load_ensemble(map(Path, paths))
@@ -38,7 +38,7 @@ def check_teachers(paths: Sequence[_Path]) -> TextCodec:
     """Check that teachers are trained models with equal tokenizers, and return the first's codec.
 
     Raises:
-        InputError: if one is an export or has no tokenizers, or their tokenizers differ.
+        InputError: if a teacher is an export or has no tokenizers, or the tokenizers differ.
     """
     codecs = {path: _read_codec(Path(path)) for path in paths}
     (first, codec), *others = codecs.items()

@@ -116,7 +116,7 @@ class PairBatches:
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.seed = seed
-        self._features = len(source_tokenizer.features)  # they have no part in an alignment
+        self._features = len(source_tokenizer.features)  # an alignment does not cover them
         tokenizers = source_tokenizer, target_tokenizer
         self._sampling = [
             Sampling(tokenizer, dropout) if dropout else None
@@ -210,7 +210,7 @@ class PairBatches:
         return cut_by_pairs(len(ranks), self.batch_size)
 
     def _rows_of(self, bounds: Ints) -> int:
-        """Return the number to whose multiples the rows of batches of fixed shapes are padded."""
+        """Return a number; with fixed shapes, rows are added until a batch has a multiple of it."""
         largest = int(np.diff(bounds).max())
         return -(-largest // 8) if self.batch_tokens else largest
 

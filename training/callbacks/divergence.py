@@ -28,9 +28,9 @@ class DivergedError(InputError):
 class StopDiverged(keras.callbacks.Callback):
     """Raises an error as soon as training diverges. Files that were saved before stay unchanged.
 
-    Training has diverged if the loss of a step or, at a validation, a weight is not finite, if the
-    held-out loss is NaN, or if the mean loss of a validation interval exceeds five times `log V`,
-    the cross-entropy of uniform predictions over `V` target tokens. Each unit of
+    Training has diverged if the loss of a step is not finite, if a weight is not finite or the
+    held-out loss is NaN at a validation, or if the mean loss of a validation interval exceeds five
+    times `log V`, the cross-entropy of uniform predictions over `V` target tokens. Each unit of
     `training.guided_alignment`, `training.coverage_loss` and `training.r_drop` raises this limit by
     another five times `log V`, and `training.l2` raises it by the penalty on the weights.
 

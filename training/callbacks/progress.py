@@ -177,6 +177,6 @@ def _step(row: Mapping[str, float], plan: TrainingPlan) -> float:
 
 
 def _print_line(line: str) -> None:
-    """Print a line, with errors that name standard output instead of the run folder."""
+    """Print a line. If this fails, the error names standard output instead of the run folder."""
     with errors_of_writing("standard output"):
         print(line, flush=True)

@@ -11,7 +11,7 @@ from ..recipe.sections import DataConfig
 
 
 def each_language(config: DataConfig) -> Iterator[DataConfig]:
-    """Yield the section once for each combination of the languages, each with a single code."""
+    """Yield the section for each combination of languages, with one code in each setting."""
     codes = list_codes(config.language), list_codes(config.target_language)
     for language, target_language in itertools.product(*codes):
         yield replace(config, language=language, target_language=target_language)

@@ -12,7 +12,7 @@ from keras_attention.text.source_features import SourceFeatures
 from .evaluate import Evaluation
 
 MOST_VALUES = 50
-"""The largest number of values that a feature may have to be reported."""
+"""Features with more values than this are not reported."""
 
 MEAN = "(mean)"
 """The name of the mean over the values, in which every value counts the same."""

@@ -60,7 +60,7 @@ def rows_by_frequency(
     metrics: Sequence[str],
     **options: Any,
 ) -> list[FrequencyRow]:
-    """Score separately the pairs whose rarest source token is unseen, rare and frequent.
+    """Score pairs in groups, by how frequent the rarest token of their source is.
 
     Args:
         evaluation: the outputs; pairs whose source has no tokens are left out.

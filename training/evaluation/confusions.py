@@ -105,7 +105,9 @@ def _align(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
 
 
 def _costs(written: Sequence[str], expected: Sequence[str], edit: int) -> npt.NDArray[np.int64]:
-    """Return the least cost of aligning every pair of beginnings, `[written + 1, expected + 1]`.
+    """Return the least cost of aligning each beginning of `written` with each of `expected`.
+
+    The costs have the shape `[written + 1, expected + 1]`.
 
     An insertion or a deletion costs `edit`, and a substitution costs `edit + 1`. So, among
     alignments with the same number of edits, the one with the fewest substitutions is the cheapest.

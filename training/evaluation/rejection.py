@@ -1,4 +1,4 @@
-"""Leaving the least confident outputs to a person: the quality of the rest, and a threshold."""
+"""The quality that remains if a person checks the least confident outputs, and a threshold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Kept:
 
     Attributes:
         share: the share that is left to a person, in [0, 1].
-        threshold: the smallest confidence that remains.
+        threshold: the smallest confidence of the remaining outputs.
         places: the indices of the remaining outputs, most confident first.
     """
 

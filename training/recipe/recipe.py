@@ -141,7 +141,7 @@ class Recipe(Section):
                 )
 
     def _check_features(self) -> None:
-        """Check that settings of the embeddings of source features have features to embed."""
+        """Check that there are source features if a setting for their embeddings is set."""
         for name in ("feature_embedding", "feature_merge"):
             value, default = getattr(self.model, name), SETTINGS[f"model.{name}"].default
             if value != default and not self.data.source_features:

@@ -143,7 +143,7 @@ class DataConfig(Section):
     )
 
     def __post_init__(self) -> None:
-        """Check the values, then the rules that combine several."""
+        """Check each value, then the rules that combine several values."""
         super().__post_init__()
         self._check_columns()
         check_languages(dict(self.values()), labelled=[*TABLES, *RECORDS, "parallel"])
@@ -239,7 +239,7 @@ class TextConfig(Section):
     )
 
     def __post_init__(self) -> None:
-        """Check the values, then the rules that combine several."""
+        """Check each value, then the rules that combine several values."""
         super().__post_init__()
         for name, unset in {"tokenizer": "", "vocabulary_size": 0}.items():
             source, target = getattr(self, f"source_{name}"), getattr(self, f"target_{name}")
@@ -501,7 +501,7 @@ class TrainingConfig(Section):
     )
 
     def __post_init__(self) -> None:
-        """Check the values, then the rules that combine several."""
+        """Check each value, then the rules that combine several values."""
         super().__post_init__()
         if self.ema and self.average_last > 1:
             raise InputError(

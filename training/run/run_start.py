@@ -47,7 +47,7 @@ class RunStart:
         return [*self.new, *self.origin.replayed]
 
     def to_files(self) -> dict[str, bytes]:
-        """Return the contents by name of the files that a resumed run reads, the data last."""
+        """Return the contents of the files that a resumed run reads, by name, the data last."""
         return {**self.codec.to_files(), **self.origin.to_files(), **self.data.to_files()}
 
 

@@ -85,7 +85,7 @@ class TrainingPlan(NamedTuple):
         return self.interval * self.intervals
 
     def epoch(self, step: float) -> str:
-        """Return the number of epochs that a number of steps makes, as text.
+        """Return how many epochs a number of steps makes, as text.
 
         Example:
             >>> plan = TrainingPlan(epochs=12, steps_per_epoch=100, interval=250, intervals=5)

@@ -79,7 +79,7 @@ class Analysis:
         confidence: the confidence of each output with the fitted temperature, `[N]`.
         acceptance: the suggested threshold, or None.
         kept: the outputs that remain for each share that is left to a person.
-        kept_scores: each metric on them.
+        kept_scores: for each share, each metric on the outputs that remain.
         alignments: the alignment of each output with its reference.
         confusions: the edits from outputs to references, most frequent first.
         edits: the rate of edits of each output.
