@@ -67,7 +67,9 @@ class DataConfig(Section):
         numbers=True,
     )
     target_column: str = setting(
-        "", "column or field of the targets, in the same way; empty: 2, or target", numbers=True
+        "",
+        "column or field of the targets, as for source_column; empty: 2, or target",
+        numbers=True,
     )
     folder: str = setting(
         "", "folder that relative paths of this section start from; empty: the working folder"
@@ -78,7 +80,7 @@ class DataConfig(Section):
         "by commas, the files of all of them are read",
     )
     target_language: str = setting(
-        "", "code that replaces {target_language} in these paths, or several, as for language"
+        "", "code or codes that replace {target_language} in these paths, as for language"
     )
     source_features: str = setting(
         "",
@@ -425,8 +427,8 @@ class TrainingConfig(Section):
     )
     teacher_weight: float = setting(
         0.0,
-        "weight of the loss that compares the model's probabilities with the teachers'; the rest "
-        "of the weight, up to 1, is that of the loss on the targets",
+        "weight of the loss that compares the model's probabilities with the teachers'; the loss "
+        "on the targets gets 1 minus this weight",
         minimum=0,
         maximum=1,
     )

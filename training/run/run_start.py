@@ -127,7 +127,7 @@ def _resume_older(recipe: Recipe, run: RunFolder) -> RunStart:
     if metric == WordErrorRate.name and run.values(f"val_{metric}"):
         raise InputError(
             f"{run.metrics_file}: training.metric='wer' is the word error rate now, but an older "
-            "version wrote this file, in which wer means what is called g2p_wer now; start a new "
+            "version wrote this file, in which wer means what is now called g2p_wer; start a new "
             "run in another folder, or, to continue this one, replace wer by g2p_wer in its "
             f"{RECIPE_FILE} and val_wer by val_g2p_wer in its metrics.csv."
         )
