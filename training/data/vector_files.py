@@ -20,9 +20,10 @@ Vector = npt.NDArray[np.float32]
 _CHUNK = 1 << 20
 _LARGEST = float(np.finfo("float32").max)
 _HEADER = re.compile(r"([0-9]{1,18}) ([0-9]{1,18})")
-"""Matches the first line of a text file. It allows 18 digits; `int` rejects very long numbers."""
+"""Matches the first line of a text file. Numbers have at most 18 digits, because `int` rejects very
+long ones."""
 _BINARY = re.compile(rb"[0-9]{1,18} [0-9]{1,18}\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
-"""Matches the start of a binary file, which has a control character soon after its first line."""
+"""Matches the start of a binary file, which has a control character after its first line."""
 
 
 class Entry(NamedTuple):

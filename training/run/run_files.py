@@ -159,7 +159,7 @@ def remove_ensemble(folder: Path) -> None:
 
 
 def _remove_all(folder: Path, *, last: Path, keep: Collection[Path] = ()) -> None:
-    """Remove everything in a folder except its lock and `keep`; remove the file `last` last."""
+    """Remove everything in a folder except its lock and `keep`, with the file `last` at the end."""
     kept = {last, folder / TRAIN_LOCK, *keep}
     for path in [path for path in _files(folder) if path not in kept]:
         path.unlink(missing_ok=True)

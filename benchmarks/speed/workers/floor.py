@@ -2,8 +2,8 @@
 
 Letters: B rows, S source steps and T target steps of the padded batch, N real target tokens, widths
 of the embeddings E, of the encoder per direction H, of memory and decoder U, of the attention
-A = U, and vocabulary V. [m,k][k,n] is one product; "x 3" is a product with both its gradients
-[m,n][n,k] and [k,m][m,n].
+A = U, and size of the vocabulary V. [m,k][k,n] is one product; "x 3" is a product with both its
+gradients [m,n][n,k] and [k,m][m,n].
 
 A training step:
     encoder input, each way    [B S, E][E, 4H] x 3
