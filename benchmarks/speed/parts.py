@@ -1,4 +1,4 @@
-"""How fast are the parts that this library reimplements, compared with those of Keras?
+"""How fast are the parts that this library reimplements, compared with Keras's own?
 
 python benchmarks/speed/parts.py
 
