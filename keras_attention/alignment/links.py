@@ -19,8 +19,8 @@ Links = frozenset[tuple[int, int]]
 NO_LINKS: Links = frozenset()
 
 HIGH_ERROR = 0.25
-"""The largest alignment error rate that counts as good. At this rate, the wrong found links and
-the missing sure links together are about a quarter of all found and sure links."""
+"""The largest alignment error rate that counts as good. At this rate, the wrong links and the
+missing sure links together are about a quarter of all found and sure links."""
 
 _LINK = re.compile(r"([0-9]{1,9})([-p?])([0-9]{1,9})")
 

@@ -21,7 +21,7 @@ Slots = tuple[Tensor, Tensor, Tensor]
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ExternalMemoryAttention(AttentionMechanism):
-    """The heads of a Neural Turing Machine over a memory that starts as the encoder's outputs.
+    """The heads of a Neural Turing Machine, with a memory filled from the encoder's outputs.
 
     Each source token has a slot `M_i`, which starts as a projection of its encoder output. A step
     first writes, then reads. The write head and the read head each compute weights over the slots.

@@ -36,10 +36,10 @@ class Mechanism:
         doc: a short description, with the paper.
         arguments: the setting that supplies each argument, by the name of the argument.
         fixed: arguments that do not depend on a setting.
-        content: the mechanism whose score it uses if `model.content` is `"paper"`; passed as the
-            argument `content`.
-        score: whether `model.content` may name it: a mechanism without state that only defines a
-            score.
+        content: the mechanism whose score this one uses if `model.content` is `"paper"`. It is
+            passed as the argument `content`.
+        score: whether `model.content` may name this mechanism, because it has no state and only
+            defines a score.
         alignment: whether it has an alignment.
         rules: checks of its constructor that a recipe can run before it builds a layer. Each value
             is a function that raises a `ValueError`; its key names the settings to pass to it.
@@ -176,7 +176,7 @@ _SCALED = Mechanism(
 _LOCAL = Mechanism(
     "local-m",
     f"{_HERE}.local_attention:LocalAttention",
-    "window around the step's own number (Luong et al. 2015)",
+    "window that moves one position forward at each step (Luong et al. 2015)",
     arguments={"window": "window"},
     content=_LUONG,
 )

@@ -1,7 +1,7 @@
 """The options of a search: their explanations, defaults and ranges.
 
 The class that declares an option determines which interfaces offer it. Translators, recipes, stored
-files, the command line and the signatures of exports derive from the fields.
+files, the command line and the signatures of exports derive their options from the fields.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST_DIVERSITY = 10_000
 
 
 def _is_generator(seed: object) -> bool:
-    """Return whether a seed is a `SeedGenerator`, without importing Keras, which takes seconds."""
+    """Return whether a seed is a `SeedGenerator`, without the slow import of Keras."""
     return hasattr(seed, "next")
 
 
@@ -174,7 +174,7 @@ class SearchOptions(StoredOptions):
         """Check options that depend on each other.
 
         Raises:
-            OptionError: if two contradict each other, or one has no effect without another.
+            OptionError: if two options contradict each other, or one has no effect without another.
         """
         if self.min_length > self.max_length:
             self._refuse("min_length", "must not be above {max_length}", "max_length")

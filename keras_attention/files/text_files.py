@@ -1,4 +1,4 @@
-"""Readers of text files, whose errors name the file and the line, and atomic writes."""
+"""Readers of text files and atomic writes. A reader's errors name the file and the line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
         path: The file. Byte order marks at its start are dropped.
 
     Raises:
-        InputError: If the file is missing, a folder, unreadable or not such text.
+        InputError: If the file is missing, a folder, unreadable or not text in one of these
+            encodings.
     """
     for line in _decoded_lines(path):
         yield _without_end(line)
@@ -48,7 +49,7 @@ def decode_lines(stream: Readable, name: str) -> Iterator[str]:
         name: The stream's name in errors.
 
     Raises:
-        InputError: If it is not such text.
+        InputError: If the stream is not text that `read_lines` accepts.
     """
     for line in _decode_all(as_utf8(stream, name), name):
         yield _without_end(line)
@@ -92,7 +93,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
             dropped.
 
     Raises:
-        InputError: If the file is missing, a folder, unreadable or not such text.
+        InputError: If the file is missing, a folder, unreadable or not text that `read_lines`
+            accepts.
     """
     return "".join(_decoded_lines(path))
 
@@ -297,7 +299,7 @@ def _replace(target: Path, written: Path, aside: Path) -> None:
 
 
 def _swap(first: Path, second: Path) -> bool:
-    """Exchange two paths atomically, and return whether the system could do it."""
+    """Exchange two paths atomically, and return whether the system did so."""
     try:
         rename = ctypes.CDLL(None).renameat2
     except (OSError, AttributeError, TypeError):

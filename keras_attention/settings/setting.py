@@ -151,7 +151,7 @@ class Settings:
     """Base class of dataclasses whose fields are settings and are checked on creation."""
 
     def __new__(cls, *args: Any, **arguments: Any) -> Any:
-        """Check the names of the arguments before `__init__` does, to suggest the nearest one.
+        """Check the names of the arguments before `__init__` does, to suggest the nearest name.
 
         Raises:
             TypeError: if an argument is unknown.
@@ -202,7 +202,7 @@ class Settings:
         """Check settings that depend on each other, after each has been checked alone.
 
         Raises:
-            SettingError: if two contradict each other.
+            SettingError: if two settings contradict each other.
         """
 
 

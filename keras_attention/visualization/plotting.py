@@ -61,7 +61,7 @@ def plot_alignment(
         hypothesis: the index of the hypothesis; 0 is the best.
         source_tokens: the `S` labels of a weights array; not for a translation.
         target_tokens: the `T` labels of a weights array; not for a translation.
-        axes: the axes to draw on. Default: those of a new figure, whose size depends on the number
+        axes: the axes to draw on. Default: axes of a new figure, whose size depends on the number
             of tokens.
 
     Returns:
@@ -70,8 +70,8 @@ def plot_alignment(
     Raises:
         InputError: if `path` has another suffix or cannot be written, or the translation has no
             hypothesis.
-        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or a weights
-            array has no labels or values outside [0, 1].
+        ValueError: if there is no such hypothesis, if the alignment is not `[T, S]`, or if a
+            weights array has values outside [0, 1] or is given without labels.
 
     Warns:
         UserWarning: once per call, if no installed font has some of the characters; they are drawn

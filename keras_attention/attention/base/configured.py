@@ -19,7 +19,7 @@ class Configured:
         """Check for misspelt arguments before the constructors do, to suggest the right name.
 
         Raises:
-            TypeError: if an argument is unknown and similar to one of a constructor.
+            TypeError: if an argument is unknown and its name is similar to a known one.
         """
         known = {name for base in cls.__mro__ for name in _arguments(base)}
         for name in set(kwargs) - known:

@@ -84,14 +84,14 @@ class ReportChoices:
             return
         if others:
             raise InputError(
-                "--save-confidence requires a single model, in whose folder it writes. "
+                "--save-confidence requires a single model, because it writes into its folder. "
                 f"Received: --with {others[0]}."
             )
         (model,) = models
         if is_ensemble(model):
             raise InputError(
-                f"{model}: --save-confidence requires a single model, in whose folder it writes. "
-                "Received: the folder of an ensemble."
+                f"{model}: --save-confidence requires a single model, because it writes into its "
+                "folder. Received: the folder of an ensemble."
             )
         if is_export(model) or not (model / MODEL_FILE).is_file():
             raise InputError(
@@ -201,8 +201,8 @@ def _print_confidence(analysis: Analysis) -> None:
     print(f"temperature  {analysis.calibration.temperature:.3f}")
     found, asked = analysis.acceptance, analysis.question.accuracy
     if found is None:
-        wanted = "half the rate of errors" if asked is None else f"an accuracy of {asked:.2%}"
-        print(f"threshold    none reaches {wanted}")
+        effect = "halves the rate of errors" if asked is None else f"reaches {asked:.2%} accuracy"
+        print(f"threshold    none {effect}")
         return
     total = analysis.evaluation.pairs
     print(
@@ -213,5 +213,5 @@ def _print_confidence(analysis: Analysis) -> None:
     if used != analysis.calibration.temperature:
         print(
             f"The threshold is for a temperature of {used:.4g}, which `translate` uses for this "
-            "model as long as no other is stored."
+            "model as long as no other temperature is stored."
         )

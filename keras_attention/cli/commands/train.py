@@ -63,7 +63,7 @@ def train(
             "--from",
             metavar="MODEL",
             help="Start from the trained model in this run folder (fine-tuning). The sections "
-            "[model] and [text] are those of the model; the recipe may only set other dropout "
+            "[model] and [text] are taken from this model; the recipe may only change dropout "
             "rates, vocabulary sizes and min_count.",
         ),
     ] = None,

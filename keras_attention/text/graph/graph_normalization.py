@@ -55,9 +55,9 @@ def apply_normalizer(normalizer: Normalizer, texts: Tensor) -> Tensor:
 def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
     r"""Convert texts to a Unicode normal form, as `normalization.normalize` does.
 
-    Texts whose code points never change, whatever their neighbours are, are returned as they are.
-    For "nfc" these code points have `NFC_Quick_Check=Yes` and combining class 0; English, Chinese
-    and composed Korean consist of them.
+    A text is returned unchanged if all its code points are of a kind that never changes next to any
+    other. For "nfc" these code points have `NFC_Quick_Check=Yes` and combining class 0; English,
+    Chinese and composed Korean consist of them.
 
     Args:
         texts: UTF-8 strings [B]. Invalid bytes become U+FFFD, as with Python's `errors="replace"`.
@@ -160,7 +160,7 @@ def _order_canonically(codes: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     classes = tf.where(found, tf.gather(compositions().joining_classes, index), 0)
     runs = tf.cumsum(tf.cast(_starts_line(rows) | (classes == 0), tf.int64))
     size = tf.size(codes, tf.int64)
-    # With the position, keys are unique, so the sort need not be stable.
+    # The position makes the keys unique, so the sort need not be stable.
     keys = (runs * 256 + tf.cast(classes, tf.int64)) * size + tf.range(size)
     order = tf.sort(keys) % size
     return tf.gather(codes, order), tf.gather(classes, order)

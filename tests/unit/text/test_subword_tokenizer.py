@@ -144,7 +144,7 @@ def foreign(**settings):
         (lambda: learn_subwords(LINES, 30)[:200], "model: damaged"),
         (
             lambda: foreign(pad_id=3, unk_id=0),
-            "by `learn_subwords`. Received: one that begins with <unk>, <s>",
+            "by `learn_subwords`. Received: a model that begins with <unk>, <s>",
         ),
         (lambda: foreign(byte_fallback=True, vocab_size=320), "one with pieces of single bytes"),
         (lambda: foreign(normalization_rule_name="nfkc"), "one with its own normalization"),
