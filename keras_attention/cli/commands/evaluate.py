@@ -43,8 +43,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="Evaluate on the held-out pairs of this model's run, for example of the model that "
-            "another one was fine-tuned from.",
+            help="Evaluate on the held-out pairs of this model's run: for example, of the model "
+            "that another one was fine-tuned from.",
         ),
     ] = None,
     data_format: DataFormat = "tsv",
