@@ -8,7 +8,7 @@ from string import Formatter
 from typing import Any
 
 _NEAR = 0.6
-"""Minimum similarity of a suggested name to the unknown one, in [0, 1]; `difflib`'s default."""
+"""Minimum similarity of a suggested name to the unknown name, in [0, 1]; `difflib`'s default."""
 
 
 class InputError(ValueError):
@@ -61,7 +61,7 @@ class SettingError(ValueError):
 
     Args:
         field: name of the setting.
-        problem: what was expected and what was received. The message is the name followed by this.
+        problem: what was expected and what was received. In the message it follows the name.
 
     Attributes:
         field: the argument.
@@ -87,8 +87,8 @@ class OptionError(SettingError, InputError):
 
     Args:
         field: name of the option in `SearchOptions`.
-        rule: what was expected. The message is the name followed by this. Names of other options
-            are in braces.
+        rule: what was expected. In the message it follows the name. Names of other options are in
+            braces.
         **received: the options that break the rule, by name.
 
     Example:

@@ -40,7 +40,7 @@ class Mechanism:
             passed as the argument `content`.
         score: whether `model.content` may name this mechanism, because it has no state and only
             defines a score.
-        alignment: whether it has an alignment.
+        alignment: whether the mechanism computes an alignment.
         rules: checks of its constructor that a recipe can run before it builds a layer. Each value
             is a function that raises a `ValueError`; its key names the settings to pass to it.
     """
@@ -76,7 +76,7 @@ class Mechanism:
 
         Args:
             settings: the value of each setting, by name.
-            options: further arguments, such as `dtype`, also for the `content` layer.
+            options: further arguments, such as `dtype`, for the layer and its `content`.
 
         Raises:
             ValueError: if the settings contradict each other, or one is missing.
@@ -194,13 +194,13 @@ for _row in (
     Mechanism(
         "location-aware",
         f"{_HERE}.location_aware_attention:LocationAwareAttention",
-        "additive score that sees the last weights (Chorowski et al. 2015)",
+        "additive score that also uses the previous step's weights (Chorowski et al. 2015)",
         arguments=_ADDITIVE,
     ),
     Mechanism(
         "coverage",
         f"{_HERE}.coverage_attention:CoverageAttention",
-        "additive score that sees the sum of all weights so far (Tu et al. 2016)",
+        "additive score that also uses the sum of all earlier weights (Tu et al. 2016)",
         arguments=_ADDITIVE,
     ),
     Mechanism(

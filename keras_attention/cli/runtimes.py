@@ -104,7 +104,7 @@ def open_translator(
 
 
 def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
-    """Return how many lines to collect: a model that does not sample sorts them by length."""
+    """Return how many lines to collect; without sampling, a model sorts them by length."""
     if sample or is_export(path):
         return batch_size
     from keras_attention.text.padded_batches import SORTED_BATCHES

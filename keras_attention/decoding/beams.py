@@ -58,9 +58,9 @@ class Candidates(NamedTuple):
 def best_candidates(logits: Tensor, shape: Any) -> Candidates:
     """Return the `C = K` best tokens of every beam, or all if there are fewer.
 
-    More are never needed: all continuations of a beam have the same length and coverage, so they
-    rank by log-probability. A group keeps `size` of them. Earlier groups lower the rank of at most
-    `K - size` tokens, so at least `size` candidates are not affected.
+    More candidates are never needed: all continuations of a beam have the same length and coverage,
+    so they rank by log-probability. A group keeps `size` of them. Earlier groups lower the rank of
+    at most `K - size` tokens, so at least `size` candidates are not affected.
 
     Args:
         logits: `[B * K, V]`.
@@ -74,7 +74,7 @@ def best_candidates(logits: Tensor, shape: Any) -> Candidates:
 
 
 def best_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
-    """Return the candidates of every beam by log-probabilities that constraints adjusted.
+    """Return the best tokens of every beam by log-probabilities that constraints adjusted.
 
     Args:
         plain: the model's log-probabilities `[B * K, V]`.

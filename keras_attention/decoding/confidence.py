@@ -65,7 +65,7 @@ class Confidence:
         temperature: the temperature, from 0.02 to 50.
         threshold: the smallest confidence that is accepted, in [0, 1]; None if it is not known.
         accuracy: the share of right outputs, in [0, 1], that `threshold` was chosen for, or None.
-        pairs: the number of pairs that both were measured on; 0 if nothing was measured.
+        pairs: the number of pairs on which temperature and threshold were measured, or 0.
 
     Raises:
         ValueError: if the temperature or the threshold is out of its range.

@@ -14,7 +14,7 @@ Tensor = Any
 Step = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Tensor]]
 
 IMPOSSIBLE = -1e9
-"""A finite log-probability below that of any possible hypothesis."""
+"""A finite number below the log-probability of any possible hypothesis."""
 
 
 class Hypotheses(NamedTuple):

@@ -61,7 +61,7 @@ def sample_search(
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     state = map_tensors(lambda x: ops.repeat(x, samples, axis=0), state)
     if points is None:
-        # Draw all numbers before the loop: inside it, an integer seed would always give the same.
+        # Draw all numbers before the loop: in it, an integer seed would give one number each time.
         points = keras.random.uniform((max_length, batch * samples), seed=seed)
 
     def choose(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     A line ends at a line feed; carriage returns before it are dropped. In a file without line
     feeds, as old Mac programs write, a line ends at a carriage return. A carriage return inside a
     line, and the other characters at which `str.splitlines` splits, are part of the text. The file
-    is read line by line as needed; a file without a line feed is read at once.
+    is read line by line as needed; a file without a line feed is read as a whole.
 
     Args:
         path: The file. Byte order marks at its start are dropped.
@@ -117,11 +117,12 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
     """Yield a temporary path, and move what is written there to `path` if the block succeeds.
 
     The block writes a file or a folder. If it raises, its output is removed and `path` stays as it
-    was. A file can replace only a file, and a folder only a whole folder; otherwise an error is
-    raised before the block begins. Missing parent folders are created, and removed again on
-    failure. The temporary path has the same name as `path`, for writers that depend on the suffix,
-    and is in a hidden folder next to it. The output is flushed to the disk, then renamed. Leftovers
-    of killed processes that wrote to the same path are removed.
+    was. A file can replace only a file. A folder can replace only a folder, and replaces it
+    completely. In other cases an error is raised before the block begins. Missing parent folders
+    are created, and removed again on failure. The temporary path has the same name as `path`, for
+    writers that depend on the suffix, and is in a hidden folder next to it. The output is flushed
+    to the disk, then renamed. Leftovers of killed processes that wrote to the same path are
+    removed.
 
     Args:
         path: The file or folder to write; symbolic links are followed.

@@ -304,7 +304,7 @@ class AttentionCell(DecoderCell):
     ) -> tuple[Tensor, Tensor, Any]:
         """Attend after the layers; return the output, the alignment and the mechanism's state.
 
-        `h` is `[B, D]` for one step, or `[B, T, D]` for all of them.
+        `h` is `[B, D]` for one step, or `[B, T, D]` for all steps.
         """
         if self.attention is None:
             steps = ops.shape(h)[:-1]

@@ -90,7 +90,7 @@ class BiLSTMEncoder(Configured, keras.layers.Layer):
             layer_norm=self.layer_norm,
             recurrent_dropout=self.recurrent_dropout,
             dtype=self.dtype_policy,
-            # Keras numbers its default names, so that exports of equal models would differ.
+            # Keras numbers its default names, which would make exports of equal models differ.
             name=self.rnn,
         )
         return keras.layers.Bidirectional(

@@ -18,7 +18,7 @@ _ROWS = 1024
 
 
 class CheckedModel(keras.Model):
-    """A Keras model of `(source, target_in)` and `target_out` that checks them before training.
+    """A Keras model that checks its data, `(source, target_in)` and `target_out`.
 
     Arrays are checked completely, except that the shift is checked on the first 1024 rows. For a
     `tf.data.Dataset`, a `PyDataset` or a generator, only the first batch is checked.

@@ -233,8 +233,8 @@ class LayerConfig(Settings):
     def least_parameters(self, source_tokens: int, target_tokens: int) -> int:
         """Return a lower bound on the number of weights, without building the model.
 
-        It counts the embeddings and the matrices that every kind of layer has: those of an LSTM's
-        recurrence or of a Transformer's attention.
+        It counts the embeddings and the matrices that every layer has: the recurrent matrices of an
+        LSTM, or the attention matrices of a Transformer.
 
         Args:
             source_tokens: size of the source vocabulary.
@@ -248,8 +248,8 @@ class LayerConfig(Settings):
         """Check settings that depend on each other.
 
         Raises:
-            SettingError: if no layer supports a combination, or a setting that only recurrent
-                layers use is changed without such layers.
+            SettingError: if no layer supports a combination, or if a setting that only recurrent
+                layers use is changed although there are no such layers.
         """
         self._check_unread()
         self._check_output()

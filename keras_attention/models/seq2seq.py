@@ -44,14 +44,14 @@ class Seq2Seq(CheckedModel):
     network one token at a time, with `encode` and `step`.
 
     Ids of 0 are padding, after the tokens or before them. On a GPU, Keras uses cuDNN's LSTM if
-    `layer_norm` and `recurrent_dropout` are off; it does not support padding before a source.
+    `layer_norm` and `recurrent_dropout` are off. cuDNN does not support padding before a source.
     `target_out` must be padding wherever `target_in` is.
 
     A call returns the logits that the loss maps to probabilities. Each `output_mapping` requires
     its own loss: "softmax" requires `MaskedCrossentropy`, and a sparse mapping requires
     `MaskedFenchelYoung` with the same mapping. `step` and `teacher_forced`, which searches and
     exports use, return logits whose softmax is the model's distribution. With a sparse mapping
-    these are log-probabilities, and a token whose probability is 0 has one from -600 to -300.
+    these are log-probabilities, from -600 to -300 for a token whose probability is 0.
 
     With `r_drop` (Liang et al. 2021), each training step passes its batch through the model twice,
     with different dropout masks. The loss is the mean of both cross-entropies plus `r_drop` times
@@ -65,9 +65,9 @@ class Seq2Seq(CheckedModel):
         attention: an `AttentionMechanism`, or `None` for a model without attention.
         source_shape: shape of the features of one source, such as `(None, 13)` for any number of
             steps of 13 numbers. A step of zeros is padding. Features with more axes, such as
-            images `(28, 28, 1)`, have no padding and need a custom encoder. A shape of one axis
-            passes ids to the encoder without embedding them. Default `None`: the source is ids,
-            which are embedded.
+            images `(28, 28, 1)`, have no padding and need a custom encoder. With a shape of one
+            axis, the encoder receives ids that are not embedded. Default `None`: the source is
+            ids, which are embedded.
         source_features: the number of ids of each source feature, such as the language. Its
             embedding is joined to the embedding of every token; see `FeatureEmbedding`. Each source
             then begins with the ids of its features, which are not part of the memory. Default
@@ -593,7 +593,7 @@ def _is_double(logits: Tensor) -> bool:
 
 
 def _find_mechanism(attention: Any, decoder: Any) -> Any:
-    """Return the attention mechanism, which a custom decoder cell contains."""
+    """Return the attention mechanism; a custom decoder cell contains its own."""
     if not isinstance(decoder, DecoderCell):
         return attention
     if attention is not None:

@@ -1,4 +1,4 @@
-"""The base class of the training losses, which are means over real tokens; the cross-entropy."""
+"""The cross-entropy, and the base class of the training losses, which are means over tokens."""
 
 from typing import Any
 

@@ -21,7 +21,7 @@ _CLOSE = 1e-6
 
 
 def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
-    """Return the sparsemax or 1.5-entmax of scores, through which no gradient flows.
+    """Return the sparsemax or 1.5-entmax of scores, without a gradient.
 
     `p = max((alpha - 1) z - tau, 0) ** (1 / (alpha - 1))`, where `tau` makes `p` sum to 1 (Peters
     et al. 2019). Newton's method finds `tau`. The sum of `p` is convex and decreasing in `tau`, so
@@ -54,7 +54,7 @@ def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
         step = (alpha - 1) * (_sum(slope * excess) - 1) / _sum(slope)
         return tau + ops.maximum(step, 0.0), ops.any(step > _CLOSE)
 
-    # The largest of `z` is 0, so with `tau = -1` it alone has the whole probability.
+    # The largest of `z` is 0, so `tau = -1` gives it a probability of 1 and is never too high.
     start = ops.zeros_like(z[..., :1]) - 1.0
     tau, _ = ops.while_loop(lambda _, moves: moves, improve, (start, ops.convert_to_tensor(True)))
     excess = ops.maximum(z - tau, 0.0)

@@ -144,7 +144,7 @@ class ServingClient:
             texts: any iterable of strings.
             nbest: number of hypotheses for each source, at most `beam_width`.
             **search: fields of `ServedOptions`, `beam_width` and `length_penalty`, that replace
-                the model's own.
+                the model's own values.
 
         Raises:
             OptionError: if an option is out of its range.

@@ -125,7 +125,7 @@ class PieceModel:
         return [part for part in parts if part]
 
     def _best_segmentation(self, text: str) -> list[str]:
-        """Return the pieces with the largest sum of scores (Viterbi); the first ones of a tie."""
+        """Return the pieces with the largest sum of scores (Viterbi); of equal sums, the first."""
         totals = [np.float32(0)] + [np.float32("-inf")] * len(text)
         starts = [0] * len(totals)
         for start in range(len(text)):

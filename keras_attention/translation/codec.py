@@ -105,7 +105,7 @@ class TextCodec:
         return pad([self.source.encode(text) for text in texts])
 
     def reference_form(self, text: str) -> str:
-        """Return a reference in the form of the model's outputs, to compare it with them.
+        """Return a reference in the form of the model's outputs, to compare it with outputs.
 
         Normal form, case and white space become those of outputs. Unknown tokens keep their text,
         so that an output with `<unk>` does not count as correct.

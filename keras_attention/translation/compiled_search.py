@@ -136,6 +136,6 @@ def compile_arrays(function: Callable[..., Any], inputs: Sequence[_Input]) -> Ca
     import tensorflow as tf
 
     signature = [tf.TensorSpec(each.shape, each.dtype) for each in inputs]
-    # Our code has no statements that AutoGraph must convert, and it would take most of the time.
+    # AutoGraph would find nothing to convert in our code, but would take most of the time.
     compiled = tf.function(function, input_signature=signature, autograph=False)
     return compiled  # type: ignore[no-any-return]

@@ -31,7 +31,7 @@ _MARKERS, _LINES = "os^Dv", ("-", "--", "-.", ":")
 _DOTS_PER_INCH = 150
 _MARGIN_INCHES = 0.1
 _TITLE_COLUMNS = 60
-_LEGEND_COLUMNS = 30, 64  # the widest label for two columns, and for one
+_LEGEND_COLUMNS = 30, 64  # the widest labels in legends of two columns and of one column
 
 
 def check_picture(path: str | os.PathLike[str] | None) -> None:

@@ -68,7 +68,7 @@ def plot_alignment(
         The figure. A notebook displays a new figure if it is the last line of a cell.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written, or the translation has no
+        InputError: if `path` has another suffix or cannot be written, or if the translation has no
             hypothesis.
         ValueError: if there is no such hypothesis, if the alignment is not `[T, S]`, or if a
             weights array has values outside [0, 1] or is given without labels.
@@ -122,7 +122,7 @@ def plot_panels(
         size: width and height of a panel, in inches.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written, or a translation has no
+        InputError: if `path` has another suffix or cannot be written, or if a translation has no
             hypothesis.
         ValueError: if there is no panel.
     """

@@ -11,8 +11,8 @@ from keras_attention.errors import suggest
 class Configured:
     """A mixin for layers that store each constructor argument in an attribute of the same name.
 
-    `get_config` derives from the constructors of the class and its bases, so each argument is
-    declared only once. Arguments may also be layers, initializers and regularizers.
+    `get_config` finds the arguments in the constructors of the class and its bases, so each
+    argument is declared only once. Arguments may also be layers, initializers and regularizers.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:

@@ -84,14 +84,14 @@ class ReportChoices:
             return
         if others:
             raise InputError(
-                "--save-confidence requires a single model, because it writes into its folder. "
-                f"Received: --with {others[0]}."
+                "--save-confidence requires a single model, because it writes to the model's "
+                f"folder. Received: --with {others[0]}."
             )
         (model,) = models
         if is_ensemble(model):
             raise InputError(
-                f"{model}: --save-confidence requires a single model, because it writes into its "
-                "folder. Received: the folder of an ensemble."
+                f"{model}: --save-confidence requires a single model, because it writes to the "
+                "model's folder. Received: the folder of an ensemble."
             )
         if is_export(model) or not (model / MODEL_FILE).is_file():
             raise InputError(
@@ -170,7 +170,7 @@ def describe_run(
         name: the name of the model.
         data: the file of pairs; None for the held-out pairs.
         pairs: the number of pairs.
-        held_out_of: the run whose held-out pairs they are; None for the model's own.
+        held_out_of: the run that held out the pairs; None for the model's own run.
     """
     whose = f"the training of {held_out_of}" if held_out_of else "training"
     source = str(data) if data else f"the pairs that {whose} held out"

@@ -46,7 +46,7 @@ def check_gold(
     *,
     words: bool,
 ) -> None:
-    """Check that each position in the gold alignments is the place of a token or word of its pair.
+    """Check that each position in the gold alignments belongs to a token or word of its pair.
 
     Args:
         name: The argument of `read_gold`.

@@ -43,8 +43,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="Evaluate on the held-out pairs of this model's run: for example, of the model "
-            "that another one was fine-tuned from.",
+            help="Evaluate on the pairs that the run of this model held out, for example to "
+            "compare a fine-tuned model with its start model.",
         ),
     ] = None,
     data_format: DataFormat = "tsv",

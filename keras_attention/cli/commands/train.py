@@ -35,8 +35,8 @@ def train(
             min=2,
             max=1_000,
             metavar="N",
-            help="Train N models of this recipe, which differ in initial weights, shuffling and "
-            "dropout, one after the other. DIR then holds a run folder for each, and the other "
+            help="Train N models of this recipe, one after the other. They differ in initial "
+            "weights, shuffling and dropout. DIR then holds a run folder for each, and the other "
             "commands read DIR as one model: an ensemble, which averages their probabilities.  "
             "[default: train one model]",
         ),

@@ -87,7 +87,7 @@ class TransformerCell(DecoderCell):
 
     @property
     def state_parts(self) -> int:
-        """0: the state starts empty, without a bridge."""
+        """Always 0, because the state starts empty, without a bridge."""
         return 0
 
     takes_dropout_masks = False

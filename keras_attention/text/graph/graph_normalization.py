@@ -55,9 +55,9 @@ def apply_normalizer(normalizer: Normalizer, texts: Tensor) -> Tensor:
 def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
     r"""Convert texts to a Unicode normal form, as `normalization.normalize` does.
 
-    A text is returned unchanged if all its code points are of a kind that never changes next to any
-    other. For "nfc" these code points have `NFC_Quick_Check=Yes` and combining class 0; English,
-    Chinese and composed Korean consist of them.
+    A text is returned as it is if all its code points are inert: they never change, whatever their
+    neighbours are. For "nfc", these are the code points with `NFC_Quick_Check=Yes` and combining
+    class 0; English, Chinese and composed Korean consist of them.
 
     Args:
         texts: UTF-8 strings [B]. Invalid bytes become U+FFFD, as with Python's `errors="replace"`.

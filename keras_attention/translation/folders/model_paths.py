@@ -14,7 +14,7 @@ _USUAL = Path("saved_models")
 """The folder that commands write models into by default."""
 
 _MARKS = (SETTINGS_FILE, ENSEMBLE_FILE)
-"""Files of which the folder of a single model or of an ensemble has one."""
+"""Files that mark a folder as the folder of a single model, or of an ensemble."""
 
 _LISTED = 10
 """Largest number of models that an error lists."""

@@ -21,7 +21,7 @@ from keras_attention.translation.file_names import (
 )
 
 CARD_FILE = "README.md"
-"""The model card, where the hubs look for it."""
+"""The file name that the hubs expect for the model card."""
 
 PRESET_FILES = (*CODEC_FILES, MODEL_FILE, SHORT_LIST_FILE, CONFIDENCE_FILE, CARD_FILE)
 """The only files of a preset that are downloaded and uploaded."""

@@ -146,7 +146,10 @@ def foreign(**settings):
             lambda: foreign(pad_id=3, unk_id=0),
             "by `learn_subwords`. Received: a model that begins with <unk>, <s>",
         ),
-        (lambda: foreign(byte_fallback=True, vocab_size=320), "a model with pieces of single bytes"),
+        (
+            lambda: foreign(byte_fallback=True, vocab_size=320),
+            "a model with pieces of single bytes",
+        ),
         (lambda: foreign(normalization_rule_name="nfkc"), "a model with its own normalization"),
         (lambda: foreign(add_dummy_prefix=False), "a model with its own normalization"),
         (lambda: foreign(user_defined_symbols=["☃snow"]), "a model without a piece for "),
