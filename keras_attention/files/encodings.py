@@ -164,8 +164,8 @@ class _Unpacked(_Converted):
         self._size += len(piece)
         if self._size > max(FREE_SIZE, MAX_RATIO * self._packed_size):
             raise InputError(
-                f"{self._name}: expected a gzip file of text. Received: a file that unpacks to over "
-                f"{MAX_RATIO} times its size; if the file is not damaged, unpack it first."
+                f"{self._name}: expected a gzip file of text. Received: a file that unpacks to "
+                f"over {MAX_RATIO} times its size; if the file is not damaged, unpack it first."
             )
         return piece
 
