@@ -50,8 +50,8 @@ class ExternalMemoryAttention(AttentionMechanism):
         memory_mask: boolean tensor `[B, S]`, True where the source token is real; real tokens must
             precede padding.
         keys: the result of `project(memory)`.
-        state: the slots `[B, S, width]`, the weights `[B, S]` of the read head and those of the
-            write head, all float32.
+        state: the slots `[B, S, width]`, the weights `[B, S]` of the read head and the weights
+            `[B, S]` of the write head, all float32.
 
     Returns:
         `(context, alignment)`: `[B, width]` and `[B, S]`, or `[B, T, width]` and `[B, T, S]`.

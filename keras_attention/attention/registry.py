@@ -79,7 +79,7 @@ class Mechanism:
             options: further arguments, such as `dtype`, for the layer and its `content`.
 
         Raises:
-            ValueError: if the settings contradict each other, or one is missing.
+            ValueError: if the settings contradict each other, or if a setting is missing.
         """
         if not self.path:
             return None

@@ -68,7 +68,7 @@ class CheckedModel(keras.Model):
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return loss and metrics as `keras.Model.evaluate` does; the checks are those of `fit`."""
+        """Return loss and metrics as `keras.Model.evaluate` does, with the checks of `fit`."""
         # `fit` has checked its validation data, and Keras reads them from an iterator of its own.
         if not kwargs.get("_use_cached_eval_dataset"):
             x = self._check_data(x, y)
@@ -81,7 +81,7 @@ class CheckedModel(keras.Model):
     def train_on_batch(
         self, x: Any, y: Any = None, *args: Any, class_weight: None = None, **kwargs: Any
     ) -> Any:
-        """Train on one batch as `keras.Model.train_on_batch` does; the checks are those of `fit`.
+        """Train on one batch as `keras.Model.train_on_batch` does, with the checks of `fit`.
 
         Raises:
             ValueError: see `fit`.
@@ -91,7 +91,7 @@ class CheckedModel(keras.Model):
         return super().train_on_batch(x, y, *args, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return loss and metrics of one batch; the checks are those of `fit`."""
+        """Return loss and metrics of one batch, with the checks of `fit`."""
         self._check_batch(x, y)
         return super().test_on_batch(x, y, *args, **kwargs)
 

@@ -47,11 +47,11 @@ class Seq2Seq(CheckedModel):
     `layer_norm` and `recurrent_dropout` are off. cuDNN does not support padding before a source.
     `target_out` must be padding wherever `target_in` is.
 
-    A call returns the logits that the loss maps to probabilities. Each `output_mapping` requires
-    its own loss: "softmax" requires `MaskedCrossentropy`, and a sparse mapping requires
-    `MaskedFenchelYoung` with the same mapping. `step` and `teacher_forced`, which searches and
-    exports use, return logits whose softmax is the model's distribution. With a sparse mapping
-    these are log-probabilities, from -600 to -300 for a token whose probability is 0.
+    A call returns the logits that the loss maps to probabilities. Each `output_mapping` has its own
+    loss: `MaskedCrossentropy` for "softmax", and `MaskedFenchelYoung` with the same mapping for a
+    sparse mapping. `step` and `teacher_forced`, which searches and exports use, return logits whose
+    softmax is the model's distribution. With a sparse mapping these are log-probabilities, from
+    -600 to -300 for a token whose probability is 0.
 
     With `r_drop` (Liang et al. 2021), each training step passes its batch through the model twice,
     with different dropout masks. The loss is the mean of both cross-entropies plus `r_drop` times
@@ -455,8 +455,8 @@ class Seq2Seq(CheckedModel):
         count = len(self.source_features)
         if count and source.shape[1] is not None and source.shape[1] <= count:
             raise ValueError(
-                f"`source` must be ids [B, {count} + S], those of the source features and of at "
-                f"least one token. Received: shape {tuple(source.shape)}."
+                f"`source` must be ids [B, {count} + S], first those of the source features, then "
+                f"those of at least one token. Received: shape {tuple(source.shape)}."
             )
         self.check_source_ids(source)
         return ops.cast(source, "int32" if axes == 2 else self.compute_dtype)

@@ -107,8 +107,8 @@ class TextCodec:
     def reference_form(self, text: str) -> str:
         """Return a reference in the form of the model's outputs, to compare it with outputs.
 
-        Normal form, case and white space become those of outputs. Unknown tokens keep their text,
-        so that an output with `<unk>` does not count as correct.
+        The reference gets the normal form, the case and the white space of outputs. Unknown tokens
+        keep their text, so that an output with `<unk>` does not count as correct.
 
         Example:
             >>> from keras_attention import Vocabulary, WordTokenizer
@@ -152,7 +152,7 @@ class TextCodec:
     ) -> list[Translation]:
         """Convert the arrays of a search to translations.
 
-        A text without tokens, such as an empty one, always has a single output, whatever the model
+        A text without tokens, such as an empty text, always has a single output, whatever the model
         returns: only the prefix, with a score of 0.
 
         Args:

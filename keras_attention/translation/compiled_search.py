@@ -116,7 +116,7 @@ def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
         shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
         logits, _ = model.teacher_forced(source, shifted)
         # Do not use `MaskedCrossentropy`: it contains a `tf.custom_gradient`, and TensorFlow never
-        # frees a graph with one.
+        # frees a graph that contains a custom gradient.
         return target_log_probabilities(logits, target)
 
     return compile_arrays(run, _PAIR)

@@ -347,7 +347,7 @@ class Translator:
 
         Args:
             texts: a string, or an iterable of strings. The output of a text without tokens, such
-                as an empty one, is empty with a score of 0, here and in every export.
+                as an empty text, is empty with a score of 0, here and in every export.
             progress: whether to show a progress bar with the time left on standard error, after two
                 seconds. Default: only in notebooks and other interactive sessions.
             **options: options of `stream`, such as `beam_width`.

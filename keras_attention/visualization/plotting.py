@@ -51,8 +51,8 @@ def plot_alignment(
 
     The plot has a column per source token and a row per target token; the colour of a cell shows
     its weight, from 0 to 1. A space is shown as `␣`, other invisible characters as escape
-    sequences, and a combining mark without a base character on `◌`. The fonts are chosen from the
-    installed ones, so that every character has a glyph.
+    sequences, and a combining mark without a base character on `◌`. The fonts are chosen from all
+    installed fonts, so that every character has a glyph.
 
     Args:
         translation: a translation that a `Translator` returned; or weights `[T, S]` in [0, 1], such

@@ -154,7 +154,8 @@ def make_question(
         tokenizer: the model's target tokenizer; None if it is not known.
         choices: the options.
         seen: sources that are also sources of training pairs.
-        temperature: the temperature that `translate` uses for the model; None for the fitted one.
+        temperature: the temperature that `translate` uses for the model; None for the
+            temperature that the report fits.
         **options: options of `text_metrics.score`.
     """
     form = TokenForm.of(tokenizer)

@@ -3,7 +3,7 @@
 The functions are named after the steps of the algorithm in https://www.unicode.org/reports/tr15/
 and, for Hangul, in section 3.12 of the Unicode Standard. A batch is processed as one flat list of
 code points. TensorFlow Text's `normalize_utf8` cannot be used: every program that loads the model
-would need that library, and its version of Unicode differs from that of Python and the device.
+would need that library, and its version of Unicode differs from the version that we use elsewhere.
 """
 
 from collections.abc import Callable
