@@ -48,7 +48,7 @@ def _suggestion(analysis: Analysis) -> str:
         ""
         if fitted == used
         else f" This is for confidences with a temperature of {used:.4g}, which "
-        "<code>translate</code> uses for this model as long as no other is stored; with the fitted "
+        "<code>translate</code> uses for this model until another threshold is stored; with the fitted "
         f"temperature, as below, it is {found.shown}."
     )
     return (
