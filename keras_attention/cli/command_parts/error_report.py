@@ -214,5 +214,5 @@ def _print_confidence(analysis: Analysis) -> None:
     if used != analysis.calibration.temperature:
         print(
             f"The threshold is for a temperature of {used:.4g}, which `translate` uses for this "
-            "model as long as no other temperature is stored."
+            "model until another temperature is stored."
         )
