@@ -16,7 +16,7 @@ _BLANK = frozenset(
 )
 
 
-# The letters that Hangul syllables decompose into. Alone, most fonts draw them on a dotted circle.
+# The letters that Hangul syllables decompose into. Most fonts draw a single one on a dotted circle.
 _JAMO = re.compile("[\u1100-\u11ff]+")
 
 
@@ -53,7 +53,7 @@ def _letter(character: str) -> str:
         return character
     try:
         return unicodedata.lookup(f"HANGUL LETTER {name}")
-    except KeyError:  # of old Korean
+    except KeyError:  # a letter of old Korean
         return character
 
 
@@ -68,7 +68,7 @@ def columns_of(text: str) -> int:
 
 
 def character_columns(character: str) -> int:
-    """Return the number of terminal columns of a character; 0 for a combining one."""
+    """Return the number of terminal columns of a character; 0 for a combining character."""
     if unicodedata.category(character) in ("Mn", "Me", "Cf") or "\u1160" <= character <= "\u11ff":
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -153,5 +153,5 @@ def test_bad_settings_are_errors(options, message):
 
 
 def test_a_source_without_tokens_is_an_error():
-    with pytest.raises(ValueError, match="must be ids .B, 2 . S., those of the source features"):
+    with pytest.raises(ValueError, match="must be ids .B, 2 . S., first those of the source"):
         make().encode(FEATURES)

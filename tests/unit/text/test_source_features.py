@@ -80,7 +80,7 @@ def test_values_are_learned_if_all_texts_have_the_feature():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"la nguage": ["a"]}, "names of source features of ASCII letters"),
+        ({"la nguage": ["a"]}, "names of source features with only ASCII letters"),
         ({"language": ["a b"]}, "values of the source feature language without white space"),
         ({"language": ["a,b"]}, "Received: 'a,b'"),
         ({"language": []}, "at least one value of the source feature language"),

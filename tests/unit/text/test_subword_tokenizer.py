@@ -144,12 +144,15 @@ def foreign(**settings):
         (lambda: learn_subwords(LINES, 30)[:200], "model: damaged"),
         (
             lambda: foreign(pad_id=3, unk_id=0),
-            "by `learn_subwords`. Received: one that begins with <unk>, <s>",
+            "by `learn_subwords`. Received: a model that begins with <unk>, <s>",
         ),
-        (lambda: foreign(byte_fallback=True, vocab_size=320), "one with pieces of single bytes"),
-        (lambda: foreign(normalization_rule_name="nfkc"), "one with its own normalization"),
-        (lambda: foreign(add_dummy_prefix=False), "one with its own normalization"),
-        (lambda: foreign(user_defined_symbols=["☃snow"]), "one without a piece for "),
+        (
+            lambda: foreign(byte_fallback=True, vocab_size=320),
+            "a model with pieces of single bytes",
+        ),
+        (lambda: foreign(normalization_rule_name="nfkc"), "a model with its own normalization"),
+        (lambda: foreign(add_dummy_prefix=False), "a model with its own normalization"),
+        (lambda: foreign(user_defined_symbols=["☃snow"]), "a model without a piece for "),
     ],
 )
 def test_a_model_not_made_by_learn_subwords_is_rejected(make, message):

@@ -55,7 +55,7 @@ def test_a_server_has_no_temperature_unless_the_models_folder_is_named(stored, t
     assert find_minimum("0.25", Path("m"), served=True) == MinimumConfidence(0.25)
     assert capsys.readouterr().err == (
         "note: m: a server does not report the model's temperature, so confidences use a "
-        "temperature of 1; to use it, give the path of the model's folder.\n"
+        "temperature of 1; to use the model's own, give the path of its folder.\n"
     )
     with pytest.raises(InputError, match="and a server has none; give a number"):
         find_minimum("auto", Path("m"), served=True)
