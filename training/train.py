@@ -96,9 +96,9 @@ def train(
             check_folder()
             stack.enter_context(hold_folder(run.path, TRAIN_LOCK))
             check_folder()  # again: another process may have changed the folder in the meantime
-            prepared = prepare(
-                recipe, run if resume else None, changed_data=changed_data, start_model=start_model
-            )
+        prepared = prepare(
+            recipe, run if resume else None, changed_data=changed_data, start_model=start_model
+        )
         translator = fit(prepared, run, overwrite=overwrite)
         if prepared.start.origin.model is not None:
             report_forgetting(prepared.start.origin.model, translator, recipe.training.metric)

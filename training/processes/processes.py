@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ import numpy as np
 from keras_attention.errors import InputError
 
 from .devices import process_count, process_index
+
+_logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 30
 """Seconds without a sign of life after which JAX considers a process dead."""
@@ -54,6 +57,7 @@ def start_processes(
             "expected several processes or devices to divide batches among. Received: one process "
             "with one device, and no variables of SLURM, Open MPI or a TPU that name others."
         )
+    keras.utils.set_random_seed(0)  # all processes must draw the same initial weights
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
 
@@ -77,6 +81,8 @@ def _check(given: Mapping[str, Any]) -> None:
 def _connect(coordinator: str | None, processes: int | None, process: int | None) -> None:
     import jax
 
+    if coordinator is not None:
+        _logger.info("process %s of %s: connecting to %s", process, processes, coordinator)
     try:
         jax.distributed.initialize(
             coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
@@ -95,6 +101,9 @@ def _connect(coordinator: str | None, processes: int | None, process: int | None
 @contextmanager
 def agree() -> Iterator[None]:
     """At the end of the block, wait for all processes, and stop if the block failed in another.
+
+    The block must not create variables or compute with them, because that may wait for the other
+    processes too.
 
     Raises:
         InputError: if the block failed in another process.
