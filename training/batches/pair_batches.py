@@ -57,6 +57,8 @@ class PairBatches:
             `FIXED_LENGTHS`, or of `bucket_width` if that is more. The number of rows is padded to
             that of the largest batch, or with `batch_tokens` to multiples of an eighth of it. The
             targets of added rows are all padding, so they do not change the loss.
+        row_multiple: Number that divides the number of rows of every batch, such as the number of
+            devices among which batches are divided. Rows are added as for `fixed_shapes`.
         seed: Seed of the shuffle.
         noun: The name of the pairs in the log.
 
@@ -102,6 +104,7 @@ class PairBatches:
         pointers: Sequence[Guide] | None = None,
         guides: Sequence[Guide] | None = None,
         fixed_shapes: bool = False,
+        row_multiple: int = 1,
         seed: int = 1,
         noun: str = "pairs",
     ) -> None:
@@ -111,6 +114,7 @@ class PairBatches:
             max_source_length=max_source_length,
             max_target_length=max_target_length,
             bucket_width=bucket_width,
+            row_multiple=row_multiple,
         )
         _check_at_least(0, batch_tokens=batch_tokens, seed=seed)
         self.batch_size = batch_size
@@ -136,7 +140,8 @@ class PairBatches:
         self.steps_per_epoch = len(bounds) - 1
         self.target_tokens = sum(targets.lengths)
         self._length_step = max(FIXED_LENGTHS, bucket_width) if fixed_shapes else 1
-        self._row_step = self._rows_of(bounds) if fixed_shapes else 1
+        rows = self._rows_of(bounds) if fixed_shapes else 1
+        self._row_step = -(-rows // row_multiple) * row_multiple
         # Input pipelines run on the CPU, so constants on another device would be copied each step.
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)

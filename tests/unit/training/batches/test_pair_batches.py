@@ -229,7 +229,8 @@ def test_an_empty_text_has_only_an_end_token():
 
 
 @pytest.mark.parametrize(
-    "setting", ["batch_size", "max_source_length", "max_target_length", "bucket_width"]
+    "setting",
+    ["batch_size", "max_source_length", "max_target_length", "bucket_width", "row_multiple"],
 )
 def test_a_size_of_zero_is_an_error(setting):
     with pytest.raises(ValueError, match=f"`{setting}` must be at least 1. Received: {setting}=0."):
@@ -262,6 +263,22 @@ def test_there_are_few_fixed_shapes_and_they_hold_the_same_pairs(pairs, settings
         assert not target_in[rows:].any() and source[:, 0].all()
         assert source.shape[1] % 8 == target.shape[1] % 8 == 0
     assert len(shapes[1]) <= 8 < len(shapes[0])
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_devices_can_divide_the_rows_of_every_batch(pairs, fixed):
+    plain, divisible = (
+        make_batches(pairs, batch_size=10, fixed_shapes=fixed, row_multiple=multiple)
+        for multiple in (1, 4)
+    )
+    steps = plain.steps_per_epoch
+    for before, after in zip(
+        take(plain.stream(), steps), take(divisible.stream(), steps), strict=True
+    ):
+        count = len(before[1])
+        assert len(after[1]) == -(-count // 4) * 4
+        np.testing.assert_array_equal(after[1][:count], before[1])
+        assert not after[1][count:].any()
 
 
 def test_rows_that_are_added_for_fixed_shapes_do_not_change_the_loss(pairs):
