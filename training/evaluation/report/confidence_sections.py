@@ -48,8 +48,8 @@ def _suggestion(analysis: Analysis) -> str:
         ""
         if fitted == used
         else f" This is for confidences with a temperature of {used:.4g}, which "
-        "<code>translate</code> uses for this model until another threshold is stored; with the fitted "
-        f"temperature, as below, it is {found.shown}."
+        "<code>translate</code> uses for this model until another threshold is stored; with the "
+        f"fitted temperature, as below, it is {found.shown}."
     )
     return (
         f"<strong>Suggested threshold: {analysis.shown_threshold}.</strong>{scale} It is the "
