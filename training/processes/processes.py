@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +18,9 @@ from keras_attention.errors import InputError
 from .devices import process_count, process_index
 
 _logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 300
+"""Seconds to wait for the other processes to start; JAX's default."""
 
 HEARTBEAT_SECONDS = 30
 """Seconds without a sign of life after which JAX considers a process dead."""
@@ -33,7 +38,8 @@ def start_processes(
     batches are divided among the devices of this process.
 
     Args:
-        coordinator: host and port of the first process, such as "10.0.0.1:12345".
+        coordinator: host and port of the first process, such as "10.0.0.1:12345". In a list with
+            commas, as Keras accepts it, the first address counts.
         processes: number of processes.
         process: number of this process, from 0.
 
@@ -49,6 +55,8 @@ def start_processes(
             f"{keras.backend.backend()}."
         )
     _check(given)
+    if coordinator is not None:
+        coordinator = coordinator.partition(",")[0]
     _connect(coordinator, processes, process)
     import jax
 
@@ -70,7 +78,7 @@ def _check(given: Mapping[str, Any]) -> None:
         )
     if given["coordinator"] is None:
         return
-    if not re.fullmatch(r".+:\d+", given["coordinator"]):
+    if not re.match(r"[^,]+:\d{1,5}(,|$)", given["coordinator"]):
         raise InputError(f"coordinator must have the form HOST:PORT. Received: {received}.")
     if not 0 <= given["process"] < given["processes"]:
         raise InputError(
@@ -83,6 +91,8 @@ def _connect(coordinator: str | None, processes: int | None, process: int | None
 
     if coordinator is not None:
         _logger.info("process %s of %s: connecting to %s", process, processes, coordinator)
+        if process:
+            _wait_for(coordinator)
     try:
         jax.distributed.initialize(
             coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
@@ -96,6 +106,27 @@ def _connect(coordinator: str | None, processes: int | None, process: int | None
             f"process {process} of {processes} could not connect to the others at {coordinator}. "
             f"Received: {error}."
         ) from None
+
+
+def _wait_for(coordinator: str) -> None:
+    """Wait until the first process accepts connections, because JAX would abort with a core dump.
+
+    Raises:
+        InputError: if it does not within `CONNECT_SECONDS`.
+    """
+    host, _, port = coordinator.rpartition(":")
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return
+        except (OSError, OverflowError) as error:  # the port may be too large
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"the first process could not be reached at {coordinator} within "
+                    f"{CONNECT_SECONDS} seconds. Received: {error}."
+                ) from None
+        time.sleep(1)
 
 
 @contextmanager

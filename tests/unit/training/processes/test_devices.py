@@ -47,6 +47,13 @@ def test_wrong_arguments_are_refused_before_connecting(monkeypatch, arguments, p
         processes.start_processes(*arguments)
 
 
+def test_a_first_process_that_cannot_be_reached_is_reported(monkeypatch):
+    monkeypatch.setattr(processes, "CONNECT_SECONDS", 0)
+    problem = "the first process could not be reached at localhost:1 within 0 seconds"
+    with pytest.raises(InputError, match=problem):
+        processes._wait_for("localhost:1")
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tests the error on TensorFlow")
 def test_tensorflow_cannot_train_in_several_processes():
     with pytest.raises(InputError, match="requires KERAS_BACKEND=jax.*KERAS_BACKEND=tensorflow"):
