@@ -117,7 +117,7 @@ def test_the_gate_measures_every_precision(large, converted, tmp_path):
     quality = Quality("exact", exact, True)
     gate = measure_variants(large, converted, PAIRS, quality, advance=counts.append)
     assert gate.lines == len(TEXTS)
-    assert sum(counts) == len(PAIRS) * (1 + len(PRECISIONS))  # for a progress bar
+    assert sum(counts) == len(PAIRS) * (1 + len(PRECISIONS))  # these counts advance a progress bar
     assert [variant.precision for variant in gate.variants] == list(PRECISIONS)
     first = gate.variants[0]
     assert (first.share, first.tokens, first.sentences, first.loss) == (1, 1, 1, 0)

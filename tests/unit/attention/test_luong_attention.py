@@ -39,7 +39,7 @@ def weights_of(layer):
 
 
 def paper_score(name, scale, weights):
-    """Compute contexts and alignments with Luong et al. 2015, equation 8, or 7 for location."""
+    """Compute contexts and alignments (Luong et al. 2015, equation 8; for location, equation 7)."""
     scores = {
         "dot": lambda h, k, s: h @ k,
         "general": lambda h, k, s: h @ (weights[0].T @ k),

@@ -1,4 +1,4 @@
-"""The client with a stub of a server. `tests/integration` runs it with a real server."""
+"""Tests of the client with a stub of a server; `tests/integration` runs it with a real server."""
 
 import pickle
 import threading

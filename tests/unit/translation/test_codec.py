@@ -260,7 +260,7 @@ def test_the_error_names_a_missing_file(codec, name):
         {"source_lowercase": 1},
         {"target_strip": None},
         {"joint_vocabulary": "no"},
-        {"joint_vocabulary": True},  # is wrong, because the tokenizers differ
+        {"joint_vocabulary": True},  # requires equal tokenizers
         {"unexpected": 1},
     ],
 )
