@@ -106,7 +106,7 @@ def window(tmp_path_factory):
     """Yield a window of a headless Chromium."""
     path = find_browser()
     if path is None:
-        pytest.skip("no Chromium: install one, or name it in CHROMIUM")
+        pytest.skip("no Chromium: install it, or set CHROMIUM to its path")
     profile = tmp_path_factory.mktemp("profile")
     try:
         with browser(profile) as window:

@@ -93,7 +93,7 @@ def test_location_gives_zero_weight_to_positions_beyond_max_source_length():
     assert_close(alignment, np.pad(near_alignment, ((0, 0), (0, 0), (0, 2))))
 
 
-def test_location_numbers_only_real_tokens():
+def test_location_positions_skip_padding():
     layer = built("location", max_source_length=3)
     mask = np.array([[True, True, False, True, True], [False, False, False, True, True]])
     _, alignment = layer(QUERY["location"], MEMORY, memory_mask=mask)

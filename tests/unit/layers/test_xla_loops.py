@@ -1,4 +1,4 @@
-"""XLA compiles the gradient of a loop over a mechanism. Keras trains with XLA on one GPU."""
+"""XLA compiles the gradient of a loop over a mechanism. Keras uses XLA if there is one GPU."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The settings that a model declares as used are compared with the layers built from them."""
+"""A model's declaration of the settings that it uses is compared with the layers it builds."""
 
 import itertools
 
