@@ -33,7 +33,7 @@ def assert_as_alone(merged, alone):
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "in reverse order"])
 def test_merged_requests_return_the_same_results_as_single_requests(signatures, order, padding):
     serve, requests = signatures["serving_default"], REQUESTS[::order]
-    # TensorFlow Serving pads with the first row of the last request.
+    # TensorFlow Serving pads with copies of the last request's first row.
     texts = [text for request in requests for text in request] + requests[-1][:1] * padding
     merged, start = ask(serve, texts), 0
     for request in requests:
