@@ -1,4 +1,4 @@
-"""Damage to JSON files that no checksum detects: missing keys, values of other types or sizes."""
+"""Damaged JSON with valid checksums: keys are missing, or values have other types or sizes."""
 
 import json
 
@@ -31,7 +31,7 @@ def change_keys(value, path=()):
 
 
 def check_damages(read, value):
-    """Check that every damage raises an `InputError` of one sentence and no other error.
+    """Check that damage raises no error other than an `InputError` of one sentence.
 
     Args:
         read: a function that reads a file's content.

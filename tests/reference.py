@@ -14,7 +14,7 @@ def log_softmax(logits):
 
 
 def by_bisection(scores, factor, exponent):
-    """Return `max(factor * z - tau, 0) ** exponent` of a row; `tau` is such that the sum is 1."""
+    """Return `max(factor * z - tau, 0) ** exponent` for one row; `tau` makes the sum equal 1."""
     z = factor * np.asarray(scores, "float64")
     low, high = z.max() - 1, z.max()
     for _ in range(100):
@@ -52,7 +52,7 @@ def attend(score, query, memory, mask=None):
 
 
 def lstm_step(x, state, weights):
-    """Run one LSTM step with Keras's weights: kernel, recurrent kernel, bias; gates i, f, g, o."""
+    """Run an LSTM step with Keras's kernel, recurrent kernel and bias; the gates are i, f, g, o."""
     kernel, recurrent, bias = weights
     h, c = state
     i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=-1)
@@ -72,9 +72,9 @@ def lstm(sequence, weights, state=None):
 
 
 def adam(table, gradients, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-    """Return a table after Adam steps with all `gradients`.
+    """Return a table after one Adam step for each of the `gradients`.
 
-    Kingma and Ba 2015, algorithm 1, in the order of computation of section 2.
+    This is algorithm 1 of Kingma and Ba 2015, in the efficient order at the end of section 2.
     """
     m, v = np.zeros_like(table), np.zeros_like(table)
     for t, gradient in enumerate(gradients, start=1):
@@ -112,7 +112,7 @@ def greedy(log_probs_after, max_length, end, forbidden):
 
 
 def all_hypotheses(log_probs_after, max_length, end, forbidden):
-    """Return every possible `(tokens, score)`: it ends with `end`, or has `max_length` tokens."""
+    """Return all `(tokens, score)` whose tokens end with `end` or number `max_length`."""
     grown, complete = [((), 0.0)], []
     for _ in range(max_length):
         grown = list(continuations(grown, log_probs_after, forbidden))
@@ -122,7 +122,7 @@ def all_hypotheses(log_probs_after, max_length, end, forbidden):
 
 
 def beam_search(log_probs_after, width, penalty, max_length, end, forbidden):
-    """Return the beams of Wu et al. 2016, section 7; an ended hypothesis stays as it is."""
+    """Return the beams of Wu et al. 2016, section 7; hypotheses that have ended do not change."""
     beams = [((), 0.0)]
     for _ in range(max_length):
         ended = [beam for beam in beams if end in beam[0]]

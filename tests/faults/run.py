@@ -4,10 +4,11 @@
     python tests/faults/run.py --only "mask"        # faults that match a pattern
     python tests/faults/run.py --jobs 2 > table.md  # two at a time; the table is Markdown
 
-`faults.toml` lists the faults. Each one replaces a piece of text in a copy of the tree and runs the
-tests that it names against that copy. A fault is caught when a test fails, or when the tests do
-not end within ten minutes. The command exits with code 1 if a fault survives, and with 2 if a fault
-does not apply or its tests fail without it.
+`faults.toml` lists the faults, and the tests that should catch each fault. For each fault, this
+script replaces a piece of text in a copy of the tree, and runs the fault's tests on the copy. A
+fault is caught when a test fails, or when the tests do not end within ten minutes. The command
+exits with code 1 if a fault survives. It exits with code 2 if a fault does not apply, or if a test
+fails without a fault.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Fault(NamedTuple):
 
     @property
     def package(self) -> str:
-        """The installed package that the file belongs to."""
+        """The package to which the file belongs when it is installed."""
         folder = self.file.rpartition("/")[0].replace("/", ".")
         return folder if folder.startswith("keras_attention") else f"keras_attention.{folder}"
 
@@ -83,7 +84,8 @@ def copy_tree(folder: Path) -> Path:
             shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, root / name)
-    # An editable install maps these two names; a plain copy needs links.
+    # Both folders are subpackages of `keras_attention`. An install maps their names; a copy needs
+    # links.
     for name in ("training", "export"):
         (root / "keras_attention" / name).symlink_to(root / name)
     return root
@@ -94,7 +96,8 @@ def run_tests(
 ) -> tuple[int, str]:
     """Run pytest in the copy and return its exit code and its output."""
     options = [f"-n{workers}", "-x", "-q", "-rfE", "-p", "no:cacheprovider", "--durations-min=60"]
-    # Do not write bytecode: Python would reuse it for a changed file of the same size and time.
+    # Do not write bytecode: if a file's size and time stay the same after a change, Python would
+    # run the old bytecode.
     environment = {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [Path(sys.executable).with_name("pytest"), *options, *tests],

@@ -55,7 +55,7 @@ def translator(trained):
 
 @pytest.fixture(scope="session", params=VARIANTS, ids="variant {}".format)
 def variant_name(request):
-    """Run a test once per variant; with the mark `variants.few_variants`, only for a few."""
+    """Run a test once per variant, or only for a few variants if it has the mark `few_variants`."""
     return request.param
 
 
@@ -106,7 +106,7 @@ def window(tmp_path_factory):
     """Yield a window of a headless Chromium."""
     path = find_browser()
     if path is None:
-        pytest.skip("no Chromium: install one, or name it in CHROMIUM")
+        pytest.skip("no Chromium: install it, or set CHROMIUM to its path")
     profile = tmp_path_factory.mktemp("profile")
     try:
         with browser(profile) as window:
@@ -122,7 +122,7 @@ def window(tmp_path_factory):
 def run(monkeypatch, capsys, tmp_path_factory):
     """Return `run(*arguments, stdin=b"")`, which runs the command line in this process.
 
-    This saves the start of a process.
+    This is faster than starting a new process.
     """
     from keras_attention.cli import main
 

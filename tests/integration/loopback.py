@@ -85,7 +85,7 @@ class Served:
 class Merging(Served):
     """A server that merges waiting requests, like TensorFlow Serving with batching enabled.
 
-    A merged batch is padded to 4, 16, 64 ... rows with the first row of the last request.
+    A merged batch is padded to 4, 16, 64, ... rows with copies of the last request's first row.
     """
 
     def __init__(self, served, longest_wait=0.01):

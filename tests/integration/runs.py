@@ -44,7 +44,7 @@ def copy_after(intervals, folder, monkeypatch):
 
 
 def train_eagerly(patch):
-    """Train without a graph and without pictures; making either takes longer than a few steps."""
+    """Train without a graph and without pictures: both would take longer than a few steps."""
     from keras_attention.models.seq2seq import Seq2Seq
     from keras_attention.training.callbacks.samples import ShowSamples
 

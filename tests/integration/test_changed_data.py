@@ -1,4 +1,4 @@
-"""A run folder records its data; changes to the data or to its own files are found."""
+"""A run folder records its data. Changes to the data or to the folder's own files are found."""
 
 import json
 import os

@@ -117,7 +117,7 @@ def test_the_gate_measures_every_precision(large, converted, tmp_path):
     quality = Quality("exact", exact, True)
     gate = measure_variants(large, converted, PAIRS, quality, advance=counts.append)
     assert gate.lines == len(TEXTS)
-    assert sum(counts) == len(PAIRS) * (1 + len(PRECISIONS))  # for a progress bar
+    assert sum(counts) == len(PAIRS) * (1 + len(PRECISIONS))  # these counts advance a progress bar
     assert [variant.precision for variant in gate.variants] == list(PRECISIONS)
     first = gate.variants[0]
     assert (first.share, first.tokens, first.sentences, first.loss) == (1, 1, 1, 0)
@@ -216,7 +216,7 @@ def test_damaged_truncated_and_foreign_files_are_refused(files, tmp_path):
 
 @pytest.mark.parametrize("kernels", ["BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_the_runtimes_other_kernels_return_the_same_results(files, precision, kernels):
+def test_kernels_without_the_default_delegate_return_the_same_results(files, precision, kernels):
     """A phone may lack the delegate that the Python runtime uses."""
     kind = getattr(OpResolverType, kernels)
     other = Interpreter(str(files[precision]), experimental_op_resolver_type=kind)

@@ -128,7 +128,7 @@ def test_exports_store_the_confidence_and_mark_the_same_outputs_as_the_model(
     for item, text in zip(expected, typed.decode().splitlines(), strict=True):
         assert item["confidence"] == pytest.approx(confidence.of(translator(text)), abs=1e-4)
         assert item["check"] is (item["confidence"] < 0.5)
-    for export in (trained / "1", trained / "dates.tflite"):  # exported without a confidence
+    for export in (trained / "1", trained / "dates.tflite"):  # these exports store no confidence
         plain = run("translate", export, "--min-confidence", "0.5", "--json", stdin=typed)
         for line, item in zip(plain.out.splitlines(), expected, strict=True):
             found = json.loads(line)["hypotheses"][0]["confidence"]

@@ -37,7 +37,7 @@ def translator(request):
     options = {"attention": attention, **PLACEMENTS[request.param]}
     made = make_translator("abcdefgh ", "0123456789-", **options)
     if hasattr(attention, "r"):
-        attention.r.assign(0.0)  # hard attention now stops, but not at the first token
+        attention.r.assign(0.0)  # so hard attention stops, but not at the first token
     return made
 
 

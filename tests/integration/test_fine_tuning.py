@@ -64,7 +64,7 @@ def weights_of(folder):
 
 
 def is_kept(name):
-    """Return whether the fine-tuned model has the weights of a layer of the start model."""
+    """Return whether a layer has the same weights in the start model and the fine-tuned model."""
     return all(map(np.array_equal, *(weights_of(folder)[name] for folder in ("base", "tuned"))))
 
 

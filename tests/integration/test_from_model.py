@@ -1,6 +1,6 @@
-"""A model that the user trains, from arrays to text and to exports.
+"""A model that the user trains on arrays translates text and is exported.
 
-The code of docs/how-to/python.md runs, and then the code of own-parts.md, which continues it.
+The code of docs/how-to/python.md runs first. The code of own-parts.md continues it.
 """
 
 import re

@@ -36,11 +36,11 @@ saved_model.ServingModule = Echo
 saved_model.export_saved_model(translator, folder, about={"run": "killed"})
 '''
 STAGES = {
-    "the variables are written": ("os.mkdir", "assets.extra"),
-    "the manifest is begun": ("open", "manifest.json"),
+    "after the variables are written": ("os.mkdir", "assets.extra"),
+    "before the manifest is written": ("open", "manifest.json"),
     "before the old and new folders are swapped": ("ctypes.dlsym", "renameat2"),
 }
-"""When the export is killed: at this audit event of Python, if its path ends with this text."""
+"""The audit event of Python that kills the export, and the end of one of its arguments."""
 
 
 @pytest.fixture(scope="module")

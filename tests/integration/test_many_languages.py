@@ -33,7 +33,7 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def translator():
-    """Return a word model that replaces unknown words; its text depends on its alignments."""
+    """Return a word model that replaces unknown words, so alignments change its outputs."""
     return make_translator(
         ["the", "cat", "sat", "on", "mat"],
         ["le", "chat", "assis", "sur", "tapis"],

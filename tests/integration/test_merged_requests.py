@@ -15,7 +15,7 @@ def ask(serve, texts):
 
 
 def assert_as_alone(merged, alone):
-    """Assert equal texts, and scores within 1e-5; the merged batch may have more padding."""
+    """Assert equal texts, and scores within 1e-5, although merged batches may have more padding."""
     assert merged["text"].tolist() == alone["text"].tolist()
     np.testing.assert_allclose(merged["score"], alone["score"], rtol=1e-5, atol=1e-5)
     for name in ("tokens", "source_tokens"):
@@ -30,10 +30,10 @@ def assert_as_alone(merged, alone):
 
 
 @pytest.mark.parametrize("padding", [0, 5])
-@pytest.mark.parametrize("order", [1, -1], ids=["as they come", "the other way round"])
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "in reverse order"])
 def test_merged_requests_return_the_same_results_as_single_requests(signatures, order, padding):
     serve, requests = signatures["serving_default"], REQUESTS[::order]
-    # TensorFlow Serving pads with the first row of the last request.
+    # TensorFlow Serving pads with copies of the last request's first row.
     texts = [text for request in requests for text in request] + requests[-1][:1] * padding
     merged, start = ask(serve, texts), 0
     for request in requests:

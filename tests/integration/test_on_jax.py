@@ -14,7 +14,7 @@ def test_a_model_that_jax_trained_translates_on_tensorflow(tmp_path):
     small = "size=52 held_out=8 shortest=3 longest=5 units=8 batch_size=22 epochs=1".split()
     settings = [word for setting in small for word in ("--set", setting)]
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    for name in ("PYTHONPATH", "XLA_FLAGS"):  # set for TensorFlow by tests/conftest.py
+    for name in ("PYTHONPATH", "XLA_FLAGS"):  # tests/conftest.py sets these for TensorFlow
         environment.pop(name, None)
     done = subprocess.run(
         [PROGRAM, "train", "copy", *settings, "--output", tmp_path / "model"],

@@ -1,6 +1,6 @@
 """The Python code in the documentation runs as printed.
 
-Other tests run the pages that are listed in `ELSEWHERE`.
+Other tests run the pages in `ELSEWHERE`.
 """
 
 import re

@@ -38,7 +38,7 @@ def check_units(units):
 
 @keras.saving.register_keras_serializable(package="tests")
 class NegativeDistance(AttentionMechanism):
-    """Attention whose score is minus the squared distance of projected query and keys."""
+    """Attention that scores a key by its negative squared distance from the query."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -87,7 +87,7 @@ def translator(tmp_path_factory):
         train_eagerly(patch)
         trained = train(recipe, tmp_path_factory.mktemp("runs") / "run")
     assert type(trained.model.decoder.cell.attention) is NegativeDistance
-    # Use large weights: after so few steps the trained ones give nearly equal outputs.
+    # Use large weights: after so few steps, the trained weights give nearly equal outputs.
     rng = np.random.default_rng(5)
     trained.model.set_weights([rng.standard_normal(w.shape) for w in trained.model.get_weights()])
     return trained

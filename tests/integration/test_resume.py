@@ -17,7 +17,7 @@ from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
 
 DEADLINE = 120
-# A validation interval has two batches and an update has three, so a checkpoint is saved in the
+# A validation interval has two batches and an update needs three, so a checkpoint is saved in the
 # middle of an update.
 EVERYTHING = [
     "format=tsv", "held_out=2", "epochs=1", "validate_every=2", "batch_tokens=6", "accumulate=3",
@@ -48,7 +48,7 @@ def assert_same_runs(first, second, *, epochs):
     states = [[*model.weights, *model.optimizer.variables] for model in models]
     assert len(states[0]) == len(states[1]) > 20
     for one, other in zip(*states, strict=True):
-        if one.name != "seed_generator_state":  # set in each epoch, so not saved
+        if one.name != "seed_generator_state":  # not saved, because each epoch sets it
             assert np.array_equal(one.numpy(), other.numpy()), one.path
     rows = [RunFolder(folder).metrics() for folder in (first, second)]
     assert [row["epoch"] for row in rows[0]] == list(range(epochs))
@@ -71,7 +71,7 @@ def stop_in_second_epoch(folder, settings):
         _, errors = process.communicate(timeout=DEADLINE)
     finally:
         process.kill()
-    assert checkpoint.exists(), errors.decode()  # the first epoch is saved
+    assert checkpoint.exists(), errors.decode()  # the first epoch was saved
     assert process.returncode == 143
     shown_message = errors.decode().splitlines()[-1]
     assert (
@@ -97,7 +97,7 @@ def test_a_run_with_every_option_resumes_to_the_same_weights(way, eagerly, tmp_p
     recipe = load_recipe("dates", [*EVERYTHING, "data.path=words.tsv", *WAYS[way]])
     copy_after(2, tmp_path / "killed", monkeypatch)
     whole = train(recipe, tmp_path / "whole")
-    (tmp_path / "v.vec").unlink()  # read only at the start of a run
+    (tmp_path / "v.vec").unlink()  # a resumed run does not read this file
     killed = train(recipe, tmp_path / "killed", resume=True)
     assert RunFolder(tmp_path / "whole").values("step") == [2, 4, 6]
     assert_same_runs(tmp_path / "killed", tmp_path / "whole", epochs=3)

@@ -137,11 +137,11 @@ def test_verify_agrees(translator, folder):
     counts, lines = [], [source for source, _ in make_pairs(20)]
     agreements = verify(translator, folder, lines, advance=counts.append)
     assert [agreement.agrees for agreement in agreements] == [True, True]
-    assert sum(counts) == 2 * 2 * len(lines)  # for a progress bar
+    assert sum(counts) == 2 * 2 * len(lines)  # these counts advance a progress bar
 
 
 def test_each_side_and_each_model_keeps_its_own_subwords(build):
-    """Without names, all BPE models in a process would become the last one loaded (text#1304)."""
+    """Without names, the BPE model that is loaded last would replace all others (text#1304)."""
     texts, names = lines(), ("bpe of each side", "joint bpe")
     folders = [exported(name, build) / "1" for name in names]
     loaded = [tf.saved_model.load(str(folder)).signatures for folder in folders]

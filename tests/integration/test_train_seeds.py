@@ -32,9 +32,10 @@ PAIRS = ["abcd", "bdca"], ["abcd", "abc"]
 
 @pytest.fixture(scope="module")
 def built(build):
-    """Return a folder with `copy`, an ensemble of two seeds, and `killed`; do not change it.
+    """Return a folder with two folders, `copy` and `killed`; do not change them.
 
-    `killed` contains the run folders of the members after their first epoch.
+    `copy` is an ensemble of two seeds. `killed` contains the run folders of its members after their
+    first epoch.
     """
 
     def fill(new):

@@ -1,4 +1,4 @@
-"""Validation every few steps, and early stopping, work also after a kill."""
+"""Validation every few steps and early stopping also work after a kill."""
 
 import keras
 import numpy as np

@@ -128,12 +128,12 @@ def test_quality_follows_the_definitions_of_och_and_ney_over_all_pairs():
         ("", "", 1, 1, 0),
     ],
 )
-def test_quality_without_found_or_sure_links(found, gold, precision, recall, error):
+def test_quality_is_defined_without_found_or_sure_links(found, gold, precision, recall, error):
     quality = measure_alignments([links(found)], [parse_links(gold)])
     assert (quality.precision, quality.recall, quality.error) == (precision, recall, error)
 
 
-def test_quality_without_pairs():
+def test_quality_is_perfect_without_pairs():
     quality = measure_alignments([], [])
     assert (quality.pairs, quality.precision, quality.recall, quality.error) == (0, 1, 1, 0)
 

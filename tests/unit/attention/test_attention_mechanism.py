@@ -29,7 +29,7 @@ from keras_attention.attention.base.attention_mechanism import checked_choice, c
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
-# Mechanisms that read more from a memory than their keys.
+# These mechanisms need more of a memory than its keys.
 VALUED = {"location", "fertility", "external-memory", "heads", "additive heads", *BLIND}
 every_mechanism = pytest.mark.parametrize("name", MECHANISMS)
 # These tests check the base classes, so on JAX four mechanisms are enough: one with only a score,
@@ -56,7 +56,7 @@ def assert_sums_to_one(name, alignment, rtol):
 
 
 class NegativeDistance(AttentionMechanism):
-    """A mechanism that the library does not have; its score is minus the squared distance."""
+    """A mechanism that the library does not have; its score is the negative squared distance."""
 
     def _score(self, query, keys):
         difference = ops.expand_dims(query, 2) - ops.expand_dims(keys, 1)
@@ -208,7 +208,7 @@ AROUND_LOCATION = {
 @cases("name", [*MECHANISMS, *AROUND_LOCATION], on_jax=["monotonic", "local-m of location"])
 def test_padding_before_or_after_the_tokens_gives_the_same_result(name, training):
     layer = {**MECHANISMS, **AROUND_LOCATION}[name]()
-    layer.noise = 0  # noise differs from call to call
+    layer.noise = 0  # noise would differ from call to call
     layer.build(QUERY.shape, MEMORY.shape)
     randomize(layer)
     wide = [
@@ -245,7 +245,7 @@ def test_a_row_that_is_all_padding_has_zero_gradients(name):
     mask = np.array([[False] * 5, [True] * 5])
 
     def loss(query, memory):
-        # Hard decisions have no gradient; in training no mechanism makes them.
+        # Use training mode: hard decisions have no gradient, and in training nothing makes them.
         context, alignment = layer(query, memory, memory_mask=mask, training=True)
         return ops.sum(ops.square(context)) + ops.sum(ops.square(alignment))
 

@@ -39,7 +39,7 @@ def weights_of(layer):
 
 
 def paper_score(name, scale, weights):
-    """Compute contexts and alignments with Luong et al. 2015, equation 8, or 7 for location."""
+    """Compute contexts and alignments (Luong et al. 2015, equation 8; for location, equation 7)."""
     scores = {
         "dot": lambda h, k, s: h @ k,
         "general": lambda h, k, s: h @ (weights[0].T @ k),
@@ -93,7 +93,7 @@ def test_location_gives_zero_weight_to_positions_beyond_max_source_length():
     assert_close(alignment, np.pad(near_alignment, ((0, 0), (0, 0), (0, 2))))
 
 
-def test_location_numbers_only_real_tokens():
+def test_location_positions_skip_padding():
     layer = built("location", max_source_length=3)
     mask = np.array([[True, True, False, True, True], [False, False, False, True, True]])
     _, alignment = layer(QUERY["location"], MEMORY, memory_mask=mask)

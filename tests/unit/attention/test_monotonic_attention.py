@@ -49,7 +49,7 @@ def weights_of(layer):
 
 
 def expected(stops, previous):
-    """Compute equation 8 of Raffel et al. 2017, a recurrence, position by position."""
+    """Compute the recurrence in equation 8 of Raffel et al. 2017, position by position."""
     alignment, arrives = np.zeros(len(stops)), 0.0
     for s, p in enumerate(stops):
         arrives = (arrives * (1 - stops[s - 1]) if s else 0.0) + previous[s]

@@ -45,7 +45,7 @@ def test_hypotheses_of_a_source_share_its_memory():
     assert alignment.shape == (6, 5)
 
 
-def test_the_lstm_and_the_output_read_the_context_and_the_ends_get_gradients():
+def test_the_context_feeds_the_lstm_and_the_output_and_only_the_ends_get_gradients():
     cell = AttentionCell(4, PeekyAttention(), placement="before", deep_output=True)
     cell.build((None, 3), MEMORY.shape)
     assert cell.lstms[0].cell.kernel.shape[0] == 3 + 12

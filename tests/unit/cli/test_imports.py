@@ -9,7 +9,7 @@ with lean_imports():
     import keras
 found = ["matplotlib" in sys.modules]
 import matplotlib.pyplot
-with lean_imports():  # keras has been imported: nothing to hide from
+with lean_imports():  # keras is already imported, so nothing is hidden
     found.append("matplotlib.pyplot" in sys.modules)
 print(json.dumps(found))
 """

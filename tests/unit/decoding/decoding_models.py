@@ -49,7 +49,7 @@ def seeded(name, seed, scale=1.5, **options):
 
 @functools.cache
 def searcher(function, model, **options):
-    """Return `function(model, source, **options)`; if faster, compile it once for all seeds."""
+    """Return `function(model, source, **options)`; where faster, it is compiled for all seeds."""
     return evaluated(lambda source: function(model, source, **options), model)
 
 

@@ -24,7 +24,7 @@ def likely(counts, top_k, top_p):
 
 @pytest.mark.parametrize(
     "top_k, top_p",
-    # No cumulative probability is so near to these values that float32 would decide differently.
+    # No cumulative probability is so close to these values that float32 would decide differently.
     [
         (1, 1.0),
         (3, 1.0),

@@ -99,7 +99,7 @@ def test_search_equals_the_search_of_a_model_that_never_chooses_other_tokens(
     ids = translator.codec.encode([text])
     allowed = translator.short_list.allowed(ids, [704] if prefix else [])
     expected = without(translator, allowed)(text, prefix=prefix, **options)
-    if options.get("sample"):  # the same random number selects another token from fewer tokens
+    if options.get("sample"):  # with fewer tokens, random numbers select others
         names = set(translator.codec.target.vocabulary.decode(allowed.tolist()))
         assert all(names.issuperset(each.tokens) for each in found.hypotheses)
         return

@@ -48,13 +48,13 @@ def log_probs_after(model, source, mapping):
             probabilities = by_bisection(logits[row, t], *SHAPES[mapping])
             table[target[:t]] = np.log(
                 np.maximum(probabilities, 1e-300)
-            )  # a probability of 0 becomes -690
+            )  # the logarithm of 0 becomes -690
     return table.__getitem__
 
 
 @cases("mapping", SHAPES, on_jax=["entmax15"])
 def test_a_wide_beam_finds_exactly_the_possible_outputs(mapping):
-    model = make("after", 0, mapping)  # it has 121 outputs, some with probability 0
+    model = make("after", 0, mapping)  # there are 121 outputs, some with probability 0
     hypotheses, most = to_numpy(searcher(beam, model, beam_width=130)(SOURCE)), 1
     for row, source in enumerate(SOURCE):
         after = log_probs_after(model, source, mapping)
@@ -106,7 +106,7 @@ def test_hypotheses_begin_with_the_prefix_even_if_its_probability_is_0(width):
         assert (tokens[0, 0, :2] == PREFIX[0]).all() and tokens[1, 0, 0] == 5
         assert (scores[:, 0] > IMPOSSIBLE / 2).all()
         below += (scores[:2, 0] < -300).sum()
-    assert below  # some prefix was impossible
+    assert below  # at least one prefix had probability 0
 
 
 def test_a_minimum_length_overrides_a_certain_end():

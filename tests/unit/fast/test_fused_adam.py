@@ -56,7 +56,7 @@ def test_sparse_gradients_give_the_same_update_as_in_keras():
     np.testing.assert_allclose(*found, rtol=1e-6)
 
 
-@tensorflow_only("only its update of a scaled loss is a branch of a graph")
+@tensorflow_only("only in its graphs is the update with a scaled loss conditional")
 def test_loss_scaling_gives_the_same_updates_as_in_keras():
     found = []
     for make in (FusedAdam, keras.optimizers.Adam):

@@ -17,7 +17,7 @@ READERS = [read_artefact, checksum_of]
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_a_link_is_followed(tmp_path, read):
+def test_a_symbolic_link_is_followed(tmp_path, read):
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     digest = hashlib.sha256(b"content").hexdigest()

@@ -66,7 +66,7 @@ def test_read_text_does_not_change_the_text(tmp_path):
 
 @pytest.mark.parametrize("read", [read_text, lambda path: list(read_lines(path))])
 @pytest.mark.parametrize("name", ["missing.txt", ".", "file/below"])
-def test_a_file_that_cannot_be_read(tmp_path, read, name):
+def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path, read, name):
     (tmp_path / "file").touch()
     path = tmp_path / name
     with pytest.raises(InputError, match="expected a file that can be read") as error:
@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_read(tmp_path, read, name):
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user who is not root")
-def test_a_file_without_permission(tmp_path):
+def test_a_file_without_permission_is_an_input_error(tmp_path):
     path = write(tmp_path / "text", b"one\n")
     path.chmod(0)
     with pytest.raises(InputError, match="Permission denied"):
@@ -257,7 +257,7 @@ def test_other_errors_are_not_changed(tmp_path, error):
     assert found.value is error
 
 
-def test_a_disk_that_is_full_when_the_file_is_flushed(tmp_path, monkeypatch):
+def test_a_disk_that_is_full_when_the_file_is_flushed_is_an_input_error(tmp_path, monkeypatch):
     def fail(descriptor):
         raise FULL
 

@@ -66,14 +66,17 @@ def general(cell, query):
 
 
 def before(cell, state):
-    """Attend as in Bahdanau et al. 2015: the previous state is the query; input the context."""
+    """Attend as in Bahdanau et al. 2015.
+
+    The previous state is the query, and the LSTM reads the context.
+    """
     context, alignment = general(cell, state.layers[-1][0])
     h, lstm = stacked(cell, np.concatenate([INPUTS, context], -1), state.layers)
     return h, DecoderState(lstm), alignment
 
 
 def after(cell, state):
-    """Attend as in Luong et al. 2015: equation 5; input feeding as in section 3.3."""
+    """Attend as in equation 5 of Luong et al. 2015, with the input feeding of section 3.3."""
     x = np.concatenate([INPUTS, state.attentional], -1) if cell.input_feeding else INPUTS
     h, lstm = stacked(cell, x, state.layers)
     context, alignment = general(cell, h)

@@ -65,7 +65,8 @@ POINTERS[0, 1, 2] = POINTERS[1, 0, 0] = POINTERS[1, 0, 2] = 1
 def pointing_equation(layer, logits, outputs, alignment):
     """Compute equation 9 over the paper's extended vocabulary.
 
-    Unknown source tokens that are not pointed to give their probability to id 0.
+    Where there are pointers, the unknown token keeps only the probability of copying the tokens
+    that they mark. The rest of its probability goes to id 0.
     """
     w, b = doubles(layer.gate.kernel, layer.gate.bias)
     probabilities = np.exp(paper_equation(layer, logits, outputs, alignment, UNKNOWN_COPIES))

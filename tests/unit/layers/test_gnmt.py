@@ -128,7 +128,7 @@ def test_the_decoder_loops_over_the_cell():
     assert_close(last, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_both_pass_the_checks_for_every_layer(tmp_path):
+def test_the_cell_and_the_encoder_pass_the_checks_for_every_layer(tmp_path):
     layer = GNMTCell(4, LuongAttention(), layers=3, deep_output=True)
     check_layer(layer, TARGET[:, 0], state(3), MEMORY, MASK, tmp_path=tmp_path)
     layer = GNMTEncoder(4, layers=3, dropout=0.1, layer_norm=True)

@@ -1,4 +1,4 @@
-"""XLA compiles the gradient of a loop over a mechanism. Keras trains with XLA on one GPU."""
+"""XLA compiles the gradient of a loop over a mechanism. Keras uses XLA if there is one GPU."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from keras_attention.ops.time_loop import time_loop
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
-# XLA takes seconds to compile each mechanism, and the others consist of the same operations.
+# XLA takes seconds to compile a mechanism, and mechanisms not listed here use the same operations.
 NAMES = [
     "bahdanau",
     "general",

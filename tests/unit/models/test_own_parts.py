@@ -23,7 +23,7 @@ TARGET = np.array([[1, 5, 4, 6], [1, 7, 4, 0]])
 
 @keras.saving.register_keras_serializable(package="tests")
 class Halving(keras.layers.Layer):
-    """An encoder with a GRU over every second step, which also returns the final state."""
+    """An encoder that runs a GRU over every second step, and also returns the final state."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)

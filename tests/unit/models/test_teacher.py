@@ -34,7 +34,7 @@ def crossentropy(p):
     return -(smoothed * np.log(p)).sum(-1)[REAL].mean()
 
 
-def test_the_loss_interpolates_both_crossentropies():
+def test_the_loss_is_a_weighted_mean_of_both_crossentropies():
     student, members = make(l2=0.01), [make(2), make(3, dropout=0.5)]
     student.learn_from(Ensemble(members), 0.3)
     q = np.mean([probabilities(each((SOURCE, TARGET_IN))) for each in members], axis=0)

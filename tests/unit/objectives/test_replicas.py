@@ -9,7 +9,7 @@ from support import tensorflow_only
 
 @pytest.fixture(scope="module")
 def trained():
-    """Run `two_replicas.py` in a new process: logical devices must be set up before first use."""
+    """Run `two_replicas.py` in a new process, because it configures TensorFlow's devices."""
     script = Path(__file__).with_name("two_replicas.py")
     command = [sys.executable, script]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

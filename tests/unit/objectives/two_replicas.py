@@ -45,8 +45,8 @@ def main():
     tf.get_logger().setLevel("ERROR")
     logical = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
-    # Use two strategies: the collective operations of the second one fail if its shapes differ from
-    # the shapes of the first one.
+    # Both strategies get the same shapes. If the shapes differed, the collective operations of the
+    # second strategy would fail.
     first, second = (tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]) for _ in range(2))
     train(first.scope(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     loss = MaskedCrossentropy(label_smoothing=0.1)

@@ -13,7 +13,7 @@ PLACES = np.array([[3, 0], [1, 1], [2, 3]], "int32")
     "rows",
     [3, pytest.param(0, marks=tensorflow_only("Keras on JAX cannot take zero rows along an axis"))],
 )
-def test_each_row_has_its_own_places(width, rows):
+def test_places_are_taken_from_each_row_separately(width, rows):
     x, places = normal(3, 4, *width)[:rows], PLACES[:rows]
     found = to_numpy(take_places(ops.convert_to_tensor(x), ops.convert_to_tensor(places)))
     assert found.shape == (rows, 2, *width)

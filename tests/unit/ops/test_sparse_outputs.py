@@ -60,7 +60,7 @@ def test_impossible_tokens_have_ordered_log_probabilities_below_all_others(mappi
     np.testing.assert_allclose(logs[possible], np.log(probabilities[possible]), rtol=1e-6)
     assert logs[possible].min() > NO_PROBABILITY / 2
     assert (logs[~possible] <= NO_PROBABILITY).all() and logs.min() == 2 * NO_PROBABILITY
-    for row in range(10):  # here, scores differ by less than 300
+    for row in range(10):  # in these rows, scores differ by less than 300
         lost = ~possible[row]
         assert (np.diff(logs[row, lost][np.argsort(scores[row, lost])]) >= 0).all()
 

@@ -10,7 +10,7 @@ INPUTS, W, START = normal(2, 4, 3, seed=1), normal(5, 5, seed=2), normal(2, 5, s
 
 
 def nested_step(W):
-    """Return a step with two outputs and a nested state, of which one part is empty."""
+    """Return a step with two outputs and a nested state; one part of the state is empty."""
 
     def one(x, state):
         h, (total, nothing) = state
@@ -26,7 +26,7 @@ def nested_state(h):
 
 
 def plain_step(W):
-    """Return a step for Keras's scan, whose outputs must have the state's shape on TensorFlow."""
+    """Return a step whose output has the state's shape, as Keras's scan requires on TensorFlow."""
 
     def one(x, h):
         new = ops.tanh(ops.matmul(h, W) + ops.sum(x, axis=-1, keepdims=True))

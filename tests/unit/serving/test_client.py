@@ -1,4 +1,4 @@
-"""The client with a stub of a server. `tests/integration` runs it with a real server."""
+"""Tests of the client with a stub of a server; `tests/integration` runs it with a real server."""
 
 import pickle
 import threading
@@ -242,7 +242,7 @@ def test_the_error_names_the_text_that_the_server_rejects(server):
         translate(["a", "b"])
 
 
-def test_a_text_without_an_answer(server):
+def test_a_text_without_an_answer_raises_an_error(server):
     server.change = lambda outputs: {**outputs, "score": np.array([0, np.nan], "float32")}
     with (
         connect() as translate,
@@ -296,7 +296,7 @@ def test_closing_the_client_ends_the_requests_that_wait(server):
     assert sorted(errors) == ["closed.", "the client is closed."]
 
 
-def test_versions(server):
+def test_the_client_lists_versions_with_their_states(server):
     with connect() as translate:
         assert translate.versions() == {1: "AVAILABLE"}
 
@@ -313,7 +313,7 @@ def test_versions(server):
     ],
     ids=str,
 )
-def test_arguments_out_of_their_range(server, arguments):
+def test_arguments_out_of_range_are_rejected(server, arguments):
     with pytest.raises(ValueError, match=f"`{next(iter(arguments))}`.*Received"):
         connect(**arguments)
 

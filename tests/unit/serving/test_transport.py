@@ -18,7 +18,7 @@ from keras_attention.serving.transport import Address, ServedModel
         ),
     ],
 )
-def test_addresses(text, address):
+def test_an_address_is_parsed_into_its_parts(text, address):
     assert Address.parse(text) == address
 
 
@@ -48,7 +48,7 @@ def test_an_invalid_address_is_rejected(text):
     assert repr(text) in str(error.value)
 
 
-def test_names_of_models():
+def test_a_model_is_named_with_its_version_or_label():
     assert str(ServedModel("dates")) == "model 'dates'"
     assert str(ServedModel("dates", 2)) == "model 'dates', version 2"
     assert str(ServedModel("dates", label="canary")) == "model 'dates', label 'canary'"

@@ -18,7 +18,7 @@ from keras_attention.text.unicode_version import MAPPED_POINTS
 
 POINTS = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 MAPPED = {*map(chr, MAPPED_POINTS)}
-LATER = {*POINTS} - MAPPED  # and characters that no version maps
+LATER = {*POINTS} - MAPPED  # also contains characters that no version maps
 
 
 def test_each_form_equals_the_form_of_unicodedata():
@@ -51,7 +51,7 @@ def test_both_normalizations_around_lower_case_are_needed():
     assert Normalizer("nfkc", lowercase=True)("\U0001d400") == "a"
 
 
-def test_the_edges_are_white_space_and_six_invisible_characters():
+def test_white_space_and_six_invisible_characters_are_stripped_from_the_ends():
     # `\s` matches Unicode's White_Space and four ASCII separators.
     spaces = {point for point in POINTS if re.fullmatch(r"\s", point)} - {*"\x1c\x1d\x1e\x1f"}
     assert spaces == {*WHITE_SPACE}

@@ -49,7 +49,7 @@ def test_unknown_tokens_keep_their_text():
     assert CharacterTokenizer(Vocabulary("a")).tokens("ab") == ["a", "b", "</s>"]
 
 
-def test_words_are_split_only_at_unicode_white_space():
+def test_texts_are_split_into_words_only_at_unicode_white_space():
     tokenizer = WordTokenizer(Vocabulary([]))
     for point in range(sys.maxunicode + 1):
         words = tokenizer.split(f"a{chr(point)}b")

@@ -260,7 +260,7 @@ def test_the_error_names_a_missing_file(codec, name):
         {"source_lowercase": 1},
         {"target_strip": None},
         {"joint_vocabulary": "no"},
-        {"joint_vocabulary": True},  # is wrong, because the tokenizers differ
+        {"joint_vocabulary": True},  # requires equal tokenizers
         {"unexpected": 1},
     ],
 )
@@ -289,7 +289,7 @@ def test_a_fingerprint_shows_which_file_has_changed(codec):
     fingerprint = json.loads(json.dumps(codec.fingerprint()))
     assert codec.changed_file(fingerprint) == ""
     older = {**fingerprint, SETTINGS_FILE: dict(fingerprint[SETTINGS_FILE])}
-    del older[SETTINGS_FILE]["no_repeat_ngram"]  # without it, this newer setting has its default
+    del older[SETTINGS_FILE]["no_repeat_ngram"]  # a missing newer setting has its default
     assert codec.changed_file(older) == ""
     source = WordTokenizer(Vocabulary(["words", "two"]))
     other = TextCodec(source, codec.target, codec.settings)

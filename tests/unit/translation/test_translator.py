@@ -158,7 +158,7 @@ def test_eight_threads_get_the_same_results_as_one(translator):
 
 
 def test_a_pickled_translator_returns_the_same_results(translator):
-    translator("a")  # compiles functions; compiled functions cannot be pickled
+    translator("a")  # compiles functions, which cannot be pickled
     other = pickle.loads(pickle.dumps(translator))
     assert other.max_tokens == translator.max_tokens
     assert texts_of(other(TEXTS)) == texts_of(translator(TEXTS))

@@ -112,7 +112,7 @@ def test_samples_depend_on_the_seed_and_differ_between_batches(translator):
     first, again, other = (translator(["abc"] * 6, seed=seed, **options) for seed in (1, 1, 2))
     assert tokens_of(first) == tokens_of(again) != tokens_of(other)
     assert len({tuple(row) for row in tokens_of(first)}) == 6
-    # Streams that are read in turns do not affect each other.
+    # Streams that are read alternately do not affect each other.
     streams = [translator.stream(["abc"] * 6, seed=seed, **options) for seed in (1, 2)]
     one, two = zip(*zip(*streams, strict=True), strict=True)
     assert (tokens_of(one), tokens_of(two)) == (tokens_of(first), tokens_of(other))

@@ -1,4 +1,4 @@
-"""Texts of generated pages have the contrast that WCAG 2.2 requires, in light and in dark.
+"""Texts of generated pages have the contrast that WCAG 2.2 requires, in light and dark mode.
 
 https://www.w3.org/TR/WCAG22/#contrast-minimum
 """
@@ -42,7 +42,7 @@ def blend(over, under, share):
 
 
 def schemes():
-    """Return the variables of the style sheet in light and in dark."""
+    """Return the variables of the style sheet in light and in dark mode."""
     light, dark = (
         {name: color(value.strip()) for name, value in re.findall(r"--(\w+):([^;]+);", block)}
         for block in re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)

@@ -1,4 +1,4 @@
-"""The bars of `compare` count epochs; the bar of all runs includes what active runs have done."""
+"""The bars of `compare` count epochs. The bar for all runs includes epochs of active runs."""
 
 import io
 

@@ -112,7 +112,8 @@ def test_every_damaged_manifest_raises_a_one_sentence_error(folder):
         "limits.beam_width",
     }
     assert set(accepted) <= unread | absent_in_older_versions | packages | sides | other
-    assert accepted["limits.batch"] == accepted["limits.tokens"] == 1  # a billion is accepted
+    # The only accepted change is to a billion.
+    assert accepted["limits.batch"] == accepted["limits.tokens"] == 1
     limited = {"search.beam_width", "search.length_penalty", "limits.beam_width"}
     assert not limited & set(accepted)
 

@@ -19,7 +19,8 @@ from keras_attention.export.saved_model.serving_files import (
 )
 from keras_attention.serving import ServingClient
 
-FIELDS = {  # of BatchingParameters, which TensorFlow Serving's Python package lacks
+# The fields of the message BatchingParameters, which TensorFlow Serving's Python package lacks.
+FIELDS = {
     "max_batch_size": (1, "Int64Value"),
     "batch_timeout_micros": (2, "Int64Value"),
     "max_enqueued_batches": (3, "Int64Value"),

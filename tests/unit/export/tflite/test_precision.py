@@ -99,7 +99,7 @@ def test_the_table_is_stored_once(content, precision, itemsize):
     assert max(sizes) == TABLE.size * itemsize
 
 
-def test_zeros_become_an_operator_and_equal_loops_are_merged(content):
+def test_constant_zeros_are_filled_by_an_operator_and_equal_loops_are_merged(content):
     before, after = read_flat_file(content), read_flat_file(rewritten(content, "float32"))
     assert (len(before.subgraphs), len(after.subgraphs)) == (6, 4)
     kinds = [kind_of(after, operator) for operator in after.subgraphs[0].operators]

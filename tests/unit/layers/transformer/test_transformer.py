@@ -275,7 +275,7 @@ def test_dropout_is_active_only_in_training():
     assert np.abs(to_numpy(training(SOURCE)) - expected[0]).max() > 1e-3
 
 
-def test_both_pass_the_checks_for_every_layer(tmp_path):
+def test_the_cell_and_the_encoder_pass_the_checks_for_every_layer(tmp_path):
     layer = TransformerEncoder(4, layers=1, heads=2, feed_forward=6, dropout=0.1)
     check_layer(layer, SOURCE, MASK, tmp_path=tmp_path, policies=POLICIES)
     layer = TransformerCell(4, LuongAttention(), layers=1, **CELL)

@@ -98,7 +98,7 @@ def test_random_ids_have_the_same_text_as_in_python(tokenizer, exported):
 
 
 def test_ties_after_unknown_characters_are_broken_as_in_python():
-    """If unknown characters were scored once per byte, rounding would change "o oo" to "oo o"."""
+    """If an unknown character had its score added once per byte, ties would break differently."""
     generator = random.Random(0)
     syllables = ["oo", "o", "aa", "a", "b"]
     sentences = ["".join(generator.choices(syllables, k=8)) for _ in range(200)]

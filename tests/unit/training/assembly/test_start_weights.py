@@ -43,7 +43,7 @@ def test_outputs_stay_the_same_after_the_vocabularies_grow(options):
     np.testing.assert_array_equal(before, after)
     target = np.random.default_rng(4).integers(4, SIZES[1], (20, 6))
     old, new = (np.asarray(each((source, target))) for each in (trained, model))
-    if "copying" not in options:  # it returns probabilities, which sum to 1 over more tokens
+    if "copying" not in options:  # with copying, more tokens share a sum of 1
         np.testing.assert_allclose(new[..., : SIZES[1]], old, atol=1e-4)
     assert (new[..., SIZES[1] :].max(-1) < old.max(-1)).all()
 

@@ -1,4 +1,4 @@
-"""Teachers must have the same tokenizers; to teach probabilities, so must their student."""
+"""Teachers must have the same tokenizers. A student of their probabilities must have them too."""
 
 import os
 

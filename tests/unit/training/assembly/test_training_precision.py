@@ -10,7 +10,7 @@ CPU = "processor\t: 0\n{name}\t\t: fpu sse2 {flags}\nbugs\t\t: none\nflags\t\t: 
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """Return `machine(cpuinfo, gpus)`, which pretends to run on a machine that has these."""
+    """Return `machine(cpuinfo, gpus)`, which pretends that the machine has this CPU and GPUs."""
 
     def machine(cpuinfo=None, gpus=()):
         path = tmp_path / "cpuinfo"

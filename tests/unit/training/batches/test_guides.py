@@ -67,7 +67,7 @@ def test_a_link_between_words_links_all_of_their_subwords(tmp_path):
     assert links == {(i, j) for i in first for j in second}
 
 
-def test_only_spaces_separate_the_words_that_a_file_counts(tmp_path):
+def test_words_in_a_file_of_links_are_separated_only_by_spaces(tmp_path):
     pairs = [("a\u00a0b c", "x y\u00a0z")]
     guided = recipe(tmp_path, ["0-1 1-0"])
     (tmp_path / "pairs.tsv").write_text("\t".join(pairs[0]) + "\n", "utf-8")
@@ -166,7 +166,7 @@ def test_batches_have_the_links_of_their_own_pairs():
     guides = [frozenset(links) for links in LINKS]
     options = {"batch_size": 2, "max_source_length": 4, "max_target_length": 9, "guides": guides}
     batches = PairBatches(PAIRS, small.source, small.target, **options)
-    assert batches.dropped == 1  # the third pair; its links must be dropped with it
+    assert batches.dropped == 1  # the third pair; its links must be dropped too
     expected = {
         (tuple(small.source.encode(s)), tuple(small.target.encode(t))): links
         for (s, t), links in zip(PAIRS, LINKS, strict=True)

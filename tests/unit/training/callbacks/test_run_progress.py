@@ -34,7 +34,7 @@ def test_the_time_left_is_estimated_from_the_steps_of_this_session():
     left.start(50)
     assert left.words(50) == ""
     clock.now = 20.0
-    left.start(100)  # has no effect, because the clock already runs
+    left.start(100)  # has no effect, because the clock is already running
     assert left.seconds(150) == pytest.approx(20 / 100 * 150)
     assert (left.words(150), left.words(300)) == ("about 30 s left", "")
 

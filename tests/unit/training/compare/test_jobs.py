@@ -127,7 +127,8 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
         try:
             connection, _ = server.accept()
             connection.settimeout(10)
-            # Wait for this before the kill; otherwise the worker might end before it has sent this.
+            # Receive the worker's message before the parent is killed; otherwise the worker might
+            # end before it has sent the message.
             begun = connection.recv(7)
         finally:
             parent.kill()  # the parent cannot handle SIGKILL

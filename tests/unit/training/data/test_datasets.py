@@ -171,7 +171,10 @@ def test_an_unexpected_download_is_not_stored(file, content, message, mirror, tm
 
 
 def changed(content, *changes):
-    """Return an archive with some bytes replaced; each change is at an offset from a mark."""
+    """Return a copy of an archive with some bytes replaced.
+
+    A change `(mark, offset, value)` writes `value` at `offset` bytes after the start of `mark`.
+    """
     content = bytearray(content)
     for mark, offset, value in changes:
         place = content.index(mark) + offset

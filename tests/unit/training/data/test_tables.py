@@ -268,7 +268,7 @@ def test_a_space_before_a_quote_is_noted_for_csv(read):
     assert notes[0].endswith("read as text; remove spaces before a quote that starts a field.")
 
 
-def test_the_error_about_a_quoted_field_over_several_lines_explains_it(read):
+def test_the_error_about_a_quoted_field_over_several_lines_suggests_csv(read):
     message = problem(read, 'a\tb\nc\t"two\nlines"\n')
     assert message.startswith(", line 3: expected source, tab, target. Received: one column.")
     assert message.endswith("inside, set data.format='csv' and data.delimiter='\\t'.")

@@ -65,7 +65,7 @@ def test_both_implementations_of_resampling_agree_on_equal_metrics():
     assert 0.02 < ours.p_value < 0.5
 
 
-def test_the_seed_variable_is_removed_afterwards(monkeypatch):
+def test_the_seed_does_not_stay_in_the_environment(monkeypatch):
     monkeypatch.delenv("SACREBLEU_SEED", raising=False)
     paired_bootstrap("ter", BETTER[:5], WORSE[:5], TARGETS[:5], samples=2)
     assert "SACREBLEU_SEED" not in os.environ

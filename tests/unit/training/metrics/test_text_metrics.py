@@ -71,7 +71,8 @@ def test_sacrebleu_accepts_different_numbers_of_references_per_line(name):
 
 def test_word_and_phone_error_rates_equal_hand_computed_values():
     assert score("g2p_wer", PHONES, ACCEPTED).value == 100 * 2 / 4
-    # d o g: one substitution; b ɜ d: a substitution and an insertion. 3 + 3 + 4 + 2 phones.
+    # `d o g` has one substitution; `b ɜ d` has a substitution and an insertion. The targets have
+    # 3 + 3 + 4 + 2 phones.
     assert score("per", PHONES, ACCEPTED).value == pytest.approx(100 * 3 / 12)
     assert score("exact_match", PHONES, ACCEPTED).value == 2 / 4
     assert str(score("exact_match", PHONES, ACCEPTED)) == "50.00%"

@@ -38,6 +38,6 @@ def test_recipes_with_features_are_stored_and_older_recipes_load():
     assert parse_recipe("\n".join(kept), "recipe.toml") == older
 
 
-def test_a_width_that_sum_does_not_use_is_ignored():
+def test_the_width_of_feature_embeddings_is_ignored_if_they_are_summed():
     settings = ["source_features=language", "feature_merge=sum"]
     assert "feature_embedding" in load_recipe("g2p", settings).model.ignored_settings

@@ -1,4 +1,4 @@
-"""The settings that a model declares as used are compared with the layers built from them."""
+"""A model's declaration of the settings that it uses is compared with the layers it builds."""
 
 import itertools
 
@@ -31,7 +31,7 @@ OTHERS = {
     "layer_norm": [True],
     "recurrent_dropout": [0.5],
 }
-"""Accepted values for each setting; only one of the scores is `ModelConfig`'s default."""
+"""Accepted values for each setting. They differ from `ModelConfig`'s defaults, except one score."""
 OF_LAYERS = tuple(OTHERS)[6:]
 SMALL = {"units": 8, "embedding": 4}
 

@@ -10,7 +10,10 @@ from keras_attention.training.run.run_start import _resume_origin
 
 @pytest.fixture
 def resume(tmp_path, monkeypatch):
-    """Return `resume(stored, here)`, which resumes a run on a machine that chooses `here`."""
+    """Return `resume(stored, here)`, which resumes a run of precision `stored`.
+
+    The machine that resumes the run would choose the precision `here`.
+    """
 
     def resume(stored, here):
         if stored:

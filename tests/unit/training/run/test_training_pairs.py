@@ -1,4 +1,4 @@
-"""The training pairs of a run, including replayed ones, are read again; so are an ensemble's."""
+"""The training pairs of a run or an ensemble can be read again, including replayed pairs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Presets load as the same translator from a folder or a hub, and uploads hold only their files."""
+"""A preset loads as the same translator from a folder or a hub; only its files are uploaded."""
 
 import json
 import shutil
