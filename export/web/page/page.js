@@ -33,7 +33,11 @@ function readSource() {
 function request(prefix = []) {
   clearTimeout(typing);
   const entry = ++latest;
-  if (translator) ended = ended.then(() => answer(entry, readSource(), prefix));
+  if (!translator) return;
+  at.result.ariaBusy = "true";
+  ended = ended.then(() => answer(entry, readSource(), prefix)).finally(() => {
+    if (entry === latest) at.result.ariaBusy = "false";
+  });
 }
 
 async function answer(entry, text, prefix) {
@@ -98,8 +102,8 @@ function clear(text) {
     ...tokens.map((token) => chip(token, "", unknown.has(token) ? { class: "token unknown" } : {})),
   );
   drawHead(at.matrix, tokens);
+  at.sources.dir = at.matrix.dir = getComputedStyle(at.source).direction;
   at.result.hidden = false;
-  at.result.classList.add("running");
 }
 
 function addStep(step, forced) {
@@ -115,6 +119,7 @@ function addStep(step, forced) {
   at.chosen.append(option);
   addRow(at.matrix, token, weights);
   at.text.textContent = soFar.text;
+  at.chosen.dir = getComputedStyle(at.text).direction;
   writeConfidence(soFar);
   show(steps.length - 1);
 }
@@ -132,8 +137,6 @@ function writeConfidence({ confidence, score, ids }) {
 /** Show the end of an output, and select the token that the model was least sure about. */
 function finish(text, prefix) {
   const { soFar, id } = steps.at(-1);
-  at.result.classList.remove("running");
-  if (!soFar.text) at.text.replaceChildren(make("span", { class: "what" }, "The output is empty."));
   at.check.hidden = !soFar.check;
   at.check.textContent =
     `Below this model’s minimum confidence of ${precise(translator.confidence.threshold ?? 0)}: ` +
@@ -144,7 +147,8 @@ function finish(text, prefix) {
   at.spoken.textContent = `Output: ${soFar.text || "empty"}. Confidence ${precise(soFar.confidence)}.${words}`;
   const sure = steps.map(({ logProbability }) => logProbability);
   select(Math.max(0, sure.indexOf(Math.min(...sure.slice(prefix.length)))));
-  if (document.activeElement === document.body) at.chosen.children[selected].focus({ preventScroll: true });
+  // The button of an alternative had the focus, and is gone.
+  if (prefix.length && document.activeElement === document.body) at.chosen.children[selected].focus({ preventScroll: true });
 }
 
 const limitReached = () => `The output ends at this model’s limit of ${several(translator.manifest.max_length, "token")}.`;
