@@ -6,6 +6,7 @@ A stand-in for the runtime repeats the source; `test_pretrained_page_in_browser.
 import numpy as np
 import pytest
 from browser import contrast, rgb
+from support import write_runtime
 from web_page import enter, open_page, served, settle, shown, texts, translate, visible
 
 from keras_attention import CharacterTokenizer, Vocabulary
@@ -13,7 +14,6 @@ from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.export import export_web
 from keras_attention.export.device.device_file import write_device_file
-from keras_attention.export.web.litert_js import FILES
 from keras_attention.text.source_features import SourceFeatures
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.result import Hypothesis
@@ -71,17 +71,6 @@ export const loadAndCompile = async () => ({
 """
 
 
-def write_runtime(folder):
-    """Write the stand-in for LiteRT.js to the places where npm installs the runtime."""
-    constants = {"LIMIT": LIMIT, "LENGTH": LENGTH, "SIZE": 4 + len(LETTERS), "SHARE": SHARE}
-    for name in FILES:
-        file = folder / "node_modules" / "@litertjs" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    declared = "".join(f"const {name} = {value};\n" for name, value in constants.items())
-    (folder / "node_modules/@litertjs/core/dist/index.js").write_text(declared + REPEAT)
-
-
 def write_model(path, confidence=None, **source):
     """Write a file that is exported, except for the graphs, which the stand-in does not read."""
     letters = Vocabulary(LETTERS)
@@ -98,7 +87,9 @@ def write_model(path, confidence=None, **source):
 def site(tmp_path_factory):
     """Serve the pages of three models, and yield the folder and its address."""
     folder = tmp_path_factory.mktemp("site")
-    write_runtime(folder)
+    constants = {"LIMIT": LIMIT, "LENGTH": LENGTH, "SIZE": 4 + len(LETTERS), "SHARE": SHARE}
+    declared = "".join(f"const {name} = {value};\n" for name, value in constants.items())
+    write_runtime(folder, declared + REPEAT)
     pages = {
         "plain": ({}, ["abc", "c a"]),
         "checked": ({"confidence": CONFIDENCE}, []),

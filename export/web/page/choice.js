@@ -13,7 +13,11 @@ const NO_PROBABILITY = -300;
  * @param {object} settings the search settings in translator.json.
  */
 export function chooseNext(logProbabilities, generated, settings) {
-  const { repetition_penalty: penalty = 1, no_repeat_ngram: size = 0, min_length: least = 0 } = settings;
+  const {
+    repetition_penalty: penalty = 1,
+    no_repeat_ngram: size = 0,
+    min_length: least = 0,
+  } = settings;
   const adjusted = logProbabilities.slice();
   if (penalty !== 1) for (const id of new Set(generated)) adjusted[id] *= Math.fround(penalty);
   if (size) for (const id of repeatedEndings(generated, size)) adjusted[id] = IMPOSSIBLE;
@@ -41,5 +45,7 @@ const possible = (logProbability) => logProbability > NO_PROBABILITY / 2;
 /** Return the tokens that would complete an n-gram that was generated before. */
 function repeatedEndings(generated, size) {
   const last = generated.slice(Math.max(0, generated.length - size + 1)).join();
-  return generated.filter((_, end) => end >= size - 1 && generated.slice(end - size + 1, end).join() === last);
+  return generated.filter(
+    (_, end) => end >= size - 1 && generated.slice(end - size + 1, end).join() === last,
+  );
 }

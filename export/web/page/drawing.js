@@ -14,7 +14,8 @@ const MARK = /^[\p{M}\u1160-\u11ff]/u; // it combines with the character before 
 
 /** Return a token in which every character can be seen, as visible_text.py does. */
 export function visible(token) {
-  const escaped = (point) => (INVISIBLE.test(point) ? `\\u${point.codePointAt(0).toString(16).padStart(4, "0")}` : point);
+  const escaped = (point) =>
+    INVISIBLE.test(point) ? `\\u${point.codePointAt(0).toString(16).padStart(4, "0")}` : point;
   const shown = [...token].map((point) => (point === " " ? "␣" : escaped(point))).join("");
   return MARK.test(shown) ? `◌${shown}` : shown;
 }
@@ -45,7 +46,11 @@ export function chip(token, below, attributes = {}) {
 /** Draw the head of the table: a column for each source token. */
 export function drawHead(table, tokens) {
   const cells = tokens.map((token) => {
-    const cell = make("th", { scope: "col", "aria-label": spoken(token) }, make("bdi", {}, visible(token)));
+    const cell = make(
+      "th",
+      { scope: "col", "aria-label": spoken(token) },
+      make("bdi", {}, visible(token)),
+    );
     cell.classList.toggle("long", [...visible(token)].length > 2);
     return cell;
   });
@@ -55,7 +60,11 @@ export function drawHead(table, tokens) {
 
 /** Add a row of weights for an output token. */
 export function addRow(table, token, weights) {
-  const name = make("th", { scope: "row", "aria-label": spoken(token) }, make("bdi", {}, visible(token)));
+  const name = make(
+    "th",
+    { scope: "row", "aria-label": spoken(token) },
+    make("bdi", {}, visible(token)),
+  );
   const cells = weights.map((weight) => {
     const cell = make("td", {}, weight < FAINT ? "" : String(Math.round(100 * weight)));
     cell.style.setProperty("--share", weight);

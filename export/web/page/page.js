@@ -1,6 +1,18 @@
 // The page: it reads the source, runs the model step by step, and shows what the model does.
 
-import { addRow, bar, chip, drawHead, FAINT, light, make, precise, spoken, visible, whole } from "./drawing.js";
+import {
+  addRow,
+  bar,
+  chip,
+  drawHead,
+  FAINT,
+  light,
+  make,
+  precise,
+  spoken,
+  visible,
+  whole,
+} from "./drawing.js";
 import { END } from "./tokenizer.js";
 
 const PACE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 45; // milliseconds per token
@@ -25,7 +37,9 @@ const several = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 /** Return the source, with the tags of its features. */
 function readSource() {
-  const tags = [...at.features.querySelectorAll("select")].map(({ name, value }) => `<${name}=${value}>`);
+  const tags = [...at.features.querySelectorAll("select")].map(
+    ({ name, value }) => `<${name}=${value}>`,
+  );
   return tags.length ? `${tags.join("")} ${at.source.value}` : at.source.value;
 }
 
@@ -35,9 +49,11 @@ function request(prefix = []) {
   const entry = ++latest;
   if (!translator) return;
   at.result.ariaBusy = "true";
-  ended = ended.then(() => answer(entry, readSource(), prefix)).finally(() => {
-    if (entry === latest) at.result.ariaBusy = "false";
-  });
+  ended = ended
+    .then(() => answer(entry, readSource(), prefix))
+    .finally(() => {
+      if (entry === latest) at.result.ariaBusy = "false";
+    });
 }
 
 async function answer(entry, text, prefix) {
@@ -45,7 +61,8 @@ async function answer(entry, text, prefix) {
   if (outdated()) return;
   try {
     history.replaceState(null, "", `#${encodeURIComponent(at.source.value)}`);
-    if (!translator.source.cut(text).length) return hide("Type a source: the output appears as you type.", false);
+    if (!translator.source.cut(text).length)
+      return hide("Type a source: the output appears as you type.", false);
     if (isTooLong(text)) return;
     say("Translating …");
     let count = 0;
@@ -71,7 +88,9 @@ async function answer(entry, text, prefix) {
 function isTooLong(text) {
   const [size, limit] = [translator.source.encode(text).length, translator.manifest.max_source_length];
   if (size <= limit) return false;
-  hide(`The source is too long: it has ${size} tokens with its end mark, and this model reads at most ${limit}.`);
+  hide(
+    `The source is too long: it has ${size} tokens with its end mark, and this model reads at most ${limit}.`,
+  );
   return true;
 }
 
@@ -112,7 +131,11 @@ function addStep(step, forced) {
   const weights = soFar.alignment.at(-1);
   const share = Math.exp(logProbability);
   const name = `${spoken(token)}, ${whole(share)}`;
-  const option = chip(token, whole(share), { role: "option", "aria-label": name, tabindex: steps.length ? -1 : 0 });
+  const option = chip(token, whole(share), {
+    role: "option",
+    "aria-label": name,
+    tabindex: steps.length ? -1 : 0,
+  });
   option.classList.toggle("unsure", share < UNSURE);
   option.classList.toggle("forced", forced);
   steps.push({ ...step, token, weights });
@@ -130,8 +153,7 @@ function writeConfidence({ confidence, score, ids }) {
   const value = String(score.toFixed(4)).replace("-", "\u2212");
   at.confidence.querySelector(".bar").style.setProperty("--share", confidence);
   at.confidence.dataset.confidence = confidence;
-  at.figures.textContent =
-    `Confidence ${precise(confidence)}${minimum} · log-probability ${value} · ${several(ids.length, "token")}`;
+  at.figures.textContent = `Confidence ${precise(confidence)}${minimum} · log-probability ${value} · ${several(ids.length, "token")}`;
 }
 
 /** Show the end of an output, and select the token that the model was least sure about. */
@@ -148,10 +170,12 @@ function finish(text, prefix) {
   const sure = steps.map(({ logProbability }) => logProbability);
   select(Math.max(0, sure.indexOf(Math.min(...sure.slice(prefix.length)))));
   // The button of an alternative had the focus, and is gone.
-  if (prefix.length && document.activeElement === document.body) at.chosen.children[selected].focus({ preventScroll: true });
+  if (prefix.length && document.activeElement === document.body)
+    at.chosen.children[selected].focus({ preventScroll: true });
 }
 
-const limitReached = () => `The output ends at this model’s limit of ${several(translator.manifest.max_length, "token")}.`;
+const limitReached = () =>
+  `The output ends at this model’s limit of ${several(translator.manifest.max_length, "token")}.`;
 
 function remarks(text) {
   const unknown = translator.source.unknown(text);
@@ -167,8 +191,10 @@ function show(step) {
   const { weights } = steps[step];
   light(at.sources, weights);
   scrollTo(at.matrix.tHead.rows[0].cells[1 + weights.indexOf(Math.max(...weights))]);
-  for (const [place, row] of [...at.matrix.tBodies[0].rows].entries()) row.classList.toggle("chosen", place === step);
-  for (const [place, option] of [...at.chosen.children].entries()) option.classList.toggle("chosen", place === step);
+  for (const [place, row] of [...at.matrix.tBodies[0].rows].entries())
+    row.classList.toggle("chosen", place === step);
+  for (const [place, option] of [...at.chosen.children].entries())
+    option.classList.toggle("chosen", place === step);
   drawAlternatives(step);
 }
 
@@ -204,11 +230,17 @@ function describe({ token, weights }) {
 
 function drawAlternatives(step) {
   const { id, token, logProbability, alternatives } = steps[step];
-  const listed = alternatives.some((each) => each.id === id) ? alternatives : [...alternatives, { id, logProbability }];
+  const listed = alternatives.some((each) => each.id === id)
+    ? alternatives
+    : [...alternatives, { id, logProbability }];
   at["alternatives-heading"].textContent = `Token ${step + 1}: ${quoted(token)}`;
   at.hint.textContent =
-    listed.length > 1 ? "The most probable tokens here. Choose another one to continue from it." : "Only this token is possible here.";
-  at.alternatives.replaceChildren(...listed.map((each) => drawAlternative(step, each, each.id === id ? token : null)));
+    listed.length > 1
+      ? "The most probable tokens here. Choose another one to continue from it."
+      : "Only this token is possible here.";
+  at.alternatives.replaceChildren(
+    ...listed.map((each) => drawAlternative(step, each, each.id === id ? token : null)),
+  );
 }
 
 /** Return the button that continues the output from another token. */
@@ -216,7 +248,12 @@ function drawAlternative(step, { id, logProbability }, shown) {
   const share = Math.exp(logProbability);
   const token = shown ?? translator.target.tokens[id];
   const name = `${spoken(token)}, ${precise(share)}`;
-  const button = make("button", { type: "button", "aria-label": name }, make("bdi", {}, visible(token)), bar(share));
+  const button = make(
+    "button",
+    { type: "button", "aria-label": name },
+    make("bdi", {}, visible(token)),
+    bar(share),
+  );
   button.append(make("span", { class: "figure" }, precise(share)));
   if (shown !== null) button.setAttribute("aria-current", "true");
   button.onclick = () => request([...steps.slice(0, step).map((each) => each.id), id]);
@@ -237,7 +274,13 @@ function markOutput() {
 
 function drawOutput({ text, confidence, ids, check }) {
   const figure = make("span", { class: "figure" }, precise(confidence), check ? " (check)" : "");
-  const button = make("button", { type: "button" }, make("bdi", { lang: "" }, text || "(empty)"), bar(confidence), figure);
+  const button = make(
+    "button",
+    { type: "button" },
+    make("bdi", { lang: "" }, text || "(empty)"),
+    bar(confidence),
+    figure,
+  );
   button.onclick = () => request(ids);
   return make("li", {}, button);
 }
@@ -264,7 +307,12 @@ at.reset.onclick = () => request();
 at.chosen.onkeydown = (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const forward = getComputedStyle(at.text).direction === "rtl" ? -1 : 1;
-  const moves = { ArrowLeft: selected - forward, ArrowRight: selected + forward, Home: 0, End: steps.length - 1 };
+  const moves = {
+    ArrowLeft: selected - forward,
+    ArrowRight: selected + forward,
+    Home: 0,
+    End: steps.length - 1,
+  };
   const option = at.chosen.children[moves[event.key]];
   if (!option) return;
   event.preventDefault();

@@ -101,7 +101,8 @@ export class Translator {
     const limit = this.manifest.max_source_length - this.source.features.length;
     const end = padded.indexOf(END);
     const ids = padded.slice(0, end < 0 ? padded.length : end + 1).filter((id) => id !== PAD);
-    const alignment = ids.map((_, step) => [...weights.slice(step * limit, step * limit + words.length + 1)]);
+    const row = (step) => [...weights.slice(step * limit, step * limit + words.length + 1)];
+    const alignment = ids.map((_, step) => row(step));
     const tokens = ids.map((id, step) => {
       if (id !== UNKNOWN || !this.settings.replace_unknown) return this.target.tokens[id];
       const shares = alignment[step].slice(0, words.length);

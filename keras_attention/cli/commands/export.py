@@ -168,8 +168,8 @@ def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:
     ]
     if web is None or given:
         raise InputError(
-            f"{model}: a TFLite file can only be exported as a web page, with --web DIR; other "
-            f"exports require the model's folder. Received: {given[0] if given else 'no --web'}."
+            f"{model}: expected the folder of a trained model; a TFLite file can only be exported "
+            f"as a web page, with --web DIR. Received: {given[0] if given else 'no --web'}."
         )
     return web
 

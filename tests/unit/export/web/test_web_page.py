@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from support import write_runtime
 
 from keras_attention import CharacterTokenizer, Vocabulary
 from keras_attention.decoding.search_settings import SearchSettings
@@ -27,12 +28,8 @@ DATES = ROOT / "saved_models" / "pretrained" / "dates.tflite"
 
 @pytest.fixture
 def npm(tmp_path):
-    """Return a folder with empty files in the places where npm installs the runtime."""
-    for name in FILES:
-        file = tmp_path / "npm" / "node_modules" / "@litertjs" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    return tmp_path / "npm"
+    """Return a folder with a stand-in for the runtime."""
+    return write_runtime(tmp_path / "npm")
 
 
 @pytest.fixture
