@@ -15,6 +15,9 @@ PACKAGE = "@litertjs/core"
 VERSION = "2.5.3"
 """The version that the tests run and that `fetch_runtime` downloads."""
 
+_COMPATIBLE = "compat_"
+"""The mark of the runtime for browsers without relaxed SIMD."""
+
 FILES = (
     "core/package.json",
     "core/dist/index.js",
@@ -22,7 +25,7 @@ FILES = (
     "wasm-utils/dist/index.js",
     *(
         f"core/wasm/litert_wasm_{kind}internal.{suffix}"
-        for kind in ("", "compat_")  # the second one is for browsers without relaxed SIMD
+        for kind in ("", _COMPATIBLE)
         for suffix in ("js", "wasm")
     ),
 )
@@ -86,6 +89,15 @@ def fetch_runtime() -> Iterator[Path]:
             lines = done.stderr.strip().splitlines() or ["no message"]
             raise InputError(f"--fetch-runtime: npm failed. Received: {lines[0]}.")
         yield find_runtime(Path(folder))
+
+
+def loaded_bytes(runtime: Path) -> int:
+    """Return the number of bytes that most browsers load: all but the second kind of runtime.
+
+    Args:
+        runtime: the result of `find_runtime`.
+    """
+    return sum((runtime / name).stat().st_size for name in FILES if _COMPATIBLE not in name)
 
 
 def copy_runtime(runtime: Path, folder: Path) -> None:

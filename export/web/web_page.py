@@ -19,7 +19,7 @@ from keras_attention.translation.codec import SIDES, TextCodec
 from keras_attention.visualization.html_page import digest_of, page_style
 
 from ..device.device_file import read_device_file
-from .litert_js import MODULES, copy_runtime, find_runtime
+from .litert_js import MODULES, copy_runtime, find_runtime, loaded_bytes
 
 PAGE_FILE = "page.json"
 """The file that describes a page; it marks a folder that `export_web` wrote."""
@@ -87,7 +87,8 @@ def export_web(
     with write_atomically(folder, folder=True) as temporary:
         temporary.mkdir()
         (temporary / _MODEL).write_bytes(content)
-        (temporary / "index.html").write_text(_index(title), encoding="utf-8")
+        size = len(content) + loaded_bytes(found)
+        (temporary / "index.html").write_text(_index(title, size), encoding="utf-8")
         values = {"format": FORMAT, "title": title, "model": _MODEL, "examples": list(examples)}
         (temporary / PAGE_FILE).write_text(
             json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -160,13 +161,15 @@ def check_examples(examples: Sequence[str], codec: TextCodec) -> None:
             )
 
 
-def _index(title: str) -> str:
+def _index(title: str, size: int) -> str:
+    """Return the HTML of a page with a title, whose browser loads `size` bytes."""
     local = (_PARTS / "local.js").read_text(encoding="utf-8")
     modules = json.dumps({"imports": MODULES})
     style = page_style(str(_PARTS / "page"))
     scripts = " ".join(f"'{digest_of(script)}'" for script in (local, modules))
     return Template((_PARTS / "index.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
+        megabytes=max(1, round(size / 1e6)),
         policy=_POLICY.format(scripts=scripts, style=digest_of(style)),
         style=style,
         modules=modules,

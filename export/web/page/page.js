@@ -168,7 +168,8 @@ function finish(text, prefix) {
   const words = at.check.hidden ? "" : ` ${at.check.textContent}`;
   at.spoken.textContent = `Output: ${soFar.text || "empty"}. Confidence ${precise(soFar.confidence)}.${words}`;
   const sure = steps.map(({ logProbability }) => logProbability);
-  select(Math.max(0, sure.indexOf(Math.min(...sure.slice(prefix.length)))));
+  const own = prefix.length < sure.length ? sure.slice(prefix.length) : sure;
+  select(sure.indexOf(Math.min(...own), sure.length - own.length));
   // The button of an alternative had the focus, and is gone.
   if (prefix.length && document.activeElement === document.body)
     at.chosen.children[selected].focus({ preventScroll: true });
