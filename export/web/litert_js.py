@@ -62,7 +62,7 @@ def find_runtime(folder: Path) -> Path:
 
 @contextmanager
 def fetch_runtime() -> Iterator[Path]:
-    """Download LiteRT.js with npm to a temporary folder, and yield the result of `find_runtime`.
+    """Download LiteRT.js with npm to a temporary folder, and yield the folder.
 
     npm keeps a copy in its own cache, which it uses the next time.
 
@@ -88,7 +88,8 @@ def fetch_runtime() -> Iterator[Path]:
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no message"]
             raise InputError(f"--fetch-runtime: npm failed. Received: {lines[0]}.")
-        yield find_runtime(Path(folder))
+        find_runtime(Path(folder))
+        yield Path(folder)
 
 
 def loaded_bytes(runtime: Path) -> int:

@@ -32,6 +32,17 @@ def test_a_tflite_file_is_exported_as_a_page(here, run):
     assert (here / "page" / "model.tflite").read_bytes() == DATES.read_bytes()
 
 
+def test_the_runtime_is_fetched_with_npm(here, run, monkeypatch):
+    npm = here / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text(f'#!/bin/sh\nexec /bin/cp -r "{here}/node_modules" "$3"\n')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(npm.parent))
+    fetched = run("export", "dates.tflite", "--web", "page", "--fetch-runtime")
+    assert (fetched.code, fetched.err) == (0, "")
+    assert (here / "page" / "litert" / "core" / "dist" / "index.js").is_file()
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [

@@ -118,7 +118,7 @@ def test_npm_downloads_the_runtime_to_a_folder_that_is_removed(npm, tmp_path, mo
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     with fetch_runtime() as folder:
-        assert (folder / FILES[0]).is_file()
+        assert (find_runtime(folder) / FILES[0]).is_file()
     assert not folder.exists()
     program.write_text("#!/bin/sh\necho 'npm error code E404' >&2\nexit 1\n")
     with (
