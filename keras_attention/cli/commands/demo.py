@@ -29,9 +29,10 @@ def demo(
 ) -> None:
     """Try a model on a web page: see its output, alternatives and alignment as you type.
 
-    The command serves the page on this machine only, prints its address, and runs until Ctrl-C. The
-    model runs in the browser. A model's folder is first converted to a TFLite file in float32,
-    which is not kept; to keep the page, use `export --web`.
+    Use it to explore a model or to show it to others. The command serves the page on this machine
+    only, prints its address, and runs until Ctrl-C. The model runs in the browser. A model's folder
+    is first converted to a TFLite file in float32, which is not kept; to keep the page, use `export
+    --web`.
 
     Example: keras-attention demo saved_models/pretrained/dates.tflite --fetch-runtime
     """
