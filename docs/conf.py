@@ -12,7 +12,7 @@ hide_start_messages(os.environ)  # of TensorFlow, which autodoc imports
 
 project = "keras-attention"
 author = "the authors of keras-attention"
-exclude_patterns = ["browser", "extensions"]
+exclude_patterns = ["extensions"]
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",

@@ -14,7 +14,10 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+REPOSITORY = Path(__file__).parents[1]
 _SECONDS = 60
 _OPTIONS = (
     "--headless",
@@ -46,6 +49,12 @@ def find_browser():
     """Return the path of a Chromium, or None; the variable CHROMIUM has priority."""
     found = map(shutil.which, (os.environ.get("CHROMIUM", ""), *NAMES))
     return next(filter(None, found), None)
+
+
+def find_runtime():
+    """Return the folder in which npm installed LiteRT.js, or None; LITERT_JS has priority."""
+    folder = Path(os.environ.get("LITERT_JS") or REPOSITORY)
+    return folder if (folder / "node_modules" / "@litertjs" / "core").is_dir() else None
 
 
 @contextmanager
@@ -203,3 +212,30 @@ class Page:
             self._read += more
         message, _, self._read = self._read.partition(b"\0")
         return json.loads(message)
+
+
+def colour(page, selector, what):
+    """Return a colour or another computed style of the first element that matches."""
+    return page.ask(f"getComputedStyle(document.querySelector('{selector}')).{what}")
+
+
+def rgb(text):
+    """Return red, green and blue from 0 to 255, and opacity."""
+    parts = [float(part) for part in text[text.index("(") + 1 : -1].replace("/", ",").split(",")]
+    return (*parts, 1.0)[:4]
+
+
+def contrast(page, selector, paper):
+    """Return the contrast of an element's text with its background, or with the paper's colour."""
+    *under, share = rgb(colour(page, selector, "backgroundColor"))
+    ground = [share * c + (1 - share) * p for c, p in zip(under, paper, strict=False)]
+    lights = sorted(map(_luminance, (ground, rgb(colour(page, selector, "color"))[:3])))
+    return (lights[1] + 0.05) / (lights[0] + 0.05)
+
+
+def _luminance(colours):
+    """Return the relative luminance of sRGB, as the guidelines define it."""
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.divide(colours, 255)
+    ]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))

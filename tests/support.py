@@ -303,3 +303,18 @@ def _check_fit(layer, inputs, outputs):
     for weight, old in zip(layer.trainable_weights, before, strict=True):
         gradient = old - to_numpy(weight.value)
         assert np.isfinite(gradient).all() and np.any(gradient), weight.path
+
+
+def write_runtime(folder, script=""):
+    """Write files to the places where npm installs LiteRT.js: one with a script, the others empty.
+
+    Returns:
+        The folder.
+    """
+    from keras_attention.export.web.litert_js import FILES
+
+    for name in FILES:
+        file = folder / "node_modules" / "@litertjs" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(script if name == "core/dist/index.js" else "")
+    return folder

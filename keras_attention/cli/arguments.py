@@ -34,9 +34,22 @@ def read_features(given: list[str] | None) -> dict[str, str]:
     return features
 
 
+def _check_export(path: Path) -> Path:
+    """Return the path of a model's folder or TFLite file; raise an InputError for other files."""
+    return path if path.suffix == ".tflite" else _check_folder(path)
+
+
 ModelFolder = Annotated[
     Path,
     typer.Argument(metavar="MODEL", help="The folder of a trained model.", callback=_check_folder),
+]
+ExportedModel = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="The folder of a trained model. With --web also a .tflite file.",
+        callback=_check_export,
+    ),
 ]
 KerasModel = Annotated[
     Path,
@@ -161,6 +174,33 @@ Deadline = Annotated[
     ),
 ]
 
+PageExamples = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--example",
+        metavar="TEXT",
+        help="Source that the web page offers; repeatable. The page opens with the first one.",
+        rich_help_panel="Web page",
+    ),
+]
+RuntimeFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--runtime",
+        metavar="DIR",
+        help="Folder in which `npm install @litertjs/core` was run. The web page gets a copy of "
+        "this runtime.  [default: the current folder]",
+        rich_help_panel="Web page",
+    ),
+]
+FetchRuntime = Annotated[
+    bool,
+    typer.Option(
+        "--fetch-runtime",
+        help="Download the runtime of the web page with npm, instead of --runtime.",
+        rich_help_panel="Web page",
+    ),
+]
 OtherModels = Annotated[
     list[Path] | None,
     typer.Option(

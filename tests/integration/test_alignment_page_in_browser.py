@@ -4,6 +4,7 @@ import socket
 
 import numpy as np
 import pytest
+from browser import colour, contrast, rgb
 
 from keras_attention import write_alignment_page
 from keras_attention.translation.result import Hypothesis, Translation
@@ -374,31 +375,6 @@ def test_text_has_enough_contrast(page, scheme):
     page.click(token(0, 2))
     for selector in (token("source", 3), token(0, 2), "#summary"):
         assert contrast(page, selector, paper) > 4.5
-
-
-def colour(page, selector, what):
-    return page.ask(f"getComputedStyle(document.querySelector('{selector}')).{what}")
-
-
-def rgb(text):
-    """Return red, green and blue from 0 to 255, and opacity."""
-    parts = [float(part) for part in text[text.index("(") + 1 : -1].replace("/", ",").split(",")]
-    return (*parts, 1.0)[:4]
-
-
-def contrast(page, selector, paper):
-    *under, share = rgb(colour(page, selector, "backgroundColor"))
-    ground = [share * c + (1 - share) * p for c, p in zip(under, paper, strict=False)]
-    lights = sorted(map(luminance, (ground, rgb(colour(page, selector, "color"))[:3])))
-    return (lights[1] + 0.05) / (lights[0] + 0.05)
-
-
-def luminance(colours):
-    """Return the relative luminance of sRGB, as the guidelines define it."""
-    linear = [
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.divide(colours, 255)
-    ]
-    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])

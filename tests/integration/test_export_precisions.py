@@ -5,7 +5,10 @@ import shutil
 from functools import partial
 
 import pytest
+from support import write_runtime
 
+from keras_attention.cli.web_pages import PageOptions, page_of
+from keras_attention.errors import InputError
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.tflite import conversion as tflite
 from keras_attention.export.tflite import quality_gate
@@ -73,15 +76,34 @@ def test_a_precision_that_loses_too_much_is_refused_and_not_written(copied, run,
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == files
 
 
-def test_an_export_without_the_quality_gate_removes_files_of_an_earlier_export(copied, run):
-    """It removes the table and the files of other precisions."""
+def test_an_export_without_the_quality_gate_removes_files_of_an_earlier_export(
+    copied, run, tmp_path
+):
+    """It removes the table and the files of other precisions. Here it writes a web page too."""
     assert len(list(copied.glob("my dates*.tflite"))) > 1
-    exported = run("export", copied, "--version", 12)
+    page, runtime = tmp_path / "page", write_runtime(tmp_path)
+    exported = run("export", copied, "--version", 12, "--web", page, "--runtime", runtime)
     assert exported.code == 0 and not (copied / "my dates.variants.json").exists()
     assert [path.name for path in copied.glob("my dates*.tflite")] == ["my dates.tflite"]
-    written = f"Wrote {copied / '12'}\nWrote {copied / 'my dates.tflite'}\n"
+    assert (page / "model.tflite").read_bytes() == (copied / "my dates.tflite").read_bytes()
+    written = "".join(
+        f"Wrote {path}\n" for path in (copied / "12", copied / "my dates.tflite", page)
+    )
     needs = f"{copied / '12'} needs these operators:\n  TensorFlow, "
     assert exported.out.startswith(written + needs)
+
+
+def test_the_demo_of_a_folder_converts_its_model(copied, tmp_path):
+    runtime = write_runtime(tmp_path)
+    with page_of(copied, PageOptions(["9/27/94"], runtime)) as page:
+        assert "<h1>my dates</h1>" in (page / "index.html").read_text()
+        found = DeviceTranslator.load(page / "model.tflite")
+        assert found.manifest["recipe"]["name"] == "dates"
+        exported = DeviceTranslator.load(copied / "my dates.tflite")
+        assert found("march 27, 2016").text == exported("march 27, 2016").text
+    assert not page.exists()
+    with pytest.raises(InputError, match="must have a token"):
+        page_of(copied, PageOptions([""], runtime)).__enter__()
 
 
 def test_both_exports_agree_with_the_model(copied, run):

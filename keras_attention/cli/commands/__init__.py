@@ -15,6 +15,7 @@ from keras_attention.cli.commands import (
     align,
     compare,
     data,
+    demo,
     distill,
     evaluate,
     export,
@@ -106,6 +107,7 @@ for command in (
     score.score,
     align.align,
     plot.plot,
+    demo.demo,
     export.export,
     verify.verify,
 ):

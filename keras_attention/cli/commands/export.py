@@ -7,14 +7,22 @@ from typing import Annotated
 
 import typer
 
-from keras_attention.cli.arguments import ModelFolder
+from keras_attention.cli.arguments import (
+    ExportedModel,
+    FetchRuntime,
+    PageExamples,
+    RuntimeFolder,
+)
+from keras_attention.errors import InputError
 from keras_attention.settings.setting import LARGEST
 
 REPORT_WIDTH = 100
+_PAGE_OPTIONS = ("model", "web", "example", "runtime", "fetch_runtime")
 
 
 def export(
-    model: ModelFolder,
+    context: typer.Context,
+    model: ExportedModel,
     version: Annotated[
         int,
         typer.Option(
@@ -82,6 +90,18 @@ def export(
             help="Also write the files that TensorFlow Serving needs to start into MODEL/serving.",
         ),
     ] = False,
+    web: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also write a web page that runs the TFLite file in the browser into DIR, which "
+            "any web server can serve. For models with character or word tokenizers.",
+            rich_help_panel="Web page",
+        ),
+    ] = None,
+    example: PageExamples = None,
+    runtime: RuntimeFolder = None,
+    fetch_runtime: FetchRuntime = False,
 ) -> None:
     """Export a trained model: a SavedModel for servers and a TFLite file for devices.
 
@@ -90,8 +110,15 @@ def export(
     prints and saves a table, and refuses a precision that loses more than 0.3 points of the metric.
     At the end it lists the operators that a runtime must support to load the SavedModel.
 
-    Example: keras-attention export saved_models/dates --tflite best
+    Example: keras-attention export saved_models/dates --tflite best --web page --fetch-runtime
     """
+    from keras_attention.cli.web_pages import PageOptions, check_page_options
+
+    page = PageOptions(example or (), runtime, fetch_runtime)
+    check_page_options(page, web)
+    if model.suffix == ".tflite":
+        print(f"Wrote {page.write(model, _only_page(context, model, web), title=model.stem)}")
+        return
     from keras_attention.cli.command_parts.tflite_precisions import check_choice, export_measured
     from keras_attention.cli.exports import export_all
     from keras_attention.export.graphs.portable import check_compute
@@ -107,6 +134,8 @@ def export(
     if serving:
         checked_name(model)
     translator = Translator.load(model)
+    if web:
+        page.check_model(translator.codec, str(model))
     limits = Limits(max_batch, max_tokens or translator.max_tokens)
     measured = () if tflite == "float32" else export_measured(translator, model, tflite, lines)
     paths = export_all(
@@ -116,9 +145,38 @@ def export(
         paths.append(export_onnx(translator, model / "onnx"))
     if serving:
         paths += write_serving_files(model, batch=min(64, max_batch))
+    if web:
+        paths.append(page.write(paths[1], web, title=model.resolve().name))
     for path in paths:
         print(f"Wrote {path}")
     _print_operators(paths[0])
+
+
+def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:
+    """Return the folder of the page of a TFLite file, which has no other export.
+
+    Raises:
+        InputError: if it is not given, or an option of another export is.
+    """
+    from keras_attention.translation.folders.model_paths import check_model_path
+
+    check_model_path(model)
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in _PAGE_OPTIONS and _is_given(context, parameter.name or "")
+    ]
+    if web is None or given:
+        raise InputError(
+            f"{model}: expected the folder of a trained model; a TFLite file can only be exported "
+            f"as a web page, with --web DIR. Received: {given[0] if given else 'no --web'}."
+        )
+    return web
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _print_operators(version: Path) -> None:

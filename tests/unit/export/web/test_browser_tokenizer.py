@@ -1,4 +1,4 @@
-"""The tokenizer of the browser page, run by node, returns the same ids as Python's tokenizer."""
+"""The tokenizer of the web page, run by node, returns the same ids as Python's tokenizer."""
 
 import json
 import random
@@ -16,7 +16,7 @@ from keras_attention.text.unicode_version import _RANGES, MAPPED_POINTS, UNICODE
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SETTINGS_FILE, TextCodec
 
-SCRIPT = Path(__file__).parents[3] / "docs" / "browser" / "tokenizer.js"
+SCRIPT = Path(__file__).parents[4] / "export" / "web" / "page" / "tokenizer.js"
 RUN = """
 import { readFileSync } from "node:fs";
 const given = JSON.parse(readFileSync(0, "utf-8"));

@@ -68,6 +68,11 @@ export class Tokenizer {
     return this.strip ? text.replace(EDGES, "") : text;
   }
 
+  /** Return the tokens of a text that the vocabulary lacks, each once. */
+  unknown(text) {
+    return [...new Set(this.cut(text))].filter((token) => !this.ids.has(token));
+  }
+
   encode(text) {
     const ids = this.cut(text).map((token) => this.ids.get(token) ?? UNKNOWN);
     return [...this.readFeatures(text), ...ids, END];
