@@ -12,11 +12,28 @@ export function make(tag, attributes = {}, ...children) {
 const INVISIBLE = /[\p{C}\p{Z}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f]/u;
 const MARK = /^[\p{M}\u1160-\u11ff]/u; // it combines with the character before it
 
+const JAMO = /[\u1100-\u11ff]+/gu; // what Hangul syllables decompose into
+const LETTERS = [
+  [0x1100, "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"],
+  [0x1161, "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"],
+  [0x11a8, "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"],
+];
+
+/** Return the letter that stands alone for a jamo, which fonts draw on a dotted circle. */
+function letter(jamo) {
+  for (const [first, letters] of LETTERS) {
+    const found = letters[jamo.codePointAt(0) - first];
+    if (found) return found;
+  }
+  return jamo;
+}
+
 /** Return a token in which every character can be seen, as visible_text.py does. */
 export function visible(token) {
   const escaped = (point) =>
     INVISIBLE.test(point) ? `\\u${point.codePointAt(0).toString(16).padStart(4, "0")}` : point;
-  const shown = [...token].map((point) => (point === " " ? "␣" : escaped(point))).join("");
+  const composed = token.replace(JAMO, (run) => [...run.normalize("NFC")].map(letter).join(""));
+  const shown = [...composed].map((point) => (point === " " ? "␣" : escaped(point))).join("");
   return MARK.test(shown) ? `◌${shown}` : shown;
 }
 
