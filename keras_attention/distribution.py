@@ -23,7 +23,7 @@ def describe_conflict() -> str:
     """
     if not any(_is_in(folder) for folder in sys.path):
         return ""
-    # The import takes 20 ms, so only import it if there is something to find.
+    # This import takes 20 ms, so do it only if there is something to find.
     from importlib import metadata
 
     for found in metadata.distributions(name=_OTHER):

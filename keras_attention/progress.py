@@ -40,7 +40,7 @@ class Bar:
         progress: Draws the bars.
         description: The text before the bar.
         total: Number of items; None if it is not known.
-        done: Number of items that were finished before.
+        done: Number of items that were finished before the bar was added.
     """
 
     def __init__(

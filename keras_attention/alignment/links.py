@@ -34,7 +34,7 @@ class GoldAlignment:
         possible: links that may be found, including the sure ones.
 
     Raises:
-        ValueError: if a sure link is not possible.
+        ValueError: if a sure link is not in `possible`.
 
     Example:
         >>> GoldAlignment(frozenset({(0, 1)}), frozenset({(0, 0), (0, 1)})).sure
@@ -132,9 +132,9 @@ def hard_links(
     Args:
         weights: `[T, S]`, a row for each target token, a column for each source token; the last
             column is the source's `</s>`.
-        threshold: link a target token with every source token whose weight is at least this, in
-            (0, 1]. Default `None`: link each target token only with the source token of the largest
-            weight, or with no token if that token is `</s>` or all weights are 0.
+        threshold: a number in (0, 1]; link a target token with every source token of at least
+            this weight. Default `None`: link each target token only with the source token of the
+            largest weight, or with no token if that token is `</s>` or all weights are 0.
         ended: whether the last row is the target's `</s>`. An output that reached the length limit
             has no `</s>`. Default `True`.
 

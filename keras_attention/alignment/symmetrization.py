@@ -15,14 +15,15 @@ def symmetrize(forward: Links, reverse: Links, method: str = DEFAULT_METHOD) -> 
     """Join the links of the source-to-target model with those of the target-to-source model.
 
     "grow-diag-final-and" (Koehn et al. 2003, section 4.5, as in the Moses toolkit) starts with
-    the intersection. Then it repeatedly adds links of the union that are next to a link in the
-    result, also diagonally, and whose source or target token is not linked yet. When no such link
-    is left, it adds links whose source and target tokens are both not linked, first from
-    `forward`, then from `reverse`. It visits links by target position, then by source position.
+    the intersection. Then it repeatedly adds links of the union that are horizontally, vertically
+    or diagonally next to a link in the result, and whose source or target token is not linked yet.
+    When no such link is left, it adds links whose source and target tokens are both not linked,
+    first from `forward`, then from `reverse`. It visits links by target position, then by source
+    position.
 
     Args:
         forward: links of the model from source to target.
-        reverse: links of the model from target to source, also as (source, target).
+        reverse: links of the model from target to source. Each pair is still (source, target).
         method: "intersection", "union" or "grow-diag-final-and".
 
     Raises:
@@ -60,7 +61,7 @@ class _Growing:
         self.targets = {target for _, target in links}
 
     def grow(self, union: Links) -> None:
-        """Add neighbours from the union that link a new token, until there are no more of them."""
+        """Add neighbours from the union that link a new token, until none is left."""
         size = -1
         while size < len(self.links):
             size = len(self.links)

@@ -25,8 +25,8 @@ class ChunkwiseAttention(MonotonicAttention):
 
     Args:
         content: the mechanism that scores where to stop; its mapping must be `"softmax"`.
-        chunk: `w`, a positive integer; 1 is monotonic attention. Default 2.
-        chunk_content: the mechanism that scores within a chunk, with its mapping. Default: a new
+        chunk: `w`, a positive integer; with 1 the layer is monotonic attention. Default 2.
+        chunk_content: the mechanism whose score and mapping are used within a chunk. Default: a new
             layer with the same arguments as `content`.
         noise: see `MonotonicAttention`.
         initial_bias: see `MonotonicAttention`.
@@ -39,7 +39,7 @@ class ChunkwiseAttention(MonotonicAttention):
             mask propagation when it is not given.
         keys: the result of `project(memory)`, the concatenated keys of both scores.
         state: `alpha` of the previous step, float32 `[B, S]`.
-        training: whether to return the expected weights of training. Default `False`.
+        training: whether to return expected weights, as in training. Default `False`.
         return_state: whether to return the next state too. Default `False`.
 
     Returns:
@@ -103,7 +103,7 @@ class ChunkwiseAttention(MonotonicAttention):
         inside = self._chunks(ops.cast(visible, "float32")) > 0
         shares = self.chunk_content._weigh(self._chunks(ops.cast(scores, "float32")), inside)
         weights = ops.expand_dims(stopped, -1) * shares
-        # `weights[..., back]` belong to the positions `back` before the stop, so shift them there.
+        # `weights[..., back]` belongs `back` positions before the stop, so shift it there.
         return sum(_shift(weights[..., back], -back) for back in range(self.chunk))
 
     def _chunks(self, x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from keras_attention.attention.base.attention_mechanism import (
 from keras_attention.ops.dense import MatrixDense
 
 TINY = 1e-12
-"""A positive number that replaces weights and squared lengths of 0."""
+"""Replaces weights and squared lengths of 0, so that logarithms and quotients are finite."""
 
 Slots = tuple[Tensor, Tensor, Tensor]
 
@@ -25,8 +25,8 @@ class ExternalMemoryAttention(AttentionMechanism):
 
     Each source token has a slot `M_i`, which starts as a projection of its encoder output. A step
     first writes, then reads. The write head and the read head each compute weights over the slots.
-    A head derives from the query a key `k`, its strength `beta`, a gate `g`, shift weights `s` and
-    a sharpness `gamma`. With its weights `w'` of the previous step, it computes:
+    From the query, a head derives a key `k`, its strength `beta`, a gate `g`, shift weights `s` and
+    a sharpness `gamma`. With the head's weights `w'` of the previous step, it computes:
 
     - the weights by content, `w_c = softmax(beta cos(k, M_i))` (equations 5 and 6);
     - a mixture with the previous weights, `w_g = g w_c + (1 - g) w'` (7);

@@ -22,7 +22,7 @@ class LocationAwareAttention(HistoryAttention):
         filters: number of filters of the convolution, a positive integer. Default 10, as in the
             paper.
         kernel_size: width of the centred filters in source positions, a positive integer. Default
-            15; the paper uses 201, for 80 frames a second.
+            15; the paper uses 201 for speech, with 80 frames per second.
         normalize: whether the score uses weight normalisation, as in `BahdanauAttention`.
 
     Call arguments:

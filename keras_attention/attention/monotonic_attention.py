@@ -22,9 +22,9 @@ class MonotonicAttention(ContentAttention):
 
     - In training, the weights are the probabilities of stopping at each position (equations 8 and
       9): `alpha_s = p_s q_s` with `q_s = (1 - p_(s-1)) q_(s-1) + previous alpha_s`. They are
-      computed in `log2 S` rounds of products. Unlike the paper's formula this needs no division, so
-      probabilities of 0 and 1 are exact. Noise on the energies makes the model learn energies that
-      are far from zero.
+      computed in `log2 S` rounds of products. Unlike the paper's formula, this needs no division,
+      so probabilities of 0 and 1 are exact. Noise on the energies makes the model learn energies
+      that are far from zero.
     - In inference, a step stops at the first position with `p_s > 0.5` that is not before the
       previous stop (algorithm 1). If there is none, this step and all later ones have zero weights.
 
@@ -42,7 +42,7 @@ class MonotonicAttention(ContentAttention):
             mask propagation when it is not given.
         keys: the result of `project(memory)`.
         state: the previous step's weights, float32 `[B, S]`.
-        training: whether to return the expected weights of training. Default `False`.
+        training: whether to return expected weights, as in training. Default `False`.
         return_state: whether to return the next state too. Default `False`.
 
     Returns:

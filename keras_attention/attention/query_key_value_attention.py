@@ -133,7 +133,7 @@ class QueryKeyValueAttention(ContentAttention):
         return context, ops.mean(ops.reshape(weights, (-1, self.heads, *rows)), axis=1), state
 
     def _without_padding(self, context: Tensor, mask: Tensor | None) -> Tensor:
-        """Set the context of a row that is all padding to zero, in spite of the output bias."""
+        """Set the context of an all-padding row to zero; otherwise it would be the output bias."""
         if mask is None or not self.use_bias:
             return context
         return context * ops.cast(ops.any(mask, axis=-1, keepdims=True), context.dtype)

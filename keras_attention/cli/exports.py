@@ -47,7 +47,7 @@ def export_all(
 
 
 def verify_exports(translator: Translator, folder: Path, lines: Sequence[str]) -> bool:
-    """Print how the exports in a folder agree with the Keras model, and return whether all agree.
+    """Compare the exports in a folder with the Keras model, and return whether all agree.
 
     Args:
         translator: A trained translator.

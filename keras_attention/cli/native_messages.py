@@ -63,7 +63,7 @@ class _QuietLoader(SourceFileLoader):
 
 
 def _start_tflite(module: ModuleType) -> None:
-    """Run a small model: with the first model, TFLite prints its backend at any log level."""
+    """Run a small model: TFLite prints its backend with the first model, at any log level."""
     import base64
     import zlib
 

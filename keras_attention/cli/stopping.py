@@ -102,7 +102,7 @@ def _exit() -> None:
 def _stop(number: int, frame: FrameType | None) -> None:
     names = set(_names(frame))
     if "_find_and_load" in names:
-        # An import may replace or swallow the exception, and no work has begun yet.
+        # An import may replace or swallow an exception. No work has begun yet, so end at once.
         _received.append(number)
         os._exit(report_stop(always=True))
     if names & set(_SWALLOWING):

@@ -14,7 +14,7 @@ LEAST_COVERAGE = 1e-6
 
 
 class Beams(NamedTuple):
-    """The last step of all hypotheses, each `[B, K]`, best first within each group.
+    """The hypotheses after a step; each field is `[B, K]`, best first within each group.
 
     A field that only some options need is `()` if none of them is set.
     """
@@ -59,8 +59,8 @@ def best_candidates(logits: Tensor, shape: Any) -> Candidates:
     """Return the `C = K` best tokens of every beam, or all if there are fewer.
 
     More candidates are never needed: all continuations of a beam have the same length and coverage,
-    so they rank by log-probability. A group keeps `size` of them. Earlier groups lower the rank of
-    at most `K - size` tokens, so at least `size` candidates are not affected.
+    so they rank by log-probability. A group keeps `size` continuations. Earlier groups lower the
+    rank of at most `K - size` tokens, so at least `size` candidates are not affected.
 
     Args:
         logits: `[B * K, V]`.

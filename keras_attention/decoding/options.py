@@ -1,7 +1,8 @@
 """The options of a search: their explanations, defaults and ranges.
 
 The class that declares an option determines which interfaces offer it. Translators, recipes, stored
-files, the command line and the signatures of exports derive their options from the fields.
+files, the command line and the signatures of exports derive their options from the fields of
+these classes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ WIDEST_BEAM = 10_000
 """The largest number of hypotheses per source."""
 
 MOST_LENGTH_PENALTY = 8
-"""The largest length penalty, so that the penalty of the longest output fits in float32."""
+"""The largest length penalty; with it, the penalty of the longest output still fits in float32."""
 
 MOST_COVERAGE_PENALTY = 10_000
 MOST_REPETITION_PENALTY = 1_000
@@ -73,7 +74,7 @@ class ServedOptions(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredOptions(ServedOptions):
-    """The options that recipes, stored models and `evaluate` have too."""
+    """The options that recipes, stored models and `evaluate` accept."""
 
     coverage_penalty: float = setting(
         0.0,

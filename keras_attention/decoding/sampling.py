@@ -61,7 +61,7 @@ def sample_search(
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     state = map_tensors(lambda x: ops.repeat(x, samples, axis=0), state)
     if points is None:
-        # Draw all numbers before the loop: in it, an integer seed would give one number each time.
+        # Draw all numbers before the loop: inside it, an integer seed would repeat one number.
         points = keras.random.uniform((max_length, batch * samples), seed=seed)
 
     def choose(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +90,7 @@ def sample_search(
 def draw_points(
     seed: int, numbers: Sequence[int], samples: int, max_length: int
 ) -> npt.NDArray[np.float32]:
-    """Draw the random numbers from which the samples of a batch of texts follow.
+    """Draw the random numbers that determine the samples of a batch of texts.
 
     Each number depends only on the seed, the text's number, the sample's number and the step, not
     on the other texts of the batch, the thread or Keras's backend.
@@ -136,13 +136,13 @@ def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
 def draw(logits: Tensor, points: Tensor) -> Tensor:
     """Return the id that each of the `points` `[N]` in [0, 1) selects from its row of logits."""
     cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
-    # The sum is only approximately 1. A point above it would draw an impossible id.
+    # The last sum is only approximately 1. A point above it would draw an impossible id.
     points = ops.expand_dims(points * (1 - 1e-6), -1) * cumulative[:, -1:]
     return ops.sum(ops.cast(cumulative <= points, "int32"), axis=-1)
 
 
 def _keep_first(logits: Tensor, least: Tensor, count: int | Tensor) -> Tensor:
-    """Keep the first `count` logits of at least `least`; set the others to -inf."""
+    """Keep logits above `least`, then the first equal ones, `count` in all; set others to -inf."""
     above, equal = logits > least, ops.cast(ops.equal(logits, least), "int32")
     room = count - ops.sum(ops.cast(above, "int32"), axis=-1, keepdims=True)
     chosen = ops.logical_and(equal > 0, ops.cumsum(equal, axis=-1) <= room)

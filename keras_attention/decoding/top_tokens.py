@@ -51,7 +51,7 @@ def top_k(scores: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         scores: `[N, V]`.
-        count: how many, at most `V`; a scalar tensor also at most `WIDEST + 2`.
+        count: how many scores, at most `V`; a scalar tensor must not exceed `WIDEST + 2` either.
 
     Returns:
         Values and int32 places, `[N, count]`, best first. Equal values are sorted by place.

@@ -72,7 +72,7 @@ class HoistedGRU(keras.layers.GRU, HoistedRNN):  # type: ignore[misc]
 
 
 # Keras stores the weights of a list of layers under the names of their classes. With these names, a
-# weights file also loads into Keras's own layers, and files from before this module still load.
+# weights file also loads into Keras's own layers, and files older than this module load too.
 HoistedRNN.__name__, HoistedLSTM.__name__, HoistedGRU.__name__ = "RNN", "LSTM", "GRU"
 
 
@@ -86,9 +86,9 @@ def _loop(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Return the last output, all outputs `[B, T, units]` in processing order, and the last state.
 
-    Gradients are the same with and without `training`, but `training` makes them faster with a
-    custom gradient. Otherwise no custom gradient is put into the graph, because an exported file
-    would then have to contain it.
+    Gradients are the same with and without `training`. With `training`, a custom gradient makes
+    them faster. Without it, the graph has no custom gradient, because an exported file would have
+    to contain it.
     """
     import tensorflow as tf
 

@@ -32,7 +32,7 @@ class Kind:
 
 
 Keys: TypeAlias = Mapping[str, "Kind | Keys"]
-"""The keys that are read from a JSON object. Others are ignored: newer versions may add some."""
+"""The keys to read from a JSON object. Other keys are ignored: newer versions may add some."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class DecoderState(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionCell(DecoderCell):
-    """One decoder step: stacked LSTMs or GRUs with attention before, after or without them.
+    """One decoder step: stacked LSTMs or GRUs, with attention before or after them, or without it.
 
     - `placement="before"` (Bahdanau et al. 2015): the top layer's previous `h` is the query. The
       context is concatenated to the bottom layer's input. The new `h` is the output.
@@ -116,7 +116,7 @@ class AttentionCell(DecoderCell):
         self.deep_output = deep_output
         self.layer_norm = layer_norm
         self.rnn, shared = rnn, {"rnn": rnn, "layer_norm": layer_norm, "dtype": self.dtype_policy}
-        # Weight files store the layers under the name of this attribute, so GRUs have it too.
+        # Weight files store the layers under the name of this attribute, so it holds GRUs too.
         self.lstms = [
             make_recurrent(units, name=f"{rnn}_{index}", **shared) for index in range(layers)
         ]

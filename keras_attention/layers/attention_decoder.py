@@ -26,8 +26,8 @@ class AttentionDecoder(Configured, keras.layers.Layer):
         dropout: rate in [0, 1) between recurrent layers, with one mask for all steps of a
             sequence (Gal and Ghahramani 2016). Default 0. Must be 0 for a cell with its own
             dropout, such as a `TransformerCell`.
-        recurrent_dropout: rate in [0, 1) on every layer's previous `h`, with the same rules.
-            Default 0.
+        recurrent_dropout: rate in [0, 1) on every layer's previous `h`. The rules of `dropout`
+            apply. Default 0.
         seed: seed of the dropout masks; `None` draws one at random.
 
     Call arguments:

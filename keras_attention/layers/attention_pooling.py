@@ -16,8 +16,8 @@ class AttentionPooling(Configured, keras.layers.Layer):
 
     A classifier needs one vector for a whole sequence. This layer learns a query `q` and returns
     the context that an attention mechanism computes for it. With `BahdanauAttention` this is the
-    attention of Yang et al. (2016), equations 5 to 7, whose bias is `W q`. With several queries,
-    each query learns to attend to something different, as in Lin et al. (2017).
+    attention of Yang et al. (2016), equations 5 to 7, in which `W q` is the bias. With several
+    queries, each query learns to attend to something different, as in Lin et al. (2017).
 
     Args:
         attention: the mechanism, an `AttentionMechanism`.

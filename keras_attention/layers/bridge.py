@@ -89,7 +89,7 @@ class Bridge(Configured, keras.layers.Layer):
             elif self.kind == "copy" and self.units not in (width, joined):
                 raise ValueError(
                     f"`units` must be {width} or {joined} with kind='copy': the width of one "
-                    f"direction of the encoder, or of all. Received: units={self.units}."
+                    f"direction of the encoder, or of all directions. Received: units={self.units}."
                 )
         self.built = True
 

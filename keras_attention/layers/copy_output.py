@@ -21,13 +21,13 @@ class CopyOutput(Configured, keras.layers.Layer):
     """Pointer-generator output: generate a token from the vocabulary, or copy a source token.
 
     `p(y) = g softmax(logits)_y + (1 - g) sum_{s: target_of(x_s) = y} alignment_s` (See et al.
-    2017, equation 9), with the gate `g = sigmoid(w . output + b)` of the decoder's output. In the
-    paper the gate depends on context, state and input (equation 8). The decoder's output here,
-    whether attentional vector, deep output or `h`, depends on all three.
+    2017, equation 9). The gate is `g = sigmoid(w . output + b)`, where `output` is the decoder's
+    output. In the paper the gate depends on context, state and input (equation 8). The decoder's
+    output here, whether attentional vector, deep output or `h`, depends on all three.
 
     A source token that is not in the target vocabulary is copied as `<unk>`. Recipes with copying
     set `SearchSettings.replace_unknown`, so that translators and exports replace that `<unk>` with
-    the source token of the largest weight. Together this equals the paper's extended vocabulary.
+    the source token of the largest weight. Both together equal the paper's extended vocabulary.
     In training, `pointers` tell which source token is right: an `<unk>` copied from another place
     counts as a different token, as in the paper.
 
@@ -87,7 +87,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         copies_shape: Any = None,
         pointers_shape: Any = None,
     ) -> None:
-        """Create the gate for outputs `[..., D]`, and a table of target ids, all `<unk>`."""
+        """Create the gate for outputs `[..., D]`, and a table of target ids; all are `<unk>`."""
         self.gate.build((None, outputs_shape[-1]))
         self.targets = self.add_weight(
             shape=(self.source_vocabulary_size,),

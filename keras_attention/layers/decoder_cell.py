@@ -134,7 +134,7 @@ class DecoderCell(Configured, keras.layers.Layer):
             memory: `[B, S, M]`.
             memory_mask: `[B, S]`, or None.
             keys: `project(memory)`.
-            dropout_masks: as in `call`, without `recurrent`.
+            dropout_masks: as in `call`, but without recurrent masks.
             training: whether the steps belong to training.
 
         Returns:

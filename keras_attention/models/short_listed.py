@@ -14,7 +14,7 @@ class ShortListedMemory(NamedTuple):
 
     Attributes:
         whole: the memory of the unrestricted model.
-        table: kernel `[D, N]` and bias `[N]` of the output projection of the allowed tokens.
+        table: kernel `[D, N]` and bias `[N]` that compute the logits of the allowed tokens.
     """
 
     whole: Memory

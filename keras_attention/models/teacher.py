@@ -41,7 +41,7 @@ class Teacher:
     def added_loss(
         self, y: Tensor, logits: Tensor, given: Tensor, sample_weight: Tensor | None, loss: Any
     ) -> Tensor:
-        """Return the term that replaces a share of the reference in the loss by the teacher.
+        """Return the loss term that replaces a share of the reference with the teacher's output.
 
         Args:
             y: target ids `[B, T]`.

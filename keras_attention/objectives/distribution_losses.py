@@ -30,7 +30,7 @@ def consistency_loss(first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
         https://arxiv.org/abs/2106.14448
     """
     first, second = (ops.log_softmax(ops.cast(x, "float32"), axis=-1) for x in (first, second))
-    # The sum of both divergences is one sum over the tokens.
+    # Both divergences together need only one sum over the tokens.
     both = ops.sum((ops.exp(first) - ops.exp(second)) * (first - second), axis=-1)
     return _weighted_mean(both / 2, weights)
 

@@ -20,8 +20,8 @@ class MaskedFenchelYoung(MaskedLoss):
     `loss(z, y) = Omega*(z) + Omega(y) - <z, y>` for logits `z` and the target distribution `y`
     (Blondel et al. 2020). `Omega(p) = (sum_v p_v ** alpha - 1) / (alpha (alpha - 1))` is the
     negative Tsallis entropy, with `alpha` of 2 for sparsemax and 1.5 for 1.5-entmax, and `Omega*`
-    is its convex conjugate (Peters et al. 2019). The gradient is `p - y`, where `p` is the mapping
-    of `z`.
+    is its convex conjugate (Peters et al. 2019). The gradient is `p - y`, where the mapping
+    converts `z` to `p`.
 
     The loss is 0 if `p = y`, and positive otherwise. So, unlike cross-entropy, it is exactly 0 for
     a target token whose logit exceeds all others by at least 1 (sparsemax) or 2 (1.5-entmax).

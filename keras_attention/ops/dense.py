@@ -1,7 +1,7 @@
 """Matrix products of tensors of any rank that XLA can differentiate inside a loop.
 
 Keras multiplies tensors of rank 3 or more with `tf.tensordot`. If a dimension is unknown,
-this function computes the order of the axes in the graph. The gradient of a loop stores this order
+`tf.tensordot` computes the order of the axes in the graph. The gradient of a loop stores this order
 at each step, so XLA no longer sees the constant that it requires.
 """
 

@@ -24,8 +24,8 @@ def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
     """Return the sparsemax or 1.5-entmax of scores, without a gradient.
 
     `p = max((alpha - 1) z - tau, 0) ** (1 / (alpha - 1))`, where `tau` makes `p` sum to 1 (Peters
-    et al. 2019). Newton's method finds `tau`. The sum of `p` is convex and decreasing in `tau`, so
-    from a value that is too low every step increases `tau`, but never beyond the solution.
+    et al. 2019). Newton's method finds `tau`. The sum of `p` is convex and decreasing in `tau`.
+    So if `tau` starts too low, every step increases it, but never beyond the solution.
 
     Args:
         scores: float tensor `[..., V]`.
@@ -49,7 +49,8 @@ def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
 
     def improve(tau: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         excess = ops.maximum(z - tau, 0.0)
-        # The terms of the sum, and of its slope, are powers of the excess: 2 and 1, or 1 and 0.
+        # For 1.5-entmax, the terms of the sum are `excess ** 2` and those of its slope `excess`.
+        # For sparsemax, they are `excess` and 1.
         slope = excess if alpha < 2 else ops.cast(excess > 0, z.dtype)
         step = (alpha - 1) * (_sum(slope * excess) - 1) / _sum(slope)
         return tau + ops.maximum(step, 0.0), ops.any(step > _CLOSE)

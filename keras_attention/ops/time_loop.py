@@ -69,7 +69,7 @@ def _tensorflow_loop(
     import tensorflow as tf
 
     steps = tf.shape(inputs)[0]
-    # If each step sliced `inputs`, its gradient would be as large as all of `inputs`.
+    # If each step sliced `inputs`, each step's gradient would be as large as all of `inputs`.
     read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)
     arrays = [
         tf.TensorArray(inputs.dtype, size=steps, element_shape=(inputs.shape[1], width))
@@ -85,6 +85,6 @@ def _tensorflow_loop(
         lambda t, *_: t < steps, body, (0, state, arrays), maximum_iterations=steps
     )
     stacked = [array.stack() for array in arrays]
-    for output in stacked:  # the static number of steps is lost
+    for output in stacked:  # the loop loses the static number of steps
         output.set_shape((inputs.shape[0], *output.shape[1:]))
     return stacked, state

@@ -1,4 +1,4 @@
-"""A client of TensorFlow Serving, with the translator's own calls."""
+"""A client of TensorFlow Serving, with the methods of a `Translator`."""
 
 from keras_attention.serving.client import ServingClient as ServingClient
 from keras_attention.serving.failures import ServingError as ServingError

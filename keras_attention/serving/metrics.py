@@ -1,4 +1,4 @@
-"""Prometheus metrics of a client's requests, because the server has none per model and caller."""
+"""Prometheus metrics of a client's requests. The server has none per model and per caller."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ WHITE_SPACE = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
     "\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-"""The characters of Unicode's White_Space, valid inside the brackets of a regular expression.
+"""The characters of Unicode's White_Space, written for use in brackets of a regular expression.
 
 `str.split` and TensorFlow's operations split at other characters, so they cannot be used.
 """

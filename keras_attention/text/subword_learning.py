@@ -42,7 +42,7 @@ def learn_subwords(
     min_count: int = 1,
     seed: int = 1,
 ) -> bytes:
-    """Return a sentencepiece model for `SubwordTokenizer`; equal arguments return equal bytes.
+    """Return a sentencepiece model for `SubwordTokenizer`; equal arguments give equal bytes.
 
     Args:
         sentences: Sentences, already normalized with the tokenizer's `normalize`.

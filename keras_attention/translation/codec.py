@@ -35,7 +35,7 @@ CODEC_FILES = (
     SETTINGS_FILE,
     *dict.fromkeys(f"{side}.{kind.file}" for kind in TOKENIZERS.values() for side in SIDES),
 )
-"""All files that a codec may have, depending on its tokenizers and a joint vocabulary."""
+"""All files that a codec may have; its tokenizers and a joint vocabulary decide which exist."""
 
 FORMAT = 1
 """Version of the files' format; a reader rejects every other version."""
@@ -159,7 +159,7 @@ class TextCodec:
             texts: the `B` sources.
             tokens: target ids `[B, K, T]`.
             scores: log-probabilities `[B, K]`. A score below -5e8 means that there is no
-                hypothesis. Such scores, and scores that are not finite, are left out.
+                hypothesis. Entries with such a score, or a score that is not finite, are left out.
             alignments: weights `[B, K, T, S]`.
             prefix: target ids that every hypothesis begins with.
 
@@ -314,8 +314,8 @@ class TextCodec:
             return ""
         expected = {**fingerprint}
         expected[SETTINGS_FILE] = {**_DEFAULTS, **fingerprint[SETTINGS_FILE]}
-        # Compare the settings last: another kind of tokenizer changes them and the other files, and
-        # the name of another file is more useful in an error.
+        # Compare the settings last: another kind of tokenizer changes both the settings and other
+        # files, and the names of the other files are more useful in an error.
         names = sorted({*own, *expected}, key=lambda name: (name == SETTINGS_FILE, name))
         return next((name for name in names if own.get(name) != expected.get(name)), "")
 

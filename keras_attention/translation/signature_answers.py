@@ -126,8 +126,8 @@ def until_refused(
 
     Args:
         answer: called with `batch` and `arguments`. It returns an answer to each item, or raises a
-            `TextError` for the first item that it rejects. If it has not yet returned the answers
-            to the items before the rejected one, it is called again with only these items.
+            `TextError` for the first item that it rejects. If the answers to the items before that
+            item are still missing then, it is called again with only these items.
         batch: the items.
         *arguments: further arguments of `answer`.
     """

@@ -263,7 +263,7 @@ function filter() {
   }
 }
 
-/** Return the token that a key moves to from another token, if there is one. */
+/** Return the token to which a key moves the focus from `token`, if there is one. */
 function neighbour(token, key) {
   const row = token.dataset.row;
   const index = Number(token.dataset.index);

@@ -149,7 +149,7 @@ class AlignmentMatrix:
         if weights.shape != expected or not weights.size:
             raise ValueError(
                 f"an alignment must have a row for each of {expected[0]} target tokens and a "
-                f"column for each of {expected[1]} source tokens, at least one of both. "
+                f"column for each of {expected[1]} source tokens, at least one of each. "
                 f"Received: shape {weights.shape}."
             )
         sources, targets = (

@@ -222,7 +222,7 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         return MAPPINGS[self.mapping](scores, mask)
 
     def _check_built(self) -> None:
-        """Check that the weights exist: a memory alone does not determine their shapes."""
+        """Check that the layer is built: `project` cannot build it from the memory alone."""
         if not self.built:
             raise ValueError(
                 f"`project` requires the weights of {self.name!r}. Call the layer on a query and a "
@@ -307,7 +307,7 @@ def _copy_of(initializer: Any) -> Any:
 
 
 def _one_query_each(query: Tensor, memory: Tensor) -> bool:
-    """Return whether each source is known to have one query; two unknown sizes may differ."""
+    """Return whether each source has one query; False if the sizes are not known."""
     return query.shape[0] is not None and query.shape[0] == memory.shape[0]
 
 

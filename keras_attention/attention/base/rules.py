@@ -2,7 +2,7 @@
 
 
 def check_own_mapping(mapping: str) -> None:
-    """Check that the score has the default mapping, because monotonic attention ignores it.
+    """Check that a score has the default mapping; monotonic attention would ignore another one.
 
     Raises:
         ValueError: if the mapping is not `"softmax"`, the default.

@@ -23,7 +23,7 @@ def report_comparison(
 
     Args:
         rows: A row for each variant.
-        lengths: Names of the source lengths that were tested.
+        lengths: The tested source lengths, or groups of lengths, as shown in the tables.
         folder: The folder of the tables and the plots.
         seeds: Number of runs of each variant.
     """

@@ -24,7 +24,7 @@ class MinimumConfidence:
 
     Attributes:
         least: the confidence, in [0, 1].
-        confidence: the model's temperature.
+        confidence: computes confidences with the model's temperature.
 
     Example:
         >>> import numpy as np

@@ -27,7 +27,8 @@ def output_form(models: Sequence[Path]) -> Form:
 
     It is the form in which the models write. For example, a model of lower-case text cannot write
     capitals. If models write different forms, all forms are applied in turn, so that no model has
-    an advantage. A SavedModel of an older version that is not in a model's folder has no form.
+    an advantage. A SavedModel that an older version of this library wrote has no form, unless it is
+    in a model's folder.
     """
     tokenizers = _target_tokenizers(models)
 

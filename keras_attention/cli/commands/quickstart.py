@@ -23,7 +23,7 @@ LEARNT = 0.9
 
 def quickstart(
     output: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder in which each model gets a folder.")
+        Path, typer.Option(metavar="DIR", help="The folder that will hold a folder for each model.")
     ] = Path("saved_models"),
     overrides: Overrides = None,
     overwrite: Overwrite = False,

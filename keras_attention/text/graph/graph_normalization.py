@@ -146,7 +146,7 @@ def _expand(codes: Tensor, rows: Tensor, table: Expansions) -> tuple[Tensor, Ten
 
 
 def _decompose_hangul(syllables: Tensor) -> Tensor:
-    """Return L, V and T (or _REMOVED) of each syllable, [N, 3]; rows of other codes are invalid."""
+    """Return L, V and T (or _REMOVED) of each syllable, [N, 3]; other codes give invalid rows."""
     index = syllables - S_BASE
     leading = L_BASE + index // (V_COUNT * T_COUNT)
     vowel = V_BASE + index // T_COUNT % V_COUNT
@@ -170,7 +170,7 @@ def _compose(codes: Tensor, classes: Tensor, rows: Tensor) -> Tensor:
     """Compose starters with the code points after them, and mark the merged ones as removed.
 
     Composition never crosses a code point that cannot combine with the one before it. So each line
-    is cut before these code points, and all pieces are processed in parallel, one position in each
+    is cut before every such code point. All pieces are processed in parallel, one position in each
     iteration of the loop.
     """
     _, joining = _find(codes, compositions().joining_keys)

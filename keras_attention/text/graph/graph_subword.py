@@ -63,13 +63,13 @@ class GraphSubwordTokenizer(GraphTokenizer):
 
     def _encode(self, texts: Tensor) -> Tensor:
         # The fast operation adds the score of an unknown character once for each of its bytes, but
-        # sentencepiece adds it once. Such a low sum loses the precision of the other scores and
-        # breaks ties differently, so replace unknown characters by a character of one byte.
+        # sentencepiece adds it once. The lower sum is less precise and breaks ties differently, so
+        # replace unknown characters by a character of one byte.
         texts = tf.strings.regex_replace(texts, self._unknown, _UNKNOWN)
         return self._subwords().tokenize(texts).with_row_splits_dtype(tf.int64)
 
     def _subwords(self) -> Any:
-        """Make the operation with the model when it is first needed, and return it."""
+        """Return the operation with the model; create it in the first call."""
         if self._operation is None:
             text = import_tensorflow_text()
             # The fast operation returns the most probable pieces for every type of model, which is

@@ -1,4 +1,4 @@
-"""Character and word tokenizers as TensorFlow operations, for exported models with strings.
+"""Character and word tokenizers as TensorFlow operations, for exported models that accept strings.
 
 They use core operations only, so a program that loads the model does not need TensorFlow Text.
 """
@@ -95,7 +95,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return tf.stack(columns, axis=1)
 
     def feature_tags(self, texts: Tensor) -> Tensor:
-        """Return the tags before each text [B], "" for a text without tags."""
+        """Return the tags at the start of each text [B], "" for a text without tags."""
         return tf.strings.regex_replace(texts, self.features.first_tags, r"\1")
 
     def tokens(self, texts: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ MOST_TOKENS = 60  # rows and columns of the largest table; notebooks store every
 _MOST_LISTED = 10  # hypotheses
 _LABEL_COLUMNS = 24
 TINT = "47 127 209"
-STRONGEST = 0.6  # opacity of the tint; more would make text hard to read on some background
+STRONGEST = 0.6  # opacity of the tint; more would make text hard to read on some backgrounds
 _DIV = '<div lang="" style="overflow-x:auto;max-width:100%">'
 _TABLE = '<table style="border-collapse:collapse;font-size:.85em;margin:.4em 0">'
 _ROW = '<tr style="background:none">'

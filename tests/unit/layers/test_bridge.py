@@ -80,7 +80,7 @@ def test_an_unknown_kind_is_refused_with_a_list_of_kinds():
 
 
 def test_copy_refuses_any_other_width():
-    message = r"`units` must be 3 or 6 with kind='copy': .*encoder, or of all\. Received: units=4\."
+    message = r"`units` must be 3 or 6 with kind='copy': .*of all directions\. Received: units=4\."
     with pytest.raises(ValueError, match=message):
         Bridge(4, kind="copy")(STATES)
 
