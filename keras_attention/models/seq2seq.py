@@ -13,7 +13,7 @@ from keras_attention.layers.feature_embedding import FeatureEmbedding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models import saved_classes as saved_classes
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
-from keras_attention.models.checked_batches import CheckedModel, check_ids
+from keras_attention.models.checked_batches import CheckedModel
 from keras_attention.models.config import Seq2SeqConfig
 from keras_attention.models.encoding import run_encoder
 from keras_attention.models.freezing import freeze_layers
@@ -25,6 +25,7 @@ from keras_attention.objectives.distribution_losses import consistency_loss
 from keras_attention.objectives.fenchel_young import check_loss
 from keras_attention.objectives.losses import MaskedLoss, token_weights
 from keras_attention.objectives.replicas import replica_count, weigh_replica
+from keras_attention.ops.ids import check_ids
 from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps
 from keras_attention.ops.sparse_outputs import sparse_log_probabilities

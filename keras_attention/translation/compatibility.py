@@ -6,8 +6,8 @@ import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
+from keras_attention.kinds import check_kind
 from keras_attention.models.ensemble import Ensemble
-from keras_attention.models.kinds import check_kind
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.codec import SIDES, TextCodec

@@ -21,8 +21,8 @@ from keras_attention.files.artefacts import (
 )
 from keras_attention.files.schema import parse_json
 from keras_attention.files.text_files import write_atomically
+from keras_attention.kinds import describe_other
 from keras_attention.models.ensemble import Ensemble
-from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.file_names import (
