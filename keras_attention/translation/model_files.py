@@ -200,12 +200,15 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
 def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras.Model:
     """Copy a model without its optimizer, which would make the saved file three times as large.
 
+    The copy has no preprocessor either; its tokenizers are in files of their own.
+
     Args:
         model: the model.
         dtype: the policy of the copy; default that of the model, but float32 for a model trained
             in mixed precision.
     """
     config = model.get_config()
+    config.pop("preprocessor", None)
     if dtype or is_narrow(model):
         for part in _parts(config):
             if "dtype" in part:

@@ -70,6 +70,7 @@ from keras_attention.translation.model_files import (
 )
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, Translation
+from keras_attention.translation.text_preprocessor import TextPreprocessor
 
 
 class Translator:
@@ -159,6 +160,7 @@ class Translator:
         if is_narrow(model):  # a checkpoint keeps the precision that it was trained in
             model = copy_for_inference(model)
         try:
+            model.preprocessor = TextPreprocessor.from_codec(codec)
             return cls(model, codec, short_list, confidence=confidence)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
@@ -167,11 +169,11 @@ class Translator:
     def from_model(
         cls,
         model: Seq2Seq,
-        source_tokenizer: Tokenizer,
-        target_tokenizer: Tokenizer,
+        source_tokenizer: Tokenizer | None = None,
+        target_tokenizer: Tokenizer | None = None,
         *,
-        max_source_length: int,
-        max_length: int,
+        max_source_length: int | None = None,
+        max_length: int | None = None,
         **settings: Any,
     ) -> "Translator":
         """Make a translator from a model that you trained yourself and its tokenizers.
@@ -182,13 +184,16 @@ class Translator:
         Args:
             model: a trained `Seq2Seq`. A model that was never built gets random weights, and a
                 warning is logged.
-            source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`.
-            target_tokenizer: the tokenizer of its targets.
+            source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`. Default:
+                that of the model's `preprocessor`.
+            target_tokenizer: the tokenizer of its targets. Default: that of the `preprocessor`.
             max_source_length: largest number of source tokens of a TFLite file, `</s>` included.
-            max_length: largest number of target tokens of an output, `</s>` included.
-            **settings: defaults for the model's searches: fields of `StoredOptions`, and
-                `replace_unknown`, whether source tokens replace `<unk>` (default: whether the model
-                copies).
+                Default: that of the `preprocessor`.
+            max_length: largest number of target tokens of an output, `</s>` included. Default: that
+                of the `preprocessor`.
+            **settings: defaults for the model's searches, which replace those of the
+                `preprocessor`: fields of `StoredOptions`, and `replace_unknown`, whether source
+                tokens replace `<unk>` (default: whether the model copies).
 
         Raises:
             InputError: if the model is not a `Seq2Seq`, a weight is not a finite number, its
@@ -205,14 +210,14 @@ class Translator:
             >>> translator("cab").source_tokens
             ('c', 'a', 'b', '</s>')
         """
-        codec = make_codec(
-            model,
-            source_tokenizer,
-            target_tokenizer,
-            max_source_length=max_source_length,
-            max_length=max_length,
-            **settings,
-        )
+        lengths = {"max_source_length": max_source_length, "max_length": max_length}
+        settings |= {name: length for name, length in lengths.items() if length is not None}
+        preprocessor = getattr(model, "preprocessor", None)
+        if preprocessor is not None:
+            source_tokenizer = source_tokenizer or preprocessor.codec.source
+            target_tokenizer = target_tokenizer or preprocessor.codec.target
+            settings = {**preprocessor.settings, **settings}
+        codec = make_codec(model, source_tokenizer, target_tokenizer, **settings)
         build_model(model)
         check_finite_weights(model)
         return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
