@@ -101,11 +101,41 @@ def export_saved_model(
         InputError: if the folder cannot be written, or the model cannot be exported.
     """
     path = Path(folder) / str(version)
+    options = {"limits": limits, "compute": compute, "about": about}
+    return write_saved_model(translator, path, name=path.parent.resolve().name, **options)
+
+
+def write_saved_model(
+    translator: Translator,
+    path: str | Path,
+    *,
+    name: str | None = None,
+    limits: Limits | None = None,
+    compute: str = "float32",
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the SavedModel of `export_saved_model` to any folder, not only to a version folder.
+
+    Args:
+        translator: as for `export_saved_model`.
+        path: the folder; if it exists, it is replaced.
+        name: the model's name on a server; default that of the folder.
+        limits: as for `export_saved_model`.
+        compute: as for `export_saved_model`.
+        about: as for `export_saved_model`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: as for `export_saved_model`.
+    """
+    path = Path(path)
     with write_atomically(path, folder=True) as temporary_path:
         module = ServingModule(portable_copy(translator, compute), limits)
         tf.saved_model.save(module, str(temporary_path), signatures=module.signatures.value)
         requests = typical_requests(translator.codec.source, module.limits.batch)
-        write_warm_up(temporary_path, path.parent.resolve().name, requests)
+        write_warm_up(temporary_path, name or path.resolve().name, requests)
         described = describe(
             translator.codec,
             **about or {},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
@@ -57,6 +59,11 @@ class TextModel(CheckedModel):
         self.settings = dataclasses.replace(self.settings, preprocessor=preprocessor)
         self._translator = None
 
+    @property
+    def sampler(self) -> Sampler | None:
+        """The sampler of `compile`: a name, search options, or None."""
+        return self._sampler
+
     def compile(self, *args: Any, sampler: Sampler | None = None, **kwargs: Any) -> None:
         """Configure the model as `keras.Model.compile` does, and choose the sampler of `generate`.
 
@@ -72,7 +79,7 @@ class TextModel(CheckedModel):
         check_sampler(sampler)
         super().compile(*args, **kwargs)
         # Keras would track a dictionary as a part of the model.
-        self._sampler = MappingProxyType(sampler) if isinstance(sampler, dict) else sampler
+        self._sampler = sampler if isinstance(sampler, str) else _read_only(sampler)
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile`, which Keras saves with the model."""
@@ -189,6 +196,38 @@ class TextModel(CheckedModel):
         found = [each.text for each in self._find_translator()(texts, **options)]
         return found[0] if isinstance(inputs, str) else found
 
+    def export(
+        self,
+        filepath: str | Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: None = None,
+        **options: Any,
+    ) -> None:
+        """Export the model for inference: from texts to the outputs of `generate`.
+
+        The export searches as `generate` does by default. `keras.Model.export` would write a graph
+        that needs the targets as its input, so a model without a preprocessor is refused.
+
+        Args:
+            filepath: the folder of a SavedModel or of ONNX files, or a TFLite file.
+            format: "tf_saved_model", a folder that TensorFlow Serving and `SavedModelTranslator`
+                read; "litert", a TFLite file for `DeviceTranslator`; or "onnx", a folder with the
+                encoder and one decoder step.
+            verbose: whether to print the path at the end.
+            input_signature: None, because the inputs follow from the preprocessor.
+            **options: for "tf_saved_model" the options `limits`, `compute` and `about` of
+                `export_saved_model`; for "litert" `precision` and `about` of `export_tflite`.
+
+        Raises:
+            InputError: if the model has no preprocessor or cannot be exported, the sampler of
+                `compile` draws at random, the format is another one, or the path cannot be written.
+            TypeError: if an option is unknown.
+        """
+        import_above("export.model_export").export_model(
+            self, filepath, format, verbose, input_signature, **options
+        )
+
     def _generate_ids(self, source: Any, options: dict[str, Any]) -> npt.NDArray[np.int32]:
         if concrete(source) is None:
             raise TypeError(
@@ -251,6 +290,10 @@ class TextModel(CheckedModel):
                 f"`generate`. Received: texts in an x of type {type(x).__name__}."
             )
         super()._check_batch(x, y)
+
+
+def _read_only(options: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return None if options is None else MappingProxyType(dict(options))
 
 
 def check_preprocessor(preprocessor: Any, model: Any) -> None:
