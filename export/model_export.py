@@ -91,7 +91,7 @@ def _searching(model: Seq2Seq) -> Translator:
             "Received: preprocessor=None."
         )
     own = model.preprocessor.codec.settings
-    chosen = sampler_options(model.sampler, {}, own_width=own.beam_width)
+    chosen = sampler_options(model.generate_sampler, {}, own_width=own.beam_width)
     stored = {field.name for field in fields(SearchSettings)}
     defaults = {known.key: known.default for known in SearchOptions.settings()}
     refused = [name for name in chosen.keys() - stored if chosen[name] != defaults[name]]
@@ -99,7 +99,7 @@ def _searching(model: Seq2Seq) -> Translator:
         raise InputError(
             "an export searches greedily or with a beam, without the option "
             f"`{min(refused)}`; call `compile` with another sampler. "
-            f"Received: sampler={model.sampler!r}."
+            f"Received: sampler={model.generate_sampler!r}."
         )
     kept = {name: value for name, value in chosen.items() if name in stored}
     return Translator.from_model(model, **kept)

@@ -60,7 +60,7 @@ class TextModel(CheckedModel):
         self._translator = None
 
     @property
-    def sampler(self) -> Sampler | None:
+    def generate_sampler(self) -> Sampler | None:
         """The sampler of `compile`: a name, search options, or None."""
         return self._sampler
 

@@ -31,7 +31,7 @@ BELOW = {
     "serving": "translation",
     "export.graphs": "translation",
     "export.device": "translation",
-    "export.saved_model": "export.graphs",
+    "export.saved_model": "export.graphs export.device",
     "export.tflite": "export.saved_model export.device",
     "export": "export.tflite",
     "training.metrics": "files",
