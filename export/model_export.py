@@ -14,7 +14,7 @@ from keras_attention.errors import InputError, check_names
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.translator import Translator
 
-from .onnx import STEP_FILE, export_onnx
+from .onnx import SEARCH_FILE, export_onnx
 from .saved_model.saved_model import GRAPH_FILE, write_saved_model
 from .tflite.conversion import export_tflite
 
@@ -37,7 +37,7 @@ class _Format:
 FORMATS: Mapping[str, _Format] = {
     "tf_saved_model": _Format(write_saved_model, ("limits", "compute", "about"), GRAPH_FILE),
     "litert": _Format(export_tflite, ("precision", "about")),
-    "onnx": _Format(export_onnx, part=STEP_FILE),
+    "onnx": _Format(export_onnx, part=SEARCH_FILE),
 }
 """The formats, by their names in Keras."""
 

@@ -212,8 +212,8 @@ class TextModel(CheckedModel):
         Args:
             filepath: the folder of a SavedModel or of ONNX files, or a TFLite file.
             format: "tf_saved_model", a folder that TensorFlow Serving and `SavedModelTranslator`
-                read; "litert", a TFLite file for `DeviceTranslator`; or "onnx", a folder with the
-                encoder and one decoder step.
+                read; "litert", a TFLite file for `DeviceTranslator`; or "onnx", a folder with
+                `search.onnx`, which searches from ids to ids, and the files of `export_onnx`.
             verbose: whether to print the path at the end.
             input_signature: None, because the inputs follow from the preprocessor.
             **options: for "tf_saved_model" the options `limits`, `compute` and `about` of
