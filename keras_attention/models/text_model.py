@@ -145,7 +145,8 @@ class TextModel(CheckedModel):
     ) -> Any:
         """Generate the outputs of some sources.
 
-        Texts have the outputs of `Translator`, with the same options, and ids those of `search`.
+        With the same options, texts have the outputs of `Translator.from_model(model)`, and ids
+        those of `search`.
 
         Args:
             inputs: with a preprocessor, a text or several: a string, a list or array of strings, or
@@ -184,6 +185,8 @@ class TextModel(CheckedModel):
             >>> len(model.generate(["cab", "a"], sampler="beam", beam_width=2))  # after `fit`
             2
         """
+        if isinstance(inputs, list | tuple) and not inputs:
+            return []
         if max_length is not None:
             options["max_length"] = max_length
         preprocessor, texts = self.preprocessor, read_texts(inputs)

@@ -32,7 +32,11 @@ def read_texts(values: Any) -> list[Any] | None:
         return [text for batch in batches for text in _strings(np.atleast_1d(batch))]
     dtype = getattr(values, "dtype", None)
     name = str(getattr(dtype, "name", dtype))
-    return _strings(np.asarray(values)) if name.startswith(("str", "bytes", "object")) else None
+    if not name.startswith(("str", "bytes", "object")):
+        return None
+    array = np.asarray(values)
+    is_text = array.dtype.kind != "O" or isinstance(next(array.flat, None), str | bytes)
+    return _strings(array) if is_text else None
 
 
 def is_text_dataset(values: Any) -> bool:

@@ -81,6 +81,7 @@ def test_a_text_has_a_text_and_several_have_a_list(model):
     assert model.generate("cab") == expected
     assert model.generate(np.array(["cab", "cab"])) == [expected] * 2
     assert model.generate([b"cab"]) == [expected]
+    assert model.generate([]) == []
 
 
 @tensorflow_only("tf.data")
@@ -276,6 +277,10 @@ REFUSED = {
     "sizes": (
         lambda model: Seq2Seq(9, 9, preprocessor=model.preprocessor),
         "the source vocabulary does not belong to this model: expected 9 tokens. Received: 10",
+    ),
+    "ragged ids": (
+        lambda model: model.generate(np.array([[1], [1, 2]], object)),
+        "`inputs` must be texts, ids .* Received: ndarray",
     ),
     "no length": (
         lambda model: Seq2Seq(9, 9, units=4).generate(IDS),
