@@ -85,7 +85,7 @@ def train(
             pass
     check_folder()
     with hold_folder(run.path, TRAIN_LOCK):
-        check_folder()  # again, because another process may have changed the folder until now
+        check_folder()  # again: another process may have changed the folder in the meantime
         prepared = prepare(
             recipe, run if resume else None, changed_data=changed_data, start_model=start_model
         )

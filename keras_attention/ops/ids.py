@@ -22,8 +22,8 @@ def concrete(value: Any) -> np.ndarray[Any, Any] | None:
 def check_ids(ids: Tensor, size: int, name: str, setting: str) -> None:
     """Check that every id is in a vocabulary. Symbolic tensors are not checked.
 
-    TensorFlow's error for such an id on a CPU names an operation only; on a GPU and on JAX there is
-    no error, and the results are wrong.
+    For an id out of range, TensorFlow's error on a CPU names only an operation. On a GPU and on JAX
+    there is no error, and the results are wrong.
 
     Args:
         ids: the ids, of any shape.

@@ -44,8 +44,8 @@ def training_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) ->
 def validation_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> PairBatches:
     """Return the batches of the held-out pairs, with pointers but without guides.
 
-    With guided alignment there are no pointers either, because the model would use the last matrix
-    as the guide.
+    With guided alignment there are no pointers either, because the model would mistake them for the
+    guide: it uses the last matrix of a batch.
 
     Raises:
         InputError: If no pair is within the recipe's limits.

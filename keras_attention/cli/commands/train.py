@@ -35,8 +35,8 @@ def train(
             min=2,
             max=1_000,
             metavar="N",
-            help="Train N models of this recipe, which differ in initial weights, shuffling and "
-            "dropout, one after the other. DIR then holds a run folder for each, and the other "
+            help="Train N models of this recipe, one after the other. They differ in initial "
+            "weights, shuffling and dropout. DIR then holds a run folder for each, and the other "
             "commands read DIR as one model: an ensemble, which averages their probabilities.  "
             "[default: train one model]",
         ),
@@ -63,7 +63,7 @@ def train(
             "--from",
             metavar="MODEL",
             help="Start from the trained model in this run folder (fine-tuning). The sections "
-            "[model] and [text] are those of the model; the recipe may only set other dropout "
+            "[model] and [text] are taken from this model; the recipe may only change dropout "
             "rates, vocabulary sizes and min_count.",
         ),
     ] = None,
