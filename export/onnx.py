@@ -21,6 +21,7 @@ from .graphs.model_functions import STATE, trace
 from .graphs.named_memory import Named
 from .graphs.portable import portable_copy
 from .graphs.searches import raw_variables, search_best
+from .graphs.whole_batch import WholeBatch
 
 SEARCH_FILE, ENCODE_FILE, STEP_FILE = "search.onnx", "encode.onnx", "step.onnx"
 OPSET = 18
@@ -60,10 +61,11 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
     encoded = trace(encode, source).structured_outputs
     specs = model_functions.step_specs(encoded, source)
 
+    searched: Any = WholeBatch(model)
     options = translator.codec.settings.options()
 
     def run_search(source: tf.Tensor) -> Named:
-        return search_best(model, source, options)
+        return search_best(searched, source, options)
 
     def step(*inputs: tf.Tensor) -> Named:
         given = dict(zip(specs, inputs, strict=True))
