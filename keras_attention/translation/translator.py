@@ -450,6 +450,7 @@ class Translator:
         self, text: str, options: SearchOptions, prefix: Sequence[int]
     ) -> Iterator[StreamedToken]:
         ids = pad([TextLimit(self.max_tokens).encode(text, self.codec.source)])
+        check_room(self.model, options.max_length)
         words, allowed = self.codec.source.tokens(text), self._allowed(ids, prefix)
         steps = self._search.steps(ids, options, prefix=prefix, allowed=allowed)
         if len(words) == 1:  # the output of a text without tokens is the prefix

@@ -33,9 +33,10 @@ def check_combined(**options: object) -> None:
     """
     for name, value in options.items():
         if value:
+            option = option_of(name)
             raise InputError(
-                f"--stream prints only the text of each output. Received: {option_of(name)} "
-                "together with --stream."
+                f"--stream prints only the text of a local model's outputs and cannot be combined "
+                f"with {option}. Received: --stream and {option}."
             )
 
 

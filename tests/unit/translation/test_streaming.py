@@ -112,6 +112,18 @@ def test_what_cannot_be_streamed_is_refused_at_once(case):
         translator.stream("abc")
 
 
+def test_a_transformer_streams_no_more_steps_than_it_has():
+    translator = random_translator(
+        LETTERS,
+        attention=LuongAttention("dot"),
+        decoder="transformer",
+        heads=2,
+        max_target_length=12,
+    )
+    with pytest.raises(OptionError, match="`max_length` must be at most 12"):
+        translator.stream("abc", max_length=13)
+
+
 STEPS = {
     "letters": ["a", "ab", "abc"],
     "jamo": ["\u1112", "\ud558", "\ud55c", "\ud55c\u1100", "\ud55c\uad6d"],

@@ -65,5 +65,5 @@ def test_only_greedy_search_is_streamed_and_an_export_has_its_own_settings(folde
 
 def test_options_that_print_more_than_the_text_are_refused():
     check_combined(nbest=False, output=None)
-    with pytest.raises(InputError, match="Received: --min-confidence together with --stream"):
+    with pytest.raises(InputError, match="Received: --stream and --min-confidence"):
         check_combined(scores=False, min_confidence="auto")
