@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.samplers import BEAM_WIDTH
 from keras_attention.errors import InputError, check_positive
 from keras_attention.files.text_files import write_atomically
 from keras_attention.models.ensemble import members_of
@@ -21,7 +22,6 @@ from .graphs.named_memory import Model, Named
 from .graphs.portable import portable_model
 from .graphs.searches import raw_variables, search_all, search_best
 from .tflite.conversion import convert, lowered, paths_of
-from .tflite.device_graphs import BEAM_WIDTH
 from .tflite.precision import FLOAT32
 
 

@@ -1,4 +1,4 @@
-"""ONNX export of `encode` and `step`, for programs with their own search on other runtimes."""
+"""ONNX export of the whole search, and of `encode` and `step` for programs with their own."""
 
 from __future__ import annotations
 
@@ -17,22 +17,28 @@ from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.translator import Translator
 
 from .graphs import model_functions
-from .graphs.model_functions import STATE
+from .graphs.model_functions import STATE, trace
 from .graphs.named_memory import Named
 from .graphs.portable import portable_copy
-from .graphs.searches import raw_variables
+from .graphs.searches import raw_variables, search_best
+from .graphs.whole_batch import WholeBatch
 
-ENCODE_FILE, STEP_FILE = "encode.onnx", "step.onnx"
+SEARCH_FILE, ENCODE_FILE, STEP_FILE = "search.onnx", "encode.onnx", "step.onnx"
 OPSET = 18
 """Version of the ONNX operators; onnxruntime 1.14 and later support it."""
 
 
 def export_onnx(translator: Translator, folder: str | Path) -> Path:
-    """Write a folder with `encode.onnx` and `step.onnx`, for any number of sources and tokens.
+    """Write a folder with three ONNX files, for any number of sources and tokens.
 
-    They have the inputs and outputs of `model_functions.encode` and `model_functions.step`, except
-    that the next state is called `next_state_0`, `next_state_1` ...: in ONNX an input and an output
-    cannot share a name. The tokenizers' files are written to the same folder.
+    - `search.onnx` contains the whole search, a `Loop`, with the model's own search settings. It
+      accepts `source` `[B, S]`, ids ended by the end token and padded with 0, and returns `tokens`
+      `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]`, as `searches.search_best`.
+    - `encode.onnx` and `step.onnx` have the inputs and outputs of `model_functions.encode` and
+      `model_functions.step`, except that the next state is called `next_state_0`, `next_state_1`
+      ...: in ONNX an input and an output cannot share a name.
+
+    The tokenizers' files are written to the same folder.
 
     Args:
         translator: a trained translator.
@@ -52,9 +58,14 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
     def encode(source: tf.Tensor) -> Named:
         return model_functions.encode(model, source)
 
-    graph = tf.function(encode, autograph=False)
-    encoded = graph.get_concrete_function(source).structured_outputs
+    encoded = trace(encode, source).structured_outputs
     specs = model_functions.step_specs(encoded, source)
+
+    searched: Any = WholeBatch(model)
+    options = translator.codec.settings.options()
+
+    def run_search(source: tf.Tensor) -> Named:
+        return search_best(searched, source, options)
 
     def step(*inputs: tf.Tensor) -> Named:
         given = dict(zip(specs, inputs, strict=True))
@@ -65,10 +76,12 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
 
     with write_atomically(folder, folder=True) as temporary_path:
         temporary_path.mkdir()
-        convert(graph, [source], temporary_path / ENCODE_FILE)
-        convert(
-            tf.function(step, autograph=False), list(specs.values()), temporary_path / STEP_FILE
-        )
+        for function, inputs, name in (
+            (run_search, [source], SEARCH_FILE),
+            (encode, [source], ENCODE_FILE),
+            (step, list(specs.values()), STEP_FILE),
+        ):
+            convert(tf.function(function, autograph=False), inputs, temporary_path / name)
         for name, file_bytes in translator.codec.to_files().items():
             (temporary_path / name).write_bytes(file_bytes)
     return Path(folder)

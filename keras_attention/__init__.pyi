@@ -62,6 +62,7 @@ from keras_attention.translation.folders.presets import upload_preset as upload_
 from keras_attention.translation.forced_alignment import align_pairs as align_pairs
 from keras_attention.translation.result import PairScore as PairScore
 from keras_attention.translation.result import Translation as Translation
+from keras_attention.translation.text_preprocessor import TextPreprocessor as TextPreprocessor
 from keras_attention.translation.translator import Translator as Translator
 from keras_attention.visualization.alignment_page import (
     write_alignment_page as write_alignment_page,

@@ -1,20 +1,50 @@
-"""The choice of one hypothesis's next token on a device, with the constraints in NumPy."""
+"""Greedy search with an exported step, and the constraints on its next token, in NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.special_tokens import END_ID
+from keras_attention.special_tokens import END_ID, START_ID
+from keras_attention.translation.streaming import ChosenToken
 
 IMPOSSIBLE = -1e9
 NO_PROBABILITY = -300.0
 
 Floats = npt.NDArray[np.float32]
+
+
+def choose_greedily(
+    step: Callable[..., Mapping[str, Any]],
+    encoded: Mapping[str, Any],
+    settings: SearchSettings,
+    limit: int,
+) -> Iterator[ChosenToken]:
+    """Search one source greedily, and yield each token as soon as it is chosen.
+
+    Args:
+        step: the exported decoder step, which accepts the `token` `[1]` and the arrays that it
+            and `encode` return, by name.
+        encoded: the arrays that the exported `encode` returned.
+        settings: the search settings, with the constraints on the next token.
+        limit: largest number of tokens.
+
+    Yields:
+        The tokens, up to the end token, which is included.
+    """
+    named, token, generated, score = dict(encoded), START_ID, list[int](), 0.0
+    for _ in range(limit):
+        found = step(token=np.array([token], "int32"), **named)
+        named |= {name: found[name] for name in named if name in found}
+        token, gain = choose_next(found["log_probabilities"][0], generated, settings)
+        generated, score = [*generated, token], score + gain
+        yield ChosenToken(token, score, found["alignment"][0])
+        if token == END_ID:
+            return
 
 
 def choose_next(

@@ -4,45 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from keras_attention.decoding.confidence import Confidence
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
-from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+from keras_attention.special_tokens import PAD_ID
 from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import TextLimit
-from keras_attention.translation.result import Translation
+from keras_attention.translation.result import StreamedToken, Translation
+from keras_attention.translation.streaming import stream_tokens
 
 from .device_checks import check_graph
-from .device_choice import choose_next
+from .device_choice import choose_greedily
 from .device_file import read_device_file
 
 SIGNATURES = ("greedy", "beam", "encode", "decode_step")
-
-
-@dataclass(frozen=True, eq=False)
-class StreamedToken:
-    """One token of an output that is not finished yet.
-
-    Attributes:
-        token: the newest token, or the source token that replaces `<unk>`.
-        text: the text of all tokens so far. It need not start with the text of the previous
-            step, because a letter and its marks are composed as they arrive.
-        score: sum of the natural log-probabilities so far.
-        alignment: the newest token's weights over the source `[S]`.
-    """
-
-    token: str
-    text: str
-    score: float
-    alignment: npt.NDArray[np.float32]
 
 
 class DeviceTranslator:
@@ -173,20 +154,9 @@ class DeviceTranslator:
         source, words = self._source(text), self.codec.source.tokens(text)
         limit = self.codec.settings.max_length if len(words) > 1 else 0
         encoded = self._run("encode", source=source)
-        state = {name: encoded[name] for name in encoded if name.startswith("state_")}
-        memory = {name: encoded[name] for name in encoded if name not in state}
-        token, generated, score, weights = START_ID, list[int](), 0.0, list[Any]()
-        for _ in range(limit):
-            ids = np.array([token], "int32")
-            step = self._run("decode_step", token=ids, source=source, **memory, **state)
-            token, gain = choose_next(step["log_probabilities"][0], generated, self.codec.settings)
-            if token == END_ID:
-                return
-            generated, score = [*generated, token], score + gain
-            state = {name: step[name] for name in state}
-            weights.append(step["alignment"][0])
-            so_far = self.codec.hypothesis(generated, score, np.array(weights), words)
-            yield StreamedToken(so_far.tokens[-1], so_far.text, score, so_far.alignment[-1])
+        step = partial(self._run, "decode_step", source=source)
+        steps = choose_greedily(step, encoded, self.codec.settings, limit)
+        yield from stream_tokens(self.codec, words, steps)
 
     def fits(self, text: str) -> bool:
         """Return whether `text` has no more tokens than the file accepts."""

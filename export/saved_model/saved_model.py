@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
 import tensorflow as tf
 
@@ -27,7 +27,7 @@ from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, bat
 from keras_attention.text.source_features import SourceFeatures, add_features
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.processes import LoadedModel, refuse_pickling
-from keras_attention.translation.result import Translation
+from keras_attention.translation.result import StreamedToken, Translation
 from keras_attention.translation.signature_answers import (
     beam_inputs,
     check_search,
@@ -36,6 +36,7 @@ from keras_attention.translation.signature_answers import (
     read_answer,
     until_refused,
 )
+from keras_attention.translation.streaming import check_streamed
 from keras_attention.translation.translator import Translator
 
 from ..graphs.portable import portable_copy
@@ -43,6 +44,7 @@ from .limits import Limits
 from .manifest import check_manifest, describe, write_manifest
 from .operators import TEXT, operators_by_library
 from .serving_module import SIGNATURES, ServingModule
+from .token_stream import stream_text
 from .warm_up import typical_requests, write_warm_up
 
 GRAPH_FILE = "saved_model.pb"
@@ -74,8 +76,8 @@ def export_saved_model(
       `log_probabilities` `[B, T]`.
     - `tokenize`: from `text` `[B]` to `ids` and `tokens` `[B, S]` and `length` `[B]`, with the
       source's tokenizer; the ids of source features, if there are any, come first and count in
-      `length`. `detokenize`: from `ids` `[B, T]` and `length` `[B]` to `text` `[B]`, with the
-      target's.
+      `length`. `detokenize`: from `ids` `[B, T]` and `length` `[B]` to `text` `[B]` and `tokens`
+      `[B, T]`, with the target's.
     - `encode` and `step`, for callers with their own search: see `model_functions`. Ids after a
       row's `length` are ignored.
 
@@ -101,11 +103,47 @@ def export_saved_model(
         InputError: if the folder cannot be written, or the model cannot be exported.
     """
     path = Path(folder) / str(version)
+    return write_saved_model(
+        translator,
+        path,
+        name=path.parent.resolve().name,
+        limits=limits,
+        compute=compute,
+        about=about,
+    )
+
+
+def write_saved_model(
+    translator: Translator,
+    path: str | Path,
+    *,
+    name: str | None = None,
+    limits: Limits | None = None,
+    compute: str = "float32",
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the SavedModel of `export_saved_model` to any folder, not only to a version folder.
+
+    Args:
+        translator: as for `export_saved_model`.
+        path: the folder; if it exists, it is replaced.
+        name: the model's name on a server; default that of the folder.
+        limits: as for `export_saved_model`.
+        compute: as for `export_saved_model`.
+        about: as for `export_saved_model`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: as for `export_saved_model`.
+    """
+    path = Path(path)
     with write_atomically(path, folder=True) as temporary_path:
         module = ServingModule(portable_copy(translator, compute), limits)
         tf.saved_model.save(module, str(temporary_path), signatures=module.signatures.value)
         requests = typical_requests(translator.codec.source, module.limits.batch)
-        write_warm_up(temporary_path, path.parent.resolve().name, requests)
+        write_warm_up(temporary_path, name or path.resolve().name, requests)
         described = describe(
             translator.codec,
             **about or {},
@@ -200,19 +238,25 @@ class SavedModelTranslator:
             return next(self.stream([texts], **options))
         return list(self.stream(texts, **options))
 
+    @overload
+    def stream(self, texts: str, **options: Any) -> Iterator[StreamedToken]: ...
+    @overload
+    def stream(self, texts: Iterable[str], **options: Any) -> Iterator[Translation]: ...
     def stream(
         self,
-        texts: Iterable[str],
+        texts: Any,
         *,
         batch_size: int = 64,
         nbest: int = 1,
         features: Mapping[str, str] | None = None,
         **search: Any,
-    ) -> Iterator[Translation]:
-        """Yield the translations of `texts` in order, computed one batch at a time.
+    ) -> Any:
+        """Translate `texts` in order, batch by batch, or one text token by token.
+
+        A string is translated greedily, and each token is yielded as soon as it is chosen.
 
         Args:
-            texts: any iterable of strings.
+            texts: a string, or any iterable of strings.
             batch_size: number of texts searched together, a positive integer; at most the export's
                 limit is used.
             nbest: number of hypotheses per source, at most `beam_width`.
@@ -221,13 +265,22 @@ class SavedModelTranslator:
             **search: fields of `ServedOptions`, `beam_width` and `length_penalty`, which replace
                 the model's own values.
 
+        Returns:
+            For an iterable, an iterator of `Translation`s; for a string, of `StreamedToken`s with
+            the text so far.
+
         Raises:
             ValueError: if `batch_size` is not a positive integer.
-            OptionError: if an option is out of the export's range.
+            OptionError: if an option is out of the export's range, or a string is given with a
+                beam.
+            InputError: if a string is given and the export's model replaces `<unk>`, or the export
+                is of an older version.
             TextError: if a text is too long or not valid Unicode; raised after the translations of
                 the texts before it.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
+        if isinstance(texts, str):
+            return self._stream_tokens(texts, features or {}, nbest, search)
         check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
@@ -235,6 +288,15 @@ class SavedModelTranslator:
         texts = add_features(texts, features or {})
         inputs = self._beam_inputs(nbest, check_search(nbest, **search))
         return self._stream(texts, min(batch_size, self.manifest["limits"]["batch"]), inputs)
+
+    def _stream_tokens(
+        self, text: str, features: Mapping[str, str], nbest: int, search: Mapping[str, Any]
+    ) -> Iterator[StreamedToken]:
+        self._mark.check_process()
+        SourceFeatures(self.manifest.get("source_features")).check(features)
+        check_streamed(**{"beam_width": nbest, **check_search(nbest, **search)})
+        (text,) = add_features([text], features)
+        return stream_text(self._signatures, self.manifest, text)
 
     def _stream(
         self, texts: Iterable[str], batch_size: int, inputs: Mapping[str, Any]

@@ -174,7 +174,8 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     def _detokenize(self, ids: tf.Tensor, length: tf.Tensor) -> Named:
         ids = _cut(self._bounded(ids), length)
-        return {"text": self._write.value(ids, self._tokens_of.value(ids))}
+        tokens = self._tokens_of.value(ids)
+        return {"text": self._write.value(ids, tokens), "tokens": tokens}
 
     def _encode(self, source: tf.Tensor, length: tf.Tensor) -> Named:
         return model_functions.encode(self._model.value, _cut(self._bounded(source), length))

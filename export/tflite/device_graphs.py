@@ -7,15 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_attention.decoding.samplers import BEAM_WIDTH
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.translation.translator import Translator
 
 from ..graphs import model_functions
 from ..graphs.model_functions import trace
 from ..graphs.searches import search_all, search_best
-
-BEAM_WIDTH = 4
-"""Number of hypotheses of the signature `beam` if the model's own beam width is 1."""
 
 
 def beam_width_of(settings: SearchSettings) -> int:

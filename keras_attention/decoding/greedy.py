@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.decoding.constraints import Constraints, carried_prefix, constrain
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, write_step
-from keras_attention.decoding.loop import run_steps
+from keras_attention.decoding.loop import Advance, run_steps
 from keras_attention.decoding.top_tokens import top_tokens
 from keras_attention.ops.indexing import take_places
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
@@ -19,7 +19,7 @@ Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """
 
 
-class _Live(NamedTuple):
+class Live(NamedTuple):
     """The tensors `[B, ...]` that a step updates."""
 
     tokens: Tensor
@@ -77,43 +77,11 @@ def extend(
     Returns:
         `Hypotheses` of `B * per_source` rows with one hypothesis each.
     """
-    batch, source_steps = ops.shape(memory.mask)[0] * per_source, ops.shape(memory.mask)[1]
-
-    def advance(t: Tensor, live: _Live, history: Any, memory: Any) -> tuple[_Live, Any]:
-        logits, state, alignment = step(live.tokens, live.state, memory)
-        if choose is None and constraints is None:
-            chosen = top_tokens(logits, 1)
-        else:
-            track_tokens = constraints is not None and constraints.need_history
-            generated = ops.transpose(history[0], (1, 0)) if track_tokens else ()
-            plain, adjusted = constrain(constraints, logits, t, generated, live.prefix)
-            chosen = (choose or _best_adjusted)(t, plain, adjusted)
-        gains, best = (ops.squeeze(each, -1) for each in chosen)
-        best = ops.cast(best, "int32")
-        tokens = ops.where(live.finished, PAD_ID, best)
-        weights = ops.where(live.finished[:, None], 0.0, ops.cast(alignment, "float32"))
-        live = _Live(
-            tokens,
-            live.scores + ops.where(live.finished, 0.0, gains),
-            ops.logical_or(live.finished, ops.equal(best, END_ID)),
-            state,
-            live.prefix,
-        )
-        return live, (write_step(history[0], t, tokens), write_step(history[1], t, weights))
-
-    live = _Live(
-        ops.full((batch,), START_ID, "int32"),
-        ops.zeros((batch,), "float32"),
-        ops.zeros((batch,), "bool"),
-        state,
-        carried_prefix(constraints),
-    )
-    history = (
-        ops.zeros((max_length, batch), "int32"),
-        ops.zeros((max_length, batch, source_steps), "float32"),
+    live, history = first_step(
+        state, memory, per_source=per_source, max_length=max_length, constraints=constraints
     )
     _, live, (tokens, alignments) = run_steps(
-        advance,
+        make_advance(step, choose, constraints),
         lambda live: live.finished,
         live,
         history,
@@ -126,6 +94,68 @@ def extend(
         ops.expand_dims(live.scores, 1),
         ops.expand_dims(ops.transpose(alignments, (1, 0, 2)), 1),
     )
+
+
+def first_step(
+    state: Any,
+    memory: Any,
+    *,
+    per_source: int = 1,
+    max_length: int,
+    constraints: Constraints | None,
+) -> tuple[Live, tuple[Tensor, Tensor]]:
+    """Return what the first step of `make_advance` reads, with the arguments of `extend`.
+
+    Returns:
+        The tensors that a step updates, and the tokens `[T, N]` and alignments `[T, N, S]` that it
+        writes to, for `N = B * per_source` hypotheses.
+    """
+    batch, source_steps = ops.shape(memory.mask)[0] * per_source, ops.shape(memory.mask)[1]
+    live = Live(
+        ops.full((batch,), START_ID, "int32"),
+        ops.zeros((batch,), "float32"),
+        ops.zeros((batch,), "bool"),
+        state,
+        carried_prefix(constraints),
+    )
+    history = (
+        ops.zeros((max_length, batch), "int32"),
+        ops.zeros((max_length, batch, source_steps), "float32"),
+    )
+    return live, history
+
+
+def make_advance(step: Step, choose: Choose | None, constraints: Constraints | None) -> Advance:
+    """Return the function that appends a token to every hypothesis, with the arguments of `extend`.
+
+    Returns:
+        `live, history = advance(t, live, history, memory)`, for `run_steps` or for a program that
+        reads each token as soon as it is chosen.
+    """
+
+    def advance(t: Tensor, live: Live, history: Any, memory: Any) -> tuple[Live, Any]:
+        logits, state, alignment = step(live.tokens, live.state, memory)
+        if choose is None and constraints is None:
+            chosen = top_tokens(logits, 1)
+        else:
+            track_tokens = constraints is not None and constraints.need_history
+            generated = ops.transpose(history[0], (1, 0)) if track_tokens else ()
+            plain, adjusted = constrain(constraints, logits, t, generated, live.prefix)
+            chosen = (choose or _best_adjusted)(t, plain, adjusted)
+        gains, best = (ops.squeeze(each, -1) for each in chosen)
+        best = ops.cast(best, "int32")
+        tokens = ops.where(live.finished, PAD_ID, best)
+        weights = ops.where(live.finished[:, None], 0.0, ops.cast(alignment, "float32"))
+        live = Live(
+            tokens,
+            live.scores + ops.where(live.finished, 0.0, gains),
+            ops.logical_or(live.finished, ops.equal(best, END_ID)),
+            state,
+            live.prefix,
+        )
+        return live, (write_step(history[0], t, tokens), write_step(history[1], t, weights))
+
+    return advance
 
 
 def _best_adjusted(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:

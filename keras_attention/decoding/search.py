@@ -13,8 +13,8 @@ from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.sampling import sample_search
 from keras_attention.errors import InputError, OptionError
-from keras_attention.models.checked_batches import check_ids
-from keras_attention.models.kinds import describe_other
+from keras_attention.kinds import describe_other
+from keras_attention.ops.ids import check_ids
 
 
 def search(

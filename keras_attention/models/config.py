@@ -342,6 +342,7 @@ class Seq2SeqConfig(LayerConfig):
     target_vocabulary_size: int = setting(MISSING, "number of target ids", kind=int, minimum=1)
     source_shape: tuple[int | None, ...] | None = field(default=None)
     source_features: tuple[int, ...] = field(default=())
+    preprocessor: Any = field(default=None, compare=False)
     encoder: Any = redeclare(LayerConfig, "encoder", **_LAYER)
     decoder: Any = redeclare(LayerConfig, "decoder", **_LAYER)
     max_target_length: int | None = setting(

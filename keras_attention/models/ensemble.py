@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
-from keras_attention.models.kinds import check_kind
+from keras_attention.kinds import check_kind
 from keras_attention.models.memory import Memory
 from keras_attention.models.seq2seq import Seq2Seq
 

@@ -13,18 +13,19 @@ from keras_attention.layers.feature_embedding import FeatureEmbedding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models import saved_classes as saved_classes
 from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
-from keras_attention.models.checked_batches import CheckedModel, check_ids
 from keras_attention.models.config import Seq2SeqConfig
 from keras_attention.models.encoding import run_encoder
 from keras_attention.models.freezing import freeze_layers
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
 from keras_attention.models.teacher import Teacher
+from keras_attention.models.text_model import TextModel, check_preprocessor, import_above
 from keras_attention.objectives import alignment_losses
 from keras_attention.objectives.distribution_losses import consistency_loss
 from keras_attention.objectives.fenchel_young import check_loss
 from keras_attention.objectives.losses import MaskedLoss, token_weights
 from keras_attention.objectives.replicas import replica_count, weigh_replica
+from keras_attention.ops.ids import check_ids
 from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps
 from keras_attention.ops.sparse_outputs import sparse_log_probabilities
@@ -36,7 +37,7 @@ _OF_KERAS = ("name", "dtype", "trainable")
 
 @documented(Seq2SeqConfig)
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Seq2Seq(CheckedModel):
+class Seq2Seq(TextModel):
     """An encoder and an attention decoder, for `fit` and for search.
 
     `fit` trains on `((source, target_in), target_out)`, where `target_in` is `target_out` shifted
@@ -59,7 +60,7 @@ class Seq2Seq(CheckedModel):
     paper adds the two cross-entropies, so its weight of this half sum is twice `r_drop`.
 
     With `copying` the logits are log-probabilities, and `copy_output.set_targets` must set the
-    target id of each source id; see `CopyOutput`.
+    target id of each source id; see `CopyOutput`. A `preprocessor` does so.
 
     Args:
         attention: an `AttentionMechanism`, or `None` for a model without attention.
@@ -72,6 +73,8 @@ class Seq2Seq(CheckedModel):
             embedding is joined to the embedding of every token; see `FeatureEmbedding`. Each source
             then begins with the ids of its features, which are not part of the memory. Default
             `()`.
+        preprocessor: a `TextPreprocessor`, with which `fit` and `generate` also accept texts, and
+            which `export` requires. It is saved with the model. Default `None`.
         {settings}
         **options: `name`, `dtype` and `trainable` of `keras.Model`.
 
@@ -126,6 +129,7 @@ class Seq2Seq(CheckedModel):
             attention=attention,
             **own,
         )
+        check_preprocessor(config.preprocessor, self)
         policy = self.dtype_policy
         self._teacher: Teacher | None = None
         self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
@@ -187,6 +191,8 @@ class Seq2Seq(CheckedModel):
         if self.settings.copying:
             width = self.decoder.cell.output_width
             self.copy_output.build((None, self.settings.target_vocabulary_size), (None, width))
+            if self.preprocessor is not None:
+                self.copy_output.set_targets(self.preprocessor.copied_ids())
         freeze_layers(self, self.settings.freeze)
         self.built = True
 
@@ -569,14 +575,18 @@ class Seq2Seq(CheckedModel):
         for part in ("attention", "encoder", "decoder"):
             if not isinstance(config[part], str):
                 config[part] = keras.saving.serialize_keras_object(config[part])
+        if self.preprocessor is not None:
+            config["preprocessor"] = keras.saving.serialize_keras_object(self.preprocessor)
         return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Seq2Seq":
-        """Rebuild the model and its layers."""
+        """Rebuild the model, its layers and its preprocessor."""
+        if config.get("preprocessor"):
+            import_above("translation.text_preprocessor")  # registers its class with Keras
         parts = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
-            for name in ("attention", "encoder", "decoder")
+            for name in ("attention", "encoder", "decoder", "preprocessor")
             if isinstance(config.get(name), dict)
         }
         return cls(**{**config, **parts})

@@ -6,8 +6,8 @@ import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
+from keras_attention.kinds import check_kind
 from keras_attention.models.ensemble import Ensemble
-from keras_attention.models.kinds import check_kind
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.codec import SIDES, TextCodec
@@ -40,8 +40,21 @@ def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
         )
 
 
+def check_tokenizer(tokenizer: object, side: str) -> None:
+    """Check the class of a tokenizer.
+
+    Raises:
+        InputError: If it is not a tokenizer of this library.
+    """
+    if not isinstance(tokenizer, Tokenizer):
+        raise InputError(
+            f"`{side}_tokenizer` must be a CharacterTokenizer, WordTokenizer or "
+            f"SubwordTokenizer. Received: {type(tokenizer).__name__}."
+        )
+
+
 def make_codec(
-    model: Seq2Seq, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer, **settings: Any
+    model: Seq2Seq, source_tokenizer: Any, target_tokenizer: Any, **settings: Any
 ) -> TextCodec:
     """Make the codec of a trained model from its tokenizers and search settings.
 
@@ -58,10 +71,12 @@ def make_codec(
     """
     check_kind(model, Seq2Seq)
     for side, tokenizer in zip(SIDES, (source_tokenizer, target_tokenizer), strict=True):
-        if not isinstance(tokenizer, Tokenizer):
+        check_tokenizer(tokenizer, side)
+    for name in ("max_source_length", "max_length"):
+        if name not in settings:
             raise InputError(
-                f"`{side}_tokenizer` must be a CharacterTokenizer, WordTokenizer or "
-                f"SubwordTokenizer. Received: {type(tokenizer).__name__}."
+                f"`{name}` must be given for a model without a `preprocessor`. "
+                f"Received: {name}=None."
             )
     settings = {"replace_unknown": model.settings.copying, **settings}
     try:

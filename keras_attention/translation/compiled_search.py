@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -12,12 +12,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.decoding.constraints import make_constraints
+from keras_attention.decoding.greedy import Live, first_step, make_advance
 from keras_attention.decoding.hypotheses import target_log_probabilities
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.sampling import draw_points
 from keras_attention.decoding.search import search
 from keras_attention.models.short_listed import ShortListed
 from keras_attention.special_tokens import START_ID
+from keras_attention.translation.streaming import ChosenToken
 
 
 class _Input(NamedTuple):
@@ -42,7 +45,7 @@ class Searches:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._compiled: dict[tuple[SearchOptions, tuple[_Input, ...]], Callable[..., Any]] = {}
+        self._compiled: dict[tuple[str, SearchOptions, tuple[_Input, ...]], Any] = {}
         self._compiling = threading.Lock()
 
     def __call__(
@@ -68,15 +71,7 @@ class Searches:
         Returns:
             The arrays of `Hypotheses`.
         """
-        inputs = [_Input("source", (None, None))]
-        arrays: list[npt.NDArray[Any]] = [source]
-        if prefix:
-            begin = np.asarray(prefix) if allowed is None else np.searchsorted(allowed, prefix)
-            inputs.append(_Input("prefix", (None, None)))
-            arrays.append(np.tile(begin.astype("int32"), (len(source), 1)))
-        if allowed is not None:
-            inputs.append(_Input("allowed", (len(allowed),)))
-            arrays.append(allowed)
+        inputs, arrays = _inputs_of(source, prefix, allowed)
         if options.sample and isinstance(options.seed, Integral):
             numbers = range(first, first + len(source))
             inputs.append(_Input("points", (None, None), "float32"))
@@ -85,27 +80,125 @@ class Searches:
             )
             options = replace(options, seed=0)  # the same graph serves all seeds
         tokens, *others = map(
-            keras.ops.convert_to_numpy, self._function(options, tuple(inputs))(*arrays)
+            keras.ops.convert_to_numpy,
+            self._find("search", options, tuple(inputs), _compile_search)(*arrays),
         )
         return [tokens if allowed is None else allowed[tokens], *others]
 
-    def _function(self, options: SearchOptions, inputs: tuple[_Input, ...]) -> Callable[..., Any]:
-        """Return the compiled search for these options and inputs; compile it on first use."""
-        key = options, inputs
+    def steps(
+        self,
+        source: npt.NDArray[np.int32],
+        options: SearchOptions,
+        *,
+        prefix: Sequence[int] = (),
+        allowed: npt.NDArray[np.int32] | None = None,
+    ) -> Iterator[ChosenToken]:
+        """Search one source greedily and yield each token as soon as it is chosen.
+
+        The tokens are those of a call of the object.
+
+        Args:
+            source: ids `[1, S]`.
+            options: the search options, those of greedy search.
+            prefix: as for a call of the object.
+            allowed: as for a call of the object.
+
+        Yields:
+            The tokens, up to the end token, which is included.
+        """
+        inputs, arrays = _inputs_of(source, prefix, allowed)
+        begin, advance = self._find("steps", options, tuple(inputs), _compile_steps)
+        others = arrays[1 + bool(prefix) :]  # the short list
+        live, history, memory = begin(*arrays)
+        for t in range(options.max_length):
+            now = keras.ops.convert_to_tensor(t, "int32")
+            live, history = advance(now, live, history, memory, *others)
+            tokens, scores, finished, weights = map(
+                keras.ops.convert_to_numpy, (live.tokens, live.scores, live.finished, history[1][t])
+            )
+            token = int(tokens[0] if allowed is None else allowed[tokens[0]])
+            yield ChosenToken(token, float(scores[0]), weights[0])
+            if finished[0]:
+                return
+
+    def _find(
+        self,
+        kind: str,
+        options: SearchOptions,
+        inputs: tuple[_Input, ...],
+        compile_: Callable[..., Any],
+    ) -> Any:
+        """Return the compiled functions for these options and inputs; compile on first use."""
+        key = kind, options, inputs
         with self._compiling:
             if key not in self._compiled:
-                self._compiled[key] = self._compile(options, inputs)
+                self._compiled[key] = compile_(self._model, options, inputs)
         return self._compiled[key]
 
-    def _compile(self, options: SearchOptions, inputs: tuple[_Input, ...]) -> Callable[..., Any]:
-        def run(*arrays: Any) -> Any:
-            given = dict(zip((each.name for each in inputs), arrays, strict=True))
-            allowed = given.pop("allowed", None)
-            model = self._model if allowed is None else ShortListed(self._model, allowed)
-            return search(model, given.pop("source"), options, **given)
 
-        # Searches without a prefix have their own graph, because a prefix slows down every step.
-        return compile_arrays(run, inputs)
+def _inputs_of(
+    source: npt.NDArray[np.int32],
+    prefix: Sequence[int],
+    allowed: npt.NDArray[np.int32] | None,
+) -> tuple[list[_Input], list[npt.NDArray[Any]]]:
+    """Return the inputs of a search and their arrays: source, prefix and short list."""
+    inputs = [_Input("source", (None, None))]
+    arrays: list[npt.NDArray[Any]] = [source]
+    if prefix:
+        begin = np.asarray(prefix) if allowed is None else np.searchsorted(allowed, prefix)
+        inputs.append(_Input("prefix", (None, None)))
+        arrays.append(np.tile(begin.astype("int32"), (len(source), 1)))
+    if allowed is not None:
+        inputs.append(_Input("allowed", (len(allowed),)))
+        arrays.append(allowed)
+    return inputs, arrays
+
+
+def _compile_search(
+    model: Any, options: SearchOptions, inputs: tuple[_Input, ...]
+) -> Callable[..., Any]:
+    def run(*arrays: Any) -> Any:
+        given = dict(zip((each.name for each in inputs), arrays, strict=True))
+        searched = _listed(model, given.pop("allowed", None))
+        return search(searched, given.pop("source"), options, **given)
+
+    # Searches without a prefix have their own graph, because a prefix slows down every step.
+    return compile_arrays(run, inputs)
+
+
+def _compile_steps(
+    model: Any, options: SearchOptions, inputs: tuple[_Input, ...]
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Compile the part of a greedy search before its loop, and one step of the loop."""
+
+    def begin(*arrays: Any) -> Any:
+        given = dict(zip((each.name for each in inputs), arrays, strict=True))
+        memory, state = _listed(model, given.get("allowed")).encode(given["source"])
+        constraints = make_constraints(options, given.get("prefix"))
+        length = options.max_length
+        first = first_step(state, memory, max_length=length, constraints=constraints)
+        return (*first, memory)
+
+    def advance(t: Any, live: Live, history: Any, memory: Any, *allowed: Any) -> Any:
+        prefix = None if isinstance(live.prefix, tuple) else live.prefix
+        step = _listed(model, *allowed).step
+        return make_advance(step, None, make_constraints(options, prefix))(t, live, history, memory)
+
+    compiled: Any = compile_arrays(begin, inputs)
+    if keras.backend.backend() != "tensorflow":
+        return compiled, advance
+    import tensorflow as tf
+
+    outputs = compiled.get_concrete_function().structured_outputs
+    specs = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), outputs)
+    lists = [tf.TensorSpec(each.shape, each.dtype) for each in inputs if each.name == "allowed"]
+    signature = [tf.TensorSpec([], tf.int32), *specs, *lists]
+    return compiled, tf.function(advance, input_signature=signature, autograph=False)
+
+
+def _listed(model: Any, allowed: Any = None) -> Any:
+    """Return the model, restricted to the allowed tokens if there are any."""
+    return model if allowed is None else ShortListed(model, allowed)
 
 
 def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:

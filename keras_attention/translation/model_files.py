@@ -21,8 +21,8 @@ from keras_attention.files.artefacts import (
 )
 from keras_attention.files.schema import parse_json
 from keras_attention.files.text_files import write_atomically
+from keras_attention.kinds import describe_other
 from keras_attention.models.ensemble import Ensemble
-from keras_attention.models.kinds import describe_other
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.file_names import (
@@ -200,12 +200,15 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
 def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras.Model:
     """Copy a model without its optimizer, which would make the saved file three times as large.
 
+    The copy has no preprocessor either; its tokenizers are in files of their own.
+
     Args:
         model: the model.
         dtype: the policy of the copy. Default: the policy of the model, but float32 for a model
             trained in mixed precision.
     """
     config = model.get_config()
+    config.pop("preprocessor", None)
     if dtype or is_narrow(model):
         for part in _parts(config):
             if "dtype" in part:

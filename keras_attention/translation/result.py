@@ -128,6 +128,24 @@ class Translation:
 
 
 @dataclass(frozen=True, eq=False)
+class StreamedToken:
+    """One token of an output that is not finished yet.
+
+    Attributes:
+        token: the newest token, or the source token that replaces `<unk>`.
+        text: the text of all tokens so far. It need not start with the text of the previous
+            step, because a letter and its marks are composed as they arrive.
+        score: sum of the natural log-probabilities so far.
+        alignment: the newest token's weights over the source `[S]`.
+    """
+
+    token: str
+    text: str
+    score: float
+    alignment: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class PairScore:
     """The log-probability of a given target for a source.
 

@@ -12,7 +12,7 @@ import keras
 
 from keras_attention.errors import InputError
 from keras_attention.files.schema import JsonFile, integer, nullable, optional, text
-from keras_attention.models.kinds import describe_class
+from keras_attention.kinds import describe_class
 from keras_attention.models.seq2seq import Seq2Seq
 
 Shapes: TypeAlias = "Counter[tuple[int, ...]]"

@@ -69,7 +69,9 @@ from keras_attention.translation.model_files import (
     save_model,
 )
 from keras_attention.translation.processes import LoadedModel
-from keras_attention.translation.result import PairScore, Translation
+from keras_attention.translation.result import PairScore, StreamedToken, Translation
+from keras_attention.translation.streaming import check_streamed, stream_tokens
+from keras_attention.translation.text_preprocessor import TextPreprocessor
 
 
 class Translator:
@@ -161,6 +163,7 @@ class Translator:
         if is_narrow(model):  # a checkpoint keeps the precision that it was trained in
             model = copy_for_inference(model)
         try:
+            model.preprocessor = TextPreprocessor.from_codec(codec)
             return cls(model, codec, short_list, confidence=confidence)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
@@ -169,11 +172,11 @@ class Translator:
     def from_model(
         cls,
         model: Seq2Seq,
-        source_tokenizer: Tokenizer,
-        target_tokenizer: Tokenizer,
+        source_tokenizer: Tokenizer | None = None,
+        target_tokenizer: Tokenizer | None = None,
         *,
-        max_source_length: int,
-        max_length: int,
+        max_source_length: int | None = None,
+        max_length: int | None = None,
         **settings: Any,
     ) -> "Translator":
         """Make a translator from a model that you trained yourself and its tokenizers.
@@ -184,13 +187,16 @@ class Translator:
         Args:
             model: a trained `Seq2Seq`. A model that was never built gets random weights, and a
                 warning is logged.
-            source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`.
-            target_tokenizer: the tokenizer of its targets.
+            source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`. Default:
+                that of the model's `preprocessor`.
+            target_tokenizer: the tokenizer of its targets. Default: that of the `preprocessor`.
             max_source_length: largest number of source tokens of a TFLite file, `</s>` included.
-            max_length: largest number of target tokens of an output, `</s>` included.
-            **settings: defaults for the model's searches: fields of `StoredOptions`, and
-                `replace_unknown`, whether source tokens replace `<unk>` (default: whether the model
-                copies).
+                Default: that of the `preprocessor`.
+            max_length: largest number of target tokens of an output, `</s>` included. Default: that
+                of the `preprocessor`.
+            **settings: defaults for the model's searches, which replace those of the
+                `preprocessor`: fields of `StoredOptions`, and `replace_unknown`, whether source
+                tokens replace `<unk>` (default: whether the model copies).
 
         Raises:
             InputError: if the model is not a `Seq2Seq`, if a weight is not a finite number, if its
@@ -207,14 +213,14 @@ class Translator:
             >>> translator("cab").source_tokens
             ('c', 'a', 'b', '</s>')
         """
-        codec = make_codec(
-            model,
-            source_tokenizer,
-            target_tokenizer,
-            max_source_length=max_source_length,
-            max_length=max_length,
-            **settings,
-        )
+        lengths = {"max_source_length": max_source_length, "max_length": max_length}
+        settings |= {name: length for name, length in lengths.items() if length is not None}
+        preprocessor = getattr(model, "preprocessor", None)
+        if preprocessor is not None:
+            source_tokenizer = source_tokenizer or preprocessor.codec.source
+            target_tokenizer = target_tokenizer or preprocessor.codec.target
+            settings = {**preprocessor.settings, **settings}
+        codec = make_codec(model, source_tokenizer, target_tokenizer, **settings)
         build_model(model)
         check_finite_weights(model)
         return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
@@ -368,9 +374,13 @@ class Translator:
         with report_progress(len(texts), unit="texts") as advance:
             return list(self.stream(texts, advance=advance, **options))
 
+    @overload
+    def stream(self, texts: str, **options: Any) -> Iterator[StreamedToken]: ...
+    @overload
+    def stream(self, texts: Iterable[str], **options: Any) -> Iterator[Translation]: ...
     def stream(
         self,
-        texts: Iterable[str],
+        texts: Any,
         *,
         prefix: str = "",
         batch_size: int = 64,
@@ -378,12 +388,16 @@ class Translator:
         advance: Callable[[int], object] = lambda count: None,
         features: Mapping[str, str] | None = None,
         **options: Any,
-    ) -> Iterator[Translation]:
-        """Translate `texts` in order, reading and translating one batch at a time.
+    ) -> Any:
+        """Translate `texts` in order, batch by batch, or one text token by token.
+
+        A string is translated greedily, and each token is yielded as soon as it is chosen. The
+        tokens are those of a call with `beam_width=1`, without `</s>`.
 
         Args:
-            texts: any iterable of strings. From a list or tuple, 16 batches are read at a time and
-                sorted by length, which is faster; sampling keeps the order of the texts.
+            texts: a string, or any iterable of strings. From a list or tuple, 16 batches are read
+                at a time and sorted by length, which is faster; sampling keeps the order of the
+                texts.
             prefix: a text that every output must begin with.
             batch_size: largest number of sources in a batch, a positive integer. Batches of long
                 sources are smaller, with at most 16,384 padded tokens. Batches with a large
@@ -399,26 +413,49 @@ class Translator:
             **options: fields of `SearchOptions`, instead of the model's own settings. Samples are
                 the same for the same seed and texts, whatever the batch size and the thread.
 
+        Returns:
+            For an iterable, an iterator of `Translation`s; for a string, of `StreamedToken`s with
+            the text so far.
+
         Raises:
+            OptionError: if a string is given with a beam or with sampling.
             ValueError: if an option is out of its range, if the prefix has unknown tokens, or if
                 the model does not have one of the `features`.
             TextError: if a text has more than `max_tokens` tokens, or lacks a source feature. The
                 translations of the texts before it are yielded first.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
-        check_texts(texts)
+        whole = not isinstance(texts, str)
+        if whole:
+            check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
         SearchOptions.check_names(options, *_own_arguments())
+        if not whole:
+            options = {"beam_width": 1, **options}
+            check_streamed(**options)
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
             rule = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
             raise OptionError("prefix", rule, prefix=f"{prefix!r}, of {len(begin)} tokens")
-        texts = self._with_features(texts, features)
-        return self._stream(texts, chosen, begin, batch_size, first, advance)
+        texts = self._with_features(texts if whole else [texts], features)
+        if whole:
+            return self._stream(texts, chosen, begin, batch_size, first, advance)
+        return self._stream_tokens(next(iter(texts)), chosen, begin)
+
+    def _stream_tokens(
+        self, text: str, options: SearchOptions, prefix: Sequence[int]
+    ) -> Iterator[StreamedToken]:
+        ids = pad([TextLimit(self.max_tokens).encode(text, self.codec.source)])
+        check_room(self.model, options.max_length)
+        words, allowed = self.codec.source.tokens(text), self._allowed(ids, prefix)
+        steps = self._search.steps(ids, options, prefix=prefix, allowed=allowed)
+        if len(words) == 1:  # the output of a text without tokens is the prefix
+            steps = (step._replace(score=0.0) for step in islice(steps, len(prefix)))
+        return stream_tokens(self.codec, words, steps)
 
     def _stream(
         self,

@@ -1,4 +1,4 @@
-"""`encode` and `step` in onnxruntime, compared with the Keras model."""
+"""`search`, `encode` and `step` in onnxruntime, compared with the Keras model."""
 
 import os
 import sys
@@ -7,14 +7,16 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+from variants import TEXTS
 
 from keras_attention import InputError
 from keras_attention.export.graphs import model_functions
-from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
+from keras_attention.export.onnx import ENCODE_FILE, SEARCH_FILE, STEP_FILE, export_onnx
 from keras_attention.translation.codec import TextCodec
 
-# Use one variant for each kind of decoder state. The graphs contain no tokenizers.
-STATES = ("bahdanau", "gnmt over a memory", "transformer")
+# Use one variant for each kind of decoder state, and a beam search with constraints. The graphs
+# contain no tokenizers.
+STATES = ("bahdanau", "gnmt over a memory", "transformer", "words")
 pytestmark = [
     pytest.mark.parametrize(
         "variant_name", STATES, indirect=True, scope="session", ids="variant {}".format
@@ -34,6 +36,16 @@ def run(path, **given):
     names = [tensor.name for tensor in session.get_outputs()]
     outputs = session.run(None, {name: given[name] for name in taken})
     return dict(zip(names, outputs, strict=True))
+
+
+def test_the_search_of_an_onnx_file_equals_the_translators(variant, folder):
+    found = run(folder / SEARCH_FILE, source=variant.codec.encode(TEXTS))
+    outputs = (found[name][:, None] for name in ("tokens", "score", "alignment"))
+    expected = variant(TEXTS)
+    for one, other in zip(variant.codec.translations(TEXTS, *outputs), expected, strict=True):
+        assert one.tokens == other.tokens
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        np.testing.assert_allclose(one.alignment, other.alignment, atol=1e-4)
 
 
 def test_onnx_steps_equal_the_models_steps(variant, folder):

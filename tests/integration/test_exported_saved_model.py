@@ -1,6 +1,7 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from variants import FEW, LONG, TEXTS, VARIANTS, assert_same, few_variants
 
 from keras_attention import InputError, Translator
+from keras_attention.errors import OptionError, TextError
 from keras_attention.export.saved_model.manifest import check_manifest
 from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
 from keras_attention.export.saved_model.serving_module import SIGNATURES
@@ -26,6 +28,34 @@ def test_translations_equal_the_translators(variant, served):
     assert_same(served([*TEXTS, LONG], batch_size=1), expected)
     assert served([]) == []
     assert_same([served("abc")], [variant("abc")])
+
+
+def test_stream_yields_the_greedy_translation_of_a_string_token_by_token(variant, served):
+    if variant.codec.settings.replace_unknown:
+        with pytest.raises(InputError, match="^to stream the tokens of a text, load the model's"):
+            served.stream("abc")
+        return
+    for text in TEXTS:
+        whole, steps = variant(text, beam_width=1), list(served.stream(text))
+        assert [step.token for step in steps] == [
+            token for token in whole.tokens if token != "</s>"
+        ]
+        for step, weights in zip(steps, whole.alignment, strict=False):
+            np.testing.assert_allclose(step.alignment, weights, atol=1e-5)
+        assert [step.text for step in steps][-1:] == [whole.text] * bool(steps)
+    with pytest.raises(TextError, match="^text 1: expected at most 1024 tokens"):
+        served.stream("abc " * 1025)
+    with pytest.raises(OptionError, match="`beam_width` must be 1 to stream the tokens"):
+        served.stream("abc", beam_width=2)
+
+
+@few_variants
+def test_an_export_of_an_older_version_streams_no_tokens(served):
+    older = {**served._signatures, "detokenize": mock.Mock(structured_outputs={"text": None})}
+    with pytest.raises(
+        InputError, match=r"export the model again\. Received: a SavedModel of an old"
+    ):
+        SavedModelTranslator(older, served.manifest).stream("abc")
 
 
 @few_variants

@@ -23,7 +23,10 @@ from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
 ROOT = Path(__file__).parents[2]
 LESSONS = [ROOT / "docs" / "explanation" / name for name in ("attention.md", "attention.ko.md")]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-NO_SETTINGS = {"model.keras", "data.json", "model.compile", "model.fit", "model.tflite"}
+NO_SETTINGS = {
+    *("model.keras", "data.json", "model.tflite"),
+    *("model.compile", "model.fit", "model.generate", "model.export"),
+}
 """Names in the pages that look like settings but are not."""
 FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^()\s]+)\)")

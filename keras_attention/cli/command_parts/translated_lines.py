@@ -52,7 +52,7 @@ def run_translate(
             be used; the translations of the lines before it are printed first.
     """
     check_output(output, file)
-    problems = _Problems(STANDARD_INPUT if file == "-" else file, on_error)
+    problems = Problems(STANDARD_INPUT if file == "-" else file, on_error)
     missing = doubtful = 0
     with _writer(output) as out, _progress(file, output) as advance:
         for batch in available_batches(open_lines_or_errors(file), size):
@@ -107,7 +107,7 @@ def _note_missing_outputs(count: int) -> None:
 
 
 @dataclass
-class _Problems:
+class Problems:
     """Reports the lines that cannot be used, and counts them."""
 
     name: str

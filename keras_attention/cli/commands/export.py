@@ -80,7 +80,9 @@ def export(
     onnx: Annotated[
         bool,
         typer.Option(
-            "--onnx", help="Also write the encoder and one decoder step as ONNX into MODEL/onnx."
+            "--onnx",
+            help="Also write the whole search, and the encoder and one decoder step, as ONNX into "
+            "MODEL/onnx.",
         ),
     ] = False,
     serving: Annotated[

@@ -112,6 +112,15 @@ def translate(
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream",
+            help="Print each part of an output as soon as it is known, one line after the other. "
+            "The search is greedy; options that print more than the text are refused.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
     replace_unknown: ReplaceUnknown = False,
     server: Server = None,
     deadline: Deadline = 30.0,
@@ -130,6 +139,8 @@ def translate(
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
 
     Example: keras-attention translate saved_models/dates in.txt --min-confidence 0.9
+
+    Example: keras-attention translate saved_models/dates --stream
     """
     from keras_attention.cli.command_parts.minimum_confidence import find_minimum
     from keras_attention.cli.command_parts.translated_lines import run_translate
@@ -138,6 +149,33 @@ def translate(
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
+    if stream:
+        from keras_attention.cli.command_parts.streamed_lines import (
+            check_combined,
+            open_stream,
+            run_stream,
+        )
+
+        check_combined(
+            nbest=nbest > 1,
+            scores=scores,
+            alignments=alignments,
+            json=as_json,
+            min_confidence=min_confidence,
+            output=output,
+            replace_unknown=replace_unknown,
+            server=server,
+        )
+        streamed = open_stream(
+            model,
+            search,
+            others=others or (),
+            whole_vocabulary=whole_vocabulary,
+            max_tokens=max_tokens,
+            features=read_features(features),
+        )
+        run_stream(streamed, file, on_error)
+        return
     minimum = find_minimum(min_confidence, model, others=bool(others), served=server is not None)
     carried = read_features(features)
     links = link_finder(model, alignments=alignments, threshold=threshold, words=words)

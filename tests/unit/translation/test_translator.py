@@ -134,12 +134,16 @@ def test_search_is_traced_once_for_all_shapes(translator):
     for seed, texts in enumerate((TEXTS, ["a"])):
         translator(texts, sample=True, beam_width=2, seed=seed, prefix="ab")
     translator(["a", "b"], sample=True, beam_width=2, prefix="c")
+    for text in ("abc", "a" * 14):
+        list(translator.stream(text))
     plain = translator.codec.settings.options()
-    searches = translator._search._compiled
-    counts = {
-        (options, tuple(each.name for each in inputs)): found.experimental_get_tracing_count()
-        for (options, inputs), found in searches.items()
-    }
+    searches, counts = translator._search._compiled, {}
+    for (kind, options, inputs), found in searches.items():
+        traced = [each.experimental_get_tracing_count() for each in keras.tree.flatten(found)]
+        if kind == "steps":
+            assert traced == [1, 1]
+        else:
+            counts[options, tuple(each.name for each in inputs)] = traced[0]
     assert counts[plain, ("source",)] == 1
     assert [count for (options, _), count in counts.items() if options.sample] == [1]
 

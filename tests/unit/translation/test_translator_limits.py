@@ -127,7 +127,7 @@ def test_a_text_with_a_lone_surrogate_is_rejected(translator):
 
 def test_one_string_is_not_an_iterable_of_texts(translator):
     for use in (
-        lambda: translator.stream("abc"),
+        lambda: translator.stream(b"abc"),
         lambda: translator(b"abc"),
         lambda: translator.score("abc", ["a", "b", "c"]),
         lambda: translator.score(["a", "b", "c"], "abc"),

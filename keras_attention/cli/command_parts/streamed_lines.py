@@ -1,0 +1,124 @@
+"""Translates lines one by one, and prints each part of an output as soon as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from keras_attention.cli.command_parts.translated_lines import Problems
+from keras_attention.cli.imports import lean_imports
+from keras_attention.cli.lines import STANDARD_INPUT, OnError, open_lines_or_errors
+from keras_attention.cli.runtimes import is_export
+from keras_attention.cli.search_options import option_of
+from keras_attention.errors import InputError
+from keras_attention.text.source_features import add_features
+from keras_attention.translation.folders.model_paths import check_model_path
+from keras_attention.translation.result import StreamedToken
+from keras_attention.translation.streaming import check_streamed, text_parts
+
+StreamText = Callable[[str], Iterator[StreamedToken]]
+"""A function from a text to the tokens of its output, as they are chosen."""
+
+
+def check_combined(**options: object) -> None:
+    """Check that no option is given that `--stream` does not support.
+
+    Args:
+        **options: the values by the names of their parameters; a false one is not given.
+
+    Raises:
+        InputError: if one is given.
+    """
+    for name, value in options.items():
+        if value:
+            option = option_of(name)
+            raise InputError(
+                f"--stream prints only the text of a local model's outputs and cannot be combined "
+                f"with {option}. Received: --stream and {option}."
+            )
+
+
+def open_stream(
+    path: Path,
+    search: Mapping[str, Any],
+    *,
+    others: Sequence[Path],
+    whole_vocabulary: bool,
+    max_tokens: int | None,
+    features: Mapping[str, str],
+) -> StreamText:
+    """Return the function that streams the tokens of a text, from a model or an export.
+
+    Args:
+        path: the folder or file.
+        search: `prefix` and fields of `SearchOptions`, which override the model's settings.
+        others: models that are searched together with this one, as an ensemble.
+        whole_vocabulary: whether to ignore the model's short list.
+        max_tokens: largest number of tokens of a text; default the translator's limit.
+        features: values of source features by name, for texts that do not carry them.
+
+    Raises:
+        InputError: if there is no translator, or it does not support an option.
+    """
+    check_streamed(**{name: search[name] for name in ("beam_width", "sample") if name in search})
+    for each in (path, *others):
+        check_model_path(each)
+    if is_export(path):
+        given = [*search, *(["with"] if others else []), *(["max_tokens"] if max_tokens else [])]
+        if refused := [name for name in given if name != "beam_width"]:
+            raise InputError(
+                f"{path}: an export streams with its own settings; options of the search require "
+                f"the model's folder. Received: {option_of(refused[0])}."
+            )
+        return _open_export(path, features)
+    with lean_imports():
+        from keras_attention.translation.translator import Translator
+
+    translator = Translator.load_ensemble([path, *others])
+    if whole_vocabulary:
+        translator.short_list = None
+    if max_tokens is not None:
+        translator.max_tokens = max_tokens
+    translator.stream([], features=features, **search)  # checks the options
+    return partial(translator.stream, features=features, **search)
+
+
+def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
+    if path.suffix != ".tflite":
+        with lean_imports():
+            from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+
+        return partial(SavedModelTranslator.load(path).stream, features=features)
+    from keras_attention.export.device.device_translator import DeviceTranslator
+
+    device = DeviceTranslator.load(path)
+    device.codec.source.features.check(features)
+    return lambda text: device.stream(next(iter(add_features([text], features))))
+
+
+def run_stream(stream: StreamText, file: str, on_error: OnError) -> None:
+    """Translate the lines of a file as they arrive, and print each output while it is searched.
+
+    Args:
+        stream: the function that streams the tokens of a text.
+        file: the file, or `-` for standard input.
+        on_error: what to do with a line that cannot be used.
+
+    Raises:
+        InputError: if the file cannot be read or, with `OnError.STOP`, a line cannot be used.
+    """
+    problems = Problems(STANDARD_INPUT if file == "-" else file, on_error)
+    for number, line in enumerate(open_lines_or_errors(file)):
+        try:
+            if isinstance(line, InputError):
+                raise line
+            for part in text_parts(stream(line)):
+                print(part, end="", flush=True)
+        except InputError as error:
+            problems.report(error, number)
+            if on_error is OnError.SKIP:
+                continue
+        print(flush=True)
+    problems.report_count()

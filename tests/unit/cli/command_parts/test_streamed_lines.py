@@ -1,0 +1,69 @@
+"""`translate --stream` prints each part of an output as soon as it is known."""
+
+import pytest
+from support import random_translator
+
+from keras_attention import CharacterTokenizer, InputError, Vocabulary
+from keras_attention.cli.command_parts.streamed_lines import check_combined, open_stream, run_stream
+from keras_attention.cli.lines import OnError
+from keras_attention.export.tflite.conversion import export_tflite
+
+LETTERS = CharacterTokenizer(Vocabulary("ab한"))
+LINES = ["ab", "", "a" * 30, "ba"]
+NOTHING = {"others": (), "whole_vocabulary": False, "max_tokens": None, "features": {}}
+
+
+@pytest.fixture(scope="module")
+def translator():
+    return random_translator(LETTERS, lengths=(16, 6), ends=1.0)
+
+
+@pytest.fixture(scope="module")
+def folder(translator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    translator.save(folder)
+    export_tflite(translator, folder / "model.tflite")
+    return folder
+
+
+@pytest.fixture
+def lines(tmp_path):
+    (tmp_path / "lines.txt").write_text("\n".join(LINES) + "\n", encoding="utf-8")
+    return str(tmp_path / "lines.txt")
+
+
+@pytest.mark.parametrize(("name", "limit"), [("", 20), ("model.tflite", None)])
+def test_the_printed_lines_are_the_greedy_translations(
+    name, limit, folder, lines, translator, capsys
+):
+    stream = open_stream(folder / name, {}, **{**NOTHING, "max_tokens": limit})
+    run_stream(stream, lines, OnError.EMPTY)
+    texts = [translator(line, beam_width=1).text if len(line) < 20 else "" for line in LINES]
+    printed = capsys.readouterr()
+    assert printed.out == "".join(f"{text}\n" for text in texts)
+    most = limit or 16
+    expected = f"{lines}, line 3: expected at most {most} tokens with </s>. Received: 31."
+    assert printed.err.splitlines() == [expected, "left empty 1 line that cannot be used."]
+
+
+def test_a_line_that_cannot_be_used_is_skipped_or_ends_the_output(folder, lines, capsys):
+    stream = open_stream(folder, {"max_length": 3}, **{**NOTHING, "max_tokens": 20})
+    run_stream(stream, lines, OnError.SKIP)
+    assert capsys.readouterr().out.count("\n") == 3
+    with pytest.raises(InputError, match="line 3: expected at most 20 tokens"):
+        run_stream(stream, lines, OnError.STOP)
+    assert capsys.readouterr().out.count("\n") == 2
+
+
+def test_only_greedy_search_is_streamed_and_an_export_has_its_own_settings(folder):
+    with pytest.raises(InputError, match="`beam_width` must be 1 to stream"):
+        open_stream(folder, {"beam_width": 2}, **NOTHING)
+    with pytest.raises(InputError, match="Received: --max-length"):
+        open_stream(folder / "model.tflite", {"max_length": 2}, **NOTHING)
+    open_stream(folder / "model.tflite", {"beam_width": 1}, **NOTHING)
+
+
+def test_options_that_print_more_than_the_text_are_refused():
+    check_combined(nbest=False, output=None)
+    with pytest.raises(InputError, match="Received: --stream and --min-confidence"):
+        check_combined(scores=False, min_confidence="auto")

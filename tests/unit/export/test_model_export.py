@@ -1,0 +1,106 @@
+"""`Seq2Seq.export` writes the graph of inference, which equals `generate`."""
+
+import inspect
+
+import keras
+import pytest
+from support import randomize
+
+from keras_attention import (
+    CharacterTokenizer,
+    InputError,
+    LuongAttention,
+    Seq2Seq,
+    TextPreprocessor,
+    Vocabulary,
+)
+from keras_attention.export import DeviceTranslator, SavedModelTranslator
+from keras_attention.export.model_export import FORMATS
+
+LETTERS = CharacterTokenizer(Vocabulary("abc"))
+TEXTS = ["cab", "", "abcabc", "b"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    preprocessor = TextPreprocessor(LETTERS, max_length=6, max_source_length=8, min_length=2)
+    attention = LuongAttention("dot")
+    model = Seq2Seq(7, 7, units=4, embedding=3, attention=attention, preprocessor=preprocessor)
+    model.build()
+    model.compile("sgd", sampler={"beam_width": 3, "length_penalty": 0.8})
+    return randomize(model, scale=1.5)
+
+
+@pytest.fixture
+def other(model):
+    """Return a copy of the model, which a test may compile again."""
+    return keras.models.clone_model(model)
+
+
+def test_a_saved_model_searches_as_generate_does(model, tmp_path, capsys):
+    model.export(tmp_path / "saved", verbose=True)
+    assert capsys.readouterr().out == f"Saved the model as tf_saved_model to {tmp_path}/saved.\n"
+    loaded = SavedModelTranslator.load(tmp_path / "saved")
+    assert [found.text for found in loaded(TEXTS)] == model.generate(TEXTS)
+    assert loaded.manifest["search"]["beam_width"] == 3
+
+
+def test_a_tflite_file_searches_as_generate_does(model, tmp_path, capsys):
+    model.export(str(tmp_path / "model.tflite"), format="litert", precision="float16")
+    assert capsys.readouterr().out == ""
+    loaded = DeviceTranslator.load(tmp_path / "model.tflite")
+    assert loaded.manifest["precision"] == "float16"
+    assert [found.text for found in loaded(TEXTS, beam=True)] == model.generate(TEXTS)
+    assert [found.text for found in loaded(TEXTS)] == model.generate(TEXTS, sampler="greedy")
+
+
+def test_the_signature_is_that_of_keras():
+    ours, keras_own = (inspect.signature(kind.export) for kind in (Seq2Seq, keras.Model))
+    names = list(keras_own.parameters)[:-1]
+    assert list(ours.parameters)[:-1] == names
+    for name in names[1:]:
+        assert ours.parameters[name].default == keras_own.parameters[name].default
+
+
+REFUSED = {
+    "format": ({"format": "openvino"}, "`format` must be one of 'tf_saved_model', 'litert'"),
+    "input_signature": ({"input_signature": [1]}, "`input_signature` must be None"),
+    "misspelt": ({"format": "litert", "precison": "int8"}, "the nearest is 'precision'"),
+    "option": ({"format": "onnx", "opset_version": 18}, "the format 'onnx' has no options"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_arguments_are_refused_and_nothing_is_written(case, model, tmp_path):
+    arguments, message = REFUSED[case]
+    with pytest.raises((InputError, TypeError), match=message):
+        model.export(tmp_path / "export", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", [name for name in FORMATS if FORMATS[name].part])
+def test_a_folder_with_other_files_is_not_replaced(format, model, tmp_path):
+    (tmp_path / "thesis.txt").write_text("")
+    with pytest.raises(InputError, match="expected a new folder, or one with an export of this"):
+        model.export(tmp_path, format=format)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("sampler", ["random", {"beam_width": 4, "groups": 2}])
+def test_a_search_that_no_export_has_is_refused(sampler, other, tmp_path):
+    other.compile("sgd", sampler=sampler)
+    with pytest.raises(InputError, match=r"an export searches greedily or with a beam, without"):
+        other.export(tmp_path / "export")
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"source_vocabulary_size": 7}, "pass `preprocessor=TextPreprocessor"),
+        ({"source_vocabulary_size": None, "source_shape": (None, 2)}, "export.features"),
+    ],
+)
+def test_no_graph_that_needs_targets_is_exported(settings, advice, tmp_path):
+    model = Seq2Seq(target_vocabulary_size=7, units=4, **settings)
+    with pytest.raises(InputError, match=f"logits for given targets, .*{advice}"):
+        model.export(tmp_path / "export")
