@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,16 +104,34 @@ def checked_text(text: str, name: str = "TEXT") -> str:
     return text
 
 
-def available_batches(lines: Iterable[Line], size: int) -> Iterator[Batch]:
+def full_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterator[Batch]:
+    """Yield batches of `size` lines; the last one may be smaller.
+
+    Args:
+        lines: the lines.
+        size: number of lines in a batch.
+        first: number of the first line.
+
+    Example:
+        >>> list(full_batches(["a", "b", "c"], 2, first=5))
+        [Batch(numbers=[5, 6], lines=['a', 'b']), Batch(numbers=[7], lines=['c'])]
+    """
+    remaining = iter(lines)
+    while found := list(islice(remaining, size)):
+        yield Batch(list(range(first, first + len(found))), found)
+        first += len(found)
+
+
+def available_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterator[Batch]:
     """Yield batches of the lines that are ready, so that no line waits for the next one.
 
     Args:
         lines: the lines; a separate thread reads them.
         size: largest number of lines in a batch.
+        first: number of the first line.
     """
     ready: queue.Queue[Line | _End] = queue.Queue(maxsize=4 * size)
     threading.Thread(target=_read, args=(lines, ready), daemon=True).start()
-    first = 0
     while True:
         items = [ready.get()]
         while not isinstance(items[-1], _End) and len(items) < size and not ready.empty():
