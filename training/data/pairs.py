@@ -13,7 +13,7 @@ from keras_attention.text.source_features import add_features
 from ..recipe.sections import RECORDS, DataConfig
 from ..tasks.dates import generate_dates
 from ..tasks.synthetic import TASKS, generate
-from .data_paths import find_file
+from .data_paths import find_files
 from .languages import each_language, given_features
 from .pair_files import Pair as Pair
 from .pair_files import read_dates_file, read_parallel, read_table
@@ -114,20 +114,31 @@ def _read_one(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
 
 
 def _read_files(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
-    path, target_path = find_file(config, path_key), find_file(config, target_key)
-    if not path:
+    """Read the pairs of one language, from a file or from all files that match a pattern."""
+    paths, target_paths = find_files(config, path_key), find_files(config, target_key)
+    if not paths:
         raise InputError(
             f"`data.{path_key}` must name a file for data.format={config.format!r}. "
             f"Received: data.{path_key}=''."
         )
-    if bool(target_path) != (config.format == "parallel"):
+    if bool(target_paths) != (config.format == "parallel"):
         raise InputError(
             f"`data.{target_key}` must name a file for data.format='parallel', and must be empty "
             f"for other formats. Received: data.format={config.format!r}, "
-            f"data.{target_key}={target_path!r}."
+            f"data.{target_key}={getattr(config, target_key)!r}."
         )
-    if config.format == "parallel":
-        return read_parallel(path, target_path)
+    if config.format != "parallel":
+        return [pair for path in paths for pair in _read_file(path, config)]
+    if len(paths) != len(target_paths):
+        raise InputError(
+            f"`data.{path_key}` and data.{target_key} must match the same number of files. "
+            f"Received: {len(paths)} and {len(target_paths)} files."
+        )
+    files = zip(paths, target_paths, strict=True)
+    return [pair for sources, targets in files for pair in read_parallel(sources, targets)]
+
+
+def _read_file(path: str, config: DataConfig) -> list[Pair]:
     if config.format == "dates":
         return read_dates_file(path)
     if config.format in RECORDS:

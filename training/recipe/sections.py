@@ -87,7 +87,9 @@ class DataConfig(Section):
         "file, if set, and other values are tags in the sources, such as <domain=news>",
     )
     path: str = setting(
-        "", "training file (parallel: the sources); empty for dates and tasks: generate the pairs"
+        "",
+        "training file (parallel: the sources), or a pattern such as parts/*.tsv, whose files are "
+        "read in the order of their names; empty for dates and tasks: generate the pairs",
     )
     target_path: str = setting("", "file of the training targets (parallel only)")
     validation_path: str = setting(

@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 from keras_attention.cli.bulk_translation.outputs import Tally, open_output
 from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import (
-    STANDARD_INPUT,
     Batch,
+    InputLines,
     Line,
     OnError,
     available_batches,
     check_output,
     full_batches,
-    open_lines_or_errors,
 )
 from keras_attention.cli.progress import Advance, show_progress, shows_progress
 from keras_attention.cli.runtimes import NumberedTranslate, Translate
@@ -65,7 +64,7 @@ def run_translate(
 
     Args:
         answer_all: translates the batches, in this process or in others.
-        file: the file, or `-` for standard input.
+        file: the file, a pattern that matches files, or `-` for standard input.
         size: largest number of lines translated together.
         columns: the parts of each translation to print.
         on_error: what to do with a line that cannot be used.
@@ -77,14 +76,14 @@ def run_translate(
         InputError: if a file cannot be read or written. With `OnError.STOP`, also if a line cannot
             be used, after the translations of the lines before it are printed.
     """
-    check_output(output, file)
-    name = STANDARD_INPUT if file == "-" else file
+    source = InputLines(file)
+    check_output(output, *source.files)
     with open_output(output, made_by, resume=resume) as out:
-        lines: Iterator[Line] = iter(open_lines_or_errors(file))
-        tally = Tally.of_earlier(out.earlier, lines, name) if out.earlier else Tally()
-        cut = full_batches if _is_regular(file) else available_batches
+        lines = iter(source)
+        tally = Tally.of_earlier(out.earlier, lines, source.name) if out.earlier else Tally()
+        cut = full_batches if source.are_in_files else available_batches
         batches = cut(lines, size, first=tally.lines)
-        problems = _Problems(name, on_error, tally)
+        problems = _Problems(source, on_error, tally)
         with _progress(file, output, tally.lines) as advance:
             for batch, answers in answer_all(batches, tally.texts):
                 for number, line, answer in zip(*batch, answers, strict=True):
@@ -170,7 +169,7 @@ def _note_missing_outputs(count: int) -> None:
 class _Problems:
     """Reports the lines that cannot be used, and counts them."""
 
-    name: str
+    source: InputLines
     on_error: OnError
     tally: Tally
 
@@ -178,7 +177,7 @@ class _Problems:
         """Print the problem of a line and return it, or raise it with `OnError.STOP`."""
         problem = str(error)
         if isinstance(error, TextError):
-            problem = f"{self.name}, line {number + 1}: {error.problem}"
+            problem = f"{self.source.place(number)}: {error.problem}"
         if self.on_error is OnError.STOP:
             raise InputError(problem)
         self.tally.unusable += 1
@@ -197,14 +196,6 @@ def _progress(file: str, output: Path | None, done: int) -> AbstractContextManag
     """Show progress on a terminal, unless translations are printed there too."""
     if not shows_progress(prints=output is None):
         return nullcontext(lambda count: None)
-    total = _count(open_lines_or_errors(file)) if _is_regular(file) else None
+    source = InputLines(file)
+    total = sum(1 for _ in source) if source.are_in_files else None
     return show_progress(total, unit="lines", done=done)
-
-
-def _is_regular(file: str) -> bool:
-    """Return whether the input is a file, and not a pipe, which can be read only once."""
-    return file != "-" and Path(file).is_file()
-
-
-def _count(lines: Iterable[Line]) -> int:
-    return sum(1 for _ in lines)

@@ -40,7 +40,9 @@ def translate(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="File with one text per line, or - for standard input."
+            metavar="FILE",
+            help="File with one text per line, a quoted pattern such as 'parts/*.txt', whose files "
+            "are read in the order of their names, or - for standard input.",
         ),
     ] = "-",
     others: OtherModels = None,

@@ -135,3 +135,16 @@ def test_the_fingerprint_depends_on_the_files_of_the_model_only(tmp_path):
         (tmp_path / name).write_text("changed")
         assert job.fingerprint() != before
         before = job.fingerprint()
+
+
+def test_a_pattern_translates_all_its_files_and_names_the_file_of_a_line(tmp_path, capsys):
+    for name, lines in {"b.txt": b"two\n\xff\n", "a.txt": b"one\nten\n"}.items():
+        (tmp_path / name).write_bytes(lines)
+    files = tmp_path / "?.txt", tmp_path / "out.txt"
+    translate(files)
+    assert files[1].read_text() == "check\tONE0\ncheck\tTEN1\ncheck\tTWO2\n\n"
+    assert capsys.readouterr().err.startswith(f"{tmp_path / 'b.txt'}, line 2: expected UTF-8 text")
+    with pytest.raises(InputError, match="--output must not be a file that is read"):
+        translate((tmp_path / "?.txt", tmp_path / "b.txt"))
+    with pytest.raises(InputError, match="x.*: expected a file, or a pattern that matches at l"):
+        translate((tmp_path / "x*", files[1]))
