@@ -91,7 +91,7 @@ def _known_links(
 
 def _training_rows(
     config: DataConfig, seed: int, pairs: Sequence[Pair], path: str, rows: list[_Row]
-) -> list[_Row]:
+) -> Sequence[_Row]:
     """Return the rows of a file that belong to the training pairs, in their order."""
     size = len(pairs) + (0 if config.validation_path else config.held_out)
     if len(rows) != size:

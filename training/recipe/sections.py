@@ -143,6 +143,12 @@ class DataConfig(Section):
         minimum=1,
         maximum=LONGEST,
     )
+    in_memory: int = setting(
+        100,
+        "largest training data to hold in memory, in millions of characters; the texts and ids of "
+        "larger data are in temporary files",
+        minimum=0,
+    )
 
     def __post_init__(self) -> None:
         """Check the values, then the rules that combine several."""
