@@ -34,6 +34,7 @@ SETTINGS = [
 ]
 TOKENIZERS = {
     "word": ["text.source_tokenizer=word", "text.target_tokenizer=word"],
+    "character": ["data.max_source_length=200", "data.max_target_length=200"],
     "subword": ["text.source_tokenizer=subword", "text.target_tokenizer=subword"],
 }
 
