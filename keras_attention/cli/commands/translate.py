@@ -25,13 +25,13 @@ from keras_attention.cli.lines import OnError
 from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
-from keras_attention.settings.setting import LARGEST
 
 if TYPE_CHECKING:
     from keras_attention.cli.bulk_translation.job import TranslationJob
 
 _OUTPUT = "Output"
 _BULK = "Long files"
+_MOST_WORKERS = 256
 
 
 @with_search_options(SearchOptions)
@@ -124,7 +124,7 @@ def translate(
         int,
         typer.Option(
             min=1,
-            max=LARGEST,
+            max=_MOST_WORKERS,
             metavar="N",
             help="Number of processes that translate, each with its own copy of the model and an "
             "equal share of the processor's cores. The output is the same, in the same order.",
