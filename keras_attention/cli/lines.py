@@ -6,10 +6,12 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.errors import InputError
+from keras_attention.files.patterns import matching_files
 from keras_attention.files.text_files import decode_lines_or_errors, read_lines_or_errors
 
 Line = str | InputError
@@ -40,26 +42,76 @@ class _End(NamedTuple):
 
 
 def open_lines(file: str) -> Iterator[str]:
-    """Yield the lines of a file, or of standard input if `file` is `-`.
+    """Yield the lines of the files that match a pattern, or of standard input if `file` is `-`.
 
     Raises:
-        InputError: if the file cannot be read, or a line is not UTF-8.
+        InputError: if a file cannot be read, no file matches, or a line is not UTF-8.
     """
     return map(_usable, open_lines_or_errors(file))
 
 
 def open_lines_or_errors(file: str) -> Iterator[Line]:
-    """Yield the lines of a file, or of standard input if `file` is `-`.
+    """Yield the lines of the files that match a pattern, or of standard input if `file` is `-`.
 
     A line that is not UTF-8 is replaced by an error that names the line.
 
     Raises:
-        InputError: if the file cannot be read.
+        InputError: if a file cannot be read, or no file matches.
     """
+    return iter(InputLines(file))
+
+
+class InputLines:
+    r"""The lines of a file, of all files that match a pattern in turn, or of standard input.
+
+    Args:
+        file: the file or the pattern, such as `parts/*.txt`; `-` for standard input.
+
+    Attributes:
+        files: the files; none for standard input.
+
+    Raises:
+        InputError: if no file matches, or standard input is closed.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.txt").write_text("one\ntwo\n"), (folder / "b.txt").write_text("three")
+        >>> lines = InputLines(f"{folder}/*.txt")
+        >>> list(lines), lines.place(2) == f"{folder / 'b.txt'}, line 1"
+        (['one', 'two', 'three'], True)
+    """
+
+    def __init__(self, file: str) -> None:
+        if file == "-" and sys.stdin is None:
+            raise InputError("standard input is closed; give a FILE.")
+        self.files = [] if file == "-" else matching_files(file)
+        self.name = STANDARD_INPUT if file == "-" else file
+        self._starts: list[tuple[int, str]] = []
+
+    @property
+    def are_in_files(self) -> bool:
+        """Whether they are in regular files, and not in a pipe, which can be read only once."""
+        return bool(self.files) and all(map(os.path.isfile, self.files))
+
+    def __iter__(self) -> Iterator[Line]:
+        """Yield the lines, or the errors about lines that are not UTF-8."""
+        self._starts, number = [], 0
+        for path in self.files or ["-"]:
+            self._starts.append((number, path if self.files else self.name))
+            for line in _read_file(path):
+                number += 1
+                yield line
+
+    def place(self, number: int) -> str:
+        """Return the name of a line, which was read before, from its number counted from 0."""
+        first, name = next(each for each in reversed(self._starts) if each[0] <= number)
+        return f"{name}, line {number - first + 1}"
+
+
+def _read_file(file: str) -> Iterator[Line]:
     if file != "-":
         return read_lines_or_errors(file)
-    if sys.stdin is None:
-        raise InputError("standard input is closed; give a FILE.")
     # A separate buffer: Python aborts at exit if a thread still waits for the buffer of
     # `sys.stdin`.
     stream = open(sys.stdin.fileno(), "rb", closefd=False)
@@ -103,16 +155,34 @@ def checked_text(text: str, name: str = "TEXT") -> str:
     return text
 
 
-def available_batches(lines: Iterable[Line], size: int) -> Iterator[Batch]:
+def full_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterator[Batch]:
+    """Yield batches of `size` lines; the last one may be smaller.
+
+    Args:
+        lines: the lines.
+        size: number of lines in a batch.
+        first: number of the first line.
+
+    Example:
+        >>> list(full_batches(["a", "b", "c"], 2, first=5))
+        [Batch(numbers=[5, 6], lines=['a', 'b']), Batch(numbers=[7], lines=['c'])]
+    """
+    remaining = iter(lines)
+    while found := list(islice(remaining, size)):
+        yield Batch(list(range(first, first + len(found))), found)
+        first += len(found)
+
+
+def available_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterator[Batch]:
     """Yield batches of the lines that are ready, so that no line waits for the next one.
 
     Args:
         lines: the lines; a separate thread reads them.
         size: largest number of lines in a batch.
+        first: number of the first line.
     """
     ready: queue.Queue[Line | _End] = queue.Queue(maxsize=4 * size)
     threading.Thread(target=_read, args=(lines, ready), daemon=True).start()
-    first = 0
     while True:
         items = [ready.get()]
         while not isinstance(items[-1], _End) and len(items) < size and not ready.empty():

@@ -61,7 +61,12 @@ def progress_bars(
 
 @contextmanager
 def show_progress(
-    total: int | None, *, unit: str, prints: bool = False, console: Console | None = None
+    total: int | None,
+    *,
+    unit: str,
+    done: int = 0,
+    prints: bool = False,
+    console: Console | None = None,
 ) -> Iterator[Advance]:
     """Show the number of finished items, the rate and, if the total is known, the time left.
 
@@ -70,6 +75,7 @@ def show_progress(
     Args:
         total: Number of items; None if it is not known.
         unit: Plural name of the items, such as `lines`.
+        done: Number of items that were finished before; the rate does not count them.
         prints: Whether results are printed on standard output meanwhile; see `shows_progress`.
         console: Where to draw; default standard error.
 
@@ -79,4 +85,4 @@ def show_progress(
     columns = MofNCompleteColumn(), RateColumn(unit), TimeLeftColumn()
     shown = total != 1 and (console is not None or shows_progress(prints=prints))
     with progress_bars(*columns, console=console, shown=shown) as progress:
-        yield Bar(progress, unit, total).advance
+        yield Bar(progress, unit, total, done=done).advance

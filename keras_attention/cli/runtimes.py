@@ -20,8 +20,18 @@ _READING = ("delimiter", "header", "source_column", "target_column")
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
 """A function from texts to translations in order; an unusable text raises a `TextError`."""
 
+NumberedTranslate = Callable[[int], Translate]
+"""A function that returns the translator of the texts from a number on, counted from 0."""
+
 
 def open_translator(
+    path: Path, search: Mapping[str, Any] = MappingProxyType({}), **options: Any
+) -> Translate:
+    """Return the translator of the texts from the first one on; see `open_numbered`."""
+    return open_numbered(path, search, **options)(0)
+
+
+def open_numbered(
     path: Path,
     search: Mapping[str, Any] = MappingProxyType({}),
     *,
@@ -33,8 +43,11 @@ def open_translator(
     max_tokens: int | None = None,
     any_length: bool = False,
     features: Mapping[str, str] = MappingProxyType({}),
-) -> Translate:
-    """Return the translator of a model's folder, a checkpoint, a SavedModel or a TFLite file.
+) -> NumberedTranslate:
+    """Open a model's folder, a checkpoint, a SavedModel or a TFLite file for translation.
+
+    With an integer seed, a sample depends on the number of its text, so parts of a file that are
+    translated on their own get the same samples as the whole file.
 
     Args:
         path: the folder or file.
@@ -70,7 +83,8 @@ def open_translator(
             f"when it is written. Received: --max-tokens {max_tokens}."
         )
     if exports:
-        return _open_export(path, search, nbest, features)
+        export = _open_export(path, search, nbest, features)
+        return lambda first: export  # an export does not sample
     with lean_imports():
         from keras_attention.text.text_limit import UNLIMITED
         from keras_attention.translation.translator import Translator
@@ -87,20 +101,23 @@ def open_translator(
     _check_nbest(nbest, search.get("beam_width", translator.codec.settings.beam_width))
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
 
-    done = 0
+    def translate_from(first: int) -> Translate:
+        done = first
 
-    def translate(texts: Iterable[str]) -> Iterator[Translation]:
-        nonlocal done  # lines of earlier calls; a sample depends on the seed and its line's number
-        found = translator.stream(list(texts), batch_size=batch_size, first=done, **search)
-        try:
-            for each in found:
+        def translate(texts: Iterable[str]) -> Iterator[Translation]:
+            nonlocal done
+            found = translator.stream(list(texts), batch_size=batch_size, first=done, **search)
+            try:
+                for each in found:
+                    done += 1
+                    yield translator.codec.replace_unknown(each) if replaces else each
+            except TextError:
                 done += 1
-                yield translator.codec.replace_unknown(each) if replaces else each
-        except TextError:
-            done += 1
-            raise
+                raise
 
-    return translate
+        return translate
+
+    return translate_from
 
 
 def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:

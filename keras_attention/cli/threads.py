@@ -1,9 +1,10 @@
 """Limits TensorFlow's threads to the CPU quota of a container."""
 
 import math
-import os
 from collections.abc import MutableMapping
 from pathlib import Path
+
+from keras_attention.child_processes import count_cores
 
 _VARIABLES = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
 _GROUP = Path("/sys/fs/cgroup")
@@ -21,7 +22,7 @@ def limit_threads(environment: MutableMapping[str, str], group: Path = _GROUP) -
         group: the folder of the process's control group, version 2 or 1.
     """
     quota = _quota(group)
-    if quota is not None and quota < _cores():
+    if quota is not None and quota < count_cores():
         for name in _VARIABLES:
             environment.setdefault(name, str(quota))
 
@@ -38,9 +39,3 @@ def _quota(group: Path) -> int | None:
         return math.ceil(int(time) / int(period)) if int(time) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -143,8 +143,8 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
         'whole or not at all'
     """
     target = Path(os.path.realpath(path))
-    _check_kind(path, target, folder)
-    with errors_of_writing(path), _remove_parents(target), ExitStack() as stack:
+    check_kind(path, target, folder)
+    with errors_of_writing(path), remove_parents(target), ExitStack() as stack:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             workspace = stack.enter_context(make_workspace(target))
@@ -154,13 +154,13 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
         try:
             _flush(workspace / target.name)
             _replace(target, workspace / target.name, workspace / REPLACED)
-            _flush_to_disk(target.parent)
+            flush_to_disk(target.parent)
         except OSError as error:
             raise not_writable(path, error) from error
 
 
 @contextmanager
-def _remove_parents(target: Path) -> Iterator[None]:
+def remove_parents(target: Path) -> Iterator[None]:
     """Remove the parent folders that the block created, if it fails."""
     missing = [parent for parent in target.parents if not parent.exists()]
     try:
@@ -205,7 +205,7 @@ def reason_not_written(error: BaseException) -> str:
     return next((each for each in messages if may_quote and each in str(error)), "")
 
 
-def _check_kind(path: str | os.PathLike[str], target: Path, folder: bool) -> None:
+def check_kind(path: str | os.PathLike[str], target: Path, folder: bool) -> None:
     """Check that a file would replace only a file, and a folder only a folder."""
     if not target.exists() or (target.is_dir() if folder else target.is_file()):
         return
@@ -314,13 +314,13 @@ def _flush(written: Path) -> None:
     """Flush a file, or a folder with everything in it, to the disk."""
     for root, _, names in os.walk(written):
         for name in names:
-            _flush_to_disk(Path(root) / name)
-        _flush_to_disk(Path(root))
+            flush_to_disk(Path(root) / name)
+        flush_to_disk(Path(root))
     if not written.is_dir():
-        _flush_to_disk(written)
+        flush_to_disk(written)
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
     """Flush one file, or the entries of one folder if the system supports this.
 
     Raises:

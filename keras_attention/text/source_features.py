@@ -62,7 +62,7 @@ class SourceFeatures:
         return f"^{rest}<{name}=([^<>]*)>{rest}$"
 
     @classmethod
-    def learn(cls, names: Sequence[str], texts: Sequence[str]) -> SourceFeatures:
+    def learn(cls, names: Sequence[str], texts: Iterable[str]) -> SourceFeatures:
         """Collect the values of features in texts.
 
         Args:

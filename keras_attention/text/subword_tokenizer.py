@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
 from types import ModuleType
@@ -121,6 +121,16 @@ class SubwordTokenizer(Tokenizer):
         Raises:
             ValueError: If the dropout is out of range, or the model is not a BPE model.
         """
+        return list(self.stream_with_dropout(texts, dropout, seed))
+
+    def stream_with_dropout(
+        self, texts: Iterable[str], dropout: float, seed: int
+    ) -> Iterator[list[int]]:
+        """Return an iterator over what `encode_with_dropout` returns.
+
+        Raises:
+            ValueError: If the dropout is out of range, or the model is not a BPE model.
+        """
         if self.model_type != "bpe":
             raise ValueError(f"BPE-dropout requires a BPE model. Received: {self.model_type!r}.")
         if not 0 <= dropout <= 1:
@@ -134,7 +144,7 @@ class SubwordTokenizer(Tokenizer):
             pieces = self._own_model.encode(even, drop=lambda: draw() < dropout)
             return [*self.features.encode(text), *self.vocabulary.encode(pieces), END_ID]
 
-        return [encode(text) for text in texts]
+        return map(encode, texts)
 
     @cached_property
     def _own_model(self) -> PieceModel:

@@ -28,31 +28,17 @@ from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.file_names import (
     CONFIDENCE_FILE,
     MODEL_FILE,
-    SETTINGS_FILE,
     SHORT_LIST_FILE,
 )
 from keras_attention.translation.folders.ensemble_folder import member_folders
 from keras_attention.translation.folders.model_paths import check_model_path
+from keras_attention.translation.folders.model_paths import find_parts as find_parts
 from keras_attention.translation.stored_weights import check_weights
 
 _WEIGHTS = "model.weights.h5"
 """The file in a `.keras` archive that holds the weights."""
 
 _logger = logging.getLogger(__name__)
-
-
-def find_parts(path: Path) -> tuple[Path, Path]:
-    """Return the folder of the tokenizers and the file of the model, given a path to either."""
-    if path.suffix != ".keras" or path.is_dir():
-        return path, path / MODEL_FILE
-    check_model_path(path)
-    for folder in path.absolute().parents[:2]:
-        if (folder / SETTINGS_FILE).is_file():
-            return folder, path
-    raise InputError(
-        f"{path}: expected {SETTINGS_FILE} and the tokenizers in its folder or the parent folder. "
-        "Received: neither has them."
-    )
 
 
 def load_codec(folder: Path) -> TextCodec:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+import numpy as np
 
 from keras_attention.errors import InputError, TextError
 from keras_attention.text.normalization import Normalizer
@@ -12,10 +15,14 @@ from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer, make_to
 from keras_attention.text.vocabulary import Vocabulary
 
 from ..data.pairs import Pair
+from ..data.stored_pairs import StoredPairs
 from ..recipe.languages import feature_names
 from ..recipe.sections import DataConfig, TextConfig
 
 DEFAULT_SUBWORDS = 8000
+
+SUBWORD_SAMPLE = 500_000
+"""Largest number of texts of a side from which subwords are learned if the pairs are in a file."""
 
 
 def learn_tokenizers(
@@ -29,8 +36,9 @@ def learn_tokenizers(
 
     Args:
         text: the recipe's `[text]` section.
-        pairs: the training pairs.
-        seed: the recipe's seed; see `learn_subwords`.
+        pairs: the training pairs. If they are in a file, subwords are learned from a sample of
+            them, of at most `SUBWORD_SAMPLE`.
+        seed: the recipe's seed, of the sample and of `learn_subwords`.
         features: the features that every source carries.
 
     Returns:
@@ -42,12 +50,20 @@ def learn_tokenizers(
     forms = text.source_normalization, text.target_normalization
     features = features or SourceFeatures()
     normalizers = [Normalizer(form, text.lowercase, text.strip) for form in forms]
-    sources = [normalizers[0](features.text_of(source)) for source, _ in pairs]
-    targets = [normalizers[1](target) for _, target in pairs]
+
+    def sides(name: str) -> tuple[Iterator[str], Iterator[str]]:
+        used = _sample(pairs, seed) if name == SubwordTokenizer.name else pairs
+        sources = (normalizers[0](features.text_of(source)) for source, _ in used)
+        return sources, (normalizers[1](target) for _, target in used)
+
     if text.joint_vocabulary:
-        learned = (_learn("source", text, [*sources, *targets], seed),) * 2
+        joined = chain(*sides(text.source_tokenizer))
+        learned = (_learn("source", text, joined, seed),) * 2
     else:
-        learned = _learn("source", text, sources, seed), _learn("target", text, targets, seed)
+        learned = (
+            _learn("source", text, sides(text.source_tokenizer)[0], seed),
+            _learn("target", text, sides(text.target_tokenizer)[1], seed),
+        )
     names = text.source_tokenizer, text.target_tokenizer
     source, target = (
         make_tokenizer(
@@ -71,12 +87,20 @@ def learn_features(data: DataConfig, pairs: Sequence[Pair]) -> SourceFeatures:
     """
     names = feature_names(data.source_features)
     try:
-        return SourceFeatures.learn(names, [source for source, _ in pairs] if names else [])
+        return SourceFeatures.learn(names, (source for source, _ in pairs) if names else ())
     except TextError as error:
         raise TextError(error.problem, error.position, "training pair") from None
 
 
-def _learn(side: str, text: TextConfig, sentences: list[str], seed: int) -> Vocabulary | bytes:
+def _sample(pairs: Sequence[Pair], seed: int) -> Sequence[Pair]:
+    """Return a sample of pairs that are in a file, in their order, or all of them."""
+    if not isinstance(pairs, StoredPairs) or len(pairs) <= SUBWORD_SAMPLE:
+        return pairs
+    drawn = np.random.default_rng(seed).permutation(len(pairs))[:SUBWORD_SAMPLE]
+    return pairs.take(np.sort(drawn))
+
+
+def _learn(side: str, text: TextConfig, sentences: Iterable[str], seed: int) -> Vocabulary | bytes:
     """Learn a vocabulary or a subword model from the normalized sentences of one side."""
     name, key = getattr(text, f"{side}_tokenizer"), f"{side}_vocabulary_size"
     size = getattr(text, key)

@@ -10,7 +10,8 @@ from keras_attention.errors import InputError, TextError
 from keras_attention.text.tokenizers import Tokenizer
 
 from ..data.pairs import Pair
-from .sequences import Sampling, Sequences
+from .sequences import Sequences
+from .stored_sequences import StoredSequences
 
 _logger = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ class EncodedPairs:
         kept: for each input pair, whether it is within the limits.
     """
 
-    sources: Sequences = field(default_factory=Sequences)
-    targets: Sequences = field(default_factory=Sequences)
+    sources: Sequences
+    targets: Sequences
     kept: list[bool] = field(default_factory=list)
 
 
@@ -34,8 +35,9 @@ def encode_pairs(
     pairs: Iterable[Pair],
     tokenizers: tuple[Tokenizer, Tokenizer],
     limits: tuple[int, int],
-    samplings: Sequence[Sampling | None] = (None, None),
     noun: str = "pairs",
+    *,
+    in_file: bool = False,
 ) -> EncodedPairs:
     """Encode the sources and targets of pairs, and log how many pairs are too long.
 
@@ -43,14 +45,15 @@ def encode_pairs(
         pairs: sources and targets; they are read once.
         tokenizers: the tokenizers of sources and of targets.
         limits: maximum number of ids of a source and of a target, including </s>.
-        samplings: for each side, the object that collects texts for subword dropout, if any.
         noun: the name of the pairs in the log.
+        in_file: whether to write the ids to temporary files instead of holding them in memory.
 
     Raises:
         InputError: If there are no pairs, or none is within the limits.
         TextError: If a source lacks a source feature, or has an unknown value for it.
     """
-    found = EncodedPairs()
+    kind = StoredSequences if in_file else Sequences
+    found = EncodedPairs(kind(), kind())
     too_long = [0, 0]
     for number, pair in enumerate(pairs):
         try:
@@ -64,9 +67,6 @@ def encode_pairs(
             continue
         found.sources.append(sides[0])
         found.targets.append(sides[1])
-        for sampling, text in zip(samplings, pair, strict=True):
-            if sampling:
-                sampling.texts.append(text)
     _report_dropped(found.kept, too_long, limits, noun)
     return found
 

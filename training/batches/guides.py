@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from keras_attention.files.text_files import read_lines
 from keras_attention.text.tokenizers import WordTokenizer
 from keras_attention.translation.codec import TextCodec
 
-from ..data.data_paths import find_file
+from ..data.data_paths import find_files
 from ..data.languages import each_language
 from ..data.pairs import Pair, split_rows
 from ..recipe.sections import DataConfig
@@ -47,9 +48,10 @@ def read_guides(
     Raises:
         InputError: if there is no alignment, or the file does not fit the pairs.
     """
-    paths = list(dict.fromkeys(find_file(each, "alignment_path") for each in each_language(config)))
+    found = (find_files(each, "alignment_path") for each in each_language(config))
+    paths = list(dict.fromkeys(chain.from_iterable(found)))
     named = ", ".join(paths)
-    if all(path.removesuffix(".gz").endswith(SOFT_SUFFIX) for path in paths):
+    if paths and all(path.removesuffix(".gz").endswith(SOFT_SUFFIX) for path in paths):
         read = [row for path in paths for row in _read_weights(path)]
         rows = _training_rows(config, seed, pairs, named, read)
         for pair, (where, weights) in zip(pairs, rows, strict=True):
@@ -89,7 +91,7 @@ def _known_links(
 
 def _training_rows(
     config: DataConfig, seed: int, pairs: Sequence[Pair], path: str, rows: list[_Row]
-) -> list[_Row]:
+) -> Sequence[_Row]:
     """Return the rows of a file that belong to the training pairs, in their order."""
     size = len(pairs) + (0 if config.validation_path else config.held_out)
     if len(rows) != size:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import compress
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -12,14 +13,23 @@ import tensorflow as tf
 from keras_attention.special_tokens import PAD_ID, START_ID
 from keras_attention.text.tokenizers import Tokenizer
 
+from ..data.stored_pairs import StoredPairs
 from .bucketing import Ints, cut_by_pairs, cut_by_tokens, rank_buckets
 from .encoded_pairs import encode_pairs
-from .sequences import Guide, GuideTensors, Sampling, SequenceTensors
+from .sequences import Guide, GuideTensors, Sampling, Sequences, SequenceTensors
+from .stored_sequences import StoredSampling, StoredSequences, StoredTensors, StoredTexts
 
 _READY_BATCHES = 8
 
 FIXED_LENGTHS = 8
 """With fixed shapes, lengths are padded to multiples of this."""
+
+
+class _Side(Protocol):
+    """The sources or the targets, from which batches are padded."""
+
+    def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the padded ids of some sequences, and their mask; see `SequenceTensors.pad`."""
 
 
 class PairBatches:
@@ -36,7 +46,8 @@ class PairBatches:
     every epoch.
 
     Args:
-        pairs: Sources and targets, any iterable; it is read once.
+        pairs: Sources and targets, any iterable; it is read once. For `StoredPairs`, the ids are
+            in temporary files too, and the batches are the same.
         source_tokenizer: The tokenizer of sources.
         target_tokenizer: The tokenizer of targets.
         batch_size: Largest number of pairs in a batch, at least 1; unused with `batch_tokens`.
@@ -122,14 +133,18 @@ class PairBatches:
         self.seed = seed
         self._features = len(source_tokenizer.features)  # an alignment does not cover them
         tokenizers = source_tokenizer, target_tokenizer
+        self._stored: dict[int, StoredSampling] = {}
         self._sampling = [
             Sampling(tokenizer, dropout) if dropout else None
             for tokenizer, dropout in zip(tokenizers, subword_dropout, strict=True)
         ]
-        encoded = encode_pairs(
-            pairs, tokenizers, (max_source_length, max_target_length), self._sampling, noun
-        )
+        stored = pairs if isinstance(pairs, StoredPairs) else None
+        if stored is None and any(self._sampling):
+            pairs = list(pairs)
+        limits = max_source_length, max_target_length
+        encoded = encode_pairs(pairs, tokenizers, limits, noun, in_file=stored is not None)
         sources, targets, self.kept = encoded.sources, encoded.targets, encoded.kept
+        self._set_texts(pairs)
         self.dropped = len(encoded.kept) - sum(encoded.kept)
         alignments = self._kept_alignments(pointers=pointers, guides=guides)
         self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
@@ -146,7 +161,7 @@ class PairBatches:
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)
             self._bounds_by_length = tf.constant(self._cut(lengths, exact))
-            self._sides = sources.to_tensors(), targets.to_tensors()
+            self._sides = _tensors_of(sources), _tensors_of(targets)
             self._alignments = [GuideTensors.of(given) for given in alignments]
 
     def stream(self, first_step: int = 0) -> tf.data.Dataset:
@@ -226,18 +241,34 @@ class PairBatches:
         order = shuffled[np.argsort(self._ranks[shuffled], kind="stable")]
         return order, rng.permutation(self.steps_per_epoch)
 
-    def _sides_of(self, epoch: tf.Tensor) -> tuple[SequenceTensors, SequenceTensors]:
+    def _set_texts(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Give the texts of the kept pairs to the sides with subword dropout."""
+        for side, sampling in enumerate(self._sampling):
+            if sampling is None:
+                continue
+            if isinstance(pairs, StoredPairs):
+                sampling.texts = StoredTexts(pairs.take(np.flatnonzero(self.kept)), side)
+                self._stored[side] = StoredSampling(sampling, partial(self._sampling_seed, side))
+            else:
+                sampling.texts = [pair[side] for pair in compress(pairs, self.kept)]
+
+    def _sampling_seed(self, side: int, epoch: int) -> int:
+        # sentencepiece accepts a seed of 32 bits, unless all of them are 1.
+        rng = np.random.default_rng([self.seed, int(epoch), side])
+        return int(rng.integers(2**31))
+
+    def _sides_of(self, epoch: tf.Tensor) -> tuple[_Side, _Side]:
         """Return the sources and targets of an epoch, tokenized again under subword dropout."""
 
-        def sample(side: int) -> SequenceTensors:
+        def sample(side: int) -> _Side:
             sampling = self._sampling[side]
             if sampling is None:
                 return self._sides[side]
+            if side in self._stored:
+                return self._stored[side].at(epoch)
 
             def draw(epoch: int) -> tuple[Ints, Ints]:
-                # sentencepiece accepts a seed of 32 bits, unless all of them are 1.
-                rng = np.random.default_rng([self.seed, int(epoch), side])
-                return sampling.draw(int(rng.integers(2**31)))
+                return sampling.draw(self._sampling_seed(side, epoch))
 
             ids, ends = tf.numpy_function(draw, [epoch], [tf.int32, tf.int64], stateful=False)
             return SequenceTensors(tf.ensure_shape(ids, [None]), tf.ensure_shape(ends, [None]))
@@ -246,7 +277,7 @@ class PairBatches:
 
     def _build_batch(
         self,
-        sides: tuple[SequenceTensors, SequenceTensors],
+        sides: tuple[_Side, _Side],
         order: tf.Tensor,
         bounds: tf.Tensor,
         step: tf.Tensor,
@@ -270,6 +301,13 @@ class PairBatches:
     def _pad_lengths(self, ids: tf.Tensor) -> tf.Tensor:
         """Pad ids `[B, L]` to a multiple of the length step if batches have fixed shapes."""
         return tf.pad(ids, [[0, 0], [0, -tf.shape(ids)[1] % self._length_step]])
+
+
+def _tensors_of(sequences: Sequences) -> _Side:
+    """Return the sequences as tensors, or, if they are in a file, what reads them from there."""
+    if isinstance(sequences, StoredSequences):
+        return StoredTensors(*sequences.to_arrays())
+    return sequences.to_tensors()
 
 
 def _check_at_least(least: int, **values: int) -> None:

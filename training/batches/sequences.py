@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ class Sequences:
 
     def to_arrays(self) -> tuple[Any, Ints]:
         """Return all ids, int32, and a 0 followed by the end of each sequence."""
-        return np.asarray(self.ids), np.cumsum([0, *self.lengths])
+        return np.asarray(self.ids), np.concatenate([[0], np.cumsum(self.lengths)])
 
     def to_tensors(self) -> SequenceTensors:
         """Return the same arrays as tensors, from which batches are built."""
@@ -54,13 +54,18 @@ class Sampling:
             )
         if tokenizer.model_type != "bpe":
             raise ValueError(f"`subword_dropout` requires BPE. Received: {tokenizer.model_type!r}.")
-        self.texts: list[str] = []
+        self.texts: Iterable[str] = ()
         self._tokenizer, self._dropout = tokenizer, dropout
 
-    def draw(self, seed: int) -> tuple[Any, Ints]:
-        """Return the arrays of `Sequences` for all texts, split with the given seed."""
-        sequences = Sequences()
-        for ids in self._tokenizer.encode_with_dropout(self.texts, self._dropout, seed):
+    def draw(self, seed: int, sequences: Sequences | None = None) -> tuple[Any, Ints]:
+        """Return the arrays of `Sequences` for all texts, split with the given seed.
+
+        Args:
+            seed: the seed.
+            sequences: an empty collection for the ids; default one in memory.
+        """
+        sequences = Sequences() if sequences is None else sequences
+        for ids in self._tokenizer.stream_with_dropout(self.texts, self._dropout, seed):
             sequences.append(ids)
         return sequences.to_arrays()
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from keras_attention.child_processes import child_environment
+
 from .comparison import Run
 from .worker import UNUSABLE_INPUT
 
@@ -20,7 +22,6 @@ WORKER = [sys.executable, "-m", "keras_attention.training.compare.worker"]
 """The command that starts the process of a run."""
 
 _PAUSE = 0.2
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 class Failure(NamedTuple):
@@ -89,34 +90,6 @@ def run_all(
     return failures
 
 
-def child_environment(environment: Mapping[str, str], jobs: int) -> dict[str, str]:
-    """Return the environment variables of a process that shares the machine with others.
-
-    Args:
-        environment: the environment of this process.
-        jobs: number of processes at the same time.
-
-    Returns:
-        The environment, with an equal share of TensorFlow's threads if there are several processes.
-        GPU memory is allocated only when it is needed.
-
-    Example:
-        >>> made = child_environment({"TF_NUM_INTRAOP_THREADS": "8"}, 3)
-        >>> made["TF_NUM_INTRAOP_THREADS"], made["OMP_NUM_THREADS"]
-        ('2', '2')
-    """
-    made = {
-        "TF_ENABLE_ONEDNN_OPTS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        **environment,
-    }
-    if jobs > 1:
-        threads = int(environment.get(_THREADS[0]) or _cores())
-        made.update(dict.fromkeys(_THREADS, str(max(1, threads // jobs))))
-    return made
-
-
 def _start(
     run: Run, lengths: Sequence[int], jobs: int, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
@@ -155,9 +128,3 @@ def _failure_of(run: Run, code: int) -> Failure | None:
     if code < 0 or not messages:
         return Failure(run, f"ended by signal {-code}" if code < 0 else f"ended with code {code}")
     return Failure(run, messages[-1].removeprefix("error: "), by_input=code == UNUSABLE_INPUT)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The paths of a recipe's data: they start at a folder and can have language codes in braces."""
+"""The paths of a recipe's data, which can have language codes in braces and wildcards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from keras_attention.errors import InputError
+from keras_attention.files.patterns import has_wildcard, matching_files
 
 from ..recipe.recipe import Recipe
 from ..recipe.sections import DataConfig, ModelConfig, TrainingConfig
@@ -24,27 +25,28 @@ _BRACES = re.compile(r"\{\{|\}\}|\{(?:language|target_language)\}|[{}]")
 _CODE = r"[\w-]+"
 
 
-def find_file(config: DataConfig, key: str) -> str:
-    """Return the path of the file that a setting names, or "" if the setting is empty.
+def find_files(config: DataConfig, key: str) -> list[str]:
+    """Return the paths of the files that a setting names, or none if the setting is empty.
 
     Args:
         config: the recipe's `[data]` section.
         key: one of `PATH_KEYS`.
 
     Returns:
-        The path, absolute or relative to the working folder. The file may not exist.
+        The paths, absolute or relative to the working folder: all files that match a pattern,
+        sorted; or a single file, which may not exist.
 
     Raises:
         InputError: if braces contain something other than a language setting, the language is not
-            set or has no file, or the data folder is missing.
+            set or has no file, the data folder is missing, or no file matches a pattern.
 
     Example:
-        >>> find_file(DataConfig(path="{{a}}.tsv"), "path")
-        '{a}.tsv'
+        >>> find_files(DataConfig(path="{{a}}.tsv"), "path")
+        ['{a}.tsv']
     """
     text = getattr(config, key)
     if not text:
-        return ""
+        return []
     codes = {name: _code(config, key, name) for name in _names(key, text)}
     filled = _fill(text, codes)
     if config.folder and not os.path.isabs(filled) and not os.path.isdir(config.folder):
@@ -53,22 +55,22 @@ def find_file(config: DataConfig, key: str) -> str:
             f"public data set, download it with {fetch_command(config.folder)}. "
             "Received: no such folder."
         )
-    path = os.path.join(config.folder, filled)
+    found = matching_files(filled, config.folder)
     for name in codes:
-        if not os.path.exists(path):
+        if not os.path.exists(found[0]):
             _check_language(config, text, codes, name)
-    return path
+    return found
 
 
 def absolute(config: DataConfig) -> DataConfig:
     """Return the section with paths that do not depend on the working folder.
 
-    If the section has a folder, or the absolute path of a file has braces, only the folder is made
-    absolute, because braces in the path of the working folder are not language codes.
+    If the section has a folder, or the absolute path of a file has braces or wildcards, only the
+    folder is made absolute, because in the path of the working folder they have no meaning.
     """
     paths = {key: getattr(config, key) for key in PATH_KEYS}
     found = {key: os.path.abspath(path) for key, path in paths.items() if path}
-    if config.folder or any(set(path) & set("{}") for path in found.values()):
+    if config.folder or any(set(path) & set("{}") or has_wildcard(path) for path in found.values()):
         return replace(config, folder=os.path.abspath(config.folder))
     return replace(config, **found)
 

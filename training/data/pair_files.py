@@ -10,33 +10,34 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from itertools import zip_longest
 
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import read_lines
 from keras_attention.text.normalization import is_blank
 
+from .stored_pairs import Pair as Pair
 from .table_notes import TableNotes, note_of_returns
 from .tables import Layout, advice, choose, csv_rows, one_line, tsv_rows, without_separator_line
 
-Pair = tuple[str, str]
 _Path = str | os.PathLike[str]
 
 _logger = logging.getLogger(__name__)
 
 
-def read_dates_file(path: _Path) -> list[Pair]:
-    """Read a file whose lines have a free-form date, padding spaces, `_` and the ISO date.
+def read_dates_file(path: _Path) -> Iterator[Pair]:
+    """Yield the pairs of a file whose lines have a date, padding spaces, `_` and the ISO date.
 
     The padding is removed.
 
     Raises:
         InputError: If the file is missing or empty, or a line has another format.
     """
-    return list(parse_lines(read_lines(path), os.fspath(path), _parse_date_line))
+    return parse_lines(read_lines(path), os.fspath(path), _parse_date_line)
 
 
-def read_table(path: _Path, layout: Layout) -> list[Pair]:
-    """Read the pairs of a table, and log signs that its layout is wrong.
+def read_table(path: _Path, layout: Layout) -> Iterator[Pair]:
+    """Yield the pairs of a table, and log at the end signs that its layout is wrong.
 
     Args:
         path: The file.
@@ -48,12 +49,14 @@ def read_table(path: _Path, layout: Layout) -> list[Pair]:
     """
     name = os.fspath(path)
     notes: list[str] = []
-    pairs = list(table_pairs(read_lines(path), name, layout, notes))
+    count = 0
+    for pair in table_pairs(read_lines(path), name, layout, notes):
+        count += 1
+        yield pair
     if layout.header:
-        _logger.info("%s: 1 line skipped, the header; %d pairs", name, len(pairs))
+        _logger.info("%s: 1 line skipped, the header; %d pairs", name, count)
     for note in notes:
         _logger.warning("%s", note)
-    return pairs
 
 
 def table_pairs(
@@ -92,20 +95,27 @@ def table_pairs(
         notes.extend(signs.lines())
 
 
-def read_parallel(source_path: _Path, target_path: _Path) -> list[Pair]:
-    """Read two files whose lines with the same number are pairs.
+def read_parallel(source_path: _Path, target_path: _Path) -> Iterator[Pair]:
+    """Yield the pairs of two files: their lines with the same number.
 
     Raises:
         InputError: If a file is missing or empty, a line is empty, or one file has more lines.
     """
-    sources, targets = (
-        list(filled_lines(read_lines(path), os.fspath(path))) for path in (source_path, target_path)
-    )
-    check_parallel((source_path, len(sources)), (target_path, len(targets)))
-    for path, lines in {source_path: sources, target_path: targets}.items():
-        if count := sum("\r" in line for line in lines):
+    paths = source_path, target_path
+    counts, returns = [0, 0], [0, 0]
+    lines = (filled_lines(read_lines(path), os.fspath(path)) for path in paths)
+    for row in zip_longest(*lines):
+        for side, line in enumerate(row):
+            if line is not None:
+                counts[side] += 1
+                returns[side] += "\r" in line
+        source, target = row
+        if source is not None and target is not None:
+            yield source, target
+    check_parallel(*zip(paths, counts, strict=True))
+    for path, count in dict(zip(paths, returns, strict=True)).items():
+        if count:
             _logger.warning("%s", note_of_returns(os.fspath(path), count))
-    return list(zip(sources, targets, strict=True))
 
 
 def check_parallel(*files: tuple[_Path, int]) -> None:

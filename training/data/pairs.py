@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import TypeVar
 
@@ -13,17 +14,18 @@ from keras_attention.text.source_features import add_features
 from ..recipe.sections import RECORDS, DataConfig
 from ..tasks.dates import generate_dates
 from ..tasks.synthetic import TASKS, generate
-from .data_paths import find_file
+from .data_paths import find_files
 from .languages import each_language, given_features
 from .pair_files import Pair as Pair
 from .pair_files import read_dates_file, read_parallel, read_table
 from .records import read_records
+from .stored_pairs import collect_pairs, take_rows
 from .tables import Layout
 
 _Row = TypeVar("_Row")
 
 
-def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
+def read_pairs(config: DataConfig, seed: int = 1) -> Sequence[Pair]:
     """Read the training file of a recipe, or generate the pairs if there is no file.
 
     Args:
@@ -32,7 +34,8 @@ def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
         seed: Seed of generated pairs.
 
     Returns:
-        All pairs in the order of the file, or of the files of all languages.
+        All pairs in the order of the file, or of the files of all languages: a list, or, if they
+        have more characters than `in_memory` allows, a sequence that reads a temporary file.
 
     Raises:
         InputError: If a path is missing or does not fit the format, or a file cannot be used.
@@ -42,10 +45,10 @@ def read_pairs(config: DataConfig, seed: int = 1) -> list[Pair]:
     if config.format in TASKS and not config.path:
         lengths = {"shortest": config.shortest, "longest": config.longest}
         return generate(config.format, config.size, seed, **lengths)
-    return _read(config, "path", "target_path")
+    return collect_pairs(_read(config, "path", "target_path"), config.in_memory)
 
 
-def split_pairs(config: DataConfig, seed: int) -> tuple[list[Pair], list[Pair]]:
+def split_pairs(config: DataConfig, seed: int) -> tuple[Sequence[Pair], list[Pair]]:
     """Return the training pairs and the held-out pairs.
 
     If the recipe has a validation file, its pairs are held out. Otherwise the pairs are shuffled
@@ -69,16 +72,19 @@ def split_pairs(config: DataConfig, seed: int) -> tuple[list[Pair], list[Pair]]:
         )
     pairs = read_pairs(config, seed)
     if config.validation_path:
-        return pairs, _read(config, "validation_path", "validation_target_path")
+        return pairs, list(_read(config, "validation_path", "validation_target_path"))
     if config.held_out >= len(pairs):
         raise InputError(
             f"`data.held_out` must be below the number of pairs, {len(pairs)}. "
             f"Received: data.held_out={config.held_out}."
         )
-    return split_rows(pairs, config, seed)
+    training, held_out = split_rows(pairs, config, seed)
+    return training, list(held_out)
 
 
-def split_rows(rows: list[_Row], config: DataConfig, seed: int) -> tuple[list[_Row], list[_Row]]:
+def split_rows(
+    rows: Sequence[_Row], config: DataConfig, seed: int
+) -> tuple[Sequence[_Row], Sequence[_Row]]:
     """Split rows into those of the training pairs and those of the held-out pairs.
 
     Args:
@@ -88,11 +94,12 @@ def split_rows(rows: list[_Row], config: DataConfig, seed: int) -> tuple[list[_R
     """
     if config.validation_path:
         return rows, []
-    shuffled = [rows[index] for index in np.random.default_rng(seed).permutation(len(rows))]
-    return shuffled[config.held_out :], shuffled[: config.held_out]
+    shuffled = np.random.default_rng(seed).permutation(len(rows))
+    parts = shuffled[config.held_out :], shuffled[: config.held_out]
+    return take_rows(rows, parts[0]), take_rows(rows, parts[1])
 
 
-def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
+def _read(config: DataConfig, path_key: str, target_key: str) -> Iterator[Pair]:
     if config.format in TASKS:
         raise InputError(
             f"`data.{path_key}` must be empty for data.format={config.format!r}, whose pairs are "
@@ -100,34 +107,46 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
         )
     read = [_read_one(each, path_key, target_key) for each in each_language(config)]
     if path_key == "path":
-        return list(chain.from_iterable(read))
+        return chain.from_iterable(read)
     # Some checks use only the first pairs, so take pairs of all languages in turns.
     turns = chain.from_iterable(zip_longest(*read))
-    return [pair for pair in turns if pair is not None]
+    return (pair for pair in turns if pair is not None)
 
 
-def _read_one(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
-    """Read the pairs of one language, and write their features before the sources."""
-    pairs = _read_files(config, path_key, target_key)
-    sources = add_features([source for source, _ in pairs], given_features(config))
-    return [(source, target) for source, (_, target) in zip(sources, pairs, strict=True)]
+def _read_one(config: DataConfig, path_key: str, target_key: str) -> Iterator[Pair]:
+    """Return the pairs of one language, with their features before the sources."""
+    pairs, features = _read_files(config, path_key, target_key), given_features(config)
+    if not features:
+        return pairs
+    return ((add_features([source], features)[0], target) for source, target in pairs)
 
 
-def _read_files(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
-    path, target_path = find_file(config, path_key), find_file(config, target_key)
-    if not path:
+def _read_files(config: DataConfig, path_key: str, target_key: str) -> Iterator[Pair]:
+    """Return the pairs of one language, from a file or from all files that match a pattern."""
+    paths, target_paths = find_files(config, path_key), find_files(config, target_key)
+    if not paths:
         raise InputError(
             f"`data.{path_key}` must name a file for data.format={config.format!r}. "
             f"Received: data.{path_key}=''."
         )
-    if bool(target_path) != (config.format == "parallel"):
+    if bool(target_paths) != (config.format == "parallel"):
         raise InputError(
             f"`data.{target_key}` must name a file for data.format='parallel', and must be empty "
             f"for other formats. Received: data.format={config.format!r}, "
-            f"data.{target_key}={target_path!r}."
+            f"data.{target_key}={getattr(config, target_key)!r}."
         )
-    if config.format == "parallel":
-        return read_parallel(path, target_path)
+    if config.format != "parallel":
+        return chain.from_iterable(_read_file(path, config) for path in paths)
+    if len(paths) != len(target_paths):
+        raise InputError(
+            f"`data.{path_key}` and data.{target_key} must match the same number of files. "
+            f"Received: {len(paths)} and {len(target_paths)} files."
+        )
+    files = zip(paths, target_paths, strict=True)
+    return chain.from_iterable(read_parallel(*both) for both in files)
+
+
+def _read_file(path: str, config: DataConfig) -> Iterator[Pair]:
     if config.format == "dates":
         return read_dates_file(path)
     if config.format in RECORDS:

@@ -22,8 +22,8 @@ _ROWS = 4096
 """Rows of a Parquet file to convert at a time."""
 
 
-def read_records(path: str | os.PathLike[str], config: DataConfig) -> list[tuple[str, str]]:
-    """Read the pairs of a file of records.
+def read_records(path: str | os.PathLike[str], config: DataConfig) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of a file of records.
 
     Line feeds inside a text are read as spaces, because no token can contain one.
 
@@ -42,7 +42,7 @@ def read_records(path: str | os.PathLike[str], config: DataConfig) -> list[tuple
         >>> with open(path, "w", encoding="utf-8") as file:
         ...     _ = file.write('{"id": 1, "translation": {"en": "wine", "ko": "와인"}}')
         >>> fields = {"source_column": "translation.en", "target_column": "translation.ko"}
-        >>> read_records(path, DataConfig(format="jsonl", path=path, **fields))
+        >>> list(read_records(path, DataConfig(format="jsonl", path=path, **fields)))
         [('wine', '와인')]
     """
     name = os.fspath(path)
@@ -57,10 +57,12 @@ def read_records(path: str | os.PathLike[str], config: DataConfig) -> list[tuple
         records = json_records(read_lines(path), name)
     else:
         records = parquet_records(name, fields.values())
-    pairs = [_pair(where, record, fields) for where, record in records]
-    if not pairs:
+    pair = None
+    for where, record in records:
+        pair = _pair(where, record, fields)
+        yield pair
+    if pair is None:
         raise InputError(f"{name}: expected pairs. Received: an empty file.")
-    return pairs
 
 
 def json_records(lines: Iterable[str], name: str) -> Iterator[Record]:

@@ -118,7 +118,7 @@ class _DistilledPairs:
     """
 
     recipe: Recipe
-    training: list[Pair]
+    training: Sequence[Pair]
     held_out: list[Pair]
 
     @classmethod

@@ -89,7 +89,9 @@ class DataConfig(Section):
         "file, if set, and other values are tags in the sources, such as <domain=news>",
     )
     path: str = setting(
-        "", "training file (parallel: the sources); empty for dates and tasks: generate the pairs"
+        "",
+        "training file (parallel: the sources), or a pattern such as parts/*.tsv, whose files are "
+        "read in the order of their names; empty for dates and tasks: generate the pairs",
     )
     target_path: str = setting("", "file of the training targets (parallel only)")
     validation_path: str = setting(
@@ -142,6 +144,12 @@ class DataConfig(Section):
         "dropped",
         minimum=1,
         maximum=LONGEST,
+    )
+    in_memory: int = setting(
+        100,
+        "largest training data to hold in memory, in millions of characters; the texts and ids of "
+        "larger data are in temporary files",
+        minimum=0,
     )
 
     def __post_init__(self) -> None:

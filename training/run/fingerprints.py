@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from keras_attention.files.artefacts import checksum_of
 from keras_attention.files.schema import Kind
 from keras_attention.translation.folders.ensemble_folder import model_files
 
-from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS, find_file, teacher_paths
+from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS, find_files, teacher_paths
 from ..data.languages import each_language
 from ..recipe.recipe import Recipe
 
@@ -65,7 +65,8 @@ class Fingerprint:
 def take_fingerprints(recipe: Recipe) -> dict[str, Fingerprint]:
     """Return the fingerprint of each existing file of a recipe, by setting, such as `data.path`.
 
-    If the recipe has several languages, a key is the setting and the codes: `data.path fre`.
+    If the recipe has several languages, a key is the setting and the codes: `data.path fre`. If a
+    setting is a pattern that matches several files, the name of the file follows.
 
     Raises:
         InputError: If a file cannot be read.
@@ -101,7 +102,7 @@ def _existing_files(recipe: Recipe) -> dict[str, str]:
             if key == "alignment_path" and not recipe.training.guided_alignment:
                 continue
             try:
-                paths[f"data.{key}{codes.rstrip()}"] = find_file(config, key)
+                paths.update(_named(f"data.{key}{codes.rstrip()}", find_files(config, key)))
             except InputError:  # for example, the folder is missing
                 continue
     try:
@@ -110,6 +111,17 @@ def _existing_files(recipe: Recipe) -> dict[str, str]:
         teachers = []
     paths.update((f"{TEACHER_KEY}{number}", str(path)) for number, path in enumerate(teachers))
     return {key: path for key, path in paths.items() if path and os.path.isfile(path)}
+
+
+def _named(key: str, paths: Sequence[str]) -> dict[str, str]:
+    """Return the files of a setting by a name: the setting, with the file's name if it has several.
+
+    If the setting is a pattern, a file that was not there before has an unknown name.
+    """
+    if len(paths) <= 1:
+        return dict.fromkeys([key], *paths) if paths else {}
+    folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+    return {f"{key} {os.path.relpath(path, folder)}": path for path in paths}
 
 
 def teacher_files(recipe: Recipe) -> list[Path]:

@@ -9,6 +9,7 @@ from keras_attention.errors import InputError
 
 from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS
 from ..data.pairs import Pair, read_pairs, split_pairs
+from ..data.stored_pairs import take_rows
 from ..recipe.recipe import Recipe
 from ..recipe.sections import DataConfig
 from .fingerprints import TEACHER_KEY, changed_file, teacher_files
@@ -17,7 +18,7 @@ from .run_data import RunData, digest_pairs
 
 def split_again(
     recipe: Recipe, data: RunData, *, accept_changes: bool, with_embeddings: bool
-) -> tuple[list[Pair], RunData]:
+) -> tuple[Sequence[Pair], RunData]:
     """Return the training pairs of a resumed run, and the current description of its data.
 
     Args:
@@ -71,7 +72,7 @@ def check_same_teachers(recipe: Recipe, data: RunData) -> None:
         )
 
 
-def _split_as_before(config: DataConfig, seed: int, data: RunData) -> list[Pair] | None:
+def _split_as_before(config: DataConfig, seed: int, data: RunData) -> Sequence[Pair] | None:
     """Return the training pairs, or `None` if these or the held-out pairs have changed."""
     if data.changed:
         training = _without(read_pairs(config, seed), data.held_out)
@@ -107,9 +108,9 @@ def _check_changes(recipe: Recipe) -> None:
         )
 
 
-def _without(pairs: Sequence[Pair], held_out: Sequence[Pair]) -> list[Pair]:
+def _without(pairs: Sequence[Pair], held_out: Sequence[Pair]) -> Sequence[Pair]:
     kept = set(held_out)
-    left = [pair for pair in pairs if pair not in kept]
+    left = take_rows(pairs, [place for place, pair in enumerate(pairs) if pair not in kept])
     if not left:
         raise InputError(
             "expected training pairs that are not held out. Received: only held-out pairs."

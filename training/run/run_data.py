@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import chain
 from pathlib import Path
 
 from keras_attention.errors import InputError
@@ -82,7 +83,8 @@ class RunData:
             held_out: The held-out pairs.
             replayed: Other pairs that the run trains on.
         """
-        sources = {source for source, _ in (*training, *replayed)}
+        kept = {source for source, _ in held_out}
+        sources = {source for source, _ in chain(training, replayed) if source in kept}
         return cls(
             recipe.to_toml(),
             take_fingerprints(recipe),

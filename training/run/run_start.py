@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from keras_attention.errors import InputError
 from keras_attention.translation.codec import TextCodec
@@ -13,6 +15,7 @@ from keras_attention.translation.model_files import check_tokenizers, load_codec
 from ..assembly.build import build_codec
 from ..assembly.precision import choose_precision
 from ..data.pairs import Pair, split_pairs
+from ..data.stored_pairs import join_pairs
 from ..metrics.metric_kinds import WordErrorRate
 from ..recipe.recipe import Recipe
 from .origin import Origin, read_origin
@@ -36,15 +39,15 @@ class RunStart:
         origin: the precision of the run, and the model that it is fine-tuned from.
     """
 
-    new: list[Pair]
+    new: Sequence[Pair]
     data: RunData
     codec: TextCodec
     origin: Origin
 
-    @property
-    def training(self) -> list[Pair]:
+    @cached_property
+    def training(self) -> Sequence[Pair]:
         """All training pairs: the new ones, and those of the model's run that are replayed."""
-        return [*self.new, *self.origin.replayed]
+        return join_pairs(self.new, self.origin.replayed)
 
     def to_files(self) -> dict[str, bytes]:
         """Return the contents of the files that a resumed run reads, by name, the data last."""

@@ -129,17 +129,18 @@ class StartModel:
         if not share:
             return []
         kept = {*held_out, *self.held_out}
-        pairs = [pair for pair in self._training_pairs() if pair not in kept]
+        pairs = self._training_pairs()
+        places = [place for place, pair in enumerate(pairs) if pair not in kept]
         count = round(share / (1 - share) * len(new))
-        if count > len(pairs):
+        if count > len(places):
             _logger.warning(
                 "data.replay=%g asks for %d pairs of %s, which has only %d; all of them are used.",
-                *(share, count, self.folder, len(pairs)),
+                *(share, count, self.folder, len(places)),
             )
-        drawn = np.random.default_rng(seed).permutation(len(pairs))[:count]
-        return [pairs[index] for index in drawn]
+        drawn = np.random.default_rng(seed).permutation(len(places))[:count]
+        return [pairs[places[index]] for index in drawn]
 
-    def _training_pairs(self) -> list[Pair]:
+    def _training_pairs(self) -> Sequence[Pair]:
         """Return the training pairs of the run, and warn if they have changed since."""
         recipe, data = self.recipe, read_run_data(self.folder)
         if data is not None and data.changed:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from keras_attention.translation.folders.ensemble_folder import member_folders
 
 from ..data.pairs import Pair, split_pairs
+from ..data.stored_pairs import join_pairs
 from .origin import read_origin
 from .resumed_pairs import split_again
 from .run_data import load_run_recipe, read_run_data
 
 
-def read_training_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
+def read_training_pairs(folder: str | os.PathLike[str]) -> Sequence[Pair]:
     """Return the training pairs of a run, with those that a fine-tuned run replays.
 
     All members of an ensemble that `train --seeds` trains have the same pairs.
@@ -31,4 +33,4 @@ def read_training_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
         return split_pairs(recipe.data, recipe.seed)[0]
     pairs, _ = split_again(recipe, data, accept_changes=False, with_embeddings=False)
     origin = read_origin(folder)
-    return [*pairs, *origin.replayed] if origin is not None else pairs
+    return join_pairs(pairs, origin.replayed) if origin is not None else pairs

@@ -35,7 +35,7 @@ class Ours:
 
     def prepare_training(self) -> Reply:
         """Open the stream of batches. The graph is traced later, in the first step."""
-        pairs = read_parallel(self.folder / "train.source", self.folder / "train.target")
+        pairs = list(read_parallel(self.folder / "train.source", self.folder / "train.target"))
         batches = make_batches(
             self.recipe, self.codec, pairs, batch_size=self.recipe.training.batch_size
         )

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from keras_attention.cli.bulk_translation.outputs import Tally
 from keras_attention.cli.command_parts.translated_lines import Problems
 from keras_attention.cli.imports import lean_imports
-from keras_attention.cli.lines import STANDARD_INPUT, OnError, open_lines_or_errors
+from keras_attention.cli.lines import InputLines, OnError
 from keras_attention.cli.runtimes import is_export
 from keras_attention.cli.search_options import option_of
 from keras_attention.errors import InputError
@@ -109,8 +110,9 @@ def run_stream(stream: StreamText, file: str, on_error: OnError) -> None:
     Raises:
         InputError: if the file cannot be read or, with `OnError.STOP`, a line cannot be used.
     """
-    problems = Problems(STANDARD_INPUT if file == "-" else file, on_error)
-    for number, line in enumerate(open_lines_or_errors(file)):
+    lines = InputLines(file)
+    problems = Problems(lines, on_error, Tally())
+    for number, line in enumerate(lines):
         try:
             if isinstance(line, InputError):
                 raise line

@@ -3,77 +3,136 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import TextIO
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+from keras_attention.cli.bulk_translation.outputs import Tally, open_output
 from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import (
-    STANDARD_INPUT,
     Batch,
+    InputLines,
     Line,
     OnError,
     available_batches,
     check_output,
-    open_lines_or_errors,
+    full_batches,
 )
 from keras_attention.cli.progress import Advance, show_progress, shows_progress
-from keras_attention.cli.runtimes import Translate
-from keras_attention.cli.stopping import advise_on_output
+from keras_attention.cli.runtimes import NumberedTranslate, Translate
 from keras_attention.errors import InputError, TextError
-from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.result import Translation
 
 
+class Finished(NamedTuple):
+    """The output of a line.
+
+    Attributes:
+        lines: the lines to print.
+        missing: whether the model found no hypothesis.
+        doubtful: whether the output is marked for a check.
+    """
+
+    lines: list[str]
+    missing: bool
+    doubtful: bool
+
+
+Answer = Finished | InputError
+"""The output of a line, or the error that explains why it cannot be used."""
+
+AnswerAll = Callable[[Iterator[Batch], int], Iterator[tuple[Batch, Iterable[Answer]]]]
+"""A function from batches, and the number of their first text, to the same batches with answers."""
+
+
 def run_translate(
-    translate: Translate,
+    answer_all: AnswerAll,
     file: str,
     size: int,
     columns: Columns,
     *,
     on_error: OnError = OnError.STOP,
     output: Path | None = None,
+    resume: bool = False,
+    made_by: Mapping[str, Any] = MappingProxyType({"model": "", "options": {}}),
 ) -> None:
     """Translate the lines of a file as they arrive, and print the translations or write a file.
 
     Args:
-        translate: the translator.
-        file: the file, or `-` for standard input.
+        answer_all: translates the batches, in this process or in others.
+        file: the file, a pattern that matches files, or `-` for standard input.
         size: largest number of lines translated together.
         columns: the parts of each translation to print.
         on_error: what to do with a line that cannot be used.
         output: the file to write, which appears when it is complete; default standard output.
+        resume: whether to continue the output of an interrupted command.
+        made_by: the model and the options; see `open_output`.
 
     Raises:
         InputError: if a file cannot be read or written. With `OnError.STOP`, also if a line cannot
             be used; the translations of the lines before it are printed first.
     """
-    check_output(output, file)
-    problems = Problems(STANDARD_INPUT if file == "-" else file, on_error)
-    missing = doubtful = 0
-    with _writer(output) as out, _progress(file, output) as advance:
-        for batch in available_batches(open_lines_or_errors(file), size):
-            for number, line, found in zip(*batch, translate_lines(translate, batch), strict=True):
-                if isinstance(found, Translation):
-                    missing += not found.hypotheses
-                    doubtful += columns.needs_check(found)
-                    lines = columns.lines(found, number)
-                else:
-                    problem = problems.report(found, number)
-                    lines = columns.empty_lines(line, number, problem)
-                    if on_error is OnError.SKIP:
-                        continue
-                out.writelines(f"{each}\n" for each in lines)
-            out.flush()
-            advance(len(batch.lines))
+    source = InputLines(file)
+    check_output(output, *source.files)
+    with open_output(output, made_by, resume=resume) as out:
+        lines = iter(source)
+        tally = Tally.of_earlier(out.earlier, lines, source.name) if out.earlier else Tally()
+        cut = full_batches if source.are_in_files else available_batches
+        batches = cut(lines, size, first=tally.lines)
+        problems = Problems(source, on_error, tally)
+        with _progress(file, output, tally.lines) as advance:
+            for batch, answers in answer_all(batches, tally.texts):
+                for number, line, answer in zip(*batch, answers, strict=True):
+                    out.write(_lines_of(answer, line, number, columns, problems))
+                tally.add(batch.lines)
+                out.end_batch(tally)
+                advance(len(batch.lines))
     problems.report_count()
-    _note_missing_outputs(missing)
+    _note_missing_outputs(tally.missing)
     if columns.minimum:
         least = columns.minimum.least
-        print(f"lines below a confidence of {least:.4g}: {doubtful}", file=sys.stderr)
+        print(f"lines below a confidence of {least:.4g}: {tally.doubtful}", file=sys.stderr)
+
+
+def answer_here(numbered: NumberedTranslate, columns: Columns) -> AnswerAll:
+    """Return a function that translates batches in this process, each line as it is needed."""
+
+    def answer_all(
+        batches: Iterator[Batch], first: int
+    ) -> Iterator[tuple[Batch, Iterable[Answer]]]:
+        translate = numbered(first)
+        for batch in batches:
+            yield batch, answer_batch(translate, columns, batch)
+
+    return answer_all
+
+
+def answer_batch(translate: Translate, columns: Columns, batch: Batch) -> Iterator[Answer]:
+    """Yield the answer to each line of a batch."""
+    for number, found in zip(batch.numbers, translate_lines(translate, batch), strict=True):
+        if isinstance(found, Translation):
+            printed = list(columns.lines(found, number))
+            yield Finished(printed, not found.hypotheses, columns.needs_check(found))
+        else:
+            yield found
+
+
+def _lines_of(
+    answer: Answer, line: Line, number: int, columns: Columns, problems: Problems
+) -> list[str]:
+    """Return the lines to print for a line, and count its answer."""
+    if isinstance(answer, Finished):
+        problems.tally.missing += answer.missing
+        problems.tally.doubtful += answer.doubtful
+        return answer.lines
+    problem = problems.report(answer, number)
+    if problems.on_error is OnError.SKIP:
+        return []
+    return list(columns.empty_lines(line, number, problem))
 
 
 def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation | InputError]:
@@ -110,47 +169,33 @@ def _note_missing_outputs(count: int) -> None:
 class Problems:
     """Reports the lines that cannot be used, and counts them."""
 
-    name: str
+    source: InputLines
     on_error: OnError
-    count: int = 0
+    tally: Tally
 
     def report(self, error: InputError, number: int) -> str:
         """Print the problem of a line and return it, or raise it with `OnError.STOP`."""
         problem = str(error)
         if isinstance(error, TextError):
-            problem = f"{self.name}, line {number + 1}: {error.problem}"
+            problem = f"{self.source.place(number)}: {error.problem}"
         if self.on_error is OnError.STOP:
             raise InputError(problem)
-        self.count += 1
+        self.tally.unusable += 1
         print(problem, file=sys.stderr)
         return problem
 
     def report_count(self) -> None:
         """Print the number of lines that cannot be used, if there are any."""
-        if self.count:
+        if count := self.tally.unusable:
             done = "skipped" if self.on_error is OnError.SKIP else "left empty"
-            lines = "line that" if self.count == 1 else "lines that"
-            print(f"{done} {self.count} {lines} cannot be used.", file=sys.stderr)
+            lines = "line that" if count == 1 else "lines that"
+            print(f"{done} {count} {lines} cannot be used.", file=sys.stderr)
 
 
-@contextmanager
-def _writer(output: Path | None) -> Iterator[TextIO]:
-    if output is None:
-        yield sys.stdout
-        return
-    with advise_on_output(output), write_atomically(output) as temporary_path:
-        with open(temporary_path, "w", encoding="utf-8", newline="") as out:
-            yield out
-
-
-def _progress(file: str, output: Path | None) -> AbstractContextManager[Advance]:
+def _progress(file: str, output: Path | None, done: int) -> AbstractContextManager[Advance]:
     """Show progress on a terminal, unless translations are printed there too."""
     if not shows_progress(prints=output is None):
         return nullcontext(lambda count: None)
-    counted = file != "-" and Path(file).is_file()  # a pipe can be read only once
-    total = _count(open_lines_or_errors(file)) if counted else None
-    return show_progress(total, unit="lines")
-
-
-def _count(lines: Iterable[Line]) -> int:
-    return sum(1 for _ in lines)
+    source = InputLines(file)
+    total = sum(1 for _ in source) if source.are_in_files else None
+    return show_progress(total, unit="lines", done=done)

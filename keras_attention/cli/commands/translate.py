@@ -1,7 +1,8 @@
 """The command `translate`: translates lines of a file or of standard input."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +26,12 @@ from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_s
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 
+if TYPE_CHECKING:
+    from keras_attention.cli.bulk_translation.job import TranslationJob
+
 _OUTPUT = "Output"
+_BULK = "Long files"
+_MOST_WORKERS = 256
 
 
 @with_search_options(SearchOptions)
@@ -34,7 +40,9 @@ def translate(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="File with one text per line, or - for standard input."
+            metavar="FILE",
+            help="File with one text per line, a quoted pattern such as 'parts/*.txt', whose files "
+            "are read in the order of their names, or - for standard input.",
         ),
     ] = "-",
     others: OtherModels = None,
@@ -58,8 +66,8 @@ def translate(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to this file, which appears when it is complete.  [default: standard "
-            "output]",
+            help="Write to this file, which appears when it is complete; until then, its lines are "
+            "in FILE.partial.  [default: standard output]",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -122,6 +130,27 @@ def translate(
         ),
     ] = False,
     replace_unknown: ReplaceUnknown = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=_MOST_WORKERS,
+            metavar="N",
+            help="Number of processes that translate, each with its own copy of the model and an "
+            "equal share of the processor's cores. The output is the same, in the same order.",
+            rich_help_panel=_BULK,
+        ),
+    ] = 1,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue the output file of an interrupted command: FILE.partial, beside the "
+            "file of --output. The model, the options and the lines translated so far must be "
+            "the same.",
+            rich_help_panel=_BULK,
+        ),
+    ] = False,
     server: Server = None,
     deadline: Deadline = 30.0,
 ) -> None:
@@ -134,6 +163,9 @@ def translate(
     of the lines before it and stops with exit code 2. With --on-error skip or empty it continues,
     reports each such line and their count on standard error, and exits with code 0.
 
+    With --output, a command that is interrupted keeps the translations of all complete batches, and
+    --resume continues after them.
+
     Example: keras-attention translate saved_models/dates in.txt --output out.txt --on-error empty
 
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
@@ -141,10 +173,12 @@ def translate(
     Example: keras-attention translate saved_models/dates in.txt --min-confidence 0.9
 
     Example: keras-attention translate saved_models/dates --stream
+
+    Example: keras-attention translate saved_models/dates in.txt -o out.txt --workers 4 --resume
     """
-    from keras_attention.cli.command_parts.minimum_confidence import find_minimum
-    from keras_attention.cli.command_parts.translated_lines import run_translate
-    from keras_attention.cli.command_parts.translation_columns import Columns, link_finder
+    from keras_attention.cli.bulk_translation.job import TranslationJob
+    from keras_attention.cli.bulk_translation.pool import open_pool
+    from keras_attention.cli.command_parts.translated_lines import answer_here, run_translate
     from keras_attention.cli.lines import checked_text
 
     if prefix:
@@ -165,6 +199,8 @@ def translate(
             output=output,
             replace_unknown=replace_unknown,
             server=server,
+            workers=workers > 1,
+            resume=resume,
         )
         streamed = open_stream(
             model,
@@ -176,49 +212,55 @@ def translate(
         )
         run_stream(streamed, file, on_error)
         return
-    minimum = find_minimum(min_confidence, model, others=bool(others), served=server is not None)
-    carried = read_features(features)
-    links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
-    if server is not None:
-        if carried:
-            raise InputError(
-                "--feature requires the model's folder or an export; for a server, write the "
-                "features before each line, as in '<language=kor> text'. "
-                f"Received: --feature with --server {server}."
-            )
-        from keras_attention.cli.command_parts.server_translator import SERVED_AT_ONCE, open_server
-
-        local = {
-            "--with": others,
-            "--replace-unknown": replace_unknown,
-            "--words": words,
-            "--max-tokens": max_tokens,
-        }
-        translator = open_server(
-            server,
-            model,
-            search,
-            nbest=nbest,
-            batch_size=batch_size,
-            alignments=alignments or as_json,
-            deadline=deadline,
-            refused=[name for name, value in local.items() if value],
+    job = TranslationJob(
+        model,
+        tuple(others or ()),
+        search,
+        batch_size=batch_size,
+        whole_vocabulary=whole_vocabulary,
+        features=read_features(features),
+        max_tokens=max_tokens,
+        replace_unknown=replace_unknown,
+        nbest=nbest,
+        scores=scores,
+        alignments=alignments,
+        threshold=threshold,
+        words=words,
+        as_json=as_json,
+        min_confidence=min_confidence,
+        server=server,
+        deadline=deadline,
+    )
+    _check_bulk(job, workers, output, resume=resume)
+    columns = job.columns()
+    made_by = {"model": "", "options": {**job.options(), "on_error": on_error.value}}
+    if output is not None and server is None:
+        made_by["model"] = job.fingerprint()
+    with ExitStack() as stack:
+        if workers == 1:
+            answer_all = answer_here(job.open(), columns)
+        else:
+            answer_all = stack.enter_context(open_pool(job, workers))
+        run_translate(
+            answer_all,
+            file,
+            job.lines_at_once(),
+            columns,
+            on_error=on_error,
+            output=output,
+            resume=resume,
+            made_by=made_by,
         )
-        size = batch_size * SERVED_AT_ONCE
-    else:
-        from keras_attention.cli.runtimes import lines_at_once, open_translator
 
-        translator = open_translator(
-            model,
-            search,
-            others=others or (),
-            nbest=nbest,
-            batch_size=batch_size,
-            replace_unknown=replace_unknown,
-            whole_vocabulary=whole_vocabulary,
-            max_tokens=max_tokens,
-            features=carried,
+
+def _check_bulk(job: "TranslationJob", workers: int, output: Path | None, *, resume: bool) -> None:
+    """Check the options that concern the command as a whole."""
+    if job.server is not None and (workers > 1 or resume):
+        given = "--resume" if resume else f"--workers {workers}"
+        raise InputError(
+            "--workers and --resume require the model's folder or an export, because a server "
+            "translates requests side by side itself, and its model may have changed. "
+            f"Received: {given} with --server {job.server}."
         )
-        size = lines_at_once(model, batch_size, sample=search.get("sample", False))
-    columns = Columns(nbest, scores=scores, links=links, as_json=as_json, minimum=minimum)
-    run_translate(translator, file, size, columns, on_error=on_error, output=output)
+    if resume and output is None:
+        raise InputError("--resume requires --output FILE. Received: --resume alone.")

@@ -1,4 +1,4 @@
-"""Errors about a path without a model, with the models that the user may have meant."""
+"""The parts of a model's path, and errors that name the models that the user may have meant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.translation.file_names import SETTINGS_FILE
+from keras_attention.translation.file_names import MODEL_FILE, SETTINGS_FILE
 from keras_attention.translation.folders.ensemble_folder import ENSEMBLE_FILE
 
 _USUAL = Path("saved_models")
@@ -18,6 +18,20 @@ _MARKS = (SETTINGS_FILE, ENSEMBLE_FILE)
 
 _LISTED = 10
 """Largest number of models that an error lists."""
+
+
+def find_parts(path: Path) -> tuple[Path, Path]:
+    """Return the folder of the tokenizers and the file of the model, given a path to either."""
+    if path.suffix != ".keras" or path.is_dir():
+        return path, path / MODEL_FILE
+    check_model_path(path)
+    for folder in path.absolute().parents[:2]:
+        if (folder / SETTINGS_FILE).is_file():
+            return folder, path
+    raise InputError(
+        f"{path}: expected {SETTINGS_FILE} and the tokenizers in its folder or the parent folder. "
+        "Received: neither has them."
+    )
 
 
 def check_model_path(path: Path) -> None:

@@ -39,6 +39,14 @@ def test_the_speed_is_the_mean_even_if_items_finish_in_bursts(terminal):
     assert float(rate.replace(",", "")) < 20_001
 
 
+def test_items_of_an_earlier_command_do_not_count_in_the_speed(terminal):
+    with show_progress(4_000, unit="lines", done=3_000, console=terminal) as advance:
+        time.sleep(0.1)
+        advance(1)
+    (rate,) = re.findall(r"3001/4000.* ([\d,]+\.\d) lines/s", terminal.file.getvalue())[-1:]
+    assert float(rate) < 11
+
+
 def test_a_single_item_has_no_bar(terminal):
     with show_progress(1, unit="lines", console=terminal) as advance:
         advance(1)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from keras_attention.cli.command_parts import translated_lines
 from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
-from keras_attention.cli.command_parts.translated_lines import run_translate, translate_lines
+from keras_attention.cli.command_parts.translated_lines import answer_here, translate_lines
 from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import Batch, OnError
 from keras_attention.cli.stopping import report_stop, stop_on_signals
@@ -33,6 +34,12 @@ def translate(texts):
             raise TextError(f"expected at most 5 letters. Received: {len(text)}.", position)
         hypothesis = Hypothesis(text.upper(), -1.0, (text, "</s>"), np.zeros((2, 1)))
         yield Translation(text, (text,), (hypothesis,) if text else ())
+
+
+def run_translate(translate, file, size, columns, **options):
+    """Run the command with a stub translator in this process."""
+    answer_all = answer_here(lambda first: translate, columns)
+    translated_lines.run_translate(answer_all, file, size, columns, **options)
 
 
 def test_the_input_is_not_overwritten(file):

@@ -4,7 +4,7 @@ import pytest
 from shared_data import SHARED, needs_shared
 
 from keras_attention.errors import InputError
-from keras_attention.training.data.data_paths import PATH_KEYS, absolute, find_file, literal
+from keras_attention.training.data.data_paths import PATH_KEYS, absolute, find_files, literal
 from keras_attention.training.data.datasets import DATASETS
 from keras_attention.training.data.pairs import split_pairs
 from keras_attention.training.recipe.recipe import Recipe, load_recipe
@@ -66,12 +66,12 @@ def test_without_a_folder_paths_start_at_the_working_folder(folder):
 
 
 def test_an_empty_setting_names_no_file():
-    assert [find_file(DataConfig(folder="missing"), key) for key in PATH_KEYS] == [""] * 5
+    assert [find_files(DataConfig(folder="missing"), key) for key in PATH_KEYS] == [[]] * 5
 
 
 @pytest.mark.parametrize("name", ["{x}.tsv", "a}{b", "{language}", "{{", "plain"])
 def test_braces_of_a_literal_path_are_kept(name):
-    assert find_file(DataConfig(path=literal(name)), "path") == name
+    assert find_files(DataConfig(path=literal(name)), "path") == [name]
 
 
 @pytest.mark.parametrize(

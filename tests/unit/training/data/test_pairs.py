@@ -10,7 +10,7 @@ from keras_attention.training.tasks.dates import generate_dates
 
 
 def read_tsv(path):
-    return read_table(path, Layout())
+    return list(read_table(path, Layout()))
 
 
 @pytest.fixture
@@ -46,7 +46,12 @@ def test_an_invalid_tsv_line_is_an_error(write, text, line, problem):
 
 
 @pytest.mark.parametrize(
-    "read", [read_tsv, read_dates_file, lambda path: read_parallel(path, path)]
+    "read",
+    [
+        read_tsv,
+        lambda path: list(read_dates_file(path)),
+        lambda path: list(read_parallel(path, path)),
+    ],
 )
 def test_an_unusable_file_is_an_error(read, write, tmp_path):
     with pytest.raises(InputError, match="Received: an empty file"):
@@ -62,7 +67,7 @@ def test_an_unusable_file_is_an_error(read, write, tmp_path):
 
 def test_the_padding_of_a_dates_file_is_removed(write):
     path = write("september 27, 1994           _1994-09-27\n2/10/93_1993-02-10\n")
-    assert read_dates_file(path) == [
+    assert list(read_dates_file(path)) == [
         ("september 27, 1994", "1994-09-27"),
         ("2/10/93", "1993-02-10"),
     ]
@@ -75,27 +80,27 @@ def test_the_padding_of_a_dates_file_is_removed(write):
 def test_an_invalid_line_of_a_dates_file_is_an_error(write, line):
     path = write(f"2/10/93   _1993-02-10\n{line}\n")
     with pytest.raises(InputError) as error:
-        read_dates_file(path)
+        list(read_dates_file(path))
     assert str(error.value) == (
         f"{path}, line 2: expected a date, `_` and its ISO date. Received: {line!r}."
     )
 
 
 def test_lines_of_parallel_files_are_pairs(write):
-    pairs = read_parallel(write("a\nb b\n", "x.en"), write("c\nd\td", "x.de"))
+    pairs = list(read_parallel(write("a\nb b\n", "x.en"), write("c\nd\td", "x.de")))
     assert pairs == [("a", "c"), ("b b", "d\td")]
 
 
 def test_parallel_files_of_different_length_are_an_error(write):
     short, long = write("a\nb\n", "x.en"), write("c\nd\ne\n", "x.de")
     with pytest.raises(InputError, match="same number of lines.*x.en with 2, .*x.de with 3"):
-        read_parallel(short, long)
+        list(read_parallel(short, long))
 
 
 @pytest.mark.parametrize("blank", ["", " \t", "\u00a0", "\u200b\ufeff", "\x1c"])
 def test_an_empty_line_in_a_parallel_file_is_an_error(write, blank):
     with pytest.raises(InputError, match=r"x.de, line 2: expected text. Received: an empty line."):
-        read_parallel(write("a\nb\nc\n", "x.en"), write(f"c\n{blank}\ne\n", "x.de"))
+        list(read_parallel(write("a\nb\nc\n", "x.en"), write(f"c\n{blank}\ne\n", "x.de")))
 
 
 def test_read_pairs_reads_every_format(write):
@@ -161,10 +166,10 @@ def test_holding_out_all_pairs_is_an_error(write):
 
 @needs_shared
 def test_public_files_are_read():
-    assert len(read_dates_file(SHARED / "dates/date.txt")) == 50000
+    assert len(list(read_dates_file(SHARED / "dates/date.txt"))) == 50000
     assert len(read_tsv(SHARED / "tatoeba/eng-kor.tsv")) == 3318
     assert len(read_tsv(SHARED / "g2p/kor_train.tsv")) == 3600
-    pairs = read_parallel(SHARED / "multi30k/val.en", SHARED / "multi30k/val.de")
+    pairs = list(read_parallel(SHARED / "multi30k/val.en", SHARED / "multi30k/val.de"))
     assert len(pairs) == 1014
 
 

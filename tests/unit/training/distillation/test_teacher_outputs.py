@@ -140,7 +140,7 @@ def test_every_pair_of_a_table_is_read_back_as_it_was_written(tmp_path):
     data = table_data(
         DataConfig(max_target_length=7, format="tsv", source_features="domain"), path, None
     )
-    assert read_table(path, Layout.of(data)) == pairs
+    assert list(read_table(path, Layout.of(data))) == pairs
     assert (data.held_out, data.validation_path, data.max_target_length) == (0, "", 7)
     assert data.source_features == "domain"
     assert data.path == str(tmp_path / "{{x}}.tsv")

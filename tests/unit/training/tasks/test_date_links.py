@@ -84,7 +84,7 @@ def test_every_form_of_a_date_has_valid_links():
 
 @needs_shared
 def test_every_line_of_the_public_file_has_valid_links():
-    check(read_dates_file(SHARED / "dates/date.txt"))
+    check(list(read_dates_file(SHARED / "dates/date.txt")))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ forms_of = functools.cache(write_all_forms)
 def file_pairs():
     if not DATES.exists():
         pytest.skip(f"needs the public dates file at {DATES}")
-    return read_dates_file(DATES)
+    return list(read_dates_file(DATES))
 
 
 def shares(pairs):

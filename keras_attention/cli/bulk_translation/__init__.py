@@ -1,0 +1,1 @@
+"""The parts of `translate` for long files: worker processes, and output that can be resumed."""

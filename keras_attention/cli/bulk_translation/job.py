@@ -1,0 +1,180 @@
+"""The model and the options of a `translate` command, which its worker processes get too."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keras_attention.cli.command_parts.minimum_confidence import find_minimum
+from keras_attention.cli.command_parts.translation_columns import Columns, link_finder
+from keras_attention.cli.runtimes import (
+    NumberedTranslate,
+    is_export,
+    lines_at_once,
+    open_numbered,
+)
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import checksum_of
+from keras_attention.translation.file_names import CONFIDENCE_FILE, SHORT_LIST_FILE
+from keras_attention.translation.folders.ensemble_folder import member_folders
+from keras_attention.translation.folders.model_paths import check_model_path, find_parts
+
+
+@dataclass(frozen=True)
+class TranslationJob:
+    """Everything that determines the output of `translate` for a line.
+
+    Attributes:
+        model: the model: a folder, a checkpoint, an export, or its name on a server.
+        others: models that are searched together with it.
+        search: `prefix` and fields of `SearchOptions`, which override the model's settings.
+        batch_size: lines searched together, or sent to a server in a request.
+        whole_vocabulary: whether to ignore the model's short list.
+        features: values of source features by name.
+        max_tokens: largest number of tokens of a text; None for the translator's limit.
+        replace_unknown: whether source words replace `<unk>`.
+        nbest: see `Columns`, and so on.
+        scores: whether to print log-probabilities.
+        alignments: whether to print links.
+        threshold: smallest weight of a link; None for the link of the largest weight only.
+        words: whether links are between words.
+        as_json: whether to print JSON.
+        min_confidence: see `find_minimum`.
+        server: the address of a server that translates; None to translate here.
+        deadline: time limit of a request to the server, in seconds.
+    """
+
+    model: Path
+    others: tuple[Path, ...] = ()
+    search: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int = 64
+    whole_vocabulary: bool = False
+    features: Mapping[str, str] = field(default_factory=dict)
+    max_tokens: int | None = None
+    replace_unknown: bool = False
+    nbest: int = 1
+    scores: bool = False
+    alignments: bool = False
+    threshold: float | None = None
+    words: bool = False
+    as_json: bool = False
+    min_confidence: str | None = None
+    server: str | None = None
+    deadline: float = 30.0
+
+    def columns(self) -> Columns:
+        """Return the columns to print.
+
+        Raises:
+            InputError: if an option is invalid, or requires another one.
+        """
+        minimum = find_minimum(
+            self.min_confidence,
+            self.model,
+            others=bool(self.others),
+            served=self.server is not None,
+        )
+        links = link_finder(
+            self.model, alignments=self.alignments, threshold=self.threshold, words=self.words
+        )
+        return Columns(
+            self.nbest, scores=self.scores, links=links, as_json=self.as_json, minimum=minimum
+        )
+
+    def open(self) -> NumberedTranslate:
+        """Load the model, or connect to the server.
+
+        Raises:
+            InputError: if there is no such model, or it does not support an option.
+        """
+        if self.server is not None:
+            return self._open_server(self.server)
+        return open_numbered(
+            self.model,
+            self.search,
+            others=self.others,
+            nbest=self.nbest,
+            batch_size=self.batch_size,
+            replace_unknown=self.replace_unknown,
+            whole_vocabulary=self.whole_vocabulary,
+            max_tokens=self.max_tokens,
+            features=self.features,
+        )
+
+    def _open_server(self, server: str) -> NumberedTranslate:
+        from keras_attention.cli.command_parts.server_translator import open_server
+
+        if self.features:
+            raise InputError(
+                "--feature requires the model's folder or an export; for a server, write the "
+                "features before each line, as in '<language=kor> text'. "
+                f"Received: --feature with --server {server}."
+            )
+        local = {
+            "--with": self.others,
+            "--replace-unknown": self.replace_unknown,
+            "--words": self.words,
+            "--max-tokens": self.max_tokens,
+        }
+        translator = open_server(
+            server,
+            self.model,
+            self.search,
+            nbest=self.nbest,
+            batch_size=self.batch_size,
+            alignments=self.alignments or self.as_json,
+            deadline=self.deadline,
+            refused=[name for name, value in local.items() if value],
+        )
+        return lambda first: translator  # a server does not sample
+
+    def lines_at_once(self) -> int:
+        """Return the number of lines to translate together."""
+        if self.server is not None:
+            from keras_attention.cli.command_parts.server_translator import SERVED_AT_ONCE
+
+            return self.batch_size * SERVED_AT_ONCE
+        return lines_at_once(self.model, self.batch_size, sample=self.search.get("sample", False))
+
+    def fingerprint(self) -> str:
+        """Return a digest of the models' files, in hexadecimal.
+
+        Raises:
+            InputError: if there is no such model, or a file cannot be read.
+        """
+        digest = hashlib.sha256()
+        for path in (self.model, *self.others):
+            check_model_path(path)
+            for file in _files_of(path):
+                digest.update(f"{file.name} {checksum_of(file)}\n".encode())
+        return digest.hexdigest()
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that change the output, by name, as JSON values.
+
+        The batch size is not one of them, and the models are compared by their `fingerprint`.
+        """
+        values = asdict(self)
+        for name in ("model", "others", "batch_size", "server", "deadline"):
+            del values[name]
+        search = values.pop("search")
+        return {**values, **search}
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    """Yield the files that determine the outputs of a model or an export."""
+    if path.suffix == ".tflite":
+        yield path
+    elif is_export(path):
+        yield from sorted(each for each in path.rglob("*") if each.is_file())
+    else:
+        from keras_attention.translation.codec import CODEC_FILES
+
+        names = (*CODEC_FILES, SHORT_LIST_FILE, CONFIDENCE_FILE)
+        for member in member_folders(path):
+            folder, file = find_parts(member)
+            yield file
+            yield from (folder / name for name in names if (folder / name).exists())

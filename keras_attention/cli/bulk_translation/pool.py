@@ -1,0 +1,191 @@
+"""The worker processes of `translate`, and the order of their answers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import IO, Any, NamedTuple, cast
+
+from keras_attention.child_processes import child_environment
+from keras_attention.cli.bulk_translation.job import TranslationJob
+from keras_attention.cli.bulk_translation.worker import QUIET
+from keras_attention.cli.command_parts.translated_lines import Answer, AnswerAll
+from keras_attention.cli.lines import Batch
+from keras_attention.errors import InputError
+
+WORKER = (sys.executable, "-m", "keras_attention.cli.bulk_translation.worker")
+"""The command that starts a worker."""
+
+_AHEAD = 2
+"""Batches that are read for each worker before the answers to earlier ones are written."""
+
+
+class Worker:
+    """A process with its own copy of the model.
+
+    It is in a session of its own, so Ctrl-C does not reach it, and it ends when its input is
+    closed, which also happens when this process dies.
+
+    Args:
+        job: the model and the options.
+        environment: the environment variables of the process.
+        quiet: whether it logs no warnings.
+    """
+
+    def __init__(
+        self, job: TranslationJob, environment: Mapping[str, str], *, quiet: bool = False
+    ) -> None:
+        self.process = subprocess.Popen(
+            [*WORKER, *[QUIET] * quiet],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,
+        )
+        self._is_open = False
+        self._send(job)
+
+    def open(self) -> None:
+        """Wait until the model is loaded.
+
+        Raises:
+            InputError: if it cannot be loaded, or the process has ended.
+        """
+        if not self._is_open and (error := self._receive()) is not None:
+            raise error
+        self._is_open = True
+
+    def answer(self, batch: Batch, first: int) -> list[Answer]:
+        """Return the answers to a batch whose first text has the given number.
+
+        Raises:
+            InputError: if the process has ended.
+        """
+        self.open()
+        self._send((batch, first))
+        return cast(list[Answer], self._receive())
+
+    def stop(self) -> None:
+        """End the process now, so that a thread that waits for its answer gets an error."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """Close the pipes to a process that has ended, when no thread uses them any more."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(BrokenPipeError):  # a request was not sent completely
+                cast(IO[bytes], pipe).close()
+
+    def _send(self, message: object) -> None:
+        stream = cast(IO[bytes], self.process.stdin)
+        try:
+            pickle.dump(message, stream)
+            stream.flush()
+        except BrokenPipeError:
+            raise self._end() from None
+
+    def _receive(self) -> Any:
+        try:
+            return pickle.load(cast(IO[bytes], self.process.stdout))
+        except (EOFError, pickle.UnpicklingError):
+            raise self._end() from None
+
+    def _end(self) -> InputError:
+        """Return the error about a process that has ended."""
+        code = self.process.wait()
+        if code >= 0:
+            return InputError(f"a worker process ended early, with exit code {code}.")
+        name = signal.Signals(-code).name
+        advice = "; if the memory is full, use fewer --workers" if name == "SIGKILL" else ""
+        return InputError(f"a worker process was ended by {name}{advice}.")
+
+
+class _Pending(NamedTuple):
+    """A batch whose answers are not complete."""
+
+    batch: Batch
+    answers: Future[list[Answer]]
+
+
+@contextmanager
+def open_pool(job: TranslationJob, count: int) -> Iterator[AnswerAll]:
+    """Start worker processes, and end them after the block.
+
+    Args:
+        job: the model and the options.
+        count: number of processes, which share the cores.
+
+    Yields:
+        A function that answers batches in their order.
+
+    Raises:
+        InputError: if the model cannot be loaded.
+    """
+    environment = child_environment(os.environ, count)
+    workers: list[Worker] = []
+    executor = ThreadPoolExecutor(count)
+    try:
+        for number in range(count):
+            workers.append(Worker(job, environment, quiet=number > 0))
+        workers[0].open()
+        yield _Pool(workers, executor).answer_all
+    finally:
+        for worker in workers:
+            worker.stop()
+        executor.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.close()
+
+
+class _Pool:
+    """Gives each batch to a worker that is idle, and returns the answers in order."""
+
+    def __init__(self, workers: Iterable[Worker], executor: ThreadPoolExecutor) -> None:
+        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in workers:
+            self._idle.put(worker)
+        self._executor = executor
+        self._pending: queue.Queue[_Pending | Exception | None] = queue.Queue(
+            _AHEAD * self._idle.qsize()
+        )
+
+    def answer_all(
+        self, batches: Iterator[Batch], first: int
+    ) -> Iterator[tuple[Batch, list[Answer]]]:
+        """Yield each batch with its answers.
+
+        Args:
+            batches: the batches; a separate thread reads them, so that answers do not wait for
+                input.
+            first: the number of the first text.
+        """
+        threading.Thread(target=self._read, args=(batches, first), daemon=True).start()
+        while (item := self._pending.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item.batch, item.answers.result()
+
+    def _read(self, batches: Iterator[Batch], first: int) -> None:
+        try:
+            for batch in batches:
+                answers = self._executor.submit(self._answer, batch, first)
+                first += sum(isinstance(line, str) for line in batch.lines)
+                self._pending.put(_Pending(batch, answers))
+            self._pending.put(None)
+        except Exception as error:  # raised again in the thread that writes
+            self._pending.put(error)
+
+    def _answer(self, batch: Batch, first: int) -> list[Answer]:
+        worker = self._idle.get()
+        try:
+            return worker.answer(batch, first)
+        finally:
+            self._idle.put(worker)

@@ -1,0 +1,150 @@
+"""An interrupted translation is continued only for the same model, options and lines."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_attention.cli.bulk_translation.job import TranslationJob
+from keras_attention.cli.command_parts import translated_lines
+from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
+from keras_attention.cli.command_parts.translated_lines import answer_here
+from keras_attention.cli.command_parts.translation_columns import Columns
+from keras_attention.cli.lines import OnError
+from keras_attention.cli.stopping import report_stop, stop_on_signals
+from keras_attention.errors import InputError
+from keras_attention.translation.result import Hypothesis, Translation
+
+MADE_BY = {"model": "digest", "options": {"beam_width": 4, "as_json": False}}
+LINES = b"one\n\xff\ntwo\n\nthree\nfour\n"
+WHOLE = "check\tONE0\n\ncheck\tTWO1\ncheck\t\ncheck\tTHREE3\ncheck\tFOUR4\n"
+REPORT = [
+    "left empty 1 line that cannot be used.",
+    "note: lines without output because no hypothesis has a finite score: 1; the model's weights "
+    "may be damaged.",
+    "lines below a confidence of 1: 5",
+]
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "in.txt").write_bytes(LINES)
+    return tmp_path / "in.txt", tmp_path / "out.txt"
+
+
+def numbered(first, stop=99):
+    """Return a translator to upper case with the number of the text, which stops at a text."""
+    done = first
+
+    def translate(texts):
+        nonlocal done
+        for text in texts:
+            if done == stop:
+                raise KeyboardInterrupt
+            found = Hypothesis(f"{text.upper()}{done}", -1.0, (text, "</s>"), np.zeros((2, 1)))
+            done += 1
+            yield Translation(text, (text,), (found,) if text else ())
+
+    return translate
+
+
+def translate(files, stop=99, **options):
+    columns = Columns(minimum=MinimumConfidence(1.0))
+    answer_all = answer_here(lambda first: numbered(first, stop), columns)
+    options = {"on_error": OnError.EMPTY, "made_by": MADE_BY, **options}
+    translated_lines.run_translate(
+        answer_all, os.fspath(files[0]), 2, columns, output=files[1], **options
+    )
+
+
+def interrupt(files, stop):
+    with pytest.raises(KeyboardInterrupt), stop_on_signals():
+        translate(files, stop, resume=True)
+    report_stop()
+
+
+def test_a_resumed_translation_has_the_same_output_and_counts(files, capsys):
+    translate(files)
+    assert files[1].read_text() == WHOLE
+    assert capsys.readouterr().err.splitlines()[1:] == REPORT
+    files[1].unlink()
+    for stop, lines in [(2, 2), (4, 4)]:
+        interrupt(files, stop)
+        kept = f"Stopped. {files[1]}.partial has the output of the first {lines} lines; the same"
+        assert kept in capsys.readouterr().err
+        part = Path(f"{files[1]}.partial").read_text()
+        assert part == "".join(WHOLE.splitlines(keepends=True)[:lines])
+    translate(files, resume=True)
+    assert files[1].read_text() == WHOLE
+    assert capsys.readouterr().err.splitlines() == REPORT
+
+
+def test_an_unusable_line_keeps_what_is_before_and_a_mended_file_continues(files):
+    files[0].write_bytes(LINES.replace(b"\xff", b"ok").replace(b"four", b"\xff"))
+    with pytest.raises(InputError, match="line 6: expected UTF-8.*has the output of the first 4 l"):
+        translate(files, on_error=OnError.STOP)
+    files[0].write_bytes(LINES.replace(b"\xff", b"ok"))
+    translate(files, on_error=OnError.STOP, resume=True)
+    assert files[1].read_text().split("\n")[-2] == "check\tFOUR5"
+
+
+@pytest.mark.parametrize("lines", [LINES.replace(b"one", b"eins"), b"one\n"])
+def test_another_input_is_refused(files, lines):
+    interrupt(files, 2)
+    files[0].write_bytes(lines)
+    with pytest.raises(InputError, match="the same first 2 lines as in the interrupted command"):
+        translate(files, resume=True)
+    assert Path(f"{files[1]}.partial").read_text() == "check\tONE0\n\n"
+
+
+@pytest.mark.parametrize(
+    ("made_by", "problem"),
+    [
+        ({"model": "other"}, "Received: a model whose files differ; to begin again, leave out"),
+        (
+            {"options": {"beam_width": 2, "as_json": False}},
+            "which had --beam 4. Received: --beam 2.",
+        ),
+        ({"options": {"as_json": False}}, "which had --beam 4. Received: no --beam."),
+        ({"options": {"beam_width": 4, "as_json": True}}, "had no --json. Received: --json."),
+    ],
+)
+def test_another_model_and_other_options_are_refused(files, made_by, problem):
+    interrupt(files, 2)
+    with pytest.raises(InputError, match=problem):
+        translate(files, resume=True, made_by={**MADE_BY, **made_by})
+
+
+def test_the_options_contain_all_that_changes_the_output(tmp_path):
+    job = TranslationJob(tmp_path, search={"beam_width": 4, "prefix": "a"}, batch_size=3, nbest=2)
+    options = job.options()
+    assert options["beam_width"] == 4 and options["prefix"] == "a" and options["nbest"] == 2
+    assert "batch_size" not in options and "search" not in options
+
+
+def test_the_fingerprint_depends_on_the_files_of_the_model_only(tmp_path):
+    files = ["model.keras", "translator.json", "source.vocabulary.txt"]
+    for name in files:
+        (tmp_path / name).write_text(name)
+    job = TranslationJob(tmp_path)
+    before = job.fingerprint()
+    (tmp_path / "metrics.csv").write_text("1")
+    assert job.fingerprint() == before
+    for name in [*files, "confidence.json", "short_list.npz"]:
+        (tmp_path / name).write_text("changed")
+        assert job.fingerprint() != before
+        before = job.fingerprint()
+
+
+def test_a_pattern_translates_all_its_files_and_names_the_file_of_a_line(tmp_path, capsys):
+    for name, lines in {"b.txt": b"two\n\xff\n", "a.txt": b"one\nten\n"}.items():
+        (tmp_path / name).write_bytes(lines)
+    files = tmp_path / "?.txt", tmp_path / "out.txt"
+    translate(files)
+    assert files[1].read_text() == "check\tONE0\ncheck\tTEN1\ncheck\tTWO2\n\n"
+    assert capsys.readouterr().err.startswith(f"{tmp_path / 'b.txt'}, line 2: expected UTF-8 text")
+    with pytest.raises(InputError, match="--output must not be a file that is read"):
+        translate((tmp_path / "?.txt", tmp_path / "b.txt"))
+    with pytest.raises(InputError, match="x.*: expected a file, or a pattern that matches at l"):
+        translate((tmp_path / "x*", files[1]))

@@ -1,0 +1,50 @@
+"""A run whose pairs are in a file has the data and the tokenizers of one in memory."""
+
+from dataclasses import replace
+
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.training.assembly import tokenizers
+from keras_attention.training.data.stored_pairs import StoredPairs
+from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.run.run_start import new_start
+
+TOKENIZERS = {
+    "word": ["source_tokenizer=word", "target_tokenizer=word"],
+    "subword": ["source_tokenizer=subword", "target_tokenizer=subword", "joint_vocabulary=true"],
+}
+SIZES = ["source_vocabulary_size=24", "target_vocabulary_size=24"]
+
+
+@pytest.fixture
+def start(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    rows = (f"{number} one{number % 7}\t{number * number} two\n" for number in range(60))
+    path.write_text("".join(rows))
+
+    def start(tokenizer, in_memory):
+        settings = ["format=tsv", f"path={path}", "held_out=5", f"in_memory={in_memory}"]
+        return new_start(load_recipe("copy", [*settings, *TOKENIZERS[tokenizer], *SIZES]))
+
+    return start
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_a_large_run_starts_like_a_small_one(tokenizer, start):
+    small, large = start(tokenizer, 1), start(tokenizer, 0)
+    assert isinstance(large.training, StoredPairs) and list(large.training) == small.training
+    assert large.codec.to_files() == small.codec.to_files()
+    assert replace(large.data, recipe=small.data.recipe) == small.data
+
+
+def test_subwords_of_large_data_are_learned_from_a_sample(start, monkeypatch):
+    monkeypatch.setattr(tokenizers, "SUBWORD_SAMPLE", 50)
+    sampled = start("subword", 0)
+    assert sampled.codec.to_files() == start("subword", 0).codec.to_files()
+    assert start("subword", 1).training == list(sampled.training)
+    seen = []
+    monkeypatch.setattr(tokenizers, "learn_subwords", lambda texts, *_, **__: seen.extend(texts))
+    with pytest.raises(InputError):  # no model was learned
+        start("subword", 0)
+    assert len(seen) == 2 * 50
