@@ -108,7 +108,8 @@ class Pattern:
                 self._moves[before].append((test, place))
             elif name == "SUBPATTERN":
                 _, added, removed, inner = argument
-                place = self._build(inner, (flags | added) & ~removed, place)
+                combined = _compiler._combine_flags(flags, added, removed)
+                place = self._build(inner, combined, place)
             elif name == "BRANCH":
                 place = self._branch(argument[1], flags, place)
             elif name in ("MAX_REPEAT", "MIN_REPEAT"):
