@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.hypotheses import target_log_probabilities
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.sampling import draw_points
@@ -27,6 +28,9 @@ class _Input(NamedTuple):
     shape: tuple[int | None, ...]
     dtype: str = "int32"
 
+
+_AUTOMATON = "automaton."
+"""Prefix of the names of the inputs that are the arrays of an `Automaton`."""
 
 _PAIR = (_Input("source", (None, None)), _Input("target", (None, None)))
 
@@ -53,6 +57,7 @@ class Searches:
         prefix: Sequence[int] = (),
         first: int = 0,
         allowed: npt.NDArray[np.int32] | None = None,
+        automaton: Automaton | None = None,
     ) -> list[npt.NDArray[Any]]:
         """Search one batch.
 
@@ -64,6 +69,8 @@ class Searches:
                 of their source.
             allowed: the target ids that the search may choose, in ascending order, including the
                 special tokens and the prefix; default all. Each number of ids needs its own graph.
+            automaton: the automaton that accepts the allowed outputs, whose options were checked;
+                None allows all. It excludes `allowed`. All automata share a graph.
 
         Returns:
             The arrays of `Hypotheses`.
@@ -77,6 +84,10 @@ class Searches:
         if allowed is not None:
             inputs.append(_Input("allowed", (len(allowed),)))
             arrays.append(allowed)
+        if automaton is not None:
+            for name, array in automaton._asdict().items():
+                inputs.append(_Input(f"{_AUTOMATON}{name}", (None,) * array.ndim))
+                arrays.append(array)
         if options.sample and isinstance(options.seed, Integral):
             numbers = range(first, first + len(source))
             inputs.append(_Input("points", (None, None), "float32"))
@@ -98,11 +109,15 @@ class Searches:
         return self._compiled[key]
 
     def _compile(self, options: SearchOptions, inputs: tuple[_Input, ...]) -> Callable[..., Any]:
+        automaton_names = [each.name for each in inputs if each.name.startswith(_AUTOMATON)]
+
         def run(*arrays: Any) -> Any:
             given = dict(zip((each.name for each in inputs), arrays, strict=True))
             allowed = given.pop("allowed", None)
             model = self._model if allowed is None else ShortListed(self._model, allowed)
-            return search(model, given.pop("source"), options, **given)
+            parts = {name.removeprefix(_AUTOMATON): given.pop(name) for name in automaton_names}
+            automaton = Automaton(**parts) if parts else None
+            return search(model, given.pop("source"), options, automaton=automaton, **given)
 
         # Searches without a prefix have their own graph, because a prefix slows down every step.
         return compile_arrays(run, inputs)

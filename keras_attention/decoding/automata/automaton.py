@@ -161,9 +161,13 @@ def make_automaton(classes: Ids, nodes: Sequence[Mapping[int, int]]) -> Automato
     if not (kept & (sources == 0)).any():
         raise NoOutputError("`nodes` must have a path from node 0 to the end of an output.")
     counts = np.bincount(sources[kept], minlength=len(nodes))
-    edges = np.stack([kinds, following, steps], axis=1)[kept]
+    used = np.unique(kinds[kept])
+    numbers = np.zeros(max(classes.max(), kinds.max()) + 1, "int32")
+    numbers[used] = np.arange(1, len(used) + 1)
+    edges = np.stack([numbers[kinds], following, steps], axis=1)[kept]
     padded = np.pad(edges, [(0, counts.max()), (0, 0)])
-    return _from_arrays(classes, np.stack([np.cumsum(counts) - counts, counts], axis=1), padded)
+    places = np.stack([np.cumsum(counts) - counts, counts], axis=1)
+    return _from_arrays(numbers[classes], places, padded)
 
 
 def _steps_to_end(sources: Ids, following: Ids, *, ends: Any, count: int) -> Ids:
