@@ -8,10 +8,12 @@ from pathlib import Path
 
 from keras_attention.errors import InputError, check_texts
 from keras_attention.text.text_limit import UNLIMITED
+from keras_attention.translation.outputs.output_rule import OutputRule
 from keras_attention.translation.result import Translation
 from keras_attention.translation.translator import Translator
 
 from .device.device_translator import DeviceTranslator
+from .saved_model.manifest import read_automaton
 from .saved_model.saved_model import SavedModelTranslator
 from .saved_model.serving_files import find_versions
 
@@ -96,18 +98,21 @@ def verify(
     check_texts(lines, "lines")
     if not lines:
         raise InputError("expected at least one line to compare on. Received: none.")
-    # Exports search the whole vocabulary, and each has its own limit.
+    # Exports search the whole vocabulary, and each has its own limits on texts and outputs.
     translator = Translator(translator.model, translator.codec, max_tokens=UNLIMITED)
     agreements = []
     for path in find_exports(folder):
         if path.is_dir():
             saved = SavedModelTranslator.load(path)
             fitting = _fitting(path, lines, saved.fits(translator.codec))
+            automaton = read_automaton(path, len(translator.codec.target.vocabulary))
+            translator.output_rule = automaton and OutputRule(automaton)
             streams = translator.stream(fitting), saved.stream(fitting)
             precision = saved.manifest["compute"]
         else:
             device = DeviceTranslator.load(path)
             fitting = _fitting(path, lines, device.fits)
+            translator.output_rule = device.automaton and OutputRule(device.automaton)
             streams = translator.stream(fitting, beam_width=1), device.translate_each(fitting)
             precision = device.manifest["precision"]
         expected, actual = (_collect(stream, advance) for stream in streams)

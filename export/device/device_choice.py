@@ -18,7 +18,10 @@ Floats = npt.NDArray[np.float32]
 
 
 def choose_next(
-    log_probabilities: Floats, generated: Sequence[int], settings: SearchSettings
+    log_probabilities: Floats,
+    generated: Sequence[int],
+    settings: SearchSettings,
+    possible: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[int, float]:
     """Return the most probable token that may follow, and its log-probability.
 
@@ -29,6 +32,8 @@ def choose_next(
             generated.
         generated: ids of the tokens so far.
         settings: the search settings, with the constraints on the next token.
+        possible: whether each token may follow if the outputs are limited `[V]`; None if they are
+            not.
     """
     adjusted = log_probabilities.copy()
     if settings.repetition_penalty != 1:
@@ -39,6 +44,8 @@ def choose_next(
         adjusted[END_ID] = IMPOSSIBLE
         if settings.no_repeat_ngram and adjusted.max() <= IMPOSSIBLE / 2:
             return END_ID, float(log_probabilities[END_ID])
+    if possible is not None:
+        adjusted[~possible] = IMPOSSIBLE
     likely = (adjusted > IMPOSSIBLE / 2) & (log_probabilities > NO_PROBABILITY / 2)
     if likely.any():
         adjusted[~likely] = IMPOSSIBLE

@@ -60,6 +60,7 @@ class DeviceTranslator:
         codec: the tokenizers and search settings.
         manifest: the file's manifest: `precision`, `beam_width` and more.
         confidence: temperature and threshold that the exported model had.
+        automaton: the automaton of the allowed outputs; None if all are allowed.
 
     Raises:
         InputError: if the file is damaged, of a newer format, or not exported by keras-attention.
@@ -75,7 +76,7 @@ class DeviceTranslator:
         self.name = name
         self._arguments = content, name, threads
         file = read_device_file(content, name)
-        self.codec, self.manifest = file.codec, file.manifest
+        self.codec, self.manifest, self.automaton = file.codec, file.manifest, file.automaton
         self.confidence = Confidence.from_manifest(file.manifest, name)
         self._limit = TextLimit(self.codec.settings.max_source_length)
         self._interpreter = _make_interpreter(content, name, threads)
@@ -176,12 +177,18 @@ class DeviceTranslator:
         state = {name: encoded[name] for name in encoded if name.startswith("state_")}
         memory = {name: encoded[name] for name in encoded if name not in state}
         token, generated, score, weights = START_ID, list[int](), 0.0, list[Any]()
-        for _ in range(limit):
+        node = 0
+        for left in range(limit, 0, -1):
             ids = np.array([token], "int32")
             step = self._run("decode_step", token=ids, source=source, **memory, **state)
-            token, gain = choose_next(step["log_probabilities"][0], generated, self.codec.settings)
+            possible = self.automaton and self.automaton.possible(node, left)
+            token, gain = choose_next(
+                step["log_probabilities"][0], generated, self.codec.settings, possible
+            )
             if token == END_ID:
                 return
+            if self.automaton:
+                node = self.automaton.follow([token], node) or 0
             generated, score = [*generated, token], score + gain
             state = {name: step[name] for name in state}
             weights.append(step["alignment"][0])

@@ -40,7 +40,7 @@ from keras_attention.translation.translator import Translator
 
 from ..graphs.portable import portable_copy
 from .limits import Limits
-from .manifest import check_manifest, describe, write_manifest
+from .manifest import AUTOMATON_FILE, check_manifest, describe, write_manifest
 from .operators import TEXT, operators_by_library
 from .serving_module import SIGNATURES, ServingModule
 from .warm_up import typical_requests, write_warm_up
@@ -83,6 +83,9 @@ def export_saved_model(
     is "" for a valid text. A text that is too long, or has options out of range, has a message
     there instead of a result; the other texts of the request are not affected.
 
+    If the translator has an `output_rule`, `serving_default` and `beam` always obey it; an empty
+    text still has an empty output.
+
     Args:
         translator: a trained translator.
         folder: the model's folder, usually the one it was loaded from.
@@ -103,8 +106,12 @@ def export_saved_model(
     path = Path(folder) / str(version)
     with write_atomically(path, folder=True) as temporary_path:
         module = ServingModule(portable_copy(translator, compute), limits)
+        rule = translator.output_rule
         tf.saved_model.save(module, str(temporary_path), signatures=module.signatures.value)
         requests = typical_requests(translator.codec.source, module.limits.batch)
+        if rule is not None:
+            (temporary_path / AUTOMATON_FILE).parent.mkdir(exist_ok=True)
+            (temporary_path / AUTOMATON_FILE).write_bytes(rule.automaton.to_bytes())
         write_warm_up(temporary_path, path.parent.resolve().name, requests)
         described = describe(
             translator.codec,
@@ -115,6 +122,7 @@ def export_saved_model(
             max_steps=translator.model.longest,
             confidence=translator.confidence.to_json(),
             operators=operators_by_library(temporary_path / GRAPH_FILE),
+            **({} if rule is None else {"outputs": rule.about}),
         )
         write_manifest(temporary_path, described)
     return path

@@ -68,7 +68,11 @@ from keras_attention.translation.model_files import (
     save_confidence,
     save_model,
 )
-from keras_attention.translation.outputs.output_rule import OutputRule, make_output_rule
+from keras_attention.translation.outputs.output_rule import (
+    OutputRule,
+    automaton_of,
+    make_output_rule,
+)
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, Translation
 
@@ -504,7 +508,7 @@ class Translator:
                     prefix=prefix,
                     first=first + done + places[0],
                     allowed=listed,
-                    automaton=rule and rule.automaton,
+                    automaton=automaton_of(rule),
                 )
                 batch = [window[place] for place in places]
                 translations = self.codec.translations(batch, *arrays, prefix=prefix)

@@ -16,6 +16,9 @@ from keras_attention.special_tokens import END_ID
 
 Ids = npt.NDArray[np.int32]
 
+OUTPUTS_FILE = "outputs.npz"
+"""Name of the file in an export that holds the automaton of its allowed outputs."""
+
 NEVER = 1 << 30
 """The number of steps to the end of an output from which no end can be reached."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keras_attention.decoding.automata.automaton import MOST_EDGES, Automaton, make_trie
@@ -28,7 +28,7 @@ class OutputRule:
     """
 
     automaton: Automaton
-    about: Mapping[str, Any]
+    about: Mapping[str, Any] = field(default_factory=dict)
     longest: tuple[str, int] = ("", 0)
 
     def check(self, options: SearchOptions, prefix: str = "", ids: Sequence[int] = ()) -> None:
@@ -53,6 +53,11 @@ class OutputRule:
         if node is None or not self.automaton.possible(node, room).any():
             rule = "must be the beginning of an allowed output, as the target tokenizer cuts it"
             raise OptionError("prefix", rule, prefix=repr(prefix))
+
+
+def automaton_of(rule: OutputRule | None) -> Automaton | None:
+    """Return the automaton of a rule, or None if there is no rule."""
+    return None if rule is None else rule.automaton
 
 
 def make_output_rule(
