@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from keras_attention.cli.arguments import (
+    Allowed,
     AnyModel,
     BatchSize,
     Deadline,
     Features,
     MaxTokens,
     OtherModels,
+    OutputPattern,
     Prefix,
     ReplaceUnknown,
     Server,
@@ -41,6 +43,8 @@ def translate(
     search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
     prefix: Prefix = "",
+    allowed: Allowed = None,
+    pattern: OutputPattern = None,
     batch_size: BatchSize = 64,
     features: Features = None,
     max_tokens: MaxTokens = None,
@@ -129,14 +133,18 @@ def translate(
     Example: echo "march 27, 2016" | keras-attention translate saved_models/dates --scores
 
     Example: keras-attention translate saved_models/dates in.txt --min-confidence 0.9
+
+    Example: keras-attention translate saved_models/dates in.txt --pattern '[0-9]{4}-[0-9-]{5}'
     """
     from keras_attention.cli.command_parts.minimum_confidence import find_minimum
+    from keras_attention.cli.command_parts.output_limit import read_limit
     from keras_attention.cli.command_parts.translated_lines import run_translate
     from keras_attention.cli.command_parts.translation_columns import Columns, link_finder
     from keras_attention.cli.lines import checked_text
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
+    search = {**search, **read_limit(allowed, pattern)}
     minimum = find_minimum(min_confidence, model, others=bool(others), served=server is not None)
     carried = read_features(features)
     links = link_finder(model, alignments=alignments, threshold=threshold, words=words)
