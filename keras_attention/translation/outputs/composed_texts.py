@@ -82,8 +82,11 @@ class ComposedTexts:
             return None
         if not self._marks:
             return TextState(state)
-        order, pair = unicodedata.combining(character), before.letter + character
-        if normalize(pair, "nfc") != pair or 0 < order < before.order:
+        order = unicodedata.combining(character)
+        # A mark of the same class, or one before a letter, keeps the two from composing.
+        apart = before.order > 0 and before.order >= order
+        changes = _changes(character) or (not apart and _changes(before.letter + character))
+        if changes or 0 < order < before.order:
             return None
         if order:
             return TextState(state, before.letter, order)
@@ -95,17 +98,19 @@ class ComposedTexts:
 
     def _is_letter(self, character: str) -> bool:
         """Return whether a mark may change the character."""
-        pairs = (character + mark for mark in self._marks)
-        return any(normalize(pair, "nfc") != pair for pair in pairs)
+        return any(_changes(character + mark) for mark in self._marks)
 
 
 def _may_join(character: str) -> bool:
     """Return whether a character may change in normal form C, because of one before it or alone."""
     return not character.isascii() and (
-        unicodedata.combining(character) > 0
-        or character in _second_parts()
-        or normalize(character, "nfc") != character
+        unicodedata.combining(character) > 0 or character in _second_parts() or _changes(character)
     )
+
+
+def _changes(text: str) -> bool:
+    """Return whether a text is not in normal form C."""
+    return normalize(text, "nfc") != text
 
 
 @cache
