@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.decoding.automata.automaton import ENDED, FIRST
 from keras_attention.decoding.confidence import Confidence
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
@@ -177,7 +178,7 @@ class DeviceTranslator:
         state = {name: encoded[name] for name in encoded if name.startswith("state_")}
         memory = {name: encoded[name] for name in encoded if name not in state}
         token, generated, score, weights = START_ID, list[int](), 0.0, list[Any]()
-        node = 0
+        node = FIRST
         for left in range(limit, 0, -1):
             ids = np.array([token], "int32")
             step = self._run("decode_step", token=ids, source=source, **memory, **state)
@@ -188,7 +189,7 @@ class DeviceTranslator:
             if token == END_ID:
                 return
             if self.automaton:
-                node = self.automaton.follow([token], node) or 0
+                node = self.automaton.follow([token], node) or ENDED
             generated, score = [*generated, token], score + gain
             state = {name: step[name] for name in state}
             weights.append(step["alignment"][0])

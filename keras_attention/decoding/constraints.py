@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_attention.decoding.automata.automaton import Automaton
+from keras_attention.decoding.automata.automaton import FIRST, Automaton
 from keras_attention.decoding.automata.automaton_steps import next_nodes, possible_tokens
 from keras_attention.decoding.hypotheses import (
     IMPOSSIBLE,
@@ -128,7 +128,7 @@ def carried_prefix(constraints: Constraints | None) -> Tensor:
 def first_nodes(constraints: Constraints | None, shape: Any) -> Tensor:
     """Return the first node of each hypothesis, or `()` without an automaton."""
     limited = constraints is not None and constraints.automaton is not None
-    return ops.zeros(shape, "int32") if limited else ()
+    return ops.full(shape, FIRST, "int32") if limited else ()
 
 
 def constrain(

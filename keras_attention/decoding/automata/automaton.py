@@ -19,6 +19,9 @@ Ids = npt.NDArray[np.int32]
 OUTPUTS_FILE = "outputs.npz"
 """Name of the file in an export that holds the automaton of its allowed outputs."""
 
+ENDED, FIRST = 0, 1
+"""The nodes of an output that has ended, which has no edges, and of an output that begins."""
+
 NEVER = 1 << 30
 """The number of steps to the end of an output from which no end can be reached."""
 
@@ -33,9 +36,10 @@ class NoOutputError(ValueError):
 class Automaton(NamedTuple):
     """A deterministic automaton that accepts the outputs that a search may return.
 
-    An output begins at node 0. Each of its tokens follows an edge to the next node, and the end
-    token is on an edge too. Tokens that are interchangeable at every node share a class, which an
-    edge names instead of a token. Inside a graph, the arrays may be tensors.
+    An output begins at the node `FIRST`. Each of its tokens follows an edge to the next node, and
+    the end token follows one to the node `ENDED`. Tokens that are interchangeable at every node
+    share a class, which an edge names instead of a token. Inside a graph, the arrays may be
+    tensors.
 
     Attributes:
         classes: the class of each token `[V]`; 0 for tokens that no output contains.
@@ -48,8 +52,8 @@ class Automaton(NamedTuple):
     Example:
         >>> automaton = make_trie([[4, 5], [4], [6, 4, 5]], 8)
         >>> automaton.shortest, automaton.follow([6, 4]), automaton.follow([5])
-        (2, 4, None)
-        >>> automaton.possible(1, steps=1).nonzero()[0].tolist()  # after 4, with one step left
+        (2, 5, None)
+        >>> automaton.possible(2, steps=1).nonzero()[0].tolist()  # after 4, with one step left
         [2]
     """
 
@@ -62,7 +66,7 @@ class Automaton(NamedTuple):
     @property
     def shortest(self) -> int:
         """The number of tokens of the shortest output, end token included."""
-        return int(self._edges_of(0)[:, 2].min())
+        return int(self._edges_of(FIRST)[:, 2].min())
 
     def possible(self, node: int, steps: int) -> npt.NDArray[np.bool_]:
         """Return which tokens may follow `[V]`, if the output has `steps` tokens left."""
@@ -70,7 +74,7 @@ class Automaton(NamedTuple):
         kinds = edges[edges[:, 2] <= steps, 0]
         return np.isin(self.classes, kinds)
 
-    def follow(self, tokens: Sequence[int], node: int = 0) -> int | None:
+    def follow(self, tokens: Sequence[int], node: int = FIRST) -> int | None:
         """Return the node after some tokens, or None if no output continues with them."""
         for token in tokens:
             edges = self._edges_of(node)
@@ -149,21 +153,22 @@ def make_automaton(classes: Ids, nodes: Sequence[Mapping[int, int]]) -> Automato
     Args:
         classes: the class of each token `[V]`, from 1; 0 for tokens that no output contains. The
             end token has a class of its own.
-        nodes: the edges of each node, from the class to the next node. That of the end token is
-            not followed.
+        nodes: the edges of each node, from the class to the place of the next node in `nodes`. An
+            output begins at the first of them. The value for the end token's class has no meaning.
 
     Raises:
         NoOutputError: if no output can end.
     """
-    counts = [len(edges) for edges in nodes]
+    counts = [0, *(len(edges) for edges in nodes)]  # the first is that of the ended outputs
     pairs = [pair for edges in nodes for pair in edges.items()]
     kinds, following = np.array(pairs, "int32").reshape(-1, 2).T
-    sources = np.repeat(np.arange(len(nodes)), counts)
-    steps = _steps_to_end(sources, following, ends=kinds == classes[END_ID], count=len(nodes))
+    sources, ends = np.repeat(np.arange(len(counts)), counts), kinds == classes[END_ID]
+    following = np.where(ends, ENDED, following + FIRST)
+    steps = _steps_to_end(sources, following, ends, len(counts))
     kept = steps < NEVER
-    if not (kept & (sources == 0)).any():
-        raise NoOutputError("`nodes` must have a path from node 0 to the end of an output.")
-    counts = np.bincount(sources[kept], minlength=len(nodes))
+    if not (kept & (sources == FIRST)).any():
+        raise NoOutputError("`nodes` must have a path from the first one to the end of an output.")
+    counts = np.bincount(sources[kept], minlength=len(counts))
     used = np.unique(kinds[kept])
     numbers = np.zeros(max(classes.max(), kinds.max()) + 1, "int32")
     numbers[used] = np.arange(1, len(used) + 1)
@@ -173,7 +178,7 @@ def make_automaton(classes: Ids, nodes: Sequence[Mapping[int, int]]) -> Automato
     return _from_arrays(numbers[classes], places, padded)
 
 
-def _steps_to_end(sources: Ids, following: Ids, *, ends: Any, count: int) -> Ids:
+def _steps_to_end(sources: Ids, following: Ids, ends: Any, count: int) -> Ids:
     """Return the smallest number of tokens from each edge to an end `[E]`, both included."""
     nearest = np.full(count, NEVER, "int32")  # of each node
     length, found = 1, ends
@@ -198,7 +203,7 @@ def _is_valid(read: Automaton) -> bool:
     return bool(
         0 <= firsts.min() <= (firsts + counts).max() <= edges
         and 0 <= counts.min()
-        and 0 < counts[0]
+        and counts[ENDED] == 0 < counts[FIRST]
         and 0 <= following.min() <= following.max() < len(read.nodes)
         and 0 <= kinds.min()
         and 0 <= read.classes.min() <= read.classes.max() < len(read.kinds)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
+from keras_attention.decoding.automata.automaton import FIRST
 from keras_attention.errors import OptionError
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from keras_attention.text import SubwordTokenizer, learn_subwords
@@ -59,8 +60,8 @@ def test_an_output_is_accepted_if_its_text_matches(name):
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_special_tokens_are_never_possible(name):
     automaton = pattern_automaton(".*", TOKENIZERS[name])
-    assert not automaton.possible(0, steps=9)[[PAD_ID, START_ID, UNKNOWN_ID]].any()
-    assert automaton.possible(0, steps=9)[END_ID]
+    assert not automaton.possible(FIRST, steps=9)[[PAD_ID, START_ID, UNKNOWN_ID]].any()
+    assert automaton.possible(FIRST, steps=9)[END_ID]
 
 
 def test_interchangeable_tokens_share_a_class():
@@ -68,7 +69,7 @@ def test_interchangeable_tokens_share_a_class():
     automaton = pattern_automaton(r"\d{4}-\d\d", tokenizer)
     digits = tokenizer.vocabulary.encode("0123456789")
     assert len(np.unique(automaton.classes[digits])) == 1
-    assert len(automaton.kinds) == 4 and len(automaton.nodes) == 8
+    assert len(automaton.kinds) == 4 and len(automaton.nodes) == 9
 
 
 def test_a_tokenizer_that_decomposes_letters_is_refused():
