@@ -159,16 +159,17 @@ def make_automaton(classes: Ids, nodes: Sequence[Mapping[int, int]]) -> Automato
     Raises:
         NoOutputError: if no output can end.
     """
-    counts = [0, *(len(edges) for edges in nodes)]  # the first is that of the ended outputs
+    size = len(nodes) + 1  # with the node of the ended outputs
     pairs = [pair for edges in nodes for pair in edges.items()]
     kinds, following = np.array(pairs, "int32").reshape(-1, 2).T
-    sources, ends = np.repeat(np.arange(len(counts)), counts), kinds == classes[END_ID]
+    sources = np.repeat(np.arange(FIRST, size, dtype="int32"), [len(edges) for edges in nodes])
+    ends = kinds == classes[END_ID]
     following = np.where(ends, ENDED, following + FIRST)
-    steps = _steps_to_end(sources, following, ends, len(counts))
+    steps = _steps_to_end(sources, following, ends, size)
     kept = steps < NEVER
     if not (kept & (sources == FIRST)).any():
         raise NoOutputError("`nodes` must have a path from the first one to the end of an output.")
-    counts = np.bincount(sources[kept], minlength=len(counts))
+    counts = np.bincount(sources[kept], minlength=size)
     used = np.unique(kinds[kept])
     numbers = np.zeros(max(classes.max(), kinds.max()) + 1, "int32")
     numbers[used] = np.arange(1, len(used) + 1)

@@ -113,7 +113,8 @@ class Pattern:
             elif name == "BRANCH":
                 place = self._branch(argument[1], flags, place)
             elif name in ("MAX_REPEAT", "MIN_REPEAT"):
-                place = self._repeat(*argument, flags, place)
+                least, most, inner = argument
+                place = self._repeat(least, most, inner, flags, place)
             else:
                 raise self._error(
                     "must match the whole output, without anchors inside, word boundaries, "
