@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import check_archive
+from keras_attention.files.artefacts import LARGEST_SHORT_LIST, check_archive
 from keras_attention.special_tokens import END_ID
 
 Ids = npt.NDArray[np.int32]
@@ -109,7 +109,7 @@ class Automaton(NamedTuple):
         """
         try:
             with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
-                check_archive(archive, where)
+                check_archive(archive, where, largest=LARGEST_SHORT_LIST)
             with np.load(io.BytesIO(file_bytes), allow_pickle=False) as arrays:
                 read = _from_arrays(*(arrays[name] for name in ("classes", "nodes", "edges")))
             valid = read.classes.shape == (vocabulary_size,) and _is_valid(read)

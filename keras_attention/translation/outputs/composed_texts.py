@@ -46,6 +46,10 @@ class ComposedTexts:
         expression: the regular expression.
         characters: the characters that a text may contain.
 
+    Attributes:
+        start: the state of an empty text.
+        kinds: the class of each character; the characters of a class are interchangeable.
+
     Raises:
         OptionError: if the expression is invalid, not supported or too large.
 
@@ -67,7 +71,6 @@ class ComposedTexts:
             each: (kind, each if each in special else "")
             for each, kind in self._pattern.kinds.items()
         }
-        """The class of each character; the characters of a class are interchangeable."""
         self.start = TextState(self._pattern.start)
 
     @property

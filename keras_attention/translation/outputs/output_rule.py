@@ -9,7 +9,7 @@ from typing import Any
 from keras_attention.decoding.automata.automaton import MOST_EDGES, Automaton, make_trie
 from keras_attention.decoding.constraints import check_limited
 from keras_attention.decoding.options import SearchOptions
-from keras_attention.errors import InputError, OptionError, TextError, check_texts, encode_text
+from keras_attention.errors import OptionError, TextError, check_texts, encode_text
 from keras_attention.special_tokens import UNKNOWN_ID
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.outputs.pattern_automaton import pattern_automaton
@@ -96,7 +96,8 @@ def _closed_set(tokenizer: Tokenizer, texts: Iterable[str]) -> OutputRule:
             outputs.setdefault(ids, text)
         size += len(ids)
         if size > MOST_EDGES:
-            raise InputError(f"`allowed` must have at most {MOST_EDGES} tokens in all.")
+            rule = f"must have at most {MOST_EDGES} tokens in all"
+            raise OptionError("allowed", rule, allowed=f"more, from text {position + 1} on")
     if not outputs:
         raise OptionError("allowed", "must contain at least one text", allowed="none")
     longest = max(outputs, key=len)

@@ -43,6 +43,10 @@ class Pattern:
             supported.
         characters: the characters that a text may contain.
 
+    Attributes:
+        start: the state of an empty text.
+        kinds: the class of each character; the characters of a class are interchangeable.
+
     Raises:
         OptionError: if the expression is invalid, not supported or too large.
 
@@ -71,7 +75,6 @@ class Pattern:
         passed = {each: self._passed(each) for each in set(characters)}
         kinds = {tests: kind for kind, tests in enumerate(sorted(set(passed.values())))}
         self.kinds = {each: kinds[tests] for each, tests in passed.items()}
-        """The class of each character; the characters of a class are interchangeable."""
         self._tests_of = [frozenset(tests) for tests in kinds]
 
     def after(self, state: State, character: str) -> State:

@@ -2,7 +2,7 @@ import pytest
 
 from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
 from keras_attention.decoding.options import SearchOptions
-from keras_attention.errors import InputError, OptionError, TextError
+from keras_attention.errors import OptionError, TextError
 from keras_attention.translation.outputs import output_rule
 from keras_attention.translation.outputs.output_rule import make_output_rule
 
@@ -51,7 +51,7 @@ def test_a_single_text_is_not_a_set():
 
 def test_a_set_of_too_many_tokens_is_refused(monkeypatch):
     monkeypatch.setattr(output_rule, "MOST_EDGES", 5)
-    with pytest.raises(InputError, match="at most 5 tokens in all"):
+    with pytest.raises(OptionError, match="at most 5 tokens in all. Received: .* text 2 on"):
         closed("ab", "ab")
 
 
