@@ -99,7 +99,7 @@ OF_CAPTIONS = {
     "luong": "luong general after",
     **{name: f"{name} before" for name in ("local-m", "local-p", "monotonic", "location-aware")},
 }
-"""The names, in the grid of captions, of the models that are tested by length."""
+"""The models that are tested by length, with their names in the grid of captions."""
 GRIDS = {*LENGTHS, *(column.grid for column in WORTH)}
 
 
@@ -111,7 +111,7 @@ def read_grids(runs: Path) -> dict[str, Grid]:
 
 
 def keep(runs: Path, name: str, grid: Grid) -> None:
-    """Write the results and their sources into the folder of results."""
+    """Write the results, and how they were made, into the folder of results."""
     content = {
         "command": f"benchmarks/attention.sh {name}",
         "commit": (runs / name / "commit").read_text(encoding="utf-8").strip(),
@@ -136,7 +136,7 @@ def others(grids: Mapping[str, Grid]) -> list[str]:
 
 
 def speed(grids: Mapping[str, Grid], variant: str) -> str:
-    """Return the median over grids of the speed relative to the median of the grid."""
+    """Return the speed relative to the median of a grid, as the median over the grids."""
     rate, ratios = mean("tokens_per_second"), []
     for grid in dict.fromkeys(column.grid for column in WORTH if column.grid in grids):
         own = Column(grid, "", rate, max).read(grids, variant)
@@ -152,12 +152,12 @@ def size(grids: Mapping[str, Grid], variant: str) -> str:
 
 
 def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """Return a table as Markdown, below its title."""
+    """Print a table as Markdown, below its title."""
     print(f"### {title}\n\n{as_markdown([head, *lines])}")
 
 
 def print_worth(grids: Mapping[str, Grid]) -> None:
-    """Return a table per number, with a row per mechanism and a column per placement."""
+    """Print a table per number, with a row per mechanism and a column per placement."""
     names, single = mechanisms(grids), [BASE, *others(grids)]
     of = {name: [f"{name} {place}" for place in PLACES] for name in names}
     columns = [column for column in WORTH if column.grid in grids]
@@ -174,7 +174,7 @@ def print_worth(grids: Mapping[str, Grid]) -> None:
 
 
 def print_lengths(grids: Mapping[str, Grid], models: Sequence[str]) -> None:
-    """Return tables of the metric and the token errors by length, with a row per model."""
+    """Print tables of the metric and the token errors by length, with a row per model."""
     for what, best in (("value", max), ("errors", min)):
         head, cells = ["model"], list[list[str]]()
         for grid, lengths in ((name, known[1]) for name, known in LENGTHS.items() if name in grids):
@@ -252,7 +252,7 @@ def main() -> None:
     runs = parser.parse_args().runs
     grids = read_grids(runs)
     if not grids:
-        parser.error("no comparison.json stands in a folder there; attention.sh makes them.")
+        parser.error(f"{runs} has no folder with a comparison.json; run attention.sh first.")
     for name, grid in grids.items():
         keep(runs, name, grid)
     if any(column.grid in grids for column in WORTH):

@@ -1,6 +1,6 @@
 """Tell the month of a date such as "sunday, may 5, 2002", with attention over its characters.
 
-Run `python examples/classify_dates.py`. It trains for a few seconds and shows, for two dates,
+Run `python examples/classify_dates.py`. It trains for a few seconds, and then shows for two dates
 which characters the model attends to.
 """
 

@@ -1,7 +1,7 @@
 """Tag each character of a date as part of the year, the month, the day, or of none of them.
 
 Run `python examples/tag_dates.py`. It trains for about 20 seconds. Each character attends to the
-whole date: whether the first number of "3/5/03" is a month shows only from what surrounds it.
+whole date, because only the other characters show that the first number of "3/5/03" is a month.
 """
 
 import keras

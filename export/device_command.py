@@ -1,6 +1,6 @@
 """The command `python -m keras_attention.export.device_command`, which translates on a device.
 
-A device has no `keras-attention translate`: that requires the package typer.
+Use it if `keras-attention translate` is missing, because the package typer is not installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Translate the lines of standard input.
 
     Args:
-        arguments: the command's arguments; default those of the process.
+        arguments: the command's arguments; by default, those of the process.
 
     Returns:
         The exit code: 0, or 2 for an error in the file or the input.

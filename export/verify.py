@@ -44,7 +44,7 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """True if all texts are equal, and all scores too except for rounding.
+        """True if all texts are equal, and all scores are equal except for rounding.
 
         In a lower precision, `LEAST_EQUAL` of the texts must be equal; `measure_variants` measures
         what such a precision loses.

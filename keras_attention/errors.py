@@ -8,7 +8,7 @@ from string import Formatter
 from typing import Any
 
 _NEAR = 0.6
-"""Minimum similarity of a suggested name to the unknown one, in [0, 1]; `difflib`'s default."""
+"""Minimum similarity of a suggested name to the unknown name, in [0, 1]; `difflib`'s default."""
 
 
 class InputError(ValueError):
@@ -61,7 +61,7 @@ class SettingError(ValueError):
 
     Args:
         field: name of the setting.
-        problem: what was expected and what was received. The message is the name followed by this.
+        problem: what was expected and what was received. In the message it follows the name.
 
     Attributes:
         field: the argument.
@@ -87,8 +87,8 @@ class OptionError(SettingError, InputError):
 
     Args:
         field: name of the option in `SearchOptions`.
-        rule: what was expected. The message is the name followed by this. Names of other options
-            are in braces.
+        rule: what was expected. In the message it follows the name. Names of other options are in
+            braces.
         **received: the options that break the rule, by name.
 
     Example:
@@ -112,7 +112,7 @@ decoding.beam_width=4.'
         """Return the message for an interface that has its own names for options.
 
         Args:
-            name: Maps the name of an option in `SearchOptions` to that of the interface.
+            name: Maps the name of an option in `SearchOptions` to its name in the interface.
             quote: Quotes around names.
             equals: Separator between the name and the value of a received option.
         """
@@ -132,7 +132,7 @@ def check_positive(**values: object) -> None:
         **values: the arguments by name.
 
     Raises:
-        ValueError: if any of them is not.
+        ValueError: if one of them is anything else.
 
     Example:
         >>> check_positive(batch_size=0)
@@ -149,8 +149,8 @@ def encode_text(text: object) -> bytes:
     """Return a text as UTF-8 bytes.
 
     Raises:
-        TextError: if it is not a string, or contains lone surrogates, which text that was read
-            with `errors="surrogateescape"` may have. The error's position is 0.
+        TextError: if it is not a string, or contains lone surrogates, as text that was read with
+            `errors="surrogateescape"` may. The error's position is 0.
     """
     if not isinstance(text, str):
         raise TextError(f"expected a string. Received: {_describe(text)}.")
@@ -187,7 +187,8 @@ def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
     Args:
         key: An unknown key.
         known: The keys that exist. The last parts of dotted keys are compared first, to find the
-            right name in a wrong section. A name that is one word of a key is similar to it.
+            right name in a wrong section. An unknown key that is one word of a known key counts as
+            similar to it.
         form: Format string for a key in the message.
 
     Example:
@@ -215,7 +216,8 @@ def check_names(given: Iterable[str], known: Collection[str]) -> None:
         known: the names that exist.
 
     Raises:
-        TypeError: if a name does not exist; the message has the nearest one, or all of them.
+        TypeError: if a name does not exist. The message suggests the nearest name, or lists all
+            names if none is similar.
 
     Example:
         >>> check_names(["beam"], ["beam_width", "length_penalty"])

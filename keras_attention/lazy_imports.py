@@ -36,7 +36,7 @@ def attach_stub(
         raise AttributeError(_problem(package, name), name=name, obj=sys.modules[package])
 
     def list_names() -> list[str]:
-        """List the names that are already in the package, and its public names."""
+        """List the names that the package already has, and its public names."""
         return sorted({*vars(sys.modules[package]), *modules})
 
     return import_name, list_names, sorted(name for name in modules if name[0] != "_")

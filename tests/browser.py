@@ -103,7 +103,7 @@ class Page:
         return answer["result"]
 
     def wait_for(self, method):
-        """Wait for an event of that name and return it; other events stay in `events`."""
+        """Wait for an event with this name, and return it; other events stay in `events`."""
         while True:
             for event in self.events:
                 if event.get("method") == method:
@@ -169,7 +169,7 @@ class Page:
         self.do("Input.insertText", text=text)
 
     def set_window(self, width=1280, height=900, media="screen", **features):
-        """Set the window's size in pixels, its medium and features like `prefers_color_scheme`."""
+        """Set the window's size in pixels, its medium, and features such as the colour scheme."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.do("Emulation.setDeviceMetricsOverride", **size)
         emulated = [{"name": n.replace("_", "-"), "value": v} for n, v in features.items()]

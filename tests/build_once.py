@@ -10,7 +10,7 @@ def shared_folder(tmp_path_factory):
     """Return a folder that all workers of this run share."""
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent  # a worker's own base lies inside that of the run
+        base = base.parent  # each worker's folder is inside the run's
     folder = base / "built_once"
     folder.mkdir(exist_ok=True)
     return folder
@@ -19,7 +19,7 @@ def shared_folder(tmp_path_factory):
 def build_once(root, name, build):
     """Return the folder `root/name`; the first caller fills it with `build(folder)`.
 
-    Other callers wait for it. A folder whose build failed is built again by the next caller.
+    Other callers wait until it is filled. If a build fails, the next caller builds it again.
     """
     folder, done = root / name, root / f"{name}.done"
     with FileLock(root / f"{name}.lock"):

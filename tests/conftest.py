@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 
-# Matches the ids of the fixture `variant_name`, see tests/integration/conftest.py.
+# Matches the ids of the fixture `variant_name` in tests/integration/conftest.py.
 VARIANT = re.compile(r"variant [a-z ]+")
-# TensorFlow's graph optimizer takes most of the time of a graph's first call. It is on in these
-# groups, which compare every kind of export with the model, train real tasks, or compare a run with
-# one of another process bit by bit.
+# TensorFlow's graph optimizer takes most of the time of a graph's first call, so it is on in these
+# groups only. They compare every kind of export with the model, train real tasks, or check that two
+# processes compute the same bits.
 OPTIMIZED = re.compile("variant |tests/(system/|integration/test_(exported|subwords|resume|vali))")
-# Freeing memory takes a few tenths of a second, and small groups leave little to free.
+# Freeing memory takes a few tenths of a second, so it is not done after every small group.
 SECONDS_BETWEEN = 15
 
-# At 3, the command line would change the standard error and the imports of this process.
+# With level 3, the command line would replace this process's standard error and hook its imports.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-# The command line sets this too. A run that is killed there and resumed here must compute the
-# same bits.
+# The command line sets this too. A run that is killed in a separate process and resumed in this one
+# must compute the same bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # The tests compile many small programs that run once or twice; optimising them would take most of
 # the time. XLA fails on an unknown flag, so set these only for the versions they were tried with.
@@ -45,7 +45,7 @@ if not ON_JAX and WITHOUT_JAX not in sys.path:
 
 
 def pytest_configure(config):
-    # In Keras 3.15 on JAX, `__array__` of a variable lacks the argument `copy` of NumPy 2.
+    # On JAX, `__array__` of Keras 3.15's variables has no argument `copy`, which NumPy 2 expects.
     config.addinivalue_line(
         "filterwarnings",
         "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
@@ -85,10 +85,10 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Collect no garbage during imports, and make the collector skip their objects afterwards.
+    """Collect no garbage during imports, and let the collector ignore the imported objects later.
 
-    TensorFlow alone has 400,000 permanent objects. Tracing a graph creates and drops many, so
-    collect less often than by default.
+    TensorFlow alone has 400,000 permanent objects. Tracing a graph creates and drops many objects,
+    so collect less often than by default.
     """
     gc.disable()
     try:
@@ -107,8 +107,8 @@ begun = None
 def pytest_runtest_setup(item):
     """Set the seed once per group, so that its weights do not depend on the groups before it.
 
-    The seed is not set for each test, because TensorFlow then drops its cached kernels. Also
-    switch the graph optimizer on or off.
+    The seed is not set for each test, because TensorFlow would then drop its cached kernels. The
+    graph optimizer is switched on or off for the group, too.
     """
     global begun
     group = group_of(item.nodeid)
@@ -129,7 +129,7 @@ freed = time.monotonic()
 
 @pytest.hookimpl(trylast=True)  # after the fixtures of the group are torn down
 def pytest_runtest_teardown(item, nextitem):
-    """Free the memory of a group's graphs at its end; otherwise it adds up to gigabytes."""
+    """Free the memory of graphs at the end of a group; otherwise they take up gigabytes."""
     global freed
     ended = nextitem is None or group_of(nextitem.nodeid) != group_of(item.nodeid)
     if ended and time.monotonic() - freed > SECONDS_BETWEEN:

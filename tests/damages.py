@@ -18,7 +18,7 @@ TEXTS = {
 
 
 def change_keys(value, path=()):
-    """Yield the dotted key and the whole changed value, for each change of a key at any depth."""
+    """Yield `(dotted key, whole value)` with one key changed, for every key at any depth."""
     for name in value:
         where = ".".join((*path, name))
         yield where, {key: kept for key, kept in value.items() if key != name}
@@ -31,7 +31,7 @@ def change_keys(value, path=()):
 
 
 def check_damages(read, value):
-    """Check that damage raises an `InputError` of one sentence, and never another error.
+    """Check that every damage raises an `InputError` of one sentence and no other error.
 
     Args:
         read: a function that reads a file's content.

@@ -14,7 +14,7 @@ def log_softmax(logits):
 
 
 def by_bisection(scores, factor, exponent):
-    """Return `max(factor * z - tau, 0) ** exponent` of a row; its `tau` makes the sum 1."""
+    """Return `max(factor * z - tau, 0) ** exponent` of a row; `tau` is such that the sum is 1."""
     z = factor * np.asarray(scores, "float64")
     low, high = z.max() - 1, z.max()
     for _ in range(100):
@@ -39,7 +39,7 @@ def masked_softmax(scores, mask):
 
 
 def attend(score, query, memory, mask=None):
-    """Return context `[B, T, M]` and alignment `[B, T, S]`; `score(q, k, s)` is one number."""
+    """Return context `[B, T, M]` and alignment `[B, T, S]`; `score(q, k, s)` returns one number."""
     scores = np.array(
         [
             [[score(q, k, s) for s, k in enumerate(keys)] for q in queries]
@@ -102,7 +102,7 @@ def finite_differences(function, *arrays, step=1e-5):
 
 
 def greedy(log_probs_after, max_length, end, forbidden):
-    """Return `(tokens, score)` of greedy search; `log_probs_after(prefix)` is `[V]`."""
+    """Return `(tokens, score)` of greedy search; `log_probs_after(prefix)` returns `[V]`."""
     tokens, score = (), 0.0
     while len(tokens) < max_length and end not in tokens:
         log_probs = log_probs_after(tokens)
@@ -112,7 +112,7 @@ def greedy(log_probs_after, max_length, end, forbidden):
 
 
 def all_hypotheses(log_probs_after, max_length, end, forbidden):
-    """Return every `(tokens, score)` that a search may return: ended, or of `max_length`."""
+    """Return every possible `(tokens, score)`: it ends with `end`, or has `max_length` tokens."""
     grown, complete = [((), 0.0)], []
     for _ in range(max_length):
         grown = list(continuations(grown, log_probs_after, forbidden))

@@ -37,7 +37,7 @@ def from_row(name, **settings):
 
 
 RENAMED = ("luong", "multi-head", "none")
-# Every mechanism of the registry, built as recipes build it, except those in RENAMED; and variants.
+# The mechanisms of the registry, except those in RENAMED, as recipes build them; and some variants.
 MECHANISMS = {
     **{name: from_row(name) for name in registry.MECHANISMS if name not in RENAMED},
     "normed": from_row("bahdanau", normalize=True),
@@ -60,7 +60,7 @@ MECHANISMS = {
 # Mechanisms whose weights may sum to less than 1.
 PARTIAL = ("local-p", "monotonic", "chunkwise")
 
-# Mechanisms that use the same vectors at every step, whatever the query, and so have no alignment.
+# Mechanisms that ignore the query and use the same vectors at every step. They have no alignment.
 BLIND = tuple(name for name, row in registry.MECHANISMS.items() if row.path and not row.alignment)
 
 
@@ -69,7 +69,7 @@ def tensorflow_only(reason):
 
 
 def cases(names, values, *, on_jax):
-    """Parametrize a test with `values`, or on JAX with `on_jax`, because each case is compiled.
+    """Parametrize a test with `values`; on JAX, which compiles each case, with `on_jax` instead.
 
     A case on JAX must test something that depends on the backend: an operation, a loop, a gradient.
     """
@@ -77,7 +77,7 @@ def cases(names, values, *, on_jax):
 
 
 def normal(*shape, seed=0, scale=1.0):
-    """Return float32 noise that is the same on every run and backend."""
+    """Return float32 noise that is the same in every run and on every backend."""
     return (scale * np.random.default_rng(seed).standard_normal(shape)).astype("float32")
 
 
@@ -85,7 +85,7 @@ def randomize(layer, seed=0, scale=0.7):
     """Replace every weight and bias with noise, so that none keeps an initial zero or one."""
     rng = np.random.default_rng(seed)
     drawn = [scale * rng.standard_normal(w.shape) for w in layer.get_weights()]
-    # Make scalars positive, so that monotonic attention stops somewhere.
+    # Make scalars positive: with a negative one, monotonic attention might never stop.
     layer.set_weights([x if np.ndim(x) else abs(x) for x in drawn])
     return layer
 
@@ -130,7 +130,7 @@ def assert_close(actual, expected, rtol=1e-5, atol=2e-6):
 
 
 def compiled(function, layer):
-    """Compile a function of tensors to one program; the weights of `layer` may change later."""
+    """Compile a function of tensors; each call uses the current values of `layer`'s weights."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -146,7 +146,7 @@ def compiled(function, layer):
 
 
 def live_graphs():
-    """Return the ids of TensorFlow's graphs that something still refers to."""
+    """Return the ids of the TensorFlow graphs that are still in memory."""
     gc.collect()
     return {id(found) for found in gc.get_objects() if type(found).__name__ == "FuncGraph"}
 
@@ -235,7 +235,7 @@ def _check_config(layer):
 
 
 def _check_build(layer, inputs):
-    """Check that a symbolic call creates every weight, and that eager outputs have the same shapes.
+    """Check that a symbolic call creates every weight, and that eager outputs have its shapes.
 
     The symbolic call is made once with a known and once with an unknown batch size.
     """
@@ -293,7 +293,7 @@ def with_policy(config, policy):
 def _check_fit(layer, inputs, outputs):
     """Check that one step of SGD gives every weight a finite gradient that is not all zero."""
     model = LayerModel(layer)
-    # Tracing the step's graph takes longer than the step; the tests of `Seq2Seq` fit with graphs.
+    # Tracing the step's graph takes longer than the step. The tests of `Seq2Seq` fit with graphs.
     eagerly = BACKEND == "tensorflow"
     model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse", run_eagerly=eagerly)
     outputs = np.concatenate([x.reshape(len(x), -1) for x in keras.tree.flatten(outputs)], -1)

@@ -20,6 +20,7 @@ from .callbacks.progress import describe_best
 from .callbacks.run_callbacks import make_callbacks
 from .evaluation.reachability import report_references
 from .prepare import Prepared
+from .processes.devices import own_rows
 from .recipe.sections import TrainingConfig
 from .run.run_folder import RunFolder
 
@@ -60,11 +61,11 @@ def fit(prepared: Prepared, run: RunFolder, *, overwrite: bool = False) -> Trans
             _fit_model(
                 prepared.translator.single_model,
                 callbacks,
-                x=batches.stream(first_step=done * plan.interval),
+                x=own_rows(batches.stream(first_step=done * plan.interval)),
                 steps_per_epoch=plan.interval,
                 epochs=plan.intervals,
                 initial_epoch=done,
-                validation_data=validation.once() if validation else None,
+                validation_data=own_rows(validation.once()) if validation else None,
                 shuffle=False,
                 verbose=int(sys.stdout.isatty()),
             )

@@ -33,7 +33,7 @@ class Forgetting(NamedTuple):
 
 
 def measure_forgetting(start: StartModel, tuned: Translator, metric: str) -> Forgetting | None:
-    """Compare a fine-tuned model with the one that it was fine-tuned from, on the latter's pairs.
+    """Compare a fine-tuned model with its start model, on the start model's held-out pairs.
 
     Args:
         start: the model that the run was fine-tuned from.

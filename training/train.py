@@ -17,6 +17,7 @@ The path of a training pair, with the function that does each step:
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from keras_attention.errors import InputError
@@ -28,7 +29,9 @@ from .data.data_paths import teacher_paths, with_absolute_paths
 from .fit import fit
 from .forgetting import report_forgetting
 from .prepare import prepare
+from .processes.processes import agree, report_lost_process
 from .recipe.recipe import Recipe
+from .run.own_run import own_run
 from .run.run_files import TRAIN_LOCK
 from .run.run_folder import RunFolder
 from .run.start_model import StartModel
@@ -47,6 +50,9 @@ def train(
 
     Equal recipes train equal weights if the library versions and the machine are the same, even if
     the run was killed and resumed in between.
+
+    After `start_processes`, call it in every process with the same arguments. Each batch is then
+    divided among the processes, and only the first writes into the run folder.
 
     Args:
         recipe: the recipe to train.
@@ -80,12 +86,16 @@ def train(
         else:
             run.check_free(recipe, overwrite=overwrite)
 
-    if (run.path / TRAIN_LOCK).exists():
-        with hold_folder(run.path, TRAIN_LOCK):  # raises if another process is training here
-            pass
-    check_folder()
-    with hold_folder(run.path, TRAIN_LOCK):
-        check_folder()  # again, because another process may have changed the folder until now
+    with ExitStack() as stack:
+        stack.enter_context(report_lost_process())
+        with agree():
+            run = stack.enter_context(own_run(run, resume=resume))
+            if (run.path / TRAIN_LOCK).exists():
+                with hold_folder(run.path, TRAIN_LOCK):  # raises if another process trains here
+                    pass
+            check_folder()
+            stack.enter_context(hold_folder(run.path, TRAIN_LOCK))
+            check_folder()  # again: another process may have changed the folder in the meantime
         prepared = prepare(
             recipe, run if resume else None, changed_data=changed_data, start_model=start_model
         )

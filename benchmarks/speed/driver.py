@@ -1,4 +1,4 @@
-"""Options, workers and rounds, which all scripts share."""
+"""The options, workers and rounds that all scripts share."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ ISAS = {
     )
 }
 """Environment variables that keep libraries from using newer instructions. Eigen, XNNPACK and NumPy
-read none of them."""
+do not read them."""
 
 Reply = dict[str, Any]
 
 
 @dataclass
 class Contestant:
-    """A row of a table: a worker, and additional fields of its requests.
+    """A row of a table: a worker, with additional arguments for its requests.
 
     Attributes:
         name: its name in the table.
         worker: a key of `WORKERS`.
-        extra: additional arguments of its requests.
+        extra: the additional arguments.
     """
 
     name: str
@@ -228,7 +228,7 @@ class Run:
         )
 
     def config(self, attention: str, *, batches: int = 0) -> dict[str, Any]:
-        """Return the sizes of a comparison and the folder of its data; create it if missing."""
+        """Return the sizes of a comparison and the folder of its data; prepare missing data."""
         config: dict[str, Any] = dict(TINY if self.options.tiny else FULL)
         config["batches"] = max(config["batches"], batches)
         config["data"] = str(self.options.data.absolute())
@@ -245,7 +245,7 @@ class Run:
     def present(
         self, contestants: list[Contestant], workers: dict[str, Worker]
     ) -> list[Contestant]:
-        """Return the systems to run; a quick run skips the second turn without oneDNN."""
+        """Return the systems to run. A quick run skips the rows without oneDNN."""
         return [
             contestant
             for contestant in contestants
@@ -275,14 +275,14 @@ def take_turns(
 
     With `steps`, a round is that number of training batches, different ones in every round.
 
-    Each round starts with the next contestant, so that disturbances affect all of them.
+    Each round starts with another contestant, so that disturbances affect all of them.
     """
     replies: dict[str, list[Reply]] = {contestant.name: [] for contestant in contestants}
     for number in range(rounds + 1):
         shift = number % max(1, len(contestants))
         for contestant in contestants[shift:] + contestants[:shift]:
             if not number and contestant.worker == "floor":
-                continue  # it prepares every shape before it measures, so needs no warm-up
+                continue  # it prepares every shape before it measures, so it needs no warm-up
             asked = {**arguments, **contestant.extra}
             asked |= {"first": number * steps, "steps": steps} if steps else {}
             reply = workers[contestant.worker].ask(do, **asked)

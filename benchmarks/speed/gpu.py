@@ -1,9 +1,9 @@
 """Compare training and search on one GPU: this library on JAX, and plain PyTorch with cuDNN.
 
 Needs `jax`, `torch` and this library; TensorFlow is not imported. Both systems run in this process
-and take turns, in float32 and in bfloat16, on random ids: batches of fixed lengths, because a GPU
-is compared at its matrix products, not at its input. Without a GPU it runs on the CPU, which is
-useful only with `--tiny`, to test the script.
+and take turns, in float32 and in bfloat16, on batches of random ids. All sources have one length
+and all targets too, because the comparison is about matrix products, not about the input. Without
+a GPU the script runs on the CPU, which is useful only with `--tiny`, to test the script.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BEAMS = (1, 5)
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 Run = Callable[[], Any]
-"""Performs the work of one round, and returns when it is done."""
+"""A function that does the work of one round, and returns when the work is done."""
 
 
 def make_batch(sizes: dict[str, int]) -> np.ndarray:

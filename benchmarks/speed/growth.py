@@ -2,9 +2,9 @@
 
 python benchmarks/speed/growth.py --picture benchmarks/results/growth.png
 
-Varies one of the four, while the others stay at source 16, target 16, batch 16 and 8,000 tokens,
-with one core and with two. Measures seconds and memory of a training step, and seconds of a greedy
-search with as many steps as the target has. The ids are random, without padding.
+Varies one of the four sizes; the others stay at source 16, target 16, batch 16 and 8,000 tokens.
+Measures the seconds and memory of a training step, and the seconds of a greedy search with as many
+steps as the target, on one core and on two. The ids are random, without padding.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ SMALL = {"source": (4, 8), "target": (4, 8), "batch": (1, 4), "vocabulary": (50,
 
 
 def points(run: Run) -> list[tuple[str, dict[str, int]]]:
-    """Return the parameters to vary and their sizes; equal vocabularies share a model."""
+    """Return all sizes to measure, each with the name of the varied one, grouped by vocabulary.
+
+    Points with the same vocabulary size share a model.
+    """
     tiny, quick = run.options.tiny, run.options.quick
     base = {"source": 4, "target": 4, "batch": 4, "vocabulary": 50} if tiny else BASE
     sweeps = SMALL if tiny else QUICK if quick else SWEEPS
@@ -73,7 +76,7 @@ def measure(
 
 
 def slopes(rows: list[dict[str, Any]]) -> None:
-    """Add the exponent of growth since the previous row; 1 is proportional."""
+    """Add the exponent of growth since the previous row; 1 means proportional growth."""
     for before, row in zip([{}, *rows], rows, strict=False):
         changed = row["changed"]
         same = all(before.get(key) == row[key] for key in ("changed", "threads", "attention"))

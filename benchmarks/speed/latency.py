@@ -2,11 +2,11 @@
 
 python benchmarks/speed/latency.py --data data/multi30k --python-joey PATH
 
-Prints median and 95th percentile over all sentences and rounds, from ids to ids. "ours" is float32
-through TensorFlow, "tflite" is the exported file in the TFLite runtime, in float32 and in dynamic
-int8. Keras searches with `predict_on_batch`; `search.py` shows how much time `predict` adds.
-Outputs are as long as their sources, as in `search.py`. With int8 the counter is inexact, so
-compare milliseconds per token too.
+Prints the median and the 95th percentile over all sentences and rounds, from ids to ids. "ours" is
+float32 through TensorFlow; "tflite" is the exported file in the TFLite runtime, in float32 and in
+dynamic int8. Keras searches with `predict_on_batch`; `search.py` shows how much time `predict`
+adds. Outputs are as long as their sources, as in `search.py`. With int8 the counter of tokens is
+inexact, so compare milliseconds per token too.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def measure(run: Run, attention: str, count: int) -> tuple[list[dict[str, Any]],
 
 
 def table(replies: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return milliseconds per sentence; shares are of the better of Joey NMT's two settings."""
+    """Return milliseconds per sentence, also as shares of Joey NMT's better setting."""
     seconds = {
         name: {
             clock: [value for reply in found for value in reply[f"{clock}s"]]

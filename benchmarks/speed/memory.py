@@ -3,7 +3,7 @@
 python benchmarks/speed/memory.py --data data/multi30k --python-joey PATH
 
 Each system runs alone and trains on the batches of `training.py`. The start lasts from the command
-to the built model, the first step includes tracing or compiling, and the peak is of resident
+to the built model. The first step includes tracing or compiling. The peak is that of resident
 memory.
 """
 

@@ -1,4 +1,4 @@
-"""How fast are the parts that this library reimplements, compared with those of Keras?
+"""How fast are the parts that this library reimplements, compared with Keras's own?
 
 python benchmarks/speed/parts.py
 
@@ -21,7 +21,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "cross-entropy": {"part": "crossentropy", "smoothing": 0.0},
     "cross-entropy, label smoothing 0.1": {"part": "crossentropy", "smoothing": 0.1},
     "accuracy": {"part": "accuracy"},
-    "5 likeliest tokens": {"part": "likeliest"},
+    "5 most likely tokens": {"part": "top_tokens"},
     "Adam's update": {"part": "adam"},
     "LSTM of the encoder, one way": {"part": "lstm", "units": "half"},
     "LSTM of the decoder": {"part": "lstm", "units": "whole"},

@@ -2,7 +2,7 @@
 
 python benchmarks/speed/prepare.py '{"data": "data/multi30k", "folder": "...", ...}'
 
-The scripts run it when they need it; it keeps its results in a temporary folder.
+The other scripts run this one when they need it. Its results are kept in a temporary folder.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 python benchmarks/speed/quick.py --data data/multi30k --python-joey PATH
 
-Passes its arguments on to every script. It prepares the data first, which is not measured.
+Passes its arguments on to every script. The time to prepare the data is not measured.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from driver import ISAS, Run, Worker, parser, restrict
 from report import save, show
 
 NATIVE = ("bf16", "all")
-"""The limits with which bfloat16 is measured. TensorFlow 2.21 crashes in a bfloat16 product if the
+"""The limits under which bfloat16 is measured. TensorFlow 2.21 crashes in a bfloat16 product if the
 limit forbids the processor's bfloat16 instructions."""
 
 

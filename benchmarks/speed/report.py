@@ -42,7 +42,7 @@ def rates(replies: Sequence[Reply], count: str) -> dict[str, list[float]]:
 def rows_of_rates(
     replies: Mapping[str, Sequence[Reply]], count: str, ours: str = "ours", floor: str = "floor"
 ) -> list[dict[str, Any]]:
-    """Return a row per system: its rate, its share of the floor's rate, and our speedup over it."""
+    """Return a row per system: rate, share of the floor's rate, and how much faster ours is."""
     measured = {name: rates(found, count) for name, found in replies.items()}
     rows = []
     for name, rate in measured.items():
@@ -83,7 +83,7 @@ def ratio(one: Mapping[str, list[float]], other: Mapping[str, list[float]], cloc
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the smallest value that is not below `share` of the values, such as 0.95 of them."""
+    """Return the smallest value that is not below a share of the values, such as 0.95 of them."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
@@ -154,7 +154,7 @@ def command() -> str:
 
 
 def commit() -> str:
-    """Return the commit, with a note if files other than results have changed since then."""
+    """Return the commit, with a note if files other than results differ from it."""
     try:
         where = {"cwd": HERE, "capture_output": True, "text": True, "check": True}
         found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **where).stdout.strip()

@@ -2,13 +2,13 @@
 
 python benchmarks/speed/search.py --data data/multi30k --python-joey PATH
 
-Runs greedy search and beam 5. The weights are random, except a counter that ends every output after
-as many tokens as its source has (`workers/counter.py`), so all systems generate the same number.
-"ours", "torch" and "joeynmt, by length" get the sources in the order of their length, "keras" and
-"joeynmt" in the order of the file. "keras" calls `predict` for every token, like Keras's tutorial
-on sequences, but with a batch instead of one sentence; "keras, predict_on_batch" is faster. Keras's
-tutorials have no beam search. The floor is the time of the matrix products of unfinished
-hypotheses.
+Runs greedy search and beam 5. The weights are random, except those that end every output after as
+many tokens as its source has (`workers/counter.py`). So all systems generate the same number of
+tokens. "ours", "torch" and "joeynmt, by length" get the sources in the order of their length,
+"keras" and "joeynmt" in the order of the file. "keras" calls `predict` for every token, like
+Keras's tutorial on sequences, but with a batch instead of one sentence; "keras, predict_on_batch"
+is faster. Keras's tutorials have no beam search. The floor is the time of the matrix products of
+unfinished hypotheses.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONTESTANTS = [
 
 
 def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any], Any, Any]:
-    """Return the tables of one attention by beam width, all replies and the systems' versions."""
+    """Return tables by beam width for one attention, all replies, and the systems' versions."""
     config = run.config(attention)
     workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
     for worker in workers.values():
@@ -65,7 +65,7 @@ def table(replies: Any) -> list[dict[str, Any]]:
 
 
 def check_tokens(replies: Any) -> None:
-    """Warn if a system generated another number of tokens."""
+    """Warn if the systems generated different numbers of tokens."""
     said = {name: found[0]["tokens"] for name, found in replies.items()}
     if len(set(said.values())) > 1:
         print(f"warning: different numbers of tokens: {said}", file=sys.stderr)

@@ -1,11 +1,11 @@
-"""How much speed does a lexical short list gain, and how much quality does it cost?
+"""How much faster is search with a lexical short list, and how much quality does the list cost?
 
 python benchmarks/speed/short_list.py saved_models/multi30k-en-de \
   data/multi30k/tok/val.lc.norm.tok.en data/multi30k/tok/val.lc.norm.tok.de
 
 The list is learned from the training pairs of the model's recipe, like `training.short_list`.
-Prints sentences per second of CPU time, and BLEU of the same sentences; the lists alternate. Small
-batches get fewer sentences, because each takes longer.
+Prints sentences per second of CPU time, and BLEU of the same sentences. The lists take turns. Small
+batches get fewer sentences, because each sentence takes longer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def learn(folder: Path, translator: Translator, sizes: list[int], data: str) -> 
 def measure(
     translator: Translator, texts: list[str], lists: dict[int, Any], rounds: int, **options: Any
 ) -> tuple[dict[int, list[dict[str, float]]], dict[int, list[str]]]:
-    """Return the seconds of every round and the outputs, by size of the list; skip round 0."""
+    """Return the seconds of each round and the outputs, by size of the list, without round 0."""
     seconds: dict[int, list[dict[str, float]]] = {size: [] for size in lists}
     outputs: dict[int, list[str]] = {}
     for number in range(rounds + 1):
@@ -66,7 +66,7 @@ def measure(
 def rows_of(
     seconds: dict[int, list[dict[str, float]]], outputs: dict[int, list[str]], reference: list[str]
 ) -> list[dict[str, Any]]:
-    """Return a row per list: its rate, its speedup over no list, and BLEU."""
+    """Return a row per list: its rate, its speedup over search without a list, and BLEU."""
     metric = BLEU(tokenize="none", force=True)
     rows = []
     for size, found in seconds.items():

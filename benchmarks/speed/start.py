@@ -2,9 +2,9 @@
 
 python benchmarks/speed/start.py --data data/multi30k
 
-Measures `--help` and the first translation of `translate`, with the exported .tflite file and with
-TensorFlow, from the start of the process to the answer on standard output. Files are in the
-system's cache after the first round, which is not counted. `python -c pass` is measured too.
+Measures `--help`, and the first translation of `translate` with the exported .tflite file and with
+TensorFlow, from the start of the process to the answer on standard output. The first round is not
+counted; it brings the files into the system's cache. `python -c pass` is measured too.
 """
 
 from __future__ import annotations

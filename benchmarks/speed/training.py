@@ -5,7 +5,7 @@ python benchmarks/speed/training.py --data data/multi30k --python-joey PATH
 All systems train on the same pairs in batches of 64. "ours", "torch" and "joeynmt, bucketed" get
 the same batches of similar lengths; "keras" and "joeynmt" get the same pairs in random order,
 padded to the longest of a batch. The floor is the time of the matrix products alone, which
-`workers/floor.py` lists. Joey NMT runs with and without oneDNN; ratios use the better one.
+`workers/floor.py` lists. Joey NMT runs with and without oneDNN; ratios use the faster run.
 """
 
 from __future__ import annotations

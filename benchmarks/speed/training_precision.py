@@ -3,10 +3,10 @@
 python benchmarks/speed/training_precision.py
 python benchmarks/speed/training_precision.py --model "dates units=512 embedding=256" --rounds 9
 
-Each row is a recipe with settings. One process holds its model in both precisions and trains them
-in turns on the same batches, on one core; the first rounds, which trace, are not counted. The ratio
-is the median over rounds of tokens per second in bfloat16 divided by those in float32, of wall and
-of CPU time.
+Each row is a recipe with settings. One process has the recipe's model in both precisions and trains
+the two in turns on the same batches, on one core. The first rounds are not counted, because they
+trace the graphs. The ratio is tokens per second in bfloat16 divided by those in float32, by wall
+time and by CPU time; it is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def measure(model: str, folder: str, steps: int, rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure each model in a process of its own, and print a row for each."""
+    """Measure each model in its own process, and print a row for each."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -5,8 +5,8 @@ python benchmarks/speed/where_time_goes.py --data data/multi30k
 Uses TensorFlow's profiler on the batches of `training.py` and the sources of `search.py`. A row has
 the time per step of one kind of operation, without the operations nested in it. The last row is the
 time in which no operation runs: between operations, in Python, and in the stream of batches. The
-numbers are from the round that other processes disturbed least: the one whose wall time is closest
-to its CPU time. The profiler itself takes some time.
+numbers come from the round that other processes disturbed least, whose wall time is closest to its
+CPU time. The profiler itself takes some time.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def least_disturbed(replies: Iterable[Reply]) -> Reply:
 
 
 def measure(run: Run, attention: str, steps: int, limit: int) -> tuple[dict[str, Any], Any, Any]:
-    """Return the tables of training and search for a mechanism, their raw numbers, the versions."""
+    """Return a mechanism's tables of training and search, their raw numbers, and the versions."""
     config = run.config(attention, batches=(run.rounds + 2) * steps)
     worker = run.start(["profiled"], config)["profiled"]
     worker.ask("prepare_training")

@@ -138,8 +138,8 @@ class DeviceTranslator:
 
         Args:
             texts: an iterable of strings.
-            beam: as for a call of the object.
-            features: as for a call of the object.
+            beam: as in `__call__`.
+            features: as in `__call__`.
 
         Raises:
             TextError: if a text has more tokens than the file accepts; raised after the
@@ -166,7 +166,7 @@ class DeviceTranslator:
     def stream(self, text: str) -> Iterator[StreamedToken]:
         """Translate one text greedily and yield each token as soon as it is known.
 
-        The tokens are the same as those of a call of the object, without `</s>`.
+        The tokens are the same as when the object is called, without `</s>`.
 
         Raises:
             TextError: if the text has more tokens than the file accepts; raised when the first
@@ -207,7 +207,7 @@ class DeviceTranslator:
         return source
 
     def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
-        """Run a signature on those `inputs` that it has; a model without attention has fewer."""
+        """Run a signature with the `inputs` that it has; without attention it has fewer."""
         with self._turn:
             try:
                 runner, names = self._runner(signature)

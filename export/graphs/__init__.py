@@ -1,1 +1,1 @@
-"""The model as functions of tensors: encoding, single steps and searches, as exports trace them."""
+"""The model as functions of tensors, which exports trace: encoding, single steps and searches."""

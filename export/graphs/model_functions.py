@@ -32,8 +32,8 @@ def encode(model: Model, source: tf.Tensor) -> Named:
 
     Returns:
         `values` `[B, S, M]`, `keys` `[B, S, U]` and `state_0`, `state_1` ... `[B, ...]`; for a
-        model that copies, also `copies` `[B, S]`. Those of an ensemble hold the tensors of all
-        members.
+        model that copies, also `copies` `[B, S]`. For an ensemble, `values` and `keys` join the
+        tensors of all members, and `state_0`, `state_1` ... are the states of all members.
     """
     memory, state = model.encode(source)
     return {**name_memory(memory), **_named(state)}
@@ -99,7 +99,7 @@ def score(model: Model, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     Args:
         model: the model.
         source: ids `[B, S]`, each row ended by the end token and padded with 0.
-        target: ids `[B, T]`, ended and padded in the same way.
+        target: ids `[B, T]`, with the end token and padding in the same way.
     """
     shifted = tf.concat([tf.fill([tf.shape(target)[0], 1], START_ID), target[:, :-1]], axis=1)
     logits, _ = model.teacher_forced(source, shifted, return_alignment=False)

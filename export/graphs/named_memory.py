@@ -43,7 +43,7 @@ def name_memory(memory: Memory | EnsembleMemory) -> Named:
 
 
 def memory_of(model: Model, named: Named, mask: tf.Tensor) -> Memory | EnsembleMemory:
-    """Return the memory whose tensors `name_memory` returned.
+    """Return the memory that `name_memory` split into tensors.
 
     Args:
         model: the model.
@@ -72,5 +72,6 @@ def state_structure(model: Model) -> Any:
 
 
 def _join(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
-    # Without attention, the keys are the same tensor as the values, but outputs must differ.
+    # Without attention, the keys are the same tensor as the values. A graph's outputs must be
+    # different tensors.
     return tf.concat(tensors, axis=-1) if len(tensors) > 1 else tf.identity(tensors[0])

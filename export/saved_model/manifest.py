@@ -47,7 +47,7 @@ _TEXT = {
     "lowercase": optional(flag()),
     "strip": optional(flag()),
 }
-"""How the text of a side is tokenized and normalized; older manifests lack some of these keys."""
+"""How a side's text is tokenized and normalized. Older manifests lack some of these keys."""
 
 _MANIFEST = JsonFile(
     "the manifest that `export` writes",

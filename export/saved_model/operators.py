@@ -18,8 +18,8 @@ def operators_by_library(graph_file: Path) -> dict[str, list[str]]:
         graph_file: a `saved_model.pb`.
 
     Returns:
-        Sorted names of operators under each of "TensorFlow", "TensorFlow Text" and "unknown" that
-        has any.
+        Sorted names of operators, by library: "TensorFlow", "TensorFlow Text" or "unknown". A
+        library without operators is left out.
     """
     graph = saved_model_pb2.SavedModel.FromString(graph_file.read_bytes())
     found = defaultdict(set)
@@ -33,7 +33,7 @@ def operators_by_library(graph_file: Path) -> dict[str, list[str]]:
 
 
 def _library(operator: str) -> str:
-    # `tf.raw_ops` lists the operators TensorFlow was built with, not those imported later.
+    # `tf.raw_ops` lists the operators that TensorFlow was built with, not those imported later.
     if hasattr(tf.raw_ops, operator):
         return CORE
     return TEXT if "Sentencepiece" in operator else "unknown"

@@ -92,8 +92,8 @@ def export_saved_model(
         version: TensorFlow Serving's version number, a positive integer.
         limits: limits on the size of a request; default `Limits()`, with the translator's own
             `max_tokens`.
-        compute: the dtype policy of the graph: "float32", or "mixed_float16" or "mixed_bfloat16"
-            for accelerators, whose results differ by rounding.
+        compute: the dtype policy of the graph: "float32", or for accelerators "mixed_float16" or
+            "mixed_bfloat16", with which results differ by rounding.
         about: further values for the manifest, such as the recipe's name, which `json.dumps`
             accepts.
 

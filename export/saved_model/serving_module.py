@@ -192,8 +192,8 @@ class ServingModule(tf.Module):  # type: ignore[misc]
     def _read(self, text: tf.Tensor, tokenizer: GraphTokenizer) -> _Read:
         """Tokenize texts; replace those over the limits by empty texts with an error.
 
-        A text that is too long must not fail the other texts of its request, because a server
-        merges requests of different clients.
+        A text that is too long must not make the other texts of its request fail, because a server
+        merges requests from different clients.
         """
         batch, limit = self.limits.batch, self.limits.text
         count, size = tf.shape(text)[0], tf.strings.length(text)
@@ -230,8 +230,8 @@ class _Read(NamedTuple):
     """The tokenized texts of a request.
 
     Attributes:
-        ids: ids `[B, F + S]`: those of the F source features, then those of the tokens, ended by
-            the end token and padded; `S` is at least 1.
+        ids: the ids of the F source features, then those of the tokens, `[B, F + S]`. The tokens
+            include the end token and are padded; `S` is at least 1.
         tokens: the tokens, `[B, S]`.
         length: number of ids of each text, `[B]`.
         error: what is wrong with each text, `[B]`; "" for a valid one.
@@ -278,7 +278,7 @@ def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
 
 
 def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
-    """Return an option's value for each text `[B]`; `own` if it requests the model's value."""
+    """Return an option's value for each text `[B]`, or `own` where the model's is requested."""
     if given.dtype.is_floating:
         return tf.where(given < known.minimum, tf.constant(own, given.dtype), given)
     return tf.where(tf.equal(given, value_for_own(known)), own, given)
@@ -302,7 +302,7 @@ def _first(*errors: tf.Tensor) -> tf.Tensor:
 def _feature_errors(
     tokenizer: GraphTokenizer, text: tf.Tensor, ids: tf.Tensor
 ) -> Iterator[tf.Tensor]:
-    """Yield the error of each text `[B]` about each source feature, "" if its value is known."""
+    """Yield, for each source feature, the error of each text `[B]`; "" if the value is known."""
     for place, name in enumerate(tokenizer.features.vocabularies):
         expected = f"{tokenizer.features.expected(name)}."
         valid = ids[:, place] != UNKNOWN_ID
@@ -311,7 +311,7 @@ def _feature_errors(
 
 
 def _emptied(ids: tf.Tensor, good: tf.Tensor, features: int = 0) -> tf.Tensor:
-    """Replace ids `[B, F + S]` by those of an empty text in each row that is not `good` `[B]`."""
+    """Replace each row of ids `[B, F + S]` that is not `good` `[B]` by the ids of an empty text."""
     tokens = ids[:, features:]
     closed = tf.where(tf.range(tf.shape(tokens)[1]) > 0, PAD_ID, END_ID)
     emptied = tf.where(good[:, tf.newaxis], tokens, closed)

@@ -2,7 +2,7 @@
 
 The first run of a graph is slower than later ones. The file is a TFRecord of `PredictionLog`
 messages. A protobuf message is a sequence of fields, each a number, a length and a content; this
-module encodes them itself, so that an export does not require the package that defines them.
+module encodes the fields itself, so that an export does not require TensorFlow Serving's package.
 """
 
 from __future__ import annotations

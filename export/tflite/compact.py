@@ -66,7 +66,7 @@ def _make_zeros(model: Any, subgraph: Any) -> None:
 
 
 def _share_constants(model: Any) -> None:
-    """Make equal constants share a buffer, and tensors without data the empty buffer at 0."""
+    """Let equal constants share a buffer. Tensors without data use buffer 0, which is empty."""
     places: dict[bytes, int] = {}
     for subgraph in model.subgraphs:
         for tensor in subgraph.tensors:
@@ -83,7 +83,7 @@ def _drop_idle_fields(subgraph: Any) -> None:
 
 
 def _renumber_tensors(model: Any) -> None:
-    """Drop unread tensors and number the others in order of use, so that equal graphs are equal."""
+    """Drop unread tensors and number the others by use, so that equal graphs have equal bytes."""
     for number, subgraph in enumerate(model.subgraphs):
         read = [subgraph.inputs, subgraph.outputs]
         read += [part for each in subgraph.operators for part in (each.inputs, each.outputs)]
@@ -100,7 +100,7 @@ def _renumber_tensors(model: Any) -> None:
 
 
 def _share_loops(model: Any) -> None:
-    """Merge equal subgraphs; those of signatures always differ."""
+    """Merge equal subgraphs. The subgraphs of two signatures are never equal."""
     first: dict[bytes, int] = {}
     same = [first.setdefault(_packed(each), place) for place, each in enumerate(model.subgraphs)]
     kept = sorted(set(same))

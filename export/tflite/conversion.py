@@ -34,12 +34,13 @@ from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 RULES: dict[str, Mapping[str, str]] = {
     FLOAT32: {"": FLOAT32},
     FLOAT16: {"": FLOAT16},
-    # For the bytes and time that it saves, rounding these parts changes the most outputs; see
-    # benchmarks/export.md.
+    # Relative to the bytes and the time that it saves, rounding these parts changes the most
+    # outputs; see benchmarks/export.md.
     "mixed": {"attentional_projection": FLOAT16, "decoder/": INT8_WEIGHTS, "": INT8},
     INT8: {"": INT8},
 }
-"""For each precision, how to store weights, by a part of their Keras path; first match wins."""
+"""For each precision, how weights are stored, by a part of their Keras path. The first match
+applies."""
 
 PRECISIONS = tuple(RULES)
 
@@ -123,7 +124,7 @@ class Converted:
         Args:
             path: the file to write.
             precision: one of `PRECISIONS`, or a name for `rules`.
-            rules: rules in the form of an entry of `RULES`; default those of `precision`.
+            rules: rules in the form of an entry of `RULES`; by default, those of `precision`.
 
         Returns:
             The path of the file.
@@ -161,7 +162,7 @@ def lowered(
         file_bytes: the result of `convert`.
         paths: the result of `paths_of`.
         precision: one of `PRECISIONS`, or a name for `rules`.
-        rules: rules in the form of an entry of `RULES`; default those of `precision`.
+        rules: rules in the form of an entry of `RULES`; by default, those of `precision`.
 
     Raises:
         InputError: if there are no `rules` and `precision` is not one of `PRECISIONS`.

@@ -41,7 +41,7 @@ def pack_part(part: Any) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """A builder that aligns buffers to 16 bytes, which the schema requires and its code omits."""
+    """A builder that aligns buffers to 16 bytes, as the schema requires but its code does not."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802,N803
         """Begin a vector. Vectors of single bytes are always the data of buffers, so align them."""
@@ -68,7 +68,7 @@ def kind_of(model: Any, operator: Any) -> int:
 
 
 def _number(code: Any) -> int:
-    # Files from before 2020 store it in the other field.
+    # Files from before 2020 store the kind only in `deprecatedBuiltinCode`.
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
@@ -108,7 +108,7 @@ def add_buffer(model: Any, array: npt.NDArray[Any]) -> int:
 
 
 def add_tensor(subgraph: Any, shape: Any, dtype: int = TYPES.FLOAT32, buffer: int = 0) -> int:
-    """Add a tensor to a subgraph, and return its index. The buffer at 0 is the empty one."""
+    """Add a tensor to a subgraph, and return its index. Buffer 0 is the empty buffer."""
     tensor = schema.TensorT()
     tensor.shape, tensor.type, tensor.buffer = np.array(shape, "int32"), dtype, buffer
     subgraph.tensors.append(tensor)

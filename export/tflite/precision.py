@@ -43,7 +43,7 @@ def lower(model: Any, choose: Choose) -> None:
     - "int8": a quarter of the size; the inputs of a product are rounded to int8 at run time too.
     - "int8_weights": a quarter of the size; computed in float32.
 
-    For embeddings the last two are the same, because a lookup multiplies nothing.
+    For embeddings the last two are the same, because a lookup computes no product.
 
     Args:
         model: the result of `read_flat_file`, which is changed in place.
@@ -73,7 +73,7 @@ class _Weights:
         """Store weights as int8 numbers with one scale per row.
 
         Returns:
-            The index of the buffer of numbers, that of the buffer of scales, and the scales.
+            The index of the buffer of numbers, the index of the buffer of scales, and the scales.
         """
         weights = self._read(*key)
         largest = np.abs(weights).max(axis=1)

@@ -20,7 +20,8 @@ from ..device.device_translator import DeviceTranslator
 from .conversion import PRECISIONS, Converted
 
 MOST_LOST = 0.3
-"""Largest loss of the default file against the Keras model, in points of the metric (0 to 100)."""
+"""How much the default file may lose compared with the Keras model, in points of the metric (0 to
+100)."""
 
 Texts = Sequence[str]
 
@@ -31,7 +32,7 @@ class Quality:
 
     Attributes:
         name: name of the metric.
-        score: returns its value in hundredths for outputs, targets and sources.
+        score: returns the metric's value in points (0 to 100) for outputs, targets and sources.
         higher_is_better: whether a higher value is better.
     """
 
@@ -42,8 +43,8 @@ class Quality:
     def tells(self, value: float) -> bool:
         """Return whether a model with this value could lose more than the gate allows.
 
-        It could not if its share of right outputs is below the limit, or if its error rate is 100
-        or more.
+        A model cannot lose that much if its share of right outputs is below the limit, or if its
+        error rate is already 100 or more.
         """
         return value > MOST_LOST if self.higher_is_better else value < 100
 

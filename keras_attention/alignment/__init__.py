@@ -1,1 +1,1 @@
-"""Hard alignments: links between tokens, their error rate, and the union of two directions."""
+"""Hard alignments: links between tokens, their error rate, and joining two directions."""

@@ -19,8 +19,8 @@ Links = frozenset[tuple[int, int]]
 NO_LINKS: Links = frozenset()
 
 HIGH_ERROR = 0.25
-"""The largest alignment error rate that counts as good. At this rate, the wrong found links and
-the missing sure links together are about a quarter of all found and sure links."""
+"""The largest alignment error rate that counts as good. At this rate, the wrong links and the
+missing sure links together are about a quarter of all found and sure links."""
 
 _LINK = re.compile(r"([0-9]{1,9})([-p?])([0-9]{1,9})")
 
@@ -184,7 +184,7 @@ def format_links(sure: Links, possible: Links = NO_LINKS) -> str:
 
 
 def parse_links(line: str) -> GoldAlignment:
-    """Parse a line of a Pharaoh file: `i-j` is a sure link, `ipj` or `i?j` only a possible one.
+    """Parse a line of a Pharaoh file: `i-j` is a sure link; `ipj` and `i?j` are only possible.
 
     Args:
         line: links separated by spaces, each with its source position first, counted from 0. An
@@ -212,7 +212,7 @@ def parse_links(line: str) -> GoldAlignment:
 
 
 def read_links(path: str | os.PathLike[str]) -> list[GoldAlignment]:
-    """Read a Pharaoh file, which has one line per pair in the form of `parse_links`.
+    """Read a Pharaoh file, which has one line per pair, as `parse_links` reads it.
 
     Raises:
         InputError: if the file cannot be read, or a line is malformed.

@@ -1,4 +1,4 @@
-"""Symmetrization: join the links of a model with those of a model of the reverse direction."""
+"""Symmetrization: join the links of two models, one for each direction of translation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def symmetrize(forward: Links, reverse: Links, method: str = DEFAULT_METHOD) -> 
     """Join the links of the source-to-target model with those of the target-to-source model.
 
     "grow-diag-final-and" (Koehn et al. 2003, section 4.5, as in the Moses toolkit) starts with
-    the intersection. Then it repeatedly adds every link of the union that is next to a link it
-    already has, also diagonally, and whose source or target token is not linked yet. When there is
-    none left, it adds links whose source and target tokens are both not linked, first from
+    the intersection. Then it repeatedly adds links of the union that are next to a link in the
+    result, also diagonally, and whose source or target token is not linked yet. When no such link
+    is left, it adds links whose source and target tokens are both not linked, first from
     `forward`, then from `reverse`. It visits links by target position, then by source position.
 
     Args:
@@ -60,7 +60,7 @@ class _Growing:
         self.targets = {target for _, target in links}
 
     def grow(self, union: Links) -> None:
-        """Add neighbours from the union that link a new token, until there are none."""
+        """Add neighbours from the union that link a new token, until there are no more of them."""
         size = -1
         while size < len(self.links):
             size = len(self.links)

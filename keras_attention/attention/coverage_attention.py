@@ -14,8 +14,8 @@ class CoverageAttention(HistoryAttention):
     """Additive attention with coverage: the sum of the weights so far (See et al. 2017, eq. 11).
 
     `score(q, k_s) = v . tanh(W q + U k_s + w_c c_s + b)`, where `c_s` is the sum of the weights of
-    all earlier steps at `s`. With `fertility=N` it is the linguistic coverage of Tu et al. 2016,
-    section 3.1.1: the weights of a position are divided by its fertility,
+    all earlier steps at `s`. With `fertility=N`, `c_s` is the linguistic coverage of Tu et al.
+    2016, section 3.1.1: the weights of a position are divided by its fertility,
     `N * sigmoid(u . memory_s)`, the expected number of target tokens for this position.
 
     Args:
@@ -38,7 +38,8 @@ class CoverageAttention(HistoryAttention):
         `return_state` also the next state.
 
     Raises:
-        ValueError: if `units` is not a positive integer, or `fertility` not a positive number.
+        ValueError: if `units` is not a positive integer, or if `fertility` is not a positive
+            number.
 
     Example:
     >>> import numpy as np
@@ -64,7 +65,7 @@ class CoverageAttention(HistoryAttention):
             self.fertility_projection = self._dense(1, "fertility_projection")
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        """Create the weights of the score and, with `fertility`, those of the fertility."""
+        """Create the weights of the score, and `u` if the layer predicts fertilities."""
         if self.fertility is not None:
             self.fertility_projection.build(memory_shape)
         super().build(query_shape, memory_shape)

@@ -21,7 +21,7 @@ Slots = tuple[Tensor, Tensor, Tensor]
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ExternalMemoryAttention(AttentionMechanism):
-    """The heads of a Neural Turing Machine over a memory that starts as the encoder's outputs.
+    """The heads of a Neural Turing Machine, with a memory filled from the encoder's outputs.
 
     Each source token has a slot `M_i`, which starts as a projection of its encoder output. A step
     first writes, then reads. The write head and the read head each compute weights over the slots.
@@ -50,8 +50,8 @@ class ExternalMemoryAttention(AttentionMechanism):
         memory_mask: boolean tensor `[B, S]`, True where the source token is real; real tokens must
             precede padding.
         keys: the result of `project(memory)`.
-        state: the slots `[B, S, width]`, the weights `[B, S]` of the read head and those of the
-            write head, all float32.
+        state: the slots `[B, S, width]`, the weights `[B, S]` of the read head and the weights
+            `[B, S]` of the write head, all float32.
 
     Returns:
         `(context, alignment)`: `[B, width]` and `[B, S]`, or `[B, T, width]` and `[B, T, S]`.

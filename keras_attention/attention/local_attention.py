@@ -33,10 +33,11 @@ class LocalAttention(ContentAttention):
         predictive: whether to predict the position from the query. Default `False`.
 
     Call arguments:
-        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`.
+        query: float tensor, one step `[B, Q]` or all steps `[B, T, Q]`, where `Q` is the width of
+            the query.
         memory: float tensor `[B, S, M]`.
         memory_mask: boolean tensor `[B, S]`, True where the token is real; taken from Keras's
-            mask propagation when it is not given. Positions count real tokens.
+            mask propagation when it is not given. Padding is skipped when positions are counted.
         keys: the result of `project(memory)`.
         state: the number of the step, float32 `[B, 1]`; `()` if `predictive`.
         return_state: whether to return the next state too. Default `False`.
@@ -47,7 +48,7 @@ class LocalAttention(ContentAttention):
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` does not only define a score, or `window` is not a positive
+        ValueError: if `content` does more than define a score, or `window` is not a positive
             integer.
 
     Example:

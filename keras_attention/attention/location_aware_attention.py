@@ -15,7 +15,7 @@ class LocationAwareAttention(HistoryAttention):
 
     `score(q, k_s) = v . tanh(W q + U k_s + F f_s + b)`, where `f_s`, a vector of width `filters`,
     is the previous step's alignment convolved along the source. The paper does not define the
-    previous alignment of the first step. Here it is zeros, as in most implementations.
+    alignment before the first step. Here it is zeros, as in most implementations.
 
     Args:
         units: width of the hidden layer, a positive integer.

@@ -24,9 +24,9 @@ class LuongAttention(AttentionMechanism):
     - `"dot"`: `h . k`; query and memory must have the same width.
     - `"general"`: `h . (W k)`.
     - `"concat"`: `v . tanh(W [h; k])`.
-    - `"location"`: row `s` of `W h`, which depends only on the query; `s` counts real tokens. `W`
-      has `max_source_length` rows. A shorter source uses the first rows, and later tokens of a
-      longer source get a weight of zero, as in the paper.
+    - `"location"`: row `s` of `W h`, which depends only on the query. Padding is skipped when `s`
+      is counted. `W` has `max_source_length` rows. A shorter source uses the first rows, and later
+      tokens of a longer source get a weight of zero, as in the paper.
 
     Args:
         score: the score, one of the above. Default `"general"`.
@@ -152,7 +152,7 @@ class LuongAttention(AttentionMechanism):
 
 
 def _places(memory: Tensor, mask: Tensor | None) -> Tensor:
-    """Return each token's position among the real ones, int32 `[B, 1, S]`, or `[1, 1, S]`."""
+    """Return each token's position among the real tokens, int32 `[B, 1, S]`, or `[1, 1, S]`."""
     if mask is None:
         return ops.arange(ops.shape(memory)[1], dtype="int32")[None, None]
     return token_places(mask)

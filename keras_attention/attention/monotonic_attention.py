@@ -143,7 +143,7 @@ def _expected(stops: Tensor, previous: Tensor) -> Tensor:
     positions = ops.arange(size)
 
     def back(x: Tensor, by: Any) -> Tensor:
-        """Return the values from `by` positions before."""
+        """Return the values `by` positions earlier."""
         return ops.where(positions >= by, ops.roll(x, by, axis=-1), 0.0)
 
     def double(by: Any, reached: Tensor, passed: Tensor) -> tuple[Any, Tensor, Tensor]:

@@ -59,7 +59,7 @@ class PeekyAttention(AttentionMechanism):
         outside = zeros[..., :1]
         preceding = ops.concatenate([outside, real[..., :-1]], -1)
         following = ops.concatenate([real[..., 1:], outside], -1)
-        # The first real token has no real token before it, and the last one none after it.
+        # No real token precedes the first real token, and none follows the last real token.
         ends = [ops.matmul(real * (1 - side), memory) for side in (preceding, following)]
         each_query = ops.cast(ops.zeros_like(query[:, :, :1]), memory.dtype)
         return ops.concatenate(ends, -1) + each_query, zeros + each_query, ()

@@ -21,7 +21,7 @@ class QueryKeyValueAttention(ContentAttention):
 
     `head_i = attention(W_q,i q, W_k,i memory, W_v,i memory)`. The context is the concatenation of
     the heads' contexts, multiplied by `W_o` if `output_units` is given. With the default score,
-    one head is textbook scaled dot-product attention, and several heads are
+    one head is textbook scaled dot-product attention, and several heads compute the same as
     `keras.layers.MultiHeadAttention`. If the score has weights, all heads share them.
 
     Args:

@@ -36,11 +36,11 @@ class Mechanism:
         doc: a short description, with the paper.
         arguments: the setting that supplies each argument, by the name of the argument.
         fixed: arguments that do not depend on a setting.
-        content: the mechanism whose score it uses if `model.content` is `"paper"`; passed as the
-            argument `content`.
-        score: whether `model.content` may name it: a mechanism without state that only defines a
-            score.
-        alignment: whether it has an alignment.
+        content: the mechanism whose score this one uses if `model.content` is `"paper"`. It is
+            passed as the argument `content`.
+        score: whether `model.content` may name this mechanism, because it has no state and only
+            defines a score.
+        alignment: whether the mechanism computes an alignment.
         rules: checks of its constructor that a recipe can run before it builds a layer. Each value
             is a function that raises a `ValueError`; its key names the settings to pass to it.
     """
@@ -76,10 +76,10 @@ class Mechanism:
 
         Args:
             settings: the value of each setting, by name.
-            options: further arguments, such as `dtype`, also for the `content` layer.
+            options: further arguments, such as `dtype`, for the layer and its `content`.
 
         Raises:
-            ValueError: if the settings contradict each other, or one is missing.
+            ValueError: if the settings contradict each other, or if a setting is missing.
         """
         if not self.path:
             return None
@@ -176,7 +176,7 @@ _SCALED = Mechanism(
 _LOCAL = Mechanism(
     "local-m",
     f"{_HERE}.local_attention:LocalAttention",
-    "window around the step's own number (Luong et al. 2015)",
+    "window that moves one position forward at each step (Luong et al. 2015)",
     arguments={"window": "window"},
     content=_LUONG,
 )
@@ -194,13 +194,13 @@ for _row in (
     Mechanism(
         "location-aware",
         f"{_HERE}.location_aware_attention:LocationAwareAttention",
-        "additive score that sees the last weights (Chorowski et al. 2015)",
+        "additive score that also uses the previous step's weights (Chorowski et al. 2015)",
         arguments=_ADDITIVE,
     ),
     Mechanism(
         "coverage",
         f"{_HERE}.coverage_attention:CoverageAttention",
-        "additive score that sees the sum of all weights so far (Tu et al. 2016)",
+        "additive score that also uses the sum of all earlier weights (Tu et al. 2016)",
         arguments=_ADDITIVE,
     ),
     Mechanism(

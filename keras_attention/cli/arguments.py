@@ -20,7 +20,7 @@ def read_features(given: list[str] | None) -> dict[str, str]:
     """Return the values of source features by name, from the option --feature.
 
     Raises:
-        InputError: if one is not of the form NAME=VALUE, or a name is repeated.
+        InputError: if an item does not have the form NAME=VALUE, or if a name is repeated.
     """
     features: dict[str, str] = {}
     for text in given or ():
@@ -107,8 +107,8 @@ Threshold = Annotated[
     float | None,
     typer.Option(
         metavar="P",
-        help="Link each target token to every source token of at least this weight, above 0 and at "
-        "most 1.  [default: link only the source token of the largest weight]",
+        help="Link each target token to every source token whose weight is at least this, above 0 "
+        "and at most 1.  [default: link only the source token with the largest weight]",
         rich_help_panel="Output",
     ),
 ]

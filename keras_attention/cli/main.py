@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from keras_attention.cli.native_messages import hide_start_messages
-from keras_attention.cli.stopping import report_stop, stop_on_signals
+from keras_attention.cli.stopping import report_stop, set_exit_code, stop_on_signals
 from keras_attention.cli.threads import limit_threads
 from keras_attention.distribution import describe_conflict
 from keras_attention.errors import InputError
@@ -33,7 +33,7 @@ def main() -> None:
             code = _run()
         except KeyboardInterrupt:
             code = report_stop()
-    sys.exit(code)
+    sys.exit(set_exit_code(code))
 
 
 def _run() -> int:

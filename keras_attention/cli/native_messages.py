@@ -21,8 +21,8 @@ def hide_start_messages(environment: MutableMapping[str, str]) -> None:
     TensorFlow prints some lines to file descriptor 2 before it reads its log level, so the
     descriptor points at the null device while TensorFlow is imported. Afterwards the log level
     hides all but fatal messages. `sys.stderr` gets a separate descriptor, so that Python can always
-    print errors, also the traceback of a crash. If TF_CPP_MIN_LOG_LEVEL is set below 3, nothing is
-    hidden.
+    print errors, including the traceback of a crash. If TF_CPP_MIN_LOG_LEVEL is set below 3,
+    nothing is hidden.
 
     Args:
         environment: The environment of the process, before TensorFlow is imported.

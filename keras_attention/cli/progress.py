@@ -21,7 +21,7 @@ def shows_progress(*, prints: bool = False) -> bool:
 
     Args:
         prints: Whether results are printed on standard output meanwhile. Then no bars are shown if
-            that is a terminal too.
+            standard output is a terminal too.
     """
     shown = sys.stderr is not None and sys.stderr.isatty()
     return shown and not (prints and sys.stdout.isatty())

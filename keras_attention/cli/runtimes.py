@@ -43,7 +43,7 @@ def open_translator(
             model's settings.
         others: models that are searched together with this one, as an ensemble.
         nbest: number of hypotheses to return.
-        batch_size: sources searched together; an export uses the batch size stored in it.
+        batch_size: number of sources searched together; an export uses the size stored in it.
         replace_unknown: whether source words replace `<unk>`; see `TextCodec`.
         whole_vocabulary: whether to ignore the model's short list, as exports always do.
         max_tokens: largest number of tokens of a text; default the translator's limit.
@@ -107,7 +107,7 @@ def open_translator(
 
 
 def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
-    """Return how many lines to collect: a model that does not sample sorts them by length."""
+    """Return how many lines to collect; without sampling, a model sorts them by length."""
     if sample or is_export(path):
         return batch_size
     from keras_attention.text.padded_batches import SORTED_BATCHES

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 _received: list[int] = []
+_exit_code: list[int] = [1]  # what Python exits with after an exception that nobody catches
 _advice: list[str] = []
 
 _SWALLOWING = ("__del__", "_remove", "remove", "_xla_gc_callback")
@@ -77,6 +79,24 @@ def report_stop(*, always: bool = False) -> int:
         by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
         print(" ".join([f"Stopped{by}.", *_advice]), file=sys.stderr)
     return 128 + number
+
+
+def exit_at_once() -> None:
+    """When the program ends, skip the exit handlers that libraries have registered so far."""
+    atexit.register(_exit)
+
+
+def set_exit_code(code: int) -> int:
+    """Store and return the code that the program is about to exit with."""
+    _exit_code.append(code)
+    return code
+
+
+def _exit() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(_exit_code[-1])
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -10,7 +10,7 @@ _GROUP = Path("/sys/fs/cgroup")
 
 
 def limit_threads(environment: MutableMapping[str, str], group: Path = _GROUP) -> None:
-    """Limit TensorFlow's threads to the CPU quota, such as that of `docker run --cpus`.
+    """Limit TensorFlow's threads to the CPU quota, such as the quota of `docker run --cpus`.
 
     TensorFlow starts a thread for each core that it may run on, whatever the quota is. More threads
     than the quota allows would be throttled most of the time. Variables that are already set keep

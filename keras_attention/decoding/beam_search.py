@@ -27,7 +27,7 @@ from keras_attention.special_tokens import PAD_ID
 
 
 class _History(NamedTuple):
-    """The choices of all steps, traced back only at the end: reordering beams copies none."""
+    """The choices of all steps; they are traced back at the end, so reordering copies none."""
 
     tokens: Tensor  # [T, B, K]
     parents: Tensor  # [T, B, K]: the previous step's beam that each token continues
@@ -71,10 +71,10 @@ def beam_search(
         beam_width: number of hypotheses `K` per source, a positive integer. With TensorFlow also
             int32 `[B]`, one width per source; then `K` is the largest, at most
             `top_tokens.WIDEST`.
-        length_penalty: exponent; 0 ranks by log-probability, a larger one prefers longer outputs.
-            A number, or float32 `[B]`, one per source.
+        length_penalty: exponent, a number, or float32 `[B]`, one per source. 0 ranks by
+            log-probability; larger values prefer longer outputs.
         max_length: largest number of steps, including the end token; a positive integer.
-        coverage_penalty: weight; a larger one prefers outputs that attend to the whole source.
+        coverage_penalty: weight; larger values prefer outputs that attend to the whole source.
         groups: number of beam groups that search separately (Vijayakumar et al. 2018), a divisor
             of `beam_width`. Two groups may find the same hypothesis.
         group_diversity: penalty on a token's rank for each hypothesis of an earlier group that
@@ -82,11 +82,11 @@ def beam_search(
         constraints: constraints on `B * K` hypotheses, or None.
 
     Returns:
-        `Hypotheses` with `K` hypotheses per source, best first. Beyond a source's own width, scores
-        are below `IMPOSSIBLE / 2` and tokens are undefined.
+        `Hypotheses` with `K` hypotheses per source, best first. If a source's own width is smaller
+        than `K`, its remaining scores are below `IMPOSSIBLE / 2` and the tokens are undefined.
 
     Raises:
-        ValueError: if a `beam_width` for all sources is not positive.
+        ValueError: if `beam_width` is a number, not a tensor, and is not positive.
 
     Reference:
         https://arxiv.org/abs/1609.08144
@@ -222,7 +222,7 @@ def _trace_back(
 ) -> tuple[Tensor, Tensor]:
     """Return tokens `[B, K, T]` and alignments `[B, K, T, S]`, following each beam's parents.
 
-    The hypotheses are in the order of `places` `[B, K]`, by default that of the beams.
+    The hypotheses are in the order of `places` `[B, K]`, by default the order of the beams.
     """
     if places is None:
         places = ops.zeros_like(history.parents[0]) + ops.arange(ops.shape(history.parents)[2])

@@ -16,7 +16,7 @@ LEAST_COVERAGE = 1e-6
 class Beams(NamedTuple):
     """The last step of all hypotheses, each `[B, K]`, best first within each group.
 
-    Fields that only some options need are `()` without them.
+    A field that only some options need is `()` if none of them is set.
     """
 
     tokens: Tensor
@@ -51,16 +51,16 @@ class Candidates(NamedTuple):
     """The most likely next tokens of every beam, best first, each `[B, K, C]`."""
 
     tokens: Tensor
-    plain: Tensor  # the log-probabilities that scores sum
+    plain: Tensor  # the log-probabilities to add to scores
     adjusted: Tensor = ()  # the log-probabilities to rank by, if constraints adjusted them
 
 
 def best_candidates(logits: Tensor, shape: Any) -> Candidates:
     """Return the `C = K` best tokens of every beam, or all if there are fewer.
 
-    More are never needed: all continuations of a beam have the same length and coverage, so they
-    rank by log-probability. Earlier groups choose at most `K - size` tokens, which get a lower
-    rank, so at least `size` candidates of the group remain.
+    More candidates are never needed: all continuations of a beam have the same length and coverage,
+    so they rank by log-probability. A group keeps `size` of them. Earlier groups lower the rank of
+    at most `K - size` tokens, so at least `size` candidates are not affected.
 
     Args:
         logits: `[B * K, V]`.
@@ -74,7 +74,7 @@ def best_candidates(logits: Tensor, shape: Any) -> Candidates:
 
 
 def best_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
-    """Return the candidates of every beam by log-probabilities that constraints adjusted.
+    """Return the best tokens of every beam by log-probabilities that constraints adjusted.
 
     Args:
         plain: the model's log-probabilities `[B * K, V]`.
@@ -96,7 +96,7 @@ def _by_beam(x: Tensor, shape: Any) -> Tensor:
 def first_beams(shape: Any, ranking: Ranking, *, constrained: bool) -> Beams:
     """Return the first beams, with one possible hypothesis per source and group.
 
-    Several possible hypotheses would all be the same.
+    Further hypotheses would be equal, because no token has been generated yet.
     """
     first = ops.arange(shape[1])
     if ranking.groups > 1:
@@ -226,7 +226,7 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
         chosen.append(best + first * count)
         reached = take_places(flat(sums[:, group]), best)
         picked = take_places(flat(tokens[:, group]), best)
-        # Impossible hypotheses and the padding of ended ones are not choices.
+        # Impossible hypotheses and the padding of ended hypotheses do not count as choices.
         real = ops.logical_and(reached > IMPOSSIBLE / 2, ops.not_equal(picked, PAD_ID))
         earlier_choices += [
             (picked[:, place, None, None], real[:, place, None, None]) for place in range(size)

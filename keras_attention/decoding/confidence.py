@@ -24,7 +24,7 @@ COOLEST, HOTTEST = 0.02, 50.0
 """The range of a temperature."""
 
 _LARGEST = -1e-6
-"""Largest mean log-probability, about the rounding error of float32."""
+"""Largest mean log-probability. It differs from 0 by about the rounding error of float32."""
 
 _KEYS = {
     "temperature": number(COOLEST, HOTTEST),
@@ -65,7 +65,7 @@ class Confidence:
         temperature: the temperature, from 0.02 to 50.
         threshold: the smallest confidence that is accepted, in [0, 1]; None if it is not known.
         accuracy: the share of right outputs, in [0, 1], that `threshold` was chosen for, or None.
-        pairs: the number of pairs that both were measured on; 0 if nothing was measured.
+        pairs: the number of pairs on which temperature and threshold were measured, or 0.
 
     Raises:
         ValueError: if the temperature or the threshold is out of its range.
@@ -97,7 +97,7 @@ class Confidence:
             raise ValueError(f"`threshold` must be from 0 to 1. Received: {self.threshold}.")
 
     def of(self, output: Scored) -> float:
-        """Return the confidence of an output, in [0, 1]; that of a missing output is 0.
+        """Return the confidence of an output, in [0, 1]; 0 if the output is missing.
 
         Args:
             output: a hypothesis, or a translation, whose best hypothesis counts.

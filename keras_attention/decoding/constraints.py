@@ -53,16 +53,16 @@ class Constraints:
 
         Args:
             log_probs: the model's log-probabilities `[N, V]`.
-            allowed: the same, but `IMPOSSIBLE` for tokens that search never generates.
+            allowed: a copy of `log_probs` with `IMPOSSIBLE` for tokens that search never generates.
             t: the step, counted from 0.
-            generated: the tokens so far `[N, T]`, padded with 0; may be anything if `need_history`
-                is False.
+            generated: the tokens so far `[N, T]`, padded with 0; not used if `need_history` is
+                False.
             node: the node of each hypothesis in the automaton `[N]`, or `()` without one.
 
         Returns:
             `[N, V]`, `IMPOSSIBLE` or less for forbidden tokens. Each row has at least one possible
-            token: if the options forbid all, the hypothesis ends. The exception is a prefix that
-            no output of the automaton begins with.
+            token: if the options forbid all tokens, the end token is allowed. The exception is a
+            prefix that no output of the automaton begins with.
         """
         adjusted, options = allowed, self.options
         if options.repetition_penalty != 1:
@@ -139,7 +139,7 @@ def constrain(
     prefix: Tensor,
     node: Tensor = (),
 ) -> tuple[Tensor, Tensor]:
-    """Return the log-probabilities `[N, V]` that scores sum, and those to rank by.
+    """Return the log-probabilities `[N, V]` to add to scores, and those to rank by.
 
     Args:
         constraints: the constraints, or None.
@@ -169,7 +169,7 @@ def penalise_repetition(log_probs: Tensor, generated: Tensor, penalty: float) ->
 
 
 def block_ngrams(log_probs: Tensor, generated: Tensor, t: Tensor, size: int) -> Tensor:
-    """Forbid each token that would complete an n-gram of `size` for a second time."""
+    """Forbid each token that would repeat an n-gram of `size` tokens."""
     starts = generated.shape[1] - size + 1
     if starts < 1:
         return log_probs
@@ -191,7 +191,7 @@ def require_length(log_probs: Tensor, t: Tensor, min_length: int) -> Tensor:
 
 
 def force_prefix(adjusted: Tensor, log_probs: Tensor, prefix: Tensor, t: Tensor) -> Tensor:
-    """Forbid all tokens except that of `prefix` `[N, P]` at step `t`, if there is one."""
+    """Forbid all tokens except the one that `prefix` `[N, P]` has at step `t`, if it has one."""
     free = ops.full((ops.shape(prefix)[0], 1), PAD_ID, "int32")
     tokens = ops.concatenate([prefix, free], axis=1)
     token = ops.take(tokens, ops.minimum(t, ops.shape(prefix)[1]), axis=1)

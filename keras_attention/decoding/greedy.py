@@ -18,7 +18,10 @@ from keras_attention.ops.indexing import take_places
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""`gains, tokens = choose(t, plain, adjusted)`: the last two are `[B, V]`, the results `[B, 1]`."""
+"""`gains, tokens = choose(t, plain, adjusted)`.
+
+`plain` and `adjusted` are `[B, V]`; `gains` and `tokens` are `[B, 1]`.
+"""
 
 
 class _Live(NamedTuple):
@@ -28,8 +31,8 @@ class _Live(NamedTuple):
     scores: Tensor
     finished: Tensor
     state: Any
-    prefix: Tensor  # `()` without one
-    node: Tensor  # in the automaton of the constraints; `()` without one
+    prefix: Tensor  # or `()`
+    node: Tensor  # in the automaton of the constraints, or `()`
 
 
 def greedy_search(
@@ -72,7 +75,7 @@ def extend(
         state: the first state, of `B * per_source` hypotheses.
         memory: the memory that `step` attends to, of `B` sources.
         choose: the function that chooses tokens; None chooses the most likely. It receives all
-            hypotheses at every step, so none are dropped when they have ended.
+            hypotheses at every step, so hypotheses that have ended are not dropped.
         per_source: number of hypotheses per source.
         max_length: largest number of steps.
         constraints: constraints on `B * per_source` hypotheses, or None.

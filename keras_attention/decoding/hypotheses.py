@@ -14,7 +14,7 @@ Tensor = Any
 Step = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Tensor]]
 
 IMPOSSIBLE = -1e9
-"""A finite log-probability below that of any possible hypothesis."""
+"""A finite number below the log-probability of any possible hypothesis."""
 
 
 class Hypotheses(NamedTuple):
@@ -23,7 +23,7 @@ class Hypotheses(NamedTuple):
     Attributes:
         tokens: target ids `[B, K, T]`, with the end token and then padding 0 at the end.
         scores: sums of natural log-probabilities `[B, K]`, at most 0. If fewer than `K`
-            hypotheses exist, or have a probability above 0, the remaining scores are below
+            hypotheses have a probability above 0, the remaining scores are below
             `IMPOSSIBLE / 2`.
         alignments: `[B, K, T, S]`, zero where `tokens` is padding.
     """
@@ -44,8 +44,9 @@ def log_probabilities(logits: Tensor) -> tuple[Tensor, Tensor]:
 def choosable(gains: Tensor, allowed: Tensor) -> Tensor:
     """Return which of the allowed continuations a search may choose.
 
-    These are the continuations with a probability or, if there are none, all that are allowed. With
-    a sparse output, the constraints may forbid every token that has a probability.
+    These are the continuations whose probability is above 0 or, if there are none, all that are
+    allowed. With a sparse output, the constraints may forbid every token whose probability is
+    above 0.
 
     Args:
         gains: log-probabilities `[N, C]`, of all continuations of a row.
@@ -78,5 +79,5 @@ def write_step(buffer: Tensor, t: Tensor, value: Tensor) -> Tensor:
 
 
 def map_tensors(function: Callable[..., Tensor], *states: Any) -> Any:
-    """Apply `function` to every tensor of a nested state, or of several in parallel."""
+    """Apply `function` to every tensor of a nested state, or of several states in parallel."""
     return keras.tree.map_structure(function, *states)

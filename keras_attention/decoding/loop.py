@@ -26,19 +26,19 @@ def run_steps(
 ) -> tuple[Tensor, Any, Any]:
     """Run steps until every source has ended.
 
-    In a graph for batches of any size, sources that have ended are dropped as soon as they are half
-    of those left, because the cost of a step grows with its rows. If the batch size is fixed, every
-    step runs all rows.
+    In a graph for batches of any size, the sources that have ended are dropped when half of the
+    remaining sources have ended, because the cost of a step grows with its rows. If the batch size
+    is fixed, every step runs all rows.
 
     Args:
         advance: the function that runs one step.
         finished: the function that tells which sources have ended. For these, `advance` must not
-            change `live`, and may write to `history` only its initial values, or values that are
-                never read.
+            change `live`. To `history` it may write only the initial values of `history`, or
+            values that are never read.
         live: the tensors that a step updates, nested, `[B, ...]`.
         history: the tensors that a step writes to, nested, `[T, B, ...]`.
-        memory: the memory of `B` sources. Its `take(rows)` returns that of some sources; if it has
-            no such method, no source is dropped.
+        memory: the memory of `B` sources. Its `take(rows)` returns the memory of some sources. If
+            `memory` has no such method, no source is dropped.
         max_length: largest number of steps.
         drop: whether sources may be dropped.
 
@@ -64,7 +64,7 @@ def _run_dropping(
     """Run steps in rounds; each round ends when half of its sources have ended."""
     count = ops.shape(memory.mask)[0]
     every = ops.arange(count, dtype="int32")
-    # A prefix may have a static number of rows, which would fix the loop's shapes, so hide it.
+    # A prefix may have a static number of rows. It would fix the loop's shapes, so hide it.
     live = map_tensors(lambda x: ops.take(x, every, axis=0), live)
 
     def any_left(t: Tensor, rows: Tensor, *_: Any) -> Tensor:

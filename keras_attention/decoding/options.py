@@ -1,7 +1,7 @@
 """The options of a search: their explanations, defaults and ranges.
 
 The class that declares an option determines which interfaces offer it. Translators, recipes, stored
-files, the command line and the signatures of exports derive from the fields.
+files, the command line and the signatures of exports derive their options from the fields.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import keras
 
 LEAST_TEMPERATURE = 1e-6
-"""The lowest temperature; dividing log-probabilities by a lower one may overflow float32."""
+"""The lowest temperature; dividing log-probabilities by a lower number may overflow float32."""
 
 LONGEST = 65_536
-"""The largest length of an output in tokens, limited because it is the size of arrays."""
+"""The largest length of an output in tokens, limited because arrays have this size."""
 
 WIDEST_BEAM = 10_000
 """The largest number of hypotheses per source."""
@@ -31,11 +31,11 @@ MOST_LENGTH_PENALTY = 8
 MOST_COVERAGE_PENALTY = 10_000
 MOST_REPETITION_PENALTY = 1_000
 MOST_DIVERSITY = 10_000
-"""The largest weights; with larger ones, a possible output could rank below `IMPOSSIBLE`."""
+"""The largest weights; with larger weights, a possible output could rank below `IMPOSSIBLE`."""
 
 
 def _is_generator(seed: object) -> bool:
-    """Return whether a seed is a `SeedGenerator`, without importing Keras, which takes seconds."""
+    """Return whether a seed is a `SeedGenerator`, without the slow import of Keras."""
     return hasattr(seed, "next")
 
 
@@ -114,7 +114,7 @@ class SearchOptions(StoredOptions):
         {settings}
 
     Raises:
-        SettingError: if an option is out of its range, or has no effect without another.
+        SettingError: if an option is out of its range, or has no effect without another option.
 
     Example:
         >>> SearchOptions(max_length=20, beam_width=4, groups=2).min_length
@@ -174,7 +174,8 @@ class SearchOptions(StoredOptions):
         """Check options that depend on each other.
 
         Raises:
-            OptionError: if two contradict each other, or one has no effect without another.
+            OptionError: if two options contradict each other, or if an option has no effect without
+                another option.
         """
         if self.min_length > self.max_length:
             self._refuse("min_length", "must not be above {max_length}", "max_length")

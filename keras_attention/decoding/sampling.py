@@ -61,7 +61,7 @@ def sample_search(
     batch, source_steps = ops.shape(memory.mask)[0], ops.shape(memory.mask)[1]
     state = map_tensors(lambda x: ops.repeat(x, samples, axis=0), state)
     if points is None:
-        # Draw all numbers before the loop: in it, an integer seed would repeat the same number.
+        # Draw all numbers before the loop: in it, an integer seed would give one number each time.
         points = keras.random.uniform((max_length, batch * samples), seed=seed)
 
     def choose(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,10 +90,10 @@ def sample_search(
 def draw_points(
     seed: int, numbers: Sequence[int], samples: int, max_length: int
 ) -> npt.NDArray[np.float32]:
-    """Draw the numbers that decide the samples of some texts.
+    """Draw the random numbers from which the samples of a batch of texts follow.
 
-    They depend only on the seed, the text's number, the sample's number and the step, not on the
-    other texts of the batch, the thread or Keras's backend.
+    Each number depends only on the seed, the text's number, the sample's number and the step, not
+    on the other texts of the batch, the thread or Keras's backend.
 
     Args:
         seed: an integer of at least 0.
@@ -134,7 +134,7 @@ def likely_only(logits: Tensor, top_k: int, top_p: float) -> Tensor:
 
 
 def draw(logits: Tensor, points: Tensor) -> Tensor:
-    """Return the id that each of the `points` `[N]` in [0, 1) selects from its distribution."""
+    """Return the id that each of the `points` `[N]` in [0, 1) selects from its row of logits."""
     cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
     # The sum is only approximately 1. A point above it would draw an impossible id.
     points = ops.expand_dims(points * (1 - 1e-6), -1) * cumulative[:, -1:]

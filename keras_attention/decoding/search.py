@@ -39,23 +39,23 @@ def search(
         source: integer ids `[B, S]`, each row with the end token and then padding 0 at its end; or
             features `[B, *source_shape]`, if the model reads features.
         options: the search options; without them, `overrides` must contain `max_length`.
-        prefix: target ids `[B, P]` that every hypothesis must begin with, whatever the options
-            are. At an id of 0 the model chooses the token. None means no prefix.
+        prefix: target ids `[B, P]` that every hypothesis must begin with, regardless of the
+            options. Where the id is 0, the model chooses the token. None means no prefix.
         points: for sampling, numbers from `draw_points`, as a `Translator` passes them. If None,
-            draws follow from the seed and also depend on the batch size.
+            the draws depend on the seed and on the batch size.
         automaton: the automaton that accepts the allowed outputs, from `make_trie` or
             `make_automaton`. Every output is one of them, whole within `max_length`. With a prefix
             that none begins with, there is no hypothesis. None allows all outputs.
-        **overrides: fields of `SearchOptions` that replace those of `options`.
+        **overrides: fields of `SearchOptions` that replace the fields of `options`.
 
     Returns:
-        `Hypotheses` with `beam_width` hypotheses per source, best first; samples are in the order
-        of drawing.
+        `Hypotheses` with `beam_width` hypotheses per source, best first. Samples are in the order
+        in which they were drawn.
 
     Raises:
-        ValueError: if an option is out of its range, the source is not a matrix of ids, the prefix
-            has a wrong shape or type, an id is not in its vocabulary, `max_length` exceeds the
-            limit of the model's decoder, or an option contradicts the `automaton`.
+        ValueError: if an option is out of its range, if the source is not a matrix of ids, if the
+            prefix has a wrong shape or type, if an id is not in its vocabulary, if `max_length`
+            exceeds the limit of the model's decoder, or if an option contradicts the `automaton`.
         TypeError: if an option is unknown.
 
     Example:
@@ -120,7 +120,7 @@ def check_room(model: Any, max_length: int) -> None:
     """Check that the decoder of a model can run `max_length` steps.
 
     Raises:
-        OptionError: if it cannot.
+        OptionError: if `max_length` is larger than the decoder's limit.
     """
     longest = getattr(model, "longest", None)
     if longest is not None and max_length > longest:

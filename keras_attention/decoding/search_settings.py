@@ -32,7 +32,7 @@ class SearchSettings(StoredOptions):
     )
 
     def check_together(self) -> None:
-        """Check the values by the rules of `SearchOptions`."""
+        """Check the values with the rules of `SearchOptions`."""
         self.options()
 
     def options(self, **overrides: Any) -> SearchOptions:

@@ -57,8 +57,9 @@ class ShortList:
             also: target ids to include.
 
         Returns:
-            512, 1024, 2048 ... ids, the smallest of these sizes that suffices. `None` if that is
-            more than half of the vocabulary, because a short list would then save little time.
+            512, 1024, 2048, ... ids: the smallest of these sizes that is large enough. `None` if
+            this is more than half of the vocabulary, because a short list would then save little
+            time.
         """
         special = np.arange(len(SPECIAL_TOKENS))
         likely = self.by_source[source].ravel()
@@ -89,7 +90,7 @@ class ShortList:
         Args:
             file_bytes: the file's content.
             where: the file's name in errors.
-            sizes: the model's numbers of source and of target ids.
+            sizes: the number of source ids and the number of target ids of the model.
 
         Raises:
             InputError: if the file is damaged, or belongs to a model with other sizes.

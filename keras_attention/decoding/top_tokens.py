@@ -18,7 +18,7 @@ _BLOCK = range(64, 129)
 """The possible sizes of a block; one that divides the vocabulary is preferred."""
 
 WIDEST = 32
-"""The largest number of tokens if this number is a tensor in a graph."""
+"""The largest number of tokens if the number is passed as a tensor in a graph."""
 
 
 def top_tokens(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
@@ -30,7 +30,7 @@ def top_tokens(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         Natural log-probabilities and ids, `[N, count]`, best first. Padding and start come last,
-        at `IMPOSSIBLE`.
+        with the value `IMPOSSIBLE`.
     """
     logits = ops.cast(logits, "float32")
     size = logits.shape[-1]
@@ -46,15 +46,15 @@ def top_tokens(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
 def top_k(scores: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     """Return `ops.top_k` of `[N, V]`, but in a fifth of the time if `V` is large.
 
-    The best `count` scores are in the `count` blocks with the highest maxima: each of those maxima
-    is higher than the maximum of any other block, or equal to it at a lower place.
+    The best `count` scores are in the `count` blocks with the highest maxima. Each of these maxima
+    is higher than the maximum of any other block, or is equal to it and has a lower place.
 
     Args:
         scores: `[N, V]`.
         count: how many, at most `V`; a scalar tensor also at most `WIDEST + 2`.
 
     Returns:
-        Values and int32 places, `[N, count]`, best first; of equal values, the lower place first.
+        Values and int32 places, `[N, count]`, best first. Equal values are sorted by place.
     """
     size = scores.shape[-1]
     block = next((block for block in _BLOCK if size % block == 0), _BLOCK[0])

@@ -23,8 +23,8 @@ from keras_attention.ops.recurrence import next_state, project_inputs, recurrent
 class HoistedRNN(keras.layers.RNN):
     """A `keras.layers.RNN` with a faster loop for the cells that `ops.recurrence` supports.
 
-    Results equal Keras's with one exception: a masked step returns the output of the step before
-    it, or the initial `h` if there is none, where Keras returns zeros for a masked first step.
+    A masked step returns the output of the step before it. Results equal Keras's with one
+    exception: if the first step is masked, it returns the initial `h`, but Keras returns zeros.
     """
 
     def inner_loop(
@@ -86,8 +86,9 @@ def _loop(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Return the last output, all outputs `[B, T, units]` in processing order, and the last state.
 
-    Gradients are the same with and without `training`, but fast only with it. Without it, the graph
-    has no custom gradient, which an export could not leave out.
+    Gradients are the same with and without `training`, but `training` makes them faster with a
+    custom gradient. Otherwise no custom gradient is put into the graph, because an exported file
+    would then have to contain it.
     """
     import tensorflow as tf
 

@@ -1,1 +1,1 @@
-"""Files: text of any encoding, whole writes, checks of models' files, locks and work folders."""
+"""Files: text of any encoding, atomic writes, checks of models' files, locks and work folders."""

@@ -27,7 +27,7 @@ LARGEST_SHORT_LIST = 1024 * MEBIBYTE
 """Size limit of a short list, in bytes after unpacking."""
 
 _RATIO = 100
-"""Largest ratio of unpacked to packed size of an archive; ours are not compressed."""
+"""Largest ratio of unpacked to packed size of an archive; our archives are not compressed."""
 
 _BINARY = getattr(os, "O_BINARY", 0)
 

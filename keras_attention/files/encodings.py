@@ -23,11 +23,11 @@ MAX_RATIO = 200
 Gzip compresses text 2 to 10 times, and a single repeated byte 1,000 times.
 """
 FREE_SIZE = 1 << 26
-"""Unpacked bytes that a gzip file may have whatever its packed size is."""
+"""Unpacked bytes up to which a gzip file is accepted, whatever its packed size is."""
 
 _CHUNK = 1 << 16
 _GZIP = b"\x1f\x8b"
-_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16-LE
+_MARKS = {  # UTF-32 first: its mark begins with the mark of UTF-16-LE
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -89,8 +89,8 @@ def as_utf8(stream: Readable, name: str) -> io.BufferedReader:
 
     Raises:
         InputError: If the stream has the signature of another kind of file, such as a spreadsheet,
-            or looks like UTF-16 without a mark or like a binary file; while reading, if its text
-            or the gzip data are damaged.
+            or looks like UTF-16 without a mark or like a binary file. Also raised while reading, if
+            its text or the gzip data are damaged.
 
     Example:
         >>> as_utf8(io.BytesIO("année".encode("utf-16")), "text").read().decode("utf-8-sig")
@@ -164,8 +164,8 @@ class _Unpacked(_Converted):
         self._size += len(piece)
         if self._size > max(FREE_SIZE, MAX_RATIO * self._packed_size):
             raise InputError(
-                f"{self._name}: expected a gzip file of text. Received: one that unpacks to over "
-                f"{MAX_RATIO} times its size; if the file is not damaged, unpack it first."
+                f"{self._name}: expected a gzip file of text. Received: a file that unpacks to "
+                f"over {MAX_RATIO} times its size; if the file is not damaged, unpack it first."
             )
         return piece
 

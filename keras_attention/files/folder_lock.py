@@ -26,7 +26,7 @@ def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
 
     Args:
         folder: The folder.
-        name: The name of the lock file, which contains the process's number and machine.
+        name: The name of the lock file, which contains the process's id and its machine's name.
 
     Raises:
         InputError: If another process holds the lock, or the folder cannot be written.
@@ -77,7 +77,7 @@ def _release(lock: FileLock, path: Path) -> None:
 
 
 def _read(path: Path) -> list[str]:
-    """Return the number and the machine of the process that holds a folder, if they are known."""
+    """Return the id and the machine of the process that holds a folder, if they are known."""
     try:
         return read_artefact(path).decode(errors="replace").split()[:2]
     except InputError:  # the lock has just been removed, or is not a file

@@ -28,7 +28,7 @@ def read_numbers(path: Path) -> tuple[list[str], list[dict[str, float]]]:
         row, left by a killed process, is skipped.
 
     Raises:
-        InputError: If the file is not such a table.
+        InputError: If the file is not a CSV table of numbers.
     """
     if not path.exists():
         return [], []

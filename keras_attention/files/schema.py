@@ -197,7 +197,7 @@ def list_of(kind: Kind) -> Kind:
 
 
 def dictionary_of(kind: Kind) -> Kind:
-    """Return the kind of objects with any keys in which every value is of the given kind."""
+    """Return the kind of objects with arbitrary keys whose values are all of the given kind."""
     return Kind(
         f"an object, every value {kind.expected}",
         lambda value: type(value) is dict and all(map(kind.fits, value.values())),

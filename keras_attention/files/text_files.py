@@ -1,4 +1,4 @@
-"""Readers of text files, whose errors name the file and the line, and atomic writes."""
+"""Readers of text files and atomic writes. A reader's errors name the file and the line."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     A line ends at a line feed; carriage returns before it are dropped. In a file without line
     feeds, as old Mac programs write, a line ends at a carriage return. A carriage return inside a
     line, and the other characters at which `str.splitlines` splits, are part of the text. The file
-    is read line by line as needed; a file without a line feed is read at once.
+    is read line by line as needed; a file without a line feed is read as a whole.
 
     Args:
         path: The file. Byte order marks at its start are dropped.
 
     Raises:
-        InputError: If the file is missing, a folder, unreadable or not such text.
+        InputError: If the file is missing, a folder, unreadable or not text in one of these
+            encodings.
     """
     for line in _decoded_lines(path):
         yield _without_end(line)
@@ -48,7 +49,7 @@ def decode_lines(stream: Readable, name: str) -> Iterator[str]:
         name: The stream's name in errors.
 
     Raises:
-        InputError: If it is not such text.
+        InputError: If the stream is not text that `read_lines` accepts.
     """
     for line in _decode_all(as_utf8(stream, name), name):
         yield _without_end(line)
@@ -92,7 +93,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
             dropped.
 
     Raises:
-        InputError: If the file is missing, a folder, unreadable or not such text.
+        InputError: If the file is missing, a folder, unreadable or not text that `read_lines`
+            accepts.
     """
     return "".join(_decoded_lines(path))
 
@@ -115,11 +117,12 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
     """Yield a temporary path, and move what is written there to `path` if the block succeeds.
 
     The block writes a file or a folder. If it raises, its output is removed and `path` stays as it
-    was. A file can replace only a file, and a folder only a whole folder; otherwise an error is
-    raised before the block begins. Missing parent folders are created, and removed again on
-    failure. The temporary path has the same name as `path`, for writers that depend on the suffix,
-    and is in a hidden folder next to it. The output is flushed to the disk, then renamed. Leftovers
-    of killed processes that wrote to the same path are removed.
+    was. A file can replace only a file. A folder can replace only a folder, and replaces it
+    completely. In other cases an error is raised before the block begins. Missing parent folders
+    are created, and removed again on failure. The temporary path has the same name as `path`, for
+    writers that depend on the suffix, and is in a hidden folder next to it. The output is flushed
+    to the disk, then renamed. Leftovers of killed processes that wrote to the same path are
+    removed.
 
     Args:
         path: The file or folder to write; symbolic links are followed.
@@ -297,7 +300,7 @@ def _replace(target: Path, written: Path, aside: Path) -> None:
 
 
 def _swap(first: Path, second: Path) -> bool:
-    """Exchange two paths atomically, and return whether the system could do it."""
+    """Exchange two paths atomically, and return whether the system did so."""
     try:
         rename = ctypes.CDLL(None).renameat2
     except (OSError, AttributeError, TypeError):

@@ -54,8 +54,8 @@ def make_workspace(target: Path) -> Iterator[Path]:
 def clear_abandoned(target: Path) -> None:
     """Remove the workspaces that dead processes left for a target, and restore its old folder.
 
-    If a process dies after it has moved the old folder aside and before it has moved the new one
-    in, the target is missing. On systems without file locks nothing is removed.
+    If a process dies after it has moved the old folder aside and before it has moved the new folder
+    to its place, the target is missing. On systems without file locks nothing is removed.
 
     Args:
         target: The file or folder; it need not exist.
@@ -112,7 +112,7 @@ def _find(folder: Path) -> list[Path]:
 
 
 def _prefix(name: str) -> str:
-    """Return the prefix of the names of a target's workspaces: its own name, shortened if long."""
+    """Return the prefix of a target's workspace names: the target's name, shortened if long."""
     encoded = os.fsencode(name)
     if len(encoded) > _NAME_BYTES:
         digest = hashlib.sha256(encoded).hexdigest()[:8]

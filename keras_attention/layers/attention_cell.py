@@ -39,8 +39,8 @@ class AttentionCell(DecoderCell):
     - `attention=None`: a decoder without attention. `h` is the output and the alignment is zero.
 
     With `deep_output` the output is `tanh(W [context; h; input])` in either placement and
-    `tanh(W [h; input])` without attention, which connects the previous token to the output
-    directly (Bahdanau et al. 2015, A.2.2, with tanh instead of maxout).
+    `tanh(W [h; input])` without attention. This connects the previous token to the output directly
+    (Bahdanau et al. 2015, A.2.2, with tanh instead of maxout).
 
     Every layer except the bottom one adds its input to its output.
 
@@ -116,7 +116,7 @@ class AttentionCell(DecoderCell):
         self.deep_output = deep_output
         self.layer_norm = layer_norm
         self.rnn, shared = rnn, {"rnn": rnn, "layer_norm": layer_norm, "dtype": self.dtype_policy}
-        # Weight files store the layers under the name of this attribute, so GRUs keep it too.
+        # Weight files store the layers under the name of this attribute, so GRUs have it too.
         self.lstms = [
             make_recurrent(units, name=f"{rnn}_{index}", **shared) for index in range(layers)
         ]
@@ -304,7 +304,7 @@ class AttentionCell(DecoderCell):
     ) -> tuple[Tensor, Tensor, Any]:
         """Attend after the layers; return the output, the alignment and the mechanism's state.
 
-        `h` is `[B, D]` for one step, or `[B, T, D]` for all of them.
+        `h` is `[B, D]` for one step, or `[B, T, D]` for all steps.
         """
         if self.attention is None:
             steps = ops.shape(h)[:-1]

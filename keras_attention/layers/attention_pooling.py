@@ -1,4 +1,4 @@
-"""Pools a sequence into one vector, or a few, by attention with learned queries."""
+"""A layer that pools a sequence into one or a few vectors by attention with learned queries."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from keras_attention.settings.arguments import checked_units
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class AttentionPooling(Configured, keras.layers.Layer):
-    """Sums a sequence with the weights that a mechanism gives it for learned queries.
+    """Sums the steps of a sequence, weighted by attention with learned queries.
 
     A classifier needs one vector for a whole sequence. This layer learns a query `q` and returns
     the context that an attention mechanism computes for it. With `BahdanauAttention` this is the
-    attention of Yang et al. (2016), equations 5 to 7, whose bias is `W q`. With several queries
-    each one learns to attend to something else, as in Lin et al. (2017).
+    attention of Yang et al. (2016), equations 5 to 7, whose bias is `W q`. With several queries,
+    each query learns to attend to something different, as in Lin et al. (2017).
 
     Args:
         attention: the mechanism, an `AttentionMechanism`.
-        queries: number of learned queries, a positive integer, or `None` for one query without an
-            axis of queries. Default `None`.
+        queries: number of learned queries, a positive integer. Default `None`: one query, and the
+            outputs have no axis of queries.
         query_units: width of a query, or `None` for the width of the sequence. Default `None`.
         initializer: Keras initializer of the queries. Default `"glorot_uniform"`.
 
@@ -79,7 +79,7 @@ class AttentionPooling(Configured, keras.layers.Layer):
         """Create the queries and the weights of the mechanism for a sequence `[B, S, D]`."""
         width = self.query_units or input_shape[-1]
         self.query = self.add_weight((self.queries or 1, width), self.initializer, name="query")
-        if not self.attention.built:  # a loaded one is
+        if not self.attention.built:  # a loaded mechanism is built already
             self.attention.build((None, self.queries or 1, width), tuple(input_shape))
         self.built = True
 
@@ -99,7 +99,7 @@ class AttentionPooling(Configured, keras.layers.Layer):
         return (pooled, alignment) if return_alignment else pooled
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> None:
-        """Return no mask, because no output has an axis of source steps to mask."""
+        """Return no mask, because the pooled vectors have no axis of source steps."""
         return None
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
@@ -113,7 +113,7 @@ class AttentionPooling(Configured, keras.layers.Layer):
         training: bool = False,
         return_alignment: bool = False,
     ) -> Any:
-        """Return the spec of a call's output, with that of the weights if they are returned."""
+        """Return the spec of the pooled vectors, and the spec of the weights if requested."""
         pooled = keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
         if not return_alignment:
             return pooled

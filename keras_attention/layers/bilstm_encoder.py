@@ -90,7 +90,8 @@ class BiLSTMEncoder(Configured, keras.layers.Layer):
             layer_norm=self.layer_norm,
             recurrent_dropout=self.recurrent_dropout,
             dtype=self.dtype_policy,
-            name=self.rnn,  # a name with Keras's counter would make exports of equal models differ
+            # Keras numbers its default names, which would make exports of equal models differ.
+            name=self.rnn,
         )
         return keras.layers.Bidirectional(
             layer, merge_mode=self.merge, dtype=self.dtype_policy, name=f"bidirectional_{index}"

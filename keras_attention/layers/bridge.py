@@ -20,7 +20,7 @@ class Bridge(Configured, keras.layers.Layer):
 
     - `"dense"`: `h = tanh(W [forward_h; backward_h])` (Bahdanau et al. 2015, A.2.2) and, for
       LSTMs, `c = V [forward_c; backward_c]`.
-    - `"copy"`: `[forward; backward]` if their widths add up to the decoder's, or
+    - `"copy"`: `[forward; backward]` if their widths add up to the decoder's width, or
       `forward + backward` if each has the decoder's width.
     - `"zero"`: zeros. The decoder receives the source through attention only.
 
@@ -28,7 +28,7 @@ class Bridge(Configured, keras.layers.Layer):
         units: the decoder's width, a positive integer.
         layers: number of decoder layers. Default 1.
         kind: `"dense"`, `"copy"` or `"zero"`. Default `"dense"`.
-        state_parts: tensors in the state of a layer: 2 for LSTMs, 1 for GRUs. Default 2.
+        state_parts: number of tensors in the state of a layer: 2 for LSTMs, 1 for GRUs. Default 2.
 
     Call arguments:
         states: for each encoder layer a tuple `(forward_h, forward_c, backward_h, backward_c)` or
@@ -39,7 +39,7 @@ class Bridge(Configured, keras.layers.Layer):
         For each decoder layer a tuple `(h, c)`, or `(h,)`, of tensors `[B, units]`.
 
     Raises:
-        ValueError: if `kind` is unknown, or if no width of the encoder fits `"copy"`.
+        ValueError: if `kind` is unknown, or if the encoder's width does not fit `"copy"`.
 
     Example:
     >>> import numpy as np

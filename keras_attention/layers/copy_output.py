@@ -25,11 +25,11 @@ class CopyOutput(Configured, keras.layers.Layer):
     paper the gate depends on context, state and input (equation 8). The decoder's output here,
     whether attentional vector, deep output or `h`, depends on all three.
 
-    A source token that is not in the target vocabulary is copied as `<unk>`. With
-    `SearchSettings.replace_unknown`, which recipes that copy set, translators and exports replace
-    that `<unk>` with the source token of the largest weight. Together this equals the paper's
-    extended vocabulary. Training learns which source token is right through `pointers`: an `<unk>`
-    copied from another place counts as a different token, as in the paper.
+    A source token that is not in the target vocabulary is copied as `<unk>`. Recipes with copying
+    set `SearchSettings.replace_unknown`, so that translators and exports replace that `<unk>` with
+    the source token of the largest weight. Together this equals the paper's extended vocabulary.
+    In training, `pointers` tell which source token is right: an `<unk>` copied from another place
+    counts as a different token, as in the paper.
 
     Args:
         source_vocabulary_size: number of source ids.
@@ -41,8 +41,8 @@ class CopyOutput(Configured, keras.layers.Layer):
         alignment: `[N, S]` or `[B, T, S]`, where `N = B * K` for `K` hypotheses per source.
         copies: `target_ids` of the source, `[B, S]`.
         pointers: optional, `[B, T, S]`: 1 where the target token to be predicted is unknown and
-            equals the source token, else 0. In a step with a 1, the probability of `<unk>` is that
-            of copying from those places. The remaining probability of `<unk>` moves to the
+            equals the source token, else 0. In a step with a 1, `<unk>` gets only the probability
+            of copying from the places with a 1. The remaining probability of `<unk>` moves to the
             padding id, which is never the right prediction.
 
     Returns:
@@ -103,7 +103,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         """Set the target id of each source id, `source_vocabulary_size` ids in all.
 
         Raises:
-            ValueError: if the number of ids differs, or one is not a target id.
+            ValueError: if the number of ids is wrong, or an item is not a target id.
         """
         table = np.asarray(targets)
         fits = table.shape == (self.source_vocabulary_size,)

@@ -29,7 +29,8 @@ class FeatureEmbedding(Configured, keras.layers.Layer):
 
     Args:
         sizes: number of ids of each feature.
-        units: width of a feature's embedding; that of the tokens' if `merge` is "sum". Default 20.
+        units: width of a feature's embedding. With "sum", it must be the width of the tokens'
+            embedding. Default 20.
         merge: how to join the embeddings, "concat" (default) or "sum".
 
     Call arguments:

@@ -20,8 +20,8 @@ class GNMTEncoder(Configured, keras.layers.Layer):
     right. The third layer and those above it add their input to their output.
 
     Args:
-        units: width of every layer, a positive integer; even with `merge="concat"`, which halves
-            it for each direction of the bottom layer.
+        units: width of every layer, a positive integer. With `merge="concat"` it must be even,
+            because each direction of the bottom layer has half of this width.
         layers: number of layers, including the bidirectional one; the paper has 8. Default 2.
         merge: how to join the bottom layer's directions, `"concat"` or `"sum"`. Default
             `"concat"`.

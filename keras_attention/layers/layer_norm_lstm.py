@@ -49,7 +49,7 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
         }
 
     def build(self, input_shape: Any) -> None:
-        """Create the LSTM's weights and those of three normalisations."""
+        """Create the LSTM's weights and the weights of three normalisations."""
         super().build(input_shape)
         for name, width in (("inputs", 4), ("recurrent", 4), ("cell", 1)):
             self.norms[name].build((None, width * self.units))

@@ -22,11 +22,11 @@ def make_recurrent(
     dtype: Any,
     **kwargs: Any,
 ) -> keras.layers.RNN:
-    """Return a layer that returns all its outputs and its last state; its `.cell` is one step.
+    """Return a layer that returns all its outputs and its last state; its `.cell` runs one step.
 
     Args:
         units: width of the state, a positive integer.
-        rnn: `"lstm"`, or `"gru"` with the reset after the product, as in cuDNN.
+        rnn: `"lstm"`, or `"gru"` with the reset gate applied after the product, as in cuDNN.
         layer_norm: whether the cell is a `LayerNormLSTMCell`.
         recurrent_dropout: rate in [0, 1) on the previous `h`.
         dtype: dtype policy of the layer and its cell.

@@ -38,7 +38,7 @@ def make_encoder(settings: Seq2SeqConfig, dtype: Any) -> keras.layers.Layer:
 
 
 def make_bridge(settings: Seq2SeqConfig, dtype: Any) -> Bridge | None:
-    """Return the bridge from encoder to decoder, or None for a decoder without one.
+    """Return the bridge from encoder to decoder, or None for a decoder without a bridge.
 
     A Transformer's cell and custom cells with `state_parts` of 0 have no bridge.
 

@@ -18,7 +18,7 @@ _ROWS = 1024
 
 
 class CheckedModel(keras.Model):
-    """A Keras model of `(source, target_in)` and `target_out` that checks them before training.
+    """A Keras model that checks its data, `(source, target_in)` and `target_out`.
 
     Arrays are checked completely, except that the shift is checked on the first 1024 rows. For a
     `tf.data.Dataset`, a `PyDataset` or a generator, only the first batch is checked.
@@ -38,7 +38,7 @@ class CheckedModel(keras.Model):
         """Check that the ids of sources and of their features are in their vocabularies.
 
         Raises:
-            ValueError: if one is not.
+            ValueError: if an id is not in its vocabulary.
         """
         size, features = self.vocabulary_sizes[0], self.source_features
         ids = concrete(source)
@@ -68,7 +68,7 @@ class CheckedModel(keras.Model):
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return loss and metrics as `keras.Model.evaluate` does; the checks are those of `fit`."""
+        """Return loss and metrics as `keras.Model.evaluate` does, with the checks of `fit`."""
         # `fit` has checked its validation data, and Keras reads them from an iterator of its own.
         if not kwargs.get("_use_cached_eval_dataset"):
             x = self._check_data(x, y)
@@ -81,7 +81,7 @@ class CheckedModel(keras.Model):
     def train_on_batch(
         self, x: Any, y: Any = None, *args: Any, class_weight: None = None, **kwargs: Any
     ) -> Any:
-        """Train on one batch as `keras.Model.train_on_batch` does; the checks are those of `fit`.
+        """Train on one batch as `keras.Model.train_on_batch` does, with the checks of `fit`.
 
         Raises:
             ValueError: see `fit`.
@@ -91,7 +91,7 @@ class CheckedModel(keras.Model):
         return super().train_on_batch(x, y, *args, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return loss and metrics of one batch; the checks are those of `fit`."""
+        """Return loss and metrics of one batch, with the checks of `fit`."""
         self._check_batch(x, y)
         return super().test_on_batch(x, y, *args, **kwargs)
 
@@ -139,8 +139,8 @@ def concrete(value: Any) -> np.ndarray[Any, Any] | None:
 def check_ids(ids: Tensor, size: int, name: str, setting: str) -> None:
     """Check that every id is in a vocabulary. Symbolic tensors are not checked.
 
-    TensorFlow's error for such an id on a CPU names an operation only; on a GPU and on JAX there is
-    no error, and the results are wrong.
+    For an id out of range, TensorFlow's error on a CPU names only an operation. On a GPU and on JAX
+    there is no error, and the results are wrong.
 
     Args:
         ids: the ids, of any shape.

@@ -29,7 +29,7 @@ DECODERS = ("lstm", "gnmt", "transformer")
 TIES = ("none", "target", "all")
 
 WIDEST = 16_384
-"""The largest width of a layer, limited because a matrix can have as many weights as its square."""
+"""The largest width of a layer. A matrix can have as many weights as the square of a width."""
 
 _RECURRENT_ONLY = ("rnn", "merge", "bridge", "layer_norm", "recurrent_dropout")
 _RATE = {"minimum": 0, "below": 1}
@@ -48,7 +48,7 @@ def _feature_sizes(sizes: object) -> tuple[int, ...]:
 
 
 def _is_layer(value: object) -> bool:
-    """Return whether a value is a Keras layer, without importing Keras, which takes seconds."""
+    """Return whether a value is a Keras layer, without the slow import of Keras."""
     return callable(getattr(value, "get_config", None))
 
 
@@ -126,7 +126,7 @@ class LayerConfig(Settings):
     )
     feature_merge: str = setting(
         "concat",
-        "how to join the embeddings of source features to that of every source token",
+        "how to join the embeddings of source features to the embedding of every source token",
         choices=FEATURE_MERGES,
     )
     units: int = setting(
@@ -150,11 +150,11 @@ class LayerConfig(Settings):
         0.0, "dropout rate of embeddings, between layers and before the logits", **_RATE
     )
     embedding_dropout: float | None = setting(
-        None, "dropout rate of embeddings; that of dropout if unset", **_OPTIONAL_RATE
+        None, "dropout rate of embeddings; the value of dropout if unset", **_OPTIONAL_RATE
     )
     memory_dropout: float = setting(0.0, "dropout rate of the encoder's outputs", **_RATE)
     output_dropout: float | None = setting(
-        None, "dropout rate before the logits; that of dropout if unset", **_OPTIONAL_RATE
+        None, "dropout rate before the logits; the value of dropout if unset", **_OPTIONAL_RATE
     )
     recurrent_dropout: float = setting(
         0.0,
@@ -233,8 +233,8 @@ class LayerConfig(Settings):
     def least_parameters(self, source_tokens: int, target_tokens: int) -> int:
         """Return a lower bound on the number of weights, without building the model.
 
-        It counts the embeddings and the matrices that every kind of layer has: those of an LSTM's
-        recurrence or of a Transformer's attention.
+        It counts the embeddings and the matrices that every layer has: the recurrent matrices of an
+        LSTM, or the attention matrices of a Transformer.
 
         Args:
             source_tokens: size of the source vocabulary.
@@ -248,8 +248,8 @@ class LayerConfig(Settings):
         """Check settings that depend on each other.
 
         Raises:
-            SettingError: if no layer supports a combination, or a setting that only recurrent
-                layers use is changed without such layers.
+            SettingError: if no layer supports a combination, or if a setting that only recurrent
+                layers use is changed although there are no such layers.
         """
         self._check_unread()
         self._check_output()
@@ -364,7 +364,7 @@ class Seq2SeqConfig(LayerConfig):
     )
     guided_alignment: float = setting(
         0.0,
-        "weight of the loss that compares the alignment with a given one, the last input of `fit`",
+        "weight of the loss that compares the alignment with the guide, the last input of `fit`",
         minimum=0,
     )
     freeze: str = setting(
@@ -390,7 +390,7 @@ class Seq2SeqConfig(LayerConfig):
         """Check settings that depend on each other, on the attention or on the vocabularies.
 
         Raises:
-            SettingError: if two contradict each other.
+            SettingError: if two settings contradict each other.
         """
         for name in ("coverage_loss", "guided_alignment", "copying"):
             if getattr(self, name) and not self.attends:

@@ -41,11 +41,12 @@ class Ensemble:
         log p(y | y_<, x) = log((p_1(y | y_<, x) + ... + p_n(y | y_<, x)) / n)
 
     Args:
-        models: at least one `Seq2Seq`. All must have the same numbers of source and of target ids,
+        models: at least one `Seq2Seq`. All must have the same number of source ids, of target ids
             and of ids of each source feature; other settings may differ.
 
     Raises:
-        ValueError: if there is no model, one is of another class, or the numbers of ids differ.
+        ValueError: if there is no model, if a model is of another class, or if the numbers of ids
+            differ.
 
     Example:
         >>> import numpy as np
@@ -83,7 +84,7 @@ class Ensemble:
         return min(limits, default=None)
 
     def split_features(self, source: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Split sources into features and tokens, as `Seq2Seq.split_features`."""
+        """Split sources into features and tokens, as `Seq2Seq.split_features` does."""
         return self.models[0].split_features(source)
 
     def encode(self, source: Tensor) -> tuple[EnsembleMemory, tuple[Any, ...]]:
@@ -95,7 +96,7 @@ class Ensemble:
     def step(
         self, tokens: Tensor, state: tuple[Any, ...], memory: EnsembleMemory
     ) -> tuple[Tensor, tuple[Any, ...], Tensor]:
-        """Run one step of a search, as `Seq2Seq.step`.
+        """Run one step of a search, as `Seq2Seq.step` does.
 
         Args:
             tokens: previous target ids `[B]`.
@@ -126,7 +127,7 @@ class Ensemble:
 
 
 def members_of(model: Seq2Seq | Ensemble) -> tuple[Seq2Seq, ...]:
-    """Return the members of an ensemble, or a single model as the only one."""
+    """Return the members of an ensemble; a single model is its own only member."""
     return model.models if isinstance(model, Ensemble) else (model,)
 
 

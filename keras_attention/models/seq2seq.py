@@ -44,19 +44,19 @@ class Seq2Seq(CheckedModel):
     network one token at a time, with `encode` and `step`.
 
     Ids of 0 are padding, after the tokens or before them. On a GPU, Keras uses cuDNN's LSTM if
-    `layer_norm` and `recurrent_dropout` are off; it does not support padding before a source.
+    `layer_norm` and `recurrent_dropout` are off. cuDNN does not support padding before a source.
     `target_out` must be padding wherever `target_in` is.
 
-    A call returns the logits that the loss maps to probabilities, and `output_mapping` requires the
-    loss that belongs to it: `MaskedCrossentropy`, or `MaskedFenchelYoung` with the same mapping.
-    `step` and `teacher_forced`, which searches and exports use, return logits whose softmax is the
-    model's distribution: with a sparse mapping, its log-probabilities. There a token of probability
-    0 has a log-probability from -600 to -300.
+    A call returns the logits that the loss maps to probabilities. Each `output_mapping` has its own
+    loss: `MaskedCrossentropy` for "softmax", and `MaskedFenchelYoung` with the same mapping for a
+    sparse mapping. `step` and `teacher_forced`, which searches and exports use, return logits whose
+    softmax is the model's distribution. With a sparse mapping these are log-probabilities, from
+    -600 to -300 for a token whose probability is 0.
 
     With `r_drop` (Liang et al. 2021), each training step passes its batch through the model twice,
     with different dropout masks. The loss is the mean of both cross-entropies plus `r_drop` times
-    `consistency_loss`, half the sum of the divergences of each pass from the other. The paper adds
-    the cross-entropies, so its weight of the same half sum is twice `r_drop`.
+    `consistency_loss`, which is half the sum of the divergences of each pass from the other. The
+    paper adds the two cross-entropies, so its weight of this half sum is twice `r_drop`.
 
     With `copying` the logits are log-probabilities, and `copy_output.set_targets` must set the
     target id of each source id; see `CopyOutput`.
@@ -65,12 +65,13 @@ class Seq2Seq(CheckedModel):
         attention: an `AttentionMechanism`, or `None` for a model without attention.
         source_shape: shape of the features of one source, such as `(None, 13)` for any number of
             steps of 13 numbers. A step of zeros is padding. Features with more axes, such as
-            images `(28, 28, 1)`, have no padding and need a custom encoder. A shape of one axis
-            passes ids to the encoder without embedding them. Default `None`: the source is ids,
-            which are embedded.
-        source_features: the number of ids of each source feature, such as the language, whose
-            embedding is joined to every token's; see `FeatureEmbedding`. The first ids of each
-            source are then those of its features, which are not part of the memory. Default `()`.
+            images `(28, 28, 1)`, have no padding and need a custom encoder. With a shape of one
+            axis, the encoder receives ids that are not embedded. Default `None`: the source is
+            ids, which are embedded.
+        source_features: the number of ids of each source feature, such as the language. Its
+            embedding is joined to the embedding of every token; see `FeatureEmbedding`. Each source
+            then begins with the ids of its features, which are not part of the memory. Default
+            `()`.
         {settings}
         **options: `name`, `dtype` and `trainable` of `keras.Model`.
 
@@ -81,14 +82,14 @@ class Seq2Seq(CheckedModel):
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, or features
             `[B, *source_shape]` as the source. With F `source_features` the source is `[B, F + S]`.
-            With `copying`, the `pointers` of `CopyOutput` `[B, T, S]` may follow, for the target to
-            be predicted. With `guided_alignment`, the given alignment `[B, T, S]` comes last;
-            training requires it.
+            With `copying`, the `pointers` of `CopyOutput` `[B, T, S]` may follow; they belong to
+            `target_out`. With `guided_alignment`, the guide `[B, T, S]` comes last; training
+            requires it.
         training: whether dropout is active.
 
     Returns:
-        Logits `[B, T, target_vocabulary_size]` in at least float32. With `r_drop`, in training,
-        those of both passes: `[2, B, T, target_vocabulary_size]`.
+        Logits `[B, T, target_vocabulary_size]` in at least float32. In training with `r_drop`, the
+        logits of both passes: `[2, B, T, target_vocabulary_size]`.
 
     Raises:
         SettingError: a `ValueError`, if an argument is out of range or contradicts another one.
@@ -251,8 +252,9 @@ class Seq2Seq(CheckedModel):
         """Return the loss of a batch, or of a replica's part of it, for `fit` and `evaluate`.
 
         Under a `tf.distribute` strategy and with a loss of this library, the loss of each replica
-        is weighted by its number of tokens. A step then equals that of a single replica with the
-        whole batch, except that Keras clips gradients in each replica before it adds them up.
+        is weighted by its number of tokens. A training step then equals a step of a single replica
+        with the whole batch, except that Keras clips gradients in each replica before it adds them
+        up.
 
         Args:
             x: the inputs of `call`.
@@ -292,7 +294,7 @@ class Seq2Seq(CheckedModel):
     def compute_metrics(
         self, x: Any, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Any:
-        """Update the metrics of `compile` and return their values; with `r_drop`, of one pass."""
+        """Update the metrics of `compile`, from one pass if `r_drop` is set, and return them."""
         y_pred = y_pred[0] if _is_double(y_pred) else y_pred
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
@@ -302,16 +304,16 @@ class Seq2Seq(CheckedModel):
         In training, a share `weight` of the loss is the cross-entropy with the teacher's
         distribution over the next token, given the same source and previous target tokens. The
         rest is the cross-entropy with the reference. The loss of `compile` must be a
-        `MaskedCrossentropy`. The teacher is not saved with the model, so call
-        this again after loading it, before further training.
+        `MaskedCrossentropy`. The teacher is not saved with the model, so call this method again
+        before you train a loaded model further.
 
         Args:
             teacher: a `Seq2Seq` or an `Ensemble` with the same ids of sources and of targets.
             weight: share of the loss that compares the model with the teacher, in [0, 1].
 
         Raises:
-            ValueError: if the weight is out of range, the teacher has other numbers of ids or other
-                source features, or the model has a sparse `output_mapping`.
+            ValueError: if the weight is out of range, if the teacher has other numbers of ids or
+                other source features, or if the model has a sparse `output_mapping`.
 
         Reference:
             https://arxiv.org/abs/1606.07947
@@ -453,8 +455,8 @@ class Seq2Seq(CheckedModel):
         count = len(self.source_features)
         if count and source.shape[1] is not None and source.shape[1] <= count:
             raise ValueError(
-                f"`source` must be ids [B, {count} + S], those of the source features and of at "
-                f"least one token. Received: shape {tuple(source.shape)}."
+                f"`source` must be ids [B, {count} + S], first those of the source features, then "
+                f"those of at least one token. Received: shape {tuple(source.shape)}."
             )
         self.check_source_ids(source)
         return ops.cast(source, "int32" if axes == 2 else self.compute_dtype)
@@ -469,7 +471,7 @@ class Seq2Seq(CheckedModel):
         """Run one decoder step.
 
         With `K` hypotheses per source, tokens, state and results have `B * K` rows, but the memory
-        has `B`.
+        has `B` rows.
 
         Args:
             tokens: previous target ids `[B]`.
@@ -478,11 +480,12 @@ class Seq2Seq(CheckedModel):
             table: the `output_table` of `N` target ids, to restrict the logits to them.
 
         Returns:
-            `(logits, state, alignment)`: `[B, V]`, or `[B, N]` with a `table`, in at least float32,
-            whose softmax is the model's distribution; the next state; `[B, S]`.
+            `(logits, state, alignment)`: logits `[B, V]`, or `[B, N]` with a `table`, in at least
+            float32, whose softmax is the model's distribution; the next state; and the alignment
+            `[B, S]`.
 
         Raises:
-            ValueError: if a `table` is given to a model that copies, because it may copy any token.
+            ValueError: if a `table` is given to a model that copies, which may copy any token.
         """
         if table is not None and self.settings.copying:
             raise ValueError("`table` must be None for a model that copies. Received: a table.")
@@ -590,7 +593,7 @@ def _is_double(logits: Tensor) -> bool:
 
 
 def _find_mechanism(attention: Any, decoder: Any) -> Any:
-    """Return the attention mechanism, which a custom decoder cell contains."""
+    """Return the attention mechanism; a custom decoder cell contains its own."""
     if not isinstance(decoder, DecoderCell):
         return attention
     if attention is not None:

@@ -35,7 +35,7 @@ class ShortListed:
 
     Args:
         model: the unrestricted model.
-        allowed: ids of the allowed target tokens `[N]`, with those of the special tokens first.
+        allowed: ids of the allowed target tokens `[N]`, special tokens first.
     """
 
     def __init__(self, model: Seq2Seq, allowed: Tensor) -> None:

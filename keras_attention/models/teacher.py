@@ -12,9 +12,9 @@ from keras_attention.ops.packing import pack_steps
 
 
 class Teacher:
-    """A trained model from whose predictions another one learns, and the weight of its loss.
+    """A trained model from whose predictions a student learns, and the weight of its loss.
 
-    Keras does not track it, so a student is saved without its teacher.
+    Keras does not track this object, so a student is saved without its teacher.
 
     Args:
         model: a `Seq2Seq` or an `Ensemble`.
@@ -41,7 +41,7 @@ class Teacher:
     def added_loss(
         self, y: Tensor, logits: Tensor, given: Tensor, sample_weight: Tensor | None, loss: Any
     ) -> Tensor:
-        """Return what to add to the loss, so that the teacher replaces a share of the reference.
+        """Return the term that replaces a share of the reference in the loss by the teacher.
 
         Args:
             y: target ids `[B, T]`.

@@ -13,7 +13,7 @@ def consistency_loss(first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
 
     Args:
         first: logits or log-probabilities of one pass, float tensor `[B, T, V]`.
-        second: those of another pass, with other dropout masks.
+        second: the same for another pass, with other dropout masks.
         weights: weight of each target token, float tensor `[B, T]`; 0 for padding.
 
     Returns:
@@ -39,11 +39,11 @@ def distillation_loss(logits: Tensor, given: Tensor, weights: Tensor) -> Tensor:
     """Return the cross-entropy of a student and its teacher (Kim and Rush 2016, section 3.1).
 
     `- mean_t sum_v q_tv log p_tv`, where `q = softmax(given)` is the teacher's distribution and
-    `p = softmax(logits)` the student's, averaged over the real target tokens.
+    `p = softmax(logits)` is the student's, averaged over the real target tokens.
 
     Args:
         logits: the student's logits or log-probabilities, float tensor `[B, T, V]`.
-        given: those of the teacher.
+        given: the teacher's logits or log-probabilities, float tensor `[B, T, V]`.
         weights: weight of each target token, float tensor `[B, T]`; 0 for padding.
 
     Returns:

@@ -26,7 +26,7 @@ class MaskedFenchelYoung(MaskedLoss):
     The loss is 0 if `p = y`, and positive otherwise. So, unlike cross-entropy, it is exactly 0 for
     a target token whose logit exceeds all others by at least 1 (sparsemax) or 2 (1.5-entmax).
 
-    The values of different mappings cannot be compared with each other or with a cross-entropy.
+    The losses of different mappings cannot be compared with each other or with a cross-entropy.
     Padding, sample weights and replicas are treated as in `MaskedCrossentropy`.
 
     Args:
@@ -92,7 +92,7 @@ def check_loss(loss: Any, mapping: str) -> None:
 
     Args:
         loss: the loss that the model was compiled with. None is accepted, and for softmax also any
-            loss that is not of this library.
+            loss that is not from this library.
         mapping: the model's `output_mapping`.
 
     Raises:

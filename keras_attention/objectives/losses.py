@@ -1,4 +1,4 @@
-"""The training losses: means over real target tokens, and the cross-entropy among them."""
+"""The cross-entropy, and the base class of the training losses, which are means over tokens."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from keras_attention.ops.masking import Tensor, real_tokens
 class MaskedLoss(keras.losses.Loss):
     """Base class of losses that are averaged over the batch's real target tokens.
 
-    A subclass defines `call`, the losses of all positions.
+    A subclass defines `call`, which returns the losses of all positions.
 
     Under a `tf.distribute` strategy, each replica's loss is the mean over its own tokens divided by
     the number of replicas. Keras's own losses do the same, because Keras sums the replicas'

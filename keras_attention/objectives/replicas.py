@@ -59,7 +59,7 @@ def weigh_replica(loss: Tensor, weight: Tensor) -> Tensor:
 def _sum_replicas(strategy: Any, values: Any) -> Tensor:
     """Return the sum of the values of all replicas on one host.
 
-    An all-reduce would use collective operations. Those of a second strategy on the same devices
-    fail if their shapes differ from the first strategy's.
+    An all-reduce would use collective operations. If two strategies use the same devices, the
+    collective operations of the second one fail unless they have the shapes of the first one's.
     """
     return sum(strategy.experimental_local_results(values))

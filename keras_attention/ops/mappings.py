@@ -7,7 +7,7 @@ from keras import ops
 from keras_attention.ops.masking import Tensor, map_real, masked_softmax
 
 _FAR = -4.0
-"""A score relative to the largest one at which the weight is certainly 0; see `_centred`."""
+"""A score that is this far from the largest score certainly has weight 0; see `_centred`."""
 
 
 def masked_sparsemax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -72,8 +72,8 @@ MAPPINGS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {
 def _centred(scores: Tensor) -> Tensor:
     """Subtract the largest score and raise the rest to at least `_FAR`.
 
-    A position has a weight only if its score is less than 1 (sparsemax) or 2 (1.5-entmax) below the
-    largest one.
+    The weight of a position is 0 unless its score is less than 1 (sparsemax) or 2 (1.5-entmax)
+    below the largest score.
     """
     return ops.maximum(scores - ops.max(scores, axis=-1, keepdims=True), _FAR)
 

@@ -38,7 +38,7 @@ def real_steps(source: Tensor) -> Tensor:
 
 
 def token_places(mask: Tensor) -> Tensor:
-    """Return the position of each real token among those of its row, counted from 0.
+    """Return the position of each real token among the real tokens of its row, counted from 0.
 
     Args:
         mask: boolean tensor `[..., S]`, True where the token is real.

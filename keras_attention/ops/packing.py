@@ -1,4 +1,4 @@
-"""Moving padding to the end of rows; Keras's `pad_sequences` puts it at the front."""
+"""Moving padding to the end of rows. By default, Keras's `pad_sequences` puts it at the front."""
 
 from collections.abc import Callable
 

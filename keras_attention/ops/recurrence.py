@@ -59,7 +59,7 @@ def lstm_step(
 
 
 def gru_step(projected: Tensor, recurrent: Tensor, h: Tensor) -> tuple[Tensor]:
-    """Return `(h,)` for the two parts `[B, 3 * units]` of the gates; the reset applies to `U h`."""
+    """Return `(h,)` for the two parts `[B, 3 * units]` of the gates; the reset scales `U h`."""
     projected_z, projected_r, projected_g = ops.split(projected, 3, axis=-1)
     recurrent_z, recurrent_r, recurrent_g = ops.split(recurrent, 3, axis=-1)
     z, r = ops.sigmoid(projected_z + recurrent_z), ops.sigmoid(projected_r + recurrent_r)

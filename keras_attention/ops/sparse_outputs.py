@@ -1,8 +1,8 @@
 """Sparse distributions over a vocabulary: their probabilities, logarithms and negative entropies.
 
-`MAPPINGS` of `mappings.py` sort the scores and pass a gradient on. Here Newton's method finds the
-same weights without sorting. For 300 rows of 8,000 scores it takes 11 to 50 ms on one CPU core, and
-sorting takes 140 to 480 ms.
+The functions in `MAPPINGS` of `mappings.py` sort the scores and have a gradient. Here Newton's
+method finds the same weights without sorting and without a gradient. For 300 rows of 8,000 scores
+it takes 11 to 50 ms on one CPU core, and sorting takes 140 to 480 ms.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ NO_PROBABILITY = -300.0
 """The largest log-probability of a token whose probability is exactly 0."""
 
 _CLOSE = 1e-6
-"""The search for the threshold ends when it moves by no more than this."""
+"""The search for the threshold ends when a step changes the threshold by no more than this."""
 
 
 def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
-    """Return the sparsemax or 1.5-entmax of scores, through which no gradient flows.
+    """Return the sparsemax or 1.5-entmax of scores, without a gradient.
 
     `p = max((alpha - 1) z - tau, 0) ** (1 / (alpha - 1))`, where `tau` makes `p` sum to 1 (Peters
     et al. 2019). Newton's method finds `tau`. The sum of `p` is convex and decreasing in `tau`, so
@@ -54,7 +54,7 @@ def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
         step = (alpha - 1) * (_sum(slope * excess) - 1) / _sum(slope)
         return tau + ops.maximum(step, 0.0), ops.any(step > _CLOSE)
 
-    # The largest of `z` is 0, so with `tau = -1` it alone has the whole probability.
+    # The largest of `z` is 0, so `tau = -1` gives it a probability of 1 and is never too high.
     start = ops.zeros_like(z[..., :1]) - 1.0
     tau, _ = ops.while_loop(lambda _, moves: moves, improve, (start, ops.convert_to_tensor(True)))
     excess = ops.maximum(z - tau, 0.0)
@@ -62,11 +62,11 @@ def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
 
 
 def sparse_log_probabilities(scores: Tensor, mapping: str) -> Tensor:
-    """Return the logarithms of `sparse_probabilities`, finite also where these are 0.
+    """Return the logarithms of `sparse_probabilities`, with finite values where these are 0.
 
-    A token of probability 0 gets `NO_PROBABILITY`, minus the distance of its score from the largest
-    one, up to 300. A search that must choose one of these tokens, because of a prefix for example,
-    then prefers the one with the highest score.
+    A token of probability 0 gets `NO_PROBABILITY` minus the distance of its score from the largest
+    score, which is limited to 300. A search that must choose one of these tokens, for example
+    because of a prefix, then prefers the one with the highest score.
 
     Args:
         scores: float tensor `[..., V]`.
@@ -74,7 +74,7 @@ def sparse_log_probabilities(scores: Tensor, mapping: str) -> Tensor:
 
     Returns:
         Log-probabilities of the shape of `scores`, in at least float32: above -150 where the
-        probability is not 0, and from -600 to -300 where it is.
+        probability is not 0, and from -600 to -300 where it is 0.
 
     Example:
     >>> import numpy as np

@@ -65,11 +65,11 @@ def _assign(variables: Sequence[keras.Variable], values: Sequence[Tensor]) -> No
 def _tensorflow_loop(
     step: Step, state: Any, inputs: Tensor, widths: tuple[int | None, ...]
 ) -> tuple[Sequence[Tensor], Any]:
-    """Run the loop with `tf.while_loop`: on TensorFlow `ops.scan` also has to stack the states."""
+    """Run the loop with `tf.while_loop`; on TensorFlow, `ops.scan` would also stack the states."""
     import tensorflow as tf
 
     steps = tf.shape(inputs)[0]
-    # The gradient of a slice of `inputs` would be as large as all steps.
+    # If each step sliced `inputs`, its gradient would be as large as all of `inputs`.
     read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)
     arrays = [
         tf.TensorArray(inputs.dtype, size=steps, element_shape=(inputs.shape[1], width))

@@ -144,12 +144,12 @@ class ServingClient:
             texts: any iterable of strings.
             nbest: number of hypotheses for each source, at most `beam_width`.
             **search: fields of `ServedOptions`, `beam_width` and `length_penalty`, that replace
-                the model's own.
+                the model's own values.
 
         Raises:
             OptionError: if an option is out of its range.
-            TextError: if a text is too long or not valid Unicode, after the translations of those
-                before it.
+            TextError: if a text is too long or not valid Unicode. The translations of the texts
+                before it are yielded first.
             ServingError: if the server does not answer, or its answer is invalid.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """

@@ -1,4 +1,4 @@
-"""Errors of a server, and retries after temporary ones."""
+"""Errors of a server, and retries after temporary errors."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ def in_a_line(words: str | None) -> str:
 class Retries:
     """The number of retries of a request, and the pauses before them.
 
-    Only temporary failures are retried: the server cannot be reached, is starting, or its queues
-    are full. Pauses double. Each lasts between half and all of its nominal length, at random, so
-    that clients that failed at the same time do not retry at the same time.
+    Only temporary failures are retried: the server cannot be reached, is starting, or has full
+    queues. The nominal length of the pause doubles each time. The real length is random, between
+    half of the nominal length and all of it, so that clients that failed at the same time do not
+    retry at the same time.
 
     Attributes:
         count: largest number of retries, at least 0.

@@ -16,21 +16,21 @@ _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class MeasuredTransport:
-    """A transport that counts and times the requests of another one.
+    """A transport that counts and times the requests of another transport.
 
     Each attempt counts, so retries are visible. The metrics, with the labels `model` and
     `signature`:
 
-    - `keras_attention_requests_total`, also with `outcome`: `ok`, `retryable` for a failure that
-      may pass, or `failed`;
+    - `keras_attention_requests_total`, also with the label `outcome`: `ok`, `retryable` for a
+      temporary failure, or `failed`;
     - `keras_attention_request_seconds`, a histogram of the time of a request;
-    - `keras_attention_request_texts`, a histogram of the texts in a request;
+    - `keras_attention_request_texts`, a histogram of the number of texts in a request;
     - `keras_attention_refused_texts_total`: texts that the graph refused, for example because they
       are too long.
 
     Args:
         transport: the transport that sends the requests.
-        model: the model that they are for.
+        model: the model that the requests are for.
         registry: a `prometheus_client.CollectorRegistry`, such as `prometheus_client.REGISTRY`.
             Clients that share a registry share the metrics.
 

@@ -49,7 +49,7 @@ class Address:
         """Parse `host:port`, which means gRPC, or a URL with scheme grpc, grpcs, http or https.
 
         Raises:
-            InputError: if it is neither.
+            InputError: if the text has neither form.
         """
         match = _ADDRESS.fullmatch(text)
         scheme = (match and match["scheme"]) or "grpc"

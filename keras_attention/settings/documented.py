@@ -15,7 +15,7 @@ def documented(owner: type[Settings]) -> Callable[[Kind], Kind]:
     """Return a decorator that adds the settings of `owner` to a class's signature and docstring.
 
     In the docstring they replace the line `{settings}`. Settings without a default become
-    positional parameters, all others keyword-only ones.
+    positional parameters; all others become keyword-only parameters.
     """
     required, optional = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = [

@@ -29,13 +29,13 @@ class Setting:
         key: the name; in a recipe with its section, such as `model.units`.
         default: the default, of the type that values have; `MISSING` if there is none.
         doc: the explanation, a few words without a full stop.
-        choices: the strings that are accepted; empty accepts any.
+        choices: the strings that are accepted; an empty tuple accepts any string.
         minimum: the smallest number that is accepted.
         maximum: the largest number that is accepted; for an integer 2,147,483,647 by default.
         above: an exclusive lower limit, in place of `minimum`.
         below: an exclusive upper limit, in place of `maximum`.
         numbers: whether a string setting also accepts an integer, which it converts.
-        unset: the number that a recipe writes for a default of `None`, as TOML has no `None`.
+        unset: the number that a recipe writes for a default of `None`, because TOML has no `None`.
         kind: the type of the values if the default does not show it.
         other: a function that returns whether to accept a value of another type unchanged.
         other_doc: that other type in words, for the error message of `choices`.
@@ -151,7 +151,7 @@ class Settings:
     """Base class of dataclasses whose fields are settings and are checked on creation."""
 
     def __new__(cls, *args: Any, **arguments: Any) -> Any:
-        """Check the names of the arguments before `__init__` does, to suggest the nearest one.
+        """Check the names of the arguments before `__init__` does, to suggest the nearest name.
 
         Raises:
             TypeError: if an argument is unknown.
@@ -202,7 +202,7 @@ class Settings:
         """Check settings that depend on each other, after each has been checked alone.
 
         Raises:
-            SettingError: if two contradict each other.
+            SettingError: if two settings contradict each other.
         """
 
 

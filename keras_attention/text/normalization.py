@@ -102,10 +102,10 @@ def normalize(text: str, form: str) -> str:
 
 
 def lower_points(text: str) -> str:
-    r"""Apply `str.lower` to each code point separately, by the data of Unicode 13.0.
+    r"""Apply `str.lower` to each code point separately, with the data of Unicode 13.0.
 
     The result differs from `str.lower` only for a Σ at the end of a word, which becomes σ like any
-    other Σ: the graph's table of code points does not depend on neighbouring letters.
+    other Σ, because the graph's table of code points does not depend on neighbouring letters.
 
     Example:
         >>> lower_points("ΟΔΟΣ"), lower_points("İ") == "i\u0307"

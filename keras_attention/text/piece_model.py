@@ -98,7 +98,7 @@ class PieceModel:
         return [piece for known, run in runs for piece in (run if known else ["".join(run)])]
 
     def _merge(self, text: str, drop: Callable[[], bool] | None) -> list[str]:
-        """Merge adjacent pieces, those of the highest score first, and the leftmost of a tie."""
+        """Merge adjacent pieces: the best score first, and of equal scores the leftmost first."""
         parts: list[str] = list(text)
         before, after = list(range(-1, len(parts) - 1)), list(range(1, len(parts) + 1))
         agenda: list[tuple[float, int, int, str]] = []
@@ -125,7 +125,7 @@ class PieceModel:
         return [part for part in parts if part]
 
     def _best_segmentation(self, text: str) -> list[str]:
-        """Return the pieces with the largest sum of scores (Viterbi), and the first of a tie."""
+        """Return the pieces with the largest sum of scores (Viterbi); of equal sums, the first."""
         totals = [np.float32(0)] + [np.float32("-inf")] * len(text)
         starts = [0] * len(totals)
         for start in range(len(text)):

@@ -30,7 +30,8 @@ class SourceFeatures:
             digits and `_`; a value has no white space and none of `<`, `>`, `=` and `,`.
 
     Raises:
-        InputError: if a name or a value is invalid, or a feature has no value or one twice.
+        InputError: if a name or a value is invalid, if a feature has no value, or if it has the
+            same value twice.
 
     Example:
         >>> features = SourceFeatures({"language": ["fre", "kor"]})
@@ -86,7 +87,7 @@ class SourceFeatures:
 
     @classmethod
     def find(cls, texts: Sequence[str]) -> SourceFeatures:
-        """Return the features that all texts carry, with their values; none if there are none."""
+        """Return the features that all texts carry, with their values; there may be none."""
         match = _ANY_TAGS.match(texts[0]) if texts else None
         names = dict.fromkeys(re.findall(f"<({_NAME.pattern})=", match[0]) if match else [])
         try:
@@ -134,8 +135,8 @@ class SourceFeatures:
         """Return the ids of a text's values, in the order of the features.
 
         Raises:
-            TextError: if a feature is missing, occurs twice or has an unknown value. Its position
-                is 0.
+            TextError: if a feature is missing, occurs twice or has an unknown value. The error's
+                position is 0.
         """
         ids = []
         for name, value in self.values_of(text).items():
@@ -165,7 +166,8 @@ class SourceFeatures:
         """Check the features that a caller gives for texts.
 
         Raises:
-            InputError: if the model has no feature of a name, or the feature has no such value.
+            InputError: if the model has no feature with this name, or if the feature does not have
+                this value.
         """
         for name, value in given.items():
             if name not in self.vocabularies:
@@ -188,7 +190,7 @@ def add_features(texts: Iterable[str], features: Mapping[str, str]) -> Any:
 
     Args:
         texts: the texts. If a text already carries a feature, its own value is kept. Items that are
-            not strings are kept too, for the error that a translator raises about them.
+            not strings are kept too, because a translator raises an error about them.
         features: the value of each feature for all texts, by the feature's name.
 
     Returns:
@@ -227,8 +229,8 @@ def check_feature_name(name: object) -> None:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(
-            "expected names of source features of ASCII letters, digits and _, such as 'language'. "
-            f"Received: {name!r:.{_SHOWN}}."
+            "expected names of source features with only ASCII letters, digits and _, such as "
+            f"'language'. Received: {name!r:.{_SHOWN}}."
         )
 
 

@@ -51,12 +51,13 @@ def learn_subwords(
             al. 2016, https://arxiv.org/abs/1508.07909).
         character_coverage: Share of the text's characters, from 0.98 to 1, that the pieces must
             cover. The most frequent characters get a piece; the others are unknown.
-        min_count: Least number of occurrences of a character; rarer ones are unknown too.
+        min_count: Least number of occurrences of a character; rarer characters are unknown too.
         seed: Seed of the sample that is drawn if there are more than a million sentences.
 
     Raises:
-        InputError: If the package sentencepiece is missing, there is no text, or no model of this
-            size can be learned; the message contains the largest or smallest possible size.
+        InputError: If the package sentencepiece is missing, if there is no text, or if no model of
+            this size can be learned. The message then contains the largest or smallest possible
+            size.
         ValueError: If `model_type` or `character_coverage` is out of range.
         TypeError: If `sentences` is a single string.
     """

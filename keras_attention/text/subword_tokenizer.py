@@ -93,12 +93,12 @@ class SubwordTokenizer(Tokenizer):
         return "bpe" if scores == [-rank for rank in range(size - first)] else "unigram"
 
     def cut(self, text: str) -> list[str]:
-        """Return the pieces of a normalized text; joined, they are the text again."""
+        """Return the pieces of a normalized text, which give the same text when joined."""
         pieces: list[str] = self._processor.encode(even_spaces(text), out_type=str)
         return pieces
 
     def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
-        """Return the number of the word of each piece; see `Tokenizer.number_words`."""
+        """Return the number of the word that contains each piece; see `Tokenizer.number_words`."""
         begins = (bool(place) and token.startswith(SPACE) for place, token in enumerate(tokens))
         return list(accumulate(begins, initial=0))[1:]
 
@@ -187,7 +187,7 @@ def _read(model: bytes) -> tuple[Any, Vocabulary]:
     except Exception:  # damage can raise any error
         raise InputError("damaged, or not a sentencepiece model.") from None
     if problem := _problem(processor, pieces):
-        raise InputError(f"expected a model made by `learn_subwords`. Received: one {problem}.")
+        raise InputError(f"expected a model made by `learn_subwords`. Received: a model {problem}.")
     return processor, Vocabulary(pieces[len(SPECIAL_TOKENS) :])
 
 

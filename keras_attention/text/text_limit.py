@@ -64,7 +64,8 @@ class TextLimit:
         """Return the ids of a text.
 
         Raises:
-            TextError: if it is too long, not a string or not valid Unicode. Its position is 0.
+            TextError: if it is too long, not a string or not valid Unicode. The error's position is
+                0.
         """
         size = len(encode_text(text))
         if size > self.bytes:

@@ -147,12 +147,12 @@ class Tokenizer(ABC):
         return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text and the id of `</s>`; an empty text has only the latter.
+        """Return the ids of a text and then the id of `</s>`, which an empty text has too.
 
         The ids of the text's features, if there are any, come first.
 
         Raises:
-            TextError: If the text lacks a feature, or has an unknown value of one.
+            TextError: If the text lacks a feature, or has an unknown value for it.
         """
         tokens = self.vocabulary.encode(self.split(text))
         return [*self.features.encode(text), *tokens, END_ID]

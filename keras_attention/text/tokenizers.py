@@ -1,4 +1,4 @@
-"""Tokenizers in plain Python; `graph` contains the same ones as TensorFlow operations."""
+"""Tokenizers in plain Python; `graph` contains the same tokenizers as TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class CharacterTokenizer(Tokenizer):
         return list(text)
 
     def number_words(self, tokens: Sequence[str]) -> Sequence[int | None]:
-        """Return the number of the word of each character; see `Tokenizer.number_words`."""
+        """Return the number of each character's word; see `Tokenizer.number_words`."""
         inside = [_WORD.fullmatch(token) is not None for token in tokens]
         begins = (now and not before for before, now in pairwise([False, *inside]))
         numbers = accumulate(begins, initial=-1)

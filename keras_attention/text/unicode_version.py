@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 UNICODE = "13.0.0"
 
-# Runs of assigned code points. Each run begins and ends with one that decomposes, composes, has a
-# combining class or a lower case. docs/browser/tokenizer.js contains the same table for browsers.
+# Runs of assigned code points. The first and the last code point of each run decompose, compose, or
+# have a combining class or a lower case. docs/browser/tokenizer.js has the same table for browsers.
 _RANGES = """
 0-376 37a-37f 384-38a 38c 38e-3a1 3a3-52e 531-556 587 591-5c7 610-61a 622-6ed 711-74a 7eb-7f3
 7fd-82d 859-85b 8d3-95f 9bc-9be 9c7 9cb-9cd 9d7 9dc-9dd 9df 9fe a33 a36 a3c a4d a59-a5b a5e abc

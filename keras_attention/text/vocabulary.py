@@ -159,7 +159,7 @@ class Vocabulary:
             temporary.write_bytes(self.to_text().encode("utf-8"))
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Return the id of each token; unknown and special tokens get that of `<unk>`."""
+        """Return the id of each token; unknown and special tokens get the id of `<unk>`."""
         return [self._ids.get(token, UNKNOWN_ID) for token in tokens]
 
     def decode(self, ids: Iterable[int]) -> list[str]:

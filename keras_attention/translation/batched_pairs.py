@@ -44,8 +44,8 @@ def map_pairs(
         tokens: largest number of padded tokens in a batch, on the longer side.
 
     Raises:
-        TextError: if a text has more than `max_tokens` tokens or is not a string, or a pair does
-            not have two texts. The results of all pairs before it are yielded first.
+        TextError: if a text has more than `max_tokens` tokens or is not a string, or if a pair does
+            not have two texts. The results of all earlier pairs are yielded first.
     """
     remaining, done = iter(pairs), 0
     while window := list(islice(remaining, min(batch_size * SORTED_BATCHES, sys.maxsize))):

@@ -105,10 +105,10 @@ class TextCodec:
         return pad([self.source.encode(text) for text in texts])
 
     def reference_form(self, text: str) -> str:
-        """Return a reference in the form of the model's outputs, to compare it with them.
+        """Return a reference in the form of the model's outputs, to compare it with outputs.
 
-        Normal form, case and white space become those of outputs. Unknown tokens keep their text,
-        so that an output with `<unk>` does not count as correct.
+        The reference gets the normal form, the case and the white space of outputs. Unknown tokens
+        keep their text, so that an output with `<unk>` does not count as correct.
 
         Example:
             >>> from keras_attention import Vocabulary, WordTokenizer
@@ -120,7 +120,7 @@ class TextCodec:
         return self.target.written_form(text)
 
     def copied_ids(self) -> list[int]:
-        """Return the target id of each source token, or that of `<unk>` if there is none."""
+        """Return the target id of each source token, or the id of `<unk>` if it has none."""
         special = len(SPECIAL_TOKENS)
         tokens = self.source.vocabulary.tokens[special:]
         return [*range(special), *self.target.vocabulary.encode(tokens)]
@@ -152,14 +152,14 @@ class TextCodec:
     ) -> list[Translation]:
         """Convert the arrays of a search to translations.
 
-        A text without tokens, such as an empty one, always has a single output, whatever the model
+        A text without tokens, such as an empty text, always has a single output, whatever the model
         returns: only the prefix, with a score of 0.
 
         Args:
             texts: the `B` sources.
             tokens: target ids `[B, K, T]`.
-            scores: log-probabilities `[B, K]`. Scores below -5e8 are fillers without a hypothesis;
-                they are left out, and so are scores that are not finite.
+            scores: log-probabilities `[B, K]`. A score below -5e8 means that there is no
+                hypothesis. Such scores, and scores that are not finite, are left out.
             alignments: weights `[B, K, T, S]`.
             prefix: target ids that every hypothesis begins with.
 
@@ -190,7 +190,7 @@ class TextCodec:
     ) -> Hypothesis:
         """Convert the arrays of one output to a hypothesis.
 
-        Source tokens replace `<unk>` if the settings ask for it.
+        Source tokens replace `<unk>` if `settings.replace_unknown` is set.
 
         Args:
             ids: target ids `[T]`; those after the first `</s>` are ignored.
@@ -244,7 +244,7 @@ class TextCodec:
     def word_links(
         self, links: Links, source_tokens: Sequence[str], target_tokens: Sequence[str]
     ) -> Links:
-        """Return links between words, which are linked if any of their tokens are.
+        """Return links between words; two words are linked if any of their tokens are.
 
         Args:
             links: links between tokens.
@@ -277,7 +277,7 @@ class TextCodec:
     def to_files(self) -> dict[str, bytes]:
         """Return the contents of the codec's files by name, for `from_files`.
 
-        A joint vocabulary or model is stored only once, as the source's.
+        A joint vocabulary or model is stored only once, in the source's file.
         """
         settings: dict[str, Any] = {"format": FORMAT, "unicode": UNICODE}
         files: dict[str, bytes] = {}

@@ -53,8 +53,8 @@ def make_codec(
             copies.
 
     Raises:
-        InputError: If an argument has the wrong class, a setting is unknown or out of its range,
-            or the model copies tokens by a different mapping from source ids to target ids.
+        InputError: If an argument has the wrong class, if a setting is unknown or out of its range,
+            or if the model copies tokens with a different mapping from source ids to target ids.
     """
     check_kind(model, Seq2Seq)
     for side, tokenizer in zip(SIDES, (source_tokenizer, target_tokenizer), strict=True):

@@ -131,7 +131,7 @@ def compile_scorer(model: Any) -> Callable[[Any, Any], Any]:
         shifted = keras.ops.concatenate([starts, target[:, :-1]], axis=1)
         logits, _ = model.teacher_forced(source, shifted)
         # Do not use `MaskedCrossentropy`: it contains a `tf.custom_gradient`, and TensorFlow never
-        # frees a graph with one.
+        # frees a graph that contains a custom gradient.
         return target_log_probabilities(logits, target)
 
     return compile_arrays(run, _PAIR)
@@ -151,6 +151,6 @@ def compile_arrays(function: Callable[..., Any], inputs: Sequence[_Input]) -> Ca
     import tensorflow as tf
 
     signature = [tf.TensorSpec(each.shape, each.dtype) for each in inputs]
-    # Our code has no statements that AutoGraph must convert, and AutoGraph takes most of the time.
+    # AutoGraph would find nothing to convert in our code, but would take most of the time.
     compiled = tf.function(function, input_signature=signature, autograph=False)
     return compiled  # type: ignore[no-any-return]

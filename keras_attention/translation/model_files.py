@@ -58,7 +58,7 @@ def find_parts(path: Path) -> tuple[Path, Path]:
 def load_codec(folder: Path) -> TextCodec:
     """Load the tokenizers and search settings from a model's folder.
 
-    Those of an ensemble are in the folder of its first member.
+    For an ensemble, these are in the folder of its first member.
     """
     check_model_path(folder)
     folder = member_folders(folder)[0]
@@ -85,8 +85,8 @@ def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
 def load_confidence(folder: Path, file: Path) -> Confidence:
     """Load temperature and threshold from a model's folder, if they belong to the model.
 
-    They are ignored, with a warning, if the model was trained further since they were measured. A
-    checkpoint of the folder does not use them, because it has other weights.
+    They are ignored, with a warning, if the model was trained further after they were measured. A
+    checkpoint in the folder does not use them, because it has other weights.
 
     Args:
         folder: the model's folder.
@@ -202,8 +202,8 @@ def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras
 
     Args:
         model: the model.
-        dtype: the policy of the copy; default that of the model, but float32 for a model trained
-            in mixed precision.
+        dtype: the policy of the copy. Default: the policy of the model, but float32 for a model
+            trained in mixed precision.
     """
     config = model.get_config()
     if dtype or is_narrow(model):
@@ -246,8 +246,8 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     """Load a `Seq2Seq` that `save_model` wrote.
 
     Raises:
-        InputError: if the file is missing or damaged, contains another kind of model, or weights
-            that are not finite.
+        InputError: if the file is missing or damaged, or if it contains another kind of model or
+            weights that are not finite.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; expected a trained model.")
@@ -297,7 +297,7 @@ def check_finite_weights(model: keras.Model) -> None:
     """Check that every weight is a finite number.
 
     Raises:
-        InputError: if one is not.
+        InputError: if a weight is not a finite number.
     """
     if not has_finite_weights(model):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Errors about objects with a loaded model in a forked process, or that cannot be pickled."""
+"""Errors about objects that a forked process cannot use, or that cannot be pickled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LoadedModel:
         """Check that this process was not forked from one that had loaded a model.
 
         Raises:
-            InputError: if it was.
+            InputError: if it was forked from such a process.
         """
         if _forked:
             raise InputError(
@@ -42,7 +42,7 @@ class LoadedModel:
             )
 
     def __reduce__(self) -> tuple[type[LoadedModel], tuple[str]]:
-        """Make a new marker when this one is unpickled, which checks the process."""
+        """Make a new marker when this one is unpickled; its constructor checks the process."""
         return LoadedModel, (self.noun,)
 
 

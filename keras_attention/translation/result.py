@@ -17,7 +17,7 @@ LEAST_SCORE = -5e8
 
 
 def is_hypothesis(score: float) -> bool:
-    """Return whether a score belongs to a hypothesis: it is finite and marks no empty place."""
+    """Return whether a score belongs to a hypothesis: it is finite, and the place is not empty."""
     return LEAST_SCORE < score < math.inf
 
 
@@ -52,9 +52,9 @@ class Hypothesis:
 class Translation:
     """A source and its hypotheses, best first.
 
-    `text`, `score`, `tokens` and `alignment` are those of the best hypothesis. If no hypothesis
-    has a finite score, which happens with a damaged model, there are none; the best one is then
-    empty, with no text, no tokens and a score of minus infinity.
+    `text`, `score`, `tokens` and `alignment` are those of the best hypothesis. With a damaged
+    model, it can happen that no hypothesis has a finite score. Then `hypotheses` is empty, and
+    `best` has no text, no tokens and a score of minus infinity.
 
     Attributes:
         source: the source text.
@@ -165,7 +165,7 @@ class PairScore:
         return perplexity([self])
 
     def _repr_html_(self) -> str:
-        """Return the target, its score and that of each token as HTML, for notebooks."""
+        """Return the target, its score and the score of each token as HTML, for notebooks."""
         from keras_attention.visualization.notebook.fragments import pair_score_fragment
 
         return pair_score_fragment(

@@ -24,7 +24,7 @@ def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
     """Return texts as UTF-8 bytes.
 
     Raises:
-        TextError: if one of them is not a string, or not valid Unicode.
+        TextError: if a text is not a string, or not valid Unicode.
     """
     encoded = []
     for position, text in enumerate(texts):
@@ -63,7 +63,7 @@ def beam_inputs(nbest: int, search: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         nbest: number of hypotheses for each text.
-        search: fields of `ServedOptions`; missing ones keep the model's own value.
+        search: fields of `ServedOptions`. The model's own value is used for missing fields.
     """
     dtypes = {int: np.int32, float: np.float32}
     options = {
@@ -85,9 +85,9 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
         texts: the `B` sources.
         outputs: arrays by name, with strings as UTF-8 bytes: `text` `[B]`, `score` `[B]`, `tokens`
             `[B, T]` padded with empty strings, `alignment` `[B, T, S]`, `source_tokens` `[B, S]`
-            and `error` `[B]`. If each source has `N` hypotheses, all but the last two have an axis
-            of size `N` after `B`; scores below -5e8 mark fillers, which are left out. Without
-            `alignment` all weights are 0.
+            and `error` `[B]`. If each source has `N` hypotheses, all arrays except the last two
+            have an axis of size `N` after `B`. A score below -5e8 means that there is no
+            hypothesis; it is left out. Without `alignment`, all weights are 0.
 
     Raises:
         TextError: if the model rejected a text. The translations before it are yielded first.
@@ -125,9 +125,9 @@ def until_refused(
     """Return the answers to a batch; if an item is rejected, its error is the last answer.
 
     Args:
-        answer: called with `batch` and `arguments`. Returns an answer to each item, or raises a
-            `TextError` for the first item that it rejects. If it raises before it has returned
-            the answers to the items before that one, it is called again with these items only.
+        answer: called with `batch` and `arguments`. It returns an answer to each item, or raises a
+            `TextError` for the first item that it rejects. If it has not yet returned the answers
+            to the items before the rejected one, it is called again with only these items.
         batch: the items.
         *arguments: further arguments of `answer`.
     """

@@ -1,4 +1,4 @@
-"""Check that a `.keras` file contains the weights of its config, before any is allocated."""
+"""Check that a `.keras` file has the weights that its config describes, without allocating any."""
 
 import io
 import zipfile
@@ -26,11 +26,11 @@ _CONFIG = JsonFile(
     finite=False,
 )
 _COMPILED = ("keras_attention.", "keras.optimizers", "keras.losses", "keras.metrics")
-"""Modules of optimizers, losses and metrics. Others, such as layers, could have any size."""
+"""Modules of optimizers, losses and metrics. Objects of other modules could have any size."""
 
 
 def check_weights(archive: zipfile.ZipFile, where: str, *, with_optimizer: bool) -> None:
-    """Check that an archive contains the weights of its config, without allocating any.
+    """Check that an archive has the weights that its config describes, without allocating any.
 
     Args:
         archive: The `.keras` file, whose unpacked sizes are already checked.
@@ -38,7 +38,8 @@ def check_weights(archive: zipfile.ZipFile, where: str, *, with_optimizer: bool)
         with_optimizer: Whether the optimizer, losses and metrics will be loaded too.
 
     Raises:
-        InputError: If it is not a `Seq2Seq`, or its weights are not those of its config.
+        InputError: If it is not a `Seq2Seq`, or its weights are not those that its config
+            describes.
         Exception: Any error of Keras, h5py or zipfile about a damaged file.
     """
     config = _CONFIG.parse(archive.read(CONFIG_FILE), f"{where}: {CONFIG_FILE}")

@@ -5,7 +5,7 @@ The steps of a translation, with the function for each step:
     text            given to `Translator.__call__`, which calls `Translator.stream`
     -> ids          `Tokenizer.encode`, called by `TextLimit.encode_until_refused`
     -> batch        sources of similar length by `batch_by_tokens`, padded by `codec.pad`
-    -> encoder      `Seq2Seq.encode`: memory and first state; `Searches` compiles this and the next
+    -> encoder      `Seq2Seq.encode`: memory and first state, compiled by `Searches` with the search
     -> search       `search` picks `greedy_search`, `beam_search` or `sample_search`, which call
                     `Seq2Seq.step` for each target token
     -> tokens       `Hypotheses`: ids, scores and alignments
@@ -102,8 +102,9 @@ class Translator:
             which `limit_outputs` sets. Exports of the translator store it; `save` does not.
 
     Raises:
-        InputError: if the model is not a `Seq2Seq` or `Ensemble`, its vocabulary sizes differ from
-            the codec's, or it does not support outputs as long as the codec's settings allow.
+        InputError: if the model is not a `Seq2Seq` or `Ensemble`, if its vocabulary sizes differ
+            from the codec's, or if it does not support outputs as long as the codec's settings
+            allow.
         ValueError: if `max_tokens` is not a positive integer.
 
     Example:
@@ -155,8 +156,9 @@ class Translator:
                 subfolders.
 
         Raises:
-            InputError: if the folder is missing, is not a model's, or has a damaged file; or if a
-                member of an ensemble is missing, or has other tokenizers than the first one.
+            InputError: if the folder is missing, does not contain a model, or has a damaged file.
+                Also if a member of an ensemble is missing, or has other tokenizers than the first
+                member.
         """
         return cls._load(Path(path))
 
@@ -204,9 +206,9 @@ class Translator:
                 copies).
 
         Raises:
-            InputError: if the model is not a `Seq2Seq`, a weight is not a finite number, its
-                vocabulary sizes are not those of the tokenizers, or a setting is unknown or out of
-                its range.
+            InputError: if the model is not a `Seq2Seq`, if a weight is not a finite number, if its
+                vocabulary sizes differ from those of the tokenizers, or if a setting is unknown or
+                out of its range.
 
         Example:
             >>> from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
@@ -232,9 +234,10 @@ class Translator:
 
     @classmethod
     def load_ensemble(cls, paths: Iterable[str | Path]) -> "Translator":
-        """Load several models as an ensemble, which searches with the settings of the first.
+        """Load several models as an ensemble, which searches with the settings of the first model.
 
-        The confidences of the models are not read, because they were measured for each alone.
+        The confidences of the models are not read, because they were measured for each model
+        alone.
 
         Args:
             paths: paths for `load`, at least one. For a single path, return the result of `load`.
@@ -310,8 +313,8 @@ class Translator:
     def save(self, folder: str | Path) -> None:
         """Write the model, its tokenizers and its confidence to `folder`, each file atomically.
 
-        Each member of an ensemble is written to its own subfolder, which `load` also reads alone,
-        without a confidence.
+        Each member of an ensemble is written to its own subfolder, without a confidence. `load` can
+        also read such a subfolder as a single model.
 
         Raises:
             InputError: if a single model is written to an ensemble's folder, or the reverse.
@@ -390,9 +393,9 @@ class Translator:
 
         Args:
             texts: a string, or an iterable of strings. The output of a text without tokens, such
-                as an empty one, is empty with a score of 0, here and in every export.
-            progress: whether to show a progress bar with the time left on standard error, from the
-                third second on. Default: only in notebooks and other interactive sessions.
+                as an empty text, is empty with a score of 0, here and in every export.
+            progress: whether to show a progress bar with the time left on standard error, after two
+                seconds. Default: only in notebooks and other interactive sessions.
             **options: options of `stream`, such as `beam_width`.
 
         Returns:
@@ -451,9 +454,9 @@ class Translator:
                 the same for the same seed and texts, whatever the batch size and the thread.
 
         Raises:
-            ValueError: if an option is out of its range, the prefix or an `allowed` text has
-                unknown tokens, no output of the `pattern` can be written, or the model does not
-                have one of the `features`.
+            ValueError: if an option is out of its range, if the prefix or an `allowed` text has
+                unknown tokens, if no output of the `pattern` can be written, or if the model does
+                not have one of the `features`.
             TextError: if a text has more than `max_tokens` tokens, or lacks a source feature. The
                 translations of the texts before it are yielded first.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
@@ -547,22 +550,22 @@ class Translator:
     ) -> list[PairScore]:
         """Score given targets by their log-probabilities.
 
-        The score of a target that a search returned, ending with `</s>`, is the score of that
+        If a search returned the target, ending with `</s>`, the score equals the score of that
         search, except in three cases: the source is empty, so the output does not come from the
-        model; the search has a short list, over which its probabilities sum to 1; or source tokens
-        have replaced `<unk>`.
+        model; the search has a short list, so its probabilities sum to 1 over the short list; or
+        source tokens have replaced `<unk>`.
 
         Args:
             sources: any iterable of strings.
-            targets: a target for each of them.
+            targets: a target for each source.
             batch_size: largest number of pairs in a batch, a positive integer. Batches of long
                 pairs are smaller. Up to 16 times as many pairs are sorted by length.
             features: the value of each source feature, by name, for sources that do not carry it
                 themselves; see `add_features`.
 
         Returns:
-            A `PairScore` for each pair, in order. `perplexity` computes the model's perplexity from
-            them.
+            A `PairScore` for each pair, in order. The function `perplexity` computes the model's
+            perplexity from these scores.
 
         Raises:
             ValueError: if there are not as many sources as targets, or `batch_size` is out of its

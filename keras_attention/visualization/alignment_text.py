@@ -57,8 +57,8 @@ def format_alignment(
 
     Raises:
         InputError: if the translation has no hypothesis.
-        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or a weights
-            array has no labels or values outside [0, 1].
+        ValueError: if there is no such hypothesis, if the alignment is not `[T, S]`, or if a
+            weights array has values outside [0, 1] or is given without labels.
 
     Example:
         >>> from keras_attention.translation.result import Hypothesis
@@ -187,9 +187,9 @@ def _as_matrix(matrix: AlignmentMatrix, header: list[str], margin: int, cell: in
 def _header(sources: list[str], cell: int) -> list[str]:
     """Return the header lines: the source tokens, each over a column that is `cell` wide.
 
-    Wider tokens are written downwards. The last token may be wider, because it is `</s>`: otherwise
-    every header would be written downwards. Return [] if a single character is
-    wider than `cell`.
+    If a token is wider than `cell`, all tokens are written downwards. Only the last token may be
+    wider: it is `</s>`, so otherwise every header would be written downwards. Return [] if a single
+    character is wider than `cell`.
     """
     if all(columns_of(source) <= cell for source in sources[:-1]):
         return ["".join(_padded(source, cell) for source in sources)]

@@ -31,7 +31,7 @@ _MARKERS, _LINES = "os^Dv", ("-", "--", "-.", ":")
 _DOTS_PER_INCH = 150
 _MARGIN_INCHES = 0.1
 _TITLE_COLUMNS = 60
-_LEGEND_COLUMNS = 30, 64  # the widest label for two columns, and for one
+_LEGEND_COLUMNS = 30, 64  # the widest labels in legends of two columns and of one column
 
 
 def check_picture(path: str | os.PathLike[str] | None) -> None:
@@ -67,7 +67,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bo
 
 
 def draw_weights(axes: Axes, weights: npt.ArrayLike) -> AxesImage:
-    """Draw a matrix with square cells, in the colours that all pictures use for 0 to 1."""
+    """Draw a matrix with square cells, in the colours that all pictures use for weights."""
     image = axes.imshow(
         weights, cmap=WEIGHT_COLOURS, vmin=0, vmax=1, aspect="equal", interpolation="nearest"
     )
@@ -86,7 +86,7 @@ def add_colour_bar(
     """Add a colour bar for one matrix, or for all panels of a set.
 
     Args:
-        image: the matrix, or one of a set.
+        image: the drawn matrix, or one of the drawn matrices of a set.
         panels: the panels of a set, whose space the bar shares.
         bar_axes: axes for the bar, instead of a share of the panels' space.
         label: the label of the bar.

@@ -44,14 +44,14 @@ def lettering_for(texts: Iterable[str]) -> Lettering:
         shown = ", ".join(named[:_LISTED]) + (", …" if len(named) > _LISTED else "")
         warnings.warn(
             f"No installed font has a glyph for {len(missing)} of the characters, drawn as "
-            f"{_NO_GLYPH}: {shown}. Install a font that has, such as {_package_for(missing)}.",
+            f"{_NO_GLYPH}: {shown}. Install a font that has them, such as {_package_for(missing)}.",
             stacklevel=3,
         )
     return Lettering(families, frozenset(missing))
 
 
 def _families_for(needed: set[str]) -> tuple[list[str], set[str]]:
-    """Return font families for the `needed` characters, and the characters that none has.
+    """Return font families for the `needed` characters, and the characters that no family has.
 
     The families in matplotlib's settings come first.
     """
@@ -72,7 +72,7 @@ def _families_for(needed: set[str]) -> tuple[list[str], set[str]]:
 
 
 def _best_family(found: dict[str, set[str]], missing: set[str]) -> str | None:
-    """Return the family with most of the missing characters; prefer one for their region."""
+    """Return the family that has the most missing characters; prefer a family for their region."""
     scripts = {unicodedata.name(character, "").split(" ")[0] for character in missing}
     region = "JP" if scripts & {"HIRAGANA", "KATAKANA"} else "KR" if "HANGUL" in scripts else "SC"
 

@@ -51,8 +51,8 @@ def plot_alignment(
 
     The plot has a column per source token and a row per target token; the colour of a cell shows
     its weight, from 0 to 1. A space is shown as `␣`, other invisible characters as escape
-    sequences, and a combining mark without a base character on `◌`. The fonts are chosen from the
-    installed ones, so that every character has a glyph.
+    sequences, and a combining mark without a base character on `◌`. The fonts are chosen from all
+    installed fonts, so that every character has a glyph.
 
     Args:
         translation: a translation that a `Translator` returned; or weights `[T, S]` in [0, 1], such
@@ -61,17 +61,17 @@ def plot_alignment(
         hypothesis: the index of the hypothesis; 0 is the best.
         source_tokens: the `S` labels of a weights array; not for a translation.
         target_tokens: the `T` labels of a weights array; not for a translation.
-        axes: the axes to draw on. Default: those of a new figure, whose size depends on the number
+        axes: the axes to draw on. Default: axes of a new figure, whose size depends on the number
             of tokens.
 
     Returns:
         The figure. A notebook displays a new figure if it is the last line of a cell.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written, or the translation has no
+        InputError: if `path` has another suffix or cannot be written, or if the translation has no
             hypothesis.
-        ValueError: if there is no such hypothesis, the alignment is not `[T, S]`, or a weights
-            array has no labels or values outside [0, 1].
+        ValueError: if there is no such hypothesis, if the alignment is not `[T, S]`, or if a
+            weights array has values outside [0, 1] or is given without labels.
 
     Warns:
         UserWarning: once per call, if no installed font has some of the characters; they are drawn
@@ -122,7 +122,7 @@ def plot_panels(
         size: width and height of a panel, in inches.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written, or a translation has no
+        InputError: if `path` has another suffix or cannot be written, or if a translation has no
             hypothesis.
         ValueError: if there is no panel.
     """

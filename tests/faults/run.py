@@ -1,7 +1,7 @@
 """Put small faults into the source, one at a time, and check that a test catches each of them.
 
-    python tests/faults/run.py                      # every fault: 60 take 8 minutes of one core
-    python tests/faults/run.py --only "mask"        # those that match a pattern
+    python tests/faults/run.py                      # all; 60 faults take 8 minutes on one core
+    python tests/faults/run.py --only "mask"        # faults that match a pattern
     python tests/faults/run.py --jobs 2 > table.md  # two at a time; the table is Markdown
 
 `faults.toml` lists the faults. Each one replaces a piece of text in a copy of the tree and runs the
@@ -94,7 +94,7 @@ def run_tests(
 ) -> tuple[int, str]:
     """Run pytest in the copy and return its exit code and its output."""
     options = [f"-n{workers}", "-x", "-q", "-rfE", "-p", "no:cacheprovider", "--durations-min=60"]
-    # Python must not reuse the bytecode of a file whose size and time happen to be equal.
+    # Do not write bytecode: Python would reuse it for a changed file of the same size and time.
     environment = {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [Path(sys.executable).with_name("pytest"), *options, *tests],
@@ -109,7 +109,7 @@ def run_tests(
 
 
 def try_fault(fault: Fault) -> tuple[bool, str]:
-    """Return whether a test caught the fault, and which one or what happened instead."""
+    """Return whether a test caught the fault, and that test's name or what happened instead."""
     with tempfile.TemporaryDirectory() as folder:
         root = copy_tree(Path(folder))
         fault.apply(root)

@@ -55,7 +55,7 @@ def translator(trained):
 
 @pytest.fixture(scope="session", params=VARIANTS, ids="variant {}".format)
 def variant_name(request):
-    """Run a test once per variant, or only for some variants with `variants.few_variants`."""
+    """Run a test once per variant; with the mark `variants.few_variants`, only for a few."""
     return request.param
 
 

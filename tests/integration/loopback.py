@@ -1,6 +1,6 @@
-"""A test server with TensorFlow Serving's two protocols for an exported SavedModel, on loopback.
+"""Test servers for an exported SavedModel, with TensorFlow Serving's two protocols, on loopback.
 
-It uses free ports and few threads, and the tests tell it which requests fail.
+They use free ports and few threads. The tests choose which requests fail.
 """
 
 import json
@@ -47,10 +47,10 @@ class Task(NamedTuple):
 
 
 class Served:
-    """The signatures of a version folder, which run one request at a time.
+    """The SavedModel in a version folder; it answers one request at a time.
 
-    Each request uses the next item of `faults`: a function that is called with the function that
-    answers, or None for no fault.
+    Each request takes the next item of `faults`. If this is None, the reply is normal. If it is a
+    function `fault`, the reply is `fault(answer)`, where `answer()` computes the normal reply.
     """
 
     def __init__(self, folder):
@@ -85,7 +85,7 @@ class Served:
 class Merging(Served):
     """A server that merges waiting requests, like TensorFlow Serving with batching enabled.
 
-    Sizes are rounded up to 4, 16, 64 ... rows by repeating the first row of the last request.
+    A merged batch is padded to 4, 16, 64 ... rows with the first row of the last request.
     """
 
     def __init__(self, served, longest_wait=0.01):
@@ -196,7 +196,10 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """REST for `/v1/models/NAME[/versions/N|/labels/LABEL][:predict]`, by rows or by columns."""
+    """Answer REST requests, which have inputs in rows or in columns.
+
+    The path is `/v1/models/NAME[/versions/N|/labels/LABEL][:predict]`.
+    """
 
     timeout = 10
 

@@ -30,7 +30,7 @@ def contents(folder):
 
 
 def copy_after(intervals, folder, monkeypatch):
-    """Copy a run to `folder` after `intervals` validations, as if it was killed then."""
+    """Copy a run to `folder` after `intervals` validations, as if it had been killed then."""
     from keras_attention.training.callbacks.checkpoint import Checkpoint
 
     write = Checkpoint.on_epoch_end
@@ -44,7 +44,7 @@ def copy_after(intervals, folder, monkeypatch):
 
 
 def train_eagerly(patch):
-    """Train without a graph and without pictures: both take longer than a few steps."""
+    """Train without a graph and without pictures; making either takes longer than a few steps."""
     from keras_attention.models.seq2seq import Seq2Seq
     from keras_attention.training.callbacks.samples import ShowSamples
 

@@ -35,7 +35,7 @@ def lines_of(found):
 
 
 def saved(folder, source, target, seed, attention=True, **settings):
-    """Save a model with random weights, so that its links are far from a diagonal."""
+    """Save a model with random weights, so that its links are not near the diagonal."""
     options = {"embedding": 256, "attention": LuongAttention() if attention else None}
     options |= settings
     translator = random_translator(source, target, (9, 9), seed=seed, **options)
@@ -59,7 +59,7 @@ def sentences(tmp_path):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Save word models of both directions, and models of other tokens or without attention."""
+    """Save word models for both directions, and models with other tokens or without attention."""
     folder = tmp_path_factory.mktemp("models")
     words = WordTokenizer(Vocabulary(WORDS))
     pieces = SubwordTokenizer(learn_subwords([text for pair in SENTENCES for text in pair], 18))
@@ -126,7 +126,7 @@ def test_a_file_of_links_is_used_as_gold_alignments(run, trained, translator, da
 
 
 @pytest.mark.parametrize("method", [None, "union"])
-def test_links_of_a_model_and_its_reverse_are_joined(method, run, models, sentences):
+def test_links_of_a_model_and_its_reverse_model_are_joined(method, run, models, sentences):
     folder, made = models
     there = [each.links() for each in align_pairs(made["there"], SENTENCES)]
     turned = [(target, source) for source, target in SENTENCES]
@@ -140,9 +140,7 @@ def test_links_of_a_model_and_its_reverse_are_joined(method, run, models, senten
 
 
 @pytest.mark.parametrize("options", [[], ["--words"]])
-def test_the_reverse_model_reads_sources_without_the_tags_of_features(
-    options, run, models, tmp_path
-):
+def test_the_reverse_model_reads_sources_without_feature_tags(options, run, models, tmp_path):
     folder, made = models
     features = SourceFeatures({"language": ["eng", "fre"]})
     source = WordTokenizer(Vocabulary(WORDS), features=features)
@@ -173,7 +171,7 @@ def test_subwords_are_aligned_as_words(run, models, sentences, tmp_path):
     assert run("align", folder / "pieces", sentences, *options).out == lines_of(found)
     joined = run("align", folder / "there", sentences, "--reverse", folder / "pieces", "--words")
     assert joined.code == 0
-    # The same sources and targets as parallel files.
+    # Parallel files with the same sources and targets give the same links.
     for side, name in enumerate(("source.txt", "target.txt")):
         (tmp_path / name).write_text("".join(f"{pair[side]}\n" for pair in SENTENCES))
     parallel = [
@@ -186,7 +184,7 @@ def test_subwords_are_aligned_as_words(run, models, sentences, tmp_path):
     assert run("align", folder / "pieces", *parallel, *options).out == lines_of(found)
 
 
-def test_positions_agree_with_those_of_a_pharaoh_file(run, models, tmp_path):
+def test_printed_positions_can_be_read_back_as_a_pharaoh_file(run, models, tmp_path):
     folder, made = models
     pairs = [("the\u00a0low tower", "low\u00a0newer the"), ("newest low", "the newest\u2009low")]
     data, gold = tmp_path / "pairs.tsv", tmp_path / "gold.txt"
@@ -210,7 +208,7 @@ def test_positions_agree_with_those_of_a_pharaoh_file(run, models, tmp_path):
     assert "in a source of 2 and a target of 2 words between spaces. Received: 2-0" in refused.err
 
 
-def test_translate_prints_links_of_words_and_by_threshold(run, models):
+def test_translate_can_link_words_and_apply_a_threshold(run, models):
     folder, made = models
     typed = "".join(f"{source}\n" for source, _ in SENTENCES).encode()
     for options in (["--words"], ["--threshold", 0.2], ["--threshold", 0.2, "--words"]):

@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def page(window, folder):
-    """Open the page of many sentences, in a wide light window without a pointer on it."""
+    """Open the page of many sentences in a wide, light window, with the pointer outside it."""
     window.set_window()
     window.point_at("html")
     window.open(folder / "many.html")
@@ -153,17 +153,17 @@ def test_tab_and_arrow_keys_move_from_token_to_token(page):
     assert focused(page) == ("source", 3)
     page.press("Home", "ArrowLeft", "End", "ArrowLeft")
     assert focused(page) == ("source", 2)
-    page.press("ArrowDown")  # follows the strongest weight
+    page.press("ArrowDown")  # moves to the target with the largest weight
     assert focused(page) == ("0", 1)
     assert summary(page) == "'0' attends to 'm' #3 93 % and 2 with smaller weights"
     page.press("Home", "ArrowUp")
     assert focused(page) == ("source", 0)
-    page.press("Tab")  # one stop per row, at the token that had the focus before
+    page.press("Tab")  # each row is one stop: its last focused token
     assert focused(page) == ("0", 0)
-    page.press("Tab", "Tab", "Tab")  # past the table and its handle
+    page.press("Tab", "Tab", "Tab")  # skips the table of weights and its handle
     assert focused(page) == ("1", 0)
     page.press("ArrowUp", "ArrowDown")
-    assert focused(page) == ("1", 0)  # back to the same hypothesis
+    assert focused(page) == ("1", 0)  # returns to the same hypothesis
     page.press("Escape")
     assert focused(page) == (None, -1) and not lit(page, "source") and not summary(page)
 
@@ -225,7 +225,7 @@ def test_keys_and_buttons_change_the_sentence(page):
     page.press("PageUp")
     assert focused(page) == ("1", 0)  # the same row of another sentence
     page.press("PageDown", "PageDown")
-    assert focused(page) == ("source", 0)  # this sentence does not have the row
+    assert focused(page) == ("source", 0)  # this sentence has no such row
     page.press(*["PageDown"] * 30)
     assert heading() == "Sentence 20 of 20"
     disabled = "document.querySelector('#next').ariaDisabled"
@@ -258,7 +258,7 @@ def test_the_list_can_be_filtered_by_source_or_output(page):
     page.type("LINE 1")
     assert page.text("#count") == "1 to 5 of 5"
     assert page.text("#heading") == "Sentence 8 of 20"
-    page.press("PageDown", "PageDown")  # from the filter too, and only among its results
+    page.press("PageDown", "PageDown")  # works in the filter, and moves among its results only
     assert page.text("#heading") == "Sentence 18 of 20"
     assert page.ask("document.activeElement.id") == "filter"
     page.type("x")

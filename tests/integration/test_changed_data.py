@@ -1,4 +1,4 @@
-"""A run folder stores its data, and changes of its files are refused or reported."""
+"""A run folder records its data; changes to the data or to its own files are found."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def test_a_run_resumes_with_changed_data_if_that_is_requested(work, run, monkeyp
     assert load_codec(work / "run").differs_in(codec) == ""
     assert read_held_out(work / "run").pairs == held_out
     assert len(RunFolder(work / "run").metrics()) == 2
-    assert run(*asked).code == 0  # it is the run's data now
+    assert run(*asked).code == 0  # the changed data is now the run's data
 
 
 def test_a_run_without_its_metrics_file_warns_and_resumes(work, run):
@@ -222,7 +222,7 @@ def test_all_runs_of_a_comparison_must_have_the_same_data(work, run, monkeypatch
 
 
 def end(run):
-    """Save a result of a run, with the files as they are now, instead of training it."""
+    """Save a result for a run without training it; the result records the current data files."""
     files = {"data.path": Fingerprint.of(run.recipe.data.path)}
     Result(run.recipe.to_toml(), "exact_match", 0.5, (0.5,), 9, 1.0, 9.0, 1, {}, {}, files).save(
         run

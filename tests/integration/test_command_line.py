@@ -25,7 +25,7 @@ TYPED = "".join(f"{line}\n" for line in LINES).encode()
 @contextmanager
 def started(*arguments, **environment):
     """Start the installed program in a separate process, as a user starts it."""
-    # Tests that run in the background may ignore Ctrl-C, and their processes would inherit this.
+    # Pytest may ignore Ctrl-C if it runs in the background, and its child processes inherit this.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     inherited = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}
     with subprocess.Popen(
@@ -47,7 +47,7 @@ def test_translate_reads_a_file_or_stdin(run, trained, translator, tmp_path):
     assert run("translate", trained, tmp_path / "lines.txt") == (0, expected, "")
     assert run("translate", trained, stdin=TYPED) == (0, expected, "")
     assert run("translate", trained, "-", "--batch-size", 1, stdin=TYPED) == (0, expected, "")
-    # The last line may lack its line end, and an empty input has an empty output.
+    # The last line may have no line feed. Empty input gives empty output.
     assert run("translate", trained, stdin=TYPED.removesuffix(b"\n")).out == expected
     assert run("translate", trained) == (0, "", "")
 
@@ -269,7 +269,7 @@ def copied(trained, tmp_path):
     return Path(shutil.copytree(trained, tmp_path / "copied"))
 
 
-def test_verify_exits_with_1_if_an_export_is_of_another_model(run, copied):
+def test_verify_exits_with_1_if_an_export_belongs_to_another_model(run, copied):
     shutil.rmtree(copied / "1")
     other = Translator.load(copied)
     other.model.set_weights([1.5 * weight for weight in other.model.get_weights()])

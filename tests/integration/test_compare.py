@@ -1,4 +1,4 @@
-"""A comparison from the command line: it resumes after a kill, and does not train a run twice."""
+"""A comparison from the command line resumes after a kill and does not train a run twice."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ from keras_attention.training.compare.variants import expand_grid
 from keras_attention.training.run.run_folder import RunFolder
 
 TINY = ["size=300", "held_out=50", "longest=4", "units=16", "embedding=8", "epochs=2"]
-# Tracing a step's graph takes longer than these few steps take.
+# Train without graphs, because tracing one takes longer than these few steps.
 EAGER_WORKER = """
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training.callbacks.samples import ShowSamples
@@ -27,7 +27,7 @@ from keras_attention.training.compare.worker import main
 Seq2Seq.run_eagerly = property(lambda model: True, lambda model, value: None)
 ShowSamples.on_epoch_end = lambda *arguments: None
 """
-# After the first step that follows a checkpoint, this worker waits until it is killed.
+# This worker stops after the first step that follows a checkpoint, and waits to be killed.
 WAITING_WORKER = """
 import time
 from keras_attention.training.callbacks.checkpoint import Checkpoint

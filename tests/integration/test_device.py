@@ -63,7 +63,7 @@ def test_lower_precision_is_smaller(files, precision, most):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_signature_runs_in_every_precision(large, files, precision):
-    """Only first steps are compared, because rounding soon changes outputs of untrained models."""
+    """Compare only first steps, because rounding soon changes the outputs of untrained models."""
     device = DeviceTranslator.load(files[precision])
     assert device.manifest["precision"] == precision
     if precision == "float32":
@@ -87,7 +87,7 @@ def _first_log_probabilities(device, codec):
     return step["log_probabilities"][0, 2:]
 
 
-def test_one_matrix_that_serves_twice_is_stored_once(large, files):
+def test_a_matrix_that_is_used_twice_is_stored_once(large, files):
     (embeddings,) = (w for w in large.model.weights if "embeddings" in w.path)
     rows = np.array(embeddings)
     rounded = np.rint(rows / (np.abs(rows).max(axis=1, keepdims=True) / 127)).astype("int8")

@@ -1,4 +1,4 @@
-"""A student is distilled from teachers, and its run folder is like that of any other run."""
+"""A student is distilled from teachers; its run folder is like the folder of any other run."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def teacher(build, tmp_path, monkeypatch, eagerly):
 
 
 def train_teacher(folder):
-    """Train for one epoch, and prevent outputs that are unknown or do not end."""
+    """Train for one epoch, and prevent outputs that contain `<unk>` or do not end."""
     translator = train(load_recipe("copy", [*SETTINGS, "epochs=1"]), folder)
     bias = translator.single_model.output_projection.bias
     ids = np.arange(bias.shape[0])

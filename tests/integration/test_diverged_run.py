@@ -1,4 +1,4 @@
-"""Training that diverges ends with an error, and leaves no file that could pass for a model."""
+"""Training that diverges ends with an error, and leaves no file that looks like a model."""
 
 import pytest
 from runs import overrides

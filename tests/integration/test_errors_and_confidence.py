@@ -50,7 +50,7 @@ def test_the_report_of_the_held_out_pairs_has_every_section(run, trained, tmp_pa
     assert page.count("<article>") == 3 * MOST_SENTENCES
     assert 'class="heat"' in page and "Not available" not in page
     counted = re.findall(r'<td class="text">([\d,–]+|[\d,]+ or more)</td><td class="number">', page)
-    assert counted and counted != ["0"]  # dates have no unseen letters
+    assert counted and counted != ["0"]  # each letter of the dates occurs in training
     assert [path.name for path in path.parent.iterdir()] == ["errors.html"]
 
 
@@ -59,7 +59,7 @@ def test_the_measured_confidence_is_stored_and_used(run, trained, translator, tm
     shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("1", "*.tflite"))
     sources = list(dict.fromkeys(source for source, _ in read_run_data(folder).held_out))
     found = sorted(translator(sources), key=lambda each: -each.per_token)
-    right = len(found) // 2  # the more confident half
+    right = len(found) // 2  # only the more confident half is right
     targets = [each.text if place < right else "wrong" for place, each in enumerate(found)]
     lines = [f"{each.source}\t{target}\n" for each, target in zip(found, targets, strict=True)]
     data.write_text("".join(lines))
@@ -72,7 +72,7 @@ def test_the_measured_confidence_is_stored_and_used(run, trained, translator, tm
     assert (stored.accuracy, stored.pairs) == (1.0, len(found))
     assert f"temperature  {stored.temperature:.3f}\nthreshold    " in outcome.out
     (accepted,) = re.findall(rf"accepts (\d+) of {len(found)} outputs, 100.00%", outcome.out)
-    assert abs(int(accepted) - right) <= 1  # batches differ by rounding
+    assert abs(int(accepted) - right) <= 1  # other batches give other rounding errors
 
     typed = "".join(f"{each.source}\n" for each in found).encode()
     printed = run("translate", folder, "--min-confidence", "auto", stdin=typed)
@@ -88,7 +88,10 @@ def test_a_printed_threshold_accepts_the_same_outputs_in_translate(
 ):
     model, options = trained, ()
     if kind == "with":
-        model, options = measured, ("--with", trained)  # ignores the temperature in `measured`
+        model, options = (
+            measured,
+            ("--with", trained),
+        )  # an ensemble ignores the temperature in `measured`
     if kind == "ensemble":
         model = tmp_path / "both"
         model.mkdir()
@@ -110,10 +113,14 @@ def test_a_printed_threshold_accepts_the_same_outputs_in_translate(
     assert "The threshold is for a temperature of 1, which `translate` uses for" in outcome.out
     printed = run("translate", model, *options, "--min-confidence", threshold, stdin=typed)
     assert 0 < int(accepted) < len(sources)
-    assert abs(marks(printed).count("ok") - int(accepted)) <= 1  # batches differ by rounding
+    assert (
+        abs(marks(printed).count("ok") - int(accepted)) <= 1
+    )  # other batches give other rounding errors
 
 
-def test_exports_store_the_confidence_and_mark_as_the_model_does(run, measured, trained):
+def test_exports_store_the_confidence_and_mark_the_same_outputs_as_the_model(
+    run, measured, trained
+):
     typed = b"march 27, 2016\n9/27/94\n\xea\xb0\x80\n"
     own = run("translate", measured, "--min-confidence", "0.5", "--json", stdin=typed)
     expected = [json.loads(line)["hypotheses"][0] for line in own.out.splitlines()]
@@ -202,7 +209,7 @@ def test_invalid_arguments_raise_a_one_sentence_error(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_page_never_replaces_an_input_and_is_written_whole_or_not_at_all(
+def test_a_report_never_replaces_an_input_and_is_written_completely_or_not_at_all(
     run, trained, tmp_path, monkeypatch
 ):
     data, page = tmp_path / "pairs.html", tmp_path / "errors.html"

@@ -49,7 +49,7 @@ def test_metrics_come_with_their_signatures(run, trained, translator, pairs, tmp
     assert outcome.out.startswith("20 pairs") and outcome.out.count("wrong ") == 2
 
 
-def test_an_output_that_cannot_be_written_is_refused_before_anything_is_decoded(
+def test_an_output_that_cannot_be_written_is_refused_before_decoding(
     run, trained, pairs, monkeypatch
 ):
     monkeypatch.setattr(
@@ -72,7 +72,7 @@ def test_sources_seen_in_training_are_counted_separately(run, trained):
     assert "whose source is not in the training pairs" in outcome.out
 
 
-def test_sources_of_another_run_are_not_counted_as_seen(run, trained, tmp_path):
+def test_sources_seen_by_another_run_do_not_count_as_seen(run, trained, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(trained, other)
     options = ("--metrics", "g2p_wer", "--errors", 0, "--report", tmp_path / "page.html")
@@ -152,7 +152,7 @@ def test_tables_are_read_with_the_settings_of_recipes(run, trained, pairs, tmp_p
 
 
 def save_word_model(folder, token):
-    """Save a word model whose output is one token, three times."""
+    """Save a word model that always writes the same token three times."""
     words = WordTokenizer(Vocabulary(["a", "b"]))
     lower = WordTokenizer(words.vocabulary, lowercase=True)
     model = Seq2Seq(6, 6, units=4, embedding=4, attention=LuongAttention())

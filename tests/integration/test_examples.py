@@ -1,4 +1,4 @@
-"""The scripts in `examples/`, with little data: they learn, and exports return their results."""
+"""The scripts in `examples/` learn from little data, and their exports agree with the models."""
 
 import importlib.util
 from pathlib import Path

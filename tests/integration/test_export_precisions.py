@@ -1,4 +1,4 @@
-"""`export --tflite`: its table, the default that it chooses, and precisions that it refuses."""
+"""`export --tflite`: the table, the precision chosen by default, and refused precisions."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def conversions():
 
 @pytest.fixture(autouse=True)
 def convert_once(conversions, monkeypatch):
-    """Trace and convert the model of `copied` once; that takes most of the time."""
+    """Trace and convert each model only once, because this takes most of the time."""
     convert, trace_graphs = tflite.convert, tflite.trace_graphs
 
     def first_conversion(traced, model):
@@ -73,7 +73,7 @@ def test_a_precision_that_loses_too_much_is_refused_and_not_written(copied, run,
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == files
 
 
-def test_an_unmeasured_export_removes_files_of_an_earlier_one(copied, run):
+def test_an_export_without_the_quality_gate_removes_files_of_an_earlier_export(copied, run):
     """It removes the table and the files of other precisions."""
     assert len(list(copied.glob("my dates*.tflite"))) > 1
     exported = run("export", copied, "--version", 12)

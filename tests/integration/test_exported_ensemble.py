@@ -1,6 +1,6 @@
 """The exports of an ensemble, compared with the ensemble and with the mean of its members.
 
-The members have other architectures and widths, and only one of them copies.
+The members differ in architecture and width, and only one of them copies.
 """
 
 import numpy as np
@@ -80,7 +80,7 @@ def mean_by_hand(members, prefixes):
 
 
 def of_words(outputs):
-    """Return the log-probabilities of all tokens but special ones, and the alignment."""
+    """Return the log-probabilities of all tokens except special ones, and the alignment."""
     return np.array(outputs[OUTPUTS[0]])[:, len(SPECIAL_TOKENS) :], outputs[OUTPUTS[1]]
 
 
@@ -131,7 +131,7 @@ def test_onnx_steps_are_means_of_the_members_steps(members, exported):
         np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
-def test_a_device_searches_like_a_server_and_steps_like_its_search(served, exported):
+def test_a_device_searches_like_a_server_and_streams_what_it_translates(served, exported):
     device = DeviceTranslator.load(exported / "float32.tflite")
     assert_same(device(TEXTS, beam=True), served(TEXTS))
     for whole in device(TEXTS):

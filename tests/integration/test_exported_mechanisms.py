@@ -1,7 +1,8 @@
-"""Both exports of every mechanism that consists of more than a score.
+"""The SavedModel and the TFLite file of every mechanism that does more than define a score.
 
-Other tests check the exports of all variants, one of which is recurrent. These tests check the
-graphs that depend most on the mechanism: its steps, and the loop of a device's beam search.
+Other tests check the exports of all variants, but only one variant has a recurrent mechanism. These
+tests check the graphs that depend most on the mechanism: the single steps, and the loop of a
+device's beam search.
 """
 
 from functools import partial
@@ -36,7 +37,7 @@ def translator(request):
     options = {"attention": attention, **PLACEMENTS[request.param]}
     made = make_translator("abcdefgh ", "0123456789-", **options)
     if hasattr(attention, "r"):
-        attention.r.assign(0.0)  # so that hard attention stops, but not at the first token
+        attention.r.assign(0.0)  # hard attention now stops, but not at the first token
     return made
 
 
@@ -54,7 +55,7 @@ def test_a_device_returns_the_translators_beams(translator, tmp_path, monkeypatc
 
 
 def test_a_servers_steps_equal_the_models_steps(translator, tmp_path):
-    """There are two hypotheses per source, and the graphs accept any batch size and length."""
+    """Use two hypotheses per source; the graphs accept any batch size and length."""
     model, any_source = translator.model, tf.TensorSpec([None, None], tf.int32, "source")
     encode = model_functions.trace(lambda source: model_functions.encode(model, source), any_source)
     specs = model_functions.step_specs(encode.structured_outputs, any_source)

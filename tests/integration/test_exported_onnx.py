@@ -13,7 +13,7 @@ from keras_attention.export.graphs import model_functions
 from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
 from keras_attention.translation.codec import TextCodec
 
-# One variant for each kind of decoder state; the graphs do not contain tokenizers.
+# Use one variant for each kind of decoder state. The graphs contain no tokenizers.
 STATES = ("bahdanau", "gnmt over a memory", "transformer")
 pytestmark = [
     pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_a_missing_converter_is_reported(variant, tmp_path, monkeypatch):
 
 
 def test_the_converter_does_not_change_the_environment(folder):
-    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"  # as tests/conftest.py sets it
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"  # the value set in tests/conftest.py

@@ -16,7 +16,7 @@ from keras_attention.export.saved_model.serving_module import SIGNATURES
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.signature_answers import read_answer
 
-# A width and a penalty that several tests use: the Keras model is traced once for each pair.
+# Several tests share this width and penalty, because each pair of values traces the Keras model.
 BEAMS = {"beam_width": 4, "length_penalty": 0.8}
 
 
@@ -90,7 +90,7 @@ def test_beam_returns_the_translators_nbest(variant, served):
 def test_beam_searches_each_text_with_its_own_options(variant, variant_name, signatures):
     """A server requires this, because it merges requests of different clients."""
     ways = [(1, 0.0, 1), (*BEAMS.values(), 3)]
-    ways += [(2, 0.2, 2)] * (variant_name in FEW)  # another search to trace
+    ways += [(2, 0.2, 2)] * (variant_name in FEW)  # this traces another search
     texts = [*TEXTS, LONG]
     chosen = [ways[place % len(ways)] for place in range(len(texts))]
     widths, penalties, counts = map(np.array, zip(*chosen, strict=True))
@@ -134,7 +134,7 @@ def test_tokenize_and_detokenize_agree_with_the_tokenizers(variant, signatures):
         assert ids[:length].tolist() == tokenizer.encode(text) and not ids[length:].any()
         assert [token.decode() for token in tokens[:length]] == tokenizer.tokens(text)
     rows = [[5, 6, 4, 2, 0], [5, 2, 0, 0, 0], [6, 6, 6, 4, 5]]
-    ids = np.array([*rows, [5, 5, 5, 5, 5]], "int32")  # the last row as a server may pad it
+    ids = np.array([*rows, [5, 5, 5, 5, 5]], "int32")  # the last row is a server's padding
     texts = ask(signatures["detokenize"], ids=ids, length=np.array([4, 2, 5, 0], "int32"))["text"]
     assert [text.decode() for text in texts] == [*(target.decode(row) for row in rows), ""]
 
@@ -146,7 +146,7 @@ def test_the_variants_include_replaced_unknown_tokens():
 
 
 def test_encode_and_step_search_like_the_model(variant, signatures):
-    """The search is greedy, and ids after a row's length are arbitrary, as a server may pad."""
+    """Search greedily; a server may pad, so ids after a row's length are arbitrary."""
     sources = [variant.codec.source.encode(text) for text in ("the cat", "abc")]
     ids = np.full((2, 16), 4, "int32")
     for row, source in zip(ids, sources, strict=True):
@@ -239,7 +239,7 @@ def test_a_refused_row_returns_its_error(signatures, name, inputs, expected):
         assert set(merged.get("text", np.array([b""]))[1:].flat) <= {b""}
 
 
-def test_a_beam_width_of_0_is_the_models_own(variant, signatures):
+def test_a_beam_width_of_0_means_the_models_own_width(variant, signatures):
     settings, count = variant.codec.settings, len(TEXTS)
     outputs = ask(
         signatures["beam"],
@@ -261,7 +261,7 @@ def test_the_manifest_lists_the_operators_that_are_required(variant, saved_model
     functions = {function.signature.name for function in definition.library.function}
     operators = {node.op for node in nodes} - functions
     listed = check_manifest(saved_model)["operators"]
-    assert "LookupTableImportV2" in operators  # an operator outside the signatures
+    assert "LookupTableImportV2" in operators  # this operator runs outside the signatures
     core = {name for name in operators if hasattr(tf.raw_ops, name)}
     assert "LookupTableFindV2" in core
     assert set(listed.pop("TensorFlow")) == core
@@ -270,7 +270,7 @@ def test_the_manifest_lists_the_operators_that_are_required(variant, saved_model
     assert set().union(*listed.values()) == operators - core
 
 
-def test_the_manifest_holds_the_number_of_steps_of_a_state(variant, saved_model):
+def test_the_manifest_states_how_many_steps_a_state_has_room_for(variant, saved_model):
     room = 12 if variant.model.settings.decoder == "transformer" else None
     assert check_manifest(saved_model)["max_steps"] == room
 

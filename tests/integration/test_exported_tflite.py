@@ -20,7 +20,7 @@ from keras_attention.export.tflite.conversion import export_tflite
 from keras_attention.translation.codec import TextCodec
 
 
-def test_the_manifest_holds_the_number_of_steps_of_a_state(variant, tflite_file):
+def test_the_manifest_states_how_many_steps_a_state_has_room_for(variant, tflite_file):
     room = 12 if variant.model.settings.decoder == "transformer" else None
     assert DeviceTranslator.load(tflite_file).manifest["max_steps"] == room
 
@@ -176,7 +176,7 @@ def test_a_file_contains_only_builtin_operators(tflite_file):
     used = {op.opcodeIndex for subgraph in model.subgraphs for op in subgraph.operators}
     assert used == set(range(len(codes)))
     listed = {names[code] for code in codes}
-    # Flex operators are custom ones whose code begins with "Flex".
+    # Flex operators are custom operators whose code begins with "Flex".
     assert "WHILE" in listed and "CUSTOM" not in listed
     assert {op.customCode for op in model.operatorCodes} == {None}
 

@@ -75,7 +75,7 @@ def score(translator):
     return f"{right / len(pairs):.2%}"
 
 
-def test_a_tiny_rate_leaves_old_outputs_unchanged_though_the_vocabulary_grows(work, run):
+def test_a_tiny_learning_rate_keeps_old_outputs_although_the_vocabulary_grows(work, run):
     outcome = run(
         "train", "new.toml", "--from", "base", "--output", "new",
         *overrides("learning_rate=1e-12", "clip_norm=1e-9"),
@@ -146,9 +146,9 @@ def test_a_run_killed_before_its_first_checkpoint_starts_from_the_same_model_aga
     assert "changed since a run was started from it" in refused.err
 
 
-def test_old_pairs_are_mixed_in_by_their_share(work, run):
+def test_the_share_of_old_pairs_is_the_requested_one(work, run):
     replayed = read_origin("tuned").replayed
-    assert len(replayed) == 12  # 18 new training pairs are 60 %
+    assert len(replayed) == 12  # the 18 new training pairs are the other 60 %
     assert all(target == source[::-1] for source, target in replayed)
     held_out = {*read_held_out("base").pairs, *read_held_out("tuned").pairs}
     assert not set(replayed) & held_out
@@ -160,7 +160,7 @@ def test_old_pairs_are_mixed_in_by_their_share(work, run):
     assert (resumed.code, "different sha256" in resumed.err) == (2, True)
 
 
-def test_more_old_pairs_than_there_are_is_a_warning(work, caplog):
+def test_a_request_for_more_old_pairs_than_exist_logs_a_warning(work, caplog):
     drawn = StartModel.find("base").draw_pairs(0.9, NEW, [], 1)
     assert len(drawn) <= 100
     assert "which has only" in caplog.text

@@ -1,6 +1,6 @@
 """A model that the user trains, from arrays to text and to exports.
 
-The code of docs/how-to/python.md runs, and so does that of own-parts.md, which continues it.
+The code of docs/how-to/python.md runs, and then the code of own-parts.md, which continues it.
 """
 
 import re
@@ -58,7 +58,7 @@ def test_a_model_trained_on_arrays_translates_as_the_page_shows(page):
     assert [found.text for found in translator([source for source, _ in pairs])] == [
         target for _, target in pairs
     ]
-    assert len(translator("one").hypotheses) == 2  # beam_width=2 is the model's own
+    assert len(translator("one").hypotheses) == 2  # the model's own setting is beam_width=2
 
 
 @pytest.mark.parametrize("kind", [Translator, SavedModelTranslator, DeviceTranslator])
@@ -144,24 +144,24 @@ def test_a_vocabulary_is_refused_as_a_tokenizer():
         lambda model: Ensemble([model]),
     ],
 )
-def test_a_functional_model_is_refused_with_the_way_to_a_seq2seq(use):
+def test_the_error_for_a_functional_model_explains_how_to_make_a_seq2seq(use):
     with pytest.raises(InputError, match="Received: Functional.*'From a functional model'"):
         use(functional_model())
 
 
-def test_a_saved_functional_model_is_refused_with_the_way_to_a_seq2seq(tmp_path):
+def test_the_error_for_a_saved_functional_model_explains_how_to_make_a_seq2seq(tmp_path):
     Translator.from_model(small(), *tokenizers(), **LENGTHS).save(tmp_path)
     functional_model().save(tmp_path / "model.keras")
     with pytest.raises(InputError, match="model.keras: .*Functional.*'From a functional model'"):
         Translator.load(tmp_path)
 
 
-def test_the_error_of_exports_names_from_model():
+def test_the_error_of_an_export_mentions_from_model():
     with pytest.raises(InputError, match="Translator.from_model.* Received: Seq2Seq"):
         portable_copy(small())
 
 
-def test_a_model_that_copies_must_know_what_to_copy():
+def test_a_model_that_copies_requires_set_targets():
     model = small(attention=LuongAttention("general"), copying=True)
     model.build()
     source, target = WordTokenizer(Vocabulary("abc")), WordTokenizer(Vocabulary("xb"))

@@ -38,9 +38,9 @@ saved_model.export_saved_model(translator, folder, about={"run": "killed"})
 STAGES = {
     "the variables are written": ("os.mkdir", "assets.extra"),
     "the manifest is begun": ("open", "manifest.json"),
-    "old and new are to change places": ("ctypes.dlsym", "renameat2"),
+    "before the old and new folders are swapped": ("ctypes.dlsym", "renameat2"),
 }
-"""The moment of the kill: an audit event of Python, and the end of the path that it concerns."""
+"""When the export is killed: at this audit event of Python, if its path ends with this text."""
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def translator():
-    """Return a word model that replaces unknown words, so that its alignments matter."""
+    """Return a word model that replaces unknown words; its text depends on its alignments."""
     return make_translator(
         ["the", "cat", "sat", "on", "mat"],
         ["le", "chat", "assis", "sur", "tapis"],
@@ -57,7 +57,7 @@ def device(translator, build):
     return DeviceTranslator.load(folder / "m.tflite")
 
 
-def test_features_change_the_output_and_have_no_part_in_alignments(translator):
+def test_features_change_the_output_and_do_not_appear_in_alignments(translator):
     found = [
         translator("the cat sat", features={**GIVEN, "language": code})
         for code in "fre kor".split()
@@ -116,7 +116,7 @@ def test_a_refused_text_does_not_affect_the_others_of_its_request(translator, se
     assert len(none["text"]) == 0
 
 
-def test_own_searches_with_the_saved_models_steps_equal_the_models(translator, served):
+def test_a_custom_search_with_the_saved_models_steps_equals_the_model(translator, served):
     signatures = served._signatures
     read = signatures["tokenize"](text=tf.constant(TEXTS[:2]))
     ids, length = read["ids"], read["length"]

@@ -1,4 +1,4 @@
-"""The result of a request does not depend on the requests it is merged with, or on padding."""
+"""A request's result does not depend on padding or on the requests that it is merged with."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def assert_as_alone(merged, alone):
 
 @pytest.mark.parametrize("padding", [0, 5])
 @pytest.mark.parametrize("order", [1, -1], ids=["as they come", "the other way round"])
-def test_merged_requests_return_the_same_results_as_single_ones(signatures, order, padding):
+def test_merged_requests_return_the_same_results_as_single_requests(signatures, order, padding):
     serve, requests = signatures["serving_default"], REQUESTS[::order]
     # TensorFlow Serving pads with the first row of the last request.
     texts = [text for request in requests for text in request] + requests[-1][:1] * padding

@@ -1,4 +1,7 @@
-"""The Python code in the documentation runs as printed; other tests run the pages `ELSEWHERE`."""
+"""The Python code in the documentation runs as printed.
+
+Other tests run the pages that are listed in `ELSEWHERE`.
+"""
 
 import re
 from contextlib import nullcontext
@@ -31,13 +34,13 @@ GIVEN = {
     },
     "serving.md": {"many_texts": ["march 27, 2016", "9/27/94"]},
 }
-"""The variables that the code of each page assumes, by the page's name."""
+"""The variables that a page's code expects to be defined, for each page."""
 
 LEFT_OUT = {
     "from keras_attention import upload_preset": "needs a hub",
     "from prometheus_client import REGISTRY, start_http_server": "opens a port",
 }
-"""Blocks that are not run: the first line of each, and the reason."""
+"""The first line of each block that is not run, and the reason."""
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_quickstart_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_
     assert "the run was started with `units = 16`; use the same settings again" in other.err
 
     weights = (tmp_path / "models" / "dates" / "model.keras").stat()
-    # Do not export again, because it is slow, and other tests show that the result is equal.
+    # Do not export again: it is slow, and other tests check that the result is the same.
     monkeypatch.setattr("keras_attention.cli.exports.export_all", lambda *_: [])
     again = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert again.code == 0

@@ -1,4 +1,4 @@
-"""A custom mechanism: a class and one row suffice to train, search and export it."""
+"""A custom mechanism can be trained, searched and exported with one class and one table row."""
 
 from unittest import mock
 
@@ -87,13 +87,13 @@ def translator(tmp_path_factory):
         train_eagerly(patch)
         trained = train(recipe, tmp_path_factory.mktemp("runs") / "run")
     assert type(trained.model.decoder.cell.attention) is NegativeDistance
-    # After so few steps the weights are so small that all outputs are nearly equal.
+    # Use large weights: after so few steps the trained ones give nearly equal outputs.
     rng = np.random.default_rng(5)
     trained.model.set_weights([rng.standard_normal(w.shape) for w in trained.model.get_weights()])
     return trained
 
 
-def test_a_recipe_checks_the_mechanism_by_its_row():
+def test_a_recipe_checks_the_settings_that_the_row_declares():
     assert "toy" in SETTINGS["model.attention"].expected
     config = load_recipe("copy", ["attention=toy"]).model
     assert config.read_by_mechanism == {"attention_units", "mapping"}
@@ -102,7 +102,7 @@ def test_a_recipe_checks_the_mechanism_by_its_row():
         load_recipe("copy", ["attention=toy", "units=7", "merge=sum"])
 
 
-def test_other_mechanisms_can_use_its_score():
+def test_other_mechanisms_can_use_the_custom_score():
     config = load_recipe("copy", ["attention=local-m", "content=toy", "units=4"]).model
     built = build_attention(config, 20)
     assert type(built) is LocalAttention and type(built.content) is NegativeDistance

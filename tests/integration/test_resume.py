@@ -1,4 +1,4 @@
-"""A killed run that is resumed ends with the same weights as a run without interruption."""
+"""A run that is killed and resumed ends with the same weights as an uninterrupted run."""
 
 import itertools
 import os
@@ -17,7 +17,8 @@ from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.train import train
 
 DEADLINE = 120
-# Two batches per validation interval and three per update, so a checkpoint falls within an update.
+# A validation interval has two batches and an update has three, so a checkpoint is saved in the
+# middle of an update.
 EVERYTHING = [
     "format=tsv", "held_out=2", "epochs=1", "validate_every=2", "batch_tokens=6", "accumulate=3",
     "units=8", "embedding=6", "attention_units=6", "joint_vocabulary=true", "max_target_length=3",
@@ -26,11 +27,11 @@ EVERYTHING = [
     "l2=0.001", "label_smoothing=0.1", "scheduled_sampling=0.9", "scheduled_sampling_steps=6",
 ]  # fmt: skip
 WAYS = {
-    "cosine and mean of the last, in 16 bits": [
+    "cosine and mean of the last intervals, in 16 bits": [
         "schedule=cosine", "warmup=1", "average_last=2", "precision=bfloat16",
         "target_embeddings=v.vec",
     ],
-    "plateau and moving average, other subwords each epoch": [
+    "plateau and moving average, subword dropout": [
         "schedule=plateau", "plateau_patience=1", "ema=0.7",
         "source_tokenizer=subword", "target_tokenizer=subword", "subword_type=bpe",
         "source_vocabulary_size=12", "source_subword_dropout=0.5", "target_subword_dropout=0.5",
@@ -47,7 +48,7 @@ def assert_same_runs(first, second, *, epochs):
     states = [[*model.weights, *model.optimizer.variables] for model in models]
     assert len(states[0]) == len(states[1]) > 20
     for one, other in zip(*states, strict=True):
-        if one.name != "seed_generator_state":  # not saved, but set in each epoch
+        if one.name != "seed_generator_state":  # set in each epoch, so not saved
             assert np.array_equal(one.numpy(), other.numpy()), one.path
     rows = [RunFolder(folder).metrics() for folder in (first, second)]
     assert [row["epoch"] for row in rows[0]] == list(range(epochs))
@@ -70,7 +71,7 @@ def stop_in_second_epoch(folder, settings):
         _, errors = process.communicate(timeout=DEADLINE)
     finally:
         process.kill()
-    assert checkpoint.exists(), errors.decode()  # so the process ended before the second one
+    assert checkpoint.exists(), errors.decode()  # the first epoch is saved
     assert process.returncode == 143
     shown_message = errors.decode().splitlines()[-1]
     assert (

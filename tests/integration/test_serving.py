@@ -60,7 +60,7 @@ def test_a_trained_model_runs_from_c(program, trained, translator):
 
 
 def libraries_of(translator):
-    """Return the library with the operators of subwords; unigram and BPE have one each."""
+    """Return the libraries of subword operators: unigram needs one and BPE needs another."""
     if translator.codec.source.name != "subword":
         return []
     fast = "_fast" if translator.codec.source.model_type == "unigram" else ""
@@ -75,7 +75,7 @@ def test_models_of_several_kinds_run_from_c(program, variant, saved_model):
 
 
 def test_subwords_run_with_one_more_library(program, build):
-    """This is BPE; the variants above include unigram."""
+    """This model uses BPE; the variants above include unigram."""
     translator = subwords.make_translator(subwords.make_pairs(), **subwords.VARIANTS["joint bpe"])
     texts = [*TEXTS, "The 漢字 cat", "the dog ran"]
     folder = subwords.exported("joint bpe", build)

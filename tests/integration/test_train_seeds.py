@@ -77,7 +77,7 @@ def test_members_share_data_and_tokenizers_but_not_weights(folder):
     assert not any(map(np.array_equal, weights_of(first)[:3], weights_of(second)[:3]))
 
 
-def test_a_member_is_the_model_that_its_recipe_trains_alone(folder, eagerly, tmp_path):
+def test_a_member_equals_the_model_that_its_recipe_trains_alone(folder, eagerly, tmp_path):
     train(load_recipe(folder / "seed-2" / "recipe.toml"), tmp_path / "alone")
     assert_same_weights(tmp_path / "alone", folder / "seed-2")
 
@@ -94,7 +94,7 @@ def test_the_folder_loads_as_the_mean_of_the_members(folder):
 def test_the_report_holds_the_metric_of_each_seed_and_of_the_ensemble(folder):
     report = json.loads((folder / "seeds.json").read_text())
     curves = [RunFolder(folder / f"seed-{seed}").values("val_per") for seed in (1, 2)]
-    best = [min(curve) for curve in curves]  # a phone error rate is better if it is lower
+    best = [min(curve) for curve in curves]  # a lower phone error rate is better
     assert report["seeds"] == {"1": best[0], "2": best[1]}
     assert report["mean"] == pytest.approx(mean(best))
     assert report["deviation"] == pytest.approx(stdev(best))

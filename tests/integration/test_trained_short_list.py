@@ -39,7 +39,7 @@ def test_training_writes_a_short_list_that_search_uses(folder):
     (searched,) = open_translator(folder / "run")(["a5 b5"])
     assert searched.score == pytest.approx(found.score)
     (whole,) = open_translator(folder / "run", whole_vocabulary=True)(["a5 b5"])
-    # Fewer tokens share the probability, so each token has more.
+    # With a short list, fewer tokens share the probability, so each gets more.
     assert found.score > whole.score
     translator.short_list = None
     assert whole.score == pytest.approx(translator("a5 b5").score)
@@ -50,7 +50,7 @@ def test_a_target_without_alignment_is_not_added_to_the_short_list(folder, monke
     codec = translator.codec
     source, target = codec.encode(["a5 b5"]), codec.target.encode("w5 v5")
     weights = np.zeros((1, len(target), source.shape[1]), "float32")
-    weights[0, 1, 1] = 1  # v5 attends to b5, and w5 to nothing
+    weights[0, 1, 1] = 1  # v5 attends to b5; w5 attends to nothing
     monkeypatch.setattr(Translator, "aligner", lambda self, source, target_in: weights)
     batch = (source, np.zeros((1, len(target)))), np.array([target])
     learned = learn_short_list(translator, [batch], 2).by_source

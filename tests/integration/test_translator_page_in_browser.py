@@ -123,7 +123,7 @@ def test_the_page_shows_an_answer(page):
         ("a" * LIMIT, f"Error: expected at most {LIMIT} tokens with </s>. Received: {LIMIT + 1}."),
     ],
 )
-def test_an_unusable_text_leaves_no_earlier_answer(page, unusable, status):
+def test_an_unusable_text_clears_the_earlier_answer(page, unusable, status):
     enter(page, "abc")
     assert shown(page)[0] == "abc"
     enter(page, unusable)
@@ -132,7 +132,7 @@ def test_an_unusable_text_leaves_no_earlier_answer(page, unusable, status):
     assert shown(page) == ("c", "Done.")
 
 
-def test_a_newer_entry_stops_the_answer_before_it(page):
+def test_a_new_text_stops_the_answer_to_the_text_before_it(page):
     page.ask("window.seen = []")
     page.ask(
         """new MutationObserver(() => seen.push(translation.textContent))

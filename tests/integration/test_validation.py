@@ -1,4 +1,4 @@
-"""Validation every few steps and early stopping, also after a kill."""
+"""Validation every few steps, and early stopping, work also after a kill."""
 
 import keras
 import numpy as np
@@ -34,9 +34,9 @@ def weights_at_the_end(folder):
     return [weight.numpy() for weight in found if weight.name != "seed_generator_state"]
 
 
-def test_validation_and_patience_every_few_steps_survive_a_kill(tmp_path, monkeypatch):
-    # Validations fall within epochs of 18 steps. The model learns too little for any exact match,
-    # so the third validation is the second in a row without a new best.
+def test_validation_every_few_steps_and_patience_survive_a_kill(tmp_path, monkeypatch):
+    # An epoch has 18 steps, so validations fall within epochs. The model learns too little for an
+    # exact match, so the third validation is the second in a row without a new best value.
     recipe = load_recipe("dates", [*TINY, "epochs=5", "validate_every=8", "patience=2"])
     with monkeypatch.context() as patch:
         copy_after(2, tmp_path / "killed", patch)
@@ -55,7 +55,7 @@ def test_validation_and_patience_every_few_steps_survive_a_kill(tmp_path, monkey
     assert (whole.metrics_file.read_bytes(), whole.last_checkpoint()) == before
 
 
-def test_a_validation_must_come_before_the_end(tmp_path):
+def test_the_first_validation_must_come_before_the_end_of_the_run(tmp_path):
     recipe = load_recipe("dates", [*TINY, "epochs=2", "validate_every=37"])
     with pytest.raises(InputError, match=r"must be at most .* steps, 36; 0 validates"):
         train(recipe, tmp_path / "run")

@@ -98,8 +98,8 @@ VARIANTS = {
     ),
 }
 
-# Use these where a result does not depend on how the model is built: one for each tokenizer, greedy
-# search and beams, LSTMs and self-attention.
+# Use these where a result does not depend on how the model is built. Together they have each kind
+# of tokenizer, greedy search and beams, LSTMs and self-attention.
 FEW = ("words", "subwords", "transformer")
 few_variants = pytest.mark.parametrize(
     "variant_name", FEW, indirect=True, scope="session", ids="variant {}".format

@@ -46,7 +46,7 @@ def expect(holds: bool, what: str) -> None:
 
 
 def megabytes(folder: Path) -> float:
-    """Return the size of the installed packages in megabytes, without pip and its helpers."""
+    """Return the size of the installed packages in megabytes, not counting pip and its helpers."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     counted = [
         file for file in files if not file.relative_to(folder).parts[0].startswith(UNCOUNTED)
@@ -55,7 +55,7 @@ def megabytes(folder: Path) -> float:
 
 
 def start_time(path: str, line: str) -> float:
-    """Return the seconds that a new process takes to translate a line, the minimum of five runs."""
+    """Return the seconds that a new process takes to translate a line: the fastest of five runs."""
     seconds = []
     for _ in range(5):
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Names that are not in the vocabulary are copied from the source, by the alignment."""
+"""Names that are not in the vocabulary are copied from the source with the alignment."""
 
 import numpy as np
 

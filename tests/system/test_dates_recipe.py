@@ -14,10 +14,10 @@ DATES = Path(__file__).parents[2] / "../shared/data/dates/date.txt"
 
 
 @pytest.mark.skipif(not DATES.exists(), reason=f"requires the shared data: {DATES} is missing")
-def test_one_epoch_of_half_batches_suffices_for_the_public_dates(tmp_path):
+def test_one_epoch_with_half_the_batch_size_suffices_for_the_public_dates(tmp_path):
     recipe = load_recipe("dates")
     assert (recipe.training.epochs, recipe.training.batch_size) == (3, 128)
-    # As many updates as in two epochs of the recipe, on half as many examples.
+    # One epoch now has as many updates as two epochs of the recipe, on half as many examples.
     recipe = load_recipe("dates", [f"data.path={DATES}", "epochs=1", "batch_size=64"])
     translator = train(recipe, tmp_path)
     training, held_out = split_pairs(recipe.data, recipe.seed)

@@ -18,7 +18,7 @@ SUMS = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().s
 
 
 def figure_in_readme(name, measured_on):
-    """Return the figure in the README's table for a file and the data it was measured on."""
+    """Return the README's figure for a model file and the data that it was measured on."""
     table = (MODELS / "README.md").read_text(encoding="utf-8")
     row = next(
         line
@@ -28,7 +28,7 @@ def figure_in_readme(name, measured_on):
     return float(re.search(r"([\d.]+) % \|$", row)[1])
 
 
-def test_every_file_is_listed_and_small():
+def test_every_file_is_listed_and_all_files_together_are_small():
     files = {path.name: path for path in FOLDER.glob("*.tflite")}
     assert files.keys() == SUMS.keys()
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 8_000_000
@@ -57,5 +57,5 @@ def test_a_pronunciation_model_reaches_its_figure(language, part, described):
     path = SHARED / "g2p" / f"{language}_{part}.tsv"
     pairs = read_pairs(load_recipe("g2p", [f"data.path={path}"]).data)
     found = evaluate(DeviceTranslator.load(FOLDER / name), pairs).score("g2p_wer").value
-    # One word of 450 is 0.22 points; on another processor one or two words may differ.
+    # On another processor, one or two of the 450 words may differ; each changes 0.22 points.
     assert found == pytest.approx(figure_in_readme(name, described), abs=0.45)

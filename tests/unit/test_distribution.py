@@ -1,4 +1,4 @@
-"""The name of our distribution, and another package that installs into the same folder."""
+"""The name of our package, and a warning about another package that uses the same folder."""
 
 import configparser
 import os
@@ -46,13 +46,13 @@ def test_no_text_says_to_install_the_other_project():
         assert not wrong.search(path.read_bytes()), path
 
 
-def test_our_package_alone_is_no_conflict(monkeypatch, tmp_path):
+def test_our_package_alone_causes_no_warning(monkeypatch, tmp_path):
     install(tmp_path, name=DISTRIBUTION)
     monkeypatch.setattr(sys, "path", [str(tmp_path), "", str(tmp_path / "missing.zip")])
     assert describe_conflict() == ""
 
 
-def test_our_package_under_its_former_name_is_no_conflict(monkeypatch, tmp_path):
+def test_our_package_under_its_former_name_causes_no_warning(monkeypatch, tmp_path):
     install(tmp_path, version="0.1.0", command="keras_attention.cli:main")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     assert describe_conflict() == ""

@@ -24,20 +24,20 @@ ROOT = Path(__file__).parents[2]
 LESSONS = [ROOT / "docs" / "explanation" / name for name in ("attention.md", "attention.ko.md")]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NO_SETTINGS = {"model.keras", "data.json", "model.compile", "model.fit", "model.tflite"}
-"""Names in the pages that look like a setting of a section, but are none."""
+"""Names in the pages that look like settings but are not."""
 FENCED = re.compile(r"^```([\w{}-]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 
 def blocks(page, language="python"):
-    """Return the code blocks of a page, each with the number of the line before it."""
+    """Return each code block of a page with the number of the line before it."""
     text = page.read_text(encoding="utf-8")
     found = [match for match in FENCED.finditer(text) if match[1] == language]
     return [(match[2], text[: match.start(2)].count("\n")) for match in found]
 
 
 def anchors(page):
-    """Return the anchors that GitHub makes of a page's headings."""
+    """Return the anchors that GitHub makes from a page's headings."""
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -45,7 +45,7 @@ def anchors(page):
 
 @pytest.fixture(scope="module")
 def lesson():
-    """Run the English page, and return its wrong outputs and its variables at the end."""
+    """Run the English page, and return a report of its wrong outputs and its final variables."""
     page, variables, report = LESSONS[0], {}, io.StringIO()
     runner = doctest.DocTestRunner()
     for code, line in blocks(page):
@@ -91,7 +91,7 @@ def test_pictures_can_be_drawn_from_the_lesson(lesson, monkeypatch):
         assert load_recipe("dates", settings).model.attention != "none"
 
 
-def test_every_picture_is_shown_in_both_languages_and_small():
+def test_every_picture_is_small_and_shown_in_both_languages():
     pictures = set((ROOT / "docs/explanation/pictures").iterdir())
     for page in LESSONS:
         links = LINK.findall(page.read_text(encoding="utf-8"))
@@ -156,7 +156,7 @@ def commands_of(page):
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if commands_of(page)], ids=lambda page: page.name
 )
-def test_commands_of_a_page_have_the_options_that_it_uses(page):
+def test_the_options_that_a_page_uses_exist(page):
     group = typer.main.get_command(app)
     for line in commands_of(page):
         name, *arguments = shlex.split(line, comments=True)
@@ -165,7 +165,7 @@ def test_commands_of_a_page_have_the_options_that_it_uses(page):
         assert used <= options, line
 
 
-def test_the_tutorial_is_committed_as_it_ran():
+def test_the_tutorial_is_committed_with_the_output_of_a_complete_run():
     path = ROOT / "docs" / "tutorial" / "dates.ipynb"
     text = path.read_text(encoding="utf-8")
     cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]

@@ -1,4 +1,4 @@
-"""The checks of arguments, and errors that can be pickled."""
+"""Tests of argument checks, and of errors that can be pickled."""
 
 import pickle
 
@@ -50,7 +50,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_no_function_reads_a_single_text_as_many(name):
+def test_no_function_reads_a_single_text_as_several_texts(name):
     with pytest.raises(TypeError, match=f"^`{name}` must be an iterable of strings. Received: "):
         CALLS[name]()
 

@@ -1,4 +1,4 @@
-"""Rules of the layout: imports point down, folders are small, and modules have docstrings."""
+"""Rules for the layout: imports point down, folders are small, and modules have docstrings."""
 
 import ast
 import re
@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LARGEST_FOLDER = 14
-# The packages directly below each package. A package may import these and all packages below them.
-# A package of the library includes its subpackages. The library's root is below everything.
+# The packages directly below each package. A package may import them and everything below them.
+# Packages of the library include their subpackages. The library's root is below all packages.
 BELOW = {
     "settings": "",
     "files": "settings",
@@ -38,10 +38,11 @@ BELOW = {
     "training.tasks": "alignment",
     "training.recipe": "training.metrics training.tasks decoding text",
     "training.data": "training.recipe",
-    "training.batches": "training.data translation",
+    "training.processes": "",
+    "training.batches": "training.data training.processes translation",
     "training.assembly": "training.data translation",
     "training.evaluation": "training.data visualization",
-    "training.run": "training.assembly",
+    "training.run": "training.assembly training.processes",
     "training.callbacks": "training.run training.evaluation training.batches",
     "training": "training.callbacks",
     "training.compare": "training",
@@ -68,7 +69,7 @@ PUBLIC = ""  # the library's `__init__`, which imports public names on first use
 
 
 def imports(module):
-    """Return the names of our own modules that a module imports, inside functions too."""
+    """Return the names of our own modules that a module imports, including in its functions."""
     package = module if FILES[module].name == "__init__.py" else module.rpartition(".")[0]
     found = set()
     for node in ast.walk(TREES[module]):

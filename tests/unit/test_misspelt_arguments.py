@@ -1,4 +1,4 @@
-"""Every call with keyword arguments of ours suggests the nearest name for an unknown one."""
+"""Every call with our keyword arguments suggests the nearest name for an unknown argument."""
 
 import numpy as np
 import pytest
@@ -42,12 +42,12 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_unknown_argument_gets_the_nearest_name(call, translator):
+def test_the_error_for_an_unknown_argument_suggests_the_nearest_name(call, translator):
     function, unknown, nearest = CALLS[call]
     with pytest.raises((TypeError, ValueError)) as error:
         function(translator)
     assert str(error.value) == f"unknown argument {unknown!r}; the nearest is {nearest!r}."
 
 
-def test_arguments_of_keras_are_known():
+def test_arguments_of_keras_are_accepted():
     assert Seq2Seq(7, 7, units=4, name="small", dtype="float32", trainable=False).name == "small"

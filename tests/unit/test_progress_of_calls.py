@@ -1,4 +1,4 @@
-"""The bar of a long call from Python appears late, and by default only in interactive sessions."""
+"""Long calls from Python show a bar after a delay, by default only in interactive sessions."""
 
 import io
 import sys
@@ -38,14 +38,14 @@ def test_a_short_call_shows_nothing(terminal):
     assert terminal.file.getvalue() == ""
 
 
-def test_the_bar_ends_with_an_error(terminal):
+def test_an_error_ends_the_bar(terminal):
     with (
         pytest.raises(KeyError),
         report_progress(4, unit="texts", delay=0, console=terminal) as advance,
     ):
         advance(1)
         raise KeyError
-    assert terminal.file.getvalue().endswith("\x1b[?25h")  # shows the cursor again
+    assert terminal.file.getvalue().endswith("\x1b[?25h")  # this code shows the cursor again
 
 
 def test_a_stream_counts_every_text(translator):

@@ -1,4 +1,4 @@
-"""The stubs contain all public names, and importing a package loads no large library."""
+"""The stubs list all public names, and importing a package loads no large library."""
 
 import importlib
 import json

@@ -27,8 +27,8 @@ def extend_tokenizers(
 ) -> tuple[Tokenizer, Tokenizer]:
     """Return the tokenizers with the new tokens of the pairs added; known tokens keep their ids.
 
-    `text.min_count` applies to the new tokens, and the vocabulary sizes to all. The pieces of a
-    subword tokenizer stay as they are, because new ones would cut known words differently.
+    `text.min_count` applies to the new tokens, and the vocabulary sizes to all tokens. The pieces
+    of a subword tokenizer stay as they are, because new pieces would split known words differently.
 
     Args:
         tokenizers: the source and the target tokenizer of a trained model.
@@ -36,7 +36,7 @@ def extend_tokenizers(
         pairs: the new training pairs.
 
     Returns:
-        The source and the target tokenizer. With `joint_vocabulary` they still share one.
+        The source and the target tokenizer. With `joint_vocabulary` they still share a vocabulary.
 
     Raises:
         InputError: if a subword tokenizer lacks a character that occurs at least `min_count` times.

@@ -11,7 +11,7 @@ from ..recipe.sections import ModelConfig
 
 WEIGHT_BYTES = 4
 _TRAINED_BYTES = 4 * WEIGHT_BYTES
-"""Bytes of a weight, its gradient and Adam's two moments."""
+"""Bytes for a weight, its gradient and Adam's two moments."""
 
 _logger = logging.getLogger(__name__)
 

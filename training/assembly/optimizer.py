@@ -29,10 +29,10 @@ def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizer
 def _learning_rate(
     config: TrainingConfig, total_steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the constant learning rate, or the schedule of it.
+    """Return the constant learning rate, or its schedule.
 
     Keras calls a schedule with the number of the batch, not of the update, so numbers of updates
-    are multiplied by the batches per update.
+    are multiplied by the number of batches per update.
     """
     rate, warmup = config.learning_rate, config.warmup * config.accumulate
     if config.schedule == "cosine":

@@ -14,9 +14,9 @@ _LEAST_CAPABILITY = 8, 0
 """The compute capability of the first NVIDIA GPUs that compute in bfloat16 (Ampere)."""
 
 LEAST_UNITS = 512
-"""The smallest width of which "auto" trains in bfloat16 (`benchmarks/speed/training_precision.py`).
+"""The width from which "auto" trains in bfloat16 (`benchmarks/speed/training_precision.py`).
 
-Below it, converting between the formats costs more time than the faster matrix products save.
+In narrower models, converting between formats takes more time than faster matrix products save.
 """
 
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -44,7 +44,7 @@ class RunPrecision(NamedTuple):
 
 
 def choose_precision(config: TrainingConfig, units: int) -> RunPrecision:
-    """Return the precision of a recipe; "auto" becomes what suits the model and this machine.
+    """Return the precision of a recipe; "auto" depends on the model and on this machine.
 
     It is never float16, whose small range requires a scaled loss. So on GPUs without bfloat16,
     "auto" is float32.
@@ -85,7 +85,7 @@ def _gpus() -> tuple[str, str] | None:
 
 
 def _capabilities() -> list[tuple[int, ...] | None]:
-    """Return the compute capability of each GPU, such as (8, 0); None if a GPU has none."""
+    """Return the compute capability of each GPU, such as (8, 0), or None for a GPU without one."""
     if keras.backend.backend() == "jax":
         import jax
 

@@ -44,7 +44,7 @@ def load_pretrained(config: ModelConfig, model: Seq2Seq, codec: TextCodec) -> No
 
 
 def find_vectors(path: str, tokenizer: Tokenizer, width: int) -> dict[int, Vector]:
-    """Return the vectors that a file, in any format of `read_vectors`, has for a vocabulary.
+    """Return the vectors of a vocabulary's tokens from a file in any format of `read_vectors`.
 
     An entry that equals a token is preferred. Otherwise an entry that equals it after
     normalization is used. If several entries match, the first is used.

@@ -1,4 +1,4 @@
-"""The weights of a trained model as the start of another, whose vocabularies may be larger."""
+"""A new model's first weights: those of a trained model, whose vocabularies may be smaller."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _TOKEN_AXES = {
     "output_projection/bias": 0,
     "output_bias": 0,
 }
-"""The weights with one row or column for each token, and their axis of tokens."""
+"""The weights that have one row or column for each token, and the number of that axis."""
 
 
 def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:
     """Set the weights of a model to those of a trained one.
 
-    The weights of new tokens are the mean of those of the known tokens. The logit of a new token is
-    then the mean of the others, so it is never the largest and greedy search returns the same
-    outputs as before (Hewitt 2021).
+    The weights of a new token are the mean of the known tokens' weights. Its logit is then the mean
+    of their logits, so it is never the largest, and greedy search returns the same outputs as
+    before (Hewitt 2021).
 
     Args:
         model: a new model. Its tokens begin with those of the trained model.
@@ -68,7 +68,7 @@ def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:
 
 
 def _grown(value: npt.NDArray[Any], size: int, axis: int) -> npt.NDArray[Any]:
-    """Return an array with `size` tokens along an axis; new ones have the mean of the others."""
+    """Return an array extended to `size` tokens along an axis; new tokens get the others' mean."""
     special = len(SPECIAL_TOKENS)
     known = np.take(value, range(special, value.shape[axis]), axis=axis)
     mean = (known if known.shape[axis] else value).mean(axis=axis, keepdims=True)
@@ -81,7 +81,7 @@ def _axis_of_tokens(weight: Any) -> int | None:
 
 
 def _learned(model: Seq2Seq) -> list[Any]:
-    """Return the weights that training learns, in an order that depends on the architecture alone.
+    """Return the weights that training learns, in an order that depends only on the architecture.
 
     The paths of a loaded model's weights do not always begin with the model, so only the order
     identifies a weight, as in `set_weights`.

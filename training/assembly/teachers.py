@@ -28,7 +28,7 @@ def open_teachers(paths: Sequence[_Path]) -> Translator:
     """Load teachers, several as an ensemble.
 
     Raises:
-        InputError: if one is an export or cannot be loaded, or their tokenizers differ.
+        InputError: if a teacher is an export or cannot be loaded, or the tokenizers differ.
     """
     check_teachers(paths)
     return Translator.load_ensemble(map(Path, paths))
@@ -38,7 +38,7 @@ def check_teachers(paths: Sequence[_Path]) -> TextCodec:
     """Check that teachers are trained models with equal tokenizers, and return the first's codec.
 
     Raises:
-        InputError: if one is an export or has no tokenizers, or their tokenizers differ.
+        InputError: if a teacher is an export or has no tokenizers, or the tokenizers differ.
     """
     codecs = {path: _read_codec(Path(path)) for path in paths}
     (first, codec), *others = codecs.items()
@@ -53,14 +53,14 @@ def check_teachers(paths: Sequence[_Path]) -> TextCodec:
 
 
 def check_output(teachers: Sequence[_Path], output: Path) -> None:
-    """Check that no teacher is in the folder of a new run, which may be removed first.
+    """Check that no teacher is in the folder of a new run, because that folder may be removed.
 
     Args:
         teachers: folders of models or of ensembles, or checkpoints.
         output: the folder of the run.
 
     Raises:
-        InputError: if one is.
+        InputError: if a teacher is in the folder.
     """
     for path in teachers:
         folder = find_parts(Path(path))[0]
@@ -129,7 +129,7 @@ def check_features(recipe: Recipe, codec: TextCodec, path: _Path) -> None:
 
 
 def _check_text(text: TextConfig, side: str, tokenizer: Tokenizer, path: str) -> None:
-    """Check that the recipe describes this tokenizer of the teacher."""
+    """Check that the recipe's settings for a side match the teacher's tokenizer."""
     form = tokenizer.normalizer
     own = {
         f"{side}_tokenizer": tokenizer.name,

@@ -1,4 +1,4 @@
-"""Bucketing: the choice of the pairs that are batched together, by their lengths only."""
+"""Bucketing: the choice of the pairs that are batched together, which depends only on lengths."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rank_buckets(source_lengths: Sequence[int], target_lengths: Sequence[int], w
 
 
 def cut_by_pairs(size: int, most: int) -> Ints:
-    """Cut `size` pairs into batches of at most `most`, whose sizes differ by one pair at most.
+    """Cut `size` pairs into batches of at most `most` pairs, whose sizes differ by at most one.
 
     Returns:
         The index where each batch begins, followed by `size`.
@@ -40,8 +40,8 @@ def cut_by_pairs(size: int, most: int) -> Ints:
 def cut_by_tokens(lengths: Ints, ranks: Ints, most: int) -> Ints:
     """Cut pairs, ordered by rank, into batches with a limited number of tokens after padding.
 
-    Every pair counts as the longest of its rank, so that the limit holds for any order within a
-    rank.
+    Every pair counts as if it were as long as the longest pair of its rank, so that the limit holds
+    for any order within a rank.
 
     Args:
         lengths: the length of each pair, `[N]`.

@@ -48,7 +48,7 @@ def encode_pairs(
 
     Raises:
         InputError: If there are no pairs, or none is within the limits.
-        TextError: If a source lacks a source feature, or has an unknown value of one.
+        TextError: If a source lacks a source feature, or has an unknown value for it.
     """
     found = EncodedPairs()
     too_long = [0, 0]

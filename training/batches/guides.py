@@ -22,7 +22,7 @@ from ..tasks.known_alignments import KNOWN, known_alignments
 from .sequences import Guide, Weights
 
 SOFT_SUFFIX = ".jsonl"
-"""The ending of a file name that marks a file of weights, before ".gz" if it is compressed."""
+"""The suffix of a file with weights instead of links; ".gz" may follow."""
 
 _Row = TypeVar("_Row")
 
@@ -70,7 +70,7 @@ def read_guides(
 def _known_links(
     task: str, codec: TextCodec, pairs: Sequence[Pair]
 ) -> tuple[list[tuple[str, Links]], bool]:
-    """Return a name and the known links of each pair of a task, and whether they link words."""
+    """Return a name and the known links for each pair, and whether these link words."""
     unit = KNOWN.get(task)
     if unit is None:
         raise InputError(

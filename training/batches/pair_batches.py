@@ -31,8 +31,9 @@ class PairBatches:
     of steps. A pair whose source or target is too long is dropped, counted and logged; texts are
     never truncated.
 
-    With `batch_tokens`, the number of pairs times the length of the longest source or target in
-    the batch's buckets is limited instead. Batches have the same sizes in every epoch.
+    With `batch_tokens`, batches are limited by tokens instead: by the number of pairs times the
+    length of the longest source or target in the batch's buckets. Batches have the same sizes in
+    every epoch.
 
     Args:
         pairs: Sources and targets, any iterable; it is read once.
@@ -52,23 +53,25 @@ class PairBatches:
         pointers: For each pair, links between its unknown target tokens and equal source tokens.
         guides: For each pair, links between tokens or weights [T, S] that guide training.
         fixed_shapes: Whether to pad batches to few different shapes, for a backend that compiles
-            the training step again for each shape: lengths to multiples of `FIXED_LENGTHS`, or of
-            `bucket_width` if that is more; the number of rows to the largest of any batch, or
-            with `batch_tokens` to a multiple of an eighth of it. The targets of added rows are all
-            padding, so they do not change the loss.
+            the training step again for each shape. Lengths are padded to multiples of
+            `FIXED_LENGTHS`, or of `bucket_width` if that is more. The number of rows is padded to
+            that of the largest batch, or with `batch_tokens` to multiples of an eighth of it. The
+            targets of added rows are all padding, so they do not change the loss.
+        row_multiple: Number that divides the number of rows of every batch, such as the number of
+            devices among which batches are divided. Rows are added as for `fixed_shapes`.
         seed: Seed of the shuffle.
         noun: The name of the pairs in the log.
 
     Attributes:
-        steps_per_epoch: Number of batches that have every pair once.
+        steps_per_epoch: Number of batches of an epoch, which has every pair once.
         target_tokens: Number of ids in all targets, including </s>, without padding.
         dropped: Number of pairs that exceed the limits.
         kept: For each input pair, whether it is within the limits.
 
     Raises:
-        ValueError: If a number is below 1 (the seed, `batch_tokens`: below 0), `subword_dropout`
-            is used with a tokenizer without BPE merges, or the number of pointers or guides is not
-            that of the pairs.
+        ValueError: If a number is below 1 (`seed` and `batch_tokens`: below 0), if
+            `subword_dropout` is used with a tokenizer without BPE merges, or if there is not one
+            item of `pointers` or `guides` per pair.
         InputError: If there are no pairs, or none is within the limits.
 
     Example:
@@ -101,6 +104,7 @@ class PairBatches:
         pointers: Sequence[Guide] | None = None,
         guides: Sequence[Guide] | None = None,
         fixed_shapes: bool = False,
+        row_multiple: int = 1,
         seed: int = 1,
         noun: str = "pairs",
     ) -> None:
@@ -110,12 +114,13 @@ class PairBatches:
             max_source_length=max_source_length,
             max_target_length=max_target_length,
             bucket_width=bucket_width,
+            row_multiple=row_multiple,
         )
         _check_at_least(0, batch_tokens=batch_tokens, seed=seed)
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.seed = seed
-        self._features = len(source_tokenizer.features)  # they have no part in an alignment
+        self._features = len(source_tokenizer.features)  # an alignment does not cover them
         tokenizers = source_tokenizer, target_tokenizer
         self._sampling = [
             Sampling(tokenizer, dropout) if dropout else None
@@ -135,7 +140,8 @@ class PairBatches:
         self.steps_per_epoch = len(bounds) - 1
         self.target_tokens = sum(targets.lengths)
         self._length_step = max(FIXED_LENGTHS, bucket_width) if fixed_shapes else 1
-        self._row_step = self._rows_of(bounds) if fixed_shapes else 1
+        rows = self._rows_of(bounds) if fixed_shapes else 1
+        self._row_step = -(-rows // row_multiple) * row_multiple
         # Input pipelines run on the CPU, so constants on another device would be copied each step.
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)
@@ -147,8 +153,8 @@ class PairBatches:
         """Return the endless stream of training batches, starting at a step.
 
         The batch of a step does not depend on where the stream starts. A late start costs no time:
-        the order of an epoch depends on (seed, epoch) only, so earlier batches are not built. With
-        subword dropout, each epoch starts with tokenizing all texts again.
+        the order of an epoch depends only on (seed, epoch), so earlier batches are not built. With
+        subword dropout, all texts are tokenized again at the start of each epoch.
 
         Args:
             first_step: Number of steps to skip, over all epochs.
@@ -156,9 +162,8 @@ class PairBatches:
         Returns:
             A dataset of `((source_ids, target_in), target_out)`, int32, padded with 0 to the
             longest text of the batch: source_ids [B, S], which start with the ids of the F source
-            features; target_in [B, T], which starts with <s>;
-            target_out [B, T], which ends with </s>. Pointers and guides, if any, are further
-            inputs, float32 [B, T, S - F].
+            features; target_in [B, T], which starts with <s>; target_out [B, T], which ends with
+            </s>. Pointers and guides, if any, are further inputs, float32 [B, T, S - F].
 
         Raises:
             ValueError: If `first_step` is negative.
@@ -210,7 +215,7 @@ class PairBatches:
         return cut_by_pairs(len(ranks), self.batch_size)
 
     def _rows_of(self, bounds: Ints) -> int:
-        """Return the number that divides the number of rows of every batch of a fixed shape."""
+        """Return a number; with fixed shapes, rows are added until a batch has a multiple of it."""
         largest = int(np.diff(bounds).max())
         return -(-largest // 8) if self.batch_tokens else largest
 

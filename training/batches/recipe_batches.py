@@ -12,6 +12,7 @@ from keras_attention.text.padded_batches import BATCH_TOKENS
 from keras_attention.translation.codec import TextCodec
 
 from ..data.pairs import Pair
+from ..processes.devices import device_count
 from ..recipe.recipe import Recipe
 from .guides import read_guides
 from .pair_batches import PairBatches
@@ -44,8 +45,8 @@ def training_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) ->
 def validation_batches(recipe: Recipe, codec: TextCodec, pairs: Sequence[Pair]) -> PairBatches:
     """Return the batches of the held-out pairs, with pointers but without guides.
 
-    With guided alignment there are no pointers either, because the model would use the last matrix
-    as the guide.
+    With guided alignment there are no pointers either, because the model would mistake them for the
+    guide: it uses the last matrix of a batch.
 
     Raises:
         InputError: If no pair is within the recipe's limits.
@@ -75,6 +76,7 @@ def make_batches(
         max_target_length=recipe.data.max_target_length,
         bucket_width=recipe.training.bucket_width,
         fixed_shapes=keras.backend.backend() == "jax",
+        row_multiple=device_count(),
         seed=recipe.training_seed,
         **options,
     )

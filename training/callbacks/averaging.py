@@ -1,7 +1,7 @@
 """Averages of the weights over training, which are validated and saved instead of the weights.
 
-Keras's `SwapEMAWeights` is not used because it swaps by adding and subtracting, which rounds the
-weights that training continues with, and because checkpoints would get the average.
+Keras's `SwapEMAWeights` is not used, because it swaps by adding and subtracting, which rounds the
+weights that training continues with, and because it would put the average into checkpoints.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Weights = list[npt.NDArray[np.float32]]
 def with_average(
     evaluating: Sequence[keras.callbacks.Callback], config: TrainingConfig, run: RunFolder
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks, between one that sets the recipe's average and one that undoes it.
+    """Return the callbacks after one that sets the recipe's average and before one that undoes it.
 
     Args:
         evaluating: the callbacks that validate and keep the averaged model.

@@ -17,7 +17,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: the run folder.
-        keep: number of checkpoints to keep; `AverageOfLast` needs as many as it averages.
+        keep: number of checkpoints to keep; `AverageOfLast` needs one for each model in its mean.
         codec: the tokenizers, whose fingerprint is saved in the checkpoints.
     """
 

@@ -17,7 +17,8 @@ from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
 
 EXPLODED = 5.0
-"""A mean loss above this many times the cross-entropy of uniform predictions is divergence."""
+"""Training has diverged if the mean loss is above the cross-entropy of uniform predictions times
+this factor."""
 
 
 class DivergedError(InputError):
@@ -27,9 +28,9 @@ class DivergedError(InputError):
 class StopDiverged(keras.callbacks.Callback):
     """Raises an error as soon as training diverges. Files that were saved before stay unchanged.
 
-    Training has diverged if the loss of a step or, at a validation, a weight is not finite, if the
-    held-out loss is NaN, or if the mean loss of a validation interval exceeds five times `log V`,
-    the cross-entropy of uniform predictions over `V` target tokens. Each unit of
+    Training has diverged if the loss of a step is not finite, if a weight is not finite or the
+    held-out loss is NaN at a validation, or if the mean loss of a validation interval exceeds five
+    times `log V`, the cross-entropy of uniform predictions over `V` target tokens. Each unit of
     `training.guided_alignment`, `training.coverage_loss` and `training.r_drop` raises this limit by
     another five times `log V`, and `training.l2` raises it by the penalty on the weights.
 
@@ -66,7 +67,7 @@ class StopDiverged(keras.callbacks.Callback):
         self._norm = self._squared_norm()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Check the loss. It is the mean so far, so one step that is not finite shows in it."""
+        """Check the mean loss so far, which is not finite if the loss of any step is not."""
         self._step = self._first + batch + 1
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):

@@ -112,7 +112,7 @@ class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
         self.left = TimeLeft(plan)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Print the next step to validate at and the time left, and start a bar."""
+        """Print the step of the next validation and the time left, and start a bar."""
         done = epoch * self.plan.interval
         self.left.start(done)
         now = self.plan.epoch(done + self.plan.interval)
@@ -177,6 +177,6 @@ def _step(row: Mapping[str, float], plan: TrainingPlan) -> float:
 
 
 def _print_line(line: str) -> None:
-    """Print a line, with errors that name standard output instead of the run folder."""
+    """Print a line. If this fails, the error names standard output instead of the run folder."""
     with errors_of_writing("standard output"):
         print(line, flush=True)

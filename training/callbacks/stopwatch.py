@@ -23,9 +23,9 @@ class Stopwatch(keras.callbacks.Callback):
     """Appends a line to `times.csv` after every validation interval.
 
     `seconds` is the time of the whole interval, with validation and saving. `tokens_per_second`
-    counts training steps only. It leaves out the first ten, but at most half of the steps, because
-    they trace the graph and fill buffers. This callback must be the last one, to include the time
-    of the others.
+    counts training steps only. It leaves out the first ten steps (but at most half of all steps),
+    because they trace the graph and fill buffers. This callback must be the last one, so that
+    `seconds` includes the time of the others.
 
     Args:
         folder: the run folder.

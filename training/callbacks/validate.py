@@ -14,6 +14,7 @@ from ..batches.recipe_batches import VALIDATION_ROWS
 from ..data.pairs import Pair
 from ..evaluation.by_feature import group_by_features
 from ..evaluation.evaluate import evaluate
+from ..processes.processes import of_first_process
 
 
 class Validate(keras.callbacks.Callback):
@@ -43,12 +44,15 @@ class Validate(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Decode with the recipe's search options, and add the metrics to `logs`."""
         evaluation = evaluate(self._translate, self.pairs).with_outputs(self._form)
+        values = {
+            "val_exact_match": evaluation.exact_match,
+            f"val_{self.metric}": evaluation.score(self.metric).value,
+        }
+        for group in self._groups:
+            for value, score in group.scores(evaluation, self.metric).items():
+                values[f"val_{self.metric}_{group.name}={value}"] = score
         if logs is not None:
-            logs["val_exact_match"] = evaluation.exact_match
-            logs[f"val_{self.metric}"] = evaluation.score(self.metric).value
-            for group in self._groups:
-                for value, score in group.scores(evaluation, self.metric).items():
-                    logs[f"val_{self.metric}_{group.name}={value}"] = score
+            logs.update(of_first_process(values))
 
     def _translate(self, texts: Iterable[str]) -> list[Translation]:
         return self.translator(texts, batch_size=VALIDATION_ROWS, progress=False)

@@ -83,8 +83,8 @@ class Result:
     Attributes:
         recipe: the resolved recipe, as TOML.
         metric: the name of the metric.
-        value: the best held-out value, which is that of the kept model; None if no pairs are held
-            out.
+        value: the held-out value of the kept model, which is the best one; None if no pairs are
+            held out.
         curve: the held-out value of every validation.
         parameters: number of parameters of the model.
         minutes: time of training and validation.

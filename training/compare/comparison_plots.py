@@ -189,7 +189,7 @@ def _finish(
 
 
 def _as_metric(axes: Axes, metric: str, side: str) -> None:
-    """Format an axis: in percent from 0 to 1 for exact match, from 0 for other metrics."""
+    """Format an axis: from 0 to 100 percent for exact match, from 0 upwards for other metrics."""
     from matplotlib.ticker import PercentFormatter
 
     limits: Any = (0, 1) if metric == ExactMatch.name else (0, None)

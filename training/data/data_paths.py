@@ -80,7 +80,7 @@ def absolute_files(config: ModelConfig) -> ModelConfig:
 
 
 def teacher_paths(config: TrainingConfig) -> list[str]:
-    """Return the paths of the teachers, a folder or a checkpoint each.
+    """Return the paths of the teachers, each of them a folder or a checkpoint.
 
     Example:
         >>> teacher_paths(TrainingConfig(teachers=os.pathsep.join("ab"), teacher_weight=0.5))
@@ -151,7 +151,7 @@ def _fill(text: str, codes: dict[str, str]) -> str:
 
 
 def _check_language(config: DataConfig, text: str, codes: dict[str, str], name: str) -> None:
-    """Raise an error that lists the languages with a file, if that of `name` has none."""
+    """Check that a file exists for the language in `name`; the error lists those that have one."""
     known = _known_codes(config.folder, text, codes, name)
     if codes[name] in known:
         return

@@ -47,7 +47,7 @@ class Dataset:
     """A public data set.
 
     Attributes:
-        name: its name on the command line and of its folder.
+        name: its name on the command line, which is also the name of its folder.
         title: a short description.
         source: the page that offers it.
         licence: its licence, and what to cite or attribute.

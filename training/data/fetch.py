@@ -39,7 +39,7 @@ _BROKEN = (
 )
 
 Opener = Callable[[str], Any]
-"""Function from a URL to an open response: a context manager with `read(size)` and `headers`."""
+"""A function that opens a URL. It returns a context manager with `read(size)` and `headers`."""
 
 
 def open_url(url: str) -> Any:

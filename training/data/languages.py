@@ -11,14 +11,14 @@ from ..recipe.sections import DataConfig
 
 
 def each_language(config: DataConfig) -> Iterator[DataConfig]:
-    """Yield the section once for each combination of the languages, each with a single code."""
+    """Yield the section for each combination of languages, with one code in each setting."""
     codes = list_codes(config.language), list_codes(config.target_language)
     for language, target_language in itertools.product(*codes):
         yield replace(config, language=language, target_language=target_language)
 
 
 def given_features(config: DataConfig) -> dict[str, str]:
-    """Return the features of all sources that are read with a section of single codes."""
+    """Return the features that a section with single codes gives to all of its sources."""
     codes = {name: getattr(config, name) for name in LANGUAGES}
     names = feature_names(config.source_features)
     return {name: codes[name] for name in names if codes.get(name)}

@@ -44,7 +44,7 @@ def read_table(path: _Path, layout: Layout) -> list[Pair]:
 
     Raises:
         InputError: If the file is missing or empty, a row is malformed, a row has no source or
-            target, or the header does not have a column.
+            target, or the header lacks one of the columns.
     """
     name = os.fspath(path)
     notes: list[str] = []

@@ -101,7 +101,7 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> list[Pair]:
     read = [_read_one(each, path_key, target_key) for each in each_language(config)]
     if path_key == "path":
         return list(chain.from_iterable(read))
-    # Take pairs in turns, so that the first ones, which some checks use, have every language.
+    # Some checks use only the first pairs, so take pairs of all languages in turns.
     turns = chain.from_iterable(zip_longest(*read))
     return [pair for pair in turns if pair is not None]
 

@@ -20,13 +20,14 @@ Vector = npt.NDArray[np.float32]
 _CHUNK = 1 << 20
 _LARGEST = float(np.finfo("float32").max)
 _HEADER = re.compile(r"([0-9]{1,18}) ([0-9]{1,18})")
-"""Matches the first line of a text file. Numbers have at most 18 digits: `int` has a limit."""
+"""Matches the first line of a text file. Numbers have at most 18 digits, because `int` rejects very
+long ones."""
 _BINARY = re.compile(rb"[0-9]{1,18} [0-9]{1,18}\n.*?[\0-\x08\x0e-\x1f]", re.DOTALL)
-"""Matches the start of a binary file: after the header comes a control character."""
+"""Matches the start of a binary file, which has a control character after its first line."""
 
 
 class Entry(NamedTuple):
-    """A token and its vector. `vector()` checks the numbers, so that unused ones cost nothing.
+    """A token and its vector. Only `vector()` checks the numbers, so unused vectors cost nothing.
 
     Attributes:
         where: file and line or number, for error messages.

@@ -65,7 +65,7 @@ def distill(
         recipe: the recipe of the student.
         folder: the run folder of the student. It also holds the teachers' outputs,
             `distilled.tsv`, and the record of their origin, `distillation.json`.
-        beam_width: beam width of the teachers' search; default that of the first teacher.
+        beam_width: beam width of the teachers' search; by default, the first teacher's.
         nearest: whether to train on the hypothesis nearest to the target instead of the best one
             (sequence-level interpolation, section 3.3). Distances are edits in the teachers'
             tokens.
@@ -91,13 +91,13 @@ def distill(
     check_features(recipe, codec, teachers[0])
     check_output(teachers, run.path)
     if not resume:
-        prepare(with_absolute_paths(recipe))  # find its errors before the teachers translate
+        prepare(with_absolute_paths(recipe))  # find the recipe's errors before teachers translate
     options = DistillOptions(beam_width or codec.settings.beam_width, nearest, with_pairs)
     pairs = _DistilledPairs.of(teachers, recipe)
     now = Distillation.of(options, teachers, pairs.training, pairs.held_out)
     _check_folder(run, now, resume=resume, overwrite=overwrite)
     with hold_folder(run.path, TRAIN_LOCK):
-        # Check again, because another process may have changed the folder until now.
+        # Check again, because another process may have changed the folder in the meantime.
         _check_folder(run, now, resume=resume, overwrite=overwrite)
         if not resume:
             run.start_distillation()

@@ -21,7 +21,7 @@ from .record import DistillOptions
 
 _BATCH_SIZE = 64
 PART = _BATCH_SIZE * SORTED_BATCHES
-"""Sources in a part: as many as a translator sorts by length."""
+"""Number of sources in a part: as many as a translator sorts by length."""
 
 
 class TeacherOutputs:
@@ -37,7 +37,7 @@ class TeacherOutputs:
         self.folder = folder
 
     def missing(self) -> list[range]:
-        """Return the places of the pairs of each part that has not been written."""
+        """Return, for each part that is not written yet, the positions of its pairs."""
         return [places for places in self._parts() if not self._path(places).is_file()]
 
     def write(
@@ -83,9 +83,9 @@ def distilled_pairs(
 ) -> list[Pair]:
     """Return the sources of pairs with the teachers' outputs.
 
-    An output is used if it ends within the teachers' longest output, is not empty and has no
+    An output is used if it ends within the teachers' maximum output length, is not empty and has no
     `<unk>`, which a student would learn as text. Sources without such an output are left out, and
-    so are those that are too long for the teachers.
+    so are sources that are too long for the teachers.
 
     Args:
         translator: the teachers.
@@ -111,7 +111,7 @@ def _choose(
 ) -> Hypothesis | None:
     """Return the best usable hypothesis or, with `nearest`, the one nearest to the target.
 
-    Among equally near ones, the first has the highest score.
+    Of several equally near hypotheses, it is the one with the highest score.
     """
     usable = list(filter(_is_usable, found.hypotheses))
     if not options.nearest:

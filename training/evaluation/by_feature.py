@@ -12,7 +12,7 @@ from keras_attention.text.source_features import SourceFeatures
 from .evaluate import Evaluation
 
 MOST_VALUES = 50
-"""The largest number of values of a feature that is reported."""
+"""Features with more values than this are not reported."""
 
 MEAN = "(mean)"
 """The name of the mean over the values, in which every value counts the same."""
@@ -31,7 +31,7 @@ class FeatureGroups:
     positions: dict[str, list[int]]
 
     def scores(self, evaluation: Evaluation, metric: str, **options: Any) -> dict[str, float]:
-        """Return the metric of the pairs with each value, and last, as `MEAN`, their mean.
+        """Return the metric of the pairs with each value, and then, as `MEAN`, the mean.
 
         Args:
             evaluation: the outcomes of the pairs.

@@ -16,7 +16,7 @@ EXAMPLES = 5
 """Largest number of rare tokens that a row names."""
 
 _FIRST = (0, 1, 10, 100, 1000, 10_000)
-"""The first frequency of each row but the last one, which has no upper bound."""
+"""The smallest frequency of each row. The last row has no upper bound."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class FrequencyRow:
         last: the largest frequency; None without an upper bound.
         count: the number of pairs.
         values: the value of each metric on these pairs, by the metric's name.
-        examples: the rarest tokens of these pairs, most frequent among them first.
+        examples: the rarest token of each of these pairs, the most common ones first.
     """
 
     first: int
@@ -60,7 +60,7 @@ def rows_by_frequency(
     metrics: Sequence[str],
     **options: Any,
 ) -> list[FrequencyRow]:
-    """Score separately the pairs whose rarest source token is unseen, rare and frequent.
+    """Score pairs in groups, by how frequent the rarest token of their source is.
 
     Args:
         evaluation: the outputs; pairs whose source has no tokens are left out.

@@ -1,4 +1,4 @@
-"""Calibration: does an output with a confidence of 90 % turn out right in 90 % of the cases?"""
+"""Calibration: are 90 % of the outputs with a confidence of 90 % right?"""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Calibration:
 
     Attributes:
         temperature: the temperature that fits all outputs; 1 if none could be fitted.
-        fitted: whether it was fitted; there must be right and wrong outputs.
+        fitted: whether a temperature was fitted, which requires right and wrong outputs.
         before: the confidences with a temperature of 1, `[N]`.
         after: the confidences with a temperature that was fitted to the other half of the outputs,
             `[N]`, so that no output is judged by a temperature that it helped to choose.

@@ -23,8 +23,8 @@ class Step(NamedTuple):
     """One step of an alignment of an output with its reference.
 
     Attributes:
-        written: the token of the output; None if it lacks the reference's token.
-        expected: the token of the reference; None if the output's token is one too many.
+        written: the token of the output; None if the output lacks the reference's token.
+        expected: the token of the reference; None if the output's token is extra.
     """
 
     written: str | None
@@ -41,8 +41,8 @@ class Confusion:
     """An edit that several outputs have in common.
 
     Attributes:
-        written: the token of the outputs; None if it is missing.
-        expected: the token of the references; None if the output's token is one too many.
+        written: the token of the outputs; None if they lack the references' token.
+        expected: the token of the references; None if the outputs' token is extra.
         count: how often it occurs.
         examples: indices of the first outputs that have it.
     """
@@ -105,10 +105,12 @@ def _align(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
 
 
 def _costs(written: Sequence[str], expected: Sequence[str], edit: int) -> npt.NDArray[np.int64]:
-    """Return the least cost of aligning every pair of beginnings, `[written + 1, expected + 1]`.
+    """Return the least cost of aligning each beginning of `written` with each of `expected`.
 
-    An insertion or a deletion costs `edit`, and a substitution `edit + 1`, so that of alignments
-    with the same number of edits the one with the fewest substitutions is the cheapest.
+    The costs have the shape `[written + 1, expected + 1]`.
+
+    An insertion or a deletion costs `edit`, and a substitution costs `edit + 1`. So, among
+    alignments with the same number of edits, the one with the fewest substitutions is the cheapest.
     """
     ids: dict[str, int] = {}
     rows, columns = (

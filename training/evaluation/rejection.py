@@ -1,4 +1,4 @@
-"""Leaving the least confident outputs to a person: the quality of the rest, and a threshold."""
+"""The quality that remains if a person checks the least confident outputs, and a threshold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Kept:
 
     Attributes:
         share: the share that is left to a person, in [0, 1].
-        threshold: the smallest confidence that remains.
+        threshold: the smallest confidence of the remaining outputs.
         places: the indices of the remaining outputs, most confident first.
     """
 
@@ -55,9 +55,10 @@ class Acceptance:
         return f"{math.floor(1e4 * self.threshold) / 1e4:.4f}"
 
     def shown_with(self, fitted: float, used: float) -> str:
-        """Return the threshold of confidences with another temperature, rounded down.
+        """Return the threshold for confidences with another temperature, rounded down.
 
-        It has four significant digits of its distance from 0 and 1, where such confidences crowd.
+        It has four significant digits of its distance from 0 or 1, whichever is nearer, because
+        many such confidences are very close to 0 or 1.
 
         Args:
             fitted: the temperature of `threshold`.

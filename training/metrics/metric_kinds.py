@@ -30,7 +30,7 @@ class Score:
 
     Attributes:
         name: the name of the metric.
-        value: a share in [0, 1] for `exact_match`; hundredths, mostly in [0, 100], for all others.
+        value: a share in [0, 1] for `exact_match`; points, mostly in [0, 100], for all others.
         signature: the settings that the value depends on, in sacrebleu's format; report it with the
             value.
         higher_is_better: whether a higher value is better.
@@ -123,7 +123,7 @@ class Ratio(TextMetric):
     def counts(
         self, hypotheses: Texts, references: list[list[str]], sources: Texts | None
     ) -> Floats:
-        """Return the counts `[lines, 2]`; lines pooled by their source weigh 1 in total."""
+        """Return the counts `[lines, 2]`. Lines that are pooled have a total weight of 1."""
         import numpy as np  # not at the top: the command line imports this module for its help
 
         pooled, weights = self._pooled(references, sources)

@@ -1,4 +1,4 @@
-"""Paired bootstrap resampling, a test whether two systems differ by more than chance."""
+"""Paired bootstrap resampling, which tests whether two systems differ by more than chance."""
 
 from __future__ import annotations
 

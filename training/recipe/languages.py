@@ -1,4 +1,4 @@
-"""The codes and the names that settings of `[data]` list: languages and source features."""
+"""The language codes and the names of source features that settings of `[data]` list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILES = (("path", "target_path"), ("validation_path", "validation_target_path")
 
 
 def list_codes(text: str) -> list[str]:
-    """Return the codes of a setting: those between commas, or "" if it is not set.
+    """Return the codes of a setting, which commas separate; only "" if it is not set.
 
     Example:
         >>> list_codes("fre, kor"), list_codes("")

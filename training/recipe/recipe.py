@@ -141,7 +141,7 @@ class Recipe(Section):
                 )
 
     def _check_features(self) -> None:
-        """Check that settings of the embeddings of source features have features to embed."""
+        """Check that there are source features if a setting for their embeddings is set."""
         for name in ("feature_embedding", "feature_merge"):
             value, default = getattr(self.model, name), SETTINGS[f"model.{name}"].default
             if value != default and not self.data.source_features:
@@ -202,8 +202,8 @@ def load_recipe(
 
     Raises:
         InputError: If there is no such recipe, the file is not valid TOML, a key is unknown (the
-            message suggests the nearest one), or a value has the wrong type, is out of range or
-            contradicts another, or one of `start`.
+            message suggests the nearest one), or a value has the wrong type, is out of range, or
+            contradicts another value or one of `start`.
         TypeError: If `overrides` is a single string.
     """
     values, path = _given(name_or_path, overrides)
@@ -364,8 +364,8 @@ def _parse_value(text: str, *, as_text: bool) -> Any:
 
     Args:
         text: the value.
-        as_text: whether the setting is a string. Then anything but a quoted string is taken
-            literally.
+        as_text: whether the setting is a string. Then only quoted strings are parsed, and all
+            other text is used literally.
     """
     try:
         table = tomllib.loads(f"value = {text}")

@@ -52,6 +52,6 @@ RENAMED = {
 
 @cache
 def warn_of_old(old: str, value: str) -> None:
-    """Log, once for each process, what to write in place of an old setting."""
+    """Log, once per process, which setting to write in place of an old one."""
     new = RENAMED[old].key
     _logger.warning("`%s` is deprecated; write %s = %s instead.", old, new, value)

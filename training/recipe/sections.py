@@ -67,7 +67,9 @@ class DataConfig(Section):
         numbers=True,
     )
     target_column: str = setting(
-        "", "column of the targets, likewise; empty: 2, or target", numbers=True
+        "",
+        "column or field of the targets, as for source_column; empty: 2, or target",
+        numbers=True,
     )
     folder: str = setting(
         "", "folder that relative paths of this section start from; empty: the working folder"
@@ -78,7 +80,7 @@ class DataConfig(Section):
         "by commas, the files of all of them are read",
     )
     target_language: str = setting(
-        "", "code that replaces {target_language} in the paths of this section, likewise"
+        "", "code or codes that replace {target_language} in these paths, as for language"
     )
     source_features: str = setting(
         "",
@@ -143,7 +145,7 @@ class DataConfig(Section):
     )
 
     def __post_init__(self) -> None:
-        """Check the values, then the rules that combine several."""
+        """Check each value, then the rules that combine several values."""
         super().__post_init__()
         self._check_columns()
         check_languages(dict(self.values()), labelled=[*TABLES, *RECORDS, "parallel"])
@@ -167,7 +169,7 @@ class DataConfig(Section):
                     f"`data.{name}` requires data.format={' or '.join(map(repr, formats))}. "
                     f"Received: data.{name}={value!r}, data.format={self.format!r}."
                 )
-        # A shell, and a TOML string in single quotes, pass a tab on as backslash and t.
+        # In a shell, or in a TOML string in single quotes, a typed \t stays a backslash and a t.
         typed_tab = self.delimiter == r"\t"
         if not typed_tab and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise InputError(
@@ -239,7 +241,7 @@ class TextConfig(Section):
     )
 
     def __post_init__(self) -> None:
-        """Check the values, then the rules that combine several."""
+        """Check each value, then the rules that combine several values."""
         super().__post_init__()
         for name, unset in {"tokenizer": "", "vocabulary_size": 0}.items():
             source, target = getattr(self, f"source_{name}"), getattr(self, f"target_{name}")
@@ -425,8 +427,8 @@ class TrainingConfig(Section):
     )
     teacher_weight: float = setting(
         0.0,
-        "share of the loss that compares the model with the teachers' probabilities instead of "
-        "the targets",
+        "weight of the loss that compares the model's probabilities with the teachers'; the loss "
+        "on the targets gets 1 minus this weight",
         minimum=0,
         maximum=1,
     )
@@ -479,7 +481,8 @@ class TrainingConfig(Section):
     )
     average_last: int = setting(
         1,
-        "validate and keep the mean of the weights at this many last validations (1 = no mean)",
+        "number of last validations whose weights are averaged; the mean is validated and kept "
+        "(1 = no mean)",
         minimum=1,
         maximum=1_000,
     )
@@ -500,7 +503,7 @@ class TrainingConfig(Section):
     )
 
     def __post_init__(self) -> None:
-        """Check the values, then the rules that combine several."""
+        """Check each value, then the rules that combine several values."""
         super().__post_init__()
         if self.ema and self.average_last > 1:
             raise InputError(

@@ -44,7 +44,7 @@ class Section(Settings):
         return f"{cls.section}.{name}" if cls.section else name
 
     def __post_init__(self) -> None:
-        """Check every value, then the rules that combine several.
+        """Check every value, then the rules that combine several values.
 
         Raises:
             InputError: If a value has the wrong type, is out of range or contradicts another.

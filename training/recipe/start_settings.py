@@ -13,11 +13,14 @@ from .settings import Section
 
 _EMBEDDINGS = ("model.source_embeddings", "model.target_embeddings")
 _LEARNING = ("source_vocabulary_size", "target_vocabulary_size", "min_count")
-"""Settings of `[text]` that decide which tokens are added, so that each run sets its own."""
+"""Settings of `[text]` that decide which tokens are added to the vocabularies. A run may set values
+other than those of the model."""
 
 
 def start_settings(model: ModelConfig, text: TextConfig) -> dict[str, Any]:
     """Return the settings, by dotted key, that a fine-tuned run has unless it sets its own.
+
+    They are those of the model, but without files of pretrained embeddings.
 
     Args:
         model: the `[model]` section of the run that trained the model.

@@ -18,7 +18,7 @@ from ..data.languages import each_language
 from ..recipe.recipe import Recipe
 
 TEACHER_KEY = "training.teachers."
-"""Start of the key of a teacher's file; the file's number follows."""
+"""The key of a teacher's file begins with this text; the file's number follows."""
 
 FINGERPRINT = Kind(
     "the path, size and sha256 of a file",

@@ -33,7 +33,7 @@ class HeldOut:
 
 
 def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) -> HeldOut:
-    """Return the held-out pairs of a run, even if its data files have changed since.
+    """Return the held-out pairs of a run, even if its data files have changed since it started.
 
     A run folder of an older version does not store them; they are then split from the data again.
     All members of an ensemble must have the same pairs.

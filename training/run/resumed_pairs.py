@@ -25,11 +25,11 @@ def split_again(
         data: The data that the run was started with.
         accept_changes: Whether files may have changed. The held-out pairs stay the same and are
             removed from the training pairs.
-        with_embeddings: Whether the files of pretrained embeddings must not have changed either,
-            because they are read again.
+        with_embeddings: Whether the files of pretrained embeddings must be unchanged too, because
+            they are read again.
 
     Raises:
-        InputError: If a file has changed but `accept_changes` is false, or it cannot be used.
+        InputError: If a file has changed but `accept_changes` is false, or a file cannot be used.
     """
     keys = [f"data.{key}" for key in PATH_KEYS]
     keys += [f"model.{key}" for key in EMBEDDING_KEYS] if with_embeddings else []
@@ -53,7 +53,7 @@ def split_again(
 def check_same_teachers(recipe: Recipe, data: RunData) -> None:
     """Check that a resumed run has as many teachers as at its start.
 
-    `split_again` compares their content. Missing teachers are an error when they are loaded.
+    `split_again` compares their content. A missing teacher raises an error only when it is loaded.
 
     Args:
         recipe: The recipe.
@@ -95,8 +95,9 @@ def _check_changes(recipe: Recipe) -> None:
     """Check that no setting depends on the old training pairs."""
     if recipe.training.schedule == "cosine":
         raise InputError(
-            "--changed-data requires a training.schedule other than 'cosine', because that one "
-            "ends with the last step on the old data. Received: training.schedule='cosine'."
+            "--changed-data requires a training.schedule other than 'cosine', because a "
+            "cosine schedule ends with the last step on the old data. "
+            "Received: training.schedule='cosine'."
         )
     if recipe.training.guided_alignment and recipe.data.alignment_path:
         raise InputError(

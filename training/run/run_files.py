@@ -75,8 +75,8 @@ def check_removable(folder: Path) -> None:
         folder: The run folder.
 
     Raises:
-        InputError: If no run was started there, the folder is the working folder or contains it,
-            or it has a file that does not belong to a run.
+        InputError: If no run was started in the folder, if it is the working folder or one of its
+            parents, or if it contains a file that does not belong to a run.
     """
     if not is_run(folder):
         raise InputError(
@@ -94,8 +94,9 @@ def check_ensemble_removable(folder: Path) -> None:
         folder: The ensemble's folder.
 
     Raises:
-        InputError: If the folder is the working folder or contains it, the list of its members is
-            damaged, or it or a member's folder has a file that does not belong there.
+        InputError: If the folder is the working folder or one of its parents, if the list of the
+            ensemble's members is damaged, or if a file does not belong in the folder or in a
+            member's folder.
     """
     _check_place(folder)
     members = [folder / name for name in read_members(folder)]
@@ -119,7 +120,7 @@ def _check_files(folder: Path, always: Collection[str], skipped: Collection[Path
 
     Args:
         folder: The folder.
-        always: Names of files that it may have, besides those of all run folders.
+        always: Names of files that it may have in addition to those of any run folder.
         skipped: Subfolders that are not checked.
     """
     names = [path.name for path in (folder, folder.resolve())]
@@ -135,7 +136,7 @@ def _check_files(folder: Path, always: Collection[str], skipped: Collection[Path
 def remove_run(folder: Path, keep: Collection[Path] = ()) -> None:
     """Remove a run that `check_removable` accepts, but keep the empty folder and its lock.
 
-    The recipe is removed first, and the file that makes the folder a run folder is removed last.
+    The recipe is removed first, and the file that marks the folder as a run folder is removed last.
     If the removal is interrupted, the rest cannot be resumed, but a new run can start there.
 
     Args:
@@ -149,8 +150,8 @@ def remove_run(folder: Path, keep: Collection[Path] = ()) -> None:
 def remove_ensemble(folder: Path) -> None:
     """Remove an ensemble that `check_ensemble_removable` accepts, but keep the folder and its lock.
 
-    The file that makes the folder an ensemble's is removed last, so that an interrupted removal can
-    be repeated.
+    The file that marks the folder as an ensemble is removed last, so that an interrupted removal
+    can be repeated.
     """
     for name in read_members(folder):
         remove_run(folder / name)
@@ -158,7 +159,7 @@ def remove_ensemble(folder: Path) -> None:
 
 
 def _remove_all(folder: Path, *, last: Path, keep: Collection[Path] = ()) -> None:
-    """Remove everything in a folder except for its lock and `keep`, and one of its files last."""
+    """Remove everything in a folder except its lock and `keep`, with the file `last` at the end."""
     kept = {last, folder / TRAIN_LOCK, *keep}
     for path in [path for path in _files(folder) if path not in kept]:
         path.unlink(missing_ok=True)
@@ -188,7 +189,7 @@ def _is_run_file(name: str, folder_names: list[str]) -> bool:
 
 
 def _matches(parts: list[str], patterns: list[str]) -> bool:
-    """Return whether a path matches part by part, so that `*` matches within one folder only."""
+    """Return whether a path matches part by part, so that `*` matches only within one folder."""
     return len(parts) == len(patterns) and all(
         part.isdecimal() if pattern == _VERSION else fnmatchcase(part, pattern)
         for part, pattern in zip(parts, patterns, strict=True)

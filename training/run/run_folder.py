@@ -117,7 +117,7 @@ class RunFolder:
         has_fingerprints = read_run_data(self.path) is not None
         for old, new in zip(before, now, strict=True):
             is_epochs = new.startswith("epochs = ")
-            same_kind = old.endswith(' = ""') == new.endswith(' = ""')  # both are files, or neither
+            same_kind = old.endswith(' = ""') == new.endswith(' = ""')  # both are set, or neither
             moved = has_fingerprints and sets_path(old) and same_kind
             if old != new and not moved and (epochs_fixed or not is_epochs):
                 reason = ", and a cosine schedule ends with its last epoch" if is_epochs else ""
@@ -212,9 +212,9 @@ class RunFolder:
         return [row[metric] for row in self.metrics() if metric in row]
 
     def _nothing_trained(self, recipe: Recipe | None = None) -> bool:
-        """Return whether nothing is lost with this run, for example if its start was killed.
+        """Return whether removing this run would lose nothing, for example if its start was killed.
 
-        The teachers' outputs of a distillation count, unless the recipe is going to train on them.
+        Teachers' outputs of a distillation would be a loss, unless the recipe trains on them.
         """
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
         outputs = (self.path / DISTILLATION_FILE).is_file() and not self._distilled_data(recipe)
@@ -258,7 +258,7 @@ class RunFolder:
                 folders.remove(path.name)
 
     def _trim_metrics(self, epochs_done: int) -> None:
-        """Drop the rows of epochs after the last checkpoint, which are trained again."""
+        """Drop the rows of epochs after the last checkpoint, because they are trained again."""
         names, rows = read_numbers(self.metrics_file)[0], self.metrics()[:epochs_done]
         if not rows:
             self.metrics_file.unlink(missing_ok=True)

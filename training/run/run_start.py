@@ -47,7 +47,7 @@ class RunStart:
         return [*self.new, *self.origin.replayed]
 
     def to_files(self) -> dict[str, bytes]:
-        """Return the contents by name of the files that a resumed run reads, the data last."""
+        """Return the contents of the files that a resumed run reads, by name, the data last."""
         return {**self.codec.to_files(), **self.origin.to_files(), **self.data.to_files()}
 
 
@@ -127,8 +127,8 @@ def _resume_older(recipe: Recipe, run: RunFolder) -> RunStart:
     if metric == WordErrorRate.name and run.values(f"val_{metric}"):
         raise InputError(
             f"{run.metrics_file}: training.metric='wer' is the word error rate now, but an older "
-            "version wrote this file, where wer was the present g2p_wer; start a new run in "
-            "another folder, or, to continue this one, replace wer by g2p_wer in its "
+            "version wrote this file, in which wer means what is now called g2p_wer; start a new "
+            "run in another folder, or, to continue this one, replace wer by g2p_wer in its "
             f"{RECIPE_FILE} and val_wer by val_g2p_wer in its metrics.csv."
         )
     start = new_start(recipe)

@@ -10,7 +10,8 @@ from keras_attention.errors import InputError
 from ..recipe.sections import TrainingConfig
 
 LONGEST_WARM_UP = 10
-"""Largest ratio of warm-up to run; with it, the rate reaches a tenth of `learning_rate`."""
+"""Largest ratio of the warm-up's length to the run's. At this ratio, the learning rate reaches only
+a tenth of `learning_rate`."""
 
 _logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class TrainingPlan(NamedTuple):
         return self.interval * self.intervals
 
     def epoch(self, step: float) -> str:
-        """Return the number of epochs that a number of steps makes, as text.
+        """Return how many epochs a number of steps makes, as text.
 
         Example:
             >>> plan = TrainingPlan(epochs=12, steps_per_epoch=100, interval=250, intervals=5)

@@ -49,7 +49,7 @@ def plan_members(recipe: Recipe, folder: Path, seeds: int) -> list[Member]:
         seeds: number of members, at least 2.
 
     Raises:
-        InputError: if there are fewer members, or a seed is out of range.
+        InputError: if `seeds` is below 2, or a seed is out of range.
     """
     if seeds < 2:
         raise InputError(f"an ensemble needs at least 2 seeds. Received: {seeds}.")
@@ -73,8 +73,8 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
         overwrite: whether an existing ensemble may be removed.
 
     Raises:
-        InputError: if the folder holds a run or other files; or an ensemble, unless `overwrite` is
-            set and the folder has only files of an ensemble that no process is training.
+        InputError: if the folder holds a run or other files. Also if it holds an ensemble, unless
+            `overwrite` is set, no process is training the ensemble, and no other files are there.
     """
     if not is_ensemble(folder):
         if is_run(folder):
@@ -99,12 +99,12 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
 def resume_members(
     recipe: Recipe, folder: Path, seeds: int | None, *, changed_data: bool = False
 ) -> list[Member]:
-    """Return the members of an ensemble to continue, and check that they can be.
+    """Return the members of an ensemble to continue, and check that they can be continued.
 
     Args:
         recipe: the recipe of the ensemble; the number of epochs may differ.
         folder: the ensemble's folder.
-        seeds: number of members, at least as many as the ensemble has; default as many.
+        seeds: number of members, at least as many as the ensemble has, which is the default.
         changed_data: whether the data may have changed.
 
     Raises:

@@ -49,8 +49,8 @@ def train_seeds(
         folder: the ensemble's folder.
         seeds: number of members, at least 2. With `resume`, by default as many as the ensemble was
             started with; a larger number adds members.
-        resume: whether to continue the ensemble in `folder`: a member that was interrupted
-            continues after its last validation, and missing ones are trained.
+        resume: whether to continue the ensemble in `folder`. A member that was interrupted
+            continues after its last validation, and missing members are trained.
         overwrite: whether to delete an existing ensemble in `folder` first.
         changed_data: whether to resume even if the data has changed, as in `train`.
 

@@ -5,8 +5,8 @@
 - `date-sentences`: the source is a sentence with a date, `so we May 6, 2001 again`. The target has
   the date as year, month and day, `so we 2001 05 06 again`. Tokens are words, so long sentences
   are cheap, and the year is a separate word, which a model can know from training. The target
-  repeats the whole sentence, because outputs that do not grow with the input would not challenge a
-  fixed vector. Dates have the forms of `dates` except `9/27/94`, which would be one word.
+  repeats the whole sentence, because a fixed vector could easily represent outputs that do not
+  grow with the input. Dates have the forms of `dates` except `9/27/94`, which would be one word.
 
 The length of a source is uniform in a given range, counted in tokens without `</s>`.
 """

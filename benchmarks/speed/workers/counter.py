@@ -1,25 +1,25 @@
-"""Weights that end every output after as many tokens as its source has.
+"""Weights with which a model writes exactly as many tokens as its source has.
 
 An untrained model would run to the length limit or stop at random, differently in each system.
 Training all systems until they translate would take hours, and their output lengths would still
-differ. So four parts of the weights are set in the same way in every system; the rest is random:
+differ. So a few weights are set in the same way in every system; all others are random:
 
 - unit 0 of the forward encoder counts source tokens: its gates are always open, so its
   cell holds `step * S` after S tokens (padding does not change the state);
-- the bridge passes the negative of that value to the decoder's cell, unit 0;
+- the bridge passes the negative of this value to unit 0 of the decoder's cell;
 - unit 0 of the decoder counts target tokens in the same way, and reaches zero at token S;
-- the score of `</s>` is a large multiple of h of that unit plus half a step, and depends on no
-  other unit.
+- the score of `</s>` is `100 * (h + half a step)`, where h is the output of the decoder's unit 0;
+  no other unit changes it.
 
-So every system generates the same number of tokens for the same source, rows of a batch end at
-different steps as with a trained model, and no matrix changes its size.
+So every system generates the same number of tokens for the same source. The rows of a batch end at
+different steps, as with a trained model, and all matrices keep their sizes.
 """
 
 import numpy as np
 from protocol import END
 
 STEP = 0.5
-"""Increment of the counting cell per token, if c is passed on unchanged."""
+"""What each token adds to the counting cell, if the bridge does not squash the cell state `c`."""
 
 SHARP = 100.0
 """Factor of the counter in the score of </s>; random scores are far smaller."""
@@ -55,7 +55,7 @@ def end_by(projection: np.ndarray, bias: np.ndarray | None, threshold: float) ->
     Args:
         projection: `[inputs, vocabulary]`.
         bias: `[vocabulary]`; without it the threshold is 0.
-        threshold: value of the input half a token before the end.
+        threshold: minus the value that input 0 has half a token before the end.
     """
     projection[:, END] = 0
     projection[0, END] = SHARP

@@ -1,8 +1,9 @@
 """The floor, a lower bound on the time: the matrix products alone, with TensorFlow and oneDNN.
 
-For B rows, S and T steps of the padded batch, N real target tokens, embeddings E, encoder H each
-way, memory and decoder U, attention A = U, vocabulary V. [m,k][k,n] is one product; "x 3" is a
-product with both its gradients [m,n][n,k] and [k,m][m,n].
+Letters: B rows, S source steps and T target steps of the padded batch, N real target tokens, widths
+of the embeddings E, of the encoder per direction H, of memory and decoder U, of the attention
+A = U, and size of the vocabulary V. [m,k][k,n] is one product; "x 3" is a product with both its
+gradients [m,n][n,k] and [k,m][m,n].
 
 A training step:
     encoder input, each way    [B S, E][E, 4H] x 3
@@ -15,22 +16,23 @@ A training step:
     decoder state              T of [B, U][U, 4U], T of [B, 4U][4U, U], one [U, B T][B T, 4U]
     scores, context            B of [T, U][U, S] and of [T, S][S, U], x 3 each
     attentional vector         [N, 2U][2U, U] x 3
-  Bahdanau, before the LSTM (state and context are one product; gradients of weights are
-  computed once at the end, those of the recurrence at every step):
+  Bahdanau, before the LSTM (state and context are one product; the gradients of the weights are
+  computed once at the end, the gradients of states at every step):
     decoder state, context     T of [B, 2U][2U, 4U], T of [B, 4U][4U, 2U], one [2U, B T][B T, 4U]
     query                      T of [B, U][U, A], T of [B, A][A, U], one [U, B T][B T, A]
     scores                     T of [B S, A][A, 1], T of [A, B S][B S, 1]
     context                    T times B of [1, S][S, U] and of [1, U][U, S], B of [S, T][T, U]
 
-A search: input, state, bridge and keys of the encoder once, without gradients, then at every step,
-for the n = K hypotheses of each source that has not ended (K = 1 at the first step):
+A search first computes the encoder's input and state, the bridge and the keys once, without
+gradients. Then it computes at every step, for the n hypotheses of all sources that have not ended
+(K per source, but 1 at the first step):
     Luong      [n, E + U][E + U, 4U], n/K of [K, U][U, S] and [K, S][S, U], [n, 2U][2U, U]
     Bahdanau   [n, E + 2U][E + 2U, 4U], [n, U][U, A], K of [n/K S, A][A, 1], n/K of [K, S][S, U]
     both       [n, U][U, V]
 
 Every product is computed as often as it is needed, a few at a time in one graph. The cost of
-calling a graph, measured with 1 x 1 matrices, is subtracted. There are no additions, activations,
-softmax or optimizer: only products.
+calling a graph, measured with 1 x 1 matrices, is subtracted. Nothing else is computed: no
+additions, no activations, no softmax and no optimizer.
 """
 
 from __future__ import annotations
@@ -49,34 +51,34 @@ from protocol import Reply, measured
 _UNROLLED = 8
 _LARGE = 1 << 20  # size of a result above which the cost of a call is negligible
 
-# (batch, m, k, n, transpose_a, transpose_b), and its count
+# (batch, m, k, n, transpose_a, transpose_b); `Products` pairs each with its count.
 Product = tuple[int, int, int, int, bool, bool]
 Products = Iterator[tuple[Product, int]]
 
 
 def forward(m: int, k: int, n: int, times: int = 1, batch: int = 0) -> Products:
-    """Return a product without gradients."""
+    """Yield a product without gradients."""
     yield (batch, m, k, n, False, False), times
 
 
 def inner(m: int, k: int, n: int, times: int = 1, batch: int = 0) -> Products:
-    """Return the product for the gradient of the input."""
+    """Yield the product for the gradient of the input."""
     yield (batch, m, n, k, False, True), times
 
 
 def weight(m: int, k: int, n: int, times: int = 1, batch: int = 0) -> Products:
-    """Return the product for the gradient of the weights."""
+    """Yield the product for the gradient of the weights."""
     yield (batch, k, m, n, True, False), times
 
 
 def whole(m: int, k: int, n: int, times: int = 1, batch: int = 0) -> Products:
-    """Return a product and the products for both gradients."""
+    """Yield a product and the products for both gradients."""
     for part in (forward, inner, weight):
         yield from part(m, k, n, times, batch)
 
 
 def recurrent(rows: int, k: int, n: int, steps: int) -> Products:
-    """Return a product per step; the gradient of the weights is one product over all steps."""
+    """Yield the products of each step, and one product over all steps for the weights' gradient."""
     yield from forward(rows, k, n, steps)
     yield from inner(rows, k, n, steps)
     yield from weight(rows * steps, k, n)

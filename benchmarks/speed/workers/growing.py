@@ -1,6 +1,6 @@
 """Measure a training step and a greedy search of this library on random ids, at any size.
 
-The size is the vocabulary size, the lengths and the batch size.
+Each request gives the vocabulary size, the lengths and the batch size.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from keras_attention.translation.compiled_search import Searches
 
 
 class Growing:
-    """A model of the last requested vocabulary size."""
+    """A model with the vocabulary size of the last request."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.vocabulary = config, 0

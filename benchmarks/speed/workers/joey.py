@@ -24,7 +24,7 @@ from protocol import Reply, measured
 TO_JOEY = np.array([1, 2, 3, 0])
 """The ids of <pad>, <s>, </s> and <unk> in Joey NMT; all other ids are the same."""
 
-_STEP = 1e-3  # small, because the bridge passes on tanh(h), which is close to h only near 0
+_STEP = 1e-3  # small, because the bridge applies tanh, which changes little only near 0
 
 
 def configuration(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Keras as in tutorials: its layers, padded batches, a search that predicts token by token.
 
 All positions are projected, including padding; the loss ignores padding. oneDNN keeps TensorFlow's
-default. Attention follows the LSTM, because Keras's decoder layer processes the whole target at
-once, so both kinds cost about the same.
+default. Attention comes after the LSTM, because Keras's decoder layer processes the whole target at
+once. So both kinds of attention cost about the same.
 """
 
 from __future__ import annotations

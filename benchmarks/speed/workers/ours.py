@@ -34,7 +34,7 @@ class Ours:
         self.model = build_model(self.recipe, self.codec)
 
     def prepare_training(self) -> Reply:
-        """Open the stream of batches; the first step traces."""
+        """Open the stream of batches. The graph is traced later, in the first step."""
         pairs = read_parallel(self.folder / "train.source", self.folder / "train.target")
         batches = make_batches(
             self.recipe, self.codec, pairs, batch_size=self.recipe.training.batch_size
@@ -47,8 +47,8 @@ class Ours:
     def train(self, first: int, steps: int) -> Reply:
         """Train on the next batches of the stream, with the function that `fit` runs.
 
-        The stream is already at the batch `first`, which only selects the batches whose tokens are
-        counted.
+        The stream is already at batch `first`; the argument only selects the batches whose tokens
+        are counted.
         """
         with measured() as found:
             for _ in range(steps):

@@ -30,7 +30,7 @@ class Parts:
         self.graph = cache(self._graph)
 
     def time(self, part: str, how: str, times: int, **settings: Any) -> Reply:
-        """Return mean seconds per call; if the graph is new, the first call is not counted."""
+        """Return mean seconds per call. The call that traces a new graph is not counted."""
         run = self.graph(part, how, **settings)
         with measured() as found:
             for _ in range(times):
@@ -44,7 +44,7 @@ class Parts:
         return lambda: graph(*inputs)
 
     def crossentropy(self, how: str, smoothing: float) -> tuple[Any, list[Any]]:
-        """Return the loss of some positions, and its gradient."""
+        """Return a function for the loss of some positions and its gradient, and its inputs."""
         loss = MaskedCrossentropy(smoothing) if how == "ours" else _plain_crossentropy(smoothing)
 
         def run(target: Any, logits: Any) -> Any:
@@ -56,7 +56,7 @@ class Parts:
         return run, self._positions()
 
     def accuracy(self, how: str) -> tuple[Any, list[Any]]:
-        """Return a metric on some positions."""
+        """Return a function that updates a metric on some positions, and its inputs."""
         metric = MaskedAccuracy() if how == "ours" else keras.metrics.SparseCategoricalAccuracy()
 
         def run(target: Any, logits: Any) -> Any:
@@ -72,13 +72,13 @@ class Parts:
         return [tf.constant(ids, "int32"), tf.random.normal((*shape, vocabulary))]
 
     def top_tokens(self, how: str) -> tuple[Any, list[Any]]:
-        """Return the five most likely tokens of each hypothesis, and their log-probabilities."""
+        """Return a function for the five most likely tokens of each hypothesis, and its inputs."""
         choose = top_tokens if how == "ours" else _plain_top_tokens
         rows = tf.random.normal((self.config["rows"], self.config["vocabulary"]))
         return lambda logits: choose(logits, 5), [rows]
 
     def adam(self, how: str) -> tuple[Any, list[Any]]:
-        """Update all weights of the model."""
+        """Return a function that updates all weights of the model, and its inputs."""
         model = growing.build(self.config, self.config["vocabulary"])
         weights = [keras.Variable(weight) for weight in model.get_weights()]
         gradients = [tf.random.normal(weight.shape, stddev=1e-3) for weight in weights]
@@ -87,7 +87,7 @@ class Parts:
         return lambda *given: optimizer.apply(given, weights), gradients
 
     def lstm(self, how: str, units: int) -> tuple[Any, list[Any]]:
-        """Return all outputs of an LSTM for a batch, and the gradients of inputs and weights."""
+        """Return a function for an LSTM's outputs and gradients on a batch, and its inputs."""
         made = HoistedLSTM if how == "ours" else keras.layers.LSTM
         layer = made(units, return_sequences=True)
         inputs = tf.random.normal([self.config[key] for key in ("batch", "steps", "embedding")])
@@ -108,7 +108,7 @@ class Parts:
 
 
 def _plain_crossentropy(smoothing: float) -> Callable[[Any, Any], Any]:
-    """Compute the same with Keras operations; label smoothing needs no second softmax."""
+    """Return the loss in Keras operations; label smoothing needs no second softmax."""
 
     def loss(target: Any, logits: Any) -> Any:
         losses = ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
@@ -122,7 +122,7 @@ def _plain_crossentropy(smoothing: float) -> Callable[[Any, Any], Any]:
 
 
 def _plain_top_tokens(logits: Any, count: int) -> tuple[Any, Any]:
-    """Compute the same with `logsumexp` and one `top_k` over all tokens."""
+    """Return the most likely tokens by `logsumexp` and one `top_k` over all tokens."""
     ids = ops.arange(logits.shape[-1])
     special = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
     best, tokens = ops.top_k(ops.where(special, -1e9, logits), count)

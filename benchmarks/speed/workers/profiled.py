@@ -26,11 +26,11 @@ class Profiled(Ours):
     """The worker `Ours`, which also reports the time of each kind of operation."""
 
     def profile(self, request: str, **arguments: Any) -> Reply:
-        """Answer a request of `ours`.
+        """Answer a request as `Ours` does, under the profiler.
 
         Returns:
-            The reply of `ours`, with the seconds of all operations by kind in `kinds`, and their
-            numbers in `counts`.
+            The reply of `Ours`, with the seconds of all operations by kind in `kinds`, and the
+            number of operations of each kind in `counts`.
         """
         with tempfile.TemporaryDirectory() as folder:
             tf.profiler.experimental.start(folder)
@@ -40,7 +40,7 @@ class Profiled(Ours):
         return {**found, "kinds": kinds, "counts": counts}
 
     def lengths(self, limit: int | None) -> Reply:
-        """Return the lengths of the sources of `search`, which equal those of the outputs."""
+        """Return the lengths of the sources of `search`; the outputs have the same lengths."""
         return {"lengths": [len(ids) for ids in protocol.read_sources(str(self.folder))[:limit]]}
 
 

@@ -1,4 +1,4 @@
-"""The worker's side of the protocol: reads a JSON request per line, and writes a JSON reply.
+"""The worker's side of the protocol: read a JSON request per line, and write a JSON reply.
 
 A worker reads only standard input and its single argument, a JSON object. The output of libraries
 goes to standard error, which the driver writes to a file.
@@ -22,7 +22,7 @@ import numpy as np
 PAD, START, END = range(3)
 Reply = dict[str, Any]
 
-# Before other imports, so that the output of libraries does not mix with the replies.
+# This runs before other imports, so that the output of libraries does not mix with the replies.
 _REPLIES = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)
 
@@ -34,7 +34,7 @@ def settings() -> dict[str, Any]:
 
 @contextmanager
 def measured() -> Iterator[Reply]:
-    """Measure a block: store wall seconds, and CPU seconds of all threads, in a dictionary."""
+    """Measure a block: store its wall seconds, and the CPU seconds of all threads, in a dict."""
     found: Reply = {}
     wall, cpu = time.perf_counter(), time.process_time()
     yield found

@@ -13,7 +13,7 @@ DTYPES = ("float32", "bfloat16")
 
 
 class Rates:
-    """The products of one library."""
+    """Matrix products computed with one library."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         make = _torch_products if config["library"] == "torch" else _tensorflow_products

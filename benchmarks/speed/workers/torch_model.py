@@ -1,8 +1,8 @@
 """A plain PyTorch model of the same sizes, written for speed.
 
 The encoder is one packed `nn.LSTM`. With Luong's attention the decoder is an `nn.LSTM` over the
-whole target, and all queries attend at once. With Bahdanau's it is a loop over `LSTMCell`'s
-equations; the target part of its input is projected before the loop.
+whole target, and all queries attend at once. With Bahdanau's attention the decoder is a loop over
+the equations of `LSTMCell`; the target tokens are projected before the loop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ State = tuple[Tensor, Tensor]
 
 
 class Model(nn.Module):
-    """A model from source ids and shifted target ids to outputs `[B, T, U]`."""
+    """A model that maps source ids and shifted target ids to outputs `[B, T, U]`."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Model(nn.Module):
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor, Tensor, State]:
         """Return memory `[B, S, U]`, its keys, its padding and the decoder's first state."""
-        lengths = (source != 0).sum(1).cpu()  # cuDNN needs them there
+        lengths = (source != 0).sum(1).cpu()  # PyTorch packs sequences by lengths on the CPU
         packed = pack_padded_sequence(
             self.source_embedding(source), lengths, batch_first=True, enforce_sorted=False
         )

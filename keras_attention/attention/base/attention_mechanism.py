@@ -19,9 +19,10 @@ from keras_attention.settings.arguments import checked_units as checked_units
 class AttentionMechanism(Configured, keras.layers.Layer):
     """Base class: `context = sum_s alignment_s * memory_s`, `alignment = softmax(score)`.
 
-    A new score overrides `_score(query, keys)`, and `project(memory)` if its keys are not the
-    memory itself. The layer keeps no state between calls: a decoder's loop calls
-    `keys = mechanism.project(memory)` once and passes the keys to every step.
+    A subclass with a new score overrides `_score(query, keys)`. It also overrides
+    `project(memory)` if its keys are not the memory itself. The layer keeps no state between calls:
+    a decoder's loop calls `keys = mechanism.project(memory)` once and passes the keys to every
+    step.
 
     A mechanism is `recurrent` if its weights depend on earlier steps. It overrides `initial_state`,
     `state_structure` and `_attend`. Each step receives the state and returns the next one.
@@ -44,8 +45,8 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         keys: the result of `project(memory)`, `[B, S, U]`; computed when it is not given.
         state: the state that the previous step returned. Default: `initial_state`. With `K`
             hypotheses per source it has `B * K` rows.
-        training: whether to compute the weights as in training, if the mechanism computes them
-            differently there. Default `False`.
+        training: whether the call is part of training, where some mechanisms compute their weights
+            differently. Default `False`.
         return_state: whether to return the next state too. Default `False`.
 
     Returns:
@@ -166,7 +167,7 @@ class AttentionMechanism(Configured, keras.layers.Layer):
     def _attend_one_step(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
-        """Attend from one step's queries `[B * K, D]`, where those of a source are adjacent."""
+        """Attend from one step's queries `[B * K, D]`; the queries of a source are adjacent."""
         queries, rows = _group_by_source(query, memory), ops.shape(query)[0]
         sides = ops.shape(queries)[:2]
         state = map_state(lambda x: ops.reshape(x, (*sides, *ops.shape(x)[1:])), state)
@@ -221,7 +222,7 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         return MAPPINGS[self.mapping](scores, mask)
 
     def _check_built(self) -> None:
-        """Check that the weights exist; their shapes also depend on the query."""
+        """Check that the weights exist: a memory alone does not determine their shapes."""
         if not self.built:
             raise ValueError(
                 f"`project` requires the weights of {self.name!r}. Call the layer on a query and a "
@@ -291,24 +292,27 @@ def map_state(function: Callable[[Tensor], Tensor], state: Any) -> Any:
 
 
 def _checked_initializer(initializer: Any) -> Any:
-    """Return an initializer; default names stay strings, so that each weight draws its own seed."""
+    """Return an initializer, or the name of a default initializer.
+
+    Each weight creates its own initializer from the name, with its own seed.
+    """
     if initializer in ("glorot_uniform", "zeros"):
         return initializer
     return keras.initializers.get(initializer)
 
 
 def _copy_of(initializer: Any) -> Any:
-    """Copy an initializer for one weight, because each call of a Keras one returns equal values."""
+    """Copy an initializer for one weight: a Keras initializer returns equal values in each call."""
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 
 def _one_query_each(query: Tensor, memory: Tensor) -> bool:
-    """Return whether each source certainly has one query; two unknown sizes may differ."""
+    """Return whether each source is known to have one query; two unknown sizes may differ."""
     return query.shape[0] is not None and query.shape[0] == memory.shape[0]
 
 
 def _group_by_source(query: Tensor, memory: Tensor) -> Tensor:
-    """Reshape one step's queries `[B * K, D]` to `[B, K, D]`, one row per memory."""
+    """Reshape one step's queries `[B * K, D]` to `[B, K, D]`, one row per source."""
     if _one_query_each(query, memory):
         return ops.expand_dims(query, 1)
     sources = ops.shape(memory)[0]

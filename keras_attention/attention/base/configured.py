@@ -11,15 +11,15 @@ from keras_attention.errors import suggest
 class Configured:
     """A mixin for layers that store each constructor argument in an attribute of the same name.
 
-    `get_config` derives from the constructors of the class and its bases, so each argument is
-    declared only once. Arguments may also be layers, initializers and regularizers.
+    `get_config` finds the arguments in the constructors of the class and its bases, so each
+    argument is declared only once. Arguments may also be layers, initializers and regularizers.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Check for misspelt arguments before the constructors do, to suggest the right name.
 
         Raises:
-            TypeError: if an argument is unknown and similar to one of a constructor.
+            TypeError: if an argument is unknown and its name is similar to a known one.
         """
         known = {name for base in cls.__mro__ for name in _arguments(base)}
         for name in set(kwargs) - known:

@@ -8,7 +8,7 @@ from keras_attention.attention.base.attention_mechanism import AttentionMechanis
 
 
 class ContentAttention(AttentionMechanism):
-    """Base class of a mechanism that uses the keys, scores and mapping of another one, `content`.
+    """Base class of mechanisms that use the keys, scores and mapping of a mechanism `content`.
 
     Args:
         content: a mechanism that only defines a score: it is not recurrent and does not override

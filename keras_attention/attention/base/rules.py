@@ -2,10 +2,10 @@
 
 
 def check_own_mapping(mapping: str) -> None:
-    """Check that the score has the default mapping, because its mechanism ignores it.
+    """Check that the score has the default mapping, because monotonic attention ignores it.
 
     Raises:
-        ValueError: if it is not `"softmax"`, the default.
+        ValueError: if the mapping is not `"softmax"`, the default.
     """
     if mapping != "softmax":
         raise ValueError(

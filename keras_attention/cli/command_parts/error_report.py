@@ -84,14 +84,14 @@ class ReportChoices:
             return
         if others:
             raise InputError(
-                "--save-confidence requires a single model, in whose folder it writes. "
-                f"Received: --with {others[0]}."
+                "--save-confidence requires a single model, because it writes to the model's "
+                f"folder. Received: --with {others[0]}."
             )
         (model,) = models
         if is_ensemble(model):
             raise InputError(
-                f"{model}: --save-confidence requires a single model, in whose folder it writes. "
-                "Received: the folder of an ensemble."
+                f"{model}: --save-confidence requires a single model, because it writes to the "
+                "model's folder. Received: the folder of an ensemble."
             )
         if is_export(model) or not (model / MODEL_FILE).is_file():
             raise InputError(
@@ -154,7 +154,8 @@ def make_question(
         tokenizer: the model's target tokenizer; None if it is not known.
         choices: the options.
         seen: sources that are also sources of training pairs.
-        temperature: the temperature that `translate` uses for the model; None for the fitted one.
+        temperature: the temperature that `translate` uses for the model; None for the
+            temperature that the report fits.
         **options: options of `text_metrics.score`.
     """
     form = TokenForm.of(tokenizer)
@@ -170,7 +171,7 @@ def describe_run(
         name: the name of the model.
         data: the file of pairs; None for the held-out pairs.
         pairs: the number of pairs.
-        held_out_of: the run whose held-out pairs they are; None for the model's own.
+        held_out_of: the run that held out the pairs; None for the model's own run.
     """
     whose = f"the training of {held_out_of}" if held_out_of else "training"
     source = str(data) if data else f"the pairs that {whose} held out"
@@ -201,8 +202,8 @@ def _print_confidence(analysis: Analysis) -> None:
     print(f"temperature  {analysis.calibration.temperature:.3f}")
     found, asked = analysis.acceptance, analysis.question.accuracy
     if found is None:
-        wanted = "half the rate of errors" if asked is None else f"an accuracy of {asked:.2%}"
-        print(f"threshold    none reaches {wanted}")
+        effect = "halves the rate of errors" if asked is None else f"reaches {asked:.2%} accuracy"
+        print(f"threshold    none {effect}")
         return
     total = analysis.evaluation.pairs
     print(
@@ -213,5 +214,5 @@ def _print_confidence(analysis: Analysis) -> None:
     if used != analysis.calibration.temperature:
         print(
             f"The threshold is for a temperature of {used:.4g}, which `translate` uses for this "
-            "model as long as no other is stored."
+            "model until another temperature is stored."
         )

@@ -46,7 +46,7 @@ def check_gold(
     *,
     words: bool,
 ) -> None:
-    """Check that each position in the gold alignments is a token, or word, of its pair.
+    """Check that each position in the gold alignments belongs to a token or word of its pair.
 
     Args:
         name: The argument of `read_gold`.
@@ -56,7 +56,8 @@ def check_gold(
         words: Whether links are between words instead of tokens.
 
     Raises:
-        InputError: If the positions count other units, or lie beyond the end of a text.
+        InputError: If the positions count other units than the links, or if a position lies beyond
+            the end of a text.
     """
     units = {"word" if words else side.name for side in (codec.source, codec.target)}
     counted = KNOWN.get(name)

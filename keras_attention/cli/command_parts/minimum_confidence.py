@@ -53,12 +53,12 @@ def find_minimum(
     Args:
         value: a number from 0 to 1, or "auto"; None for no minimum.
         model: the model: a folder, a checkpoint or an export.
-        others: whether the model is searched together with others. Nothing is stored for such an
-            ensemble, nor for one in a folder of its own.
+        others: whether the model is searched together with others. No threshold is stored for an
+            ensemble, whether its members are given one by one or in one folder.
         served: whether the model runs on a server, so that `model` need not be a path.
 
     Raises:
-        InputError: if the value is invalid, or "auto" and no threshold is stored.
+        InputError: if the value is invalid, or if it is "auto" and no threshold is stored.
     """
     if value is None:
         return None
@@ -70,7 +70,7 @@ def find_minimum(
         if not local:
             print(
                 f"note: {model}: a server does not report the model's temperature, so confidences "
-                "use a temperature of 1; to use it, give the path of the model's folder.",
+                "use a temperature of 1; to use the model's own, give the path of its folder.",
                 file=sys.stderr,
             )
         return MinimumConfidence(least, stored)
@@ -91,7 +91,7 @@ def find_minimum(
 
 
 def stored_confidence(model: Path, *, others: bool) -> Confidence:
-    """Return the temperature and the threshold that `translate` uses; nothing for an ensemble.
+    """Return the temperature and threshold that `translate` uses; the defaults for an ensemble.
 
     Args:
         model: the model: a folder, a checkpoint or an export.

@@ -30,7 +30,9 @@ def load_aligner(model: Path, max_tokens: int | None) -> Translator:
     translator = Translator.load(model)
     translator.max_tokens = max_tokens or translator.max_tokens
     if any(member.decoder.cell.attention is None for member in members_of(translator.model)):
-        raise InputError(f"{model}: expected a model with attention. Received: a model without.")
+        raise InputError(
+            f"{model}: expected a model with attention. Received: a model without attention."
+        )
     return translator
 
 
@@ -61,7 +63,7 @@ def join_links(
     *,
     words: bool,
 ) -> Iterator[Links]:
-    """Yield the links of each pair, joined with those of a model from target to source.
+    """Yield the links of each pair, joined with the links of a model from target to source.
 
     Args:
         links: The links of the first model.

@@ -49,7 +49,7 @@ def run_translate(
 
     Raises:
         InputError: if a file cannot be read or written. With `OnError.STOP`, also if a line cannot
-            be used, after the translations of the lines before it are printed.
+            be used; the translations of the lines before it are printed first.
     """
     check_output(output, file)
     problems = _Problems(STANDARD_INPUT if file == "-" else file, on_error)

@@ -71,8 +71,8 @@ def align(
         bool,
         typer.Option(
             "--soft",
-            help="Print the weights instead of links: per pair, a JSON matrix with a row per "
-            "target token and a column per source token, both with `</s>`.",
+            help="Print the weights instead of links: for each pair a JSON matrix with a row per "
+            "target token and a column per source token, including `</s>` on both sides.",
             rich_help_panel="Output",
         ),
     ] = False,

@@ -48,8 +48,8 @@ def compare(
             min=1,
             max=1_000,
             metavar="N",
-            help="Number of runs of each variant. Their seeds are the recipe's seed, the next one, "
-            "and so on.",
+            help="Number of runs of each variant. Their seeds are consecutive numbers, which begin "
+            "with the recipe's seed.",
         ),
     ] = 1,
     overrides: Overrides = None,

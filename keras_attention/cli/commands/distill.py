@@ -15,8 +15,8 @@ def distill(
         list[Path],
         typer.Argument(
             metavar="TEACHER...",
-            help="The folders of trained models, or .keras checkpoints in them; several are an "
-            "ensemble.",
+            help="The folders of trained models, or .keras checkpoints in them. Several teachers "
+            "form an ensemble.",
         ),
     ],
     into: Annotated[
@@ -24,7 +24,7 @@ def distill(
         typer.Option(
             metavar="RECIPE",
             help="The recipe of the student: the name of a recipe, such as dates, or a .toml file. "
-            "Its training sources are translated by the teachers.",
+            "The teachers translate its training sources.",
         ),
     ],
     overrides: Overrides = None,
@@ -40,8 +40,8 @@ def distill(
         bool,
         typer.Option(
             "--nearest",
-            help="Train on the teachers' hypothesis with the fewest edits of tokens to the target "
-            "of the pair, instead of the best hypothesis.",
+            help="For each pair, train on the teachers' hypothesis that is closest to the pair's "
+            "target by token edit distance, instead of the hypothesis with the best score.",
         ),
     ] = False,
     with_pairs: Annotated[
@@ -53,9 +53,9 @@ def distill(
             min=0,
             max=1,
             metavar="X",
-            help="Share of the loss that compares the student with the teachers' probabilities of "
-            "each token (training.teacher_weight). Above 0, the student uses the teachers' "
-            "tokenizers, and each training step also runs the teachers.",
+            help="Weight, from 0 to 1, of the part of the loss that compares the student's token "
+            "probabilities with the teachers' (training.teacher_weight). Above 0, the student uses "
+            "the teachers' tokenizers, and each training step also runs the teachers.",
         ),
     ] = 0.0,
     resume: Annotated[
@@ -73,8 +73,8 @@ def distill(
     Use it to get a smaller or faster model that loses little quality, or to put the quality of an
     ensemble into one model. The teachers translate the training sources of the student's recipe
     with beam search, and the student trains on these outputs instead of the targets. Sources that
-    the recipe or a teacher's run holds out are not used. The run folder is like that of train; it
-    also holds the outputs, distilled.tsv, and their origin, distillation.json.
+    the recipe or a teacher's run holds out are not used. The run folder is like one that train
+    writes; it also holds the outputs, distilled.tsv, and their origin, distillation.json.
 
     Example: keras-attention distill saved_models/dates --into dates --set units=64 --beam 4
 

@@ -45,8 +45,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="Evaluate on the held-out pairs of this model's run, such as the one that a model "
-            "was fine-tuned from.",
+            help="Evaluate on the pairs that the run of this model held out, for example to "
+            "compare a fine-tuned model with its start model.",
         ),
     ] = None,
     data_format: DataFormat = "tsv",
@@ -139,7 +139,8 @@ def evaluate(
 
     Use it after training, on the held-out pairs of the recipe or on a file of your own, to choose
     between models or search options. It evaluates exports in the same way. If the sources carry a
-    source feature, such as the language, it also prints the metrics of each value and their mean.
+    source feature, such as the language, it also prints each metric for each value of the feature,
+    and the mean over the values.
 
     Example: keras-attention evaluate saved_models/dates --metrics exact_match,chrf --beam 4
 
@@ -247,7 +248,7 @@ def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[st
 
 
 def _short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
-    """Return the name of each model's folder or file, or its path if two names are equal.
+    """Return the name of each model's folder or file, or all paths if two names are equal.
 
     Args:
         models: The models to evaluate.

@@ -94,8 +94,8 @@ def _plotted_lines(
     """Return the texts to plot: one text, or the lines of a file for a page.
 
     Raises:
-        InputError: if neither or both are given, an option of pages is given without a page, or a
-            text or file cannot be read.
+        InputError: if neither or both are given, if an option of pages is given without a page, or
+            if a text or file cannot be read.
     """
     if text is not None and file is not None:
         raise InputError(f"plot requires a TEXT or --file LINES. Received: both, --file {file}.")

@@ -1,5 +1,6 @@
 """The command `train`: trains the model of a recipe, or prints the recipe."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,8 +36,8 @@ def train(
             min=2,
             max=1_000,
             metavar="N",
-            help="Train N models of this recipe, which differ in initial weights, shuffling and "
-            "dropout, one after the other. DIR then holds a run folder for each, and the other "
+            help="Train N models of this recipe, one after the other. They differ in initial "
+            "weights, shuffling and dropout. DIR then holds a run folder for each, and the other "
             "commands read DIR as one model: an ensemble, which averages their probabilities.  "
             "[default: train one model]",
         ),
@@ -63,11 +64,46 @@ def train(
             "--from",
             metavar="MODEL",
             help="Start from the trained model in this run folder (fine-tuning). The sections "
-            "[model] and [text] are those of the model; the recipe may only set other dropout "
+            "[model] and [text] are taken from this model; the recipe may only change dropout "
             "rates, vocabulary sizes and min_count.",
         ),
     ] = None,
     overwrite: Overwrite = False,
+    distributed: Annotated[
+        bool,
+        typer.Option(
+            "--distributed",
+            help="Divide every batch among several devices or processes, on JAX. Start the same "
+            "command in every process. SLURM, Open MPI and TPU hosts tell JAX where the others "
+            "are; otherwise use the three options below. The first process writes DIR.",
+        ),
+    ] = False,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            envvar="KERAS_DISTRIBUTION_JOB_ADDRESSES",
+            help="Address of the first process.",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            envvar="KERAS_DISTRIBUTION_NUM_PROCESSES",
+            help="Number of processes.",
+        ),
+    ] = None,
+    process: Annotated[
+        int | None,
+        typer.Option(
+            metavar="I",
+            min=0,
+            envvar="KERAS_DISTRIBUTION_PROCESS_ID",
+            help="Number of this process, from 0.",
+        ),
+    ] = None,
     show: Annotated[
         bool,
         typer.Option(
@@ -84,8 +120,9 @@ def train(
     Example: keras-attention train dates --set attention=luong --set placement=after
 
     Example: keras-attention train dates --seeds 3
+
+    Example: KERAS_BACKEND=jax srun keras-attention train pairs.toml --distributed
     """
-    from keras_attention.cli.command_parts.seeds_table import print_seeds
     from keras_attention.cli.output import log_to_console
     from keras_attention.training.recipe.recipe import load_recipe, recipe_name, recipe_names
 
@@ -96,28 +133,42 @@ def train(
     if show:
         print(describe_recipe(resolved))
         return
+    from keras_attention.cli.command_parts.joined_processes import join_processes
     from keras_attention.training.run.run_data import load_run_recipe
-    from keras_attention.training.seeds.train_seeds import train_seeds
-    from keras_attention.training.train import train as train_one
-    from keras_attention.translation.folders.ensemble_folder import is_ensemble
 
     log_to_console()
     begun = folder / "recipe.toml"
     if resume and not overrides and recipe in recipe_names() and begun.is_file():
         resolved = load_run_recipe(folder)
-    with advise_on_stop("Use --resume to continue after the last validation.", begun.is_file):
-        options = {"resume": resume, "overwrite": overwrite, "changed_data": changed_data}
-        if seeds or is_ensemble(folder):
-            if start_from is not None:
-                raise InputError(
-                    "--from cannot be used with --seeds; fine-tune each seed in a run of its own "
-                    f"with training.seed. Received: --from {start_from} and the ensemble {folder}."
-                )
-            train_seeds(resolved, folder, seeds, **options)
-            print_seeds(folder)
-        else:
-            train_one(resolved, folder, **options, start_from=start_from)
-    print(f"Trained. Next: keras-attention evaluate {folder}")
+    options = {"resume": resume, "overwrite": overwrite, "changed_data": changed_data}
+    with ExitStack() as stack:
+        if distributed or (coordinator, processes, process) != (None, None, None):
+            stack.enter_context(join_processes(coordinator, processes, process, seeds))
+        advice = "Use --resume to continue after the last validation."
+        stack.enter_context(advise_on_stop(advice, begun.is_file))
+        _train(resolved, folder, seeds, start_from, **options)
+        print(f"Trained. Next: keras-attention evaluate {folder}")
+
+
+def _train(
+    recipe: "Recipe", folder: Path, seeds: int | None, start_from: Path | None, **options: bool
+) -> None:
+    """Train one model, or several seeds, and print the metrics of seeds."""
+    from keras_attention.cli.command_parts.seeds_table import print_seeds
+    from keras_attention.training.seeds.train_seeds import train_seeds
+    from keras_attention.training.train import train as train_one
+    from keras_attention.translation.folders.ensemble_folder import is_ensemble
+
+    if seeds or is_ensemble(folder):
+        if start_from is not None:
+            raise InputError(
+                "--from cannot be used with --seeds; fine-tune each seed in a run of its own with "
+                f"training.seed. Received: --from {start_from} and the ensemble {folder}."
+            )
+        train_seeds(recipe, folder, seeds, **options)
+        print_seeds(folder)
+    else:
+        train_one(recipe, folder, **options, start_from=start_from)
 
 
 def _find_start(start_from: Path | None, resumed: Path | None) -> "Recipe | None":

@@ -108,10 +108,11 @@ def translate(
         str | None,
         typer.Option(
             metavar="P|auto",
-            help="Print check and a tab before each output whose confidence is below P, from 0 to "
-            "1, and ok before the others. The number of outputs to check is printed on standard "
-            "error. auto is the threshold that `evaluate --save-confidence` stored with the "
-            "model. With --json, each hypothesis gets its confidence and check: true or false.",
+            help="Print 'check' and a tab before each output whose confidence is below P, a number "
+            "from 0 to 1, and 'ok' and a tab before the others. The number of outputs to check is "
+            "printed on standard error. With P 'auto', the limit is the threshold that `evaluate "
+            "--save-confidence` stored with the model. With --json, each hypothesis has the keys "
+            "'confidence' and 'check' (true or false).",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,

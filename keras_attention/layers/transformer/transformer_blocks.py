@@ -179,8 +179,8 @@ class PositionedInput(keras.layers.Layer):
     def call(self, x: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Add the encodings of int32 `positions` to `x` `[..., E]`, and return `[..., units]`.
 
-        The positions broadcast to `x`. With a mask `[B, S]`, the positions `[S]` count real tokens
-        only.
+        The positions broadcast to `x`. With a mask `[B, S]`, padding is skipped when the positions
+        `[S]` are counted.
         """
         x = x * float(x.shape[-1]) ** 0.5
         x = self.projection(x) if self.projects else x

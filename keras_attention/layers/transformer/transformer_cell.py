@@ -37,17 +37,18 @@ class TransformerState(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TransformerCell(DecoderCell):
-    """One step of a Transformer decoder (Vaswani et al. 2017, 3.1), or all of them at once.
+    """One step of a Transformer decoder (Vaswani et al. 2017, 3.1), or all steps at once.
 
-    A layer attends to itself and the steps before it with Keras's `MultiHeadAttention`, then to the
-    memory with an attention mechanism, and ends with a feed-forward block. Each block normalises
-    its input. The alignment is the mean over the layers. In search, a step computes one position
-    and reads the keys and values of earlier positions from a state of fixed shapes.
+    In a layer, a step first attends to itself and the steps before it with Keras's
+    `MultiHeadAttention`, then to the memory with an attention mechanism. A feed-forward block
+    follows. Each block normalises its input. The alignment is the mean over the layers. In search,
+    a step computes one position and reads the keys and values of earlier positions from a state of
+    fixed shapes.
 
     Args:
         units: width of every layer, even and a multiple of `heads`.
-        attention: the `AttentionMechanism` of the first layer; every other layer creates one from
-            its config.
+        attention: the `AttentionMechanism` of the first layer. Every other layer creates its own
+            with the same arguments.
         max_steps: the largest number of steps that a state can hold, a positive integer. Results
             of later steps are undefined. `all_steps` has no limit.
         layers: number of layers. Default 2.
@@ -86,7 +87,7 @@ class TransformerCell(DecoderCell):
 
     @property
     def state_parts(self) -> int:
-        """0: the state starts empty, without a bridge."""
+        """Always 0, because the state starts empty, without a bridge."""
         return 0
 
     takes_dropout_masks = False
@@ -183,7 +184,7 @@ class TransformerCell(DecoderCell):
         return TransformerState(0, ((0, 0),) * self.layers, tuple(mechanisms))
 
     def state_of(self, nested: Any) -> TransformerState:
-        """Return `nested` as a `TransformerState`, in the cell's dtype except for the attention."""
+        """Return `nested` as a `TransformerState`; cast all but the mechanisms' states."""
         state = super().state_of(nested)
         taken, caches = map_state(lambda x: ops.cast(x, self.compute_dtype), tuple(state[:2]))
         return TransformerState(taken, caches, state.attention)
@@ -222,7 +223,7 @@ class TransformerCell(DecoderCell):
         dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, TransformerState, Tensor]:
-        """Run all steps at once from the first; the last state holds the first `max_steps`."""
+        """Run all steps at once; the returned state holds at most the first `max_steps` of them."""
         rows, steps = ops.shape(inputs)[:2]
         attended = memory, memory_mask, self._split(memory, keys), state.attention, training
         x, layers = self.positioned(inputs, ops.arange(steps)), []

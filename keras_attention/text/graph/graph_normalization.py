@@ -3,7 +3,7 @@
 The functions are named after the steps of the algorithm in https://www.unicode.org/reports/tr15/
 and, for Hangul, in section 3.12 of the Unicode Standard. A batch is processed as one flat list of
 code points. TensorFlow Text's `normalize_utf8` cannot be used: every program that loads the model
-would need that library, and its version of Unicode differs from that of Python and the device.
+would need that library, and its version of Unicode differs from the version that we use elsewhere.
 """
 
 from collections.abc import Callable
@@ -55,9 +55,9 @@ def apply_normalizer(normalizer: Normalizer, texts: Tensor) -> Tensor:
 def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
     r"""Convert texts to a Unicode normal form, as `normalization.normalize` does.
 
-    Texts whose code points never change, whatever their neighbours are, are returned as they are.
-    For "nfc" these code points have `NFC_Quick_Check=Yes` and combining class 0; English, Chinese
-    and composed Korean consist of them.
+    A text is returned as it is if all its code points are inert: they never change, whatever their
+    neighbours are. For "nfc", these are the code points with `NFC_Quick_Check=Yes` and combining
+    class 0; English, Chinese and composed Korean consist of them.
 
     Args:
         texts: UTF-8 strings [B]. Invalid bytes become U+FFFD, as with Python's `errors="replace"`.
@@ -160,7 +160,7 @@ def _order_canonically(codes: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     classes = tf.where(found, tf.gather(compositions().joining_classes, index), 0)
     runs = tf.cumsum(tf.cast(_starts_line(rows) | (classes == 0), tf.int64))
     size = tf.size(codes, tf.int64)
-    # With the position, keys are unique, so the sort need not be stable.
+    # The position makes the keys unique, so the sort need not be stable.
     keys = (runs * 256 + tf.cast(classes, tf.int64)) * size + tf.range(size)
     order = tf.sort(keys) % size
     return tf.gather(codes, order), tf.gather(classes, order)

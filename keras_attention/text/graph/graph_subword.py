@@ -62,9 +62,9 @@ class GraphSubwordTokenizer(GraphTokenizer):
         return tf.strings.regex_replace(spaced, "^ | $", "")
 
     def _encode(self, texts: Tensor) -> Tensor:
-        # The fast operation adds the score of an unknown character once for each of its bytes,
-        # sentencepiece once. Such a low sum loses the precision of the other scores and breaks
-        # ties differently, so replace unknown characters by a character of one byte.
+        # The fast operation adds the score of an unknown character once for each of its bytes, but
+        # sentencepiece adds it once. Such a low sum loses the precision of the other scores and
+        # breaks ties differently, so replace unknown characters by a character of one byte.
         texts = tf.strings.regex_replace(texts, self._unknown, _UNKNOWN)
         return self._subwords().tokenize(texts).with_row_splits_dtype(tf.int64)
 
@@ -93,7 +93,7 @@ class GraphSubwordTokenizer(GraphTokenizer):
         return ids.with_flat_values(pieces)
 
     def _unknown_runs(self, texts: Tensor) -> Tensor:
-        """Return the runs of unknown characters in order; each of them is one `<unk>`."""
+        """Return the runs of unknown characters in order; each run is one `<unk>`."""
         split = tf.strings.unicode_split(texts, "UTF-8")
         characters, rows = split.flat_values, split.value_rowids()
         known = (self._ids.lookup(characters) != UNKNOWN_ID) | (characters == " ")

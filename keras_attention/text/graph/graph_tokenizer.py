@@ -72,8 +72,8 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
             texts: UTF-8 strings [B].
 
         Returns:
-            Ids int32 [B, S], each row ending with the id of `</s>` and padded with 0. Those of the
-            F features come first; see `feature_ids`.
+            Ids int32 [B, S], each row ending with the id of `</s>` and padded with 0. The ids of
+            the F features come first; see `feature_ids`.
         """
         ids = self._padded_ids(self._normalize(texts))
         return tf.concat([self.feature_ids(texts), ids], axis=1) if self.features else ids
@@ -85,7 +85,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
             texts: UTF-8 strings [B].
 
         Returns:
-            Ids int32 [B, F], that of `<unk>` where a feature is missing, occurs twice or has an
+            Ids int32 [B, F]; the id of `<unk>` if a feature is missing, occurs twice or has an
             unknown value.
         """
         tags, columns = self.feature_tags(texts), []
@@ -180,8 +180,8 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
 def _table(vocabulary: Vocabulary) -> Any:
     """Return the table from tokens to ids.
 
-    The special tokens are left out, so that the word "<s>" in a text is unknown. "" is added, which
-    is never a token of a text, because TensorFlow rejects an empty table.
+    The special tokens are left out, so that the word "<s>" in a text is unknown. The key "", which
+    is never a token of a text, is added because TensorFlow rejects an empty table.
     """
     keys = ["", *vocabulary.tokens[len(SPECIAL_TOKENS) :]]
     values = [UNKNOWN_ID, *range(len(SPECIAL_TOKENS), len(vocabulary))]

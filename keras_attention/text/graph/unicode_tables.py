@@ -38,7 +38,7 @@ class Expansions(NamedTuple):
 class Compositions(NamedTuple):
     """The pairs of code points that compose, and their composites."""
 
-    joining_keys: Ints  # code points that may be reordered or compose with one before them
+    joining_keys: Ints  # code points that may be reordered, or compose with the one before them
     joining_classes: Ints  # their combining classes, 0 for starters
     pair_keys: Ints  # first * CODE_POINTS + second
     composites: Ints

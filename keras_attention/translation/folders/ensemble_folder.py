@@ -23,7 +23,7 @@ _ENSEMBLE = JsonFile(
 
 
 def is_ensemble(folder: Path) -> bool:
-    """Return whether a folder is that of an ensemble."""
+    """Return whether a folder is the folder of an ensemble."""
     return (folder / ENSEMBLE_FILE).exists()
 
 
@@ -48,7 +48,7 @@ def read_members(folder: Path) -> dict[str, int | None]:
 
 
 def member_folders(folder: Path) -> list[Path]:
-    """Return the folders of an ensemble's members, or `folder` itself if it is a single model's.
+    """Return the folders of an ensemble's members, or `folder` itself if it has a single model.
 
     Raises:
         InputError: if the file that lists the members is damaged, or a member's folder is missing.

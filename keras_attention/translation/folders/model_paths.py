@@ -1,4 +1,4 @@
-"""Errors about a path that is not a model's, with the models that the user may have meant."""
+"""Errors about a path without a model, with the models that the user may have meant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _USUAL = Path("saved_models")
 """The folder that commands write models into by default."""
 
 _MARKS = (SETTINGS_FILE, ENSEMBLE_FILE)
-"""Files of which the folder of a single model or of an ensemble has one."""
+"""Files that mark a folder as the folder of a single model, or of an ensemble."""
 
 _LISTED = 10
 """Largest number of models that an error lists."""
@@ -24,8 +24,9 @@ def check_model_path(path: Path) -> None:
     """Check that there is a file or folder, and that it is not a folder of several models.
 
     Raises:
-        InputError: if there is none, with the nearest name of a model next to it; or if the folder
-            only contains models or belongs to one.
+        InputError: if the path does not exist; the message suggests the model next to it with the
+            most similar name. Also if the folder only contains other models, or is inside the
+            folder of a model.
     """
     if not path.exists():
         kind = "no such file" if path.suffix in (".keras", ".tflite") else "no such folder"

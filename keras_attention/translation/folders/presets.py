@@ -21,7 +21,7 @@ from keras_attention.translation.file_names import (
 )
 
 CARD_FILE = "README.md"
-"""The model card, where the hubs look for it."""
+"""The file name that the hubs expect for the model card."""
 
 PRESET_FILES = (*CODEC_FILES, MODEL_FILE, SHORT_LIST_FILE, CONFIDENCE_FILE, CARD_FILE)
 """The only files of a preset that are downloaded and uploaded."""
@@ -59,8 +59,8 @@ def upload_preset(preset: str, folder: str | Path) -> None:
             such as held-out pairs.
 
     Raises:
-        InputError: if the folder has no model, the hub's library is not installed, or the upload
-            fails.
+        InputError: if the folder has no model, if the hub's library is not installed, or if the
+            upload fails.
     """
     folder = Path(folder)
     for needed in (MODEL_FILE, CARD_FILE):
@@ -105,7 +105,7 @@ def _call(function: Callable[..., Any], preset: str, **options: Any) -> Any:
     """Call a function of a hub's library with the handle of a preset."""
     try:
         return function(_without_scheme(preset), **options)
-    except Exception as error:  # the libraries raise their own errors and those of HTTP
+    except Exception as error:  # the libraries raise their own errors and HTTP errors
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{preset}: the hub's library failed: {reason}") from error
 

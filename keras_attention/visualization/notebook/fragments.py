@@ -19,7 +19,7 @@ MOST_TOKENS = 60  # rows and columns of the largest table; notebooks store every
 _MOST_LISTED = 10  # hypotheses
 _LABEL_COLUMNS = 24
 TINT = "47 127 209"
-STRONGEST = 0.6  # of the tint; a stronger one makes text hard to read on one of the backgrounds
+STRONGEST = 0.6  # opacity of the tint; more would make text hard to read on some background
 _DIV = '<div lang="" style="overflow-x:auto;max-width:100%">'
 _TABLE = '<table style="border-collapse:collapse;font-size:.85em;margin:.4em 0">'
 _ROW = '<tr style="background:none">'
@@ -41,7 +41,7 @@ def alignment_fragment(
         hypotheses: text and score of each hypothesis, best first; None for no score.
         source_tokens: the `S` tokens of the source.
         tokens: the `T` tokens of the best hypothesis.
-        weights: the alignment `[T, S]` of the best hypothesis; each is shown on hover.
+        weights: the alignment `[T, S]` of the best hypothesis; each weight is shown on hover.
     """
     lines = [_line("source", source)]
     for text, score in hypotheses[:_MOST_LISTED]:

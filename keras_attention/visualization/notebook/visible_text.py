@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from functools import cache
 
 import numpy as np
 
@@ -14,14 +16,20 @@ _BLANK = frozenset(
 )
 
 
+# The letters that Hangul syllables decompose into. Most fonts draw a single one on a dotted circle.
+_JAMO = re.compile("[\u1100-\u11ff]+")
+
+
 def visible(text: str, space: str = "␣") -> str:
     """Make every character of a text visible.
 
     Args:
         text: the text.
         space: the replacement of spaces. Other invisible characters are escaped, and a combining
-            mark at the start gets the base `◌`.
+            mark at the start gets the base `◌`. Parts of Hangul syllables are shown as the letters
+            of a Korean keyboard, such as `ㄴ`.
     """
+    text = _JAMO.sub(_compose, text)
     shown = "".join(space if character == " " else _escaped(character) for character in text)
     return "◌" + shown if shown and _is_mark(shown[0]) else shown
 
@@ -30,6 +38,23 @@ def _escaped(character: str) -> str:
     if character in _BLANK or unicodedata.category(character)[0] in "CZ":
         return character.encode("unicode_escape").decode("ascii")
     return character
+
+
+def _compose(jamo: re.Match[str]) -> str:
+    """Compose the syllables in a run of jamo, and replace the rest by letters that stand alone."""
+    return "".join(map(_letter, unicodedata.normalize("NFC", jamo[0])))
+
+
+@cache
+def _letter(character: str) -> str:
+    """Return the Hangul letter that a jamo stands for; the character itself if there is none."""
+    kind, _, name = unicodedata.name(character).removeprefix("HANGUL ").partition(" ")
+    if kind not in ("CHOSEONG", "JUNGSEONG", "JONGSEONG"):
+        return character
+    try:
+        return unicodedata.lookup(f"HANGUL LETTER {name}")
+    except KeyError:  # a letter of old Korean
+        return character
 
 
 def _is_mark(character: str) -> bool:
@@ -43,7 +68,7 @@ def columns_of(text: str) -> int:
 
 
 def character_columns(character: str) -> int:
-    """Return the number of terminal columns of a character; 0 for a combining one."""
+    """Return the number of terminal columns of a character; 0 for a combining character."""
     if unicodedata.category(character) in ("Mn", "Me", "Cf") or "\u1160" <= character <= "\u11ff":
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -32,13 +32,13 @@ def links(text):
     return parse_links(text).sure
 
 
-def test_a_target_token_is_linked_with_the_largest_weight():
+def test_a_target_token_is_linked_to_the_source_token_with_the_largest_weight():
     assert hard_links(WEIGHTS) == links("0-0 0-2")
     assert hard_links(WEIGHTS, ended=False) == links("0-0 0-2 0-4")
     assert hard_links(np.zeros((3, 4))) == links("")
 
 
-def test_with_a_threshold_a_target_token_is_linked_with_every_weight_that_reaches_it():
+def test_with_a_threshold_every_weight_that_reaches_it_is_a_link():
     assert hard_links(WEIGHTS, 0.3) == links("0-0 1-0 1-1 0-2 1-2")
     assert hard_links(WEIGHTS, 0.41) == links("0-0")
     assert hard_links(WEIGHTS, threshold=0.41, ended=False) == links("0-0 0-4")
@@ -96,7 +96,7 @@ def test_a_sure_link_must_be_possible():
         GoldAlignment(frozenset({(0, 0)}), frozenset())
 
 
-def test_quality_is_that_of_och_and_ney_over_all_pairs():
+def test_quality_follows_the_definitions_of_och_and_ney_over_all_pairs():
     rng = random.Random(1)
     found, gold, cells = [], [], [(i, j) for i in range(4) for j in range(3)]
     a_p = a_s = a = s = 0
@@ -143,7 +143,7 @@ def test_found_and_gold_links_must_have_the_same_number_of_pairs():
         measure_alignments([links("0-0")], [])
 
 
-def test_words_are_linked_if_any_of_their_tokens_are():
+def test_words_are_linked_if_any_of_their_tokens_are_linked():
     source, target = [0, 0, None, 1], [0, 1, None, 1]
     assert link_words(links("0-0 1-0 3-3 1-1"), source, target) == links("0-0 1-1 0-1")
     assert link_words(links("2-0 0-2 2-2"), source, target) == links("")

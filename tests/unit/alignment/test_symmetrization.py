@@ -12,7 +12,7 @@ def links(text):
 
 
 def by_the_moses_manual(e2f, f2e, english, foreign):
-    """GROW-DIAG-FINAL-AND as nested loops over the grid; points are (english, foreign)."""
+    """Symmetrize with GROW-DIAG-FINAL-AND of the Moses manual; points are (english, foreign)."""
     neighboring = [(-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)]
     alignment, union = e2f & f2e, e2f | f2e
 
@@ -59,7 +59,7 @@ def test_grow_diag_final_and_equals_moses():
     assert grown > 100 and smaller > 100
 
 
-def test_an_example_worked_out_by_hand():
+def test_an_example_equals_the_result_worked_out_by_hand():
     # Both sides have 0-0. 1-1 is next to it, and both of its tokens are new. 1-2 and 2-1 are next
     # to 1-1, and target 2 and source 2 are new. 3-3 and 4-3 are next to none of these. The final
     # step adds 4-3 first, because it is a forward link. Then 3-3 is left out, because its target is
@@ -74,7 +74,7 @@ def test_a_neighbour_with_both_tokens_linked_is_left_out():
     assert symmetrize(both, both | links("1-0")) == both
 
 
-def test_intersection_and_union_are_those_of_sets():
+def test_intersection_and_union_equal_the_set_operations():
     one, other = links("0-0 1-1"), links("1-1 2-2")
     assert symmetrize(one, other, "intersection") == links("1-1")
     assert symmetrize(one, other, "union") == links("0-0 1-1 2-2")

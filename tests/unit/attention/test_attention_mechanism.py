@@ -29,11 +29,11 @@ from keras_attention.attention.base.attention_mechanism import checked_choice, c
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
-# Mechanisms whose keys do not contain all that they read from a memory.
+# Mechanisms that read more from a memory than their keys.
 VALUED = {"location", "fertility", "external-memory", "heads", "additive heads", *BLIND}
 every_mechanism = pytest.mark.parametrize("name", MECHANISMS)
-# These tests check the base classes, so a few mechanisms are enough: one with a score, one with a
-# history, one with a hard choice and one with a memory that is written.
+# These tests check the base classes, so on JAX four mechanisms are enough: one with only a score,
+# one with a history, one with hard choices and one that writes to its memory.
 few_mechanisms_on_jax = cases(
     "name", MECHANISMS, on_jax=["general", "coverage", "monotonic", "external-memory"]
 )
@@ -148,7 +148,7 @@ def test_each_hypothesis_has_its_own_state(name):
 
 
 @few_mechanisms_on_jax
-def test_keys_that_were_projected_before_give_the_same_result(name):
+def test_keys_that_were_projected_earlier_give_the_same_result(name):
     layer = built(name)
     keys = layer.project(MEMORY)
     expected = layer(QUERY, MEMORY, memory_mask=MASK)
@@ -194,7 +194,7 @@ def test_more_padding_changes_nothing(name):
     assert_close(padded_alignment, np.pad(alignment, ((0, 0), (0, 0), (0, 2))))
 
 
-# Two mechanisms that use the location score within a window or a chunk.
+# Mechanisms that use the location score within a window, a chunk or a head.
 AROUND_LOCATION = {
     "local-m of location": lambda: LocalAttention(MECHANISMS["location"](), 2),
     "chunkwise of location": lambda: ChunkwiseAttention(MECHANISMS["location"](), 3),
@@ -245,7 +245,7 @@ def test_a_row_that_is_all_padding_has_zero_gradients(name):
     mask = np.array([[False] * 5, [True] * 5])
 
     def loss(query, memory):
-        # In training no mechanism makes hard decisions, which have no gradient.
+        # Hard decisions have no gradient; in training no mechanism makes them.
         context, alignment = layer(query, memory, memory_mask=mask, training=True)
         return ops.sum(ops.square(context)) + ops.sum(ops.square(alignment))
 
@@ -305,7 +305,7 @@ def test_initializers_and_regularizers_apply_to_matrices_and_biases(name):
     layer = MECHANISMS[name](**given)
     layer = type(layer).from_config(layer.get_config())
     layer.build(QUERY.shape, MEMORY.shape)
-    # The learnt scalars `g` and `r` are neither, and Keras regularizes its own `Conv1D`.
+    # The scalars `g` and `r` are neither matrices nor biases. Keras's `Conv1D` is not checked here.
     weights = {w.path: to_numpy(w.value) for w in layer.trainable_weights if w.shape != ()}
     weights = {path: value for path, value in weights.items() if "convolution" not in path}
     biases = [value for path, value in weights.items() if path.endswith(("/bias", "/b"))]
@@ -324,7 +324,7 @@ def test_a_random_initializer_draws_different_values_for_each_matrix():
     assert (query != memory).all()
 
 
-def test_an_explicit_mask_overrides_that_of_keras():
+def test_an_explicit_mask_overrides_the_keras_mask():
     layer = built("general")
     ids = np.array([[4, 7, 2, 0, 0], [5, 3, 6, 8, 2]])
     embedding = keras.layers.Embedding(9, 4, mask_zero=True)

@@ -18,7 +18,7 @@ class Named(Scaled):
         self.unrelated = 1
 
 
-def test_a_layer_is_rebuilt_from_its_own_and_its_bases_arguments():
+def test_a_layer_is_rebuilt_from_its_own_arguments_and_those_of_its_bases():
     layer = Named("a", inner=keras.layers.Dense(3), factor=0.5, name="outer", dtype="float16")
     with keras.saving.CustomObjectScope({"Named": Named}):
         config = keras.saving.serialize_keras_object(layer)["config"]
@@ -29,10 +29,10 @@ def test_a_layer_is_rebuilt_from_its_own_and_its_bases_arguments():
     assert rebuilt.get_config() == layer.get_config()
 
 
-def test_a_misspelt_argument_gets_the_nearest_name():
+def test_the_error_for_a_misspelt_argument_suggests_the_nearest_name():
     with pytest.raises(TypeError, match=r"^unknown argument 'unit' of Bahdanau.*nearest is 'uni"):
         BahdanauAttention(unit=4)
     with pytest.raises(TypeError, match="the nearest is 'factor'"):
         Named("a", inner=None, factors=2)
-    with pytest.raises(ValueError, match="Unrecognized keyword arguments"):  # by Keras
+    with pytest.raises(ValueError, match="Unrecognized keyword arguments"):  # raised by Keras
         BahdanauAttention(4, colour=3)

@@ -1,4 +1,4 @@
-"""Compare the heads of the Neural Turing Machine with the paper's equations, slot by slot."""
+"""The heads of a Neural Turing Machine are compared with the paper's equations, slot by slot."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def softplus(x):
 
 
 def addressed(made, slots, before, reach):
-    """Return a head's weights by equations 5 to 9, with indices modulo the number of slots."""
+    """Compute a head's weights with equations 5 to 9; indices are modulo the number of slots."""
     width, count = slots.shape[1], len(slots)
     key, (beta, gate, gamma) = made[:width], made[width : width + 3]
     shifts = softmax(made[width + 3 :])
@@ -86,7 +86,7 @@ def test_equals_the_papers_equations_row_by_row(reach):
             assert not found[row][length:].any()
 
 
-def test_a_step_reads_what_the_previous_one_wrote():
+def test_a_step_reads_what_the_previous_step_wrote():
     layer = built()
     _, _, state = layer(QUERY[:, 0], MEMORY, return_state=True)
     contexts = [
@@ -113,7 +113,8 @@ def test_a_head_that_only_shifts_reads_the_slots_in_order_at_any_length():
         weight.assign(np.zeros(weight.shape))
     kernel = normal(6, 3, seed=4)
     layer.slot_projection.kernel.assign(kernel)
-    # The gate ignores content, the shift is one slot ahead with probability 1, nothing is erased.
+    # With these biases the gate ignores content, the head always shifts one slot ahead, and nothing
+    # is erased.
     layer.read_head.bias.assign([0, 0, 0, 0, -99, 0, 0, 0, 99])
     layer.write_head.bias.assign([0, 0, 0, 0, -99, 0, 0, 0, 99, -99, -99, -99, 0, 0, 0])
     query = np.zeros((2, 7, 4), "float32")

@@ -1,4 +1,4 @@
-"""Mechanisms whose score uses their own earlier weights: location-aware and coverage."""
+"""Tests of mechanisms whose score uses their own earlier weights: location-aware and coverage."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def weights_of(layer):
 
 
 def convolved(alignment, kernel):
-    """Return features `[S, F]` of an alignment `[S]` by Chorowski et al. 2015, equation 8."""
+    """Compute features `[S, F]` of an alignment `[S]` with equation 8 of Chorowski et al. 2015."""
     width = len(kernel)
     before = (width - 1) // 2
     padded = np.pad(alignment, (before, width - 1 - before))
@@ -45,7 +45,7 @@ def convolved(alignment, kernel):
 
 
 def paper(name, weights, query, memory, mask):
-    """Return contexts and alignments by Chorowski's equation 9, or See's equations 10 and 11."""
+    """Compute contexts and alignments with Chorowski's equation 9, or See's equations 10 and 11."""
     W, U, v, F, b, *more = weights
     contexts, alignments = [], []
     for queries, values, real in zip(query, memory, mask, strict=True):
@@ -114,7 +114,7 @@ def test_passes_the_checks_of_every_layer(name, tmp_path):
 def test_coverage_is_summed_in_float32_under_mixed_precision():
     layer = CoverageAttention(7, dtype="mixed_bfloat16")
     _, _, state = layer(np.zeros((1, 100, 4)), np.zeros((1, 3, 6)), return_state=True)
-    # With the 8 bits of a bfloat16, sums would be rounded.
+    # A bfloat16 has 8 significant bits, so it would round these sums.
     assert_close(state, np.full((1, 3), 100 / 3, "float32"), rtol=5e-3)
 
 

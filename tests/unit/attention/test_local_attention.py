@@ -23,7 +23,7 @@ def weights_of(layer):
 
 
 def paper(weights, query, memory, mask, window):
-    """Return contexts and alignments as in Luong et al. 2015, section 3.2, with score "general"."""
+    """Compute contexts and alignments as in section 3.2 of Luong et al. 2015, score "general"."""
     contexts, alignments = [], []
     for queries, values, real in zip(query, memory, mask, strict=True):
         for t, h in enumerate(queries):
@@ -90,7 +90,7 @@ def test_step_numbers_above_256_are_exact_under_mixed_precision():
 
 
 @FORMS
-def test_positions_that_content_masks_stay_masked(predictive):
+def test_positions_that_are_masked_by_content_stay_masked(predictive):
     layer = built(predictive, 5, LuongAttention("location", max_source_length=2))
     _, alignment = layer(QUERY, MEMORY)
     assert not np.any(alignment[:, :, 2:]) and np.any(alignment[:, :, :2])
@@ -111,7 +111,7 @@ def test_passes_the_checks_of_every_layer(predictive, tmp_path):
 @pytest.mark.parametrize(
     "content", [CoverageAttention(3), LocalAttention(LuongAttention(), predictive=True)]
 )
-def test_content_must_only_define_a_score(content):
+def test_content_must_be_a_mechanism_that_only_defines_a_score(content):
     message = (
         rf"`content` must be a mechanism that only defines a score, .*a {type(content).__name__}\."
     )

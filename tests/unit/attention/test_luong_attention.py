@@ -39,7 +39,7 @@ def weights_of(layer):
 
 
 def paper_score(name, scale, weights):
-    """Return contexts and alignments by Luong et al. 2015, equation 8 or, for location, 7."""
+    """Compute contexts and alignments with Luong et al. 2015, equation 8, or 7 for location."""
     scores = {
         "dot": lambda h, k, s: h @ k,
         "general": lambda h, k, s: h @ (weights[0].T @ k),
@@ -83,7 +83,7 @@ def test_gradients_equal_finite_differences_of_the_papers_equation(score, scale)
     assert_close(slopes, finite_differences(reference, *points), rtol=1e-3, atol=2e-4)
 
 
-def test_location_gives_zero_weight_to_positions_beyond_its_rows():
+def test_location_gives_zero_weight_to_positions_beyond_max_source_length():
     layer = built("location", max_source_length=3)
     query = QUERY["location"]
     context, alignment = layer(query, MEMORY)
@@ -93,7 +93,7 @@ def test_location_gives_zero_weight_to_positions_beyond_its_rows():
     assert_close(alignment, np.pad(near_alignment, ((0, 0), (0, 0), (0, 2))))
 
 
-def test_location_counts_only_real_tokens():
+def test_location_numbers_only_real_tokens():
     layer = built("location", max_source_length=3)
     mask = np.array([[True, True, False, True, True], [False, False, False, True, True]])
     _, alignment = layer(QUERY["location"], MEMORY, memory_mask=mask)

@@ -49,7 +49,7 @@ def weights_of(layer):
 
 
 def expected(stops, previous):
-    """Compute the recurrence of Raffel et al. 2017, equation 8, position by position."""
+    """Compute equation 8 of Raffel et al. 2017, a recurrence, position by position."""
     alignment, arrives = np.zeros(len(stops)), 0.0
     for s, p in enumerate(stops):
         arrives = (arrives * (1 - stops[s - 1]) if s else 0.0) + previous[s]
@@ -58,7 +58,7 @@ def expected(stops, previous):
 
 
 def first(stops, previous):
-    """Return the first position that stops, from the last stop on (algorithm 1 of that paper)."""
+    """Return the first stop at or after the previous step's stop (Raffel et al., algorithm 1)."""
     alignment = np.zeros(len(stops))
     for s in range(int(previous.argmax()), len(stops)):
         if previous.any() and stops[s] > 0.5:
@@ -172,7 +172,7 @@ def test_inference_continues_from_the_previous_stop(name):
     assert set(np.unique(state)) <= {0.0, 1.0}
 
 
-def test_a_step_without_a_stop_and_all_later_ones_have_zero_weights():
+def test_weights_are_zero_from_the_first_step_without_a_stop_on():
     layer = MonotonicAttention(LuongAttention("dot"))
     memory = np.eye(3, dtype="float32")[None] * 2
     query = np.stack([memory[0, 1], -memory[0].sum(0), memory[0, 1]])[None]
@@ -224,7 +224,7 @@ def test_a_chunk_can_have_another_score_and_mapping():
     assert (weights[0] == 0).any()
 
 
-def test_the_second_score_has_its_own_weights():
+def test_the_score_within_a_chunk_has_its_own_weights():
     layer = built("chunk of 3")
     assert [w.shape for w in layer.weights] == [(), (6, 3), (6, 3)]
     assert layer.content is not layer.chunk_content

@@ -23,7 +23,7 @@ def test_every_step_gets_both_ends_and_the_alignment_is_zero():
 
 
 @pytest.mark.parametrize("mask", [None, np.ones((2, 5), bool)])
-def test_without_padding_the_last_end_is_the_last_token(mask):
+def test_without_padding_the_right_end_is_the_last_token(mask):
     context, _ = to_numpy(PeekyAttention()(QUERY[:, 0], MEMORY, memory_mask=mask))
     assert_close(context, np.concatenate([MEMORY[:, 0], MEMORY[:, -1]], -1))
 
@@ -45,7 +45,7 @@ def test_hypotheses_of_a_source_share_its_memory():
     assert alignment.shape == (6, 5)
 
 
-def test_the_fixed_vector_enters_lstm_and_output_and_the_model_learns():
+def test_the_lstm_and_the_output_read_the_context_and_the_ends_get_gradients():
     cell = AttentionCell(4, PeekyAttention(), placement="before", deep_output=True)
     cell.build((None, 3), MEMORY.shape)
     assert cell.lstms[0].cell.kernel.shape[0] == 3 + 12

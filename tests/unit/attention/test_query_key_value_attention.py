@@ -184,7 +184,7 @@ def test_every_head_uses_the_mapping_and_the_mask_of_content():
 
 @pytest.mark.parametrize(
     "options",
-    # With a dot product, a bias of the keys has no effect on the weights, and so no gradient.
+    # A bias of the keys does not change the weights of a dot product, so it has no gradient.
     [{"use_bias": False}, {"heads": 2, "output_units": 5, "content": BahdanauAttention(4)}],
 )
 def test_passes_the_checks_of_every_layer(options, tmp_path):
@@ -201,6 +201,6 @@ def test_widths_must_be_positive_integers(name):
         QueryKeyValueAttention(**{"key_units": 3, name: -1})
 
 
-def test_content_must_only_define_a_score():
+def test_content_must_be_a_mechanism_that_only_defines_a_score():
     with pytest.raises(ValueError, match=r"`content` must be a mechanism that only defines"):
         QueryKeyValueAttention(3, content=CoverageAttention(3))

@@ -83,7 +83,7 @@ def test_closed_standard_input_is_an_input_error(monkeypatch):
         open_lines("-")
 
 
-def test_a_file_is_read_by_its_name(tmp_path):
+def test_lines_are_read_from_a_named_file(tmp_path):
     (tmp_path / "lines.txt").write_text("a\nb", encoding="utf-8")
     assert list(open_lines(os.fspath(tmp_path / "lines.txt"))) == ["a", "b"]
 

@@ -48,10 +48,10 @@ def test_other_errors_keep_their_traceback():
     assert code == 1 and "Traceback" in message
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")
+@pytest.mark.skipif(os.name == "nt", reason="needs a Unix shell")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_streams_may_be_closed(tmp_path, closed):
-    """Files that are opened later must not get the descriptors of the standard streams."""
+    """Files that are opened later must not get the file descriptors of closed standard streams."""
     act = "file = open('new', 'w'); print('lost'); print('lost', file=sys.stderr); file.close()"
     (tmp_path / "program.py").write_text(PROGRAM.format(act))
     done = subprocess.run(

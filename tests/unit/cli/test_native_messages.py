@@ -1,4 +1,4 @@
-"""Messages that runtimes print at their start are hidden; later messages are shown."""
+"""Messages that runtimes print when they start are hidden; later messages are shown."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ def test_an_import_that_fails_restores_the_descriptor(stubs, tmp_path):
     assert run(program, PYTHONPATH=stubs) == (0, "native later\n")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs the signals of Unix")
+@pytest.mark.skipif(os.name == "nt", reason="needs Unix signals")
 def test_a_native_abort_is_reported(stubs):
     program = """
 import tensorflow
@@ -67,7 +67,9 @@ os.abort()
     assert "Fatal Python error: Aborted" in shown and 'File "<string>"' in shown
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs the C library under its name on Linux")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="needs TensorFlow's C library under its name on Linux"
+)
 def test_tensorflow_and_tflite_start_without_native_output_and_report_fatal_errors():
     program = """
 import base64, ctypes, pathlib, zlib

@@ -1,4 +1,4 @@
-"""The search options of the command line follow the fields of `SearchOptions`."""
+"""The command line's search options are derived from the fields of `SearchOptions`."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""Progress bars are drawn on terminals only, and show the time left from the first items on."""
+"""Progress bars are drawn on terminals only, and show the time left after the first items."""
 
 import io
 import re
@@ -30,7 +30,7 @@ def test_the_time_left_is_shown_after_the_first_items(terminal):
     assert re.search(r"1/4000.*lines/s.*0:0\d:\d\d", terminal.file.getvalue())
 
 
-def test_the_speed_is_the_mean_also_if_items_finish_in_batches(terminal):
+def test_the_speed_is_the_mean_even_if_items_finish_in_bursts(terminal):
     with show_progress(4_000, unit="lines", console=terminal) as advance:
         time.sleep(0.1)
         for _ in range(2_000):
@@ -54,10 +54,10 @@ def test_a_single_item_has_no_bar(terminal):
         (False, True, False, False),
     ],
 )
-def test_bars_need_a_terminal_to_which_nothing_else_is_printed(
+def test_a_bar_requires_a_terminal_to_which_nothing_else_is_printed(
     stderr, stdout, prints, shown, capsys, monkeypatch
 ):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich, every stream is then a terminal
+    monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich treat every stream as a terminal
     monkeypatch.setattr("sys.stderr.isatty", lambda: stderr, raising=False)
     monkeypatch.setattr("sys.stdout.isatty", lambda: stdout, raising=False)
     with show_progress(2, unit="lines", prints=prints) as advance:

@@ -15,7 +15,7 @@ SIGNALS = {signal.SIGINT: "", signal.SIGTERM: " by SIGTERM"}
 
 @pytest.fixture(autouse=True)
 def heard(monkeypatch):
-    """Restore the default handler of Ctrl-C; a process in the background may ignore it."""
+    """Restore the default handler of Ctrl-C, because background processes may ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

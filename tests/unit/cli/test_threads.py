@@ -40,7 +40,7 @@ def test_the_quota_of_control_groups_version_1_is_read(tmp_path, quota, expected
     assert chosen(tmp_path) == (dict.fromkeys(NAMES, expected) if expected else {})
 
 
-def test_without_control_groups_nothing_is_set(tmp_path):
+def test_without_control_groups_no_variable_is_set(tmp_path):
     assert chosen(tmp_path / "missing") == {}
 
 

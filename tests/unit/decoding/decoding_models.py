@@ -1,4 +1,4 @@
-"""Tiny models for the tests of search, and functions that list their possible outputs."""
+"""Tiny models for tests of search, and functions that list the models' possible outputs."""
 
 import functools
 import itertools
@@ -33,7 +33,7 @@ SETTINGS = {
 
 @functools.cache
 def build_model(name, **options):
-    """Return the model of a decoder, built once; `seeded` sets its weights."""
+    """Return a model with the decoder `name`, built once per process; `seeded` sets its weights."""
     settings = {**SETTINGS[name], **options}
     attention = settings.pop("attention")
     mechanism = MECHANISMS[attention]() if attention else None
@@ -49,7 +49,7 @@ def seeded(name, seed, scale=1.5, **options):
 
 @functools.cache
 def searcher(function, model, **options):
-    """Return `function(model, source, **options)`, compiled once for all seeds if faster."""
+    """Return `function(model, source, **options)`; if faster, compile it once for all seeds."""
     return evaluated(lambda source: function(model, source, **options), model)
 
 
@@ -75,7 +75,7 @@ def teacher_forced(model, source, targets):
 def log_probs_by_prefix(model, source):
     """Return a function from prefixes of fewer than `MAX_LENGTH` words to log-probabilities `[V]`.
 
-    It uses teacher forcing.
+    The log-probabilities are computed with teacher forcing.
     """
     targets = list(itertools.product(WORDS, repeat=MAX_LENGTH))
     log_probs, _ = teacher_forced(model, source, targets)
@@ -132,7 +132,7 @@ PROBABILITIES = [
 
 
 def mask_of_rows(memory, tokens):
-    """Return the memory's mask for every hypothesis, repeated for those of one source."""
+    """Return the memory's mask with one row per hypothesis instead of one per source."""
     per_source = ops.shape(tokens)[0] // ops.shape(memory.mask)[0]
     return ops.repeat(memory.mask, per_source, axis=0)
 

@@ -1,4 +1,4 @@
-"""A reference for every search option in plain Python, and a model that consists of tables."""
+"""A reference in plain Python for every search option, and a model that consists of tables."""
 
 import math
 from collections import Counter
@@ -51,7 +51,7 @@ class TableModel:
 
 
 def candidates(log_probs, tokens, options, prefix=()):
-    """Return `{token: adjusted log-probability}` of all tokens that may follow `tokens`."""
+    """Return `{token: adjusted log-probability}` for all tokens that may follow `tokens`."""
     t = len(tokens)
     if t < len(prefix) and prefix[t] != PAD_ID:
         return {prefix[t]: log_probs[prefix[t]]}
@@ -69,7 +69,7 @@ def candidates(log_probs, tokens, options, prefix=()):
 
 
 def likely(log_prob):
-    """Return whether a probability is not 0."""
+    """Return whether a log-probability stands for a probability above 0."""
     return log_prob > -150
 
 
@@ -85,7 +85,7 @@ class Beam:
         return END_ID in self.tokens
 
     def grown(self, model, row, options, prefix):
-        """Yield all continuations, and whether they have a probability."""
+        """Yield each continuation, and whether its probability is above 0."""
         if self.ended:
             yield self, True
             return
@@ -131,7 +131,7 @@ def beam_search(model, row, options, prefix=()):
 
 
 def distribution(model, row, options, prefix=()):
-    """Return `{tokens: probability}` of all outputs that sampling may draw."""
+    """Return `{tokens: probability}` for all outputs that sampling may draw."""
     found, live = {}, {(): 1.0}
     for _ in range(STEPS):
         grown = {}

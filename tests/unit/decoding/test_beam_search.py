@@ -25,14 +25,14 @@ from keras_attention.decoding.hypotheses import IMPOSSIBLE, map_tensors
 from keras_attention.decoding.sampling import sample_search
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
-# The number of all hypotheses: 1 + 3 + 9 + 27 end after one to four tokens, and 81 are cut off.
+# The number of possible hypotheses: 1 + 3 + 9 + 27 end within four tokens, and 81 are cut off.
 EVERY = 121
 
 
 @cases("seed", [0, 1, 2], on_jax=[1])
 @pytest.mark.parametrize("name, penalty", [("before", 0.0), ("before", 3.0), ("coverage", 0.6)])
 def test_a_wide_beam_equals_brute_force(name, seed, penalty):
-    """The beam holds all hypotheses, so the n-best list contains all sequences."""
+    """The beam is wide enough for all hypotheses, so the n-best list contains every output."""
     model = seeded(name, seed)
     hypotheses = found(beam, model, SOURCE, beam_width=EVERY + 4, length_penalty=penalty)
     for row, source in enumerate(SOURCE):
@@ -78,7 +78,7 @@ def test_a_narrow_beam_equals_the_algorithm(name, width, penalty):
 
 
 def test_the_seeds_distinguish_searches_and_penalties():
-    """The tests above rely on this: beams find more than greedy search, and penalties matter."""
+    """The tests above rely on this: beams and penalties change the results for some seed."""
     wide, penalised, narrow = [], [], []
     for seed in range(4):
         model = seeded("before", seed)
@@ -92,7 +92,7 @@ def test_the_seeds_distinguish_searches_and_penalties():
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("seed", [1, 3])
 def test_alignments_of_every_hypothesis_belong_to_its_tokens(name, seed):
-    """Beams are reordered at every step, so this fails if their alignments are not."""
+    """Beams are reordered at every step; this fails if alignments are not reordered with them."""
     model = seeded(name, seed)
     tokens, scores, alignments = found(beam, model, SOURCE, beam_width=5)
     assert (scores > IMPOSSIBLE / 2).all()
@@ -106,7 +106,7 @@ def test_alignments_of_every_hypothesis_belong_to_its_tokens(name, seed):
 
 
 def test_states_that_do_not_follow_beams_are_detected(monkeypatch):
-    """The test above relies on this: beams are reordered, and the test notices."""
+    """Show that the test above fails if states are not reordered with their beams."""
     model = seeded("before", 1)
     monkeypatch.setattr(
         module,
@@ -145,7 +145,7 @@ WIDTHS, PENALTIES = [2, 5, 1], [0.0, 3.0, 0.6]
 @tensorflow_only("only TensorFlow graphs accept the beam width as a tensor")
 @pytest.mark.parametrize("rows", [3, None])
 def test_each_source_has_its_own_width_and_penalty(rows):
-    """This is how a graph serves merged requests, with and without dropping sources."""
+    """A served graph needs this for merged requests, with and without dropping ended sources."""
     import tensorflow as tf
 
     model = seeded("before", 2)
@@ -200,7 +200,7 @@ def test_a_length_penalty_prefers_the_longer_output():
     search = Markov(), SOURCE, 2
     tokens, scores, _ = to_numpy(beam(*search, length_penalty=4.0, max_length=5))
     assert tokens[0, 0].tolist() == [4, 5, END_ID, 0, 0]
-    # The penalty changes the rank only; the score is still the log-probability.
+    # The penalty changes only the ranking; the score is still the log-probability.
     assert scores[0, 0] == pytest.approx(np.log(0.5 * 0.4 * 0.95), rel=1e-5)
 
 

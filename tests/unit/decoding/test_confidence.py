@@ -18,19 +18,19 @@ def output(score, tokens=("x", "y", "</s>")):
 
 
 @pytest.mark.parametrize("temperature", [0.02, 0.3, 1.0, 4.0, 50.0])
-def test_confidence_is_the_power_of_the_geometric_mean_of_token_probabilities(temperature):
+def test_confidence_is_a_power_of_the_geometric_mean_of_token_probabilities(temperature):
     probabilities = [0.9, 0.5, 0.8]
     found = Confidence(temperature).of(output(math.log(math.prod(probabilities))))
     assert found == pytest.approx(math.prod(probabilities) ** (1 / 3 / temperature))
 
 
-def test_the_best_hypothesis_of_a_translation_counts():
+def test_the_confidence_of_a_translation_is_that_of_its_best_hypothesis():
     first, second = output(-0.3), output(-3.0)
     translation = Translation("a", ("a", "</s>"), (first, second))
     assert Confidence().of(translation) == Confidence().of(first) > Confidence().of(second)
 
 
-def test_a_missing_output_has_no_confidence_and_a_certain_one_less_than_1():
+def test_a_missing_output_has_confidence_0_and_a_certain_output_less_than_1():
     assert Confidence().of(Translation("a", ("a", "</s>"), ())) == 0
     assert 0.99999 < Confidence().of(output(0.0, ("</s>",))) < 1
 
@@ -57,7 +57,7 @@ def test_values_out_of_range_are_refused(values, message):
     assert str(error.value) == message
 
 
-def test_a_file_is_read_back_for_the_same_weights_only():
+def test_a_file_is_read_back_only_for_the_same_weights():
     confidence = Confidence(0.5, 0.25, 0.99, 300)
     stored = confidence.to_bytes(WEIGHTS)
     assert Confidence.from_bytes(stored, "a.json", WEIGHTS) == confidence
@@ -80,7 +80,7 @@ def test_a_damaged_file_is_refused(change, message):
     assert str(error.value).startswith("a.json: ") and str(error.value).endswith(message)
 
 
-def test_older_exports_without_confidence_have_the_default():
+def test_exports_of_older_versions_have_the_default_confidence():
     assert Confidence.from_manifest({"format": 1}, "a.tflite") == Confidence()
     stored = {"confidence": Confidence(0.5, 0.9, 0.99, 10).to_json()}
     assert Confidence.from_manifest(stored, "a.tflite") == Confidence(0.5, 0.9, 0.99, 10)
@@ -88,7 +88,7 @@ def test_older_exports_without_confidence_have_the_default():
         Confidence.from_manifest({"confidence": 1}, "a.tflite")
 
 
-def test_a_device_needs_no_keras_for_it():
+def test_confidence_needs_neither_keras_nor_tensorflow():
     code = """
 import sys
 from keras_attention.decoding import confidence

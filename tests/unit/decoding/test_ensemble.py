@@ -28,7 +28,7 @@ def members():
 
 
 def averaged(members, source):
-    """Return a function from prefixes to the log `[V]` of the members' mean probability."""
+    """Return a function from prefixes to the log `[V]` of the members' mean probabilities."""
     tables = [log_probs_by_prefix(model, source) for model in members]
     return lambda prefix: np.log(np.mean([np.exp(table(prefix)) for table in tables], axis=0))
 
@@ -85,7 +85,7 @@ def test_greedy_search_chooses_the_most_likely_token_of_the_mean(members):
         assert score == pytest.approx(total, abs=1e-4)
 
 
-def test_models_of_features_search_together():
+def test_models_that_read_features_search_together():
     model = Seq2Seq(None, 7, source_shape=(None, 3), units=4, embedding=3)
     features = np.random.default_rng(1).standard_normal((2, 5, 3)).astype("float32")
     found, expected = (

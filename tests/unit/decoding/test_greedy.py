@@ -34,7 +34,7 @@ def test_greedy_search_equals_an_argmax_at_each_step(name, seed):
 
 
 def test_seeds_cover_ended_and_cut_hypotheses():
-    """The test above relies on this."""
+    """The test above relies on this: it must see both kinds of hypotheses."""
     tokens = np.concatenate([found(greedy, seeded("before", seed), SOURCE)[0] for seed in range(3)])
     ended = (tokens == END_ID).any(-1)
     assert ended.any() and not ended.all()

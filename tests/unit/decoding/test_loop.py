@@ -1,4 +1,4 @@
-"""Sources that have ended are dropped, which does not change the results."""
+"""The loop drops sources that have ended, and this does not change the results."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def count_up(lengths, count_rows):
 
 
 def expected_rows(lengths):
-    """Return the number of rows at each step if ended rows are dropped once they are half."""
+    """Return the number of rows at each step; ended rows are dropped when half have ended."""
     rows, counts = len(lengths), []
     for t in range(STEPS):
         left = int((lengths > t).sum())
@@ -69,7 +69,7 @@ def test_rows_are_dropped_when_they_have_ended(lengths):
 
 
 def test_no_row_is_dropped_if_the_batch_size_is_fixed():
-    """Loops of other backends, and of TFLite, have the same shape in all steps."""
+    """The loops of other backends and of TFLite need the same shapes in all steps."""
     rows = []
     steps, (so_far, _), _ = to_numpy(count_up(ops.convert_to_tensor(LENGTHS), rows.append))
     assert set(map(int, rows)) == {len(LENGTHS)}
@@ -87,7 +87,7 @@ def sources():
     return ids
 
 
-# With these seeds, outputs end at different steps.
+# With these seeds, the outputs for different sources end at different steps.
 MODELS = {
     "before": lambda: seeded("before", 1),
     "after": lambda: seeded("after", 1),
@@ -134,7 +134,7 @@ def test_dropping_rows_does_not_change_the_hypotheses(sources, model, options, p
     open_rows = [tf.TensorSpec([None, None], tf.int32)] * len(arguments)
     graph = tf.function(run, input_signature=open_rows, autograph=False)
     dropped = to_numpy(graph(*arguments))
-    whole = to_numpy(run(*arguments))  # eager calls have a fixed batch size
+    whole = to_numpy(run(*arguments))  # an eager call has a fixed batch size, so it drops no rows
     lengths = (whole.tokens != 0).sum(-1).max(-1)
     assert len(set(lengths)) > 1
     np.testing.assert_array_equal(dropped.tokens, whole.tokens)

@@ -52,7 +52,7 @@ def assert_equals_reference(number, prefix=None, **options):
 
 
 def assert_option_changes_results(**options):
-    """Check that search equals the reference, and that options change the result of some seed."""
+    """Check that search equals the reference, and that the options change the result of a seed."""
     biases, _ = split(options)
     changed = False
     for number in SEEDS:
@@ -62,7 +62,7 @@ def assert_option_changes_results(**options):
     assert changed
 
 
-# The constraints of every search, with values that change its results.
+# The constraints that every search accepts, with values that change the results.
 CONSTRAINTS = {
     "min_length": {"min_length": 4, "end": 2.0},
     "the longest": {"min_length": STEPS, "end": 2.0},
@@ -111,7 +111,7 @@ def test_hypotheses_begin_with_the_prefix(width, extra):
 
 
 def test_a_prefix_overrides_every_other_option():
-    """The prefixes repeat a word, end too early, and fill the whole output."""
+    """The prefixes repeat a word, fill the whole output, or end too early."""
     prefix = np.array([[4, 4, 4, 4, 4, 4], [4, 5, END_ID, 0, 0, 0], [0, 4, 0, 4, 0, 4]], "int32")
     options = {"no_repeat_ngram": 1, "min_length": 5, "repetition_penalty": 2.0}
     tokens, _, _ = assert_equals_reference(0, prefix, beam_width=3, **options)
@@ -180,13 +180,13 @@ def assert_drawn_from(expected, counts):
             pooled = np.zeros(2)
     observed, due = np.transpose([*cells[:-1], cells[-1] + pooled])
     statistic, freedom = ((observed - due) ** 2 / due).sum(), max(len(due) - 1, 1)
-    # Fair draws exceed this limit once in thirty thousand times (Wilson and Hilferty 1931).
+    # Correct draws exceed this limit once in thirty thousand tests (Wilson and Hilferty 1931).
     limit = freedom * (1 - 2 / (9 * freedom) + 4 * np.sqrt(2 / (9 * freedom))) ** 3
     assert statistic <= limit
 
 
 def test_samples_are_independent_of_each_other():
-    """Neighbouring samples are equal as often as two fair draws."""
+    """Check that neighbouring samples are equal as often as two independent draws."""
     drawn = possible(run(3, end=1.5, beam_width=4000, sample=True, seed=1), 0)
     expected = sum(p**2 for p in reference.distribution(TableModel(3, 1.5), 0, {}).values())
     first, second = drawn[::2], drawn[1::2]
@@ -194,7 +194,7 @@ def test_samples_are_independent_of_each_other():
     assert share == pytest.approx(expected, abs=5 * np.sqrt(expected * (1 - expected) / 2000))
 
 
-def test_a_seed_decides_all_draws():
+def test_the_seed_determines_all_draws():
     options = {"beam_width": 8, "sample": True}
     first, again, other = (run(0, seed=seed, **options) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first.tokens, again.tokens)

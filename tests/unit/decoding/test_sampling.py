@@ -6,13 +6,13 @@ from keras import ops
 
 from keras_attention.decoding.sampling import likely_only
 
-# Counts of only five values, so that most tokens tie with others.
+# Counts with only five distinct values, so that most tokens tie with others.
 COUNTS = np.random.default_rng(0).integers(1, 6, (40, 9))
 LOGITS = np.log(COUNTS).astype("float32")
 
 
 def likely(counts, top_k, top_p):
-    """Return the ids of the tokens that may be drawn; of equally likely ones, lower ids first."""
+    """Return the ids of the tokens that may be drawn; ties are broken in favour of lower ids."""
     order = sorted(range(len(counts)), key=lambda token: (-counts[token], token))
     order = order[: top_k or len(counts)]
     total = sum(counts[token] for token in order)
@@ -24,7 +24,7 @@ def likely(counts, top_k, top_p):
 
 @pytest.mark.parametrize(
     "top_k, top_p",
-    # No cumulative share is so near these probabilities that float32 could decide differently.
+    # No cumulative probability is so near to these values that float32 would decide differently.
     [
         (1, 1.0),
         (3, 1.0),

@@ -42,7 +42,7 @@ def test_a_model_without_attention_has_zero_alignments():
 
 @pytest.mark.parametrize("width", [1, 3])
 def test_search_handles_sources_without_words(width):
-    """The sources are an empty text, which has only the end token, and a row of padding."""
+    """One source is an empty text, which has only the end token, and one is a row of padding."""
     source = np.array([[2, 0, 0, 0], [0, 0, 0, 0], [4, 5, 2, 0]], "int32")
     hypotheses = found(search, seeded("before", 0), source, max_length=4, beam_width=width)
     assert np.isfinite(hypotheses.scores).all()

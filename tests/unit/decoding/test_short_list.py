@@ -49,7 +49,7 @@ def test_allowed_ids_are_special_common_likely_and_requested_tokens():
     assert needed <= set(allowed.tolist())
 
 
-def test_there_is_no_short_list_of_over_half_of_the_vocabulary():
+def test_a_short_list_of_over_half_of_the_vocabulary_is_not_used():
     source = np.array([[4, 2]])
     few = ShortList(np.array([5]), np.zeros((5, 1), "int32"), 1024)
     assert len(few.allowed(source)) == 512
@@ -59,7 +59,7 @@ def test_there_is_no_short_list_of_over_half_of_the_vocabulary():
 
 
 def without(translator, allowed):
-    """Make the model never choose other tokens than `allowed`, by a low output bias."""
+    """Set low output biases, so that the model never chooses a token that is not in `allowed`."""
     model = translator.model
     bias = (
         model.output_projection.bias
@@ -88,7 +88,9 @@ SAMPLES = {"sample": True, "beam_width": 3, "temperature": 0.1}
         (TIED, "w700", BEAMS),
     ],
 )
-def test_search_equals_that_of_a_model_without_the_other_tokens(model, prefix, options):
+def test_search_equals_the_search_of_a_model_that_never_chooses_other_tokens(
+    model, prefix, options
+):
     translator = make_translator(**model)
     translator.short_list = make_list()
     text = "a b d"
@@ -97,7 +99,7 @@ def test_search_equals_that_of_a_model_without_the_other_tokens(model, prefix, o
     ids = translator.codec.encode([text])
     allowed = translator.short_list.allowed(ids, [704] if prefix else [])
     expected = without(translator, allowed)(text, prefix=prefix, **options)
-    if options.get("sample"):  # from the same random number, the two select different ids
+    if options.get("sample"):  # the same random number selects another token from fewer tokens
         names = set(translator.codec.target.vocabulary.decode(allowed.tolist()))
         assert all(names.issuperset(each.tokens) for each in found.hypotheses)
         return
@@ -119,7 +121,7 @@ def test_the_short_list_is_saved_with_the_model(tmp_path):
     assert Translator.load(tmp_path).short_list is None
 
 
-def test_a_damaged_file_or_one_for_another_model_is_refused(tmp_path):
+def test_a_damaged_file_and_a_file_for_another_model_are_refused(tmp_path):
     content = make_list().to_bytes()
     sizes = SOURCES, TARGETS
     for bad in (b"", content[:-40], b"not a short list"):

@@ -1,4 +1,4 @@
-"""Searches over sparse distributions: they equal the reference, and find only possible outputs."""
+"""Searches over sparse distributions equal the reference, and find only possible outputs."""
 
 import itertools
 
@@ -30,7 +30,7 @@ SHAPES = {"sparsemax": (1.0, 1.0), "entmax15": (0.5, 2.0)}
 
 
 def make(name, seed, mapping):
-    """Return a model that gives padding and the start token no probability."""
+    """Return a model that gives padding and the start token the probability 0."""
     model = seeded(name, seed, scale=0.9, output_mapping=mapping)
     ids = np.arange(VOCABULARY)
     model.output_projection.bias.assign_sub(np.where(ids <= START_ID, 50.0, 0.0))
@@ -38,7 +38,7 @@ def make(name, seed, mapping):
 
 
 def log_probs_after(model, source, mapping):
-    """Return a function from a prefix to log-probabilities `[V]`, mapped by bisection in NumPy."""
+    """Return a function from prefixes to log-probabilities `[V]`, found by bisection in NumPy."""
     targets = list(itertools.product(WORDS, repeat=MAX_LENGTH - 1))
     target_in = np.array([[START_ID, *target] for target in targets], "int32")
     logits = to_numpy(evaluated(model, model)((np.tile(source, (len(targets), 1)), target_in)))
@@ -46,13 +46,15 @@ def log_probs_after(model, source, mapping):
     for row, target in enumerate(targets):
         for t in range(MAX_LENGTH):
             probabilities = by_bisection(logits[row, t], *SHAPES[mapping])
-            table[target[:t]] = np.log(np.maximum(probabilities, 1e-300))  # -690 for 0
+            table[target[:t]] = np.log(
+                np.maximum(probabilities, 1e-300)
+            )  # a probability of 0 becomes -690
     return table.__getitem__
 
 
 @cases("mapping", SHAPES, on_jax=["entmax15"])
-def test_a_wide_beam_finds_every_output_with_a_probability_once_and_no_other(mapping):
-    model = make("after", 0, mapping)  # it has 121 outputs, not all with a probability
+def test_a_wide_beam_finds_exactly_the_possible_outputs(mapping):
+    model = make("after", 0, mapping)  # it has 121 outputs, some with probability 0
     hypotheses, most = to_numpy(searcher(beam, model, beam_width=130)(SOURCE)), 1
     for row, source in enumerate(SOURCE):
         after = log_probs_after(model, source, mapping)
@@ -95,7 +97,7 @@ def test_ranking_of_beams_equals_the_reference(name):
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_hypotheses_begin_with_a_prefix_that_has_no_probability(width):
+def test_hypotheses_begin_with_the_prefix_even_if_its_probability_is_0(width):
     below = 0
     for seed in range(3):
         tokens, scores, _ = assert_equals_reference(
@@ -108,7 +110,7 @@ def test_hypotheses_begin_with_a_prefix_that_has_no_probability(width):
 
 
 def test_a_minimum_length_overrides_a_certain_end():
-    """The end token has all the probability, so each output continues without a probability."""
+    """The end token has probability 1, so every longer output has probability 0."""
     tokens, scores, _ = run(0, min_length=4, end=50.0, mapping="sparsemax", beam_width=2)
     assert (tokens[:, 0, 3] == END_ID).all() and (tokens[:, 0, :3] > END_ID).all()
     assert (scores[:, 0] < -900).all() and (scores[:, 0] > IMPOSSIBLE / 2).all()
@@ -132,7 +134,7 @@ def test_a_search_ends_when_all_possible_hypotheses_have_ended():
 @pytest.mark.parametrize(
     "options", [{"temperature": 1e5}, {"top_p": 0.9, "top_k": 3, "min_length": 3}]
 )
-def test_no_sample_contains_a_token_without_a_probability(options):
+def test_no_sample_contains_a_token_with_probability_0(options):
     drawn = run(3, mapping="entmax15", beam_width=500, sample=True, seed=7, **options)
     model, count = TableModel(3, mapping="entmax15"), 0
     for row in range(len(SOURCE)):
@@ -143,7 +145,7 @@ def test_no_sample_contains_a_token_without_a_probability(options):
     assert count > len(SOURCE)
 
 
-def test_an_ensemble_averages_sparse_and_other_probabilities():
+def test_an_ensemble_averages_sparse_and_dense_probabilities():
     members = [
         seeded("before", 0, output_mapping="sparsemax"),
         seeded("feeding", 1, output_mapping="entmax15"),

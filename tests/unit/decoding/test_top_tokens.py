@@ -8,7 +8,7 @@ from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.decoding.top_tokens import WIDEST, top_k, top_tokens
 from keras_attention.special_tokens import PAD_ID, START_ID
 
-# At most one block, several whole blocks, and blocks with a remainder (2003 is a prime).
+# These sizes give one block, several whole blocks, and blocks with a remainder (2003 is prime).
 SIZES = [5, 1000, 1024, 2003, 8000]
 
 
@@ -30,7 +30,7 @@ def test_top_k_equals_a_stable_sort(make, size, count):
 
 def test_the_lower_place_wins_a_tie_between_two_blocks():
     scores = np.zeros((2, 8000), "float32")
-    scores[:, 7000] = 2  # the best one is in a later block than one of the two equal scores
+    scores[:, 7000] = 2  # the best score is in the later block
     scores[:, [10, 7001]] = 1
     _, places = to_numpy(top_k(ops.convert_to_tensor(scores), 3))
     assert places.tolist() == [[7000, 10, 7001]] * 2

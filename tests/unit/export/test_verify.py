@@ -39,7 +39,7 @@ def test_scores_may_differ_only_by_rounding():
 
 
 @pytest.mark.parametrize(("equal", "agrees"), [(8, True), (3, False)])
-def test_in_a_lower_precision_most_texts_must_be_equal(equal, agrees):
+def test_most_texts_of_an_export_in_lower_precision_must_be_equal(equal, agrees):
     expected = [translate("a")] * 10
     actual = [translate("a", -1.5)] * equal + [translate("b")] * (10 - equal)
     assert measure_agreement("a.tflite", expected, actual, "int8").agrees is agrees

@@ -20,7 +20,7 @@ def expected(logits, smoothing):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
 @pytest.mark.parametrize("scale", [1.0, 30.0])
-def test_equals_the_definition_and_so_does_its_gradient(smoothing, scale):
+def test_the_losses_and_their_gradients_equal_the_definition(smoothing, scale):
     logits, weights = normal(2, 4, 7, seed=1, scale=scale), normal(2, 4, seed=2)
     losses, slopes = expected(logits, smoothing)
     np.testing.assert_allclose(crossentropy(TARGET, logits, smoothing), losses, rtol=1e-5)

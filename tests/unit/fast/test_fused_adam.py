@@ -33,7 +33,7 @@ def trained(make, steps=6, **settings):
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_updates_equal_those_of_keras_adam(settings):
+def test_updates_equal_the_updates_of_keras_adam(settings):
     ours, found = trained(FusedAdam, **settings)
     keras_own, expected = trained(keras.optimizers.Adam, **settings)
     for one, other in zip(found, expected, strict=True):
@@ -44,7 +44,7 @@ def test_updates_equal_those_of_keras_adam(settings):
 
 
 @tensorflow_only("only TensorFlow has sparse gradients")
-def test_the_update_of_a_sparse_gradient_is_that_of_keras():
+def test_sparse_gradients_give_the_same_update_as_in_keras():
     import tensorflow as tf
 
     found = []
@@ -56,8 +56,8 @@ def test_the_update_of_a_sparse_gradient_is_that_of_keras():
     np.testing.assert_allclose(*found, rtol=1e-6)
 
 
-@tensorflow_only("there the update of a scaled loss is a branch of the graph")
-def test_the_update_with_loss_scaling_is_that_of_keras():
+@tensorflow_only("only its update of a scaled loss is a branch of a graph")
+def test_loss_scaling_gives_the_same_updates_as_in_keras():
     found = []
     for make in (FusedAdam, keras.optimizers.Adam):
         variable = keras.Variable(normal(5, 3, seed=2))

@@ -1,4 +1,4 @@
-"""Compare the layers that hoist products out of the loop to Keras's own layers."""
+"""The layers that compute products before the loop are compared with Keras's own layers."""
 
 import keras
 import numpy as np
@@ -51,7 +51,7 @@ def results(layer, inputs, mask, state, training):
 @cases("go_backwards", [False, True], on_jax=[True])
 @cases("masked", [False, True], on_jax=[True])
 @cases("training", [False, True], on_jax=[True])
-def test_equals_keras_and_so_do_the_gradients(kind, go_backwards, masked, training):
+def test_results_and_gradients_equal_those_of_keras(kind, go_backwards, masked, training):
     layers = [
         made(kind, go_backwards=go_backwards),
         keras_own(kind, go_backwards=go_backwards),
@@ -126,7 +126,7 @@ def loops(monkeypatch):
     return calls
 
 
-@tensorflow_only("the others keep Keras's loop")
+@tensorflow_only("other backends use Keras's loop")
 @every_kind
 def test_the_settings_of_recipes_use_our_loop(kind, loops):
     made(kind)(INPUTS, training=True)
@@ -174,7 +174,7 @@ def test_recurrent_dropout_is_active_only_in_training(kind):
     assert not np.allclose(ops.convert_to_numpy(lstm(x, training=True)[0]), still[0])
 
 
-def test_make_recurrent_returns_the_layer_of_the_kind():
+def test_make_recurrent_returns_the_layer_of_the_requested_kind():
     assert isinstance(made("lstm"), HoistedLSTM) and isinstance(made("gru"), HoistedGRU)
     assert isinstance(made("norm").cell, LayerNormLSTMCell)
 

@@ -25,7 +25,7 @@ def test_a_link_is_followed(tmp_path, read):
 
 
 @pytest.mark.parametrize("read", READERS)
-@pytest.mark.skipif(os.name == "nt", reason="pipes and devices of Unix")
+@pytest.mark.skipif(os.name == "nt", reason="needs Unix pipes and devices")
 def test_only_regular_files_are_read(tmp_path, read):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "endless").symlink_to("/dev/zero")

@@ -52,7 +52,7 @@ def test_concatenated_gzip_files_are_one_text(tmp_path):
         assert stream.read() == b"one\ntwo\nthree"
 
 
-def test_lines_of_a_pipe_are_read_as_they_arrive():
+def test_lines_from_a_pipe_are_read_as_they_arrive():
     reading, writing = os.pipe()
     got, asked = [], threading.Event()
 

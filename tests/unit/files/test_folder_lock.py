@@ -1,4 +1,4 @@
-"""Processes that compete for a folder: a running one keeps its lock, a dead one loses it."""
+"""Processes compete for a folder: a running process keeps its lock, and a dead one loses it."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ with hold_folder(Path(sys.argv[1])):
 
 @pytest.fixture
 def holder(tmp_path):
-    """A process that holds the folder until its input ends."""
+    """Start a process that holds the folder until its input ends."""
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"holds\n"
@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_created_is_an_input_error(tmp_path):
 
 @pytest.mark.parametrize("call", ["os.open", "Path.write_text"])
 def test_a_lock_that_cannot_be_written_leaves_no_files(call, tmp_path, monkeypatch):
-    """The disk is full when the file is created, or when its content is written."""
+    """The disk is full when the lock file is created or when its content is written."""
 
     def fail(*arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -91,7 +91,7 @@ def test_a_folder_is_locked_until_the_other_process_ends(tmp_path, holder):
 
 @pytest.mark.parametrize("forks", [False, True])
 def test_the_lock_of_a_killed_process_is_taken_over(forks, tmp_path, holder):
-    """Workers that it forked may still run, but do not hold the lock."""
+    """Processes that it has forked may still run, but they do not hold the lock."""
     if forks:
         holder.stdin.write(b"fork\n")
         holder.stdin.flush()
@@ -105,7 +105,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(forks, tmp_path, holder):
 
 @pytest.mark.parametrize("text", ["", "1 on a machine of others", "x", f"1 on {platform.node()}"])
 def test_an_unlocked_lock_file_is_taken_over(text, tmp_path):
-    """An earlier version wrote such files, and process numbers are reused."""
+    """Such a file may come from an earlier version, and its process number may be in use again."""
     (tmp_path / LOCK_FILE).write_text(text)
     assert hold(tmp_path) == [str(os.getpid()), platform.node()]
 
@@ -121,7 +121,7 @@ def test_a_file_system_without_locks_uses_a_marker_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="pipes and devices of Unix")
+@pytest.mark.skipif(os.name == "nt", reason="needs Unix pipes and devices")
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "link to nothing"])
 def test_a_lock_that_is_not_a_regular_file_is_not_read(kind, tmp_path):
     path = tmp_path / LOCK_FILE

@@ -36,11 +36,13 @@ def write(path, content):
         ("한국어\n".encode(), ["한국어"]),
     ],
 )
-def test_lines_end_at_line_feeds_or_else_at_carriage_returns(tmp_path, content, expected):
+def test_lines_end_at_line_feeds_or_at_carriage_returns_if_there_are_none(
+    tmp_path, content, expected
+):
     assert list(read_lines(write(tmp_path / "text", content))) == expected
 
 
-def test_a_line_of_a_stream_is_read_before_the_next_is_written():
+def test_a_line_of_a_stream_can_be_read_before_the_next_one_is_written():
     end, begin = os.pipe()
     with open(end, "rb") as stream, open(begin, "wb", buffering=0) as writer:
         lines = decode_lines(stream, "standard input")
@@ -72,7 +74,7 @@ def test_a_file_that_cannot_be_read(tmp_path, read, name):
     assert str(error.value).startswith(f"{path}: ")
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user who can be refused")
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user who is not root")
 def test_a_file_without_permission(tmp_path):
     path = write(tmp_path / "text", b"one\n")
     path.chmod(0)
@@ -93,7 +95,7 @@ def test_the_error_names_the_line_of_invalid_utf8(tmp_path, line):
     )
 
 
-def test_a_file_is_written_elsewhere_and_then_moved(tmp_path):
+def test_a_file_is_written_to_another_path_and_then_moved(tmp_path):
     path = tmp_path / "new" / "deep" / "model.keras"
     with write_atomically(str(path)) as temporary:
         assert temporary.name == "model.keras"
@@ -154,7 +156,7 @@ def test_a_folder_is_replaced_on_a_system_that_cannot_swap(tmp_path, monkeypatch
     test_a_folder_replaces_the_whole_folder(tmp_path)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a system call of Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a Linux system call")
 def test_two_folders_are_swapped_atomically(tmp_path):
     first, second = make_folder(tmp_path / "first", "1"), make_folder(tmp_path / "second", "2")
     assert module._swap(first, second)

@@ -42,8 +42,8 @@ def killed_writer(path, kind):
     assert done.returncode == -signal.SIGKILL
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs file locks of Unix")
-def test_the_next_writer_removes_leftovers_of_a_killed_one(tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="needs Unix file locks")
+def test_the_next_writer_removes_the_leftovers_of_a_killed_writer(tmp_path):
     for name in ("plot.png", "other.png"):
         killed_writer(tmp_path / name, "file")
     with write_atomically(tmp_path / "plot.png") as temporary:
@@ -52,7 +52,7 @@ def test_the_next_writer_removes_leftovers_of_a_killed_one(tmp_path):
     assert left[1:] == ["plot.png"] and left[0].startswith(".other.png.unfinished-")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs file locks of Unix")
+@pytest.mark.skipif(os.name == "nt", reason="needs Unix file locks")
 def test_a_folder_that_a_killed_writer_moved_aside_is_restored(tmp_path):
     folder = tmp_path / "1"
     folder.mkdir()
@@ -81,16 +81,16 @@ def test_leftovers_are_the_workspaces_of_killed_writers(tmp_path):
     left = tmp_path / ".text.unfinished-abcdefgh"
     left.mkdir()
     assert find_leftovers(tmp_path) == [left]
-    (left / REPLACED).touch()  # may be the only copy
+    (left / REPLACED).touch()  # this may be the only copy of the old file
     assert find_leftovers(tmp_path) == []
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".a.file").touch()
     (tmp_path / ".a.unfinished-abcdefgh").touch()
-    (tmp_path / ".my.datasets").mkdir()  # a folder of the user
+    (tmp_path / ".my.datasets").mkdir()  # this may be a user's folder
     assert find_leftovers(tmp_path) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs file locks of Unix")
+@pytest.mark.skipif(os.name == "nt", reason="needs Unix file locks")
 def test_only_workspaces_of_the_same_target_are_removed(tmp_path):
     long = "가" * 80
     names = (".1.unfinished-abcdefgh", ".2.unfinished-abcdefgh", ".hidden")

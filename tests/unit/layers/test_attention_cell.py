@@ -50,7 +50,7 @@ def step(cell, *arguments):
 
 
 def stacked(cell, x, lstm):
-    """Run the LSTMs, with residuals from the second on; return the output and new states."""
+    """Run the LSTMs, with residual connections from the second on; return output and new states."""
     new = []
     for index, (layer, state) in enumerate(zip(cell.lstms, lstm, strict=True)):
         h, c = lstm_step(x, state, doubles(*layer.cell.weights))
@@ -66,14 +66,14 @@ def general(cell, query):
 
 
 def before(cell, state):
-    """Attend as in Bahdanau et al. 2015: from the previous state, with the context as an input."""
+    """Attend as in Bahdanau et al. 2015: the previous state is the query; input the context."""
     context, alignment = general(cell, state.layers[-1][0])
     h, lstm = stacked(cell, np.concatenate([INPUTS, context], -1), state.layers)
     return h, DecoderState(lstm), alignment
 
 
 def after(cell, state):
-    """Attend as in Luong et al. 2015: equation 5, and section 3.3 for input feeding."""
+    """Attend as in Luong et al. 2015: equation 5; input feeding as in section 3.3."""
     x = np.concatenate([INPUTS, state.attentional], -1) if cell.input_feeding else INPUTS
     h, lstm = stacked(cell, x, state.layers)
     context, alignment = general(cell, h)
@@ -138,7 +138,7 @@ def test_dropout_masks_multiply_the_inputs_and_states_of_layers():
 
 
 @every_placement
-def test_output_width_is_the_width_of_the_output(name):
+def test_output_width_equals_the_width_of_the_output(name):
     cell = built(name)
     output, _, _ = step(cell, INPUTS, state_of(cell), MEMORY)
     assert output.shape == (2, cell.output_width)
@@ -146,7 +146,7 @@ def test_output_width_is_the_width_of_the_output(name):
 
 
 @every_placement
-def test_initial_state_has_the_structure_of_later_states(name):
+def test_the_initial_state_has_the_same_structure_as_later_states(name):
     cell = built(name, layers=2)
     lstm = state_of(cell).layers
     first = to_numpy(cell.initial_state(lstm))

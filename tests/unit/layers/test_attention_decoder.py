@@ -72,7 +72,7 @@ def test_equals_the_cell_step_by_step(name, layers):
 
 
 @every_cell
-def test_the_other_results_do_not_depend_on_return_alignment(name):
+def test_return_alignment_does_not_change_the_other_results(name):
     decoder = built(name)
     arguments = TARGET, state_of(decoder), MEMORY, MASK
     outputs, _, last = decode(decoder, *arguments)
@@ -83,7 +83,7 @@ def test_the_other_results_do_not_depend_on_return_alignment(name):
 
 @pytest.mark.parametrize("name", ["after", "none"])
 @pytest.mark.parametrize("masked", [False, True])
-def test_all_steps_at_once_equal_the_loop_with_their_gradients(name, masked):
+def test_results_and_gradients_of_all_steps_at_once_equal_those_of_the_loop(name, masked):
     decoder = built(name, layers=3)
     dropout_masks = DropoutMasks(
         tuple(normal(2, 4, seed=20 + i) for i in range(2)) if masked else ()

@@ -44,7 +44,7 @@ def test_additive_pooling_equals_the_papers_equations():
     assert_close(outputs, (expected.astype("float32"), alignment.astype("float32")))
 
 
-def test_each_query_pools_on_its_own():
+def test_each_query_pools_independently():
     layer = built(LuongAttention("dot"), queries=3)
     pooled, alignment = to_numpy(layer(SEQUENCE, return_alignment=True))
     expected = softmax(np.einsum("qd,bsd->bqs", doubles(layer.query)[0], SEQUENCE))

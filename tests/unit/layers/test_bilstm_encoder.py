@@ -31,7 +31,7 @@ def encode(layer, inputs, mask):
 
 
 def reference(layer, row):
-    """Return memory `[S, M]` and states of one row without padding (Bahdanau et al. 2015, 3.2)."""
+    """Return memory `[S, M]` and states of one unpadded row (Bahdanau et al. 2015, section 3.2)."""
     memory, states = row, []
     for index, bidirectional in enumerate(layer.bidirectionals):
         forward, backward = bidirectional.forward_layer, bidirectional.backward_layer

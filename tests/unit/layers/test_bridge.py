@@ -19,7 +19,7 @@ def concatenated(index):
     return np.concatenate([forward_h, backward_h], -1), np.concatenate([forward_c, backward_c], -1)
 
 
-# Decoder layer i starts from encoder layer i, or from the top one.
+# Decoder layer i starts from encoder layer i, or from the top encoder layer if there is no layer i.
 @pytest.mark.parametrize("layers, sources", [(1, [0]), (2, [0, 1]), (3, [0, 1, 1])])
 def test_dense_equals_the_papers_equation(layers, sources):
     layer = built(4, layers=layers)
@@ -39,12 +39,12 @@ def test_every_decoder_layer_has_its_own_weights():
 
 
 @pytest.mark.parametrize("layers, sources", [(1, [0]), (3, [0, 1, 1])])
-def test_copy_concatenates_if_the_decoder_is_twice_as_wide(layers, sources):
+def test_copy_concatenates_both_directions_if_the_decoder_is_twice_as_wide(layers, sources):
     expected = tuple(concatenated(source) for source in sources)
     assert_close(built(6, layers=layers, kind="copy")(STATES), expected)
 
 
-def test_copy_adds_if_the_decoder_has_the_width_of_one_direction():
+def test_copy_adds_both_directions_if_the_decoder_is_as_wide_as_one():
     expected = tuple(
         (forward_h + backward_h, forward_c + backward_c)
         for forward_h, forward_c, backward_h, backward_c in STATES
@@ -79,7 +79,7 @@ def test_an_unknown_kind_is_refused_with_a_list_of_kinds():
         Bridge(4, kind="linear")
 
 
-def test_copy_refuses_a_width_that_does_not_fit():
+def test_copy_refuses_any_other_width():
     message = r"`units` must be 3 or 6 with kind='copy': .*encoder, or of all\. Received: units=4\."
     with pytest.raises(ValueError, match=message):
         Bridge(4, kind="copy")(STATES)

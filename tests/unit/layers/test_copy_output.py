@@ -56,14 +56,17 @@ def test_gradients_equal_finite_differences_of_the_papers_equation():
     assert_close(slopes, expected, rtol=2e-3, atol=2e-3)
 
 
-# Id 3 is an unknown source token: at places 1 and 2 of the first source, 0 to 2 of the second.
+# Id 3 is an unknown source token: positions 1 and 2 in the first source, 0 to 2 in the second.
 UNKNOWN_COPIES = np.array([[4, 3, 3, 2, 0], [3, 3, 3, 2, 0]], "int32")
 POINTERS = np.zeros((2, 3, 5), "float32")
 POINTERS[0, 1, 2] = POINTERS[1, 0, 0] = POINTERS[1, 0, 2] = 1
 
 
 def pointing_equation(layer, logits, outputs, alignment):
-    """Compute equation 9 over the paper's extended vocabulary; wrong source tokens get id 0."""
+    """Compute equation 9 over the paper's extended vocabulary.
+
+    Unknown source tokens that are not pointed to give their probability to id 0.
+    """
     w, b = doubles(layer.gate.kernel, layer.gate.bias)
     probabilities = np.exp(paper_equation(layer, logits, outputs, alignment, UNKNOWN_COPIES))
     for place in np.ndindex(2, 3):
@@ -111,7 +114,7 @@ def test_logits_of_any_size_stay_finite():
     assert np.isfinite(log_probabilities).all()
 
 
-def test_targets_define_the_target_id_of_a_source_id():
+def test_set_targets_defines_the_target_id_of_each_source_id():
     layer = built()
     assert to_numpy(layer.target_ids(np.array([[0, 8]]))).tolist() == [[3, 3]]
     layer.set_targets([0, 1, 2, 3, 5, 4, 3, 3, 5])
@@ -188,7 +191,7 @@ def test_a_file_contains_the_table_of_targets(tmp_path):
     assert_close(loaded.teacher_forced(SOURCE, target), copying.teacher_forced(SOURCE, target))
 
 
-def test_mixed_precision_mixes_probabilities_in_float32():
+def test_in_mixed_precision_probabilities_are_mixed_in_float32():
     copying, target = model(), np.array([[1, 4, 5], [1, 3, 3]], "int32")
     twin = Seq2Seq.from_config(with_policy(copying.get_config(), "mixed_bfloat16"))
     twin.build()
@@ -199,7 +202,7 @@ def test_mixed_precision_mixes_probabilities_in_float32():
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_search_scores_are_those_of_the_mixture(width):
+def test_search_scores_are_log_probabilities_of_the_mixture(width):
     copying = model()
     tokens, scores, _ = to_numpy(search(copying, SOURCE, max_length=3, beam_width=width))
     for k in range(width):

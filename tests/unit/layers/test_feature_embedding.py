@@ -30,7 +30,7 @@ def test_sum_adds_the_embeddings_to_every_token():
 
 
 @pytest.mark.parametrize("merge", ["concat", "sum"])
-def test_it_behaves_as_a_keras_layer(merge, tmp_path):
+def test_passes_the_checks_for_every_layer(merge, tmp_path):
     layer = FeatureEmbedding([6, 7], 4, merge=merge)
     check_layer(layer, (TOKENS, FEATURES), tmp_path=tmp_path)
 

@@ -1,4 +1,4 @@
-"""GNMT's encoder and decoder cell against the paper's equations in NumPy."""
+"""GNMT's encoder and decoder cell are compared with the paper's equations in NumPy."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def encode(layer, inputs, mask):
 
 
 def encoded(layer, row):
-    """Return memory and states of one row without padding, with residuals from layer 3 on."""
+    """Return memory and states of one unpadded row, with residual connections from layer 3 on."""
     both = layer.bidirectional
     ahead, ahead_state = lstm(row, doubles(*both.forward_layer.weights))
     back, back_state = lstm(row[::-1], doubles(*both.backward_layer.weights))
@@ -89,7 +89,7 @@ def state(layers):
 
 
 def stepped(layer, inputs, before):
-    """Attend from the bottom layer's previous `h`; every layer reads the context (section 3)."""
+    """Query with the bottom layer's previous `h`; every layer reads the context (section 3)."""
     (W,) = doubles(layer.attention.key_projection.kernel)
     query = before.layers[0][0][:, None]
     context, alignment = attend(lambda h, k, s: h @ W.T @ k, query, MEMORY, MASK)

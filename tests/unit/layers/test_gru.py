@@ -1,4 +1,4 @@
-"""GRUs in the encoders, the bridge and the decoder cells, against Keras's own GRU."""
+"""GRUs in the encoders, the bridge and the decoder cells are compared with Keras's own GRU."""
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ def make_keras_gru(layer, **options):
     return gru
 
 
-def test_the_encoder_equals_the_keras_layers():
+def test_the_encoder_equals_a_keras_gru():
     encoder = BiLSTMEncoder(4, rnn="gru")
     encoder.build((None, None, 3))
     both = randomize(encoder).bidirectionals[0]
@@ -43,7 +43,7 @@ def test_the_encoder_equals_the_keras_layers():
     assert_close((ahead_h, back_h), (last_ahead, last_back))
 
 
-def test_a_decoder_step_equals_the_keras_cells():
+def test_a_decoder_step_equals_keras_gru_cells():
     cell = AttentionCell(4, layers=2, rnn="gru")
     cell.build((None, 3), (None, None, 6))
     states = ((normal(2, 4, seed=3),), (normal(2, 4, seed=4),))
@@ -92,7 +92,7 @@ def test_the_bridge_returns_one_tensor_per_layer(kind):
         assert_close(bridged[0], (np.concatenate(states[0], -1),))
 
 
-def test_one_tensor_becomes_both_tensors_of_an_lstm_state():
+def test_the_single_tensor_of_a_gru_state_becomes_both_tensors_of_an_lstm_state():
     mean = normal(2, 4, seed=8)
     assert_close(Bridge(4, kind="copy")(((mean,),)), ((mean, mean),))
 

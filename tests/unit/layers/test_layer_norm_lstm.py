@@ -1,4 +1,4 @@
-"""The layer-normalised LSTM against Ba et al. 2016, equations 20 to 22, in NumPy."""
+"""The layer-normalised LSTM is compared with Ba et al. 2016, equations 20 to 22, in NumPy."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The implementation of recurrent layers that runs: on a GPU, Keras's own with cuDNN."""
+"""Recurrent layers run Keras's cuDNN implementation on a GPU if it supports their settings."""
 
 import keras
 import pytest
@@ -14,7 +14,7 @@ AFTER = {"attention": LuongAttention, "placement": "after"}
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Return the list of calls to the backend's own LSTM or GRU, which is cuDNN's on a GPU."""
+    """Record the calls of the backend's own LSTM and GRU, which run cuDNN on a GPU."""
     calls = []
 
     def decline(*arguments, **options):
@@ -40,20 +40,20 @@ def run(attention, placement, **options):
         ({**AFTER, "rnn": "gru"}, 3),
         ({**AFTER, "encoder_layers": 2, "decoder_layers": 3, "dropout": 0.3}, 7),
         ({"attention": None, "placement": "after"}, 3),
-        # Input feeding, or a context as input, needs our loop over time in the decoder.
+        # With input feeding, or with the context as an input, the decoder needs our loop over time.
         ({**AFTER, "input_feeding": True}, 2),
         ({"attention": BahdanauAttention, "placement": "before"}, 2),
-        # cuDNN supports neither of these.
+        # cuDNN supports neither recurrent dropout nor layer normalisation.
         ({**AFTER, "recurrent_dropout": 0.1}, 0),
         ({**AFTER, "layer_norm": True}, 0),
     ],
 )
-def test_keras_tries_the_backends_own_layer_first(options, times, asked):
+def test_keras_tries_the_backends_own_lstm_or_gru_first(options, times, asked):
     run(**options)
     assert len(asked) == times
 
 
-@pytest.mark.skipif(not ON_TENSORFLOW, reason="TensorFlow's graph")
+@pytest.mark.skipif(not ON_TENSORFLOW, reason="inspects a TensorFlow graph")
 def test_no_operation_of_a_step_is_placed_on_the_cpu():
     import tensorflow as tf
 

@@ -50,7 +50,7 @@ def test_adam_is_correct_with_repeated_tokens():
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_a_frequent_token_keeps_its_gradient_in_mixed_precision(policy):
     layer = built(dtype=policy)
-    ids = np.full((60, 50), 4)  # in bfloat16, 256 + 1 is 256
+    ids = np.full((60, 50), 4)  # a sum in bfloat16 would stop at 256
     model = LayerModel(layer, dtype=policy)
     _, (slope,) = gradients(lambda: ops.sum(model((ids,))), layer.trainable_variables)
     np.testing.assert_allclose(slope[4], 3000, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""XLA, which Keras uses to train on one GPU, compiles the gradient of a loop over mechanisms."""
+"""XLA compiles the gradient of a loop over a mechanism. Keras trains with XLA on one GPU."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from keras_attention.ops.time_loop import time_loop
 
 QUERY, MEMORY = normal(2, 3, 4, seed=1), normal(2, 5, 4, seed=2)
 MASK = np.arange(5) < np.array([[5], [3]])
-# XLA needs seconds to compile each mechanism. The others consist of the same operations.
+# XLA takes seconds to compile each mechanism, and the others consist of the same operations.
 NAMES = [
     "bahdanau",
     "general",
@@ -27,7 +27,7 @@ NAMES = [
 
 
 def looped(layer, query, memory, mask):
-    """Return the sum of squares of a mechanism's outputs in a loop over steps `[B, D]`."""
+    """Run a mechanism in a loop over steps `[B, D]`, and return the sum of its squared outputs."""
     keys = layer.project(memory)
 
     def step(x, state):

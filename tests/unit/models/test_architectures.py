@@ -1,4 +1,4 @@
-"""Every pairing of an encoder and a decoder behaves as a `Seq2Seq` must."""
+"""A `Seq2Seq` behaves correctly with every pairing of an encoder and a decoder."""
 
 import keras
 import numpy as np
@@ -43,7 +43,7 @@ PAIRINGS = {
     "gnmt over bilstm": {"decoder": "gnmt", "deep_output": True, "attention_units": 3},
     "lstm over gnmt": {"encoder": "gnmt", "bridge": "copy", "input_feeding": True},
 }
-# JAX compiles a program for each case, so it runs one of them.
+# JAX compiles a program for each case, so run only one case there.
 SELECTED = PAIRINGS if BACKEND == "tensorflow" else ("transformer",)
 MECHANISMS = {
     "transformer with heads": lambda **options: QueryKeyValueAttention(
@@ -148,7 +148,7 @@ def test_beam_search_equals_greedy_search_and_teacher_forcing(name):
     alone = beam_search(model.step, state, memory, beam_width=1, max_length=5)
     assert_close(to_numpy(alone), greedy, rtol=1e-4, atol=1e-5)
     beams = to_numpy(search(model, SOURCE, max_length=5, beam_width=3))
-    for k in range(3):  # the state of each hypothesis must follow it when beams are reordered
+    for k in range(3):  # when beams are reordered, each state must follow its hypothesis
         tokens = beams.tokens[:, k]
         logits, alignment = teacher_forced(
             model, SOURCE, np.pad(tokens[:, :-1], ((0, 0), (1, 0)), constant_values=1)
@@ -174,7 +174,7 @@ def test_a_search_beyond_the_decoders_limit_is_refused():
 @one_of_each
 def test_every_pairing_fits_saves_and_loads(name, tmp_path):
     model = built(name, encoder_layers=1, decoder_layers=1, dropout=0.1)
-    # Tracing a training graph takes TensorFlow longer than these steps.
+    # In TensorFlow, tracing a training graph takes longer than these steps.
     eagerly = BACKEND == "tensorflow"
     model.compile(keras.optimizers.Adam(0.05), loss=MaskedCrossentropy(), run_eagerly=eagerly)
     losses = model.fit((SOURCE, TARGET_IN), TARGET_OUT, epochs=10, verbose=0).history["loss"]
@@ -227,7 +227,7 @@ def test_one_graph_accepts_every_batch_size_and_length(name):
         assert_close(run(source, target), model.teacher_forced(source, target), 1e-4, 1e-5)
 
 
-def test_a_config_without_encoder_and_decoder_has_lstms():
+def test_a_config_that_names_no_encoder_and_decoder_means_lstms():
     config = Seq2Seq(7, 6, units=4, embedding=3).get_config()
     assert (config.pop("encoder"), config.pop("decoder")) == ("bilstm", "lstm")
     assert Seq2Seq.from_config(config).settings.decoder == "lstm"

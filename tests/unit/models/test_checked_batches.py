@@ -1,4 +1,4 @@
-"""Checks of ids and of shifted targets, in `fit` and in every other call that reads arrays."""
+"""`fit` and all other calls that read arrays check ids and shifted targets."""
 
 import keras
 import numpy as np
@@ -68,7 +68,7 @@ def test_fit_refuses_an_id_beyond_the_vocabulary(model, form):
 
 
 @pytest.mark.parametrize("name", ["evaluate", "train_on_batch", "test_on_batch"])
-def test_other_calls_refuse_them_too(model, name):
+def test_other_calls_refuse_unshifted_targets_and_unknown_ids_too(model, name):
     with pytest.raises(ValueError, match="^`target_in` must be `target_out` shifted right"):
         getattr(model, name)((SOURCE, TARGET_OUT), TARGET_OUT)
     with pytest.raises(ValueError, match="^`target_out` must be ids from 0 to 6, .* from 9 to 15"):
@@ -86,13 +86,13 @@ ALLOWED = {
     "one token and padding": ([[5, 0, 0]], [[5, 0, 0]]),
     "alternating tokens": ([[6, 5, 6, 5]], [[5, 6, 5, 6]]),
     "padding before the tokens": ([[0, 1, 5, 4]], [[0, 5, 4, 2]]),
-    "an unknown input in place of a token": ([[1, 3, 4]], [[5, 4, 2]]),
+    "the unknown token as an input": ([[1, 3, 4]], [[5, 4, 2]]),
     "another number of steps": ([[5, 4, 2]], [[5, 4]]),
 }
 
 
 @pytest.mark.parametrize("case", ALLOWED)
-def test_targets_that_may_be_shifted_are_accepted(model, case):
+def test_targets_that_could_be_shifted_correctly_are_accepted(model, case):
     target_in, target_out = map(np.array, ALLOWED[case])
     model._check_batch((SOURCE[:1], target_in), target_out)
 

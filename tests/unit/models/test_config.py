@@ -1,4 +1,4 @@
-"""Seq2Seq and recipes derive their settings from one declaration."""
+"""Seq2Seq and recipes get their settings from the same declaration."""
 
 import inspect
 import subprocess

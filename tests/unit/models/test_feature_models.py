@@ -1,4 +1,4 @@
-"""A Seq2Seq with source features reads their ids before those of the source's tokens."""
+"""A Seq2Seq with source features reads the ids of the features before the ids of the tokens."""
 
 import keras
 import numpy as np
@@ -55,7 +55,7 @@ def forced(model, source):
 
 
 @cases("kind", KINDS, on_jax=["lstm", "sum"])
-def test_alignments_refer_to_the_tokens_only_and_steps_equal_teacher_forcing(kind):
+def test_alignments_cover_only_the_tokens_and_steps_equal_teacher_forcing(kind):
     model = make(kind)
     logits, alignment = forced(model, SOURCE)
     assert alignment.shape == (3, 3, 4)
@@ -153,5 +153,5 @@ def test_bad_settings_are_errors(options, message):
 
 
 def test_a_source_without_tokens_is_an_error():
-    with pytest.raises(ValueError, match="must be ids .B, 2 . S., those of the source features"):
+    with pytest.raises(ValueError, match="must be ids .B, 2 . S., first those of the source"):
         make().encode(FEATURES)

@@ -26,7 +26,7 @@ def frozen(model):
         ("*_embedding", {"source_embedding", "target_embedding"}),
     ],
 )
-def test_layers_are_frozen_by_name_or_pattern_and_stay_so_in_a_copy(freeze, expected):
+def test_layers_are_frozen_by_name_or_pattern_and_stay_frozen_in_a_copy(freeze, expected):
     model = make(freeze)
     assert frozen(model) == expected
     copy = Seq2Seq.from_config(model.get_config())
@@ -46,7 +46,7 @@ def test_training_leaves_frozen_layers_bitwise_equal():
         assert np.array_equal(before[weight.path], weight) == is_frozen, weight.path
 
 
-def test_an_unknown_name_lists_the_known_ones():
+def test_the_error_for_an_unknown_name_lists_the_known_names():
     with pytest.raises(SettingError) as error:
         make("encoder,decodr")
     assert str(error.value) == (
@@ -55,6 +55,6 @@ def test_an_unknown_name_lists_the_known_ones():
     )
 
 
-def test_a_layer_must_be_left_to_train():
+def test_at_least_one_layer_must_stay_trainable():
     with pytest.raises(SettingError, match="must leave a layer to train"):
         make("*")

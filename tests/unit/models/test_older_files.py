@@ -14,7 +14,7 @@ INPUTS = np.array([[4, 5, 6, 2], [6, 2, 0, 0]]), np.array([[1, 4, 5], [1, 3, 0]]
 
 
 def without_later_settings(config):
-    """Return a config without the settings that mechanisms gained later, at any depth."""
+    """Return a config without the settings that mechanisms got in later versions, at any depth."""
     if isinstance(config, list):
         return [without_later_settings(each) for each in config]
     if isinstance(config, dict):

@@ -1,4 +1,4 @@
-"""A `Seq2Seq` with a sparse output: its training, steps, scores, files and refusals."""
+"""Tests of a `Seq2Seq` with a sparse output: training, steps, scores, files and errors."""
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ def make(mapping, **options):
 
 @cases("mapping", SHAPES, on_jax=["entmax15"])
 @pytest.mark.parametrize("tie", ["none", "target"])
-def test_steps_and_teacher_forcing_return_the_log_probabilities_of_the_call(mapping, tie):
+def test_steps_and_teacher_forcing_return_log_probabilities_of_the_mapped_logits(mapping, tie):
     options = {"attention_units": 6, "attention": LuongAttention("general"), "tie_embeddings": tie}
     model = make(mapping, **options)
     logits = to_numpy(model((SOURCE, TARGET_IN)))
@@ -47,7 +47,7 @@ def test_steps_and_teacher_forcing_return_the_log_probabilities_of_the_call(mapp
             assert np.isfinite(logs).all()
 
 
-def test_fitting_makes_the_target_certain_and_a_file_keeps_the_mapping_and_its_loss(tmp_path):
+def test_fitting_makes_the_target_certain_and_a_file_stores_the_mapping_and_the_loss(tmp_path):
     model = make("entmax15", attention=BahdanauAttention(8), placement="before")
     model.compile(keras.optimizers.Adam(0.03), loss=MaskedFenchelYoung("entmax15"))
     batch = (SOURCE, TARGET_IN), TARGET_OUT

@@ -1,4 +1,4 @@
-"""Custom encoders and decoder cells in a `Seq2Seq`, and sources other than token ids."""
+"""Tests of custom encoders and decoder cells in a `Seq2Seq`, and of sources that are not ids."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ TARGET = np.array([[1, 5, 4, 6], [1, 7, 4, 0]])
 
 @keras.saving.register_keras_serializable(package="tests")
 class Halving(keras.layers.Layer):
-    """An encoder with a GRU over every second step, which returns its final state."""
+    """An encoder with a GRU over every second step, which also returns the final state."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -121,7 +121,7 @@ def test_steps_of_zeros_are_padding():
     assert to_numpy(memory.mask).sum(axis=1).tolist() == [6, 3]
 
 
-def test_compute_mask_of_the_encoder_masks_the_memory():
+def test_the_encoders_compute_mask_masks_the_memory():
     memory, _ = make_model(**make_settings("custom encoder of features")).encode(FEATURES)
     assert to_numpy(memory.mask).tolist() == [[True] * 3, [True, True, False]]
 

@@ -1,4 +1,4 @@
-"""R-Drop: two passes over each batch with different dropout masks, and their consistency loss."""
+"""R-Drop makes two passes over each batch with different dropout, and adds a consistency loss."""
 
 import keras
 import numpy as np
@@ -54,7 +54,7 @@ def inputs(options):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_without_drops_training_equals_ordinary_training(name):
+def test_training_equals_ordinary_training_if_nothing_is_dropped(name):
     options, weights = MODELS[name], np.array([[1.0, 2.0, 1.0], [0.5, 1.0, 1.0]])
     accumulate = 2 if name == "plain" else None
     logs, trained = [], []
@@ -85,7 +85,7 @@ def test_the_loss_is_the_mean_crossentropy_plus_the_weighted_consistency_of_two_
     assert loss == pytest.approx(expected, rel=1e-5)
 
 
-def test_evaluation_and_models_without_r_drop_pass_once():
+def test_evaluation_and_models_without_r_drop_make_one_pass():
     plain, model = make(dropout=0.5), make(r_drop=0.7, dropout=0.5)
     assert plain((SOURCE, TARGET_IN), training=True).shape == (2, 3, 6)
     assert_close(model((SOURCE, TARGET_IN)), plain((SOURCE, TARGET_IN)))

@@ -1,4 +1,4 @@
-"""Scheduled sampling replaces the right tokens with the right predictions."""
+"""Scheduled sampling replaces the intended tokens with the model's predictions for them."""
 
 import numpy as np
 import pytest

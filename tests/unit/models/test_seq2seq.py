@@ -71,7 +71,7 @@ def stepwise(model, source, target):
 
 @cases(
     "score, placement, layers",
-    # A model of two layers runs all the code of one with one layer, so a few of the latter suffice.
+    # Models with two layers run all the code, so a few models with one layer are enough.
     [*EVERY_PLACEMENT, (None, "after", 2), *((*each, 1) for each in ONE_OF_EACH)],
     on_jax=TWO_LAYERS,
 )
@@ -162,7 +162,7 @@ def test_every_weight_has_a_gradient(score, placement):
     ],
 )
 def test_a_model_trains_in_mixed_precision(policy, score, placement):
-    # TensorFlow takes long to trace a training graph, and a test above does so already.
+    # Train eagerly: tracing a graph takes long, and a test above already trains with a graph.
     model = compile_model(
         built(score, placement, dtype=policy), run_eagerly=BACKEND == "tensorflow"
     )
@@ -176,7 +176,7 @@ def test_a_model_trains_in_mixed_precision(policy, score, placement):
 
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_a_mechanism_that_draws_noise_trains(placement):
-    eagerly = BACKEND == "tensorflow" and placement == "after"  # one graph is enough
+    eagerly = BACKEND == "tensorflow" and placement == "after"  # only "before" trains with a graph
     model = compile_model(built("chunkwise", placement), run_eagerly=eagerly)
     attention = model.decoder.cell.attention
     changed = attention.r, attention.seed_generator.state
@@ -313,7 +313,7 @@ def test_weights_keep_their_paths_in_files(tmp_path, layer_norm, kind):
     assert cells == [(3, 16), (4, 8), (4, 8)]
 
 
-# One model for each way to run the target: all steps at once, step by step, and a Transformer.
+# One model for each way to decode a target: all steps at once, step by step, and a Transformer.
 PADDED = {
     "after": {},
     "before": {"placement": "before", "decoder_layers": 2},
@@ -322,7 +322,7 @@ PADDED = {
 
 
 def in_front(ids, longer=0):
-    """Return the rows with their padding and `longer` more padding steps before the tokens."""
+    """Move the padding of each row before its tokens, and add `longer` padding steps."""
     rows = [np.concatenate([np.zeros(longer, int), row[row == 0], row[row != 0]]) for row in ids]
     return np.stack(rows).astype("int32")
 

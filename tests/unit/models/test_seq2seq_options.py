@@ -1,4 +1,4 @@
-"""The settings of Seq2Seq have their effects, and steps equal teacher forcing with all of them."""
+"""Each setting of Seq2Seq has its effect, and steps equal teacher forcing with every setting."""
 
 import keras
 import numpy as np
@@ -122,7 +122,7 @@ def test_scheduled_sampling_changes_the_logits_if_its_rate_is_above_zero(data):
 def test_scheduled_sampling_draws_in_float32_with_every_policy(policy, data):
     source, target_in, _ = data
     model = make(attention=LuongAttention("general"), scheduled_sampling=True, dtype=policy)
-    model.sampler.rate.assign(0.3)  # 16-bit dtypes cannot represent it exactly
+    model.sampler.rate.assign(0.3)  # 16-bit dtypes cannot represent 0.3 as float32 does
     logits = model((source, target_in), training=True)
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     wide = make(attention=LuongAttention("general"), scheduled_sampling=True)

@@ -1,4 +1,4 @@
-"""A teacher's distribution replaces a share of the reference in the training loss."""
+"""In the training loss, a teacher's distribution replaces a share of the reference."""
 
 import keras
 import numpy as np
@@ -72,7 +72,7 @@ def test_a_student_is_saved_without_its_teacher(tmp_path):
         np.testing.assert_array_equal(actual, expected)
 
 
-def test_padding_before_a_target_gives_the_teachers_same_predictions():
+def test_padding_before_a_target_does_not_change_what_the_teacher_teaches():
     target = np.array([[1, 4, 5], [0, 1, 3]], "int32")
     student, teacher = make(), make(2)
     student.learn_from(teacher, 1.0)
@@ -89,7 +89,7 @@ def test_a_teacher_with_other_ids_is_an_error():
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1])
-def test_the_weight_of_the_teacher_must_be_a_share(weight):
+def test_the_weight_of_the_teacher_must_be_from_0_to_1(weight):
     with pytest.raises(ValueError, match=rf"at most 1\. Received: weight={weight}\."):
         make().learn_from(make(2), weight)
 

@@ -1,4 +1,4 @@
-"""Training with XLA, which Keras chooses on a machine with one GPU, equals training without it."""
+"""Training with XLA equals training without it. Keras chooses XLA if there is one GPU."""
 
 from types import SimpleNamespace
 
@@ -86,7 +86,7 @@ def trained(settings, **options):
         model.copy_output.set_targets([0, 1, 2, 3, 4, 5, 3])
     optimizer = keras.optimizers.SGD(0.5)
     if settings is MODELS["recipe"]:
-        # The optimizer of recipes. With a small epsilon, it would amplify rounding differences.
+        # This is the optimizer of recipes. A small epsilon would amplify rounding differences.
         optimizer = FusedAdam(0.1, epsilon=1.0, global_clipnorm=1.0, use_ema=True)
     loss = MaskedCrossentropy(label_smoothing=0.1)
     model.compile(optimizer, loss, metrics=[MaskedAccuracy()], **options)

@@ -1,4 +1,4 @@
-"""Compare the alignment losses with the sums in the papers, computed by plain loops."""
+"""The alignment losses are compared with the papers' sums, computed in plain loops."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 
 
 @every_loss
-def test_equals_the_papers_sum_and_its_gradient(name):
+def test_the_losses_and_their_gradients_equal_the_papers_sums(name):
     loss, reference = LOSSES[name]
     value, (slope,) = gradients(lambda a: loss(a, REAL), [], ALIGNMENT.astype("float32"))
     points = ALIGNMENT.copy()

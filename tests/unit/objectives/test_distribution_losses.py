@@ -1,4 +1,4 @@
-"""Compare the losses on distributions with the sums in the papers, computed by plain loops."""
+"""The losses on distributions are compared with the papers' sums, computed in plain loops."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def consistency_reference(first, second):
     return total / WEIGHTS.sum()
 
 
-def test_the_consistency_loss_equals_the_papers_sum_and_its_gradient():
+def test_the_consistency_loss_and_its_gradient_equal_the_papers_sum():
     value, slopes = gradients(
         lambda a, b: consistency_loss(a, b, WEIGHTS),
         [],
@@ -37,7 +37,7 @@ def test_the_consistency_loss_equals_the_papers_sum_and_its_gradient():
         assert_close(slope, wanted, rtol=1e-3, atol=1e-5)
 
 
-def test_the_consistency_loss_of_padding_alone_is_zero():
+def test_the_consistency_loss_is_zero_if_all_tokens_are_padding():
     assert float(consistency_loss(FIRST, SECOND, np.zeros((2, 3)))) == 0
 
 
@@ -54,7 +54,7 @@ def distillation_reference(logits):
     return total / WEIGHTS.sum()
 
 
-def test_the_distillation_loss_equals_the_papers_sum_and_its_gradient():
+def test_the_distillation_loss_and_its_gradient_equal_the_papers_sum():
     value, (slope,) = gradients(
         lambda logits: distillation_loss(logits, SECOND, WEIGHTS), [], FIRST.astype("float32")
     )

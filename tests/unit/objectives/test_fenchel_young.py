@@ -1,4 +1,4 @@
-"""Losses of sparse outputs equal their definition in float64, and have its gradients."""
+"""The losses of sparse outputs and their gradients equal the definition in float64."""
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ def test_equals_the_definition_over_real_tokens(mapping, smoothing):
 
 @every_mapping
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
-def test_the_gradient_is_the_difference_of_probabilities_and_target(mapping, smoothing):
+def test_the_gradient_is_the_probabilities_minus_the_target(mapping, smoothing):
     loss = MaskedFenchelYoung(mapping, smoothing)
     _, (slope,) = gradients(lambda logits: loss(TARGET, logits), [], LOGITS)
     p = np.apply_along_axis(by_bisection, -1, LOGITS, *MAPPINGS[mapping])
@@ -58,7 +58,7 @@ def test_the_gradient_is_the_difference_of_probabilities_and_target(mapping, smo
 
 
 @every_mapping
-def test_the_loss_is_zero_if_the_margin_is_large_enough_and_positive_below(mapping):
+def test_the_loss_is_zero_if_the_margin_is_large_enough_and_otherwise_positive(mapping):
     margin = 1 / (ALPHAS[mapping] - 1)
     for gap, is_zero in ((margin + 0.01, True), (margin - 0.1, False)):
         logits = gap * np.eye(5, dtype="float32")[None, [2]]
@@ -67,7 +67,7 @@ def test_the_loss_is_zero_if_the_margin_is_large_enough_and_positive_below(mappi
 
 
 @every_mapping
-def test_the_loss_does_not_depend_on_the_logits_of_padding_or_on_their_level(mapping):
+def test_padding_and_a_constant_added_to_all_logits_do_not_change_the_loss(mapping):
     expected = float(MaskedFenchelYoung(mapping)(TARGET, LOGITS))
     others = np.where(REAL[..., None], LOGITS + 64, normal(3, 4, 5, seed=2, scale=50.0))
     assert float(MaskedFenchelYoung(mapping)(TARGET, others)) == pytest.approx(expected, rel=1e-5)
@@ -120,7 +120,7 @@ def test_logits_must_have_one_axis_more_than_the_target():
 
 
 @pytest.mark.parametrize("mapping", ["softmax", *MAPPINGS])
-def test_each_mapping_accepts_its_own_loss_and_no_other_of_ours(mapping):
+def test_each_mapping_accepts_only_its_own_loss_of_the_library(mapping):
     for other in ("softmax", *MAPPINGS):
         loss = output_loss(other, 0.1)
         assert (loss.mapping, loss.label_smoothing) == (other, 0.1)

@@ -57,7 +57,7 @@ def test_the_loss_of_an_unlikely_token_is_finite():
     assert loss_of(np.array([[2]]), logits) == pytest.approx(2e4)
 
 
-def test_the_gradient_is_the_difference_of_probabilities_and_target():
+def test_the_gradient_is_the_probabilities_minus_the_target():
     _, (slope,) = gradients(lambda logits: MaskedCrossentropy()(TARGET, logits), [], LOGITS)
     expected = (np.exp(log_softmax(LOGITS)) - np.eye(5)[TARGET]) * REAL[..., None] / REAL.sum()
     np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-6)

@@ -7,7 +7,7 @@ from keras_attention import MaskedAccuracy
 
 TARGET = np.array([[3, 1, 2, 0], [4, 2, 0, 0], [1, 2, 0, 0]])
 LOGITS = normal(3, 4, 5, seed=1)
-LOGITS[0, :2, :] += 5 * np.eye(5)[TARGET[0, :2]]  # at least two hits
+LOGITS[0, :2, :] += 5 * np.eye(5)[TARGET[0, :2]]  # makes the first two predictions right
 REAL = TARGET != 0
 HITS = LOGITS.argmax(-1) == TARGET
 
@@ -19,12 +19,12 @@ def accuracy_of(*batches):
     return float(metric.result())
 
 
-def test_equals_the_share_of_real_tokens():
+def test_equals_the_share_of_real_tokens_that_are_predicted():
     assert 0 < HITS[REAL].mean() < 1
     assert accuracy_of((TARGET, LOGITS)) == pytest.approx(HITS[REAL].mean())
 
 
-def test_batches_are_weighted_by_their_real_tokens():
+def test_batches_are_weighted_by_their_numbers_of_real_tokens():
     batches = (TARGET[:1], LOGITS[:1]), (TARGET[1:], LOGITS[1:])
     assert HITS[:1][REAL[:1]].mean() != HITS[1:][REAL[1:]].mean()
     assert accuracy_of(*batches) == pytest.approx(HITS[REAL].mean())

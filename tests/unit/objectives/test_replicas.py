@@ -9,7 +9,7 @@ from support import tensorflow_only
 
 @pytest.fixture(scope="module")
 def trained():
-    """Run `two_replicas.py` in a new process, which can still configure logical devices."""
+    """Run `two_replicas.py` in a new process: logical devices must be set up before first use."""
     script = Path(__file__).with_name("two_replicas.py")
     command = [sys.executable, script]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -17,6 +17,6 @@ def trained():
 
 @tensorflow_only("tf.distribute")
 @pytest.mark.parametrize("what", ["evaluated", "logs", "weights"])
-def test_two_replicas_train_as_one(trained, what):
+def test_two_replicas_give_the_same_results_as_one(trained, what):
     one, two = (result[what] for result in trained)
     assert two == pytest.approx(one, rel=1e-4, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Print the results of one epoch of training with one replica and with two, as JSON."""
+"""Train an epoch with one replica and with two, and print both results as JSON."""
 
 import json
 from contextlib import nullcontext
@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_attention import LuongAttention, MaskedAccuracy, MaskedCrossentropy, Seq2Seq
 
-# In the first batch one replica gets seven tokens and the other gets four. In the second batch one
-# gets two rows and the other gets one. Keras rejects a first batch that it cannot split evenly.
+# The replicas get unequal parts: seven and four tokens in the first batch, two rows and one row in
+# the second. The first batch has an even number of rows, because Keras rejects an odd number there.
 SOURCE = np.array([[4, 5, 6, 2], [6, 5, 2, 0], [3, 2, 0, 0], [5, 4, 3, 2]] * 2)[:7]
 TARGET_OUT = np.array([[4, 5, 3, 2], [3, 4, 2, 0], [2, 0, 0, 0], [5, 4, 2, 0]] * 2)[:7]
 TARGET_IN = np.where(TARGET_OUT > 0, np.insert(TARGET_OUT, 0, 1, axis=1)[:, :4], 0)
@@ -19,7 +19,7 @@ LOSSES = {"l2": 0.1, "coverage_loss": 0.7, "guided_alignment": 0.3, "r_drop": 0.
 
 
 def halve_second_pass(x, training=False):
-    """Halve the rows of the second pass of R-Drop, in place of dropout, which is random."""
+    """Halve the rows of R-Drop's second pass; this replaces dropout, which is random."""
     rows = tf.shape(x)[0]
     second = training & (tf.range(rows) >= rows // 2)
     return x * tf.where(second, 0.5, 1.0)[:, None, None]
@@ -45,7 +45,8 @@ def main():
     tf.get_logger().setLevel("ERROR")
     logical = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], logical)
-    # The collective operations of a second strategy fail if its shapes differ from the first's.
+    # Use two strategies: the collective operations of the second one fail if its shapes differ from
+    # the shapes of the first one.
     first, second = (tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]) for _ in range(2))
     train(first.scope(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     loss = MaskedCrossentropy(label_smoothing=0.1)

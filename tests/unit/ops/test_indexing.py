@@ -11,9 +11,9 @@ PLACES = np.array([[3, 0], [1, 1], [2, 3]], "int32")
 @pytest.mark.parametrize("width", [(), (5,), (2, 3)])
 @pytest.mark.parametrize(
     "rows",
-    [3, pytest.param(0, marks=tensorflow_only("Keras's take of nothing on JAX has no axis"))],
+    [3, pytest.param(0, marks=tensorflow_only("Keras on JAX cannot take zero rows along an axis"))],
 )
-def test_takes_the_places_of_each_row(width, rows):
+def test_each_row_has_its_own_places(width, rows):
     x, places = normal(3, 4, *width)[:rows], PLACES[:rows]
     found = to_numpy(take_places(ops.convert_to_tensor(x), ops.convert_to_tensor(places)))
     assert found.shape == (rows, 2, *width)

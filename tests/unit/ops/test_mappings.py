@@ -1,4 +1,4 @@
-"""Compare sparse mappings with projections onto the simplex, found by bisection in float64."""
+"""Sparse mappings are compared with projections onto the simplex, found by bisection."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from keras_attention.ops.mappings import MAPPINGS, masked_entmax15, masked_spars
 SCORES = normal(3, 2, 5, seed=1, scale=1.5)
 MASK = np.array([[True, True, False, True, False], [True] * 5, [False, True, False, False, False]])
 SPARSE = {"sparsemax": (masked_sparsemax, 1.0, 1.0), "entmax15": (masked_entmax15, 0.5, 2.0)}
-"""Each mapping, with the factor and exponent of `p = max(factor * z - tau, 0) ** exponent`."""
+"""The factor and exponent of each mapping: `p = max(factor * z - tau, 0) ** exponent`."""
 every_mapping = pytest.mark.parametrize("name", SPARSE)
 
 
@@ -81,7 +81,7 @@ def test_a_row_that_is_all_padding_has_zero_gradients(name):
     assert not np.any(slope)
 
 
-def test_mechanisms_use_the_mapping_they_are_given():
+def test_mechanisms_use_the_mapping_that_they_are_given():
     class Dot(AttentionMechanism):
         def _score(self, query, keys):
             return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))

@@ -21,7 +21,7 @@ def test_equals_a_softmax_over_the_real_positions():
     assert not weights[~np.broadcast_to(MASK[:, None], weights.shape)].any()
 
 
-def test_without_a_mask_it_is_the_softmax():
+def test_without_a_mask_the_result_is_the_softmax():
     assert_close(masked_softmax(SCORES), reference.softmax(SCORES.astype("float64")))
 
 
@@ -44,7 +44,7 @@ def test_a_row_that_is_all_padding_gets_zeros(dtype):
 
 @pytest.mark.parametrize("dtype, step", [("float16", 2.0**-11), ("bfloat16", 2.0**-8)])
 def test_the_softmax_of_16_bit_scores_is_computed_in_float32(dtype, step):
-    """Each weight is the exact one, rounded once; a softmax in 16 bits has larger errors."""
+    """Each weight must be the exact value rounded once; 16-bit arithmetic has larger errors."""
     scores = ops.cast(normal(1, 200, seed=2, scale=4.0), dtype)
     exact = reference.softmax(to_numpy(scores).astype("float64"))
     large = exact > 1e-4
@@ -60,7 +60,7 @@ def test_scores_of_any_magnitude_give_weights(dtype):
     assert to_numpy(masked_softmax(scores, mask)).tolist() == [[1, 0, 0], [0.5, 0.5, 0]]
 
 
-@tensorflow_only("JAX has no float64 unless told before it starts")
+@tensorflow_only("JAX supports float64 only if it is enabled before the start")
 def test_float64_stays_float64():
     scores = ops.convert_to_tensor(SCORES.astype("float64"))
     weights = masked_softmax(scores, MASK[:, None])

@@ -45,13 +45,13 @@ def test_scores_of_16_bits_are_mapped_in_float32(mapping, dtype):
 
 
 @every_mapping
-def test_scores_that_are_not_numbers_end_the_iteration(mapping):
+def test_nan_scores_give_nan_and_end_the_iteration(mapping):
     scores = np.full((2, 5), np.nan, "float32")
     assert np.isnan(to_numpy(sparse_probabilities(scores, mapping))).all()
 
 
 @every_mapping
-def test_log_probabilities_are_logarithms_or_ordered_values_below_all_of_these(mapping):
+def test_impossible_tokens_have_ordered_log_probabilities_below_all_others(mapping):
     scores = normal(20, 40, seed=2, scale=200.0)
     scores[:10] /= 100
     probabilities = to_numpy(sparse_probabilities(scores, mapping))
@@ -60,7 +60,7 @@ def test_log_probabilities_are_logarithms_or_ordered_values_below_all_of_these(m
     np.testing.assert_allclose(logs[possible], np.log(probabilities[possible]), rtol=1e-6)
     assert logs[possible].min() > NO_PROBABILITY / 2
     assert (logs[~possible] <= NO_PROBABILITY).all() and logs.min() == 2 * NO_PROBABILITY
-    for row in range(10):  # these scores differ by less than 300
+    for row in range(10):  # here, scores differ by less than 300
         lost = ~possible[row]
         assert (np.diff(logs[row, lost][np.argsort(scores[row, lost])]) >= 0).all()
 
@@ -75,7 +75,7 @@ def test_no_gradient_flows_through_probabilities(mapping):
 
 
 @every_mapping
-def test_the_mapping_maximizes_the_product_less_the_negative_entropy(mapping):
+def test_the_mapping_maximizes_the_expected_score_plus_the_entropy(mapping):
     scores, rng = normal(6, seed=5).astype("float64"), np.random.default_rng(6)
     alpha = ALPHAS[mapping]
 

@@ -10,7 +10,7 @@ INPUTS, W, START = normal(2, 4, 3, seed=1), normal(5, 5, seed=2), normal(2, 5, s
 
 
 def nested_step(W):
-    """Return a step with a nested state that has an empty part, and two outputs."""
+    """Return a step with two outputs and a nested state, of which one part is empty."""
 
     def one(x, state):
         h, (total, nothing) = state

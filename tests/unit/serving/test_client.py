@@ -1,4 +1,4 @@
-"""The client with a stub of a server; `tests/integration` runs it against a real one."""
+"""The client with a stub of a server. `tests/integration` runs it with a real server."""
 
 import pickle
 import threading
@@ -14,7 +14,7 @@ from keras_attention.serving.failures import Retries
 
 
 class Upper:
-    """A server that returns each text in capitals, after a delay for each request."""
+    """A server that returns each text in capitals; each request has its own delay."""
 
     def __init__(self, *_):
         self.calls, self.active, self.most = [], 0, 0

@@ -19,7 +19,7 @@ class Time:
 
 
 def failing(times, error, seconds=0.0, time=None):
-    """Return an attempt that fails `times` times, and then returns its time limit in seconds."""
+    """Return an attempt that fails `times` times and then returns its time limit in seconds."""
     left = [times]
 
     def attempt(given):

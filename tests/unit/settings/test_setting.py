@@ -1,4 +1,4 @@
-"""Settings are checked on creation, and errors and docstrings name the accepted values."""
+"""Settings are checked when they are created; errors and docstrings name the accepted values."""
 
 import inspect
 import math
@@ -40,7 +40,7 @@ def test_values_are_converted_to_the_type_of_the_field():
 
 
 @pytest.mark.parametrize("value", [None, 0, 0.0])
-def test_none_and_the_unset_number_select_the_default(value):
+def test_none_or_the_number_for_unset_selects_the_default(value):
     assert Oven(size=1, timer=value).timer is None
     assert Setting("timer", 0, "", unset=0, minimum=1).check(value) == 0
 
@@ -96,12 +96,12 @@ def test_the_docstring_and_signature_of_a_class_list_its_settings():
     assert list(Kitchen.__signature__.parameters) == ["size", "heat", "mode", "timer", "light"]
 
 
-def test_an_unknown_argument_gets_the_nearest_name_or_all_names():
+def test_the_error_for_an_unknown_argument_suggests_the_nearest_name_or_all_names():
     with pytest.raises(TypeError, match=r"^unknown argument 'mod'; the nearest is 'mode'\.$"):
         SmallOven(size=1, mod="grill")
     with pytest.raises(TypeError, match=r"'speed'; expected one of size, heat, mode, .* door\.$"):
         Oven.check_names(["door", "speed"], "door")
 
 
-def test_the_signature_is_that_of_the_fields():
+def test_the_signature_lists_the_fields():
     assert list(inspect.signature(Oven).parameters) == ["size", "heat", "mode", "timer", "light"]

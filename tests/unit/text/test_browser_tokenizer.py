@@ -1,4 +1,4 @@
-"""The tokenizer of the browser page, run by node, returns the same ids as the one in Python."""
+"""The tokenizer of the browser page, run by node, returns the same ids as Python's tokenizer."""
 
 import json
 import random
@@ -47,7 +47,7 @@ def make_texts():
     return ["", *joined, *broken, *edges, *later, *map(chr, MAPPED_POINTS[::7]), *words]
 
 
-def test_it_has_the_same_ranges_of_code_points():
+def test_the_page_has_the_same_ranges_of_code_points():
     script = SCRIPT.read_text(encoding="utf-8")
     assert f"`{_RANGES}`" in script
     assert f"Unicode {UNICODE.removesuffix('.0')}" in script
@@ -68,7 +68,7 @@ def test_ids_and_tokens_equal_those_in_python():
 
 
 def run(models, texts):
-    """Return the tokens and ids of each text for both sides of each model, by node."""
+    """Return the tokens and ids that node finds for each text, for both sides of each model."""
     given = json.dumps({"script": str(SCRIPT), "models": models, "texts": texts})
     command = ["node", "--input-type=module", "--eval", RUN]
     done = subprocess.run(command, input=given.encode(), capture_output=True, check=True)

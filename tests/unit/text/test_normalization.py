@@ -18,10 +18,10 @@ from keras_attention.text.unicode_version import MAPPED_POINTS
 
 POINTS = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 MAPPED = {*map(chr, MAPPED_POINTS)}
-LATER = {*POINTS} - MAPPED  # including those that no version maps
+LATER = {*POINTS} - MAPPED  # and characters that no version maps
 
 
-def test_each_form_equals_that_of_unicodedata():
+def test_each_form_equals_the_form_of_unicodedata():
     text = "e\u0301 é ﬁ 한 \u1112\u1161\u11ab Å Σ"
     for form in FORMS:
         assert Normalizer(form)(text) == unicodedata.normalize(form.upper(), text)

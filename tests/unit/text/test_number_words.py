@@ -87,7 +87,7 @@ def test_pieces_have_the_positions_of_their_words(pieces):
     assert list(pieces.positions(text)) == list(range(len(tokens)))
 
 
-def test_normalization_that_makes_a_space_does_not_shift_positions():
+def test_a_space_made_by_normalization_does_not_shift_positions():
     words = WordTokenizer(Vocabulary([]), normalization="nfkc")
     assert words.split("a\u00b4b c") == ["a", "\u0301b", "c"]
     assert words.positions("a\u00b4b c") == [0, 0, 1]

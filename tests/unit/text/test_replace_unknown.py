@@ -1,4 +1,4 @@
-"""Unknown words in the output, replaced by the source words that they are aligned with."""
+"""Unknown words in the output are replaced with the source words that they attend to."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_an_output_without_unknown_tokens_is_unchanged(codec):
     assert codec.replace_unknown(before).hypotheses[0] is before.hypotheses[0]
 
 
-def test_unknown_tokens_stay_without_weights_or_source_words(codec):
+def test_unknown_tokens_stay_if_there_are_no_weights_or_source_words(codec):
     nothing = Hypothesis("<unk>", -1.0, ("<unk>", "</s>"), np.zeros((2, 6), "float32"))
     assert codec.replace_unknown(Translation("x", SOURCE, (nothing,))).text == "<unk>"
     alone = Hypothesis("<unk>", -1.0, ("<unk>",), np.ones((1, 1), "float32"))

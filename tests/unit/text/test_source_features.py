@@ -1,4 +1,4 @@
-"""Texts carry source features as tags, which tokenizers read as ids before the text."""
+"""Texts begin with source features as tags; tokenizers put their ids before the text's ids."""
 
 import pytest
 
@@ -34,7 +34,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", READ)
-def test_tags_become_ids_before_those_of_the_text(text):
+def test_tags_become_ids_before_the_ids_of_the_text(text):
     ids, tokens = READ[text]
     assert LETTERS.tokens(text) == [*tokens, "</s>"]
     assert LETTERS.encode(text) == [*ids, *LETTERS.vocabulary.encode(tokens), 2]
@@ -52,14 +52,14 @@ def test_a_tokenizer_without_features_reads_tags_as_text():
     assert CharacterTokenizer(Vocabulary("ab")).split("<a=b> a") == list("<a=b> a")
 
 
-def test_words_are_counted_without_tags():
+def test_tags_do_not_count_as_words():
     words = WordTokenizer(Vocabulary(["a"]), features=FEATURES)
     text = "<language=kor><domain=news> a <language=fre> b\u00a0a"
     assert words.split(text) == ["a", "<language=fre>", "b", "a"]
     assert words.positions(text) == [0, 1, 2, 2]
 
 
-def test_subwords_are_drawn_again_behind_the_same_feature_ids():
+def test_subword_dropout_changes_the_subwords_but_not_the_feature_ids():
     model = learn_subwords(["low lower", "new newer"], 16, model_type="bpe")
     tokenizer = SubwordTokenizer(model, features=SourceFeatures({"to": ["de", "fr"]}))
     plain = SubwordTokenizer(model)
@@ -68,7 +68,7 @@ def test_subwords_are_drawn_again_behind_the_same_feature_ids():
     assert drawn == [[5, *ids] for ids in plain.encode_with_dropout(["newer"], 0.5, seed=3)]
 
 
-def test_values_are_learned_from_texts_that_all_carry_them():
+def test_values_are_learned_if_all_texts_have_the_feature():
     texts = ["<to=fr> a", "<to=de> a", "<to=fr><of=x> b"]
     assert SourceFeatures.learn(["to"], texts).to_json() == {"to": ["de", "fr"]}
     assert SourceFeatures.find(texts).to_json() == {"to": ["de", "fr"]}
@@ -80,7 +80,7 @@ def test_values_are_learned_from_texts_that_all_carry_them():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"la nguage": ["a"]}, "names of source features of ASCII letters"),
+        ({"la nguage": ["a"]}, "names of source features with only ASCII letters"),
         ({"language": ["a b"]}, "values of the source feature language without white space"),
         ({"language": ["a,b"]}, "Received: 'a,b'"),
         ({"language": []}, "at least one value of the source feature language"),
@@ -100,7 +100,7 @@ def test_invalid_names_and_values_are_errors(values, message):
         ({"language": 3}, "Received: 3."),
     ],
 )
-def test_callers_give_features_that_the_model_has(given, message):
+def test_callers_may_give_only_features_that_the_model_has(given, message):
     with pytest.raises(InputError, match=message):
         FEATURES.check(given)
     with pytest.raises(InputError, match="no source features, because the model has none. Rec"):
@@ -120,7 +120,7 @@ def test_given_features_are_written_before_texts_that_lack_them():
     assert add_features(texts, {}) is texts
 
 
-def test_equal_features_are_equal_in_names_values_and_order():
+def test_features_are_equal_if_names_values_and_order_are_equal():
     same = SourceFeatures(FEATURES.to_json())
     assert (same, hash(same)) == (FEATURES, hash(FEATURES))
     turned = dict(reversed(FEATURES.to_json().items()))

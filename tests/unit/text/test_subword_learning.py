@@ -38,7 +38,7 @@ def test_learning_prints_nothing(capfd):
 
 
 @pytest.mark.parametrize("model_type", learning.MODEL_TYPES)
-def test_the_error_about_a_large_size_names_the_largest(model_type):
+def test_the_error_for_too_large_a_size_names_the_largest_possible_size(model_type):
     with pytest.raises(
         InputError, match=r"^expected at most \d+ subwords.* Received: 5000\.$"
     ) as e:
@@ -49,7 +49,7 @@ def test_the_error_about_a_large_size_names_the_largest(model_type):
         learn_subwords(sentences(), largest + 1, model_type=model_type)
 
 
-def test_the_error_about_a_small_size_names_the_smallest():
+def test_the_error_for_too_small_a_size_names_the_smallest_possible_size():
     characters = len({*"".join(sentences()).replace(" ", "▁"), *SPECIAL_TOKENS})
     with pytest.raises(InputError, match=rf"at least {characters} subwords.* Received: 6\.$"):
         learn_subwords(sentences(), 6)
@@ -74,7 +74,7 @@ def test_special_tokens_in_the_text_are_ordinary_text():
     assert set(SPECIAL_TOKENS).isdisjoint(tokens[4:])
 
 
-def test_white_space_of_any_kind_is_one_space():
+def test_white_space_of_any_kind_counts_as_one_space():
     plain, odd = ["to be or not"] * 5, ["\u3000to\tbe\u00a0 or▁\r\nnot "] * 5
     assert learn_subwords(plain, 12) == learn_subwords(odd, 12)
 

@@ -42,7 +42,7 @@ def processor(model):
     json.loads((GOLDEN / "lines.json").read_text(encoding="utf-8")),
     ids=lambda line: line["about"],
 )
-def test_golden_ids(line):
+def test_the_golden_ids_are_reproduced(line):
     tokenizer = SubwordTokenizer((GOLDEN / "subword.model").read_bytes())
     assert tokenizer.encode(line["text"]) == line["subword"]
 
@@ -77,7 +77,7 @@ def test_ids_pieces_and_text_equal_those_of_sentencepiece(tokenizer, processor):
         assert tokenizer.decode(ids) == processor.decode(ids)
 
 
-def test_decoding_any_ids_equals_that_of_sentencepiece(tokenizer, processor):
+def test_any_ids_are_decoded_as_by_sentencepiece(tokenizer, processor):
     generator = random.Random(2)
     for _ in range(500):
         ids = generator.choices(range(3, len(tokenizer.vocabulary)), k=6)
@@ -144,12 +144,15 @@ def foreign(**settings):
         (lambda: learn_subwords(LINES, 30)[:200], "model: damaged"),
         (
             lambda: foreign(pad_id=3, unk_id=0),
-            "by `learn_subwords`. Received: one that begins with <unk>, <s>",
+            "by `learn_subwords`. Received: a model that begins with <unk>, <s>",
         ),
-        (lambda: foreign(byte_fallback=True, vocab_size=320), "one with pieces of single bytes"),
-        (lambda: foreign(normalization_rule_name="nfkc"), "one with its own normalization"),
-        (lambda: foreign(add_dummy_prefix=False), "one with its own normalization"),
-        (lambda: foreign(user_defined_symbols=["☃snow"]), "one without a piece for "),
+        (
+            lambda: foreign(byte_fallback=True, vocab_size=320),
+            "a model with pieces of single bytes",
+        ),
+        (lambda: foreign(normalization_rule_name="nfkc"), "a model with its own normalization"),
+        (lambda: foreign(add_dummy_prefix=False), "a model with its own normalization"),
+        (lambda: foreign(user_defined_symbols=["☃snow"]), "a model without a piece for "),
     ],
 )
 def test_a_model_not_made_by_learn_subwords_is_rejected(make, message):
@@ -191,7 +194,7 @@ def test_dropout_is_the_same_in_every_process():
     assert pieces == ["▁ l o w e r ▁ l o w e s t </s>", "▁ low e r ▁ l o w e s t </s>"]
 
 
-def test_dropout_skips_as_many_merges_as_sentencepiece():
+def test_dropout_skips_as_many_merges_as_sentencepiece_does():
     tokenizer = SubwordTokenizer(learn_subwords(LINES, 40, model_type="bpe"))
     lines = LINES * 300
     theirs = [tokenizer._processor.encode(x, enable_sampling=True, alpha=0.3) for x in lines]

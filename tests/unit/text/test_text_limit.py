@@ -42,7 +42,7 @@ def test_the_default_limit_covers_the_training_data():
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, True, None])
-def test_a_limit_is_a_positive_integer(number):
+def test_a_limit_must_be_a_positive_integer(number):
     with pytest.raises(ValueError, match=f"`max_tokens` must be a positive .*{number}"):
         TextLimit(number)
 

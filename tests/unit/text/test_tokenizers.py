@@ -30,7 +30,7 @@ WHITE_SPACE = [
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["about"])
 @pytest.mark.parametrize("name", NAMES)
-def test_golden_ids(name, line):
+def test_the_golden_ids_are_reproduced(name, line):
     tokenizer = make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
     assert tokenizer.encode(line["text"]) == line[name]
 
@@ -87,7 +87,7 @@ def test_decoded_letters_are_composed():
     assert letters.join(["e", "\u0301"]) == "é"
 
 
-def test_lower_case_and_compatible_characters():
+def test_tokenizers_normalize_case_and_compatible_characters():
     tokenizer = WordTokenizer(Vocabulary(["cafe\u0301"]), normalization="nfd", lowercase=True)
     assert tokenizer.encode("CAFÉ Café CAFE\u0301") == [4, 4, 4, 2]
     tokenizer = WordTokenizer(Vocabulary(["no"]), normalization="nfkc", lowercase=True)
@@ -103,7 +103,7 @@ def test_a_stored_tokenizer_is_read_back_equal(kind):
         kind.from_bytes(b"<pad>\n\xff", where="file")
 
 
-def test_make_tokenizer():
+def test_make_tokenizer_returns_the_named_kind():
     vocabulary = Vocabulary("ab")
     tokenizer = make_tokenizer("character", vocabulary)
     assert type(tokenizer) is CharacterTokenizer

@@ -1,4 +1,4 @@
-"""Texts are normalized with the data of one Unicode version, whatever version Python has."""
+"""Texts are normalized with the data of one Unicode version, in every Python version."""
 
 import hashlib
 import random
@@ -8,7 +8,7 @@ import unicodedata
 from keras_attention.text.normalization import FORMS, lower_points, normalize
 from keras_attention.text.unicode_version import MAPPED_POINTS, UNICODE
 
-# Letters with a lower case, compatible forms and marks of the Unicode versions 14, 15 and 16.
+# Characters that came with Unicode 14, 15 and 16: cased letters, compatible forms and marks.
 LATER = [*range(0x10570, 0x105BD), *range(0x10781, 0x107BB), *range(0x898, 0x8A0), 0xC3C, 0x1DFA]
 LATER += [*range(0x1E030, 0x1E06E), 0x1E08F, 0x10EFD, 0x11F42, 0x105C9, 0x10D50, 0xA7CB, 0x2C2F]
 SAMPLE = {*MAPPED_POINTS, *LATER, *range(0, sys.maxunicode, 61)}

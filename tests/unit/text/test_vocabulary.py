@@ -25,7 +25,7 @@ def test_special_tokens_have_the_first_ids():
     assert len(vocabulary) == 6
 
 
-def test_membership_counts_special_tokens():
+def test_special_tokens_are_in_the_vocabulary():
     vocabulary = Vocabulary(["word"])
     assert "word" in vocabulary
     assert "<s>" in vocabulary
@@ -39,7 +39,7 @@ def test_equality_and_hash_follow_the_ids():
     assert Vocabulary("ab") != ("a", "b")
 
 
-def test_encode_and_decode():
+def test_tokens_are_encoded_and_decoded():
     vocabulary = Vocabulary(["to", "be"])
     assert vocabulary.encode(["be", "or", "to"]) == [5, 3, 4]
     assert vocabulary.decode([1, 5, 3, 4, 2, 0]) == ["<s>", "be", "<unk>", "to", "</s>", "<pad>"]
@@ -71,7 +71,7 @@ def test_an_invalid_token_is_rejected(token, problem):
     assert repr(token) in str(error.value)
 
 
-def test_build_orders_by_count_then_code_point():
+def test_build_orders_tokens_by_count_and_then_by_code_point():
     sentences = [["b", "c", "b"], ["한", "a", "c"], ["Z"]]
     assert Vocabulary.build(sentences).tokens[4:] == ("b", "c", "Z", "a", "한")
 
@@ -121,7 +121,7 @@ def test_the_file_has_one_token_on_each_line(tmp_path):
     assert (tmp_path / "vocabulary.txt").read_bytes() == (SPECIALS + "to\n한국\n").encode()
 
 
-def test_text_round_trip():
+def test_a_vocabulary_is_read_back_from_its_own_text():
     for vocabulary in (Vocabulary([]), Vocabulary(AWKWARD)):
         assert Vocabulary.from_text(vocabulary.to_text()) == vocabulary
     assert Vocabulary.from_text(SPECIALS + "a") == Vocabulary("a")

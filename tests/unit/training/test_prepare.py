@@ -1,4 +1,4 @@
-"""A run is prepared without a run folder."""
+"""A run can be prepared without a run folder."""
 
 from keras_attention.training.prepare import prepare
 from keras_attention.training.recipe.recipe import load_recipe

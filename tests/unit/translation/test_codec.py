@@ -30,7 +30,7 @@ def codec():
     return TextCodec(source, target, SearchSettings(5, 7, beam_width=2, length_penalty=0.5))
 
 
-def test_settings_become_options():
+def test_search_settings_are_converted_to_search_options():
     settings = SearchSettings(5, 7, beam_width=2, coverage_penalty=0.1, min_length=3)
     options = SearchOptions(max_length=7, beam_width=2, coverage_penalty=0.1, min_length=3)
     assert settings.options() == options
@@ -81,7 +81,7 @@ def test_the_output_of_an_empty_text_is_the_prefix(codec):
         assert translation.alignment.shape == (len(tokens), 1)
 
 
-def test_differs_in_returns_the_side_that_differs(codec):
+def test_differs_in_names_the_side_that_differs(codec):
     longer = WordTokenizer(Vocabulary(["two", "words", "more"]))
     lower = CharacterTokenizer(codec.target.vocabulary, lowercase=True)
     assert codec.differs_in(TextCodec(codec.source, codec.target, SearchSettings(9, 9))) == ""
@@ -154,7 +154,7 @@ def test_references_are_normalized_like_outputs():
             assert form(form(text)) == form(text)
 
 
-def test_files_read_back_equal(codec):
+def test_a_codec_is_read_back_equal_from_its_files(codec):
     files = codec.to_files()
     assert list(files) == FILES
     assert set(files) < set(CODEC_FILES)
@@ -260,11 +260,11 @@ def test_the_error_names_a_missing_file(codec, name):
         {"source_lowercase": 1},
         {"target_strip": None},
         {"joint_vocabulary": "no"},
-        {"joint_vocabulary": True},  # but the tokenizers differ
+        {"joint_vocabulary": True},  # is wrong, because the tokenizers differ
         {"unexpected": 1},
     ],
 )
-def test_invalid_settings_are_damage(codec, change):
+def test_invalid_settings_are_reported_as_damage(codec, change):
     files = codec.to_files()
     files[SETTINGS_FILE] = json.dumps({**json.loads(files[SETTINGS_FILE]), **change}).encode()
     with pytest.raises(InputError, match=r"^somewhere/translator\.json: damaged, expected"):
@@ -278,7 +278,7 @@ def test_a_settings_file_without_settings_is_damaged(codec, text):
 
 
 @pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5000, f"1{'0' * 400}"])
-def test_extreme_values_in_the_settings_are_damage(codec, value):
+def test_extreme_values_in_the_settings_are_reported_as_damage(codec, value):
     files = codec.to_files()
     files[SETTINGS_FILE] = files[SETTINGS_FILE].replace(b"0.5", value.encode())
     with pytest.raises(InputError, match=r"translator\.json: damaged"):
@@ -289,7 +289,7 @@ def test_a_fingerprint_shows_which_file_has_changed(codec):
     fingerprint = json.loads(json.dumps(codec.fingerprint()))
     assert codec.changed_file(fingerprint) == ""
     older = {**fingerprint, SETTINGS_FILE: dict(fingerprint[SETTINGS_FILE])}
-    del older[SETTINGS_FILE]["no_repeat_ngram"]  # a newer setting, which then has its default
+    del older[SETTINGS_FILE]["no_repeat_ngram"]  # without it, this newer setting has its default
     assert codec.changed_file(older) == ""
     source = WordTokenizer(Vocabulary(["words", "two"]))
     other = TextCodec(source, codec.target, codec.settings)
@@ -317,7 +317,7 @@ def test_any_damage_to_the_settings_is_a_one_line_error(codec):
         TextCodec.from_files({**files, SETTINGS_FILE: content}, "somewhere")
 
     accepted = check_damages(read, json.loads(files[SETTINGS_FILE]))
-    # Some damage is accepted: a missing key that has a default, and a penalty of a billion.
+    # Some damage is accepted: a key with a default may be missing, and a penalty may be a billion.
     assert not {"format", "source_tokenizer", "max_length", "max_source_length"} & set(accepted)
     assert "beam_width" not in accepted
     assert accepted["joint_vocabulary"] == 1

@@ -1,4 +1,4 @@
-"""Weights of given pairs, compared with those of a search and of single steps of the model."""
+"""Weights of given pairs are compared with the weights of a search and of single steps."""
 
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ def translator(request):
     return made(request.param)
 
 
-def test_an_output_of_search_is_aligned_by_the_same_weights(translator):
+def test_an_output_of_search_is_aligned_with_the_same_weights(translator):
     ended = [each for each in translator([s for s, _ in PAIRS]) if each.tokens[-1] == "</s>"]
     ended = [each for each in ended if "<unk>" not in each.tokens]
     assert len(ended) > 1
@@ -90,7 +90,7 @@ def test_an_ensemble_averages_the_weights():
         np.testing.assert_allclose(mean.weights, (one.weights + other.weights) / 2, atol=1e-5)
 
 
-def test_words_are_linked_if_their_pieces_are():
+def test_words_are_linked_if_their_pieces_are_linked():
     pieces = SubwordTokenizer(learn_subwords(["low lower lowest", "new newer newest"], 18))
     translator = made("luong", pieces)
     (aligned,) = align_pairs(translator, [("newer low newest", "lowest newest")])

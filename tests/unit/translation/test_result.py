@@ -18,7 +18,7 @@ def translation():
     return Translation("a b", ("a", "b", "</s>"), hypotheses)
 
 
-def test_the_properties_are_those_of_the_best_hypothesis(translation):
+def test_properties_of_a_translation_refer_to_the_best_hypothesis(translation):
     best = translation.hypotheses[0]
     assert (translation.text, translation.score) == ("가b", -0.12345678)
     assert translation.tokens is best.tokens
@@ -57,6 +57,6 @@ def test_json_may_contain_only_the_best_hypotheses(translation):
 def test_a_translation_is_immutable_and_compared_by_identity(translation):
     with pytest.raises(AttributeError):
         translation.source = "other"
-    # Arrays cannot be compared to a single truth value, so equality is identity.
+    # Comparing arrays gives no single truth value, so translations are compared by identity.
     assert make_hypothesis("a", -1.0) != make_hypothesis("a", -1.0)
     assert "alignment" not in repr(translation)

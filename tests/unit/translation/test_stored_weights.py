@@ -17,7 +17,7 @@ from keras_attention import BahdanauAttention, InputError, Seq2Seq
 from keras_attention.translation.model_files import check_tokenizers, load_model, save_model
 from keras_attention.translation.stored_weights import CONFIG_FILE, WEIGHTS_FILE
 
-resource = pytest.importorskip("resource", reason="measures memory as Unix does")
+resource = pytest.importorskip("resource", reason="measures memory with a Unix function")
 
 HUGE = 10**9
 
@@ -67,7 +67,7 @@ def changed(config, path, value):
 
 @contextmanager
 def without_memory():
-    """Check that the block needs at most 100 MB more than the peak of memory before it."""
+    """Check that the block raises the process's peak of memory by less than 100 MB."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     yield
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
@@ -76,7 +76,7 @@ def without_memory():
 @pytest.mark.parametrize("value", [HUGE, 3], ids=["huge", "small"])
 def test_every_changed_size_in_the_config_is_detected(files, tmp_path, value):
     config = json.loads(files[CONFIG_FILE])
-    unread = "heads", "feature_embedding"  # of a Transformer and of source features
+    unread = "heads", "feature_embedding"  # only Transformers and source features use these
     paths = [path for path in integers(config) if path[-1] not in unread]
     assert len(paths) >= 9
     with without_memory():
@@ -116,7 +116,7 @@ def test_an_array_without_stored_values_is_rejected(files, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device"])
-def test_tokenizers_are_not_compared_with_an_endless_file(kind, tmp_path):
+def test_an_endless_file_in_place_of_the_model_is_not_read(kind, tmp_path):
     path = tmp_path / "model.keras"
     os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
     with pytest.raises(InputError, match=r"model\.keras: expected a file that can be read"):

@@ -67,7 +67,7 @@ def test_an_argument_that_is_not_several_texts_is_rejected(translator, texts):
             call(texts)
 
 
-def test_empty_texts_and_no_texts(translator):
+def test_texts_may_be_empty_and_there_may_be_none(translator):
     assert translator([]) == []
     assert translator("").source_tokens == ("</s>",)
     assert translator("").alignment.shape == (1, 1)
@@ -158,7 +158,7 @@ def test_eight_threads_get_the_same_results_as_one(translator):
 
 
 def test_a_pickled_translator_returns_the_same_results(translator):
-    translator("a")  # compiles functions, which cannot be pickled
+    translator("a")  # compiles functions; compiled functions cannot be pickled
     other = pickle.loads(pickle.dumps(translator))
     assert other.max_tokens == translator.max_tokens
     assert texts_of(other(TEXTS)) == texts_of(translator(TEXTS))
@@ -238,7 +238,7 @@ def test_the_vocabulary_of_another_model_is_rejected(translator):
 
 
 def test_a_deleted_translator_frees_its_graphs():
-    """TensorFlow would never free a graph with a `tf.custom_gradient`."""
+    """TensorFlow never frees a graph with a `tf.custom_gradient`, so these must not have one."""
     before = live_graphs()
     translator = make_translator()
     translator(TEXTS)

@@ -1,4 +1,4 @@
-"""Texts of any length: the sizes of batches, and the texts that are rejected."""
+"""Tests of the sizes of batches with texts of any length, and of the texts that are rejected."""
 
 import random
 import re
@@ -16,7 +16,7 @@ from keras_attention.translation.compiled_search import compile_aligner
 from keras_attention.translation.forced_alignment import align_pairs
 
 FEW = 40
-"""Padded tokens in a batch, few enough for a test with many batches."""
+"""The limit of padded tokens in a batch; it is small, so that a test has many batches."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_one_long_text_does_not_make_a_batch_large(use, translator, shapes):
     assert [max(pair, key=len) for pair in sources] == ONE_LONG
 
 
-def test_a_text_longer_than_the_batch_limit_is_its_own_batch(translator, shapes, monkeypatch):
+def test_a_text_longer_than_the_batch_limit_has_its_own_batch(translator, shapes, monkeypatch):
     monkeypatch.setattr(translator, "max_tokens", 2 * BATCH_TOKENS)
     assert len(translator([*"abc", "a" * (BATCH_TOKENS + 5), *"abc"])) == 7
     assert sorted(shapes) == [(1, BATCH_TOKENS + 6), (6, 2)]

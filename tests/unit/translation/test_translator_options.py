@@ -1,4 +1,4 @@
-"""Search options of the translator, which have the same effect as in `search`."""
+"""The search options of a translator have the same effect as in `search`."""
 
 import shutil
 
@@ -50,7 +50,7 @@ def make_translator(seed=0, **settings):
 
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
-    """Do not compile: tracing a graph for each option would take most of the time."""
+    """Do not compile functions: tracing a graph for each option would take most of the time."""
     compiling = "keras_attention.translation.compiled_search.compile_arrays"
     monkeypatch.setattr(compiling, lambda function, count: function)
 
@@ -112,7 +112,7 @@ def test_samples_depend_on_the_seed_and_differ_between_batches(translator):
     first, again, other = (translator(["abc"] * 6, seed=seed, **options) for seed in (1, 1, 2))
     assert tokens_of(first) == tokens_of(again) != tokens_of(other)
     assert len({tuple(row) for row in tokens_of(first)}) == 6
-    # Interleaved streams do not affect each other.
+    # Streams that are read in turns do not affect each other.
     streams = [translator.stream(["abc"] * 6, seed=seed, **options) for seed in (1, 2)]
     one, two = zip(*zip(*streams, strict=True), strict=True)
     assert (tokens_of(one), tokens_of(two)) == (tokens_of(first), tokens_of(other))
@@ -216,7 +216,7 @@ def test_an_ensemble_differs_from_its_members(runs, tmp_path):
 def test_a_saved_ensemble_loads_with_the_same_members(runs, tmp_path):
     both = Translator.load_ensemble([runs / "first", runs / "second"])
     both.save(tmp_path / "both")
-    both.save(tmp_path / "both")  # replaces it
+    both.save(tmp_path / "both")  # replaces the first ensemble
     again, pairs = Translator.load(tmp_path / "both"), (TEXTS, ["ab", "", "d", "cab"])
     one, second = Translator.load(tmp_path / "both" / "member-2"), Translator.load(runs / "second")
     for loaded, saved in ((again, both), (one, second)):

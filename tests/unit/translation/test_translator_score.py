@@ -1,4 +1,4 @@
-"""Scores of given pairs, compared with those of a search and of single steps of the model."""
+"""Scores of given pairs are compared with the scores of a search and of single steps."""
 
 import json
 import math
@@ -56,7 +56,7 @@ def test_an_output_has_the_same_score_as_in_the_search(translator):
 def test_every_token_has_the_same_score_as_in_a_single_step(translator):
     model, codec = translator.model, translator.codec
     for pair in translator.score(SOURCES, TARGETS):
-        # An empty source has a single step, and Keras warns about a softmax over a single step. So
+        # Keras warns about a softmax over a single step, which an empty source alone would have, so
         # add a second source.
         memory, state = model.encode(ops.convert_to_tensor(codec.encode([pair.source, "ab"])))
         before, expected = START_ID, []

@@ -17,7 +17,7 @@ from keras_attention.translation.result import Hypothesis, Translation
 
 
 class Elements(HTMLParser):
-    """The elements of a page as `(tag, attributes, text)`, by a parser that is not a browser."""
+    """The elements of a page as `(tag, attributes, text)`, found without a browser."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)

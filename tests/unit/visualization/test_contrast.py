@@ -54,7 +54,7 @@ TEXTS = set(re.findall(r"(?<![\w-])color: var\(--(\w+)\)", CSS))
 BACKGROUNDS = set(re.findall(r"background: var\(--(\w+)\)", CSS))
 
 
-def test_contrast_is_that_of_wcag():
+def test_contrast_follows_the_definition_of_wcag():
     assert contrast(color("#000"), color("#ffffff")) == pytest.approx(21)
     assert contrast(color("#777"), color("#fff")) == pytest.approx(4.48, abs=0.01)
     assert (TEXTS, BACKGROUNDS) == ({"ink", "soft"}, {"paper", "card"})
@@ -72,7 +72,7 @@ def test_every_text_of_the_alignment_page_can_be_read(scheme):
         assert contrast(colors["focus"], colors[background]) >= GRAPHICS
 
 
-def test_no_colour_of_the_page_is_outside_the_variables():
+def test_all_colours_of_the_page_are_variables():
     rules = re.sub(r":root \{.*?\}", "", CSS, flags=re.DOTALL)
     assert not re.search(r"#[0-9a-f]{3,8}\b(?=[;\s)])|rgb\(\d", rules)
 

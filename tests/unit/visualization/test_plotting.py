@@ -1,4 +1,4 @@
-"""Alignments are shown as pictures and text, and curves by epoch."""
+"""Alignments are shown as pictures and as text. Curves show metrics by epoch."""
 
 import doctest
 import pickle
@@ -22,7 +22,7 @@ SIGNATURES = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
 def translation(source, *targets, weights=None):
-    """Return character tokens with `</s>`; by default, token t attends to source token t."""
+    """Return a translation of character tokens; by default, token t attends to source token t."""
     sources = (*source, "</s>")
     hypotheses = []
     for target in targets:
@@ -163,7 +163,7 @@ def test_mathematical_markup_is_drawn_as_text(tmp_path):
     assert not any(text.get_parse_math() for text in (axes.title, *axes.get_xticklabels()))
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")  # the fonts only claim to have them
+@pytest.mark.filterwarnings("ignore:Glyph")  # the test pretends that fonts have all glyphs
 def test_long_texts_and_tokens_are_shortened(monkeypatch):
     monkeypatch.setattr(fonts, "_glyphs", lambda path, index, characters: characters)
     figure = plot_alignment(translation(["w" * 200, "한" * 200], ["v" * 200]))
@@ -187,7 +187,7 @@ def test_figure_grows_with_the_tokens_and_labels_do_not_collide():
     assert sizes[1] > 9 and sizes[2] < 16 and sizes[3] < 34
 
 
-def test_words_are_vertical_and_single_characters_are_not(monkeypatch):
+def test_labels_with_words_are_vertical_and_single_characters_are_not(monkeypatch):
     def rotations(source):
         figure = plot_alignment(translation(source, "x"))
         return [label.get_rotation() for label in figure.axes[0].get_xticklabels()]
@@ -285,7 +285,7 @@ def test_an_installed_font_with_the_glyphs_is_used(monkeypatch):
     assert fonts._families_for(set("a")) == (["sans-serif"], set())
 
 
-def test_fonts_installed_since_matplotlib_listed_them_are_found(monkeypatch):
+def test_fonts_installed_after_matplotlib_made_its_list_are_found(monkeypatch):
     path = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [path, "gone.ttf"])
@@ -304,13 +304,13 @@ def test_a_font_of_the_region_is_preferred(text, region):
     assert best == f"Noto Sans CJK {region}"
 
 
-def test_fonts_that_do_not_draw_their_glyphs_as_text_are_not_used():
+def test_symbol_fonts_are_not_used_for_text():
     names = set(fonts._installed_faces())
     assert "DejaVu Sans" in names
     assert not {name for name in names if name.startswith(("Last", "cm", "STIXN", "STIXS"))}
 
 
-def test_pictures_need_no_display_and_text_no_matplotlib():
+def test_pictures_need_no_display_and_text_needs_no_matplotlib():
     code = """
 import sys
 sys.modules["matplotlib.pyplot"] = None
@@ -371,7 +371,7 @@ def test_long_source_tokens_are_written_downwards():
     ]
 
 
-def test_narrow_cells_are_tried_before_a_list():
+def test_a_matrix_with_narrow_cells_is_preferred_to_a_list():
     shown = translation("abcdefgh", "xy")
     assert format_alignment(shown, width=25).split("\n")[0] == "     a b c d e f g h </s>"
     assert format_alignment(shown, width=24).split("\n")[0] == "     abcdefgh</s>"
@@ -393,7 +393,7 @@ def test_the_list_shows_the_sources_with_the_largest_weights():
     ]
 
 
-def test_the_default_width_is_that_of_the_terminal(monkeypatch):
+def test_the_default_width_is_the_width_of_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "16")
     assert "←" in format_alignment(translation("abcdefgh", "x"))
     monkeypatch.setenv("COLUMNS", "100")
@@ -462,7 +462,7 @@ def test_a_translation_without_hypotheses_is_rejected(draw):
 
 
 def is_inside(figure):
-    """Return whether everything that is drawn, texts included, lies inside the figure."""
+    """Return whether everything that is drawn, including texts, is inside the figure."""
     figure.draw_without_rendering()
     box, edge = figure.get_tightbbox(), figure.bbox_inches.padded(0.01)
     return edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1

@@ -69,17 +69,17 @@ class Analysis:
     """The errors of a model on some pairs.
 
     Attributes:
-        evaluation: the outputs, in the form in which they are compared; without case if it is
+        evaluation: the outputs, in the form in which they are compared; in lower case if case is
             ignored.
         question: what the report is about.
         scores: each metric on all pairs.
-        unseen: the number of pairs whose source is no training source, and each metric on them; 0
-            and nothing if there are none, or all pairs are such pairs.
+        unseen: the number of pairs whose source is not a training source, and each metric on them;
+            0 and an empty dictionary if no pairs or all pairs are of this kind.
         calibration: confidences and accuracy, before and after temperature scaling.
         confidence: the confidence of each output with the fitted temperature, `[N]`.
         acceptance: the suggested threshold, or None.
         kept: the outputs that remain for each share that is left to a person.
-        kept_scores: each metric on them.
+        kept_scores: for each share, each metric on the outputs that remain.
         alignments: the alignment of each output with its reference.
         confusions: the edits from outputs to references, most frequent first.
         edits: the rate of edits of each output.

@@ -1,6 +1,6 @@
 """Small charts as SVG, which take their colours from the page and are described for screen readers.
 
-Matplotlib would write the colours of one mode into the file, and 20 times as many bytes.
+Matplotlib would fix the colours for either light or dark mode, and write 20 times as many bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sections about confidence: its calibration, and what to leave to a person."""
+"""The sections about confidence: its calibration, and which outputs to leave to a person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SMALLEST_DOT, _LARGEST_DOT = 2.5, 9.0
 
 
 def rejection_section(analysis: Analysis) -> str:
-    """Return the curve and the table of the rest's accuracy, and the suggested threshold."""
+    """Return the suggested threshold, and a curve and a table of the other outputs' accuracy."""
     head = ["left to a person", "lowest confidence", "pairs", *analysis.scores]
     rows = [
         [f"{row.share:.0%}", f"{row.threshold:.4f}", f"{len(row.places):,}", *values]
@@ -48,8 +48,8 @@ def _suggestion(analysis: Analysis) -> str:
         ""
         if fitted == used
         else f" This is for confidences with a temperature of {used:.4g}, which "
-        "<code>translate</code> uses for this model as long as no other is stored; with the fitted "
-        f"temperature, as below, it is {found.shown}."
+        "<code>translate</code> uses for this model until another threshold is stored; with the "
+        f"fitted temperature, as below, it is {found.shown}."
     )
     return (
         f"<strong>Suggested threshold: {analysis.shown_threshold}.</strong>{scale} It is the "

@@ -1,4 +1,4 @@
-"""The sentences on the page: source, output and reference with their differences, and alignment."""
+"""The sentences on the page: source, output and reference with differences, and the alignment."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ def translate(texts):
 
 
 @pytest.mark.parametrize("name", ["pairs", "dates"])
-def test_the_number_of_pairs_cannot_be_confused_with_a_model(name, capsys):
+def test_the_column_of_the_number_of_pairs_cannot_be_confused_with_a_model(name, capsys):
     report = EvaluationReport(metrics="exact_match", by_length=True, errors=0)
     run_evaluate({name: translate}, PAIRS, set(), report, str)
     (head,) = (line for line in capsys.readouterr().out.splitlines() if "source tokens" in line)

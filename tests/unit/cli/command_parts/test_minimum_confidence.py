@@ -1,4 +1,4 @@
-"""The minimum of `translate --min-confidence`, from the user or from the model."""
+"""The minimum for `translate --min-confidence` comes from the user or from the model."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ STORED = Confidence(0.5, 0.8, 0.99, 100)
 
 @pytest.fixture
 def stored(monkeypatch):
-    """Pretend that every model stores a confidence, and return the models that are read."""
+    """Pretend that every model stores a confidence; return the list of models that were read."""
     read = []
     monkeypatch.setattr(minimum_confidence, "_stored", lambda model: read.append(model) or STORED)
     return read
 
 
-def test_an_output_at_the_minimum_needs_no_check():
+def test_an_output_exactly_at_the_minimum_is_accepted():
     output = Hypothesis("x", -0.5, ("x", "</s>"), np.zeros((2, 1), "float32"))
     least = float(confidences([-0.25])[0])
     assert MinimumConfidence(least).mark(output) == "ok"
@@ -43,7 +43,7 @@ def test_an_ensemble_has_neither_temperature_nor_threshold(stored):
     assert not stored
 
 
-def test_the_folder_of_an_ensemble_has_neither_as_well(stored, tmp_path):
+def test_the_folder_of_an_ensemble_has_neither_temperature_nor_threshold(stored, tmp_path):
     (tmp_path / "ensemble.json").touch()
     assert find_minimum("0.25", tmp_path) == MinimumConfidence(0.25)
     with pytest.raises(InputError, match=r"and an ensemble has none; give a number\. Received:"):
@@ -55,7 +55,7 @@ def test_a_server_has_no_temperature_unless_the_models_folder_is_named(stored, t
     assert find_minimum("0.25", Path("m"), served=True) == MinimumConfidence(0.25)
     assert capsys.readouterr().err == (
         "note: m: a server does not report the model's temperature, so confidences use a "
-        "temperature of 1; to use it, give the path of the model's folder.\n"
+        "temperature of 1; to use the model's own, give the path of its folder.\n"
     )
     with pytest.raises(InputError, match="and a server has none; give a number"):
         find_minimum("auto", Path("m"), served=True)
@@ -73,7 +73,7 @@ def test_other_values_are_refused(value):
     )
 
 
-def test_a_model_without_a_threshold_is_named(monkeypatch):
+def test_the_error_names_a_model_without_a_threshold(monkeypatch):
     monkeypatch.setattr(minimum_confidence, "_stored", lambda model: Confidence(0.5))
     with pytest.raises(InputError, match="on the model's folder, or give a number"):
         find_minimum("auto", Path("m"))

@@ -58,7 +58,7 @@ def test_references_that_the_model_cannot_write_are_counted(
     assert capsys.readouterr().err == (noted if count else "")
 
 
-def test_several_models_are_compared_in_the_forms_of_all(make):
+def test_several_models_are_compared_in_a_form_that_all_of_them_write(make):
     lower, compatible = make("lower", lowercase=True), make("other", normalization="nfkc")
     text = "\ufb01E\u0301 "
     assert output_form([lower])(text) == "\ufb01é "
@@ -89,7 +89,7 @@ def test_a_separate_saved_model_is_compared_in_its_form(kind, form, make, capsys
     changed = json.loads((version / MANIFEST_FILE).read_text())
     del changed["vocabulary"]["target"]["lowercase"]
     (version / MANIFEST_FILE).write_text(json.dumps(changed))
-    assert output_form([version])(text) == " \ufb01 É  A "  # the form of the model in the folder
+    assert output_form([version])(text) == " \ufb01 É  A "  # the form of the folder's model
 
 
 def test_exports_and_checkpoints_have_the_form_of_the_model_in_the_same_folder(make, capsys):
@@ -104,7 +104,7 @@ def test_exports_and_checkpoints_have_the_form_of_the_model_in_the_same_folder(m
     assert capsys.readouterr().err == ""
 
 
-def test_tokenized_references_are_noted_for_bleu_with_its_default_tokenizer(make, capsys):
+def test_a_note_reports_tokenized_references_for_bleu_with_its_default_tokenizer(make, capsys):
     model, pairs = make("model"), [("s", "a red cat .")] * 100
     for report in (
         EvaluationReport(),

@@ -1,4 +1,4 @@
-"""The bars of `compare` count epochs, and the bar of all runs includes parts of active runs."""
+"""The bars of `compare` count epochs; the bar of all runs includes what active runs have done."""
 
 import io
 

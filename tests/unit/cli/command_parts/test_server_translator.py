@@ -10,7 +10,7 @@ from keras_attention.errors import InputError
 
 @pytest.fixture
 def opened(monkeypatch):
-    """Return the arguments with which clients are opened and called."""
+    """Record the arguments with which clients are opened and called."""
     found = []
 
     def client(*arguments, **options):

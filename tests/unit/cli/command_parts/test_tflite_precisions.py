@@ -20,7 +20,7 @@ WARNING = (
         ("wer", 99.0, False, True),
     ],
 )
-def test_a_useless_model_shows_no_loss(metric, value, higher_is_better, tells):
+def test_a_comparison_with_a_useless_model_tells_nothing(metric, value, higher_is_better, tells):
     quality = Quality(metric, lambda *_: value, higher_is_better)
     assert quality.tells(value) is tells
 

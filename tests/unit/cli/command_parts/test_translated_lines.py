@@ -102,7 +102,7 @@ def test_an_interrupt_reports_that_the_output_was_not_written(output, file, caps
     assert path is None or (path.read_text(), len(os.listdir(tmp_path))) == ("old", 2)
 
 
-def test_an_unusable_line_has_empty_columns(file, capsys):
+def test_columns_of_an_unusable_line_are_empty(file, capsys):
     options = {"on_error": OnError.EMPTY}
     run_translate(translate, file, 64, Columns(scores=True), **options)
     assert capsys.readouterr().out == "-1.0000\tONE\n\n-inf\t\n\n-1.0000\tFIVE\n"

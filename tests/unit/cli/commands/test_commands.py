@@ -1,4 +1,4 @@
-"""Every command has a separate file, starts fast, and its help says when to use it."""
+"""Every command has its own file, starts fast, and has help that says when to use it."""
 
 import inspect
 import json
@@ -15,7 +15,7 @@ COMMANDS = {command.callback.__name__: command.callback for command in app.regis
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_is_in_the_file_of_its_name(name):
+def test_a_command_is_in_the_file_with_its_name(name):
     assert COMMANDS[name].__module__ == f"keras_attention.cli.commands.{name}"
 
 
@@ -37,7 +37,7 @@ def test_every_option_is_explained_and_boolean_options_show_no_type(name, monkey
     assert all(param.help for param in command.params)
 
 
-def test_declarations_load_nothing_heavy():
+def test_declarations_load_no_heavy_library():
     program = (
         "import json, sys, keras_attention.cli.commands\n"
         "print(json.dumps([*{'numpy', 'rich.console', 'keras', 'tensorflow'} & set(sys.modules)]))"

@@ -18,7 +18,7 @@ def reachable(tmp_path, monkeypatch):
 
 @pytest.fixture
 def unreachable(reachable, monkeypatch):
-    """Return a function after which no URL can be opened."""
+    """Return a function; after it is called, no URL can be opened."""
 
     def fail(url):
         raise TimeoutError("timed out")

@@ -1,4 +1,4 @@
-"""`score` scores pairs in parts; the pairs of a part are sorted by length together."""
+"""`score` scores pairs in parts, and sorts the pairs of each part by length."""
 
 import pytest
 

@@ -35,7 +35,7 @@ def test_choose_next_agrees_with_the_constraints_of_search(options):
 
 
 @pytest.mark.parametrize("options", SETTINGS.values(), ids=SETTINGS)
-def test_choose_next_agrees_with_search_on_a_sparse_output(options):
+def test_choose_next_agrees_with_search_for_a_sparse_output(options):
     rng, settings = np.random.default_rng(4), SearchSettings(9, 12, **options)
     for length in [*range(11)] * 4:
         generated = rng.integers(3, 7, length).tolist()

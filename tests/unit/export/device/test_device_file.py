@@ -54,7 +54,7 @@ def test_read_device_file_returns_what_was_written(tmp_path, codec):
     assert found.manifest["beam_width"] == 4
 
 
-def test_every_damage_of_the_manifest_raises_a_one_sentence_error(tmp_path, codec):
+def test_every_damaged_manifest_raises_a_one_sentence_error(tmp_path, codec):
     path = tmp_path / "model.tflite"
     written(tmp_path, codec, newer={})
     with zipfile.ZipFile(path) as archive:

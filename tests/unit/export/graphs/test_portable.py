@@ -24,7 +24,7 @@ def lstms(model):
 
 def test_no_layer_of_a_portable_copy_uses_cudnn(translator):
     copy = portable_copy(translator).model
-    # Two encoder layers with two directions each, and the decoder's layer.
+    # The encoder has two layers with two directions each, and the decoder has one layer.
     assert len(lstms(copy)) >= 5
     assert {layer.use_cudnn for layer in lstms(copy)} == {False}
     assert {layer.use_cudnn for layer in lstms(translator.model)} == {"auto"}
@@ -36,7 +36,7 @@ def test_a_copy_computes_in_the_requested_precision(translator, compute):
     narrow = compute.removeprefix("mixed_")
     assert copy.model.compute_dtype == copy.model.encoder.compute_dtype == narrow
     assert {weight.dtype for weight in copy.model.weights} == {"float32"}
-    # Score a given target, because a search may choose another output after rounding.
+    # Compare scores of a given target: a search in 16 bits may choose another output.
     (one,), (other,) = (each.score(["abc"], ["ab"]) for each in (translator, copy))
     np.testing.assert_allclose(one.score, other.score, rtol=1e-6 if narrow == "float32" else 0.05)
 

@@ -1,4 +1,4 @@
-"""Tests of the searches that exported graphs run, called directly without an export."""
+"""Tests of the searches that exported graphs run; here they are called without an export."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ WIDTHS, PENALTIES = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.fl
 
 @pytest.mark.parametrize("name", ["best", "best of beams", "beams"])
 def test_every_operator_runs_on_a_gpu(model, name):
-    """TensorFlow's list of kernels has a GPU kernel for every operator in a loop."""
+    """Check in TensorFlow's list of kernels that every operator in a loop has a GPU kernel."""
     options = SearchOptions(
         max_length=5, beam_width=1 + 2 * (name != "best"), min_length=2, no_repeat_ngram=2
     )

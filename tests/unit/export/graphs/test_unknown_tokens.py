@@ -1,4 +1,4 @@
-"""The replacement of `<unk>` by source tokens: the graph and Python choose the same ones."""
+"""The graph and Python replace `<unk>` with the same source tokens."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from keras_attention.text.tokenizers import WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import TextCodec
 
-# The second source is padded, and its `</s>` is an ordinary word; the third has no words.
+# The second source is shorter, and its `</s>` is an ordinary word. The third has no words.
 SOURCES = ["who knows Seoul well", "one </s>", ""]
 IDS = [
     [[4, 3, 3, 2, 0], [3, 3, 3, 3, 3], [2, 0, 0, 0, 0]],
@@ -20,7 +20,7 @@ IDS = [
 
 
 def replace_in_graph_and_python(weights):
-    """Return texts from the graph `[3, 3]`, and translations from Python.
+    """Return the graph's texts `[3, 3]`, and Python's translations.
 
     For the empty source Python returns only one hypothesis.
     """
@@ -48,7 +48,7 @@ def replace_in_graph_and_python(weights):
     return texts.numpy().reshape(3, 3), found
 
 
-def test_graph_and_python_replace_unknown_tokens_alike():
+def test_graph_and_python_replace_unknown_tokens_in_the_same_way():
     weights = np.random.default_rng(3).random((3, 3, 5, 5)).astype("float32")
     weights[:2, 1, 2] = 0  # no weights
     weights[0, 1, 3] = 0.2  # a tie

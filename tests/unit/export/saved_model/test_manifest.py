@@ -81,7 +81,7 @@ def test_the_error_names_the_damaged_file(folder, damage, message):
         check_manifest(folder)
 
 
-def test_every_damage_of_the_manifest_raises_a_one_sentence_error(folder):
+def test_every_damaged_manifest_raises_a_one_sentence_error(folder):
     path = folder / MANIFEST_FILE
     manifest = json.loads(path.read_text())
 
@@ -112,7 +112,7 @@ def test_every_damage_of_the_manifest_raises_a_one_sentence_error(folder):
         "limits.beam_width",
     }
     assert set(accepted) <= unread | absent_in_older_versions | packages | sides | other
-    assert accepted["limits.batch"] == accepted["limits.tokens"] == 1  # accepts a billion
+    assert accepted["limits.batch"] == accepted["limits.tokens"] == 1  # a billion is accepted
     limited = {"search.beam_width", "search.length_penalty", "limits.beam_width"}
     assert not limited & set(accepted)
 

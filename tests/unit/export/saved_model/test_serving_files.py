@@ -19,7 +19,7 @@ from keras_attention.export.saved_model.serving_files import (
 )
 from keras_attention.serving import ServingClient
 
-FIELDS = {  # of TensorFlow Serving's BatchingParameters, which its Python package does not include
+FIELDS = {  # of BatchingParameters, which TensorFlow Serving's Python package lacks
     "max_batch_size": (1, "Int64Value"),
     "batch_timeout_micros": (2, "Int64Value"),
     "max_enqueued_batches": (3, "Int64Value"),
@@ -51,7 +51,7 @@ def batching_parameters():
 
 @pytest.fixture
 def folder(tmp_path):
-    """A model's folder with two versions, and with folders that are not versions."""
+    """Make a model folder with two versions and some folders that are not versions."""
     path = tmp_path / "dates"
     for version in ("1", "2", "02x", "notes"):
         (path / version).mkdir(parents=True)

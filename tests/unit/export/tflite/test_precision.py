@@ -1,4 +1,4 @@
-"""`lower` and `compact`, on a model with two operators and a loop."""
+"""Tests of `lower` and `compact` on a model with a lookup, a product and a loop."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ IDS = np.array([3, 7, 39], "int32")
 
 
 class Tied(tf.Module):
-    """A table used for a lookup and in a product, in two signatures with one loop each."""
+    """A table that is used for a lookup and in a product; two signatures have a loop each."""
 
     def __init__(self):
         self.table = tf.Variable(TABLE)
@@ -73,7 +73,7 @@ STORED = {
 
 @pytest.mark.parametrize("signature", ["one", "other"])
 @pytest.mark.parametrize("precision", STORED)
-def test_results_are_those_of_the_stored_weights(content, precision, signature):
+def test_results_are_computed_from_the_stored_weights(content, precision, signature):
     found, table = run(rewritten(content, precision), signature), STORED[precision]
     np.testing.assert_allclose(found["rows"], table[IDS], rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(found["logits"], table[IDS] @ table.T, rtol=1e-4, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The Transformer's encoder and cell against the paper's equations in NumPy, row by row."""
+"""The Transformer's encoder and cell are compared with the paper's equations, row by row."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,10 @@ def normed(x, layer):
 
 
 def positioned(x, layer):
-    """Add sines, then cosines, to the scaled and projected input (3.4 and 3.5)."""
+    """Add the positions to the scaled and projected input (sections 3.4 and 3.5).
+
+    All sines come before all cosines.
+    """
     x = x * np.sqrt(x.shape[-1])
     if layer.projects:
         W, b = doubles(*layer.projection.weights)
@@ -55,7 +58,7 @@ def positioned(x, layer):
 
 
 def self_attended(x, block, causal):
-    """Compute `Concat(head_1, ...) W`, `head = softmax(Q K' / sqrt(d)) V` (eq. 1 and 3.2.2)."""
+    """Compute `Concat(head_1, ...) W`, `head = softmax(Q K' / sqrt(d)) V` (equation 1, 3.2.2)."""
     y, attention = normed(x, block.norm), block.attention
     query, key, value = (
         np.einsum("td,dnh->nth", y, *doubles(*dense.weights))
@@ -121,7 +124,7 @@ def step_by_step(layer, target=TARGET):
     return outputs, state, alignment
 
 
-def test_sinusoids_equal_the_papers_except_for_the_order():
+def test_sinusoids_equal_the_papers_sinusoids_in_another_order():
     positions = np.array([0.0, 1.0, 700.0], "float32")
     found = to_numpy(sinusoids(ops.convert_to_tensor(positions), 6))
     for p, row in zip(positions, found, strict=True):
@@ -277,7 +280,7 @@ def test_both_pass_the_checks_for_every_layer(tmp_path):
     check_layer(layer, SOURCE, MASK, tmp_path=tmp_path, policies=POLICIES)
     layer = TransformerCell(4, LuongAttention(), layers=1, **CELL)
     state = to_numpy(cell(layers=1).initial_state((), MEMORY))
-    # With a single step, the query and the key have no gradient.
+    # With a single step, the weight is always 1, so query and key would have no gradient.
     state = state._replace(taken=state.taken + (np.arange(5) < 1).astype("float32"))
     state = state._replace(caches=((normal(2, 2, 5, 2, seed=6), normal(2, 2, 5, 2, seed=7)),))
     inputs = TARGET[:, 0], state, MEMORY, MASK

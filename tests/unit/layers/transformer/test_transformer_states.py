@@ -1,4 +1,4 @@
-"""A Transformer keeps the state of recurrent mechanisms in float32, also in mixed precision."""
+"""A Transformer keeps the state of recurrent mechanisms in float32, even in mixed precision."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ CASES = [
     *((name, "mixed_bfloat16") for name in RECURRENT),
     *((name, "mixed_float16") for name in ("coverage", "local-m", "external-memory")),
 ]
-# JAX compiles a program for each case, so it runs one of them.
+# JAX compiles a program for each case, so run only one case there.
 SELECTED = CASES if BACKEND == "tensorflow" else [("coverage", "mixed_bfloat16")]
 
 

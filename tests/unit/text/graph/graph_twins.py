@@ -1,4 +1,4 @@
-"""Helpers for the tests of graph tokenizers: golden lines, and the comparison with Python."""
+"""Helpers for tests of graph tokenizers: golden lines, and a comparison with Python."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ class Exported(tf.Module):
 
 
 def load_golden(name):
-    """Return the tokenizer of a kind that made the ids of the golden lines."""
+    """Return the tokenizer of this kind that encoded the golden lines."""
     return make_tokenizer(name, Vocabulary.load(GOLDEN / f"{name}.vocabulary.txt"))
 
 
@@ -57,8 +57,8 @@ def check(tokenizer, exported, texts):
 
 
 def foreign_operations(function):
-    """Return the operations in a function's graph that TensorFlow itself does not have."""
+    """Return the operations in a function's graph that are not part of TensorFlow itself."""
     graph = function.get_concrete_function().graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-    # tf.raw_ops contains all operations of TensorFlow, and none of other libraries.
+    # tf.raw_ops contains all operations of TensorFlow, but none of other libraries.
     return {node.op for node in nodes} - set(dir(tf.raw_ops))

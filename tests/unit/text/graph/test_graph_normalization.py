@@ -69,17 +69,17 @@ def test_every_assigned_code_point_is_normalized_as_in_python(normalizer):
     check(normalizer, points(normalizer))
 
 
-def test_every_code_point_decomposed(normalizer):
+def test_every_decomposed_code_point_is_normalized_as_in_python(normalizer):
     check(normalizer, [unicodedata.normalize("NFD", point) for point in points(normalizer)])
 
 
-def test_every_hangul_syllable_decomposed_and_half_composed():
+def test_decomposed_and_half_composed_hangul_is_normalized_as_in_python():
     check(Normalizer(), [unicodedata.normalize("NFD", syllable) for syllable in SYLLABLES])
     halves = [syllable + trailing for syllable in SYLLABLES[::7] for trailing in JAMO[-28::5]]
     check(Normalizer(), halves)
 
 
-def test_every_pair_of_jamo(normalizer):
+def test_every_pair_of_jamo_is_normalized_as_in_python(normalizer):
     check(normalizer, [first + second for first in JAMO for second in JAMO])
 
 
@@ -94,11 +94,11 @@ def test_every_pair_of_jamo(normalizer):
     ],
     ids=["starters and marks", "anything", "hangul", "stacked latin marks", "cases"],
 )
-def test_random_sequences(normalizer, pools):
+def test_random_sequences_are_normalized_as_in_python(normalizer, pools):
     check(normalizer, list(draw(1, pools, 5_000, 10)))
 
 
-def test_long_and_short_lines_are_mixed(normalizer):
+def test_a_batch_may_mix_long_and_short_lines(normalizer):
     long = [*draw(2, [PARTS, MARKS, ["a"], COMPATIBLE], 3, 5000)]
     check(normalizer, [*long, "", "a" * 5000, "a" + "\u0301\u0323" * 500])
 
@@ -116,7 +116,7 @@ def test_long_and_short_lines_are_mixed(normalizer):
     ],
     ids=ascii,
 )
-def test_small_batches(normalizer, texts):
+def test_small_batches_are_normalized_as_in_python(normalizer, texts):
     batch = tf.constant([text.encode() for text in texts], tf.string)
     expected = [normalizer(text).encode() for text in texts]
     assert twin(normalizer)(batch).numpy().tolist() == expected
@@ -126,7 +126,7 @@ def test_small_batches(normalizer, texts):
 @pytest.mark.parametrize("lowercase", [False, True])
 @pytest.mark.parametrize("form", FORMS)
 def test_ends_are_stripped_as_in_python(form, lowercase):
-    """Test each character that is stripped, similar ones, and ones that "nfkc" replaces."""
+    """Test all characters that are stripped, similar ones, and some that "nfkc" replaces."""
     others = (
         "\0\x1a\x1b\x1c\x1d\x1e\x1f\u00ad\u180e\u200c\u200d\u202a\u2028\u2061\ufe0f\ufe49\u00a8"
     )
@@ -184,7 +184,7 @@ def test_a_saved_model_contains_only_core_operations(tmp_path):
     texts = tf.constant(["E\u0301", "", "\u1112\u1161\u11ab", "plain ﬁ"])
     assert [text.decode() for text in loaded(texts).numpy()] == ["é", "", "한", "plain fi"]
     graph = module.__call__.get_concrete_function().graph.as_graph_def()
-    # tf.raw_ops contains all operations of TensorFlow, and none of other libraries.
+    # tf.raw_ops contains all operations of TensorFlow, but none of other libraries.
     assert operations(graph) <= set(dir(tf.raw_ops))
     assert graph.ByteSize() < 600_000
 

@@ -98,7 +98,7 @@ def test_random_ids_have_the_same_text_as_in_python(tokenizer, exported):
 
 
 def test_ties_after_unknown_characters_are_broken_as_in_python():
-    """If unknown characters had several bytes, rounding would change "o oo" to "oo o"."""
+    """If unknown characters were scored once per byte, rounding would change "o oo" to "oo o"."""
     generator = random.Random(0)
     syllables = ["oo", "o", "aa", "a", "b"]
     sentences = ["".join(generator.choices(syllables, k=8)) for _ in range(200)]
@@ -129,7 +129,7 @@ def test_only_encoding_needs_an_operation_of_tensorflow_text(tokenizer, exported
 
 
 def test_a_saved_tokenizer_loads_in_a_process_without_our_code(tmp_path):
-    """Character and word tokenizers come first, because they need TensorFlow only."""
+    """Character and word tokenizers come first, because they must load without tensorflow_text."""
     texts = ["the cat sat", "", "漢字 고양이", "caf e\u0301", "\u1112\u1161\u11ab"]
     (tmp_path / "texts.json").write_text(json.dumps(texts))
     expected = {}

@@ -31,24 +31,24 @@ def exported(tokenizer):
     return Exported(tokenizer)
 
 
-def test_golden_ids(tokenizer, exported):
+def test_the_golden_ids_are_reproduced(tokenizer, exported):
     texts = [line["text"] for line in LINES]
     expected = padded([line[tokenizer.name] for line in LINES], 0)
     assert exported.encode(to_tensor(texts)).numpy().tolist() == expected
 
 
-def test_golden_ids_one_line_at_a_time(tokenizer, exported):
+def test_single_golden_lines_have_the_same_ids(tokenizer, exported):
     for line in LINES:
         assert exported.encode(to_tensor([line["text"]])).numpy().tolist() == [line[tokenizer.name]]
         check(tokenizer, exported, [line["text"]])
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", ""], [" "], ["a", "", "to be, or"]], ids=repr)
-def test_small_batches(tokenizer, exported, texts):
+def test_small_batches_have_the_same_ids_as_in_python(tokenizer, exported, texts):
     check(tokenizer, exported, texts)
 
 
-def test_random_texts(tokenizer, exported):
+def test_random_texts_have_the_same_ids_as_in_python(tokenizer, exported):
     generator = random.Random(1)
     pieces = [token for token in tokenizer.vocabulary.tokens if "\n" not in token]
     pieces += list(" \t\n\r\x0b\x1c\u0085\u00a0\u2000\u2003\u3000\u200b\0\ufeff")
@@ -58,14 +58,14 @@ def test_random_texts(tokenizer, exported):
     check(tokenizer, exported, texts)
 
 
-def test_random_code_points(tokenizer, exported):
+def test_random_code_points_have_the_same_ids_as_in_python(tokenizer, exported):
     generator = random.Random(2)
     points = [point for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
     texts = ["".join(map(chr, generator.choices(points, k=30))) for _ in range(1000)]
     check(tokenizer, exported, texts)
 
 
-def test_random_ids(tokenizer, exported):
+def test_random_ids_have_the_same_text_as_in_python(tokenizer, exported):
     generator = random.Random(3)
     size = len(tokenizer.vocabulary)
     for width in (0, 1, 12):
@@ -78,7 +78,7 @@ def test_random_ids(tokenizer, exported):
         assert decoded(exported.id_to_token(ids)) == expected
 
 
-def test_a_batch_without_ids(exported):
+def test_a_batch_may_have_no_ids(exported):
     ids = tf.zeros([0, 5], tf.int32)
     assert exported.detokenize(ids).shape == [0]
     assert exported.id_to_token(ids).shape == [0, 5]
@@ -97,7 +97,7 @@ def test_text_cannot_contain_a_special_token():
 
 
 @pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer])
-def test_an_empty_vocabulary(kind):
+def test_a_vocabulary_may_be_empty(kind):
     tokenizer = kind(Vocabulary([]))
     check(tokenizer, Exported(tokenizer), ["a b", ""])
 

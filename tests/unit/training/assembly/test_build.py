@@ -34,7 +34,7 @@ def make(*settings):
     return build_model(recipe, codec), codec
 
 
-def test_the_codec_learns_both_vocabularies_as_the_recipe_sets():
+def test_the_codec_learns_both_vocabularies_with_the_recipes_settings():
     _, codec = make(
         "source_tokenizer=word", "source_vocabulary_size=2", "min_count=2", "max_length=9"
     )
@@ -44,7 +44,7 @@ def test_the_codec_learns_both_vocabularies_as_the_recipe_sets():
     assert (codec.settings.beam_width, codec.settings.length_penalty) == (1, 0.0)
 
 
-def test_the_longest_output_has_max_target_length_by_default():
+def test_the_longest_output_is_max_target_length_by_default():
     _, codec = make("max_target_length=11", "beam_width=3", "length_penalty=0.5")
     assert codec.settings.max_length == 11
     assert (codec.settings.beam_width, codec.settings.length_penalty) == (3, 0.5)
@@ -74,7 +74,7 @@ def test_equal_recipes_build_equal_weights_and_another_seed_builds_different_one
         ("model.score", luong_attention.SCORES),
     ],
 )
-def test_a_recipes_choices_are_those_that_the_code_implements(key, choices):
+def test_the_choices_in_recipes_are_those_that_the_code_implements(key, choices):
     assert set(SETTINGS[key].choices) == set(choices)
 
 
@@ -258,7 +258,7 @@ def test_model_settings_that_contradict_each_other_are_an_error():
 
 @pytest.mark.parametrize("attention", MECHANISMS)
 @pytest.mark.parametrize("content", ["paper", "bahdanau", "luong"])
-def test_scores_by_location_is_true_exactly_for_location_scores(attention, content):
+def test_scores_by_location_is_true_only_for_mechanisms_with_a_location_score(attention, content):
     config = ModelConfig(attention=attention, content=content, score="location")
     built = build_attention(config, 20)
     scores = [built, getattr(built, "content", None)]

@@ -28,7 +28,7 @@ def test_rare_tokens_stay_unknown():
     assert extend(min_count=2)[0].vocabulary.tokens[4:] == ("a", "b", "c", "z")
 
 
-def test_a_vocabulary_size_counts_the_known_tokens_and_what_stays_unknown_is_reported(caplog):
+def test_a_vocabulary_size_includes_known_tokens_and_the_rest_is_reported(caplog):
     source, _ = extend(source_vocabulary_size=4)
     assert source.vocabulary.tokens[4:] == ("a", "b", "c", "z")
     assert "2 new tokens stay unknown" in caplog.text
@@ -46,7 +46,7 @@ def subwords():
     return SubwordTokenizer(learn_subwords(["abab abba", "baba abab"] * 3, 9))
 
 
-def test_pieces_stay_as_they_are(subwords):
+def test_the_pieces_of_a_subword_tokenizer_do_not_change(subwords):
     assert extend(target=subwords, pairs=[("a", "ab  ba")])[1] is subwords
 
 

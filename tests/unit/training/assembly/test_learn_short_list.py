@@ -12,7 +12,7 @@ from keras_attention.translation.codec import TextCodec
 PAIRS = [("abc", "xyz"), ("ab", "xy"), ("c", "zzy"), ("bca", "x"), ("", "y")]
 
 
-def test_a_short_list_keeps_the_targets_each_token_is_aligned_with_most_often():
+def test_a_short_list_keeps_the_targets_that_each_token_is_aligned_with_most_often():
     source, target = (CharacterTokenizer(Vocabulary(letters)) for letters in ("abc", "xyz"))
     model = Seq2Seq(7, 7, units=8, embedding=4, attention=BahdanauAttention(4), placement="before")
     model.build()

@@ -38,7 +38,7 @@ def rates(steps, total_steps=100, **settings):
         {"warmup": 3},
     ],
 )
-def test_accumulated_batches_are_one_update_of_their_mean_gradient(settings):
+def test_accumulated_batches_make_one_update_with_their_mean_gradient(settings):
     settings = {"learning_rate": 0.1, **settings}
     found, _ = train(GRADIENTS, accumulate=3, **settings)
     expected, _ = train(GRADIENTS.reshape(4, 3, 2, 2).mean(1), total_steps=4, **settings)

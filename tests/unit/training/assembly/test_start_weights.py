@@ -43,7 +43,7 @@ def test_outputs_stay_the_same_after_the_vocabularies_grow(options):
     np.testing.assert_array_equal(before, after)
     target = np.random.default_rng(4).integers(4, SIZES[1], (20, 6))
     old, new = (np.asarray(each((source, target))) for each in (trained, model))
-    if "copying" not in options:  # its output is a distribution, over more tokens
+    if "copying" not in options:  # it returns probabilities, which sum to 1 over more tokens
         np.testing.assert_allclose(new[..., : SIZES[1]], old, atol=1e-4)
     assert (new[..., SIZES[1] :].max(-1) < old.max(-1)).all()
 
@@ -71,7 +71,7 @@ def test_new_tokens_of_a_frozen_layer_are_reported(caplog):
     assert "keeps 3 new tokens at the mean" in caplog.text
 
 
-def test_a_sampler_that_only_one_model_has_does_not_matter():
+def test_only_one_of_the_models_may_have_a_sampler():
     trained = make(SIZES, 1, scheduled_sampling=True)
     model = make(SIZES, 2)
     start_from(model, trained)

@@ -1,4 +1,4 @@
-"""Teachers share tokenizers with each other and, to teach probabilities, with their student."""
+"""Teachers must have the same tokenizers; to teach probabilities, so must their student."""
 
 import os
 
@@ -97,7 +97,7 @@ def test_a_student_with_other_tokenizers_is_an_error(folder, name, settings, wor
         build_codec(student(folder, name, settings=settings), PAIRS)
 
 
-def test_a_student_whose_sources_carry_other_features_is_an_error(folder):
+def test_a_student_with_other_source_features_is_an_error(folder):
     settings = ["format=tsv", "data.path=a.tsv", "source_features=language"]
     words = r"first: expected a teacher .* data\.source_features: language\. .* features: none\."
     with pytest.raises(InputError, match=words):
@@ -116,7 +116,7 @@ def test_teachers_and_their_weight_require_each_other():
             load_recipe("copy", [setting])
 
 
-def test_a_run_is_not_written_over_its_teacher(folder, tmp_path):
+def test_a_run_does_not_overwrite_its_teacher(folder, tmp_path):
     both = [folder / "first", folder / "second"]
     ensemble = tmp_path / "both"
     Translator.load_ensemble(both).save(ensemble)
@@ -133,5 +133,5 @@ def test_a_run_is_not_written_over_its_teacher(folder, tmp_path):
         check_output([*both, ensemble], output)
 
 
-def test_a_single_teacher_is_checked_too(folder):
+def test_a_single_teacher_is_also_checked(folder):
     assert check_teachers([folder / "first"]).source.vocabulary.tokens == LETTERS.vocabulary.tokens

@@ -10,7 +10,7 @@ CPU = "processor\t: 0\n{name}\t\t: fpu sse2 {flags}\nbugs\t\t: none\nflags\t\t: 
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """Return `machine(cpuinfo, gpus)`, which replaces what is read of this machine."""
+    """Return `machine(cpuinfo, gpus)`, which pretends to run on a machine that has these."""
 
     def machine(cpuinfo=None, gpus=()):
         path = tmp_path / "cpuinfo"
@@ -36,7 +36,7 @@ def test_a_named_precision_does_not_depend_on_the_machine(name, machine):
         (CPU.format(name="flags", flags="amx_bf16 amx_tile"), (), "bfloat16"),
         (CPU.format(name="Features", flags="asimd bf16"), (), "bfloat16"),
         (CPU.format(name="flags", flags="avx512f"), (), "float32"),
-        (None, (), "float32"),  # macOS and Windows have no such file
+        (None, (), "float32"),  # macOS and Windows have no /proc/cpuinfo
         ("", (), "float32"),
         (None, ((8, 0),), "bfloat16"),
         (None, ((9, 0), (8, 6)), "bfloat16"),
@@ -59,5 +59,5 @@ def test_auto_is_float32_for_narrow_models(machine):
     assert f"less than {LEAST_UNITS} units" in found.reason
 
 
-def test_this_machine_can_be_asked():
+def test_auto_chooses_a_precision_on_this_machine():
     assert choose_precision(AUTO, LEAST_UNITS).name in PRECISIONS

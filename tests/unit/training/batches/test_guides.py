@@ -1,4 +1,4 @@
-"""Alignments that guide training: read from files or tasks, and put into batches as matrices."""
+"""Alignments that guide training come from files or tasks, and are matrices in batches."""
 
 import gzip
 import json
@@ -46,7 +46,7 @@ def guides_of(guided, codec, pairs):
     return read_guides(guided.data, guided.seed, codec, pairs)
 
 
-def test_each_training_pair_has_its_own_line_after_the_shuffle(tmp_path):
+def test_each_training_pair_keeps_its_own_line_when_pairs_are_shuffled(tmp_path):
     guided = recipe(tmp_path, held_out=1)
     training, _ = split_pairs(guided.data, guided.seed)
     guides = guides_of(guided, codec(), training)
@@ -67,7 +67,7 @@ def test_a_link_between_words_links_all_of_their_subwords(tmp_path):
     assert links == {(i, j) for i in first for j in second}
 
 
-def test_words_of_a_file_are_separated_by_spaces_only(tmp_path):
+def test_only_spaces_separate_the_words_that_a_file_counts(tmp_path):
     pairs = [("a\u00a0b c", "x y\u00a0z")]
     guided = recipe(tmp_path, ["0-1 1-0"])
     (tmp_path / "pairs.tsv").write_text("\t".join(pairs[0]) + "\n", "utf-8")
@@ -166,7 +166,7 @@ def test_batches_have_the_links_of_their_own_pairs():
     guides = [frozenset(links) for links in LINKS]
     options = {"batch_size": 2, "max_source_length": 4, "max_target_length": 9, "guides": guides}
     batches = PairBatches(PAIRS, small.source, small.target, **options)
-    assert batches.dropped == 1  # the third pair, whose links must go with it
+    assert batches.dropped == 1  # the third pair; its links must be dropped with it
     expected = {
         (tuple(small.source.encode(s)), tuple(small.target.encode(t))): links
         for (s, t), links in zip(PAIRS, LINKS, strict=True)

@@ -83,7 +83,7 @@ def test_an_epoch_has_every_pair_once(pairs):
 
 
 @pytest.mark.parametrize("first_step", [0, 1, 25, 26, 27, 60])
-def test_a_stream_started_late_has_the_same_batches(pairs, first_step):
+def test_a_stream_that_starts_at_a_later_step_has_the_same_batches(pairs, first_step):
     batches = make_batches(pairs)
     assert batches.steps_per_epoch == 26
     late = take(make_batches(pairs).stream(first_step), 40)
@@ -130,7 +130,7 @@ def test_an_epoch_has_the_fewest_possible_steps(size, steps):
 
 
 def padded(batch):
-    """Return the number of pairs in a batch, and of tokens on its larger side."""
+    """Return the number of pairs in a batch, and the number of tokens on its larger side."""
     (source_ids, _), target_out = batch
     return len(target_out), max(source_ids.size, target_out.size)
 
@@ -156,13 +156,13 @@ def test_token_limits_hold_for_any_order_within_a_bucket(pairs, bucket_width):
 
 
 @pytest.mark.parametrize("first_step", [1, 49, 50, 130])
-def test_a_late_stream_of_batches_by_tokens_has_the_same_batches(pairs, first_step):
+def test_a_later_start_gives_the_same_batches_by_tokens(pairs, first_step):
     batches = make_batches(pairs, batch_tokens=100)
     late = take(make_batches(pairs, batch_tokens=100).stream(first_step), 30)
     assert_equal(late, take(batches.stream().skip(first_step), 30))
 
 
-def test_a_pair_over_the_token_limit_is_a_batch_by_itself():
+def test_a_pair_over_the_token_limit_has_its_own_batch():
     pairs = [("1" * 20, "2"), ("1", "2"), ("2", "1"), ("1", "2" * 30), ("2", "1" * 30)]
     batches = make_batches(pairs, batch_tokens=4)
     sizes = sorted(padded(batch) for batch in take(batches.stream(), batches.steps_per_epoch))
@@ -215,7 +215,7 @@ def test_pairs_can_be_any_iterable(pairs):
     assert_equal(from_list, from_generator)
 
 
-def test_no_pairs_within_the_limits_is_an_error():
+def test_it_is_an_error_if_no_pair_is_within_the_limits():
     with pytest.raises(InputError, match="Expected at least one pair"):
         make_batches([])
     with pytest.raises(InputError, match="No pair is within the length limits: dropped 1 of"):
@@ -229,7 +229,8 @@ def test_an_empty_text_has_only_an_end_token():
 
 
 @pytest.mark.parametrize(
-    "setting", ["batch_size", "max_source_length", "max_target_length", "bucket_width"]
+    "setting",
+    ["batch_size", "max_source_length", "max_target_length", "bucket_width", "row_multiple"],
 )
 def test_a_size_of_zero_is_an_error(setting):
     with pytest.raises(ValueError, match=f"`{setting}` must be at least 1. Received: {setting}=0."):
@@ -245,7 +246,7 @@ def test_a_negative_number_is_an_error(pairs):
 
 
 @pytest.mark.parametrize("settings", [{"batch_size": 10}, {"batch_tokens": 200}])
-def test_fixed_shapes_are_few_and_hold_the_same_pairs(pairs, settings):
+def test_there_are_few_fixed_shapes_and_they_hold_the_same_pairs(pairs, settings):
     options = {**settings, "bucket_width": 2}
     plain, fixed = (make_batches(pairs, fixed_shapes=fixed, **options) for fixed in (False, True))
     steps = 3 * plain.steps_per_epoch
@@ -264,7 +265,23 @@ def test_fixed_shapes_are_few_and_hold_the_same_pairs(pairs, settings):
     assert len(shapes[1]) <= 8 < len(shapes[0])
 
 
-def test_the_rows_that_fixed_shapes_add_do_not_change_the_loss(pairs):
+@pytest.mark.parametrize("fixed", [False, True])
+def test_devices_can_divide_the_rows_of_every_batch(pairs, fixed):
+    plain, divisible = (
+        make_batches(pairs, batch_size=10, fixed_shapes=fixed, row_multiple=multiple)
+        for multiple in (1, 4)
+    )
+    steps = plain.steps_per_epoch
+    for before, after in zip(
+        take(plain.stream(), steps), take(divisible.stream(), steps), strict=True
+    ):
+        count = len(before[1])
+        assert len(after[1]) == -(-count // 4) * 4
+        np.testing.assert_array_equal(after[1][:count], before[1])
+        assert not after[1][count:].any()
+
+
+def test_rows_that_are_added_for_fixed_shapes_do_not_change_the_loss(pairs):
     model = Seq2Seq(50, 50, units=8, embedding=4, attention=BahdanauAttention(4))
     model.compile("sgd", MaskedCrossentropy())
     (one,), (other,) = (

@@ -1,4 +1,4 @@
-"""Pointers link unknown target tokens with equal source tokens."""
+"""Pointers link unknown target tokens to equal source tokens."""
 
 import numpy as np
 import pytest

@@ -14,7 +14,7 @@ def merges():
 
 
 def make_batches(source, target, **settings):
-    """Return batches of one pair each, whose target is its source."""
+    """Return batches of one pair each; the target of each pair is its source."""
     pairs = [(text, text) for text in SENTENCES]
     limits = {"max_source_length": 40, "max_target_length": 40}
     return PairBatches(pairs, source, target, batch_size=1, **limits, **settings)
@@ -45,7 +45,7 @@ def test_subword_dropout_of_one_side_does_not_change_the_other(merges):
     assert all(source in whole for source, _ in _sampled(merges, (0.0, 0.5)))
 
 
-def test_subword_dropout_depends_on_the_seed_and_the_epoch_only(merges):
+def test_subword_dropout_depends_only_on_the_seed_and_the_epoch(merges):
     all_steps = _sampled(merges, (0.3, 0.3))
     assert all_steps == _sampled(merges, (0.3, 0.3))
     assert all_steps[5:] == _sampled(merges, (0.3, 0.3), first_step=5, steps=3)

@@ -1,4 +1,4 @@
-"""Averages replace the weights while a model is evaluated, and only then."""
+"""Averages replace the weights only while a model is evaluated."""
 
 import keras
 import numpy as np
@@ -37,8 +37,8 @@ def fit_dense(run, config, **options):
     """Fit two batches per epoch for three epochs.
 
     Returns:
-        The weights recorded in evaluation, and those recorded after it, when checkpoints are
-            saved.
+        The weights that are recorded during evaluation, and the weights that are recorded when
+            checkpoints are saved.
     """
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -52,7 +52,7 @@ def fit_dense(run, config, **options):
     return record, saved
 
 
-def test_the_moving_average_is_evaluated_and_training_continues_with_the_weights(tmp_path):
+def test_the_moving_average_is_evaluated_but_training_continues_without_it(tmp_path):
     run = RunFolder(tmp_path)
     plain, _ = fit_dense(run, TrainingConfig())
     record, saved = fit_dense(run, TrainingConfig(ema=0.7), use_ema=True, ema_momentum=0.7)
@@ -65,7 +65,7 @@ def test_the_moving_average_is_evaluated_and_training_continues_with_the_weights
     np.testing.assert_array_equal(saved.evaluated, record.trained[1::2])
 
 
-def test_the_mean_of_the_last_is_evaluated_and_training_continues_with_the_weights(tmp_path):
+def test_the_mean_of_the_last_intervals_is_evaluated_but_training_continues_without_it(tmp_path):
     run = RunFolder(tmp_path)
     plain, _ = fit_dense(run, TrainingConfig())
     record, saved = fit_dense(run, TrainingConfig(average_last=2))
@@ -83,7 +83,7 @@ def test_nothing_is_averaged_by_default(tmp_path):
 
 
 @pytest.mark.parametrize("left", [(2, 3), (1, 2, 3)], ids=["dropped", "killed before"])
-def test_a_resumed_mean_starts_with_the_checkpoints(tmp_path, left):
+def test_after_resuming_the_mean_includes_the_last_checkpoints(tmp_path, left):
     run = RunFolder(tmp_path)
     model = Seq2Seq(5, 5, units=2, embedding=2)
     model.compile("sgd", MaskedCrossentropy())

@@ -44,7 +44,7 @@ class Stub:
         )
 
 
-def test_steps_are_counted_over_all_validation_intervals():
+def test_the_logged_step_counts_all_validation_intervals():
     logs = {}
     CountSteps(250).on_epoch_end(3, logs)
     assert logs == {"step": 1000}

@@ -16,7 +16,7 @@ PLAN = TrainingPlan(epochs=3, steps_per_epoch=10, interval=5, intervals=6)
 
 @pytest.fixture
 def watch(tmp_path):
-    """Return the callback of a small model, in its second epoch."""
+    """Return the callback for a small model that is in its second epoch."""
 
     def watch(vocabulary_size=100, **training):
         model = Seq2Seq(5, 5, units=2, embedding=2)
@@ -61,7 +61,7 @@ def test_a_held_out_loss_that_is_nan_stops_training(watch):
         watch().on_epoch_end(2, {"loss": 1.0, "val_loss": math.nan})
 
 
-def test_a_mean_loss_far_above_that_of_uniform_predictions_stops_training(watch):
+def test_a_mean_loss_far_above_the_loss_of_uniform_predictions_stops_training(watch):
     limit = EXPLODED * math.log(100)
     watch().on_epoch_end(2, {"loss": limit - 0.01})
     with pytest.raises(

@@ -26,7 +26,9 @@ def folder_with(tmp_path, metric, values):
     ("more", "values", "saves"),
     [(True, [1, 3, 3, 2, 4], [1, 2, 2, 2, 3]), (False, [9, 9, 8, 10, 7], [1, 1, 2, 2, 3])],
 )
-def test_the_highest_or_the_lowest_value_is_the_best(more, values, saves, tmp_path):
+def test_the_best_value_is_the_highest_or_for_some_metrics_the_lowest(
+    more, values, saves, tmp_path
+):
     stub = Stub()
     keep = KeepBest(RunFolder(tmp_path), "val_x", stub, higher_is_better=more)
     found = []
@@ -36,7 +38,7 @@ def test_the_highest_or_the_lowest_value_is_the_best(more, values, saves, tmp_pa
     assert found == saves
 
 
-def test_of_equal_values_the_one_with_the_lowest_loss_is_the_best(tmp_path):
+def test_among_equal_values_the_one_with_the_lowest_loss_is_the_best(tmp_path):
     folder_with(tmp_path, "val_x", [0.0])
     (tmp_path / "metrics.csv").write_text("epoch,val_x,val_loss\n0,0.0,3.0\n")
     stub = Stub()
@@ -111,7 +113,7 @@ def test_a_resumed_run_counts_earlier_validations_for_its_patience(tmp_path):
 
 
 def rates_of(callback, values, optimizer, first=0):
-    """Return the learning rate of each epoch, if the epoch's metric is the next of `values`."""
+    """Return the learning rate of each epoch; the metric of epoch n is `values[n]`."""
     model = keras.Sequential()
     model.compile(optimizer, loss="mse")
     callback.set_model(model)
@@ -133,7 +135,7 @@ PLATEAUS = TrainingConfig(schedule="plateau", plateau_factor=0.5, plateau_patien
 @pytest.mark.parametrize("scaled", [False, True])
 def test_the_learning_rate_falls_at_every_plateau(more, values, scaled, tmp_path):
     optimizer = keras.optimizers.Adam(PLATEAUS.learning_rate)
-    if scaled:  # as Keras does for mixed precision
+    if scaled:  # Keras also does this for mixed precision
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     callback = LowerOnPlateau(RunFolder(tmp_path), "val_x", PLATEAUS, higher_is_better=more)
     powers = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3]

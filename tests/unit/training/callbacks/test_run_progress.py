@@ -34,7 +34,7 @@ def test_the_time_left_is_estimated_from_the_steps_of_this_session():
     left.start(50)
     assert left.words(50) == ""
     clock.now = 20.0
-    left.start(100)  # no effect, because it is running already
+    left.start(100)  # has no effect, because the clock already runs
     assert left.seconds(150) == pytest.approx(20 / 100 * 150)
     assert (left.words(150), left.words(300)) == ("about 30 s left", "")
 
@@ -71,7 +71,7 @@ def best_of(tmp_path, content, **training):
     return describe_best(TrainingConfig(**training), run, PLAN)
 
 
-def test_the_message_names_the_best_epoch_and_why_training_stopped(tmp_path):
+def test_the_message_names_the_best_epoch_and_the_reason_for_stopping(tmp_path):
     head = "epoch,step,val_exact_match,val_loss\n"
     rows = "0,50,0.25,1.0\n1,100,0.75,2.0\n2,150,0.75,1.5\n3,200,0.5,1.0\n"
     assert best_of(tmp_path, head + rows, patience=1) == (
@@ -86,7 +86,7 @@ def test_the_message_names_the_best_epoch_and_why_training_stopped(tmp_path):
     )
 
 
-def test_a_run_that_lost_early_metrics_did_not_stop_early(tmp_path):
+def test_missing_metrics_of_early_epochs_do_not_count_as_early_stopping(tmp_path):
     message = best_of(tmp_path, "epoch,step,val_exact_match\n4,250,0.5\n5,300,0.25\n")
     assert message == (
         "The best val_exact_match, 50.00%, was reached after epoch 2.5; this model is kept."
@@ -99,7 +99,7 @@ def test_a_run_without_held_out_pairs_keeps_the_last_model(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_an_error_of_standard_output_does_not_name_the_run_folder(monkeypatch):
+def test_an_error_when_writing_to_standard_output_does_not_name_the_run_folder(monkeypatch):
     with open("/dev/full", "wb", buffering=0) as full:
         monkeypatch.setattr("sys.stdout", io.TextIOWrapper(full, write_through=True))
         with pytest.raises(InputError, match="standard output: .* No space left on device"):

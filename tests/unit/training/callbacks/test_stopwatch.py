@@ -17,7 +17,7 @@ class Clock:
 
 
 def train(watch, clock, epoch, seconds):
-    """Time an epoch whose steps take the given seconds, with five more seconds after them."""
+    """Time an epoch; its steps take the given seconds, and five more seconds follow."""
     watch.on_epoch_begin(epoch)
     for step, duration in enumerate(seconds):
         clock.now += duration
@@ -26,7 +26,7 @@ def train(watch, clock, epoch, seconds):
     watch.on_epoch_end(epoch)
 
 
-def test_the_speed_excludes_the_first_ten_steps_and_the_validation(tmp_path):
+def test_the_first_ten_steps_and_the_validation_are_excluded_from_the_speed(tmp_path):
     clock = Clock()
     watch = Stopwatch(tmp_path, tokens_per_step=60.0, steps=30, clock=clock)
     train(watch, clock, 0, [9.0] * 10 + [2.0] * 20)
@@ -35,14 +35,14 @@ def test_the_speed_excludes_the_first_ten_steps_and_the_validation(tmp_path):
     assert times.minutes == pytest.approx((90 + 40 + 5) / 60)
 
 
-def test_the_speed_excludes_at_most_half_of_the_steps(tmp_path):
+def test_at_most_half_of_the_steps_are_excluded_from_the_speed(tmp_path):
     clock = Clock()
     watch = Stopwatch(tmp_path, tokens_per_step=8.0, steps=3, clock=clock)
     train(watch, clock, 0, [7.0, 2.0, 2.0])
     assert read_times(tmp_path).tokens_per_second == pytest.approx(4)
 
 
-def test_the_speed_is_the_median_and_the_minutes_the_sum(tmp_path):
+def test_the_speed_is_a_median_and_the_minutes_are_a_sum(tmp_path):
     clock = Clock()
     watch = Stopwatch(tmp_path, tokens_per_step=10.0, steps=2, clock=clock)
     for epoch, seconds in enumerate([1.0, 2.0, 10.0]):
@@ -82,7 +82,7 @@ def test_missing_times_are_none_and_damaged_times_are_an_error(tmp_path):
 @pytest.mark.parametrize(
     "damage", [getattr(os, "mkfifo", None), os.mkdir, lambda path: path.write_text("a\nb\n")]
 )
-def test_a_damaged_file_is_an_error_before_the_first_step(damage, tmp_path):
+def test_a_damaged_file_is_reported_before_the_first_step(damage, tmp_path):
     damage(tmp_path / TIMES_FILE)
     with pytest.raises(InputError, match=TIMES_FILE):
         Stopwatch(tmp_path, tokens_per_step=60.0, steps=30)

@@ -33,7 +33,7 @@ def planned(folder, *vary, seeds=1, overrides=()):
 
 
 def end(run, **values):
-    """Save a result of a run, as if it had been trained."""
+    """Save a result for a run, as if the run had been trained."""
     result = Result(
         **{
             "recipe": run.recipe.to_toml(),
@@ -64,7 +64,7 @@ def test_there_is_a_run_for_every_variant_and_seed(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_several_seeds_need_initial_weights_that_differ(tmp_path):
+def test_several_seeds_require_different_initial_weights(tmp_path):
     with pytest.raises(InputError, match=r"units=8: .* Received: training\.seed=7 and 3 seeds\."):
         planned(tmp_path, "units=8", seeds=3, overrides=["training.seed=7"])
     assert len(planned(tmp_path, "units=8", overrides=["training.seed=7"])) == 1
@@ -147,7 +147,7 @@ def test_runs_with_changed_data_are_detected(tmp_path):
     assert other_data(run) == str(path)
     path.unlink()
     assert other_data(run) == ""
-    end(run)  # written by an older version, which stores no files
+    end(run)  # as written by an older version, which recorded no files
     assert is_complete(run)
 
 
@@ -198,7 +198,7 @@ def test_a_run_is_complete_if_all_requested_lengths_are_measured(tmp_path):
 
 @pytest.fixture
 def rows(tmp_path):
-    """Return rows of simple numbers: both runs of Luong, and one of two of the fixed vector."""
+    """Return rows with simple numbers: Luong has both runs, and the fixed vector has one of two."""
     runs = planned(tmp_path, "attention=luong,none", seeds=2)
     values = [(0.25, 0.5), (0.75, 0.3)]
     lengths = [{"20": {"pairs": 4, "value": value, "errors": e}} for value, e in values]
@@ -214,7 +214,7 @@ def rows(tmp_path):
     return make_rows(runs)
 
 
-def test_the_table_equals_one_computed_by_hand(rows):
+def test_the_table_equals_a_table_computed_by_hand(rows):
     assert format_tables(rows, ["20", "40"]) == [
         [
             ["variant", "runs", "exact_match", "alignment error", "target tokens/s", "parameters",
@@ -249,7 +249,7 @@ def test_a_metric_that_is_not_a_fraction_has_no_percent_sign(tmp_path):
     assert (head[1], row[1]) == ("bleu", "30.75 (30.00–31.50)")
 
 
-def test_a_spread_equals_one_computed_by_hand():
+def test_a_spread_equals_a_spread_computed_by_hand():
     spread = Spread((2.0, 4.0, 9.0))
     assert (spread.mean, spread.low, spread.high) == (5, 2, 9)
     assert spread.deviation == pytest.approx(13**0.5)

@@ -1,4 +1,4 @@
-"""Processes of a comparison run a test program instead of training."""
+"""A comparison starts and ends processes; here they run a test program instead of training."""
 
 import socket
 import subprocess
@@ -119,7 +119,7 @@ worker.main()
 
 
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
-    """The connection of a worker closes when its process ends."""
+    """The worker's connection closes when its process ends."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
         program = WORKER.format(port=server.getsockname()[1])
@@ -127,10 +127,10 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
         try:
             connection, _ = server.accept()
             connection.settimeout(10)
-            # Receive before the kill: a worker that ends at once may not have sent this yet.
+            # Wait for this before the kill; otherwise the worker might end before it has sent this.
             begun = connection.recv(7)
         finally:
-            parent.kill()  # SIGKILL cannot be handled
+            parent.kill()  # the parent cannot handle SIGKILL
             parent.wait()
     with connection:
         assert begun == b"at work"

@@ -1,4 +1,4 @@
-"""Measurements of a trained run, whose model is replaced by one that copies."""
+"""Trained runs are measured; a translator that copies stands in for their models."""
 
 from types import SimpleNamespace
 
@@ -42,7 +42,7 @@ def copier(monkeypatch):
 
 @pytest.fixture
 def trained(tmp_path):
-    """Return `save(*settings, **known)`, which saves a result with `known` and returns its run."""
+    """Return `save(*settings, **known)`, which saves known measurements and returns their run."""
 
     def save(*settings, **known):
         grid = expand_grid("copy", settings, vary=["units=8"])
@@ -60,7 +60,7 @@ def test_no_alignment_is_measured_without_held_out_pairs(copier, trained):
     assert read_result(run).alignment == {}
 
 
-def test_an_additional_length_does_not_repeat_the_others(copier, trained):
+def test_for_an_additional_length_the_other_lengths_are_not_measured_again(copier, trained):
     known = {"pairs": 500, "value": 0.25, "errors": 0.5}
     run = trained(alignment={}, lengths={"10": known})
     lengths = run_results.complete_run(run, [10, 20]).lengths
@@ -70,6 +70,6 @@ def test_an_additional_length_does_not_repeat_the_others(copier, trained):
 
 
 @pytest.mark.parametrize("attention", ["peeky", "none"])
-def test_models_without_alignment_are_not_aligned(attention, copier, trained):
+def test_no_alignment_is_measured_for_models_without_alignment(attention, copier, trained):
     run = trained(f"attention={attention}", alignment=None)
     assert run_results.complete_run(run).alignment == {}

@@ -25,7 +25,7 @@ def test_a_grid_has_every_combination_and_the_last_setting_changes_fastest():
     assert grid.refused == ()
 
 
-def test_single_variants_follow_the_grid():
+def test_single_variants_come_after_the_grid():
     also = ["attention=luong,score=concat", "units=32", "attention=none"]
     assert labels("attention=bahdanau,none", also=also) == [
         "bahdanau", "fixed vector", "luong score=concat", "units=32",
@@ -92,7 +92,7 @@ def test_a_grid_trains_no_model_twice(attention, axis):
     assert sum(v.recipe.model.attention == attention for v in grid.variants) == 1
 
 
-def test_settings_that_no_layer_reads_make_no_variant():
+def test_settings_that_no_layer_reads_do_not_make_a_variant():
     overrides = ["decoder=gnmt"]
     grid = expand_grid("copy", overrides, vary=["placement=before,after"])
     assert [variant.label for variant in grid.variants] == ["before"]
@@ -101,7 +101,7 @@ def test_settings_that_no_layer_reads_make_no_variant():
     assert len(grid.variants) == 2
 
 
-def test_a_variant_of_ignored_settings_only_still_has_a_label():
+def test_a_variant_whose_settings_are_all_ignored_still_has_a_label():
     assert labels("heads=2,4") == ["heads=2"]
 
 

@@ -65,7 +65,7 @@ def test_without_a_folder_paths_start_at_the_working_folder(folder):
     assert split_pairs(config, seed=1)[0] == [("zwei", "z")]
 
 
-def test_an_empty_setting_has_no_file():
+def test_an_empty_setting_names_no_file():
     assert [find_file(DataConfig(folder="missing"), key) for key in PATH_KEYS] == [""] * 5
 
 
@@ -120,7 +120,7 @@ def test_an_invalid_path_is_an_error(folder, settings, message):
 
 
 @pytest.mark.parametrize("missing", ["nowhere", "words/kor_train.tsv"])
-def test_the_error_about_a_missing_folder_has_the_command_to_download_data(folder, missing):
+def test_the_error_about_a_missing_folder_contains_the_command_that_downloads_data(folder, missing):
     with pytest.raises(InputError) as error:
         split_pairs(tsv(folder=missing, path="a.tsv"), seed=1)
     message = str(error.value)
@@ -129,7 +129,7 @@ def test_the_error_about_a_missing_folder_has_the_command_to_download_data(folde
     assert all(name in message for name in DATASETS)
 
 
-def test_the_command_has_the_data_set_that_the_folder_is_named_after():
+def test_the_command_names_the_data_set_that_the_folder_is_named_after():
     config = tsv(folder="data/g2p", path="a.tsv")
     with pytest.raises(InputError, match="with `keras-attention data g2p data/g2p --fetch`. Rec"):
         split_pairs(config, seed=1)
@@ -160,13 +160,13 @@ def test_absolute_paths_do_not_depend_on_the_working_folder(
 
 
 def test_without_folder_and_braces_each_path_is_made_absolute():
-    """Earlier versions saved runs in this form, and they must resume."""
+    """Earlier versions saved runs in this form, and those runs must resume."""
     config = absolute(DataConfig(format="tsv", path="a.tsv"))
     assert (config.folder, config.path) == ("", os.path.abspath("a.tsv"))
     assert absolute(DataConfig()) == DataConfig()
 
 
-PUBLIC = {  # recipe: data set, training pairs, held-out pairs
+PUBLIC = {  # for each recipe: data set, number of training pairs, number of held-out pairs
     "multi30k-en-de": ("multi30k", 29000, 1014),
     "multi30k-en-fr": ("multi30k", 29000, 1014),
     "g2p": ("g2p", 3600, 450),

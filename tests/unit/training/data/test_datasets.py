@@ -25,7 +25,7 @@ def text_of(file):
 
 
 def packed(file, content):
-    """Return the bytes that the site offers for a file with this content."""
+    """Return what the site would serve for a file with this content."""
     if file.url.endswith(".gz"):
         return gzip.compress(content, mtime=0)
     if not file.member:
@@ -171,7 +171,7 @@ def test_an_unexpected_download_is_not_stored(file, content, message, mirror, tm
 
 
 def changed(content, *changes):
-    """Return an archive with bytes replaced, each change at an offset from a mark."""
+    """Return an archive with some bytes replaced; each change is at an offset from a mark."""
     content = bytearray(content)
     for mark, offset, value in changes:
         place = content.index(mark) + offset
@@ -280,6 +280,6 @@ def test_requests_have_a_timeout_and_a_user_agent(monkeypatch):
 
 @needs_shared
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_published_versions_are_complete(name):
+def test_the_published_versions_are_reported_as_complete(name):
     report = check_folder(DATASETS[name], SHARED / name)
     assert (report.missing, report.warnings) == ([], [])

@@ -15,7 +15,7 @@ def test_sections_are_read_once_for_each_combination_of_languages():
     assert list(each_language(section(path="a.tsv"))) == [section(path="a.tsv")]
 
 
-def test_the_codes_of_a_file_are_the_values_of_features_of_their_names():
+def test_the_language_of_a_file_is_the_value_of_the_feature_language():
     config = section(path="{language}.tsv", language="fre", source_features="domain, language")
     assert given_features(config) == {"language": "fre"}
     assert given_features(section(path="a.tsv", source_features="language")) == {}

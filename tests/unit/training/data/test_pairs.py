@@ -168,7 +168,7 @@ def test_public_files_are_read():
     assert len(pairs) == 1014
 
 
-def test_files_of_several_languages_are_read_and_their_sources_carry_the_language(write, tmp_path):
+def test_sources_from_files_of_several_languages_begin_with_the_language(write, tmp_path):
     write("a\tb\nc\td\n", "de.tsv")
     write("<language=xx> e\tf\n", "fr.tsv")
     write("g\th\ni\tj\n", "de.dev")
@@ -187,7 +187,7 @@ def test_files_of_several_languages_are_read_and_their_sources_carry_the_languag
         ("<language=de> c", "d"),
         ("<language=xx> e", "f"),
     ]
-    # In turns, because exports are checked on the first held-out pairs.
+    # Languages alternate, because exports are checked on the first held-out pairs.
     assert [source for source, _ in held_out] == [
         "<language=de> g",
         "<language=fr> k",
@@ -213,7 +213,7 @@ def test_targets_of_several_languages_share_the_file_of_sources(write, tmp_path)
     ]
 
 
-def test_several_languages_without_source_features_are_only_read_together(write, tmp_path):
+def test_without_source_features_files_of_several_languages_are_only_joined(write, tmp_path):
     write("a\tb\n", "de.tsv")
     write("c\td\n", "fr.tsv")
     paths = {"folder": str(tmp_path), "path": "{language}.tsv", "language": "de,fr"}

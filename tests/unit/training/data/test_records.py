@@ -1,4 +1,4 @@
-"""JSON lines and Parquet: nested fields, and an error with its place for each malformed record."""
+"""JSON lines and Parquet may have nested fields; errors name the malformed record."""
 
 import gzip
 import json

@@ -52,7 +52,7 @@ def problem(read, text, **settings):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_files_of_the_csv_module_are_read_back(delimiter, read):
+def test_files_written_by_the_csv_module_are_read_back(delimiter, read):
     rng = random.Random(1)
     fields = ["a", '"', '""', 'say "hi"', "a,b", "a;b", "a\tb", "한 국", "'", "|", " x "]
     pairs = [tuple("x" + "".join(rng.choices(fields, k=2)) for _ in "st") for _ in range(99)]
@@ -91,8 +91,8 @@ def test_the_error_about_malformed_csv_has_the_line_where_the_row_starts(text, m
     assert re.match(message, problem(read, text, format="csv"))
 
 
-def test_a_nul_is_a_character_or_an_error(read):
-    try:  # Python 3.10 raises an error
+def test_a_nul_is_an_ordinary_character_or_an_error(read):
+    try:  # only Python 3.10 raises an error
         assert read("a,b\0c\n", format="csv")[0] == [("a", "b\0c")]
     except InputError as error:
         assert "NUL" in str(error)
@@ -252,7 +252,7 @@ def test_lines_with_carriage_returns_are_counted(read, write, caplog):
 
 
 @pytest.mark.parametrize("header", [False, True])
-def test_the_line_that_tells_excel_the_delimiter_is_an_error(header, read):
+def test_a_line_that_tells_excel_the_delimiter_is_an_error(header, read):
     message = problem(read, "sep=;\na;b\n", format="csv", delimiter=";", header=header)
     assert message.startswith(", line 1: expected a row of CSV. Received: 'sep=;', which tells")
     assert message.endswith("remove the line, and set data.delimiter=';'.")

@@ -1,4 +1,4 @@
-"""The record of a distillation detects other teachers, other data and other options."""
+"""The record of a distillation shows if its teachers, data or options have changed."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The outputs of teachers equal their translations, and finished parts are not made again."""
+"""Teachers' outputs equal their translations, and finished parts are not translated again."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -133,7 +133,7 @@ def test_only_missing_parts_are_translated(tmp_path, monkeypatch):
     assert not (tmp_path / "parts").exists()
 
 
-def test_a_table_returns_every_pair_as_it_was_written(tmp_path):
+def test_every_pair_of_a_table_is_read_back_as_it_was_written(tmp_path):
     pairs = [("a\tb", 'c "d"'), (" e ", "f"), ('"', "\u2028g")]
     path = tmp_path / "{x}.tsv"
     write_table(path, [format_pairs(pairs)])

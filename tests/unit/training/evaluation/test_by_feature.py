@@ -13,9 +13,9 @@ OUTCOMES = (
 
 def test_each_value_of_a_feature_is_scored_alone():
     evaluation = Evaluation(OUTCOMES)
-    (to,) = group_by_features(evaluation.sources)  # `of` has a single value
+    (to,) = group_by_features(evaluation.sources)  # `of` has a single value, so it forms no groups
     assert (to.name, to.positions) == ("to", {"de": [0], "fr": [1, 2, 3]})
-    # The mean of the languages is the figure of SIGMORPHON 2020, task 1.
+    # SIGMORPHON 2020, task 1, reports the mean over languages.
     expected = {"de": 0, "fr": 200 / 3, "(mean)": 100 / 3}
     assert to.scores(evaluation, "g2p_wer") == approx(expected)
 

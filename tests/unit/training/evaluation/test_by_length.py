@@ -21,7 +21,7 @@ from keras_attention.translation.result import Hypothesis, Translation
 
 
 class Copier:
-    """A translator that copies at most `most` letters and at most `max_length` letters."""
+    """A translator that copies up to `most` letters, but no more than `max_length`."""
 
     model = SimpleNamespace(longest=None)
 
@@ -60,7 +60,7 @@ def test_all_models_and_seeds_get_the_same_pairs():
     assert first.calls == second.calls
 
 
-def test_other_data_is_tested_on_held_out_pairs(tmp_path):
+def test_data_that_is_not_generated_is_tested_on_held_out_pairs(tmp_path):
     words = ["ab", "abc", "abcdef", "abcdefg", "abcdefghijk"]
     for name in ("train", "dev"):
         (tmp_path / name).write_text("".join(f"{word}\t{word}\n" for word in words))

@@ -15,14 +15,14 @@ from keras_attention.training.evaluation.calibration import (
 
 @pytest.fixture
 def outputs():
-    """Return mean log-probabilities of outputs, and whether each is right."""
+    """Return mean log-probabilities of outputs, and whether each output is right."""
     rng = np.random.default_rng(3)
     values = np.log(rng.uniform(0.4, 1, 500))
     return values, rng.random(500) < np.exp(values / 0.4)
 
 
 @pytest.mark.parametrize("bins", [1, 7, 10])
-def test_the_calibration_error_equals_a_plain_loop(outputs, bins):
+def test_the_calibration_error_equals_the_result_of_a_plain_loop(outputs, bins):
     values, right = np.exp(outputs[0]), outputs[1]
     expected = 0.0
     for place in range(bins):
@@ -35,7 +35,7 @@ def test_the_calibration_error_equals_a_plain_loop(outputs, bins):
     assert sum(row.count for row in rows) == len(values)
 
 
-def test_a_confidence_of_1_is_in_the_last_bin_and_an_empty_bin_has_no_means():
+def test_a_confidence_of_1_is_in_the_last_bin_and_the_means_of_an_empty_bin_are_nan():
     rows = reliability([1.0, 0.0], [True, False], 4)
     assert [row.count for row in rows] == [1, 0, 0, 1]
     assert math.isnan(rows[1].confidence) and math.isnan(rows[1].accuracy)
@@ -50,7 +50,7 @@ def test_the_temperature_has_the_smallest_loss_on_a_grid(outputs):
     found = fit_temperature(values, right)
     assert found == pytest.approx(grid[np.argmin(losses)], rel=2e-3)
     assert log_loss(confidences(values, found), right) <= min(losses) + 1e-12
-    assert found == pytest.approx(0.4, rel=0.2)  # the temperature that drew the labels
+    assert found == pytest.approx(0.4, rel=0.2)  # the labels were drawn with this temperature
 
 
 @pytest.mark.parametrize("right", [[True, True], [False, False], []])
@@ -74,7 +74,7 @@ def test_outputs_without_a_score_do_not_change_the_temperature(outputs):
     assert calibrate(*more).after[-1] == 0
 
 
-def test_every_output_is_judged_by_the_temperature_of_the_other_half(outputs):
+def test_each_half_is_calibrated_with_the_temperature_of_the_other_half(outputs):
     values, right = outputs
     found = calibrate(values, right)
     used = values / np.log(found.after)

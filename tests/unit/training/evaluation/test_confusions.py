@@ -14,7 +14,7 @@ from keras_attention.training.evaluation.evaluate import Evaluation
 
 
 def least_cost(written, expected):
-    """Return the fewest edits and, among these, minus the most equal tokens, by brute force."""
+    """Return `(edits, -equal)` by brute force: the fewest edits, then the most equal tokens."""
 
     @cache
     def best(row, column):

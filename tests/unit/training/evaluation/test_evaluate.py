@@ -24,7 +24,7 @@ def translate(sources, translated=None):
     return found
 
 
-def test_outcomes_keep_the_order_of_pairs_although_similar_lengths_are_batched():
+def test_outcomes_keep_the_order_of_pairs_although_batches_have_similar_lengths():
     asked = []
     evaluation = evaluate(lambda sources: translate(sources, asked), PAIRS)
     outputs = ["x x x", "x", "x x", "x"]
@@ -53,7 +53,7 @@ def test_an_evaluation_without_lengths_can_be_split_too():
 
 
 @pytest.mark.parametrize("name", ["exact_match", "bleu", "per"])
-def test_an_evaluation_scores_like_the_metric(name):
+def test_an_evaluation_returns_the_score_of_the_metric(name):
     evaluation = evaluate(translate, PAIRS)
     expected = score(name, evaluation.outputs, evaluation.targets, evaluation.sources)
     assert evaluation.score(name) == expected
@@ -64,7 +64,7 @@ def test_a_word_with_two_accepted_targets_is_one_word():
     assert evaluate(translate, PAIRS).score("g2p_wer").value == pytest.approx(100 * 2 / 3)
 
 
-def test_references_and_outputs_are_compared_in_one_form():
+def test_references_and_outputs_are_compared_in_the_same_form():
     evaluation = Evaluation((("s", "Dos  Siete ", "dos siete"), ("s", "Dos", "tres")), (1, 1))
     assert evaluation.exact_match == 0
     paired = evaluation.in_form(lambda text: " ".join(text.lower().split()))

@@ -13,7 +13,7 @@ from keras_attention.training.evaluation.length_report import (
 
 
 def made(lengths, is_right=lambda n: True):
-    """Return an evaluation of sources with these numbers of tokens."""
+    """Return an evaluation whose sources have these numbers of tokens."""
     outcomes = [
         ("s " * length + str(n), "t", "t" if is_right(length) else "u")
         for n, length in enumerate(lengths)

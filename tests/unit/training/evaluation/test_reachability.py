@@ -1,4 +1,4 @@
-"""Notes before training report targets that no output can equal."""
+"""Before training, notes report targets that no output can equal."""
 
 from dataclasses import replace
 

@@ -37,7 +37,7 @@ def test_no_threshold_is_found_if_the_most_confident_output_is_wrong():
     assert find_threshold([0.9, 0.5], [False, True], 0.9) is None
 
 
-def test_the_accuracy_of_the_rest_equals_a_plain_loop(outputs):
+def test_the_accuracy_of_kept_outputs_equals_the_result_of_a_plain_loop(outputs):
     values, right = outputs
     order = sorted(range(len(values)), key=lambda n: -values[n])
     expected = [np.mean([right[n] for n in order[:count]]) for count in range(1, 31)]
@@ -54,14 +54,14 @@ def test_the_least_confident_share_is_left_to_a_person(outputs):
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 5), (3, 5), (5, 5), (970, 1000)])
-def test_the_interval_solves_its_equation(hits, count):
-    # Wilson's ends are the shares p with |hits / count - p| = z sqrt(p (1 - p) / count).
+def test_the_ends_of_the_interval_solve_wilsons_equation(hits, count):
+    # At both ends p of Wilson's interval, |hits / count - p| = z sqrt(p (1 - p) / count).
     for end in wilson_interval(hits, count):
         expected = 1.959964 * math.sqrt(end * (1 - end) / count)
         assert abs(hits / count - end) == pytest.approx(expected, abs=1e-9)
 
 
-def test_the_threshold_is_shown_so_that_it_accepts_the_same_outputs():
+def test_the_shown_threshold_accepts_the_same_outputs():
     found = find_threshold([0.123456789, 0.05], [True, False], 1.0)
     assert found.shown == "0.1234"
     assert float(found.shown) <= found.threshold

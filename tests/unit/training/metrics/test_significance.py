@@ -14,7 +14,7 @@ WORSE = [text.replace("small", "tiny") if n % 2 == 0 else text for n, text in en
 
 
 @pytest.mark.parametrize("name", ["exact_match", "g2p_wer", "wer", "per", "bleu", "chrf"])
-def test_a_clear_difference_is_significant_and_equality_is_not(name):
+def test_a_clear_difference_is_significant_and_no_difference_is_not(name):
     clear = paired_bootstrap(name, BETTER, WORSE, TARGETS, samples=200)
     assert clear.p_value < 0.02
     assert (clear.difference < 0) == clear.first.higher_is_better
@@ -23,7 +23,7 @@ def test_a_clear_difference_is_significant_and_equality_is_not(name):
 
 
 @pytest.mark.parametrize("name", ["exact_match", "per", "bleu"])
-def test_a_chance_difference_is_not_significant(name):
+def test_a_random_difference_is_not_significant(name):
     first, second = ([*TARGETS] for _ in range(2))
     for n in range(0, 20):
         (first if n % 2 else second)[n] = "a wrong line"
@@ -54,8 +54,8 @@ def test_bleu_is_resampled_by_sacrebleu(monkeypatch):
     assert os.environ["SACREBLEU_SEED"] == "7"
 
 
-def test_both_implementations_of_resampling_agree_for_equal_metrics():
-    # TER without shifts equals the phone error rate, computed on words.
+def test_both_implementations_of_resampling_agree_on_equal_metrics():
+    # TER without shifts equals the phone error rate if words take the place of phones.
     close = [*BETTER[:54], *WORSE[54:]]
     ours, theirs = (
         paired_bootstrap(name, BETTER, close, TARGETS, samples=300) for name in ("per", "ter")

@@ -1,4 +1,4 @@
-"""The [decoding] section derives from the search options that a model stores."""
+"""The [decoding] section is derived from the search options that a model stores."""
 
 import json
 import pickle

@@ -30,7 +30,7 @@ def test_contradicting_settings_are_errors(settings, message):
     assert message in str(error.value)
 
 
-def test_recipes_with_features_are_stored_and_older_ones_load():
+def test_recipes_with_features_are_stored_and_older_recipes_load():
     recipe = load_recipe("g2p-many", ["feature_embedding=4"])
     assert parse_recipe(recipe.to_toml(), "recipe.toml") == recipe
     older = load_recipe("g2p")

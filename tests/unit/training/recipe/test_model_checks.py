@@ -1,4 +1,4 @@
-"""Compare the settings that a recipe's model claims to use with the layers built from them."""
+"""The settings that a model declares as used are compared with the layers built from them."""
 
 import itertools
 
@@ -31,13 +31,13 @@ OTHERS = {
     "layer_norm": [True],
     "recurrent_dropout": [0.5],
 }
-"""Values that differ from `ModelConfig`'s defaults, except for one of the scores."""
+"""Accepted values for each setting; only one of the scores is `ModelConfig`'s default."""
 OF_LAYERS = tuple(OTHERS)[6:]
 SMALL = {"units": 8, "embedding": 4}
 
 
 def without_names(config):
-    """Return a layer's config without names, in which equal layers differ."""
+    """Return a layer's config without names, because equal layers have different names."""
     if isinstance(config, dict):
         return {key: without_names(value) for key, value in config.items() if key != "name"}
     return [without_names(value) for value in config] if isinstance(config, list) else config
@@ -88,7 +88,7 @@ def test_layers_depend_on_exactly_the_settings_that_are_not_ignored(
         model = _build_untrained(load_recipe("copy", overrides), codec)
         made = model.encoder, model.bridge, model.decoder
         configs = [layer and without_names(layer.get_config()) for layer in made]
-        # A cell stores these two even if it does not use them, so compare their effect instead.
+        # A cell stores these two settings even if it ignores them, so compare their effects.
         for name in ("attention_units", "placement"):
             configs[-1]["cell"]["config"].pop(name, None)
         cell = model.decoder.cell

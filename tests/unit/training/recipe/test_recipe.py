@@ -36,14 +36,14 @@ def test_the_quickstart_trains_the_recipe_dates():
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_reads_back_equal_from_its_own_text(name, tmp_path):
+def test_every_recipe_is_read_back_equal_from_its_own_text(name, tmp_path):
     recipe = load_recipe(name)
     recipe.save(tmp_path / "recipe.toml")
     assert load_recipe(tmp_path / "recipe.toml") == recipe
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
 
 
-def test_awkward_values_read_back_equal(tmp_path):
+def test_unusual_values_are_read_back_equal(tmp_path):
     recipe = Recipe(
         name="다섯 \"q\" 'a' \x7f\u2028 \\".replace("\\", "#"),
         seed=2**32 - 1,
@@ -95,7 +95,7 @@ def test_the_last_override_wins():
     assert load_recipe("dates", ["epochs=5", "training.epochs=6"]).training.epochs == 6
 
 
-def test_overrides_are_checked_together_not_one_by_one():
+def test_overrides_are_checked_together_and_not_one_by_one():
     recipe = load_recipe("dates", ["input_feeding=true", "placement=after"])
     assert recipe.model.input_feeding
 
@@ -238,7 +238,7 @@ def test_settings_that_contradict_each_other_are_an_error(overrides, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_key_that_two_sections_have_must_be_dotted(monkeypatch):
+def test_a_key_that_two_sections_have_must_be_written_with_its_section(monkeypatch):
     twin = dataclasses.replace(SETTINGS["training.epochs"], key="decoding.epochs")
     monkeypatch.setitem(SETTINGS, "decoding.epochs", twin)
     with pytest.raises(InputError, match="write one of: training.epochs, decoding.epochs"):
@@ -314,7 +314,7 @@ def test_attention_none_ignores_placement_and_input_feeding():
     assert load_recipe("dates", ["attention=none", "input_feeding=true"]).model.attention == "none"
 
 
-def test_a_section_made_in_python_is_checked_too():
+def test_a_section_that_is_made_in_python_is_also_checked():
     with pytest.raises(InputError, match="`model.units` must be an integer of at least 1"):
         ModelConfig(units=0)
     with pytest.raises(InputError, match="`training.clip_norm`"):

@@ -20,7 +20,7 @@ def test_an_old_recipe_is_read_with_the_new_setting(old, new, tmp_path):
     assert "mixed_precision" not in load_recipe(tmp_path / "old.toml").to_toml()
 
 
-def test_one_sentence_says_what_to_write_instead(caplog):
+def test_one_warning_says_what_to_write_instead(caplog):
     for _ in range(2):
         load_recipe("dates", ["mixed_precision=true"])
     assert caplog.messages == [
@@ -28,19 +28,19 @@ def test_one_sentence_says_what_to_write_instead(caplog):
     ]
 
 
-def test_a_default_in_an_old_run_folder_is_not_worth_a_sentence(caplog):
+def test_a_default_in_an_old_run_folder_causes_no_warning(caplog):
     load_recipe("dates", ["mixed_precision=false"])
     assert not caplog.messages
 
 
-def test_a_recipe_cannot_set_both_names(tmp_path):
+def test_a_recipe_cannot_set_both_the_old_and_the_new_name(tmp_path):
     path = tmp_path / "both.toml"
     path.write_text('[training]\nprecision = "float32"\nmixed_precision = true\n')
     with pytest.raises(InputError, match="is an older name of `training.precision`; remove it"):
         load_recipe(path)
 
 
-def test_old_names_lead_to_settings_and_are_not_settings():
+def test_old_names_map_to_settings_and_are_not_settings_themselves():
     for old, renamed in RENAMED.items():
         assert old not in SETTINGS
         for value in renamed.values.values():

@@ -16,7 +16,7 @@ def write(tmp_path):
     return write
 
 
-def test_unset_settings_of_model_and_text_are_those_of_the_start_model(write):
+def test_unset_settings_of_model_and_text_are_taken_from_the_start_model(write):
     recipe = load_recipe(write("[training]\nepochs = 2\n"), start=START)
     assert recipe.model == START.model and recipe.text == START.text
     assert recipe.data != START.data
@@ -47,13 +47,13 @@ def test_a_contradiction_is_an_error_that_names_the_setting(write, text, overrid
 @pytest.mark.parametrize(
     "override",
     [
-        "units=64",  # the same value
+        "units=64",  # this is the start model's value
         "dropout=0.5",
         "source_subword_dropout=0",
         "min_count=3",
         "target_vocabulary_size=500",
-        "score=dot",  # unused by Bahdanau's attention
+        "score=dot",  # Bahdanau's attention does not use this
     ],
 )
-def test_what_does_not_change_the_model_may_differ(write, override):
+def test_settings_that_do_not_change_the_model_may_differ(write, override):
     load_recipe(write(""), [override], start=START)

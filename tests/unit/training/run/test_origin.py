@@ -24,7 +24,7 @@ def write(tmp_path):
 @pytest.mark.parametrize(
     "origin", [Origin(PRECISION), Origin(PRECISION, MODEL), Origin(PRECISION, MODEL, PAIRS)]
 )
-def test_what_is_written_is_read_back(write, origin):
+def test_an_origin_is_read_back_as_it_was_written(write, origin):
     folder = write(origin)
     assert read_origin(folder) == origin
     assert is_fine_tuned(folder) == (origin.model is not None)

@@ -105,7 +105,7 @@ def test_held_out_pairs_of_an_older_run_are_split_off_again(run, recipe):
     assert f"{run.path}: this run has no data.json, so its held-out pairs are split" in kept.note
 
 
-def test_a_run_whose_metric_had_another_meaning_is_not_resumed(run, recipe):
+def test_a_run_is_not_resumed_if_its_metric_had_another_meaning(run, recipe):
     recipe = replace(recipe, training=replace(recipe.training, metric="wer"))
     run.metrics_file.write_text("epoch,val_wer\n0,50.0\n")
     (run.path / "data.json").unlink()
@@ -158,7 +158,7 @@ def test_changed_data_is_accepted_with_accept_changes(run, recipe, tmp_path):
         resume(run, recipe)
 
 
-def test_changed_data_with_held_out_pairs_only_is_an_error(run, recipe, tmp_path):
+def test_changed_data_that_contains_only_held_out_pairs_is_an_error(run, recipe, tmp_path):
     write(tmp_path / "pairs.tsv", split_pairs(recipe.data, recipe.seed)[1])
     with pytest.raises(InputError, match="expected training pairs that are not held out"):
         resume(run, recipe, accept_changes=True)
@@ -198,7 +198,7 @@ def test_changed_data_is_an_error_if_a_setting_depends_on_the_old_data(
         ("source_embeddings", ["source_embeddings=e", "size=30", "held_out=9"]),
     ],
 )
-def test_a_change_of_any_file_of_a_run_is_found(key, settings, tmp_path, recipe):
+def test_a_change_to_any_data_file_of_a_run_is_found(key, settings, tmp_path, recipe):
     for name in "abde":
         (tmp_path / name).write_text("x\ny\nz\n")
     write(tmp_path / "c", PAIRS[:4])
@@ -221,7 +221,7 @@ def with_teachers(recipe, *paths):
 
 @pytest.fixture
 def ensemble(tmp_path):
-    """Return the folder of an ensemble whose members have files that stand for their networks."""
+    """Return the folder of an ensemble; its members have text files in place of networks."""
     folder = tmp_path / "ensemble"
     for name in ("one", "two"):
         (folder / name).mkdir(parents=True)
@@ -243,7 +243,7 @@ def test_a_replaced_member_of_a_teacher_is_found(ensemble, recipe, tmp_path):
     assert read_held_out(run.path).pairs == split_pairs(recipe.data, recipe.seed)[1]
 
 
-def test_a_resumed_run_has_all_its_teachers_and_no_other(ensemble, recipe, tmp_path):
+def test_a_resumed_run_must_have_exactly_its_earlier_teachers(ensemble, recipe, tmp_path):
     one, two = ensemble / "one", ensemble / "two"
     for before, now in (([one], [one, two]), ([one, two], [one]), ([ensemble], [one])):
         run = RunFolder(tmp_path / "student")

@@ -41,7 +41,7 @@ def test_start_writes_recipe_and_versions(started, recipe):
     assert load_recipe(started.recipe_file) == recipe
     versions = json.loads(started.versions_file.read_text())
     assert {"keras", "tensorflow", "numpy", "python"} <= versions.keys()
-    # Runs of every version are recognized by this key, even if the distribution is renamed.
+    # Runs of every version are recognized by this key, so it stays if the package is renamed.
     assert versions["keras-attention"] == __version__
 
 
@@ -214,7 +214,7 @@ def test_resuming_drops_the_metrics_of_epochs_that_are_trained_again(started, re
     write_metrics(started, "0,1.5", "1,1.25", "2,1.125")
     started.start(recipe, 2)
     assert started.metrics() == [{"epoch": 0.0, "loss": 1.5}, {"epoch": 1.0, "loss": 1.25}]
-    # The format must be that of CSVLogger, because it appends to this file.
+    # CSVLogger appends to this file, so the format must be CSVLogger's.
     assert started.metrics_file.read_bytes().split() == [b"epoch,loss", b"0,1.5", b"1,1.25"]
     assert started.versions_file.read_bytes() == versions
     started.start(recipe, 0)
@@ -270,7 +270,7 @@ def test_a_row_without_a_line_end_is_ignored(started):
     assert started.values("loss") == [1.5]
 
 
-def test_files_of_a_start_are_written_and_belong_to_the_run(started, recipe):
+def test_files_that_are_passed_to_start_are_written_and_belong_to_the_run(started, recipe):
     files = {"data.json": b"{}", "held_out.jsonl": b"", "translator.json": b"1"}
     started.start(recipe, files=files)
     assert {name: (started.path / name).read_bytes() for name in files} == files
@@ -282,7 +282,7 @@ def test_files_of_a_start_are_written_and_belong_to_the_run(started, recipe):
         "recipe.toml",
         "train.lock",
         "versions.json",
-    ]  # the process that holds the lock removes it
+    ]  # the process that holds the lock removes the lock file
 
 
 def test_a_folder_with_only_a_lock_counts_as_empty(tmp_path):

@@ -1,4 +1,4 @@
-"""The training pairs of a run are read again, with replayed ones, also for an ensemble of runs."""
+"""The training pairs of a run, including replayed ones, are read again; so are an ensemble's."""
 
 import pytest
 
@@ -36,13 +36,13 @@ def start(folder, recipe, origin):
     RunFolder(folder).start(recipe, files={**origin.to_files(), **files})
 
 
-def test_replayed_pairs_are_training_pairs_too(recipe, training, tmp_path):
+def test_replayed_pairs_are_also_training_pairs(recipe, training, tmp_path):
     origin = Origin(RunPrecision("float32", ""), MODEL, REPLAYED)
     start(tmp_path / "tuned", recipe, origin)
     assert read_training_pairs(tmp_path / "tuned") == [*training, *REPLAYED]
 
 
-def test_the_pairs_of_an_ensemble_are_those_of_its_members(recipe, training, tmp_path):
+def test_the_pairs_of_an_ensemble_are_the_pairs_of_its_members(recipe, training, tmp_path):
     ensemble = tmp_path / "ensemble"
     start(ensemble / "seed-1", recipe, Origin(RunPrecision("float32", "")))
     write_members(ensemble, {"seed-1": 1})
@@ -53,7 +53,7 @@ def test_the_pairs_of_an_ensemble_are_those_of_its_members(recipe, training, tmp
         read_training_pairs(ensemble)
 
 
-def test_a_run_of_an_older_version_is_split_again(recipe, training, tmp_path):
+def test_the_data_of_a_run_of_an_older_version_is_split_again(recipe, training, tmp_path):
     (tmp_path / "old").mkdir()
     recipe.save(tmp_path / "old" / "recipe.toml")
     assert read_training_pairs(tmp_path / "old") == training

@@ -40,7 +40,7 @@ def test_members_differ_only_in_the_training_seed(tmp_path):
     assert replace(third.recipe, training=RECIPE.training) == RECIPE
 
 
-def test_the_training_seed_of_a_recipe_comes_first(tmp_path):
+def test_the_first_member_has_the_training_seed_of_the_recipe(tmp_path):
     recipe = load_recipe("copy", ["seed=7", "training.seed=6"])
     recipes = [member.recipe for member in plan_members(recipe, tmp_path, 3)]
     assert [(each.training_seed, each.seed) for each in recipes] == [(6, 7), (7, 7), (8, 7)]
@@ -53,7 +53,7 @@ def test_a_single_seed_or_one_out_of_range_is_refused(tmp_path):
         plan_members(load_recipe("copy", ["seed=4294967295"]), tmp_path, 2)
 
 
-def test_an_ensemble_is_only_replaced_if_requested(started):
+def test_an_ensemble_is_replaced_only_if_requested(started):
     with pytest.raises(InputError, match="already has an ensemble; continue it with --resume"):
         check_free(started)
     check_free(started, overwrite=True)

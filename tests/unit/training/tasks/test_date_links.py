@@ -11,7 +11,7 @@ from keras_attention.training.tasks.dates import generate_dates, write_all_forms
 
 
 def described(source, target):
-    """Return the sure and the possible source characters of each target character, in order."""
+    """Return the source characters that each target character is surely and possibly linked to."""
     gold = date_links(source, target)
     return [
         tuple(
@@ -69,7 +69,7 @@ def check(pairs):
         gold = date_links(source, target)
         assert all(source[i] == target[j] and target[j].isdigit() for i, j in gold.sure)
         assert {j for _, j in gold.possible} == set(range(10))
-        # A digit has one sure link if it is copied, and only possible links otherwise.
+        # A copied digit has one sure link. Other digits have only possible links.
         copied = [j for _, j in gold.sure]
         assert len(set(copied)) == len(copied)
         assert not set(copied) & {j for _, j in gold.possible - gold.sure}

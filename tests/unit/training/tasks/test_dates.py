@@ -32,12 +32,12 @@ def file_pairs():
 def shares(pairs):
     counts = Counter()
     for source, target in pairs:
-        # The short and the long name of May are equal, so do not count dates in May.
+        # The short and the long name of May are equal, so dates in May are not counted.
         counts[forms_of(date.fromisoformat(target)).index(source)] += target[5:7] != "05"
     return [counts[form] / sum(counts.values()) for form in range(len(FORMS))]
 
 
-def test_all_forms_of_a_day_are_written():
+def test_write_all_forms_returns_every_form_of_a_day():
     assert write_all_forms(date(1994, 9, 7)) == (
         "9/7/94",
         "Sep 7, 1994",

@@ -19,7 +19,7 @@ def test_links_of_a_task_are_all_sure(task):
     assert KNOWN[task] == TASKS[task].tokenizer
 
 
-def test_links_of_dates_are_those_of_date_links():
+def test_links_of_dates_are_the_links_of_date_links():
     pairs = generate_dates(20, seed=1)
     assert known_alignments("dates", pairs) == [date_links(*pair) for pair in pairs]
     assert KNOWN["dates"] == "character"

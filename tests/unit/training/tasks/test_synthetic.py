@@ -94,7 +94,7 @@ def test_a_negative_size_is_an_error():
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_the_target_of_a_generated_source_is_recomputed(name):
+def test_the_target_of_a_generated_source_can_be_recomputed(name):
     assert all(TASKS[name].target(source) == target for source, target in made(name))
 
 
@@ -110,7 +110,7 @@ def test_recipes_train_on_the_generated_pairs(name):
 
 
 @pytest.mark.parametrize("key", ["path", "validation_path"])
-def test_a_file_for_a_generated_task_is_an_error(key):
+def test_naming_a_file_for_a_generated_task_is_an_error(key):
     config = DataConfig(format="copy", **{key: "a.tsv"})
     with pytest.raises(InputError, match=f"`data.{key}` must be empty .*Received: data.{key}='a"):
         read_pairs(config) if key == "path" else split_pairs(config, 1)

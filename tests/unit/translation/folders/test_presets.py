@@ -1,4 +1,4 @@
-"""Presets: a folder or a hub's copy loads as the same translator; uploads hold only its files."""
+"""Presets load as the same translator from a folder or a hub, and uploads hold only their files."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def preset(translator, tmp_path):
 
 @pytest.fixture
 def hubs(monkeypatch):
-    """Replace the functions of the hubs' libraries by mocks with the same signatures."""
+    """Replace the functions of the hubs' libraries with mocks that have the same signatures."""
     functions = {
         name: create_autospec(getattr(library, name))
         for library, names in {

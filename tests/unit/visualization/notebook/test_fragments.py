@@ -1,4 +1,4 @@
-"""Notebooks display results as safe, self-contained HTML."""
+"""Notebooks display results as HTML that is safe and self-contained."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""The page of a model's errors, for outputs that are made up."""
+"""Tests of the page of a model's errors, with invented outputs."""
 
 import re
 
@@ -69,7 +69,7 @@ def test_texts_are_escaped(page):
     assert "<dd>evaluate &#x27;a &amp; b&#x27;</dd>" in page
 
 
-def test_the_page_loads_nothing_and_its_policy_forbids_it(page):
+def test_the_page_loads_nothing_and_its_policy_forbids_loading(page):
     assert not re.search(
         r"<(?:link|img|script|iframe|object)|url\(|@import|\bstyle=|\son\w+=", page
     )
@@ -77,7 +77,7 @@ def test_the_page_loads_nothing_and_its_policy_forbids_it(page):
     assert not re.findall(r'(?:href|src)="(?!#)[^"]*"', page)
 
 
-def test_every_section_has_its_link(page):
+def test_every_section_has_a_link(page):
     assert re.findall(r'href="#(\w+)"', page) == re.findall(r'<section id="(\w+)"', page)
 
 
@@ -91,8 +91,8 @@ def test_the_metrics_are_shown_for_all_and_for_unseen_sources(page):
 def test_confusions_are_counted(page):
     rows = [row[:-1] for row in rows_of(page, "confusions")]
     assert ["김지", "김치", "1"] in rows
-    assert ["بك", "1"] in rows  # one too many
-    assert ["one", "1"] in rows  # missing
+    assert ["بك", "1"] in rows  # the output has this extra token
+    assert ["one", "1"] in rows  # the output lacks this token
 
 
 def test_differences_are_marked_in_output_and_reference(page):
@@ -116,7 +116,7 @@ def test_the_reason_is_given_if_the_training_pairs_are_not_known(tmp_path):
     assert "Not available: &lt;no&gt; run folder." in page
 
 
-def test_the_rest_is_scored_after_the_least_confident_outputs_are_removed(tmp_path):
+def test_the_most_confident_outputs_are_scored_without_the_others(tmp_path):
     pairs = [(f"s{n}", "x y", "x y" if n < 60 else "x z", -0.01 * (n + 1)) for n in range(100)]
     page, analysis = page_of(tmp_path, evaluation_of(pairs), metrics=("wer",), accuracy=0.75)
     rows = {row[0]: row[2:] for row in rows_of(page, "rejection")}
@@ -129,7 +129,7 @@ def test_the_rest_is_scored_after_the_least_confident_outputs_are_removed(tmp_pa
     assert "accepts 80 outputs, of which 60 are right (75.00%;" in page
 
 
-def test_the_threshold_is_on_the_scale_of_the_temperature_that_translate_uses(tmp_path):
+def test_the_threshold_is_for_the_temperature_that_translate_uses(tmp_path):
     pairs = [(f"s{n}", "x y", "x y" if n < 60 else "x z", -1e-4 * (n + 1)) for n in range(100)]
     page, analysis = page_of(tmp_path, evaluation_of(pairs), accuracy=0.75, temperature=1.0)
     threshold = float(analysis.shown_threshold)
@@ -149,7 +149,7 @@ def test_characters_are_compared_if_the_model_writes_characters(tmp_path):
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_a_page_of_only_right_or_only_wrong_outputs_is_written(tmp_path, right):
+def test_a_page_can_be_written_if_all_outputs_are_right_or_all_are_wrong(tmp_path, right):
     pairs = [("a", "x", "x" if right else "y", -0.5)] * 3
     page, analysis = page_of(tmp_path, evaluation_of(pairs))
     assert "No temperature was fitted" in page

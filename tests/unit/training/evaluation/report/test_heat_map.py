@@ -5,7 +5,7 @@ import numpy as np
 from keras_attention.training.evaluation.report.heat_map import MOST_TOKENS, heat_map
 
 
-def test_every_visible_weight_is_a_cell_that_names_it():
+def test_every_visible_weight_has_a_cell_with_a_description():
     svg = heat_map(["a", "<b>", "</s>"], ["x", "</s>"], [[0.7, 0.29, 0.01], [0, np.nan, 1.0]])
     assert re.findall(r"<title>([^<]*)</title>", svg) == [
         "x ← a: 70%",

@@ -1,0 +1,168 @@
+"""Starts the processes of a distributed run, and keeps them together."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_attention.errors import InputError
+
+from .devices import process_count, process_index
+
+_logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 30
+"""Seconds without a sign of life after which JAX considers a process dead."""
+
+_LOST = re.compile("gloo|nccl|connection (closed|reset|refused)|coordination service", re.I)
+
+
+def start_processes(
+    coordinator: str | None = None, processes: int | None = None, process: int | None = None
+) -> None:
+    """Connect to the other processes, and divide every batch among all their devices.
+
+    Call it once in each process, before anything is computed. Without arguments, JAX finds the
+    processes in the variables that SLURM, Open MPI or the host of a TPU sets. If there are none,
+    batches are divided among the devices of this process.
+
+    Args:
+        coordinator: host and port of the first process, such as "10.0.0.1:12345".
+        processes: number of processes.
+        process: number of this process, from 0.
+
+    Raises:
+        InputError: if the backend is not JAX, only some of the arguments are given, an argument is
+            out of its range, the other processes do not connect, or there is only one device.
+    """
+    given = {"coordinator": coordinator, "processes": processes, "process": process}
+    if keras.backend.backend() != "jax":
+        raise InputError(
+            "training in several processes requires KERAS_BACKEND=jax; on TensorFlow, use "
+            "tf.distribute in Python. Received: KERAS_BACKEND="
+            f"{keras.backend.backend()}."
+        )
+    _check(given)
+    _connect(coordinator, processes, process)
+    import jax
+
+    if jax.device_count() == 1:
+        raise InputError(
+            "expected several processes or devices to divide batches among. Received: one process "
+            "with one device, and no variables of SLURM, Open MPI or a TPU that name others."
+        )
+    keras.utils.set_random_seed(0)  # all processes must draw the same initial weights
+    keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    received = ", ".join(f"{name}={value}" for name, value in given.items())
+    if len({value is None for value in given.values()}) > 1:
+        raise InputError(
+            "expected all of coordinator, processes and process, or none of them. "
+            f"Received: {received}."
+        )
+    if given["coordinator"] is None:
+        return
+    if not re.fullmatch(r".+:\d+", given["coordinator"]):
+        raise InputError(f"coordinator must have the form HOST:PORT. Received: {received}.")
+    if not 0 <= given["process"] < given["processes"]:
+        raise InputError(
+            f"process must be at least 0 and below the number of processes. Received: {received}."
+        )
+
+
+def _connect(coordinator: str | None, processes: int | None, process: int | None) -> None:
+    import jax
+
+    if coordinator is not None:
+        _logger.info("process %s of %s: connecting to %s", process, processes, coordinator)
+    try:
+        jax.distributed.initialize(
+            coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
+        )
+    except ValueError:
+        if coordinator is not None:
+            raise
+        # There is no variable from which JAX could find the processes.
+    except RuntimeError as error:
+        raise InputError(
+            f"process {process} of {processes} could not connect to the others at {coordinator}. "
+            f"Received: {error}."
+        ) from None
+
+
+@contextmanager
+def agree() -> Iterator[None]:
+    """At the end of the block, wait for all processes, and stop if the block failed in another.
+
+    The block must not create variables or compute with them, because that may wait for the other
+    processes too.
+
+    Raises:
+        InputError: if the block failed in another process.
+    """
+    failed = True
+    try:
+        yield
+        failed = False
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        _gather(failed)
+        raise
+    if np.any(_gather(failed)):
+        raise InputError(
+            f"process {process_index()} of {process_count()}: another process could not start to "
+            "train; see its error."
+        )
+
+
+def _gather(value: bool) -> Any:
+    if process_count() == 1:
+        return value
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.process_allgather(np.asarray(value))
+
+
+def of_first_process(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the numbers of the first process, so that all take the same decisions.
+
+    Args:
+        values: numbers by name; the names are the same in all processes.
+    """
+    if process_count() == 1:
+        return dict(values)
+    from jax.experimental import multihost_utils
+
+    # JAX would round float64 to float32.
+    bits = np.asarray([*values.values()], "float64").view("uint32")
+    shared = np.asarray(multihost_utils.broadcast_one_to_all(bits)).view("float64")
+    return dict(zip(values, map(float, shared), strict=True))
+
+
+@contextmanager
+def report_lost_process() -> Iterator[None]:
+    """Report in one sentence that the connection to another process was lost.
+
+    Raises:
+        InputError: if it was.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        if isinstance(error, InputError) or process_count() == 1 or not _LOST.search(str(error)):
+            raise
+        first_line = str(error).partition("\n")[0]
+        raise InputError(
+            f"process {process_index()} of {process_count()}: another process has stopped; see its "
+            "output, and continue the run with --resume, with any number of processes. "
+            f"Received: {first_line}."
+        ) from None
