@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from keras_attention.cli.command_parts.output_limit import named_lines
 from keras_attention.cli.imports import lean_imports
+from keras_attention.cli.output_limit import named_lines
 from keras_attention.cli.search_options import option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError

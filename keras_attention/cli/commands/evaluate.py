@@ -154,12 +154,12 @@ def evaluate(
     )
     from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
     from keras_attention.cli.command_parts.minimum_confidence import stored_confidence
-    from keras_attention.cli.command_parts.output_limit import read_limit
     from keras_attention.cli.command_parts.reference_forms import (
         output_form,
         print_notes,
         target_tokenizer,
     )
+    from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
 
     report = EvaluationReport(

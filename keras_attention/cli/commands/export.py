@@ -97,9 +97,9 @@ def export(
 
     Example: keras-attention export saved_models/dates --tflite best
     """
-    from keras_attention.cli.command_parts.output_limit import named_lines, read_limit
     from keras_attention.cli.command_parts.tflite_precisions import check_choice, export_measured
     from keras_attention.cli.exports import export_all
+    from keras_attention.cli.output_limit import named_lines, read_limit
     from keras_attention.export.graphs.portable import check_compute
     from keras_attention.export.onnx import check_unlimited, export_onnx, import_converter
     from keras_attention.export.saved_model.limits import Limits

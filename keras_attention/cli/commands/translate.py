@@ -138,10 +138,10 @@ def translate(
     Example: keras-attention translate saved_models/dates in.txt --pattern '[0-9]{4}-[0-9-]{5}'
     """
     from keras_attention.cli.command_parts.minimum_confidence import find_minimum
-    from keras_attention.cli.command_parts.output_limit import read_limit
     from keras_attention.cli.command_parts.translated_lines import run_translate
     from keras_attention.cli.command_parts.translation_columns import Columns, link_finder
     from keras_attention.cli.lines import checked_text
+    from keras_attention.cli.output_limit import read_limit
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
