@@ -48,9 +48,11 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
         The folder.
 
     Raises:
-        InputError: if the package tf2onnx is missing, or the model cannot be exported.
+        InputError: if the package tf2onnx is missing, the model cannot be exported, or the
+            translator has an `output_rule`.
     """
     convert = import_converter()
+    check_unlimited(translator)
     model = portable_copy(translator).model
     raw_variables(model)  # raises if Keras runs on another backend
     source = tf.TensorSpec([None, None], tf.int32, "source")
@@ -85,6 +87,20 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
         for name, file_bytes in translator.codec.to_files().items():
             (temporary_path / name).write_bytes(file_bytes)
     return Path(folder)
+
+
+def check_unlimited(translator: Translator) -> None:
+    """Check that the outputs of a translator are not limited.
+
+    Raises:
+        InputError: if they are.
+    """
+    if translator.output_rule is not None:
+        ((name, value),) = translator.output_rule.about.items()
+        raise InputError(
+            "the ONNX files contain no search, so they cannot limit outputs; export ONNX without a "
+            f"limit. Received: {name} {value!r}."
+        )
 
 
 def import_converter() -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_attention.errors import InputError, check_texts
 from keras_attention.text.text_limit import UNLIMITED
+from keras_attention.translation.outputs.output_rule import OutputRule
 from keras_attention.translation.result import Translation
 from keras_attention.translation.translator import Translator
 
@@ -96,18 +97,20 @@ def verify(
     check_texts(lines, "lines")
     if not lines:
         raise InputError("expected at least one line to compare on. Received: none.")
-    # Exports search the whole vocabulary, and each has its own limit.
+    # Exports search the whole vocabulary, and each has its own limits on texts and outputs.
     translator = Translator(translator.model, translator.codec, max_tokens=UNLIMITED)
     agreements = []
     for path in find_exports(folder):
         if path.is_dir():
             saved = SavedModelTranslator.load(path)
             fitting = _fitting(path, lines, saved.fits(translator.codec))
+            translator.output_rule = saved.automaton and OutputRule(saved.automaton)
             streams = translator.stream(fitting), saved.stream(fitting)
             precision = saved.manifest["compute"]
         else:
             device = DeviceTranslator.load(path)
             fitting = _fitting(path, lines, device.fits)
+            translator.output_rule = device.automaton and OutputRule(device.automaton)
             streams = translator.stream(fitting, beam_width=1), device.translate_each(fitting)
             precision = device.manifest["precision"]
         expected, actual = (_collect(stream, advance) for stream in streams)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.decoding.automata.automaton import ENDED, FIRST, Automaton
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.special_tokens import END_ID, START_ID
 from keras_attention.translation.streaming import ChosenToken
@@ -23,6 +24,7 @@ def choose_greedily(
     encoded: Mapping[str, Any],
     settings: SearchSettings,
     limit: int,
+    automaton: Automaton | None = None,
 ) -> Iterator[ChosenToken]:
     """Search one source greedily, and yield each token as soon as it is chosen.
 
@@ -32,23 +34,31 @@ def choose_greedily(
         encoded: the arrays that the exported `encode` returned.
         settings: the search settings, with the constraints on the next token.
         limit: largest number of tokens.
+        automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
 
     Yields:
         The tokens, up to the end token, which is included.
     """
     named, token, generated, score = dict(encoded), START_ID, list[int](), 0.0
-    for _ in range(limit):
+    node = FIRST
+    for left in range(limit, 0, -1):
         found = step(token=np.array([token], "int32"), **named)
         named |= {name: found[name] for name in named if name in found}
-        token, gain = choose_next(found["log_probabilities"][0], generated, settings)
+        possible = None if automaton is None else automaton.possible(node, left)
+        token, gain = choose_next(found["log_probabilities"][0], generated, settings, possible)
         generated, score = [*generated, token], score + gain
         yield ChosenToken(token, score, found["alignment"][0])
         if token == END_ID:
             return
+        if automaton is not None:
+            node = automaton.follow([token], node) or ENDED
 
 
 def choose_next(
-    log_probabilities: Floats, generated: Sequence[int], settings: SearchSettings
+    log_probabilities: Floats,
+    generated: Sequence[int],
+    settings: SearchSettings,
+    possible: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[int, float]:
     """Return the most probable token that may follow, and its log-probability.
 
@@ -59,6 +69,8 @@ def choose_next(
             generated.
         generated: ids of the tokens so far.
         settings: the search settings, with the constraints on the next token.
+        possible: whether each token may follow if the outputs are limited `[V]`; None if they are
+            not.
     """
     adjusted = log_probabilities.copy()
     if settings.repetition_penalty != 1:
@@ -69,6 +81,8 @@ def choose_next(
         adjusted[END_ID] = IMPOSSIBLE
         if settings.no_repeat_ngram and adjusted.max() <= IMPOSSIBLE / 2:
             return END_ID, float(log_probabilities[END_ID])
+    if possible is not None:
+        adjusted[~possible] = IMPOSSIBLE
     likely = (adjusted > IMPOSSIBLE / 2) & (log_probabilities > NO_PROBABILITY / 2)
     if likely.any():
         adjusted[~likely] = IMPOSSIBLE

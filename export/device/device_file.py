@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_attention.decoding.automata.automaton import OUTPUTS_FILE, Automaton
 from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import check_archive
@@ -44,14 +45,20 @@ class DeviceFile:
     Attributes:
         codec: the tokenizers and search settings.
         manifest: the file's manifest.
+        automaton: the automaton of the allowed outputs; None if all are allowed.
     """
 
     codec: TextCodec
     manifest: Mapping[str, Any]
+    automaton: Automaton | None = None
 
 
 def write_device_file(
-    path: Path, model: bytes, codec: TextCodec, described: Mapping[str, Any]
+    path: Path,
+    model: bytes,
+    codec: TextCodec,
+    described: Mapping[str, Any],
+    automaton: Automaton | None = None,
 ) -> None:
     """Write a flat buffer and its archive to one file.
 
@@ -60,9 +67,12 @@ def write_device_file(
         model: the flat buffer.
         codec: the tokenizers and search settings.
         described: values of the manifest, without the format and the checksums.
+        automaton: the automaton of the allowed outputs, which the flat buffer has too; or None.
     """
     path.write_bytes(model)
     files = codec.to_files()
+    if automaton is not None:
+        files[OUTPUTS_FILE] = automaton.to_bytes()
     manifest = {
         **described,
         "format": FORMAT,
@@ -103,7 +113,14 @@ def read_device_file(file_bytes: bytes, name: str) -> DeviceFile:
         )
     codec = TextCodec.from_files(files, name)
     _check_codec(codec, manifest, name)
-    return DeviceFile(codec, manifest)
+    return DeviceFile(codec, manifest, _read_automaton(files, codec, name))
+
+
+def _read_automaton(files: Mapping[str, bytes], codec: TextCodec, name: str) -> Automaton | None:
+    if OUTPUTS_FILE not in files:
+        return None
+    size = len(codec.target.vocabulary)
+    return Automaton.from_bytes(files[OUTPUTS_FILE], f"{name}/{OUTPUTS_FILE}", size)
 
 
 def _read_archive(file_bytes: bytes, name: str) -> tuple[dict[str, bytes], int]:

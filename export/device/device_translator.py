@@ -41,6 +41,7 @@ class DeviceTranslator:
         codec: the tokenizers and search settings.
         manifest: the file's manifest: `precision`, `beam_width` and more.
         confidence: temperature and threshold that the exported model had.
+        automaton: the automaton of the allowed outputs; None if all are allowed.
 
     Raises:
         InputError: if the file is damaged, of a newer format, or not exported by keras-attention.
@@ -56,7 +57,7 @@ class DeviceTranslator:
         self.name = name
         self._arguments = content, name, threads
         file = read_device_file(content, name)
-        self.codec, self.manifest = file.codec, file.manifest
+        self.codec, self.manifest, self.automaton = file.codec, file.manifest, file.automaton
         self.confidence = Confidence.from_manifest(file.manifest, name)
         self._limit = TextLimit(self.codec.settings.max_source_length)
         self._interpreter = _make_interpreter(content, name, threads)
@@ -155,7 +156,7 @@ class DeviceTranslator:
         limit = self.codec.settings.max_length if len(words) > 1 else 0
         encoded = self._run("encode", source=source)
         step = partial(self._run, "decode_step", source=source)
-        steps = choose_greedily(step, encoded, self.codec.settings, limit)
+        steps = choose_greedily(step, encoded, self.codec.settings, limit, self.automaton)
         yield from stream_tokens(self.codec, words, steps)
 
     def fits(self, text: str) -> bool:

@@ -25,8 +25,8 @@ def portable_copy(translator: Translator, compute: str = "float32") -> Translato
         compute: the dtype policy of the copy, one of `COMPUTE`.
 
     Raises:
-        InputError: if `compute` is not one of `COMPUTE`, `translator` is not a Translator, or a
-            weight is not a finite number.
+        InputError: if `compute` is not one of `COMPUTE`, `translator` is not a Translator, a weight
+            is not a finite number, or the search settings contradict the `output_rule`.
     """
     if not isinstance(translator, Translator):
         raise InputError(
@@ -34,7 +34,11 @@ def portable_copy(translator: Translator, compute: str = "float32") -> Translato
             f"`Translator.from_model`. Received: {type(translator).__name__}."
         )
     model = portable_model(translator.model, compute)
-    return Translator(model, translator.codec, max_tokens=translator.max_tokens)
+    rule = translator.output_rule
+    if rule is not None:
+        rule.check(translator.codec.settings.options())
+    limit = translator.max_tokens
+    return Translator(model, translator.codec, max_tokens=limit, output_rule=rule)
 
 
 def portable_model(model: Model, compute: str = "float32") -> Model:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.beam_search import beam_search
 from keras_attention.decoding.constraints import make_constraints
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Hypotheses
@@ -18,34 +19,41 @@ from keras_attention.special_tokens import END_ID, PAD_ID
 from .named_memory import Model, Named
 
 
-def search_best(model: Model, source: tf.Tensor, options: SearchOptions) -> Named:
+def search_best(
+    model: Model, source: tf.Tensor, options: SearchOptions, automaton: Automaton | None = None
+) -> Named:
     """Return the best hypothesis of each source.
 
     Args:
         model: the model.
         source: ids `[B, S]`, each row ended by the end token, or features `[B, *source_shape]`.
         options: how to search.
+        automaton: the automaton that accepts the allowed outputs; None allows all.
 
     Returns:
         `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]`. An empty source has an empty
         output with a score of 0, as in `TextCodec.translations`.
     """
-    return {name: array[:, 0] for name, array in search_all(model, source, options).items()}
+    found = search_all(model, source, options, automaton)
+    return {name: array[:, 0] for name, array in found.items()}
 
 
-def search_all(model: Model, source: tf.Tensor, options: SearchOptions) -> Named:
+def search_all(
+    model: Model, source: tf.Tensor, options: SearchOptions, automaton: Automaton | None = None
+) -> Named:
     """Return all hypotheses of a beam of fixed width, best first.
 
     Args:
         model: the model.
         source: ids `[B, S]`, each row ended by the end token, or features `[B, *source_shape]`.
         options: how to search.
+        automaton: the automaton that accepts the allowed outputs; None allows all.
 
     Returns:
         `tokens` `[B, K, T]`, `score` `[B, K]` and `alignment` `[B, K, T, S]`. If a source has fewer
         than `K` hypotheses, the score of the missing ones is about -1e9.
     """
-    found = search(model, source, options)
+    found = search(model, source, options, automaton=automaton)
     if model.vocabulary_sizes[0] is not None:
         return _empty_result(model.split_features(source)[1], found)
     return {"tokens": found.tokens, "score": found.scores, "alignment": found.alignments}
@@ -57,6 +65,7 @@ def search_beams(
     options: SearchOptions,
     own: Named,
     nbest: tf.Tensor,
+    automaton: Automaton | None = None,
 ) -> Named:
     """Return several hypotheses of each source, where each source has its own search options.
 
@@ -66,6 +75,7 @@ def search_beams(
         options: the options that all sources share.
         own: the options of each source: the fields of `ServedOptions` by name, `[B]`.
         nbest: number of hypotheses per source, int32 `[B]`, each at most its `beam_width`.
+        automaton: the automaton that accepts the allowed outputs; None allows all.
 
     Returns:
         `tokens` `[B, N, T]`, `score` `[B, N]` and `alignment` `[B, N, T, S]`, best first, where `N`
@@ -80,7 +90,7 @@ def search_beams(
         **own,
         max_length=options.max_length,
         coverage_penalty=options.coverage_penalty,
-        constraints=make_constraints(options, None),
+        constraints=make_constraints(options, None, automaton=automaton),
     )
     most = tf.reduce_max(tf.pad(nbest, [[0, 1]], constant_values=1))
     tokens = model.split_features(source)[1]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention._version import __version__
+from keras_attention.decoding.automata.automaton import OUTPUTS_FILE, Automaton
 from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.options import LONGEST, ServedOptions
 from keras_attention.decoding.top_tokens import WIDEST
@@ -34,6 +35,8 @@ from keras_attention.translation.codec import SIDES, TextCodec
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 """Path of the manifest. Servers ignore `assets.extra`, except the warm-up requests in it."""
+
+AUTOMATON_FILE = MANIFEST_FILE.with_name(OUTPUTS_FILE)
 
 FORMAT = 1
 """Version of the signatures and the manifest; a reader refuses a newer one."""
@@ -175,6 +178,22 @@ def read_confidence(folder: Path) -> Confidence:
         InputError: if the manifest is missing or damaged.
     """
     return Confidence.from_manifest(_read(folder), str(folder / MANIFEST_FILE))
+
+
+def read_automaton(folder: Path) -> Automaton | None:
+    """Return the automaton of the outputs that an export is limited to; None without a limit.
+
+    Args:
+        folder: a SavedModel's version folder.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    path = folder / AUTOMATON_FILE
+    if not path.exists():
+        return None
+    size = _read(folder)["vocabulary"]["target"]["tokens"]
+    return Automaton.from_bytes(read_artefact(path), str(path), size)
 
 
 def _read(folder: Path) -> dict[str, Any]:

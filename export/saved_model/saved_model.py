@@ -10,6 +10,7 @@ from typing import Any, NoReturn, overload
 
 import tensorflow as tf
 
+from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import (
@@ -41,7 +42,7 @@ from keras_attention.translation.translator import Translator
 
 from ..graphs.portable import portable_copy
 from .limits import Limits
-from .manifest import check_manifest, describe, write_manifest
+from .manifest import AUTOMATON_FILE, check_manifest, describe, read_automaton, write_manifest
 from .operators import TEXT, operators_by_library
 from .serving_module import SIGNATURES, ServingModule
 from .token_stream import stream_text
@@ -84,6 +85,9 @@ def export_saved_model(
     Signatures that accept texts and search, score or tokenize them also return `error` `[B]`, which
     is "" for a valid text. A text that is too long, or has options out of range, has a message
     there instead of a result; the other texts of the request are not affected.
+
+    If the translator has an `output_rule`, `serving_default` and `beam` always obey it; an empty
+    text still has an empty output.
 
     Args:
         translator: a trained translator.
@@ -141,8 +145,12 @@ def write_saved_model(
     path = Path(path)
     with write_atomically(path, folder=True) as temporary_path:
         module = ServingModule(portable_copy(translator, compute), limits)
+        rule = translator.output_rule
         tf.saved_model.save(module, str(temporary_path), signatures=module.signatures.value)
         requests = typical_requests(translator.codec.source, module.limits.batch)
+        if rule is not None:
+            (temporary_path / AUTOMATON_FILE).parent.mkdir(exist_ok=True)
+            (temporary_path / AUTOMATON_FILE).write_bytes(rule.automaton.to_bytes())
         write_warm_up(temporary_path, name or path.resolve().name, requests)
         described = describe(
             translator.codec,
@@ -153,6 +161,7 @@ def write_saved_model(
             max_steps=translator.model.longest,
             confidence=translator.confidence.to_json(),
             operators=operators_by_library(temporary_path / GRAPH_FILE),
+            **({} if rule is None else {"outputs": rule.about}),
         )
         write_manifest(temporary_path, described)
     return path
@@ -166,15 +175,23 @@ class SavedModelTranslator:
     Args:
         signatures: the graphs by name.
         manifest: the export's manifest.
+        automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
 
     Attributes:
-        manifest: the export's manifest.
+        manifest: the argument.
+        automaton: the argument.
         confidence: temperature and threshold that the exported model had.
     """
 
-    def __init__(self, signatures: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        signatures: Mapping[str, Any],
+        manifest: Mapping[str, Any],
+        automaton: Automaton | None = None,
+    ) -> None:
         self._signatures = signatures
         self.manifest = manifest
+        self.automaton = automaton
         self.confidence = Confidence.from_manifest(manifest, "the manifest")
         self._mark = LoadedModel("a SavedModelTranslator")
 
@@ -222,7 +239,7 @@ class SavedModelTranslator:
                 f"keras-attention exported. Received: the signatures "
                 f"{', '.join(sorted(signatures))}."
             )
-        return cls(signatures, manifest)
+        return cls(signatures, manifest, read_automaton(path))
 
     def __call__(self, texts: Any, **options: Any) -> Any:
         """Translate one text or several.
@@ -296,7 +313,7 @@ class SavedModelTranslator:
         SourceFeatures(self.manifest.get("source_features")).check(features)
         check_streamed(**{"beam_width": nbest, **check_search(nbest, **search)})
         (text,) = add_features([text], features)
-        return stream_text(self._signatures, self.manifest, text)
+        return stream_text(self._signatures, self.manifest, text, self.automaton)
 
     def _stream(
         self, texts: Iterable[str], batch_size: int, inputs: Mapping[str, Any]

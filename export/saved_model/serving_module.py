@@ -15,6 +15,7 @@ from keras_attention.settings.setting import Setting
 from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
 from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
+from keras_attention.translation.outputs.output_rule import automaton_of
 from keras_attention.translation.signature_answers import value_for_own
 from keras_attention.translation.translator import Translator
 
@@ -65,6 +66,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         self._tokens_of = _Untracked(_function(self.target_tokenizer.id_to_token, ids))
         self._model = _Untracked(translator.model)
         self._options = translator.codec.settings.options()
+        self._automaton = _Untracked(automaton_of(translator.output_rule))
         self._replaces_unknown = translator.codec.settings.replace_unknown
         limits = limits or Limits(tokens=translator.max_tokens)
         self.limits = limits.with_beams_of(self._options.beam_width)
@@ -97,7 +99,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     def _serve(self, text: tf.Tensor) -> Named:
         read = self._read(text, self.source_tokenizer)
-        found = search_best(self._model.value, read.ids, self._options)
+        found = search_best(self._model.value, read.ids, self._options, self._automaton.value)
         return self._answer(found, read, read.error)
 
     def _beam(self, text: tf.Tensor, nbest: tf.Tensor, **given: tf.Tensor) -> Named:
@@ -116,6 +118,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             self._options,
             {name: tf.where(good, search[name], known.default) for name, known in options.items()},
             tf.where(good, nbest, 1),
+            self._automaton.value,
         )
         return self._answer(found, read, error)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, TextError
 from keras_attention.special_tokens import END_ID
@@ -18,7 +19,10 @@ from ..device.device_choice import choose_greedily
 
 
 def stream_text(
-    signatures: Mapping[str, Any], manifest: Mapping[str, Any], text: str
+    signatures: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    text: str,
+    automaton: Automaton | None = None,
 ) -> Iterator[StreamedToken]:
     """Translate one text greedily and yield each token as soon as it is chosen.
 
@@ -26,6 +30,7 @@ def stream_text(
         signatures: the graphs by name; `tokenize`, `encode`, `step` and `detokenize` are run.
         manifest: the export's manifest, with the search settings.
         text: the text, with its source features.
+        automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
 
     Raises:
         InputError: if the export is of an older version, or its model replaces `<unk>`, for which
@@ -37,11 +42,15 @@ def stream_text(
     if error := read["error"].numpy()[0].decode():
         raise TextError(error)
     limit = settings.max_length if read["tokens"].shape[1] > 1 else 0
-    return _stream(signatures, read, settings, limit)
+    return _stream(signatures, read, settings, limit, automaton)
 
 
 def _stream(
-    signatures: Mapping[str, Any], read: Mapping[str, Any], settings: SearchSettings, limit: int
+    signatures: Mapping[str, Any],
+    read: Mapping[str, Any],
+    settings: SearchSettings,
+    limit: int,
+    automaton: Automaton | None,
 ) -> Iterator[StreamedToken]:
     length, ids = read["length"], list[int]()
     names = signatures["step"].structured_input_signature[1]
@@ -53,7 +62,7 @@ def _stream(
         return {**found, **{name: found[name].numpy() for name in read_here}}
 
     encoded = signatures["encode"](source=read["ids"], length=length)
-    for chosen in choose_greedily(step, encoded, settings, limit):
+    for chosen in choose_greedily(step, encoded, settings, limit, automaton):
         if chosen.id == END_ID:
             return
         ids.append(chosen.id)

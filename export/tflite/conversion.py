@@ -18,6 +18,7 @@ from keras_attention.errors import InputError
 from keras_attention.files.text_files import errors_of_writing, write_atomically
 from keras_attention.models.ensemble import members_of
 from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.outputs.output_rule import OutputRule, automaton_of
 from keras_attention.translation.translator import Translator
 
 from ..device.device_file import write_device_file
@@ -81,6 +82,7 @@ class Converted:
         codec: the tokenizers and search settings.
         paths: the Keras path of each matrix, by the matrix's bytes.
         about: further values for the manifests.
+        rule: the rule about the outputs that the graphs obey, or None.
     """
 
     def __init__(
@@ -89,9 +91,10 @@ class Converted:
         codec: TextCodec,
         paths: Mapping[bytes, str],
         about: Mapping[str, Any] | None = None,
+        rule: OutputRule | None = None,
     ) -> None:
         self._file_bytes, self._codec, self._paths = file_bytes, codec, paths
-        self._about = about or {}
+        self._about, self._rule = about or {}, rule
 
     @classmethod
     def of(cls, translator: Translator, about: Mapping[str, Any] | None = None) -> Converted:
@@ -111,7 +114,7 @@ class Converted:
             "confidence": translator.confidence.to_json(),
         }
         file_bytes = convert(trace_graphs(copy), copy.model)
-        return cls(file_bytes, translator.codec, paths_of(copy.model), about)
+        return cls(file_bytes, translator.codec, paths_of(copy.model), about, copy.output_rule)
 
     def write(
         self, path: str | Path, precision: str, rules: Mapping[str, str] | None = None
@@ -139,9 +142,11 @@ class Converted:
             max_length=settings.max_length,
             beam_width=beam_width_of(settings),
             length_penalty=settings.length_penalty,
+            **({} if self._rule is None else {"outputs": self._rule.about}),
         )
+        automaton = automaton_of(self._rule)
         with write_atomically(path) as temporary_path:
-            write_device_file(temporary_path, model, self._codec, described)
+            write_device_file(temporary_path, model, self._codec, described, automaton)
         return path
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_attention.decoding.samplers import BEAM_WIDTH
 from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.translation.outputs.output_rule import automaton_of
 from keras_attention.translation.translator import Translator
 
 from ..graphs import model_functions
@@ -33,12 +34,13 @@ def trace_graphs(translator: Translator) -> dict[str, Any]:
     An empty source has an empty output with a score of 0.
     """
     model, settings = translator.model, translator.codec.settings
+    automaton = automaton_of(translator.output_rule)
     source = tf.TensorSpec([1, settings.max_source_length], tf.int32, "source")
     greedy = settings.options(beam_width=1)
     beam = settings.options(beam_width=beam_width_of(settings))
     graphs = {
-        "greedy": trace(lambda source: search_best(model, source, greedy), source),
-        "beam": trace(lambda source: search_all(model, source, beam), source),
+        "greedy": trace(lambda source: search_best(model, source, greedy, automaton), source),
+        "beam": trace(lambda source: search_all(model, source, beam, automaton), source),
         "encode": trace(lambda source: model_functions.encode(model, source), source),
     }
     specs = model_functions.step_specs(graphs["encode"].structured_outputs, source)

@@ -170,7 +170,9 @@ def measure_variants(
     sources = [source for source, _ in fitting]
     targets = [codec.reference_form(target) for _, target in fitting]
     # Exports have no short list, so the Keras model searches the whole vocabulary too.
-    unrestricted = Translator(translator.model, translator.codec)
+    unrestricted = Translator(
+        translator.model, translator.codec, output_rule=translator.output_rule
+    )
     expected = unrestricted(sources, beam_width=1)
     advance(len(sources) + (1 + len(PRECISIONS)) * (len(pairs) - len(sources)))
 

@@ -71,8 +71,8 @@ def export_web(
         The path of the folder.
 
     Raises:
-        InputError: if the file has another tokenizer, the runtime is missing, an example has too
-            many tokens, or the folder has other files.
+        InputError: if the file has another tokenizer or a limit on its outputs, the runtime is
+            missing, an example has too many tokens, or the folder has other files.
 
     Example:
         export_web("saved_models/pretrained/dates.tflite", "page", runtime=".")
@@ -80,7 +80,13 @@ def export_web(
     found, name = find_runtime(Path(runtime)), os.fspath(model)
     check_web_folder(folder)
     content = read_artefact(model, largest=LARGEST_MODEL)
-    codec = read_device_file(content, name).codec
+    file = read_device_file(content, name)
+    codec = file.codec
+    if file.automaton is not None:
+        raise InputError(
+            f"{name}: the page would not obey the limit on this file's outputs; export the model "
+            "without a limit."
+        )
     check_tokenizers(codec, name)
     check_examples(examples, codec)
     title = title or Path(name).stem

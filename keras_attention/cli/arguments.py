@@ -219,6 +219,24 @@ WholeVocabulary = Annotated[
         rich_help_panel="Search",
     ),
 ]
+Allowed = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Text file with one allowed output per line; every output is one of them. Empty lines "
+        "are ignored.",
+        rich_help_panel="Search",
+    ),
+]
+OutputPattern = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Regular expression, in the syntax of Python, that every whole output must match, "
+        "such as '[0-9]{4}-[0-9]{2}'.",
+        rich_help_panel="Search",
+    ),
+]
 Prefix = Annotated[
     str,
     typer.Option(

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from keras_attention.cli.imports import lean_imports
+from keras_attention.cli.output_limit import named_lines
 from keras_attention.cli.search_options import option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
@@ -51,7 +52,8 @@ def open_numbered(
 
     Args:
         path: the folder or file.
-        search: `prefix` and fields of `SearchOptions`, which override the model's settings.
+        search: `prefix`, `allowed`, `pattern` and fields of `SearchOptions`, which override the
+            model's settings.
         others: models that are searched together with this one, as an ensemble.
         nbest: number of hypotheses to return.
         batch_size: number of sources searched together; an export uses the size stored in it.
@@ -97,7 +99,8 @@ def open_numbered(
     if any_length:
         translator.max_tokens = UNLIMITED
     search = {**search, "features": features}
-    translator.stream([], **search)  # checks the options
+    with named_lines(search):
+        translator.stream([], **search)  # checks the options
     _check_nbest(nbest, search.get("beam_width", translator.codec.settings.beam_width))
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
 

@@ -13,7 +13,12 @@ from keras_attention.decoding.beams import (
     best_order,
     first_beams,
 )
-from keras_attention.decoding.constraints import Constraints, carried_prefix, constrain
+from keras_attention.decoding.constraints import (
+    Constraints,
+    carried_prefix,
+    constrain,
+    first_nodes,
+)
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, map_tensors, write_step
 from keras_attention.decoding.loop import run_steps
 from keras_attention.errors import check_positive
@@ -36,6 +41,7 @@ class _Live(NamedTuple):
     state: Any  # [B, K, ...]
     generated: Tensor  # [B, K, T]: the tokens so far if a constraint needs them; else `()`
     prefix: Tensor  # [B, K, P], or `()`
+    node: Tensor  # [B, K]: in the automaton of the constraints; `()` without one
     per_source: dict[str, Tensor]  # [B, 1]: fields of `Ranking` that differ between sources
 
 
@@ -106,7 +112,9 @@ def beam_search(
         if constraints is None:
             candidates = best_candidates(logits, shape)
         else:
-            plain, adjusted = constrain(constraints, logits, t, rows.generated, rows.prefix)
+            plain, adjusted = constrain(
+                constraints, logits, t, rows.generated, rows.prefix, rows.node
+            )
             candidates = best_adjusted(plain, adjusted, shape)
         alignment = _by_beam(ops.cast(alignment, "float32"), beam_width)
         ranking = rules._replace(mask=memory.mask[:, None], **live.per_source)
@@ -115,12 +123,17 @@ def beam_search(
         generated = live.generated
         if track_tokens:
             generated = _write_token(take_places(generated, parents), t, beams.tokens)
+        node = live.node
+        if constraints is not None and constraints.automaton is not None:
+            parent_nodes = _as_rows(take_places(node, parents))
+            node = _by_beam(constraints.follow(parent_nodes, _as_rows(beams.tokens)), beam_width)
         history = _History(
             write_step(history.tokens, t, beams.tokens),
             write_step(history.parents, t, parents),
             write_step(history.alignments, t, alignment),
         )
-        return live._replace(beams=beams, state=state, generated=generated), history
+        live = live._replace(beams=beams, state=state, generated=generated, node=node)
+        return live, history
 
     live = _Live(
         first_beams(shape, rules, constrained=constraints is not None),
@@ -128,6 +141,7 @@ def beam_search(
         map_tensors(lambda x: ops.repeat(x[:, None], beam_width, axis=1), state),
         ops.zeros((*shape, max_length), "int32") if track_tokens else (),
         map_tensors(lambda x: _by_beam(x, beam_width), carried_prefix(constraints)),
+        first_nodes(constraints, shape),
         per_source,
     )
     steps, live, history = run_steps(

@@ -1,16 +1,21 @@
 """Constraints on the next token, applied to log-probabilities in every search."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras import ops
 
+from keras_attention.decoding.automata.automaton import FIRST, Automaton
+from keras_attention.decoding.automata.automaton_steps import next_nodes, possible_tokens
 from keras_attention.decoding.hypotheses import (
     IMPOSSIBLE,
     Tensor,
     choosable,
     log_probabilities,
 )
-from keras_attention.decoding.options import StoredOptions
+from keras_attention.decoding.options import SearchOptions, StoredOptions
+from keras_attention.errors import OptionError
+from keras_attention.ops.indexing import contains
 from keras_attention.special_tokens import END_ID, PAD_ID
 
 
@@ -22,10 +27,15 @@ class Constraints:
         options: `min_length`, `repetition_penalty` and `no_repeat_ngram` are used.
         prefix: ids `[N, P]` that the hypotheses must begin with, 0 where any token may follow; or
             None.
+        automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
+        max_length: the largest number of tokens of an output, by which it must have ended; only
+            used with an automaton.
     """
 
     options: StoredOptions
     prefix: Tensor | None = None
+    automaton: Automaton | None = None
+    max_length: int = 0
 
     @property
     def need_history(self) -> bool:
@@ -36,7 +46,9 @@ class Constraints:
         """Return the constraints with another `prefix` `[M, P]`, or unchanged if it is `()`."""
         return self if isinstance(prefix, tuple) else replace(self, prefix=prefix)
 
-    def __call__(self, log_probs: Tensor, allowed: Tensor, t: Tensor, generated: Tensor) -> Tensor:
+    def __call__(
+        self, log_probs: Tensor, allowed: Tensor, t: Tensor, generated: Tensor, node: Tensor = ()
+    ) -> Tensor:
         """Return the log-probabilities that search ranks by.
 
         Args:
@@ -45,10 +57,12 @@ class Constraints:
             t: the step, counted from 0.
             generated: the tokens so far `[N, T]`, padded with 0; not used if `need_history` is
                 False.
+            node: the node of each hypothesis in the automaton `[N]`, or `()` without one.
 
         Returns:
             `[N, V]`, `IMPOSSIBLE` or less for forbidden tokens. Each row has at least one possible
-            token: if the options forbid all tokens, the end token is allowed.
+            token: if the options forbid all tokens, the end token is allowed. The exception is a
+            prefix that no output of the automaton begins with.
         """
         adjusted, options = allowed, self.options
         if options.repetition_penalty != 1:
@@ -61,21 +75,49 @@ class Constraints:
                 adjusted = _end_if_stuck(adjusted, log_probs)
         if self.prefix is not None:
             adjusted = force_prefix(adjusted, log_probs, self.prefix, t)
+        if self.automaton is not None:
+            possible = possible_tokens(self.automaton, node, self.max_length - t)
+            adjusted = ops.where(possible, adjusted, IMPOSSIBLE)
         return adjusted
+
+    def follow(self, node: Tensor, tokens: Tensor) -> Tensor:
+        """Return the nodes `[N]` after tokens `[N]`, or `()` without an automaton."""
+        return () if self.automaton is None else next_nodes(self.automaton, node, tokens)
 
 
 def make_constraints(
-    options: StoredOptions, prefix: Tensor | None, per_source: int = 1
+    options: SearchOptions,
+    prefix: Tensor | None,
+    per_source: int = 1,
+    automaton: Automaton | None = None,
 ) -> Constraints | None:
-    """Return the constraints in `options` and `prefix`, or None if there are none.
+    """Return the constraints in `options`, `prefix` and `automaton`, or None if there are none.
 
     Each row of `prefix` is repeated for `per_source` hypotheses.
     """
     if prefix is not None and per_source > 1:
         prefix = ops.repeat(prefix, per_source, axis=0)
-    constraints = Constraints(options, prefix)
-    needed = constraints.need_history or options.min_length > 1 or prefix is not None
+    constraints = Constraints(options, prefix, automaton, options.max_length)
+    limited = prefix is not None or automaton is not None
+    needed = constraints.need_history or options.min_length > 1 or limited
     return constraints if needed else None
+
+
+def check_limited(options: SearchOptions, automaton: Automaton) -> None:
+    """Check that search options leave at least one of the outputs that an automaton accepts.
+
+    Raises:
+        OptionError: if every output is longer than `max_length`, or if an option could forbid all
+            of them.
+    """
+    for name, most in (("min_length", 1), ("no_repeat_ngram", 0)):
+        if (value := getattr(options, name)) > most:
+            expected = f"at most {most}" if most else "0"
+            rule = f"must be {expected} if outputs are limited, because it could forbid all of them"
+            raise OptionError(name, rule, **{name: value})
+    if automaton.shortest > options.max_length:
+        rule = f"must be at least {automaton.shortest}, the tokens of the shortest allowed output"
+        raise OptionError("max_length", rule, max_length=options.max_length)
 
 
 def carried_prefix(constraints: Constraints | None) -> Tensor:
@@ -83,8 +125,19 @@ def carried_prefix(constraints: Constraints | None) -> Tensor:
     return () if constraints is None or constraints.prefix is None else constraints.prefix
 
 
+def first_nodes(constraints: Constraints | None, shape: Any) -> Tensor:
+    """Return the first node of each hypothesis, or `()` without an automaton."""
+    limited = constraints is not None and constraints.automaton is not None
+    return ops.full(shape, FIRST, "int32") if limited else ()
+
+
 def constrain(
-    constraints: Constraints | None, logits: Tensor, t: Tensor, generated: Tensor, prefix: Tensor
+    constraints: Constraints | None,
+    logits: Tensor,
+    t: Tensor,
+    generated: Tensor,
+    prefix: Tensor,
+    node: Tensor = (),
 ) -> tuple[Tensor, Tensor]:
     """Return the log-probabilities `[N, V]` to add to scores, and those to rank by.
 
@@ -94,11 +147,12 @@ def constrain(
         t: the step, counted from 0.
         generated: the tokens so far, as for `Constraints`.
         prefix: the rows of `carried_prefix` for these hypotheses.
+        node: the node of each hypothesis in the automaton `[N]`, or `()` without one.
     """
     log_probs, allowed = log_probabilities(logits)
     adjusted = allowed
     if constraints is not None:
-        adjusted = constraints.with_prefix(prefix)(log_probs, allowed, t, generated)
+        adjusted = constraints.with_prefix(prefix)(log_probs, allowed, t, generated, node)
     possible = choosable(log_probs, adjusted > IMPOSSIBLE / 2)
     plain, adjusted = (ops.where(possible, x, IMPOSSIBLE) for x in (log_probs, adjusted))
     return plain, adjusted
@@ -110,7 +164,7 @@ def penalise_repetition(log_probs: Tensor, generated: Tensor, penalty: float) ->
     Keskar et al. 2019, 4.1, divide logits. That lowers only positive logits, and adding a constant
     to all logits changes the result. Log-probabilities do not have these problems.
     """
-    repeated = _contains(generated, log_probs.shape[-1])
+    repeated = contains(generated, log_probs.shape[-1])
     return ops.where(repeated, log_probs * penalty, log_probs)
 
 
@@ -127,7 +181,7 @@ def block_ngrams(log_probs: Tensor, generated: Tensor, t: Tensor, size: int) -> 
         earlier = generated[:, place : place + starts]
         repeated = ops.logical_and(repeated, ops.equal(earlier, ops.expand_dims(latest, 1)))
     last = ops.where(repeated, generated[:, size - 1 :], PAD_ID)
-    return ops.where(_contains(last, log_probs.shape[-1]), IMPOSSIBLE, log_probs)
+    return ops.where(contains(last, log_probs.shape[-1]), IMPOSSIBLE, log_probs)
 
 
 def require_length(log_probs: Tensor, t: Tensor, min_length: int) -> Tensor:
@@ -153,13 +207,3 @@ def _end_if_stuck(adjusted: Tensor, log_probs: Tensor) -> Tensor:
 
 def _is(token: Tensor, log_probs: Tensor) -> Tensor:
     return ops.equal(ops.arange(log_probs.shape[-1]), token)
-
-
-def _contains(tokens: Tensor, vocabulary: int) -> Tensor:
-    """Return `[N, V]`: whether each row of `tokens` `[N, L]` contains each id, except padding."""
-    rows = ops.shape(tokens)[0]
-    row = ops.expand_dims(ops.arange(rows) * vocabulary, 1)
-    places = ops.reshape(ops.cast(row, "int32") + tokens, (-1, 1))
-    values = ops.reshape(ops.cast(ops.not_equal(tokens, PAD_ID), "float32"), (-1,))
-    counts = ops.scatter(places, values, (rows * vocabulary,))
-    return ops.reshape(counts, (-1, vocabulary)) > 0

@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.constraints import Constraints, carried_prefix, constrain
+from keras_attention.decoding.constraints import (
+    Constraints,
+    carried_prefix,
+    constrain,
+    first_nodes,
+)
 from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, write_step
 from keras_attention.decoding.loop import Advance, run_steps
 from keras_attention.decoding.top_tokens import top_tokens
@@ -27,6 +32,7 @@ class Live(NamedTuple):
     finished: Tensor
     state: Any
     prefix: Tensor  # or `()`
+    node: Tensor  # in the automaton of the constraints, or `()`
 
 
 def greedy_search(
@@ -117,6 +123,7 @@ def first_step(
         ops.zeros((batch,), "bool"),
         state,
         carried_prefix(constraints),
+        first_nodes(constraints, (batch,)),
     )
     history = (
         ops.zeros((max_length, batch), "int32"),
@@ -140,7 +147,7 @@ def make_advance(step: Step, choose: Choose | None, constraints: Constraints | N
         else:
             track_tokens = constraints is not None and constraints.need_history
             generated = ops.transpose(history[0], (1, 0)) if track_tokens else ()
-            plain, adjusted = constrain(constraints, logits, t, generated, live.prefix)
+            plain, adjusted = constrain(constraints, logits, t, generated, live.prefix, live.node)
             chosen = (choose or _best_adjusted)(t, plain, adjusted)
         gains, best = (ops.squeeze(each, -1) for each in chosen)
         best = ops.cast(best, "int32")
@@ -152,6 +159,7 @@ def make_advance(step: Step, choose: Choose | None, constraints: Constraints | N
             ops.logical_or(live.finished, ops.equal(best, END_ID)),
             state,
             live.prefix,
+            () if constraints is None else constraints.follow(live.node, tokens),
         )
         return live, (write_step(history[0], t, tokens), write_step(history[1], t, weights))
 

@@ -4,10 +4,12 @@ import dataclasses
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.beam_search import beam_search
-from keras_attention.decoding.constraints import make_constraints
+from keras_attention.decoding.constraints import check_limited, make_constraints
 from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
@@ -24,6 +26,7 @@ def search(
     *,
     prefix: Tensor | None = None,
     points: Tensor | None = None,
+    automaton: Automaton | None = None,
     **overrides: Any,
 ) -> Hypotheses:
     """Search for the best outputs of a batch of sources, or sample outputs.
@@ -40,6 +43,9 @@ def search(
             options. Where the id is 0, the model chooses the token. None means no prefix.
         points: for sampling, numbers from `draw_points`, as a `Translator` passes them. If None,
             the draws depend on the seed and on the batch size.
+        automaton: the automaton that accepts the allowed outputs, from `make_trie` or
+            `make_automaton`. Every output is one of them, whole within `max_length`. With a prefix
+            that none begins with, there is no hypothesis. None allows all outputs.
         **overrides: fields of `SearchOptions` that replace the fields of `options`.
 
     Returns:
@@ -48,8 +54,8 @@ def search(
 
     Raises:
         ValueError: if an option is out of its range, if the source is not a matrix of ids, if the
-            prefix has a wrong shape or type, if an id is not in its vocabulary, or if `max_length`
-            exceeds the limit of the model's decoder.
+            prefix has a wrong shape or type, if an id is not in its vocabulary, if `max_length`
+            exceeds the limit of the model's decoder, or if an option contradicts the `automaton`.
         TypeError: if an option is unknown.
 
     Example:
@@ -73,9 +79,11 @@ def search(
         prefix = _checked_prefix(prefix, source, options.max_length)
         if sizes := getattr(model, "vocabulary_sizes", None):
             check_ids(prefix, sizes[1], "prefix", "target_vocabulary_size")
+    if automaton is not None and isinstance(automaton.edges, np.ndarray):
+        check_limited(options, automaton)  # tensors in a graph were checked before
     memory, state = model.encode(source)
     width, max_length = options.beam_width, options.max_length
-    constraints = make_constraints(options, prefix, width)
+    constraints = make_constraints(options, prefix, width, automaton)
     if options.sample:
         return sample_search(
             model.step,

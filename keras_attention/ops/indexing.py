@@ -27,3 +27,21 @@ def flat(x: Tensor) -> Tensor:
     """Reshape `[N, M, C]` to `[N, M * C]`."""
     rows, places, count = ops.shape(x)
     return ops.reshape(x, (rows, places * count))
+
+
+def contains(numbers: Tensor, count: int | Tensor) -> Tensor:
+    """Return whether each row contains each of the numbers from 1 to `count - 1`.
+
+    Args:
+        numbers: int32 `[N, L]`, each in [0, count); 0 is padding.
+        count: number of columns of the result; on TensorFlow it may be a scalar tensor.
+
+    Returns:
+        Boolean `[N, count]`, False in the first column.
+    """
+    rows = ops.shape(numbers)[0]
+    row = ops.expand_dims(ops.arange(rows) * count, 1)
+    places = ops.reshape(ops.cast(row, "int32") + numbers, (-1, 1))
+    values = ops.reshape(ops.cast(ops.not_equal(numbers, 0), "float32"), (-1,))
+    counts = ops.scatter(places, values, (rows * count,))
+    return ops.reshape(counts, (-1, count)) > 0

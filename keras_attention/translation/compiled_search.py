@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.constraints import make_constraints
 from keras_attention.decoding.greedy import Live, first_step, make_advance
 from keras_attention.decoding.hypotheses import target_log_probabilities
@@ -30,6 +31,9 @@ class _Input(NamedTuple):
     shape: tuple[int | None, ...]
     dtype: str = "int32"
 
+
+_AUTOMATON = "automaton."
+"""Prefix of the names of the inputs that are the arrays of an `Automaton`."""
 
 _PAIR = (_Input("source", (None, None)), _Input("target", (None, None)))
 
@@ -56,6 +60,7 @@ class Searches:
         prefix: Sequence[int] = (),
         first: int = 0,
         allowed: npt.NDArray[np.int32] | None = None,
+        automaton: Automaton | None = None,
     ) -> list[npt.NDArray[Any]]:
         """Search one batch.
 
@@ -67,11 +72,13 @@ class Searches:
                 of their source.
             allowed: the target ids that the search may choose, in ascending order, including the
                 special tokens and the prefix; default all. Each number of ids needs its own graph.
+            automaton: the automaton that accepts the allowed outputs, whose options were checked;
+                None allows all. It excludes `allowed`. All automata share a graph.
 
         Returns:
             The arrays of `Hypotheses`.
         """
-        inputs, arrays = _inputs_of(source, prefix, allowed)
+        inputs, arrays = _inputs_of(source, prefix, allowed, automaton)
         if options.sample and isinstance(options.seed, Integral):
             numbers = range(first, first + len(source))
             inputs.append(_Input("points", (None, None), "float32"))
@@ -92,6 +99,7 @@ class Searches:
         *,
         prefix: Sequence[int] = (),
         allowed: npt.NDArray[np.int32] | None = None,
+        automaton: Automaton | None = None,
     ) -> Iterator[ChosenToken]:
         """Search one source greedily and yield each token as soon as it is chosen.
 
@@ -102,13 +110,14 @@ class Searches:
             options: the search options, those of greedy search.
             prefix: as for a call of the object.
             allowed: as for a call of the object.
+            automaton: as for a call of the object.
 
         Yields:
             The tokens, up to the end token, which is included.
         """
-        inputs, arrays = _inputs_of(source, prefix, allowed)
+        inputs, arrays = _inputs_of(source, prefix, allowed, automaton)
         begin, advance = self._find("steps", options, tuple(inputs), _compile_steps)
-        others = arrays[1 + bool(prefix) :]  # the short list
+        others = arrays[1 + bool(prefix) :]  # the short list or the automaton
         live, history, memory = begin(*arrays)
         for t in range(options.max_length):
             now = keras.ops.convert_to_tensor(t, "int32")
@@ -140,8 +149,9 @@ def _inputs_of(
     source: npt.NDArray[np.int32],
     prefix: Sequence[int],
     allowed: npt.NDArray[np.int32] | None,
+    automaton: Automaton | None,
 ) -> tuple[list[_Input], list[npt.NDArray[Any]]]:
-    """Return the inputs of a search and their arrays: source, prefix and short list."""
+    """Return the inputs of a search and their arrays: source, prefix, short list, automaton."""
     inputs = [_Input("source", (None, None))]
     arrays: list[npt.NDArray[Any]] = [source]
     if prefix:
@@ -151,7 +161,18 @@ def _inputs_of(
     if allowed is not None:
         inputs.append(_Input("allowed", (len(allowed),)))
         arrays.append(allowed)
+    if automaton is not None:
+        for name, array in automaton._asdict().items():
+            inputs.append(_Input(f"{_AUTOMATON}{name}", (None,) * array.ndim))
+            arrays.append(array)
     return inputs, arrays
+
+
+def _pop_automaton(given: dict[str, Any]) -> Automaton | None:
+    """Remove the arrays of an automaton from the arrays by name, and return it; None if none."""
+    names = [name for name in given if name.startswith(_AUTOMATON)]
+    parts = {name.removeprefix(_AUTOMATON): given.pop(name) for name in names}
+    return Automaton(**parts) if parts else None
 
 
 def _compile_search(
@@ -159,8 +180,8 @@ def _compile_search(
 ) -> Callable[..., Any]:
     def run(*arrays: Any) -> Any:
         given = dict(zip((each.name for each in inputs), arrays, strict=True))
-        searched = _listed(model, given.pop("allowed", None))
-        return search(searched, given.pop("source"), options, **given)
+        searched, automaton = _listed(model, given.pop("allowed", None)), _pop_automaton(given)
+        return search(searched, given.pop("source"), options, automaton=automaton, **given)
 
     # Searches without a prefix have their own graph, because a prefix slows down every step.
     return compile_arrays(run, inputs)
@@ -170,19 +191,23 @@ def _compile_steps(
     model: Any, options: SearchOptions, inputs: tuple[_Input, ...]
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Compile the part of a greedy search before its loop, and one step of the loop."""
+    names = [each.name for each in inputs]
+    others = [name for name in names if name not in ("source", "prefix")]
 
     def begin(*arrays: Any) -> Any:
-        given = dict(zip((each.name for each in inputs), arrays, strict=True))
+        given = dict(zip(names, arrays, strict=True))
         memory, state = _listed(model, given.get("allowed")).encode(given["source"])
-        constraints = make_constraints(options, given.get("prefix"))
-        length = options.max_length
+        automaton, length = _pop_automaton(given), options.max_length
+        constraints = make_constraints(options, given.get("prefix"), automaton=automaton)
         first = first_step(state, memory, max_length=length, constraints=constraints)
         return (*first, memory)
 
-    def advance(t: Any, live: Live, history: Any, memory: Any, *allowed: Any) -> Any:
+    def advance(t: Any, live: Live, history: Any, memory: Any, *arrays: Any) -> Any:
+        given = dict(zip(others, arrays, strict=True))
         prefix = None if isinstance(live.prefix, tuple) else live.prefix
-        step = _listed(model, *allowed).step
-        return make_advance(step, None, make_constraints(options, prefix))(t, live, history, memory)
+        constraints = make_constraints(options, prefix, automaton=_pop_automaton(given))
+        step = _listed(model, given.get("allowed")).step
+        return make_advance(step, None, constraints)(t, live, history, memory)
 
     compiled: Any = compile_arrays(begin, inputs)
     if keras.backend.backend() != "tensorflow":
@@ -191,12 +216,12 @@ def _compile_steps(
 
     outputs = compiled.get_concrete_function().structured_outputs
     specs = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), outputs)
-    lists = [tf.TensorSpec(each.shape, each.dtype) for each in inputs if each.name == "allowed"]
-    signature = [tf.TensorSpec([], tf.int32), *specs, *lists]
+    arrays = [tf.TensorSpec(each.shape, each.dtype) for each in inputs if each.name in others]
+    signature = [tf.TensorSpec([], tf.int32), *specs, *arrays]
     return compiled, tf.function(advance, input_signature=signature, autograph=False)
 
 
-def _listed(model: Any, allowed: Any = None) -> Any:
+def _listed(model: Any, allowed: Any) -> Any:
     """Return the model, restricted to the allowed tokens if there are any."""
     return model if allowed is None else ShortListed(model, allowed)
 

@@ -14,7 +14,7 @@ The steps of a translation, with the function for each step:
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from numbers import Integral
 from pathlib import Path
@@ -68,10 +68,18 @@ from keras_attention.translation.model_files import (
     save_confidence,
     save_model,
 )
+from keras_attention.translation.outputs.output_rule import (
+    OutputRule,
+    automaton_of,
+    make_output_rule,
+)
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, StreamedToken, Translation
 from keras_attention.translation.streaming import check_streamed, stream_tokens
 from keras_attention.translation.text_preprocessor import TextPreprocessor
+
+RULES_KEPT = 8
+"""Number of rules about outputs that a translator keeps, so that repeated calls are fast."""
 
 
 class Translator:
@@ -92,6 +100,8 @@ class Translator:
             an attribute. Default: 1024, or the codec's `max_source_length` if that is more.
         confidence: temperature and threshold of the outputs' confidences, which `evaluate`
             measures. Also an attribute. Default: a temperature of 1 and no threshold.
+        output_rule: the outputs that the translator may return; default all. Also an attribute,
+            which `limit_outputs` sets. Exports of the translator store it; `save` does not.
 
     Raises:
         InputError: if the model is not a `Seq2Seq` or `Ensemble`, if its vocabulary sizes differ
@@ -113,6 +123,7 @@ class Translator:
         *,
         max_tokens: int | None = None,
         confidence: Confidence | None = None,
+        output_rule: OutputRule | None = None,
     ) -> None:
         self._mark = LoadedModel("a Translator")
         check_sizes(model, codec)
@@ -126,6 +137,8 @@ class Translator:
         self.short_list = short_list
         self.max_tokens = max_tokens
         self.confidence = confidence or Confidence()
+        self.output_rule = output_rule
+        self._make_rule = lru_cache(RULES_KEPT)(partial(make_output_rule, codec.target))
         self._search = Searches(model)
         self._scorer: Callable[[Any, Any], Any] | None = None
 
@@ -133,7 +146,7 @@ class Translator:
         """Support pickling; the copy compiles its functions again."""
         # The mark comes first, because unpickling the model would hang in a forked process.
         parts = self.model, self.codec, self.short_list, self.max_tokens, self.confidence
-        return _remake, (self._mark, *parts)
+        return _remake, (self._mark, *parts, self.output_rule)
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
@@ -270,6 +283,39 @@ class Translator:
             raise InputError(f"expected a single model. Received: an ensemble of {count} models.")
         return self.model
 
+    def limit_outputs(
+        self, *, allowed: Iterable[str] | None = None, pattern: str | None = None
+    ) -> None:
+        r"""Limit the outputs of all later searches, and of the exports of this translator.
+
+        Without arguments, remove the limit.
+
+        Args:
+            allowed: the texts that an output may be; see `stream`.
+            pattern: a regular expression that the whole output must match; see `stream`.
+
+        Raises:
+            InputError: if both are given, or one cannot be used.
+
+        Example:
+            >>> from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary
+            >>> digits = CharacterTokenizer(Vocabulary("0123456789-"))
+            >>> translator = Translator.from_model(
+            ...     Seq2Seq(15, 15, units=4), digits, digits, max_source_length=20, max_length=11
+            ... )
+            >>> translator.limit_outputs(pattern=r"\d{4}-\d\d-\d\d")
+            >>> translator("12").text[4::3]
+            '--'
+        """
+        self.output_rule = self._rule_of(allowed, pattern)
+
+    def _rule_of(self, allowed: Iterable[str] | None, pattern: str | None) -> OutputRule | None:
+        if allowed is None and pattern is None:
+            return None
+        if allowed is not None:
+            allowed = tuple(check_texts(allowed, "allowed"))
+        return self._make_rule(allowed, pattern)
+
     def save(self, folder: str | Path) -> None:
         """Write the model, its tokenizers and its confidence to `folder`, each file atomically.
 
@@ -383,6 +429,8 @@ class Translator:
         texts: Any,
         *,
         prefix: str = "",
+        allowed: Iterable[str] | None = None,
+        pattern: str | None = None,
         batch_size: int = 64,
         first: int = 0,
         advance: Callable[[int], object] = lambda count: None,
@@ -399,6 +447,12 @@ class Translator:
                 at a time and sorted by length, which is faster; sampling keeps the order of the
                 texts.
             prefix: a text that every output must begin with.
+            allowed: the texts that an output may be, in place of the translator's `output_rule`.
+                Each is cut by the target tokenizer, and only that segmentation is found. Empty ones
+                are ignored.
+            pattern: a regular expression of `re` that the whole output must match, in place of the
+                `output_rule`. All segmentations of a text are found. Back-references, look-around,
+                word boundaries, and possessive or atomic groups are not supported.
             batch_size: largest number of sources in a batch, a positive integer. Batches of long
                 sources are smaller, with at most 16,384 padded tokens. Batches with a large
                 `beam_width` are smaller too, with at most 134,217,728 logits in a step and as many
@@ -419,8 +473,9 @@ class Translator:
 
         Raises:
             OptionError: if a string is given with a beam or with sampling.
-            ValueError: if an option is out of its range, if the prefix has unknown tokens, or if
-                the model does not have one of the `features`.
+            ValueError: if an option is out of its range, if the prefix or an `allowed` text has
+                unknown tokens, if no output of the `pattern` can be written, or if the model does
+                not have one of the `features`.
             TextError: if a text has more than `max_tokens` tokens, or lacks a source feature. The
                 translations of the texts before it are yielded first.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
@@ -439,20 +494,26 @@ class Translator:
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
-            rule = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
-            raise OptionError("prefix", rule, prefix=f"{prefix!r}, of {len(begin)} tokens")
+            limit = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
+            raise OptionError("prefix", limit, prefix=f"{prefix!r}, of {len(begin)} tokens")
+        rule = self._rule_of(allowed, pattern) or self.output_rule
+        if rule is not None:
+            rule.check(chosen, prefix, begin)
         texts = self._with_features(texts if whole else [texts], features)
         if whole:
-            return self._stream(texts, chosen, begin, batch_size, first, advance)
-        return self._stream_tokens(next(iter(texts)), chosen, begin)
+            return self._stream(texts, chosen, begin, rule, batch_size, first, advance)
+        return self._stream_tokens(next(iter(texts)), chosen, begin, rule)
 
     def _stream_tokens(
-        self, text: str, options: SearchOptions, prefix: Sequence[int]
+        self, text: str, options: SearchOptions, prefix: Sequence[int], rule: OutputRule | None
     ) -> Iterator[StreamedToken]:
         ids = pad([TextLimit(self.max_tokens).encode(text, self.codec.source)])
         check_room(self.model, options.max_length)
-        words, allowed = self.codec.source.tokens(text), self._allowed(ids, prefix)
-        steps = self._search.steps(ids, options, prefix=prefix, allowed=allowed)
+        words = self.codec.source.tokens(text)
+        listed = None if rule else self._short_listed(ids, prefix)
+        steps = self._search.steps(
+            ids, options, prefix=prefix, allowed=listed, automaton=automaton_of(rule)
+        )
         if len(words) == 1:  # the output of a text without tokens is the prefix
             steps = (step._replace(score=0.0) for step in islice(steps, len(prefix)))
         return stream_tokens(self.codec, words, steps)
@@ -462,6 +523,7 @@ class Translator:
         texts: Iterable[str],
         options: SearchOptions,
         prefix: Sequence[int],
+        rule: OutputRule | None,
         batch_size: int,
         first: int,
         advance: Callable[[int], object],
@@ -481,13 +543,15 @@ class Translator:
             found: dict[int, Translation] = {}
             for places in batch_by_tokens(order, lengths.__getitem__, rows=rows, tokens=tokens):
                 padded = pad([ids[place] for place in places])
-                allowed = self._allowed(padded, prefix)
+                # A short list may lack a token of the only outputs that are allowed.
+                listed = None if rule else self._short_listed(padded, prefix)
                 arrays = self._search(
                     padded,
                     options,
                     prefix=prefix,
                     first=first + done + places[0],
-                    allowed=allowed,
+                    allowed=listed,
+                    automaton=automaton_of(rule),
                 )
                 batch = [window[place] for place in places]
                 translations = self.codec.translations(batch, *arrays, prefix=prefix)
@@ -511,7 +575,7 @@ class Translator:
         tokens = BATCH_NUMBERS // (width * options.max_length)
         return min(batch_size, rows), min(BATCH_TOKENS, tokens)
 
-    def _allowed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
+    def _short_listed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
         if self.short_list is None or isinstance(self.model, Ensemble):
             return None
         return self.short_list.allowed(self.model.split_features(ids)[1], prefix)
@@ -614,6 +678,14 @@ def _remake(
     short_list: ShortList | None,
     max_tokens: int,
     confidence: Confidence,
+    output_rule: OutputRule | None,
 ) -> Translator:
     """Make a translator from the pickled arguments."""
-    return Translator(model, codec, short_list, max_tokens=max_tokens, confidence=confidence)
+    return Translator(
+        model,
+        codec,
+        short_list,
+        max_tokens=max_tokens,
+        confidence=confidence,
+        output_rule=output_rule,
+    )

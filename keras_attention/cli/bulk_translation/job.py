@@ -161,6 +161,9 @@ class TranslationJob:
         for name in ("model", "others", "batch_size", "server", "deadline"):
             del values[name]
         search = values.pop("search")
+        if "allowed" in search:
+            texts = "\n".join(search["allowed"]).encode("utf-8", "surrogatepass")
+            search["allowed"] = hashlib.sha256(texts).hexdigest()
         return {**values, **search}
 
 

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from keras_attention.cli.arguments import (
+    Allowed,
     DataFormat,
     DataSettings,
     Features,
     OtherModels,
+    OutputPattern,
     ReplaceUnknown,
     TargetFile,
     WholeVocabulary,
@@ -126,6 +128,8 @@ def evaluate(
     others: OtherModels = None,
     search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
+    allowed: Allowed = None,
+    pattern: OutputPattern = None,
     replace_unknown: ReplaceUnknown = False,
     errors: Annotated[
         int, typer.Option(min=0, metavar="N", help="Number of wrong outputs to show.")
@@ -155,6 +159,7 @@ def evaluate(
         print_notes,
         target_tokenizer,
     )
+    from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.runtimes import evaluation_pairs, open_translator
 
     report = EvaluationReport(
@@ -168,6 +173,7 @@ def evaluate(
         errors=errors,
     )
     members = others or []
+    search = {**search, **read_limit(allowed, pattern)}
     choices = ReportChoices(report_page, report_accuracy, save_confidence)
     report.check(models)
     choices.check(models, members, output)

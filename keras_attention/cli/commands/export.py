@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from keras_attention.cli.arguments import (
+    Allowed,
     ExportedModel,
     FetchRuntime,
+    OutputPattern,
     PageExamples,
     RuntimeFolder,
 )
@@ -77,6 +79,8 @@ def export(
             "or data.max_source_length if that is larger]",
         ),
     ] = None,
+    allowed: Allowed = None,
+    pattern: OutputPattern = None,
     onnx: Annotated[
         bool,
         typer.Option(
@@ -112,6 +116,9 @@ def export(
     prints and saves a table, and refuses a precision that loses more than 0.3 points of the metric.
     At the end it lists the operators that a runtime must support to load the SavedModel.
 
+    With --allowed or --pattern, the exports return only such outputs; the model's folder does not
+    change otherwise.
+
     Example: keras-attention export saved_models/dates --tflite best --web page --fetch-runtime
     """
     from keras_attention.cli.web_pages import PageOptions, check_page_options
@@ -123,8 +130,9 @@ def export(
         return
     from keras_attention.cli.command_parts.tflite_precisions import check_choice, export_measured
     from keras_attention.cli.exports import export_all
+    from keras_attention.cli.output_limit import named_lines, read_limit
     from keras_attention.export.graphs.portable import check_compute
-    from keras_attention.export.onnx import export_onnx, import_converter
+    from keras_attention.export.onnx import check_unlimited, export_onnx, import_converter
     from keras_attention.export.saved_model.limits import Limits
     from keras_attention.export.saved_model.serving_files import checked_name, write_serving_files
     from keras_attention.translation.translator import Translator
@@ -135,9 +143,19 @@ def export(
         import_converter()
     if serving:
         checked_name(model)
+    limit = read_limit(allowed, pattern)
+    if limit and web:
+        raise InputError(
+            "--web cannot be combined with --allowed or --pattern, because the page would not obey "
+            f"the limit. Received: --web {web} with --{next(iter(limit))}."
+        )
     translator = Translator.load(model)
     if web:
         page.check_model(translator.codec, str(model))
+    with named_lines(limit):
+        translator.limit_outputs(**limit)
+    if onnx:
+        check_unlimited(translator)
     limits = Limits(max_batch, max_tokens or translator.max_tokens)
     measured = () if tflite == "float32" else export_measured(translator, model, tflite, lines)
     paths = export_all(

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_attention.cli.arguments import (
+    Allowed,
     AnyModel,
     BatchSize,
     Deadline,
     Features,
     MaxTokens,
     OtherModels,
+    OutputPattern,
     Prefix,
     ReplaceUnknown,
     Server,
@@ -49,6 +51,8 @@ def translate(
     search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
     prefix: Prefix = "",
+    allowed: Allowed = None,
+    pattern: OutputPattern = None,
     batch_size: BatchSize = 64,
     features: Features = None,
     max_tokens: MaxTokens = None,
@@ -175,14 +179,18 @@ def translate(
     Example: keras-attention translate saved_models/dates --stream
 
     Example: keras-attention translate saved_models/dates in.txt -o out.txt --workers 4 --resume
+
+    Example: keras-attention translate saved_models/dates in.txt --pattern '[0-9]{4}-[0-9-]{5}'
     """
     from keras_attention.cli.bulk_translation.job import TranslationJob
     from keras_attention.cli.bulk_translation.pool import open_pool
     from keras_attention.cli.command_parts.translated_lines import answer_here, run_translate
     from keras_attention.cli.lines import checked_text
+    from keras_attention.cli.output_limit import read_limit
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
+    search = {**search, **read_limit(allowed, pattern)}
     if stream:
         from keras_attention.cli.command_parts.streamed_lines import (
             check_combined,

@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 from support import normal, tensorflow_only, to_numpy
 
-from keras_attention.ops.indexing import flat, take_places
+from keras_attention.ops.indexing import contains, flat, take_places
 
 PLACES = np.array([[3, 0], [1, 1], [2, 3]], "int32")
 
@@ -38,3 +38,9 @@ def test_the_numbers_of_rows_and_entries_can_be_unknown():
 
 def test_flat_joins_the_last_two_axes():
     np.testing.assert_array_equal(flat(ops.reshape(ops.arange(24), (2, 3, 4)))[1], range(12, 24))
+
+
+def test_contains_tells_which_numbers_each_row_has_except_the_padding():
+    numbers = np.array([[3, 0, 1, 3], [0, 0, 0, 0], [4, 2, 4, 0]], "int32")
+    expected = [[number > 0 and number in row for number in range(5)] for row in numbers]
+    np.testing.assert_array_equal(to_numpy(contains(numbers, 5)), expected)

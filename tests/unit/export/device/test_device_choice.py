@@ -48,3 +48,10 @@ def test_choose_next_agrees_with_search_for_a_sparse_output(options):
         token, gain = choose_next(allowed, generated, settings)
         assert token == adjusted.numpy()[0].argmax()
         assert gain == plain.numpy()[0, token] > IMPOSSIBLE / 2
+
+
+def test_only_possible_tokens_are_chosen():
+    log_probs = np.log(np.array([1e-9, 1e-9, 0.1, 0.2, 0.3, 0.4], "float32"))
+    possible = np.array([False, False, True, True, False, False])
+    token, gain = choose_next(log_probs, [], SearchSettings(9, 9), possible)
+    assert (token, gain) == (3, pytest.approx(np.log(0.2)))

@@ -1,0 +1,1 @@
+"""Automata over target ids, which limit the outputs of a search."""
