@@ -83,7 +83,7 @@ def ratio(one: Mapping[str, list[float]], other: Mapping[str, list[float]], cloc
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the smallest value that is not below a share of the values, such as 0.95 of them."""
+    """Return the smallest value that is not below a share of the values, such as 95 % of them."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 

@@ -41,7 +41,7 @@ def compact(model: Any) -> None:
 
 
 def _entries(model: Any) -> list[Any]:
-    """Return the subgraphs that signatures call, whose operators run once and not in a loop."""
+    """Return the subgraphs that signatures call. Their operators run once, not in a loop."""
     return [model.subgraphs[place] for place in {d.subgraphIndex for d in model.signatureDefs}]
 
 

@@ -25,7 +25,7 @@ Weights = list[npt.NDArray[np.float32]]
 def with_average(
     evaluating: Sequence[keras.callbacks.Callback], config: TrainingConfig, run: RunFolder
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks after one that sets the recipe's average and before one that undoes it.
+    """Put the callbacks between one that sets the recipe's average and one that undoes it.
 
     Args:
         evaluating: the callbacks that validate and keep the averaged model.

@@ -31,7 +31,7 @@ def configuration(config: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of all comparisons as a configuration of Joey NMT.
 
     Luong's attention comes after the LSTM without input feeding, as in our model. Bahdanau's uses
-    input feeding, because the context reaches the recurrence in no other way.
+    input feeding, because in Joey NMT the context reaches the recurrence in no other way.
     """
     embeddings = {"embedding_dim": config["embedding"]}
     encoder = {"type": "recurrent", "rnn_type": "lstm", "bidirectional": True}
