@@ -15,7 +15,7 @@ _FILES = (("path", "target_path"), ("validation_path", "validation_target_path")
 
 
 def list_codes(text: str) -> list[str]:
-    """Return the codes of a setting, which commas separate; only "" if it is not set.
+    """Return the comma-separated codes of a setting; `[""]` if it is not set.
 
     Example:
         >>> list_codes("fre, kor"), list_codes("")

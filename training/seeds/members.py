@@ -73,8 +73,9 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
         overwrite: whether an existing ensemble may be removed.
 
     Raises:
-        InputError: if the folder holds a run or other files. Also if it holds an ensemble, unless
-            `overwrite` is set, no process is training the ensemble, and no other files are there.
+        InputError: if the folder holds a run or other files. If it holds an ensemble, an error is
+            raised unless `overwrite` is set, no process is training the ensemble, and the folder
+            holds nothing else.
     """
     if not is_ensemble(folder):
         if is_run(folder):
