@@ -274,7 +274,7 @@ def take_turns(
 ) -> dict[str, list[Reply]]:
     """Send every contestant one request per round; the first round is not counted.
 
-    With `steps`, every round trains on that number of batches, and no two rounds on the same ones.
+    With `steps`, every round trains on the next `steps` batches.
 
     Each round starts with another contestant, so that disturbances affect all of them.
     """

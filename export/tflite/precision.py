@@ -43,7 +43,7 @@ def lower(model: Any, choose: Choose) -> None:
     - "int8": a quarter of the size; the inputs of a product are rounded to int8 at run time too.
     - "int8_weights": a quarter of the size; computed in float32.
 
-    For embeddings the last two are the same, because a lookup computes no product.
+    For embeddings, "int8" and "int8_weights" are the same, because a lookup computes no product.
 
     Args:
         model: the result of `read_flat_file`, which is changed in place.

@@ -107,7 +107,7 @@ def _capabilities() -> list[tuple[int, ...] | None]:
 
 
 def _processor_flags(path: Path = Path("/proc/cpuinfo")) -> set[str]:
-    """Return the instructions of the processor, which only Linux lists; empty if unknown."""
+    """Return the processor's instructions, which only Linux lists; elsewhere the set is empty."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

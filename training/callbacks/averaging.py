@@ -1,4 +1,4 @@
-"""Averages of the weights over training, which are validated and saved instead of the weights.
+"""Averages of the weights during training, to validate and save in place of the weights.
 
 Keras's `SwapEMAWeights` is not used, because it swaps by adding and subtracting, which rounds the
 weights that training continues with, and because it would put the average into checkpoints.
@@ -97,7 +97,7 @@ class AverageOfLast(_Average):
             self.earlier.append([keras.ops.convert_to_numpy(variable) for variable in variables])
 
     def put(self) -> None:
-        """Set the weights to the mean of the earlier and the current ones."""
+        """Set the weights to the mean of the earlier weights and the current ones."""
         weights = zip(*self.earlier, self._own, strict=True)
         for variable, values in zip(self.model.trainable_variables, weights, strict=True):
             variable.assign(np.mean(values, axis=0))

@@ -105,7 +105,7 @@ def resume_members(
     Args:
         recipe: the recipe of the ensemble; the number of epochs may differ.
         folder: the ensemble's folder.
-        seeds: number of members, at least as many as the ensemble has, which is the default.
+        seeds: number of members, at least as many as the ensemble has. Default: as many as it has.
         changed_data: whether the data may have changed.
 
     Raises:

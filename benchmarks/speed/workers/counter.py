@@ -19,7 +19,7 @@ import numpy as np
 from protocol import END
 
 STEP = 0.5
-"""Amount that each token adds to the counting cell; use less if the bridge applies tanh to it."""
+"""Amount that each token adds to the counting cell; use less if the bridge applies tanh."""
 
 SHARP = 100.0
 """Factor of the counter in the score of </s>; random scores are far smaller."""
