@@ -64,7 +64,7 @@ def rows_of_rates(
 
 
 def quote_better(rows: Sequence[Mapping[str, Any]], off: str = ", no oneDNN") -> None:
-    """Print our speedup over the faster of each peer's two runs, with and without oneDNN."""
+    """Print our speedup over each peer, in the faster of its runs with and without oneDNN."""
     ratios = {row["system"]: row.get("ours over it, wall") for row in rows}
     for name in ratios:
         if name + off in ratios and ratios[name] is not None:

@@ -46,8 +46,8 @@ def cut_by_tokens(lengths: Ints, ranks: Ints, most: int) -> Ints:
     Args:
         lengths: the length of each pair, `[N]`.
         ranks: the rank of each pair, `[N]`.
-        most: largest number of pairs in a batch times the length of its longest pair. A pair that
-            is longer than this is a batch by itself.
+        most: limit of the product of a batch's number of pairs and the length of its longest pair.
+            A longer pair is a batch by itself.
 
     Returns:
         The index where each batch begins in the order of ranks, followed by N.

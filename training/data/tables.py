@@ -20,7 +20,7 @@ NAMES = {"\t": "tab", ",": "comma", ";": "semicolon"}
 """Names of the usual delimiters in messages."""
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\W*', re.IGNORECASE)
-"""Matches the first line of a file that tells Excel the delimiter."""
+"""Matches a first line that tells Excel the delimiter."""
 
 
 @dataclass(frozen=True)
