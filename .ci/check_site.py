@@ -1,7 +1,7 @@
 """Check a built site: python .ci/check_site.py build/site.
 
-Every link and anchor must have a target, and no page may load anything from a network, so that the
-site works from its folder. External links are counted, not followed.
+Every link and anchor must have a target. No page may load anything from a network, so that the site
+also works offline. External links are counted, not followed.
 """
 
 import sys

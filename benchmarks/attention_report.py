@@ -35,12 +35,12 @@ Number = Callable[[dict[str, Any]], float | None]
 
 
 def mean(name: str, scale: float = 1) -> Number:
-    """Return a function for the mean of a number over seeds."""
+    """Return a function that computes the mean of a number over seeds."""
     return lambda row: scale * row["mean"][name] if name in row["mean"] else None
 
 
 def at(length: str, what: str, scale: float = 1) -> Number:
-    """Return a function for the mean over seeds of a value at a source length."""
+    """Return a function that computes the mean over seeds of a value at a source length."""
 
     def number(row: dict[str, Any]) -> float | None:
         found = [seed["lengths"].get(length, {}).get(what) for seed in row["seeds"]]

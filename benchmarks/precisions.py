@@ -1,7 +1,8 @@
 """Measures what rounding each part of a model costs, the basis of the TFLite precision "mixed".
 
-Stores one part at a time in int8, with the inputs of its products rounded too, and the rest in
-float32; then applies each rule. Compares the outputs of greedy search with the Keras model's.
+First stores one part at a time in int8, with the inputs of its products rounded too, and all other
+parts in float32. Then tries each rule for the whole model: "int8", "weights alone" and "mixed".
+Compares the outputs of greedy search with the Keras model's.
 
     python benchmarks/precisions.py saved_models/multi30k-en-de --lines 1000
 """

@@ -1,4 +1,4 @@
-"""The training of a prepared run with `model.fit`, which writes into a run folder."""
+"""Trains a prepared run with `model.fit`, and writes its files into a run folder."""
 
 from __future__ import annotations
 

@@ -153,6 +153,6 @@ def _check_validations(
     if done > plan.intervals:
         raise InputError(
             f"{run.path}: the run already has {done} validations; increase `training.epochs` so "
-            f"that it has at least as many. Received: training.epochs={config.epochs}, which makes "
-            f"{plan.intervals} validations."
+            f"that there are at least {done}. Received: training.epochs={config.epochs}, which "
+            f"makes {plan.intervals} validations."
         )

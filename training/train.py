@@ -51,8 +51,8 @@ def train(
     Equal recipes train equal weights if the library versions and the machine are the same, even if
     the run was killed and resumed in between.
 
-    After `start_processes`, call it in every process with the same arguments. Each batch is then
-    divided among the processes, and only the first writes into the run folder.
+    After `start_processes`, call this function in every process with the same arguments. Each batch
+    is then divided among the processes, and only the first writes into the run folder.
 
     Args:
         recipe: the recipe to train.
@@ -111,8 +111,8 @@ def _find_start(path: str | Path | None, run: RunFolder, *, resume: bool) -> Sta
         return None
     if resume:
         raise InputError(
-            "--from starts a new run and --resume continues one, which knows the model that it "
-            "started from; leave out one of them."
+            "--from starts a new run and --resume continues one; the folder of a run already names "
+            "the model that it started from. Leave out one of the two options."
         )
     start = StartModel.find(path)
     if start.folder.resolve() == run.path.resolve():

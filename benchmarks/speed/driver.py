@@ -144,7 +144,7 @@ def _environment(name: str, threads: int) -> dict[str, str]:
 
 
 def restrict(isa: str) -> None:
-    """Restrict the workers that start from now on to an instruction set; "all" is no limit."""
+    """Restrict the workers that start from now on to an instruction set; "all" means no limit."""
     for name in next(iter(ISAS.values())):
         os.environ.pop(name, None)
     os.environ.update(ISAS.get(isa, {}))
@@ -182,7 +182,8 @@ def parser(description: str, systems: str, quick: str = "") -> argparse.Argument
         "--isa",
         choices=(*ISAS, "all"),
         default="all",
-        help="newest instructions of matrix products, if the processor has them; default all",
+        help="newest instructions that matrix products may use, if the processor has them; "
+        "default all",
     )
     options.add_argument("--python-joey", default="", help="interpreter that has joeynmt")
     options.add_argument("--python-torch", default="", help="interpreter that has torch")
@@ -219,7 +220,7 @@ class Run:
         options.pythons = {**dict.fromkeys(WORKERS, sys.executable), **pythons}
         chosen = options.attention or ("luong" if small else "luong,bahdanau")
         if unknown := set(chosen.split(",")) - set(ATTENTIONS):
-            raise SystemExit(f"--attention must be of {', '.join(ATTENTIONS)}. Received: {unknown}")
+            raise SystemExit(f"--attention accepts {', '.join(ATTENTIONS)}. Received: {unknown}")
         least = 1 if options.tiny else quick_rounds
         pin(options.threads)
         restrict(options.isa)
@@ -271,9 +272,9 @@ def take_turns(
     steps: int = 0,
     **arguments: Any,
 ) -> dict[str, list[Reply]]:
-    """Send every contestant a request per round, after one round that is not counted.
+    """Send every contestant one request per round; the first round is not counted.
 
-    With `steps`, a round is that number of training batches, different ones in every round.
+    With `steps`, every round trains on the next `steps` batches.
 
     Each round starts with another contestant, so that disturbances affect all of them.
     """
@@ -282,7 +283,7 @@ def take_turns(
         shift = number % max(1, len(contestants))
         for contestant in contestants[shift:] + contestants[:shift]:
             if not number and contestant.worker == "floor":
-                continue  # it prepares every shape before it measures, so it needs no warm-up
+                continue  # the floor prepares every shape before it measures: no warm-up
             asked = {**arguments, **contestant.extra}
             asked |= {"first": number * steps, "steps": steps} if steps else {}
             reply = workers[contestant.worker].ask(do, **asked)

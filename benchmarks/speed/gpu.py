@@ -1,9 +1,10 @@
 """Compare training and search on one GPU: this library on JAX, and plain PyTorch with cuDNN.
 
 Needs `jax`, `torch` and this library; TensorFlow is not imported. Both systems run in this process
-and take turns, in float32 and in bfloat16, on batches of random ids. All sources have one length
-and all targets too, because the comparison is about matrix products, not about the input. Without
-a GPU the script runs on the CPU, which is useful only with `--tiny`, to test the script.
+and take turns, in float32 and in bfloat16, on batches of random ids. All sources have the same
+length, and all targets have the same length, because the comparison is about matrix products, not
+about the input. Without a GPU the script runs on the CPU, which is useful only with `--tiny`, to
+test the script.
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ SMALL = {"source": (4, 8), "target": (4, 8), "batch": (1, 4), "vocabulary": (50,
 
 
 def points(run: Run) -> list[tuple[str, dict[str, int]]]:
-    """Return all sizes to measure, each with the name of the varied one, grouped by vocabulary.
+    """Return all points to measure, each with the name of the size that varies.
+
+    The points are grouped by vocabulary.
 
     Points with the same vocabulary size share a model.
     """

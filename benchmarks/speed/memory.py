@@ -2,9 +2,9 @@
 
 python benchmarks/speed/memory.py --data data/multi30k --python-joey PATH
 
-Each system runs alone and trains on the batches of `training.py`. The start lasts from the command
-to the built model. The first step includes tracing or compiling. The peak is that of resident
-memory.
+Each system runs alone and trains on the batches of `training.py`. The start is the time from the
+command until the model is built. The first step includes tracing or compiling. The table shows the
+peak of resident memory.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def shuffle(batches: list[Batch], seed: int) -> list[Batch]:
-    """Return the same pairs in batches of the same sizes, drawn regardless of length."""
+    """Return the same pairs in random order, in batches of the same sizes."""
     pairs = [
         (source[source > 0], target[target > 0])
         for sources, targets in batches

@@ -64,7 +64,7 @@ def rows_of_rates(
 
 
 def quote_better(rows: Sequence[Mapping[str, Any]], off: str = ", no oneDNN") -> None:
-    """Print our speedup over the faster of each peer's two runs, with and without oneDNN."""
+    """Print our speedup over each peer, in the faster of its runs with and without oneDNN."""
     ratios = {row["system"]: row.get("ours over it, wall") for row in rows}
     for name in ratios:
         if name + off in ratios and ratios[name] is not None:
@@ -83,7 +83,7 @@ def ratio(one: Mapping[str, list[float]], other: Mapping[str, list[float]], cloc
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the smallest value that is not below a share of the values, such as 0.95 of them."""
+    """Return the smallest value that is not below a share of the values, such as 95 % of them."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 

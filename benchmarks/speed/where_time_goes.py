@@ -2,11 +2,11 @@
 
 python benchmarks/speed/where_time_goes.py --data data/multi30k
 
-Uses TensorFlow's profiler on the batches of `training.py` and the sources of `search.py`. A row has
-the time per step of one kind of operation, without the operations nested in it. The last row is the
-time in which no operation runs: between operations, in Python, and in the stream of batches. The
-numbers come from the round that other processes disturbed least, whose wall time is closest to its
-CPU time. The profiler itself takes some time.
+Uses TensorFlow's profiler on the batches of `training.py` and the sources of `search.py`. A row
+shows the time per step of one kind of operation, without the operations nested in it. The last row
+is the time in which no operation runs: between operations, in Python, and in the stream of batches.
+The numbers come from the round that other processes disturbed least: the one whose wall time is
+closest to its CPU time. The profiler itself takes some time.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def step(
 def step_specs(encoded: Named, source: tf.TensorSpec) -> dict[str, tf.TensorSpec]:
     """Return the specs of the inputs of `step`, by name.
 
-    If the batch size of `source` is not fixed, neither is the number of hypotheses.
+    If the batch size of `source` is not fixed, the number of hypotheses is not fixed either.
 
     Args:
         encoded: the outputs of `encode` in a graph.

@@ -1,6 +1,7 @@
 """The memory of a model as named tensors: the inputs and outputs of `encode` and `step`.
 
-An ensemble has the same tensors as a single model: those of its members, joined on the last axis.
+An ensemble has tensors of the same names as a single model. Its `values` and `keys` are those of
+its members, joined on the last axis.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def compact(model: Any) -> None:
     replaces large constants of zeros by operators, and merges equal constants and equal loops,
     because the converter copies the encoder into each signature. Inputs and outputs are named as in
     their signatures, all other tensors by their numbers. Runtimes that do not support signatures
-    run the first subgraph, which is that of `greedy`.
+    run the first subgraph, which belongs to `greedy`.
 
     Args:
         model: the result of `read_flat_file`, which is changed in place.
@@ -41,7 +41,7 @@ def compact(model: Any) -> None:
 
 
 def _entries(model: Any) -> list[Any]:
-    """Return the subgraphs that signatures call, whose operators run once and not in a loop."""
+    """Return the subgraphs that signatures call. Their operators run once, not in a loop."""
     return [model.subgraphs[place] for place in {d.subgraphIndex for d in model.signatureDefs}]
 
 

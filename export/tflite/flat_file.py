@@ -41,7 +41,7 @@ def pack_part(part: Any) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """A builder that aligns buffers to 16 bytes, as the schema requires but its code does not."""
+    """A builder that aligns buffers to 16 bytes, which the schema requires but its code omits."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802,N803
         """Begin a vector. Vectors of single bytes are always the data of buffers, so align them."""
@@ -73,7 +73,7 @@ def _number(code: Any) -> int:
 
 
 def operator_code(model: Any, kind: int) -> int:
-    """Return the index of an operator code that is recent enough; add one if there is none."""
+    """Return the index of an operator code of a sufficient version; add one if there is none."""
     codes, version = model.operatorCodes, _VERSIONS[kind]
     for place, code in enumerate(codes):
         if _number(code) == kind and code.version >= version:

@@ -35,15 +35,15 @@ def lower(model: Any, choose: Choose) -> None:
     """Change the precision of the matrices and embeddings of a float32 model.
 
     TFLite's own converter supports only one precision for a whole file, must convert again for each
-    precision, and stores a table twice if it holds embeddings and the output projection.
-    `ai-edge-quantizer` leaves embeddings in float32. Here all uses of a matrix read one buffer;
-    int8 has one scale per row.
+    precision, and stores a table twice if the table holds both the embeddings and the output
+    projection. `ai-edge-quantizer` leaves embeddings in float32. Here all uses of a matrix read one
+    buffer; int8 has one scale per row.
 
     - "float16": half the size; computed in float32.
     - "int8": a quarter of the size; the inputs of a product are rounded to int8 at run time too.
     - "int8_weights": a quarter of the size; computed in float32.
 
-    For embeddings the last two are the same, because a lookup computes no product.
+    For embeddings, "int8" and "int8_weights" are the same, because a lookup computes no product.
 
     Args:
         model: the result of `read_flat_file`, which is changed in place.

@@ -16,7 +16,7 @@ _LEAST_CAPABILITY = 8, 0
 LEAST_UNITS = 512
 """The width from which "auto" trains in bfloat16 (`benchmarks/speed/training_precision.py`).
 
-In narrower models, converting between formats takes more time than faster matrix products save.
+In narrower models, converting between formats takes more time than the faster matrix products save.
 """
 
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -31,7 +31,7 @@ class RunPrecision(NamedTuple):
 
     Attributes:
         name: "float32" or "bfloat16".
-        reason: why, as a clause that follows the name in a message.
+        reason: why the run computes in this format, as a clause that follows the name in a message.
     """
 
     name: str
@@ -46,8 +46,8 @@ class RunPrecision(NamedTuple):
 def choose_precision(config: TrainingConfig, units: int) -> RunPrecision:
     """Return the precision of a recipe; "auto" depends on the model and on this machine.
 
-    It is never float16, whose small range requires a scaled loss. So on GPUs without bfloat16,
-    "auto" is float32.
+    The result is never float16, because its small range would require a scaled loss. So on GPUs
+    without bfloat16, "auto" means float32.
 
     Args:
         config: the recipe's `[training]` section.
@@ -107,7 +107,7 @@ def _capabilities() -> list[tuple[int, ...] | None]:
 
 
 def _processor_flags(path: Path = Path("/proc/cpuinfo")) -> set[str]:
-    """Return the instructions of the processor, which only Linux lists; empty if unknown."""
+    """Return the processor's instructions, which only Linux lists; elsewhere the set is empty."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""A new model's first weights: those of a trained model, whose vocabularies may be smaller."""
+"""A new model's first weights, taken from a trained model with equal or smaller vocabularies."""
 
 from __future__ import annotations
 

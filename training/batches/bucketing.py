@@ -1,4 +1,4 @@
-"""Bucketing: the choice of the pairs that are batched together, which depends only on lengths."""
+"""Bucketing: pairs are batched together according to their lengths only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rank_buckets(source_lengths: Sequence[int], target_lengths: Sequence[int], w
 
 
 def cut_by_pairs(size: int, most: int) -> Ints:
-    """Cut `size` pairs into batches of at most `most` pairs, whose sizes differ by at most one.
+    """Cut `size` pairs into batches of `most` pairs or fewer; their sizes differ by at most one.
 
     Returns:
         The index where each batch begins, followed by `size`.
@@ -46,8 +46,8 @@ def cut_by_tokens(lengths: Ints, ranks: Ints, most: int) -> Ints:
     Args:
         lengths: the length of each pair, `[N]`.
         ranks: the rank of each pair, `[N]`.
-        most: largest number of pairs in a batch times the length of its longest pair. A pair that
-            is longer than this is a batch by itself.
+        most: limit of the product of a batch's number of pairs and the length of its longest pair.
+            A longer pair is a batch by itself.
 
     Returns:
         The index where each batch begins in the order of ranks, followed by N.

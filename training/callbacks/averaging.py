@@ -1,4 +1,4 @@
-"""Averages of the weights over training, which are validated and saved instead of the weights.
+"""Averages of the weights during training, to validate and save in place of the weights.
 
 Keras's `SwapEMAWeights` is not used, because it swaps by adding and subtracting, which rounds the
 weights that training continues with, and because it would put the average into checkpoints.
@@ -25,7 +25,7 @@ Weights = list[npt.NDArray[np.float32]]
 def with_average(
     evaluating: Sequence[keras.callbacks.Callback], config: TrainingConfig, run: RunFolder
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks after one that sets the recipe's average and before one that undoes it.
+    """Put the callbacks between one that sets the recipe's average and one that undoes it.
 
     Args:
         evaluating: the callbacks that validate and keep the averaged model.
@@ -97,7 +97,7 @@ class AverageOfLast(_Average):
             self.earlier.append([keras.ops.convert_to_numpy(variable) for variable in variables])
 
     def put(self) -> None:
-        """Set the weights to the mean of the earlier and the current ones."""
+        """Set the weights to the mean of the earlier weights and the current ones."""
         weights = zip(*self.earlier, self._own, strict=True)
         for variable, values in zip(self.model.trainable_variables, weights, strict=True):
             variable.assign(np.mean(values, axis=0))

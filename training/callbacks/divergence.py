@@ -67,7 +67,7 @@ class StopDiverged(keras.callbacks.Callback):
         self._norm = self._squared_norm()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Check the mean loss so far, which is not finite if the loss of any step is not."""
+        """Check the mean loss so far. If the loss of any step is not finite, the mean is not."""
         self._step = self._first + batch + 1
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):

@@ -20,10 +20,11 @@ from ..processes.processes import of_first_process
 class Validate(keras.callbacks.Callback):
     """Decodes the held-out pairs and logs the metric that chooses the best model.
 
-    It logs the metric as `val_` and its name, and `val_exact_match`, which costs no extra time. If
-    the sources carry a source feature such as the language, it also logs the metric for each value,
-    as `val_g2p_wer_language=kor`, and their mean, as `val_g2p_wer_language=(mean)`.
-    References and outputs are normalized like the model's targets before they are compared.
+    It logs the metric as `val_` followed by its name. It also logs `val_exact_match`, which costs
+    no extra time. If the sources carry a source feature such as the language, it also logs the
+    metric for each value, as `val_g2p_wer_language=kor`, and their mean, as
+    `val_g2p_wer_language=(mean)`. References and outputs are normalized like the model's targets
+    before they are compared.
 
     Args:
         translator: the model in training, with its tokenizers.

@@ -33,7 +33,7 @@ def plot_comparison(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = 
     Args:
         rows: the rows that `make_rows` returned.
         folder: the folder for the plots.
-        lengths: names of lengths, in increasing order.
+        lengths: names of the groups of source lengths, in increasing order.
 
     Returns:
         The paths of the plots. A plot for which the rows have no values is not written.

@@ -115,7 +115,7 @@ def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list
 
     Args:
         rows: the rows that `make_rows` returned.
-        lengths: names of lengths, one per column.
+        lengths: names of the groups of source lengths, one per column.
     """
     metric = metric_of(rows)
     unfinished = any(len(row.results) < row.runs for row in rows)

@@ -18,8 +18,8 @@ class DataFile:
 
     Attributes:
         path: its path in the data set's folder.
-        url: the URL to download it from. A `.gz` file is unpacked; a `.zip` file contains it
-            as `member`.
+        url: the URL to download it from. A `.gz` file is unpacked; a `.zip` file contains the data
+            file under the name `member`.
         lines: its number of lines in the version with which published results were made.
         pairs: whether a line is source, tab, target.
         part: the part of the data that the file belongs to, such as "train"; all files of a part

@@ -20,7 +20,7 @@ NAMES = {"\t": "tab", ",": "comma", ";": "semicolon"}
 """Names of the usual delimiters in messages."""
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\W*', re.IGNORECASE)
-"""Matches the first line of a file that tells Excel the delimiter."""
+"""Matches a first line that tells Excel the delimiter."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
 
 
 def advice(row: Row, layout: Layout) -> str:
-    """Return advice about a row with too few columns, starting with a space, or ""."""
+    """Return advice about a row with too few columns, or "". The advice starts with a space."""
     number, fields = row
     text = "".join(fields)
     if not layout.quoted and text.count('"') % 2:

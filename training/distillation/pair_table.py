@@ -42,8 +42,8 @@ def table_data(config: DataConfig, path: Path, held_out: Path | None) -> DataCon
     """Return the `[data]` section of a recipe that reads its pairs from tables.
 
     Args:
-        config: the recipe's own section. Its length limits stay, and so do the names of source
-            features, whose values are tags in the sources.
+        config: the recipe's own section. Its length limits and its names of source features are
+            kept; the features' values are tags in the sources.
         path: the table of the training pairs.
         held_out: the table of the held-out pairs, if any.
     """

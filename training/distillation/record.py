@@ -124,7 +124,7 @@ class Distillation(DistillOptions):
             temporary_path.write_text(json_text + "\n", encoding="utf-8")
 
     def check_same(self, now: Distillation, folder: Path) -> None:
-        """Check that a distillation that continues has the same teachers, data and options.
+        """Check that a continued distillation has the same teachers, data and options.
 
         A teacher may have moved.
 

@@ -111,7 +111,7 @@ def _choose(
 ) -> Hypothesis | None:
     """Return the best usable hypothesis or, with `nearest`, the one nearest to the target.
 
-    Of several equally near hypotheses, it is the one with the highest score.
+    If several hypotheses are equally near, return the one with the highest score.
     """
     usable = list(filter(_is_usable, found.hypotheses))
     if not options.nearest:

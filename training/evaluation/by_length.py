@@ -98,7 +98,7 @@ def score_lengths(
         recipe: its recipe, which defines the data and the metric.
         lengths: increasing numbers of source tokens, without `</s>`.
         held_out: the held-out pairs; not needed for a generated task.
-        only: names of lengths, as in `wanted_lengths`, to score. Default: all.
+        only: the names (see `wanted_lengths`) of the lengths to score. Default: all.
 
     Returns:
         For each name: `pairs`, their number; `value`, the metric; and `errors`, the number of token

@@ -94,7 +94,8 @@ class Evaluation:
     def score_each(self, metric: str, **options: Any) -> list[float]:
         """Score each output alone; see `score` for the arguments and errors.
 
-        BLEU of one output uses only the n-grams that fit into it (sacrebleu's `effective_order`).
+        BLEU of one output uses only n-grams that are not longer than the output (sacrebleu's
+        `effective_order`).
         """
         return score_each(metric, self.outputs, self.targets, self.sources, **options)
 

@@ -187,7 +187,7 @@ class EditRate(Ratio):
     scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Count edits to the nearest reference, and its tokens; in a tie, use the shorter one."""
+        """Count the edits to the nearest reference (of several, the shortest), and its tokens."""
         tokens = [line.split() for line in references]
         return min((edit_distance(hypothesis.split(), line), len(line)) for line in tokens)
 
@@ -263,7 +263,7 @@ class Bleu(Sacrebleu):
             ) from None
 
     def make_for_lines(self) -> SacrebleuMetric:
-        """Create sacrebleu's BLEU of the n-grams that fit into a line."""
+        """Create sacrebleu's BLEU for single lines: n-grams longer than the line do not count."""
         metric = self.make()
         metric.effective_order = True  # type: ignore[attr-defined]
         return metric

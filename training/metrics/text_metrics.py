@@ -131,7 +131,7 @@ def as_lists(
     if len(numbers) > 1 or not hypotheses or not all(accepted):
         raise ValueError(
             "`hypotheses`, `references` and `sources` must have the same length, at least 1, and "
-            "each line a reference. "
+            "each line must have a reference. "
             f"Received: {len(hypotheses)} hypotheses, {len(accepted)} references."
         )
     return accepted

@@ -9,13 +9,13 @@ from keras_attention.errors import InputError
 from keras_attention.text.source_features import SourceFeatures
 
 LANGUAGES = ("language", "target_language")
-"""Settings with codes, which replace braces in paths and may be the value of a feature."""
+"""Settings that hold codes. A code replaces braces in paths and may be the value of a feature."""
 
 _FILES = (("path", "target_path"), ("validation_path", "validation_target_path"))
 
 
 def list_codes(text: str) -> list[str]:
-    """Return the codes of a setting, which commas separate; only "" if it is not set.
+    """Return the comma-separated codes of a setting; `[""]` if it is not set.
 
     Example:
         >>> list_codes("fre, kor"), list_codes("")

@@ -156,7 +156,7 @@ class Recipe(Section):
         return self.training.seed or self.seed
 
     def to_toml(self) -> str:
-        """Return the recipe as TOML, including defaults; `load_recipe` reads back an equal one."""
+        """Return the recipe as TOML with all defaults; `load_recipe` reads an equal one from it."""
         lines = [f"{name} = {_toml(value)}" for name, value in self.values()]
         for section in _SECTIONS:
             lines += ["", f"[{section}]"]
@@ -281,7 +281,7 @@ def _locate(name_or_path: str) -> Path:
 
 
 def _read_text(path: Path) -> str:
-    """Return the text of a recipe file or of a pipe, such as that of a shell's `<(...)`."""
+    """Return the text of a recipe file, or of a pipe such as a shell's `<(...)`."""
     if path.suffix != ".toml" and path.is_fifo():
         return "\n".join(read_lines(path))
     return "\n".join(decode_lines(io.BytesIO(read_artefact(path)), str(path)))

@@ -21,7 +21,7 @@ class Renamed:
     Attributes:
         old: the setting as older versions declared it, with its dotted key.
         key: the dotted key of the setting that replaces it.
-        values: the new value of each old one.
+        values: the new value that replaces each old value.
     """
 
     old: RecipeSetting
@@ -29,7 +29,7 @@ class Renamed:
     values: Mapping[Any, Any]
 
     def check(self, value: object) -> Any:
-        """Return the new value of an old one.
+        """Return the new value that replaces an old value.
 
         Raises:
             InputError: If the old setting did not accept the value.
@@ -52,6 +52,6 @@ RENAMED = {
 
 @cache
 def warn_of_old(old: str, value: str) -> None:
-    """Log, once per process, which setting to write in place of an old one."""
+    """Log, once per process, which setting to write in place of an old setting."""
     new = RENAMED[old].key
     _logger.warning("`%s` is deprecated; write %s = %s instead.", old, new, value)

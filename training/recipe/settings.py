@@ -1,4 +1,4 @@
-"""The base class of a recipe's sections, whose errors name settings by dotted key."""
+"""The base class of a recipe's sections. Its errors name settings by dotted key."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ other than those of the model."""
 
 
 def start_settings(model: ModelConfig, text: TextConfig) -> dict[str, Any]:
-    """Return the settings, by dotted key, that a fine-tuned run has unless it sets its own.
+    """Return the settings, by dotted key, that a run takes from its start model by default.
 
-    They are those of the model, but without files of pretrained embeddings.
+    The files of pretrained embeddings are left out.
 
     Args:
         model: the `[model]` section of the run that trained the model.

@@ -72,7 +72,5 @@ def _of_run(folder: Path, recipe: Recipe | None) -> HeldOut:
         return HeldOut(pairs, {source for source, _ in training} & kept, note)
     seen = {data.held_out[place][0] for place in data.seen}
     changed = changed_file(recipe, data.files, [f"data.{key}" for key in PAIR_KEYS])
-    note = (
-        f"{changed}: changed since the run was started; the held-out pairs are those of the start."
-    )
+    note = f"{changed}: changed since the run was started; the old held-out pairs are used."
     return HeldOut(data.held_out, seen, note if changed else "")

@@ -214,7 +214,8 @@ class RunFolder:
     def _nothing_trained(self, recipe: Recipe | None = None) -> bool:
         """Return whether removing this run would lose nothing, for example if its start was killed.
 
-        Teachers' outputs of a distillation would be a loss, unless the recipe trains on them.
+        The teachers' outputs of a distillation would be lost, unless the recipe trains on them:
+        then they are kept.
         """
         trained = self.all_checkpoints() or (self.path / MODEL_FILE).is_file()
         outputs = (self.path / DISTILLATION_FILE).is_file() and not self._distilled_data(recipe)

@@ -85,7 +85,7 @@ class TrainingPlan(NamedTuple):
         return self.interval * self.intervals
 
     def epoch(self, step: float) -> str:
-        """Return how many epochs a number of steps makes, as text.
+        """Return a number of steps as a number of epochs, in text form.
 
         Example:
             >>> plan = TrainingPlan(epochs=12, steps_per_epoch=100, interval=250, intervals=5)

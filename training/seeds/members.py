@@ -73,8 +73,9 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
         overwrite: whether an existing ensemble may be removed.
 
     Raises:
-        InputError: if the folder holds a run or other files. Also if it holds an ensemble, unless
-            `overwrite` is set, no process is training the ensemble, and no other files are there.
+        InputError: if the folder holds a run or other files. If it holds an ensemble, an error is
+            raised unless `overwrite` is set, no process is training the ensemble, and the folder
+            holds nothing else.
     """
     if not is_ensemble(folder):
         if is_run(folder):
@@ -104,7 +105,7 @@ def resume_members(
     Args:
         recipe: the recipe of the ensemble; the number of epochs may differ.
         folder: the ensemble's folder.
-        seeds: number of members, at least as many as the ensemble has, which is the default.
+        seeds: number of members, at least as many as the ensemble has. Default: as many as it has.
         changed_data: whether the data may have changed.
 
     Raises:

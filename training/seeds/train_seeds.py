@@ -1,4 +1,4 @@
-"""Trains several seeds of one recipe, whose probabilities an ensemble averages."""
+"""Trains one recipe with several seeds, and averages the models' probabilities in an ensemble."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ _Link = tuple[int, int]
 def date_links(source: str, target: str) -> GoldAlignment:
     """Return the gold alignment of a pair from `generate_dates` or from the public file.
 
-    Digits of year, month and day that are copied have sure links. These characters are derived from
-    several source characters, so they have possible links to all of them:
+    Digits of year, month and day that are copied have sure links. The following characters are
+    derived from several source characters, so they have possible links to all of these:
 
     - the century of a two-digit year: to both digits of that year;
     - the zero of a one-digit month or day: to that digit and to the characters after it, which show

@@ -19,7 +19,7 @@ import numpy as np
 from protocol import END
 
 STEP = 0.5
-"""What each token adds to the counting cell, if the bridge does not squash the cell state `c`."""
+"""Amount that each token adds to the counting cell; use less if the bridge applies tanh."""
 
 SHARP = 100.0
 """Factor of the counter in the score of </s>; random scores are far smaller."""
@@ -50,12 +50,12 @@ def hand_on(projection: np.ndarray, row: int = 0, factor: float = 1.0) -> None:
 
 
 def end_by(projection: np.ndarray, bias: np.ndarray | None, threshold: float) -> None:
-    """Set the score of </s> to a multiple of input 0 plus `threshold`, in place.
+    """Set the score of </s> to `SHARP * (input 0 + threshold)`, in place.
 
     Args:
         projection: `[inputs, vocabulary]`.
         bias: `[vocabulary]`; without it the threshold is 0.
-        threshold: minus the value that input 0 has half a token before the end.
+        threshold: added to input 0, so that the score becomes positive half a token before the end.
     """
     projection[:, END] = 0
     projection[0, END] = SHARP

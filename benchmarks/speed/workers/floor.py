@@ -2,8 +2,8 @@
 
 Letters: B rows, S source steps and T target steps of the padded batch, N real target tokens, widths
 of the embeddings E, of the encoder per direction H, of memory and decoder U, of the attention
-A = U, and size of the vocabulary V. [m,k][k,n] is one product; "x 3" is a product with both its
-gradients [m,n][n,k] and [k,m][m,n].
+A = U, and size of the vocabulary V. [m,k][k,n] is one product; "x 3" means this product and the
+products for its two gradients, [m,n][n,k] and [k,m][m,n].
 
 A training step:
     encoder input, each way    [B S, E][E, 4H] x 3
@@ -30,8 +30,8 @@ gradients. Then it computes at every step, for the n hypotheses of all sources t
     Bahdanau   [n, E + 2U][E + 2U, 4U], [n, U][U, A], K of [n/K S, A][A, 1], n/K of [K, S][S, U]
     both       [n, U][U, V]
 
-Every product is computed as often as it is needed, a few at a time in one graph. The cost of
-calling a graph, measured with 1 x 1 matrices, is subtracted. Nothing else is computed: no
+Every product is computed as often as it is needed; a graph computes a few of them per call. The
+cost of calling a graph, measured with 1 x 1 matrices, is subtracted. Nothing else is computed: no
 additions, no activations, no softmax and no optimizer.
 """
 

@@ -24,14 +24,14 @@ from protocol import Reply, measured
 TO_JOEY = np.array([1, 2, 3, 0])
 """The ids of <pad>, <s>, </s> and <unk> in Joey NMT; all other ids are the same."""
 
-_STEP = 1e-3  # small, because the bridge applies tanh, which changes little only near 0
+_STEP = 1e-3  # small, because the bridge applies tanh, which is nearly linear only near 0
 
 
 def configuration(config: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of all comparisons as a configuration of Joey NMT.
 
     Luong's attention comes after the LSTM without input feeding, as in our model. Bahdanau's uses
-    input feeding, because the context reaches the recurrence in no other way.
+    input feeding, because in Joey NMT the context reaches the recurrence in no other way.
     """
     embeddings = {"embedding_dim": config["embedding"]}
     encoder = {"type": "recurrent", "rnn_type": "lstm", "bidirectional": True}
@@ -161,7 +161,7 @@ def _onednn(wanted: bool) -> Iterator[None]:
 
 
 def rig(model: Any) -> None:
-    """Set the weights that count tokens. The half step is in the bridge, which has a bias."""
+    """Set the weights that count tokens. The bias of the bridge adds the half step."""
     with torch.no_grad():
         weights = {name: value.numpy() for name, value in model.named_parameters()}
         for lstm in ("encoder.rnn.", "decoder.rnn."):

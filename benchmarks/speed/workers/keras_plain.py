@@ -1,4 +1,4 @@
-"""Keras as in tutorials: its layers, padded batches, a search that predicts token by token.
+"""A model as in Keras's tutorials: Keras's layers, padded batches and a token-by-token search.
 
 All positions are projected, including padding; the loss ignores padding. oneDNN keeps TensorFlow's
 default. Attention comes after the LSTM, because Keras's decoder layer processes the whole target at

@@ -65,7 +65,7 @@ def serve(system: Any, **ready: Any) -> None:
 
 
 def memory(reset: bool = False) -> Reply:
-    """Return the peak resident memory in MiB; `reset` resets it if the system can."""
+    """Return the peak resident memory in MiB; with `reset`, first forget it if the system can."""
     if reset:
         _forget_peak()
     return {"peak_mib": _peak_mib()}
@@ -74,7 +74,7 @@ def memory(reset: bool = False) -> Reply:
 def _forget_peak() -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:  # then the peak is that of the whole process
+    except OSError:  # then the peak covers the whole life of the process
         return
 
 

@@ -38,7 +38,8 @@ class Question:
         accuracy: the share of right outputs that the suggested threshold must reach; None for the
             default of `find_threshold`.
         seen: sources that are also sources of training pairs.
-        temperature: the temperature that `translate` uses for the model; None for the fitted one.
+        temperature: the temperature that `translate` uses for the model; None for the fitted
+            temperature.
     """
 
     metrics: Sequence[str]
@@ -74,7 +75,7 @@ class Analysis:
         question: what the report is about.
         scores: each metric on all pairs.
         unseen: the number of pairs whose source is not a training source, and each metric on them;
-            0 and an empty dictionary if no pairs or all pairs are of this kind.
+            0 and an empty dictionary if this is true of no pairs or of all pairs.
         calibration: confidences and accuracy, before and after temperature scaling.
         confidence: the confidence of each output with the fitted temperature, `[N]`.
         acceptance: the suggested threshold, or None.

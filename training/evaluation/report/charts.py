@@ -1,4 +1,4 @@
-"""Small charts as SVG, which take their colours from the page and are described for screen readers.
+"""Small SVG charts with the colours of the page and a description for screen readers.
 
 Matplotlib would fix the colours for either light or dark mode, and write 20 times as many bytes.
 """

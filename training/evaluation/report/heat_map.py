@@ -1,7 +1,7 @@
 """The alignment of one output as a small heat map in SVG.
 
-The fragments for notebooks contain a table cell for every weight. A report contains dozens of
-alignments, so only weights that can be seen are drawn.
+A report contains dozens of alignments, so only visible weights are drawn here. The fragments for
+notebooks instead contain a table cell for every weight.
 """
 
 from __future__ import annotations

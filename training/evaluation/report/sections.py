@@ -24,7 +24,7 @@ _LISTS = {
         "Wrong outputs with the highest confidence. Look here first for wrong references.",
     ),
     "metric": ("Worst {metric}", "Wrong outputs with the worst value of the metric."),
-    "unsure": ("Least confident outputs", "Right or wrong: these would go to a person first."),
+    "unsure": ("Least confident outputs", "The outputs, right or wrong, to check by hand first."),
 }
 
 
@@ -60,8 +60,8 @@ def confusions_section(analysis: Analysis) -> str:
     }
     parts = (_confusion_group(analysis, name, rows) for name, rows in groups.items() if rows)
     return (
-        "<p>Counted on an alignment of output and reference with the fewest edits of target "
-        f'tokens.</p><div class="groups">{"".join(parts)}</div>'
+        "<p>Edits are counted on the alignment of output and reference that needs the fewest "
+        f'edits of target tokens.</p><div class="groups">{"".join(parts)}</div>'
     )
 
 
@@ -126,7 +126,7 @@ def frequencies_section(analysis: Analysis) -> str:
         ]
         for row in found
     ]
-    head = ["rarest token occurs", "pairs", *_value_heads(analysis), "such tokens"]
+    head = ["rarest token occurs", "pairs", *_value_heads(analysis), "examples"]
     return (
         "<p>How often the rarest token of a source occurs in the training sources; 0 means that it "
         f"is unseen.</p>{table(head, rows, texts={0, len(head) - 1})}"

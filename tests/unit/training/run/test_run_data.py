@@ -84,7 +84,7 @@ def test_held_out_pairs_stay_the_same_when_the_file_changes(change, run, recipe,
     kept = read_held_out(run.path)
     assert kept.pairs == held_out
     assert kept.seen == {"source 3"}
-    note = f"{path}: changed since the run was started; the held-out pairs are those of the start."
+    note = f"{path}: changed since the run was started; the old held-out pairs are used."
     assert kept.note == ("" if change == "deleted" else note)
 
 
