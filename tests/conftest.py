@@ -116,12 +116,25 @@ def pytest_runtest_setup(item):
         sys.modules["keras"].utils.set_random_seed(1)
         if "tensorflow" in sys.modules:
             optimize_graphs(OPTIMIZED.match(group) is not None)
+            skip_stack_traces()
         begun = group
 
 
 def optimize_graphs(wanted):
     options = {"disable_meta_optimizer": not wanted}
     sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
+
+
+def skip_stack_traces():
+    """Give all operations of graphs the same short stack trace, which TensorFlow shows in errors.
+
+    Recording a trace for each operation takes a sixth of the time of tracing a graph, because
+    pytest's stack is deep. XLA crashes on an empty trace, so keep the outermost frames.
+    """
+    with suppress(KeyError, AttributeError):
+        module = sys.modules["tensorflow.python.util.tf_stack"]
+        outermost = module.extract_stack(stacklevel=len(module.extract_stack()))
+        module.extract_stack = lambda stacklevel=1: outermost
 
 
 freed = time.monotonic()
