@@ -155,7 +155,8 @@ def test_each_source_has_its_own_width_and_penalty(rows):
             tf.TensorSpec((rows, None), tf.int32),
             tf.TensorSpec((rows,), tf.int32),
             tf.TensorSpec((rows,), tf.float32),
-        ]
+        ],
+        autograph=False,
     )
     def search(source, widths, penalties):
         return beam(model, source, widths, penalties)
