@@ -4,8 +4,8 @@ import ctypes
 import gc
 import os
 import re
+import resource
 import sys
-import time
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +18,8 @@ VARIANT = re.compile(r"variant [a-z ]+")
 # groups only. They compare every kind of export with the model, train real tasks, or check that two
 # processes compute the same bits.
 OPTIMIZED = re.compile("variant |tests/(system/|integration/test_(exported|subwords|resume|vali))")
-# Freeing memory takes a few tenths of a second, so it is not done after every small group.
-SECONDS_BETWEEN = 15
+# Freeing memory takes a few tenths of a second, so it is done only after this many bytes of growth.
+GROWTH = 500 * 2**20
 
 # With level 3, the command line would replace this process's standard error and hook its imports.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -116,6 +116,7 @@ def pytest_runtest_setup(item):
         sys.modules["keras"].utils.set_random_seed(1)
         if "tensorflow" in sys.modules:
             optimize_graphs(OPTIMIZED.match(group) is not None)
+            skip_stack_traces()
         begun = group
 
 
@@ -124,17 +125,37 @@ def optimize_graphs(wanted):
     sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
 
 
-freed = time.monotonic()
+def skip_stack_traces():
+    """Give all operations of graphs the same short stack trace, which TensorFlow shows in errors.
+
+    Recording a trace for each operation takes a sixth of the time of tracing a graph, because
+    pytest's stack is deep. XLA crashes on an empty trace, so keep the outermost frames.
+    """
+    with suppress(KeyError, AttributeError):
+        module = sys.modules["tensorflow.python.util.tf_stack"]
+        outermost = module.extract_stack(stacklevel=len(module.extract_stack()))
+        module.extract_stack = lambda stacklevel=1: outermost
+
+
+kept = 0
 
 
 @pytest.hookimpl(trylast=True)  # after the fixtures of the group are torn down
 def pytest_runtest_teardown(item, nextitem):
     """Free the memory of graphs at the end of a group; otherwise they take up gigabytes."""
-    global freed
+    global kept
     ended = nextitem is None or group_of(nextitem.nodeid) != group_of(item.nodeid)
-    if ended and time.monotonic() - freed > SECONDS_BETWEEN:
+    if ended and resident() - kept >= GROWTH:
         free_memory()
-        freed = time.monotonic()
+        kept = resident()
+
+
+def resident():
+    """Return the bytes of memory that this process uses; outside Linux, the most it ever used."""
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def free_memory():

@@ -68,6 +68,11 @@ def remove(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).unlink()
 
 
+def without_saved_model(damage: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Leave `verify` only the TFLite file; it would first load and run the SavedModel."""
+    return lambda folder: (shutil.rmtree(folder / "1"), damage(folder))
+
+
 def empty(folder: Path) -> None:
     shutil.rmtree(folder)
     folder.mkdir()
@@ -217,7 +222,8 @@ DATA = {
     ),
     "nothing to verify": Case("verify model a.txt", "at least one line", {"a.txt": b""}),
     "no line to verify": Case(
-        "verify model a.txt", "at least one line that is short enough", {"a.txt": b"1" * 64}
+        "verify model a.txt", "at least one line that is short enough", {"a.txt": b"1" * 64},
+        damage=without_saved_model(lambda folder: None),
     ),
 }  # fmt: skip
 OUTPUTS = {
@@ -325,13 +331,14 @@ EXPORTS = {
         "translate model/dates.tflite", "dates.tflite: truncated", damage=cut("dates.tflite")
     ),
     "flipped TFLite": Case(
-        "verify model", "dates.tflite: damaged", damage=flip("dates.tflite")
+        "verify model", "dates.tflite: damaged", damage=without_saved_model(flip("dates.tflite"))
     ),
     "empty TFLite": Case(
         "translate model/dates.tflite", "expected a TFLite file", damage=write("dates.tflite", b"")
     ),
     "random TFLite": Case(
-        "verify model", "expected a TFLite file", damage=write("dates.tflite", b"PK\x05\x06" * 99)
+        "verify model", "expected a TFLite file",
+        damage=without_saved_model(write("dates.tflite", b"PK\x05\x06" * 99)),
     ),
     "foreign TFLite": Case(
         "translate model/dates.tflite", "not exported by keras-attention", damage=other_tflite

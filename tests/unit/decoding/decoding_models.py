@@ -64,27 +64,36 @@ def _teacher_forced(model):
 
 
 def teacher_forced(model, source, targets):
-    """Return log-probabilities `[N, T, V]` and alignments of targets for one source `[S]`."""
+    """Return log-probabilities `[N, T, V]` and alignments of targets for one source `[S]` or N."""
     targets = np.asarray(targets, "int32")
     target_in = np.concatenate([np.full_like(targets[:, :1], START_ID), targets[:, :-1]], 1)
-    sources = np.repeat(source[None], len(targets), axis=0)
+    sources = np.broadcast_to(source, (len(targets), np.shape(source)[-1]))
     logits, alignment = to_numpy(_teacher_forced(model)(sources, target_in))
     return log_softmax(logits), alignment
 
 
-def log_probs_by_prefix(model, source):
-    """Return a function from prefixes of fewer than `MAX_LENGTH` words to log-probabilities `[V]`.
+def log_probs_by_prefix(model):
+    """Return, for each row of `SOURCE`, a function from prefixes to log-probabilities `[V]`.
 
-    The log-probabilities are computed with teacher forcing.
+    The prefixes have fewer than `MAX_LENGTH` words. Teacher forcing computes all in one batch.
     """
     targets = list(itertools.product(WORDS, repeat=MAX_LENGTH))
-    log_probs, _ = teacher_forced(model, source, targets)
-    table = {
-        target[:t]: log_probs[row, t]
-        for row, target in enumerate(targets)
-        for t in range(MAX_LENGTH)
-    }
-    return table.__getitem__
+    sources = np.repeat(SOURCE, len(targets), axis=0)
+    log_probs, _ = teacher_forced(model, sources, targets * len(SOURCE))
+    return [
+        {
+            target[:t]: steps[t]
+            for target, steps in zip(targets, rows, strict=True)
+            for t in range(MAX_LENGTH)
+        }.__getitem__
+        for rows in np.split(log_probs, len(SOURCE))
+    ]
+
+
+@functools.cache
+def seeded_log_probs(name, seed):
+    """Return `log_probs_by_prefix` of `seeded(name, seed)`, computed once per process."""
+    return log_probs_by_prefix(seeded(name, seed))
 
 
 def unpadded(tokens):

@@ -27,10 +27,14 @@ def members():
     return [seeded("before", 0), seeded("feeding", 1), seeded("none", 2)]
 
 
-def averaged(members, source):
-    """Return a function from prefixes to the log `[V]` of the members' mean probabilities."""
-    tables = [log_probs_by_prefix(model, source) for model in members]
-    return lambda prefix: np.log(np.mean([np.exp(table(prefix)) for table in tables], axis=0))
+@pytest.fixture(scope="module")
+def averaged(members):
+    """Return, per source, a function from prefixes to the log of the mean probabilities."""
+
+    def mean(tables):
+        return lambda prefix: np.log(np.mean([np.exp(table(prefix)) for table in tables], axis=0))
+
+    return [mean(tables) for tables in zip(*map(log_probs_by_prefix, members), strict=True)]
 
 
 def test_a_step_is_the_mean_of_the_members(members):
@@ -61,10 +65,9 @@ def test_teacher_forced_is_the_mean_of_the_members(members):
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.6])
-def test_a_wide_beam_equals_brute_force(members, penalty):
+def test_a_wide_beam_equals_brute_force(members, averaged, penalty):
     hypotheses = to_numpy(beam(Ensemble(members), SOURCE, 125, length_penalty=penalty))
-    for row, source in enumerate(SOURCE):
-        log_probs = averaged(members, source)
+    for row, log_probs in enumerate(averaged):
         everything = reference.all_hypotheses(log_probs, MAX_LENGTH, **SPECIAL)
         best = max(everything, key=lambda hypothesis: reference.ranking(hypothesis, penalty))
         actual = possible(hypotheses, row)
@@ -72,11 +75,10 @@ def test_a_wide_beam_equals_brute_force(members, penalty):
         assert dict(actual) == pytest.approx(dict(everything), abs=2e-4)
 
 
-def test_greedy_search_chooses_the_most_likely_token_of_the_mean(members):
+def test_greedy_search_chooses_the_most_likely_token_of_the_mean(members, averaged):
     hypotheses = to_numpy(greedy(Ensemble(members), SOURCE))
-    for row, source in enumerate(SOURCE):
+    for row, log_probs in enumerate(averaged):
         ((tokens, score),) = possible(hypotheses, row)
-        log_probs = averaged(members, source)
         steps = [log_probs(tokens[:t]) for t in range(len(tokens))]
         for step, token in zip(steps, tokens, strict=True):
             allowed = np.delete(np.arange(len(step)), SPECIAL["forbidden"])

@@ -239,7 +239,7 @@ def test_one_graph_accepts_every_batch_size_and_prefix(options):
     _, options = split({"sample": "temperature" in options, "beam_width": 3, **options})
     model, traces = TableModel(0), []
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2)
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2, autograph=False)
     def graph(source, prefix):
         traces.append(prefix.shape)
         return search(model, source, max_length=STEPS, prefix=prefix, **options)

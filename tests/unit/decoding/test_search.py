@@ -75,7 +75,7 @@ def test_one_graph_accepts_every_batch_size_and_length(name, width):
 
     model, traces = seeded(name, 1), []
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
     def run(source):
         traces.append(source.shape)
         return search(model, source, max_length=5, beam_width=width)

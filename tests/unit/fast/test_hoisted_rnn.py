@@ -112,7 +112,8 @@ def test_a_graph_of_unknown_shapes_has_the_same_gradients(kind, rows):
         ((None, None), tf.bool),
         ((None, None, UNITS), tf.float32),
     )
-    graph = tf.function(slopes, input_signature=[tf.TensorSpec(*kind) for kind in kinds])
+    signature = [tf.TensorSpec(*kind) for kind in kinds]
+    graph = tf.function(slopes, input_signature=signature, autograph=False)
     arguments = [tf.constant(x[:rows]) for x in (INPUTS, MASK, WEIGHTS)]
     for one, other in zip(graph(*arguments), slopes(*arguments), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

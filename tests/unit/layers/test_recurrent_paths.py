@@ -59,7 +59,9 @@ def test_no_operation_of_a_step_is_placed_on_the_cpu():
 
     model = Seq2Seq(9, 9, units=4, embedding=3, attention=BahdanauAttention(4), placement="before")
     model.build()
-    step = tf.function(lambda source, target: model((source, target), training=True))
+    step = tf.function(
+        lambda source, target: model((source, target), training=True), autograph=False
+    )
     graph = step.get_concrete_function(SOURCE, TARGET).graph
     nodes = list(graph.as_graph_def().node)
     nodes += [node for body in graph.as_graph_def().library.function for node in body.node_def]
@@ -82,7 +84,9 @@ def test_a_gpu_uses_cudnn():
 
     model = Seq2Seq(9, 9, units=4, embedding=3, attention=LuongAttention(), placement="after")
     model.build()
-    step = tf.function(lambda source, target: model((source, target), training=True))
+    step = tf.function(
+        lambda source, target: model((source, target), training=True), autograph=False
+    )
     definition = step.get_concrete_function(SOURCE, TARGET).graph.as_graph_def()
     kinds = [node.op for node in definition.node]
     kinds += [node.op for body in definition.library.function for node in body.node_def]
