@@ -18,7 +18,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from variants import LONG, assert_same
 
 from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
-from keras_attention.cli.command_parts.translation_columns import Columns
+from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient, ServingError
 from keras_attention.serving.failures import Retries

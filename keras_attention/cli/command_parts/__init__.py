@@ -1,1 +1,1 @@
-"""Larger parts of single commands: tables, reports, progress bars and readers."""
+"""Larger parts of the other commands: tables, reports, progress bars and readers."""

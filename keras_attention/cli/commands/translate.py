@@ -29,7 +29,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 
 if TYPE_CHECKING:
-    from keras_attention.cli.bulk_translation.job import TranslationJob
+    from keras_attention.cli.translate_parts.job import TranslationJob
 
 _OUTPUT = "Output"
 _BULK = "Long files"
@@ -182,17 +182,17 @@ def translate(
 
     Example: keras-attention translate saved_models/dates in.txt --pattern '[0-9]{4}-[0-9-]{5}'
     """
-    from keras_attention.cli.bulk_translation.job import TranslationJob
-    from keras_attention.cli.bulk_translation.pool import open_pool
-    from keras_attention.cli.command_parts.translated_lines import answer_here, run_translate
     from keras_attention.cli.lines import checked_text
     from keras_attention.cli.output_limit import read_limit
+    from keras_attention.cli.translate_parts.job import TranslationJob
+    from keras_attention.cli.translate_parts.pool import open_pool
+    from keras_attention.cli.translate_parts.translated_lines import answer_here, run_translate
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     search = {**search, **read_limit(allowed, pattern)}
     if stream:
-        from keras_attention.cli.command_parts.streamed_lines import (
+        from keras_attention.cli.translate_parts.streamed_lines import (
             check_combined,
             open_stream,
             run_stream,

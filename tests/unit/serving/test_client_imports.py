@@ -4,7 +4,7 @@ import sys
 
 PROGRAM = """
 import json, sys
-from keras_attention.cli.command_parts.server_translator import open_server
+from keras_attention.cli.translate_parts.server_translator import open_server
 from keras_attention.serving import ServingClient
 ServingClient("http://localhost:8501", "dates").close()
 heavy = "tensorflow", "keras", "grpc", "jax", "matplotlib"

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from keras_attention.cli.bulk_translation.outputs import Tally, open_output
-from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import (
     Batch,
     InputLines,
@@ -24,6 +22,8 @@ from keras_attention.cli.lines import (
 )
 from keras_attention.cli.progress import Advance, show_progress, shows_progress
 from keras_attention.cli.runtimes import NumberedTranslate, Translate
+from keras_attention.cli.translate_parts.outputs import Tally, open_output
+from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Translation
 

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from keras_attention.cli.command_parts import server_translator
-from keras_attention.cli.command_parts.server_translator import open_server
+from keras_attention.cli.translate_parts import server_translator
+from keras_attention.cli.translate_parts.server_translator import open_server
 from keras_attention.errors import InputError
 
 

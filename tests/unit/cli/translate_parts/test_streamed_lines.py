@@ -4,8 +4,12 @@ import pytest
 from support import random_translator
 
 from keras_attention import CharacterTokenizer, InputError, Vocabulary
-from keras_attention.cli.command_parts.streamed_lines import check_combined, open_stream, run_stream
 from keras_attention.cli.lines import OnError
+from keras_attention.cli.translate_parts.streamed_lines import (
+    check_combined,
+    open_stream,
+    run_stream,
+)
 from keras_attention.export.tflite.conversion import export_tflite
 
 LETTERS = CharacterTokenizer(Vocabulary("ab한"))

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.cli.command_parts.minimum_confidence import find_minimum
-from keras_attention.cli.command_parts.translation_columns import Columns, link_finder
 from keras_attention.cli.runtimes import (
     NumberedTranslate,
     is_export,
     lines_at_once,
     open_numbered,
 )
+from keras_attention.cli.translate_parts.translation_columns import Columns, link_finder
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import checksum_of
 from keras_attention.translation.file_names import CONFIDENCE_FILE, SHORT_LIST_FILE
@@ -105,7 +105,7 @@ class TranslationJob:
         )
 
     def _open_server(self, server: str) -> NumberedTranslate:
-        from keras_attention.cli.command_parts.server_translator import open_server
+        from keras_attention.cli.translate_parts.server_translator import open_server
 
         if self.features:
             raise InputError(
@@ -134,7 +134,7 @@ class TranslationJob:
     def lines_at_once(self) -> int:
         """Return the number of lines to translate together."""
         if self.server is not None:
-            from keras_attention.cli.command_parts.server_translator import SERVED_AT_ONCE
+            from keras_attention.cli.translate_parts.server_translator import SERVED_AT_ONCE
 
             return self.batch_size * SERVED_AT_ONCE
         return lines_at_once(self.model, self.batch_size, sample=self.search.get("sample", False))

@@ -27,8 +27,8 @@ def main() -> None:
     if QUIET in sys.argv:
         logging.disable()
     with lean_imports():
-        from keras_attention.cli.bulk_translation import job as _  # noqa: F401  # to unpickle it
-    from keras_attention.cli.command_parts.translated_lines import answer_batch
+        from keras_attention.cli.translate_parts import job as _  # noqa: F401  # to unpickle it
+    from keras_attention.cli.translate_parts.translated_lines import answer_batch
 
     job = pickle.load(requests)
     try:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_attention.cli.command_parts import translated_lines
 from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
-from keras_attention.cli.command_parts.translated_lines import answer_here, translate_lines
-from keras_attention.cli.command_parts.translation_columns import Columns
 from keras_attention.cli.lines import Batch, OnError
 from keras_attention.cli.stopping import report_stop, stop_on_signals
+from keras_attention.cli.translate_parts import translated_lines
+from keras_attention.cli.translate_parts.translated_lines import answer_here, translate_lines
+from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Hypothesis, Translation
 

@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any, NamedTuple, cast
 
 from keras_attention.child_processes import child_environment
-from keras_attention.cli.bulk_translation.job import TranslationJob
-from keras_attention.cli.bulk_translation.worker import QUIET
-from keras_attention.cli.command_parts.translated_lines import Answer, AnswerAll
 from keras_attention.cli.lines import Batch
+from keras_attention.cli.translate_parts.job import TranslationJob
+from keras_attention.cli.translate_parts.translated_lines import Answer, AnswerAll
+from keras_attention.cli.translate_parts.worker import QUIET
 from keras_attention.errors import InputError
 
-WORKER = (sys.executable, "-m", "keras_attention.cli.bulk_translation.worker")
+WORKER = (sys.executable, "-m", "keras_attention.cli.translate_parts.worker")
 """The command that starts a worker."""
 
 _AHEAD = 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
-from keras_attention.cli.command_parts.translation_columns import Columns
+from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.decoding.confidence import Confidence
 from keras_attention.translation.result import Hypothesis, Translation
 

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.bulk_translation.outputs import Tally
-from keras_attention.cli.command_parts.translated_lines import Problems
 from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.lines import InputLines, OnError
 from keras_attention.cli.runtimes import is_export
 from keras_attention.cli.search_options import option_of
+from keras_attention.cli.translate_parts.outputs import Tally
+from keras_attention.cli.translate_parts.translated_lines import Problems
 from keras_attention.errors import InputError
 from keras_attention.text.source_features import add_features
 from keras_attention.translation.folders.model_paths import check_model_path

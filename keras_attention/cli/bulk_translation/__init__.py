@@ -1,1 +1,0 @@
-"""The parts of `translate` for long files: worker processes, and output that can be resumed."""
