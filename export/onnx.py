@@ -98,8 +98,8 @@ def check_unlimited(translator: Translator) -> None:
     if translator.output_rule is not None:
         ((name, value),) = translator.output_rule.about.items()
         raise InputError(
-            "the ONNX files contain no search, so they cannot limit outputs; export ONNX without a "
-            f"limit. Received: {name} {value!r}."
+            "the ONNX files do not support limits on outputs; export ONNX without a limit. "
+            f" Received: {name} {value!r}."
         )
 
 

@@ -143,15 +143,23 @@ class DeviceTranslator:
             arrays = [array[:, np.newaxis] for array in arrays]
         return self.codec.translations([text], *arrays)[0]
 
-    def stream(self, text: str) -> Iterator[StreamedToken]:
+    def stream(
+        self, text: str, *, features: Mapping[str, str] | None = None
+    ) -> Iterator[StreamedToken]:
         """Translate one text greedily and yield each token as soon as it is known.
 
         The tokens are the same as when the object is called, without `</s>`.
+
+        Args:
+            text: the text.
+            features: as in `__call__`.
 
         Raises:
             TextError: if the text has more tokens than the file accepts; raised when the first
                 token is requested.
         """
+        self.codec.source.features.check(features or {})
+        (text,) = add_features([text], features or {})
         source, words = self._source(text), self.codec.source.tokens(text)
         limit = self.codec.settings.max_length if len(words) > 1 else 0
         encoded = self._run("encode", source=source)

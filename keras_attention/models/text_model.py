@@ -45,6 +45,7 @@ class TextModel(CheckedModel):
     """A `CheckedModel` with a search; with a preprocessor it also reads and generates texts."""
 
     settings: Any
+    copy_output: Any
     _sampler: Sampler | None = None
     _translator: Any = None
 
@@ -58,6 +59,8 @@ class TextModel(CheckedModel):
         check_preprocessor(preprocessor, self)
         self.settings = dataclasses.replace(self.settings, preprocessor=preprocessor)
         self._translator = None
+        if preprocessor is not None and self.settings.copying and self.built:
+            self.copy_output.set_targets(preprocessor.copied_ids())
 
     @property
     def generate_sampler(self) -> Sampler | None:

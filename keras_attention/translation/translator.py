@@ -314,6 +314,10 @@ class Translator:
             return None
         if allowed is not None:
             allowed = tuple(check_texts(allowed, "allowed"))
+        try:
+            hash((allowed, pattern))
+        except TypeError:  # one is no string, which this reports
+            return self._make_rule.__wrapped__(allowed, pattern)
         return self._make_rule(allowed, pattern)
 
     def save(self, folder: str | Path) -> None:

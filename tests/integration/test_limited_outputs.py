@@ -7,7 +7,7 @@ import pytest
 from support import random_translator
 
 from keras_attention import CharacterTokenizer, InputError, Translator, Vocabulary
-from keras_attention.cli.commands.export import export
+from keras_attention.cli.commands import app
 from keras_attention.decoding.automata.automaton import OUTPUTS_FILE
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.onnx import export_onnx
@@ -27,7 +27,7 @@ def folder(build):
     def save_and_export(folder):
         letters = CharacterTokenizer(Vocabulary("abc12-"))
         random_translator(letters, ends=-9.0).save(folder)
-        export(folder, pattern=PATTERN)
+        app(["export", str(folder), "--pattern", PATTERN], standalone_mode=False)
 
     return build("exports of a pattern", save_and_export)
 
@@ -55,6 +55,14 @@ def assert_equal(actual, expected):
         assert [each.text for each in one.hypotheses] == [each.text for each in other.hypotheses]
         scores = [each.score for each in other.hypotheses]
         assert [each.score for each in one.hypotheses] == pytest.approx(scores, abs=1e-3)
+
+
+def test_streamed_tokens_are_those_of_the_limited_outputs(limited, served, device):
+    for text in TEXTS:
+        expected = limited(text, beam_width=1).text
+        for translator in (limited, served, device):
+            *_, last = [None, *translator.stream(text)]
+            assert (last.text if last else "") == expected
 
 
 def test_the_pattern_changes_the_outputs_and_every_output_matches(folder, limited):
@@ -93,7 +101,7 @@ def test_a_changed_limit_of_a_saved_model_is_noticed(folder, tmp_path):
 
 
 def test_onnx_files_cannot_be_limited(limited, tmp_path):
-    with pytest.raises(InputError, match="contain no search, so they cannot limit outputs"):
+    with pytest.raises(InputError, match="do not support limits on outputs"):
         export_onnx(limited, tmp_path / "onnx")
     assert not list(tmp_path.iterdir())
 
@@ -137,7 +145,10 @@ def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
         ("translate x --server localhost:1 --pattern a", "supports only the search options"),
         ("evaluate {m} --allowed {t}/bad.txt", "bad.txt, line 3: expected tokens of the target"),
         ("export {m} --allowed {t}/bad.txt", "bad.txt, line 3: expected tokens of the target"),
-        ("export {m} --onnx --pattern [0-9]+", "cannot limit outputs; export ONNX without a limit"),
+        (
+            "export {m} --onnx --pattern [0-9]+",
+            "do not support limits on outputs",
+        ),
     ],
 )
 def test_a_limit_that_cannot_be_used_is_one_line(run, trained, tmp_path, arguments, message):

@@ -20,6 +20,7 @@ from keras_attention.translation.translator import Translator
 from ..assembly.teachers import check_features, check_output, check_teachers, open_teachers
 from ..data.data_paths import with_absolute_paths
 from ..data.pairs import Pair, split_pairs
+from ..data.stored_pairs import take_rows
 from ..prepare import prepare
 from ..recipe.recipe import Recipe
 from ..run.held_out import read_held_out
@@ -134,7 +135,8 @@ class _DistilledPairs:
                 _logger.warning(
                     "%s: has no %s, so its held-out pairs are not known.", teacher, RECIPE_FILE
                 )
-        left = [pair for pair in training if pair[0] not in kept]
+        places = [place for place, (source, _) in enumerate(training) if source not in kept]
+        left = take_rows(training, places)
         if not left:
             raise InputError(
                 "expected training pairs whose sources neither the recipe nor a teacher holds out. "

@@ -54,6 +54,7 @@ def table_data(config: DataConfig, path: Path, held_out: Path | None) -> DataCon
         validation_path=literal(os.path.abspath(held_out)) if held_out else "",
         held_out=0,
         source_features=config.source_features,
+        in_memory=config.in_memory,
         max_source_length=config.max_source_length,
         max_target_length=config.max_target_length,
     )

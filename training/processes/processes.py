@@ -78,8 +78,12 @@ def _check(given: Mapping[str, Any]) -> None:
         )
     if given["coordinator"] is None:
         return
-    if not re.match(r"[^,]+:\d{1,5}(,|$)", given["coordinator"]):
-        raise InputError(f"coordinator must have the form HOST:PORT. Received: {received}.")
+    found = re.match(r"[^,]+:(\d{1,5})(,|$)", given["coordinator"])
+    if not (found and 0 < int(found[1]) < 2**16):
+        raise InputError(
+            "coordinator must have the form HOST:PORT, with a port from 1 to 65535. "
+            f"Received: {received}."
+        )
     if not 0 <= given["process"] < given["processes"]:
         raise InputError(
             f"process must be at least 0 and below the number of processes. Received: {received}."
@@ -120,7 +124,7 @@ def _wait_for(coordinator: str) -> None:
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
             return
-        except (OSError, OverflowError) as error:  # the port may be too large
+        except OSError as error:
             if time.monotonic() > deadline:
                 raise InputError(
                     f"the first process could not be reached at {coordinator} within "

@@ -44,6 +44,7 @@ _DATA = JsonFile(
 )
 _PAIRS = "a source and a target on every line"
 _PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS, "teachers")
+_PLACES = ("in_memory",)
 """Settings that may change when a run is resumed, if the files have the same content."""
 
 
@@ -150,7 +151,7 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
     started = parse_recipe(data.recipe, Path(folder, DATA_FILE))
     pairs = zip(started.to_toml().splitlines(), recipe.to_toml().splitlines(), strict=True)
     for old, new in pairs:
-        if old != new and old.partition(" = ")[0] not in ("epochs", *_PATHS):
+        if old != new and old.partition(" = ")[0] not in ("epochs", *_PATHS, *_PLACES):
             raise InputError(
                 f"{path}: expected the recipe that the run was started with, which has `{old}`. "
                 f"Received: `{new}`."
@@ -203,3 +204,8 @@ def _lines(json_text: bytes, path: Path) -> list[str]:
         raise InputError(
             f"{path}: damaged, expected {_PAIRS}. Received: bytes that are not UTF-8."
         ) from None
+
+
+def sets_place(line: str) -> bool:
+    """Return whether a line of a recipe only sets where data is held, in memory or in files."""
+    return line.partition(" = ")[0] in _PLACES

@@ -22,7 +22,7 @@ from keras_attention.translation.file_names import MODEL_FILE
 
 from ..data.data_paths import literal
 from ..recipe.recipe import Recipe
-from .run_data import load_run_recipe, read_run_data, sets_path
+from .run_data import load_run_recipe, read_run_data, sets_path, sets_place
 from .run_files import (
     DISTILLATION_FILE,
     DISTILLED_FILE,
@@ -118,7 +118,7 @@ class RunFolder:
         for old, new in zip(before, now, strict=True):
             is_epochs = new.startswith("epochs = ")
             same_kind = old.endswith(' = ""') == new.endswith(' = ""')  # both are set, or neither
-            moved = has_fingerprints and sets_path(old) and same_kind
+            moved = sets_place(old) or (has_fingerprints and sets_path(old) and same_kind)
             if old != new and not moved and (epochs_fixed or not is_epochs):
                 reason = ", and a cosine schedule ends with its last epoch" if is_epochs else ""
                 raise InputError(

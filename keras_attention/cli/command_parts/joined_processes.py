@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 
 from keras_attention.cli.stopping import exit_at_once
-from keras_attention.errors import InputError
 from keras_attention.training.processes.devices import process_count, process_index
 from keras_attention.training.processes.processes import start_processes
 
 
 @contextmanager
 def join_processes(
-    coordinator: str | None, processes: int | None, process: int | None, seeds: int | None
+    coordinator: str | None, processes: int | None, process: int | None
 ) -> Iterator[None]:
     """Train as one of several processes until the block ends; only the first prints anything.
 
@@ -23,13 +22,7 @@ def join_processes(
         coordinator: as for `start_processes`, and so are `processes` and `process`.
         processes: see above.
         process: see above.
-        seeds: the option --seeds, which must be None.
     """
-    if seeds:
-        raise InputError(
-            "--distributed trains one model; train each seed in a run of its own with "
-            f"training.seed. Received: --seeds {seeds}."
-        )
     with ExitStack() as stack:
         try:
             start_processes(coordinator, processes, process)

@@ -135,6 +135,7 @@ def train(
         return
     from keras_attention.cli.command_parts.joined_processes import join_processes
     from keras_attention.training.run.run_data import load_run_recipe
+    from keras_attention.translation.folders.ensemble_folder import is_ensemble
 
     log_to_console()
     begun = folder / "recipe.toml"
@@ -143,7 +144,12 @@ def train(
     options = {"resume": resume, "overwrite": overwrite, "changed_data": changed_data}
     with ExitStack() as stack:
         if distributed or (coordinator, processes, process) != (None, None, None):
-            stack.enter_context(join_processes(coordinator, processes, process, seeds))
+            if seeds or is_ensemble(folder):
+                raise InputError(
+                    "--distributed trains one model; train each seed in a run of its own with "
+                    f"training.seed. Received: --distributed and the ensemble {folder}."
+                )
+            stack.enter_context(join_processes(coordinator, processes, process))
         advice = "Use --resume to continue after the last validation."
         stack.enter_context(advise_on_stop(advice, begun.is_file))
         _train(resolved, folder, seeds, start_from, **options)

@@ -135,14 +135,18 @@ class Pattern:
 
     def _repeat(self, least: int, most: int, inner: Any, flags: int, place: int) -> int:
         for _ in range(least):
-            place = self._build(inner, flags, place)
+            if (after := self._build(inner, flags, place)) == place:
+                return place  # the repeated part is empty
+            place = after
         end = self._add()
         self._free[place].append(end)
         if most == _parser.MAXREPEAT:
             self._free[self._build(inner, flags, end)].append(end)
             return end
         for _ in range(most - least):
-            place = self._build(inner, flags, place)
+            if (after := self._build(inner, flags, place)) == place:
+                break
+            place = after
             self._free[place].append(end)
         return end
 

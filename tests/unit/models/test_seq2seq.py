@@ -397,7 +397,7 @@ def test_keras_can_export_a_model_that_copies(tmp_path):
 
     model = make(copying=True)
     model(INPUTS)
-    model.export(tmp_path / "saved", verbose=False)
+    keras.Model.export(model, tmp_path / "saved", verbose=False)
     loaded = tf.saved_model.load(tmp_path / "saved")
     served = loaded.serve(tuple(tf.cast(x, "float32") for x in INPUTS))
     assert_close(served, model(INPUTS))

@@ -184,6 +184,16 @@ def test_a_model_that_copies_gets_the_target_ids_of_its_tokenizers():
     assert Translator.from_model(model).codec.settings.replace_unknown
 
 
+def test_a_built_model_that_copies_gets_the_target_ids_of_a_new_preprocessor():
+    source = CharacterTokenizer(Vocabulary("12345"))
+    model = make_model(source, attention=LuongAttention("dot"), copying=True)
+    preprocessor, model.preprocessor = model.preprocessor, None
+    model.build()
+    model.preprocessor = preprocessor
+    targets = keras.ops.convert_to_numpy(model.copy_output.targets)
+    assert targets.tolist() == list(range(9))
+
+
 def test_a_saved_model_keeps_its_tokenizers_settings_and_sampler(tmp_path):
     model = make_model(attention=BahdanauAttention(4), settings={"min_length": 3})
     sampler = {"beam_width": 3, "length_penalty": 0.5}

@@ -37,7 +37,8 @@ def test_the_parts_of_all_processes_are_the_whole_batch_in_order(monkeypatch):
     [
         ((ADDRESS,), "expected all of coordinator, processes and process, or none of them"),
         ((None, 2, 0), "Received: coordinator=None, processes=2, process=0."),
-        (("localhost", 2, 0), "coordinator must have the form HOST:PORT."),
+        (("localhost", 2, 0), "coordinator must have the form HOST:PORT, with a port from 1 to"),
+        (("localhost:99999", 2, 0), "coordinator must have the form HOST:PORT"),
         ((ADDRESS, 2, 2), "process must be at least 0 and below the number of processes."),
     ],
 )

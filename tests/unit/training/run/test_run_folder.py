@@ -148,6 +148,7 @@ def test_a_folder_that_is_not_a_run_folder_is_not_overwritten(tmp_path):
 def test_a_run_can_be_resumed_with_the_same_recipe_or_more_epochs(started, recipe):
     started.check_same(recipe)
     started.check_same(replace(recipe, training=replace(recipe.training, epochs=99)))
+    started.check_same(replace(recipe, data=replace(recipe.data, in_memory=10)))
     cosine = replace(recipe, training=replace(recipe.training, schedule="cosine"))
     run = RunFolder(started.path.with_name("cosine"))
     run.start(cosine)

@@ -30,6 +30,7 @@ def test_a_closed_set_accepts_its_texts_as_the_tokenizer_cuts_them():
     [
         (["a", "", "ax"], "allowed output 3: .* 'ax' with the unknown token 'x'."),
         (["a", 3], "allowed output 2: expected a string. Received: 3"),
+        ([["a"]], "allowed output 1: expected a string"),
         (["\ud800"], "allowed output 1: expected valid Unicode"),
     ],
 )

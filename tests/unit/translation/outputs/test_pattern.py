@@ -75,6 +75,12 @@ def test_anchors_at_the_ends_and_flags_may_be_written(written):
     assert not any(matches(pattern, text) for text in ("", "a", "abc", "cab"))
 
 
+@pytest.mark.parametrize("written", ["(?:){4000000000}a", "((?:){3}){0,4000000000}a"])
+def test_repetitions_of_nothing_take_no_time(written):
+    pattern = Pattern(written, "ab")
+    assert matches(pattern, "a") and not matches(pattern, "aa")
+
+
 @pytest.mark.parametrize(
     "written",
     [r"a\b", "a(?=b)", "a(?!b)", "(?<=a)b", r"(a)\1", "a|^b", "a$b", "(?(1)a|b)"],
