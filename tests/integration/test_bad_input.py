@@ -35,7 +35,7 @@ def write(name: str, content: bytes) -> Callable[[Path], object]:
 
 
 def cut(name: str) -> Callable[[Path], object]:
-    """Return a function that cuts a file to its first half."""
+    """Return a function that keeps only the first half of a file."""
 
     def damage(folder: Path) -> None:
         content = (folder / name).read_bytes()
@@ -69,7 +69,7 @@ def remove(name: str) -> Callable[[Path], object]:
 
 
 def without_saved_model(damage: Callable[[Path], object]) -> Callable[[Path], object]:
-    """Leave `verify` only the TFLite file; it would first load and run the SavedModel."""
+    """Also remove the SavedModel, because `verify` would load and run it before the TFLite file."""
     return lambda folder: (shutil.rmtree(folder / "1"), damage(folder))
 
 
