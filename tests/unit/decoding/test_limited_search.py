@@ -147,7 +147,7 @@ def test_a_loaded_automaton_gives_the_same_results():
         np.testing.assert_array_equal(actual, expected)
 
 
-@tensorflow_only("only its graphs drop sources")
+@tensorflow_only("only TensorFlow graphs drop sources")
 def test_a_graph_that_drops_ended_sources_gives_the_same_results():
     import tensorflow as tf
 

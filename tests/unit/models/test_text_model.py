@@ -84,7 +84,7 @@ def test_one_text_gives_one_text_and_several_give_a_list(model):
     assert model.generate([]) == []
 
 
-@tensorflow_only("tf.data")
+@tensorflow_only("the test reads a tf.data.Dataset")
 @pytest.mark.parametrize("batched", [False, True])
 def test_generate_reads_tensors_and_data_sets_of_strings(batched, model):
     import tensorflow as tf
@@ -140,7 +140,7 @@ def test_fit_on_texts_equals_fit_on_their_ids():
         np.testing.assert_allclose(text, ids, rtol=1e-5, atol=1e-6)
 
 
-@tensorflow_only("tf.data")
+@tensorflow_only("the test reads a tf.data.Dataset")
 def test_a_data_set_of_texts_trains_as_lists_do(compiled):
     import tensorflow as tf
 
@@ -296,7 +296,7 @@ def test_bad_input_is_refused_in_a_sentence(case, compiled):
         call(compiled)
 
 
-@tensorflow_only("tf.data")
+@tensorflow_only("the test reads a tf.data.Dataset")
 def test_a_data_set_of_single_pairs_must_be_batched(compiled):
     import tensorflow as tf
 
