@@ -8,7 +8,7 @@ from keras_attention.cli.native_messages import hide_start_messages
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
-hide_start_messages(os.environ)  # of TensorFlow, which autodoc imports
+hide_start_messages(os.environ)  # autodoc imports TensorFlow, which prints start messages
 
 project = "keras-attention"
 author = "the authors of keras-attention"
@@ -35,7 +35,7 @@ html_show_copyright = False
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
-nb_execution_mode = "off"  # show the notebook as it was committed; -D can change this
+nb_execution_mode = "off"  # show the notebook's committed outputs; the option -D can change this
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_in_temp = True

@@ -85,7 +85,7 @@ def browser(folder):
 
 
 class Page:
-    """One page: `do` sends a command of the protocol, `ask` evaluates an expression.
+    """A page. `do` sends a command of the protocol, and `ask` evaluates an expression.
 
     `events` holds the events that the browser has sent, such as requests and errors.
     """
@@ -220,13 +220,13 @@ def colour(page, selector, what):
 
 
 def rgb(text):
-    """Return red, green and blue from 0 to 255, and opacity."""
+    """Return red, green and blue from 0 to 255, and the opacity from 0 to 1."""
     parts = [float(part) for part in text[text.index("(") + 1 : -1].replace("/", ",").split(",")]
     return (*parts, 1.0)[:4]
 
 
 def contrast(page, selector, paper):
-    """Return the contrast of an element's text with its background, or with the paper's colour."""
+    """Return the contrast of an element's text with its background on a page of colour `paper`."""
     *under, share = rgb(colour(page, selector, "backgroundColor"))
     ground = [share * c + (1 - share) * p for c, p in zip(under, paper, strict=False)]
     lights = sorted(map(_luminance, (ground, rgb(colour(page, selector, "color"))[:3])))
@@ -234,7 +234,7 @@ def contrast(page, selector, paper):
 
 
 def _luminance(colours):
-    """Return the relative luminance of sRGB, as the guidelines define it."""
+    """Return the relative luminance of an sRGB colour, as WCAG defines it."""
     linear = [
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.divide(colours, 255)
     ]

@@ -37,7 +37,7 @@ def from_row(name, **settings):
 
 
 RENAMED = ("luong", "multi-head", "none")
-# The mechanisms of the registry, except those in RENAMED, as recipes build them; and some variants.
+# The registry's mechanisms as recipes build them, except those in RENAMED, and some variants.
 MECHANISMS = {
     **{name: from_row(name) for name in registry.MECHANISMS if name not in RENAMED},
     "normed": from_row("bahdanau", normalize=True),
@@ -306,7 +306,7 @@ def _check_fit(layer, inputs, outputs):
 
 
 def write_runtime(folder, script=""):
-    """Write files to the places where npm installs LiteRT.js: one with a script, the others empty.
+    """Write files where npm installs LiteRT.js: one contains a script, the others are empty.
 
     Returns:
         The folder.

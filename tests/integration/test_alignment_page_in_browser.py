@@ -109,7 +109,7 @@ def test_pointing_at_a_target_highlights_its_sources(page):
     assert (lit(page, "source"), summary(page)) == ([], "")
 
 
-def test_more_weight_has_more_colour(page):
+def test_a_larger_weight_has_a_stronger_colour(page):
     page.set_window(prefers_reduced_motion="reduce")
     page.point_at(token(0, 0))
     shades = [opacity(page, token("source", index)) for index in range(4)]
@@ -159,9 +159,9 @@ def test_tab_and_arrow_keys_move_from_token_to_token(page):
     assert summary(page) == "'0' attends to 'm' #3 93 % and 2 with smaller weights"
     page.press("Home", "ArrowUp")
     assert focused(page) == ("source", 0)
-    page.press("Tab")  # each row is one stop: its last focused token
+    page.press("Tab")  # Tab stops once in each row, at its last focused token
     assert focused(page) == ("0", 0)
-    page.press("Tab", "Tab", "Tab")  # skips the table of weights and its handle
+    page.press("Tab", "Tab", "Tab")  # passes the table of weights and its summary line
     assert focused(page) == ("1", 0)
     page.press("ArrowUp", "ArrowDown")
     assert focused(page) == ("1", 0)  # returns to the same hypothesis
@@ -259,7 +259,9 @@ def test_the_list_can_be_filtered_by_source_or_output(page):
     page.type("LINE 1")
     assert page.text("#count") == "1 to 5 of 5"
     assert page.text("#heading") == "Sentence 8 of 20"
-    page.press("PageDown", "PageDown")  # works in the filter, and moves among its results only
+    page.press(
+        "PageDown", "PageDown"
+    )  # moves among the matching sentences, also from the filter field
     assert page.text("#heading") == "Sentence 18 of 20"
     assert page.ask("document.activeElement.id") == "filter"
     page.type("x")
@@ -298,7 +300,7 @@ def test_a_screen_reader_gets_names_and_descriptions(page):
     assert wanted.items() <= disabled.items()
 
 
-def test_spaces_have_a_name(page):
+def test_a_space_is_shown_with_a_name(page):
     page.press(*["PageDown"] * 4)
     page.point_at(token(0, 0))
     assert summary(page) == "'<b>&amp;</b>' attends to '</script><img␣src=//a.b>' 90 %, space 10 %"

@@ -35,7 +35,7 @@ def write(name: str, content: bytes) -> Callable[[Path], object]:
 
 
 def cut(name: str) -> Callable[[Path], object]:
-    """Return a function that cuts a file to its first half."""
+    """Return a function that keeps only the first half of a file."""
 
     def damage(folder: Path) -> None:
         content = (folder / name).read_bytes()
@@ -69,7 +69,7 @@ def remove(name: str) -> Callable[[Path], object]:
 
 
 def without_saved_model(damage: Callable[[Path], object]) -> Callable[[Path], object]:
-    """Leave `verify` only the TFLite file; it would first load and run the SavedModel."""
+    """Also remove the SavedModel, because `verify` would load and run it before the TFLite file."""
     return lambda folder: (shutil.rmtree(folder / "1"), damage(folder))
 
 
@@ -134,13 +134,13 @@ USAGE = {
     ),
     "lines to plot missing": Case("plot model --file no.txt --html a.html", "no.txt: expected"),
     "page's hypotheses": Case("plot model x --html a.html --nbest 2", "beam width, 1"),
-    "bytes in an argument": Case("plot model \udcff", "TEXT: expected UTF-8"),
+    "argument that is not UTF-8": Case("plot model \udcff", "TEXT: expected UTF-8"),
 }
 RECIPES = {
     "unknown recipe": Case("train date", "There is no recipe 'date'; the nearest is 'dates'"),
     "missing recipe": Case("train mine.toml", "mine.toml: expected a file that can be read"),
     "unknown data set": Case("data g2", "There is no data set 'g2'; the nearest is 'g2p'"),
-    "no TOML": Case("train a.toml", "a.toml: this is not valid TOML", {"a.toml": b"units"}),
+    "not TOML": Case("train a.toml", "a.toml: this is not valid TOML", {"a.toml": b"units"}),
     "unknown key": Case(
         "train a.toml", "Unknown key `model.unit`; the nearest is `model.units`",
         {"a.toml": b"[model]\nunit = 3\n"},
@@ -148,7 +148,7 @@ RECIPES = {
     "unknown key set": Case(f"{TRAIN} --set attentoin=none", "the nearest is `model.attention`"),
     "unknown value": Case(f"{TRAIN} --set attention=loung", "Received: model.attention='loung'"),
     "wrong type": Case(f"{TRAIN} --set epochs=many", "must be an integer of at least 1"),
-    "no model": Case(f"{TRAIN} --set units=33 --set size=9 --set held_out=1", "must be even"),
+    "odd units": Case(f"{TRAIN} --set units=33 --set size=9 --set held_out=1", "must be even"),
     "all held out": Case(f"{TRAIN} --set size=9", "`data.held_out` must be below the number of"),
     "nothing to show": Case("quickstart --set held_out=0", "`data.held_out` must be at least 1"),
 }  # fmt: skip
@@ -187,7 +187,7 @@ DATA = {
         f"{TSV}=a.tsv --set header=true --set source_column=x", "one column named 'x'",
         {"a.tsv": GOOD},
     ),
-    "no date": Case(
+    "not a date": Case(
         f"{TRAIN} --set data.path=a.txt --set held_out=0", "a.txt, line 1: expected a date",
         {"a.txt": b"1/1/70 1970-01-01\n"},
     ),
@@ -284,11 +284,11 @@ MODELS = {
     "another Keras model": Case(
         "export model", "expected a Seq2Seq model", damage=other_keras_model("model.keras")
     ),
-    "vocabulary of another": Case(
+    "vocabulary of another model": Case(
         "translate model", "source.vocabulary.txt: expected the file that model.keras was",
         damage=change("source.vocabulary.txt", "\n9\n", "\n9\n한\n"),
     ),
-    "vocabulary with a line twice": Case(
+    "vocabulary with a repeated line": Case(
         "translate model", "target.vocabulary.txt, line ",
         damage=change("target.vocabulary.txt", "\n9\n", "\n0\n"),
     ),
@@ -313,7 +313,7 @@ MODELS = {
     "checkpoint flipped": Case(
         RESUME, "epoch-0002.keras: cannot be read", damage=flip("checkpoints/epoch-0002.keras")
     ),
-    "checkpoint of another": Case(
+    "checkpoint of another model": Case(
         RESUME, "expected a Seq2Seq", damage=other_keras_model("checkpoints/epoch-0002.keras")
     ),
     "run's recipe": Case(RESUME, "recipe.toml: ", damage=write("recipe.toml", b"[model\n")),
@@ -358,7 +358,7 @@ EXPORTS = {
         "translate model/1", "variables.data-00000-of-00001: damaged or changed",
         damage=flip("1/variables/variables.data-00000-of-00001"),
     ),
-    "SavedModel of another": Case(
+    "SavedModel of another program": Case(
         "verify model", "1: not exported by keras-attention", damage=remove(f"1/{MANIFEST_FILE}")
     ),
     "newer SavedModel": Case(
@@ -377,7 +377,7 @@ EXPORTS = {
         "translate model/1", "`limits.batch` as an integer of at least 1. Received: null.",
         damage=change(f"1/{MANIFEST_FILE}", '"batch": 64', '"batch": null'),
     ),
-    "file too many": Case(
+    "unexpected file": Case(
         "verify model", "unexpected file more", damage=write("1/more", b"")
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""`translate` with worker processes, killed and interrupted, gives the output of one process."""
+"""`translate` with workers gives the output of one process, also after it was interrupted."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def processes_of(parent):
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
         if int(fields[1]) == parent and fields[0] != "Z":
             found.append(int(folder.name))
@@ -111,7 +111,7 @@ def is_running(process):
         return False
 
 
-def test_a_model_that_cannot_be_loaded_is_one_sentence(run, few, tmp_path):
+def test_a_model_that_cannot_be_loaded_is_reported_in_one_sentence(run, few, tmp_path):
     damaged = tmp_path / "damaged.tflite"
     damaged.write_bytes(DEVICE.read_bytes()[:1000])
     options = "translate", damaged, few, "--output", tmp_path / "out.txt"

@@ -120,7 +120,7 @@ def test_both_exports_agree_with_the_model(copied, run):
     assert run("verify", copied, "-", stdin=typed).code == 0
 
 
-def test_an_unknown_choice_is_refused(copied, run):
+def test_an_unknown_precision_is_refused(copied, run):
     refused = run("export", copied, "--tflite", "int4")
     assert refused.code == 2
     assert "--tflite must be one of float32, float16, mixed, int8, best, all." in refused.err

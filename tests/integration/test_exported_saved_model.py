@@ -18,7 +18,7 @@ from keras_attention.export.saved_model.serving_module import SIGNATURES
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.signature_answers import read_answer
 
-# Several tests share this width and penalty, because each pair of values traces the Keras model.
+# Several tests share this width and penalty, because each new pair traces the Keras model again.
 BEAMS = {"beam_width": 4, "length_penalty": 0.8}
 
 

@@ -88,7 +88,7 @@ def test_a_device_streams_the_same_tokens(device):
         assert streamed == list(translation.tokens[:-1])
 
 
-def test_verify_compares_an_export_under_its_own_limit(folder):
+def test_verify_applies_the_limit_of_an_export_to_the_model(folder):
     agreements = verify(Translator.load(folder), folder, TEXTS)
     assert len(agreements) == 2 and all(each.agrees for each in agreements)
 
@@ -151,7 +151,7 @@ def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
         ),
     ],
 )
-def test_a_limit_that_cannot_be_used_is_one_line(run, trained, tmp_path, arguments, message):
+def test_an_unusable_limit_is_reported_in_one_line(run, trained, tmp_path, arguments, message):
     (tmp_path / "bad.txt").write_text("1999-01-01\n\nmärz\n", encoding="utf-8")
     (tmp_path / "empty.txt").write_text("\n\n")
     outcome = run(*arguments.format(m=trained, t=tmp_path).split(), stdin=b"9/27/94\n")

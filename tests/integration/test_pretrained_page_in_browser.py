@@ -1,7 +1,7 @@
 """The web pages of the pretrained models in a headless Chromium, with LiteRT.js.
 
 They are skipped unless `npm install @litertjs/core` was run in the repository, or the variable
-LITERT_JS names the folder in which it was.
+LITERT_JS names the folder in which it was run.
 """
 
 import json
@@ -58,7 +58,7 @@ EVERY_SEARCH = """(async (text) => {{
 
 
 def check_equal(found, expected, python):
-    """Compare a hypothesis of the page with one in Python; both round int8 weights alike."""
+    """Compare a hypothesis of the page with one in Python; both round int8 weights equally."""
     assert (found["text"], found["tokens"]) == (expected.text, list(expected.tokens))
     assert found["score"] == pytest.approx(expected.score, abs=2e-3)
     assert found["confidence"] == pytest.approx(python.confidence.of(expected), abs=1e-3)

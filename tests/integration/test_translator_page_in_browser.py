@@ -72,7 +72,7 @@ export const loadAndCompile = async () => ({
 
 
 def write_model(path, confidence=None, **source):
-    """Write a file that is exported, except for the graphs, which the stand-in does not read."""
+    """Write a file like an exported one, but without graphs, because the stand-in reads none."""
     letters = Vocabulary(LETTERS)
     tokenizers = CharacterTokenizer(letters, **source), CharacterTokenizer(letters)
     codec = TextCodec(*tokenizers, SearchSettings(LIMIT, LENGTH))
@@ -131,7 +131,7 @@ def test_the_page_opens_with_the_first_example(visit):
     assert shown(settle(page)) == "c a"
 
 
-def test_the_address_carries_the_source(visit, site):
+def test_the_address_contains_the_source(visit, site):
     page = visit()
     translate(page, "한 a")
     assert page.ask("location.hash") == "#%ED%95%9C%20a"
@@ -204,7 +204,7 @@ def test_unknown_characters_are_named(visit):
     assert texts(page, ".unknown bdi") == ["?", "\\u200b", "!", "?"]
 
 
-def test_a_newer_source_stops_the_output_before_it(visit):
+def test_a_new_source_stops_the_output_of_the_previous_source(visit):
     page = visit()
     page.ask("window.delay = 5")
     page.ask(
@@ -243,13 +243,13 @@ def test_an_output_continues_from_another_token(visit):
     page.click("#reset")
     assert shown(settle(page)) == "bcb"
     assert not visible(page, "#reset")
-    assert page.ask("runs.beams") == 2  # of the example and of this source
+    assert page.ask("runs.beams") == 2  # one search for the example and one for this source
 
 
 def test_the_outputs_of_beam_search_can_be_shown(visit):
     page = visit()
     translate(page, "cab")
-    assert texts(page, "#outputs bdi") == ["cab", "b"]  # the third one does not exist
+    assert texts(page, "#outputs bdi") == ["cab", "b"]  # there is no third hypothesis
     assert page.ask(CURRENT) == ["cab"]
     page.click("#outputs li:last-child button")
     assert shown(settle(page)) == "b"
@@ -320,7 +320,7 @@ def test_tokens_appear_one_after_the_other_unless_motion_is_reduced(visit):
     assert page.ask("getComputedStyle(document.querySelector('td')).transitionDuration") == "0.15s"
 
 
-def test_the_page_asks_only_its_own_server(visit, site):
+def test_the_page_requests_files_only_from_its_own_server(visit, site):
     page = visit()
     asked = [e["params"]["request"]["url"] for e in page.events if "request" in e.get("params", {})]
     assert len(asked) > 8
@@ -350,6 +350,6 @@ def test_the_page_shows_why_the_model_cannot_be_loaded(
         assert page.text("#status") == f"The model cannot be loaded: {reason}"
 
 
-def test_a_page_that_is_opened_as_a_file_says_how_to_serve_it(window, site):
+def test_a_page_that_is_opened_as_a_file_explains_how_to_serve_it(window, site):
     window.open(site[0] / "plain" / "index.html")
     assert window.text("#status").startswith("Browsers do not load a model from a file. Serve")

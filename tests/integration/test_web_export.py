@@ -60,7 +60,7 @@ def test_the_runtime_is_fetched_with_npm(here, run, monkeypatch):
         ("demo dates.tflite --port 70000", "'--port'"),
     ],
 )
-def test_invalid_input_is_one_sentence(here, run, command, message):
+def test_invalid_input_is_reported_in_one_sentence(here, run, command, message):
     refused = run(*[part.strip("'") for part in command.split()])
     assert refused.code == 2
     assert refused.err.startswith("error: ") and refused.err.count("\n") == 1

@@ -25,7 +25,7 @@ def open_page(window, address):
 
 
 def settle(page):
-    """Wait until the page has answered, with its hypotheses too."""
+    """Wait until the page shows the output and all hypotheses."""
     page.until("document.querySelector('#result').ariaBusy !== 'true'")
     return page
 
@@ -44,7 +44,7 @@ def translate(page, text):
 
 
 def shown(page):
-    """Return the output, "" if none is shown."""
+    """Return the output that the page shows, or ""."""
     return page.text("#text") if visible(page, "#result") else ""
 
 

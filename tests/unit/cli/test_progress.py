@@ -39,7 +39,7 @@ def test_the_speed_is_the_mean_even_if_items_finish_in_bursts(terminal):
     assert float(rate.replace(",", "")) < 20_001
 
 
-def test_items_of_an_earlier_command_do_not_count_in_the_speed(terminal):
+def test_items_of_an_earlier_command_do_not_change_the_speed(terminal):
     with show_progress(4_000, unit="lines", done=3_000, console=terminal) as advance:
         time.sleep(0.1)
         advance(1)

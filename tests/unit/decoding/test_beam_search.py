@@ -142,7 +142,7 @@ WIDTHS, PENALTIES = [2, 5, 1], [0.0, 3.0, 0.6]
 @tensorflow_only("only TensorFlow graphs accept the beam width as a tensor")
 @pytest.mark.parametrize("rows", [3, None])
 def test_each_source_has_its_own_width_and_penalty(rows):
-    """A served graph needs this for merged requests, with and without dropping ended sources."""
+    """A served graph needs this for merged requests, whether it drops ended sources or not."""
     import tensorflow as tf
 
     model = seeded("before", 2)

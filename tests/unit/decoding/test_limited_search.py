@@ -1,4 +1,4 @@
-"""Searches that an automaton limits, against all its outputs, scored one by one."""
+"""Searches limited by an automaton are compared with all its outputs, scored one by one."""
 
 import itertools
 
@@ -15,7 +15,7 @@ from keras_attention.errors import OptionError
 from keras_attention.special_tokens import END_ID, PAD_ID
 
 SEEDS = range(3)
-# The fourth needs all steps, and the last one too many.
+# The fourth output needs all steps, and the last one needs one step too many.
 OUTPUTS = [(4, 5), (4,), (6, 3, 4), (5, 5, 5, 5, 5), (3, 4, 6), (4, 5, 6), (5,) * STEPS]
 TRIE = make_trie(OUTPUTS, VOCABULARY)
 # Any number of 4s, then at least two tokens that are 5 or 6. Node 3 is a dead end.
@@ -71,7 +71,7 @@ def test_the_widest_beam_finds_all_outputs_in_the_order_of_their_scores(automato
     ],
     ids=["greedy", "groups", "penalties", "samples"],
 )
-def test_every_search_returns_only_whole_outputs_of_the_automaton(automaton, options):
+def test_every_search_returns_only_complete_outputs_of_the_automaton(automaton, options):
     outputs = accepted(automaton)
     for seed in SEEDS:
         model = TableModel(seed, end=-8.0)  # without the automaton, few outputs would end
@@ -85,7 +85,7 @@ def test_every_search_returns_only_whole_outputs_of_the_automaton(automaton, opt
 
 
 def test_greedy_search_takes_the_best_token_that_can_still_end_in_time():
-    model = TableModel(1, word=20.0)  # prefers 4 at every step
+    model = TableModel(1, word=20.0)  # the model prefers 4 at every step
     tokens = run(model, LOOP).tokens
     assert (tokens[:, 0, : STEPS - 3] == 4).all()
     assert np.isin(tokens[:, 0, STEPS - 3 : -1], [5, 6]).all()
@@ -120,7 +120,7 @@ def test_no_hypothesis_exists_if_no_output_begins_with_the_prefix(width):
     assert (scores < IMPOSSIBLE / 2).all()
 
 
-def test_a_sparse_output_obeys_even_if_it_gives_the_allowed_tokens_no_probability():
+def test_a_sparse_output_is_limited_even_if_the_allowed_tokens_have_no_probability():
     model = TableModel(3, mapping="sparsemax")
     hypotheses = run(model, LOOP, beam_width=1)
     outputs = accepted(LOOP)
@@ -147,7 +147,7 @@ def test_a_loaded_automaton_gives_the_same_results():
         np.testing.assert_array_equal(actual, expected)
 
 
-@tensorflow_only("only its graphs drop sources")
+@tensorflow_only("only TensorFlow graphs drop sources")
 def test_a_graph_that_drops_ended_sources_gives_the_same_results():
     import tensorflow as tf
 

@@ -52,7 +52,7 @@ def assert_equals_reference(number, prefix=None, **options):
 
 
 def assert_option_changes_results(**options):
-    """Check that search equals the reference, and that the options change the result of a seed."""
+    """Check that search equals the reference, and that the options change some seed's result."""
     biases, _ = split(options)
     changed = False
     for number in SEEDS:
@@ -171,7 +171,7 @@ def test_samples_follow_the_distribution(name):
 
 
 def assert_drawn_from(expected, counts):
-    """Run Pearson's chi-squared test; rare outputs are pooled into cells of ten or more."""
+    """Run Pearson's chi-squared test; rare outputs are pooled into cells of at least ten draws."""
     draws, cells, pooled = counts.total(), [], np.zeros(2)
     for tokens, share in sorted(expected.items(), key=lambda item: item[1]):
         pooled += counts[tokens], draws * share
@@ -382,7 +382,7 @@ def test_wrong_options_are_refused(options, message):
     ],
     ids=lambda options: list(options)[-1],
 )
-def test_the_largest_weights_keep_every_hypothesis_possible(largest):
+def test_the_largest_option_values_keep_every_hypothesis_possible(largest):
     plain, found = (to_numpy(run(1, beam_width=4, **options)) for options in ({}, largest))
     assert (plain.scores > IMPOSSIBLE / 2).all()
     assert (found.scores > IMPOSSIBLE / 2).all()

@@ -9,7 +9,7 @@ NEEDED = {"top_k": {"top_k": 3}, "top_p": {"top_p": 0.5}}
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_the_options_of_every_sampler_are_valid_and_have_one_meaning(name):
+def test_the_options_of_every_sampler_are_valid_and_choose_its_search(name):
     options = SearchOptions(max_length=5, **sampler_options(name, NEEDED.get(name, {})))
     assert options.sample == (name in ("random", "top_k", "top_p"))
     assert (options.beam_width > 1) == (name == "beam")
@@ -19,7 +19,7 @@ def test_the_options_of_every_sampler_are_valid_and_have_one_meaning(name):
     ("given", "own_width", "width"),
     [({}, 1, BEAM_WIDTH), ({}, 3, 3), ({"beam_width": 2}, 3, 2)],
 )
-def test_the_width_of_a_beam_is_that_of_the_call_or_the_model(given, own_width, width):
+def test_the_beam_width_comes_from_the_call_or_the_model(given, own_width, width):
     assert sampler_options("beam", given, own_width=own_width)["beam_width"] == width
 
 
@@ -34,7 +34,7 @@ def test_options_of_the_call_replace_those_of_a_dictionary():
     assert found == {"beam_width": 2, "length_penalty": 1.0}
 
 
-def test_without_a_sampler_only_the_given_options_count():
+def test_without_a_sampler_only_the_given_options_apply():
     assert sampler_options(None, {"min_length": 2}, own_width=4) == {"min_length": 2}
 
 
@@ -59,7 +59,7 @@ def test_contradictions_are_refused(case):
         sampler_options(*arguments)
 
 
-def test_a_sampler_of_compile_is_checked_alone():
+def test_a_sampler_of_compile_is_checked_without_the_options_of_a_call():
     check_sampler({"temperature": 0.5})  # `generate` may add `sample`
     with pytest.raises(ValueError, match="`temperature` must be"):
         check_sampler({"temperature": -1})

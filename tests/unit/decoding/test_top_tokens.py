@@ -28,7 +28,7 @@ def test_top_k_equals_a_stable_sort(make, size, count):
     np.testing.assert_array_equal(best, np.take_along_axis(scores, expected, axis=1))
 
 
-def test_the_lower_place_wins_a_tie_between_two_blocks():
+def test_the_lower_index_wins_a_tie_between_two_blocks():
     scores = np.zeros((2, 8000), "float32")
     scores[:, 7000] = 2  # the best score is in the later block
     scores[:, [10, 7001]] = 1
@@ -38,7 +38,7 @@ def test_the_lower_place_wins_a_tie_between_two_blocks():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scale", [1.0, 60.0])
-def test_gains_are_log_probabilities_without_padding_and_start(size, scale):
+def test_gains_are_log_probabilities_and_padding_and_start_are_never_chosen(size, scale):
     logits = normal(9, size, seed=1, scale=scale)
     logits[:3, [PAD_ID, START_ID]] += 5 * scale  # most likely, but never generated
     gains, tokens = to_numpy(top_tokens(ops.convert_to_tensor(logits), 3))

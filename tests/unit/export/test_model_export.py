@@ -1,4 +1,4 @@
-"""`Seq2Seq.export` writes the graph of inference, which equals `generate`."""
+"""`Seq2Seq.export` writes graphs that give the same outputs as `generate`."""
 
 import inspect
 
@@ -54,7 +54,7 @@ def test_a_tflite_file_searches_as_generate_does(model, tmp_path, capsys):
     assert [found.text for found in loaded(TEXTS)] == model.generate(TEXTS, sampler="greedy")
 
 
-def test_the_signature_is_that_of_keras():
+def test_the_arguments_of_export_are_those_of_keras():
     ours, keras_own = (inspect.signature(kind.export) for kind in (Seq2Seq, keras.Model))
     names = list(keras_own.parameters)[:-1]
     assert list(ours.parameters)[:-1] == names
@@ -87,7 +87,7 @@ def test_a_folder_with_other_files_is_not_replaced(format, model, tmp_path):
 
 
 @pytest.mark.parametrize("sampler", ["random", {"beam_width": 4, "groups": 2}])
-def test_a_search_that_no_export_has_is_refused(sampler, other, tmp_path):
+def test_a_search_that_exports_do_not_support_is_refused(sampler, other, tmp_path):
     other.compile("sgd", sampler=sampler)
     with pytest.raises(InputError, match=r"an export searches greedily or with a beam, without"):
         other.export(tmp_path / "export")
@@ -100,7 +100,7 @@ def test_a_search_that_no_export_has_is_refused(sampler, other, tmp_path):
         ({"source_vocabulary_size": None, "source_shape": (None, 2)}, "export.features"),
     ],
 )
-def test_no_graph_that_needs_targets_is_exported(settings, advice, tmp_path):
+def test_a_model_whose_graph_needs_targets_is_not_exported(settings, advice, tmp_path):
     model = Seq2Seq(target_vocabulary_size=7, units=4, **settings)
     with pytest.raises(InputError, match=f"logits for given targets, .*{advice}"):
         model.export(tmp_path / "export")

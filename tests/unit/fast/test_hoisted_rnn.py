@@ -91,7 +91,7 @@ def test_the_gradient_of_recurrent_weights_equals_finite_differences(kind):
     assert (slope * direction).sum() == pytest.approx(expected, abs=5e-3)
 
 
-@tensorflow_only("only its graphs have unknown shapes")
+@tensorflow_only("only TensorFlow graphs have unknown shapes")
 @every_kind
 @pytest.mark.parametrize("rows", [4, 0])
 def test_a_graph_of_unknown_shapes_has_the_same_gradients(kind, rows):

@@ -1,4 +1,4 @@
-"""A file that is written in parts appears when it is complete, and can be continued."""
+"""A file that is written in parts appears when it is complete. Until then it can be continued."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def interrupt(path, *parts, resume=False):
         raise KeyboardInterrupt
 
 
-def test_the_parts_stay_if_the_block_fails_and_the_old_file_too(path):
+def test_the_parts_and_the_old_file_stay_if_the_block_fails(path):
     path.write_text("old")
     interrupt(path, "가\n", "two\n")
     assert path.read_text() == "old"
@@ -34,7 +34,7 @@ def test_the_parts_stay_if_the_block_fails_and_the_old_file_too(path):
     assert path.read_text() == "가\ntwo\nthree\n" and os.listdir(path.parent) == ["out.txt"]
 
 
-def test_nothing_stays_without_a_part(path):
+def test_no_file_stays_if_no_part_was_written(path):
     interrupt(path.parent / "new" / "out.txt")
     assert not os.listdir(path.parent)
 
@@ -47,10 +47,10 @@ def test_a_file_is_begun_again_without_resume(path):
     assert path.read_text() == "new\n"
 
 
-def test_what_is_not_recorded_is_cut_off(path, monkeypatch):
+def test_text_that_is_not_recorded_is_cut_off(path, monkeypatch):
     monkeypatch.setattr(partial_file, "_SECONDS", 0.0)
     interrupt(path, "one\n")
-    with open(path.parent / "out.txt.partial", "a") as file:  # as a killed process leaves it
+    with open(path.parent / "out.txt.partial", "a") as file:  # a killed process can leave this
         file.write("tw")
     interrupt(path, "three\n", resume=True)
     assert (path.parent / "out.txt.partial").read_text() == "one\nthree\n"
@@ -64,7 +64,7 @@ def test_a_part_that_is_not_written_completely_is_cut_off(path):
     assert (path.parent / "out.txt.partial").read_text() == "one\n"
 
 
-def test_parts_that_cannot_be_continued_are_one_sentence(path):
+def test_parts_that_cannot_be_continued_are_reported_in_one_sentence(path):
     path.write_text("complete")
     with pytest.raises(InputError, match="Received: a complete file"):
         interrupt(path, resume=True)

@@ -1,4 +1,4 @@
-"""A `Seq2Seq` with a preprocessor: `fit` on texts, `generate`, and a save that keeps both."""
+"""A `Seq2Seq` with a preprocessor fits and generates texts, and is saved with its tokenizers."""
 
 import sys
 
@@ -58,7 +58,7 @@ def compiled():
 
 
 def search_arguments(options, own_width=2):
-    """Return the options that a search needs for those of `generate`."""
+    """Return the search options that have the effect of these options of `generate`."""
     widths = {"beam": own_width, None: own_width}
     found = {name: value for name, value in options.items() if name != "sampler"}
     found["beam_width"] = widths.get(options.get("sampler"), 1)
@@ -76,7 +76,7 @@ def test_generate_equals_the_translator_on_texts_and_search_on_ids(case, model):
     np.testing.assert_array_equal(model.generate(IDS, **options), ids)
 
 
-def test_a_text_has_a_text_and_several_have_a_list(model):
+def test_one_text_gives_one_text_and_several_give_a_list(model):
     (expected,) = model.generate(["cab"])
     assert model.generate("cab") == expected
     assert model.generate(np.array(["cab", "cab"])) == [expected] * 2
@@ -84,7 +84,7 @@ def test_a_text_has_a_text_and_several_have_a_list(model):
     assert model.generate([]) == []
 
 
-@tensorflow_only("tf.data")
+@tensorflow_only("the test reads a tf.data.Dataset")
 @pytest.mark.parametrize("batched", [False, True])
 def test_generate_reads_tensors_and_data_sets_of_strings(batched, model):
     import tensorflow as tf
@@ -140,7 +140,7 @@ def test_fit_on_texts_equals_fit_on_their_ids():
         np.testing.assert_allclose(text, ids, rtol=1e-5, atol=1e-6)
 
 
-@tensorflow_only("tf.data")
+@tensorflow_only("the test reads a tf.data.Dataset")
 def test_a_data_set_of_texts_trains_as_lists_do(compiled):
     import tensorflow as tf
 
@@ -157,13 +157,13 @@ def test_a_data_set_of_texts_trains_as_lists_do(compiled):
     assert history["val_loss"][-1] < expected
 
 
-def test_single_batches_may_be_texts(compiled):
+def test_single_batches_may_consist_of_texts(compiled):
     before = compiled.test_on_batch(SOURCES, ["12"] * 5)
     compiled.train_on_batch(SOURCES, ["12"] * 5)
     assert compiled.test_on_batch(SOURCES, ["12"] * 5) < before
 
 
-def test_source_features_come_with_the_texts():
+def test_source_features_are_read_from_tags_or_arguments():
     features = SourceFeatures({"language": ["eng", "kor"]})
     source = CharacterTokenizer(Vocabulary("abcdef"), features=features)
     model = make_model(source, source_features=features.sizes)
@@ -230,7 +230,7 @@ def test_loading_a_model_imports_the_class_of_its_preprocessor(model, monkeypatc
     monkeypatch.setitem(sys.modules, name, sys.modules[name])
 
 
-def test_a_loaded_translator_gives_its_model_its_tokenizers(model, tmp_path):
+def test_a_loaded_translator_sets_the_tokenizers_of_its_model(model, tmp_path):
     translator = Translator.from_model(model, max_length=5)
     translator.save(tmp_path)
     loaded = Translator.load(tmp_path)
@@ -306,7 +306,7 @@ def test_bad_input_is_refused_in_a_sentence(case, compiled):
         call(compiled)
 
 
-@tensorflow_only("tf.data")
+@tensorflow_only("the test reads a tf.data.Dataset")
 def test_a_data_set_of_single_pairs_must_be_batched(compiled):
     import tensorflow as tf
 

@@ -52,7 +52,7 @@ def test_the_widest_beam_finds_the_best_allowed_texts(translator, rule):
 @pytest.mark.parametrize(
     "options", [{}, {"beam_width": 4, "groups": 2}, {"beam_width": 20, "sample": True, "seed": 1}]
 )
-def test_every_output_is_whole_and_matches(translator, options):
+def test_every_output_is_complete_and_matches(translator, options):
     for translation in translator(TEXTS, pattern=PATTERN, **options):
         assert translation.hypotheses
         for hypothesis in translation.hypotheses:
@@ -101,7 +101,7 @@ def test_a_limit_searches_the_whole_vocabulary():
     assert short(rare, allowed=[rare * 2]).text == rare * 2
 
 
-def test_an_ensemble_and_a_model_that_copies_obey(translator):
+def test_a_limit_applies_to_an_ensemble_and_to_a_model_that_copies(translator):
     copying = random_translator(LETTERS, attention=LuongAttention("general"), copying=True, seed=1)
     both = Translator(Ensemble([translator.model, copying.model]), translator.codec)
     for each in (copying, both):

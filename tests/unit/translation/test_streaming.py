@@ -112,7 +112,7 @@ def test_what_cannot_be_streamed_is_refused_at_once(case):
         translator.stream("abc")
 
 
-def test_a_transformer_streams_no_more_steps_than_it_has():
+def test_a_transformer_streams_no_more_steps_than_it_has_room_for():
     translator = random_translator(
         LETTERS,
         attention=LuongAttention("dot"),

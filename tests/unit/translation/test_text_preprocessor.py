@@ -17,7 +17,7 @@ from keras_attention.translation.codec import TextCodec
 LETTERS = CharacterTokenizer(Vocabulary("abc"))
 
 
-def test_pairs_are_ended_padded_and_shifted():
+def test_pairs_get_end_tokens_padding_and_shifted_targets():
     preprocessor = TextPreprocessor(LETTERS, max_length=9)
     (source, target_in), target_out = preprocessor.encode_pairs(["cab", "a"], ["", "bc"])
     np.testing.assert_array_equal(source, [[6, 4, 5, 2], [4, 2, 0, 0]])

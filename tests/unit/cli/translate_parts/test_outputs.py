@@ -34,7 +34,7 @@ def files(tmp_path):
 
 
 def numbered(first, stop=99):
-    """Return a translator to upper case with the number of the text, which stops at a text."""
+    """Return a stub that appends numbers to texts in upper case, and is interrupted at `stop`."""
     done = first
 
     def translate(texts):
@@ -80,7 +80,7 @@ def test_a_resumed_translation_has_the_same_output_and_counts(files, capsys):
     assert capsys.readouterr().err.splitlines() == REPORT
 
 
-def test_an_unusable_line_keeps_what_is_before_and_a_mended_file_continues(files):
+def test_lines_before_an_unusable_line_are_kept_and_a_corrected_file_continues(files):
     files[0].write_bytes(LINES.replace(b"\xff", b"ok").replace(b"four", b"\xff"))
     with pytest.raises(InputError, match="line 6: expected UTF-8.*has the output of the first 4 l"):
         translate(files, on_error=OnError.STOP)
@@ -137,7 +137,7 @@ def test_the_fingerprint_depends_on_the_files_of_the_model_only(tmp_path):
         before = job.fingerprint()
 
 
-def test_a_pattern_translates_all_its_files_and_names_the_file_of_a_line(tmp_path, capsys):
+def test_all_files_of_a_pattern_are_translated_and_errors_name_the_file(tmp_path, capsys):
     for name, lines in {"b.txt": b"two\n\xff\n", "a.txt": b"one\nten\n"}.items():
         (tmp_path / name).write_bytes(lines)
     files = tmp_path / "?.txt", tmp_path / "out.txt"

@@ -36,7 +36,7 @@ def test_tokens_are_possible_if_an_output_can_end_in_the_steps_that_are_left():
     assert TRIE.shortest == 1
 
 
-def test_edges_from_which_no_output_ends_are_left_out():
+def test_edges_from_which_no_end_can_be_reached_are_left_out():
     classes = np.array([0, 0, 1, 0, 2, 3], "int32")
     automaton = make_automaton(classes, [{2: 1, 3: 2}, {2: 1, 3: 1}, {1: 0}])
     assert ids(automaton.possible(FIRST, steps=100)) == {5}
@@ -48,7 +48,7 @@ def test_an_automaton_without_outputs_is_an_error():
         make_automaton(np.array([0, 0, 1, 0, 2], "int32"), [{2: 0}])
 
 
-def test_steps_count_to_the_nearest_of_several_ends():
+def test_steps_are_counted_to_the_nearest_end():
     classes = np.array([0, 0, 1, 0, 2, 3], "int32")
     chain = [{2: place + 1, 3: 9} for place in range(9)] + [{1: 0}]
     automaton = make_automaton(classes, chain)

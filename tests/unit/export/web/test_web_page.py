@@ -66,7 +66,7 @@ def test_the_page_escapes_its_title_and_allows_only_its_own_code(page):
         assert digest_of(inline) in policy
 
 
-def test_a_page_replaces_an_earlier_page_and_an_empty_folder_but_no_other(page, npm, tmp_path):
+def test_a_page_replaces_only_an_earlier_page_or_an_empty_folder(page, npm, tmp_path):
     export_web(DATES, page, runtime=npm)
     assert is_web_page(page) and "<h1>dates</h1>" in (page / "index.html").read_text()
     (tmp_path / "empty").mkdir()

@@ -32,7 +32,7 @@ def subwords():
 
 
 def same(first, second):
-    """Return whether two batches are equal, in their types too."""
+    """Return whether two batches are equal, including their types."""
     arrays = [(*inputs, target) for inputs, target in (first, second)]
     return all(
         a.dtype == b.dtype and a.shape == b.shape and (a.numpy() == b.numpy()).all()

@@ -200,7 +200,7 @@ def test_sources_from_files_of_several_languages_begin_with_the_language(write, 
     ]
 
 
-def test_targets_of_several_languages_share_the_file_of_sources(write, tmp_path):
+def test_one_file_of_sources_can_have_targets_in_several_languages(write, tmp_path):
     write("a\nb\n", "en")
     write("x\ny\n", "de")
     write("v\nw\n", "fr")

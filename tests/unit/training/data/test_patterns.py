@@ -1,4 +1,4 @@
-"""A setting that names files by a pattern reads all of them, in the order of their names."""
+"""If a setting is a pattern, all matching files are read, in the order of their names."""
 
 import gzip
 import os
@@ -16,7 +16,7 @@ from keras_attention.training.run.fingerprints import changed_file, take_fingerp
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Return a folder whose own name is a pattern, with parts of which one is compressed."""
+    """Return a folder whose own name looks like a pattern. One of its parts is compressed."""
     folder = tmp_path / "data [1]"
     (folder / "parts").mkdir(parents=True)
     monkeypatch.chdir(folder)
@@ -86,7 +86,7 @@ def test_parallel_files_are_paired_in_order(folder):
 
 
 @pytest.mark.parametrize("given", ["", "data"])
-def test_a_pattern_that_matches_nothing_is_named(given, folder):
+def test_a_pattern_that_matches_no_file_is_an_error(given, folder):
     (folder / "data").mkdir()
     config = replace(TSV, path="parts/*.csv", folder=given)
     path = os.path.join(given, "parts/*.csv")

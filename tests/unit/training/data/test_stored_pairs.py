@@ -48,7 +48,7 @@ def test_replayed_pairs_are_added_to_the_file():
     assert join_pairs(PAIRS, [("x", "y")]) == [*PAIRS, ("x", "y")]
 
 
-def test_a_full_disk_is_one_sentence(monkeypatch):
+def test_a_full_disk_is_reported_in_one_sentence(monkeypatch):
     class Full:
         def __call__(self, **options):
             raise OSError(28, "No space left on device")

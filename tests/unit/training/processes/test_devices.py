@@ -1,4 +1,4 @@
-"""Tests of how batches are divided among processes, which need neither JAX nor other processes."""
+"""Tests of how batches are divided among processes. They need neither JAX nor a second process."""
 
 import keras
 import numpy as np

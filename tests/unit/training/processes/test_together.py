@@ -1,4 +1,4 @@
-"""Tests of training in two processes on JAX, against training in one."""
+"""Training in two processes on JAX is compared with training in one process."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def recipe(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(recipe, tmp_path_factory):
-    """The run of one process, which had no interruption."""
+    """Train in one process, without an interruption."""
     from keras_attention.training.recipe.recipe import load_recipe
     from keras_attention.training.train import train
 
@@ -54,7 +54,7 @@ def alone(recipe, tmp_path_factory):
 
 
 def start(arguments, outputs):
-    """Start the same command in two processes, which find each other through variables."""
+    """Start a command in two processes, which find each other through environment variables."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
@@ -103,7 +103,8 @@ def test_two_processes_train_as_one_and_a_death_stops_both_until_resumed(recipe,
         np.loadtxt(each / "metrics.csv", delimiter=",", skiprows=1)[:4] for each in (folder, run)
     ]
     np.testing.assert_allclose(*rows, rtol=1e-4, atol=1e-6)
-    # Now in one process. More than 50 of the 60 steps were those of two processes or follow them.
+    # One process continues the run. More than 50 of the 60 steps were done by two processes, or
+    # build on such steps.
     continued = train(load_recipe(str(recipe)), run, resume=True)
     for ours, theirs in zip(
         continued.single_model.weights, model.single_model.weights, strict=True

@@ -1,4 +1,4 @@
-"""A run whose pairs are in a file has the data and the tokenizers of one in memory."""
+"""A run whose pairs are in a file has the same data and tokenizers as a run in memory."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Texts in normal form C against Python's `unicodedata`, for all short texts of some characters."""
+"""`ComposedTexts` accepts exactly the texts that Python's `unicodedata` finds in normal form C."""
 
 import itertools
 import re
@@ -31,7 +31,7 @@ def accepts(texts, text):
 
 @pytest.mark.parametrize("name", ALPHABETS)
 @pytest.mark.parametrize("expression", [".*", "..?.?"])
-def test_exactly_the_texts_that_match_and_do_not_change_are_accepted(name, expression):
+def test_exactly_the_matching_texts_in_normal_form_c_are_accepted(name, expression):
     characters = ALPHABETS[name]
     texts = ComposedTexts(expression, characters)
     for size in range(5):
@@ -42,7 +42,7 @@ def test_exactly_the_texts_that_match_and_do_not_change_are_accepted(name, expre
             assert accepts(texts, text) == expected, ascii(text)
 
 
-def test_only_characters_that_compose_have_a_class_of_their_own():
+def test_only_characters_that_compose_have_their_own_class():
     kinds = ComposedTexts(r"\w*", "abc" + ACUTE).kinds
     assert kinds["b"] != kinds["a"] != kinds["c"]
     assert ComposedTexts(r"\w*", "abc").kinds["a"] == ComposedTexts(r"\w*", "abc").kinds["b"]

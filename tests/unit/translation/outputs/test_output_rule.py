@@ -15,7 +15,7 @@ def closed(*texts, tokenizer=LETTERS):
     return make_output_rule(tokenizer, texts, None)
 
 
-def test_a_closed_set_accepts_its_texts_as_the_tokenizer_cuts_them():
+def test_a_closed_set_accepts_its_texts_as_the_tokenizer_splits_them():
     rule = closed("ab", "AB", "", "e\u0301")
     assert rule.about == {"allowed": 2} and rule.longest == ("ab", 3)
     assert rule.automaton.follow(LETTERS.encode("ab")) is not None
@@ -34,7 +34,7 @@ def test_a_closed_set_accepts_its_texts_as_the_tokenizer_cuts_them():
         (["\ud800"], "allowed output 1: expected valid Unicode"),
     ],
 )
-def test_a_text_that_cannot_be_written_is_refused(texts, message):
+def test_a_text_that_the_tokenizer_cannot_encode_is_refused(texts, message):
     with pytest.raises(TextError, match=message):
         make_output_rule(LETTERS, texts, None)
 
@@ -71,7 +71,7 @@ def test_an_output_longer_than_the_limit_is_refused():
     with pytest.raises(OptionError, match=r"longer than `max_length` \(4 tokens\).* of 5 tokens"):
         rule.check(OPTIONS)
     rule.check(SearchOptions(max_length=5))
-    make_output_rule(LETTERS, None, "a|abab").check(OPTIONS)  # the shorter one remains
+    make_output_rule(LETTERS, None, "a|abab").check(OPTIONS)  # the shorter output is still allowed
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Patterns against Python's `re.fullmatch`, on generated expressions and texts."""
+"""Patterns are compared with Python's `re.fullmatch`, on generated expressions and texts."""
 
 import itertools
 import random
@@ -41,7 +41,7 @@ def matches(pattern, text):
 
 
 def compiled(expression):
-    """Return an expression of `re`, or None if it is invalid or has two meanings."""
+    """Return a compiled expression, or None if `re` rejects it or warns of an ambiguity."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -69,7 +69,7 @@ def test_random_expressions_match_what_python_matches():
 
 
 @pytest.mark.parametrize("written", ["^ab$", r"\Aab\Z", "(?i)AB", "^^ab$$"])
-def test_anchors_at_the_ends_and_flags_may_be_written(written):
+def test_anchors_at_the_ends_and_flags_are_accepted(written):
     pattern = Pattern(written, "abc")
     assert matches(pattern, "ab")
     assert not any(matches(pattern, text) for text in ("", "a", "abc", "cab"))
@@ -85,7 +85,7 @@ def test_repetitions_of_nothing_take_no_time(written):
     "written",
     [r"a\b", "a(?=b)", "a(?!b)", "(?<=a)b", r"(a)\1", "a|^b", "a$b", "(?(1)a|b)"],
 )
-def test_what_an_automaton_cannot_match_is_refused(written):
+def test_syntax_that_an_automaton_cannot_match_is_refused(written):
     with pytest.raises(OptionError, match="`pattern` must .*Received: pattern="):
         Pattern(written, "ab")
 

@@ -1,4 +1,4 @@
-"""Automata over tokens against `re.fullmatch` on the decoded text, for all short outputs."""
+"""Automata over tokens are compared with `re.fullmatch` on the texts of all short outputs."""
 
 import itertools
 import re
