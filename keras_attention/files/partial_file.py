@@ -111,7 +111,7 @@ def write_in_parts(path: str | os.PathLike[str], *, resume: bool = False) -> Ite
     """
     target = Path(os.path.realpath(path))
     check_kind(path, target, folder=False)
-    part = target.with_name(target.name + SUFFIX)
+    part, _ = unfinished_files(path)
     if resume and target.exists() and not part.exists():
         raise InputError(
             f"{os.fspath(path)}: expected an unfinished output, {part.name}, to resume. Received: "
@@ -197,6 +197,13 @@ def _close_on_windows(parts: PartialFile) -> None:
     """Close the file where an open one cannot be moved or deleted; elsewhere it stays locked."""
     if fcntl is None:
         parts._file.close()
+
+
+def unfinished_files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Return the paths of the parts and of their record while `write_in_parts` writes a file."""
+    target = Path(os.path.realpath(path))
+    part = target.with_name(target.name + SUFFIX)
+    return part, _record_of(part)
 
 
 def _record_of(part: Path) -> Path:

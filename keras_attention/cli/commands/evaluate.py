@@ -177,8 +177,8 @@ def evaluate(
     choices = ReportChoices(report_page, report_accuracy, save_confidence)
     report.check(models)
     choices.check(models, members, output)
-    check_output(output, data, target)
-    check_output(report_page, data, target, option="--report")
+    check_output(output, data, target, allowed)
+    check_output(report_page, data, target, allowed, option="--report")
     names = _short_names(models, members)
     carried = read_features(features)
     if held_out_of is not None and data is not None:

@@ -137,6 +137,26 @@ def test_the_fingerprint_depends_on_the_files_of_the_model_only(tmp_path):
         before = job.fingerprint()
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_pattern_does_not_match_the_unfinished_output(tmp_path, resume, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    (tmp_path / "in.txt").write_bytes(LINES)
+    files = tmp_path / "*", tmp_path / "out.txt"
+    interrupt(files, 2)
+    assert len(os.listdir(tmp_path)) == 3
+    translate(files, resume=resume)
+    assert files[1].read_text() == WHOLE
+    assert "6/6" in capsys.readouterr().err
+
+
+def test_the_unfinished_output_is_not_an_input(files):
+    interrupt(files, 2)
+    part = Path(f"{files[1]}.partial")
+    with pytest.raises(InputError, match="--output must not be a file that is read"):
+        translate((part, files[1]))
+    assert part.read_text() == "check\tONE0\n\n"
+
+
 def test_a_pattern_translates_all_its_files_and_names_the_file_of_a_line(tmp_path, capsys):
     for name, lines in {"b.txt": b"two\n\xff\n", "a.txt": b"one\nten\n"}.items():
         (tmp_path / name).write_bytes(lines)
