@@ -1,5 +1,7 @@
 """`translate --stream` prints each part of an output as soon as it is known."""
 
+from types import SimpleNamespace
+
 import pytest
 from support import random_translator
 
@@ -10,6 +12,7 @@ from keras_attention.cli.translate_parts.streamed_lines import (
     open_stream,
     run_stream,
 )
+from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 
 LETTERS = CharacterTokenizer(Vocabulary("ab한"))
@@ -57,6 +60,24 @@ def test_a_line_that_cannot_be_used_is_skipped_or_ends_the_output(folder, lines,
     with pytest.raises(InputError, match="line 3: expected at most 20 tokens"):
         run_stream(stream, lines, OnError.STOP)
     assert capsys.readouterr().out.count("\n") == 2
+
+
+def test_an_error_that_is_not_about_a_line_ends_the_command(lines):
+    def stream(text):
+        raise InputError("the export cannot stream.")
+
+    with pytest.raises(InputError, match="the export cannot stream"):
+        run_stream(stream, lines, OnError.EMPTY)
+
+
+def test_a_saved_model_is_checked_before_the_first_line(tmp_path, monkeypatch):
+    def stream(text, *, features):
+        raise InputError("the export is older.")
+
+    (tmp_path / "saved_model.pb").touch()
+    monkeypatch.setattr(SavedModelTranslator, "load", lambda path: SimpleNamespace(stream=stream))
+    with pytest.raises(InputError, match="the export is older"):
+        open_stream(tmp_path, {}, **NOTHING)
 
 
 def test_only_greedy_search_is_streamed_and_an_export_has_its_own_settings(folder):
