@@ -10,6 +10,7 @@ from typing import Any
 
 from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.lines import InputLines, Line, OnError
+from keras_attention.cli.output_limit import named_lines
 from keras_attention.cli.runtimes import is_export
 from keras_attention.cli.search_options import option_of
 from keras_attention.cli.translate_parts.outputs import Tally
@@ -83,7 +84,8 @@ def open_stream(
         translator.short_list = None
     if max_tokens is not None:
         translator.max_tokens = max_tokens
-    translator.stream([], features=features, **search)  # checks the options
+    with named_lines(search):
+        translator.stream([], features=features, **search)  # checks the options
     return partial(translator.stream, features=features, **search)
 
 

@@ -7,6 +7,7 @@ from support import random_translator
 
 from keras_attention import CharacterTokenizer, InputError, Vocabulary
 from keras_attention.cli.lines import OnError
+from keras_attention.cli.output_limit import read_limit
 from keras_attention.cli.translate_parts.streamed_lines import (
     check_combined,
     open_stream,
@@ -78,6 +79,13 @@ def test_a_saved_model_is_checked_before_the_first_line(tmp_path, monkeypatch):
     monkeypatch.setattr(SavedModelTranslator, "load", lambda path: SimpleNamespace(stream=stream))
     with pytest.raises(InputError, match="the export is older"):
         open_stream(tmp_path, {}, **NOTHING)
+
+
+def test_an_allowed_output_that_cannot_be_used_is_named_by_its_line(folder, tmp_path):
+    (tmp_path / "names.txt").write_text("a\nax\n")
+    limit = read_limit(tmp_path / "names.txt", None)
+    with pytest.raises(InputError, match=r"names.txt, line 2: expected tokens of the target"):
+        open_stream(folder, limit, **NOTHING)
 
 
 def test_only_greedy_search_is_streamed_and_an_export_has_its_own_settings(folder):
