@@ -203,6 +203,8 @@ def translate(
             nbest=nbest > 1,
             scores=scores,
             alignments=alignments,
+            threshold=threshold is not None,
+            words=words,
             json=as_json,
             min_confidence=min_confidence,
             output=output,

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 from support import random_translator
+from typer.testing import CliRunner
 
 from keras_attention import CharacterTokenizer, InputError, Vocabulary
+from keras_attention.cli.commands import app
 from keras_attention.cli.lines import OnError
 from keras_attention.cli.output_limit import read_limit
 from keras_attention.cli.translate_parts.streamed_lines import (
@@ -100,3 +102,9 @@ def test_options_that_print_more_than_the_text_are_refused():
     check_combined(nbest=False, output=None)
     with pytest.raises(InputError, match="Received: --stream and --min-confidence"):
         check_combined(scores=False, min_confidence="auto")
+
+
+@pytest.mark.parametrize("given", [["--threshold", "0"], ["--words"]])
+def test_options_of_links_are_refused(given):
+    error = CliRunner().invoke(app, ["translate", "model", "--stream", *given]).exception
+    assert isinstance(error, InputError) and f"Received: --stream and {given[0]}." in str(error)
