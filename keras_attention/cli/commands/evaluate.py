@@ -173,10 +173,11 @@ def evaluate(
         errors=errors,
     )
     members = others or []
-    search = {**search, **read_limit(allowed, pattern)}
+    limit = read_limit(allowed, pattern)
+    search = {**search, **limit}
     choices = ReportChoices(report_page, report_accuracy, save_confidence)
     report.check(models)
-    choices.check(models, members, output)
+    choices.check(models, members, output, limit)
     check_output(output, data, target, allowed)
     check_output(report_page, data, target, allowed, option="--report")
     names = _short_names(models, members)
