@@ -131,10 +131,16 @@ def test_the_fingerprint_depends_on_the_files_of_the_model_only(tmp_path):
     before = job.fingerprint()
     (tmp_path / "metrics.csv").write_text("1")
     assert job.fingerprint() == before
-    for name in [*files, "confidence.json", "short_list.npz"]:
+    (tmp_path / "confidence.json").write_text("{}")
+    assert job.fingerprint() == before
+    for name in [*files, "short_list.npz"]:
         (tmp_path / name).write_text("changed")
         assert job.fingerprint() != before
         before = job.fingerprint()
+    marked = TranslationJob(tmp_path, min_confidence="auto")
+    before = marked.fingerprint()
+    (tmp_path / "confidence.json").write_text("changed")
+    assert marked.fingerprint() != before
 
 
 @pytest.mark.parametrize("resume", [False, True])
