@@ -2,7 +2,9 @@ import os
 import threading
 
 import pytest
+from typer.testing import CliRunner
 
+from keras_attention.cli.commands import app
 from keras_attention.cli.lines import (
     InputLines,
     available_batches,
@@ -115,6 +117,22 @@ def test_an_output_must_not_be_a_file_that_a_pattern_matches(tmp_path):
     with pytest.raises(InputError, match="--report must not be a file that is read. Received: .*b"):
         check_output(tmp_path / "b.txt", None, "-", tmp_path / "*.txt", option="--report")
     check_output(tmp_path / "b.txt", tmp_path / "a*.txt", tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "translate m - --allowed {0}/a.txt --output {0}/a.txt",
+        "evaluate m --allowed {0}/a.txt --output {0}/a.txt",
+        "evaluate m --data {0}/*.txt --output {0}/a.txt",
+    ],
+)
+def test_commands_do_not_replace_what_they_read(command, tmp_path):
+    (tmp_path / "a.txt").write_text("a\n")
+    error = CliRunner().invoke(app, command.format(tmp_path).split()).exception
+    assert isinstance(error, InputError) and "--output must not be a file that is read" in str(
+        error
+    )
 
 
 def test_a_pattern_does_not_match_the_files_besides(tmp_path):
