@@ -4,9 +4,9 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,6 +66,7 @@ class InputLines:
 
     Args:
         file: the file or the pattern, such as `parts/*.txt`; `-` for standard input.
+        besides: files that the pattern does not match, given by their real paths.
 
     Attributes:
         files: the files; none for standard input.
@@ -82,10 +83,10 @@ class InputLines:
         (['one', 'two', 'three'], True)
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, besides: Collection[Path] = ()) -> None:
         if file == "-" and sys.stdin is None:
             raise InputError("standard input is closed; give a FILE.")
-        self.files = [] if file == "-" else matching_files(file)
+        self.files = [] if file == "-" else _input_files(file, besides)
         self.name = STANDARD_INPUT if file == "-" else file
         self._starts: list[tuple[int, str]] = []
 
@@ -103,10 +104,28 @@ class InputLines:
                 number += 1
                 yield line
 
+    def count(self) -> int:
+        """Return the number of lines in the files, which must be regular."""
+        return sum(1 for path in self.files for _ in _read_file(path))
+
     def place(self, number: int) -> str:
         """Return the name of a line, which was read before, from its number counted from 0."""
         first, name = next(each for each in reversed(self._starts) if each[0] <= number)
         return f"{name}, line {number - first + 1}"
+
+
+def _input_files(file: str, besides: Collection[Path]) -> list[str]:
+    """Return the files that a path or a pattern names, for a pattern without those in `besides`."""
+    found = matching_files(file)
+    if found == [file]:
+        return found
+    kept = [each for each in found if Path(os.path.realpath(each)) not in besides]
+    if not kept:
+        raise InputError(
+            f"{file}: expected a pattern that matches an input. Received: no file besides the "
+            "unfinished output."
+        )
+    return kept
 
 
 def _read_file(file: str) -> Iterator[Line]:
@@ -125,16 +144,17 @@ def check_output(
 
     Args:
         output: the file to write; None to write none.
-        *inputs: the files that are read.
+        *inputs: the files that are read, or patterns that match them.
         option: the option that names the output, for the error.
 
     Raises:
-        InputError: if the output is one of the inputs.
+        InputError: if the output is one of the inputs, or a pattern matches no file.
     """
     if output is None or not output.exists():
         return
-    for path in inputs:
-        if path not in (None, "-") and os.path.exists(path) and output.samefile(path):
+    named = [os.fspath(path) for path in inputs if path not in (None, "-")]
+    for path in chain.from_iterable(map(matching_files, named)):
+        if os.path.exists(path) and output.samefile(path):
             raise InputError(f"{option} must not be a file that is read. Received: {output}.")
 
 

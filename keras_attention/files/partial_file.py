@@ -111,20 +111,14 @@ def write_in_parts(path: str | os.PathLike[str], *, resume: bool = False) -> Ite
     """
     target = Path(os.path.realpath(path))
     check_kind(path, target, folder=False)
-    part = target.with_name(target.name + SUFFIX)
+    part, _ = unfinished_files(path)
     if resume and target.exists() and not part.exists():
         raise InputError(
             f"{os.fspath(path)}: expected an unfinished output, {part.name}, to resume. Received: "
             "a complete file; without --resume it is replaced."
         )
     with errors_of_writing(path), remove_parents(target):
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file = open(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
-        except OSError as error:
-            raise not_writable(part, error) from error
-        with file:
-            _lock(file, part)
+        with _open_locked(part) as file:
             parts = _begin(part, file, resume=resume)
             try:
                 yield parts
@@ -132,6 +126,32 @@ def write_in_parts(path: str | os.PathLike[str], *, resume: bool = False) -> Ite
                 _keep_or_remove(parts)
                 raise
             _finish(parts, target)
+
+
+def _open_locked(part: Path) -> BinaryIO:
+    """Open the file of the parts and lock it; open it again if another process moves it before."""
+    while True:
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            file = open(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        except OSError as error:
+            raise not_writable(part, error) from error
+        try:
+            _lock(file, part)
+            if fcntl is None or _is_at(part, file):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _is_at(part: Path, file: BinaryIO) -> bool:
+    """Return whether a path still names an open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(part))
+    except FileNotFoundError:
+        return False
 
 
 def _begin(part: Path, file: BinaryIO, *, resume: bool) -> PartialFile:
@@ -156,6 +176,7 @@ def _begin(part: Path, file: BinaryIO, *, resume: bool) -> PartialFile:
 def _finish(parts: PartialFile, target: Path) -> None:
     parts._file.flush()
     os.fsync(parts._file.fileno())
+    _close_on_windows(parts)
     try:
         os.replace(parts.path, target)
     except OSError as error:
@@ -168,7 +189,21 @@ def _keep_or_remove(parts: PartialFile) -> None:
     if parts.state:
         parts.save()
     else:
+        _close_on_windows(parts)
         parts.path.unlink(missing_ok=True)
+
+
+def _close_on_windows(parts: PartialFile) -> None:
+    """Close the file where an open one cannot be moved or deleted; elsewhere it stays locked."""
+    if fcntl is None:
+        parts._file.close()
+
+
+def unfinished_files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Return the paths of the parts and of their record while `write_in_parts` writes a file."""
+    target = Path(os.path.realpath(path))
+    part = target.with_name(target.name + SUFFIX)
+    return part, _record_of(part)
 
 
 def _record_of(part: Path) -> Path:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from keras_attention._version import __version__
 from keras_attention.cli.runtimes import find_run, is_export
@@ -54,7 +56,11 @@ class ReportChoices:
         return bool(self.page) or self.save
 
     def check(
-        self, models: Sequence[Path], others: Sequence[Path], output: Path | None = None
+        self,
+        models: Sequence[Path],
+        others: Sequence[Path],
+        output: Path | None = None,
+        limit: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Check the options, before any text is translated.
 
@@ -62,6 +68,7 @@ class ReportChoices:
             models: the models to evaluate.
             others: the models that are searched together with the first one.
             output: the file for the outputs.
+            limit: the result of `read_limit`.
 
         Raises:
             InputError: if an option is invalid, or requires another one.
@@ -86,6 +93,11 @@ class ReportChoices:
             raise InputError(
                 "--save-confidence requires a single model, because it writes to the model's "
                 f"folder. Received: --with {others[0]}."
+            )
+        for name in limit:
+            raise InputError(
+                "--save-confidence stores a confidence for searches without a limit and cannot be "
+                f"combined with --{name}. Received: --save-confidence and --{name}."
             )
         (model,) = models
         if is_ensemble(model):

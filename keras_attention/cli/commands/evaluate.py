@@ -173,12 +173,13 @@ def evaluate(
         errors=errors,
     )
     members = others or []
-    search = {**search, **read_limit(allowed, pattern)}
+    limit = read_limit(allowed, pattern)
+    search = {**search, **limit}
     choices = ReportChoices(report_page, report_accuracy, save_confidence)
     report.check(models)
-    choices.check(models, members, output)
-    check_output(output, data, target)
-    check_output(report_page, data, target, option="--report")
+    choices.check(models, members, output, limit)
+    check_output(output, data, target, allowed)
+    check_output(report_page, data, target, allowed, option="--report")
     names = _short_names(models, members)
     carried = read_features(features)
     if held_out_of is not None and data is not None:

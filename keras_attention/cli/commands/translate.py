@@ -182,7 +182,7 @@ def translate(
 
     Example: keras-attention translate saved_models/dates in.txt --pattern '[0-9]{4}-[0-9-]{5}'
     """
-    from keras_attention.cli.lines import checked_text
+    from keras_attention.cli.lines import check_output, checked_text
     from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.translate_parts.job import TranslationJob
     from keras_attention.cli.translate_parts.pool import open_pool
@@ -191,6 +191,7 @@ def translate(
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     search = {**search, **read_limit(allowed, pattern)}
+    check_output(output, allowed)
     if stream:
         from keras_attention.cli.translate_parts.streamed_lines import (
             check_combined,
@@ -202,6 +203,8 @@ def translate(
             nbest=nbest > 1,
             scores=scores,
             alignments=alignments,
+            threshold=threshold is not None,
+            words=words,
             json=as_json,
             min_confidence=min_confidence,
             output=output,

@@ -140,7 +140,7 @@ class TranslationJob:
         return lines_at_once(self.model, self.batch_size, sample=self.search.get("sample", False))
 
     def fingerprint(self) -> str:
-        """Return a digest of the models' files, in hexadecimal.
+        """Return a digest of the models' files that determine the output, in hexadecimal.
 
         Raises:
             InputError: if there is no such model, or a file cannot be read.
@@ -148,7 +148,7 @@ class TranslationJob:
         digest = hashlib.sha256()
         for path in (self.model, *self.others):
             check_model_path(path)
-            for file in _files_of(path):
+            for file in _files_of(path, confidence=self.min_confidence is not None):
                 digest.update(f"{file.name} {checksum_of(file)}\n".encode())
         return digest.hexdigest()
 
@@ -167,8 +167,8 @@ class TranslationJob:
         return {**values, **search}
 
 
-def _files_of(path: Path) -> Iterator[Path]:
-    """Yield the files that determine the outputs of a model or an export."""
+def _files_of(path: Path, *, confidence: bool) -> Iterator[Path]:
+    """Yield the files that determine the outputs of a model or an export, or their marks too."""
     if path.suffix == ".tflite":
         yield path
     elif is_export(path):
@@ -176,7 +176,7 @@ def _files_of(path: Path) -> Iterator[Path]:
     else:
         from keras_attention.translation.codec import CODEC_FILES
 
-        names = (*CODEC_FILES, SHORT_LIST_FILE, CONFIDENCE_FILE)
+        names = (*CODEC_FILES, SHORT_LIST_FILE, *([CONFIDENCE_FILE] if confidence else []))
         for member in member_folders(path):
             folder, file = find_parts(member)
             yield file

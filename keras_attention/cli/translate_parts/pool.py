@@ -67,11 +67,14 @@ class Worker:
         """Return the answers to a batch whose first text has the given number.
 
         Raises:
-            InputError: if the process has ended.
+            InputError: if the process has ended, or cannot translate the batch.
         """
         self.open()
         self._send((batch, first))
-        return cast(list[Answer], self._receive())
+        answers = self._receive()
+        if isinstance(answers, InputError):
+            raise answers
+        return cast(list[Answer], answers)
 
     def stop(self) -> None:
         """End the process now, so that a thread that waits for its answer gets an error."""

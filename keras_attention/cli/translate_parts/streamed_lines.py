@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from keras_attention.cli.imports import lean_imports
-from keras_attention.cli.lines import InputLines, OnError
+from keras_attention.cli.lines import InputLines, Line, OnError
+from keras_attention.cli.output_limit import named_lines
 from keras_attention.cli.runtimes import is_export
 from keras_attention.cli.search_options import option_of
 from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError
 from keras_attention.text.source_features import add_features
 from keras_attention.translation.folders.model_paths import check_model_path
 from keras_attention.translation.result import StreamedToken
@@ -82,7 +84,8 @@ def open_stream(
         translator.short_list = None
     if max_tokens is not None:
         translator.max_tokens = max_tokens
-    translator.stream([], features=features, **search)  # checks the options
+    with named_lines(search):
+        translator.stream([], features=features, **search)  # checks the options
     return partial(translator.stream, features=features, **search)
 
 
@@ -91,7 +94,10 @@ def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
         with lean_imports():
             from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
-        return partial(SavedModelTranslator.load(path).stream, features=features)
+        stream = partial(SavedModelTranslator.load(path).stream, features=features)
+        with suppress(TextError):  # an empty text, but the export and the features are checked
+            stream("")
+        return stream
     from keras_attention.export.device.device_translator import DeviceTranslator
 
     device = DeviceTranslator.load(path)
@@ -108,19 +114,26 @@ def run_stream(stream: StreamText, file: str, on_error: OnError) -> None:
         on_error: what to do with a line that cannot be used.
 
     Raises:
-        InputError: if the file cannot be read or, with `OnError.STOP`, a line cannot be used.
+        InputError: if the file cannot be read, the model cannot stream or, with `OnError.STOP`, a
+            line cannot be used.
     """
     lines = InputLines(file)
     problems = Problems(lines, on_error, Tally())
     for number, line in enumerate(lines):
-        try:
-            if isinstance(line, InputError):
-                raise line
-            for part in text_parts(stream(line)):
-                print(part, end="", flush=True)
-        except InputError as error:
-            problems.report(error, number)
-            if on_error is OnError.SKIP:
-                continue
-        print(flush=True)
+        if problem := _print_parts(stream, line):
+            problems.report(problem, number)
+        if not problem or on_error is not OnError.SKIP:
+            print(flush=True)
     problems.report_count()
+
+
+def _print_parts(stream: StreamText, line: Line) -> InputError | None:
+    """Print the parts of an output, or return the error if the line cannot be used."""
+    if isinstance(line, InputError):
+        return line
+    try:
+        for part in text_parts(stream(line)):
+            print(part, end="", flush=True)
+    except TextError as error:
+        return error
+    return None

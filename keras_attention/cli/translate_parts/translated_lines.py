@@ -25,6 +25,7 @@ from keras_attention.cli.runtimes import NumberedTranslate, Translate
 from keras_attention.cli.translate_parts.outputs import Tally, open_output
 from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError, TextError
+from keras_attention.files.partial_file import unfinished_files
 from keras_attention.translation.result import Translation
 
 
@@ -76,15 +77,17 @@ def run_translate(
         InputError: if a file cannot be read or written. With `OnError.STOP`, also if a line cannot
             be used; the translations of the lines before it are printed first.
     """
-    source = InputLines(file)
-    check_output(output, *source.files)
+    unfinished = unfinished_files(output) if output else ()
+    source = InputLines(file, besides=unfinished)
+    for path in (output, *unfinished):
+        check_output(path, *source.files)
     with open_output(output, made_by, resume=resume) as out:
         lines = iter(source)
         tally = Tally.of_earlier(out.earlier, lines, source.name) if out.earlier else Tally()
         cut = full_batches if source.are_in_files else available_batches
         batches = cut(lines, size, first=tally.lines)
         problems = Problems(source, on_error, tally)
-        with _progress(file, output, tally.lines) as advance:
+        with _progress(source, output, tally.lines) as advance:
             for batch, answers in answer_all(batches, tally.texts):
                 for number, line, answer in zip(*batch, answers, strict=True):
                     out.write(_lines_of(answer, line, number, columns, problems))
@@ -192,10 +195,11 @@ class Problems:
             print(f"{done} {count} {lines} cannot be used.", file=sys.stderr)
 
 
-def _progress(file: str, output: Path | None, done: int) -> AbstractContextManager[Advance]:
+def _progress(
+    source: InputLines, output: Path | None, done: int
+) -> AbstractContextManager[Advance]:
     """Show progress on a terminal, unless translations are printed there too."""
     if not shows_progress(prints=output is None):
         return nullcontext(lambda count: None)
-    source = InputLines(file)
-    total = sum(1 for _ in source) if source.are_in_files else None
+    total = source.count() if source.are_in_files else None
     return show_progress(total, unit="lines", done=done)

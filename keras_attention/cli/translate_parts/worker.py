@@ -39,7 +39,10 @@ def main() -> None:
     _send(answers, None)
     while (request := _receive(requests)) is not None:
         batch, first = request
-        _send(answers, list(answer_batch(numbered(first), columns, batch)))
+        try:
+            _send(answers, list(answer_batch(numbered(first), columns, batch)))
+        except InputError as error:
+            _send(answers, error)
 
 
 def _take_standard_output() -> IO[bytes]:

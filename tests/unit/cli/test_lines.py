@@ -2,9 +2,13 @@ import os
 import threading
 
 import pytest
+from typer.testing import CliRunner
 
+from keras_attention.cli.commands import app
 from keras_attention.cli.lines import (
+    InputLines,
     available_batches,
+    check_output,
     checked_text,
     open_lines,
     open_lines_or_errors,
@@ -105,3 +109,37 @@ def test_a_line_that_is_not_utf8_does_not_end_the_file(tmp_path):
     assert [number for batch in batches for number in batch.numbers] == [0, 1, 2, 3]
     with pytest.raises(InputError, match="none.txt: expected a file that can be read"):
         list(available_batches(open_lines_or_errors(os.fspath(tmp_path / "none.txt")), 3))
+
+
+def test_an_output_must_not_be_a_file_that_a_pattern_matches(tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("a\n")
+    with pytest.raises(InputError, match="--report must not be a file that is read. Received: .*b"):
+        check_output(tmp_path / "b.txt", None, "-", tmp_path / "*.txt", option="--report")
+    check_output(tmp_path / "b.txt", tmp_path / "a*.txt", tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "translate m - --allowed {0}/a.txt --output {0}/a.txt",
+        "evaluate m --allowed {0}/a.txt --output {0}/a.txt",
+        "evaluate m --data {0}/*.txt --output {0}/a.txt",
+    ],
+)
+def test_commands_do_not_replace_what_they_read(command, tmp_path):
+    (tmp_path / "a.txt").write_text("a\n")
+    error = CliRunner().invoke(app, command.format(tmp_path).split()).exception
+    assert isinstance(error, InputError) and "--output must not be a file that is read" in str(
+        error
+    )
+
+
+def test_a_pattern_does_not_match_the_files_besides(tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("a\n")
+    besides = [(tmp_path / "b.txt").resolve()]
+    assert InputLines(f"{tmp_path}/*.txt", besides=besides).files == [str(tmp_path / "a.txt")]
+    assert InputLines(str(tmp_path / "b.txt"), besides=besides).files == [str(tmp_path / "b.txt")]
+    with pytest.raises(InputError, match="Received: no file besides the unfinished output"):
+        InputLines(f"{tmp_path}/b*", besides=besides)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,35 @@ def test_a_path_that_cannot_be_written_is_refused_at_the_start(path):
     path.mkdir()
     with pytest.raises(InputError, match="expected a file to write. Received: a folder"):
         interrupt(path, "one\n")
+
+
+def test_a_file_that_another_process_completes_before_the_lock_is_not_emptied(path, monkeypatch):
+    part, lock = path.parent / "out.txt.partial", partial_file._lock
+    part.write_text("complete\n")
+
+    def complete_and_lock(file, name):
+        if not path.exists():
+            os.replace(part, path)  # as another process does that had the lock
+        lock(file, name)
+
+    monkeypatch.setattr(partial_file, "_lock", complete_and_lock)
+    interrupt(path, "one\n")
+    assert (path.read_text(), part.read_text()) == ("complete\n", "one\n")
+
+
+def test_a_file_is_closed_before_it_is_moved_or_deleted_on_windows(path, monkeypatch):
+    monkeypatch.setattr(partial_file, "fcntl", None)
+    replace, unlink, found = os.replace, Path.unlink, []
+
+    def check(source):
+        found.append(source == file.path and file._file.closed)
+
+    monkeypatch.setattr(os, "replace", lambda *paths: [check(paths[0]), replace(*paths)])
+    with write_in_parts(path) as file:
+        file.add("one\n", {})
+    assert found[-1]  # the record is moved before
+    monkeypatch.setattr(Path, "unlink", lambda own, **options: [check(own), unlink(own, **options)])
+    with pytest.raises(KeyboardInterrupt), write_in_parts(path) as file:
+        found.clear()
+        raise KeyboardInterrupt
+    assert found == [True] and path.read_text() == "one\n"

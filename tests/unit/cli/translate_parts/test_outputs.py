@@ -131,10 +131,36 @@ def test_the_fingerprint_depends_on_the_files_of_the_model_only(tmp_path):
     before = job.fingerprint()
     (tmp_path / "metrics.csv").write_text("1")
     assert job.fingerprint() == before
-    for name in [*files, "confidence.json", "short_list.npz"]:
+    (tmp_path / "confidence.json").write_text("{}")
+    assert job.fingerprint() == before
+    for name in [*files, "short_list.npz"]:
         (tmp_path / name).write_text("changed")
         assert job.fingerprint() != before
         before = job.fingerprint()
+    marked = TranslationJob(tmp_path, min_confidence="auto")
+    before = marked.fingerprint()
+    (tmp_path / "confidence.json").write_text("changed")
+    assert marked.fingerprint() != before
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_pattern_does_not_match_the_unfinished_output(tmp_path, resume, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    (tmp_path / "in.txt").write_bytes(LINES)
+    files = tmp_path / "*", tmp_path / "out.txt"
+    interrupt(files, 2)
+    assert len(os.listdir(tmp_path)) == 3
+    translate(files, resume=resume)
+    assert files[1].read_text() == WHOLE
+    assert "6/6" in capsys.readouterr().err
+
+
+def test_the_unfinished_output_is_not_an_input(files):
+    interrupt(files, 2)
+    part = Path(f"{files[1]}.partial")
+    with pytest.raises(InputError, match="--output must not be a file that is read"):
+        translate((part, files[1]))
+    assert part.read_text() == "check\tONE0\n\n"
 
 
 def test_all_files_of_a_pattern_are_translated_and_errors_name_the_file(tmp_path, capsys):

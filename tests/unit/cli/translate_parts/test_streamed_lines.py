@@ -1,15 +1,21 @@
 """`translate --stream` prints each part of an output as soon as it is known."""
 
+from types import SimpleNamespace
+
 import pytest
 from support import random_translator
+from typer.testing import CliRunner
 
 from keras_attention import CharacterTokenizer, InputError, Vocabulary
+from keras_attention.cli.commands import app
 from keras_attention.cli.lines import OnError
+from keras_attention.cli.output_limit import read_limit
 from keras_attention.cli.translate_parts.streamed_lines import (
     check_combined,
     open_stream,
     run_stream,
 )
+from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 
 LETTERS = CharacterTokenizer(Vocabulary("ab한"))
@@ -59,6 +65,31 @@ def test_a_line_that_cannot_be_used_is_skipped_or_ends_the_output(folder, lines,
     assert capsys.readouterr().out.count("\n") == 2
 
 
+def test_an_error_that_is_not_about_a_line_ends_the_command(lines):
+    def stream(text):
+        raise InputError("the export cannot stream.")
+
+    with pytest.raises(InputError, match="the export cannot stream"):
+        run_stream(stream, lines, OnError.EMPTY)
+
+
+def test_a_saved_model_is_checked_before_the_first_line(tmp_path, monkeypatch):
+    def stream(text, *, features):
+        raise InputError("the export is older.")
+
+    (tmp_path / "saved_model.pb").touch()
+    monkeypatch.setattr(SavedModelTranslator, "load", lambda path: SimpleNamespace(stream=stream))
+    with pytest.raises(InputError, match="the export is older"):
+        open_stream(tmp_path, {}, **NOTHING)
+
+
+def test_an_allowed_output_that_cannot_be_used_is_named_by_its_line(folder, tmp_path):
+    (tmp_path / "names.txt").write_text("a\nax\n")
+    limit = read_limit(tmp_path / "names.txt", None)
+    with pytest.raises(InputError, match=r"names.txt, line 2: expected tokens of the target"):
+        open_stream(folder, limit, **NOTHING)
+
+
 def test_only_greedy_search_is_streamed_and_an_export_has_its_own_settings(folder):
     with pytest.raises(InputError, match="`beam_width` must be 1 to stream"):
         open_stream(folder, {"beam_width": 2}, **NOTHING)
@@ -71,3 +102,9 @@ def test_options_that_print_more_than_the_text_are_refused():
     check_combined(nbest=False, output=None)
     with pytest.raises(InputError, match="Received: --stream and --min-confidence"):
         check_combined(scores=False, min_confidence="auto")
+
+
+@pytest.mark.parametrize("given", [["--threshold", "0"], ["--words"]])
+def test_options_of_links_are_refused(given):
+    error = CliRunner().invoke(app, ["translate", "model", "--stream", *given]).exception
+    assert isinstance(error, InputError) and f"Received: --stream and {given[0]}." in str(error)
