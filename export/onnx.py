@@ -1,4 +1,4 @@
-"""ONNX export of the whole search, and of `encode` and `step` for programs with their own."""
+"""ONNX export of the search, and of `encode` and `step` for programs that search themselves."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def check_unlimited(translator: Translator) -> None:
     if translator.output_rule is not None:
         ((name, value),) = translator.output_rule.about.items()
         raise InputError(
-            "the ONNX files contain no search, so they cannot limit outputs; export ONNX without a "
+            "the searches in the ONNX files cannot limit outputs; export ONNX without a "
             f"limit. Received: {name} {value!r}."
         )
 

@@ -16,7 +16,7 @@ VERSION = "2.5.3"
 """The version that the tests run and that `fetch_runtime` downloads."""
 
 _COMPATIBLE = "compat_"
-"""The mark of the runtime for browsers without relaxed SIMD."""
+"""The part of a file's name that marks the runtime for browsers without relaxed SIMD."""
 
 FILES = (
     "core/package.json",
@@ -93,7 +93,7 @@ def fetch_runtime() -> Iterator[Path]:
 
 
 def loaded_bytes(runtime: Path) -> int:
-    """Return the number of bytes that most browsers load: all but the second kind of runtime.
+    """Return the size of the files that most browsers load, in bytes.
 
     Args:
         runtime: the result of `find_runtime`.

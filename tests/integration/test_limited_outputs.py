@@ -93,7 +93,7 @@ def test_a_changed_limit_of_a_saved_model_is_noticed(folder, tmp_path):
 
 
 def test_onnx_files_cannot_be_limited(limited, tmp_path):
-    with pytest.raises(InputError, match="contain no search, so they cannot limit outputs"):
+    with pytest.raises(InputError, match="searches in the ONNX files cannot limit outputs"):
         export_onnx(limited, tmp_path / "onnx")
     assert not list(tmp_path.iterdir())
 

@@ -84,7 +84,7 @@ async function answer(entry, text, prefix) {
   }
 }
 
-/** Return whether a source has more tokens than the model reads, and say so. */
+/** Return whether a source has more tokens than the model reads; if so, show a message. */
 function isTooLong(text) {
   const [size, limit] = [translator.source.encode(text).length, translator.manifest.max_source_length];
   if (size <= limit) return false;
@@ -170,7 +170,7 @@ function finish(text, prefix) {
   const sure = steps.map(({ logProbability }) => logProbability);
   const own = prefix.length < sure.length ? sure.slice(prefix.length) : sure;
   select(sure.indexOf(Math.min(...own), sure.length - own.length));
-  // The button of an alternative had the focus, and is gone.
+  // The button of an alternative had the focus, and has been removed.
   if (prefix.length && document.activeElement === document.body)
     at.chosen.children[selected].focus({ preventScroll: true });
 }

@@ -99,7 +99,7 @@ def run_translate(
 
 
 def answer_here(numbered: NumberedTranslate, columns: Columns) -> AnswerAll:
-    """Return a function that translates batches in this process, each line as it is needed."""
+    """Return a function that translates batches in this process, one line at a time."""
 
     def answer_all(
         batches: Iterator[Batch], first: int
