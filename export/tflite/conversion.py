@@ -124,7 +124,7 @@ class Converted:
         Args:
             path: the file to write.
             precision: one of `PRECISIONS`, or a name for `rules`.
-            rules: rules in the form of an entry of `RULES`; by default, those of `precision`.
+            rules: rules like an entry of `RULES`; by default, the entry for `precision`.
 
         Returns:
             The path of the file.
@@ -162,7 +162,7 @@ def lowered(
         file_bytes: the result of `convert`.
         paths: the result of `paths_of`.
         precision: one of `PRECISIONS`, or a name for `rules`.
-        rules: rules in the form of an entry of `RULES`; by default, those of `precision`.
+        rules: rules like an entry of `RULES`; by default, the entry for `precision`.
 
     Raises:
         InputError: if there are no `rules` and `precision` is not one of `PRECISIONS`.

@@ -64,7 +64,7 @@ def find_runtime(folder: Path) -> Path:
 def fetch_runtime() -> Iterator[Path]:
     """Download LiteRT.js with npm to a temporary folder, and yield the folder.
 
-    npm keeps a copy in its own cache, which it uses the next time.
+    npm keeps a copy in its cache and uses it the next time.
 
     Raises:
         InputError: if npm is not installed or fails.

@@ -104,7 +104,7 @@ class InputLines:
                 yield line
 
     def place(self, number: int) -> str:
-        """Return the file and the line number there of line `number`, which was read before.
+        """Return the file of a line that was read before, and the line's number in this file.
 
         Args:
             number: the number of the line among all lines, counted from 0.

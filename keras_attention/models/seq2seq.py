@@ -314,7 +314,7 @@ class Seq2Seq(TextModel):
         before you train a loaded model further.
 
         Args:
-            teacher: a `Seq2Seq` or an `Ensemble` with the same ids of sources and of targets.
+            teacher: a `Seq2Seq` or an `Ensemble` with the same source and target ids.
             weight: share of the loss that compares the model with the teacher, in [0, 1].
 
         Raises:

@@ -34,7 +34,7 @@ def find_files(config: DataConfig, key: str) -> list[str]:
 
     Returns:
         The paths, absolute or relative to the working folder: all files that match a pattern,
-        sorted; or a single file, which may not exist.
+        sorted; or a single file, which need not exist.
 
     Raises:
         InputError: if braces contain something other than a language setting, if the language is
@@ -154,7 +154,7 @@ def _fill(text: str, codes: dict[str, str]) -> str:
 
 
 def _check_language(config: DataConfig, text: str, codes: dict[str, str], name: str) -> None:
-    """Check that a file exists for the language in `name`; if not, list the others."""
+    """Check that a file exists for the language in `name`; the error lists the known ones."""
     known = _known_codes(config.folder, text, codes, name)
     if codes[name] in known:
         return

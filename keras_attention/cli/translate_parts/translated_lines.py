@@ -46,7 +46,7 @@ Answer = Finished | InputError
 """The output of a line, or the error that explains why it cannot be used."""
 
 AnswerAll = Callable[[Iterator[Batch], int], Iterator[tuple[Batch, Iterable[Answer]]]]
-"""A function from batches, and the number of their first text, to the same batches with answers."""
+"""A function from batches, and the number of their first text, to each batch with its answers."""
 
 
 def run_translate(
