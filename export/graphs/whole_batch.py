@@ -32,7 +32,7 @@ class WholeBatch:
     long with a beam of 3.
 
     Args:
-        model: the model; everything else behaves as in the model itself.
+        model: the model; all other attributes are the attributes of this model.
     """
 
     def __init__(self, model: Model) -> None:

@@ -63,7 +63,7 @@ class PageOptions:
             name: the model's name in errors.
 
         Raises:
-            InputError: if the page lacks a tokenizer, or an example has too many tokens.
+            InputError: if the page does not support a tokenizer, or an example has too many tokens.
         """
         check_tokenizers(codec, name)
         check_examples(self.examples, codec)

@@ -96,7 +96,7 @@ class TextPreprocessor:
             targets: the target of each.
 
         Raises:
-            ValueError: if there are not as many sources as targets, or none.
+            ValueError: if the numbers of sources and targets differ, or there are none.
             TextError: if a text is not a string, has too many tokens, or lacks a source feature.
         """
         if len(sources) != len(targets) or not len(sources):

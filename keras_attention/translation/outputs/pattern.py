@@ -154,7 +154,7 @@ class Pattern:
         return len(self._moves) - 1
 
     def _test(self, operation: Any, argument: Any, flags: int) -> int:
-        """Return the number of the test that matches the one character of a part."""
+        """Return the number of the compiled test for a part that matches one character."""
         key = f"{operation} {argument}", flags
         if key not in self._tests:
             part = _parser.SubPattern(_parser.State(), [(operation, argument)])
