@@ -1,4 +1,4 @@
-"""`Seq2Seq.export`: the exports of this folder behind the signature of `keras.Model.export`."""
+"""`Seq2Seq.export`: writes an export, with the arguments of `keras.Model.export`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class _Format:
     """A format of `export`.
 
     Attributes:
-        write: the function that writes it, with a translator, a path and options.
+        write: the function that writes the export, from a translator, a path and options.
         options: the names of the options.
-        part: for a folder, a file that it has; "" for a single file.
+        part: a file that every folder of this format contains; "" if the export is a single file.
     """
 
     write: Callable[..., Path]
@@ -78,7 +78,7 @@ def export_model(
 
 
 def _searching(model: Seq2Seq) -> Translator:
-    """Return the translator of a model, which searches as its `generate` does by default."""
+    """Return a translator that searches as the model's `generate` does by default."""
     if model.preprocessor is None:
         advice = (
             "export its features with keras_attention.export.features"
@@ -86,8 +86,8 @@ def _searching(model: Seq2Seq) -> Translator:
             else "pass `preprocessor=TextPreprocessor(...)` to the Seq2Seq"
         )
         raise InputError(
-            "a model without a `preprocessor` has no texts to read, and Keras would export its "
-            f"logits for given targets, which cannot generate; {advice}. "
+            "a model without a `preprocessor` cannot read texts, and Keras would export only its "
+            f"logits for given targets; {advice}. "
             "Received: preprocessor=None."
         )
     own = model.preprocessor.codec.settings

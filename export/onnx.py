@@ -1,4 +1,4 @@
-"""ONNX export of the whole search, and of `encode` and `step` for programs with their own."""
+"""ONNX export of the search, and of `encode` and `step` for programs that search themselves."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def check_unlimited(translator: Translator) -> None:
     if translator.output_rule is not None:
         ((name, value),) = translator.output_rule.about.items()
         raise InputError(
-            "the ONNX files do not support limits on outputs; export ONNX without a limit. "
-            f" Received: {name} {value!r}."
+            "the searches in the ONNX files cannot limit outputs; export ONNX without a limit. "
+            f"Received: {name} {value!r}."
         )
 
 

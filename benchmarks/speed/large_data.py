@@ -2,10 +2,10 @@
 
 python benchmarks/speed/large_data.py --pairs 1000000 --output benchmarks/results/large_data.json
 
-Writes a file of synthetic pairs (136 MB for a million), deleted afterwards, and trains one step in
-a process of its own for each value of `data.in_memory`, the size above which pairs and ids are kept
-in files. The words follow Zipf's law. The memory is the peak of the process, without the pages of
-files, which the system drops when it needs memory.
+The script writes a file of synthetic pairs (136 MB for a million) and deletes it afterwards. For
+each value of `data.in_memory`, it trains one step in a process of its own; this setting is the size
+above which pairs and ids are kept in files. The words follow Zipf's law. The memory is the peak of
+the process, without the pages of files, which the system drops when it needs memory.
 """
 
 from __future__ import annotations

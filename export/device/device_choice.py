@@ -29,8 +29,8 @@ def choose_greedily(
     """Search one source greedily, and yield each token as soon as it is chosen.
 
     Args:
-        step: the exported decoder step, which accepts the `token` `[1]` and the arrays that it
-            and `encode` return, by name.
+        step: the exported decoder step. Its arguments, by name, are `token` `[1]` and the arrays
+            that `encode` and the step before it return.
         encoded: the arrays that the exported `encode` returned.
         settings: the search settings, with the constraints on the next token.
         limit: largest number of tokens.
@@ -69,8 +69,7 @@ def choose_next(
             generated.
         generated: ids of the tokens so far.
         settings: the search settings, with the constraints on the next token.
-        possible: whether each token may follow if the outputs are limited `[V]`; None if they are
-            not.
+        possible: whether each token may follow `[V]`; None if the outputs are not limited.
     """
     adjusted = log_probabilities.copy()
     if settings.repetition_penalty != 1:

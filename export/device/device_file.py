@@ -67,7 +67,7 @@ def write_device_file(
         model: the flat buffer.
         codec: the tokenizers and search settings.
         described: values of the manifest, without the format and the checksums.
-        automaton: the automaton of the allowed outputs, which the flat buffer has too; or None.
+        automaton: the automaton of the allowed outputs, as in the flat buffer; None for no limit.
     """
     path.write_bytes(model)
     files = codec.to_files()

@@ -40,7 +40,7 @@ class DeviceTranslator:
     Attributes:
         codec: the tokenizers and search settings.
         manifest: the file's manifest: `precision`, `beam_width` and more.
-        confidence: temperature and threshold that the exported model had.
+        confidence: temperature and threshold of the exported model.
         automaton: the automaton of the allowed outputs; None if all are allowed.
 
     Raises:
@@ -178,7 +178,7 @@ class DeviceTranslator:
         return source
 
     def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
-        """Run a signature with the `inputs` that it has; without attention it has fewer."""
+        """Run a signature with those `inputs` that it accepts: without attention they are fewer."""
         with self._turn:
             try:
                 runner, names = self._runner(signature)

@@ -47,7 +47,8 @@ _TEXT = {
     "lowercase": optional(flag()),
     "strip": optional(flag()),
 }
-"""How a side's text is tokenized and normalized. Older manifests lack some of these keys."""
+"""How the text of one side, source or target, is tokenized and normalized. Older manifests lack
+some of these keys."""
 
 _MANIFEST = JsonFile(
     "the manifest that `export` writes",

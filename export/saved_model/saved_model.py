@@ -78,7 +78,7 @@ def export_saved_model(
     - `tokenize`: from `text` `[B]` to `ids` and `tokens` `[B, S]` and `length` `[B]`, with the
       source's tokenizer; the ids of source features, if there are any, come first and count in
       `length`. `detokenize`: from `ids` `[B, T]` and `length` `[B]` to `text` `[B]` and `tokens`
-      `[B, T]`, with the target's.
+      `[B, T]`, with the target's tokenizer.
     - `encode` and `step`, for callers with their own search: see `model_functions`. Ids after a
       row's `length` are ignored.
 
@@ -97,8 +97,8 @@ def export_saved_model(
             `max_tokens`.
         compute: the dtype policy of the graph: "float32", or for accelerators "mixed_float16" or
             "mixed_bfloat16", with which results differ by rounding.
-        about: further values for the manifest, such as the recipe's name, which `json.dumps`
-            accepts.
+        about: further values for the manifest, such as the recipe's name; `json.dumps` must accept
+            them.
 
     Returns:
         The version folder.
@@ -131,7 +131,7 @@ def write_saved_model(
     Args:
         translator: as for `export_saved_model`.
         path: the folder; if it exists, it is replaced.
-        name: the model's name on a server; default that of the folder.
+        name: the model's name on a server; by default, the name of the folder.
         limits: as for `export_saved_model`.
         compute: as for `export_saved_model`.
         about: as for `export_saved_model`.
@@ -212,8 +212,8 @@ class SavedModelTranslator:
 
         Raises:
             InputError: if the folder is missing, damaged, changed, of a newer format or not
-                exported by keras-attention, or requires the package tensorflow-text, which is
-                missing.
+                exported by keras-attention, or if the package tensorflow-text is missing and the
+                export requires it.
         """
         put_back_replaced(Path(path).absolute().parent)
         return read_unchanged(Path(path), cls._load)
@@ -274,8 +274,8 @@ class SavedModelTranslator:
 
         Args:
             texts: a string, or any iterable of strings.
-            batch_size: number of texts searched together, a positive integer; at most the export's
-                limit is used.
+            batch_size: number of texts searched together, a positive integer. A number above the
+                export's limit is lowered to it.
             nbest: number of hypotheses per source, at most `beam_width`.
             features: the value of each source feature, by name, for texts that do not carry it
                 themselves; see `add_features`.

@@ -43,7 +43,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             `max_tokens`.
 
     Attributes:
-        limits: the limits; the beam width is at least the model's own.
+        limits: the limits, with a beam width that is at least the model's own.
         signatures: the graphs by the names of their signatures.
     """
 
@@ -279,7 +279,7 @@ def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
 
 
 def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
-    """Return an option's value for each text `[B]`, or `own` where the model's is requested."""
+    """Return an option for each text `[B]`, or `own` where a request selects the model's value."""
     if given.dtype.is_floating:
         return tf.where(given < known.minimum, tf.constant(own, given.dtype), given)
     return tf.where(tf.equal(given, value_for_own(known)), own, given)

@@ -1,4 +1,4 @@
-"""One text token by token, with the signatures of a SavedModel."""
+"""Greedy translation of one text, token by token, with the signatures of a SavedModel."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def stream_text(
         automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
 
     Raises:
-        InputError: if the export is of an older version, or its model replaces `<unk>`, for which
-            no signature writes the text so far.
+        InputError: if the export is of an older version, or its model replaces `<unk>`, which no
+            signature does for an unfinished output.
         TextError: if the text is too long or not valid Unicode.
     """
     settings = _streamed_settings(signatures, manifest)
@@ -76,7 +76,7 @@ def _stream(
 def _streamed_settings(
     signatures: Mapping[str, Any], manifest: Mapping[str, Any]
 ) -> SearchSettings:
-    """Return the search settings of an export, checked."""
+    """Check and return the search settings of an export."""
     names, stored = {field.name for field in fields(SearchSettings)}, manifest["search"]
     if "tokens" not in signatures["detokenize"].structured_outputs or names - stored.keys():
         raise InputError(

@@ -34,13 +34,13 @@ from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 RULES: dict[str, Mapping[str, str]] = {
     FLOAT32: {"": FLOAT32},
     FLOAT16: {"": FLOAT16},
-    # Relative to the bytes and the time that it saves, rounding these parts changes the most
-    # outputs; see benchmarks/export.md.
+    # Rounding these parts further would change many outputs, and save few bytes and little
+    # time; see benchmarks/export.md.
     "mixed": {"attentional_projection": FLOAT16, "decoder/": INT8_WEIGHTS, "": INT8},
     INT8: {"": INT8},
 }
-"""For each precision, how weights are stored, by a part of their Keras path. The first match
-applies."""
+"""For each precision, a mapping from a part of a weight's Keras path to the type in which the
+weight is stored. The first match applies."""
 
 PRECISIONS = tuple(RULES)
 
@@ -62,8 +62,8 @@ def export_tflite(
         path: the file to write.
         precision: one of `PRECISIONS`. All except "float32" may change outputs; `measure_variants`
             measures by how much.
-        about: further values for the manifest, such as the recipe's name, which `json.dumps`
-            accepts.
+        about: further values for the manifest, such as the recipe's name; `json.dumps` must accept
+            them.
 
     Returns:
         The path of the file.
@@ -82,7 +82,7 @@ class Converted:
         codec: the tokenizers and search settings.
         paths: the Keras path of each matrix, by the matrix's bytes.
         about: further values for the manifests.
-        rule: the rule about the outputs that the graphs obey, or None.
+        rule: the output rule that the graphs obey, or None.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Converted:
         Args:
             path: the file to write.
             precision: one of `PRECISIONS`, or a name for `rules`.
-            rules: rules in the form of an entry of `RULES`; by default, those of `precision`.
+            rules: rules like an entry of `RULES`; by default, the entry for `precision`.
 
         Returns:
             The path of the file.
@@ -162,7 +162,7 @@ def lowered(
         file_bytes: the result of `convert`.
         paths: the result of `paths_of`.
         precision: one of `PRECISIONS`, or a name for `rules`.
-        rules: rules in the form of an entry of `RULES`; by default, those of `precision`.
+        rules: rules like an entry of `RULES`; by default, the entry for `precision`.
 
     Raises:
         InputError: if there are no `rules` and `precision` is not one of `PRECISIONS`.

@@ -23,12 +23,12 @@ def beam_width_of(settings: SearchSettings) -> int:
 
 
 def trace_graphs(translator: Translator) -> dict[str, Any]:
-    """Return the traced signatures of a device, for one source of `S = max_source_length` ids.
+    """Return the traced signatures of a TFLite file, for one source of `S = max_source_length` ids.
 
     - `greedy` accepts `source` `[1, S]`, ended by the end token and padded with 0, and returns
       `tokens` `[1, T]`, `score` `[1]` and `alignment` `[1, T, S]`.
-    - `beam` returns the same for `K` hypotheses, `[1, K, ...]`, best first; a score below -5e8
-      means that the hypothesis does not exist.
+    - `beam` returns the same for `K` hypotheses, `[1, K, ...]`, best first. If there are fewer
+      hypotheses, the unused rows have a score below -5e8.
     - `encode` and `decode_step` are `model_functions.encode` and `model_functions.step`.
 
     An empty source has an empty output with a score of 0.

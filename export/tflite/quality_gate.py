@@ -149,7 +149,7 @@ def measure_variants(
 
     Args:
         translator: the Keras model's translator.
-        converted: the same model, converted.
+        converted: the same model, converted to TFLite.
         pairs: sources and targets; pairs whose source has more tokens than a file accepts are left
             out.
         quality: the metric that judges the outputs.

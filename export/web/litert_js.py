@@ -16,7 +16,7 @@ VERSION = "2.5.3"
 """The version that the tests run and that `fetch_runtime` downloads."""
 
 _COMPATIBLE = "compat_"
-"""The mark of the runtime for browsers without relaxed SIMD."""
+"""The part of a file's name that marks the runtime for browsers without relaxed SIMD."""
 
 FILES = (
     "core/package.json",
@@ -64,7 +64,7 @@ def find_runtime(folder: Path) -> Path:
 def fetch_runtime() -> Iterator[Path]:
     """Download LiteRT.js with npm to a temporary folder, and yield the folder.
 
-    npm keeps a copy in its own cache, which it uses the next time.
+    npm keeps a copy in its cache and uses it the next time.
 
     Raises:
         InputError: if npm is not installed or fails.
@@ -93,7 +93,7 @@ def fetch_runtime() -> Iterator[Path]:
 
 
 def loaded_bytes(runtime: Path) -> int:
-    """Return the number of bytes that most browsers load: all but the second kind of runtime.
+    """Return the size of the files that most browsers load, in bytes.
 
     Args:
         runtime: the result of `find_runtime`.

@@ -10,7 +10,7 @@ from typing import Any
 from keras_attention.errors import InputError
 
 HOST = "127.0.0.1"
-"""The address of this machine, which others cannot reach."""
+"""The loopback address of this machine, which other machines cannot reach."""
 
 
 class PageServer(ThreadingHTTPServer):
@@ -43,7 +43,7 @@ class PageServer(ThreadingHTTPServer):
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """A handler that names the types which browsers require, whatever the system's table says."""
+    """A handler that sends the content types that browsers require, not those of the system."""
 
     extensions_map = {
         **SimpleHTTPRequestHandler.extensions_map,
@@ -53,7 +53,7 @@ class _Handler(SimpleHTTPRequestHandler):
     }
 
     def end_headers(self) -> None:
-        """Forbid the browser to show the page of a model that was served here before."""
+        """Forbid caching, so that the browser does not show a page that was served here before."""
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 

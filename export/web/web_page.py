@@ -28,7 +28,7 @@ FORMAT = 1
 """Version of a page's folder."""
 
 TOKENIZERS = ("character", "word")
-"""The tokenizers that the page has; they are in `page/tokenizer.js`."""
+"""The tokenizers that `page/tokenizer.js` supports."""
 
 _SHOWN = 40
 _MODEL = "model.tflite"
@@ -131,7 +131,7 @@ def is_web_page(folder: Path) -> bool:
 
 
 def check_tokenizers(codec: TextCodec, name: str) -> None:
-    """Check that the page has a model's tokenizers.
+    """Check that the page supports a model's tokenizers.
 
     Args:
         codec: the tokenizers.
@@ -168,7 +168,7 @@ def check_examples(examples: Sequence[str], codec: TextCodec) -> None:
 
 
 def _index(title: str, size: int) -> str:
-    """Return the HTML of a page with a title, whose browser loads `size` bytes."""
+    """Return the HTML of a page; `size` is the number of bytes that the browser loads."""
     local = (_PARTS / "local.js").read_text(encoding="utf-8")
     modules = json.dumps({"imports": MODULES})
     style = page_style(str(_PARTS / "page"))

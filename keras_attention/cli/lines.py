@@ -92,7 +92,7 @@ class InputLines:
 
     @property
     def are_in_files(self) -> bool:
-        """Whether they are in regular files, and not in a pipe, which can be read only once."""
+        """Whether all lines come from regular files; a pipe can be read only once."""
         return bool(self.files) and all(map(os.path.isfile, self.files))
 
     def __iter__(self) -> Iterator[Line]:
@@ -109,7 +109,11 @@ class InputLines:
         return sum(1 for path in self.files for _ in _read_file(path))
 
     def place(self, number: int) -> str:
-        """Return the name of a line, which was read before, from its number counted from 0."""
+        """Return the file of a line that was read before, and the line's number in this file.
+
+        Args:
+            number: the number of the line among all lines, counted from 0.
+        """
         first, name = next(each for each in reversed(self._starts) if each[0] <= number)
         return f"{name}, line {number - first + 1}"
 

@@ -23,7 +23,7 @@ class AllowedTexts(tuple[str, ...]):
 
 
 def read_limit(allowed: Path | None, pattern: str | None) -> dict[str, Any]:
-    """Return the arguments `allowed` and `pattern` of a translator that the user gave.
+    """Return the argument `allowed` or `pattern` of a translator, if the user gave one.
 
     Args:
         allowed: the file of allowed outputs, one per line.
@@ -51,7 +51,7 @@ def read_limit(allowed: Path | None, pattern: str | None) -> dict[str, Any]:
 
 @contextmanager
 def named_lines(limit: Mapping[str, Any]) -> Iterator[None]:
-    """Name the file and the line in the block's error about an allowed output.
+    """Add the file and the line to an error that the block raises about an allowed output.
 
     Args:
         limit: the result of `read_limit`, alone or with other search options.

@@ -22,7 +22,7 @@ Translate = Callable[[Iterable[str]], Iterable[Translation]]
 """A function from texts to translations in order; an unusable text raises a `TextError`."""
 
 NumberedTranslate = Callable[[int], Translate]
-"""A function that returns the translator of the texts from a number on, counted from 0."""
+"""A function from a text's number, counted from 0, to a translator of that text and later ones."""
 
 
 def open_translator(
@@ -261,7 +261,7 @@ def find_run(model: Path) -> Path | None:
 
 
 def _reading_setting(text: str) -> tuple[str, Any]:
-    """Return the name, without its section, and the value of one of `_READING`."""
+    """Return the key, without its section, and the value of a setting in `_READING`."""
     from keras_attention.training.recipe.recipe import parse_override
 
     key, value = parse_override(text)

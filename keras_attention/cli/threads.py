@@ -35,7 +35,7 @@ def _quota(group: Path) -> int | None:
         else:
             names = "cpu.cfs_quota_us", "cpu.cfs_period_us"
             time, period = ((group / "cpu" / name).read_text() for name in names)
-        # No limit is "max" in version 2 and -1 in version 1.
+        # Without a limit, the value is "max" in version 2 and -1 in version 1.
         return math.ceil(int(time) / int(period)) if int(time) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None

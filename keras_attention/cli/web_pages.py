@@ -42,10 +42,10 @@ class PageOptions:
         return [name for name, value in zip(names, values, strict=True) if value]
 
     def check_runtime(self) -> None:
-        """Check that the runtime is given once, and exists.
+        """Check that at most one option chooses the runtime, and that the runtime exists.
 
         Raises:
-            InputError: if it is given twice, or is missing.
+            InputError: if both options are given, or the runtime is missing.
         """
         if self.fetch and self.runtime:
             raise InputError(
@@ -63,7 +63,7 @@ class PageOptions:
             name: the model's name in errors.
 
         Raises:
-            InputError: if the page lacks a tokenizer, or an example has too many tokens.
+            InputError: if the page does not support a tokenizer, or an example has too many tokens.
         """
         check_tokenizers(codec, name)
         check_examples(self.examples, codec)
@@ -104,7 +104,7 @@ def check_page_options(options: PageOptions, folder: Path | None) -> None:
 
 @contextmanager
 def page_of(model: Path, options: PageOptions) -> Iterator[Path]:
-    """Yield the folder of a model's page, which is temporary unless the model is a page itself.
+    """Yield the folder of a model's page, which is temporary unless `model` is such a folder.
 
     Args:
         model: the folder of a model, a TFLite file, or a folder that `export_web` wrote.

@@ -27,7 +27,7 @@ from keras_attention.special_tokens import PAD_ID
 
 
 class _History(NamedTuple):
-    """The choices of all steps; they are traced back at the end, so reordering copies none."""
+    """The choices of all steps; tracing them back at the end avoids copies at each reordering."""
 
     tokens: Tensor  # [T, B, K]
     parents: Tensor  # [T, B, K]: the previous step's beam that each token continues

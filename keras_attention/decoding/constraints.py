@@ -28,8 +28,8 @@ class Constraints:
         prefix: ids `[N, P]` that the hypotheses must begin with, 0 where any token may follow; or
             None.
         automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
-        max_length: the largest number of tokens of an output, by which it must have ended; only
-            used with an automaton.
+        max_length: the number of tokens by which an output must have ended; only used with an
+            automaton.
     """
 
     options: StoredOptions

@@ -110,7 +110,7 @@ def first_step(
     max_length: int,
     constraints: Constraints | None,
 ) -> tuple[Live, tuple[Tensor, Tensor]]:
-    """Return what the first step of `make_advance` reads, with the arguments of `extend`.
+    """Return the inputs of the first step of `make_advance`; for the arguments see `extend`.
 
     Returns:
         The tensors that a step updates, and the tokens `[T, N]` and alignments `[T, N, S]` that it
@@ -133,7 +133,7 @@ def first_step(
 
 
 def make_advance(step: Step, choose: Choose | None, constraints: Constraints | None) -> Advance:
-    """Return the function that appends a token to every hypothesis, with the arguments of `extend`.
+    """Return the function that appends a token to every hypothesis; for the arguments see `extend`.
 
     Returns:
         `live, history = advance(t, live, history, memory)`, for `run_steps` or for a program that

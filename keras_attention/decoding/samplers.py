@@ -40,7 +40,7 @@ def check_sampler(sampler: Any) -> None:
         TypeError: if it has another type, or an option is unknown.
     """
     if isinstance(sampler, Mapping):
-        # Options that contradict each other are refused in a search, which knows the others.
+        # `search` refuses options that contradict each other, because it knows all of them.
         SearchOptions.check_names(sampler)
         for known in SearchOptions.settings():
             if known.key in sampler:
@@ -62,12 +62,12 @@ def check_sampler(sampler: Any) -> None:
 def sampler_options(
     sampler: Sampler | None, given: Mapping[str, Any], *, own_width: int = 1
 ) -> dict[str, Any]:
-    """Return the search options that a sampler and the options beside it select.
+    """Return the search options that follow from a sampler and the options of a call.
 
     Args:
-        sampler: a name of `SAMPLERS`, search options by name, or None for no others than `given`.
-        given: the options of the call. They replace those of a dictionary; those that contradict
-            a named sampler are refused.
+        sampler: a name of `SAMPLERS`, search options by name, or None to use only `given`.
+        given: the options of the call. They replace the options of a dictionary. An option that
+            contradicts a named sampler is refused.
         own_width: the beam width of the model's own settings, which "beam" uses if it is above 1.
 
     Raises:

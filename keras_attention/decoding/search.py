@@ -44,8 +44,8 @@ def search(
         points: for sampling, numbers from `draw_points`, as a `Translator` passes them. If None,
             the draws depend on the seed and on the batch size.
         automaton: the automaton that accepts the allowed outputs, from `make_trie` or
-            `make_automaton`. Every output is one of them, whole within `max_length`. With a prefix
-            that none begins with, there is no hypothesis. None allows all outputs.
+            `make_automaton`. Every output is one of them, complete within `max_length`. If none of
+            them begins with the prefix, there is no hypothesis. None allows all outputs.
         **overrides: fields of `SearchOptions` that replace the fields of `options`.
 
     Returns:

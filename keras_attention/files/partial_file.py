@@ -42,7 +42,7 @@ _RECORD = JsonFile(
 
 
 class PartialFile:
-    """The parts of a file that are written so far. Use `write_in_parts` to make one.
+    """The parts of a file that are written so far; `write_in_parts` makes this object.
 
     Attributes:
         path: the file that holds the parts.
@@ -84,8 +84,8 @@ def write_in_parts(path: str | os.PathLike[str], *, resume: bool = False) -> Ite
     r"""Write a file in parts, and move it to `path` when the block succeeds.
 
     Until then `path` stays as it was, and the parts are in a file next to it, `NAME.partial`, with
-    a record, `NAME.partial.json`. If the block raises, both stay, unless there is no part. After
-    the process is killed, the parts up to the last record remain, at most a second old.
+    a record, `NAME.partial.json`. If the block raises, both files stay, unless no part was added.
+    If the process is killed, the parts up to the last record remain, which is at most a second old.
 
     Args:
         path: The file to write; symbolic links are followed.
@@ -97,7 +97,7 @@ def write_in_parts(path: str | os.PathLike[str], *, resume: bool = False) -> Ite
 
     Raises:
         InputError: If the file cannot be written, another process is writing it, its record is
-            damaged, or there are no parts to resume but a complete file.
+            damaged, or there is a complete file and no part to resume.
 
     Example:
         >>> import tempfile

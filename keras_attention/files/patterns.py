@@ -18,7 +18,7 @@ def matching_files(path: str, folder: str = "") -> list[str]:
 
     Args:
         path: A path, or a pattern: `*` is any text without `/`, `?` any character, and `**` any
-            folders. A file whose name is the whole text is that file.
+            folders. If a file has exactly this name, only that file is returned.
         folder: The folder that a relative path starts from; its name is never a pattern.
 
     Returns:

@@ -37,7 +37,7 @@ _OPTIONAL_RATE = {"kind": float, "unset": -1.0, **_RATE}
 
 
 def _feature_sizes(sizes: object) -> tuple[int, ...]:
-    """Return the sizes of the source features, checked."""
+    """Check and return the sizes of the source features."""
     if not isinstance(sizes, tuple | list):
         raise SettingError(
             "source_features",

@@ -127,7 +127,7 @@ class Ensemble:
 
 
 def members_of(model: Seq2Seq | Ensemble) -> tuple[Seq2Seq, ...]:
-    """Return the members of an ensemble; a single model is its own only member."""
+    """Return the members of an ensemble; a single model is the only member."""
     return model.models if isinstance(model, Ensemble) else (model,)
 
 

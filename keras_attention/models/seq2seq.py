@@ -57,7 +57,7 @@ class Seq2Seq(TextModel):
     With `r_drop` (Liang et al. 2021), each training step passes its batch through the model twice,
     with different dropout masks. The loss is the mean of both cross-entropies plus `r_drop` times
     `consistency_loss`, which is half the sum of the divergences of each pass from the other. The
-    paper adds the two cross-entropies, so its weight of this half sum is twice `r_drop`.
+    paper adds the two cross-entropies instead, so its weight for this term is twice `r_drop`.
 
     With `copying` the logits are log-probabilities, and `copy_output.set_targets` must set the
     target id of each source id; see `CopyOutput`. A `preprocessor` does so.
@@ -314,7 +314,7 @@ class Seq2Seq(TextModel):
         before you train a loaded model further.
 
         Args:
-            teacher: a `Seq2Seq` or an `Ensemble` with the same ids of sources and of targets.
+            teacher: a `Seq2Seq` or an `Ensemble` with the same source and target ids.
             weight: share of the loss that compares the model with the teacher, in [0, 1].
 
         Raises:
@@ -446,8 +446,7 @@ class Seq2Seq(TextModel):
         """Split sources `[B, F + S]` into the ids of their features and the ids of their tokens.
 
         Returns:
-            `(features, tokens)`: `[B, F]` and `[B, S]`; None and the sources if there are no
-            features.
+            `(features, tokens)`: `[B, F]` and `[B, S]`; `(None, source)` if there are no features.
         """
         count = len(self.source_features)
         return (source[:, :count], source[:, count:]) if count else (None, source)

@@ -24,7 +24,7 @@ from keras_attention.ops.ids import concrete
 
 @runtime_checkable
 class Preprocessor(Protocol):
-    """What a `TextModel` needs of its preprocessor; `TextPreprocessor` is one."""
+    """The methods that a `TextModel` calls on its preprocessor, such as a `TextPreprocessor`."""
 
     codec: Any
 
@@ -38,7 +38,7 @@ class Preprocessor(Protocol):
         """Return the arrays `((source, target_in), target_out)` of pairs of texts."""
 
     def encode_dataset(self, dataset: Any) -> Any:
-        """Return a `tf.data.Dataset` of such arrays for one of batches of pairs of texts."""
+        """Convert a `tf.data.Dataset` of batches of pairs of texts to one of such arrays."""
 
 
 class TextModel(CheckedModel):
@@ -72,7 +72,7 @@ class TextModel(CheckedModel):
 
         Args:
             *args: the arguments of `keras.Model.compile`.
-            sampler: how `generate` searches by default; see there.
+            sampler: how `generate` searches by default; see `generate`.
             **kwargs: the arguments of `keras.Model.compile`.
 
         Raises:
@@ -125,17 +125,17 @@ class TextModel(CheckedModel):
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return loss and metrics as `keras.Model.evaluate` does; the data are those of `fit`."""
+        """Return loss and metrics as `keras.Model.evaluate` does; `x` and `y` are as in `fit`."""
         x, y = self._encoded(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
     def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Train on one batch as `keras.Model.train_on_batch` does; the data are those of `fit`."""
+        """Train on one batch as `keras.Model.train_on_batch` does; `x` and `y` are as in `fit`."""
         x, y = self._encoded(x, y)
         return super().train_on_batch(x, y, *args, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return loss and metrics of one batch; the data are those of `fit`."""
+        """Return loss and metrics of one batch; `x` and `y` are as in `fit`."""
         x, y = self._encoded(x, y)
         return super().test_on_batch(x, y, *args, **kwargs)
 
@@ -148,8 +148,8 @@ class TextModel(CheckedModel):
     ) -> Any:
         """Generate the outputs of some sources.
 
-        With the same options, texts have the outputs of `Translator.from_model(model)`, and ids
-        those of `search`.
+        With the same options, texts have the outputs of `Translator.from_model(model)`. The outputs
+        of ids are those of `search`.
 
         Args:
             inputs: with a preprocessor, a text or several: a string, a list or array of strings, or
@@ -227,7 +227,7 @@ class TextModel(CheckedModel):
 
         Raises:
             InputError: if the model has no preprocessor or cannot be exported, the sampler of
-                `compile` draws at random, the format is another one, or the path cannot be written.
+                `compile` draws at random, the format is unknown, or the path cannot be written.
             TypeError: if an option is unknown.
         """
         import_above("export.model_export").export_model(
@@ -319,7 +319,7 @@ def check_preprocessor(preprocessor: Any, model: Any) -> None:
 
 
 def import_above(module: str) -> Any:
-    """Import a module of a package that imports the models, on first use.
+    """Import a module of a package that itself imports the models; call this at first use.
 
     Args:
         module: its name without `keras_attention.`.

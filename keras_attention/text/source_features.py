@@ -22,7 +22,7 @@ class SourceFeatures:
     """The features of a model's sources, each with a vocabulary of its values.
 
     A text carries its features as tags before the text, such as `<language=kor> 한국`, in any
-    order; one space after the tags belongs to them. A model reads the ids of the values before the
+    order; one space after the tags is part of them. A model reads the ids of the values before the
     ids of the text's tokens. The graph tokenizers apply the same regular expressions.
 
     Args:
@@ -111,7 +111,7 @@ class SourceFeatures:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The number of ids of each feature, those of the special tokens included."""
+        """The number of ids of each feature, including the special tokens."""
         return tuple(map(len, self.vocabularies.values()))
 
     def to_json(self) -> dict[str, list[str]]:
@@ -149,7 +149,7 @@ class SourceFeatures:
         return ids
 
     def expected(self, name: str) -> str:
-        """Return the beginning of the error about a feature: how a text carries it."""
+        """Return the beginning of the error about a feature, which shows how to write it."""
         return (
             f"expected the source feature {name} before the text, as in '<{name}=VALUE> text', "
             f"with one of the values {self._listed(name)}"

@@ -202,7 +202,7 @@ def _read(model: bytes) -> tuple[Any, Vocabulary]:
 
 
 def _processor(model: bytes) -> Any:
-    """Return the package's processor, or our slower one if it is not installed, as on devices."""
+    """Return the package's processor, or our slower one where the package is not installed."""
     try:
         import sentencepiece
     except ImportError:

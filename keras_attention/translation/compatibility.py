@@ -94,8 +94,8 @@ def _check_copying(model: Seq2Seq, codec: TextCodec) -> None:
     found = keras.ops.convert_to_numpy(model.copy_output.targets)
     if found.tolist() != codec.copied_ids():
         raise InputError(
-            "expected a copying model with the target id of each source id: call "
-            "`model.copy_output.set_targets([0, 1, 2, 3, *target_tokenizer.vocabulary.encode("
+            "expected a copying model that maps each source id to the target id of the same token: "
+            "call `model.copy_output.set_targets([0, 1, 2, 3, *target_tokenizer.vocabulary.encode("
             "source_tokenizer.vocabulary.tokens[4:])])` before training. Received: a model with "
-            "other target ids."
+            "another mapping."
         )

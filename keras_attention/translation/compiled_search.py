@@ -72,8 +72,9 @@ class Searches:
                 of their source.
             allowed: the target ids that the search may choose, in ascending order, including the
                 special tokens and the prefix; default all. Each number of ids needs its own graph.
-            automaton: the automaton that accepts the allowed outputs, whose options were checked;
-                None allows all. It excludes `allowed`. All automata share a graph.
+            automaton: the automaton that accepts the allowed outputs; None allows all. The caller
+                has checked `options` with it. Cannot be combined with `allowed`. All automata share
+                a graph.
 
         Returns:
             The arrays of `Hypotheses`.
@@ -103,7 +104,7 @@ class Searches:
     ) -> Iterator[ChosenToken]:
         """Search one source greedily and yield each token as soon as it is chosen.
 
-        The tokens are those of a call of the object.
+        A call of the object finds the same tokens.
 
         Args:
             source: ids `[1, S]`.
@@ -169,7 +170,7 @@ def _inputs_of(
 
 
 def _pop_automaton(given: dict[str, Any]) -> Automaton | None:
-    """Remove the arrays of an automaton from the arrays by name, and return it; None if none."""
+    """Remove the arrays of an automaton from the named arrays; return the automaton, or None."""
     names = [name for name in given if name.startswith(_AUTOMATON)]
     parts = {name.removeprefix(_AUTOMATON): given.pop(name) for name in names}
     return Automaton(**parts) if parts else None

@@ -37,7 +37,7 @@ class TextPreprocessor:
         target_tokenizer: the tokenizer of the targets; default that of the sources.
         max_length: largest number of tokens of a target, `</s>` included, in `fit` and `generate`.
         max_source_length: largest number of tokens of a source in a TFLite file, `</s>` included;
-            elsewhere it is 1024 if that is more.
+            elsewhere the limit is at least 1024.
         **settings: defaults for `generate`: fields of `StoredOptions`, such as `beam_width`, and
             `replace_unknown`, whether source tokens replace `<unk>` (default: whether the model
             copies).
@@ -80,7 +80,7 @@ class TextPreprocessor:
         """Check that a model has vocabularies and source features of the tokenizers' sizes.
 
         Raises:
-            InputError: if it has not.
+            InputError: if a size differs.
         """
         check_sizes(model, self.codec)
 
@@ -96,7 +96,7 @@ class TextPreprocessor:
             targets: the target of each.
 
         Raises:
-            ValueError: if there are not as many sources as targets, or none.
+            ValueError: if the numbers of sources and targets differ, or there are none.
             TextError: if a text is not a string, has too many tokens, or lacks a source feature.
         """
         if len(sources) != len(targets) or not len(sources):
@@ -162,7 +162,7 @@ class TextPreprocessor:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TextPreprocessor:
-        """Return the preprocessor of which `get_config` returned the config.
+        """Rebuild a preprocessor from the result of `get_config`.
 
         Raises:
             InputError: if a file is damaged or of a newer format.

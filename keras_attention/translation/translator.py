@@ -144,7 +144,7 @@ class Translator:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickling; the copy compiles its functions again."""
-        # The mark comes first, because unpickling the model would hang in a forked process.
+        # Unpickle the mark first: in a forked process it raises an error, but the model would hang.
         parts = self.model, self.codec, self.short_list, self.max_tokens, self.confidence
         return _remake, (self._mark, *parts, self.output_rule)
 
@@ -547,7 +547,7 @@ class Translator:
             found: dict[int, Translation] = {}
             for places in batch_by_tokens(order, lengths.__getitem__, rows=rows, tokens=tokens):
                 padded = pad([ids[place] for place in places])
-                # A short list may lack a token of the only outputs that are allowed.
+                # A short list may lack tokens that the allowed outputs need.
                 listed = None if rule else self._short_listed(padded, prefix)
                 arrays = self._search(
                     padded,

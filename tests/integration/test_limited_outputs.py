@@ -101,7 +101,7 @@ def test_a_changed_limit_of_a_saved_model_is_noticed(folder, tmp_path):
 
 
 def test_onnx_files_cannot_be_limited(limited, tmp_path):
-    with pytest.raises(InputError, match="do not support limits on outputs"):
+    with pytest.raises(InputError, match="searches in the ONNX files cannot limit outputs"):
         export_onnx(limited, tmp_path / "onnx")
     assert not list(tmp_path.iterdir())
 
@@ -147,7 +147,7 @@ def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
         ("export {m} --allowed {t}/bad.txt", "bad.txt, line 3: expected tokens of the target"),
         (
             "export {m} --onnx --pattern [0-9]+",
-            "do not support limits on outputs",
+            "cannot limit outputs",
         ),
     ],
 )

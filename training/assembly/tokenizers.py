@@ -38,7 +38,7 @@ def learn_tokenizers(
         text: the recipe's `[text]` section.
         pairs: the training pairs. If they are in a file, subwords are learned from a sample of
             them, of at most `SUBWORD_SAMPLE`.
-        seed: the recipe's seed, of the sample and of `learn_subwords`.
+        seed: the recipe's seed, for the sample and for `learn_subwords`.
         features: the features that every source carries.
 
     Returns:
@@ -93,7 +93,7 @@ def learn_features(data: DataConfig, pairs: Sequence[Pair]) -> SourceFeatures:
 
 
 def _sample(pairs: Sequence[Pair], seed: int) -> Sequence[Pair]:
-    """Return a sample of pairs that are in a file, in their order, or all of them."""
+    """Return a sample of the pairs, in their order, if they are in a file; otherwise all pairs."""
     if not isinstance(pairs, StoredPairs) or len(pairs) <= SUBWORD_SAMPLE:
         return pairs
     drawn = np.random.default_rng(seed).permutation(len(pairs))[:SUBWORD_SAMPLE]

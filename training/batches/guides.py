@@ -72,7 +72,7 @@ def read_guides(
 def _known_links(
     task: str, codec: TextCodec, pairs: Sequence[Pair]
 ) -> tuple[list[tuple[str, Links]], bool]:
-    """Return a name and the known links for each pair, and whether these link words."""
+    """Return a name and the known links for each pair, and whether the links are between words."""
     unit = KNOWN.get(task)
     if unit is None:
         raise InputError(

@@ -33,7 +33,7 @@ class _Side(Protocol):
 
 
 class PairBatches:
-    """Batches of pairs of similar length, in an order that depends on the seed and the epoch only.
+    """Batches of pairs of similar length, in an order that depends only on the seed and the epoch.
 
     Pairs are sorted by the buckets of their target and source lengths, shuffled within a bucket and
     cut into batches whose sizes differ by at most one pair, and the batches are shuffled. Therefore
@@ -230,7 +230,7 @@ class PairBatches:
         return cut_by_pairs(len(ranks), self.batch_size)
 
     def _rows_of(self, bounds: Ints) -> int:
-        """Return a number; with fixed shapes, rows are added until a batch has a multiple of it."""
+        """Return the step of row counts: with fixed shapes, rows are padded to a multiple of it."""
         largest = int(np.diff(bounds).max())
         return -(-largest // 8) if self.batch_tokens else largest
 
@@ -304,7 +304,7 @@ class PairBatches:
 
 
 def _tensors_of(sequences: Sequences) -> _Side:
-    """Return the sequences as tensors, or, if they are in a file, what reads them from there."""
+    """Return the sequences as tensors, or, if they are in a file, an object that reads them."""
     if isinstance(sequences, StoredSequences):
         return StoredTensors(*sequences.to_arrays())
     return sequences.to_tensors()

@@ -34,11 +34,11 @@ def find_files(config: DataConfig, key: str) -> list[str]:
 
     Returns:
         The paths, absolute or relative to the working folder: all files that match a pattern,
-        sorted; or a single file, which may not exist.
+        sorted; or a single file, which need not exist.
 
     Raises:
-        InputError: if braces contain something other than a language setting, the language is not
-            set or has no file, the data folder is missing, or no file matches a pattern.
+        InputError: if braces contain something other than a language setting, if the language is
+            not set or has no file, if the data folder is missing, or if no file matches a pattern.
 
     Example:
         >>> find_files(DataConfig(path="{{a}}.tsv"), "path")
@@ -65,8 +65,9 @@ def find_files(config: DataConfig, key: str) -> list[str]:
 def absolute(config: DataConfig) -> DataConfig:
     """Return the section with paths that do not depend on the working folder.
 
-    If the section has a folder, or the absolute path of a file has braces or wildcards, only the
-    folder is made absolute, because in the path of the working folder they have no meaning.
+    If the section has a folder, only the folder is made absolute. The same applies if the absolute
+    path of a file has braces or wildcards, because those of the working folder must be
+    read literally, as `folder` is.
     """
     paths = {key: getattr(config, key) for key in PATH_KEYS}
     found = {key: os.path.abspath(path) for key, path in paths.items() if path}
@@ -153,7 +154,7 @@ def _fill(text: str, codes: dict[str, str]) -> str:
 
 
 def _check_language(config: DataConfig, text: str, codes: dict[str, str], name: str) -> None:
-    """Check that a file exists for the language in `name`; the error lists those that have one."""
+    """Check that a file exists for the language in `name`; the error lists the known ones."""
     known = _known_codes(config.folder, text, codes, name)
     if codes[name] in known:
         return

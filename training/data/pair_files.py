@@ -37,7 +37,7 @@ def read_dates_file(path: _Path) -> Iterator[Pair]:
 
 
 def read_table(path: _Path, layout: Layout) -> Iterator[Pair]:
-    """Yield the pairs of a table, and log at the end signs that its layout is wrong.
+    """Yield the pairs of a table, and at the end log each sign that its layout is wrong.
 
     Args:
         path: The file.

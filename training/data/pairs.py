@@ -108,7 +108,7 @@ def _read(config: DataConfig, path_key: str, target_key: str) -> Iterator[Pair]:
     read = [_read_one(each, path_key, target_key) for each in each_language(config)]
     if path_key == "path":
         return chain.from_iterable(read)
-    # Some checks use only the first pairs, so take pairs of all languages in turns.
+    # Some checks use only the first pairs, so take the pairs of all languages in turn.
     turns = chain.from_iterable(zip_longest(*read))
     return (pair for pair in turns if pair is not None)
 

@@ -33,8 +33,8 @@ def read_records(path: str | os.PathLike[str], config: DataConfig) -> Iterator[t
             a dot separates the names of nested fields, as in `translation.en`.
 
     Raises:
-        InputError: If the file is missing, empty or malformed, a record does not have both fields,
-            a field is not a text or is blank, or pyarrow is needed and not installed.
+        InputError: If the file is missing, empty or malformed, if a record does not have both
+            fields, if a field is blank or not a text, or if pyarrow is needed and not installed.
 
     Example:
         >>> import tempfile
@@ -125,9 +125,9 @@ def parquet_records(name: str, fields: Iterable[str]) -> Iterator[Record]:
 
 
 def _columns(names: Iterable[str], fields: Iterable[str]) -> list[str] | None:
-    """Return the columns that hold the fields, or None if a field has none.
+    """Return the columns that hold the fields, or None if a field is in no column.
 
-    All columns are then read, so that the error about the first row lists their names.
+    With None, all columns are read, so that the error about the first row lists their names.
     """
     found = [
         [name for name in names if field == name or field.startswith(f"{name}.")]

@@ -117,7 +117,7 @@ def take_rows(rows: Sequence[_Row], indices: _Indices) -> Sequence[_Row]:
 
 
 def join_pairs(first: Sequence[Pair], second: Sequence[Pair]) -> Sequence[Pair]:
-    """Return the pairs of both; in a file if those of the first are."""
+    """Return the pairs of both sequences, in a file if the pairs of `first` are in a file."""
     if isinstance(first, StoredPairs):
         return StoredPairs.of(chain(first, second)) if second else first
     return [*first, *second]

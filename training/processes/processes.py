@@ -38,8 +38,8 @@ def start_processes(
     batches are divided among the devices of this process.
 
     Args:
-        coordinator: host and port of the first process, such as "10.0.0.1:12345". In a list with
-            commas, as Keras accepts it, the first address counts.
+        coordinator: host and port of the first process, such as "10.0.0.1:12345". A list with
+            commas is accepted, as in Keras, but only its first address is used.
         processes: number of processes.
         process: number of this process, from 0.
 
@@ -116,7 +116,7 @@ def _wait_for(coordinator: str) -> None:
     """Wait until the first process accepts connections, because JAX would abort with a core dump.
 
     Raises:
-        InputError: if it does not within `CONNECT_SECONDS`.
+        InputError: if the first process accepts none within `CONNECT_SECONDS`.
     """
     host, _, port = coordinator.rpartition(":")
     deadline = time.monotonic() + CONNECT_SECONDS
@@ -188,7 +188,7 @@ def report_lost_process() -> Iterator[None]:
     """Report in one sentence that the connection to another process was lost.
 
     Raises:
-        InputError: if it was.
+        InputError: if the connection was lost.
     """
     try:
         yield

@@ -126,8 +126,8 @@ class DataConfig(Section):
     )
     replay: float = setting(
         0.0,
-        "with --from, share of the training pairs that are drawn from those of the model's run, so "
-        "that it forgets less",
+        "with --from, share of the training pairs that are drawn from the pairs of the model's "
+        "run, so that the model forgets less",
         minimum=0,
         below=1,
     )
@@ -311,7 +311,7 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
         "", "word2vec, fastText or GloVe file with initial target embeddings; empty: none"
     )
 
-    # These differ from the arguments of `Seq2Seq`.
+    # Their defaults or descriptions differ from those of the arguments of `Seq2Seq`.
     placement: str = redeclare(LayerConfig, "placement", default="before")
     units: int = redeclare(LayerConfig, "units", default=512)
     heads: int = redeclare(

@@ -114,9 +114,9 @@ def _existing_files(recipe: Recipe) -> dict[str, str]:
 
 
 def _named(key: str, paths: Sequence[str]) -> dict[str, str]:
-    """Return the files of a setting by a name: the setting, with the file's name if it has several.
+    """Name the files of a setting: by the setting, and by the file's name if there are several.
 
-    If the setting is a pattern, a file that was not there before has an unknown name.
+    A new file that matches a pattern has a name without an earlier fingerprint.
     """
     if len(paths) <= 1:
         return dict.fromkeys([key], *paths) if paths else {}

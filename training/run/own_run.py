@@ -23,7 +23,8 @@ def own_run(run: RunFolder, *, resume: bool) -> Iterator[RunFolder]:
 
     Args:
         run: the run folder.
-        resume: whether the processes continue the run in it, which the others then copy.
+        resume: whether the run in `run` is continued. Each process except the first then starts
+            from a copy of that folder.
 
     Raises:
         InputError: if this process cannot see the run to resume.

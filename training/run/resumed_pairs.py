@@ -61,7 +61,7 @@ def check_same_teachers(recipe: Recipe, data: RunData) -> None:
         data: The data that the run was started with.
 
     Raises:
-        InputError: If the number of their models differs.
+        InputError: If the number of the teachers' models differs.
     """
     before = sum(key.startswith(TEACHER_KEY) for key in data.files)
     now = teacher_files(recipe)

@@ -46,11 +46,11 @@ class RunStart:
 
     @cached_property
     def training(self) -> Sequence[Pair]:
-        """All training pairs: the new ones, and those of the model's run that are replayed."""
+        """All training pairs: the new ones, and the replayed ones of the start model's run."""
         return join_pairs(self.new, self.origin.replayed)
 
     def to_files(self) -> dict[str, bytes]:
-        """Return the contents of the files that a resumed run reads, by name, the data last."""
+        """Return the contents of the files that a resumed run reads, by name; the data is last."""
         return {**self.codec.to_files(), **self.origin.to_files(), **self.data.to_files()}
 
 

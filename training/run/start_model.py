@@ -150,7 +150,7 @@ class StartModel:
             if data is not None and digest_pairs(training) != data.training:
                 _logger.warning(
                     "%s: the training pairs have changed since the run was started; data.replay "
-                    "draws from the present ones.",
+                    "draws from the current ones.",
                     self.folder,
                 )
         return training

@@ -1,4 +1,4 @@
-"""This library as set up by its command line: batches, the train function of `fit`, searches."""
+"""The worker that measures this library: the batches, training and searches of its command line."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Ours:
         return {}
 
     def export(self) -> Reply:
-        """Write the model and its TFLite files into the folder of the attention."""
+        """Write the model and its TFLite files into the folder named after its attention."""
         import exports
 
         folder = self.folder / self.config["attention"]

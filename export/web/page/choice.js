@@ -39,7 +39,7 @@ export function mostProbable(logProbabilities, count) {
     .slice(0, count);
 }
 
-/** A token that the model never generates has a log-probability of about -1e9 or, if sparse, -300. */
+/** A token that the model never generates has a log-probability of about -1e9; with a sparse mapping, -300. */
 const possible = (logProbability) => logProbability > NO_PROBABILITY / 2;
 
 /** Return the tokens that would complete an n-gram that was generated before. */

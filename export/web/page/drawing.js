@@ -19,7 +19,7 @@ const LETTERS = [
   [0x11a8, "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"],
 ];
 
-/** Return the letter that stands alone for a jamo, which fonts draw on a dotted circle. */
+/** Return the letter that shows a jamo on its own; fonts draw the jamo on a dotted circle. */
 function letter(jamo) {
   for (const [first, letters] of LETTERS) {
     const found = letters[jamo.codePointAt(0) - first];

@@ -23,7 +23,7 @@ const LISTED = 4; // source tokens in the summary of a step
 const at = Object.fromEntries([...document.querySelectorAll("[id]")].map((node) => [node.id, node]));
 let translator; // undefined while it loads
 let latest = 0; // number of the newest request; older ones stop
-let ended = Promise.resolve(); // the model runs one step at a time, so a request waits for the one before
+let ended = Promise.resolve(); // the model runs one step at a time, so a request waits for the previous one
 let typing; // timer
 let steps = []; // of the output on the page
 let selected = 0; // index of the step whose details are shown
@@ -84,7 +84,7 @@ async function answer(entry, text, prefix) {
   }
 }
 
-/** Return whether a source has more tokens than the model reads, and say so. */
+/** Return whether a source has more tokens than the model reads; if so, show a message. */
 function isTooLong(text) {
   const [size, limit] = [translator.source.encode(text).length, translator.manifest.max_source_length];
   if (size <= limit) return false;
@@ -170,7 +170,7 @@ function finish(text, prefix) {
   const sure = steps.map(({ logProbability }) => logProbability);
   const own = prefix.length < sure.length ? sure.slice(prefix.length) : sure;
   select(sure.indexOf(Math.min(...own), sure.length - own.length));
-  // The button of an alternative had the focus, and is gone.
+  // The button of an alternative had the focus, and has been removed.
   if (prefix.length && document.activeElement === document.body)
     at.chosen.children[selected].focus({ preventScroll: true });
 }
@@ -300,7 +300,7 @@ at.source.onkeydown = (event) => {
 at.source.oninput = () => {
   if (/[\r\n]/.test(at.source.value)) at.source.value = at.source.value.replace(/[\r\n]+/g, " ");
   clearTimeout(typing);
-  latest++; // stop the output of the source before
+  latest++; // stop the output of the previous source
   typing = setTimeout(request, TYPING);
 };
 at.features.onchange = () => request();

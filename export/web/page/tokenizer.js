@@ -1,6 +1,6 @@
 // Conversion of text to ids and back, for characters and words, with the same results as
-// keras_attention/text. Texts are normalised with the data of Unicode 13.0: characters that later
-// versions added are not changed, as in every other runtime.
+// keras_attention/text. Texts are normalised with the data of Unicode 13.0: characters that were
+// added later stay as they are, as in every other runtime.
 
 export const [PAD, START, END, UNKNOWN] = [0, 1, 2, 3];
 

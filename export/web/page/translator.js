@@ -1,6 +1,6 @@
-// Run a TFLite file of keras-attention in a browser with LiteRT.js: greedy search at once or token by
-// token, and beam search. It needs character or word tokenizers; subword models require a
-// sentencepiece library, see docs/how-to/device.md.
+// Run a TFLite file of keras-attention in a browser with LiteRT.js: greedy search, at once or token
+// by token, and beam search. The model must have character or word tokenizers; subword models
+// require a sentencepiece library, see docs/how-to/device.md.
 
 import { loadAndCompile, Tensor } from "@litertjs/core";
 import { chooseNext, mostProbable } from "./choice.js";
@@ -94,7 +94,8 @@ export class Translator {
    *   confidence         in [0, 1]; see keras_attention/decoding/confidence.py
    *   check              whether the confidence is below the model's threshold
    *
-   * If the model says so, each `<unk>` is replaced by the source token with the largest weight.
+   * With the setting `replace_unknown`, each `<unk>` is replaced by the source token with the
+   * largest weight.
    */
   hypothesis(padded, score, weights, text) {
     const words = this.source.cut(text);

@@ -19,9 +19,9 @@ def join_processes(
     """Train as one of several processes until the block ends; only the first prints anything.
 
     Args:
-        coordinator: as for `start_processes`, and so are `processes` and `process`.
-        processes: see above.
-        process: see above.
+        coordinator: see `start_processes`.
+        processes: see `start_processes`.
+        process: see `start_processes`.
     """
     with ExitStack() as stack:
         try:

@@ -93,7 +93,7 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Define the options that belong to no command."""
+    """Define the options of `keras-attention` itself, without a command."""
 
 
 for command in (

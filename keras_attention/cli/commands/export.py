@@ -116,8 +116,8 @@ def export(
     prints and saves a table, and refuses a precision that loses more than 0.3 points of the metric.
     At the end it lists the operators that a runtime must support to load the SavedModel.
 
-    With --allowed or --pattern, the exports return only such outputs; the model's folder does not
-    change otherwise.
+    With --allowed or --pattern, the exports return only the outputs that these options allow. The
+    Keras model stays as it is.
 
     Example: keras-attention export saved_models/dates --tflite best --web page --fetch-runtime
     """
@@ -173,10 +173,10 @@ def export(
 
 
 def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:
-    """Return the folder of the page of a TFLite file, which has no other export.
+    """Return the folder for the web page, the only export that a TFLite file has.
 
     Raises:
-        InputError: if it is not given, or an option of another export is.
+        InputError: if the folder is not given, or an option of another export is given.
     """
     from keras_attention.translation.folders.model_paths import check_model_path
 

@@ -270,7 +270,7 @@ def _check_bulk(job: "TranslationJob", workers: int, output: Path | None, *, res
         given = "--resume" if resume else f"--workers {workers}"
         raise InputError(
             "--workers and --resume require the model's folder or an export, because a server "
-            "translates requests side by side itself, and its model may have changed. "
+            "itself translates requests in parallel, and its model may have changed. "
             f"Received: {given} with --server {job.server}."
         )
     if resume and output is None:

@@ -36,10 +36,10 @@ class TranslationJob:
         features: values of source features by name.
         max_tokens: largest number of tokens of a text; None for the translator's limit.
         replace_unknown: whether source words replace `<unk>`.
-        nbest: see `Columns`, and so on.
+        nbest: see `Columns`.
         scores: whether to print log-probabilities.
         alignments: whether to print links.
-        threshold: smallest weight of a link; None for the link of the largest weight only.
+        threshold: smallest weight of a link; None to link only the largest weight of each token.
         words: whether links are between words.
         as_json: whether to print JSON.
         min_confidence: see `find_minimum`.

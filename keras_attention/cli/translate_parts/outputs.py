@@ -96,14 +96,14 @@ class Output:
     """Standard output."""
 
     earlier: Mapping[str, Any] | None = None
-    """The tally of an interrupted command, if this one resumes it."""
+    """The tally of the interrupted command that this command resumes; None if there is none."""
 
     def write(self, lines: Iterable[str]) -> None:
         """Write lines, which are given without line ends."""
         sys.stdout.writelines(f"{line}\n" for line in lines)
 
     def end_batch(self, tally: Tally) -> None:
-        """Note that all lines of a batch are written."""
+        """End a batch, after all its lines are written."""
         sys.stdout.flush()
 
 
@@ -145,7 +145,7 @@ class FileOutput(Output):
 def open_output(
     path: Path | None, made_by: Mapping[str, Any], *, resume: bool = False
 ) -> Iterator[Output]:
-    """Yield the output, and tell what is kept of it if the block does not succeed.
+    """Yield the output; if the block fails, report how much of the output is kept.
 
     Args:
         path: the file; None for standard output.

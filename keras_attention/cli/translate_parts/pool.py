@@ -25,14 +25,14 @@ WORKER = (sys.executable, "-m", "keras_attention.cli.translate_parts.worker")
 """The command that starts a worker."""
 
 _AHEAD = 2
-"""Batches that are read for each worker before the answers to earlier ones are written."""
+"""Number of batches per worker that are read before earlier answers are written."""
 
 
 class Worker:
     """A process with its own copy of the model.
 
-    It is in a session of its own, so Ctrl-C does not reach it, and it ends when its input is
-    closed, which also happens when this process dies.
+    The process is in a session of its own, so Ctrl-C does not reach it. It ends when its input is
+    closed; this also happens when the process of the command dies.
 
     Args:
         job: the model and the options.

@@ -29,7 +29,7 @@ def check_combined(**options: object) -> None:
     """Check that no option is given that `--stream` does not support.
 
     Args:
-        **options: the values by the names of their parameters; a false one is not given.
+        **options: the values by the names of their parameters; false for options not given.
 
     Raises:
         InputError: if one is given.

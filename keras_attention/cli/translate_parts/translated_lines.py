@@ -47,7 +47,7 @@ Answer = Finished | InputError
 """The output of a line, or the error that explains why it cannot be used."""
 
 AnswerAll = Callable[[Iterator[Batch], int], Iterator[tuple[Batch, Iterable[Answer]]]]
-"""A function from batches, and the number of their first text, to the same batches with answers."""
+"""A function from batches, and the number of their first text, to each batch with its answers."""
 
 
 def run_translate(
@@ -102,7 +102,7 @@ def run_translate(
 
 
 def answer_here(numbered: NumberedTranslate, columns: Columns) -> AnswerAll:
-    """Return a function that translates batches in this process, each line as it is needed."""
+    """Return a function that translates batches in this process, one line at a time."""
 
     def answer_all(
         batches: Iterator[Batch], first: int

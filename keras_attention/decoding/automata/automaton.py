@@ -20,10 +20,10 @@ OUTPUTS_FILE = "outputs.npz"
 """Name of the file in an export that holds the automaton of its allowed outputs."""
 
 ENDED, FIRST = 0, 1
-"""The nodes of an output that has ended, which has no edges, and of an output that begins."""
+"""The node of outputs that have ended, which has no edges, and the node where outputs begin."""
 
 NEVER = 1 << 30
-"""The number of steps to the end of an output from which no end can be reached."""
+"""The number of steps to the end from a node that leads to no end."""
 
 MOST_EDGES = 1 << 22
 """The largest number of edges, which take 12 bytes each."""
@@ -38,13 +38,13 @@ class Automaton(NamedTuple):
 
     An output begins at the node `FIRST`. Each of its tokens follows an edge to the next node, and
     the end token follows one to the node `ENDED`. Tokens that are interchangeable at every node
-    share a class, which an edge names instead of a token. Inside a graph, the arrays may be
+    share a class, and an edge names a class instead of a token. Inside a graph, the arrays may be
     tensors.
 
     Attributes:
         classes: the class of each token `[V]`; 0 for tokens that no output contains.
         nodes: the place of each node's first edge, and its number of edges, `[N, 2]`.
-        edges: of each edge its class, its next node, and the smallest number of tokens from its
+        edges: for each edge its class, its next node, and the smallest number of tokens from its
             token to the end of an output, both included, `[E + W, 3]`; the last `W` rows are 0.
         places: 0, 1, 2 ... `W - 1`, where `W` is the largest number of edges of a node.
         kinds: 0, 1, 2 ... `C - 1`, where `C` is the number of classes.

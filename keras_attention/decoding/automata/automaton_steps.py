@@ -49,7 +49,7 @@ def _edges_of(automaton: Automaton, node: Tensor) -> tuple[Tensor, Tensor]:
     places = ops.convert_to_tensor(automaton.places)
     if node.shape[0] is None:
         # A closed set has thousands of edges at its first node and few at all others, so read only
-        # as many as the nodes at hand have. Where the number of rows is fixed, all shapes must be.
+        # as many as these nodes have. If the number of rows is static, all shapes must be static.
         places = places[: ops.max(nodes[:, 1], initial=0)]
     places = ops.expand_dims(places, 0)
     edges = ops.take(automaton.edges, nodes[:, :1] + places, axis=0)

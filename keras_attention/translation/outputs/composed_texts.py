@@ -1,7 +1,7 @@
 """The texts in normal form C among those that match a pattern.
 
 A tokenizer writes its tokens in normal form C, which composes a letter with a mark that follows it.
-A text that would change there could match before and no longer afterwards, so it is left out.
+A text that this changes might not match the pattern afterwards, so it is left out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class TextState(NamedTuple):
     Attributes:
         state: the state in the pattern.
         letter: the last character that marks may compose with, or "".
-        order: the combining class of the mark before, or 0.
+        order: the combining class of the mark at the end of the text; 0 without a mark.
     """
 
     state: State
@@ -86,7 +86,7 @@ class ComposedTexts:
         if not self._marks:
             return TextState(state)
         order = unicodedata.combining(character)
-        # A mark of the same class, or one before a letter, keeps the two from composing.
+        # A mark in between prevents composing, unless its class is below that of this character.
         apart = before.order > 0 and before.order >= order
         changes = _changes(character) or (not apart and _changes(before.letter + character))
         if changes or 0 < order < before.order:
@@ -105,7 +105,7 @@ class ComposedTexts:
 
 
 def _may_join(character: str) -> bool:
-    """Return whether a character may change in normal form C, because of one before it or alone."""
+    """Return whether normal form C may change a character, alone or after another character."""
     return not character.isascii() and (
         unicodedata.combining(character) > 0 or character in _second_parts() or _changes(character)
     )
@@ -118,7 +118,7 @@ def _changes(text: str) -> bool:
 
 @cache
 def _second_parts() -> frozenset[str]:
-    """Return the characters that are the second part of a composed one."""
+    """Return the characters that are the second part of a composed character."""
     parts = [unicodedata.decomposition(chr(point)).split() for point in range(_LAST)]
     pairs = (each for each in parts if len(each) == 2 and not each[0].startswith("<"))
     letters = {chr(point) for points in _LETTERS for point in points}

@@ -23,8 +23,8 @@ class OutputRule:
         automaton: the automaton over target ids that accepts them.
         about: the rule in the manifest of an export: `{"pattern": ...}`, or `{"allowed": ...}` with
             the number of outputs.
-        longest: the longest output of a closed set, and its number of tokens with `</s>`; 0 for
-            outputs of a pattern, which may be shorter.
+        longest: the longest output of a closed set, and its number of tokens with `</s>`. The
+            number is 0 for a pattern, because its outputs have no common length to check.
     """
 
     automaton: Automaton
@@ -37,7 +37,7 @@ class OutputRule:
         Args:
             options: the search options.
             prefix: the text that every output must begin with.
-            ids: its target ids.
+            ids: the target ids of the prefix.
 
         Raises:
             OptionError: if an option could forbid every output, an output of a closed set is longer

@@ -1,8 +1,8 @@
 """A regular expression as an automaton over characters.
 
-Python's own parser reads the expression and its matcher classifies the characters, so both mean
-what they mean in `re.fullmatch`. Only their private modules give access to the parsed expression;
-their names and results have been the same in all versions of Python 3.
+Python's own parser reads the expression, and its matcher classifies the characters, so both have
+the same meaning as in `re.fullmatch`. Only private modules of `re` give access to the parsed
+expression; the names and results of these modules are the same in all versions of Python 3.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Pattern:
         return len(self._moves) - 1
 
     def _test(self, operation: Any, argument: Any, flags: int) -> int:
-        """Return the number of the test that a part of one character applies to a character."""
+        """Return the number of the compiled test for a part that matches one character."""
         key = f"{operation} {argument}", flags
         if key not in self._tests:
             part = _parser.SubPattern(_parser.State(), [(operation, argument)])
@@ -181,7 +181,7 @@ class Pattern:
 
 
 _BRACES = {ord("{"): "{{", ord("}"): "}}"}
-"""Replacements that keep the braces of an error about an expression in an `OptionError`."""
+"""Escapes for the braces in an error about an expression, because `OptionError` formats it."""
 
 
 def _without_edges(parts: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:

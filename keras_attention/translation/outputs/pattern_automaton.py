@@ -102,7 +102,7 @@ def _nodes(
 
     Args:
         texts: the automaton over characters.
-        words: of each class of tokens, the text that one adds at the beginning and later.
+        words: for each class of tokens, the text that a token adds at the beginning and later.
         expression: the regular expression, for errors.
     """
     places = [_Place(texts.start, 0)]
