@@ -87,7 +87,7 @@ def _searching(model: Seq2Seq) -> Translator:
         )
         raise InputError(
             "a model without a `preprocessor` cannot read texts, and Keras would export only its "
-            f"logits for given targets; {advice}. "
+            f"logits for given targets, not a search; {advice}. "
             "Received: preprocessor=None."
         )
     own = model.preprocessor.codec.settings
