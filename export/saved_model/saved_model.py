@@ -283,8 +283,8 @@ class SavedModelTranslator:
                 the model's own values.
 
         Returns:
-            For an iterable, an iterator of `Translation`s; for a string, of `StreamedToken`s with
-            the text so far.
+            For an iterable, an iterator of `Translation` objects; for a string, of `StreamedToken`
+            objects with the text so far.
 
         Raises:
             ValueError: if `batch_size` is not a positive integer.

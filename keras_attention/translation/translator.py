@@ -472,8 +472,8 @@ class Translator:
                 the same for the same seed and texts, whatever the batch size and the thread.
 
         Returns:
-            For an iterable, an iterator of `Translation`s; for a string, of `StreamedToken`s with
-            the text so far.
+            For an iterable, an iterator of `Translation` objects; for a string, of `StreamedToken`
+            objects with the text so far.
 
         Raises:
             OptionError: if a string is given with a beam or with sampling.
