@@ -14,7 +14,7 @@ from keras_attention.visualization.notebook.visible_text import visible
 
 _NO_GLYPH = "□"
 _LISTED = 8  # largest number of characters that a warning lists
-# Families whose character maps list characters that they do not draw as text.
+# Font families that claim to have characters but do not draw them as text.
 _NOT_FOR_TEXT = re.compile(r"Last ?Resort|cm[a-z]+\d+$|STIX(Size?|NonUnicode)|Color Emoji")
 
 
@@ -31,7 +31,7 @@ class Lettering:
         return {"fontfamily": self.families, "parse_math": False, "usetex": False}
 
     def drawn(self, text: str) -> str:
-        """Replace every character that no font has by a box."""
+        """Return the text with a box in place of every character that no font has."""
         return "".join(_NO_GLYPH if character in self.missing else character for character in text)
 
 
@@ -72,7 +72,7 @@ def _families_for(needed: set[str]) -> tuple[list[str], set[str]]:
 
 
 def _best_family(found: dict[str, set[str]], missing: set[str]) -> str | None:
-    """Return the family that has the most missing characters; prefer a family for their region."""
+    """Return the family with the most of these characters; among equals prefer their region's."""
     scripts = {unicodedata.name(character, "").split(" ")[0] for character in missing}
     region = "JP" if scripts & {"HIRAGANA", "KATAKANA"} else "KR" if "HANGUL" in scripts else "SC"
 

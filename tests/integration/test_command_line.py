@@ -140,7 +140,7 @@ def test_translate_accepts_as_many_tokens_as_requested(run, trained):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_translate_answers_before_its_input_ends_and_stops(trained, translator, number):
+def test_translate_answers_line_by_line_and_stops(trained, translator, number):
     with started("translate", trained) as process:
         for line in ("march 27, 2016", "9/27/94"):
             process.stdin.write(f"{line}\n".encode())

@@ -1,4 +1,4 @@
-"""A custom mechanism can be trained, searched and exported with one class and one table row."""
+"""A model with a custom mechanism trains, searches and exports with one class and one row."""
 
 from unittest import mock
 

@@ -143,7 +143,7 @@ def test_recipes_of_a_page_can_be_loaded(page, tmp_path):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_settings_that_a_page_names_exist(page):
+def test_settings_mentioned_on_a_page_exist(page):
     sections = "|".join({key.partition(".")[0] for key in SETTINGS if "." in key})
     named = re.findall(rf"`((?:{sections})\.[a-z]\w*)[`= ]", page.read_text(encoding="utf-8"))
     assert set(named) - NO_SETTINGS <= set(SETTINGS)

@@ -37,7 +37,7 @@ def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:
         trained: the trained model, with the same settings of the section `[model]`.
 
     Raises:
-        InputError: if the models have other weights, or weights of other shapes.
+        InputError: if the models differ in their weights or in the shapes of the weights.
 
     Reference:
         https://nlp.stanford.edu/~johnhew/vocab-expansion.html

@@ -47,7 +47,7 @@ def find_preset(preset: str | Path) -> Path:
 
 
 def upload_preset(preset: str, folder: str | Path) -> None:
-    """Upload a folder that `Translator.save_to_preset` wrote to a hub.
+    """Upload to a hub a folder that `Translator.save_to_preset` wrote.
 
     You must have logged in with the hub's library: `huggingface_hub.login()` or
     `kagglehub.login()`.

@@ -1,4 +1,4 @@
-"""The alignment losses are compared with the papers' sums, computed in plain loops."""
+"""The alignment losses equal the formulas in their papers, computed in plain loops."""
 
 import numpy as np
 import pytest

@@ -120,7 +120,7 @@ def test_logits_must_have_one_axis_more_than_the_target():
 
 
 @pytest.mark.parametrize("mapping", ["softmax", *MAPPINGS])
-def test_each_mapping_accepts_only_its_own_loss_of_the_library(mapping):
+def test_each_mapping_accepts_only_one_of_the_librarys_losses(mapping):
     for other in ("softmax", *MAPPINGS):
         loss = output_loss(other, 0.1)
         assert (loss.mapping, loss.label_smoothing) == (other, 0.1)

@@ -46,7 +46,7 @@ def test_texts_have_the_same_pieces_as_in_the_package(model_type, size):
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_ties_are_broken_as_in_the_package(model_type):
     generator = random.Random(0)
-    syllables = ["oo", "o", "aa", "a", "b"]  # "ooo" can be "oo" and "o" or "o" and "oo"
+    syllables = ["oo", "o", "aa", "a", "b"]  # "ooo" can be split as "oo", "o" or as "o", "oo"
     known = ["".join(generator.choices(syllables, k=8)) for _ in range(200)]
     texts = ["".join(generator.choices("ooaab", k=20)) for _ in range(200)]
     check(learn_subwords(known, 16, model_type=model_type), texts)

@@ -1,4 +1,4 @@
-"""`ComposedTexts` accepts exactly the texts that Python's `unicodedata` finds in normal form C."""
+"""`ComposedTexts` accepts the texts that are in normal form C according to `unicodedata`."""
 
 import itertools
 import re
