@@ -5,6 +5,7 @@ import gc
 import os
 import re
 import resource
+import signal
 import sys
 from contextlib import suppress
 from importlib.metadata import version
@@ -45,6 +46,8 @@ if not ON_JAX and WITHOUT_JAX not in sys.path:
 
 
 def pytest_configure(config):
+    # A run in the background may ignore Ctrl-C, and the processes that tests start inherit this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # On JAX, `__array__` of Keras 3.15's variables has no argument `copy`, which NumPy 2 expects.
     config.addinivalue_line(
         "filterwarnings",

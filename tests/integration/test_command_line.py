@@ -25,8 +25,6 @@ TYPED = "".join(f"{line}\n" for line in LINES).encode()
 @contextmanager
 def started(*arguments, **environment):
     """Start the installed program in a separate process, as a user starts it."""
-    # Pytest may ignore Ctrl-C if it runs in the background, and its child processes inherit this.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     inherited = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}
     with subprocess.Popen(
         [PROGRAM, *map(str, arguments)],

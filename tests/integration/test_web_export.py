@@ -83,12 +83,15 @@ def test_demo_serves_the_page_until_it_is_stopped(here, run, model):
         env={"PATH": "", "TMPDIR": str(temporary)},
         encoding="utf-8",
     ) as process:
-        line = process.stdout.readline()
-        address = line.split()[0]
-        assert line == f"{address} shows {model}. Press Ctrl-C to stop.\n"
-        with urllib.request.urlopen(f"{address}model.tflite") as answer:
-            assert answer.read() == DATES.read_bytes()
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=60) == ("", "")
-        assert process.returncode == 130
+        try:
+            line = process.stdout.readline()
+            address = line.split()[0]
+            assert line == f"{address} shows {model}. Press Ctrl-C to stop.\n"
+            with urllib.request.urlopen(f"{address}model.tflite") as answer:
+                assert answer.read() == DATES.read_bytes()
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=60) == ("", "")
+            assert process.returncode == 130
+        finally:
+            process.kill()
     assert not list(temporary.iterdir())

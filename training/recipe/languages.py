@@ -9,8 +9,8 @@ from keras_attention.errors import InputError
 from keras_attention.text.source_features import SourceFeatures
 
 LANGUAGES = ("language", "target_language")
-"""Settings that hold codes. A code replaces `{language}` or `{target_language}` in paths, and may be
-the value of a feature."""
+"""Settings that hold codes. A code replaces `{language}` or `{target_language}` in paths, and may
+be the value of a feature."""
 
 _FILES = (("path", "target_path"), ("validation_path", "validation_target_path"))
 
