@@ -65,7 +65,7 @@ def start_processes(
             "expected several processes or devices to divide batches among. Received: one process "
             "with one device, and no variables of SLURM, Open MPI or a TPU that name others."
         )
-    keras.utils.set_random_seed(0)  # all processes must draw the same initial weights
+    keras.utils.set_random_seed(0)  # all processes load models with the same draws
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
 
@@ -143,28 +143,26 @@ def agree() -> Iterator[None]:
     Raises:
         InputError: if the block failed in another process.
     """
-    failed = True
     try:
         yield
-        failed = False
     except KeyboardInterrupt:
         raise
     except BaseException:
-        _gather(failed)
+        _gather(True)
         raise
-    if np.any(_gather(failed)):
+    if np.any(_gather(False)):
         raise InputError(
             f"process {process_index()} of {process_count()}: another process could not start to "
             "train; see its error."
         )
 
 
-def _gather(value: bool) -> Any:
+def _gather(failed: bool) -> Any:
     if process_count() == 1:
-        return value
+        return failed
     from jax.experimental import multihost_utils
 
-    return multihost_utils.process_allgather(np.asarray(value))
+    return multihost_utils.process_allgather(np.asarray(failed))
 
 
 def of_first_process(values: Mapping[str, float]) -> dict[str, float]:

@@ -16,7 +16,6 @@ from keras_attention.cli.search_options import option_of
 from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
 from keras_attention.errors import InputError, TextError
-from keras_attention.text.source_features import add_features
 from keras_attention.translation.folders.model_paths import check_model_path
 from keras_attention.translation.result import StreamedToken
 from keras_attention.translation.streaming import check_streamed, text_parts
@@ -102,7 +101,7 @@ def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
 
     device = DeviceTranslator.load(path)
     device.codec.source.features.check(features)
-    return lambda text: device.stream(next(iter(add_features([text], features))))
+    return partial(device.stream, features=features)
 
 
 def run_stream(stream: StreamText, file: str, on_error: OnError) -> None:
