@@ -197,7 +197,7 @@ FetchRuntime = Annotated[
     bool,
     typer.Option(
         "--fetch-runtime",
-        help="Download the runtime of the web page with npm, instead of --runtime.",
+        help="Download the runtime of the web page with npm, instead of copying it from a folder.",
         rich_help_panel="Web page",
     ),
 ]
@@ -206,8 +206,7 @@ OtherModels = Annotated[
     typer.Option(
         "--with",
         metavar="MODEL",
-        help="Another model that is searched together with the first one, as an ensemble; "
-        "repeatable.",
+        help="Another model that searches together with the first one, as an ensemble; repeatable.",
         rich_help_panel="Search",
     ),
 ]

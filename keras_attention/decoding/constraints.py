@@ -116,7 +116,7 @@ def check_limited(options: SearchOptions, automaton: Automaton) -> None:
             rule = f"must be {expected} if outputs are limited, because it could forbid all of them"
             raise OptionError(name, rule, **{name: value})
     if automaton.shortest > options.max_length:
-        rule = f"must be at least {automaton.shortest}, the tokens of the shortest allowed output"
+        rule = f"must be at least {automaton.shortest}, the length of the shortest allowed output"
         raise OptionError("max_length", rule, max_length=options.max_length)
 
 

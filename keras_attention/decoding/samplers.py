@@ -71,7 +71,8 @@ def sampler_options(
         own_width: the beam width of the model's own settings, which "beam" uses if it is above 1.
 
     Raises:
-        OptionError: if an option contradicts the sampler, or one that it requires is missing.
+        OptionError: if an option contradicts the sampler, or if an option that the sampler requires
+            is missing.
         ValueError: see `check_sampler`.
         TypeError: see `check_sampler`.
 

@@ -87,7 +87,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         copies_shape: Any = None,
         pointers_shape: Any = None,
     ) -> None:
-        """Create the gate for outputs `[..., D]`, and a table of target ids; all are `<unk>`."""
+        """Create the gate for outputs `[..., D]`, and a table of target ids, filled with `<unk>`."""
         self.gate.build((None, outputs_shape[-1]))
         self.targets = self.add_weight(
             shape=(self.source_vocabulary_size,),
@@ -149,7 +149,7 @@ class CopyOutput(Configured, keras.layers.Layer):
     def _copied(self, alignment: Tensor, copies: Tensor) -> Tensor:
         """Return the probabilities `[B, N / B, V]` of copying each target token."""
         sources, steps = ops.shape(copies)
-        # In an empty batch -1 is ambiguous, so use 0.
+        # A reshape of an empty batch cannot infer a size of -1, so use 0.
         rows = -1 if copies.shape[0] is None or copies.shape[0] else 0
         by_source = ops.reshape(ops.cast(alignment, "float32"), (sources, rows, steps))
         return ops.matmul(by_source, ops.one_hot(copies, self.target_vocabulary_size))

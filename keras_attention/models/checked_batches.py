@@ -130,8 +130,8 @@ class CheckedModel(keras.Model):
 def _check_shift(target_in: np.ndarray[Any, Any], target_out: np.ndarray[Any, Any]) -> None:
     """Check that the model does not read the tokens that it must predict.
 
-    Targets that are shifted right are valid. They may equal their input, if all tokens are the
-    same.
+    Targets that are shifted right are valid, even if both arguments are equal because all tokens
+    are the same.
     """
     both = (target_out[:, :-1] != PAD_ID) & (target_out[:, 1:] != PAD_ID)
     if not np.any(both & (target_in[:, 1:] != target_out[:, :-1])):

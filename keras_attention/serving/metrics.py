@@ -1,4 +1,4 @@
-"""Prometheus metrics of a client's requests. The server has none per model and per caller."""
+"""Prometheus metrics of a client's requests; the server's metrics do not separate clients."""
 
 from __future__ import annotations
 

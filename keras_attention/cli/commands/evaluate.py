@@ -253,7 +253,7 @@ def _short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[st
 
     Args:
         models: The models to evaluate.
-        others: The models that are searched together with the first one.
+        others: The models that search together with the first one, as an ensemble.
 
     Raises:
         InputError: If a model is given twice.
