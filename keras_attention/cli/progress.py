@@ -38,7 +38,7 @@ def progress_bars(
 
     Args:
         *columns: The columns after the description and the bar.
-        console: Where to draw; default standard error.
+        console: Where to draw. Default: standard error.
         transient: Whether to remove the bars at the end.
         shown: Whether to draw bars at all.
 
@@ -77,7 +77,7 @@ def show_progress(
         unit: Plural name of the items, such as `lines`.
         done: Number of items that were finished before; the rate does not count them.
         prints: Whether results are printed on standard output meanwhile; see `shows_progress`.
-        console: Where to draw; default standard error.
+        console: Where to draw. Default: standard error.
 
     Yields:
         A function to call with the number of items finished since its last call.

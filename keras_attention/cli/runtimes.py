@@ -59,10 +59,10 @@ def open_numbered(
             model's settings.
         others: models that search together with this one, as an ensemble.
         nbest: number of hypotheses to return.
-        batch_size: number of sources searched together; an export uses the size stored in it.
+        batch_size: largest number of sources in a batch; an export uses the size stored in it.
         replace_unknown: whether source words replace `<unk>`; see `TextCodec`.
         whole_vocabulary: whether to ignore the model's short list, as exports always do.
-        max_tokens: largest number of tokens of a text; default the translator's limit.
+        max_tokens: largest number of tokens of a text. Default: the translator's limit.
         any_length: whether to remove a model's limit on tokens; an export keeps its limit.
         features: values of source features by name, for texts that do not carry them.
 
@@ -199,7 +199,7 @@ def evaluation_pairs(
 
     Args:
         model: a model's folder, or a checkpoint in it.
-        data: the file of pairs; default the held-out pairs.
+        data: the file of pairs. Default: the held-out pairs.
         data_format: one of `FILE_FORMATS`.
         target: the file of the targets, for the format "parallel".
         settings: settings of `data` for reading the file, each as "key=value".

@@ -87,7 +87,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         copies_shape: Any = None,
         pointers_shape: Any = None,
     ) -> None:
-        """Create the gate for outputs `[..., D]`, and a table of target ids, filled with `<unk>`."""
+        """Create the gate for outputs `[..., D]`, and a table of target ids, full of `<unk>`."""
         self.gate.build((None, outputs_shape[-1]))
         self.targets = self.add_weight(
             shape=(self.source_vocabulary_size,),

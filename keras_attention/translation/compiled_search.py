@@ -71,7 +71,7 @@ class Searches:
             first: number of the first source. With an integer seed, samples depend on the number
                 of their source.
             allowed: the target ids that the search may choose, in ascending order, including the
-                special tokens and the prefix; default all. Each number of ids needs its own graph.
+                special tokens and the prefix. Default: all. Each number of ids needs its own graph.
             automaton: the automaton that accepts the allowed outputs; None allows all. The caller
                 has checked `options` with it. Cannot be combined with `allowed`. All automata share
                 a graph.

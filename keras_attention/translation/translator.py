@@ -93,14 +93,14 @@ class Translator:
     Args:
         model: a `Seq2Seq`, or an `Ensemble` of several.
         codec: its tokenizers and search settings.
-        short_list: limits the target tokens that a search considers; default the whole vocabulary.
-            Also an attribute. Ensembles do not use it.
+        short_list: limits the target tokens that a search considers. Default: no limit. Also an
+            attribute. Ensembles do not use it.
         max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are errors,
             and so are texts of more than 16,384 bytes, or 16 bytes per token if that is more. Also
             an attribute. Default: 1024, or the codec's `max_source_length` if that is more.
         confidence: temperature and threshold of the outputs' confidences, which `evaluate`
             measures. Also an attribute. Default: a temperature of 1 and no threshold.
-        output_rule: the outputs that the translator may return; default all. Also an attribute,
+        output_rule: the outputs that the translator may return. Default: all. Also an attribute,
             which `limit_outputs` sets. Exports of the translator store it; `save` does not.
 
     Raises:

@@ -22,7 +22,7 @@ def load_aligner(model: Path, max_tokens: int | None) -> Translator:
 
     Args:
         model: A model's folder or checkpoint.
-        max_tokens: Largest number of tokens of a text; default the translator's own limit.
+        max_tokens: Largest number of tokens of a text. Default: the translator's own limit.
 
     Raises:
         InputError: If the model cannot be loaded, or has no attention.

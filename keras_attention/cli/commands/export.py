@@ -38,9 +38,9 @@ def export(
         str,
         typer.Option(
             metavar="PRECISION",
-            help="How the TFLite file stores its weights: float32, float16, mixed or int8. best "
-            "chooses the smallest file that loses at most 0.3 points of the metric on the "
-            "held-out pairs; all does the same and also writes the other files.",
+            help="How the TFLite file stores its weights: float32, float16, mixed or int8. "
+            "'best' chooses the smallest file that loses at most 0.3 points of the metric on the "
+            "held-out pairs; 'all' does the same and also writes the other files.",
         ),
     ] = "float32",
     lines: Annotated[
