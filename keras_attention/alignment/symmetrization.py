@@ -23,7 +23,7 @@ def symmetrize(forward: Links, reverse: Links, method: str = DEFAULT_METHOD) -> 
 
     Args:
         forward: links of the model from source to target.
-        reverse: links of the model from target to source. Each pair is still (source, target).
+        reverse: links of the model from target to source. Each link is still (source, target).
         method: "intersection", "union" or "grow-diag-final-and".
 
     Raises:

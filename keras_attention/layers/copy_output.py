@@ -27,9 +27,9 @@ class CopyOutput(Configured, keras.layers.Layer):
 
     A source token that is not in the target vocabulary is copied as `<unk>`. Recipes with copying
     set `SearchSettings.replace_unknown`, so that translators and exports replace that `<unk>` with
-    the source token of the largest weight. Both together equal the paper's extended vocabulary.
-    In training, `pointers` tell which source token is right: an `<unk>` copied from another place
-    counts as a different token, as in the paper.
+    the source token of the largest weight. Both together have the effect of the paper's extended
+    vocabulary. In training, `pointers` tell which source token is right: an `<unk>` copied from
+    another place counts as a different token, as in the paper.
 
     Args:
         source_vocabulary_size: number of source ids.

@@ -96,7 +96,7 @@ class CheckedModel(keras.Model):
         return super().test_on_batch(x, y, *args, **kwargs)
 
     def _check_data(self, x: Any, y: Any = None) -> Any:
-        """Check arrays, or the first batch of a data set, and return the data to read instead."""
+        """Check arrays, or the first batch of a data set, and return data that Keras can read."""
         if isinstance(x, GeneratorType):
             first = next(x, None)
             if first is not None:

@@ -275,7 +275,8 @@ class ServingClient:
                 raise ValueError(_CLOSED) from error
             raise ServingError(
                 f"{self._address}: {self._model}, {what}: expected the answer of a model that "
-                f"keras-attention exported. Received: an answer that raises {type(error).__name__}."
+                f"keras-attention exported. Received: an answer that cannot be read "
+                f"({type(error).__name__})."
             ) from error
 
 

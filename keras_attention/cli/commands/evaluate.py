@@ -112,7 +112,7 @@ def evaluate(
             max=1,
             metavar="P",
             help="Share of right outputs, from 0 to 1, that the suggested threshold must reach "
-            "among the outputs it accepts.  [default: halve the rate of errors]",
+            "among the outputs it accepts.  [default: a threshold that halves the rate of errors]",
             rich_help_panel="Error report",
         ),
     ] = None,
