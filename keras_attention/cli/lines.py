@@ -62,7 +62,7 @@ def open_lines_or_errors(file: str) -> Iterator[Line]:
 
 
 class InputLines:
-    r"""The lines of a file, of the files that match a pattern one by one, or of standard input.
+    r"""The lines of a file, of all files that match a pattern, or of standard input.
 
     Args:
         file: the file or the pattern, such as `parts/*.txt`; `-` for standard input.
