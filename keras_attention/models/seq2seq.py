@@ -347,7 +347,8 @@ class Seq2Seq(TextModel):
 
         Args:
             teacher: a `Seq2Seq` or an `Ensemble` with the same source and target ids.
-            weight: share of the loss that compares the model with the teacher, in [0, 1].
+            weight: weight, in [0, 1], of the part of the loss that compares the model with the
+                teacher.
 
         Raises:
             ValueError: if the weight is out of range, if the teacher has other numbers of ids or
@@ -578,7 +579,7 @@ class Seq2Seq(TextModel):
         return self.copy_output(logits, outputs, alignment, memory.copies, pointers)
 
     def _mapped(self, logits: Tensor) -> Tensor:
-        """Return logits whose softmax is the output that `output_mapping` makes of `logits`."""
+        """Return logits whose softmax equals the `output_mapping` of `logits`."""
         mapping = self.settings.output_mapping
         return logits if mapping == "softmax" else sparse_log_probabilities(logits, mapping)
 

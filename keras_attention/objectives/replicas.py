@@ -91,6 +91,6 @@ def _sum_replicas(strategy: Any, values: Any) -> Tensor:
     """Return the sum of the values of all replicas on one host.
 
     An all-reduce would use collective operations. If two strategies use the same devices, the
-    collective operations of both must have the same shapes; otherwise those of the second fail.
+    collective operations of both must have the same shapes; otherwise the second strategy fails.
     """
     return sum(strategy.experimental_local_results(values))
