@@ -39,7 +39,7 @@ class RunPrecision(NamedTuple):
 
     @property
     def policy(self) -> str:
-        """The Keras dtype policy; weights are float32 with either."""
+        """The Keras dtype policy; weights are float32 with either policy."""
         return _POLICIES[self.name]
 
 

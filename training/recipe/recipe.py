@@ -156,7 +156,7 @@ class Recipe(Section):
         return self.training.seed or self.seed
 
     def to_toml(self) -> str:
-        """Return the recipe as TOML with all defaults; `load_recipe` reads an equal one from it."""
+        """Return the recipe as TOML with all defaults; `load_recipe` reads it back."""
         lines = [f"{name} = {_toml(value)}" for name, value in self.values()]
         for section in _SECTIONS:
             lines += ["", f"[{section}]"]

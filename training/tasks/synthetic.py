@@ -42,8 +42,8 @@ class Task(NamedTuple):
         links: returns the gold links of a source and its target.
         target: returns the target of a source; raises `ValueError` if it is not a source of the
             task.
-        shortest: the shortest possible source.
-        tokenizer: the kind of tokens that lengths and links count.
+        shortest: length of the shortest possible source.
+        tokenizer: the kind of tokens that lengths count and links connect.
     """
 
     make: Callable[[random.Random, int], tuple[str, str]]
@@ -90,8 +90,8 @@ def generate(
 def links(name: str, source: str, target: str) -> Links:
     """Return the links between the tokens of a task's pair.
 
-    Each word of a date is linked with its counterpart: the name of the month with its number. A
-    weekday has no counterpart and no link.
+    Each word of a date is linked with its counterpart, such as the name of the month with its
+    number. A weekday has no counterpart and no link.
 
     Args:
         name: one of `TASKS`.

@@ -122,7 +122,7 @@ class Analysis:
 
     @property
     def stored(self) -> Confidence:
-        """The temperature and the threshold, to store them with the model."""
+        """The temperature and the threshold that are stored with the model."""
         temperature, pairs = self.calibration.temperature, self.evaluation.pairs
         if self.acceptance is None:
             return Confidence(temperature, pairs=pairs)
