@@ -157,7 +157,7 @@ def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]])
 
 
 def print_worth(grids: Mapping[str, Grid]) -> None:
-    """Print a table per number, with a row per mechanism and a column per placement."""
+    """Print a table for each measure, with a row per mechanism and a column per placement."""
     names, single = mechanisms(grids), [BASE, *others(grids)]
     of = {name: [f"{name} {place}" for place in PLACES] for name in names}
     columns = [column for column in WORTH if column.grid in grids]
@@ -191,7 +191,7 @@ def _called(grid: str, model: str) -> str:
 
 
 def draw_worth(grids: Mapping[str, Grid], path: Path) -> None:
-    """Plot a panel per number, with a line per mechanism and a marker per placement."""
+    """Plot a panel for each measure, with a line per mechanism and a marker per placement."""
     columns = [column for column in WORTH if column.grid in grids]
     names, single = mechanisms(grids), others(grids)
     labels = [*names, *single]

@@ -27,7 +27,7 @@ MARKS = (5, 10, 20, 30, 45, 60, 90, 120, 150)
 
 
 def read_curve(run: Path, metric: str) -> list[tuple[float, float]]:
-    """Return the minutes since the start of the run, and the metric of each validation.
+    """Return, for each validation, the minutes since the start of the run and the metric.
 
     For a resumed run, the minutes include the pauses between its parts.
     """

@@ -96,7 +96,7 @@ def export_saved_model(
         limits: limits on the size of a request; default `Limits()`, with the translator's own
             `max_tokens`.
         compute: the dtype policy of the graph: "float32", or for accelerators "mixed_float16" or
-            "mixed_bfloat16", with which results differ by rounding.
+            "mixed_bfloat16", which change the results by rounding.
         about: further values for the manifest, such as the recipe's name; `json.dumps` must accept
             them.
 

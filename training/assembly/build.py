@@ -56,7 +56,7 @@ def build_codec(
         codec = TextCodec(*teacher_tokenizers(recipe), settings)
         if trained is not None and (side := trained.differs_in(codec)):
             raise InputError(
-                "a run with --from and training.teachers needs teachers with the tokenizers of the "
+                "with --from and training.teachers, the teachers must have the tokenizers of the "
                 f"model. Received: a different {side} tokenizer."
             )
         return codec

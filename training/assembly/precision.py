@@ -59,7 +59,7 @@ def choose_precision(config: TrainingConfig, units: int) -> RunPrecision:
     if name == "bfloat16" and units < LEAST_UNITS:
         name, reason = (
             "float32",
-            f"models of less than {LEAST_UNITS} units train no faster in 16 bits",
+            f"models with fewer than {LEAST_UNITS} units train no faster in 16 bits",
         )
     return RunPrecision(name, f"which training.precision=auto chose because {reason}")
 

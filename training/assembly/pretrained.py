@@ -1,4 +1,4 @@
-"""Pretrained embeddings: the rows of a vector file for the tokens of a vocabulary."""
+"""Loads pretrained embeddings: the vectors in a file for the tokens of a vocabulary."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _TOKEN_AXES = {
     "output_projection/bias": 0,
     "output_bias": 0,
 }
-"""The weights that have one row or column for each token, and the number of that axis."""
+"""The weights that have one entry for each token along an axis, and the number of that axis."""
 
 
 def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:

@@ -151,7 +151,7 @@ def _check_text(text: TextConfig, side: str, tokenizer: Tokenizer, path: str) ->
 def _other_text(path: str, key: str, own: object, found: object) -> InputError:
     return InputError(
         f"{path}: a student learns a teacher's probabilities only with the same tokenizers; set "
-        f"text.{key}={_toml(found)}, as the teacher has, or distill its outputs only. "
+        f"text.{key}={_toml(found)}, like the teacher, or learn from its outputs only. "
         f"Received: text.{key}={_toml(own)}."
     )
 

@@ -25,7 +25,7 @@ Weights = list[npt.NDArray[np.float32]]
 def with_average(
     evaluating: Sequence[keras.callbacks.Callback], config: TrainingConfig, run: RunFolder
 ) -> list[keras.callbacks.Callback]:
-    """Put the callbacks between one that sets the averaged weights and one that restores the own.
+    """Put the callbacks between one that sets the average and one that restores the weights.
 
     Args:
         evaluating: the callbacks that validate and keep the averaged model.

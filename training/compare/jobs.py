@@ -1,4 +1,4 @@
-"""Trains the runs of a comparison in separate processes, some at the same time."""
+"""Trains the runs of a comparison in separate processes, several at a time."""
 
 from __future__ import annotations
 

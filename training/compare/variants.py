@@ -34,8 +34,8 @@ class Variant:
     """A recipe to train, and its label.
 
     Attributes:
-        label: the values that the variant varies, without those that its model ignores.
-        choices: all values that it varies, with their keys.
+        label: the values that distinguish the variant, without those that its model ignores.
+        choices: all values that distinguish it, with their keys.
         recipe: the complete recipe.
     """
 

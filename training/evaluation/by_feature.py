@@ -31,7 +31,7 @@ class FeatureGroups:
     positions: dict[str, list[int]]
 
     def scores(self, evaluation: Evaluation, metric: str, **options: Any) -> dict[str, float]:
-        """Return the metric on the pairs with each value, and the mean of these under `MEAN`.
+        """Return the metric on the pairs with each value, and the mean of these numbers as `MEAN`.
 
         Args:
             evaluation: the outcomes of the pairs.

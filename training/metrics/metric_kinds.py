@@ -187,7 +187,7 @@ class EditRate(Ratio):
     scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Count the edits to the nearest reference and its tokens; of several, use the shortest."""
+        """Count the edits to the nearest reference (the shortest if tied), and its tokens."""
         tokens = [line.split() for line in references]
         return min((edit_distance(hypothesis.split(), line), len(line)) for line in tokens)
 
@@ -294,7 +294,7 @@ class Ter(Sacrebleu):
 
 
 def columns(references: list[list[str]]) -> list[list[Any]]:
-    """Return a list of the first reference of each line, a list of the second ones, and so on.
+    """Return a list with the first reference of each line, a list with the second, and so on.
 
     This is sacrebleu's format. None replaces a missing reference.
     """

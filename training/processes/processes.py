@@ -166,7 +166,7 @@ def _gather(failed: bool) -> Any:
 
 
 def of_first_process(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the numbers of the first process, so that all take the same decisions.
+    """Return the numbers of the first process, so that all processes make the same decisions.
 
     Args:
         values: numbers by name; the names are the same in all processes.

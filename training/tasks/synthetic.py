@@ -4,7 +4,7 @@
 - `reverse`: the target is the reversed source. Target token i is source token n - 1 - i of n.
 - `date-sentences`: the source is a sentence with a date, `so we May 6, 2001 again`. The target has
   the date as year, month and day, `so we 2001 05 06 again`. Tokens are words, so long sentences
-  are cheap, and the year is a separate word, which a model can know from training. The target
+  are cheap, and the year is a single word, which a model can learn in training. The target
   repeats the whole sentence, because a fixed vector could easily represent outputs that do not
   grow with the input. Dates have the forms of `dates` except `9/27/94`, which would be one word.
 
