@@ -19,7 +19,6 @@ from keras_attention.models.encoding import run_encoder
 from keras_attention.models.freezing import freeze_layers
 from keras_attention.models.memory import Memory
 from keras_attention.models.scheduled_sampling import ScheduledSampler
-from keras_attention.models.split_batches import loss_of_parts, splits_batches
 from keras_attention.models.teacher import Teacher
 from keras_attention.models.text_model import TextModel, check_preprocessor, import_above
 from keras_attention.objectives import alignment_losses
@@ -27,6 +26,7 @@ from keras_attention.objectives.distribution_losses import consistency_loss
 from keras_attention.objectives.fenchel_young import check_loss
 from keras_attention.objectives.losses import MaskedLoss, token_weights
 from keras_attention.objectives.replicas import has_replicas, replica_count, weigh_replica
+from keras_attention.objectives.split_batches import loss_of_parts, splits_batches
 from keras_attention.ops.ids import check_ids
 from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps

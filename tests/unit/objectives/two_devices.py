@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention import LuongAttention, MaskedAccuracy, MaskedCrossentropy, Seq2Seq
-from keras_attention.models.split_batches import loss_of_parts
+from keras_attention.objectives.split_batches import loss_of_parts
 
 # The devices get seven and four tokens of a batch.
 SOURCE = np.array([[4, 5, 6, 2], [6, 5, 2, 0], [3, 2, 0, 0], [5, 4, 3, 2]])
