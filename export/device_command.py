@@ -1,6 +1,6 @@
-"""The command `python -m keras_attention.export.device_command`, which translates on a device.
+"""The command `keras-attention-device` of the package with the same name.
 
-Use it if `keras-attention translate` is missing, because the package typer is not installed.
+It translates like `keras-attention translate NAME.tflite`, which requires the whole library.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from keras_attention.files.text_files import decode_lines
 
 from .device.device_translator import DeviceTranslator
 
-_NAME = "python -m keras_attention.export.device_command"
+_NAME = "keras-attention-device"
 _INPUT = "standard input"
 
 

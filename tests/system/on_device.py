@@ -2,7 +2,8 @@
 
     python on_device.py MODEL.tflite < lines
 
-`.ci/run` starts this script. It is not a pytest test, because a device does not have pytest.
+The environment has only keras-attention-device and the packages that it requires. `.ci/run` starts
+this script. It is not a pytest test, because a device does not have pytest.
 """
 
 import importlib.util
@@ -12,10 +13,13 @@ import sysconfig
 import time
 from pathlib import Path
 
-ABSENT = ("tensorflow", "tensorflow_text", "keras", "jax", "torch", "sentencepiece", "typer")
+ABSENT = (
+    *("tensorflow", "tensorflow_text", "keras", "keras_attention", "jax", "torch"),
+    *("sentencepiece", "typer"),
+)
 UNCOUNTED = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
 
-PROGRAM = "from keras_attention.export.device.device_translator import DeviceTranslator as D; "
+PROGRAM = "from keras_attention_device.export import DeviceTranslator as D; "
 PROGRAM += "import sys; print(D.load(sys.argv[1])(sys.argv[2:])[0].text)"
 
 
@@ -23,7 +27,7 @@ def main(path: str) -> None:
     """Print the translations of stdin, check beams and streaming, and report size and time."""
     found = [name for name in ABSENT if importlib.util.find_spec(name)]
     expect(not found, f"an environment without {', '.join(found)}")
-    from keras_attention.export.device.device_translator import DeviceTranslator
+    from keras_attention_device.export import DeviceTranslator
 
     translator, lines = DeviceTranslator.load(path, threads=2), sys.stdin.read().splitlines()
     for line, translation in zip(lines, translator(lines), strict=True):
