@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.text_files import decode_lines
 
-from .device.device_translator import DeviceTranslator
+from .device.device_translator import MOST_THREADS, DeviceTranslator
 
 _NAME = "keras-attention-device"
 _INPUT = "standard input"
@@ -39,11 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--threads", type=int, default=1, help="number of CPU threads (default 1)")
     options = parser.parse_args(arguments)
-    if options.threads < 1 or (options.beam and options.stream):
-        parser.error(
-            "--threads must be at least 1, and --stream cannot be combined with --beam, because "
-            "it searches greedily."
-        )
+    if not 1 <= options.threads <= MOST_THREADS:
+        parser.error(f"--threads must be from 1 to {MOST_THREADS}. Received: {options.threads}.")
+    if options.beam and options.stream:
+        parser.error("--stream cannot be combined with --beam, because it searches greedily.")
     try:
         _run(options)
     except InputError as error:

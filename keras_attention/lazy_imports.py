@@ -1,6 +1,6 @@
 """Lazy imports of a package's public names, which only its stub declares.
 
-The package `lazy_loader` does the same, but the device runtime must not depend on it.
+The package `lazy_loader` does the same, without our warning about a package in the same folder.
 """
 
 import ast

@@ -5,7 +5,7 @@
 //   npm install puppeteer-core
 //   CHROMIUM=/usr/bin/chromium node browser.mjs page < lines
 //
-// The results must be the same as those of `python -m keras_attention.export.device_command`.
+// The results must be the same as those of `keras-attention-device`.
 
 import fs from "node:fs";
 import http from "node:http";

@@ -25,6 +25,9 @@ from .device_file import read_device_file
 
 SIGNATURES = ("greedy", "beam", "encode", "decode_step")
 
+MOST_THREADS = 256
+"""The largest number of CPU threads; with far more, the runtime ends the process."""
+
 
 class DeviceTranslator:
     """A translator that runs a TFLite file and imports neither TensorFlow nor Keras.
@@ -35,7 +38,7 @@ class DeviceTranslator:
     Args:
         content: the whole file.
         name: the file's name, for error messages.
-        threads: CPU threads of the runtime, a positive integer.
+        threads: CPU threads of the runtime, from 1 to 256.
 
     Attributes:
         codec: the tokenizers and search settings.
@@ -45,7 +48,7 @@ class DeviceTranslator:
 
     Raises:
         InputError: if the file is damaged, of a newer format, or not exported by keras-attention.
-        ValueError: if `threads` is not a positive integer.
+        ValueError: if `threads` is not an integer from 1 to 256.
 
     Example:
         translator = DeviceTranslator.load("saved_models/dates/dates.tflite")
@@ -54,6 +57,8 @@ class DeviceTranslator:
 
     def __init__(self, content: bytes, name: str = "model", *, threads: int = 1) -> None:
         check_positive(threads=threads)
+        if threads > MOST_THREADS:
+            raise ValueError(f"`threads` must be at most {MOST_THREADS}. Received: {threads}.")
         self.name = name
         self._arguments = content, name, threads
         file = read_device_file(content, name)
@@ -75,12 +80,12 @@ class DeviceTranslator:
 
         Args:
             path: the file.
-            threads: CPU threads of the runtime, a positive integer.
+            threads: CPU threads of the runtime, from 1 to 256.
 
         Raises:
             InputError: if the file is missing, damaged, of a newer format, or not exported by
                 keras-attention.
-            ValueError: if `threads` is not a positive integer.
+            ValueError: if `threads` is not an integer from 1 to 256.
         """
         return cls(read_artefact(path, largest=LARGEST_MODEL), str(path), threads=threads)
 

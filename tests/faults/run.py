@@ -31,7 +31,10 @@ else:
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("faults.toml")
-COPIED = ("keras_attention", "training", "export", "tests", "setup.cfg", "docs", "README.md")
+COPIED = (
+    *("keras_attention", "training", "export", "device_package", "saved_models/pretrained"),
+    *("tests", "setup.cfg", "docs", "README.md"),
+)
 TIME_LIMIT = 600
 
 

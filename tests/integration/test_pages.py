@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from device_runtime import load_script
 from loopback import Served, over_grpc
 
 from keras_attention import Vocabulary, WordTokenizer
@@ -18,7 +19,11 @@ ELSEWHERE = ("attention.md", "attention.ko.md", "python.md", "own-parts.md")
 """Pages that `tests/unit/test_docs.py` and `test_from_model.py` run."""
 PAGES = [
     page
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for page in [
+        ROOT / "README.md",
+        ROOT / "device_package/README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
     if page.name not in ELSEWHERE
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -45,12 +50,14 @@ LEFT_OUT = {
 
 @pytest.fixture
 def here(trained, tmp_path, monkeypatch, eagerly):
-    """Make a working folder with the files that the pages name."""
+    """Make a working folder with the files that the pages name, and the runtime for devices."""
     (tmp_path / "saved_models").mkdir()
     (tmp_path / "saved_models" / "dates").symlink_to(trained)
     (tmp_path / "saved_models" / "pretrained").symlink_to(ROOT / "saved_models" / "pretrained")
     (tmp_path / "g2p.tflite").symlink_to(trained / "dates.tflite")
     monkeypatch.chdir(tmp_path)
+    load_script().copy_runtime(tmp_path / "installed")
+    monkeypatch.syspath_prepend(tmp_path / "installed")
 
 
 def blocks(page):

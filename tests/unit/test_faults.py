@@ -44,6 +44,6 @@ def test_every_package_has_faults(faults):
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     packages = {outer(name) for name in setup["options"]["packages"].split()}
     counts = Counter(outer(fault.package) for fault in faults)
-    assert set(counts) == packages
+    assert set(counts) == packages | {"keras_attention.device_package"}
     assert min(counts.values()) >= LEAST_OF_A_PACKAGE
     assert len(faults) >= LEAST_FAULTS

@@ -153,7 +153,8 @@ def test_the_command_has_the_name_that_it_is_installed_with(capsys):
     [
         (["missing.tflite"], "missing.tflite"),
         ([str(ROOT / "setup.cfg")], "setup.cfg"),
-        ([str(MODEL), "--threads", "0"], "--threads must be at least 1"),
+        ([str(MODEL), "--threads", "0"], "--threads must be from 1 to 256"),
+        ([str(MODEL), "--threads", "257"], "--threads must be from 1 to 256"),
         ([str(MODEL), "--stream", "--beam"], "--stream cannot be combined with --beam"),
     ],
 )
