@@ -14,7 +14,6 @@ from keras_attention.errors import InputError
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.files.schema import JsonFile, list_of, text
 from keras_attention.files.text_files import write_atomically
-from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation.codec import SIDES, TextCodec
 from keras_attention.visualization.html_page import digest_of, page_style
 
@@ -155,14 +154,14 @@ def check_examples(examples: Sequence[str], codec: TextCodec) -> None:
     Raises:
         InputError: if one has too many tokens, or none.
     """
-    limit = TextLimit(codec.settings.max_source_length)
+    most = codec.settings.max_source_length
     for example in examples:
         # The visitor chooses the values of source features on the page.
         ids = codec.source.vocabulary.encode(codec.source.split(example))
         tokens = len(ids) + len(codec.source.features) + 1
-        if not ids or tokens > limit.tokens:
+        if not ids or tokens > most:
             raise InputError(
-                f"an example must have a token, and at most {limit.tokens} with </s>. "
+                f"an example must have a token, and at most {most} with </s>. "
                 f"Received: {example!r:.{_SHOWN}} with {tokens}."
             )
 

@@ -49,6 +49,7 @@ def test_the_runtime_is_fetched_with_npm(here, run, monkeypatch):
         ("export dates.tflite", "as a web page, with --web DIR. Received: no --web."),
         ("export dates.tflite --web page --onnx", "with --web DIR. Received: --onnx."),
         ("export date.tflite --web page", "no such file; expected a trained model; the nearest is"),
+        ("export none --web page --runtime full", "none: no such folder; expected a trained"),
         ("export dates.tflite --web full", "full: expected a new or empty folder"),
         ("export dates.tflite --web page --runtime full", "full: expected LiteRT.js, the runtime"),
         ("export dates.tflite --web page --example", "requires an argument"),

@@ -123,7 +123,9 @@ def export(
     Example: keras-attention export saved_models/dates --tflite best --web page --fetch-runtime
     """
     from keras_attention.cli.web_pages import PageOptions, check_page_options
+    from keras_attention.translation.folders.model_paths import check_model_path
 
+    check_model_path(model)
     page = PageOptions(example or (), runtime, fetch_runtime)
     check_page_options(page, web)
     if model.suffix == ".tflite":
@@ -179,9 +181,6 @@ def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:
     Raises:
         InputError: if the folder is not given, or an option of another export is given.
     """
-    from keras_attention.translation.folders.model_paths import check_model_path
-
-    check_model_path(model)
     given = [
         parameter.opts[0]
         for parameter in context.command.params
