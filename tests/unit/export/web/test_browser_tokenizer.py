@@ -1,18 +1,17 @@
 """The tokenizer of the web page, run by node, returns the same ids as Python's tokenizer."""
 
 import json
-import random
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from hard_texts import NORMALIZERS, make_texts
 
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.text.normalization import EDGES
 from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
-from keras_attention.text.unicode_version import _RANGES, MAPPED_POINTS, UNICODE
+from keras_attention.text.unicode_version import _RANGES, UNICODE
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SETTINGS_FILE, TextCodec
 
@@ -28,23 +27,6 @@ const found = given.models.map(({ settings, files }) => ["source", "target"].map
 }));
 console.log(JSON.stringify(found));
 """
-NORMALIZERS = [
-    {},
-    {"strip": True},
-    {"normalization": "nfd", "strip": True},
-    {"normalization": "nfkc", "lowercase": True, "strip": True},
-]
-
-
-def make_texts():
-    edges = [edge for point in EDGES for edge in (point, f"{point}a{point}", f"b {point}")]
-    generator = random.Random(1)
-    later = [chr(point) for point in (0x10570, 0x10781, 0x898, 0xC3C, 0x1E030, 0x105C9, 0x1E08F)]
-    pool = [*EDGES, *later * 4, *"aÉﬁΣΟİ한\u0301\u0323\u200d", *map(chr, MAPPED_POINTS[::97])]
-    words = ("".join(generator.choices(pool, k=8)) for _ in range(2000))
-    joined = ["👩\u200d👧\ufe0f", "\u202ea b\u202c", "a\u2066b\u2069 ", "\u180ea\x1cb\x1f", "a\0b"]
-    broken = ["a\ud800b", "\udc00", "\ufffe\U000e0061 \U0010ffff"]
-    return ["", *joined, *broken, *edges, *later, *map(chr, MAPPED_POINTS[::7]), *words]
 
 
 def test_the_page_has_the_same_ranges_of_code_points():
