@@ -147,7 +147,7 @@ DATASETS = {
             "https://github.com/multi30k/dataset (task 1)",
             "for research; cite Elliott et al. 2016, doi.org/10.18653/v1/W16-3210 (German), and "
             "2017, doi.org/10.18653/v1/W17-4718 (French)",
-            ("multi30k-en-de", "multi30k-en-fr"),
+            ("multi30k-en-de", "multi30k-en-fr", "multi30k-transformer"),
             ("en", "de", "fr"),
             _multi30k(),
         ),

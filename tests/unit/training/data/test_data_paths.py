@@ -169,6 +169,7 @@ def test_without_folder_and_braces_each_path_is_made_absolute():
 PUBLIC = {  # for each recipe: data set, number of training pairs, number of held-out pairs
     "multi30k-en-de": ("multi30k", 29000, 1014),
     "multi30k-en-fr": ("multi30k", 29000, 1014),
+    "multi30k-transformer": ("multi30k", 29000, 1014),
     "g2p": ("g2p", 3600, 450),
     "g2p-many": ("g2p", 21600, 2700),
     "eng-kor": ("tatoeba", 3018, 300),
