@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from itertools import chain
 from pathlib import Path
 
 from keras_attention.errors import InputError
@@ -24,6 +23,7 @@ from keras_attention.files.schema import (
 )
 
 from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS
+from ..data.data_store import digest, remembered
 from ..data.pairs import Pair
 from ..recipe.recipe import Recipe, load_recipe, parse_recipe
 from .fingerprints import FINGERPRINT, Fingerprint, take_fingerprints
@@ -85,7 +85,7 @@ class RunData:
             replayed: Other pairs that the run trains on.
         """
         kept = {source for source, _ in held_out}
-        sources = {source for source, _ in chain(training, replayed) if source in kept}
+        sources = {source for source, _ in replayed} | _seen_sources(training, kept)
         return cls(
             recipe.to_toml(),
             take_fingerprints(recipe),
@@ -164,12 +164,26 @@ def sets_path(line: str) -> bool:
     return line.partition(" = ")[0] in _PATHS
 
 
-def digest_pairs(pairs: Iterable[Pair]) -> str:
+def digest_pairs(pairs: Sequence[Pair]) -> str:
     """Return the sha256 digest of pairs in their order, in hexadecimal."""
-    digest = hashlib.sha256()
-    for source, target in pairs:
-        digest.update(f"{len(source)} {source}\t{len(target)} {target}\n".encode())
-    return digest.hexdigest()
+
+    def compute() -> str:
+        found = hashlib.sha256()
+        for source, target in pairs:
+            found.update(f"{len(source)} {source}\t{len(target)} {target}\n".encode())
+        return found.hexdigest()
+
+    return remembered(pairs, "digest", {}, compute)
+
+
+def _seen_sources(training: Sequence[Pair], kept: Collection[str]) -> set[str]:
+    """Return the sources of training pairs that are also held out."""
+
+    def find() -> str:
+        return json.dumps(sorted({source for source, _ in training if source in kept}))
+
+    origin = {"held_out": json.dumps(sorted(kept))}
+    return set(json.loads(remembered(training, "seen", {"held_out": digest(origin)}, find)))
 
 
 def write_pairs(pairs: Iterable[Pair]) -> bytes:

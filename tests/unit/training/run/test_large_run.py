@@ -38,13 +38,26 @@ def test_a_large_run_starts_like_a_small_one(tokenizer, start):
     assert replace(large.data, recipe=small.data.recipe) == small.data
 
 
-def test_subwords_of_large_data_are_learned_from_a_sample(start, monkeypatch):
-    monkeypatch.setattr(tokenizers, "SUBWORD_SAMPLE", 50)
-    sampled = start("subword", 0)
-    assert sampled.codec.to_files() == start("subword", 0).codec.to_files()
-    assert start("subword", 1).training == list(sampled.training)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_tokenizers_of_large_data_are_learned_from_a_sample(tokenizer, start, monkeypatch):
+    whole = start(tokenizer, 0)
+    monkeypatch.setattr(tokenizers, "LEARNING_SAMPLE", 50)
+    sampled = start(tokenizer, 0)
+    assert sampled.codec.to_files() == start(tokenizer, 0).codec.to_files()
+    assert sampled.codec.to_files() != whole.codec.to_files()
+    assert start(tokenizer, 1).codec.to_files() == whole.codec.to_files()
+    assert start(tokenizer, 1).training == list(sampled.training)
+
+
+def test_a_sample_has_the_declared_number_of_pairs(start, monkeypatch):
     seen = []
-    monkeypatch.setattr(tokenizers, "learn_subwords", lambda texts, *_, **__: seen.extend(texts))
-    with pytest.raises(InputError):  # no model was learned
+
+    def learn(texts, *_, **__):
+        seen.extend(texts)
+        raise InputError("no model was learned.")
+
+    monkeypatch.setattr(tokenizers, "LEARNING_SAMPLE", 50)
+    monkeypatch.setattr(tokenizers, "learn_subwords", learn)
+    with pytest.raises(InputError):
         start("subword", 0)
     assert len(seen) == 2 * 50
