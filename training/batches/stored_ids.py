@@ -98,8 +98,8 @@ def encode_in_store(pairs: PairsInStore, tokenizers: _Tokenizers, noun: str) -> 
     found = read_unchanged(folder.path, read)
     if found is not None:
         _logger.info(
-            "%s: the texts and ids of %d training pairs are those of an earlier start",
-            *(store.path, len(pairs)),
+            "%s: the texts and ids of %s training pairs are those of an earlier start",
+            *(store.path, f"{len(pairs):,}"),
         )
         return found
     with store.locked():

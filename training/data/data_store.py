@@ -6,13 +6,12 @@ import errno
 import hashlib
 import json
 import logging
-import math
 import mmap
 import os
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -293,8 +292,9 @@ def show_pairs(total: int | None) -> AbstractContextManager[Advance]:
     Args:
         total: number of pairs; None if it is not known.
     """
-    shown = is_interactive() or (sys.stderr is not None and sys.stderr.isatty())
-    return report_progress(total, unit="pairs", delay=DELAY if shown else math.inf)
+    if is_interactive() or (sys.stderr is not None and sys.stderr.isatty()):
+        return report_progress(total, unit="pairs")
+    return nullcontext(lambda count: None)
 
 
 def _origin_of(config: DataConfig) -> dict[str, str] | None:
