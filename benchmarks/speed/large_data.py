@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -91,10 +92,12 @@ def measure_step(store: str, settings: list[str]) -> dict[str, float]:
     prepared.translator.single_model.fit(prepared.batches.stream(), steps_per_epoch=1, verbose=0)
     seconds, cpu = time.perf_counter() - begun, time.process_time() - used
     done.set()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds until prepared": ready,
         "seconds until the first step": seconds,
-        "CPU seconds of the main process": cpu,
+        "CPU seconds": cpu,
+        "CPU seconds of the encoding processes": children.ru_utime + children.ru_stime,
         "MB after the imports": imported / 1e6,
         "peak MB": peak / 1e6,
     }
