@@ -1,11 +1,13 @@
 """A run on large data trains like one in memory, and its later starts use the store beside it."""
 
 import logging
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from runs import copy_after, train_eagerly
 
+from keras_attention.errors import InputError
 from keras_attention.training.assembly import tokenizers
 from keras_attention.training.batches import stored_ids
 from keras_attention.training.data import data_store
@@ -54,6 +56,20 @@ def done(monkeypatch, caplog):
 ALL = ["pairs", "tokenizer", "tokenizer", "ids"]
 
 
+@contextmanager
+def stopped_by(monkeypatch, name):
+    """Let a function of `training` raise an error, and yield the named arguments that it gets."""
+    given = {}
+
+    def stop(*_, **arguments):
+        given.update(arguments)
+        raise InputError("enough.")
+
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="enough"):
+        patch.setattr(f"keras_attention.training.{name}", stop)
+        yield given
+
+
 def weights(folder, epochs=2):
     import keras
 
@@ -81,22 +97,22 @@ def test_later_starts_use_the_store_and_train_the_same_model(
     train(recipe(), tmp_path / "killed", resume=True)
     assert_same(tmp_path / "run", tmp_path / "killed")
     assert done == ALL and caplog.text.count(EARLIER) == 1
-    train(recipe("training.seed=5"), tmp_path / "killed", overwrite=True)
+    with stopped_by(monkeypatch, "train.fit"):
+        train(recipe("training.seed=5"), tmp_path / "killed", overwrite=True)
     assert done == ALL and caplog.text.count(EARLIER) == 2
     assert not [path for path in tmp_path.glob("killed/**/*") if "store" in path.name]
 
 
-def test_the_members_of_an_ensemble_share_a_store(recipe, tmp_path, done):
-    train_seeds(recipe("epochs=1"), tmp_path / "both", 2)
-    assert done == ALL and not [*tmp_path.glob("both/*.store")]
-    train_seeds(recipe("epochs=1"), tmp_path / "both", 2, overwrite=True)
-    assert done == ALL
+def test_the_members_of_an_ensemble_share_a_store(recipe, tmp_path, monkeypatch):
+    with stopped_by(monkeypatch, "seeds.train_seeds.train") as given:
+        train_seeds(recipe(), tmp_path / "both", 2)
+    assert given["store"] == tmp_path / "both.store"
 
 
-def test_every_process_of_a_distributed_run_uses_the_store_of_the_run_folder(
-    recipe, tmp_path, done, monkeypatch
+def test_every_process_of_a_distributed_run_uses_the_store_beside_the_run_folder(
+    recipe, tmp_path, monkeypatch
 ):
-    train(recipe("epochs=1"), tmp_path / "run")
-    monkeypatch.setattr(own_run, "process_index", lambda: 1)
-    train(recipe("epochs=1"), tmp_path / "run")  # in a temporary folder
-    assert done == ALL
+    monkeypatch.setattr(own_run, "process_index", lambda: 1)  # trains in a temporary folder
+    with stopped_by(monkeypatch, "train.prepare") as given:
+        train(recipe(), tmp_path / "run")
+    assert given["store"].path == tmp_path / "run.store" and not (tmp_path / "run").exists()
