@@ -105,7 +105,7 @@ def cached_checksum(path: str | os.PathLike[str]) -> str:
     return _checksum(os.fspath(path), found.st_size, found.st_mtime_ns, found.st_ino)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def _checksum(path: str, size: int, modified: int, inode: int) -> str:
     return checksum_of(Path(path))
 

@@ -105,8 +105,8 @@ def encode_in_store(pairs: PairsInStore, tokenizers: _Tokenizers, noun: str) -> 
     with store.locked():
         found = read(folder.path)  # another process may have written them
         if found is None:
-            report_writing(folder, origin, f"the ids of {len(pairs):,} training pairs")
             with folder.writing(origin) as (temporary, _):
+                report_writing(folder, origin, f"the ids of {len(pairs):,} training pairs")
                 _write(temporary, pairs, np.flatnonzero(used), tokenizers, noun)
             found = read(folder.path)
     if found is None:

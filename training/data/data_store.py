@@ -98,7 +98,9 @@ class DataStore:
             >>> DataStore.beside("saved_models/pairs/").path.name
             'pairs.store'
         """
-        return cls(Path(os.path.abspath(folder) + SUFFIX))
+        path = os.path.normpath(folder)
+        has_name = os.path.basename(path) not in ("", ".", "..")
+        return cls(Path((path if has_name else os.path.abspath(path)) + SUFFIX))
 
     def read_pairs(self, config: DataConfig, pairs: Iterable[Pair]) -> Sequence[Pair]:
         """Return the pairs of the training files: from memory if they are small, or from the store.
@@ -187,8 +189,8 @@ class DataStore:
         with self.locked():
             found = self._open_pairs(origin)
             if found is None:
-                report_writing(self.pairs_folder, origin, "the texts of large training data")
                 with self.pairs_folder.writing(origin) as (folder, numbers):
+                    report_writing(self.pairs_folder, origin, "the texts of large training data")
                     numbers[_CHARACTERS] = _write_files(folder, pairs)
                     _check_unchanged(config, origin)
                 found = self._open_pairs(origin)
