@@ -26,7 +26,7 @@ from ..recipe.sections import DataConfig, TextConfig
 DEFAULT_SUBWORDS = 8000
 
 LEARNING_SAMPLE = 500_000
-"""Largest number of pairs from which tokenizers are learned if the pairs are in a file."""
+"""Largest number of pairs to learn tokenizers from, if the pairs are in a file."""
 
 
 def learn_tokenizers(
@@ -41,7 +41,7 @@ def learn_tokenizers(
     Args:
         text: the recipe's `[text]` section.
         pairs: the training pairs. If they are in a file, the tokenizers are learned from a sample
-            of them, of at most `LEARNING_SAMPLE`.
+            of at most `LEARNING_SAMPLE` pairs.
         seed: the recipe's seed, for the sample and for `learn_subwords`.
         features: the features that every source carries.
 
