@@ -42,7 +42,7 @@ def done(monkeypatch, caplog):
     caplog.set_level(logging.INFO, logger="keras_attention")
     done = []
     for module, name, part in (
-        (data_store, "_write_files", "pairs"),
+        (data_store, "write_files", "pairs"),
         (tokenizers, "_learn", "tokenizer"),
         (stored_ids, "_write", "ids"),
     ):

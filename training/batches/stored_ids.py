@@ -22,7 +22,8 @@ from keras_attention.errors import InputError, TextError
 from keras_attention.files.artefacts import read_unchanged
 from keras_attention.text.tokenizers import Tokenizer
 
-from ..data.data_store import PairsInStore, digest, report_writing, show_pairs
+from ..data.data_store import PairsInStore, digest, report_writing
+from ..data.store_files import show_pairs
 from ..data.stored_pairs import map_array
 from .bucketing import Ints
 from .encoding import EncodedPart, EncodingError, EncodingJob, encode_part

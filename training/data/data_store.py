@@ -8,12 +8,9 @@ import json
 import logging
 import mmap
 import os
-import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,46 +20,20 @@ from filelock import FileLock, Timeout
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import cached_checksum, read_artefact, read_unchanged
+from keras_attention.files.artefacts import read_unchanged
 from keras_attention.files.checked_folder import CheckedFolder
-from keras_attention.files.schema import JsonFile, dictionary_of, integer, text
-from keras_attention.files.text_files import errors_of_writing, not_writable, write_atomically
-from keras_attention.progress import DELAY, Advance, is_interactive, report_progress
+from keras_attention.files.text_files import not_writable
+from keras_attention.progress import DELAY
 
 from ..recipe.sections import DataConfig
-from .data_paths import find_files
-from .languages import each_language
-from .stored_pairs import (
-    ENDS_FILE,
-    MEGABYTE,
-    TEXTS_FILE,
-    Pair,
-    StoredPairs,
-    collect_pairs,
-    map_pairs,
-    write_texts,
-)
+from .store_files import check_unchanged, origin_of, read_result, write_files, write_result
+from .stored_pairs import MEGABYTE, Pair, StoredPairs, collect_pairs, map_pairs
 
 SUFFIX = ".store"
 """The store of the run folder NAME is the folder NAME.store next to it."""
 
 LOCK_FILE = "store.lock"
 _CHARACTERS = "characters"
-_BLOCK = 1 << 20
-"""Number of texts whose ends are written at a time."""
-
-_UNREAD = {
-    *("path", "target_path", "folder"),  # the content of the files counts, not their place
-    *("validation_path", "validation_target_path", "alignment_path", "held_out", "replay"),
-    *("max_source_length", "max_target_length", "in_memory", "size", "shortest", "longest"),
-}
-"""Settings of `[data]` that do not change which pairs the training files have."""
-
-_RESULT = JsonFile(
-    "a result that training stored",
-    {"origin": dictionary_of(text()), "value": text(), "crc32": integer(0)},
-    1,
-)
 
 _logger = logging.getLogger(__name__)
 
@@ -112,7 +83,7 @@ class DataStore:
         Raises:
             InputError: if a file cannot be used, or the store cannot be written.
         """
-        origin = _origin_of(config)
+        origin = origin_of(config)
         if origin is None:
             return collect_pairs(pairs, config.in_memory)
         found = self._open_pairs(origin)
@@ -154,14 +125,14 @@ class DataStore:
             compute: returns the result.
         """
         origin, path = {**origin, "version": __version__}, self.path / "results" / f"{name}.json"
-        found = _read_result(path, origin)
+        found = read_result(path, origin)
         if found is not None:
             return found
         with self.locked():
-            found = _read_result(path, origin)  # another process may have computed it
+            found = read_result(path, origin)  # another process may have computed it
             if found is None:
                 found = compute()
-                _write_result(path, origin, found)
+                write_result(path, origin, found)
         return found
 
     def _open_pairs(self, origin: Mapping[str, str]) -> PairsInStore | None:
@@ -191,8 +162,8 @@ class DataStore:
             if found is None:
                 with self.pairs_folder.writing(origin) as (folder, numbers):
                     report_writing(self.pairs_folder, origin, "the texts of large training data")
-                    numbers[_CHARACTERS] = _write_files(folder, pairs)
-                    _check_unchanged(config, origin)
+                    numbers[_CHARACTERS] = write_files(folder, pairs)
+                    check_unchanged(config, origin)
                 found = self._open_pairs(origin)
         if found is None:
             raise InputError(f"{self.path}: changed while it was written; start again.")
@@ -286,78 +257,3 @@ def report_writing(folder: CheckedFolder, origin: Mapping[str, str], what: str) 
     problem = folder.problem(origin)
     reason = "" if problem == "missing" else f" again ({problem})"
     _logger.info("%s: writes %s%s", folder.path.parent, what, reason)
-
-
-def show_pairs(total: int | None) -> AbstractContextManager[Advance]:
-    """Show how many pairs are done, on a terminal or in a notebook, once it has taken some time.
-
-    Args:
-        total: number of pairs; None if it is not known.
-    """
-    if is_interactive() or (sys.stderr is not None and sys.stderr.isatty()):
-        return report_progress(total, unit="pairs")
-    return nullcontext(lambda count: None)
-
-
-def _origin_of(config: DataConfig) -> dict[str, str] | None:
-    """Return everything that the pairs of the training files depend on.
-
-    None if this is not known, because a file is not a regular one, such as a pipe.
-    """
-    values = {f"data.{key}": repr(value) for key, value in config.values() if key not in _UNREAD}
-    number = 0
-    for each in each_language(config):
-        for key in ("path", "target_path"):
-            for path in find_files(each, key):
-                if not os.path.isfile(path):
-                    return None
-                number += 1
-                values[f"data.{key}, file {number}"] = cached_checksum(path)
-    return {**values, "version": __version__}
-
-
-def _check_unchanged(config: DataConfig, origin: Mapping[str, str]) -> None:
-    if _origin_of(config) != origin:
-        raise InputError("a file of `data.path` has changed while it was read; start again.")
-
-
-def _write_files(folder: Path, pairs: Iterable[Pair]) -> int:
-    """Write the texts and their ends, and return the number of characters."""
-    characters = 0
-
-    def count(advance: Advance) -> Iterator[Pair]:
-        nonlocal characters
-        for number, pair in enumerate(pairs):
-            characters += len(pair[0]) + len(pair[1])
-            if number % 1000 == 999:
-                advance(1000)
-            yield pair
-
-    with (
-        show_pairs(None) as advance,
-        open(folder / TEXTS_FILE, "wb", _BLOCK) as texts,
-        open(folder / ENDS_FILE, "wb") as ends,
-    ):
-        written = write_texts(count(advance), texts)
-        while block := list(islice(written, _BLOCK)):
-            np.array(block, "int64").tofile(ends)
-    return characters
-
-
-def _read_result(path: Path, origin: Mapping[str, str]) -> str | None:
-    """Return a stored result, or None if there is none of this origin."""
-    if not path.exists():
-        return None
-    try:
-        values = _RESULT.parse(read_artefact(path), os.fspath(path))
-    except InputError:  # damaged
-        return None
-    value: str = values["value"]
-    same = values["origin"] == origin and values["crc32"] == zlib.crc32(value.encode())
-    return value if same else None
-
-
-def _write_result(path: Path, origin: Mapping[str, str], value: str) -> None:
-    values = {"format": 1, "origin": origin, "value": value, "crc32": zlib.crc32(value.encode())}
-    with errors_of_writing(path), write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")

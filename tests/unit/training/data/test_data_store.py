@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.training.data import data_store
+from keras_attention.training.data import data_store, store_files
 from keras_attention.training.data.data_store import DataStore, PairsInStore, remembered
 from keras_attention.training.data.pairs import read_pairs, split_pairs
 from keras_attention.training.recipe.sections import DataConfig
@@ -34,8 +34,8 @@ def store(tmp_path):
 @pytest.fixture
 def writes(monkeypatch):
     """Return a list that grows each time the pairs are written."""
-    written, write = [], data_store._write_files
-    monkeypatch.setattr(data_store, "_write_files", lambda *args: written.append(1) or write(*args))
+    written, write = [], data_store.write_files
+    monkeypatch.setattr(data_store, "write_files", lambda *args: written.append(1) or write(*args))
     return written
 
 
@@ -109,7 +109,7 @@ def test_a_full_disk_is_reported_in_one_sentence(number, config, store, monkeypa
     def fail(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(data_store, "write_texts", fail)
+    monkeypatch.setattr(store_files, "write_texts", fail)
     message = f"expected a path that can be written. Received: {os.strerror(number)}"
     with pytest.raises(InputError, match=message):
         read_pairs(config, 1, store)
@@ -139,14 +139,14 @@ def test_a_pipe_has_no_store(config, store, tmp_path):
 
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(config, store, monkeypatch):
-    write = data_store._write_files
+    write = data_store.write_files
 
     def write_and_change(*args):
         with open(config.path, "a") as file:
             file.write("one\tmore\n")
         return write(*args)
 
-    monkeypatch.setattr(data_store, "_write_files", write_and_change)
+    monkeypatch.setattr(data_store, "write_files", write_and_change)
     with pytest.raises(InputError, match="has changed while it was read"):
         read_pairs(config, 1, store)
     assert not store.path.exists()
@@ -177,13 +177,13 @@ CHILD = """
 import sys, time
 from keras_attention.training.data import data_store, pairs
 from keras_attention.training.recipe.sections import DataConfig
-write = data_store._write_files
+write = data_store.write_files
 def slow(folder, rows):
     count = write(folder, rows)
     print("written", flush=True)
     time.sleep(float(sys.argv[3]))
     return count
-data_store._write_files = slow
+data_store.write_files = slow
 config = DataConfig(format="tsv", path=sys.argv[1], in_memory=0)
 print(len(pairs.read_pairs(config, 1, data_store.DataStore(data_store.Path(sys.argv[2])))))
 """
