@@ -6,6 +6,7 @@ import pytest
 
 from keras_attention.errors import InputError
 from keras_attention.training.assembly import tokenizers
+from keras_attention.training.data.data_store import DataStore
 from keras_attention.training.data.stored_pairs import StoredPairs
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.run.run_start import new_start
@@ -61,3 +62,17 @@ def test_a_sample_has_the_declared_number_of_pairs(start, monkeypatch):
     with pytest.raises(InputError):
         start("subword", 0)
     assert len(seen) == 2 * 50
+
+
+def test_values_of_source_features_are_stored_too(tmp_path, monkeypatch):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"<topic={n % 3}> a{n}\tb{n}\n" for n in range(20)))
+    settings = ["format=tsv", f"path={path}", "held_out=2", "source_features=topic"]
+    small = new_start(load_recipe("copy", [*settings, "in_memory=1"]))
+    recipe, store = load_recipe("copy", [*settings, "in_memory=0"]), DataStore(tmp_path / "s.store")
+    first = new_start(recipe, store=store)
+    monkeypatch.setattr(tokenizers.SourceFeatures, "learn", None)
+    second = new_start(recipe, store=store)
+    for start in (first, second):
+        assert start.codec.to_files() == small.codec.to_files()
+        assert replace(start.data, recipe=small.data.recipe) == small.data
