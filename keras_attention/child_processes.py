@@ -1,9 +1,17 @@
-"""The environment of processes that share this machine: a run, or a worker of a command."""
+"""Processes that share this machine: their environment, and workers that answer requests."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import IO, Any, cast
+
+from keras_attention.errors import InputError
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
@@ -41,3 +49,106 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+class WorkerProcess:
+    """A process that answers requests, which are pickled because both ends are our own processes.
+
+    The process is in a session of its own, so Ctrl-C does not reach it. It ends when its input is
+    closed; this also happens when the process that started it dies.
+
+    Args:
+        command: the program and its arguments; it reads requests with `RequestPipes`.
+        environment: the environment variables of the process.
+        advice: what to do if the system ended the process because the memory was full.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], *, advice: str
+    ) -> None:
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,
+        )
+        self._advice = advice
+
+    def send(self, message: object) -> None:
+        """Send a request.
+
+        Raises:
+            InputError: if the process has ended.
+        """
+        stream = cast(IO[bytes], self.process.stdin)
+        try:
+            pickle.dump(message, stream)
+            stream.flush()
+        except BrokenPipeError:
+            raise self._end() from None
+
+    def receive(self) -> Any:
+        """Return the next answer.
+
+        Raises:
+            InputError: if the process has ended.
+        """
+        try:
+            return pickle.load(cast(IO[bytes], self.process.stdout))
+        except (EOFError, pickle.UnpicklingError):
+            raise self._end() from None
+
+    def stop(self) -> None:
+        """End the process now, so that a thread that waits for its answer gets an error."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """Close the pipes to a process that has ended, when no thread uses them any more."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(BrokenPipeError):  # a request was not sent completely
+                cast(IO[bytes], pipe).close()
+
+    def _end(self) -> InputError:
+        """Return the error about a process that has ended."""
+        code = self.process.wait()
+        if code >= 0:
+            return InputError(f"a worker process ended early, with exit code {code}.")
+        name = signal.Signals(-code).name
+        advice = f"; if the memory is full, {self._advice}" if name == "SIGKILL" else ""
+        return InputError(f"a worker process was ended by {name}{advice}.")
+
+
+class RequestPipes:
+    """The pipes of a worker process: from one it reads requests, into the other it writes answers.
+
+    Args:
+        requests: the pipe to read.
+        answers: the pipe to write.
+    """
+
+    def __init__(self, requests: IO[bytes], answers: IO[bytes]) -> None:
+        self._requests, self._answers = requests, answers
+
+    @classmethod
+    def take_standard(cls) -> RequestPipes:
+        """Use standard input and output; what a library prints then goes to standard error."""
+        answers = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        return cls(sys.stdin.buffer, answers)
+
+    def receive(self) -> Any:
+        """Return the next request; None if the other process has closed the pipe."""
+        try:
+            return pickle.load(self._requests)
+        except EOFError:
+            return None
+
+    def send(self, answer: object) -> None:
+        """Send an answer, or end this process if the other one has ended."""
+        try:
+            pickle.dump(answer, self._answers)
+            self._answers.flush()
+        except BrokenPipeError:
+            os._exit(1)

@@ -115,14 +115,14 @@ def is_interactive() -> bool:
 
 @contextmanager
 def report_progress(
-    total: int, *, unit: str, delay: float = DELAY, console: Console | None = None
+    total: int | None, *, unit: str, delay: float = DELAY, console: Console | None = None
 ) -> Iterator[Advance]:
     """Show the progress of a call on standard error, once it has taken some time.
 
     A notebook gets the same text as a terminal, so it needs no widgets.
 
     Args:
-        total: Number of items.
+        total: Number of items; None if it is not known.
         unit: Plural name of the items, such as `texts`.
         delay: Seconds after which the bar appears, so that short calls print nothing.
         console: Where to draw. Default: standard error.

@@ -1,4 +1,4 @@
-"""The preparation of a run. It finds all errors in the input before anything is written."""
+"""The preparation of a run. It finds all errors in the input before the run folder is written."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from .assembly.start_weights import start_from
 from .assembly.teachers import load_teachers
 from .batches.pair_batches import PairBatches
 from .batches.recipe_batches import training_batches, validation_batches
+from .data.data_store import DataStore
 from .data.pairs import Pair
 from .evaluation.reachability import check_metric
 from .recipe.recipe import Recipe
@@ -68,6 +69,7 @@ def prepare(
     *,
     changed_data: bool = False,
     start_model: StartModel | None = None,
+    store: DataStore | None = None,
 ) -> Prepared:
     """Read the data, learn the tokenizers, make the batches and build the model.
 
@@ -77,15 +79,18 @@ def prepare(
             the last checkpoint are read from it.
         changed_data: whether the data may have changed since the start of the run.
         start_model: the trained model that a new run is fine-tuned from, if any.
+        store: where large training data is kept for the next start; default temporary files.
 
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.
     """
     done, checkpoint = resumed.last_checkpoint() if resumed else (0, None)
     if resumed:
-        start = resume_start(recipe, resumed, is_new=not checkpoint, changed_data=changed_data)
+        start = resume_start(
+            recipe, resumed, is_new=not checkpoint, changed_data=changed_data, store=store
+        )
     else:
-        start = new_start(recipe, start_model)
+        start = new_start(recipe, start_model, store)
     config, codec, held_out = recipe.training, start.codec, start.data.held_out
     _check_held_out(config, held_out)
     _check_short_list(config, codec)

@@ -26,6 +26,7 @@ from keras_attention.translation.translator import Translator
 
 from .assembly.teachers import check_output
 from .data.data_paths import teacher_paths, with_absolute_paths
+from .data.data_store import DataStore
 from .fit import fit
 from .forgetting import report_forgetting
 from .prepare import prepare
@@ -45,6 +46,7 @@ def train(
     overwrite: bool = False,
     changed_data: bool = False,
     start_from: str | Path | None = None,
+    store: str | Path | None = None,
 ) -> Translator:
     """Train a recipe's model with `model.fit`, and return the best translator.
 
@@ -65,6 +67,8 @@ def train(
         start_from: the run folder of a trained model to fine-tune, or a checkpoint in it. Load the
             recipe with `load_recipe(..., start=...)`, so that its sections [model] and [text] are
             those of the model. The tokenizers of the model are kept and extended by new tokens.
+        store: the folder that keeps the texts and ids of large training data for the next start;
+            see `data.in_memory`. Default: `NAME.store` next to the run folder `NAME`.
 
     Returns:
         The best translator by the recipe's metric.
@@ -75,6 +79,7 @@ def train(
         DivergedError: if training diverges; see `StopDiverged`.
     """
     recipe, run = with_absolute_paths(recipe), RunFolder(folder)
+    data_store = DataStore(Path(store)) if store is not None else DataStore.beside(folder)
     if changed_data and not resume:
         raise InputError("--changed-data requires --resume.")
     start_model = _find_start(start_from, run, resume=resume)
@@ -97,7 +102,11 @@ def train(
             stack.enter_context(hold_folder(run.path, TRAIN_LOCK))
             check_folder()  # again: another process may have changed the folder in the meantime
         prepared = prepare(
-            recipe, run if resume else None, changed_data=changed_data, start_model=start_model
+            recipe,
+            run if resume else None,
+            changed_data=changed_data,
+            start_model=start_model,
+            store=data_store,
         )
         translator = fit(prepared, run, overwrite=overwrite)
         if prepared.start.origin.model is not None:

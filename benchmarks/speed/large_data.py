@@ -2,17 +2,21 @@
 
 python benchmarks/speed/large_data.py --pairs 1000000 --output benchmarks/results/large_data.json
 
-The script writes a file of synthetic pairs (136 MB for a million) and deletes it afterwards. For
-each value of `data.in_memory`, it trains one step in a process of its own; this setting is the size
-above which pairs and ids are kept in files. The words follow Zipf's law. The memory is the peak of
-the process, without the pages of files, which the system drops when it needs memory.
+The script writes files of synthetic pairs (136 MB for a million) and deletes them afterwards. For
+each value of `data.in_memory`, the size above which pairs and ids are kept in files, it trains one
+step in a process of its own, twice: the second start finds the store of the first. One more row is
+that of `--few` pairs, whose memory is needed for any data. The words follow Zipf's law. The memory
+is the peak of the process and of the processes that it starts, without the pages of files, which
+the system drops when it needs memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -55,36 +59,45 @@ def write_pairs(path: Path, count: int) -> None:
 
 
 def private_memory() -> int:
-    """Return the memory of this process in bytes, without the pages of files."""
-    status = Path("/proc/self/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("RssAnon:"))
-    return 1024 * int(line.split()[1])
+    """Return the memory of this process and its children in bytes, without the pages of files."""
+    own, total = os.getpid(), 0
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            status = dict(line.split(":", 1) for line in path.read_text().splitlines())
+        except OSError:  # the process has ended
+            continue
+        if own in (int(status["Pid"]), int(status["PPid"])):
+            total += 1024 * int(status.get("RssAnon", "0 kB").split()[0])
+    return total
 
 
-def measure_step(settings: list[str]) -> dict[str, float]:
-    """Train one step, and return seconds and peak memory in MB."""
+def measure_step(store: str, settings: list[str]) -> dict[str, float]:
+    """Train one step with a store of large data, and return seconds and peak memory in MB."""
     peak, done = 0, threading.Event()
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.05):
+        while not done.wait(0.1):
             peak = max(peak, private_memory())
 
+    from keras_attention.training.data.data_store import DataStore
     from keras_attention.training.prepare import prepare
     from keras_attention.training.recipe.recipe import load_recipe
 
     imported = private_memory()
     threading.Thread(target=watch, daemon=True).start()
     begun, used = time.perf_counter(), time.process_time()
-    prepared = prepare(load_recipe("copy", settings))
+    prepared = prepare(load_recipe("copy", settings), store=DataStore(Path(store)))
     ready = time.perf_counter() - begun
     prepared.translator.single_model.fit(prepared.batches.stream(), steps_per_epoch=1, verbose=0)
     seconds, cpu = time.perf_counter() - begun, time.process_time() - used
     done.set()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds until prepared": ready,
         "seconds until the first step": seconds,
         "CPU seconds": cpu,
+        "CPU seconds of the encoding processes": children.ru_utime + children.ru_stime,
         "MB after the imports": imported / 1e6,
         "peak MB": peak / 1e6,
     }
@@ -97,29 +110,47 @@ def main() -> None:
         "--in-memory", nargs="*", help="values of data.in_memory; default: as the recipe"
     )
     parser.add_argument("--tokenizer", choices=TOKENIZERS, default="word")
+    parser.add_argument("--few", type=int, default=2000, help="pairs of the first row")
+    parser.add_argument("--folder", type=Path, help="where to write the files")
     parser.add_argument("--output", type=Path, help="JSON file for the results")
     parser.add_argument("--child", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child is not None:
-        print(json.dumps(measure_step(options.child)))
+        print(json.dumps(measure_step(*options.child[:1], options.child[1:])))
         return
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pairs.tsv"
-        write_pairs(path, options.pairs)
-        size = path.stat().st_size / 1e6
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        rows = [measure_start(Path(folder), options.few, options.tokenizer)]
         for limit in options.in_memory or [None]:
-            settings = [*SETTINGS, *TOKENIZERS[options.tokenizer], f"data.path={path}"]
-            settings += [f"data.in_memory={limit}"] if limit is not None else []
-            command = [sys.executable, __file__, "--child", *settings]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            row = {"data.in_memory": limit, "pairs": options.pairs, "file MB": size}
-            rows.append({**row, **json.loads(done.stdout.splitlines()[-1])})
-            print(json.dumps(rows[-1]), flush=True)
+            for _ in ("first", "second"):
+                rows.append(measure_start(Path(folder), options.pairs, options.tokenizer, limit))
     if options.output:
         command = "python benchmarks/speed/large_data.py " + " ".join(sys.argv[1:])
         values = {"command": command, "machine": platform.machine(), "rows": rows}
         options.output.write_text(json.dumps(values, indent=1) + "\n")
+
+
+def measure_start(
+    folder: Path, pairs: int, tokenizer: str, limit: str | None = None
+) -> dict[str, object]:
+    """Train one step in a process of its own, and return and print what it measured."""
+    path, store = folder / f"{pairs}.tsv", folder / f"{pairs}-{limit}.store"
+    if not path.exists():
+        write_pairs(path, pairs)
+    settings = [*SETTINGS, *TOKENIZERS[tokenizer], f"data.path={path}"]
+    settings += [f"data.in_memory={limit}"] if limit is not None else []
+    row = {
+        "pairs": pairs,
+        "file MB": path.stat().st_size / 1e6,
+        "tokenizer": tokenizer,
+        "data.in_memory": limit,
+        "start": "second" if store.exists() else "first",
+    }
+    command = [sys.executable, __file__, "--child", str(store), *settings]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    row |= json.loads(done.stdout.splitlines()[-1])
+    row["store MB"] = sum(each.stat().st_size for each in store.rglob("*") if each.is_file()) / 1e6
+    print(json.dumps(row), flush=True)
+    return row
 
 
 if __name__ == "__main__":

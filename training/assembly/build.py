@@ -22,7 +22,7 @@ from .extended_tokenizers import extend_tokenizers
 from .optimizer import build_optimizer
 from .precision import RunPrecision, choose_precision
 from .teachers import teacher_tokenizers
-from .tokenizers import learn_features, learn_tokenizers
+from .tokenizers import learn_features, learn_tokenizers, sample_pairs
 
 
 def build_codec(
@@ -62,7 +62,8 @@ def build_codec(
         return codec
     if trained is not None:
         known = trained.source, trained.target
-        return TextCodec(*extend_tokenizers(known, recipe.text, pairs), settings)
+        sample = sample_pairs(pairs, recipe.seed)
+        return TextCodec(*extend_tokenizers(known, recipe.text, sample), settings)
     features = learn_features(data, pairs)
     tokenizers = learn_tokenizers(recipe.text, pairs, seed=recipe.seed, features=features)
     return TextCodec(*tokenizers, settings)

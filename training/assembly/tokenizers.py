@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from importlib import metadata
 from itertools import chain
 
 import numpy as np
@@ -14,6 +17,7 @@ from keras_attention.text.subword_learning import learn_subwords
 from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer, make_tokenizer
 from keras_attention.text.vocabulary import Vocabulary
 
+from ..data.data_store import remembered
 from ..data.pairs import Pair
 from ..data.stored_pairs import StoredPairs
 from ..recipe.languages import feature_names
@@ -21,8 +25,8 @@ from ..recipe.sections import DataConfig, TextConfig
 
 DEFAULT_SUBWORDS = 8000
 
-SUBWORD_SAMPLE = 500_000
-"""Largest number of texts per side to learn subwords from, if the pairs are in a file."""
+LEARNING_SAMPLE = 500_000
+"""Largest number of pairs to learn tokenizers from, if the pairs are in a file."""
 
 
 def learn_tokenizers(
@@ -36,8 +40,8 @@ def learn_tokenizers(
 
     Args:
         text: the recipe's `[text]` section.
-        pairs: the training pairs. If they are in a file, subwords are learned from a sample of
-            at most `SUBWORD_SAMPLE` pairs.
+        pairs: the training pairs. If they are in a file, the tokenizers are learned from a sample
+            of at most `LEARNING_SAMPLE` pairs.
         seed: the recipe's seed, for the sample and for `learn_subwords`.
         features: the features that every source carries.
 
@@ -51,19 +55,17 @@ def learn_tokenizers(
     features = features or SourceFeatures()
     normalizers = [Normalizer(form, text.lowercase, text.strip) for form in forms]
 
-    def sides(name: str) -> tuple[Iterator[str], Iterator[str]]:
-        used = _sample(pairs, seed) if name == SubwordTokenizer.name else pairs
-        sources = (normalizers[0](features.text_of(source)) for source, _ in used)
-        return sources, (normalizers[1](target) for _, target in used)
+    used = sample_pairs(pairs, seed)
+    sources = (normalizers[0](features.text_of(source)) for source, _ in used)
+    targets = (normalizers[1](target) for _, target in used)
+
+    def learn(side: str, sentences: Iterable[str]) -> Vocabulary | bytes:
+        return _learn_once(side, text, sentences, pairs, seed=seed, features=features)
 
     if text.joint_vocabulary:
-        joined = chain(*sides(text.source_tokenizer))
-        learned = (_learn("source", text, joined, seed),) * 2
+        learned = (learn("source", chain(sources, targets)),) * 2
     else:
-        learned = (
-            _learn("source", text, sides(text.source_tokenizer)[0], seed),
-            _learn("target", text, sides(text.target_tokenizer)[1], seed),
-        )
+        learned = learn("source", sources), learn("target", targets)
     names = text.source_tokenizer, text.target_tokenizer
     source, target = (
         make_tokenizer(
@@ -86,18 +88,54 @@ def learn_features(data: DataConfig, pairs: Sequence[Pair]) -> SourceFeatures:
         TextError: if a source lacks a feature.
     """
     names = feature_names(data.source_features)
-    try:
-        return SourceFeatures.learn(names, (source for source, _ in pairs) if names else ())
-    except TextError as error:
-        raise TextError(error.problem, error.position, "training pair") from None
+    if not names:
+        return SourceFeatures()
+
+    def learn() -> str:
+        try:
+            return json.dumps(
+                SourceFeatures.learn(names, (source for source, _ in pairs)).to_json()
+            )
+        except TextError as error:
+            raise TextError(error.problem, error.position, "training pair") from None
+
+    origin = {"names": ", ".join(names)}
+    return SourceFeatures(json.loads(remembered(pairs, "features", origin, learn)))
 
 
-def _sample(pairs: Sequence[Pair], seed: int) -> Sequence[Pair]:
+def sample_pairs(pairs: Sequence[Pair], seed: int) -> Sequence[Pair]:
     """Return a sample of the pairs, in their order, if they are in a file; otherwise all pairs."""
-    if not isinstance(pairs, StoredPairs) or len(pairs) <= SUBWORD_SAMPLE:
+    if not isinstance(pairs, StoredPairs) or len(pairs) <= LEARNING_SAMPLE:
         return pairs
-    drawn = np.random.default_rng(seed).permutation(len(pairs))[:SUBWORD_SAMPLE]
+    drawn = np.random.default_rng(seed).permutation(len(pairs))[:LEARNING_SAMPLE]
     return pairs.take(np.sort(drawn))
+
+
+def _learn_once(
+    side: str,
+    text: TextConfig,
+    sentences: Iterable[str],
+    pairs: Sequence[Pair],
+    *,
+    seed: int,
+    features: SourceFeatures,
+) -> Vocabulary | bytes:
+    """Learn from the sentences of one side, unless the store of the pairs has the result."""
+    is_subword = getattr(text, f"{side}_tokenizer") == SubwordTokenizer.name
+    origin = {key: repr(value) for key, value in text.values()}
+    origin |= {"seed": str(seed), "sample": str(LEARNING_SAMPLE)}
+    origin["features"] = ", ".join(features.to_json())
+    if is_subword:
+        origin["sentencepiece"] = metadata.version("sentencepiece")
+
+    def learn() -> str:
+        learned = _learn(side, text, sentences, seed)
+        if isinstance(learned, Vocabulary):
+            return learned.to_text()
+        return base64.b64encode(learned).decode()
+
+    found = remembered(pairs, f"{side}_tokenizer", origin, learn)
+    return base64.b64decode(found) if is_subword else Vocabulary.from_text(found)
 
 
 def _learn(side: str, text: TextConfig, sentences: Iterable[str], seed: int) -> Vocabulary | bytes:

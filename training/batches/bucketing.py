@@ -12,7 +12,9 @@ from keras_attention.text.padded_batches import batch_by_tokens
 Ints = npt.NDArray[np.int64]
 
 
-def rank_buckets(source_lengths: Sequence[int], target_lengths: Sequence[int], width: int) -> Ints:
+def rank_buckets(
+    source_lengths: Sequence[int] | Ints, target_lengths: Sequence[int] | Ints, width: int
+) -> Ints:
     """Return the rank of each pair's bucket; pairs of equal rank are interchangeable.
 
     Buckets are ordered by target length first, because the output projection makes padding in

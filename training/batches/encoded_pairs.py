@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from keras_attention.errors import InputError, TextError
 from keras_attention.text.tokenizers import Tokenizer
 
+from ..data.data_store import PairsInStore
 from ..data.pairs import Pair
+from ..data.stored_pairs import StoredPairs
 from .sequences import Sequences
+from .stored_ids import StoredIds, encode_in_store
 from .stored_sequences import StoredSequences
 
 _logger = logging.getLogger(__name__)
@@ -26,8 +29,8 @@ class EncodedPairs:
         kept: for each input pair, whether it is within the limits.
     """
 
-    sources: Sequences
-    targets: Sequences
+    sources: Sequences | StoredIds
+    targets: Sequences | StoredIds
     kept: list[bool] = field(default_factory=list)
 
 
@@ -36,24 +39,50 @@ def encode_pairs(
     tokenizers: tuple[Tokenizer, Tokenizer],
     limits: tuple[int, int],
     noun: str = "pairs",
-    *,
-    in_file: bool = False,
 ) -> EncodedPairs:
     """Encode the sources and targets of pairs, and log how many pairs are too long.
 
     Args:
-        pairs: sources and targets; they are read once.
+        pairs: sources and targets; they are read once. If they are in a file, so are the ids.
         tokenizers: the tokenizers of sources and of targets.
         limits: maximum number of ids of a source and of a target, including </s>.
         noun: the name of the pairs in the log.
-        in_file: whether to write the ids to temporary files instead of holding them in memory.
 
     Raises:
         InputError: If there are no pairs, or none is within the limits.
         TextError: If a source lacks a source feature, or has an unknown value for it.
     """
-    kind = StoredSequences if in_file else Sequences
-    found = EncodedPairs(kind(), kind())
+    if isinstance(pairs, PairsInStore):
+        found, too_long = _read_from_store(pairs, tokenizers, limits, noun)
+    else:
+        found, too_long = _encode_each(pairs, tokenizers, limits, noun)
+    _report_dropped(found.kept, too_long, limits, noun)
+    return found
+
+
+def _read_from_store(
+    pairs: PairsInStore,
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    limits: tuple[int, int],
+    noun: str,
+) -> tuple[EncodedPairs, list[int]]:
+    """Return the ids, and how many sources and targets are too long."""
+    sources, targets = encode_in_store(pairs, tokenizers, noun)
+    over = sources.lengths > limits[0], targets.lengths > limits[1]
+    kept = ~(over[0] | over[1])
+    found = EncodedPairs(sources.take(kept), targets.take(kept), kept.tolist())
+    return found, [int(side.sum()) for side in over]
+
+
+def _encode_each(
+    pairs: Iterable[Pair],
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    limits: tuple[int, int],
+    noun: str,
+) -> tuple[EncodedPairs, list[int]]:
+    """Encode the pairs, and count how many sources and targets are too long."""
+    kind = StoredSequences if isinstance(pairs, StoredPairs) else Sequences
+    sources, targets, kept = kind(), kind(), list[bool]()
     too_long = [0, 0]
     for number, pair in enumerate(pairs):
         try:
@@ -62,13 +91,12 @@ def encode_pairs(
             raise TextError(error.problem, number, noun.removesuffix("s")) from None
         over = [len(ids) > limit for ids, limit in zip(sides, limits, strict=True)]
         too_long = [count + one for count, one in zip(too_long, over, strict=True)]
-        found.kept.append(not any(over))
+        kept.append(not any(over))
         if any(over):
             continue
-        found.sources.append(sides[0])
-        found.targets.append(sides[1])
-    _report_dropped(found.kept, too_long, limits, noun)
-    return found
+        sources.append(sides[0])
+        targets.append(sides[1])
+    return EncodedPairs(sources, targets, kept), too_long
 
 
 def _report_dropped(

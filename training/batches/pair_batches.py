@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import compress
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,20 +16,13 @@ from keras_attention.text.tokenizers import Tokenizer
 from ..data.stored_pairs import StoredPairs
 from .bucketing import Ints, cut_by_pairs, cut_by_tokens, rank_buckets
 from .encoded_pairs import encode_pairs
-from .sequences import Guide, GuideTensors, Sampling, Sequences, SequenceTensors
-from .stored_sequences import StoredSampling, StoredSequences, StoredTensors, StoredTexts
+from .sequences import Guide, GuideTensors, Sampling, SequenceTensors, Side
+from .stored_sequences import StoredSampling, StoredTexts
 
 _READY_BATCHES = 8
 
 FIXED_LENGTHS = 8
 """With fixed shapes, lengths are padded to multiples of this."""
-
-
-class _Side(Protocol):
-    """The sources or the targets, from which batches are padded."""
-
-    def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the padded ids of some sequences, and their mask; see `SequenceTensors.pad`."""
 
 
 class PairBatches:
@@ -47,7 +40,7 @@ class PairBatches:
 
     Args:
         pairs: Sources and targets, any iterable; it is read once. For `StoredPairs`, the ids are
-            in temporary files too, and the batches are the same.
+            in files too, and the batches are the same.
         source_tokenizer: The tokenizer of sources.
         target_tokenizer: The tokenizer of targets.
         batch_size: Largest number of pairs in a batch, at least 1; unused with `batch_tokens`.
@@ -138,11 +131,10 @@ class PairBatches:
             Sampling(tokenizer, dropout) if dropout else None
             for tokenizer, dropout in zip(tokenizers, subword_dropout, strict=True)
         ]
-        stored = pairs if isinstance(pairs, StoredPairs) else None
-        if stored is None and any(self._sampling):
+        if any(self._sampling) and not isinstance(pairs, StoredPairs):
             pairs = list(pairs)
         limits = max_source_length, max_target_length
-        encoded = encode_pairs(pairs, tokenizers, limits, noun, in_file=stored is not None)
+        encoded = encode_pairs(pairs, tokenizers, limits, noun)
         sources, targets, self.kept = encoded.sources, encoded.targets, encoded.kept
         self._set_texts(pairs)
         self.dropped = len(encoded.kept) - sum(encoded.kept)
@@ -153,7 +145,7 @@ class PairBatches:
         lengths = np.maximum(sources.lengths, targets.lengths)
         bounds = self._cut(lengths, self._ranks)
         self.steps_per_epoch = len(bounds) - 1
-        self.target_tokens = sum(targets.lengths)
+        self.target_tokens = int(np.sum(targets.lengths))
         self._length_step = max(FIXED_LENGTHS, bucket_width) if fixed_shapes else 1
         rows = self._rows_of(bounds) if fixed_shapes else 1
         self._row_step = -(-rows // row_multiple) * row_multiple
@@ -161,7 +153,7 @@ class PairBatches:
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)
             self._bounds_by_length = tf.constant(self._cut(lengths, exact))
-            self._sides = _tensors_of(sources), _tensors_of(targets)
+            self._sides = sources.to_tensors(), targets.to_tensors()
             self._alignments = [GuideTensors.of(given) for given in alignments]
 
     def stream(self, first_step: int = 0) -> tf.data.Dataset:
@@ -257,10 +249,10 @@ class PairBatches:
         rng = np.random.default_rng([self.seed, int(epoch), side])
         return int(rng.integers(2**31))
 
-    def _sides_of(self, epoch: tf.Tensor) -> tuple[_Side, _Side]:
+    def _sides_of(self, epoch: tf.Tensor) -> tuple[Side, Side]:
         """Return the sources and targets of an epoch, tokenized again under subword dropout."""
 
-        def sample(side: int) -> _Side:
+        def sample(side: int) -> Side:
             sampling = self._sampling[side]
             if sampling is None:
                 return self._sides[side]
@@ -277,7 +269,7 @@ class PairBatches:
 
     def _build_batch(
         self,
-        sides: tuple[_Side, _Side],
+        sides: tuple[Side, Side],
         order: tf.Tensor,
         bounds: tf.Tensor,
         step: tf.Tensor,
@@ -301,13 +293,6 @@ class PairBatches:
     def _pad_lengths(self, ids: tf.Tensor) -> tf.Tensor:
         """Pad ids `[B, L]` to a multiple of the length step if batches have fixed shapes."""
         return tf.pad(ids, [[0, 0], [0, -tf.shape(ids)[1] % self._length_step]])
-
-
-def _tensors_of(sequences: Sequences) -> _Side:
-    """Return the sequences as tensors, or, if they are in a file, an object that reads them."""
-    if isinstance(sequences, StoredSequences):
-        return StoredTensors(*sequences.to_arrays())
-    return sequences.to_tensors()
 
 
 def _check_at_least(least: int, **values: int) -> None:

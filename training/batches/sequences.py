@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,13 @@ from .bucketing import Ints
 Weights = npt.NDArray[np.float32]
 Guide = Links | Weights
 """The alignment of a pair: links between tokens, or weights `[T, S]`."""
+
+
+class Side(Protocol):
+    """The sources or the targets, from which batches are padded."""
+
+    def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the padded ids of some sequences, and their mask; see `SequenceTensors.pad`."""
 
 
 class Sequences:
@@ -38,7 +45,7 @@ class Sequences:
         """Return all ids, int32, and a 0 followed by the end of each sequence."""
         return np.asarray(self.ids), np.concatenate([[0], np.cumsum(self.lengths)])
 
-    def to_tensors(self) -> SequenceTensors:
+    def to_tensors(self) -> Side:
         """Return the same arrays as tensors, from which batches are built."""
         return SequenceTensors(*map(tf.constant, self.to_arrays()))
 

@@ -46,6 +46,10 @@ class StoredSequences(Sequences):
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return np.frombuffer(mapped, "int32"), np.concatenate([[0], np.cumsum(self.lengths)])
 
+    def to_tensors(self) -> StoredTensors:
+        """Return an object that reads the ids of a batch when they are needed."""
+        return StoredTensors(*self.to_arrays())
+
     def _flush(self) -> None:
         with errors_of_writing(tempfile.gettempdir()):
             self.ids.tofile(self._file)
@@ -59,10 +63,11 @@ class StoredTensors:
     Args:
         ids: all ids.
         ends: a 0 followed by the end of each sequence.
+        places: for each row, the number of its sequence; default the row itself.
     """
 
-    def __init__(self, ids: Any, ends: Ints) -> None:
-        self._ids, self._ends = ids, ends
+    def __init__(self, ids: Any, ends: Ints, places: Ints | None = None) -> None:
+        self._ids, self._ends, self._places = ids, ends, places
 
     def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the padded ids of some sequences, and their mask; see `SequenceTensors.pad`."""
@@ -70,6 +75,7 @@ class StoredTensors:
 
     def pad_rows(self, rows: Ints) -> tuple[Any, Any]:
         """Return the same as `pad`, as arrays."""
+        rows = rows if self._places is None else self._places[rows]
         starts = self._ends[rows][:, np.newaxis]
         lengths = self._ends[rows + 1][:, np.newaxis] - starts
         positions = np.arange(lengths.max(initial=0))

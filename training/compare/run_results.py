@@ -10,6 +10,7 @@ from keras_attention.translation.forced_alignment import align_pairs
 from keras_attention.translation.translator import Translator
 
 from ..callbacks.stopwatch import read_times
+from ..data.data_store import DataStore
 from ..evaluation.by_length import score_lengths, wanted_lengths
 from ..metrics.text_metrics import higher_is_better
 from ..run.held_out import read_held_out
@@ -37,7 +38,10 @@ def complete_run(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Res
     result = read_result(run)
     if result is None:
         translator = train(
-            run.recipe, run.folder, resume=RunFolder(run.folder).recipe_file.is_file()
+            run.recipe,
+            run.folder,
+            resume=RunFolder(run.folder).recipe_file.is_file(),
+            store=DataStore.beside(run.folder.parent).path,  # shared by the runs
         )
         result = _of_training(run, translator, jobs)
         result.save(run)

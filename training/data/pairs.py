@@ -15,6 +15,7 @@ from ..recipe.sections import RECORDS, DataConfig
 from ..tasks.dates import generate_dates
 from ..tasks.synthetic import TASKS, generate
 from .data_paths import find_files
+from .data_store import DataStore
 from .languages import each_language, given_features
 from .pair_files import Pair as Pair
 from .pair_files import read_dates_file, read_parallel, read_table
@@ -25,17 +26,18 @@ from .tables import Layout
 _Row = TypeVar("_Row")
 
 
-def read_pairs(config: DataConfig, seed: int = 1) -> Sequence[Pair]:
+def read_pairs(config: DataConfig, seed: int = 1, store: DataStore | None = None) -> Sequence[Pair]:
     """Read the training file of a recipe, or generate the pairs if there is no file.
 
     Args:
         config: The recipe's `[data]` section. Its `validation_path` is not read; see
             `split_pairs`.
         seed: Seed of generated pairs.
+        store: Where large data is kept for the next start; default temporary files.
 
     Returns:
         All pairs in the order of the file, or of the files of all languages: a list, or, if they
-        have more characters than `in_memory` allows, a sequence that reads a temporary file.
+        have more characters than `in_memory` allows, a sequence that reads a file.
 
     Raises:
         InputError: If a path is missing or does not fit the format, or a file cannot be used.
@@ -45,10 +47,13 @@ def read_pairs(config: DataConfig, seed: int = 1) -> Sequence[Pair]:
     if config.format in TASKS and not config.path:
         lengths = {"shortest": config.shortest, "longest": config.longest}
         return generate(config.format, config.size, seed, **lengths)
-    return collect_pairs(_read(config, "path", "target_path"), config.in_memory)
+    pairs = _read(config, "path", "target_path")
+    return store.read_pairs(config, pairs) if store else collect_pairs(pairs, config.in_memory)
 
 
-def split_pairs(config: DataConfig, seed: int) -> tuple[Sequence[Pair], list[Pair]]:
+def split_pairs(
+    config: DataConfig, seed: int, store: DataStore | None = None
+) -> tuple[Sequence[Pair], list[Pair]]:
     """Return the training pairs and the held-out pairs.
 
     If the recipe has a validation file, its pairs are held out. Otherwise the pairs are shuffled
@@ -58,6 +63,7 @@ def split_pairs(config: DataConfig, seed: int) -> tuple[Sequence[Pair], list[Pai
     Args:
         config: The recipe's `[data]` section.
         seed: Seed of the shuffle and of generated pairs.
+        store: Where large data is kept for the next start; default temporary files.
 
     Returns:
         The training pairs and the held-out pairs.
@@ -70,7 +76,7 @@ def split_pairs(config: DataConfig, seed: int) -> tuple[Sequence[Pair], list[Pai
             "`data.validation_target_path` requires data.validation_path. "
             "Received: data.validation_path=''."
         )
-    pairs = read_pairs(config, seed)
+    pairs = read_pairs(config, seed, store)
     if config.validation_path:
         return pairs, list(_read(config, "validation_path", "validation_target_path"))
     if config.held_out >= len(pairs):

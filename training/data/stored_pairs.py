@@ -1,13 +1,14 @@
-"""Pairs in a temporary file, for data that should not be held in memory."""
+"""Pairs in a file, for data that should not be held in memory."""
 
 from __future__ import annotations
 
 import mmap
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, TypeVar, cast, overload
+from pathlib import Path
+from typing import IO, Any, TypeVar, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +20,27 @@ Pair = tuple[str, str]
 
 MEGABYTE = 10**6
 
+TEXTS_FILE, ENDS_FILE = "texts", "ends"
+"""The files of pairs in a folder: the bytes of all texts; and a 0 and the end of each text."""
+
 _Row = TypeVar("_Row")
 _Indices = npt.NDArray[np.int64] | Sequence[int]
 _CHUNK = 1 << 20
 
 
 class StoredPairs(Sequence[Pair]):
-    """Pairs whose texts are in a temporary file, which the system deletes with the process.
+    """Pairs whose texts are in a file.
 
     The file is mapped into memory, so that the system reads a part when it is needed and drops it
-    when memory is short. Only the places of the texts, 16 bytes for each pair, are held in memory.
+    when memory is short.
 
     Args:
         texts: the bytes of all texts.
         ends: a 0 followed by the end of each text: the source and the target of each pair.
         order: the numbers of the pairs in `ends`, in the order of this sequence.
+
+    Attributes:
+        order: the argument.
 
     Example:
         >>> pairs = StoredPairs.of([("one", "eins"), ("two", "zwei"), ("three", "drei")])
@@ -43,30 +50,35 @@ class StoredPairs(Sequence[Pair]):
 
     def __init__(self, texts: mmap.mmap, ends: npt.NDArray[np.int64], order: _Indices) -> None:
         self._texts, self._ends = texts, ends
-        self._order = np.asarray(order, "int64")
+        self.order = np.asarray(order, "int64")
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> StoredPairs:
-        """Write pairs to a temporary file; there must be at least one character.
+        """Write pairs to a temporary file, which the system deletes with the process.
+
+        There must be at least one character. The places of the texts, 16 bytes for each pair, are
+        held in memory.
 
         Raises:
             InputError: if the folder of temporary files is full.
         """
-        ends, folder = array("q", [0]), tempfile.gettempdir()
+        folder = tempfile.gettempdir()
         with errors_of_writing(folder), tempfile.TemporaryFile(buffering=_CHUNK) as file:
-            for text in chain.from_iterable(pairs):
-                ends.append(ends[-1] + file.write(text.encode(errors="surrogatepass")))
+            ends = np.array(array("q", write_texts(pairs, file)), "int64")
             file.flush()
             texts = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return cls(texts, np.array(ends, "int64"), np.arange(len(ends) // 2))
+        return cls(texts, ends, np.arange(len(ends) // 2))
 
     def take(self, indices: _Indices) -> StoredPairs:
         """Return the pairs at these places, in this order, in the same file."""
-        return StoredPairs(self._texts, self._ends, self._order[np.asarray(indices, "int64")])
+        return self._in_order(self.order[np.asarray(indices, "int64")])
+
+    def _in_order(self, order: npt.NDArray[np.int64]) -> StoredPairs:
+        return StoredPairs(self._texts, self._ends, order)
 
     def __len__(self) -> int:
         """Return the number of pairs."""
-        return len(self._order)
+        return len(self.order)
 
     @overload
     def __getitem__(self, place: int) -> Pair: ...
@@ -75,12 +87,12 @@ class StoredPairs(Sequence[Pair]):
     def __getitem__(self, place: Any) -> Any:
         """Return the pair at a place, or a list of the pairs of a slice."""
         if isinstance(place, slice):
-            return list(self._read(self._order[place]))
-        return next(self._read(self._order[[place]]))
+            return list(self._read(self.order[place]))
+        return next(self._read(self.order[[place]]))
 
     def __iter__(self) -> Iterator[Pair]:
         """Yield the pairs."""
-        return self._read(self._order)
+        return self._read(self.order)
 
     def _read(self, order: npt.NDArray[np.int64]) -> Iterator[Pair]:
         for first in range(0, len(order), _CHUNK):
@@ -93,19 +105,56 @@ class StoredPairs(Sequence[Pair]):
         return self._texts[begin:end].decode(errors="surrogatepass")
 
 
-def collect_pairs(pairs: Iterable[Pair], megabytes: float) -> Sequence[Pair]:
+def open_pairs(folder: Path) -> StoredPairs:
+    """Return all pairs in the files of a folder."""
+    texts, ends = map_pairs(folder)
+    return StoredPairs(texts, ends, np.arange(len(ends) // 2))
+
+
+def map_pairs(folder: Path) -> tuple[mmap.mmap, npt.NDArray[np.int64]]:
+    """Return the texts and the ends in a folder, which are read when they are needed."""
+    with open(folder / TEXTS_FILE, "rb") as file:
+        texts = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return texts, map_array(folder / ENDS_FILE, "int64")
+
+
+def map_array(path: Path, kind: str) -> Any:
+    """Return the numbers of a file as an array that is read when it is needed.
+
+    Args:
+        path: the file; it must not be empty.
+        kind: the type of the numbers, such as "int64".
+    """
+    return np.asarray(np.memmap(path, kind, mode="r"))
+
+
+def write_texts(pairs: Iterable[Pair], file: IO[bytes]) -> Iterator[int]:
+    """Write the texts of pairs, and yield a 0 and the end of each text."""
+    end = 0
+    yield end
+    for text in chain.from_iterable(pairs):
+        end += file.write(text.encode(errors="surrogatepass"))
+        yield end
+
+
+def collect_pairs(
+    pairs: Iterable[Pair],
+    megabytes: float,
+    write: Callable[[Iterable[Pair]], StoredPairs] = StoredPairs.of,
+) -> Sequence[Pair]:
     """Return pairs as a list, or in a file if they have more text than a limit.
 
     Args:
         pairs: the pairs, which are read once.
         megabytes: largest number of characters, in millions, of a list.
+        write: writes the pairs to a file; default a temporary one.
     """
     remaining, found, size = iter(pairs), list[Pair](), 0
     for source, target in remaining:
         found.append((source, target))
         size += len(source) + len(target)
         if size > megabytes * MEGABYTE:
-            return StoredPairs.of(chain(_drain(found), remaining))
+            return write(chain(_drain(found), remaining))
     return found
 
 

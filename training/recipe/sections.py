@@ -148,7 +148,7 @@ class DataConfig(Section):
     in_memory: int = setting(
         100,
         "largest training data to hold in memory, in millions of characters; the texts and ids of "
-        "larger data are in temporary files",
+        "larger data are in files beside the run folder NAME, in NAME.store, for later starts too",
         minimum=0,
     )
 

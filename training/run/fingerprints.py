@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import checksum_of
+from keras_attention.files.artefacts import cached_checksum
 from keras_attention.files.schema import Kind
 from keras_attention.translation.folders.ensemble_folder import model_files
 
@@ -51,15 +50,11 @@ class Fingerprint:
         Raises:
             InputError: If the file cannot be read.
         """
-        sha256 = checksum_of(Path(path))
-        return cls(os.fspath(path), os.path.getsize(path), sha256)
+        return cls(os.fspath(path), os.path.getsize(path), cached_checksum(path))
 
     def matches(self, path: str) -> bool:
         """Return whether a file has the same content. It is read only if the sizes are equal."""
-        found = os.stat(path)
-        if found.st_size != self.size:
-            return False
-        return _sha256(path, found.st_mtime_ns, found.st_ino) == self.sha256
+        return os.path.getsize(path) == self.size and cached_checksum(path) == self.sha256
 
 
 def take_fingerprints(recipe: Recipe) -> dict[str, Fingerprint]:
@@ -131,9 +126,3 @@ def teacher_files(recipe: Recipe) -> list[Path]:
         InputError: If an ensemble is damaged, or a member's folder is missing.
     """
     return [file for path in teacher_paths(recipe.training) for file in model_files(Path(path))]
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: str, modified: int, inode: int) -> str:
-    """Return the digest of a file. It is cached by time and inode, because runs may share files."""
-    return checksum_of(Path(path))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keras_attention.errors import InputError
-from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
+from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import JsonFile, optional, text
 
 from ..assembly.precision import NAMES, RunPrecision
 from ..data.pairs import Pair
 from .fingerprints import FINGERPRINT, Fingerprint
-from .run_data import parse_pairs, write_pairs
+from .pair_file import read_pair_file, write_pairs
 from .run_files import ORIGIN_FILE, REPLAY_FILE
 
 _FORMAT = 1
@@ -54,8 +52,7 @@ class Origin:
         if self.model is not None:
             values["model"] = asdict(self.model)
         if self.replayed:
-            files[REPLAY_FILE] = write_pairs(self.replayed)
-            values["replayed"] = hashlib.sha256(files[REPLAY_FILE]).hexdigest()
+            files[REPLAY_FILE], values["replayed"] = write_pairs(self.replayed)
         json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
         return {**files, ORIGIN_FILE: json_text.encode()}
 
@@ -77,7 +74,7 @@ def read_origin(folder: str | os.PathLike[str]) -> Origin | None:
     return Origin(
         RunPrecision(values["precision"], values["reason"]),
         Fingerprint(**model) if model is not None else None,
-        _read_replayed(Path(folder, REPLAY_FILE), values["replayed"])
+        read_pair_file(Path(folder, REPLAY_FILE), values["replayed"], "the pairs")
         if "replayed" in values
         else [],
     )
@@ -91,13 +88,3 @@ def is_fine_tuned(folder: str | os.PathLike[str]) -> bool:
     """
     origin = read_origin(folder)
     return origin is not None and origin.model is not None
-
-
-def _read_replayed(path: Path, sha256: str) -> list[Pair]:
-    content = read_artefact(path, largest=LARGEST_MODEL)
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise InputError(
-            f"{path}: expected the pairs that the run was started with. Received: a file with a "
-            "different sha256."
-        )
-    return parse_pairs(content, path)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from keras_attention.errors import InputError
 
 from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS
+from ..data.data_store import DataStore
 from ..data.pairs import Pair, read_pairs, split_pairs
 from ..data.stored_pairs import take_rows
 from ..recipe.recipe import Recipe
@@ -17,7 +18,12 @@ from .run_data import RunData, digest_pairs
 
 
 def split_again(
-    recipe: Recipe, data: RunData, *, accept_changes: bool, with_embeddings: bool
+    recipe: Recipe,
+    data: RunData,
+    *,
+    accept_changes: bool,
+    with_embeddings: bool,
+    store: DataStore | None = None,
 ) -> tuple[Sequence[Pair], RunData]:
     """Return the training pairs of a resumed run, and the current description of its data.
 
@@ -28,6 +34,7 @@ def split_again(
             removed from the training pairs.
         with_embeddings: Whether the files of pretrained embeddings must be unchanged too, because
             they are read again.
+        store: Where large training data is kept for the next start.
 
     Raises:
         InputError: If a file has changed but `accept_changes` is false, or a file cannot be used.
@@ -39,13 +46,13 @@ def split_again(
     if changed and not accept_changes:
         raise _changed_error(changed)
     if not changed:
-        training = _split_as_before(recipe.data, recipe.seed, data)
+        training = _split_as_before(recipe.data, recipe.seed, data, store)
         if training is not None:
             return training, data
         if not accept_changes:
             raise _changed_error(f"the pairs of data.format={recipe.data.format!r}")
     _check_changes(recipe)
-    training = _without(read_pairs(recipe.data, recipe.seed), data.held_out)
+    training = _without(read_pairs(recipe.data, recipe.seed, store), data.held_out)
     now = RunData.of(recipe, training, data.held_out)
     seen = sorted({*data.seen, *now.seen})
     return training, replace(now, files={**data.files, **now.files}, seen=seen, changed=True)
@@ -72,13 +79,15 @@ def check_same_teachers(recipe: Recipe, data: RunData) -> None:
         )
 
 
-def _split_as_before(config: DataConfig, seed: int, data: RunData) -> Sequence[Pair] | None:
+def _split_as_before(
+    config: DataConfig, seed: int, data: RunData, store: DataStore | None
+) -> Sequence[Pair] | None:
     """Return the training pairs, or `None` if these or the held-out pairs have changed."""
     if data.changed:
-        training = _without(read_pairs(config, seed), data.held_out)
+        training = _without(read_pairs(config, seed, store), data.held_out)
         same = True
     else:
-        training, held_out = split_pairs(config, seed)
+        training, held_out = split_pairs(config, seed, store)
         same = held_out == data.held_out
     return training if same and digest_pairs(training) == data.training else None
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from itertools import chain
 from pathlib import Path
 
 from keras_attention.errors import InputError
@@ -19,14 +18,15 @@ from keras_attention.files.schema import (
     integer,
     list_of,
     optional,
-    parse_json,
     text,
 )
 
 from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS
+from ..data.data_store import digest, remembered
 from ..data.pairs import Pair
 from ..recipe.recipe import Recipe, load_recipe, parse_recipe
 from .fingerprints import FINGERPRINT, Fingerprint, take_fingerprints
+from .pair_file import read_pair_file, write_pairs
 from .run_files import DATA_FILE, HELD_OUT_FILE, RECIPE_FILE
 
 _FORMAT = 1
@@ -42,7 +42,6 @@ _DATA = JsonFile(
     },
     _FORMAT,
 )
-_PAIRS = "a source and a target on every line"
 _PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS, "teachers")
 _PLACES = ("in_memory",)
 """Settings that may change when a run is resumed, if the files have the same content."""
@@ -85,7 +84,7 @@ class RunData:
             replayed: Other pairs that the run trains on.
         """
         kept = {source for source, _ in held_out}
-        sources = {source for source, _ in chain(training, replayed) if source in kept}
+        sources = {source for source, _ in replayed} | _seen_sources(training, kept)
         return cls(
             recipe.to_toml(),
             take_fingerprints(recipe),
@@ -96,9 +95,8 @@ class RunData:
 
     def to_files(self) -> dict[str, bytes]:
         """Return the contents of the files that `read_run_data` reads, by name."""
-        held_out = write_pairs(self.held_out)
-        values = {"format": _FORMAT, **asdict(self)}
-        values["held_out"] = hashlib.sha256(held_out).hexdigest()
+        held_out, sha256 = write_pairs(self.held_out)
+        values = {"format": _FORMAT, **asdict(self), "held_out": sha256}
         json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
         return {HELD_OUT_FILE: held_out, DATA_FILE: json_text.encode()}
 
@@ -116,13 +114,7 @@ def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
     if not path.exists():
         return None
     values = _DATA.parse(read_artefact(path, largest=LARGEST_MODEL), str(path))
-    pairs = read_artefact(pairs_path, largest=LARGEST_MODEL)
-    if hashlib.sha256(pairs).hexdigest() != values["held_out"]:
-        raise InputError(
-            f"{pairs_path}: expected the held-out pairs that the run was started with. Received: "
-            "a file with a different sha256."
-        )
-    held_out = parse_pairs(pairs, pairs_path)
+    held_out = read_pair_file(pairs_path, values["held_out"], "the held-out pairs")
     if any(place >= len(held_out) for place in values["seen"]):
         raise InputError(
             f"{path}: damaged, expected indices below {len(held_out)}, the number of held-out "
@@ -164,46 +156,26 @@ def sets_path(line: str) -> bool:
     return line.partition(" = ")[0] in _PATHS
 
 
-def digest_pairs(pairs: Iterable[Pair]) -> str:
+def digest_pairs(pairs: Sequence[Pair]) -> str:
     """Return the sha256 digest of pairs in their order, in hexadecimal."""
-    digest = hashlib.sha256()
-    for source, target in pairs:
-        digest.update(f"{len(source)} {source}\t{len(target)} {target}\n".encode())
-    return digest.hexdigest()
+
+    def compute() -> str:
+        found = hashlib.sha256()
+        for source, target in pairs:
+            found.update(f"{len(source)} {source}\t{len(target)} {target}\n".encode())
+        return found.hexdigest()
+
+    return remembered(pairs, "digest", {}, compute)
 
 
-def write_pairs(pairs: Iterable[Pair]) -> bytes:
-    """Return pairs as JSON lines, which `parse_pairs` reads."""
-    return "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs).encode()
+def _seen_sources(training: Sequence[Pair], kept: Collection[str]) -> set[str]:
+    """Return the sources of training pairs that are also held out."""
 
+    def find() -> str:
+        return json.dumps(sorted({source for source, _ in training if source in kept}))
 
-def parse_pairs(content: bytes, path: Path) -> list[Pair]:
-    """Return the pairs that `write_pairs` wrote.
-
-    Args:
-        content: the JSON lines.
-        path: their file, for errors.
-
-    Raises:
-        InputError: if a line is damaged.
-    """
-    return [_pair(line, path) for line in _lines(content, path)]
-
-
-def _pair(line: str, path: Path) -> Pair:
-    pair = parse_json(line, str(path), _PAIRS)
-    if not (list_of(text()).fits(pair) and len(pair) == 2):
-        raise InputError(f"{path}: damaged, expected {_PAIRS}. Received: {line[:40]!r}.")
-    return pair[0], pair[1]
-
-
-def _lines(json_text: bytes, path: Path) -> list[str]:
-    try:
-        return [line for line in json_text.decode().split("\n") if line]
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{path}: damaged, expected {_PAIRS}. Received: bytes that are not UTF-8."
-        ) from None
+    origin = {"held_out": json.dumps(sorted(kept))}
+    return set(json.loads(remembered(training, "seen", {"held_out": digest(origin)}, find)))
 
 
 def sets_place(line: str) -> bool:

@@ -14,6 +14,7 @@ from keras_attention.translation.model_files import check_tokenizers, load_codec
 
 from ..assembly.build import build_codec
 from ..assembly.precision import choose_precision
+from ..data.data_store import DataStore
 from ..data.pairs import Pair, split_pairs
 from ..data.stored_pairs import join_pairs
 from ..metrics.metric_kinds import WordErrorRate
@@ -54,12 +55,15 @@ class RunStart:
         return {**self.codec.to_files(), **self.origin.to_files(), **self.data.to_files()}
 
 
-def new_start(recipe: Recipe, model: StartModel | None = None) -> RunStart:
+def new_start(
+    recipe: Recipe, model: StartModel | None = None, store: DataStore | None = None
+) -> RunStart:
     """Read the data of a new run, and learn its tokenizers, or extend those of a trained model.
 
     Args:
         recipe: the recipe to train.
         model: the model that the run is fine-tuned from, if any.
+        store: where large training data is kept for the next start.
 
     Raises:
         InputError: if the data or the recipe cannot be used, or does not fit the model.
@@ -72,7 +76,7 @@ def new_start(recipe: Recipe, model: StartModel | None = None) -> RunStart:
         )
     if model is not None:
         model.check_recipe(recipe)
-    training, held_out = split_pairs(recipe.data, recipe.seed)
+    training, held_out = split_pairs(recipe.data, recipe.seed, store)
     if model is None:
         codec, origin = build_codec(recipe, training), Origin(precision)
     else:
@@ -84,7 +88,12 @@ def new_start(recipe: Recipe, model: StartModel | None = None) -> RunStart:
 
 
 def resume_start(
-    recipe: Recipe, run: RunFolder, *, is_new: bool = False, changed_data: bool = False
+    recipe: Recipe,
+    run: RunFolder,
+    *,
+    is_new: bool = False,
+    changed_data: bool = False,
+    store: DataStore | None = None,
 ) -> RunStart:
     """Read the data of a resumed run, its stored tokenizers and its held-out pairs.
 
@@ -93,6 +102,7 @@ def resume_start(
         run: the run folder.
         is_new: whether there is no checkpoint yet.
         changed_data: whether the data may have changed.
+        store: where large training data is kept for the next start.
 
     Raises:
         InputError: if the data has changed but `changed_data` is false, the number of teachers has
@@ -101,12 +111,14 @@ def resume_start(
     """
     data = read_run_data(run.path)
     if data is None:
-        return _resume_older(recipe, run)
+        return _resume_older(recipe, run, store)
     check_same_teachers(recipe, data)
     codec = load_codec(run.path)
     for _, checkpoint in run.all_checkpoints():
         check_tokenizers(checkpoint, run.path, codec)
-    training, data = split_again(recipe, data, accept_changes=changed_data, with_embeddings=is_new)
+    training, data = split_again(
+        recipe, data, accept_changes=changed_data, with_embeddings=is_new, store=store
+    )
     return RunStart(training, data, codec, _resume_origin(recipe, run))
 
 
@@ -124,7 +136,7 @@ def _resume_origin(recipe: Recipe, run: RunFolder) -> Origin:
     return stored
 
 
-def _resume_older(recipe: Recipe, run: RunFolder) -> RunStart:
+def _resume_older(recipe: Recipe, run: RunFolder, store: DataStore | None) -> RunStart:
     """Return the start of an older version's run, which stored no data, from the current files."""
     metric = recipe.training.metric
     if metric == WordErrorRate.name and run.values(f"val_{metric}"):
@@ -134,7 +146,7 @@ def _resume_older(recipe: Recipe, run: RunFolder) -> RunStart:
             "run in another folder, or, to continue this one, replace wer by g2p_wer in its "
             f"{RECIPE_FILE} and val_wer by val_g2p_wer in its metrics.csv."
         )
-    start = new_start(recipe)
+    start = new_start(recipe, store=store)
     if (run.path / SETTINGS_FILE).is_file() and start.codec.differs_in(load_codec(run.path)):
         raise InputError(
             f"{run.path}: the tokenizers learned from the current data differ from those of the "

@@ -18,6 +18,7 @@ from keras_attention.translation.translator import Translator
 
 from ..assembly.teachers import check_output
 from ..data.data_paths import teacher_paths, with_absolute_paths
+from ..data.data_store import DataStore
 from ..recipe.recipe import Recipe
 from ..run.run_files import RECIPE_FILE, SEEDS_FILE, TRAIN_LOCK, remove_ensemble
 from ..train import train
@@ -87,7 +88,8 @@ def train_seeds(
         with errors_of_writing(folder):
             _start(recipe, members, folder, overwrite=overwrite)
         try:
-            _train(members, resume=resume, changed_data=changed_data)
+            store = DataStore.beside(folder).path  # the members have the same training data
+            _train(members, store, resume=resume, changed_data=changed_data)
         finally:
             if not any(member.is_started for member in members):
                 for name in (RECIPE_FILE, ENSEMBLE_FILE):
@@ -107,7 +109,7 @@ def _start(recipe: Recipe, members: Sequence[Member], folder: Path, *, overwrite
     recipe.save(folder / RECIPE_FILE)
 
 
-def _train(members: Sequence[Member], *, resume: bool, changed_data: bool) -> None:
+def _train(members: Sequence[Member], store: Path, *, resume: bool, changed_data: bool) -> None:
     """Train each member, or continue it."""
     for number, member in enumerate(members, start=1):
         started = resume and member.is_started
@@ -119,4 +121,5 @@ def _train(members: Sequence[Member], *, resume: bool, changed_data: bool) -> No
             member.run.path,
             resume=started,
             changed_data=changed_data and started,
+            store=store,
         )

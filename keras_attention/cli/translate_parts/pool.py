@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import pickle
 import queue
-import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from typing import IO, Any, NamedTuple, cast
+from contextlib import contextmanager
+from typing import NamedTuple, cast
 
-from keras_attention.child_processes import child_environment
+from keras_attention.child_processes import WorkerProcess, child_environment
 from keras_attention.cli.lines import Batch
 from keras_attention.cli.translate_parts.job import TranslationJob
 from keras_attention.cli.translate_parts.translated_lines import Answer, AnswerAll
@@ -28,11 +25,8 @@ _AHEAD = 2
 """Number of batches per worker that are read before earlier answers are written."""
 
 
-class Worker:
+class Worker(WorkerProcess):
     """A process with its own copy of the model.
-
-    The process is in a session of its own, so Ctrl-C does not reach it. It ends when its input is
-    closed; this also happens when the process of the command dies.
 
     Args:
         job: the model and the options.
@@ -43,15 +37,9 @@ class Worker:
     def __init__(
         self, job: TranslationJob, environment: Mapping[str, str], *, quiet: bool = False
     ) -> None:
-        self.process = subprocess.Popen(
-            [*WORKER, *[QUIET] * quiet],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=dict(environment),
-            start_new_session=True,
-        )
+        super().__init__([*WORKER, *[QUIET] * quiet], environment, advice="use fewer --workers")
         self._is_open = False
-        self._send(job)
+        self.send(job)
 
     def open(self) -> None:
         """Wait until the model is loaded.
@@ -59,7 +47,7 @@ class Worker:
         Raises:
             InputError: if it cannot be loaded, or the process has ended.
         """
-        if not self._is_open and (error := self._receive()) is not None:
+        if not self._is_open and (error := self.receive()) is not None:
             raise error
         self._is_open = True
 
@@ -70,45 +58,11 @@ class Worker:
             InputError: if the process has ended, or cannot translate the batch.
         """
         self.open()
-        self._send((batch, first))
-        answers = self._receive()
+        self.send((batch, first))
+        answers = self.receive()
         if isinstance(answers, InputError):
             raise answers
         return cast(list[Answer], answers)
-
-    def stop(self) -> None:
-        """End the process now, so that a thread that waits for its answer gets an error."""
-        self.process.kill()
-        self.process.wait()
-
-    def close(self) -> None:
-        """Close the pipes to a process that has ended, when no thread uses them any more."""
-        for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(BrokenPipeError):  # a request was not sent completely
-                cast(IO[bytes], pipe).close()
-
-    def _send(self, message: object) -> None:
-        stream = cast(IO[bytes], self.process.stdin)
-        try:
-            pickle.dump(message, stream)
-            stream.flush()
-        except BrokenPipeError:
-            raise self._end() from None
-
-    def _receive(self) -> Any:
-        try:
-            return pickle.load(cast(IO[bytes], self.process.stdout))
-        except (EOFError, pickle.UnpicklingError):
-            raise self._end() from None
-
-    def _end(self) -> InputError:
-        """Return the error about a process that has ended."""
-        code = self.process.wait()
-        if code >= 0:
-            return InputError(f"a worker process ended early, with exit code {code}.")
-        name = signal.Signals(-code).name
-        advice = "; if the memory is full, use fewer --workers" if name == "SIGKILL" else ""
-        return InputError(f"a worker process was ended by {name}{advice}.")
 
 
 class _Pending(NamedTuple):

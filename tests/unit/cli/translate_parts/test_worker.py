@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from keras_attention.child_processes import RequestPipes
 from keras_attention.cli.lines import Batch
 from keras_attention.cli.translate_parts import worker
 from keras_attention.cli.translate_parts.job import TranslationJob
@@ -22,9 +23,9 @@ def test_an_error_about_the_model_during_a_batch_is_raised_in_the_command(tmp_pa
     requests = b"".join(map(pickle.dumps, [TranslationJob(tmp_path), (batch, 0)]))
     monkeypatch.setattr(TranslationJob, "columns", lambda job: Columns())
     monkeypatch.setattr(TranslationJob, "open", lambda job: lambda first: translate)
-    monkeypatch.setattr(worker, "_take_standard_output", lambda: answers)
+    pipes = RequestPipes(io.BytesIO(requests), answers)
+    monkeypatch.setattr(RequestPipes, "take_standard", lambda: pipes)
     monkeypatch.setattr(worker, "hide_start_messages", lambda environment: None)
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(requests)))
     worker.main()
 
     process = SimpleNamespace(stdin=io.BytesIO(), stdout=io.BytesIO(answers.getvalue()))

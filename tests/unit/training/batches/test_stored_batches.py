@@ -1,4 +1,4 @@
-"""Batches of pairs in a file equal those of pairs in memory, in every epoch."""
+"""Batches of pairs in a file or a store equal those of pairs in memory, in every epoch."""
 
 from itertools import islice
 
@@ -8,9 +8,12 @@ import pytest
 from keras_attention.text.subword_learning import learn_subwords
 from keras_attention.text.tokenizers import SubwordTokenizer, WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.training.batches import stored_sequences
+from keras_attention.training.batches import stored_ids, stored_sequences
 from keras_attention.training.batches.pair_batches import PairBatches
+from keras_attention.training.data.data_store import DataStore
+from keras_attention.training.data.pairs import read_pairs
 from keras_attention.training.data.stored_pairs import StoredPairs
+from keras_attention.training.recipe.sections import DataConfig
 
 WORDS = "ab abc bc cab abab cc".split()
 
@@ -40,12 +43,24 @@ def same(first, second):
     )
 
 
-def check(tokenizer, monkeypatch, **options):
+def in_store(folder):
+    """Return the pairs in a store, as the training pairs of a recipe that holds out one pair."""
+    path = folder / "pairs.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in [*PAIRS, PAIRS[0]]))
+    config = DataConfig(format="tsv", path=str(path), held_out=0, in_memory=0)
+    numbers = np.random.default_rng(1).permutation(len(PAIRS))
+    mixed = read_pairs(config, 1, DataStore(folder / "run.store")).take(numbers)
+    return mixed.take(np.argsort(numbers))
+
+
+def check(tokenizer, kind, tmp_path, monkeypatch, **options):
     monkeypatch.setattr(stored_sequences, "_IDS", 50)  # the ids are written in several parts
+    monkeypatch.setattr(stored_ids, "_CHUNK", 9)
+    monkeypatch.setattr(stored_ids, "_LEAST", 99)  # in this process
     options = {"batch_size": 8, "max_source_length": 7, "max_target_length": 8, **options}
     plain, stored = (
         PairBatches(pairs, tokenizer, tokenizer, bucket_width=2, seed=3, **options)
-        for pairs in (PAIRS, StoredPairs.of(PAIRS))
+        for pairs in (PAIRS, StoredPairs.of(PAIRS) if kind == "file" else in_store(tmp_path))
     )
     assert plain.dropped == stored.dropped > 0 and plain.kept == stored.kept
     assert plain.steps_per_epoch == stored.steps_per_epoch
@@ -57,12 +72,22 @@ def check(tokenizer, monkeypatch, **options):
     assert all(same(*batches) for batches in zip(plain.once(), stored.once(), strict=True))
 
 
-@pytest.mark.parametrize("options", [{}, {"batch_tokens": 40}, {"fixed_shapes": True}])
-def test_batches_of_words_are_the_same(options, monkeypatch):
-    check(WordTokenizer(Vocabulary(WORDS)), monkeypatch, **options)
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("file", {}),
+        ("file", {"batch_tokens": 40}),
+        ("file", {"fixed_shapes": True}),
+        ("store", {"batch_tokens": 40}),
+    ],
+)
+def test_batches_of_words_are_the_same(kind, options, tmp_path, monkeypatch):
+    check(WordTokenizer(Vocabulary(WORDS)), kind, tmp_path, monkeypatch, **options)
 
 
-@pytest.mark.parametrize("dropout", [(0.3, 0.2), (0.0, 0.4)])
-def test_batches_with_subword_dropout_are_the_same(dropout, subwords, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "dropout"), [("file", (0.3, 0.2)), ("file", (0.0, 0.4)), ("store", (0.0, 0.4))]
+)
+def test_batches_with_subword_dropout_are_the_same(kind, dropout, subwords, tmp_path, monkeypatch):
     limits = {"max_source_length": 9, "max_target_length": 10}
-    check(subwords, monkeypatch, subword_dropout=dropout, **limits)
+    check(subwords, kind, tmp_path, monkeypatch, subword_dropout=dropout, **limits)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.errors import InputError
 from keras_attention.text.tokenizers import CharacterTokenizer
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.training.compare import run_results
@@ -73,3 +74,17 @@ def test_for_an_additional_length_the_other_lengths_are_not_measured_again(copie
 def test_no_alignment_is_measured_for_models_without_alignment(attention, copier, trained):
     run = trained(f"attention={attention}", alignment=None)
     assert run_results.complete_run(run).alignment == {}
+
+
+def test_the_runs_of_a_comparison_share_the_store_of_large_data(trained, tmp_path, monkeypatch):
+    stores, run = [], trained()
+    run.result_file.unlink()
+
+    def train(recipe, folder, *, resume, store):
+        stores.append(store)
+        raise InputError("enough.")
+
+    monkeypatch.setattr(run_results, "train", train)
+    with pytest.raises(InputError, match="enough"):
+        run_results.complete_run(run)
+    assert stores == [tmp_path.with_name(tmp_path.name + ".store")]

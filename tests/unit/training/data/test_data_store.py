@@ -1,0 +1,212 @@
+"""The store of large data is read instead of the files, as long as it has the same pairs."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from keras_attention.errors import InputError
+from keras_attention.training.data import data_store, store_files
+from keras_attention.training.data.data_store import DataStore, PairsInStore, remembered
+from keras_attention.training.data.pairs import read_pairs, split_pairs
+from keras_attention.training.recipe.sections import DataConfig
+
+ROWS = [f"source {number}\ttarget {number % 7}\n" for number in range(40)]
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "pairs.tsv").write_text("".join(ROWS))
+    path = str(tmp_path / "pairs.tsv")
+    return DataConfig(format="tsv", path=path, held_out=5, in_memory=0)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DataStore.beside(tmp_path / "run")
+
+
+@pytest.fixture
+def writes(monkeypatch):
+    """Return a list that grows each time the pairs are written."""
+    written, write = [], data_store.write_files
+    monkeypatch.setattr(data_store, "write_files", lambda *args: written.append(1) or write(*args))
+    return written
+
+
+def test_the_second_start_reads_the_pairs_from_the_store(config, store, writes, monkeypatch):
+    first = split_pairs(config, 3, store)
+    assert isinstance(first[0], PairsInStore) and store.path.name == "run.store"
+    in_memory = split_pairs(replace(config, in_memory=1), 3)
+    monkeypatch.setattr("keras_attention.training.data.pair_files.read_lines", None)
+    second = split_pairs(config, 3, store)
+    assert (list(first[0]), first[1]) == (list(second[0]), second[1]) == in_memory
+    assert writes == [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"rows": [*ROWS, "one\tmore\n"]}, "data.path, file 1: changed"),
+        ({"rows": [*ROWS[:-1], ROWS[-1].replace("39", "93")]}, "data.path, file 1: changed"),
+        ({"source_column": "2", "target_column": "1"}, "data.source_column: changed"),
+        ({"header": True}, "data.header: changed"),
+        ({"damage": "texts"}, "texts: damaged"),
+        ({"damage": "ends"}, "ends: damaged"),
+    ],
+)
+def test_the_pairs_are_written_again_if_anything_has_changed(
+    change, reason, config, store, writes, caplog
+):
+    read_pairs(config, 1, store)
+    change = dict(change)
+    if "rows" in change:
+        with open(config.path, "w") as file:
+            file.writelines(change.pop("rows"))
+    if "damage" in change:
+        path = store.pairs_folder.path / change.pop("damage")
+        content = bytearray(path.read_bytes())
+        content[-9] ^= 1
+        path.write_bytes(content)
+    config = replace(config, **change)
+    caplog.set_level(logging.INFO)
+    assert list(read_pairs(config, 1, store)) == read_pairs(replace(config, in_memory=1))
+    assert writes == [1, 1] and reason in caplog.text
+
+
+def test_a_moved_file_and_settings_that_do_not_change_pairs_keep_the_store(
+    config, store, writes, tmp_path
+):
+    read_pairs(config, 1, store)
+    (tmp_path / "pairs.tsv").rename(tmp_path / "moved.tsv")
+    config = replace(config, path=str(tmp_path / "moved.tsv"), held_out=3, max_source_length=9)
+    read_pairs(config, 1, store)
+    assert writes == [1]
+
+
+def test_small_data_makes_no_store_and_a_higher_limit_reads_into_memory(config, store, writes):
+    small = replace(config, in_memory=1)
+    assert isinstance(read_pairs(small, 1, store), list) and not store.path.exists()
+    large = read_pairs(config, 1, store)
+    assert read_pairs(small, 1, store) == list(large) and writes == [1]
+
+
+def test_an_error_in_the_data_leaves_no_store(config, store):
+    with open(config.path, "a") as file:
+        file.write("no tab\n")
+    with pytest.raises(InputError, match="line 41"):
+        read_pairs(config, 1, store)
+    assert not store.path.exists()
+
+
+@pytest.mark.parametrize("number", [28, 122])
+def test_a_full_disk_is_reported_in_one_sentence(number, config, store, monkeypatch):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(store_files, "write_texts", fail)
+    message = f"expected a path that can be written. Received: {os.strerror(number)}"
+    with pytest.raises(InputError, match=message):
+        read_pairs(config, 1, store)
+    assert not store.path.exists()
+
+
+def test_without_a_right_to_write_the_pairs_are_in_a_temporary_file(
+    config, store, monkeypatch, caplog
+):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    pairs = read_pairs(config, 1, store)
+    assert not isinstance(pairs, PairsInStore | list) and len(pairs) == 40
+    assert "cannot be made (Permission denied)" in caplog.text
+
+
+def test_a_pipe_has_no_store(config, store, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text("".join(ROWS)))
+    writer.start()
+    pairs = read_pairs(replace(config, path=str(pipe)), 1, store)
+    writer.join()
+    assert len(pairs) == 40 and not store.path.exists()
+
+
+def test_a_file_that_changes_while_it_is_read_is_an_error(config, store, monkeypatch):
+    write = data_store.write_files
+
+    def write_and_change(*args):
+        with open(config.path, "a") as file:
+            file.write("one\tmore\n")
+        return write(*args)
+
+    monkeypatch.setattr(data_store, "write_files", write_and_change)
+    with pytest.raises(InputError, match="has changed while it was read"):
+        read_pairs(config, 1, store)
+    assert not store.path.exists()
+
+
+def test_results_are_computed_once_for_the_same_pairs_in_the_same_order(config, store):
+    computed = []
+
+    def compute():
+        computed.append(1)
+        return "가\n"
+
+    pairs = read_pairs(config, 1, store)
+    for each in (pairs, pairs, pairs.take([1, 0]), pairs.take([0, 1]), pairs.take([0, 1])):
+        assert remembered(each, "answer", {"seed": "1"}, compute) == "가\n"
+    assert len(computed) == 3
+    remembered(pairs.take([0, 1]), "answer", {"seed": "2"}, compute)
+    assert len(computed) == 4
+    path = store.path / "results" / "answer.json"
+    path.write_text(path.read_text().replace("가", "나"))
+    assert remembered(pairs.take([0, 1]), "answer", {"seed": "2"}, compute) == "가\n"
+    assert len(computed) == 5
+    assert remembered(list(pairs), "answer", {"seed": "2"}, compute) == "가\n"
+    assert len(computed) == 6
+
+
+CHILD = """
+import sys, time
+from keras_attention.training.data import data_store, pairs
+from keras_attention.training.recipe.sections import DataConfig
+write = data_store.write_files
+def slow(folder, rows):
+    count = write(folder, rows)
+    print("written", flush=True)
+    time.sleep(float(sys.argv[3]))
+    return count
+data_store.write_files = slow
+config = DataConfig(format="tsv", path=sys.argv[1], in_memory=0)
+print(len(pairs.read_pairs(config, 1, data_store.DataStore(data_store.Path(sys.argv[2])))))
+"""
+
+
+def start(config, store, seconds):
+    command = [sys.executable, "-c", CHILD, config.path, str(store.path), str(seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "written\n"
+    return process
+
+
+def test_processes_wait_for_each_other_and_a_killed_one_leaves_nothing(config, store, writes):
+    killed = start(config, store, 60)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    killed.stdout.close()
+    assert not store.pairs_folder.path.exists()
+    assert [path for path in store.path.iterdir() if path.is_dir()]  # what it had written
+    slow = start(config, store, 0.5)
+    assert len(read_pairs(config, 1, store)) == 40
+    assert writes == []  # the other process wrote them
+    with slow:
+        assert slow.stdout.read() == "40\n" and slow.wait() == 0
+    names = {path.name for path in store.path.iterdir()}
+    assert names == {"pairs", data_store.LOCK_FILE}

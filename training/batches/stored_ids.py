@@ -1,0 +1,222 @@
+"""Token ids in the store of large training data, encoded by several processes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import queue
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.child_processes import WorkerProcess, child_environment, count_cores
+from keras_attention.errors import InputError, TextError
+from keras_attention.files.artefacts import read_unchanged
+from keras_attention.text.tokenizers import Tokenizer
+
+from ..data.data_store import PairsInStore, digest, report_writing
+from ..data.store_files import show_pairs
+from ..data.stored_pairs import map_array
+from .bucketing import Ints
+from .encoding import EncodedPart, EncodingError, EncodingJob, encode_part
+from .stored_sequences import StoredTensors
+
+_SIDES = ("sources", "targets")
+_CHUNK = 20_000
+"""Number of pairs that a process encodes at a time."""
+
+_LEAST = 5
+"""Number of chunks per process from which several processes are faster than one."""
+
+_AHEAD = 2
+"""Number of chunks per process that are encoded before earlier ones are written."""
+
+WORKER = (sys.executable, "-m", "keras_attention.training.batches.encoding_worker")
+"""The command that starts a process."""
+
+_Tokenizers = tuple[Tokenizer, Tokenizer]
+_Part = EncodedPart | EncodingError
+_EncodeAll = Callable[[Iterable[Ints]], Iterator[_Part]]
+_logger = logging.getLogger(__name__)
+
+
+class StoredIds:
+    """The ids of the sources or of the targets of pairs, in a store.
+
+    Args:
+        ids: all ids, int32.
+        ends: a 0 followed by the end of each sequence.
+        places: for each pair, the number of its sequence.
+
+    Attributes:
+        lengths: the number of ids of each pair.
+    """
+
+    def __init__(self, ids: npt.NDArray[np.int32], ends: Ints, places: Ints) -> None:
+        self._ids, self._ends, self._places = ids, ends, places
+        self.lengths: Ints = np.diff(ends)[places]
+
+    def take(self, kept: npt.NDArray[np.bool_]) -> StoredIds:
+        """Return the ids of the pairs for which `kept` is True."""
+        if kept.all():
+            return self
+        return StoredIds(self._ids, self._ends, self._places[kept])
+
+    def to_tensors(self) -> StoredTensors:
+        """Return an object that reads the ids of a batch when they are needed."""
+        return StoredTensors(self._ids, self._ends, self._places)
+
+
+def encode_in_store(pairs: PairsInStore, tokenizers: _Tokenizers, noun: str) -> list[StoredIds]:
+    """Return the ids of sources and of targets; encode them only if the store does not have them.
+
+    Args:
+        pairs: the pairs.
+        tokenizers: the tokenizers of sources and of targets.
+        noun: the name of the pairs in errors.
+
+    Raises:
+        TextError: if a source lacks a source feature, or has an unknown value for it.
+        InputError: if the store cannot be written, or a process was ended.
+    """
+    used = np.zeros(pairs.total, bool)
+    used[pairs.order] = True
+    origin = _origin_of(pairs, tokenizers, used)
+    store, folder = pairs.store, pairs.store.ids_folder
+    places = (np.cumsum(used) - 1)[pairs.order]
+
+    def read(path: Path) -> list[StoredIds] | None:
+        return None if folder.problem(origin) else _open(path, places)
+
+    found = read_unchanged(folder.path, read)
+    if found is not None:
+        _logger.info(
+            "%s: the texts and ids of %s training pairs are those of an earlier start",
+            *(store.path, f"{len(pairs):,}"),
+        )
+        return found
+    with store.locked():
+        found = read(folder.path)  # another process may have written them
+        if found is None:
+            with folder.writing(origin) as (temporary, _):
+                report_writing(folder, origin, f"the ids of {len(pairs):,} training pairs")
+                _write(temporary, pairs, np.flatnonzero(used), tokenizers, noun)
+            found = read(folder.path)
+    if found is None:
+        raise InputError(f"{store.path}: changed while it was written; start again.")
+    return found
+
+
+def _origin_of(
+    pairs: PairsInStore, tokenizers: _Tokenizers, used: npt.NDArray[np.bool_]
+) -> dict[str, str]:
+    """Return everything that the ids depend on."""
+    numbers = hashlib.sha256(np.packbits(used).data).hexdigest()
+    origin = {"pairs": pairs.pairs_digest, "the training pairs": numbers}
+    for side, tokenizer in zip(_SIDES, tokenizers, strict=True):
+        parts = {
+            "name": tokenizer.name,
+            "content": hashlib.sha256(tokenizer.to_bytes()).hexdigest(),
+            "normalizer": repr(tokenizer.normalizer),
+            "features": repr(tokenizer.features.to_json()),
+        }
+        origin[f"the tokenizer of {side}"] = digest(parts)
+    return origin
+
+
+def _open(folder: Path, places: Ints) -> list[StoredIds]:
+    return [
+        StoredIds(
+            map_array(folder / f"{side}.ids", "int32"),
+            map_array(folder / f"{side}.ends", "int64"),
+            places,
+        )
+        for side in _SIDES
+    ]
+
+
+def _write(
+    folder: Path, pairs: PairsInStore, numbers: Ints, tokenizers: _Tokenizers, noun: str
+) -> None:
+    """Write the ids of the pairs with these numbers, which increase."""
+    chunks = [numbers[first : first + _CHUNK] for first in range(0, len(numbers), _CHUNK)]
+    ends = [np.zeros(1, "int64")] * len(_SIDES)
+    with ExitStack() as stack:
+        files = [
+            [stack.enter_context(open(folder / f"{side}.{part}", "wb")) for part in ("ids", "ends")]
+            for side in _SIDES
+        ]
+        for (_, file), end in zip(files, ends, strict=True):
+            file.write(end.tobytes())
+        encode_all = stack.enter_context(_open_encoders(pairs, tokenizers, len(chunks)))
+        advance = stack.enter_context(show_pairs(len(numbers)))
+        for chunk, part in zip(chunks, encode_all(chunks), strict=True):
+            if isinstance(part, EncodingError):
+                (index,) = np.flatnonzero(pairs.order == chunk[part.place])
+                raise TextError(part.problem, int(index), noun.removesuffix("s"))
+            for side, (id_file, end_file) in enumerate(files):
+                id_file.write(part.ids[side])
+                ends[side] = ends[side][-1] + np.cumsum(part.lengths[side])
+                end_file.write(ends[side].tobytes())
+            advance(len(chunk))
+
+
+@contextmanager
+def _open_encoders(
+    pairs: PairsInStore, tokenizers: _Tokenizers, chunks: int
+) -> Iterator[_EncodeAll]:
+    """Yield a function that encodes chunks in order; many chunks in a process for each core."""
+    count = min(count_cores(), chunks // _LEAST)
+    if count < 2:
+        every = pairs.every()
+        yield lambda parts: (encode_part(every.take(each), tokenizers) for each in parts)
+        return
+    environment = child_environment(os.environ, count)
+    job = EncodingJob(pairs.store.pairs_folder.path, tokenizers)
+    executor = ThreadPoolExecutor(count)
+    workers: list[WorkerProcess] = []
+    try:
+        for _ in range(count):
+            workers.append(WorkerProcess(WORKER, environment, advice="free some of it"))
+            workers[-1].send(job)
+        yield partial(_encode_side_by_side, workers, executor)
+    finally:
+        for worker in workers:
+            worker.stop()
+        executor.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.close()
+
+
+def _encode_side_by_side(
+    workers: Sequence[WorkerProcess], executor: ThreadPoolExecutor, chunks: Iterable[Ints]
+) -> Iterator[_Part]:
+    """Yield the parts of the chunks in order, while idle workers encode the next ones."""
+    idle: queue.SimpleQueue[WorkerProcess] = queue.SimpleQueue()
+    for worker in workers:
+        idle.put(worker)
+
+    def encode(numbers: Ints) -> _Part:
+        worker = idle.get()
+        try:
+            worker.send(numbers)
+            part: _Part = worker.receive()
+            return part
+        finally:
+            idle.put(worker)
+
+    pending: deque[Future[_Part]] = deque()
+    for chunk in chunks:
+        pending.append(executor.submit(encode, chunk))
+        if len(pending) > _AHEAD * len(workers):
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()

@@ -1,0 +1,259 @@
+"""The store of large training data: its pairs and what is computed from them, beside a run."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import mmap
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from keras_attention._version import __version__
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import read_unchanged
+from keras_attention.files.checked_folder import CheckedFolder
+from keras_attention.files.text_files import not_writable
+from keras_attention.progress import DELAY
+
+from ..recipe.sections import DataConfig
+from .store_files import check_unchanged, origin_of, read_result, write_files, write_result
+from .stored_pairs import MEGABYTE, Pair, StoredPairs, collect_pairs, map_pairs
+
+SUFFIX = ".store"
+"""The store of the run folder NAME is the folder NAME.store next to it."""
+
+LOCK_FILE = "store.lock"
+_CHARACTERS = "characters"
+
+_logger = logging.getLogger(__name__)
+
+
+class DataStore:
+    """The pairs of large training data in files, with their ids and other results.
+
+    A run whose data is held in memory writes no store. The folder can be deleted at any time; the
+    next start then makes it again. It contains:
+
+    - `pairs/`, the texts of all pairs of the training files, in their order;
+    - `ids/`, the token ids of the training pairs, which `training.batches.stored_ids` writes;
+    - `results/`, such as learned vocabularies.
+
+    Each part has a record of what it was made from, such as the digest of a file. A part that was
+    made from something else, or is damaged, is made again. It is written completely or not at all.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.pairs_folder = CheckedFolder(path / "pairs")
+        self.ids_folder = CheckedFolder(path / "ids")
+        self._lock = FileLock(path / LOCK_FILE)
+
+    @classmethod
+    def beside(cls, folder: str | os.PathLike[str]) -> DataStore:
+        """Return the store of a run folder, or of the folder of several runs.
+
+        Example:
+            >>> DataStore.beside("saved_models/pairs/").path.name
+            'pairs.store'
+        """
+        path = os.path.normpath(folder)
+        has_name = os.path.basename(path) not in ("", ".", "..")
+        return cls(Path((path if has_name else os.path.abspath(path)) + SUFFIX))
+
+    def read_pairs(self, config: DataConfig, pairs: Iterable[Pair]) -> Sequence[Pair]:
+        """Return the pairs of the training files: from memory if they are small, or from the store.
+
+        Args:
+            config: the recipe's `[data]` section.
+            pairs: the pairs of the files, which are read only if the store does not have them.
+
+        Raises:
+            InputError: if a file cannot be used, or the store cannot be written.
+        """
+        origin = origin_of(config)
+        if origin is None:
+            return collect_pairs(pairs, config.in_memory)
+        found = self._open_pairs(origin)
+        if found is not None:
+            if self.pairs_folder.numbers()[_CHARACTERS] > config.in_memory * MEGABYTE:
+                return found
+            return list(found)
+        return collect_pairs(pairs, config.in_memory, partial(self._write_pairs, config, origin))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let only one process at a time write the store; the others wait.
+
+        Raises:
+            InputError: if the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire(timeout=DELAY)
+            except Timeout:
+                _logger.info("%s: waits for another process, which writes this folder", self.path)
+                self._lock.acquire()
+        except OSError as error:
+            raise not_writable(self.path, error) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+            if not self._lock.is_locked:
+                self._remove_if_empty()
+
+    def remember(self, name: str, origin: Mapping[str, str], compute: Callable[[], str]) -> str:
+        """Return the result of a computation; compute it only if the store does not have it.
+
+        Args:
+            name: name of the result; the store has one result of each name.
+            origin: everything that the result depends on, except for the library's version.
+            compute: returns the result.
+        """
+        origin, path = {**origin, "version": __version__}, self.path / "results" / f"{name}.json"
+        found = read_result(path, origin)
+        if found is not None:
+            return found
+        with self.locked():
+            found = read_result(path, origin)  # another process may have computed it
+            if found is None:
+                found = compute()
+                write_result(path, origin, found)
+        return found
+
+    def _open_pairs(self, origin: Mapping[str, str]) -> PairsInStore | None:
+        """Return all pairs, or None if the store does not have the pairs of this origin."""
+
+        def read(folder: Path) -> PairsInStore | None:
+            if self.pairs_folder.problem(origin):
+                return None
+            texts, ends = map_pairs(folder)
+            return PairsInStore(texts, ends, np.arange(len(ends) // 2), self, digest(origin))
+
+        return read_unchanged(self.pairs_folder.path, read)
+
+    def _write_pairs(
+        self, config: DataConfig, origin: Mapping[str, str], pairs: Iterable[Pair]
+    ) -> StoredPairs:
+        """Write all pairs to the store, or to a temporary file if there must not be a store."""
+        if reason := self._reason_not_made():
+            _logger.warning(
+                "%s: this folder cannot be made (%s), so the large training data is in temporary "
+                "files, and each start reads it again.",
+                *(self.path, reason),
+            )
+            return StoredPairs.of(pairs)
+        with self.locked():
+            found = self._open_pairs(origin)
+            if found is None:
+                with self.pairs_folder.writing(origin) as (folder, numbers):
+                    report_writing(self.pairs_folder, origin, "the texts of large training data")
+                    numbers[_CHARACTERS] = write_files(folder, pairs)
+                    check_unchanged(config, origin)
+                found = self._open_pairs(origin)
+        if found is None:
+            raise InputError(f"{self.path}: changed while it was written; start again.")
+        return found
+
+    def _reason_not_made(self) -> str:
+        """Return why the folder cannot be made, or "" if it can or if the disk is full."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                return os.strerror(error.errno)
+            raise not_writable(self.path, error) from error
+        return ""
+
+    def _remove_if_empty(self) -> None:
+        """Remove the folder if nothing was written, for example because the data has an error."""
+        if {path.name for path in self.path.glob("*")} <= {LOCK_FILE}:
+            with suppress(OSError):
+                (self.path / LOCK_FILE).unlink(missing_ok=True)
+                self.path.rmdir()
+
+
+class PairsInStore(StoredPairs):
+    """Pairs in a store, where results that were computed from them are kept.
+
+    Args:
+        texts: see `StoredPairs`.
+        ends: see `StoredPairs`.
+        order: see `StoredPairs`.
+        store: the store.
+        pairs_digest: digest of the origin of all pairs in the store.
+
+    Attributes:
+        store: the argument.
+        pairs_digest: the argument.
+    """
+
+    def __init__(
+        self,
+        texts: mmap.mmap,
+        ends: npt.NDArray[np.int64],
+        order: Any,
+        store: DataStore,
+        pairs_digest: str,
+    ) -> None:
+        super().__init__(texts, ends, order)
+        self.store, self.pairs_digest = store, pairs_digest
+
+    @cached_property
+    def origin(self) -> dict[str, str]:
+        """The digests of the pairs and of their order."""
+        return {"pairs": self.pairs_digest, "order": hashlib.sha256(self.order.data).hexdigest()}
+
+    @property
+    def total(self) -> int:
+        """Number of pairs in the store."""
+        return len(self._ends) // 2
+
+    def every(self) -> PairsInStore:
+        """Return all pairs in the store, in the order of the training files."""
+        return self._in_order(np.arange(self.total))
+
+    def _in_order(self, order: npt.NDArray[np.int64]) -> PairsInStore:
+        return PairsInStore(self._texts, self._ends, order, self.store, self.pairs_digest)
+
+
+def remembered(
+    pairs: Sequence[Pair], name: str, origin: Mapping[str, str], compute: Callable[[], str]
+) -> str:
+    """Return the result of a computation on pairs; compute it once if they are in a store.
+
+    Args:
+        pairs: the pairs.
+        name: name of the result.
+        origin: everything else that the result depends on.
+        compute: returns the result.
+    """
+    if isinstance(pairs, PairsInStore):
+        return pairs.store.remember(name, {**pairs.origin, **origin}, compute)
+    return compute()
+
+
+def digest(values: Mapping[str, str]) -> str:
+    """Return the sha256 digest of a dictionary, in hexadecimal."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def report_writing(folder: CheckedFolder, origin: Mapping[str, str], what: str) -> None:
+    """Log that a part of a store is written and, if there was one, why it cannot be used."""
+    problem = folder.problem(origin)
+    reason = "" if problem == "missing" else f" again ({problem})"
+    _logger.info("%s: writes %s%s", folder.path.parent, what, reason)
