@@ -29,7 +29,9 @@ class ChosenToken(NamedTuple):
     weights: npt.NDArray[np.float32]
 
 
-def check_streamed(*, beam_width: int = 1, sample: bool = False, **others: Any) -> None:
+def check_streamed(
+    *, beam_width: int = 1, sample: bool = False, terms: Any = None, **others: Any
+) -> None:
     """Check that the options of a search are those of greedy search.
 
     Raises:
@@ -40,6 +42,8 @@ def check_streamed(*, beam_width: int = 1, sample: bool = False, **others: Any) 
         raise OptionError("beam_width", rule.format(value=1), beam_width=beam_width)
     if sample:
         raise OptionError("sample", rule.format(value=False), sample=sample)
+    if terms is not None:
+        raise OptionError("terms", rule.format(value=None), terms=f"{terms!r:.60}")
 
 
 def stream_tokens(

@@ -12,6 +12,7 @@ from keras_attention.cli.arguments import (
     BatchSize,
     Deadline,
     Features,
+    Glossary,
     MaxTokens,
     OtherModels,
     OutputPattern,
@@ -53,6 +54,7 @@ def translate(
     prefix: Prefix = "",
     allowed: Allowed = None,
     pattern: OutputPattern = None,
+    terms: Glossary = None,
     batch_size: BatchSize = 64,
     features: Features = None,
     max_tokens: MaxTokens = None,
@@ -181,6 +183,8 @@ def translate(
     Example: keras-attention translate saved_models/dates in.txt -o out.txt --workers 4 --resume
 
     Example: keras-attention translate saved_models/dates in.txt --pattern '[0-9]{4}-[0-9-]{5}'
+
+    Example: keras-attention translate saved_models/eng-kor in.txt --terms terms.tsv --beam 5
     """
     from keras_attention.cli.lines import check_output, checked_text
     from keras_attention.cli.output_limit import read_limit
@@ -190,8 +194,8 @@ def translate(
 
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
-    search = {**search, **read_limit(allowed, pattern)}
-    check_output(output, allowed)
+    search = {**search, **read_limit(allowed, pattern, terms)}
+    check_output(output, allowed, terms)
     if stream:
         from keras_attention.cli.translate_parts.streamed_lines import (
             check_combined,
@@ -209,6 +213,7 @@ def translate(
             min_confidence=min_confidence,
             output=output,
             replace_unknown=replace_unknown,
+            terms=terms,
             server=server,
             workers=workers > 1,
             resume=resume,
