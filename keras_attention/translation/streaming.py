@@ -30,7 +30,12 @@ class ChosenToken(NamedTuple):
 
 
 def check_streamed(
-    *, beam_width: int = 1, sample: bool = False, terms: Any = None, **others: Any
+    *,
+    beam_width: int = 1,
+    nbest: int = 1,
+    sample: bool = False,
+    terms: Any = None,
+    **others: Any,
 ) -> None:
     """Check that the options of a search are those of greedy search.
 
@@ -38,12 +43,11 @@ def check_streamed(
         OptionError: if a token can still change after it is chosen, or is drawn at random.
     """
     rule = "must be {value} to stream the tokens of a text, which are chosen greedily"
-    if beam_width != 1:
-        raise OptionError("beam_width", rule.format(value=1), beam_width=beam_width)
-    if sample:
-        raise OptionError("sample", rule.format(value=False), sample=sample)
-    if terms is not None:
-        raise OptionError("terms", rule.format(value=None), terms=f"{terms!r:.60}")
+    given = {"beam_width": beam_width, "nbest": nbest, "sample": sample, "terms": terms}
+    expected = {"beam_width": 1, "nbest": 1, "sample": False, "terms": None}
+    for name, value in expected.items():
+        if given[name] != value:
+            raise OptionError(name, rule.format(value=value), **{name: f"{given[name]!r:.60}"})
 
 
 def stream_tokens(

@@ -376,7 +376,8 @@ class Translator:
         """Save the translator with a model card, ready for `upload_preset`.
 
         Args:
-            folder: the folder to write.
+            folder: the folder to write, which should not be a run folder: `train --overwrite` does
+                not remove a run whose folder contains a model card.
             metrics: measured figures by name, for the card.
             **tags: further entries of the card's header, such as `license="cc-by-sa-4.0"` and
                 `language="ko"`.

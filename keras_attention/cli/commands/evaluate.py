@@ -186,10 +186,10 @@ def evaluate(
     carried = read_features(features)
     if held_out_of is not None and data is not None:
         raise InputError("--held-out-of and --data exclude each other; choose one of them.")
-    if held_out_of is None and data is None and not settings and not carried:
+    read = data, data_format, target, settings or (), carried
+    if held_out_of is None and read == (None, "tsv", None, (), {}):
         pairs, seen = _shared_pairs([*models, *members])
     else:
-        read = data, data_format, target, settings or (), carried
         pairs, seen = evaluation_pairs(held_out_of or models[0], *read)
     others_pairs = held_out_of is not None and not _same_run([held_out_of, *models, *members])
     if others_pairs:

@@ -24,6 +24,11 @@ from keras_attention.cli.arguments import (
     Words,
     read_features,
 )
+from keras_attention.cli.command_parts.given_options import (
+    check_effective,
+    check_requires,
+    is_given,
+)
 from keras_attention.cli.lines import OnError
 from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
 from keras_attention.decoding.options import SearchOptions
@@ -35,10 +40,15 @@ if TYPE_CHECKING:
 _OUTPUT = "Output"
 _BULK = "Long files"
 _MOST_WORKERS = 256
+_RANKING = ("length_penalty", "coverage_penalty")
+"""The search options that only rank the hypotheses of a beam."""
+_INEFFECTIVE = {"sample": _RANKING, "stream": _RANKING, "as_json": ("scores", "alignments")}
+"""For a parameter, those that have no effect with it."""
 
 
 @with_search_options(SearchOptions)
 def translate(
+    context: typer.Context,
     model: AnyModel,
     file: Annotated[
         str,
@@ -192,6 +202,8 @@ def translate(
     from keras_attention.cli.translate_parts.pool import open_pool
     from keras_attention.cli.translate_parts.translated_lines import answer_here, run_translate
 
+    check_requires(context, deadline="server")
+    check_effective(context, _INEFFECTIVE)
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     search = {**search, **read_limit(allowed, pattern, terms)}
@@ -215,6 +227,7 @@ def translate(
             replace_unknown=replace_unknown,
             terms=terms,
             server=server,
+            batch_size=is_given(context, "batch_size"),
             workers=workers > 1,
             resume=resume,
         )
