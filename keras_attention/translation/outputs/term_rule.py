@@ -62,17 +62,29 @@ def term_entries(terms: Any) -> tuple[TermEntry, ...]:
 
     Raises:
         OptionError: if it is anything else, or empty.
+        TextError: if a term is not a string.
     """
     if isinstance(terms, Mapping):
         entries = tuple(TermEntry(source, _forms_of(forms)) for source, forms in terms.items())
+        _check_strings([(entry.source, *entry.forms) for entry in entries])
     elif isinstance(terms, Iterable) and not isinstance(terms, str | bytes):
         entries = tuple(TermEntry(None, _forms_of(forms)) for forms in terms)
+        _check_strings([entry.forms for entry in entries])
     else:
         rule = "must be a mapping from source terms to target terms, or a list of target terms"
         raise OptionError("terms", rule, terms=repr(terms))
     if not entries:
         raise OptionError("terms", "must contain at least one term", terms="none")
     return entries
+
+
+def _check_strings(rows: Sequence[tuple[object, ...]]) -> None:
+    for position, row in enumerate(rows):
+        for text in row:
+            try:
+                encode_text(text)
+            except TextError as error:
+                raise TextError(error.problem, position, "term") from None
 
 
 def _forms_of(forms: Any) -> tuple[str, ...]:
@@ -93,8 +105,8 @@ class TermRule:
         entries: the glossary. A term that ends with `*` may be the beginning of a longer word.
 
     Raises:
-        TextError: if an entry is not a string or is empty, if two entries have the same source
-            term, or if a target term has an unknown token. The error counts the entries.
+        TextError: if a term is empty, if two entries have the same source term, or if a target term
+            has an unknown token. The error counts the entries.
 
     Example:
         >>> from keras_attention import Vocabulary, WordTokenizer
@@ -225,10 +237,9 @@ class TermRule:
         return len(prefix) + automaton.shortest_from(cast(int, node))  # any token may follow
 
 
-def _without_star(text: object) -> tuple[str, bool]:
+def _without_star(text: str) -> tuple[str, bool]:
     """Return a term without white space at its ends and without the `*`, and whether it had one."""
-    encode_text(text)
-    term = str(text).strip()
+    term = text.strip()
     return term.removesuffix(_ANY).rstrip(), term.endswith(_ANY)
 
 

@@ -78,6 +78,8 @@ def test_terms_are_cut_by_the_target_tokenizer():
         ({" ": "a"}, "term 1: expected a source term. Received: ' '."),
         ({"a": "b", "A*": "c"}, "term 2: expected each source term once. Received: 'A\\*' again."),
         ({"a": 3}, "term 1: expected a string. Received: 3"),
+        ({"a": "b", None: "b"}, "term 2: expected a string. Received: None"),
+        ({"a": [["b"]]}, r"term 1: expected a string. Received: \['b'\]"),
         (["a", "\ud800"], "term 2: expected valid Unicode"),
     ],
 )
